@@ -1,0 +1,33 @@
+/** Who may import whom. Each rule carries its reason. */
+const rule = (name, comment, from, to) => ({ name, severity: 'error', comment, from, to });
+const spec = '\\.spec\\.ts$';
+const feature = '^src/(access|records|analytics|system|health|datasets)/';
+
+module.exports = {
+  forbidden: [
+    rule('no-cycles', 'A cycle cannot be read one file at a time. Entities point at each other by nature.',
+      { pathNot: '\\.entity\\.ts$' }, { circular: true }),
+    rule('engine-stands-alone', 'The engine must be readable and testable without Nest or Redis.',
+      { path: '^src/cache/engine/', pathNot: spec }, { pathNot: '^src/cache/engine/', dependencyTypesNot: ['core'] }),
+    rule('stores-know-only-contracts', 'A store is replaceable.',
+      { path: '^src/cache/stores/', pathNot: spec }, { path: '^src/', pathNot: '^src/cache/(engine|stores|redis)/' }),
+    rule('cache-is-reusable', 'The cache must work in any Nest application as it is.',
+      { path: '^src/cache/', pathNot: spec }, { path: '^src/', pathNot: '^src/cache/' }),
+    rule('cache-through-its-index', 'The surface of the cache stays small.',
+      { path: '^src/', pathNot: '^src/cache/' }, { path: '^src/cache/', pathNot: '^src/cache/index\\.ts$' }),
+    rule('records-know-no-analytics', 'What is written does not depend on what is read.',
+      { path: '^src/records/' }, { path: '^src/(analytics|system|health|datasets)/' }),
+    rule('risk-is-pure', 'The risk model is arithmetic; it needs neither Nest nor a database.',
+      { path: '^src/analytics/risk/', pathNot: spec }, { pathNot: '^src/analytics/risk/' }),
+    rule('foundation-knows-no-feature', 'config, database, http and telemetry are below the features.',
+      { path: '^src/(config|http|telemetry)/', pathNot: spec }, { path: feature }),
+    rule('sources-know-no-tests', 'The product must build without its tests.',
+      { path: '^src/', pathNot: spec }, { path: `(^test/|${spec})` }),
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default', 'types'] },
+  },
+};

@@ -1,0 +1,22 @@
+import { SetMetadata } from '@nestjs/common';
+import type { PrincipalRole } from './principal.js';
+
+/**
+ * How far a role reaches on a route:
+ * - `all`: everything;
+ * - `own`: the guard compares the ids in the path, query and body with what belongs to the caller, else answers 404;
+ * - `listed`: the route is a list that its service narrows to what belongs to the caller.
+ */
+export type Reach = 'all' | 'own' | 'listed';
+
+/** Roles that are not named get 403. */
+export type AccessRule = Partial<Record<PrincipalRole, Reach>>;
+
+export const ACCESS_RULE = Symbol('access rule');
+export const PUBLIC_ROUTE = Symbol('public route');
+
+/** Who may call this route. A route with neither this nor {@link Public} stops the boot. */
+export const Access = (rule: AccessRule) => SetMetadata(ACCESS_RULE, rule);
+
+/** Open to everyone, without credentials: probes, the front page, the API's own description. */
+export const Public = () => SetMetadata(PUBLIC_ROUTE, true);

@@ -1,0 +1,52 @@
+import { Type } from 'class-transformer';
+import { IsInt, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
+import { Problem } from './problem.js';
+
+/** How much of a list, and from where. */
+export class PageQuery {
+  /**
+   * Number of rows, 1 to 200
+   * @example 50
+   */
+  @IsOptional()
+  @Type(() => Number)
+  @IsInt()
+  @Min(1)
+  @Max(200)
+  limit: number = 50;
+
+  /** `next_cursor` of the page before; leave out for the first page */
+  @IsOptional()
+  @IsString()
+  @MaxLength(500)
+  cursor?: string;
+}
+
+/** A cursor is opaque to callers: the sort values of the last row seen. */
+export function encodeCursor(values: readonly (string | number | null)[]): string {
+  return Buffer.from(JSON.stringify(values)).toString('base64url');
+}
+
+/**
+ * Reads back what {@link encodeCursor} wrote.
+ *
+ * @param length  number of values the list's order needs
+ * @throws {Problem} `validation_failed` if the text is not a cursor of this list
+ */
+export function decodeCursor(cursor: string, length: number): (string | number | null)[] {
+  try {
+    const values: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'));
+    if (Array.isArray(values) && values.length === length && values.every(isScalar)) return values;
+  } catch {
+    // falls through: not ours
+  }
+  throw new Problem('validation_failed', 'The cursor does not belong to this list.', {
+    errors: [
+      { pointer: '/query/cursor', code: 'cursor', detail: 'use next_cursor of the page before, unchanged' },
+    ],
+  });
+}
+
+function isScalar(value: unknown): value is string | number | null {
+  return value === null || typeof value === 'string' || (typeof value === 'number' && Number.isFinite(value));
+}

@@ -1,0 +1,53 @@
+import { HttpException } from '@nestjs/common';
+
+/** Every error this service answers with: a stable code, its HTTP status and its title. */
+export const problems = {
+  bad_request: { status: 400, title: 'The request cannot be read' },
+  validation_failed: { status: 400, title: 'The request does not fit its schema' },
+  unauthorized: { status: 401, title: 'Credentials are missing or not valid' },
+  forbidden: { status: 403, title: 'This role may not do that' },
+  not_found: { status: 404, title: 'There is no such thing' },
+  method_not_allowed: { status: 405, title: 'This method is not offered here' },
+  conflict: { status: 409, title: 'The request conflicts with what is stored' },
+  idempotency_in_flight: { status: 409, title: 'The first request with this key is still running' },
+  precondition_failed: { status: 412, title: 'The resource has changed meanwhile' },
+  payload_too_large: { status: 413, title: 'The body is too large' },
+  unsupported_media_type: { status: 415, title: 'This content type is not understood' },
+  unprocessable: { status: 422, title: 'The request is well formed but makes no sense' },
+  idempotency_key_reused: { status: 422, title: 'This key was used for another request' },
+  batch_rejected: { status: 422, title: 'The batch was rejected as a whole' },
+  precondition_required: { status: 428, title: 'The request must name the version it changes' },
+  too_many_requests: { status: 429, title: 'Too many requests' },
+  internal_error: { status: 500, title: 'Something went wrong on our side' },
+  database_unavailable: { status: 503, title: 'The database is not available' },
+  redis_not_configured: { status: 503, title: 'Redis is not configured' },
+  redis_unavailable: { status: 503, title: 'Redis is not available' },
+  overloaded: { status: 503, title: 'The service is busy' },
+  shutting_down: { status: 503, title: 'The service is shutting down' },
+} as const satisfies Record<string, { status: number; title: string }>;
+
+export type ProblemCode = keyof typeof problems;
+
+/** What is wrong with one part of the request. `pointer` is a JSON pointer (RFC 6901) into the body, or `/query/x`. */
+export interface ProblemPart {
+  pointer: string;
+  code: string;
+  detail: string;
+}
+
+/**
+ * The one error type of this service; the problem filter turns it into `application/problem+json`.
+ *
+ * @param code    names the catalogue entry above, and with it the HTTP status
+ * @param detail  one sentence for the caller: never an exception text, SQL or a host name
+ * @see RFC 9457
+ */
+export class Problem extends HttpException {
+  constructor(
+    readonly code: ProblemCode,
+    readonly detail: string,
+    readonly more: { errors?: ProblemPart[]; headers?: Record<string, string> } = {},
+  ) {
+    super(detail, problems[code].status);
+  }
+}

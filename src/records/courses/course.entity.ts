@@ -1,0 +1,30 @@
+import { Column, Entity, PrimaryGeneratedColumn } from 'typeorm';
+import { numeric } from '../../database/numeric.js';
+
+/** A course with its dates (UTC) and its pass mark (0-100). */
+@Entity('courses')
+export class Course {
+  @PrimaryGeneratedColumn('identity', { type: 'bigint', generatedIdentity: 'ALWAYS' })
+  id!: string;
+
+  @Column('text', { unique: true })
+  code!: string;
+
+  @Column('text')
+  name!: string;
+
+  @Column('timestamptz', { name: 'starts_at' })
+  startsAt!: Date;
+
+  @Column('timestamptz', { name: 'ends_at' })
+  endsAt!: Date;
+
+  @Column('numeric', { name: 'pass_mark', precision: 5, scale: 2, default: 60, transformer: numeric })
+  passMark!: number;
+
+  @Column('boolean', { name: 'is_active', default: true })
+  isActive!: boolean;
+
+  @Column('timestamptz', { name: 'created_at', default: () => 'now()' })
+  createdAt!: Date;
+}
