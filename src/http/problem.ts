@@ -19,6 +19,7 @@ export const problems = {
   precondition_required: { status: 428, title: 'The request must name the version it changes' },
   too_many_requests: { status: 429, title: 'Too many requests' },
   internal_error: { status: 500, title: 'Something went wrong on our side' },
+  credentials_unverifiable: { status: 503, title: 'Credentials cannot be checked at the moment' },
   database_unavailable: { status: 503, title: 'The database is not available' },
   redis_not_configured: { status: 503, title: 'Redis is not configured' },
   redis_unavailable: { status: 503, title: 'Redis is not available' },
