@@ -1,0 +1,33 @@
+/** `upcoming` before the course starts, `finished` from its end on. */
+export type CoursePhase = 'upcoming' | 'running' | 'finished';
+
+/**
+ * The raw numbers of one enrolment at one moment: all that the model knows. Only published activities count,
+ * banked work counts nowhere, voided attempts do not exist.
+ */
+export interface RiskFacts {
+  readonly phase: CoursePhase;
+  /** days since the later of enrolment and course start */
+  readonly daysIn: number;
+  /** required activities whose due date has passed, and the sum of their weights */
+  readonly dueCount: number;
+  readonly dueWeight: number;
+  /** those of them without any submission */
+  readonly missingCount: number;
+  readonly missingWeight: number;
+  /** activities whose latest attempt is graded, and their weighted mean score, 0-100 */
+  readonly gradedCount: number;
+  readonly meanScore: number | null;
+  /** `null`: never active in this course */
+  readonly daysSinceActivity: number | null;
+  /** days (UTC) of the last 14 with any activity; own, and median of the course's active students */
+  readonly activeDays: number;
+  readonly medianActiveDays: number | null;
+  /** activities with a due date that were submitted, and those whose first attempt came after it */
+  readonly submittedWithDueCount: number;
+  readonly lateCount: number;
+  readonly tutorSessionCount: number;
+  readonly studentMessageCount: number;
+  /** submissions, every attempt counted */
+  readonly attemptCount: number;
+}
