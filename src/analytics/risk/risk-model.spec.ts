@@ -261,7 +261,7 @@ function someFacts(): fc.Arbitrary<RiskFacts> {
       const missingCount = Math.floor(missingShare * facts.dueCount);
       return {
         ...facts,
-        phase: facts.phase as RiskFacts['phase'],
+        phase: facts.phase,
         dueWeight: weightPerItem * facts.dueCount,
         missingCount,
         missingWeight: weightPerItem * missingCount,
