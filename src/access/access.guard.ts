@@ -1,0 +1,78 @@
+import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import { Problem } from '../http/problem.js';
+import { ACCESS_RULE, PUBLIC_ROUTE, type AccessRule } from './access.decorator.js';
+import { OwnReach } from './own-reach.js';
+import type { Person } from './person.js';
+import type { Principal } from './principal.js';
+import type { IdSources } from './requested-ids.js';
+import { RightsService } from './rights.service.js';
+import { TokenVerifier, invalidToken } from './token.verifier.js';
+
+interface IncomingRequest extends IdSources {
+  readonly headers: { readonly authorization?: string | undefined };
+  principal?: Principal;
+}
+
+const everybody: Principal = { sub: 'anonymous', role: 'admin' };
+
+/**
+ * Stands before every route, and so before every look into the cache: who is calling, does the role have access,
+ * and does it reach what is asked for.
+ */
+@Injectable()
+export class AccessGuard implements CanActivate {
+  constructor(
+    private readonly reflector: Reflector,
+    private readonly tokens: TokenVerifier,
+    private readonly rights: RightsService,
+    private readonly ownReach: OwnReach,
+  ) {}
+
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    const targets = [context.getHandler(), context.getClass()];
+    if (this.reflector.getAllAndOverride<true | undefined>(PUBLIC_ROUTE, targets)) return true;
+    const request = context.switchToHttp().getRequest<IncomingRequest>();
+
+    const principal = await this.authenticate(request);
+    const person = await this.personOf(principal);
+    // The boot refuses routes without a rule; should one slip through, nobody may use it.
+    const rule = this.reflector.getAllAndOverride<AccessRule | undefined>(ACCESS_RULE, targets) ?? {};
+    const reach = rule[principal.role];
+    if (reach === undefined) {
+      throw new Problem('forbidden', `The role ${principal.role} has no access to this.`);
+    }
+    if (reach === 'own') await this.ownReach.check(principal, person, request);
+    request.principal = principal;
+    return true;
+  }
+
+  private async authenticate({ headers }: IncomingRequest): Promise<Principal> {
+    if (this.tokens.isOpen) return everybody;
+    if (headers.authorization === undefined) throw tokenMissing();
+    const token = /^Bearer +(\S+)$/i.exec(headers.authorization)?.[1];
+    if (token === undefined) throw invalidToken();
+    return this.tokens.verify(token);
+  }
+
+  /**
+   * A token outlives changes in the database. So who was deleted, deactivated or degraded there is refused
+   * at once; who is not in the database at all (an administrator of the identity provider) is judged by the token.
+   */
+  private async personOf(principal: Principal): Promise<Person | null> {
+    if (this.tokens.isOpen || principal.role === 'service') return null;
+    const person = await this.rights.person(principal.sub);
+    if (person === null) return null;
+    if (person.status !== 'active' || rank[principal.role] > rank[person.role]) throw invalidToken();
+    return person;
+  }
+}
+
+const rank = { student: 0, teacher: 1, admin: 2 } as const;
+
+/** RFC 6750, section 3.1: no error code for a request without credentials. */
+function tokenMissing(): Problem {
+  return new Problem('unauthorized', 'A valid bearer token is needed.', {
+    headers: { 'WWW-Authenticate': 'Bearer' },
+  });
+}

@@ -1,0 +1,102 @@
+import { Injectable } from '@nestjs/common';
+import { Problem } from '../http/problem.js';
+import { attendedCourses, currentCourses, studiedCourses, taughtCourses, type Person } from './person.js';
+import type { Principal } from './principal.js';
+import { idNames, requestedIds, type IdSources, type RequestedIds } from './requested-ids.js';
+import { RightsService, type Belonging } from './rights.service.js';
+
+/** Everything that a request points at, reduced to courses and people. */
+interface Named {
+  readonly courses: ReadonlySet<string>;
+  /** Owners of the named things, and people named as students or users */
+  readonly people: ReadonlySet<string>;
+  /** People whose learning in all their courses is asked for, unless a course is named too */
+  readonly students: ReadonlySet<string>;
+}
+
+/**
+ * Decides the reach `own`: may the caller touch everything that this request names?
+ *
+ * - A **student** owns himself, his enrollments, submissions and sessions, and may see the courses he has not dropped.
+ * - A **teacher** owns the courses in which he is an active teacher or assistant, what belongs to them, and the
+ *   students of them. With a course named, a student must be in that course; with none, all courses in which
+ *   the student is active must be the teacher's, since the answer would speak of all of them.
+ * - A **service** or **admin** owns nothing: their reach is `all` or none.
+ */
+@Injectable()
+export class OwnReach {
+  constructor(private readonly rights: RightsService) {}
+
+  /**
+   * @param person  the caller as the database knows him, if it does
+   * @throws {Problem} `not_found` for what is missing or another's, one and the same answer for both;
+   *   `validation_failed` if the request names nothing at all; `forbidden` if a course must be named
+   */
+  async check(principal: Principal, person: Person | null, request: IdSources): Promise<void> {
+    const ids = requestedIds(request);
+    if (idNames.every((name) => ids[name].length === 0)) throw namesNothing();
+    const named = await this.named(ids);
+    if (person === null) throw notFound();
+    if (principal.role === 'student') checkStudent(person, named);
+    else if (principal.role === 'teacher') await this.checkTeacher(person, named);
+    else throw notFound();
+  }
+
+  private async named(ids: RequestedIds): Promise<Named> {
+    const belongings = await Promise.all([
+      ...ids.activity_id.map((id) => this.rights.activity(id)),
+      ...ids.enrollment_id.map((id) => this.rights.enrollment(id)),
+      ...ids.submission_id.map((id) => this.rights.submission(id)),
+      ...ids.session_id.map((id) => this.rights.session(id)),
+    ]);
+    const found = belongings.filter((belonging): belonging is Belonging => belonging !== null);
+    if (found.length < belongings.length) throw notFound();
+    return {
+      courses: new Set([...ids.course_id, ...found.map(({ course_id }) => course_id)]),
+      people: new Set([
+        ...ids.student_id,
+        ...ids.user_id,
+        ...found.flatMap(({ person_id }) => (person_id === undefined ? [] : [person_id])),
+      ]),
+      students: new Set(ids.student_id),
+    };
+  }
+
+  private async checkTeacher(teacher: Person, { courses, people, students }: Named): Promise<void> {
+    const taught = taughtCourses(teacher);
+    if (!all(courses, taught)) throw notFound();
+    for (const code of people) {
+      if (code === teacher.code) continue;
+      const person = await this.rights.person(code);
+      if (person === null || person.status === 'deleted') throw notFound();
+      const studied = studiedCourses(person);
+      if (![...studied].some((course) => taught.has(course)) || !all(courses, studied)) throw notFound();
+      const needsCourse = courses.size === 0 && students.has(code);
+      if (needsCourse && !all(currentCourses(person), taught)) throw courseMissing();
+    }
+  }
+}
+
+function checkStudent(student: Person, { courses, people }: Named): void {
+  if (!all(courses, attendedCourses(student))) throw notFound();
+  if (!all(people, new Set([student.code]))) throw notFound();
+}
+
+function all(some: ReadonlySet<string>, among: ReadonlySet<string>): boolean {
+  return [...some].every((member) => among.has(member));
+}
+
+function notFound(): Problem {
+  return new Problem('not_found', 'Nothing is found under this address.');
+}
+
+function namesNothing(): Problem {
+  return new Problem('validation_failed', `Name what you ask for: one of ${idNames.join(', ')}.`);
+}
+
+function courseMissing(): Problem {
+  return new Problem(
+    'forbidden',
+    'This student also learns in courses of others: name one of your courses in course_id.',
+  );
+}

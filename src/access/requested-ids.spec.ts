@@ -1,0 +1,52 @@
+import { Problem } from '../http/problem.js';
+import { requestedIds } from './requested-ids.js';
+
+describe('the ids that a request names', () => {
+  it('come from path, query and body, each once', () => {
+    const ids = requestedIds({
+      params: { student_id: 'STU001' },
+      query: { course_id: ['PROG-101', 'PROG-102'], limit: '5' },
+      body: { student_id: 'STU001', course_id: 'PROG-101', activity_id: null, submission_id: undefined },
+    });
+
+    expect(ids.student_id).toEqual(['STU001']);
+    expect(ids.course_id).toEqual(['PROG-101', 'PROG-102']);
+    expect(
+      [ids.activity_id, ids.submission_id, ids.session_id, ids.user_id, ids.enrollment_id].flat(),
+    ).toEqual([]);
+  });
+
+  it('are all counted where path and body differ', () => {
+    expect(
+      requestedIds({ params: { student_id: 'STU001' }, body: { student_id: 'STU002' } }).student_id,
+    ).toEqual(['STU001', 'STU002']);
+  });
+
+  it.each([undefined, null, 'text', 7, Buffer.from('course_id')])('are none in a body that is %p', (body) => {
+    expect(Object.values(requestedIds({ body })).flat()).toEqual([]);
+  });
+
+  it('are not looked for in the prototype', () => {
+    const body: unknown = Object.create({ course_id: 'PROG-101' });
+
+    expect(requestedIds({ body }).course_id).toEqual([]);
+  });
+
+  it.each([[7], [true], [{ $ne: '' }], [[['PROG-101']]], [['PROG-101', 1]]])(
+    'are refused when one is %j and not a text',
+    (course_id) => {
+      expect(() => requestedIds({ body: { course_id } })).toThrow(
+        expect.objectContaining({
+          code: 'validation_failed',
+          more: { errors: [expect.objectContaining({ pointer: '/course_id' })] },
+        }) as Problem,
+      );
+    },
+  );
+
+  it('are refused when they are too many', () => {
+    const course_id = Array.from({ length: 21 }, (_, index) => `PROG-${index}`);
+
+    expect(() => requestedIds({ query: { course_id } })).toThrow(Problem);
+  });
+});

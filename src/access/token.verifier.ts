@@ -1,0 +1,87 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { createSecretKey } from 'node:crypto';
+import { errors, jwtVerify, type JWTPayload, type JWTVerifyGetKey } from 'jose';
+import { Environment } from '../config/environment.js';
+import { Problem } from '../http/problem.js';
+import { publishedKeys } from './published-keys.js';
+import { principalRoles, type Principal, type PrincipalRole } from './principal.js';
+
+/** Longer tokens are refused unread. Node itself refuses headers of more than 16 KiB. */
+const maxTokenBytes = 8 * 1024;
+const maxSubLength = 200;
+const clockToleranceSeconds = 5;
+
+/** Where keys come from decides which algorithms count: a public key must never pass for an HMAC secret. */
+interface Keys {
+  readonly algorithms: readonly string[];
+  readonly find: JWTVerifyGetKey;
+}
+
+/** Turns a bearer token into a {@link Principal}. */
+@Injectable()
+export class TokenVerifier {
+  private readonly logger = new Logger('Access');
+  private readonly keys: Keys | undefined;
+
+  constructor(private readonly environment: Environment) {
+    this.keys = keysOf(environment);
+  }
+
+  /** Whether no credentials are configured, so that everybody may do everything. Never in production. */
+  get isOpen(): boolean {
+    return this.keys === undefined;
+  }
+
+  /**
+   * Signature, `iss`, `aud`, `exp`, `nbf`, `sub` and `role` must all be right.
+   *
+   * @throws {Problem} `unauthorized`, the same for whatever is wrong; `credentials_unverifiable` while the
+   *   published keys cannot be fetched
+   */
+  async verify(token: string): Promise<Principal> {
+    if (this.keys === undefined || Buffer.byteLength(token) > maxTokenBytes) throw invalidToken();
+    try {
+      const { payload } = await jwtVerify(token, this.keys.find, {
+        algorithms: [...this.keys.algorithms],
+        issuer: this.environment.AUTH_ISSUER,
+        audience: this.environment.AUTH_AUDIENCE,
+        requiredClaims: ['exp', 'sub', 'role'],
+        clockTolerance: clockToleranceSeconds,
+      });
+      return principalOf(payload);
+    } catch (error) {
+      if (error instanceof Problem) throw error;
+      this.logger.debug(`Token refused: ${error instanceof errors.JOSEError ? error.code : 'unreadable'}`);
+      throw invalidToken();
+    }
+  }
+}
+
+function keysOf({ AUTH_JWT_SECRET, AUTH_JWKS_URL, isProduction }: Environment): Keys | undefined {
+  if (AUTH_JWKS_URL !== undefined) {
+    return { algorithms: ['RS256', 'ES256', 'EdDSA'], find: publishedKeys(new URL(AUTH_JWKS_URL)) };
+  }
+  if (AUTH_JWT_SECRET !== undefined) {
+    const secret = createSecretKey(Buffer.from(AUTH_JWT_SECRET));
+    return { algorithms: ['HS256'], find: () => secret };
+  }
+  if (isProduction)
+    throw new Error('Set AUTH_JWKS_URL or AUTH_JWT_SECRET: production never runs with open access.');
+  return undefined;
+}
+
+function principalOf({ sub, role }: JWTPayload): Principal {
+  if (sub === undefined || sub === '' || sub.length > maxSubLength || !isRole(role)) throw invalidToken();
+  return { sub, role };
+}
+
+function isRole(role: unknown): role is PrincipalRole {
+  return principalRoles.some((known) => known === role);
+}
+
+/** One answer for every fault of a token: it tells an attacker nothing about which check stopped him. */
+export function invalidToken(): Problem {
+  return new Problem('unauthorized', 'A valid bearer token is needed.', {
+    headers: { 'WWW-Authenticate': 'Bearer error="invalid_token"' },
+  });
+}
