@@ -1,0 +1,15 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { DatabaseModule } from './database/database.module.js';
+import { HealthModule } from './health/health.module.js';
+
+/** The composition root: which modules there are, and with which settings. */
+@Module({})
+export class AppModule {
+  /** @param configuration  the module that makes the settings injectable */
+  static forRoot(configuration: DynamicModule): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [configuration, DatabaseModule.forRoot(), HealthModule],
+    };
+  }
+}

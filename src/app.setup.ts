@@ -1,0 +1,72 @@
+import { RequestMethod } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { AppModule } from './app.module.js';
+import type { Variables } from './config/configuration-error.js';
+import { ConfigurationModule } from './config/config.module.js';
+import type { Environment } from './config/environment.js';
+import { holdUntilReady } from './database/hold-until-ready.js';
+import { ShutdownState } from './health/shutdown-state.js';
+import { ProblemFilter } from './http/problem.filter.js';
+import { requestIdOf } from './http/request-id.js';
+import { RouteTable } from './http/route-table.js';
+import { RequestValidationPipe } from './http/validation.pipe.js';
+
+/**
+ * Makes the application, complete but for listening; the service and its tests share all of this.
+ *
+ * @param variables  settings instead of the process's own
+ * @throws {ConfigurationError} naming every bad variable
+ */
+export async function createApp(variables?: Variables): Promise<NestFastifyApplication> {
+  const { environment, module } = await ConfigurationModule.forRoot(variables);
+  const adapter = fastifyAdapter(environment);
+  const routes = new RouteTable();
+  adapter.getInstance().addHook('onRoute', (route) => {
+    routes.add(route);
+  });
+
+  const app = await NestFactory.create<NestFastifyApplication>(AppModule.forRoot(module), adapter, {
+    bufferLogs: true,
+    abortOnError: false,
+    bodyParser: false,
+  });
+  app.setGlobalPrefix('api/v3', {
+    exclude: [
+      { path: '/', method: RequestMethod.GET },
+      { path: 'health', method: RequestMethod.GET },
+      { path: 'health/*probe', method: RequestMethod.GET },
+    ],
+  });
+  app.useGlobalPipes(new RequestValidationPipe());
+  app.useGlobalFilters(new ProblemFilter(routes));
+  if (environment.ALLOWED_ORIGINS.length > 0) app.enableCors({ origin: [...environment.ALLOWED_ORIGINS] });
+  addRequestHooks(app);
+  return app;
+}
+
+function fastifyAdapter(environment: Environment): FastifyAdapter {
+  return new FastifyAdapter({
+    bodyLimit: environment.BODY_LIMIT,
+    requestTimeout: 30_000,
+    keepAliveTimeout: 72_000,
+    connectionTimeout: 0,
+    forceCloseConnections: 'idle',
+    return503OnClosing: false,
+    requestIdHeader: false,
+    genReqId: requestIdOf,
+    routerOptions: { maxParamLength: 200 },
+  });
+}
+
+function addRequestHooks(app: NestFastifyApplication): void {
+  const fastify = app.getHttpAdapter().getInstance();
+  const shutdown = app.get(ShutdownState, { strict: false });
+  fastify.removeContentTypeParser('text/plain');
+  fastify.addHook('onRequest', (request, reply, done) => {
+    void reply.header('x-request-id', request.id);
+    if (shutdown.hasBegun) void reply.header('connection', 'close');
+    done();
+  });
+  fastify.addHook('onRequest', holdUntilReady(app));
+}

@@ -1,0 +1,66 @@
+import type { BadVariable, Variables } from './configuration-error.js';
+import type { Environment } from './environment.js';
+
+/** Settings that are valid one by one, and wrong together. `given` holds what was set by hand. */
+export function contradictions(environment: Environment, given: Variables): BadVariable[] {
+  const bad: BadVariable[] = [];
+  const complain = (name: keyof Environment, wrong: string) => bad.push({ name, wrong });
+
+  if (environment.isProduction && !given.AUTH_JWKS_URL && !given.AUTH_JWT_SECRET) {
+    complain(
+      'AUTH_JWKS_URL',
+      'or AUTH_JWT_SECRET must be set in production, for example AUTH_JWKS_URL=https://login.example.org/.well-known/jwks.json',
+    );
+  }
+  if (given.AUTH_JWKS_URL && given.AUTH_JWT_SECRET) {
+    complain(
+      'AUTH_JWT_SECRET',
+      'must not be set together with AUTH_JWKS_URL: keep the one that signs your tokens',
+    );
+  }
+  if (given.AUTH_JWKS_URL && !given.AUTH_ISSUER) {
+    complain('AUTH_ISSUER', 'must be set with AUTH_JWKS_URL, for example https://login.example.org/');
+  }
+  if (given.AUTH_JWKS_URL && !given.AUTH_AUDIENCE) {
+    complain('AUTH_AUDIENCE', 'must be set with AUTH_JWKS_URL, for example ai-native-backend');
+  }
+  if (environment.DATABASE_QUERY_TIMEOUT_MS <= environment.DATABASE_STATEMENT_TIMEOUT_MS) {
+    complain(
+      'DATABASE_QUERY_TIMEOUT_MS',
+      'must be above DATABASE_STATEMENT_TIMEOUT_MS, for example 500 more',
+    );
+  }
+  if (given.REDIS_PASSWORD && !given.REDIS_URL) {
+    complain('REDIS_URL', 'must be set when REDIS_PASSWORD is, for example redis://localhost:6379/0');
+  }
+  if (hasTwoPasswords(given)) {
+    complain(
+      'REDIS_PASSWORD',
+      'differs from the password in REDIS_URL: give it in one place, for example REDIS_URL=redis://localhost:6379/0 and REDIS_PASSWORD',
+    );
+  }
+  if (environment.CACHE_REQUIRED && !given.REDIS_URL) {
+    complain('CACHE_REQUIRED', 'needs REDIS_URL, for example redis://localhost:6379/0');
+  }
+  if (environment.SHUTDOWN_DEADLINE_MS <= environment.SHUTDOWN_GRACE_MS + environment.SHUTDOWN_DRAIN_MS) {
+    complain(
+      'SHUTDOWN_DEADLINE_MS',
+      'must be above SHUTDOWN_GRACE_MS and SHUTDOWN_DRAIN_MS together, for example 25000',
+    );
+  }
+  return bad;
+}
+
+function hasTwoPasswords({ REDIS_URL, REDIS_PASSWORD }: Variables): boolean {
+  if (!REDIS_PASSWORD || !REDIS_URL || !URL.canParse(REDIS_URL)) return false;
+  const { password } = new URL(REDIS_URL);
+  return password !== '' && decoded(password) !== REDIS_PASSWORD;
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,218 @@
+import {
+  ListOf,
+  OneOf,
+  Optional,
+  Seconds,
+  Text,
+  TextThat,
+  Toggle,
+  WholeNumber,
+  isUrlOf,
+} from './variables.js';
+
+export const logLevels = ['error', 'warn', 'info', 'debug'] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+const stages = ['development', 'test', 'production'] as const;
+const presets = ['demo', 'seed-doc', 'none'] as const;
+
+/**
+ * Every setting of the service, validated when it starts and read-only after that.
+ * A property is called as its environment variable; `.env.example` tells the same list to operators.
+ */
+export class Environment {
+  /** What this process is for; `production` refuses to start without credentials for callers */
+  @OneOf(stages, 'production')
+  readonly NODE_ENV: (typeof stages)[number] = 'development';
+
+  /** Another name for NODE_ENV; if either says production, it is production */
+  @Optional()
+  @OneOf(stages, 'production')
+  readonly ENVIRONMENT?: (typeof stages)[number];
+
+  /** Address to listen on */
+  @Text('127.0.0.1')
+  readonly HOST: string = '0.0.0.0';
+
+  /** TCP port to listen on; 0 takes any free one */
+  @WholeNumber({ min: 0, max: 65_535, example: 8000 })
+  readonly PORT: number = 8000;
+
+  /** Largest request body, bytes */
+  @WholeNumber({ min: 1024, max: 64 * 1024 * 1024, example: 1_048_576 })
+  readonly BODY_LIMIT: number = 1024 * 1024;
+
+  /** Origins that browsers may call from; none by default */
+  @ListOf(
+    'a comma-separated list of origins',
+    'https://campus.example.org,http://localhost:3000',
+    (origin) => isUrlOf('http:', 'https:')(origin) && new URL(origin).origin === origin,
+  )
+  readonly ALLOWED_ORIGINS: readonly string[] = [];
+
+  /** PostgreSQL to use; without it the service runs one of its own in DATA_DIR */
+  @Optional()
+  @TextThat(
+    'a PostgreSQL URL',
+    'postgres://app:secret@localhost:5432/learning',
+    isUrlOf('postgres:', 'postgresql:'),
+  )
+  readonly DATABASE_URL?: string;
+
+  /** Connections to the database at most */
+  @WholeNumber({ min: 1, max: 500, example: 10 })
+  readonly DATABASE_POOL_SIZE: number = 10;
+
+  /** Longest wait for a connection to the database, ms */
+  @WholeNumber({ min: 50, max: 60_000, example: 2000 })
+  readonly DATABASE_CONNECT_TIMEOUT_MS: number = 2000;
+
+  /** Longest run of one statement, ms; the server cancels it then */
+  @WholeNumber({ min: 50, max: 600_000, example: 2000 })
+  readonly DATABASE_STATEMENT_TIMEOUT_MS: number = 2000;
+
+  /** Longest wait for an answer, ms; above the statement timeout, so that the server cancels first */
+  @WholeNumber({ min: 50, max: 600_000, example: 2500 })
+  readonly DATABASE_QUERY_TIMEOUT_MS: number = 2500;
+
+  /** Longest wait for a lock on a row or table, ms */
+  @WholeNumber({ min: 10, max: 600_000, example: 1000 })
+  readonly DATABASE_LOCK_TIMEOUT_MS: number = 1000;
+
+  /** Longest pause inside a transaction, ms */
+  @WholeNumber({ min: 100, max: 600_000, example: 5000 })
+  readonly DATABASE_IDLE_IN_TRANSACTION_TIMEOUT_MS: number = 5000;
+
+  /** Age at which a connection to the database is replaced, s */
+  @Seconds({ min: 1, max: 86_400, example: 1800 })
+  readonly DATABASE_MAX_LIFETIME: number = 1800;
+
+  /** Folder of the embedded PostgreSQL; used only without DATABASE_URL */
+  @Text('./data')
+  readonly DATA_DIR: string = './data';
+
+  /** Data to load when the embedded PostgreSQL starts for the first time */
+  @OneOf(presets, 'demo')
+  readonly DEMO_DATA: (typeof presets)[number] = 'demo';
+
+  /** Redis to cache in; without it the cache lives in this process */
+  @Optional()
+  @TextThat('a Redis URL', 'redis://localhost:6379/0', isRedisUrl)
+  readonly REDIS_URL?: string;
+
+  /** Password of Redis, if REDIS_URL does not carry it */
+  @Optional()
+  @Text('a long random text')
+  readonly REDIS_PASSWORD?: string;
+
+  /** Sockets to Redis at most */
+  @WholeNumber({ min: 3, max: 10_000, example: 50 })
+  readonly REDIS_MAX_CONNECTIONS: number = 50;
+
+  /** Silence after which a connection to Redis is given up, s */
+  @Seconds({ min: 0.1, max: 600, example: 5 })
+  readonly REDIS_SOCKET_TIMEOUT: number = 5;
+
+  /** Longest wait for a connection to Redis, s */
+  @Seconds({ min: 0.1, max: 600, example: 5 })
+  readonly REDIS_SOCKET_CONNECT_TIMEOUT: number = 5;
+
+  /** Whether a read that timed out is tried once more within its deadline */
+  @Toggle(true)
+  readonly REDIS_RETRY_ON_TIMEOUT: boolean = true;
+
+  /** Whether to spread commands over a pool of connections instead of one */
+  @Toggle(false)
+  readonly REDIS_POOL: boolean = false;
+
+  /** Longest wait of a request for Redis, ms */
+  @WholeNumber({ min: 1, max: 10_000, example: 50 })
+  readonly REDIS_COMMAND_TIMEOUT_MS: number = 50;
+
+  /** Whether answers are cached at all */
+  @Toggle(true)
+  readonly CACHE_ENABLED: boolean = true;
+
+  /** Put before every key, so that services can share one Redis */
+  @TextThat('at most 64 letters, digits and any of : . _ -', 'staging', (text) =>
+    /^[\w:.-]{0,64}$/.test(text),
+  )
+  readonly CACHE_NAMESPACE: string = '';
+
+  /** Memory for cached answers in this process, bytes */
+  @WholeNumber({ min: 0, max: 64 * 1024 ** 3, example: 67_108_864 })
+  readonly CACHE_L1_MAX_BYTES: number = 64 * 1024 * 1024;
+
+  /** Whether the service counts as not ready while Redis is away */
+  @Toggle(false)
+  readonly CACHE_REQUIRED: boolean = false;
+
+  /** Whether the service stays ready, as degraded, while the database is away */
+  @Toggle(false)
+  readonly READY_FAIL_OPEN: boolean = false;
+
+  /** Least important lines to write; `info` in production, else `debug` */
+  @OneOf(logLevels, 'info', {
+    warning: 'warn',
+    critical: 'error',
+    fatal: 'error',
+    notice: 'info',
+    trace: 'debug',
+  })
+  readonly LOG_LEVEL: LogLevel = 'debug';
+
+  /** `text` for people, `json` for machines; `json` in production, else `text` */
+  @OneOf(['text', 'json'], 'json')
+  readonly LOG_FORMAT: 'text' | 'json' = 'text';
+
+  /** Debug mode, as /system/info reports it; makes LOG_LEVEL debug unless that is set */
+  @Toggle(false)
+  readonly DEBUG: boolean = false;
+
+  /** Where the keys that sign callers' tokens are published */
+  @Optional()
+  @TextThat('an http(s) URL', 'https://login.example.org/.well-known/jwks.json', isUrlOf('http:', 'https:'))
+  readonly AUTH_JWKS_URL?: string;
+
+  /** Secret that signs callers' tokens (HS256), at least 32 bytes */
+  @Optional()
+  @TextThat(
+    'a secret of at least 32 bytes',
+    'the output of: openssl rand -base64 48',
+    (text) => Buffer.byteLength(text) >= 32,
+  )
+  readonly AUTH_JWT_SECRET?: string;
+
+  /** Who must have issued a token (`iss`) */
+  @Text('https://login.example.org/')
+  readonly AUTH_ISSUER: string = 'ai-native-backend';
+
+  /** For whom a token must be (`aud`) */
+  @Text('ai-native-backend')
+  readonly AUTH_AUDIENCE: string = 'ai-native-backend';
+
+  /** Language model behind the tutor; only reported by /system/info */
+  @Optional()
+  @Text('ollama')
+  readonly LLM_PROVIDER?: string;
+
+  /** How long to serve on as "not ready" after SIGTERM, ms; 5000 in production, else 0 */
+  @WholeNumber({ min: 0, max: 60_000, example: 5000 })
+  readonly SHUTDOWN_GRACE_MS: number = 0;
+
+  /** Longest wait for requests in flight after that, ms */
+  @WholeNumber({ min: 0, max: 60_000, example: 8000 })
+  readonly SHUTDOWN_DRAIN_MS: number = 8000;
+
+  /** Time after which the process exits whatever is left, ms */
+  @WholeNumber({ min: 100, max: 120_000, example: 25_000 })
+  readonly SHUTDOWN_DEADLINE_MS: number = 25_000;
+
+  get isProduction(): boolean {
+    return this.NODE_ENV === 'production';
+  }
+}
+
+function isRedisUrl(text: string): boolean {
+  return isUrlOf('redis:', 'rediss:')(text) && /^\/?\d{0,5}$/.test(new URL(text).pathname);
+}

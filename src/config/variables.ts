@@ -1,0 +1,135 @@
+import { applyDecorators } from '@nestjs/common';
+import { Transform } from 'class-transformer';
+import {
+  IsIn,
+  IsInt,
+  IsNumber,
+  IsOptional,
+  IsString,
+  Max,
+  MaxLength,
+  Min,
+  ValidateBy,
+} from 'class-validator';
+
+/** A rule is told as one sentence that ends with an example, whichever of its parts failed. */
+const sentence = (rule: string, example: string | number) => `must be ${rule}, for example ${example}`;
+
+interface NumberRule {
+  min: number;
+  max: number;
+  example: number;
+}
+
+/** A whole number written in decimal digits. */
+export function WholeNumber({ min, max, example }: NumberRule): PropertyDecorator {
+  const message = sentence(`a whole number from ${min} to ${max}`, example);
+  return applyDecorators(
+    Transform(toNumber),
+    IsInt({ message }),
+    Min(min, { message }),
+    Max(max, { message }),
+  );
+}
+
+/** A number of seconds; parts of a second are allowed. */
+export function Seconds({ min, max, example }: NumberRule): PropertyDecorator {
+  const message = sentence(`a number of seconds from ${min} to ${max}`, example);
+  return applyDecorators(
+    Transform(toNumber),
+    IsNumber({}, { message }),
+    Min(min, { message }),
+    Max(max, { message }),
+  );
+}
+
+const truths = ['true', '1', 'yes', 'on'];
+const falsehoods = ['false', '0', 'no', 'off'];
+
+/** `true`, `1`, `yes`, `on` or their opposites, in any case. */
+export function Toggle(example: boolean): PropertyDecorator {
+  return applyDecorators(
+    Transform(({ value }: { value: unknown }) => {
+      if (typeof value !== 'string') return value;
+      const word = value.toLowerCase();
+      if (truths.includes(word)) return true;
+      return falsehoods.includes(word) ? false : value;
+    }),
+    IsIn([true, false], { message: sentence('true or false', String(example)) }),
+  );
+}
+
+/** One of a few words, in any case; `synonyms` are words of other systems for the same. */
+export function OneOf(
+  words: readonly string[],
+  example: string,
+  synonyms: Readonly<Record<string, string>> = {},
+): PropertyDecorator {
+  return applyDecorators(
+    Transform(({ value }: { value: unknown }) => {
+      if (typeof value !== 'string') return value;
+      const word = value.toLowerCase();
+      return synonyms[word] ?? word;
+    }),
+    IsIn(words, { message: sentence(`one of ${words.join(', ')}`, example) }),
+  );
+}
+
+/** Any text of at most 500 characters. */
+export function Text(example: string): PropertyDecorator {
+  const message = sentence('a text of at most 500 characters', example);
+  return applyDecorators(IsString({ message }), MaxLength(500, { message }));
+}
+
+/** Text that `accepts` approves of; `rule` says in words what it wants. */
+export function TextThat(
+  rule: string,
+  example: string,
+  accepts: (text: string) => boolean,
+): PropertyDecorator {
+  const name = 'textThat';
+  return ValidateBy(
+    { name, validator: { validate: (value) => typeof value === 'string' && accepts(value) } },
+    { message: sentence(rule, example) },
+  );
+}
+
+/** A comma-separated list of texts that `accepts` approves of. */
+export function ListOf(rule: string, example: string, accepts: (item: string) => boolean): PropertyDecorator {
+  return applyDecorators(
+    Transform(({ value }: { value: unknown }) => (typeof value === 'string' ? splitList(value) : value)),
+    ValidateBy(
+      {
+        name: 'listOf',
+        validator: {
+          validate: (value) =>
+            Array.isArray(value) && value.every((item) => typeof item === 'string' && accepts(item)),
+        },
+      },
+      { message: sentence(rule, example) },
+    ),
+  );
+}
+
+/** May be left out. */
+export const Optional = IsOptional;
+
+/** An absolute URL of one of the protocols, such as `redis:`. */
+export function isUrlOf(...protocols: string[]): (text: string) => boolean {
+  return (text) => {
+    if (!URL.canParse(text)) return false;
+    const { protocol, hostname } = new URL(text);
+    return protocols.includes(protocol) && hostname !== '';
+  };
+}
+
+function splitList(text: string): string[] {
+  return text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
+}
+
+function toNumber({ value }: { value: unknown }): unknown {
+  return typeof value === 'string' && /^-?\d+(\.\d+)?$/.test(value) ? Number(value) : value;
+}

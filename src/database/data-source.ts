@@ -1,0 +1,74 @@
+import { DataSource, type DataSourceOptions } from 'typeorm';
+import { Activity } from '../records/activities/activity.entity.js';
+import { Course } from '../records/courses/course.entity.js';
+import { Enrollment } from '../records/enrollments/enrollment.entity.js';
+import { ActivityDay } from '../records/events/activity-day.entity.js';
+import { LearningEvent } from '../records/events/event.entity.js';
+import { IdempotencyKey } from '../records/idempotency/idempotency-key.entity.js';
+import { GradeChange } from '../records/submissions/grade-change.entity.js';
+import { Submission } from '../records/submissions/submission.entity.js';
+import { TutorMessage } from '../records/tutor-sessions/tutor-message.entity.js';
+import { TutorSession } from '../records/tutor-sessions/tutor-session.entity.js';
+import { User } from '../records/users/user.entity.js';
+import type { Environment } from '../config/environment.js';
+import { InitialSchema1770000000000 } from './migrations/1770000000000-initial-schema.js';
+
+const entities = [
+  Activity,
+  ActivityDay,
+  Course,
+  Enrollment,
+  LearningEvent,
+  GradeChange,
+  IdempotencyKey,
+  Submission,
+  TutorMessage,
+  TutorSession,
+  User,
+];
+
+/** What every connection of ours to PostgreSQL has in common. */
+const shared = {
+  type: 'postgres',
+  entities,
+  migrations: [InitialSchema1770000000000],
+  synchronize: false,
+  logging: false,
+} as const satisfies DataSourceOptions;
+
+type PoolSettings = Pick<Environment, Extract<keyof Environment, `DATABASE_${string}`>>;
+
+/** The pool that serves requests: every wait is bounded, and no statement outlives its caller for long. */
+export function requestPool(settings: PoolSettings, onPoolError: (error: Error) => void): DataSourceOptions {
+  return {
+    ...shared,
+    ...(settings.DATABASE_URL === undefined ? {} : { url: settings.DATABASE_URL }),
+    applicationName: 'ai-native-backend',
+    poolSize: settings.DATABASE_POOL_SIZE,
+    connectTimeoutMS: settings.DATABASE_CONNECT_TIMEOUT_MS,
+    poolErrorHandler: onPoolError,
+    extra: {
+      statement_timeout: settings.DATABASE_STATEMENT_TIMEOUT_MS,
+      lock_timeout: settings.DATABASE_LOCK_TIMEOUT_MS,
+      idle_in_transaction_session_timeout: settings.DATABASE_IDLE_IN_TRANSACTION_TIMEOUT_MS,
+      query_timeout: settings.DATABASE_QUERY_TIMEOUT_MS,
+      keepAlive: true,
+      maxLifetimeSeconds: settings.DATABASE_MAX_LIFETIME,
+    },
+  };
+}
+
+/**
+ * A connection without time limits on statements, for migrations, imports and tests.
+ *
+ * @param poolSize  connections at most
+ */
+export function patientDataSource(url: string, poolSize = 2): DataSource {
+  return new DataSource({
+    ...shared,
+    url,
+    poolSize,
+    connectTimeoutMS: 5000,
+    applicationName: 'ai-native-backend',
+  });
+}

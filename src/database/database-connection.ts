@@ -1,0 +1,104 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { Inject, Injectable, Logger, type OnApplicationShutdown, Optional } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { Environment } from '../config/environment.js';
+import { type EmbeddedPostgres, EmbeddedPostgresError, startEmbeddedPostgres } from './embedded-postgres.js';
+import { migrate } from './migrate.js';
+
+/** Fills the embedded database when it is empty; `url` is for connections of its own. */
+export type FirstStart = (dataSource: DataSource, url: string) => Promise<void>;
+export const FIRST_START = Symbol('first start');
+
+const firstPauseMs = 100;
+const longestPauseMs = 5000;
+const closePatienceMs = 3000;
+
+/**
+ * Brings the database up behind a service that already listens: start the embedded server if there is no other,
+ * migrate, connect. Tries again for as long as it takes; once up, the pool heals itself.
+ */
+@Injectable()
+export class DatabaseConnection implements OnApplicationShutdown {
+  readonly #logger = new Logger('Database');
+  readonly #stop = new AbortController();
+  #opening: Promise<void> | undefined;
+  #embedded: EmbeddedPostgres | undefined;
+
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly environment: Environment,
+    @Optional() @Inject(FIRST_START) private readonly firstStart?: FirstStart,
+  ) {}
+
+  /** Whether the schema is in place and queries can be tried; stays true when the database goes away later. */
+  get isReady(): boolean {
+    return this.#isReady;
+  }
+  #isReady = false;
+
+  /**
+   * Settles when the database is ready, or when the service is closed before that. Safe to call twice.
+   *
+   * @throws {EmbeddedPostgresError} when the embedded server cannot run here: trying again would not help
+   */
+  open(): Promise<void> {
+    return (this.#opening ??= this.#openUntilReady());
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    this.#stop.abort();
+    await this.#opening?.catch(() => undefined);
+    if (this.dataSource.isInitialized) {
+      const closed = this.dataSource.destroy();
+      await Promise.race([closed, wait(closePatienceMs, undefined, { ref: false })]);
+    }
+    await this.#embedded?.stop();
+  }
+
+  async #openUntilReady(): Promise<void> {
+    let pauseMs = firstPauseMs;
+    for (let attempt = 1; !this.#stop.signal.aborted; attempt++) {
+      try {
+        await this.#openOnce();
+        this.#isReady = true;
+        this.#logger.log('✅ Database ready');
+        return;
+      } catch (error) {
+        if (error instanceof EmbeddedPostgresError) throw error;
+        if (attempt === 1) {
+          this.#logger.error(`❌ Database not available (${reasonOf(error)}), trying again until it is`);
+        }
+      }
+      await wait(pauseMs * (0.5 + Math.random() / 2), undefined, { signal: this.#stop.signal }).catch(
+        () => undefined,
+      );
+      pauseMs = Math.min(pauseMs * 2, longestPauseMs);
+    }
+  }
+
+  async #openOnce(): Promise<void> {
+    const url = this.environment.DATABASE_URL ?? (await this.#startEmbedded());
+    const names = await migrate(url);
+    if (names.length > 0) this.#logger.log(`🔧 Database migrated: ${names.join(', ')}`);
+    if (!this.dataSource.isInitialized) {
+      await this.dataSource.setOptions({ url }).initialize();
+    }
+    if (this.#embedded && this.firstStart) await this.firstStart(this.dataSource, url);
+  }
+
+  async #startEmbedded(): Promise<string> {
+    this.#embedded ??= await startEmbeddedPostgres({
+      dataDir: this.environment.DATA_DIR,
+      log: (line) => {
+        this.#logger.log(`🔧 ${line}`);
+      },
+    });
+    return this.#embedded.url;
+  }
+}
+
+/** A code such as `ECONNREFUSED` or `28P01`: the message itself may name hosts and users. */
+function reasonOf(error: unknown): string {
+  const { code, name } = error as { code?: unknown; name?: unknown };
+  return typeof code === 'string' ? code : String(name);
+}

@@ -1,0 +1,56 @@
+import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { Client } from 'pg';
+import { DataSource } from 'typeorm';
+import { DatabaseConnection } from './database-connection.js';
+
+const deadlineMs = 500;
+
+/**
+ * Asks the database whether it is there, on a connection kept for that: a pool that is merely busy
+ * must not look like a database that is away.
+ */
+@Injectable()
+export class DatabasePing implements OnApplicationShutdown {
+  #client: Promise<Client> | undefined;
+
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly connection: DatabaseConnection,
+  ) {}
+
+  /** @returns whether an answer came within 500 ms; never throws */
+  async isAnswering(): Promise<boolean> {
+    if (!this.connection.isReady) return false;
+    const pending = (this.#client ??= this.#connect());
+    try {
+      await (await pending).query('SELECT 1');
+      return true;
+    } catch {
+      if (this.#client === pending) this.#client = undefined;
+      void discard(pending);
+      return false;
+    }
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    if (this.#client) await discard(this.#client);
+    this.#client = undefined;
+  }
+
+  async #connect(): Promise<Client> {
+    const { options } = this.dataSource;
+    const client = new Client({
+      connectionString: 'url' in options ? options.url : undefined,
+      connectionTimeoutMillis: deadlineMs,
+      query_timeout: deadlineMs,
+      application_name: 'ai-native-backend ping',
+    });
+    client.on('error', () => undefined);
+    await client.connect();
+    return client;
+  }
+}
+
+async function discard(pending: Promise<Client>): Promise<void> {
+  await pending.then((client) => client.end()).catch(() => undefined);
+}

@@ -1,0 +1,17 @@
+import type { INestApplication } from '@nestjs/common';
+import type { onRequestHookHandler } from 'fastify';
+import { Problem } from '../http/problem.js';
+import { DatabaseConnection } from './database-connection.js';
+
+/** What answers without a database: the front page, the probes, the description of the API, the detailed health. */
+const needsNoDatabase =
+  /^\/(health|problems|api\/v3\/(docs|openapi\.json|system\/health))?([/?]|$)|^\/api\/v3\/docs/;
+
+/** Answers 503 until the schema is in place, so that no request meets a half-made database. */
+export function holdUntilReady(app: INestApplication): onRequestHookHandler {
+  const database = app.get(DatabaseConnection, { strict: false });
+  return (request, _reply, done) => {
+    if (database.isReady || request.is404 || needsNoDatabase.test(request.url)) done();
+    else done(new Problem('database_unavailable', 'The service is starting: its database is not ready yet.'));
+  };
+}

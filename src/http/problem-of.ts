@@ -1,0 +1,42 @@
+import { HttpException } from '@nestjs/common';
+import { databaseProblem } from '../database/database-problem.js';
+import { Problem, type ProblemCode, problems } from './problem.js';
+
+const codeOfStatus: Readonly<Record<number, ProblemCode>> = {
+  400: 'bad_request',
+  401: 'unauthorized',
+  403: 'forbidden',
+  404: 'not_found',
+  405: 'method_not_allowed',
+  408: 'request_timeout',
+  409: 'conflict',
+  412: 'precondition_failed',
+  413: 'payload_too_large',
+  414: 'uri_too_long',
+  415: 'unsupported_media_type',
+  422: 'unprocessable',
+  428: 'precondition_required',
+  429: 'too_many_requests',
+  431: 'headers_too_large',
+  503: 'overloaded',
+};
+
+/**
+ * The problem to answer with for anything that was thrown. What others wrote into an error is not repeated:
+ * it may quote a statement, a host name or a secret.
+ */
+export function problemOf(error: unknown): Problem {
+  if (error instanceof Problem) return error;
+  const known = databaseProblem(error);
+  if (known) return known;
+  const status = statusOf(error);
+  const code = codeOfStatus[status] ?? (status >= 400 && status < 500 ? 'bad_request' : 'internal_error');
+  return new Problem(code, `${problems[code].title}.`);
+}
+
+function statusOf(error: unknown): number {
+  if (error instanceof HttpException) return error.getStatus();
+  // Fastify's own errors, and those of its plugins.
+  const { statusCode } = (error ?? {}) as { statusCode?: unknown };
+  return typeof statusCode === 'number' ? statusCode : 500;
+}

@@ -1,0 +1,69 @@
+import { type ArgumentMetadata, Injectable, ValidationPipe, type ValidationError } from '@nestjs/common';
+import { Problem, type ProblemPart } from './problem.js';
+
+const most = 50;
+
+/** Where a part of the request is found; a JSON pointer into the body has no prefix. */
+const prefixes: Readonly<Record<ArgumentMetadata['type'], string>> = {
+  body: '',
+  query: '/query',
+  param: '/path',
+  header: '/header',
+  custom: '',
+} as Readonly<Record<ArgumentMetadata['type'], string>>;
+
+/** Checks what comes in against its DTO. What a DTO does not declare is an error, not ignored. */
+@Injectable()
+export class RequestValidationPipe extends ValidationPipe {
+  constructor() {
+    super({
+      transform: true,
+      whitelist: true,
+      forbidNonWhitelisted: true,
+      forbidUnknownValues: true,
+      stopAtFirstError: true,
+      exceptionFactory: (errors) => new InvalidParts(errors.flatMap((error) => partsOf(error, ''))),
+    });
+  }
+
+  /** @throws {Problem} `validation_failed`, naming at most 50 parts */
+  override async transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
+    try {
+      return await super.transform(value, metadata);
+    } catch (error) {
+      if (!(error instanceof InvalidParts)) throw error;
+      const prefix = prefixes[metadata.type];
+      throw new Problem('validation_failed', 'Some values do not fit; `errors` names them.', {
+        errors: error.parts.slice(0, most).map((part) => ({ ...part, pointer: prefix + part.pointer })),
+      });
+    }
+  }
+}
+
+class InvalidParts extends Error {
+  constructor(readonly parts: ProblemPart[]) {
+    super('invalid');
+  }
+}
+
+function partsOf(
+  { property, constraints = {}, children = [] }: ValidationError,
+  parent: string,
+): ProblemPart[] {
+  const pointer = `${parent}/${property.slice(0, 100).replaceAll('~', '~0').replaceAll('/', '~1')}`;
+  const own = Object.entries(constraints).map(([rule, detail]) => ({
+    pointer,
+    code: snakeCase(rule),
+    detail: detail.slice(0, 300),
+  }));
+  return [...own, ...children.flatMap((child) => partsOf(child, pointer))];
+}
+
+/** `isInt` → `int`, `maxLength` → `max_length`, `whitelistValidation` → `unknown`. */
+function snakeCase(rule: string): string {
+  if (rule === 'whitelistValidation') return 'unknown';
+  return rule
+    .replace(/^is(?=[A-Z])/, '')
+    .replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+    .replace(/^_/, '');
+}
