@@ -1,0 +1,41 @@
+import { createHash } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { TableRows } from './generator/table-rows.js';
+
+/** The rows as NDJSON in pieces of some 64 KiB: a line holds `table` and the columns of one row. */
+export function* ndjson(tables: Iterable<TableRows>): Generator<string> {
+  let piece = '';
+  for (const { table, columns, rows } of tables) {
+    for (const row of rows) {
+      const cells = columns.map((column, index) => [column, row[index]]);
+      piece += `${JSON.stringify({ table, ...Object.fromEntries(cells) })}\n`;
+      if (piece.length >= 65_536) {
+        yield piece;
+        piece = '';
+      }
+    }
+  }
+  yield piece;
+}
+
+/** SHA-256 of the NDJSON dump, in hexadecimal. */
+export function dumpSha256(tables: Iterable<TableRows>): string {
+  const hash = createHash('sha256');
+  for (const piece of ndjson(tables)) hash.update(piece);
+  return hash.digest('hex');
+}
+
+/** Writes the NDJSON dump to `file`, which must not exist yet; returns its SHA-256 in hexadecimal. */
+export async function writeDump(tables: Iterable<TableRows>, file: string): Promise<string> {
+  const hash = createHash('sha256');
+  function* hashed() {
+    for (const piece of ndjson(tables)) {
+      hash.update(piece);
+      yield piece;
+    }
+  }
+  await pipeline(Readable.from(hashed()), createWriteStream(file, { flags: 'wx' }));
+  return hash.digest('hex');
+}
