@@ -1,0 +1,145 @@
+import { OwnReach } from '../../src/access/own-reach.js';
+import type { PrincipalRole } from '../../src/access/principal.js';
+import type { IdSources } from '../../src/access/requested-ids.js';
+import { RightsService } from '../../src/access/rights.service.js';
+import { Problem } from '../../src/http/problem.js';
+import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
+import { peopleOfTwoCourses, type TwoCourses } from '../support/two-courses.js';
+
+let database: TestDatabase;
+let facts: TwoCourses;
+let rights: RightsService;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  facts = await peopleOfTwoCourses(database.dataSource);
+  rights = new RightsService(database.dataSource);
+});
+
+afterAll(() => database.drop());
+
+/** What the reach `own` says: `passes`, or the code of the problem. */
+async function verdict(role: PrincipalRole, sub: string, request: IdSources): Promise<string> {
+  try {
+    await new OwnReach(rights).check({ role, sub }, await rights.person(sub), request);
+    return 'passes';
+  } catch (error) {
+    if (error instanceof Problem) return error.code;
+    throw error;
+  }
+}
+
+type Case = [verdict: string, request: IdSources];
+
+/** Row numbers are known only at run time: `<submission of STU001>` stands for one. */
+function withRowNumbers(request: IdSources): IdSources {
+  const text = JSON.stringify(request).replace(
+    /<(submission|enrollment) of (STU00[12])>/g,
+    (_, thing: 'submission' | 'enrollment', student: 'STU001' | 'STU002') => facts[`${thing}s`][student],
+  );
+  return JSON.parse(text) as IdSources;
+}
+
+describe('a student', () => {
+  const cases: Case[] = [
+    ['passes', { params: { student_id: 'STU001' } }],
+    ['passes', { params: { user_id: 'STU001' } }],
+    ['passes', { params: { course_id: 'PROG-101' } }],
+    ['passes', { params: { activity_id: 'PROG-101-A1' } }],
+    ['passes', { params: { submission_id: '<submission of STU001>' } }],
+    ['passes', { params: { enrollment_id: '<enrollment of STU001>' } }],
+    ['passes', { params: { session_id: 'SES-STU001' } }],
+    ['passes', { params: { student_id: 'STU001' }, query: { course_id: 'PROG-101' } }],
+    ['not_found', { params: { student_id: 'STU002' } }],
+    ['not_found', { params: { student_id: 'NOBODY' } }],
+    ['not_found', { params: { user_id: 'TEACH001' } }],
+    ['not_found', { params: { course_id: 'PROG-102' } }],
+    ['not_found', { params: { course_id: 'NO-SUCH' } }],
+    ['not_found', { params: { activity_id: 'PROG-102-A1' } }],
+    ['not_found', { params: { activity_id: 'NO-SUCH' } }],
+    ['not_found', { params: { submission_id: '<submission of STU002>' } }],
+    ['not_found', { params: { enrollment_id: '<enrollment of STU002>' } }],
+    ['not_found', { params: { session_id: 'SES-STU002' } }],
+    ['not_found', { params: { submission_id: '9223372036854775808' } }],
+    ['not_found', { params: { submission_id: "1' OR '1'='1" } }],
+    ['not_found', { params: { session_id: 'a\0b' } }],
+    ['not_found', { params: { student_id: 'S'.repeat(10_000) } }],
+    ['not_found', { params: { student_id: 'stu001' } }],
+    ['not_found', { params: { student_id: 'STU001' }, query: { course_id: 'PROG-102' } }],
+    ['not_found', { params: { student_id: 'STU001' }, body: { student_id: 'STU002' } }],
+    ['not_found', { query: { student_id: ['STU001', 'STU002'] } }],
+    ['validation_failed', { params: {} }],
+    ['validation_failed', { body: { student_id: { $ne: '' } } }],
+    ['validation_failed', { body: { submission_id: 1 } }],
+  ];
+
+  it.each(cases)('%s with %j', async (expected, request) => {
+    expect(await verdict('student', 'STU001', withRowNumbers(request))).toBe(expected);
+  });
+
+  it('keeps the material of a course he finished, and loses that of one he dropped', async () => {
+    expect(await verdict('student', 'STU004', { params: { course_id: 'PROG-101' } })).toBe('passes');
+    expect(await verdict('student', 'STU005', { params: { course_id: 'PROG-101' } })).toBe('not_found');
+  });
+});
+
+describe('a teacher', () => {
+  const cases: Case[] = [
+    ['passes', { params: { user_id: 'TEACH001' } }],
+    ['passes', { params: { course_id: 'PROG-101' } }],
+    ['passes', { params: { activity_id: 'PROG-101-A1' } }],
+    ['passes', { params: { student_id: 'STU001' } }],
+    ['passes', { params: { user_id: 'STU003' } }],
+    ['passes', { params: { student_id: 'STU001' }, query: { course_id: 'PROG-101' } }],
+    ['passes', { params: { student_id: 'STU003' }, query: { course_id: 'PROG-101' } }],
+    ['passes', { params: { submission_id: '<submission of STU001>' } }],
+    ['passes', { params: { session_id: 'SES-STU001' } }],
+    ['passes', { body: { activity_id: 'PROG-101-A1', student_id: 'STU001', course_id: null } }],
+    ['not_found', { params: { course_id: 'PROG-102' } }],
+    ['not_found', { params: { student_id: 'STU002' } }],
+    ['not_found', { params: { student_id: 'NOBODY' } }],
+    ['not_found', { params: { user_id: 'TEACH002' } }],
+    ['not_found', { params: { submission_id: '<submission of STU002>' } }],
+    ['not_found', { params: { enrollment_id: '<enrollment of STU002>' } }],
+    ['not_found', { params: { session_id: 'SES-STU002' } }],
+    ['not_found', { params: { student_id: 'STU001' }, query: { course_id: 'PROG-102' } }],
+    ['not_found', { params: { student_id: 'STU003' }, query: { course_id: 'PROG-102' } }],
+    ['not_found', { params: { student_id: 'STU002' }, query: { course_id: 'PROG-101' } }],
+    ['not_found', { query: { course_id: ['PROG-101', 'PROG-102'] } }],
+    ['not_found', { params: { activity_id: 'PROG-101-A1' }, body: { course_id: 'PROG-102' } }],
+    ['not_found', { body: { activity_id: 'PROG-101-A1', student_id: 'STU002' } }],
+    ['not_found', { params: { student_id: 'STU006' } }],
+  ];
+
+  it.each(cases)('%s with %j', async (expected, request) => {
+    expect(await verdict('teacher', 'TEACH001', withRowNumbers(request))).toBe(expected);
+  });
+
+  it('must name a course to ask about a student who learns with others too', async () => {
+    expect(await verdict('teacher', 'TEACH001', { params: { student_id: 'STU003' } })).toBe('forbidden');
+  });
+
+  it('still sees who finished or dropped his course', async () => {
+    expect(await verdict('teacher', 'TEACH001', { params: { student_id: 'STU004' } })).toBe('passes');
+    expect(await verdict('teacher', 'TEACH001', { params: { student_id: 'STU005' } })).toBe('passes');
+  });
+
+  it('may be an assistant, but not an observer or one who left', async () => {
+    expect(await verdict('teacher', 'TEACH003', { params: { course_id: 'PROG-101' } })).toBe('passes');
+    expect(await verdict('teacher', 'TEACH004', { params: { course_id: 'PROG-101' } })).toBe('not_found');
+    expect(await verdict('teacher', 'TEACH005', { params: { course_id: 'PROG-101' } })).toBe('not_found');
+  });
+});
+
+describe('anybody else', () => {
+  it('owns nothing', async () => {
+    for (const [role, sub] of [
+      ['service', 'moodle'],
+      ['admin', 'ADMIN001'],
+      ['student', 'NOBODY'],
+      ['teacher', 'NOBODY'],
+    ] as const) {
+      expect(await verdict(role, sub, { params: { course_id: 'PROG-101' } })).toBe('not_found');
+    }
+  });
+});
