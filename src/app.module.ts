@@ -1,6 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { DatabaseModule } from './database/database.module.js';
 import { HealthModule } from './health/health.module.js';
+import { TelemetryModule } from './telemetry/telemetry.module.js';
 
 /** The composition root: which modules there are, and with which settings. */
 @Module({})
@@ -9,7 +10,7 @@ export class AppModule {
   static forRoot(configuration: DynamicModule): DynamicModule {
     return {
       module: AppModule,
-      imports: [configuration, DatabaseModule.forRoot(), HealthModule],
+      imports: [configuration, TelemetryModule, DatabaseModule.forRoot(), HealthModule],
     };
   }
 }

@@ -11,6 +11,7 @@ import { ProblemFilter } from './http/problem.filter.js';
 import { requestIdOf } from './http/request-id.js';
 import { RouteTable } from './http/route-table.js';
 import { RequestValidationPipe } from './http/validation.pipe.js';
+import { AppLogger } from './telemetry/app-logger.js';
 
 /**
  * Makes the application, complete but for listening; the service and its tests share all of this.
@@ -31,6 +32,7 @@ export async function createApp(variables?: Variables): Promise<NestFastifyAppli
     abortOnError: false,
     bodyParser: false,
   });
+  app.useLogger(app.get(AppLogger));
   app.setGlobalPrefix('api/v3', {
     exclude: [
       { path: '/', method: RequestMethod.GET },

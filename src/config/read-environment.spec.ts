@@ -1,0 +1,199 @@
+import { readFileSync } from 'node:fs';
+import { ConfigurationError } from './configuration-error.js';
+import { Environment } from './environment.js';
+import { readEnvironment, variableNames } from './read-environment.js';
+
+const canary = 'canary-0123456789-0123456789-0123456789';
+
+function refusal(variables: Record<string, string>): ConfigurationError {
+  try {
+    readEnvironment(variables);
+  } catch (error) {
+    if (error instanceof ConfigurationError) return error;
+    throw error;
+  }
+  throw new Error('the configuration was accepted');
+}
+
+function refused(variables: Record<string, string>): string[] {
+  return refusal(variables).variables.map(({ name }) => name);
+}
+
+describe('the settings', () => {
+  it('have a default for everything a newcomer would not know', () => {
+    const environment = readEnvironment({});
+
+    expect(environment).toMatchObject({
+      NODE_ENV: 'development',
+      HOST: '0.0.0.0',
+      PORT: 8000,
+      DATA_DIR: './data',
+      REDIS_MAX_CONNECTIONS: 50,
+      REDIS_SOCKET_TIMEOUT: 5,
+      REDIS_RETRY_ON_TIMEOUT: true,
+      CACHE_L1_MAX_BYTES: 67_108_864,
+      LOG_LEVEL: 'debug',
+      LOG_FORMAT: 'text',
+      SHUTDOWN_GRACE_MS: 0,
+    });
+    expect(environment.DATABASE_URL).toBeUndefined();
+    expect(environment.REDIS_URL).toBeUndefined();
+  });
+
+  it('log for machines in production, and wait for the load balancer', () => {
+    expect(readEnvironment({ NODE_ENV: 'production', AUTH_JWT_SECRET: canary })).toMatchObject({
+      LOG_LEVEL: 'info',
+      LOG_FORMAT: 'json',
+      SHUTDOWN_GRACE_MS: 5000,
+    });
+  });
+
+  it('read the spellings of the original: INFO, WARNING, True', () => {
+    expect(readEnvironment({ LOG_LEVEL: 'INFO', REDIS_RETRY_ON_TIMEOUT: 'False' })).toMatchObject({
+      LOG_LEVEL: 'info',
+      REDIS_RETRY_ON_TIMEOUT: false,
+    });
+    expect(readEnvironment({ LOG_LEVEL: 'WARNING' }).LOG_LEVEL).toBe('warn');
+  });
+
+  it('take an empty variable for an absent one', () => {
+    expect(readEnvironment({ PORT: '', REDIS_URL: ' ', DATABASE_URL: '' })).toMatchObject({ PORT: 8000 });
+  });
+
+  it('are production if either name says so', () => {
+    const secret = { AUTH_JWT_SECRET: canary };
+
+    expect(readEnvironment({ ...secret, ENVIRONMENT: 'production' }).isProduction).toBe(true);
+    expect(
+      readEnvironment({ ...secret, NODE_ENV: 'development', ENVIRONMENT: 'Production' }).isProduction,
+    ).toBe(true);
+    expect(
+      readEnvironment({ ...secret, NODE_ENV: 'production', ENVIRONMENT: 'development' }).isProduction,
+    ).toBe(true);
+    expect(readEnvironment({ ENVIRONMENT: 'test' }).NODE_ENV).toBe('test');
+  });
+
+  it('tell all bad variables at once, each with what is wrong and an example', () => {
+    const { variables, message } = refusal({
+      NODE_ENV: 'prod',
+      PORT: '80000',
+      DATABASE_URL: 'mysql://h/x',
+      REDIS_URL: 'localhost:6379',
+      REDIS_SOCKET_TIMEOUT: 'soon',
+      REDIS_RETRY_ON_TIMEOUT: 'perhaps',
+      LOG_LEVEL: 'loud',
+      LOG_FORMAT: 'xml',
+      CACHE_NAMESPACE: 'a b',
+      ALLOWED_ORIGINS: 'http://a.example,nonsense',
+      AUTH_JWT_SECRET: 'short',
+      BODY_LIMIT: '-1',
+      DEMO_DATA: 'all',
+    });
+
+    expect(variables.map(({ name }) => name).sort()).toEqual([
+      'ALLOWED_ORIGINS',
+      'AUTH_JWT_SECRET',
+      'BODY_LIMIT',
+      'CACHE_NAMESPACE',
+      'DATABASE_URL',
+      'DEMO_DATA',
+      'LOG_FORMAT',
+      'LOG_LEVEL',
+      'NODE_ENV',
+      'PORT',
+      'REDIS_RETRY_ON_TIMEOUT',
+      'REDIS_SOCKET_TIMEOUT',
+      'REDIS_URL',
+    ]);
+    for (const { name, wrong } of variables) {
+      expect(wrong).toMatch(/^must be .+, for example .+$/);
+      expect(message).toContain(`  ${name} ${wrong}`);
+    }
+  });
+
+  it.each([
+    ['PORT', '8000.5'],
+    ['PORT', '0x10'],
+    ['PORT', '8e3'],
+    ['DATABASE_POOL_SIZE', '0'],
+    ['DATABASE_POOL_SIZE', 'NaN'],
+    ['REDIS_SOCKET_TIMEOUT', '-5'],
+    ['REDIS_URL', 'redis://h/first'],
+    ['REDIS_URL', 'http://h'],
+    ['DATABASE_URL', 'postgres://'],
+    ['ALLOWED_ORIGINS', 'http://a.example/path'],
+    ['AUTH_JWKS_URL', 'file:///etc/passwd'],
+    ['DEBUG', 'perhaps'],
+  ])('refuse %s=%s', (name, value) => {
+    expect(refused({ [name]: value, AUTH_ISSUER: 'x', AUTH_AUDIENCE: 'x' })).toEqual([name]);
+  });
+
+  it('refuse production without a way to check callers', () => {
+    expect(refused({ NODE_ENV: 'production' })).toEqual(['AUTH_JWKS_URL']);
+    expect(refused({ ENVIRONMENT: 'production', AUTH_ISSUER: 'x' })).toEqual(['AUTH_JWKS_URL']);
+  });
+
+  it('refuse what contradicts itself', () => {
+    expect(refused({ REDIS_URL: 'redis://:one@h', REDIS_PASSWORD: 'two' })).toEqual(['REDIS_PASSWORD']);
+    expect(refused({ REDIS_PASSWORD: 'two' })).toEqual(['REDIS_URL']);
+    expect(refused({ CACHE_REQUIRED: 'true' })).toEqual(['CACHE_REQUIRED']);
+    expect(refused({ DATABASE_QUERY_TIMEOUT_MS: '1000' })).toEqual(['DATABASE_QUERY_TIMEOUT_MS']);
+    expect(refused({ SHUTDOWN_DEADLINE_MS: '1000' })).toEqual(['SHUTDOWN_DEADLINE_MS']);
+    expect(refused({ AUTH_JWKS_URL: 'https://a.example/jwks' })).toEqual(['AUTH_ISSUER', 'AUTH_AUDIENCE']);
+    expect(readEnvironment({ REDIS_URL: 'redis://:p%2Fw@h', REDIS_PASSWORD: 'p/w' }).REDIS_PASSWORD).toBe(
+      'p/w',
+    );
+  });
+
+  it('repeat no value when they complain, as any may be a secret', () => {
+    const { message } = refusal({
+      DATABASE_URL: `mysql://app:${canary}@h/x`,
+      REDIS_URL: `redis//:${canary}@h`,
+      REDIS_PASSWORD: `${canary}-two`,
+      AUTH_JWT_SECRET: 'short-canary',
+      AUTH_JWKS_URL: `ftp://${canary}`,
+      PORT: canary,
+      LOG_LEVEL: canary,
+    });
+
+    expect(message).not.toContain('canary');
+  });
+
+  it('cannot be changed afterwards', () => {
+    const environment: { PORT: number } = readEnvironment({});
+
+    expect(() => {
+      environment.PORT = 1;
+    }).toThrow(TypeError);
+  });
+});
+
+describe('.env.example', () => {
+  const text = readFileSync(`${process.cwd()}/.env.example`, 'utf8');
+  const described = [...text.matchAll(/^# ?([A-Z][A-Z0-9_]+)=(.*)$/gm)].map(([, name, value]) => ({
+    name: name!,
+    value: value!,
+  }));
+
+  it('names every variable of the code, and no other', () => {
+    expect(described.map(({ name }) => name).sort()).toEqual([...variableNames].sort());
+  });
+
+  it('names the default of every variable that has one', () => {
+    const defaults = Object.fromEntries(
+      Object.entries(new Environment()) as [string, string | number | boolean | string[]][],
+    );
+
+    for (const { name, value } of described) {
+      const fallback = defaults[name];
+      if (fallback === undefined) continue;
+      expect(`${name}=${value}`).toBe(`${name}=${[fallback].flat().join(',')}`);
+    }
+  });
+
+  it('says of every variable what it means', () => {
+    for (const block of text.split('\n\n').filter((part) => /^# ?[A-Z][A-Z0-9_]+=/m.test(part))) {
+      expect(block).toMatch(/^# [A-Z0-9"`][\s\S]{15,}\n#[A-Z0-9_]+=.*\n?$/);
+    }
+  });
+});
