@@ -1,0 +1,115 @@
+import { parseArgs } from 'node:util';
+import { dumpSha256, writeDump } from './dump.js';
+import { generate } from './generator/generate.js';
+import { type PresetName, presetNames } from './generator/presets.js';
+import { loadPreset } from './load-preset.js';
+import { CommandRefused, runCommand } from './run-command.js';
+import { showProgress } from './show-progress.js';
+import { withDatabase } from './with-database.js';
+
+const usage = `Fills the database with made-up data of realistic shape. The same options give the same rows.
+
+  npm run seed:data -- [--preset demo] [--seed 42] [--as-of 2026-02-05T18:52:18Z] [--reset]
+
+  --preset  ${presetNames.join(', ')}; default demo
+  --seed    a whole number; default 42
+  --as-of   the moment the data are "now" at, ISO 8601; default: now
+  --reset   delete everything in the database first
+  --dump    write the rows to this new file as NDJSON instead
+  --sha256  only print the SHA-256 of that NDJSON
+
+The database is that of DATABASE_URL, else the service's own in DATA_DIR.`;
+
+interface Wish {
+  readonly preset: PresetName;
+  readonly seed: number;
+  readonly asOf: Date;
+  readonly reset: boolean;
+  readonly dump: string | undefined;
+  readonly sha256: boolean;
+}
+
+function wishOf(words: string[]): Wish | undefined {
+  const { values } = parseArgs({
+    args: words,
+    options: {
+      preset: { type: 'string', default: 'demo' },
+      seed: { type: 'string', default: '42' },
+      'as-of': { type: 'string' },
+      reset: { type: 'boolean', default: false },
+      dump: { type: 'string' },
+      sha256: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  if (values.help) return undefined;
+  const preset = presetNames.find((name) => name === values.preset);
+  if (!preset) throw new CommandRefused(`--preset must be one of ${presetNames.join(', ')}.`);
+  if (!/^\d{1,15}$/.test(values.seed)) throw new CommandRefused('--seed must be a whole number such as 42.');
+  const asOf = asOfFrom(values['as-of']);
+  return {
+    preset,
+    seed: Number(values.seed),
+    asOf,
+    reset: values.reset,
+    dump: values.dump,
+    sha256: values.sha256,
+  };
+}
+
+function asOfFrom(text: string | undefined): Date {
+  if (text === undefined) return new Date();
+  const asOf = new Date(text);
+  const isMoment = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d))?$/.test(text);
+  const year = asOf.getUTCFullYear();
+  if (isMoment && year >= 1980 && year <= 2200) return asOf;
+  throw new CommandRefused(
+    '--as-of must be a moment such as 2026-02-05T18:52:18Z, of the years 1980 to 2200.',
+  );
+}
+
+async function main(): Promise<void> {
+  const wish = wishOf(process.argv.slice(2));
+  if (wish === undefined) {
+    console.log(usage);
+    return;
+  }
+  if (wish.sha256 || wish.dump !== undefined) {
+    const tables = generate(wish.preset, wish.seed, wish.asOf);
+    console.log(wish.dump === undefined ? dumpSha256(tables) : await writeDump(tables, wish.dump));
+    return;
+  }
+  await withDatabase(
+    (line) => {
+      console.error(line);
+    },
+    (dataSource) => load(dataSource, wish),
+  );
+}
+
+async function load(dataSource: Parameters<typeof loadPreset>[0], wish: Wish): Promise<void> {
+  const startedAtMs = Date.now();
+  let progress: ReturnType<typeof showProgress> | undefined;
+  try {
+    const { rows } = await loadPreset(dataSource, {
+      preset: wish.preset,
+      seed: wish.seed,
+      asOf: wish.asOf,
+      whenNotEmpty: wish.reset ? 'reset' : 'refuse',
+      onProgress: ({ rows: sent, totalRows, table }) => {
+        progress ??= showProgress(totalRows, 'rows');
+        progress.at(sent, table);
+      },
+    });
+    progress?.end();
+    const counts = Object.entries(rows).map(([table, count]) => `${count} ${table}`);
+    console.log(`Loaded ${wish.preset} as of ${wish.asOf.toISOString()}: ${counts.join(', ')}.`);
+    console.log(
+      `It took ${((Date.now() - startedAtMs) / 1000).toFixed(1)} s. A running service may answer from its cache for another minute.`,
+    );
+  } finally {
+    progress?.end();
+  }
+}
+
+runCommand(main);
