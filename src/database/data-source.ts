@@ -12,6 +12,7 @@ import { TutorSession } from '../records/tutor-sessions/tutor-session.entity.js'
 import { User } from '../records/users/user.entity.js';
 import type { Environment } from '../config/environment.js';
 import { InitialSchema1770000000000 } from './migrations/1770000000000-initial-schema.js';
+import { AnalyticsIndexes1770000001000 } from './migrations/1770000001000-analytics-indexes.js';
 
 const entities = [
   Activity,
@@ -31,7 +32,7 @@ const entities = [
 const shared = {
   type: 'postgres',
   entities,
-  migrations: [InitialSchema1770000000000],
+  migrations: [InitialSchema1770000000000, AnalyticsIndexes1770000001000],
   synchronize: false,
   logging: false,
 } as const satisfies DataSourceOptions;
