@@ -1,0 +1,146 @@
+import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client } from 'pg';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded-postgres.js';
+
+let dataDir: string;
+let lines: string[];
+let servers: EmbeddedPostgres[];
+
+beforeEach(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), 'embedded-'));
+  await chmod(dataDir, 0o755);
+  lines = [];
+  servers = [];
+});
+
+afterEach(async () => {
+  for (const server of servers) await server.stop();
+  await rm(dataDir, { recursive: true, force: true });
+});
+
+async function start(options: { platform?: string } = {}): Promise<EmbeddedPostgres> {
+  const server = await startEmbeddedPostgres({ dataDir, log: (line) => lines.push(line), ...options });
+  servers.push(server);
+  return server;
+}
+
+async function ask(url: string, sql: string): Promise<unknown> {
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  try {
+    const { rows } = await client.query<Record<string, unknown>>(sql);
+    return rows[0] && Object.values(rows[0])[0];
+  } finally {
+    await client.end();
+  }
+}
+
+describe('embedded PostgreSQL', () => {
+  it('keeps its data and its port from start to start', async () => {
+    const first = await start();
+    await ask(first.url, 'create table kept as select 42 as answer');
+    await first.stop();
+
+    const second = await start();
+
+    expect(second.url).toBe(first.url);
+    expect(await ask(second.url, 'select answer from kept')).toBe(42);
+  });
+
+  it('writes safely to disk, listens on loopback only and keeps time in UTC', async () => {
+    const { url } = await start();
+
+    expect(await ask(url, 'show fsync')).toBe('on');
+    expect(await ask(url, 'show listen_addresses')).toBe('127.0.0.1');
+    expect(await ask(url, 'show unix_socket_directories')).toBe('');
+    expect(await ask(url, 'show timezone')).toBe('UTC');
+  });
+
+  it('asks for the password that lies in a file of mode 0600', async () => {
+    const { url } = await start();
+    const wrong = new URL(url);
+    wrong.password = 'wrong';
+
+    await expect(ask(wrong.href, 'select 1')).rejects.toThrow(/password authentication failed/);
+    const file = join(dataDir, 'postgres', 'password');
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+    expect(url).toContain(await readFile(file, 'utf8'));
+  });
+
+  it('comes back when the server was killed', async () => {
+    const first = await start();
+    const [pid] = (await readFile(join(dataDir, 'postgres', 'cluster', 'postmaster.pid'), 'utf8')).split(
+      '\n',
+    );
+    process.kill(Number(pid), 'SIGKILL');
+
+    const second = await start();
+
+    expect(await ask(second.url, 'select 1')).toBe(1);
+    await first.stop();
+  });
+
+  it('is not stopped while another process uses it', async () => {
+    const server = await start();
+    // Process 1 lives as long as the machine.
+    const otherUser = join(dataDir, 'postgres', 'users', '1');
+    await writeFile(otherUser, '');
+
+    await server.stop();
+    expect(await ask(server.url, 'select 1')).toBe(1);
+
+    await rm(otherUser);
+    await (await start()).stop();
+    await expect(ask(server.url, 'select 1')).rejects.toThrow(/ECONNREFUSED/);
+  });
+
+  it('starts once when several processes ask at the same time', async () => {
+    const [one, two, three] = await Promise.all([start(), start(), start()]);
+
+    expect(new Set([one.url, two.url, three.url]).size).toBe(1);
+    expect(lines.filter((line) => line.startsWith('Preparing'))).toHaveLength(1);
+  });
+
+  it('moves to another port when its own is taken', async () => {
+    await mkdir(join(dataDir, 'postgres'), { recursive: true });
+    const taken = createServer().listen(0, '127.0.0.1');
+    await new Promise((settle) => taken.once('listening', settle));
+    const address = taken.address();
+    const port = typeof address === 'object' && address ? address.port : 0;
+    await writeFile(join(dataDir, 'postgres', 'port'), String(port));
+
+    const { url } = await start().finally(() => taken.close());
+
+    expect(Number(new URL(url).port)).not.toBe(port);
+    expect(await ask(url, 'select 1')).toBe(1);
+  });
+
+  it('forgets a cluster that was never finished', async () => {
+    await mkdir(join(dataDir, 'postgres', 'cluster.unfinished'), { recursive: true });
+    await writeFile(join(dataDir, 'postgres', 'cluster.unfinished', 'PG_VERSION'), '18\n');
+
+    expect(await ask((await start()).url, 'select 1')).toBe(1);
+  });
+
+  it('says in one line that a platform is not supported', async () => {
+    await expect(start({ platform: 'plan9-mips' })).rejects.toThrow(
+      /^No PostgreSQL is installed for this platform \(plan9-mips\): set DATABASE_URL=.*$/,
+    );
+  });
+
+  it('says in one line that the folder holds data of another version', async () => {
+    await (await start()).stop();
+    await writeFile(join(dataDir, 'postgres', 'cluster', 'PG_VERSION'), '9\n');
+
+    await expect(start()).rejects.toThrow(/holds data of PostgreSQL 9, this is 18: move the folder away$/);
+  });
+
+  it('says in one line that the data folder is not a folder', async () => {
+    await writeFile(join(dataDir, 'postgres'), 'a file');
+
+    await expect(start()).rejects.toThrow(/^PostgreSQL in .* did not start: EEXIST.*$/);
+  });
+});
