@@ -1,0 +1,227 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+
+export interface RedisProcess {
+  readonly url: string;
+  readonly port: number;
+  readonly pid: number;
+  /** Ends the server as an administrator would, and removes its folder. Safe to call twice. */
+  stop(): Promise<void>;
+  /** `kill -9`; `startRedis({ port })` with the same port brings an empty server back. */
+  kill(): Promise<void>;
+  /** `kill -STOP`: connections stay open and nothing answers. */
+  freeze(): void;
+  thaw(): void;
+}
+
+/**
+ * Starts a redis-server on 127.0.0.1 and waits until it answers PING.
+ *
+ * @param port default: a free one
+ * @param args further options as on the command line, such as `['--maxmemory', '1mb']`
+ */
+export async function startRedis({
+  port,
+  args = [],
+  password,
+}: { port?: number; args?: readonly string[]; password?: string } = {}): Promise<RedisProcess> {
+  const binary = required('TEST_REDIS_SERVER');
+  const usedPort = port ?? (await freePort());
+  const dir = await mkdtemp(join(tmpdir(), 'redis-'));
+  const options = ['--port', String(usedPort), '--bind', '127.0.0.1', '--save', '', '--dir', dir, ...args];
+  if (password !== undefined) options.push('--requirepass', password);
+  const child = spawn(binary, options, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const output = collectOutput(child);
+  const ended = whenEnded(child);
+  const remove = (): Promise<void> => rm(dir, { recursive: true, force: true });
+
+  try {
+    await pollUntil(async () => {
+      if (child.exitCode !== null) throw new Error(`redis-server ended at start: ${output()}`);
+      const answer = await talk(usedPort, 'PING\r\n');
+      return answer.startsWith('+PONG') || answer.startsWith('-NOAUTH');
+    }, 10_000);
+  } catch (error) {
+    child.kill('SIGKILL');
+    await remove();
+    throw error;
+  }
+
+  return {
+    url: `redis://${password === undefined ? '' : `:${encodeURIComponent(password)}@`}127.0.0.1:${usedPort}`,
+    port: usedPort,
+    pid: child.pid!,
+    async stop() {
+      child.kill('SIGCONT');
+      child.kill('SIGTERM');
+      await ended;
+      await remove();
+    },
+    async kill() {
+      child.kill('SIGKILL');
+      await ended;
+      await remove();
+    },
+    freeze: () => void child.kill('SIGSTOP'),
+    thaw: () => void child.kill('SIGCONT'),
+  };
+}
+
+export interface AppProcess {
+  readonly url: string;
+  readonly port: number;
+  readonly pid: number;
+  /** Everything written to stdout and stderr so far. */
+  output(): string;
+  signal(name: NodeJS.Signals): void;
+  /** Resolves with the exit code, or the signal's name, once the process is gone. */
+  readonly ended: Promise<number | NodeJS.Signals>;
+  /** SIGTERM, then SIGKILL after `graceMs`. Safe to call twice. */
+  stop(graceMs?: number): Promise<number | NodeJS.Signals>;
+}
+
+export interface AppOptions {
+  /** On top of the environment of the test, which is passed without its DATABASE_URL, REDIS_URL and AUTH_*. */
+  env?: Record<string, string>;
+  port?: number;
+  /** User to run as; only root may set it. */
+  uid?: number;
+  cwd?: string;
+}
+
+/** Starts the built application (`dist/main.js`) as `npm start` does, on a free port, and does not wait for it. */
+export async function spawnApp({ env = {}, port, uid, cwd }: AppOptions = {}): Promise<AppProcess> {
+  const usedPort = port ?? (await freePort());
+  const child = spawn(process.execPath, ['--enable-source-maps', 'dist/main.js'], {
+    cwd: cwd ?? process.cwd(),
+    env: { ...inheritedEnvironment(), PORT: String(usedPort), ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    ...(uid === undefined ? {} : { uid, gid: uid }),
+  });
+  const output = collectOutput(child);
+  const ended = whenEnded(child);
+  return {
+    url: `http://127.0.0.1:${usedPort}`,
+    port: usedPort,
+    pid: child.pid!,
+    output,
+    signal: (name) => void child.kill(name),
+    ended,
+    async stop(graceMs = 30_000) {
+      child.kill('SIGTERM');
+      const timer = setTimeout(() => child.kill('SIGKILL'), graceMs);
+      try {
+        return await ended;
+      } finally {
+        clearTimeout(timer);
+      }
+    },
+  };
+}
+
+/**
+ * Waits until GET `url + path` answers 200.
+ *
+ * @throws {Error} with the output of the app when it ended or when `withinMs` have passed
+ */
+export async function waitFor200(app: AppProcess, path: string, withinMs: number): Promise<void> {
+  let over = false;
+  void app.ended.then(() => (over = true));
+  try {
+    await pollUntil(async () => {
+      if (over) throw new Error('the application ended');
+      const answer = await fetch(app.url + path, { signal: AbortSignal.timeout(2000) }).catch(
+        () => undefined,
+      );
+      await answer?.body?.cancel();
+      return answer?.status === 200;
+    }, withinMs);
+  } catch (error) {
+    throw new Error(`${(error as Error).message} while waiting for ${path}; its output:\n${app.output()}`, {
+      cause: error,
+    });
+  }
+}
+
+/** Calls `check` every 50 ms until it gives true; throws what it throws, or an error after `withinMs`. */
+export async function pollUntil(check: () => boolean | Promise<boolean>, withinMs: number): Promise<void> {
+  const deadline = Date.now() + withinMs;
+  while (!(await check())) {
+    if (Date.now() > deadline) throw new Error(`not within ${withinMs} ms`);
+    await wait(50);
+  }
+}
+
+/** A TCP port of 127.0.0.1 that nobody listens on at this moment. */
+export function freePort(): Promise<number> {
+  return new Promise((settle, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => {
+        settle(typeof address === 'object' && address ? address.port : 0);
+      });
+    });
+  });
+}
+
+/** The variable's value; a test without its servers fails loudly instead of being skipped. */
+export function required(name: string): string {
+  const value = process.env[name];
+  if (!value)
+    throw new Error(`${name} is not set: run the tests with "npm test", which starts the servers they need`);
+  return value;
+}
+
+function inheritedEnvironment(): Record<string, string> {
+  const mine = /^(DATABASE_URL|REDIS_|AUTH_|DATA_DIR|PORT|NODE_ENV|JEST_)/;
+  return Object.fromEntries(
+    Object.entries(process.env).filter(
+      (pair): pair is [string, string] => pair[1] !== undefined && !mine.test(pair[0]),
+    ),
+  );
+}
+
+function collectOutput(child: ChildProcess): () => string {
+  let text = '';
+  const collect = (chunk: Buffer): void => {
+    text = (text + chunk.toString('utf8')).slice(-1_000_000);
+  };
+  child.stdout?.on('data', collect);
+  child.stderr?.on('data', collect);
+  return () => text;
+}
+
+function whenEnded(child: ChildProcess): Promise<number | NodeJS.Signals> {
+  return new Promise((settle, reject) => {
+    child.once('error', reject);
+    child.once('close', (code, signal) => {
+      settle(code ?? signal ?? -1);
+    });
+  });
+}
+
+/** One request and the first bytes of its answer, without a client library; empty when nobody answers within 1 s. */
+function talk(port: number, request: string): Promise<string> {
+  return new Promise((settle) => {
+    const socket = connect(port, '127.0.0.1', () => socket.write(request));
+    const done = (text: string): void => {
+      socket.destroy();
+      settle(text);
+    };
+    socket.setTimeout(1000, () => {
+      done('');
+    });
+    socket.once('data', (chunk) => {
+      done(chunk.toString('utf8'));
+    });
+    socket.once('error', () => {
+      done('');
+    });
+  });
+}
