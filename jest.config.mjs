@@ -12,7 +12,7 @@ const swc = {
   },
 };
 const esmOnly =
-  '@nestjs|cookie|file-type|strtok3|token-types|uint8array-extras|@tokenizer|@borewit|jose|uuid|csv-parse|light-my-request/node_modules/cookie';
+  '@nestjs|cookie|file-type|strtok3|token-types|uint8array-extras|@tokenizer|@borewit|jose|uuid|csv-parse|content-disposition|light-my-request/node_modules/cookie';
 
 const shared = {
   testEnvironment: 'node',
