@@ -1,6 +1,14 @@
 import { type DynamicModule, Module } from '@nestjs/common';
+import { AccessModule } from './access/access.module.js';
+import { cacheSettings } from './cache-settings.js';
+import { CacheModule } from './cache/index.js';
+import { Environment } from './config/environment.js';
 import { DatabaseModule } from './database/database.module.js';
+import { firstStart } from './first-start.js';
+import { FrontPageController } from './front-page.controller.js';
 import { HealthModule } from './health/health.module.js';
+import { RecordsModule } from './records/records.module.js';
+import { AppLogger } from './telemetry/app-logger.js';
 import { TelemetryModule } from './telemetry/telemetry.module.js';
 
 /** The composition root: which modules there are, and with which settings. */
@@ -10,7 +18,16 @@ export class AppModule {
   static forRoot(configuration: DynamicModule): DynamicModule {
     return {
       module: AppModule,
-      imports: [configuration, TelemetryModule, DatabaseModule.forRoot(), HealthModule],
+      imports: [
+        configuration,
+        TelemetryModule,
+        DatabaseModule.forRoot(firstStart),
+        CacheModule.forRootAsync({ inject: [Environment, AppLogger], useFactory: cacheSettings }),
+        AccessModule,
+        RecordsModule,
+        HealthModule,
+      ],
+      controllers: [FrontPageController],
     };
   }
 }

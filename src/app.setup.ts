@@ -7,6 +7,7 @@ import { ConfigurationModule } from './config/config.module.js';
 import type { Environment } from './config/environment.js';
 import { holdUntilReady } from './database/hold-until-ready.js';
 import { ShutdownState } from './health/shutdown-state.js';
+import { serveApiDocs } from './http/openapi.js';
 import { ProblemFilter } from './http/problem.filter.js';
 import { requestIdOf } from './http/request-id.js';
 import { RouteTable } from './http/route-table.js';
@@ -44,6 +45,7 @@ export async function createApp(variables?: Variables): Promise<NestFastifyAppli
   app.useGlobalFilters(new ProblemFilter(routes));
   if (environment.ALLOWED_ORIGINS.length > 0) app.enableCors({ origin: [...environment.ALLOWED_ORIGINS] });
   addRequestHooks(app);
+  serveApiDocs(app);
   return app;
 }
 

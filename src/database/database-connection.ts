@@ -5,8 +5,8 @@ import { Environment } from '../config/environment.js';
 import { type EmbeddedPostgres, EmbeddedPostgresError, startEmbeddedPostgres } from './embedded-postgres.js';
 import { migrate } from './migrate.js';
 
-/** Fills the embedded database when it is empty; `url` is for connections of its own. */
-export type FirstStart = (dataSource: DataSource, url: string) => Promise<void>;
+/** Fills the embedded database, if it is empty. */
+export type FirstStart = (url: string, environment: Environment) => Promise<void>;
 export const FIRST_START = Symbol('first start');
 
 const firstPauseMs = 100;
@@ -83,7 +83,7 @@ export class DatabaseConnection implements OnApplicationShutdown {
     if (!this.dataSource.isInitialized) {
       await this.dataSource.setOptions({ url }).initialize();
     }
-    if (this.#embedded && this.firstStart) await this.firstStart(this.dataSource, url);
+    if (this.#embedded && this.firstStart) await this.firstStart(url, this.environment);
   }
 
   async #startEmbedded(): Promise<string> {

@@ -1,22 +1,11 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, Logger } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { problemOf } from './problem-of.js';
-import { Problem, type ProblemPart, problems } from './problem.js';
+import type { ProblemDto } from './problem.dto.js';
+import { Problem, problems } from './problem.js';
 import type { RouteTable } from './route-table.js';
 
 const retryAfterS = '2';
-
-/** The body of every answer from 400 up (RFC 9457). */
-export interface ProblemBody {
-  type: string;
-  title: string;
-  status: number;
-  detail: string;
-  instance: string;
-  code: string;
-  request_id: string;
-  errors?: ProblemPart[];
-}
 
 /** Turns whatever was thrown, by us, by Nest or by Fastify, into `application/problem+json`. */
 @Catch()
@@ -67,7 +56,7 @@ export class ProblemFilter implements ExceptionFilter {
   }
 }
 
-export function bodyOf(problem: Problem, instance: string, requestId: string): ProblemBody {
+export function bodyOf(problem: Problem, instance: string, requestId: string): ProblemDto {
   const { title, status } = problems[problem.code];
   return {
     type: `/problems/${problem.code}`,

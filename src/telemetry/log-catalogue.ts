@@ -4,6 +4,7 @@ import type { LogLevel } from '../config/environment.js';
 export interface LogFields {
   /** Cache key, whole */
   key?: string;
+  bytes?: number;
   /** Cached view, such as `system_stats` */
   prefix?: string;
   /** Time to live, s */
@@ -115,7 +116,7 @@ export const logCatalogue = {
   'cache.invalidated': entry(
     '🗑️',
     'info',
-    ({ count, tags = [] }) => `Invalidated ${count ?? 0} cache entries (tags: ${tags.join(', ')})`,
+    ({ count, tags = [] }) => `Invalidated ${count ?? 'all'} cache entries (tags: ${tags.join(', ')})`,
   ),
   'cache.deleted': entry(
     '🗑️',

@@ -1,0 +1,42 @@
+import { CurrentPrincipal } from './access/current-principal.decorator.js';
+import type { Principal } from './access/principal.js';
+import type { CacheModuleOptions, CacheRequest, RedisOptions } from './cache/index.js';
+import type { Environment } from './config/environment.js';
+import type { AppLogger } from './telemetry/app-logger.js';
+import { logCacheEvent } from './telemetry/cache-log.js';
+
+/** The settings as the cache wants them. */
+export function cacheSettings(environment: Environment, logger: AppLogger): CacheModuleOptions {
+  const redis = redisSettings(environment);
+  return {
+    enabled: environment.CACHE_ENABLED,
+    namespace: environment.CACHE_NAMESPACE,
+    maxBytes: environment.CACHE_L1_MAX_BYTES,
+    ...(redis ? { redis } : {}),
+    principal: principalOf,
+    principalDecorators: [CurrentPrincipal],
+    onEvent: (event) => {
+      logCacheEvent(logger, event);
+    },
+  };
+}
+
+function redisSettings(environment: Environment): RedisOptions | undefined {
+  const { REDIS_URL, REDIS_PASSWORD } = environment;
+  if (REDIS_URL === undefined) return undefined;
+  return {
+    url: REDIS_URL,
+    ...(REDIS_PASSWORD === undefined ? {} : { password: REDIS_PASSWORD }),
+    maxConnections: environment.REDIS_MAX_CONNECTIONS,
+    pool: environment.REDIS_POOL,
+    socketTimeoutMs: environment.REDIS_SOCKET_TIMEOUT * 1000,
+    connectTimeoutMs: environment.REDIS_SOCKET_CONNECT_TIMEOUT * 1000,
+    retryOnTimeout: environment.REDIS_RETRY_ON_TIMEOUT,
+    commandTimeoutMs: environment.REDIS_COMMAND_TIMEOUT_MS,
+  };
+}
+
+function principalOf(request: CacheRequest): string | undefined {
+  const { principal } = request as CacheRequest & { principal?: Principal };
+  return principal && `${principal.role}:${principal.sub}`;
+}

@@ -1,0 +1,72 @@
+import type { INestApplication } from '@nestjs/common';
+import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
+import { service } from '../config/service.js';
+import { ProblemDto, ProblemPartDto } from './problem.dto.js';
+
+const prefix = 'api/v3';
+const methods = ['get', 'post', 'put', 'patch', 'delete'] as const;
+
+type PathItem = OpenAPIObject['paths'][string];
+type Operation = NonNullable<PathItem['get']>;
+
+/** The description of the whole API, OpenAPI 3.1. */
+export function createOpenApiDocument(app: INestApplication): OpenAPIObject {
+  const config = new DocumentBuilder()
+    .setOpenAPIVersion('3.1.0')
+    .setTitle('AI-native learning analytics')
+    .setDescription(
+      [
+        'Learning analytics for a programming platform with an AI tutor. Times are ISO 8601 in UTC, ids are texts.',
+        'Errors are `application/problem+json` (RFC 9457): decide on `code`.',
+        'Cached answers say in `X-Cache` whether they were a `HIT` or a `MISS`.',
+        'Try course `PROG-101` and student `STU001`.',
+      ].join('\n\n'),
+    )
+    .setVersion(service.version)
+    .addBearerAuth({ type: 'http', scheme: 'bearer', bearerFormat: 'JWT' })
+    .addSecurityRequirements('bearer')
+    .build();
+  const document = SwaggerModule.createDocument(app, config, { extraModels: [ProblemDto, ProblemPartDto] });
+  for (const [path, item] of Object.entries(document.paths)) describe(path, item);
+  return document;
+}
+
+/** Swagger UI at `/api/v3/docs`, the document at `/api/v3/openapi.json`; it is made when first asked for. */
+export function serveApiDocs(app: INestApplication): void {
+  let document: OpenAPIObject | undefined;
+  SwaggerModule.setup(`${prefix}/docs`, app, () => (document ??= createOpenApiDocument(app)), {
+    jsonDocumentUrl: `${prefix}/openapi.json`,
+    raw: ['json'],
+    customSiteTitle: 'AI-native learning analytics',
+    swaggerOptions: { persistAuthorization: true, displayRequestDuration: true, tryItOutEnabled: true },
+  });
+}
+
+function describe(path: string, item: PathItem): void {
+  for (const method of methods) {
+    const operation = item[method];
+    if (!operation) continue;
+    const isOpen = !path.startsWith(`/${prefix}/`);
+    if (isOpen) operation.security = [];
+    addProblems(operation, path, isOpen);
+  }
+}
+
+function addProblems(operation: Operation, path: string, isOpen: boolean): void {
+  const responses = operation.responses;
+  const add = (status: string, description: string) => {
+    responses[status] ??= {
+      description,
+      content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/ProblemDto' } } },
+    };
+  };
+  if (operation.requestBody || operation.parameters?.length)
+    add('400', 'The request does not fit its schema');
+  if (!isOpen) {
+    add('401', 'Credentials are missing or not valid');
+    add('403', 'This role may not do that');
+    add('503', 'The database is not available; try again after `Retry-After` seconds');
+  }
+  if (path.includes('{')) add('404', 'There is no such thing, or it belongs to somebody else');
+  add('default', 'Any other problem');
+}
