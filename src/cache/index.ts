@@ -1,2 +1,14 @@
-export { Cached } from './decorators/cached.decorator.js';
+export { CacheModule } from './cache.module.js';
+export type { CacheModuleOptions, CacheRequest, RedisOptions } from './cache.options.js';
+export { CacheService, type CacheStats, type GetOrSetOptions } from './cache.service.js';
+export { Cached, type CachedOptions } from './decorators/cached.decorator.js';
 export { InvalidateCache } from './decorators/invalidate-cache.decorator.js';
+export type { TagSource } from './decorators/tag-rules.js';
+export { CacheError, type CacheErrorCode } from './engine/cache-errors.js';
+export type { CacheEvent } from './engine/cache-events.js';
+export type { PrefixStatistics } from './engine/cache-statistics.js';
+export type { Clock } from './engine/clock.js';
+export type { Duration } from './engine/duration.js';
+export { parseRedisAddress, type RedisAddress } from './redis/redis-address.js';
+export type { RedisEvent } from './redis/redis-events.js';
+export { RedisService, type RedisServerStats, type RedisStatus } from './redis/redis.service.js';

@@ -1,16 +1,80 @@
-import type { Duration, TagSource } from './tag-source.js';
-
-type AnyMethod = (...args: never[]) => unknown;
-type Result<M extends AnyMethod> = Awaited<ReturnType<M>>;
+import { UseGuards, UseInterceptors } from '@nestjs/common';
+import type { CacheRequest } from '../cache.options.js';
+import { CacheError } from '../engine/cache-errors.js';
+import type { KeyInputs } from '../engine/cache-key.js';
+import { durationMs, type Duration } from '../engine/duration.js';
+import { CacheDoor } from '../http/cache-door.guard.js';
+import { CacheLoader } from '../http/cache-loader.interceptor.js';
+import { recordCall } from '../http/handler-call.js';
+import { isRoute } from '../http/route-metadata.js';
+import { markCached, type CachedDefinition } from './cached-definition.js';
+import { tagRules, type AnyMethod, type TagSource } from './tag-rules.js';
+import { methodName, wrapMethod } from './wrap-method.js';
 
 export interface CachedOptions<M extends AnyMethod = AnyMethod> {
-  ttl: Duration | ((result: Result<M>) => number);
+  /** Seconds (`60`, `'45s'`, `'2m'`), or a function of the result that returns seconds. */
+  ttl: Duration | ((result: Awaited<ReturnType<M>>) => number);
+  /** First part of the key; `[a-z0-9_]`, unique in the application. Default: the method's name in snake case. */
   prefix?: string;
+  /**
+   * Who shares an answer. Must be said on a route behind a guard. `shared`: everyone whom the guards let through;
+   * `user`, `tenant`: the key names the principal or the tenant.
+   */
   scope?: 'shared' | 'user' | 'tenant';
+  /** What the answer depends on, beside its own prefix: templates, or functions of arguments and result. */
   tags?: readonly TagSource<M>[];
-  unless?: (result: Result<M>) => boolean;
+  /** The result is given but not stored when this is true. */
+  unless?: (result: Awaited<ReturnType<M>>) => boolean;
+  /** Inputs of a route that reads the raw request or body: they take the place of the declared ones in the key. */
+  key?: (request: CacheRequest) => KeyInputs;
+  /** Names the form of the result; change it with the form. */
+  shape?: string;
 }
 
-export function Cached<M extends AnyMethod>(_options: Duration | CachedOptions<M>): MethodDecorator {
-  return () => undefined;
+/**
+ * Keeps what a method answers.
+ *
+ * On a controller's route the HTTP answer is kept, as the bytes that were sent, and a hit runs guards only. On a method
+ * of any provider the value is kept, and every caller gets a copy. Errors are never kept; `null`, `0`, `''` and `false`
+ * are values like any other.
+ *
+ * @param options  a TTL in seconds, or all that {@link CachedOptions} names
+ * @throws {CacheError} when the class is loaded (`CACHE_INVALID_TTL`, `CACHE_INVALID_OPTIONS`), or when the application
+ *   starts (see docs/caching.md): always with the method's name
+ * @example `@Cached({ ttl: 60, scope: 'shared', tags: ['course:{course_id}'] })`
+ */
+export function Cached<M extends AnyMethod>(options: Duration | CachedOptions<M>): MethodDecorator {
+  return (target, name, descriptor) => {
+    const given = (typeof options === 'object' ? options : { ttl: options }) as CachedOptions;
+    const definition = define(given, methodName(target, name), String(name));
+    const wrapper = wrapMethod(target, descriptor, (cache, own, args, run) =>
+      isRoute(own) ? recordCall(args, run) : cache.cached(definition, args, run),
+    );
+    markCached(wrapper, definition);
+    UseGuards(CacheDoor)(target, name, descriptor);
+    UseInterceptors(CacheLoader)(target, name, descriptor);
+  };
+}
+
+function define(options: CachedOptions, method: string, name: string): CachedDefinition {
+  const prefix = options.prefix ?? name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  if (!/^[a-z0-9_]+$/.test(prefix)) {
+    throw new CacheError(
+      'CACHE_INVALID_OPTIONS',
+      `${method}: the prefix '${prefix}' may hold only a-z, 0-9 and _.`,
+    );
+  }
+  const { ttl, unless } = options;
+  const fixedMs = typeof ttl === 'function' ? undefined : durationMs(ttl, method);
+  return {
+    method,
+    prefix,
+    shape: options.shape ?? '',
+    rules: tagRules(options.tags ?? [], method),
+    declaredTtlMs: fixedMs ?? 0,
+    ttlMs: (result) => fixedMs ?? durationMs((ttl as (result: unknown) => number)(result), method),
+    unless: (result) => (unless as ((result: unknown) => boolean) | undefined)?.(result) ?? false,
+    ...(options.scope && { scope: options.scope }),
+    ...(options.key && { key: options.key }),
+  };
 }

@@ -1,0 +1,59 @@
+import { Global, Inject, Module, type NestModule, type OnApplicationShutdown } from '@nestjs/common';
+import { DiscoveryModule } from '@nestjs/core';
+import { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } from './cache.module-definition.js';
+import type { CacheModuleOptions } from './cache.options.js';
+import { CacheParts } from './cache.parts.js';
+import { CacheService } from './cache.service.js';
+import { CacheGraph } from './decorators/cache-graph.js';
+import { MethodCache } from './decorators/method-cache.js';
+import { CacheEngine } from './engine/cache-engine.js';
+import { CacheDoor } from './http/cache-door.guard.js';
+import { CacheLoader } from './http/cache-loader.interceptor.js';
+import { RoutePlans } from './http/route-plans.js';
+import { RedisService } from './redis/redis.service.js';
+
+/** One cache for the whole application: import it once, with `forRoot` or `forRootAsync`. */
+@Global()
+@Module({
+  imports: [DiscoveryModule],
+  providers: [
+    {
+      provide: CacheParts,
+      useFactory: (options: CacheModuleOptions) => new CacheParts(options),
+      inject: [MODULE_OPTIONS_TOKEN],
+    },
+    { provide: CacheEngine, useFactory: (parts: CacheParts) => parts.engine, inject: [CacheParts] },
+    { provide: RedisService, useFactory: (parts: CacheParts) => parts.redis, inject: [CacheParts] },
+    {
+      provide: CacheService,
+      useFactory: ({ engine, store, statistics }: CacheParts) => new CacheService(engine, store, statistics),
+      inject: [CacheParts],
+    },
+    CacheDoor,
+    CacheGraph,
+    CacheLoader,
+    MethodCache,
+    RoutePlans,
+  ],
+  exports: [CacheDoor, CacheEngine, CacheLoader, CacheService, MethodCache, RedisService, RoutePlans],
+})
+export class CacheModule extends ConfigurableModuleClass implements NestModule, OnApplicationShutdown {
+  constructor(
+    private readonly parts: CacheParts,
+    private readonly graph: CacheGraph,
+    @Inject(MODULE_OPTIONS_TOKEN) private readonly options: CacheModuleOptions,
+  ) {
+    super();
+  }
+
+  /** The last moment before Nest captures each route's guards, interceptors and handler. */
+  configure(): void {
+    this.graph.build(this.options);
+    for (const prefix of this.graph.prefixes) this.parts.statistics.expect(prefix);
+  }
+
+  /** After the HTTP server has drained: requests under way may still use the store. */
+  async onApplicationShutdown(): Promise<void> {
+    await this.parts.close();
+  }
+}

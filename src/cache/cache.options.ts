@@ -1,0 +1,54 @@
+import type { CacheEvent } from './engine/cache-events.js';
+import type { Clock } from './engine/clock.js';
+import type { RedisEvent } from './redis/redis-events.js';
+
+/** What {@link CacheModule.forRoot} takes. Everything is optional: without `redis` the cache lives in this process. */
+export interface CacheModuleOptions {
+  /** Off: every method runs, nothing is stored, answers say `BYPASS`. Default true. */
+  enabled?: boolean;
+  /** Where Redis is. Absent: the cache is in this process, and serves this process only. */
+  redis?: RedisOptions;
+  /** Put in front of every key in Redis, so that two applications can share one. Default none. */
+  namespace?: string;
+  /** Upper bound of what the in-process store holds, in bytes. Default 64 MiB. */
+  maxBytes?: number;
+  /** Who is calling, for `scope: 'user'`. `undefined`: the answer is not cached. */
+  principal?: (request: CacheRequest) => string | undefined;
+  /** On whose behalf, for `scope: 'tenant'`. `undefined`: the answer is not cached. */
+  tenant?: (request: CacheRequest) => string | undefined;
+  /** Parameter decorators that only read the principal; routes with `scope: 'user'` may use them. */
+  principalDecorators?: readonly (() => ParameterDecorator)[];
+  /** Receives every event; for logs. Must not throw and must not wait. */
+  onEvent?: (event: CacheEvent | RedisEvent) => void;
+  /** Default: the system's clock. */
+  clock?: Clock;
+}
+
+export interface RedisOptions {
+  /** `redis[s]://[[user]:password@]host[:port][/db]` */
+  url: string;
+  /** Overrides an absent password in the URL. */
+  password?: string;
+  /** Upper bound of this process's connections. Default 50. One serves and one stands by, unless `pool`. */
+  maxConnections?: number;
+  /** Spread commands over all `maxConnections`. Default false: one connection pipelines them all. */
+  pool?: boolean;
+  /** A connection silent for so long is given up, ms; never more than 1,000. Default 5,000. */
+  socketTimeoutMs?: number;
+  /** TCP, TLS and handshake together, ms. Default 5,000. */
+  connectTimeoutMs?: number;
+  /** Ask a silent read again on the standby connection within the same budget. Default true. */
+  retryOnTimeout?: boolean;
+  /** What one request may wait for Redis, all its calls together, ms. Default 50. */
+  commandTimeoutMs?: number;
+}
+
+/** What the cache reads of a request; Fastify's and Express's both have it. */
+export interface CacheRequest {
+  readonly method: string;
+  readonly url: string;
+  readonly originalUrl?: string;
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: Readonly<Record<string, unknown>>;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+}

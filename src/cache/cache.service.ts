@@ -1,0 +1,108 @@
+import { Injectable } from '@nestjs/common';
+import { CacheEngine } from './engine/cache-engine.js';
+import { methodKeyText, storeKey } from './engine/cache-key.js';
+import { CacheStatistics, type PrefixStatistics } from './engine/cache-statistics.js';
+import { durationMs, type Duration } from './engine/duration.js';
+import type { Store } from './engine/store.js';
+import { patternTag, plainTag, prefixTag } from './engine/tags.js';
+import { decodeValue, encodeValue } from './engine/value-codec.js';
+
+export interface GetOrSetOptions {
+  /** How long the value is good for: seconds, or text such as `'45s'`. */
+  ttl: Duration;
+  /** Groups keys in statistics and for `invalidate('prefix:*')`. Default `default`. */
+  prefix?: string;
+  /** What the value depends on: plain tags such as `course:PROG-101`. */
+  tags?: readonly string[];
+}
+
+/** This process's cache, as it describes itself. */
+export interface CacheStats {
+  /** Where entries live: in Redis, in this process, or nowhere (switched off). */
+  readonly store: Store['kind'] | 'none';
+  /** Whether the store answers now. */
+  readonly isAvailable: boolean;
+  /** What the store holds; `undefined` where it does not know. */
+  readonly entries: number | undefined;
+  readonly bytes: number | undefined;
+  readonly invalidations: number;
+  readonly invalidationErrors: number;
+  readonly prefixes: ReadonlyMap<string, Readonly<PrefixStatistics>>;
+}
+
+/** The cache for code that is no method. Methods use `@Cached` and `@InvalidateCache`. */
+@Injectable()
+export class CacheService {
+  constructor(
+    private readonly engine: CacheEngine,
+    private readonly store: Store | undefined,
+    private readonly statistics: CacheStatistics,
+  ) {}
+
+  /**
+   * The value kept under `key`, or what `factory` returns.
+   *
+   * Concurrent callers of a key in this process share one run. Every caller gets a copy of its own: Dates, bigints and
+   * `undefined` come back as they were, class instances as plain objects. `null`, `0`, `''` and `false` are values.
+   *
+   * @param key      any text
+   * @param options  `ttl` is required
+   * @param factory  runs when there is no usable value; what it throws reaches all who waited and is not kept
+   * @throws {CacheError} `CACHE_INVALID_TTL`; `CACHE_UNSERIALISABLE` if the value has no stored form
+   */
+  async getOrSet<T>(key: string, options: GetOrSetOptions, factory: () => Promise<T> | T): Promise<T> {
+    const { ttl, prefix = 'default', tags = [] } = options;
+    const ttlMs = durationMs(ttl, `getOrSet(${prefix})`);
+    const keyText = methodKeyText(prefix, 'getOrSet', [key]);
+    const subject = {
+      prefix,
+      key: storeKey(prefix, keyText),
+      keyText,
+      shape: '',
+      tags: [prefixTag(prefix), ...tags.map(plainTag)],
+      hasResultTags: false,
+    };
+    const budget = this.engine.newBudget();
+    const found = await this.engine.lookup(subject, budget);
+    const text =
+      found.state === 'hit'
+        ? found.entry.body.toString()
+        : await this.engine.load(
+            subject,
+            budget,
+            async () => {
+              const value = encodeValue(await factory());
+              return { value, isShareable: true, entry: { body: Buffer.from(value), ttlMs, resultTags: [] } };
+            },
+            (entry) => entry.body.toString(),
+          );
+    return decodeValue(text) as T;
+  }
+
+  /**
+   * Makes everything that depends on these unusable: tags (`course:PROG-101`) or prefixes (`student_risk:*`).
+   *
+   * @returns whether the store has confirmed it. If not, this process reads past the store until it has.
+   */
+  invalidate(...patterns: readonly string[]): Promise<boolean> {
+    return this.engine.invalidate(patterns.map(patternTag));
+  }
+
+  stats(): CacheStats {
+    const size = this.store?.size();
+    return {
+      store: this.store?.kind ?? 'none',
+      isAvailable: this.store?.isAvailable() ?? false,
+      entries: size?.entries,
+      bytes: size?.bytes,
+      invalidations: this.statistics.invalidations,
+      invalidationErrors: this.statistics.invalidationErrors,
+      prefixes: this.statistics.byPrefix(),
+    };
+  }
+
+  /** Resolves when nothing is being stored any more. */
+  settle(): Promise<void> {
+    return this.engine.settle();
+  }
+}

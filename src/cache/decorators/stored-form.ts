@@ -1,0 +1,29 @@
+import type { Produced } from '../engine/cache-engine.js';
+import type { CachedDefinition } from './cached-definition.js';
+import { resultTags } from './tag-rules.js';
+
+/**
+ * What a run gave, with what the decorator says about keeping it. A function of the decorator that throws costs the
+ * entry, not the answer.
+ *
+ * @param text  the result as it is kept and given to everyone who waited
+ */
+export function storedForm<T>(
+  definition: CachedDefinition,
+  args: readonly unknown[],
+  result: unknown,
+  text: string,
+  value: T,
+): Produced<T> {
+  try {
+    if (definition.unless(result)) return { value, isShareable: true, notStoredBecause: 'unless' };
+    const ttlMs = definition.ttlMs(result);
+    return {
+      value,
+      isShareable: true,
+      entry: { body: Buffer.from(text), ttlMs, resultTags: resultTags(definition.rules, args, result) },
+    };
+  } catch {
+    return { value, isShareable: true, notStoredBecause: 'rule-failed' };
+  }
+}

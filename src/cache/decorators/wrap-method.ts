@@ -1,0 +1,42 @@
+import { Inject } from '@nestjs/common';
+import { MethodCache } from './method-cache.js';
+
+/** Where Nest puts the application's own {@link MethodCache} on every instance with a decorated method. */
+export const METHOD_CACHE = Symbol('method cache');
+
+type Runnable = (this: Decorated, ...args: unknown[]) => unknown;
+
+export interface Decorated {
+  [METHOD_CACHE]?: MethodCache;
+}
+
+/**
+ * Replaces a method when it is decorated, so that `this.method()`, inheritance, request scope and two applications in
+ * one process all meet the cache. An object made with `new`, outside of Nest, runs the plain method.
+ *
+ * @param around  receives the application's cache, the arguments, and how to run the original
+ */
+export function wrapMethod(
+  target: object,
+  descriptor: PropertyDescriptor,
+  around: (cache: MethodCache, wrapper: object, args: unknown[], run: () => unknown) => unknown,
+): object {
+  const original = descriptor.value as Runnable;
+  const wrapper: Runnable = function (...args) {
+    const cache = this[METHOD_CACHE];
+    const run = () => original.apply(this, args);
+    return cache ? around(cache, wrapper, args, run) : run();
+  };
+  for (const key of Reflect.getMetadataKeys(original) as unknown[]) {
+    Reflect.defineMetadata(key, Reflect.getMetadata(key, original), wrapper);
+  }
+  Object.defineProperty(wrapper, 'name', { value: original.name });
+  Object.defineProperty(wrapper, 'length', { value: original.length });
+  descriptor.value = wrapper;
+  Inject(MethodCache)(target, METHOD_CACHE);
+  return wrapper;
+}
+
+export function methodName(target: object, name: string | symbol): string {
+  return `${target.constructor.name}.${String(name)}`;
+}

@@ -1,0 +1,222 @@
+import { deferred, turn } from '../../../test/support/deferred.js';
+import { FakeClock } from '../../../test/support/fake-clock.js';
+import { MemoryStore } from '../stores/memory.store.js';
+import { CacheEngine, type Produced, type Subject } from './cache-engine.js';
+import type { CacheEvent } from './cache-events.js';
+import type { Store } from './store.js';
+import { plainTag, prefixTag } from './tags.js';
+
+const course = plainTag('course:PROG-101');
+const subject: Subject = {
+  prefix: 'view',
+  key: 'cache:view:1',
+  keyText: 'view|/1',
+  shape: '',
+  tags: [prefixTag('view'), course],
+  hasResultTags: false,
+};
+
+let clock: FakeClock;
+let store: Store;
+let events: CacheEvent[];
+let engine: CacheEngine;
+
+beforeEach(() => {
+  clock = new FakeClock();
+  use(new MemoryStore(clock, 1_000_000));
+});
+
+function use(given: Store): void {
+  events = [];
+  store = given;
+  engine = new CacheEngine({
+    store,
+    clock,
+    emit: (event) => events.push(event),
+    requestBudgetMs: 50,
+    invalidationBudgetMs: 150,
+  });
+}
+
+function produced(value: string, resultTags: string[] = []): Produced<string> {
+  return { value, isShareable: true, entry: { body: Buffer.from(value), ttlMs: 60_000, resultTags } };
+}
+
+async function get(produce: () => Promise<Produced<string>>, of = subject): Promise<string> {
+  const budget = engine.newBudget();
+  const found = await engine.lookup(of, budget);
+  if (found.state === 'hit') return found.entry.body.toString();
+  const value = await engine.load(of, budget, produce, (entry) => entry.body.toString());
+  await engine.settle();
+  return value;
+}
+
+describe('a kept answer', () => {
+  it('is given until its time is over, and the method runs once', async () => {
+    const produce = jest.fn(() => Promise.resolve(produced('first')));
+
+    expect([await get(produce), await get(produce)]).toEqual(['first', 'first']);
+    clock.advance(59_999);
+    await get(produce);
+    expect(produce).toHaveBeenCalledTimes(1);
+    clock.advance(1);
+    await get(produce);
+    expect(produce).toHaveBeenCalledTimes(2);
+  });
+
+  it('is never given again after an invalidation of something it depends on', async () => {
+    await get(() => Promise.resolve(produced('old')));
+
+    await engine.invalidate([course]);
+
+    expect(await get(() => Promise.resolve(produced('new')))).toBe('new');
+  });
+
+  it('stays when something else is invalidated', async () => {
+    await get(() => Promise.resolve(produced('kept')));
+
+    await engine.invalidate([plainTag('course:PROG-102')]);
+
+    expect(await get(() => Promise.reject(new Error('must not run')))).toBe('kept');
+  });
+
+  it('is not read by a program that knows another shape or another question with the same hash', async () => {
+    await get(() => Promise.resolve(produced('one')));
+
+    expect(await get(() => Promise.resolve(produced('two')), { ...subject, shape: 'v2' })).toBe('two');
+    expect(await get(() => Promise.resolve(produced('three')), { ...subject, keyText: 'view|/other' })).toBe(
+      'three',
+    );
+  });
+});
+
+describe('an invalidation while the method runs', () => {
+  it('keeps the overtaken value from being served later', async () => {
+    const run = deferred<Produced<string>>();
+    const reader = get(() => run.promise);
+    await turn();
+
+    await engine.invalidate([course]);
+    run.resolve(produced('before the write'));
+
+    expect(await reader).toBe('before the write');
+    expect(await get(() => Promise.resolve(produced('after the write')))).toBe('after the write');
+  });
+
+  it('keeps later callers from joining the doomed run', async () => {
+    const run = deferred<Produced<string>>();
+    const early = get(() => run.promise);
+    await turn();
+    await engine.invalidate([course]);
+
+    const late = get(() => Promise.resolve(produced('after the write')));
+
+    expect(await late).toBe('after the write');
+    run.resolve(produced('before the write'));
+    expect(await early).toBe('before the write');
+    expect(await get(() => Promise.reject(new Error('must not run')))).toBe('after the write');
+  });
+
+  it('also counts when the dependency is one that only the result names', async () => {
+    const named: Subject = { ...subject, hasResultTags: true };
+    const roster = plainTag('roster:PROG-101');
+    engine.watchFamilies([roster]);
+    const run = deferred<Produced<string>>();
+    const early = get(() => run.promise, named);
+    await turn();
+    await engine.invalidate([roster]);
+
+    expect(await get(() => Promise.resolve(produced('new', [roster])), named)).toBe('new');
+    run.resolve(produced('old', [roster]));
+    await early;
+
+    expect(await get(() => Promise.reject(new Error('must not run')), named)).toBe('new');
+  });
+});
+
+describe('tags that only the result names', () => {
+  const named: Subject = { ...subject, hasResultTags: true };
+  const roster = plainTag('roster:PROG-101');
+
+  it('invalidate the entry like any other', async () => {
+    engine.watchFamilies([roster]);
+    await get(() => Promise.resolve(produced('old', [roster])), named);
+
+    await engine.invalidate([roster]);
+
+    expect(await get(() => Promise.resolve(produced('new', [roster])), named)).toBe('new');
+  });
+
+  it('leave the entry unstored when nobody watched their family, and are watched from then on', async () => {
+    await get(() => Promise.resolve(produced('first', [roster])), named);
+    expect(events).toContainEqual(
+      expect.objectContaining({ event: 'cache.no_store', reason: 'unwatched-family' }),
+    );
+
+    await get(() => Promise.resolve(produced('second', [roster])), named);
+
+    expect(await get(() => Promise.reject(new Error('must not run')), named)).toBe('second');
+  });
+});
+
+describe('a hundred callers of a cold key', () => {
+  it('cost one run', async () => {
+    const run = deferred<Produced<string>>();
+    const produce = jest.fn(() => run.promise);
+
+    const callers = Array.from({ length: 100 }, () => get(produce));
+    await turn();
+    run.resolve(produced('shared'));
+
+    expect(new Set(await Promise.all(callers))).toEqual(new Set(['shared']));
+    expect(produce).toHaveBeenCalledTimes(1);
+  });
+
+  it('all see the error of that one run, and the next caller runs again', async () => {
+    const run = deferred<Produced<string>>();
+    const produce = jest.fn(() => run.promise);
+
+    const callers = Promise.allSettled(Array.from({ length: 100 }, () => get(produce)));
+    await turn();
+    run.reject(new Error('no'));
+
+    expect((await callers).every((outcome) => outcome.status === 'rejected')).toBe(true);
+    expect(produce).toHaveBeenCalledTimes(1);
+    expect(await get(() => Promise.resolve(produced('again')))).toBe('again');
+  });
+
+  it('run for themselves when the answer belongs to one response only', async () => {
+    const run = deferred();
+    const produce = jest.fn(async () => {
+      await run.promise;
+      return { value: `own ${produce.mock.calls.length}`, isShareable: false };
+    });
+
+    const callers = [get(produce), get(produce), get(produce)];
+    await turn();
+    run.resolve();
+    await Promise.all(callers);
+
+    expect(produce).toHaveBeenCalledTimes(3);
+  });
+});
+
+describe('a store that is away', () => {
+  it('costs a request its budget once, and then nothing more', async () => {
+    const calls: string[] = [];
+    const failing = () => Promise.reject(new Error('timeout'));
+    use({
+      kind: 'redis',
+      isAvailable: () => true,
+      read: () => (calls.push('read'), failing()),
+      open: () => (calls.push('open'), failing()),
+      write: () => (calls.push('write'), failing()),
+      drop: failing,
+      size: () => ({ entries: undefined, bytes: undefined }),
+    });
+
+    expect(await get(() => Promise.resolve(produced('from the source')))).toBe('from the source');
+    expect(calls).toEqual(['read']);
+    expect(await engine.invalidate([course])).toBe(false);
+  });
+});

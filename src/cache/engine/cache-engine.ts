@@ -1,0 +1,300 @@
+import { Budget } from './budget.js';
+import { decodeEntry, encodeEntry, type CacheEntry } from './cache-entry.js';
+import type { EmitCacheEvent, NotStored } from './cache-events.js';
+import type { Clock } from './clock.js';
+import { SingleFlight, type Flight } from './single-flight.js';
+import type { Store, StoreRead } from './store.js';
+import { EPOCH, familyTag, isPlainTag } from './tags.js';
+
+/** What is asked for: the entry's names, and what it depends on as far as that is known before it is computed. */
+export interface Subject {
+  readonly prefix: string;
+  readonly key: string;
+  readonly keyText: string;
+  readonly shape: string;
+  readonly tags: readonly string[];
+  /** Whether the result itself names further tags. */
+  readonly hasResultTags: boolean;
+}
+
+/** What a run of the method gave. Only what `isShareable` is handed to others who waited for the same run. */
+export interface Produced<T> {
+  readonly value: T;
+  readonly isShareable: boolean;
+  readonly entry?: { readonly body: Buffer; readonly ttlMs: number; readonly resultTags: readonly string[] };
+  readonly notStoredBecause?: NotStored;
+}
+
+export type Lookup =
+  { readonly state: 'hit'; readonly entry: CacheEntry } | { readonly state: 'miss' | 'bypass' };
+
+export interface EngineOptions {
+  readonly store: Store | undefined;
+  readonly clock: Clock;
+  readonly emit: EmitCacheEvent;
+  /** What one request may wait for the store, in ms. */
+  readonly requestBudgetMs: number;
+  /** What one invalidation may wait for the store, in ms. */
+  readonly invalidationBudgetMs: number;
+}
+
+/**
+ * The promise of the whole cache in one place: an entry is served only while every token it was computed under is
+ * still the present one. Tokens are read before the method runs, so a value that an invalidation overtook carries a
+ * dead token and is never served, however late it is stored.
+ */
+export class CacheEngine {
+  readonly #options: EngineOptions;
+  readonly #flights = new SingleFlight();
+  readonly #families = new Set<string>();
+  readonly #background = new Set<Promise<void>>();
+  #tokenTtlMs = 2 * 3_600_000;
+
+  constructor(options: EngineOptions) {
+    this.#options = options;
+  }
+
+  /** Tokens must outlive every entry that carries them. */
+  expectTtl(longestTtlMs: number): void {
+    this.#tokenTtlMs = Math.max(this.#tokenTtlMs, 2 * longestTtlMs);
+  }
+
+  /** Families whose tokens are read before a method whose result names its tags. */
+  watchFamilies(plainTags: readonly string[]): void {
+    for (const tag of plainTags) this.#families.add(familyTag(tag));
+  }
+
+  newBudget(): Budget {
+    return new Budget(this.#options.clock, this.#options.requestBudgetMs);
+  }
+
+  /** The entry, if there is one and everything it depends on is unchanged. Never rejects. */
+  async lookup(subject: Subject, budget: Budget): Promise<Lookup> {
+    const { store, emit } = this.#options;
+    const { prefix, key } = subject;
+    emit({ event: 'cache.lookup', prefix, key });
+    if (!store?.isAvailable()) {
+      budget.exhaust();
+      emit({ event: 'cache.fallback', prefix, key });
+      return { state: 'bypass' };
+    }
+    try {
+      const tags = [EPOCH, ...subject.tags];
+      const entry = await this.#valid(subject, tags, await store.read(key, tags, budget.leftMs), budget);
+      if (!entry) {
+        emit({ event: 'cache.miss', prefix, key });
+        return { state: 'miss' };
+      }
+      emit({ event: 'cache.hit', prefix, key, bytes: entry.body.length });
+      return { state: 'hit', entry };
+    } catch (error) {
+      budget.exhaust();
+      emit({ event: 'cache.get_error', prefix, key, reason: reasonOf(error) });
+      emit({ event: 'cache.fallback', prefix, key });
+      return { state: 'bypass' };
+    }
+  }
+
+  /**
+   * Runs `produce`, or waits for the run of the same key that is already under way in this process.
+   *
+   * @returns the value, and whether it came from this run, from another's, or from an entry stored meanwhile
+   * @throws whatever `produce` throws; it reaches everyone who waited and is never stored
+   */
+  async load<T>(
+    subject: Subject,
+    budget: Budget,
+    produce: () => Promise<Produced<T>>,
+    revive: (entry: CacheEntry) => T,
+  ): Promise<T> {
+    const { clock, emit } = this.#options;
+    const { prefix, key } = subject;
+
+    const flying = this.#flights.find<Produced<T>>(subject.keyText);
+    if (flying) {
+      const since = clock.monotonicMs();
+      const shared = await flying.result;
+      emit({ event: 'cache.coalesced', prefix, key, durationMs: clock.monotonicMs() - since });
+      return shared.isShareable ? shared.value : (await produce()).value;
+    }
+
+    const families = subject.hasResultTags ? [...this.#families] : [];
+    const flight = this.#flights.start<Produced<T>>(subject.keyText, [...subject.tags, ...families], (own) =>
+      this.#run(subject, families, budget, own, produce, revive),
+    );
+    return (await flight.result).value;
+  }
+
+  /**
+   * Makes every entry that depends on one of `tags` unusable, here and for everyone who shares the store.
+   *
+   * @returns whether the store has confirmed it; never rejects
+   */
+  async invalidate(tags: readonly string[]): Promise<boolean> {
+    const { store, clock, emit, invalidationBudgetMs } = this.#options;
+    if (tags.length === 0) return true;
+    const plain = tags.filter(isPlainTag);
+    this.watchFamilies(plain);
+    const inOrder = [...new Set([...plain.map(familyTag), ...tags])];
+    this.#flights.doom(inOrder);
+    if (!store) return true;
+    const since = clock.monotonicMs();
+    try {
+      await store.drop(inOrder, invalidationBudgetMs);
+      emit({ event: 'cache.invalidated', tags, durationMs: clock.monotonicMs() - since });
+      return true;
+    } catch (error) {
+      emit({ event: 'cache.invalidate_error', tags, reason: reasonOf(error) });
+      return false;
+    }
+  }
+
+  /** Resolves when nothing runs behind the answers any more. */
+  async settle(): Promise<void> {
+    while (this.#background.size > 0) await Promise.allSettled(this.#background);
+  }
+
+  async #run<T>(
+    subject: Subject,
+    families: readonly string[],
+    budget: Budget,
+    flight: Flight<Produced<T>>,
+    produce: () => Promise<Produced<T>>,
+    revive: (entry: CacheEntry) => T,
+  ): Promise<Produced<T>> {
+    const { clock, emit } = this.#options;
+    const opened = await this.#open(subject, families, budget);
+    if (opened?.entry) return { value: revive(opened.entry), isShareable: true };
+
+    const since = clock.monotonicMs();
+    const produced = await produce();
+    emit({
+      event: 'cache.loaded',
+      prefix: subject.prefix,
+      key: subject.key,
+      durationMs: clock.monotonicMs() - since,
+    });
+    if (opened) this.#inBackground(this.#store(subject, opened.tokens, flight, produced));
+    return produced;
+  }
+
+  /** Tokens for everything the entry will depend on, and the entry itself if another has stored it meanwhile. */
+  async #open(
+    subject: Subject,
+    families: readonly string[],
+    budget: Budget,
+  ): Promise<{ entry: CacheEntry | undefined; tokens: ReadonlyMap<string, string> } | undefined> {
+    const { store, emit } = this.#options;
+    if (!store?.isAvailable() || budget.leftMs === 0) return undefined;
+    try {
+      const tags = [EPOCH, ...subject.tags, ...families];
+      const read = await store.open(subject.key, tags, this.#tokenTtlMs, budget.leftMs);
+      const entry = await this.#valid(subject, tags, read, budget);
+      return { entry, tokens: tokensByTag(tags, read.tokens) };
+    } catch (error) {
+      budget.exhaust();
+      emit({ event: 'cache.get_error', prefix: subject.prefix, key: subject.key, reason: reasonOf(error) });
+      return undefined;
+    }
+  }
+
+  /** The entry if it is readable, is the one asked for, and carries no dead token. */
+  async #valid(
+    subject: Subject,
+    tags: readonly string[],
+    read: StoreRead,
+    budget: Budget,
+  ): Promise<CacheEntry | undefined> {
+    if (!read.entry) return undefined;
+    const entry = decodeEntry(read.entry);
+    if (!entry) {
+      this.#options.emit({ event: 'cache.decode_error', prefix: subject.prefix, key: subject.key });
+      return undefined;
+    }
+    if (entry.keyText !== subject.keyText || entry.shape !== subject.shape) return undefined;
+    const known = tokensByTag(tags, read.tokens);
+    const unread = Object.keys(entry.tokens).filter((tag) => !tags.includes(tag));
+    if (unread.length > 0) {
+      const rest = await this.#options.store?.read(subject.key, unread, budget.leftMs);
+      for (const [tag, token] of tokensByTag(unread, rest?.tokens ?? [])) known.set(tag, token);
+    }
+    return Object.entries(entry.tokens).every(([tag, token]) => known.get(tag) === token) ? entry : undefined;
+  }
+
+  async #store<T>(
+    subject: Subject,
+    tokens: ReadonlyMap<string, string>,
+    flight: Flight<Produced<T>>,
+    produced: Produced<T>,
+  ): Promise<void> {
+    const { store, clock, emit } = this.#options;
+    const { prefix, key } = subject;
+    const { entry, notStoredBecause } = produced;
+    if (!entry || !store) {
+      if (notStoredBecause) emit({ event: 'cache.no_store', prefix, key, reason: notStoredBecause });
+      return;
+    }
+    try {
+      const resultTokens = await this.#resultTokens(subject, entry.resultTags, tokens);
+      if (typeof resultTokens === 'string' || flight.isDoomed) {
+        const reason = typeof resultTokens === 'string' ? resultTokens : 'newer-write';
+        emit({ event: 'cache.no_store', prefix, key, reason });
+        return;
+      }
+      const bytes = encodeEntry({
+        keyText: subject.keyText,
+        shape: subject.shape,
+        tokens: Object.fromEntries([...own(subject, tokens), ...resultTokens]),
+        storedAtMs: clock.nowMs(),
+        ttlMs: entry.ttlMs,
+        body: entry.body,
+      });
+      await store.write(key, bytes, entry.ttlMs);
+      emit({ event: 'cache.stored', prefix, key, ttlMs: entry.ttlMs, bytes: bytes.length });
+    } catch (error) {
+      emit({ event: 'cache.set_error', prefix, key, reason: reasonOf(error) });
+    }
+  }
+
+  /**
+   * Tokens of tags that only the result knows are read after the method ran. That is sound only if their family's token
+   * has not moved since before it: an invalidation moves the family first, then the tag.
+   */
+  async #resultTokens(
+    subject: Subject,
+    resultTags: readonly string[],
+    before: ReadonlyMap<string, string>,
+  ): Promise<ReadonlyMap<string, string> | 'newer-write' | 'unwatched-family'> {
+    const { store, requestBudgetMs } = this.#options;
+    if (!store || resultTags.length === 0) return new Map();
+    const families = [...new Set(resultTags.map(familyTag))];
+    this.watchFamilies(resultTags);
+    if (families.some((family) => !before.has(family))) return 'unwatched-family';
+    const { tokens } = await store.open(subject.key, resultTags, this.#tokenTtlMs, requestBudgetMs);
+    const after = tokensByTag(families, (await store.read(subject.key, families, requestBudgetMs)).tokens);
+    const isUnmoved = families.every((family) => after.get(family) === before.get(family));
+    return isUnmoved ? tokensByTag(resultTags, tokens) : 'newer-write';
+  }
+
+  #inBackground(work: Promise<void>): void {
+    this.#background.add(work);
+    void work.finally(() => this.#background.delete(work));
+  }
+}
+
+function tokensByTag(tags: readonly string[], tokens: readonly (string | undefined)[]): Map<string, string> {
+  const byTag = new Map<string, string>();
+  tags.forEach((tag, index) => {
+    const token = tokens[index];
+    if (token !== undefined) byTag.set(tag, token);
+  });
+  return byTag;
+}
+
+function own(subject: Subject, tokens: ReadonlyMap<string, string>): [string, string][] {
+  return [EPOCH, ...subject.tags].map((tag) => [tag, tokens.get(tag) ?? '']);
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : 'unknown';
+}

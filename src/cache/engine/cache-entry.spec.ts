@@ -1,0 +1,44 @@
+import fc from 'fast-check';
+import { decodeEntry, encodeEntry } from './cache-entry.js';
+
+const entry = {
+  keyText: 'p|/x',
+  shape: 's1',
+  tokens: { epoch: 'e', 'tag/course:PROG-101': 't' },
+  storedAtMs: 1_770_000_000_000,
+  ttlMs: 60_000,
+  body: Buffer.from('{"a":1}'),
+};
+
+describe('a stored entry', () => {
+  it('comes back as it was', () => {
+    expect(decodeEntry(encodeEntry(entry))).toEqual(entry);
+  });
+
+  it('keeps its format: what an older process stored is still read', () => {
+    const stored = Buffer.from(
+      '414e4331000000797b226b657954657874223a22707c2f78222c227368617065223a227331222c22746f6b656e73223a7b2265706f6368223a2265222c227461672f636f757273653a50524f472d313031223a2274227d2c2273746f72656441744d73223a313737303030303030303030302c2274746c4d73223a36303030307d7b2261223a317d',
+      'hex',
+    );
+
+    expect(decodeEntry(stored)).toEqual(entry);
+  });
+
+  it('is a miss, never an error, whatever the bytes', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+        expect(decodeEntry(Buffer.from(bytes))).toBeUndefined();
+      }),
+      { numRuns: 5000 },
+    );
+  });
+
+  it('is a miss when any part of it is cut off or damaged in the header', () => {
+    const bytes = encodeEntry(entry);
+    const headerEnd = bytes.length - entry.body.length;
+
+    for (let length = 0; length < headerEnd; length++) {
+      expect(decodeEntry(bytes.subarray(0, length))).toBeUndefined();
+    }
+  });
+});

@@ -1,0 +1,25 @@
+/** Every error the cache can throw at whoever builds with it. Requests never see one: a failing cache is a miss. */
+export type CacheErrorCode =
+  | 'CACHE_INVALID_TTL'
+  | 'CACHE_INVALID_OPTIONS'
+  | 'CACHE_DUPLICATE_PREFIX'
+  | 'CACHE_SCOPE_MISSING'
+  | 'CACHE_PRINCIPAL_MISSING'
+  | 'CACHE_UNDECLARED_INPUT'
+  | 'CACHE_UNCACHEABLE_ROUTE'
+  | 'CACHE_UNKNOWN_TEMPLATE_NAME'
+  | 'CACHE_PATTERN_MATCHES_NOTHING'
+  | 'CACHE_STORE_UNAVAILABLE'
+  | 'CACHE_UNSERIALISABLE';
+
+/** @param message says what happened, where, and what to do next */
+export class CacheError extends Error {
+  constructor(
+    readonly code: CacheErrorCode,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+    this.name = 'CacheError';
+  }
+}

@@ -1,0 +1,86 @@
+import fc from 'fast-check';
+import { methodKeyText, pythonJson, routeKeyText, scopedKeyText, storeKey } from './cache-key.js';
+
+describe('the documented keys of the platform', () => {
+  it.each([
+    ['system_stats', '/api/v3/system/stats', {}, '9505732c81570138bbdd2cb93202d986'],
+    [
+      'course_analytics',
+      '/api/v3/analytics/courses/PROG-101',
+      { course_id: 'PROG-101' },
+      '5175c193bc1aabc5676b35613cb0699d',
+    ],
+    [
+      'student_risk',
+      '/api/v3/analytics/students/STU001',
+      { student_id: 'STU001', course_id: undefined },
+      'cb826aa752409f6e93203ad94a1cb4a5',
+    ],
+    [
+      'student_risk',
+      '/api/v3/analytics/students/STU001',
+      { student_id: 'STU001', course_id: 'PROG-101' },
+      '71b8567eacdad2b32c02891da1cd94ed',
+    ],
+  ])('are ours: %s %s %j', (prefix, path, inputs, md5) => {
+    expect(storeKey(prefix, routeKeyText(prefix, path, inputs))).toBe(`cache:${prefix}:${md5}`);
+  });
+
+  it('escape what is outside ASCII as Python does', () => {
+    expect(pythonJson({ b: ['ñ', '😀'], a: 'x"\n' })).toBe(
+      '{"a": "x\\"\\n", "b": ["\\u00f1", "\\ud83d\\ude00"]}',
+    );
+  });
+});
+
+describe('different arguments', () => {
+  it.each([
+    [
+      ['a:b', 'c'],
+      ['a', 'b:c'],
+    ],
+    [[1], ['1']],
+    [[null], [undefined]],
+    [[undefined], []],
+    [['null'], [null]],
+    [[-0], [0]],
+    [[NaN], [null]],
+    [[1n], [1]],
+    [[new Date(0)], ['1970-01-01T00:00:00.000Z']],
+    [[new Date(0)], [{ $date: '1970-01-01T00:00:00.000Z' }]],
+    [['\u00e9'], ['e\u0301']],
+  ])('never share a key: %j and %j', (one, other) => {
+    expect(methodKeyText('p', 'C.m', one)).not.toBe(methodKeyText('p', 'C.m', other));
+  });
+
+  it('never share a key, whatever they are', () => {
+    const anything = fc.anything({ withBigInt: true, withDate: true });
+    fc.assert(
+      fc.property(fc.array(anything), fc.array(anything), (one, other) => {
+        fc.pre(!isSame(one, other));
+        expect(methodKeyText('p', 'C.m', one)).not.toBe(methodKeyText('p', 'C.m', other));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('share a key when they differ only in the order of fields', () => {
+    expect(methodKeyText('p', 'C.m', [{ a: 1, b: 2 }])).toBe(methodKeyText('p', 'C.m', [{ b: 2, a: 1 }]));
+  });
+
+  it('cannot forge the principal of a scoped key', () => {
+    const honest = scopedKeyText(routeKeyText('p', '/x', {}), 'user', 'a');
+    const forged = scopedKeyText(routeKeyText('p', '/x|user:"a"', {}), 'user', 'b');
+
+    expect(forged).not.toBe(honest);
+  });
+});
+
+function isSame(one: unknown, other: unknown): boolean {
+  try {
+    expect(one).toStrictEqual(other);
+    return true;
+  } catch {
+    return false;
+  }
+}

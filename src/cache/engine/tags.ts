@@ -1,0 +1,43 @@
+/*
+ * A tag names something that answers depend on. In the store each tag has a token; these are the tags' own names there.
+ * Three kinds live in separate name spaces, so that no id a caller sends can turn one into another:
+ *   tag/course:PROG-101          named by a decorator
+ *   family/course                changes whenever any tag of the family changes
+ *   prefix/student_risk/STU001   every entry of a prefix, by leading parameters
+ */
+
+/** Every entry depends on it; it changes when the store may have come back with old contents. */
+export const EPOCH = 'epoch';
+
+export function plainTag(tag: string): string {
+  return `tag/${tag}`;
+}
+
+/** @param tag a plain tag; its family is the text before the first colon */
+export function familyTag(tag: string): string {
+  return `family/${tag.slice('tag/'.length).split(':', 1)[0] ?? ''}`;
+}
+
+export function isPlainTag(tag: string): boolean {
+  return tag.startsWith('tag/');
+}
+
+/** @param parameters values as received; each is encoded, so a `*` or `/` in an id is only a character */
+export function prefixTag(prefix: string, parameters: readonly string[] = []): string {
+  return ['prefix', prefix, ...parameters.map(encodeURIComponent)].join('/');
+}
+
+/** The prefix and all its leading parameters: what `p:*`, `p:a:*`, `p:a:b:*` invalidate. */
+export function prefixTags(prefix: string, parameters: readonly string[]): string[] {
+  return [
+    prefixTag(prefix),
+    ...parameters.map((_, last) => prefixTag(prefix, parameters.slice(0, last + 1))),
+  ];
+}
+
+/** `student_risk:STU001:*` → its prefix tag; anything that does not end in `:*` is a plain tag. */
+export function patternTag(pattern: string): string {
+  if (!pattern.endsWith(':*')) return plainTag(pattern);
+  const [prefix = '', ...parameters] = pattern.slice(0, -2).split(':');
+  return prefixTag(prefix, parameters);
+}

@@ -1,0 +1,99 @@
+import { CacheError } from './cache-errors.js';
+
+/*
+ * JSON for what JSON forgets. A value that has no JSON form of its own becomes `{"$type": text}`; an object that
+ * happens to have a key starting with `$` gets another `$` in front, so nothing a caller stores can be mistaken for ours.
+ */
+const tags = { date: '$date', bigint: '$bigint', undefined: '$undefined', number: '$number' } as const;
+
+/**
+ * Writes any plain value as text; keys are sorted, so equal values give equal text.
+ *
+ * Dates, bigints, `undefined`, `NaN`, infinities and `-0` come back as they were. Class instances come back as plain
+ * objects of their own fields (or of their `toJSON`).
+ *
+ * @throws {CacheError} `CACHE_UNSERIALISABLE` for functions, symbols and cycles
+ */
+export function encodeValue(value: unknown): string {
+  return encode(value, []);
+}
+
+/** Reads back what {@link encodeValue} wrote. Every call gives a new copy. */
+export function decodeValue(text: string): unknown {
+  return decode(JSON.parse(text));
+}
+
+function encode(value: unknown, parents: readonly object[]): string {
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+      return JSON.stringify(value);
+    case 'number':
+      return Number.isFinite(value) && !Object.is(value, -0)
+        ? JSON.stringify(value)
+        : tagged(tags.number, Object.is(value, -0) ? '-0' : String(value));
+    case 'bigint':
+      return tagged(tags.bigint, value.toString());
+    case 'undefined':
+      return tagged(tags.undefined, '');
+    case 'object':
+      return value === null ? 'null' : encodeObject(value, parents);
+    default:
+      throw new CacheError('CACHE_UNSERIALISABLE', `a ${typeof value} cannot be stored`);
+  }
+}
+
+function encodeObject(value: object, parents: readonly object[]): string {
+  if (parents.includes(value))
+    throw new CacheError('CACHE_UNSERIALISABLE', 'a value that contains itself cannot be stored');
+  const inside = [...parents, value];
+  if (value instanceof Date)
+    return tagged(tags.date, Number.isNaN(value.getTime()) ? '' : value.toISOString());
+  if (value instanceof Map || value instanceof Set || ArrayBuffer.isView(value)) {
+    throw new CacheError('CACHE_UNSERIALISABLE', `a ${value.constructor.name} cannot be stored`);
+  }
+  if (Array.isArray(value)) return `[${Array.from(value, (item) => encode(item, inside)).join(',')}]`;
+  if (hasToJson(value)) return encode(value.toJSON(), inside);
+  const fields = Object.entries(value)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(
+      ([key, field]) => `${JSON.stringify(key.startsWith('$') ? `$${key}` : key)}:${encode(field, inside)}`,
+    );
+  return `{${fields.join(',')}}`;
+}
+
+function hasToJson(value: object): value is { toJSON: () => unknown } {
+  return 'toJSON' in value && typeof value.toJSON === 'function';
+}
+
+function tagged(tag: string, text: string): string {
+  return `{"${tag}":${JSON.stringify(text)}}`;
+}
+
+function decode(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(decode);
+  const entries = Object.entries(value);
+  const [first] = entries;
+  if (entries.length === 1 && first && typeof first[1] === 'string' && /^\$[^$]/.test(first[0])) {
+    return untagged(first[0], first[1]);
+  }
+  return Object.fromEntries(
+    entries.map(([key, field]) => [key.startsWith('$') ? key.slice(1) : key, decode(field)]),
+  );
+}
+
+function untagged(tag: string, text: string): unknown {
+  switch (tag) {
+    case tags.date:
+      return new Date(text);
+    case tags.bigint:
+      return BigInt(text);
+    case tags.number:
+      return Number(text);
+    case tags.undefined:
+      return undefined;
+    default:
+      throw new CacheError('CACHE_UNSERIALISABLE', 'the stored value has a form this version does not know');
+  }
+}

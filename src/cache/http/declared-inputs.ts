@@ -1,0 +1,180 @@
+import { RouteParamtypes } from '@nestjs/common/internal';
+import type { CacheRequest } from '../cache.options.js';
+import { CacheError } from '../engine/cache-errors.js';
+import { field, type Resolve } from '../decorators/tag-template.js';
+
+/** Something a handler declares that it reads of a request, as it arrives, before any pipe. */
+export interface DeclaredInput {
+  readonly name: string;
+  readonly read: (request: CacheRequest) => unknown;
+}
+
+interface RouteArgument {
+  readonly type: RouteParamtypes | 'custom';
+  readonly index: number;
+  readonly data: unknown;
+  readonly factory: unknown;
+}
+
+const argumentKinds = new Map(
+  Object.values(RouteParamtypes)
+    .filter((kind) => typeof kind !== 'string')
+    .map((kind) => [String(kind), kind]),
+);
+const ROUTE_ARGUMENTS = '__routeArguments__';
+const CUSTOM_ARGUMENT = '__customRouteArgs__';
+
+/**
+ * The inputs of a handler, read from its own parameter decorators.
+ *
+ * @param principalFactories  custom decorators that only read the principal
+ * @throws {CacheError} `CACHE_UNDECLARED_INPUT` if it reads something whose name cannot be known
+ */
+export function declaredInputs(
+  controller: object,
+  name: string | symbol,
+  where: string,
+  principalFactories: ReadonlySet<unknown>,
+): DeclaredInput[] {
+  const inputs = routeArguments(controller, name).flatMap((argument) =>
+    inputsOf(argument, parameterType(controller, name, argument.index), where, principalFactories),
+  );
+  const names = inputs.map((input) => input.name);
+  const twice = names.find((input, index) => names.indexOf(input) !== index);
+  if (twice === undefined) return inputs;
+  throw undeclared(where, `two inputs named '${twice}'`);
+}
+
+/** Placeholders of a route: declared parameters by name, `{body.x}` fields of the body; from the call's arguments. */
+export function fromRouteArguments(
+  controller: object,
+  name: string | symbol,
+  args: readonly unknown[],
+): Resolve {
+  const declared = routeArguments(controller, name);
+  return (placeholder) => {
+    const [head = '', ...fields] = placeholder.split('.');
+    if (head === 'body' && fields.length > 0) {
+      const whole = declared.find(({ type, data }) => type === RouteParamtypes.BODY && data === undefined);
+      const part = declared.find(({ type, data }) => type === RouteParamtypes.BODY && data === fields[0]);
+      if (part) return fields.slice(1).reduce<unknown>(field, args[part.index]);
+      return whole && fields.reduce<unknown>(field, args[whole.index]);
+    }
+    const named = declared.find(({ type, data }) => isNamed(type) && data === placeholder);
+    if (named) return args[named.index];
+    const whole = declared.find(({ type, data }) => type === RouteParamtypes.QUERY && data === undefined);
+    return whole && field(args[whole.index], placeholder);
+  };
+}
+
+/** The names that templates of this route may use. */
+export function templateNames(controller: object, name: string | symbol): (placeholder: string) => boolean {
+  const declared = routeArguments(controller, name);
+  const names = new Set(
+    declared.flatMap(({ type, data, index }) => {
+      if (isNamed(type) && typeof data === 'string') return [data];
+      if (type === RouteParamtypes.QUERY) return properties(parameterType(controller, name, index)) ?? [];
+      return [];
+    }),
+  );
+  const bodies = declared.filter(({ type }) => type === RouteParamtypes.BODY);
+  return (placeholder) => {
+    if (!placeholder.startsWith('body.')) return names.has(placeholder);
+    const first = placeholder.split('.')[1] ?? '';
+    return bodies.some(
+      ({ data, index }) =>
+        data === first || (data === undefined && hasProperty(parameterType(controller, name, index), first)),
+    );
+  };
+}
+
+/** What a parameter decorator made with `createParamDecorator` runs; decorators have no other identity. */
+export function decoratorFactory(decorator: () => ParameterDecorator): unknown {
+  class Probe {
+    method(_argument: unknown): void {
+      return undefined;
+    }
+  }
+  decorator()(Probe.prototype, 'method', 0);
+  return routeArguments(Probe, 'method')[0]?.factory;
+}
+
+function inputsOf(
+  { type, data, factory }: RouteArgument,
+  parameter: unknown,
+  where: string,
+  principalFactories: ReadonlySet<unknown>,
+): DeclaredInput[] {
+  if (type === 'custom') {
+    if (principalFactories.has(factory)) return [];
+    throw undeclared(where, 'a custom parameter decorator');
+  }
+  if (typeof data === 'string') {
+    if (type === RouteParamtypes.PARAM) return [{ name: data, read: (request) => request.params[data] }];
+    if (type === RouteParamtypes.QUERY) return [{ name: data, read: (request) => request.query[data] }];
+    if (type === RouteParamtypes.HEADERS) {
+      const header = data.toLowerCase();
+      return [{ name: header, read: (request) => request.headers[header] }];
+    }
+  }
+  if (type === RouteParamtypes.QUERY) {
+    const names = properties(parameter);
+    if (names) return names.map((name) => ({ name, read: (request) => request.query[name] }));
+  }
+  if (type === RouteParamtypes.RESPONSE && field(data, 'passthrough') === true) return [];
+  throw undeclared(where, RouteParamtypes[type]);
+}
+
+function undeclared(where: string, what: string): CacheError {
+  return new CacheError(
+    'CACHE_UNDECLARED_INPUT',
+    `${where}: it reads ${what}, so its key cannot be known. Declare what it reads (@Param('x'), @Query('x'), a query class) or give @Cached a key function.`,
+  );
+}
+
+function isNamed(type: RouteArgument['type']): boolean {
+  return type === RouteParamtypes.PARAM || type === RouteParamtypes.QUERY || type === RouteParamtypes.HEADERS;
+}
+
+function routeArguments(controller: object, name: string | symbol): RouteArgument[] {
+  const metadata = (Reflect.getMetadata(ROUTE_ARGUMENTS, controller, name) ?? {}) as Record<
+    string,
+    { index: number; data?: unknown; factory?: unknown }
+  >;
+  return Object.entries(metadata).map(([kind, { index, data, factory }]) => ({
+    type: kind.includes(CUSTOM_ARGUMENT)
+      ? 'custom'
+      : (argumentKinds.get(kind.split(':', 1)[0] ?? '') ?? 'custom'),
+    index,
+    data,
+    factory,
+  }));
+}
+
+function parameterType(controller: object, name: string | symbol, index: number): unknown {
+  const prototype = (controller as { prototype: object }).prototype;
+  const types = Reflect.getMetadata('design:paramtypes', prototype, name) as unknown[] | undefined;
+  return types?.[index];
+}
+
+function hasProperty(type: unknown, name: string): boolean {
+  return properties(type)?.includes(name) ?? true;
+}
+
+interface ValidationMetadata {
+  getTargetValidationMetadatas: (
+    ...args: [type: unknown, schema: string, ...flags: boolean[]]
+  ) => { propertyName: string }[];
+}
+
+/** The accepted properties of a query or body class, from class-validator or the Swagger plugin, whichever is in use. */
+function properties(type: unknown): string[] | undefined {
+  if (typeof type !== 'function' || type === Object) return undefined;
+  const storage = (globalThis as { classValidatorMetadataStorage?: ValidationMetadata })
+    .classValidatorMetadataStorage;
+  const validated =
+    storage?.getTargetValidationMetadatas(type, '', false, false).map((entry) => entry.propertyName) ?? [];
+  if (validated.length > 0) return [...new Set(validated)];
+  const { _OPENAPI_METADATA_FACTORY: described } = type as { _OPENAPI_METADATA_FACTORY?: () => object };
+  return described && Object.keys(described());
+}

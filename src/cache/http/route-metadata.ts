@@ -1,0 +1,37 @@
+import { RequestMethod } from '@nestjs/common';
+
+/** Whether a method answers HTTP requests. Known only once all its decorators have run. */
+export function isRoute(method: object): boolean {
+  return Reflect.hasMetadata('path', method) && Reflect.hasMetadata('method', method);
+}
+
+export function isGet(method: object): boolean {
+  return Reflect.getMetadata('method', method) === RequestMethod.GET;
+}
+
+/** The names of a route's path parameters, in the order of its path. */
+export function pathParameters(controller: object, method: object): string[] {
+  const paths = [controller, method].flatMap(
+    (holder) => Reflect.getMetadata('path', holder) as string | string[],
+  );
+  return [...new Set(paths.flatMap((path) => [...path.matchAll(/:(\w+)/g)].map((match) => match[1] ?? '')))];
+}
+
+/** Headers that `@Header()` puts on every answer of the route. */
+export function staticHeaders(method: object): readonly { name: string; value: string | (() => string) }[] {
+  return (Reflect.getMetadata('__headers__', method) ?? []) as {
+    name: string;
+    value: string | (() => string);
+  }[];
+}
+
+/** Why answers of this route have no stored form, or `undefined`. */
+export function uncacheable(method: object): string | undefined {
+  if (!isGet(method)) return 'it does not answer GET';
+  const status = Reflect.getMetadata('__httpCode__', method) as number | undefined;
+  if (status !== undefined && status !== 200) return `it answers with status ${status}`;
+  const special = ['__redirect__', '__renderTemplate__', '__sse__'].find((key) =>
+    Reflect.hasMetadata(key, method),
+  );
+  return special && 'it redirects, renders or streams';
+}

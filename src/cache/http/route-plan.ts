@@ -1,0 +1,66 @@
+import type { CacheModuleOptions, CacheRequest } from '../cache.options.js';
+import type { CachedDefinition } from '../decorators/cached-definition.js';
+import { argumentTags } from '../decorators/tag-rules.js';
+import type { Subject } from '../engine/cache-engine.js';
+import { routeKeyText, scopedKeyText, storeKey } from '../engine/cache-key.js';
+import { prefixTags } from '../engine/tags.js';
+import type { DeclaredInput } from './declared-inputs.js';
+import type { Reply } from './reply.js';
+import { pathParameters, staticHeaders } from './route-metadata.js';
+
+type Identify = Pick<CacheModuleOptions, 'principal' | 'tenant'>;
+
+/** Everything about a cached route that is known at boot, so that a request costs only lookups. */
+export class RoutePlan {
+  readonly #parameters: readonly string[];
+  readonly #headers: readonly { name: string; value: string | (() => string) }[];
+  readonly #inputs: ReadonlyMap<string, DeclaredInput['read']>;
+
+  constructor(
+    readonly definition: CachedDefinition,
+    inputs: readonly DeclaredInput[],
+    private readonly identify: Identify,
+    controller: object,
+    method: object,
+  ) {
+    this.#inputs = new Map(inputs.map(({ name, read }) => [name, read]));
+    this.#parameters = pathParameters(controller, method);
+    this.#headers = staticHeaders(method);
+  }
+
+  /** What a request asks the cache for; `undefined` where nobody can be named whose answer it would be. */
+  subject(request: CacheRequest): Subject | undefined {
+    const { prefix, shape, rules } = this.definition;
+    const keyText = this.#keyText(request);
+    if (keyText === undefined) return undefined;
+    const values = this.#parameters.map((name) => request.params[name] ?? '');
+    return {
+      prefix,
+      key: storeKey(prefix, keyText),
+      keyText,
+      shape,
+      tags: [
+        ...prefixTags(prefix, values),
+        ...argumentTags(rules, (name) => this.#inputs.get(name)?.(request)),
+      ],
+      hasResultTags: rules.functions.length > 0,
+    };
+  }
+
+  /** A hit never reaches the place where Nest sets what `@Header()` names. */
+  setStaticHeaders(reply: Reply): void {
+    for (const { name, value } of this.#headers)
+      reply.setHeader(name, typeof value === 'function' ? value() : value);
+  }
+
+  #keyText(request: CacheRequest): string | undefined {
+    const { prefix, key, scope } = this.definition;
+    const [path = ''] = (request.originalUrl ?? request.url).split('?', 1);
+    const inputs =
+      key?.(request) ?? Object.fromEntries([...this.#inputs].map(([name, read]) => [name, read(request)]));
+    const text = routeKeyText(prefix, path, inputs);
+    if (scope !== 'user' && scope !== 'tenant') return text;
+    const id = scope === 'user' ? this.identify.principal?.(request) : this.identify.tenant?.(request);
+    return id === undefined ? undefined : scopedKeyText(text, scope, id);
+  }
+}
