@@ -10,6 +10,7 @@ import { TokenVerifier } from './token.verifier.js';
 @Module({
   imports: [DiscoveryModule],
   providers: [RightsService, OwnReach, TokenVerifier, { provide: APP_GUARD, useClass: AccessGuard }],
+  exports: [TokenVerifier],
 })
 export class AccessModule implements NestModule, OnApplicationBootstrap {
   constructor(

@@ -1,0 +1,64 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { RedisService } from '../cache/index.js';
+import { Environment } from '../config/environment.js';
+import { service } from '../config/service.js';
+import { DatabasePing } from '../database/database-ping.js';
+import type { LogRecord } from '../telemetry/log-catalogue.js';
+import type { DatabaseHealth, DetailedHealthDto, LlmHealth, RedisHealth } from './detailed-health.dto.js';
+import { hitRate } from './hit-rate.js';
+
+/** Asks every part how it is, all at once; each has its own deadline. */
+@Injectable()
+export class DetailedHealthService {
+  private readonly logger = new Logger('Health');
+
+  constructor(
+    private readonly database: DatabasePing,
+    private readonly redis: RedisService,
+    private readonly environment: Environment,
+  ) {}
+
+  async report(): Promise<DetailedHealthDto> {
+    const [database, redis] = await Promise.all([this.databaseHealth(), this.redisHealth()]);
+    const status = overall(database, redis);
+    this.logger.log({ event: 'health.check', status } satisfies LogRecord);
+    return {
+      status,
+      timestamp: new Date().toISOString(),
+      app_name: service.name,
+      version: service.version,
+      debug_mode: this.environment.DEBUG,
+      components: { database, redis, llm: this.llmHealth() },
+    };
+  }
+
+  private async databaseHealth(): Promise<DatabaseHealth> {
+    const isAnswering = await this.database.isAnswering();
+    return { status: isAnswering ? 'healthy' : 'unhealthy', type: 'PostgreSQL' };
+  }
+
+  private async redisHealth(): Promise<RedisHealth> {
+    const url = this.redis.maskedUrl ?? null;
+    const unknown = { url, connected_clients: null, used_memory: null, hit_rate: null };
+    if (this.redis.status() === 'not_configured') return { status: 'not_configured', ...unknown };
+    const stats = await this.redis.stats();
+    if (stats === undefined) return { status: 'unhealthy', ...unknown };
+    return {
+      status: 'healthy',
+      url,
+      connected_clients: stats.connectedClients,
+      used_memory: stats.usedMemoryHuman,
+      hit_rate: hitRate(stats.keyspaceHits, stats.keyspaceMisses),
+    };
+  }
+
+  private llmHealth(): LlmHealth {
+    const provider = this.environment.LLM_PROVIDER ?? null;
+    return { status: provider === null ? 'not_configured' : 'configured', provider };
+  }
+}
+
+function overall(database: DatabaseHealth, redis: RedisHealth): DetailedHealthDto['status'] {
+  if (database.status === 'unhealthy') return 'unhealthy';
+  return redis.status === 'unhealthy' ? 'degraded' : 'healthy';
+}

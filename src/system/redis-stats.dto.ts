@@ -1,0 +1,215 @@
+import { ApiProperty } from '@nestjs/swagger';
+
+/** The Redis server's own figures: they count the keys of everybody who uses it. */
+export class RedisServerFigures {
+  /**
+   * Whether Redis answers
+   * @example true
+   */
+  connected!: boolean;
+
+  /**
+   * Version of the server; null without Redis
+   * @example "7.0.15"
+   */
+  version!: string | null;
+
+  /**
+   * Time since the server was started, seconds; null without Redis
+   * @example 86400
+   */
+  uptime_seconds!: number | null;
+
+  /**
+   * Clients connected to the server; null without Redis
+   * @example 4
+   */
+  connected_clients!: number | null;
+
+  /**
+   * Memory in use, with its unit; null without Redis
+   * @example "1.52M"
+   */
+  used_memory_human!: string | null;
+
+  /**
+   * Most memory ever in use, with its unit; null without Redis
+   * @example "2.04M"
+   */
+  used_memory_peak_human!: string | null;
+
+  /**
+   * Commands since the server was started; null without Redis
+   * @example 120345
+   */
+  total_commands_processed!: number | null;
+
+  /**
+   * Commands a second at the moment; null without Redis
+   * @example 12
+   */
+  instantaneous_ops_per_sec!: number | null;
+
+  /**
+   * Look-ups that found their key; null without Redis
+   * @example 700
+   */
+  keyspace_hits!: number | null;
+
+  /**
+   * Look-ups that did not; null without Redis
+   * @example 100
+   */
+  keyspace_misses!: number | null;
+
+  /**
+   * Hits among all look-ups of the server, percent; "N/A" before the first; null without Redis
+   * @example "87.50%"
+   */
+  hit_rate!: string | null;
+
+  /**
+   * The same as a number, 0 to 1; null without look-ups or without Redis
+   * @example 0.875
+   */
+  hit_ratio!: number | null;
+}
+
+/** What this cache did for one prefix, in this process, since it started. */
+export class CachePrefixFigures {
+  /**
+   * Prefix of the keys, one for each cached method
+   * @example "course_analytics"
+   */
+  prefix!: string;
+
+  /**
+   * Look-ups that found a usable entry
+   * @example 900
+   */
+  hits!: number;
+
+  /**
+   * Look-ups that did not
+   * @example 100
+   */
+  misses!: number;
+
+  /**
+   * Hits among hits and misses, 0 to 1; null before the first look-up
+   * @example 0.9
+   */
+  @ApiProperty({ type: Number, nullable: true })
+  hit_ratio!: number | null;
+
+  /**
+   * Callers who waited for another's run of the method instead of running it themselves
+   * @example 12
+   */
+  coalesced!: number;
+
+  /**
+   * Look-ups that went past the cache because its store was away
+   * @example 0
+   */
+  bypasses!: number;
+
+  /**
+   * Entries stored
+   * @example 98
+   */
+  stores!: number;
+
+  /**
+   * Failed reads and writes of the store, and entries that could not be read
+   * @example 0
+   */
+  errors!: number;
+
+  /**
+   * Bytes stored, all entries together
+   * @example 401408
+   */
+  stored_bytes!: number;
+
+  /**
+   * Bytes served from the cache
+   * @example 3686400
+   */
+  hit_bytes!: number;
+
+  /**
+   * Mean time that the method itself took, ms; null before its first run
+   * @example 18.4
+   */
+  @ApiProperty({ type: Number, nullable: true })
+  mean_load_ms!: number | null;
+}
+
+/** This cache's own figures: this process's look-ups, nobody else's. */
+export class CacheFigures {
+  /**
+   * Where entries live: in Redis, in the memory of this process, or nowhere (switched off)
+   * @example "redis"
+   */
+  @ApiProperty({ enum: ['redis', 'memory', 'none'] })
+  store!: 'redis' | 'memory' | 'none';
+
+  /**
+   * Entries held at the moment; null where the store does not know (Redis)
+   * @example null
+   */
+  @ApiProperty({ type: Number, nullable: true })
+  entries!: number | null;
+
+  /**
+   * Bytes held at the moment; null where the store does not know (Redis)
+   * @example null
+   */
+  @ApiProperty({ type: Number, nullable: true })
+  bytes!: number | null;
+
+  /**
+   * Invalidations carried out
+   * @example 40
+   */
+  invalidations!: number;
+
+  /**
+   * Invalidations that the store did not confirm
+   * @example 0
+   */
+  invalidation_errors!: number;
+
+  /**
+   * Hits among hits and misses of all prefixes, 0 to 1; null before the first look-up
+   * @example 0.9
+   */
+  @ApiProperty({ type: Number, nullable: true })
+  hit_ratio!: number | null;
+
+  /** By prefix, in alphabetical order */
+  prefixes!: CachePrefixFigures[];
+}
+
+/** Both, side by side. */
+export class RedisStatsDto {
+  /**
+   * `success`, or `not_configured` without REDIS_URL; a configured Redis that is away is answered with a problem
+   * @example "success"
+   */
+  @ApiProperty({ enum: ['success', 'not_configured'] })
+  status!: 'success' | 'not_configured';
+
+  /**
+   * When the figures were read
+   * @example "2026-02-05T18:52:18.000Z"
+   */
+  timestamp!: string;
+
+  /** The server's own figures */
+  redis_stats!: RedisServerFigures;
+
+  /** This cache's own figures */
+  cache!: CacheFigures;
+}

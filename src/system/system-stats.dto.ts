@@ -1,0 +1,92 @@
+/** People by what they are, deleted ones not counted. */
+export class UsersByRole {
+  /**
+   * Students
+   * @example 120
+   */
+  student!: number;
+
+  /**
+   * Teachers
+   * @example 8
+   */
+  teacher!: number;
+
+  /**
+   * Administrators
+   * @example 2
+   */
+  admin!: number;
+}
+
+/** How much the service holds, and how much happens. Counted, never estimated. */
+export class SystemStatsDto {
+  /**
+   * People of any role, deleted ones not counted
+   * @example 130
+   */
+  total_users!: number;
+
+  /**
+   * Tutor sessions ever started
+   * @example 2500
+   */
+  total_sessions!: number;
+
+  /**
+   * Submissions, every attempt counted
+   * @example 1300
+   */
+  total_attempts!: number;
+
+  /**
+   * Tutor sessions started since midnight UTC
+   * @example 17
+   */
+  sessions_today!: number;
+
+  /**
+   * When this was computed; unchanged when served from the cache
+   * @example "2026-02-05T18:52:18.000Z"
+   */
+  timestamp!: string;
+
+  /**
+   * People with an event, a submission, a session or a message in the last 24 hours
+   * @example 61
+   */
+  active_users_24h!: number;
+
+  /**
+   * Tutor sessions that were started and not ended
+   * @example 3
+   */
+  open_sessions!: number;
+
+  /**
+   * Courses
+   * @example 4
+   */
+  total_courses!: number;
+
+  /**
+   * Enrollments of any role and status
+   * @example 160
+   */
+  total_enrollments!: number;
+
+  /**
+   * Learning events
+   * @example 50000
+   */
+  total_events!: number;
+
+  /**
+   * Whether `total_events` is exact; an estimate would say false
+   * @example true
+   */
+  total_events_exact!: boolean;
+
+  /** People by role */
+  users_by_role!: UsersByRole;
+}

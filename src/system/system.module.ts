@@ -1,0 +1,23 @@
+import { Module } from '@nestjs/common';
+import { AccessModule } from '../access/access.module.js';
+import { DetailedHealthService } from './detailed-health.service.js';
+import { RedisCheckService } from './redis-check.service.js';
+import { RedisStatsService } from './redis-stats.service.js';
+import { RedisController } from './redis.controller.js';
+import { SystemInfoService } from './system-info.service.js';
+import { SystemStatsService } from './system-stats.service.js';
+import { SystemController } from './system.controller.js';
+
+/** What operators look at: counts, configuration, health, and the cache. */
+@Module({
+  imports: [AccessModule],
+  controllers: [SystemController, RedisController],
+  providers: [
+    DetailedHealthService,
+    RedisCheckService,
+    RedisStatsService,
+    SystemInfoService,
+    SystemStatsService,
+  ],
+})
+export class SystemModule {}
