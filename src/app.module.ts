@@ -8,6 +8,7 @@ import { firstStart } from './first-start.js';
 import { FrontPageController } from './front-page.controller.js';
 import { HealthModule } from './health/health.module.js';
 import { RecordsModule } from './records/records.module.js';
+import { SystemModule } from './system/system.module.js';
 import { AppLogger } from './telemetry/app-logger.js';
 import { TelemetryModule } from './telemetry/telemetry.module.js';
 
@@ -25,6 +26,7 @@ export class AppModule {
         CacheModule.forRootAsync({ inject: [Environment, AppLogger], useFactory: cacheSettings }),
         AccessModule,
         RecordsModule,
+        SystemModule,
         HealthModule,
       ],
       controllers: [FrontPageController],
