@@ -1,5 +1,7 @@
+export const coursePhases = ['upcoming', 'running', 'finished'] as const;
+
 /** `upcoming` before the course starts, `finished` from its end on. */
-export type CoursePhase = 'upcoming' | 'running' | 'finished';
+export type CoursePhase = (typeof coursePhases)[number];
 
 /**
  * The raw numbers of one enrolment at one moment: all that the model knows. Only published activities count,

@@ -1,0 +1,459 @@
+import { ApiProperty } from '@nestjs/swagger';
+import { type FactorCode, factorCodes } from '../risk/risk-factors.js';
+import { type CoursePhase, coursePhases } from '../risk/risk-facts.js';
+import { type RiskLevel, riskLevels } from '../risk/risk-model.js';
+
+/** How the published activities stand, counted over students; banked (carried over) work is left out. */
+export class TardinessDto {
+  /**
+   * First submission by the due date (seconds ignored), or no due date; pairs of student and activity
+   * @example 310
+   */
+  on_time!: number;
+
+  /**
+   * First submission after the due date
+   * @example 41
+   */
+  late!: number;
+
+  /**
+   * Due, and nothing submitted
+   * @example 22
+   */
+  missing!: number;
+
+  /**
+   * Nothing submitted, and not due yet
+   * @example 107
+   */
+  floating!: number;
+
+  /**
+   * Sum of the four
+   * @example 480
+   */
+  total!: number;
+}
+
+/** Time in tutor sessions: at most 240 minutes each, overlapping sessions of a student counted once. */
+export class TimeOnTaskDto {
+  /**
+   * All students together, minutes
+   * @example 18340.5
+   */
+  total!: number;
+
+  /**
+   * Median over all active students, minutes; null without students
+   * @example 295.2
+   */
+  median_per_student!: number | null;
+}
+
+/** Use of the tutor by the active students. */
+export class TutorUseDto {
+  /**
+   * Sessions
+   * @example 940
+   */
+  sessions!: number;
+
+  /**
+   * Messages of both sides
+   * @example 5620
+   */
+  messages!: number;
+
+  /**
+   * Messages of both sides for each active student; null without students
+   * @example 93.67
+   */
+  messages_per_student!: number | null;
+
+  /**
+   * Hints that the tutor gave
+   * @example 811
+   */
+  hints!: number;
+}
+
+/** Number of active students at each level of risk. */
+export class LevelCountsDto {
+  /**
+   * Score below 0.20
+   * @example 31
+   */
+  low!: number;
+
+  /**
+   * Score from 0.20 to below 0.40
+   * @example 15
+   */
+  medium!: number;
+
+  /**
+   * Score from 0.40 to below 0.60
+   * @example 8
+   */
+  high!: number;
+
+  /**
+   * Score from 0.60
+   * @example 4
+   */
+  critical!: number;
+
+  /**
+   * Too little is known
+   * @example 2
+   */
+  unknown!: number;
+}
+
+/** How one activity stands, as shares of the active students (0-1); null without students. */
+export class TardinessSharesDto {
+  /**
+   * Submitted by the due date, 0-1
+   * @example 0.7167
+   */
+  on_time_share!: number | null;
+
+  /**
+   * Submitted after the due date, 0-1
+   * @example 0.15
+   */
+  late_share!: number | null;
+
+  /**
+   * Due, and nothing submitted, 0-1
+   * @example 0.1333
+   */
+  missing_share!: number | null;
+
+  /**
+   * Nothing submitted, and not due yet, 0-1
+   * @example 0
+   */
+  floating_share!: number | null;
+}
+
+/** One published activity of the course. */
+export class ActivityFiguresDto {
+  /**
+   * Public id
+   * @example "PROG-101-A1"
+   */
+  activity_id!: string;
+
+  /**
+   * Title
+   * @example "Loops"
+   */
+  title!: string;
+
+  /**
+   * When it is due (UTC); null for never
+   * @example "2026-02-01T23:59:59.000Z"
+   */
+  @ApiProperty({ format: 'date-time' })
+  due_at!: string | null;
+
+  /**
+   * Points to reach
+   * @example 100
+   */
+  points!: number;
+
+  /**
+   * Active students who submitted it
+   * @example 52
+   */
+  submitted!: number;
+
+  /**
+   * Active students whose latest attempt is graded
+   * @example 49
+   */
+  graded!: number;
+
+  /** On time, late, missing or floating */
+  tardiness!: TardinessSharesDto;
+
+  /**
+   * Minimum, first quartile, median, third quartile and maximum of the scores, 0-100; null without grades
+   * @example [31, 62.5, 74, 85.25, 100]
+   */
+  @ApiProperty({ type: [Number], nullable: true, minItems: 5, maxItems: 5 })
+  score_quartiles!: number[] | null;
+
+  /**
+   * Mean of the scores, 0-100; null without grades
+   * @example 72.41
+   */
+  average_score!: number | null;
+}
+
+/** One student of the course. */
+export class CourseStudentDto {
+  /**
+   * Public id
+   * @example "STU001"
+   */
+  student_id!: string;
+
+  /**
+   * Full name; null if not known
+   * @example "Ada Lovelace"
+   */
+  student_name!: string | null;
+
+  /**
+   * Risk in this course, 0-1; null while too little is known
+   * @example 0.4719
+   */
+  risk_score!: number | null;
+
+  /**
+   * Level of the risk
+   * @example "high"
+   */
+  @ApiProperty({ enum: riskLevels })
+  risk_level!: RiskLevel;
+
+  /**
+   * Whether the level is high or critical
+   * @example true
+   */
+  is_at_risk!: boolean;
+
+  /**
+   * The factor that adds most to the risk; null if none adds anything
+   * @example "low_scores"
+   */
+  @ApiProperty({ enum: [...factorCodes, null], type: String, nullable: true })
+  top_factor!: FactorCode | null;
+
+  /**
+   * Last activity in this course (UTC); null if never active
+   * @example "2026-01-29T18:52:18.000Z"
+   */
+  @ApiProperty({ format: 'date-time' })
+  last_activity_at!: string | null;
+
+  /**
+   * Required published activities with a submission
+   * @example 3
+   */
+  exercises_completed!: number;
+
+  /**
+   * Required published activities
+   * @example 8
+   */
+  total_exercises!: number;
+
+  /**
+   * Mean score of the graded work by weight, 0-100; null without grades
+   * @example 45.5
+   */
+  average_score!: number | null;
+}
+
+/** One ISO week of the course. */
+export class CourseWeekDto {
+  /**
+   * ISO 8601 week
+   * @example "2026-W06"
+   */
+  week!: string;
+
+  /**
+   * Students with any activity in the week
+   * @example 48
+   */
+  active_students!: number;
+
+  /**
+   * Attempts submitted in the week
+   * @example 63
+   */
+  submissions!: number;
+
+  /**
+   * Mean score of the graded attempts among them, 0-100; null without grades
+   * @example 71.93
+   */
+  average_score!: number | null;
+}
+
+/**
+ * A course at one moment. Only active student enrollments count, and only what had happened by then. What is
+ * undefined is null, never 0.
+ */
+export class CourseAnalyticsDto {
+  /**
+   * The course
+   * @example "PROG-101"
+   */
+  course_id!: string;
+
+  /**
+   * Its name
+   * @example "Introduction to Programming"
+   */
+  course_name!: string;
+
+  /**
+   * `upcoming` before it starts (nobody has a risk), `finished` after its end (absence counts no more)
+   * @example "running"
+   */
+  @ApiProperty({ enum: coursePhases })
+  phase!: CoursePhase;
+
+  /**
+   * Active student enrollments
+   * @example 60
+   */
+  total_students!: number;
+
+  /**
+   * Students with any activity in the last 7 days
+   * @example 48
+   */
+  active_students_7d!: number;
+
+  /**
+   * The same as a share of all students, 0-1; null without students
+   * @example 0.8
+   */
+  active_rate_7d!: number | null;
+
+  /**
+   * Submitted share of all required activities of all students, due or not, 0-1; null if there are none
+   * @example 0.7188
+   */
+  completion_rate!: number | null;
+
+  /**
+   * The same over the activities that are due, 0-1; null if there are none
+   * @example 0.9409
+   */
+  due_completion_rate!: number | null;
+
+  /** How the published activities of all students stand */
+  tardiness!: TardinessDto;
+
+  /**
+   * Mean over the students with a grade of their mean score by weight, 0-100; null without grades
+   * @example 70.62
+   */
+  average_score!: number | null;
+
+  /**
+   * Median of the same, 0-100; null without grades
+   * @example 72.4
+   */
+  median_score!: number | null;
+
+  /**
+   * Minimum, first quartile, median, third quartile and maximum of the same, 0-100; null without grades
+   * @example [22.5, 61.3, 72.4, 83.1, 98]
+   */
+  @ApiProperty({ type: [Number], nullable: true, minItems: 5, maxItems: 5 })
+  score_quartiles!: number[] | null;
+
+  /**
+   * Share of the students with a grade whose mean reaches the pass mark, 0-1; null without grades
+   * @example 0.7712
+   */
+  pass_rate!: number | null;
+
+  /** Time in tutor sessions */
+  time_on_task_minutes!: TimeOnTaskDto;
+
+  /** Use of the tutor */
+  tutor!: TutorUseDto;
+
+  /**
+   * Mean risk of the students whose risk is known, 0-1; null if of none
+   * @example 0.2314
+   */
+  average_risk!: number | null;
+
+  /**
+   * Median of the same, 0-1; null if of none
+   * @example 0.1842
+   */
+  median_risk!: number | null;
+
+  /**
+   * Students at level high or critical
+   * @example 12
+   */
+  students_at_risk!: number;
+
+  /**
+   * The same as a share of the students whose risk is known, 0-1; null if of none
+   * @example 0.2069
+   */
+  risk_share!: number | null;
+
+  /** Students by level */
+  level_counts!: LevelCountsDto;
+
+  /**
+   * Whether anybody is at level critical
+   * @example true
+   */
+  has_critical_risks!: boolean;
+
+  /** The published activities, by due date */
+  activities!: ActivityFiguresDto[];
+
+  /** The first 50 students, the highest risk first; `/students` has the whole list */
+  students!: CourseStudentDto[];
+
+  /** Twelve ISO weeks, the oldest first */
+  trend!: CourseWeekDto[];
+
+  /**
+   * Next moment after `as_of` at which these figures change by themselves: a due date, the start or the end of the
+   * course (UTC); null if there is none
+   * @example "2026-02-08T23:59:59.000Z"
+   */
+  @ApiProperty({ format: 'date-time' })
+  next_deadline_at!: string | null;
+
+  /**
+   * The moment the figures are for (UTC)
+   * @example "2026-02-05T18:52:18.000Z"
+   */
+  @ApiProperty({ format: 'date-time' })
+  as_of!: string;
+
+  /**
+   * When they were computed (UTC); unchanged when served from the cache
+   * @example "2026-02-05T18:52:18.040Z"
+   */
+  @ApiProperty({ format: 'date-time' })
+  generated_at!: string;
+
+  /**
+   * Version of the risk model
+   * @example "risk-1"
+   */
+  model_version!: string;
+}
+
+/** A page of the students of a course. */
+export class CourseStudentPage {
+  /** The students of this page */
+  data!: CourseStudentDto[];
+
+  /**
+   * Cursor of the next page; null on the last
+   * @example "WzAuNDcxOSwiU1RVMDAxIl0"
+   */
+  next_cursor!: string | null;
+}

@@ -1,0 +1,54 @@
+import type { RatedStudent } from '../facts/rated-students.js';
+import { meanScore } from '../facts/student-facts.js';
+import { topFactor } from '../risk/risk-model.js';
+import { rounded } from '../statistics.js';
+import type { CourseStudentDto } from './course-analytics.dto.js';
+
+export function courseStudent({ row, risk }: RatedStudent): CourseStudentDto {
+  return {
+    student_id: row.student_id,
+    student_name: row.student_name,
+    risk_score: risk.score,
+    risk_level: risk.level,
+    is_at_risk: risk.isAtRisk,
+    top_factor: topFactor(risk),
+    last_activity_at: row.last_activity_at === null ? null : new Date(row.last_activity_at).toISOString(),
+    exercises_completed: row.completed ?? 0,
+    total_exercises: row.required ?? 0,
+    average_score: rounded(meanScore(row), 2),
+  };
+}
+
+/** Orders of the list: the highest risk first, by name, the longest absence first. What is not known comes last. */
+export const studentOrders = ['risk', 'name', 'last_activity'] as const;
+export type StudentOrder = (typeof studentOrders)[number];
+
+/** The value a student is ordered by; the id decides between equal ones. */
+export const orderedBy: Readonly<
+  Record<StudentOrder, (student: CourseStudentDto) => number | string | null>
+> = {
+  risk: ({ risk_score }) => (risk_score === null ? null : -risk_score),
+  name: ({ student_name }) => student_name,
+  last_activity: ({ last_activity_at }) => last_activity_at,
+};
+
+type Place = readonly [value: number | string | null, studentId: string];
+
+export function placeOf(student: CourseStudentDto, order: StudentOrder): Place {
+  return [orderedBy[order](student), student.student_id];
+}
+
+/** Negative if `a` comes before `b`. Text is compared by code unit, so that every process orders alike. */
+export function comparePlaces([value, id]: Place, [otherValue, otherId]: Place): number {
+  if (value === otherValue) return id < otherId ? -1 : id > otherId ? 1 : 0;
+  if (value === null) return 1;
+  if (otherValue === null) return -1;
+  return value < otherValue ? -1 : 1;
+}
+
+export function inOrderOf(students: readonly CourseStudentDto[], order: StudentOrder): CourseStudentDto[] {
+  return students
+    .map((student) => ({ student, place: placeOf(student, order) }))
+    .sort((a, b) => comparePlaces(a.place, b.place))
+    .map(({ student }) => student);
+}
