@@ -1,0 +1,75 @@
+import { applyDecorators } from '@nestjs/common';
+import { ApiProperty } from '@nestjs/swagger';
+import { isISO8601, IsUUID, Matches, ValidateBy, ValidateIf } from 'class-validator';
+import { isRowId, publicIdPattern } from './public-id.js';
+
+const instantPattern = /^(19|20|21)\d\d-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/;
+
+/** A public id: a letter or digit, then up to 63 letters, digits or `. _ : @ -`. */
+export const IsPublicId = () =>
+  applyDecorators(
+    Matches(publicIdPattern, {
+      message: '$property must be a letter or digit followed by up to 63 letters, digits or . _ : @ -',
+    }),
+    ApiProperty({ pattern: publicIdPattern.source }),
+  );
+
+/** The number of a row, as text. */
+export const IsRowId = () =>
+  applyDecorators(
+    ValidateBy({
+      name: 'isRowId',
+      validator: { validate: isRowId, defaultMessage: () => '$property must be a positive whole number' },
+    }),
+    ApiProperty({ pattern: '^[1-9]\\d{0,18}$' }),
+  );
+
+/** A UUID, in any version. */
+export const IsClientId = () => applyDecorators(IsUUID(), ApiProperty({ format: 'uuid' }));
+
+/** A moment with its time zone, in the years 1900 to 2199: `2026-02-05T18:52:18Z`. */
+export const IsInstant = () =>
+  applyDecorators(
+    ValidateBy({
+      name: 'isInstant',
+      validator: {
+        validate: isInstant,
+        defaultMessage: () => '$property must be an ISO 8601 date and time with a time zone',
+      },
+    }),
+    ApiProperty({ format: 'date-time' }),
+  );
+
+/** Text of 1 to `max` characters, more than blanks, that the database can store. */
+export const IsPlainText = (max: number) =>
+  applyDecorators(
+    ValidateBy({
+      name: 'isPlainText',
+      validator: {
+        validate: (value) =>
+          typeof value === 'string' && value.length <= max && value.trim() !== '' && isStorable(value),
+        defaultMessage: () => `$property must be 1 to ${max} characters of text`,
+      },
+    }),
+    ApiProperty({ minLength: 1, maxLength: max }),
+  );
+
+/** May be left out, but not be null. `@IsOptional()` would let a null through to a column that has none. */
+export const IfGiven = () => ValidateIf((_, value) => value !== undefined);
+
+export function isInstant(value: unknown): value is string {
+  return (
+    typeof value === 'string' &&
+    instantPattern.test(value) &&
+    isISO8601(value, { strict: true }) &&
+    !Number.isNaN(Date.parse(value))
+  );
+}
+
+/** PostgreSQL stores neither U+0000 nor half a surrogate pair. */
+export function isStorable(text: string): boolean {
+  return !text.includes('\0') && !/\p{Surrogate}/u.test(text);
+}
+
+/** Documents a moment in an answer; nothing is validated. */
+export const Instant = () => ApiProperty({ format: 'date-time' });

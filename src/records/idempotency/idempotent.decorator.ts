@@ -1,0 +1,66 @@
+import { createHash } from 'node:crypto';
+import { applyDecorators, createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import { ApiHeader } from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Principal } from '../../access/principal.js';
+import { Problem } from '../../http/problem.js';
+import { canonicalJson } from './canonical-json.js';
+
+/** What {@link IdempotencyService} needs to know of a request. */
+export class PostedRequest {
+  constructor(
+    /** Principal, method and path: the same key of another caller, or elsewhere, is another key. */
+    readonly scope: string,
+    /** The `Idempotency-Key`; without one the request is simply run. */
+    readonly key: string | undefined,
+    /** SHA-256 of the body. */
+    readonly bodyHash: string,
+    /** Sets the status, and says whether the answer is a stored one. */
+    readonly answered: (status: number, isReplayed: boolean) => void,
+  ) {}
+}
+
+const maxKeyLength = 255;
+
+/** Documents the header; the work is done by `IdempotencyService.run` with the {@link Posted} request. */
+export const Idempotent = () =>
+  applyDecorators(
+    ApiHeader({
+      name: 'Idempotency-Key',
+      required: false,
+      description:
+        'Any text of up to 255 visible characters, new for each new thing. A repeat within 24 hours gets the stored answer with `Idempotency-Replayed: true`; ' +
+        'the same key with another body 422; while the first is still running 409. A request that failed leaves no trace.',
+      schema: { type: 'string', minLength: 1, maxLength: maxKeyLength, pattern: '^[!-~]+$' },
+      example: '8e03978e-40d5-43dd-bc93-6894a57f9324',
+    }),
+  );
+
+/** Hands the {@link PostedRequest} to the handler. */
+export const Posted = createParamDecorator((_: undefined, context: ExecutionContext): PostedRequest => {
+  const http = context.switchToHttp();
+  const request = http.getRequest<FastifyRequest & { principal: Principal }>();
+  const reply = http.getResponse<FastifyReply>();
+  const { role, sub } = request.principal;
+  return new PostedRequest(
+    `${role}:${sub} ${request.method} ${request.url.split('?', 1)[0] ?? ''}`,
+    readKey(request.headers['idempotency-key']),
+    createHash('sha256')
+      .update(canonicalJson(request.body ?? null))
+      .digest('hex'),
+    (status, isReplayed) => {
+      reply.status(status);
+      if (isReplayed) reply.header('Idempotency-Replayed', 'true');
+    },
+  );
+});
+
+function readKey(header: string | string[] | undefined): string | undefined {
+  if (header === undefined) return undefined;
+  if (typeof header === 'string' && header.length <= maxKeyLength && /^[!-~]+$/.test(header)) return header;
+  throw new Problem('validation_failed', 'The Idempotency-Key cannot be used.', {
+    errors: [
+      { pointer: '/headers/idempotency-key', code: 'pattern', detail: '1 to 255 visible ASCII characters' },
+    ],
+  });
+}

@@ -1,0 +1,35 @@
+import type { ObjectLiteral, SelectQueryBuilder } from 'typeorm';
+import { decodeCursor, encodeCursor, type PageQuery } from '../http/page.dto.js';
+import { Problem } from '../http/problem.js';
+
+/** The unique column by which a list is ordered, and after which a page goes on. */
+export interface PageKey<T> {
+  column: string;
+  direction: 'ASC' | 'DESC';
+  of: (row: T) => string;
+  /** Whether a value from a cursor can be compared with the column. */
+  isKey: (value: unknown) => value is string;
+}
+
+/** One page of `rows`, and where the next one starts: `null` after the last. */
+export async function keysetPage<T extends ObjectLiteral>(
+  rows: SelectQueryBuilder<T>,
+  page: PageQuery,
+  key: PageKey<T>,
+): Promise<{ rows: T[]; next_cursor: string | null }> {
+  if (page.cursor !== undefined) {
+    const [last] = decodeCursor(page.cursor, 1);
+    if (!key.isKey(last)) throw new Problem('validation_failed', 'The cursor does not belong to this list.');
+    rows.andWhere(`${key.column} ${key.direction === 'ASC' ? '>' : '<'} :last`, { last });
+  }
+  const found = await rows
+    .orderBy(key.column, key.direction)
+    .limit(page.limit + 1)
+    .getMany();
+  const shown = found.slice(0, page.limit);
+  const last = shown.at(-1);
+  return {
+    rows: shown,
+    next_cursor: found.length > page.limit && last ? encodeCursor([key.of(last)]) : null,
+  };
+}

@@ -1,0 +1,35 @@
+import { Injectable, type PipeTransform } from '@nestjs/common';
+import { Problem } from '../http/problem.js';
+
+/** What a public id looks like: `STU001`, `PROG-101`, `oulad-a-1752`; 1 to 64 characters. */
+export const publicIdPattern = /^[A-Za-z0-9][A-Za-z0-9._:@-]{0,63}$/;
+
+const rowIdPattern = /^[1-9]\d{0,18}$/;
+const largestRowId = 2n ** 63n - 1n;
+
+/** Whether `text` can be the number of a row (`enrollment_id`, `submission_id`): 1 to 2^63 - 1. */
+export function isRowId(text: unknown): text is string {
+  return typeof text === 'string' && rowIdPattern.test(text) && BigInt(text) <= largestRowId;
+}
+
+/** A path parameter that cannot be an id names nothing: 404, without asking the database. */
+@Injectable()
+export class PublicIdPipe implements PipeTransform<string, string> {
+  transform(value: string): string {
+    if (publicIdPattern.test(value)) return value;
+    throw new Problem('not_found', 'Nothing has this id.');
+  }
+}
+
+/** The same for the numbers of enrolments and submissions. */
+@Injectable()
+export class RowIdPipe implements PipeTransform<string, string> {
+  transform(value: string): string {
+    if (isRowId(value)) return value;
+    throw new Problem('not_found', 'Nothing has this id.');
+  }
+}
+
+export function isPublicId(text: unknown): text is string {
+  return typeof text === 'string' && publicIdPattern.test(text);
+}

@@ -1,0 +1,69 @@
+import { IsNull, type EntityManager } from 'typeorm';
+import { Problem } from '../http/problem.js';
+import { Activity } from './activities/activity.entity.js';
+import { Course } from './courses/course.entity.js';
+import { Enrollment } from './enrollments/enrollment.entity.js';
+import { User } from './users/user.entity.js';
+
+/** The user whom a body names, not deleted. */
+export async function userNamedBy(manager: EntityManager, field: string, code: string): Promise<User> {
+  const user = await manager.findOneBy(User, { code, deletedAt: IsNull() });
+  return user ?? unknown(field, 'no such user');
+}
+
+/** The course that a body names. */
+export async function courseNamedBy(manager: EntityManager, field: string, code: string): Promise<Course> {
+  const course = await manager.findOneBy(Course, { code });
+  return course ?? unknown(field, 'no such course');
+}
+
+/** The activity that a body names, with its course. */
+export async function activityNamedBy(
+  manager: EntityManager,
+  field: string,
+  code: string,
+): Promise<Activity> {
+  const activity = await manager.findOne(Activity, { where: { code }, relations: { course: true } });
+  return activity ?? unknown(field, 'no such activity');
+}
+
+/**
+ * The active enrolment of a student, locked until the transaction ends: what one student does in one course happens
+ * one after the other, and nobody can drop him meanwhile.
+ */
+export async function activeEnrollment(
+  manager: EntityManager,
+  field: string,
+  user: User,
+  course: Course,
+): Promise<Enrollment> {
+  const enrollment = await manager.findOne(Enrollment, {
+    where: { userId: user.id, courseId: course.id, role: 'student', status: 'active' },
+    lock: { mode: 'for_no_key_update' },
+  });
+  return enrollment ?? unknown(field, 'not an active student of this course');
+}
+
+const clockSkewMs = 5 * 60_000;
+
+/** Reads a moment that has passed; a client's clock may be five minutes ahead of ours. */
+export function pastMoment(field: string, text: string): Date {
+  const moment = new Date(text);
+  if (isFuture(moment)) unprocessable(field, 'future', 'more than 5 minutes in the future');
+  return moment;
+}
+
+export function isFuture(moment: Date): boolean {
+  return moment.getTime() > Date.now() + clockSkewMs;
+}
+
+/** Refuses one field of the body with 422. */
+export function unprocessable(field: string, code: string, detail: string): never {
+  throw new Problem('unprocessable', `${field}: ${detail}.`, {
+    errors: [{ pointer: `/${field}`, code, detail }],
+  });
+}
+
+function unknown(field: string, detail: string): never {
+  return unprocessable(field, 'unknown', detail);
+}
