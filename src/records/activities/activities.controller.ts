@@ -1,0 +1,81 @@
+import { Body, Controller, Get, Param, Patch, Post, Query } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import { Access } from '../../access/access.decorator.js';
+import { CurrentPrincipal } from '../../access/current-principal.decorator.js';
+import type { Principal } from '../../access/principal.js';
+import { InvalidateCache } from '../../cache/index.js';
+import { PageQuery } from '../../http/page.dto.js';
+import { Paged } from '../../http/paged.decorator.js';
+import { IdempotencyService } from '../idempotency/idempotency.service.js';
+import { Idempotent, Posted, PostedRequest } from '../idempotency/idempotent.decorator.js';
+import { PublicIdPipe } from '../public-id.js';
+import { ifWritten } from '../write-effect.js';
+import { ActivitiesService } from './activities.service.js';
+import { ActivityDto, ActivityPage, ChangeActivityDto, CreateActivityDto } from './activity.dto.js';
+
+@ApiTags('activities')
+@Controller()
+export class ActivitiesController {
+  constructor(
+    private readonly activities: ActivitiesService,
+    private readonly idempotency: IdempotencyService,
+  ) {}
+
+  /** Adds a piece of work to a course. */
+  @Post('courses/:course_id/activities')
+  @Access({ admin: 'all', teacher: 'own' }, { creates: 'activity_id' })
+  @Idempotent()
+  @InvalidateCache<ActivitiesController['create']>((_, activity) =>
+    ifWritten(activity, () => [
+      `course:${activity.course_id}`,
+      `activity:${activity.activity_id}`,
+      ...(activity.status === 'draft' ? [] : [`roster:${activity.course_id}`]),
+    ]),
+  )
+  create(
+    @Param('course_id', PublicIdPipe) courseId: string,
+    @Body() body: CreateActivityDto,
+    @Posted() request: PostedRequest,
+  ): Promise<ActivityDto> {
+    return this.idempotency.run(request, (manager) => this.activities.create(manager, courseId, body));
+  }
+
+  /** Lists the activities of a course by id; students see those that are published. */
+  @Get('courses/:course_id/activities')
+  @Access({ admin: 'all', service: 'all', teacher: 'own', student: 'own' })
+  @Paged()
+  list(
+    @CurrentPrincipal() principal: Principal,
+    @Param('course_id', PublicIdPipe) courseId: string,
+    @Query() page: PageQuery,
+  ): Promise<ActivityPage> {
+    return this.activities.list(principal, courseId, page);
+  }
+
+  /** Shows one activity; to students, if it is published. */
+  @Get('activities/:activity_id')
+  @Access({ admin: 'all', service: 'all', teacher: 'own', student: 'own' })
+  get(
+    @CurrentPrincipal() principal: Principal,
+    @Param('activity_id', PublicIdPipe) activityId: string,
+  ): Promise<ActivityDto> {
+    return this.activities.get(principal, activityId);
+  }
+
+  /** Publishes or archives an activity, or changes its title, dates or weight. */
+  @Patch('activities/:activity_id')
+  @Access({ admin: 'all', teacher: 'own' })
+  @InvalidateCache<ActivitiesController['change']>((_, activity) =>
+    ifWritten(activity, ({ changed }) => [
+      `course:${activity.course_id}`,
+      `activity:${activity.activity_id}`,
+      ...(changed.some((column) => column !== 'title') ? [`roster:${activity.course_id}`] : []),
+    ]),
+  )
+  change(
+    @Param('activity_id', PublicIdPipe) activityId: string,
+    @Body() body: ChangeActivityDto,
+  ): Promise<ActivityDto> {
+    return this.activities.change(activityId, body);
+  }
+}

@@ -1,0 +1,63 @@
+import { Body, Controller, Get, Param, Patch, Post, Query } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import { Access } from '../../access/access.decorator.js';
+import { CurrentPrincipal } from '../../access/current-principal.decorator.js';
+import type { Principal } from '../../access/principal.js';
+import { InvalidateCache } from '../../cache/index.js';
+import { PageQuery } from '../../http/page.dto.js';
+import { Paged } from '../../http/paged.decorator.js';
+import { IdempotencyService } from '../idempotency/idempotency.service.js';
+import { Idempotent, Posted, PostedRequest } from '../idempotency/idempotent.decorator.js';
+import { PublicIdPipe } from '../public-id.js';
+import { ifWritten } from '../write-effect.js';
+import { ChangeCourseDto, CourseDto, CoursePage, CreateCourseDto } from './course.dto.js';
+import { CoursesService } from './courses.service.js';
+
+@ApiTags('courses')
+@Controller('courses')
+export class CoursesController {
+  constructor(
+    private readonly courses: CoursesService,
+    private readonly idempotency: IdempotencyService,
+  ) {}
+
+  /** Adds a course. */
+  @Post()
+  @Access({ admin: 'all' })
+  @Idempotent()
+  @InvalidateCache<CoursesController['create']>((_, course) => ifWritten(course, () => ['system']))
+  create(@Body() body: CreateCourseDto, @Posted() request: PostedRequest): Promise<CourseDto> {
+    return this.idempotency.run(request, (manager) => this.courses.create(manager, body));
+  }
+
+  /** Lists courses by id: a teacher's and a student's own, all for others. */
+  @Get()
+  @Access({ admin: 'all', service: 'all', teacher: 'listed', student: 'listed' })
+  @Paged()
+  list(@CurrentPrincipal() principal: Principal, @Query() page: PageQuery): Promise<CoursePage> {
+    return this.courses.list(principal, page);
+  }
+
+  /** Shows one course. */
+  @Get(':course_id')
+  @Access({ admin: 'all', service: 'all', teacher: 'own', student: 'own' })
+  get(@Param('course_id', PublicIdPipe) courseId: string): Promise<CourseDto> {
+    return this.courses.get(courseId);
+  }
+
+  /** Changes the dates, the pass mark or the name of a course. */
+  @Patch(':course_id')
+  @Access({ admin: 'all', teacher: 'own' })
+  @InvalidateCache<CoursesController['change']>((_, course) =>
+    ifWritten(course, ({ changed }) => [
+      `course:${course.course_id}`,
+      ...(changed.some((column) => column !== 'name') ? [`roster:${course.course_id}`] : []),
+    ]),
+  )
+  change(
+    @Param('course_id', PublicIdPipe) courseId: string,
+    @Body() body: ChangeCourseDto,
+  ): Promise<CourseDto> {
+    return this.courses.change(courseId, body);
+  }
+}

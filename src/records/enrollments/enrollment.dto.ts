@@ -1,0 +1,181 @@
+import { ApiProperty } from '@nestjs/swagger';
+import { IsIn, IsOptional } from 'class-validator';
+import { PageQuery } from '../../http/page.dto.js';
+import { IfGiven, Instant, IsInstant, IsPublicId } from '../field-rules.js';
+import {
+  enrollmentRoles,
+  enrollmentStatuses,
+  finalResults,
+  type Enrollment,
+  type EnrollmentRole,
+  type EnrollmentStatus,
+  type FinalResult,
+} from './enrollment.entity.js';
+
+/** What a person is in a course, and how it ended. */
+export class EnrollmentDto {
+  /**
+   * Number of the enrolment, as text
+   * @example "1"
+   */
+  enrollment_id!: string;
+
+  /**
+   * The person
+   * @example "STU001"
+   */
+  user_id!: string;
+
+  /**
+   * The course
+   * @example "PROG-101"
+   */
+  course_id!: string;
+
+  /**
+   * What the person is in the course
+   * @example "student"
+   */
+  @ApiProperty({ enum: enrollmentRoles })
+  role!: EnrollmentRole;
+
+  /**
+   * Whether it goes on, or how it ended
+   * @example "active"
+   */
+  @ApiProperty({ enum: enrollmentStatuses })
+  status!: EnrollmentStatus;
+
+  /**
+   * When the person joined (UTC)
+   * @example "2026-01-12T08:00:00.000Z"
+   */
+  @Instant()
+  enrolled_at!: string;
+
+  /**
+   * When it ended (UTC); null while active
+   * @example null
+   */
+  @Instant()
+  ended_at!: string | null;
+
+  /**
+   * Result at the end; null if there is none
+   * @example null
+   */
+  @ApiProperty({ enum: [...finalResults, null], type: String, nullable: true })
+  final_result!: FinalResult | null;
+
+  /**
+   * How often the person took this course before
+   * @example 0
+   */
+  prior_attempts!: number;
+
+  /** @param enrollment with its user and course */
+  static of(enrollment: Enrollment): EnrollmentDto {
+    return Object.assign(new EnrollmentDto(), {
+      enrollment_id: enrollment.id,
+      user_id: enrollment.user.code,
+      course_id: enrollment.course.code,
+      role: enrollment.role,
+      status: enrollment.status,
+      enrolled_at: enrollment.enrolledAt.toISOString(),
+      ended_at: enrollment.endedAt?.toISOString() ?? null,
+      final_result: enrollment.finalResult,
+      prior_attempts: enrollment.priorAttempts,
+    });
+  }
+}
+
+/** A page of enrolments, oldest first. */
+export class EnrollmentPage {
+  /** The enrolments of this page */
+  data!: EnrollmentDto[];
+
+  /**
+   * Cursor of the next page; null on the last
+   * @example "WyI1MCJd"
+   */
+  next_cursor!: string | null;
+}
+
+/** Which enrolments to list. */
+export class EnrollmentQuery extends PageQuery {
+  /**
+   * Only those of this course
+   * @example "PROG-101"
+   */
+  @IfGiven()
+  @IsPublicId()
+  course_id?: string;
+
+  /**
+   * Only those of this person
+   * @example "STU001"
+   */
+  @IfGiven()
+  @IsPublicId()
+  user_id?: string;
+}
+
+/** A person to enrol. */
+export class CreateEnrollmentDto {
+  /**
+   * The person
+   * @example "STU001"
+   */
+  @IsPublicId()
+  user_id!: string;
+
+  /**
+   * The course
+   * @example "PROG-101"
+   */
+  @IsPublicId()
+  course_id!: string;
+
+  /**
+   * What the person is in the course; `student` if left out. Only an admin enrols teachers
+   * @example "student"
+   */
+  @IfGiven()
+  @IsIn(enrollmentRoles)
+  role?: EnrollmentRole;
+
+  /**
+   * When the person joined, with a time zone; now if left out
+   * @example "2026-01-12T08:00:00Z"
+   */
+  @IfGiven()
+  @IsInstant()
+  enrolled_at?: string;
+}
+
+/** How an enrolment ends, or that it goes on; what is left out stays. */
+export class ChangeEnrollmentDto {
+  /**
+   * `dropped`, `completed` or `failed` end it; `active` takes it up again
+   * @example "dropped"
+   */
+  @IfGiven()
+  @IsIn(enrollmentStatuses)
+  status?: EnrollmentStatus;
+
+  /**
+   * `pass` and `distinction` go with `completed`, `fail` with `failed`, `withdrawn` with `dropped`
+   * @example "withdrawn"
+   */
+  @IsOptional()
+  @IsIn(finalResults)
+  final_result?: FinalResult | null;
+
+  /**
+   * When it ended, with a time zone; now if left out when it ends
+   * @example "2026-02-05T18:52:18Z"
+   */
+  @IfGiven()
+  @IsInstant()
+  ended_at?: string;
+}

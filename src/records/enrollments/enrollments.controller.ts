@@ -1,0 +1,70 @@
+import { Body, Controller, Get, Param, Patch, Post, Query } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import { Access } from '../../access/access.decorator.js';
+import { CurrentPrincipal } from '../../access/current-principal.decorator.js';
+import type { Principal } from '../../access/principal.js';
+import { InvalidateCache } from '../../cache/index.js';
+import { Paged } from '../../http/paged.decorator.js';
+import { IdempotencyService } from '../idempotency/idempotency.service.js';
+import { Idempotent, Posted, PostedRequest } from '../idempotency/idempotent.decorator.js';
+import { RowIdPipe } from '../public-id.js';
+import { ifWritten } from '../write-effect.js';
+import {
+  ChangeEnrollmentDto,
+  CreateEnrollmentDto,
+  EnrollmentDto,
+  EnrollmentPage,
+  EnrollmentQuery,
+} from './enrollment.dto.js';
+import { EnrollmentsService } from './enrollments.service.js';
+
+const staleAfter = (enrollment: EnrollmentDto) =>
+  ifWritten(enrollment, () => ['system', `course:${enrollment.course_id}`, `student:${enrollment.user_id}`]);
+
+@ApiTags('enrollments')
+@Controller('enrollments')
+export class EnrollmentsController {
+  constructor(
+    private readonly enrollments: EnrollmentsService,
+    private readonly idempotency: IdempotencyService,
+  ) {}
+
+  /** Enrols a person in a course; a teacher in the courses that he or she teaches. */
+  @Post()
+  @Access({ admin: 'all', teacher: 'listed' })
+  @Idempotent()
+  @InvalidateCache<EnrollmentsController['create']>((_, enrollment) => staleAfter(enrollment))
+  create(
+    @CurrentPrincipal() principal: Principal,
+    @Body() body: CreateEnrollmentDto,
+    @Posted() request: PostedRequest,
+  ): Promise<EnrollmentDto> {
+    return this.idempotency.run(request, (manager) => this.enrollments.create(manager, principal, body));
+  }
+
+  /** Lists enrolments, oldest first: of a teacher's courses, of a student alone, all for admins. */
+  @Get()
+  @Access({ admin: 'all', teacher: 'listed', student: 'listed' })
+  @Paged()
+  list(@CurrentPrincipal() principal: Principal, @Query() query: EnrollmentQuery): Promise<EnrollmentPage> {
+    return this.enrollments.list(principal, query);
+  }
+
+  /** Shows one enrolment. */
+  @Get(':enrollment_id')
+  @Access({ admin: 'all', teacher: 'own', student: 'own' })
+  get(@Param('enrollment_id', RowIdPipe) enrollmentId: string): Promise<EnrollmentDto> {
+    return this.enrollments.get(enrollmentId);
+  }
+
+  /** Ends an enrolment, corrects how it ended, or takes it up again. */
+  @Patch(':enrollment_id')
+  @Access({ admin: 'all', teacher: 'own' })
+  @InvalidateCache<EnrollmentsController['change']>((_, enrollment) => staleAfter(enrollment))
+  change(
+    @Param('enrollment_id', RowIdPipe) enrollmentId: string,
+    @Body() body: ChangeEnrollmentDto,
+  ): Promise<EnrollmentDto> {
+    return this.enrollments.change(enrollmentId, body);
+  }
+}

@@ -1,0 +1,137 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource, type EntityManager } from 'typeorm';
+import type { Principal } from '../../access/principal.js';
+import { Problem } from '../../http/problem.js';
+import { keysetPage } from '../keyset-page.js';
+import { isRowId } from '../public-id.js';
+import { courseNamedBy, pastMoment, unprocessable, userNamedBy } from '../references.js';
+import { inTransaction } from '../transaction.js';
+import { onlyOwnRows } from '../visible-courses.js';
+import { change, wrote } from '../write-effect.js';
+import {
+  EnrollmentDto,
+  type ChangeEnrollmentDto,
+  type CreateEnrollmentDto,
+  type EnrollmentPage,
+  type EnrollmentQuery,
+} from './enrollment.dto.js';
+import { Enrollment, type EnrollmentStatus, type FinalResult } from './enrollment.entity.js';
+
+const resultsOf: Record<EnrollmentStatus, readonly FinalResult[]> = {
+  active: [],
+  completed: ['pass', 'distinction'],
+  failed: ['fail'],
+  dropped: ['withdrawn'],
+};
+
+/** Who is what in which course. */
+@Injectable()
+export class EnrollmentsService {
+  constructor(private readonly dataSource: DataSource) {}
+
+  async create(
+    manager: EntityManager,
+    principal: Principal,
+    dto: CreateEnrollmentDto,
+  ): Promise<EnrollmentDto> {
+    const role = dto.role ?? 'student';
+    if (principal.role === 'teacher') {
+      await this.mustTeach(manager, principal, dto.course_id);
+      if (role === 'teacher') throw new Problem('forbidden', 'Only an admin enrols teachers.');
+    }
+    const user = await userNamedBy(manager, 'user_id', dto.user_id);
+    const course = await courseNamedBy(manager, 'course_id', dto.course_id);
+    const enrollment = manager.create(Enrollment, {
+      userId: user.id,
+      user,
+      courseId: course.id,
+      course,
+      role,
+      enrolledAt: dto.enrolled_at === undefined ? new Date() : pastMoment('enrolled_at', dto.enrolled_at),
+    });
+    return wrote(EnrollmentDto.of(await manager.save(enrollment)));
+  }
+
+  async list(principal: Principal, query: EnrollmentQuery): Promise<EnrollmentPage> {
+    const enrollments = this.dataSource.manager
+      .createQueryBuilder(Enrollment, 'enrollment')
+      .innerJoinAndSelect('enrollment.user', 'user')
+      .innerJoinAndSelect('enrollment.course', 'course')
+      .where('user.deletedAt IS NULL');
+    if (query.course_id !== undefined)
+      enrollments.andWhere('course.code = :course', { course: query.course_id });
+    if (query.user_id !== undefined) enrollments.andWhere('user.code = :user', { user: query.user_id });
+    onlyOwnRows(enrollments, principal, { course: 'enrollment.courseId', userCode: 'user.code' });
+    const { rows, next_cursor } = await keysetPage(enrollments, query, {
+      column: 'enrollment.id',
+      direction: 'ASC',
+      of: ({ id }) => id,
+      isKey: isRowId,
+    });
+    return { data: rows.map((row) => EnrollmentDto.of(row)), next_cursor };
+  }
+
+  async get(id: string): Promise<EnrollmentDto> {
+    const enrollment = await this.dataSource.manager.findOne(Enrollment, {
+      where: { id },
+      relations: { user: true, course: true },
+    });
+    return EnrollmentDto.of(enrollment ?? missing());
+  }
+
+  change(id: string, dto: ChangeEnrollmentDto): Promise<EnrollmentDto> {
+    return inTransaction(this.dataSource, async (manager) => {
+      const enrollment = await manager.findOne(Enrollment, {
+        where: { id },
+        relations: { user: true, course: true },
+        lock: { mode: 'for_no_key_update', tables: ['enrollments'] },
+      });
+      if (!enrollment) return missing();
+      const changed = change(enrollment, after(enrollment, dto));
+      if (changed.length === 0) return EnrollmentDto.of(enrollment);
+      await manager.save(enrollment);
+      return wrote(EnrollmentDto.of(enrollment), { changed });
+    });
+  }
+
+  /** The guard cannot ask for `own` here: who is to be enrolled does not belong to the teacher yet. */
+  private async mustTeach(manager: EntityManager, { sub }: Principal, courseCode: string): Promise<void> {
+    const taught = await manager
+      .createQueryBuilder(Enrollment, 'enrollment')
+      .innerJoin('enrollment.user', 'user', 'user.code = :sub AND user.deletedAt IS NULL', { sub })
+      .innerJoin('enrollment.course', 'course', 'course.code = :courseCode', { courseCode })
+      .where(`enrollment.role IN ('teacher', 'ta') AND enrollment.status = 'active'`)
+      .getExists();
+    if (!taught) throw new Problem('not_found', 'There is no such course.');
+  }
+}
+
+/** The columns as the change leaves them, checked against each other. */
+function after(enrollment: Enrollment, dto: ChangeEnrollmentDto): Partial<Enrollment> {
+  const status = dto.status ?? enrollment.status;
+  if (status === 'active') {
+    if (dto.ended_at !== undefined) unprocessable('ended_at', 'order', 'an active enrolment has not ended');
+    if (dto.final_result) unprocessable('final_result', 'order', 'an active enrolment has no result');
+    return { status, endedAt: null, finalResult: null };
+  }
+  const isEnding = status !== enrollment.status;
+  const endedAt =
+    dto.ended_at === undefined
+      ? isEnding
+        ? new Date()
+        : enrollment.endedAt
+      : pastMoment('ended_at', dto.ended_at);
+  if (endedAt && endedAt < enrollment.enrolledAt) {
+    unprocessable('ended_at', 'order', 'must not lie before enrolled_at');
+  }
+  const kept = isEnding ? null : enrollment.finalResult;
+  const finalResult = dto.final_result === undefined ? kept : dto.final_result;
+  if (finalResult && !resultsOf[status].includes(finalResult)) {
+    unprocessable('final_result', 'order', `does not go with the status ${status}`);
+  }
+  return { status, endedAt, finalResult };
+}
+
+function missing(): never {
+  throw new Problem('not_found', 'There is no such enrolment.');
+}

@@ -1,0 +1,77 @@
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
+import { ApiNoContentResponse, ApiTags } from '@nestjs/swagger';
+import { Access } from '../../access/access.decorator.js';
+import { InvalidateCache } from '../../cache/index.js';
+import { PageQuery } from '../../http/page.dto.js';
+import { Paged } from '../../http/paged.decorator.js';
+import { IdempotencyService } from '../idempotency/idempotency.service.js';
+import { Idempotent, Posted, PostedRequest } from '../idempotency/idempotent.decorator.js';
+import { PublicIdPipe } from '../public-id.js';
+import { ifWritten } from '../write-effect.js';
+import { ChangeUserDto, CreateUserDto, UserDto, UserPage } from './user.dto.js';
+import { UsersService } from './users.service.js';
+
+@ApiTags('users')
+@Controller('users')
+export class UsersController {
+  constructor(
+    private readonly users: UsersService,
+    private readonly idempotency: IdempotencyService,
+  ) {}
+
+  /** Adds a person. */
+  @Post()
+  @Access({ admin: 'all' })
+  @Idempotent()
+  @InvalidateCache<UsersController['create']>((_, user) =>
+    ifWritten(user, () => ['system', `student:${user.user_id}`]),
+  )
+  create(@Body() body: CreateUserDto, @Posted() request: PostedRequest): Promise<UserDto> {
+    return this.idempotency.run(request, (manager) => this.users.create(manager, body));
+  }
+
+  /** Lists all people who are not deleted, by id. */
+  @Get()
+  @Access({ admin: 'all' })
+  @Paged()
+  list(@Query() page: PageQuery): Promise<UserPage> {
+    return this.users.list(page);
+  }
+
+  /** Shows one person. */
+  @Get(':user_id')
+  @Access({ admin: 'all', teacher: 'own', student: 'own' })
+  get(@Param('user_id', PublicIdPipe) userId: string): Promise<UserDto> {
+    return this.users.get(userId);
+  }
+
+  /** Renames a person, or changes the role or the email address. */
+  @Patch(':user_id')
+  @Access({ admin: 'all' })
+  @InvalidateCache<UsersController['change']>((_, user) =>
+    ifWritten(user, ({ changed, courses }) => [
+      ...(changed.includes('role') ? ['system'] : []),
+      `student:${user.user_id}`,
+      ...courses.map((course) => `course:${course}`),
+    ]),
+  )
+  change(@Param('user_id', PublicIdPipe) userId: string, @Body() body: ChangeUserDto): Promise<UserDto> {
+    return this.users.change(userId, body);
+  }
+
+  /** Deletes a person: found no more, while what he did stays. */
+  @Delete(':user_id')
+  @HttpCode(204)
+  @ApiNoContentResponse({ description: 'The person is deleted' })
+  @Access({ admin: 'all' })
+  @InvalidateCache<UsersController['delete']>((_, user) =>
+    ifWritten(user, ({ courses }) => [
+      'system',
+      `student:${user.user_id}`,
+      ...courses.map((course) => `course:${course}`),
+    ]),
+  )
+  delete(@Param('user_id', PublicIdPipe) userId: string): Promise<UserDto> {
+    return this.users.delete(userId);
+  }
+}
