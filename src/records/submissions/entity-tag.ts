@@ -1,0 +1,27 @@
+import { createHash } from 'node:crypto';
+import { Problem } from '../../http/problem.js';
+import { canonicalJson } from '../idempotency/canonical-json.js';
+
+/** A strong validator of what is shown (RFC 9110, 8.8.3), in its quotes. */
+export function entityTag(shown: object): string {
+  return `"${createHash('sha256').update(canonicalJson(shown)).digest('base64url').slice(0, 22)}"`;
+}
+
+/**
+ * Lets a change pass only if the caller has seen the present state (RFC 9110, 13.1.1).
+ *
+ * @param ifMatch  the header: entity tags, or `*` for whatever there is
+ * @throws {Problem} `precondition_required` without the header, `precondition_failed` if no tag matches
+ */
+export function mustMatch(ifMatch: string | undefined, shown: object): void {
+  if (ifMatch === undefined) {
+    throw new Problem(
+      'precondition_required',
+      'Send If-Match with the ETag of the submission as you saw it.',
+    );
+  }
+  const tags = ifMatch.split(',').map((tag) => tag.trim());
+  if (!tags.includes('*') && !tags.includes(entityTag(shown))) {
+    throw new Problem('precondition_failed', 'The submission is not as you saw it: read it again.');
+  }
+}

@@ -1,0 +1,119 @@
+import { Body, Controller, Get, Headers, HttpCode, Param, Post, Put, Query, Res } from '@nestjs/common';
+import { ApiHeader, ApiOkResponse, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { Access } from '../../access/access.decorator.js';
+import { CurrentPrincipal } from '../../access/current-principal.decorator.js';
+import type { Principal } from '../../access/principal.js';
+import { InvalidateCache } from '../../cache/index.js';
+import { Paged } from '../../http/paged.decorator.js';
+import { IdempotencyService } from '../idempotency/idempotency.service.js';
+import { Idempotent, Posted, PostedRequest } from '../idempotency/idempotent.decorator.js';
+import { RowIdPipe } from '../public-id.js';
+import { ifWritten } from '../write-effect.js';
+import { entityTag } from './entity-tag.js';
+import { GradesService } from './grades.service.js';
+import {
+  CreateSubmissionDto,
+  GradeDto,
+  SubmissionDto,
+  SubmissionPage,
+  SubmissionQuery,
+} from './submission.dto.js';
+import { SubmissionsService } from './submissions.service.js';
+
+/** A submission and its voiding change the number of attempts; a grade does not. */
+const staleAfterAttempt = (submission: SubmissionDto) =>
+  ifWritten(submission, () => ['system', ...staleTags(submission)]);
+const staleAfterGrade = (submission: SubmissionDto) => ifWritten(submission, () => staleTags(submission));
+
+function staleTags({ course_id, student_id, activity_id }: SubmissionDto): string[] {
+  return [`course:${course_id}`, `student:${student_id}`, `activity:${activity_id}`];
+}
+
+@ApiTags('submissions')
+@Controller('submissions')
+export class SubmissionsController {
+  constructor(
+    private readonly submissions: SubmissionsService,
+    private readonly grades: GradesService,
+    private readonly idempotency: IdempotencyService,
+  ) {}
+
+  /** Hands in an attempt; the attempts before stop counting. */
+  @Post()
+  @Access({ admin: 'all', service: 'all', student: 'own' })
+  @Idempotent()
+  @ApiOkResponse({ type: SubmissionDto, description: 'The submission with this client_id, handed in before' })
+  @InvalidateCache<SubmissionsController['create']>((_, submission) => staleAfterAttempt(submission))
+  create(
+    @CurrentPrincipal() principal: Principal,
+    @Body() body: CreateSubmissionDto,
+    @Posted() request: PostedRequest,
+  ): Promise<SubmissionDto> {
+    return this.idempotency.run(request, (manager) => this.submissions.create(manager, principal, body));
+  }
+
+  /** Lists submissions, newest first: of a teacher's courses, of a student alone, all for others. */
+  @Get()
+  @Access({ admin: 'all', service: 'all', teacher: 'listed', student: 'listed' })
+  @Paged()
+  list(@CurrentPrincipal() principal: Principal, @Query() query: SubmissionQuery): Promise<SubmissionPage> {
+    return this.submissions.list(principal, query);
+  }
+
+  /** Shows one submission, with the `ETag` that a grade needs. */
+  @Get(':submission_id')
+  @Access({ admin: 'all', service: 'all', teacher: 'own', student: 'own' })
+  @ApiOkResponse({ type: SubmissionDto, headers: { ETag: etagHeader() } })
+  async get(
+    @Param('submission_id', RowIdPipe) submissionId: string,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<SubmissionDto> {
+    return tagged(reply, await this.submissions.get(submissionId));
+  }
+
+  /** Declares an attempt void: it counts for nothing, and the one before counts again. */
+  @Post(':submission_id/void')
+  @HttpCode(200)
+  @Access({ admin: 'all', teacher: 'own' })
+  @ApiOkResponse({ type: SubmissionDto, headers: { ETag: etagHeader() } })
+  @InvalidateCache<SubmissionsController['void']>((_, submission) => staleAfterAttempt(submission))
+  async void(
+    @Param('submission_id', RowIdPipe) submissionId: string,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<SubmissionDto> {
+    return tagged(reply, await this.submissions.void(submissionId));
+  }
+
+  /** Sets or changes the grade of the submission as it was seen. */
+  @Put(':submission_id/grade')
+  @Access({ admin: 'all', teacher: 'own' })
+  @ApiHeader({
+    name: 'If-Match',
+    required: true,
+    description:
+      'The `ETag` of the submission as it was seen; `*` for whatever it is. 428 without, 412 if it has changed',
+    schema: { type: 'string' },
+    example: '"kq3Jw0yq2N3xj8cGqM0r5g"',
+  })
+  @ApiOkResponse({ type: SubmissionDto, headers: { ETag: etagHeader() } })
+  @InvalidateCache<SubmissionsController['grade']>((_, submission) => staleAfterGrade(submission))
+  async grade(
+    @Param('submission_id', RowIdPipe) submissionId: string,
+    @CurrentPrincipal() principal: Principal,
+    @Headers('if-match') ifMatch: string | undefined,
+    @Body() body: GradeDto,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<SubmissionDto> {
+    return tagged(reply, await this.grades.grade(submissionId, principal, ifMatch, body));
+  }
+}
+
+function tagged(reply: FastifyReply, submission: SubmissionDto): SubmissionDto {
+  reply.header('ETag', entityTag(submission));
+  return submission;
+}
+
+function etagHeader() {
+  return { description: 'Names this state of the submission', schema: { type: 'string' as const } };
+}

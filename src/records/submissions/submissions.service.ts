@@ -1,0 +1,166 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource, type EntityManager, type FindOptionsWhere } from 'typeorm';
+import type { Principal } from '../../access/principal.js';
+import { Problem } from '../../http/problem.js';
+import type { Activity } from '../activities/activity.entity.js';
+import { keysetPage } from '../keyset-page.js';
+import { isRowId } from '../public-id.js';
+import { activeEnrollment, activityNamedBy, pastMoment, unprocessable, userNamedBy } from '../references.js';
+import { inTransaction } from '../transaction.js';
+import type { User } from '../users/user.entity.js';
+import { onlyOwnRows } from '../visible-courses.js';
+import { wrote } from '../write-effect.js';
+import {
+  SubmissionDto,
+  type CreateSubmissionDto,
+  type SubmissionPage,
+  type SubmissionQuery,
+} from './submission.dto.js';
+import { Submission } from './submission.entity.js';
+
+/** Attempts: handed in, listed, declared void. */
+@Injectable()
+export class SubmissionsService {
+  constructor(private readonly dataSource: DataSource) {}
+
+  async create(
+    manager: EntityManager,
+    principal: Principal,
+    dto: CreateSubmissionDto,
+  ): Promise<SubmissionDto> {
+    if (principal.role === 'student' && dto.submitted_at !== undefined) {
+      throw new Problem('forbidden', 'The time at which a student hands in is ours to say.');
+    }
+    const known = await this.known(manager, dto);
+    if (known) return known;
+
+    const user = await userNamedBy(manager, 'student_id', dto.student_id);
+    const activity = await activityNamedBy(manager, 'activity_id', dto.activity_id);
+    await activeEnrollment(manager, 'student_id', user, activity.course);
+    const knownMeanwhile = await this.known(manager, dto);
+    if (knownMeanwhile) return knownMeanwhile;
+
+    const submittedAt =
+      dto.submitted_at === undefined ? new Date() : pastMoment('submitted_at', dto.submitted_at);
+    mustBeOpen(activity, submittedAt);
+    const submission = manager.create(Submission, {
+      userId: user.id,
+      user,
+      activityId: activity.id,
+      activity,
+      attemptNo: await this.supersede(manager, user, activity),
+      submittedAt,
+      dueAtEffective: activity.dueAt,
+      clientId: dto.client_id ?? null,
+    });
+    return wrote(SubmissionDto.of(await manager.save(submission)));
+  }
+
+  async list(principal: Principal, query: SubmissionQuery): Promise<SubmissionPage> {
+    const submissions = this.dataSource.manager
+      .createQueryBuilder(Submission, 'submission')
+      .innerJoinAndSelect('submission.user', 'user')
+      .innerJoinAndSelect('submission.activity', 'activity')
+      .innerJoinAndSelect('activity.course', 'course')
+      .where('TRUE');
+    if (query.course_id !== undefined)
+      submissions.andWhere('course.code = :course', { course: query.course_id });
+    if (query.student_id !== undefined) submissions.andWhere('user.code = :user', { user: query.student_id });
+    if (query.activity_id !== undefined) {
+      submissions.andWhere('activity.code = :activity', { activity: query.activity_id });
+    }
+    onlyOwnRows(submissions, principal, { course: 'activity.courseId', userCode: 'user.code' });
+    const { rows, next_cursor } = await keysetPage(submissions, query, {
+      column: 'submission.id',
+      direction: 'DESC',
+      of: ({ id }) => id,
+      isKey: isRowId,
+    });
+    return { data: rows.map((row) => SubmissionDto.of(row)), next_cursor };
+  }
+
+  async get(id: string): Promise<SubmissionDto> {
+    const submission = await findSubmission(this.dataSource.manager, { id });
+    if (!submission) throw new Problem('not_found', 'There is no such submission.');
+    return SubmissionDto.of(submission);
+  }
+
+  /** The last attempt that is not void becomes the one that counts. */
+  void(id: string): Promise<SubmissionDto> {
+    return inTransaction(this.dataSource, async (manager) => {
+      const submission = await lockedSubmission(manager, id);
+      if (submission.status === 'voided') return SubmissionDto.of(submission);
+      submission.status = 'voided';
+      submission.isFinal = false;
+      await manager.save(submission);
+      await manager.query(
+        `UPDATE submissions SET is_final = (attempt_no = (
+           SELECT max(attempt_no) FROM submissions
+           WHERE user_id = $1 AND activity_id = $2 AND status <> 'voided'))
+         WHERE user_id = $1 AND activity_id = $2 AND status <> 'voided'`,
+        [submission.userId, submission.activityId],
+      );
+      return wrote(SubmissionDto.of(submission), { changed: ['status'] });
+    });
+  }
+
+  private async known(manager: EntityManager, dto: CreateSubmissionDto): Promise<SubmissionDto | undefined> {
+    if (dto.client_id === undefined) return undefined;
+    const submission = await findSubmission(manager, { clientId: dto.client_id });
+    if (!submission) return undefined;
+    const isSame =
+      submission.user.code === dto.student_id &&
+      submission.activity.code === dto.activity_id &&
+      (dto.submitted_at === undefined || submission.submittedAt.getTime() === Date.parse(dto.submitted_at));
+    if (!isSame) throw new Problem('conflict', 'This client_id belongs to another submission.');
+    return SubmissionDto.of(submission);
+  }
+
+  /** Earlier attempts stop counting. Answers the number of the new one; the student's enrolment is locked. */
+  private async supersede(manager: EntityManager, user: User, activity: Activity): Promise<number> {
+    await manager.query(
+      'UPDATE submissions SET is_final = false WHERE user_id = $1 AND activity_id = $2 AND is_final',
+      [user.id, activity.id],
+    );
+    const [last] = await manager.query<{ attempt_no: number }[]>(
+      `SELECT coalesce(max(attempt_no), 0) AS attempt_no FROM submissions WHERE user_id = $1 AND activity_id = $2`,
+      [user.id, activity.id],
+    );
+    return (last?.attempt_no ?? 0) + 1;
+  }
+}
+
+/**
+ * One submission, locked until the transaction ends. The attempts of a student at an activity change one after the
+ * other, so the lock is on his enrolment first, as when he hands in.
+ */
+export async function lockedSubmission(manager: EntityManager, id: string): Promise<Submission> {
+  await manager.query(
+    `SELECT e.id FROM enrollments e
+     JOIN activities a ON a.course_id = e.course_id
+     JOIN submissions s ON s.activity_id = a.id AND s.user_id = e.user_id
+     WHERE s.id = $1 AND e.role = 'student' FOR NO KEY UPDATE OF e`,
+    [id],
+  );
+  const submission = await manager.findOne(Submission, {
+    where: { id },
+    relations,
+    lock: { mode: 'for_no_key_update', tables: ['submissions'] },
+  });
+  if (!submission) throw new Problem('not_found', 'There is no such submission.');
+  return submission;
+}
+
+const relations = { user: true, activity: { course: true } } as const;
+
+function findSubmission(manager: EntityManager, where: FindOptionsWhere<Submission>) {
+  return manager.findOne(Submission, { where, relations });
+}
+
+function mustBeOpen(activity: Activity, submittedAt: Date): void {
+  if (activity.status !== 'published')
+    unprocessable('activity_id', 'closed', 'the activity is not published');
+  if (activity.opensAt && submittedAt < activity.opensAt) {
+    unprocessable('activity_id', 'closed', 'the activity was not open then');
+  }
+}

@@ -1,0 +1,78 @@
+import { Body, Controller, Get, Param, Patch, Post } from '@nestjs/common';
+import { ApiOkResponse, ApiTags } from '@nestjs/swagger';
+import { Access } from '../../access/access.decorator.js';
+import { CurrentPrincipal } from '../../access/current-principal.decorator.js';
+import type { Principal } from '../../access/principal.js';
+import { InvalidateCache } from '../../cache/index.js';
+import { IdempotencyService } from '../idempotency/idempotency.service.js';
+import { Idempotent, Posted, PostedRequest } from '../idempotency/idempotent.decorator.js';
+import { PublicIdPipe } from '../public-id.js';
+import { ifWritten } from '../write-effect.js';
+import { TutorMessagesService } from './tutor-messages.service.js';
+import {
+  CreateTutorMessageDto,
+  CreateTutorSessionDto,
+  EndTutorSessionDto,
+  TutorMessageDto,
+  TutorSessionDto,
+} from './tutor-session.dto.js';
+import { TutorSessionsService } from './tutor-sessions.service.js';
+
+@ApiTags('tutor sessions')
+@Controller('sessions')
+export class TutorSessionsController {
+  constructor(
+    private readonly sessions: TutorSessionsService,
+    private readonly messages: TutorMessagesService,
+    private readonly idempotency: IdempotencyService,
+  ) {}
+
+  /** Starts a conversation with the tutor. */
+  @Post()
+  @Access({ admin: 'all', service: 'all', student: 'own' }, { creates: 'session_id' })
+  @Idempotent()
+  @ApiOkResponse({ type: TutorSessionDto, description: 'The session with this client_id, started before' })
+  @InvalidateCache<TutorSessionsController['start']>((_, session) =>
+    ifWritten(session, () => ['system', `course:${session.course_id}`, `student:${session.student_id}`]),
+  )
+  start(@Body() body: CreateTutorSessionDto, @Posted() request: PostedRequest): Promise<TutorSessionDto> {
+    return this.idempotency.run(request, (manager) => this.sessions.start(manager, body));
+  }
+
+  /** Shows one conversation, without its messages. */
+  @Get(':session_id')
+  @Access({ admin: 'all', service: 'all', teacher: 'own', student: 'own' })
+  get(@Param('session_id', PublicIdPipe) sessionId: string): Promise<TutorSessionDto> {
+    return this.sessions.get(sessionId);
+  }
+
+  /** Ends a conversation. */
+  @Patch(':session_id')
+  @Access({ admin: 'all', service: 'all', student: 'own' })
+  @InvalidateCache<TutorSessionsController['end']>((_, session) =>
+    ifWritten(session, () => ['system', `course:${session.course_id}`, `student:${session.student_id}`]),
+  )
+  end(
+    @Param('session_id', PublicIdPipe) sessionId: string,
+    @Body() body: EndTutorSessionDto,
+  ): Promise<TutorSessionDto> {
+    return this.sessions.end(sessionId, body);
+  }
+
+  /** Adds a message to an open conversation. */
+  @Post(':session_id/messages')
+  @Access({ admin: 'all', service: 'all', student: 'own' })
+  @Idempotent()
+  @ApiOkResponse({ type: TutorMessageDto, description: 'The message with this client_id, added before' })
+  @InvalidateCache<TutorSessionsController['addMessage']>((_, message) =>
+    ifWritten(message, () => [`course:${message.course_id}`, `student:${message.student_id}`]),
+  )
+  addMessage(
+    @CurrentPrincipal() principal: Principal,
+    @Param('session_id', PublicIdPipe) sessionId: string,
+    @Body() body: CreateTutorMessageDto,
+    @Posted() request: PostedRequest,
+  ): Promise<TutorMessageDto> {
+    return this.idempotency.run(request, (manager) => this.messages.add(manager, principal, sessionId, body));
+  }
+}
