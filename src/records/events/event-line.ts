@@ -1,0 +1,55 @@
+import { validateSync } from 'class-validator';
+import { isFuture } from '../references.js';
+import { CreateEventDto } from './event.dto.js';
+import type { Refusal } from './event-writer.js';
+import type { Line } from './lines.js';
+
+const maxDetailLength = 300;
+
+/** A line of a batch: an event to write, or what is wrong with it. */
+export type EventLine = { number: number } & ({ event: CreateEventDto } | { refusal: Refusal });
+
+/** Reads one line by the rules of the DTO. */
+export function readEventLine({ number, bytes }: Line): EventLine {
+  const event = bytes ? eventIn(bytes) : refusal('line_too_long', 'A line holds at most 64 KiB.');
+  return event instanceof CreateEventDto ? { number, event } : { number, refusal: event };
+}
+
+function eventIn(bytes: Buffer): CreateEventDto | Refusal {
+  const value = parse(bytes);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return refusal('invalid_json', 'The line is no JSON object in UTF-8.');
+  }
+  // Assigning this name would replace the prototype, and with it the rules.
+  if (Object.hasOwn(value, '__proto__')) {
+    return refusal('validation_failed', 'property __proto__ should not exist');
+  }
+  const event = Object.assign(new CreateEventDto(), value);
+  const errors = validateSync(event, {
+    whitelist: true,
+    forbidNonWhitelisted: true,
+    stopAtFirstError: true,
+  });
+  if (errors.length > 0) {
+    const sentences = errors.flatMap(({ constraints }) => Object.values(constraints ?? {}));
+    return refusal('validation_failed', sentences.join('; ').slice(0, maxDetailLength));
+  }
+  if (isFuture(new Date(event.occurred_at))) {
+    return refusal('future', 'occurred_at lies more than 5 minutes in the future.');
+  }
+  return event;
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+function parse(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(utf8.decode(bytes));
+  } catch {
+    return undefined;
+  }
+}
+
+function refusal(code: string, detail: string): Refusal {
+  return { code, detail };
+}

@@ -1,0 +1,148 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import type { CreateEventDto } from './event.dto.js';
+
+/** Why an event is not taken: a word for machines, a sentence for people. */
+export interface Refusal {
+  readonly code: string;
+  readonly detail: string;
+}
+
+/** What became of one event. */
+export type Outcome = 'accepted' | 'duplicate' | Refusal;
+
+interface ResolvedEvent {
+  client_id: string;
+  user_id: string;
+  course_id: string;
+  activity_id: string | null;
+  session_id: string | null;
+  verb: string;
+  occurred_at: string;
+  quantity: number;
+  data?: Record<string, unknown>;
+}
+
+type ResolvedIds = Record<'user_id' | 'course_id' | 'activity_id' | 'session_id', string | null>;
+
+const columns = `client_id uuid, user_id bigint, course_id bigint, activity_id bigint, session_id bigint, verb text,
+  occurred_at timestamptz, quantity integer, data jsonb`;
+
+/** Writes events, as many as fit one statement, each once. */
+@Injectable()
+export class EventWriter {
+  /**
+   * Three statements at most, however many events there are: find the ids, insert, compare what was there already.
+   *
+   * @returns one outcome for each event, in their order
+   */
+  async write(manager: EntityManager, events: readonly CreateEventDto[]): Promise<Outcome[]> {
+    if (events.length === 0) return [];
+    const outcomes = new Array<Outcome>(events.length);
+    const firsts = new Map<string, { index: number; row: ResolvedEvent }>();
+    const repeats: { index: number; row: ResolvedEvent }[] = [];
+    const ids = await this.resolve(manager, events);
+    for (const [index, event] of events.entries()) {
+      const row = resolved(event, ids[index]);
+      if ('code' in row) outcomes[index] = row;
+      else if (firsts.has(row.client_id)) repeats.push({ index, row });
+      else firsts.set(row.client_id, { index, row });
+    }
+
+    const inserted = await this.insert(
+      manager,
+      [...firsts.values()].map(({ row }) => row),
+    );
+    const compared = [...repeats];
+    for (const [clientId, first] of firsts) {
+      if (inserted.has(clientId)) outcomes[first.index] = 'accepted';
+      else compared.push(first);
+    }
+    const isSame = await this.compare(
+      manager,
+      compared.map(({ row }) => row),
+    );
+    compared.forEach(({ index }, position) => {
+      outcomes[index] = isSame[position]
+        ? 'duplicate'
+        : { code: 'conflict', detail: 'Another event has this id.' };
+    });
+    return outcomes;
+  }
+
+  private resolve(manager: EntityManager, events: readonly CreateEventDto[]): Promise<ResolvedIds[]> {
+    const named = events.map(({ student_id, course_id, activity_id, session_id }, position) => ({
+      position,
+      student_id,
+      course_id,
+      activity_id,
+      session_id,
+    }));
+    return manager.query<ResolvedIds[]>(
+      `SELECT u.id AS user_id, c.id AS course_id, a.id AS activity_id, s.id AS session_id
+       FROM jsonb_to_recordset($1::jsonb)
+         AS named(position integer, student_id text, course_id text, activity_id text, session_id text)
+       LEFT JOIN users u ON u.code = named.student_id AND u.deleted_at IS NULL
+       LEFT JOIN courses c ON c.code = named.course_id
+       LEFT JOIN activities a ON a.code = named.activity_id AND a.course_id = c.id
+       LEFT JOIN tutor_sessions s ON s.code = named.session_id AND s.course_id = c.id AND s.user_id = u.id
+       ORDER BY named.position`,
+      [JSON.stringify(named)],
+    );
+  }
+
+  /** In the order of their ids, so that two batches with the same events cannot wait for each other in a circle. */
+  private async insert(manager: EntityManager, rows: ResolvedEvent[]): Promise<Set<string>> {
+    if (rows.length === 0) return new Set();
+    const written = await manager.query<{ client_id: string }[]>(
+      `INSERT INTO events (client_id, user_id, course_id, activity_id, session_id, verb, occurred_at, quantity, data)
+       SELECT client_id, user_id, course_id, activity_id, session_id, verb, occurred_at, quantity, data
+       FROM jsonb_to_recordset($1::jsonb) AS row(${columns}) ORDER BY client_id
+       ON CONFLICT (client_id) DO NOTHING RETURNING client_id`,
+      [JSON.stringify(rows)],
+    );
+    return new Set(written.map(({ client_id }) => client_id));
+  }
+
+  /** A statement of its own: it must see what others committed while ours waited to insert the same id. */
+  private async compare(manager: EntityManager, rows: ResolvedEvent[]): Promise<boolean[]> {
+    if (rows.length === 0) return [];
+    const compared = await manager.query<{ is_same: boolean | null }[]>(
+      `SELECT (e.user_id, e.course_id, e.verb, e.occurred_at, e.quantity)
+            = (row.user_id, row.course_id, row.verb, row.occurred_at, row.quantity)
+            AND e.activity_id IS NOT DISTINCT FROM row.activity_id
+            AND e.session_id IS NOT DISTINCT FROM row.session_id
+            AND e.data IS NOT DISTINCT FROM row.data AS is_same
+       FROM jsonb_to_recordset($1::jsonb) AS row(position integer, ${columns})
+       LEFT JOIN events e ON e.client_id = row.client_id
+       ORDER BY row.position`,
+      [JSON.stringify(rows.map((row, position) => ({ position, ...row })))],
+    );
+    return compared.map(({ is_same }) => is_same === true);
+  }
+}
+
+const nothingFound: ResolvedIds = { user_id: null, course_id: null, activity_id: null, session_id: null };
+
+function resolved(event: CreateEventDto, ids = nothingFound): ResolvedEvent | Refusal {
+  const { user_id, course_id, activity_id, session_id } = ids;
+  if (user_id === null) return { code: 'unknown_student', detail: 'There is no such student.' };
+  if (course_id === null) return { code: 'unknown_course', detail: 'There is no such course.' };
+  if (event.activity_id && activity_id === null) {
+    return { code: 'unknown_activity', detail: 'There is no such activity in this course.' };
+  }
+  if (event.session_id && session_id === null) {
+    return { code: 'unknown_session', detail: 'The student has no such session in this course.' };
+  }
+  return {
+    client_id: event.id.toLowerCase(),
+    user_id,
+    course_id,
+    activity_id,
+    session_id,
+    verb: event.verb,
+    occurred_at: event.occurred_at,
+    quantity: event.quantity ?? 1,
+    ...(event.data ? { data: event.data } : {}),
+  };
+}

@@ -1,0 +1,31 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { Problem } from '../../http/problem.js';
+import { pastMoment, unprocessable } from '../references.js';
+import { wrote } from '../write-effect.js';
+import { EventWriter } from './event-writer.js';
+import { EventDto, type CreateEventDto } from './event.dto.js';
+
+const fieldOf: Record<string, string> = {
+  unknown_student: 'student_id',
+  unknown_course: 'course_id',
+  unknown_activity: 'activity_id',
+  unknown_session: 'session_id',
+};
+
+/** Takes events one at a time. */
+@Injectable()
+export class EventsService {
+  constructor(private readonly writer: EventWriter) {}
+
+  async create(manager: EntityManager, dto: CreateEventDto): Promise<EventDto> {
+    pastMoment('occurred_at', dto.occurred_at);
+    const [outcome] = await this.writer.write(manager, [dto]);
+    if (typeof outcome === 'object') {
+      if (outcome.code === 'conflict') throw new Problem('conflict', outcome.detail);
+      unprocessable(fieldOf[outcome.code] ?? 'id', 'unknown', outcome.detail.replace(/\.$/, ''));
+    }
+    const event = EventDto.of(dto);
+    return outcome === 'accepted' ? wrote(event) : event;
+  }
+}
