@@ -1,0 +1,56 @@
+// Processes that tests left behind: those started with the mark of this run, or working on its folder.
+import { readdirSync, readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { setTimeout as wait } from 'node:timers/promises';
+
+/**
+ * Ends every process whose environment or command line holds `mark`, which must be unique to this run.
+ *
+ * @param {string} mark
+ * @returns {Promise<string[]>} their command lines
+ */
+export async function endLeftOver(mark) {
+  const found = find(mark);
+  for (const signal of ['SIGTERM', 'SIGKILL']) {
+    for (const { pid } of find(mark)) {
+      try {
+        process.kill(pid, signal);
+        process.kill(pid, 'SIGCONT');
+      } catch {
+        // It is gone.
+      }
+    }
+    for (let tries = 0; tries < 40 && find(mark).length > 0; tries++) await wait(50);
+  }
+  return found.map(({ commandLine }) => commandLine);
+}
+
+function find(mark) {
+  const all = process.platform === 'linux' ? fromProc() : fromPs();
+  return all.filter(({ pid, traits }) => pid !== process.pid && traits.includes(mark));
+}
+
+function fromProc() {
+  const read = (pid, name) => {
+    try {
+      return readFileSync(`/proc/${pid}/${name}`, 'utf8').replaceAll('\0', ' ').trim();
+    } catch {
+      return '';
+    }
+  };
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map((pid) => {
+      const commandLine = read(pid, 'cmdline');
+      return { pid: Number(pid), commandLine, traits: `${commandLine} ${read(pid, 'environ')}` };
+    })
+    .filter(({ commandLine }) => commandLine !== '');
+}
+
+function fromPs() {
+  const { stdout } = spawnSync('ps', ['-axo', 'pid=,command='], { encoding: 'utf8' });
+  return (stdout ?? '').split('\n').map((line) => {
+    const [, pid, commandLine] = /^\s*(\d+)\s+(.*)$/.exec(line) ?? [undefined, '0', ''];
+    return { pid: Number(pid), commandLine, traits: commandLine };
+  });
+}

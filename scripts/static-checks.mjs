@@ -1,0 +1,47 @@
+// Everything that can be said about the code without running it. Nothing here changes a file of the project.
+import { run } from './run.mjs';
+
+const cache = 'node_modules/.cache/check';
+const checks = [
+  ['lint', 'eslint/bin/eslint.js', ['.']],
+  [
+    'types',
+    'typescript/bin/tsc',
+    ['--noEmit', '-p', '.', '--incremental', '--tsBuildInfoFile', `${cache}/types.tsbuildinfo`],
+  ],
+  [
+    'format',
+    'prettier/bin/prettier.cjs',
+    ['--check', '--cache', '--cache-location', `${cache}/format`, '--log-level', 'warn', '.'],
+  ],
+  ['imports', 'dependency-cruiser/bin/dependency-cruise.mjs', ['src', '--config', '.dependency-cruiser.cjs']],
+  ['unused code', 'knip/bin/knip.js', ['--no-progress']],
+];
+
+/**
+ * Runs all static checks, two at a time, and says of each in one line how it went; what failed shows its output.
+ *
+ * @param {(text: string) => void} say
+ * @returns {Promise<string[]>} the names of those that failed
+ */
+export async function runStaticChecks(say) {
+  const waiting = [...checks];
+  const failed = [];
+  const work = async () => {
+    for (let check = waiting.shift(); check; check = waiting.shift()) {
+      const [name, script, parameters] = check;
+      const started = Date.now();
+      const { code, output } = await run(process.execPath, [`node_modules/${script}`, ...parameters], {
+        timeoutMs: 5 * 60_000,
+      });
+      const seconds = ((Date.now() - started) / 1000).toFixed(1);
+      if (code === 0) say(`✓ ${name} (${seconds} s)\n`);
+      else {
+        failed.push(name);
+        say(`✗ ${name} (${seconds} s)\n${output.trimEnd()}\n`);
+      }
+    }
+  };
+  await Promise.all([work(), work()]);
+  return failed;
+}

@@ -1,0 +1,170 @@
+// npm test: installs and builds what is missing, runs the static checks, then all tests against a real PostgreSQL
+// and a real Redis. `npm test -- <arguments of Jest>` leaves the static checks out. The last line is
+// `Tests: N passed, M failed`; a test file that does not run, a failed static check, a password in the output and
+// processes left behind count as one failed each, and the line before says so.
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { endLeftOver } from './left-over.mjs';
+import { endAll, run } from './run.mjs';
+import { runStaticChecks } from './static-checks.mjs';
+import { findRedis, hasDocker, ServerMissing, startPostgres, startRedis } from './test-servers.mjs';
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
+const jestArguments = process.argv.slice(2);
+/** The password of the servers; it must appear nowhere in the output. */
+const canary = ['s3cr3t', 'CANARY'].join('-');
+
+const folder = mkdtempSync(join(tmpdir(), 'ai-native-backend-test-'));
+const toStop = [];
+let canaryHits = 0;
+let tail = '';
+let tidying;
+
+process.chdir(root);
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+  ['SIGHUP', 129],
+]) {
+  process.on(signal, () => void interrupted(`Stopped by ${signal}`, code));
+}
+process.stdout.on('error', () => void interrupted('', 1));
+
+try {
+  const { passed, failed } = await testEverything();
+  finish(passed, failed);
+} catch (error) {
+  if (tidying) await tidying;
+  say(error instanceof ServerMissing ? `${error.message}\n` : `${error.stack}\n`);
+  await tidyUp();
+  finish(0, [error.message]);
+}
+
+async function testEverything() {
+  const ensured = await run(process.execPath, ['scripts/ensure.mjs'], { onOutput: say });
+  if (ensured.code !== 0) return { passed: 0, failed: ['installation or build'] };
+
+  const redisServer = await findRedis(say);
+  if (!redisServer) return testInDocker();
+  const failedChecks = jestArguments.length === 0 ? await runStaticChecks(say) : [];
+  const env = await startServers(redisServer);
+  const { passed, failed } = await runJest(env);
+  const leftOver = await tidyUp();
+
+  for (const check of failedChecks) failed.push(`static check "${check}"`);
+  if (canaryHits > 0) failed.push(`a password appears ${canaryHits} times in this output`);
+  if (leftOver.length > 0) failed.push(`processes left behind: ${leftOver.join('; ')}`);
+  return { passed, failed };
+}
+
+async function startServers(redisServer) {
+  const redis = await startRedis(redisServer, folder, canary);
+  toStop.push(redis);
+  const postgres = await startPostgres(folder, canary);
+  toStop.push(postgres);
+  return {
+    TEST_REDIS_URL: redis.url,
+    TEST_REDIS_SERVER: redisServer,
+    TEST_DATABASE_URL: postgres.url,
+    TEST_POSTGRES_BIN: postgres.binDir,
+    TEST_CANARY: canary,
+    // Whatever tests put into the temporary folder goes away with ours, and marks the processes they start.
+    TMPDIR: folder,
+    NODE_ENV: 'test',
+    ...(process.stdout.isTTY ? { FORCE_COLOR: '1' } : {}),
+  };
+}
+
+async function runJest(env) {
+  const results = join(folder, 'results.json');
+  const parameters = ['--ci', '--json', `--outputFile=${results}`, ...jestArguments];
+  const { code } = await run(process.execPath, ['node_modules/jest/bin/jest.js', ...parameters], {
+    env,
+    onOutput: say,
+  });
+  let summary;
+  try {
+    summary = JSON.parse(readFileSync(results, 'utf8'));
+  } catch {
+    return { passed: 0, failed: [`Jest ended with ${code} and without results`] };
+  }
+  const failed = [];
+  for (const { name, status, assertionResults } of summary.testResults) {
+    const titles = assertionResults.filter((test) => test.status === 'failed').map((test) => test.fullName);
+    failed.push(...titles);
+    // Such as a syntax error, or servers that could not be reached.
+    if (status === 'failed' && titles.length === 0) failed.push(`${name.slice(root.length + 1)} did not run`);
+  }
+  if (summary.numPendingTests > 0) say(`${summary.numPendingTests} tests are skipped\n`);
+  if (code !== 0 && failed.length === 0) failed.push(`Jest ended with ${code}`);
+  return { passed: summary.numPassedTests, failed };
+}
+
+/** Without a redis-server here, the same command runs in a container, where apt brings one. */
+async function testInDocker() {
+  if (!(await hasDocker())) {
+    throw new ServerMissing(
+      'The tests need redis-server 7 or newer: install it ("sudo apt-get install redis-server", "brew install redis") or start Docker.',
+    );
+  }
+  say('No redis-server here: running the tests in a container\n');
+  const mounts = [
+    '-v',
+    `${root}:/project`,
+    '-v',
+    '/project/node_modules',
+    '-v',
+    '/project/dist',
+    '-w',
+    '/project',
+  ];
+  const image = 'node:24-bookworm';
+  const command = ['npm', 'test', '--', ...jestArguments];
+  let output = '';
+  const { code } = await run('docker', ['run', '--rm', '--init', ...mounts, image, ...command], {
+    onOutput: (chunk) => {
+      output = (output + chunk).slice(-10_000);
+      say(chunk);
+    },
+  });
+  const counts = /Tests: (\d+) passed, (\d+) failed\s*$/.exec(output);
+  const failedThere = Number(counts?.[2] ?? 1);
+  const failed = Array.from({ length: failedThere }, () => 'see above');
+  if (code !== 0 && failedThere === 0) failed.push(`Docker ended with ${code}`);
+  return { passed: Number(counts?.[1] ?? 0), failed };
+}
+
+/** Stops all that was started; the second call waits for the first. */
+function tidyUp() {
+  tidying ??= (async () => {
+    await endAll();
+    for (const server of toStop.splice(0).reverse())
+      await server.stop().catch((error) => say(`${error.message}\n`));
+    return endLeftOver(folder);
+  })();
+  return tidying;
+}
+
+async function interrupted(line, code) {
+  if (tidying) return;
+  if (line) say(`${line}\n`);
+  await tidyUp();
+  process.exit(code);
+}
+
+function finish(passed, failed) {
+  if (failed.length > 0) say(`\nFailed: ${failed.join(' | ')}\n`);
+  process.exitCode = failed.length > 0 || passed === 0 ? 1 : 0;
+  process.stdout.write(`Tests: ${passed} passed, ${failed.length} failed\n`);
+}
+
+/** Passes output on, and watches for the canary, also where it lies across two chunks. */
+function say(chunk) {
+  const text = tail + chunk.toString();
+  canaryHits += text.split(canary).length - 1;
+  tail = text.slice(-(canary.length - 1));
+  process.stdout.write(chunk);
+}
