@@ -1,11 +1,11 @@
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { Problem } from '../http/problem.js';
-import { ACCESS_RULE, PUBLIC_ROUTE, type AccessRule } from './access.decorator.js';
+import { ACCESS_RULE, CREATED_ID, PUBLIC_ROUTE, type AccessRule } from './access.decorator.js';
 import { OwnReach } from './own-reach.js';
 import type { Person } from './person.js';
 import type { Principal } from './principal.js';
-import type { IdSources } from './requested-ids.js';
+import type { IdName, IdSources } from './requested-ids.js';
 import { RightsService } from './rights.service.js';
 import { TokenVerifier, invalidToken } from './token.verifier.js';
 
@@ -42,7 +42,10 @@ export class AccessGuard implements CanActivate {
     if (reach === undefined) {
       throw new Problem('forbidden', `The role ${principal.role} has no access to this.`);
     }
-    if (reach === 'own') await this.ownReach.check(principal, person, request);
+    if (reach === 'own') {
+      const created = this.reflector.getAllAndOverride<IdName | undefined>(CREATED_ID, targets);
+      await this.ownReach.check(principal, person, request, created);
+    }
     request.principal = principal;
     return true;
   }

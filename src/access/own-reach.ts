@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Problem } from '../http/problem.js';
 import { attendedCourses, currentCourses, studiedCourses, taughtCourses, type Person } from './person.js';
 import type { Principal } from './principal.js';
-import { idNames, requestedIds, type IdSources, type RequestedIds } from './requested-ids.js';
+import { idNames, requestedIds, type IdName, type IdSources, type RequestedIds } from './requested-ids.js';
 import { RightsService, type Belonging } from './rights.service.js';
 
 /** Everything that a request points at, reduced to courses and people. */
@@ -28,12 +28,18 @@ export class OwnReach {
   constructor(private readonly rights: RightsService) {}
 
   /**
-   * @param person  the caller as the database knows him, if it does
+   * @param person   the caller as the database knows him, if it does
+   * @param created  the id in the body that the request gives to something new
    * @throws {Problem} `not_found` for what is missing or another's, one and the same answer for both;
    *   `validation_failed` if the request names nothing at all; `forbidden` if a course must be named
    */
-  async check(principal: Principal, person: Person | null, request: IdSources): Promise<void> {
-    const ids = requestedIds(request);
+  async check(
+    principal: Principal,
+    person: Person | null,
+    request: IdSources,
+    created?: IdName,
+  ): Promise<void> {
+    const ids = requestedIds(request, created);
     if (idNames.every((name) => ids[name].length === 0)) throw namesNothing();
     const named = await this.named(ids);
     if (person === null) throw notFound();

@@ -26,6 +26,17 @@ describe('the ids that a request names', () => {
     expect(Object.values(requestedIds({ body })).flat()).toEqual([]);
   });
 
+  it('leave out the one that the body gives to something new, but not in path and query', () => {
+    const names = { activity_id: 'PROG-101-A9', course_id: 'PROG-101' };
+
+    expect(requestedIds({ body: names }, 'activity_id')).toMatchObject({
+      activity_id: [],
+      course_id: ['PROG-101'],
+    });
+    expect(requestedIds({ params: names }, 'activity_id').activity_id).toEqual(['PROG-101-A9']);
+    expect(requestedIds({ query: names }, 'activity_id').activity_id).toEqual(['PROG-101-A9']);
+  });
+
   it('are not looked for in the prototype', () => {
     const body: unknown = Object.create({ course_id: 'PROG-101' });
 

@@ -32,12 +32,12 @@ const maxIdsPerName = 20;
  *
  * @throws {Problem} `validation_failed` for an id that is no text, or for too many of them
  */
-export function requestedIds({ params, query, body }: IdSources): RequestedIds {
+export function requestedIds({ params, query, body }: IdSources, created?: IdName): RequestedIds {
   const collect = (name: IdName): readonly string[] => {
     const found = new Set([
       ...idsIn(params, name, '/path'),
       ...idsIn(query, name, '/query'),
-      ...idsIn(body, name, ''),
+      ...(name === created ? [] : idsIn(body, name, '')),
     ]);
     if (found.size > maxIdsPerName) throw refused(`/query/${name}`, `names more than ${maxIdsPerName} ids`);
     return [...found];

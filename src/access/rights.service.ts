@@ -24,7 +24,7 @@ export class RightsService {
   @Cached<RightsService['person']>({
     ttl: 1,
     prefix: 'rights_person',
-    tags: ['student:{0}', 'teacher:{0}'],
+    tags: ['student:{0}'],
   })
   async person(code: string): Promise<Person | null> {
     if (!isPlausibleCode(code)) return null;
