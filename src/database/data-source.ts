@@ -13,6 +13,7 @@ import { User } from '../records/users/user.entity.js';
 import type { Environment } from '../config/environment.js';
 import { InitialSchema1770000000000 } from './migrations/1770000000000-initial-schema.js';
 import { AnalyticsIndexes1770000001000 } from './migrations/1770000001000-analytics-indexes.js';
+import { OuladImport1770000002000 } from './migrations/1770000002000-oulad-import.js';
 
 const entities = [
   Activity,
@@ -32,7 +33,7 @@ const entities = [
 const shared = {
   type: 'postgres',
   entities,
-  migrations: [InitialSchema1770000000000, AnalyticsIndexes1770000001000],
+  migrations: [InitialSchema1770000000000, AnalyticsIndexes1770000001000, OuladImport1770000002000],
   synchronize: false,
   logging: false,
 } as const satisfies DataSourceOptions;

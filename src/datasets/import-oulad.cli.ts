@@ -1,0 +1,79 @@
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { importOulad } from './oulad/import-oulad.js';
+import type { OuladOptions } from './oulad/oulad-options.js';
+import { readStarts } from './oulad/starts.js';
+import { summaryText } from './oulad/summary-text.js';
+import { CommandRefused, runCommand } from './run-command.js';
+import { showProgress } from './show-progress.js';
+import { withDatabase } from './with-database.js';
+
+const usage = `Imports the Open University Learning Analytics Dataset, or files in its format.
+
+  npm run import:oulad -- --dir <folder>
+
+  --dir                the folder of courses.csv, studentInfo.csv and the others
+  --start              first day of all presentations (2026-01-12), or of one (2013J=2013-10-05; may be repeated);
+                       default: 1 February for B, 1 October for J of the year
+  --as-of-day          import only what had happened by this day of each presentation
+  --materials          also import the pages of vle.csv, as activities that are not required
+  --with-demographics  also import gender, region, education, deprivation, age and disability, into a table apart
+  --rejects            where records go that cannot be imported; default ./rejects.ndjson
+
+It may be interrupted and repeated. The database is that of DATABASE_URL, else the service's own in DATA_DIR.`;
+
+function optionsOf(words: string[]): OuladOptions | undefined {
+  const { values } = parseArgs({
+    args: words,
+    options: {
+      dir: { type: 'string' },
+      start: { type: 'string', multiple: true, default: [] },
+      'as-of-day': { type: 'string' },
+      materials: { type: 'boolean', default: false },
+      'with-demographics': { type: 'boolean', default: false },
+      rejects: { type: 'string', default: 'rejects.ndjson' },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  if (values.help) return undefined;
+  if (values.dir === undefined) throw new CommandRefused('--dir is needed: the folder of the CSV files.');
+  const day = values['as-of-day'];
+  if (day !== undefined && !/^\d{1,4}$/.test(day)) {
+    throw new CommandRefused('--as-of-day must be a whole number of days such as 90.');
+  }
+  return {
+    dir: resolve(values.dir),
+    rejectsFile: resolve(values.rejects),
+    starts: readStarts(values.start),
+    materials: values.materials,
+    withDemographics: values['with-demographics'],
+    asOfDay: day === undefined ? null : Number(day),
+  };
+}
+
+async function main(): Promise<void> {
+  const options = optionsOf(process.argv.slice(2));
+  if (options === undefined) {
+    console.log(usage);
+    return;
+  }
+  let progress: ReturnType<typeof showProgress> | undefined;
+  try {
+    const summary = await withDatabase(
+      (line) => {
+        console.error(line);
+      },
+      (dataSource) =>
+        importOulad(dataSource, options, ({ bytes, totalBytes, file }) => {
+          progress ??= showProgress(totalBytes, 'bytes');
+          progress.at(bytes, file);
+        }),
+    );
+    progress?.end();
+    console.log(summaryText(summary, options.rejectsFile));
+  } finally {
+    progress?.end();
+  }
+}
+
+runCommand(main);

@@ -1,0 +1,46 @@
+import * as field from './fields.js';
+import { type OuladFile, writeRows } from './oulad-file.js';
+import { courseCode, studentCode } from './oulad-names.js';
+
+const columns = ['gender', 'region', 'highest_education', 'imd_band', 'age_band', 'disability'] as const;
+
+type Demographics = Readonly<Record<(typeof columns)[number], string | null>>;
+
+interface DemographicsRow extends Demographics {
+  readonly row: number;
+  readonly course: string;
+  readonly student: string;
+}
+
+/** Personal traits, only with `--with-demographics`, into a table that no measure reads: for checks of fairness. */
+export const demographics: OuladFile<DemographicsRow> = {
+  name: 'studentInfo.csv',
+  columns: ['code_module', 'code_presentation', 'id_student', ...columns],
+  publishedRows: 32_593,
+  withoutIt: null,
+  unknownIs: 'the enrolment is unknown',
+  variant: () => ' demographics',
+  parse: (row) => {
+    const traits = Object.fromEntries(columns.map((column) => [column, field.optionalText(row, column)]));
+    return { row: row.row, course: courseCode(row), student: studentCode(row), ...(traits as Demographics) };
+  },
+  write: (client, rows) => writeRows(client, insertDemographics, rows),
+};
+
+const insertDemographics = `
+  WITH known AS (
+    SELECT r.*, e.id AS enrollment_id
+    FROM json_to_recordset($1) AS r(row int, course text, student text, ${columns.map((column) => `${column} text`).join(', ')})
+    LEFT JOIN users u ON u.code = r.student
+    LEFT JOIN courses c ON c.code = r.course
+    LEFT JOIN enrollments e ON e.user_id = u.id AND e.course_id = c.id AND e.role = 'student'
+  ), written AS (
+    INSERT INTO student_demographics (enrollment_id, ${columns.join(', ')})
+    SELECT DISTINCT ON (enrollment_id) enrollment_id, ${columns.join(', ')}
+    FROM known WHERE enrollment_id IS NOT NULL
+    ORDER BY enrollment_id, row DESC
+    ON CONFLICT (enrollment_id) DO NOTHING
+    RETURNING 1
+  )
+  SELECT (SELECT count(*)::int FROM written) AS written,
+    (SELECT json_agg(row) FROM known WHERE enrollment_id IS NULL) AS unknown`;
