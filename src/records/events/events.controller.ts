@@ -1,10 +1,10 @@
 import { Body, Controller, HttpCode, Post, Query, Req } from '@nestjs/common';
-import { ApiBody, ApiConsumes, ApiHeader, ApiOkResponse, ApiTags } from '@nestjs/swagger';
+import { ApiBody, ApiConsumes, ApiHeader, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { Access } from '../../access/access.decorator.js';
 import { InvalidateCache } from '../../cache/index.js';
 import { IdempotencyService } from '../idempotency/idempotency.service.js';
-import { Idempotent, Posted, PostedRequest } from '../idempotency/idempotent.decorator.js';
+import { CreatedOrKnown, Idempotent, Posted, PostedRequest } from '../idempotency/idempotent.decorator.js';
 import { ifWritten } from '../write-effect.js';
 import { EventBatchService } from './event-batch.service.js';
 import { BatchDto, BatchQuery, CreateEventDto, EventDto } from './event.dto.js';
@@ -26,7 +26,7 @@ export class EventsController {
   @Post('events')
   @Access({ admin: 'all', service: 'all', student: 'own' })
   @Idempotent()
-  @ApiOkResponse({ type: EventDto, description: 'The event with this id, stored before' })
+  @CreatedOrKnown(EventDto)
   @InvalidateCache<EventsController['create']>((_, event) =>
     ifWritten(event, () => ['system', `course:${event.course_id}`, `student:${event.student_id}`]),
   )

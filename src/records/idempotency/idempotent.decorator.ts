@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { applyDecorators, createParamDecorator, type ExecutionContext } from '@nestjs/common';
-import { ApiHeader } from '@nestjs/swagger';
+import { applyDecorators, createParamDecorator, type ExecutionContext, type Type } from '@nestjs/common';
+import { ApiCreatedResponse, ApiHeader, ApiOkResponse } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Principal } from '../../access/principal.js';
 import { Problem } from '../../http/problem.js';
@@ -34,6 +34,13 @@ export const Idempotent = () =>
       schema: { type: 'string', minLength: 1, maxLength: maxKeyLength, pattern: '^[!-~]+$' },
       example: '8e03978e-40d5-43dd-bc93-6894a57f9324',
     }),
+  );
+
+/** Documents both answers of a route whose body names its own id: 201 for a new one, 200 for one that is there. */
+export const CreatedOrKnown = (type: Type) =>
+  applyDecorators(
+    ApiCreatedResponse({ type, description: 'It is new' }),
+    ApiOkResponse({ type, description: 'It was sent before, with the same content' }),
   );
 
 /** Hands the {@link PostedRequest} to the handler. */

@@ -7,7 +7,7 @@ import type { Principal } from '../../access/principal.js';
 import { InvalidateCache } from '../../cache/index.js';
 import { Paged } from '../../http/paged.decorator.js';
 import { IdempotencyService } from '../idempotency/idempotency.service.js';
-import { Idempotent, Posted, PostedRequest } from '../idempotency/idempotent.decorator.js';
+import { CreatedOrKnown, Idempotent, Posted, PostedRequest } from '../idempotency/idempotent.decorator.js';
 import { RowIdPipe } from '../public-id.js';
 import { ifWritten } from '../write-effect.js';
 import { entityTag } from './entity-tag.js';
@@ -43,7 +43,7 @@ export class SubmissionsController {
   @Post()
   @Access({ admin: 'all', service: 'all', student: 'own' })
   @Idempotent()
-  @ApiOkResponse({ type: SubmissionDto, description: 'The submission with this client_id, handed in before' })
+  @CreatedOrKnown(SubmissionDto)
   @InvalidateCache<SubmissionsController['create']>((_, submission) => staleAfterAttempt(submission))
   create(
     @CurrentPrincipal() principal: Principal,

@@ -1,11 +1,11 @@
 import { Body, Controller, Get, Param, Patch, Post } from '@nestjs/common';
-import { ApiOkResponse, ApiTags } from '@nestjs/swagger';
+import { ApiTags } from '@nestjs/swagger';
 import { Access } from '../../access/access.decorator.js';
 import { CurrentPrincipal } from '../../access/current-principal.decorator.js';
 import type { Principal } from '../../access/principal.js';
 import { InvalidateCache } from '../../cache/index.js';
 import { IdempotencyService } from '../idempotency/idempotency.service.js';
-import { Idempotent, Posted, PostedRequest } from '../idempotency/idempotent.decorator.js';
+import { CreatedOrKnown, Idempotent, Posted, PostedRequest } from '../idempotency/idempotent.decorator.js';
 import { PublicIdPipe } from '../public-id.js';
 import { ifWritten } from '../write-effect.js';
 import { TutorMessagesService } from './tutor-messages.service.js';
@@ -31,7 +31,7 @@ export class TutorSessionsController {
   @Post()
   @Access({ admin: 'all', service: 'all', student: 'own' }, { creates: 'session_id' })
   @Idempotent()
-  @ApiOkResponse({ type: TutorSessionDto, description: 'The session with this client_id, started before' })
+  @CreatedOrKnown(TutorSessionDto)
   @InvalidateCache<TutorSessionsController['start']>((_, session) =>
     ifWritten(session, () => ['system', `course:${session.course_id}`, `student:${session.student_id}`]),
   )
@@ -63,7 +63,7 @@ export class TutorSessionsController {
   @Post(':session_id/messages')
   @Access({ admin: 'all', service: 'all', student: 'own' })
   @Idempotent()
-  @ApiOkResponse({ type: TutorMessageDto, description: 'The message with this client_id, added before' })
+  @CreatedOrKnown(TutorMessageDto)
   @InvalidateCache<TutorSessionsController['addMessage']>((_, message) =>
     ifWritten(message, () => [`course:${message.course_id}`, `student:${message.student_id}`]),
   )
