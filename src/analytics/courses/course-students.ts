@@ -24,12 +24,17 @@ export const studentOrders = ['risk', 'name', 'last_activity'] as const;
 export type StudentOrder = (typeof studentOrders)[number];
 
 /** The value a student is ordered by; the id decides between equal ones. */
-export const orderedBy: Readonly<
-  Record<StudentOrder, (student: CourseStudentDto) => number | string | null>
-> = {
+const orderedBy: Readonly<Record<StudentOrder, (student: CourseStudentDto) => number | string | null>> = {
   risk: ({ risk_score }) => (risk_score === null ? null : -risk_score),
   name: ({ student_name }) => student_name,
   last_activity: ({ last_activity_at }) => last_activity_at,
+};
+
+/** Of which type the values are that are not null. */
+export const valueTypes: Readonly<Record<StudentOrder, 'number' | 'string'>> = {
+  risk: 'number',
+  name: 'string',
+  last_activity: 'string',
 };
 
 type Place = readonly [value: number | string | null, studentId: string];

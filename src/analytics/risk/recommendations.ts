@@ -11,7 +11,8 @@ export const recommendationCodes = [
   'wait_for_data',
 ] as const;
 export type RecommendationCode = (typeof recommendationCodes)[number];
-export type Priority = 'high' | 'medium' | 'low';
+export const priorities = ['high', 'medium', 'low'] as const;
+export type Priority = (typeof priorities)[number];
 
 export interface Recommendation {
   readonly code: RecommendationCode;

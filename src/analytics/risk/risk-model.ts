@@ -6,8 +6,10 @@ export const modelVersion = 'risk-1';
 
 export const riskLevels = ['low', 'medium', 'high', 'critical', 'unknown'] as const;
 export type RiskLevel = (typeof riskLevels)[number];
-export type Confidence = 'low' | 'medium' | 'high';
-export type RiskRule = 'nothing_submitted';
+export const confidences = ['low', 'medium', 'high'] as const;
+export type Confidence = (typeof confidences)[number];
+export const riskRules = ['nothing_submitted'] as const;
+export type RiskRule = (typeof riskRules)[number];
 
 export interface WeighedFactor {
   readonly code: FactorCode;

@@ -1,0 +1,85 @@
+import { Controller, Get, Param, Query } from '@nestjs/common';
+import { ApiParam, ApiTags } from '@nestjs/swagger';
+import { Access } from '../../access/access.decorator.js';
+import { Cached } from '../../cache/index.js';
+import { decodeCursor, encodeCursor } from '../../http/page.dto.js';
+import { Paged } from '../../http/paged.decorator.js';
+import { Problem } from '../../http/problem.js';
+import { PastMomentPipe } from '../moment.js';
+import { secondsUntilChange } from '../seconds-until-change.js';
+import { CourseAnalyticsDto, CourseStudentPage } from './course-analytics.dto.js';
+import { CourseAnalyticsService } from './course-analytics.service.js';
+import { comparePlaces, inOrderOf, placeOf, type StudentOrder, valueTypes } from './course-students.js';
+import { CourseStudentsQuery } from './course-students.query.dto.js';
+
+const courseId = { name: 'course_id', example: 'PROG-101', description: 'Public id of the course' };
+
+@ApiTags('analytics')
+@Controller('analytics/courses')
+export class CourseAnalyticsController {
+  constructor(private readonly courses: CourseAnalyticsService) {}
+
+  /** Shows how a course stands now: work, scores, time, tutor, risk, the first 50 students by risk, twelve weeks. */
+  @Get(':course_id')
+  @Access({ admin: 'all', teacher: 'own' })
+  @ApiParam(courseId)
+  @Cached<CourseAnalyticsController['courseAnalytics']>({
+    ttl: (view) => secondsUntilChange(view, 60),
+    prefix: 'course_analytics',
+    scope: 'shared',
+    tags: ['course:{course_id}'],
+  })
+  courseAnalytics(@Param('course_id') courseId: string): Promise<CourseAnalyticsDto> {
+    return this.courses.courseAt(courseId, new Date());
+  }
+
+  /** Shows how a course stood at a past moment. */
+  @Get(':course_id/at/:as_of')
+  @Access({ admin: 'all', teacher: 'own' })
+  @ApiParam(courseId)
+  @ApiParam({
+    name: 'as_of',
+    example: '2026-02-05T18:52:18Z',
+    description: 'A moment that is not in the future, with its time zone',
+    schema: { type: 'string', format: 'date-time' },
+  })
+  @Cached<CourseAnalyticsController['courseAnalyticsAt']>({
+    ttl: 3600,
+    prefix: 'course_analytics_at',
+    scope: 'shared',
+    tags: ['course:{course_id}'],
+  })
+  courseAnalyticsAt(
+    @Param('course_id') courseId: string,
+    @Param('as_of', PastMomentPipe) asOf: Date,
+  ): Promise<CourseAnalyticsDto> {
+    return this.courses.courseAt(courseId, asOf);
+  }
+
+  /** Lists all active students of a course with their risk now. */
+  @Get(':course_id/students')
+  @Access({ admin: 'all', teacher: 'own' })
+  @ApiParam(courseId)
+  @Paged()
+  async courseStudents(
+    @Param('course_id') courseId: string,
+    @Query() { limit, cursor, sort }: CourseStudentsQuery,
+  ): Promise<CourseStudentPage> {
+    const students = inOrderOf(await this.courses.students(courseId), sort);
+    const last = cursor === undefined ? undefined : placeFrom(cursor, sort);
+    const rest = last
+      ? students.filter((student) => comparePlaces(placeOf(student, sort), last) > 0)
+      : students;
+    const data = rest.slice(0, limit);
+    const end = data.at(-1);
+    return { data, next_cursor: rest.length > limit && end ? encodeCursor(placeOf(end, sort)) : null };
+  }
+}
+
+function placeFrom(cursor: string, sort: StudentOrder): [number | string | null, string] {
+  const [value = null, studentId] = decodeCursor(cursor, 2);
+  if (typeof studentId === 'string' && (value === null || typeof value === valueTypes[sort])) {
+    return [value, studentId];
+  }
+  throw new Problem('validation_failed', 'The cursor does not belong to this list.');
+}

@@ -1,0 +1,65 @@
+import { Controller, Get, Param, Query } from '@nestjs/common';
+import { ApiParam, ApiQuery, ApiTags } from '@nestjs/swagger';
+import { Access } from '../../access/access.decorator.js';
+import { Cached } from '../../cache/index.js';
+import { PastMomentPipe } from '../moment.js';
+import { secondsUntilChange } from '../seconds-until-change.js';
+import { StudentRiskDto } from './student-risk.dto.js';
+import { StudentRiskService } from './student-risk.service.js';
+
+const studentParam = { name: 'student_id', example: 'STU001', description: 'Public id of the student' };
+const courseQuery = {
+  name: 'course_id',
+  required: false,
+  example: 'PROG-101',
+  description: 'One course, whatever has become of the enrollment; all with an active enrollment if left out',
+};
+
+@ApiTags('analytics')
+@Controller('analytics/students')
+export class StudentRiskController {
+  constructor(private readonly risks: StudentRiskService) {}
+
+  /** Shows the risk of a student now, overall and by course, with its factors and what could be done. */
+  @Get(':student_id')
+  @Access({ admin: 'all', teacher: 'own', student: 'own' })
+  @ApiParam(studentParam)
+  @ApiQuery(courseQuery)
+  @Cached<StudentRiskController['studentRisk']>({
+    ttl: (view) => secondsUntilChange(view, 45),
+    prefix: 'student_risk',
+    scope: 'shared',
+    tags: ['student:{student_id}', (_, view) => view.courses.map(({ course_id }) => `roster:${course_id}`)],
+  })
+  studentRisk(
+    @Param('student_id') studentId: string,
+    @Query('course_id') courseId?: string,
+  ): Promise<StudentRiskDto> {
+    return this.risks.riskAt(studentId, courseId ?? null, new Date());
+  }
+
+  /** Shows the risk of a student as it was at a past moment. */
+  @Get(':student_id/at/:as_of')
+  @Access({ admin: 'all', teacher: 'own', student: 'own' })
+  @ApiParam(studentParam)
+  @ApiParam({
+    name: 'as_of',
+    example: '2026-02-05T18:52:18Z',
+    description: 'A moment that is not in the future, with its time zone',
+    schema: { type: 'string', format: 'date-time' },
+  })
+  @ApiQuery(courseQuery)
+  @Cached<StudentRiskController['studentRiskAt']>({
+    ttl: 3600,
+    prefix: 'student_risk_at',
+    scope: 'shared',
+    tags: ['student:{student_id}', (_, view) => view.courses.map(({ course_id }) => `roster:${course_id}`)],
+  })
+  studentRiskAt(
+    @Param('student_id') studentId: string,
+    @Param('as_of', PastMomentPipe) asOf: Date,
+    @Query('course_id') courseId?: string,
+  ): Promise<StudentRiskDto> {
+    return this.risks.riskAt(studentId, courseId ?? null, asOf);
+  }
+}
