@@ -1,5 +1,6 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { AccessModule } from './access/access.module.js';
+import { AnalyticsModule } from './analytics/analytics.module.js';
 import { cacheSettings } from './cache-settings.js';
 import { CacheModule } from './cache/index.js';
 import { Environment } from './config/environment.js';
@@ -26,6 +27,7 @@ export class AppModule {
         CacheModule.forRootAsync({ inject: [Environment, AppLogger], useFactory: cacheSettings }),
         AccessModule,
         RecordsModule,
+        AnalyticsModule,
         SystemModule,
         HealthModule,
       ],
