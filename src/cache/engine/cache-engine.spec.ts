@@ -187,9 +187,9 @@ describe('a hundred callers of a cold key', () => {
 
   it('run for themselves when the answer belongs to one response only', async () => {
     const run = deferred();
-    const produce = jest.fn(async () => {
+    const produce = jest.fn(async (): Promise<Produced<string>> => {
       await run.promise;
-      return { value: `own ${produce.mock.calls.length}`, isShareable: false };
+      return { value: 'own', isShareable: false };
     });
 
     const callers = [get(produce), get(produce), get(produce)];

@@ -50,7 +50,7 @@ describe('a stored value', () => {
 
   it('is refused when it contains itself', () => {
     const loop: Record<string, unknown> = {};
-    loop['self'] = loop;
+    loop.self = loop;
 
     expect(() => encodeValue(loop)).toThrow('contains itself');
   });

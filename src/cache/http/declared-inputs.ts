@@ -36,8 +36,15 @@ export function declaredInputs(
   where: string,
   principalFactories: ReadonlySet<unknown>,
 ): DeclaredInput[] {
+  const passesThrough = Reflect.getMetadata('__responsePassthrough__', controller, name) === true;
   const inputs = routeArguments(controller, name).flatMap((argument) =>
-    inputsOf(argument, parameterType(controller, name, argument.index), where, principalFactories),
+    inputsOf(
+      argument,
+      parameterType(controller, name, argument.index),
+      where,
+      principalFactories,
+      passesThrough,
+    ),
   );
   const names = inputs.map((input) => input.name);
   const twice = names.find((input, index) => names.indexOf(input) !== index);
@@ -104,6 +111,7 @@ function inputsOf(
   parameter: unknown,
   where: string,
   principalFactories: ReadonlySet<unknown>,
+  passesThrough: boolean,
 ): DeclaredInput[] {
   if (type === 'custom') {
     if (principalFactories.has(factory)) return [];
@@ -121,7 +129,7 @@ function inputsOf(
     const names = properties(parameter);
     if (names) return names.map((name) => ({ name, read: (request) => request.query[name] }));
   }
-  if (type === RouteParamtypes.RESPONSE && field(data, 'passthrough') === true) return [];
+  if (type === RouteParamtypes.RESPONSE && passesThrough) return [];
   throw undeclared(where, RouteParamtypes[type]);
 }
 

@@ -1,0 +1,453 @@
+import {
+  type CallHandler,
+  type CanActivate,
+  ClassSerializerInterceptor,
+  Controller,
+  createParamDecorator,
+  type ExecutionContext,
+  Get,
+  Header,
+  Headers,
+  type INestApplication,
+  Injectable,
+  type NestInterceptor,
+  NotFoundException,
+  Param,
+  ParseIntPipe,
+  Query,
+  Req,
+  Res,
+  StreamableFile,
+  UseGuards,
+  UseInterceptors,
+} from '@nestjs/common';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { APP_INTERCEPTOR, Reflector } from '@nestjs/core';
+import { Exclude } from 'class-transformer';
+import { map, of, type Observable } from 'rxjs';
+import { Cached, CacheService } from '../../src/cache/index.js';
+import { adapters, startCachedApp } from '../support/cached-app.js';
+import { deferred, type Deferred } from '../support/deferred.js';
+
+interface Call {
+  status: number;
+  text: string;
+  type: string | null;
+  cache: string | null;
+  headers: Headers;
+}
+
+let runs: Record<string, number> = {};
+let gate: Deferred<void> | undefined;
+
+function ran(name: string): number {
+  return (runs[name] = (runs[name] ?? 0) + 1);
+}
+
+class Person {
+  @Exclude()
+  password = 'secret';
+  constructor(readonly name: string) {}
+}
+
+@Injectable()
+class WrapInData implements NestInterceptor {
+  intercept(_context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    return next.handle().pipe(map((data: unknown) => ({ data, seen: ran('interceptor') > 0 })));
+  }
+}
+
+@Injectable()
+class NeedsToken implements CanActivate {
+  canActivate(context: ExecutionContext): boolean {
+    ran('guard');
+    const request = context.switchToHttp().getRequest<{ headers: Record<string, string>; user?: string }>();
+    request.user = request.headers['x-user'] ?? '';
+    return request.user !== '';
+  }
+}
+
+const CurrentUser = createParamDecorator(
+  (_: undefined, context: ExecutionContext) => context.switchToHttp().getRequest<{ user: string }>().user,
+);
+
+@Controller('open')
+class OpenController {
+  @Get('plain/:id')
+  @Cached({ ttl: 60, prefix: 'plain' })
+  plain(@Param('id') id: string, @Query('x') x?: string) {
+    return { id, x: x ?? null, run: ran('plain') };
+  }
+
+  @Get('typed/:id')
+  @Cached({ ttl: 60, prefix: 'typed' })
+  typed(@Param('id', ParseIntPipe) id: number) {
+    return { id, run: ran('typed') };
+  }
+
+  @Get('language')
+  @Cached({ ttl: 60, prefix: 'language' })
+  language(@Headers('Accept-Language') language: string) {
+    return { language, run: ran('language') };
+  }
+
+  @Get('observed')
+  @Cached({ ttl: 60, prefix: 'observed' })
+  observed() {
+    return of({ run: ran('observed') });
+  }
+
+  @Get('headed')
+  @Header('X-Fixed', 'yes')
+  @Cached({ ttl: 60, prefix: 'headed' })
+  headed() {
+    return [ran('headed')];
+  }
+
+  @Get('sets-header')
+  @Cached({ ttl: 60, prefix: 'sets_header' })
+  setsHeader(@Res({ passthrough: true }) response: { header: (name: string, value: string) => void }) {
+    response.header('x-run', String(ran('setsHeader')));
+    return { run: runs.setsHeader };
+  }
+
+  @Get('missing/:id')
+  @Cached({ ttl: 60, prefix: 'missing' })
+  async missing(@Param('id') id: string) {
+    ran('missing');
+    await gate?.promise;
+    throw new NotFoundException(`no ${id}`);
+  }
+
+  @Get('slow/:id')
+  @Cached({ ttl: 60, prefix: 'slow' })
+  async slow(@Param('id') id: string) {
+    const run = ran('slow');
+    await gate?.promise;
+    return { id, run };
+  }
+
+  @Get('text')
+  @Cached({ ttl: 60, prefix: 'text' })
+  text() {
+    return `run ${ran('text')}`;
+  }
+
+  @Get('file')
+  @Cached({ ttl: 60, prefix: 'file' })
+  file() {
+    return new StreamableFile(Buffer.from(`run ${ran('file')}`));
+  }
+
+  @Get('nothing')
+  @Cached({ ttl: 60, prefix: 'nothing' })
+  nothing() {
+    ran('nothing');
+    return null;
+  }
+
+  @Get('keyed')
+  @Cached({ ttl: 60, prefix: 'keyed', key: (request) => ({ kind: request.query.kind }) })
+  keyed(@Req() request: { query: { kind?: string } }) {
+    return { kind: request.query.kind, run: ran('keyed') };
+  }
+
+  @Get('briefly')
+  @Cached<OpenController['briefly']>({ ttl: (result) => result.seconds, prefix: 'briefly' })
+  briefly() {
+    return { seconds: 30, run: ran('briefly') };
+  }
+
+  @Get('sometimes')
+  @Cached<OpenController['sometimes']>({ ttl: 60, prefix: 'sometimes', unless: (result) => result.run < 2 })
+  sometimes() {
+    return { run: ran('sometimes') };
+  }
+}
+
+@Controller('guarded')
+@UseGuards(NeedsToken)
+class GuardedController {
+  @Get('shared')
+  @Cached({ ttl: 60, prefix: 'shared', scope: 'shared' })
+  shared() {
+    return { run: ran('shared') };
+  }
+
+  @Get('mine')
+  @Cached({ ttl: 60, prefix: 'mine', scope: 'user' })
+  mine(@CurrentUser() user: string) {
+    return { user, run: ran('mine') };
+  }
+
+  // The decorators' order must not matter: the door goes last all the same.
+  @Cached({ ttl: 60, prefix: 'own_guard', scope: 'shared' })
+  @UseGuards(NeedsToken)
+  @Get('own-guard')
+  ownGuard() {
+    return { run: ran('ownGuard') };
+  }
+}
+
+@Controller('people')
+@UseInterceptors(ClassSerializerInterceptor)
+class PeopleController {
+  @Get('cached')
+  @Cached({ ttl: 60, prefix: 'people' })
+  @UseInterceptors(WrapInData)
+  cached() {
+    ran('people');
+    return [new Person('Ada'), new Person('Grace')];
+  }
+
+  @Get('twin')
+  @UseInterceptors(WrapInData)
+  twin() {
+    return [new Person('Ada'), new Person('Grace')];
+  }
+}
+
+const options = {
+  principal: (request: object) => (request as { user: string }).user,
+  principalDecorators: [CurrentUser],
+};
+
+describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('cached routes on %s', (adapter) => {
+  let app: INestApplication;
+  let url: string;
+
+  beforeEach(async () => {
+    runs = {};
+    gate = undefined;
+    ({ app, url } = await startCachedApp({
+      adapter,
+      controllers: [OpenController, GuardedController, PeopleController],
+      options,
+    }));
+  });
+
+  afterEach(() => app.close());
+
+  async function call(path: string, init: RequestInit = {}): Promise<Call> {
+    const response = await fetch(url + path, init);
+    const text = await response.text();
+    await app.get(CacheService).settle();
+    const { headers } = response;
+    return {
+      status: response.status,
+      text,
+      type: headers.get('content-type'),
+      cache: headers.get('x-cache'),
+      headers,
+    };
+  }
+
+  async function twice(path: string, init?: RequestInit): Promise<[Call, Call]> {
+    return [await call(path, init), await call(path, init)];
+  }
+
+  function misses(prefix: string): number | undefined {
+    return app.get(CacheService).stats().prefixes.get(prefix)?.misses;
+  }
+
+  it('send on a hit the very bytes and type of the miss', async () => {
+    const [miss, hit] = await twice('/open/plain/a?x=1');
+
+    expect([miss.cache, hit.cache]).toEqual(['MISS', 'HIT']);
+    expect([hit.status, hit.text, hit.type]).toEqual([miss.status, miss.text, miss.type]);
+    expect(hit.text).toBe('{"id":"a","x":"1","run":1}');
+    expect(hit.headers.get('cache-control')).toBe('private, no-cache');
+  });
+
+  it('keep apart what the handler declares, and nothing else', async () => {
+    await call('/open/plain/a?x=1');
+
+    expect((await call('/open/plain/a?x=1&utm=2')).cache).toBe('HIT');
+    expect((await call('/open/plain/a?x=2')).cache).toBe('MISS');
+    expect((await call('/open/plain/b?x=1')).cache).toBe('MISS');
+    expect((await call('/open/plain/a')).cache).toBe('MISS');
+    expect((await call('/open/plain/a?x=1&x=2')).cache).toBe('MISS');
+  });
+
+  it('keep declared headers apart', async () => {
+    const de = { headers: { 'accept-language': 'de' } };
+    await call('/open/language', de);
+
+    expect((await call('/open/language', { headers: { 'accept-language': 'en' } })).cache).toBe('MISS');
+    expect((await call('/open/language', de)).cache).toBe('HIT');
+  });
+
+  it('take their inputs from the key function where they read the request itself', async () => {
+    await call('/open/keyed?kind=a');
+
+    expect((await call('/open/keyed?kind=b')).text).toBe('{"kind":"b","run":2}');
+    expect((await call('/open/keyed?kind=a&other=1')).cache).toBe('HIT');
+  });
+
+  it('never store what a pipe refuses', async () => {
+    const [first, second] = await twice('/open/typed/abc');
+
+    expect([first.status, second.status, second.cache]).toEqual([400, 400, 'MISS']);
+    expect((await call('/open/typed/7')).text).toBe('{"id":7,"run":1}');
+  });
+
+  it('cache what an Observable gives', async () => {
+    const [, hit] = await twice('/open/observed');
+
+    expect([hit.cache, hit.text]).toEqual(['HIT', '{"run":1}']);
+  });
+
+  it('answer HEAD without a body', async () => {
+    const get = await call('/open/plain/a');
+
+    const head = await call('/open/plain/a', { method: 'HEAD' });
+
+    expect([head.status, head.text, head.cache]).toEqual([200, '', 'HIT']);
+    expect(head.headers.get('content-length')).toBe(String(get.text.length));
+  });
+
+  it('carry the headers of @Header on hits too', async () => {
+    const [miss, hit] = await twice('/open/headed');
+
+    expect([miss.headers.get('x-fixed'), hit.headers.get('x-fixed'), hit.cache]).toEqual([
+      'yes',
+      'yes',
+      'HIT',
+    ]);
+  });
+
+  it('do not store an answer whose handler set a header', async () => {
+    const [first, second] = await twice('/open/sets-header');
+
+    expect([first.headers.get('x-run'), second.headers.get('x-run'), second.cache]).toEqual([
+      '1',
+      '2',
+      'MISS',
+    ]);
+  });
+
+  it.each(['/open/text', '/open/file', '/open/nothing'])(
+    'pass through what is no JSON object: %s',
+    async (path) => {
+      const [first, second] = await twice(path);
+
+      expect([first.status, second.status, second.cache]).toEqual([200, 200, 'MISS']);
+      expect(second.type).toBe(first.type);
+    },
+  );
+
+  it('never store an error; waiting callers share one run and get answers of their own', async () => {
+    gate = deferred();
+    const callers = Array.from({ length: 5 }, () => call('/open/missing/x'));
+    await until(() => misses('missing') === 5);
+    gate.resolve();
+
+    expect((await Promise.all(callers)).map(({ status }) => status)).toEqual([404, 404, 404, 404, 404]);
+    expect(runs.missing).toBe(1);
+    await call('/open/missing/x');
+    expect(runs.missing).toBe(2);
+  });
+
+  it('run once for many callers of a cold key', async () => {
+    gate = deferred();
+    const callers = Array.from({ length: 40 }, () => call('/open/slow/x'));
+    await until(() => misses('slow') === 40);
+    gate.resolve();
+
+    expect(new Set((await Promise.all(callers)).map(({ text }) => text))).toEqual(
+      new Set(['{"id":"x","run":1}']),
+    );
+  });
+
+  it('let a function of the result decide how long, and whether, it is kept', async () => {
+    const [, hit] = await twice('/open/briefly');
+    expect(hit.cache).toBe('HIT');
+
+    await twice('/open/sometimes');
+    expect((await call('/open/sometimes')).cache).toBe('HIT');
+    expect(runs.sometimes).toBe(2);
+  });
+
+  it('let every guard speak before the cache is asked', async () => {
+    const ada = { headers: { 'x-user': 'ada' } };
+    await call('/guarded/shared', ada);
+    await call('/guarded/own-guard', ada);
+
+    expect((await call('/guarded/shared')).status).toBe(403);
+    expect((await call('/guarded/own-guard')).status).toBe(403);
+    expect((await call('/guarded/shared', { headers: { 'x-user': 'grace' } })).cache).toBe('HIT');
+    expect((await call('/guarded/own-guard', ada)).cache).toBe('HIT');
+  });
+
+  it('never give one user what belongs to another', async () => {
+    await call('/guarded/mine', { headers: { 'x-user': 'ada' } });
+
+    const other = await call('/guarded/mine', { headers: { 'x-user': 'grace' } });
+
+    expect([other.cache, other.text]).toEqual(['MISS', '{"user":"grace","run":2}']);
+    expect((await call('/guarded/mine', { headers: { 'x-user': 'ada' } })).text).toBe(
+      '{"user":"ada","run":1}',
+    );
+  });
+
+  it('store what was sent after all interceptors, and run none of them on a hit', async () => {
+    const twin = await call('/people/twin');
+    const [miss, hit] = await twice('/people/cached');
+
+    expect(miss.text).toBe(twin.text);
+    expect([hit.text, hit.type, hit.cache]).toEqual([twin.text, twin.type, 'HIT']);
+    expect(hit.text).not.toContain('secret');
+    expect(runs).toMatchObject({ people: 1, interceptor: 2 });
+  });
+
+  it.each(['global first', 'global last'])('stand outside of global interceptors too: %s', async (order) => {
+    const providers = [
+      {
+        provide: APP_INTERCEPTOR,
+        useClass: order === 'global first' ? WrapInData : ClassSerializerInterceptor,
+      },
+      {
+        provide: APP_INTERCEPTOR,
+        useClass: order === 'global first' ? ClassSerializerInterceptor : WrapInData,
+      },
+      Reflector,
+    ];
+    const other = await startCachedApp({ adapter, controllers: [PeopleController], providers, options });
+    const get = async (path: string) => (await fetch(other.url + path)).text();
+
+    const twin = await get('/people/twin');
+    const answers = [await get('/people/cached'), await get('/people/cached')];
+    await other.app.close();
+
+    expect(answers).toEqual([twin, twin]);
+  });
+
+  it('do not remember requests that were answered from the cache', async () => {
+    const round = () =>
+      Promise.all(
+        Array.from({ length: 20 }, () => fetch(`${url}/open/plain/x`).then((hit) => hit.arrayBuffer())),
+      );
+    for (let warmUp = 0; warmUp < 50; warmUp++) await round();
+    const before = heapInUse();
+
+    for (let n = 0; n < 150; n++) await round();
+
+    // A promise that remembers who waits for it costs about 5 kB a request: 15 MB here.
+    expect(heapInUse() - before).toBeLessThan(5_000_000);
+  });
+});
+
+function heapInUse(): number {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+  return process.memoryUsage().heapUsed;
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  const end = performance.now() + 5000;
+  while (!condition()) {
+    if (performance.now() > end) throw new Error('waited 5 s in vain');
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
