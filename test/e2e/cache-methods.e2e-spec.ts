@@ -1,0 +1,503 @@
+import {
+  Body,
+  Controller,
+  Delete,
+  Get,
+  type INestApplication,
+  Injectable,
+  Param,
+  Post,
+  Query,
+  Scope,
+  UseGuards,
+} from '@nestjs/common';
+import { IsString } from 'class-validator';
+import {
+  Cached,
+  CacheService,
+  InvalidateCache,
+  type CacheEvent,
+  type RedisEvent,
+} from '../../src/cache/index.js';
+import { startCachedApp } from '../support/cached-app.js';
+import { deferred } from '../support/deferred.js';
+
+let runs = 0;
+
+@Injectable()
+class Prices {
+  @Cached({ ttl: 60, prefix: 'price', tags: ['item:{0}'] })
+  async price(
+    item: string,
+    currency = 'EUR',
+  ): Promise<{ item: string; currency: string; at: Date; run: number }> {
+    return Promise.resolve({ item, currency, at: new Date(1000), run: ++runs });
+  }
+
+  async twice(item: string): Promise<number[]> {
+    return [(await this.price(item)).run, (await this.price(item)).run];
+  }
+
+  @Cached({ ttl: 60, prefix: 'falsy' })
+  falsy(which: string): unknown {
+    runs++;
+    return { null: null, zero: 0, empty: '', false: false, undefined: undefined }[which];
+  }
+
+  @Cached({ ttl: 60, prefix: 'failing' })
+  async failing(): Promise<never> {
+    runs++;
+    return Promise.reject(new Error('source failed'));
+  }
+
+  @Cached({ ttl: 60, prefix: 'unstorable' })
+  unstorable(): unknown {
+    runs++;
+    return { call: () => 1 };
+  }
+
+  @InvalidateCache('item:{0.item}')
+  async change(_change: { item: string }, fails = false): Promise<string> {
+    if (fails) return Promise.reject(new Error('rolled back'));
+    return Promise.resolve('done');
+  }
+
+  @InvalidateCache('price:*')
+  forgetAll(): void {
+    return undefined;
+  }
+
+  @InvalidateCache(['price:{0}:*'])
+  forgetItem(_item: string): void {
+    return undefined;
+  }
+
+  @InvalidateCache<Prices['changeMany']>([
+    (args, result) => (result.changed ? args[0].map((item) => `item:${item}`) : []),
+  ])
+  changeMany(items: string[], changed: boolean): { changed: boolean; items: number } {
+    return { changed, items: items.length };
+  }
+}
+
+@Injectable()
+class SalePrices extends Prices {
+  override async price(item: string): ReturnType<Prices['price']> {
+    return { ...(await super.price(item)), currency: 'SALE' };
+  }
+}
+
+@Injectable({ scope: Scope.REQUEST })
+class PerRequest {
+  @Cached({ ttl: 60, prefix: 'per_request' })
+  value(of: string): string {
+    return `${of} ${++runs}`;
+  }
+}
+
+const MADE = Symbol('made by a factory');
+
+class MadeElsewhere {
+  @Cached({ ttl: 60, prefix: 'made' })
+  value(): number {
+    return ++runs;
+  }
+}
+
+class ItemQuery {
+  @IsString()
+  item!: string;
+}
+
+@Controller('items')
+class ItemsController {
+  constructor(private readonly perRequest: PerRequest) {}
+
+  @Get(':item')
+  @Cached({ ttl: 60, prefix: 'item_view', tags: ['item:{item}'] })
+  view(@Param('item') item: string) {
+    return { item, run: ++runs };
+  }
+
+  @Get()
+  @Cached({ ttl: 60, prefix: 'item_search', tags: ['item:{item}'] })
+  search(@Query() query: ItemQuery) {
+    return { item: query.item, run: ++runs };
+  }
+
+  @Post()
+  @InvalidateCache('item:{body.item}')
+  write(@Body() body: { item: string }) {
+    if (body.item === 'refused') throw new Error('refused');
+    return { written: body.item };
+  }
+
+  @Delete(':item')
+  @InvalidateCache(['item:{item}', 'item_search:*'])
+  remove(@Param('item') item: string) {
+    return { removed: item };
+  }
+
+  @Get(':item/per-request')
+  perRequestValue(@Param('item') item: string) {
+    return { value: this.perRequest.value(item) };
+  }
+}
+
+describe('decorated methods of providers', () => {
+  let app: INestApplication;
+  let prices: Prices;
+  let url: string;
+  let events: (CacheEvent | RedisEvent)[];
+
+  beforeEach(async () => {
+    runs = 0;
+    events = [];
+    ({ app, url } = await startCachedApp({
+      controllers: [ItemsController],
+      providers: [Prices, SalePrices, PerRequest, { provide: MADE, useFactory: () => new MadeElsewhere() }],
+      options: { onEvent: (event) => events.push(event) },
+    }));
+    prices = app.get(Prices);
+  });
+
+  afterEach(() => app.close());
+
+  async function settled<T>(value: Promise<T> | T): Promise<T> {
+    const awaited = await value;
+    await app.get(CacheService).settle();
+    return awaited;
+  }
+
+  it('are kept by their arguments, and called through this as well', async () => {
+    await settled(prices.price('a'));
+
+    expect(await prices.price('a')).toEqual({ item: 'a', currency: 'EUR', at: new Date(1000), run: 1 });
+    expect((await prices.price('b')).run).toBe(2);
+    expect(await prices.twice('a')).toEqual([1, 1]);
+  });
+
+  it('give every caller a copy', async () => {
+    const first = await settled(prices.price('a'));
+    first.item = 'spoiled';
+
+    const second = await prices.price('a');
+
+    expect(second.item).toBe('a');
+    expect(second.at).toBeInstanceOf(Date);
+  });
+
+  it.each(['null', 'zero', 'empty', 'false', 'undefined'])(
+    'keep a falsy value like any other: %s',
+    async (which) => {
+      const first = await settled(prices.falsy(which));
+
+      expect(await prices.falsy(which)).toBe(first);
+      expect(runs).toBe(1);
+    },
+  );
+
+  it('never keep what they throw', async () => {
+    await expect(prices.failing()).rejects.toThrow('source failed');
+    await expect(prices.failing()).rejects.toThrow('source failed');
+
+    expect(runs).toBe(2);
+  });
+
+  it('give an unstorable value to their caller and keep nothing', async () => {
+    await settled(prices.unstorable());
+    await settled(prices.unstorable());
+
+    expect(runs).toBe(2);
+    expect(events).toContainEqual(
+      expect.objectContaining({ event: 'cache.no_store', reason: 'unserialisable' }),
+    );
+  });
+
+  it('work in subclasses that override and call super', async () => {
+    const sale = app.get(SalePrices);
+    await settled(sale.price('a'));
+
+    expect(await sale.price('a')).toMatchObject({ currency: 'SALE', run: 1 });
+  });
+
+  it('work in request scope and on what a factory made', async () => {
+    const get = async () => (await fetch(`${url}/items/x/per-request`)).json();
+    const first = await settled(get());
+    const made = app.get<MadeElsewhere>(MADE);
+    await settled(made.value());
+
+    expect(await get()).toEqual(first);
+    expect(await made.value()).toBe(await made.value());
+  });
+
+  it('run plain on an object made outside of the application', async () => {
+    const plain = new Prices();
+
+    expect((await plain.price('a')).run).toBe(1);
+    expect((await plain.price('a')).run).toBe(2);
+  });
+
+  it('belong to one application each, also with the same class in two', async () => {
+    const other = await startCachedApp({ providers: [Prices] });
+    await settled(prices.price('a'));
+
+    expect((await other.app.get(Prices).price('a')).run).toBe(2);
+    await other.app.close();
+    expect((await prices.price('a')).run).toBe(1);
+  });
+
+  describe('that invalidate', () => {
+    it('drop what they name and leave the rest', async () => {
+      await settled(Promise.all([prices.price('a'), prices.price('b')]));
+
+      await prices.change({ item: 'a' });
+
+      expect((await settled(prices.price('a'))).run).toBe(3);
+      expect((await prices.price('b')).run).toBe(2);
+    });
+
+    it('drop nothing when they failed', async () => {
+      await settled(prices.price('a'));
+
+      await expect(prices.change({ item: 'a' }, true)).rejects.toThrow('rolled back');
+
+      expect((await prices.price('a')).run).toBe(1);
+    });
+
+    it('drop a prefix, or a prefix with a leading argument', async () => {
+      await settled(Promise.all([prices.price('a'), prices.price('b'), prices.falsy('zero')]));
+
+      await prices.forgetItem('a');
+      expect([(await settled(prices.price('a'))).run, (await prices.price('b')).run]).toEqual([4, 2]);
+      await prices.forgetAll();
+      expect((await settled(prices.price('b'))).run).toBe(5);
+      await prices.falsy('zero');
+      expect(runs).toBe(5);
+    });
+
+    it('treat a star in an id as a character', async () => {
+      await settled(Promise.all([prices.price('a'), prices.price('*')]));
+
+      await prices.change({ item: '*' });
+      await prices.forgetItem('*');
+
+      expect((await prices.price('a')).run).toBe(1);
+    });
+
+    it('ask their result when a function names the tags', async () => {
+      await settled(Promise.all([prices.price('a'), prices.price('b')]));
+
+      await prices.changeMany(['a', 'b'], false);
+      expect((await prices.price('a')).run).toBe(1);
+      await prices.changeMany(['a', 'b'], true);
+      expect((await settled(prices.price('a'))).run).toBe(3);
+      expect((await prices.price('b')).run).toBe(4);
+    });
+  });
+
+  it('invalidate from routes by parameters and body fields, before the answer leaves', async () => {
+    const get = async (path: string) => (await settled(fetch(url + path))).json() as Promise<{ run: number }>;
+    const post = (item: string) =>
+      fetch(`${url}/items`, {
+        method: 'POST',
+        body: JSON.stringify({ item }),
+        headers: { 'content-type': 'application/json' },
+      });
+    await get('/items/a');
+    await get('/items?item=b');
+
+    await post('a');
+    expect((await get('/items/a')).run).toBe(3);
+    expect((await get('/items?item=b')).run).toBe(2);
+    await fetch(`${url}/items/a`, { method: 'DELETE' });
+    expect((await get('/items?item=b')).run).toBe(4);
+    await post('refused');
+    expect((await get('/items?item=b')).run).toBe(4);
+  });
+
+  it('are joined by getOrSet for code that is no method', async () => {
+    const cache = app.get(CacheService);
+    const run = deferred<number>();
+    const factory = jest.fn(() => run.promise);
+
+    const callers = [1, 2, 3].map(() => cache.getOrSet('k', { ttl: '2m', tags: ['item:a'] }, factory));
+    run.resolve(7);
+
+    expect(await Promise.all(callers)).toEqual([7, 7, 7]);
+    await cache.settle();
+    await cache.getOrSet('k', { ttl: '2m', tags: ['item:a'] }, factory);
+    expect(factory).toHaveBeenCalledTimes(1);
+    await cache.invalidate('item:a');
+    await cache.getOrSet('k', { ttl: '2m', tags: ['item:a'] }, factory);
+    expect(factory).toHaveBeenCalledTimes(2);
+  });
+
+  it('are counted by prefix', async () => {
+    await settled(prices.price('a'));
+    await prices.price('a');
+
+    const { store, prefixes } = app.get(CacheService).stats();
+
+    expect(store).toBe('memory');
+    expect(prefixes.get('price')).toMatchObject({ hits: 1, misses: 1, stores: 1, loads: 1, errors: 0 });
+    expect(prefixes.get('item_view')).toMatchObject({ hits: 0, misses: 0 });
+  });
+});
+
+describe('the application does not start', () => {
+  const always = { canActivate: () => true };
+
+  it.each<[string, string, () => new () => object]>([
+    [
+      'a TTL of zero',
+      'CACHE_INVALID_TTL',
+      () =>
+        route((target, key, d) => {
+          Cached(0)(target, key, d);
+        }),
+    ],
+    [
+      'a TTL in no unit',
+      'CACHE_INVALID_TTL',
+      () =>
+        route((target, key, d) => {
+          Cached('5 min' as '5m')(target, key, d);
+        }),
+    ],
+    [
+      'a prefix with other characters',
+      'CACHE_INVALID_OPTIONS',
+      () =>
+        route((target, key, d) => {
+          Cached({ ttl: 1, prefix: 'a:b' })(target, key, d);
+        }),
+    ],
+    [
+      'a glob in the middle of a pattern',
+      'CACHE_INVALID_OPTIONS',
+      () =>
+        route((target, key, d) => {
+          InvalidateCache('a*b')(target, key, d);
+        }),
+    ],
+    [
+      'no scope behind a guard',
+      'CACHE_SCOPE_MISSING',
+      () =>
+        route((target, key, d) => {
+          UseGuards(always)(target, key, d);
+          Cached(5)(target, key, d);
+        }),
+    ],
+    [
+      'a scope nobody can name',
+      'CACHE_PRINCIPAL_MISSING',
+      () =>
+        route((target, key, d) => {
+          Cached({ ttl: 5, scope: 'user' })(target, key, d);
+        }),
+    ],
+    [
+      'the whole body as input',
+      'CACHE_UNDECLARED_INPUT',
+      () =>
+        route((target, key, d) => {
+          Body()(target, key, 0);
+          Cached(5)(target, key, d);
+        }),
+    ],
+    [
+      'the whole query as input',
+      'CACHE_UNDECLARED_INPUT',
+      () =>
+        route((target, key, d) => {
+          Query()(target, key, 0);
+          Cached(5)(target, key, d);
+        }),
+    ],
+    [
+      'a cached POST',
+      'CACHE_UNCACHEABLE_ROUTE',
+      () =>
+        route((target, key, d) => {
+          Cached(5)(target, key, d);
+        }, Post('x')),
+    ],
+    [
+      'a template that names nothing',
+      'CACHE_UNKNOWN_TEMPLATE_NAME',
+      () =>
+        route((target, key, d) => {
+          Cached({ ttl: 5, tags: ['course:{course_id}'] })(target, key, d);
+        }),
+    ],
+    [
+      'an invalidation of an unknown prefix',
+      'CACHE_PATTERN_MATCHES_NOTHING',
+      () =>
+        route((target, key, d) => {
+          InvalidateCache('nobody:*')(target, key, d);
+        }),
+    ],
+    [
+      'an invalidation of a tag nobody uses',
+      'CACHE_PATTERN_MATCHES_NOTHING',
+      () =>
+        route((target, key, d) => {
+          InvalidateCache('nobody:1')(target, key, d);
+        }),
+    ],
+  ])('with %s, and the message names the method', async (_, code, make) => {
+    const start = async () => {
+      await startCachedApp({ controllers: [make()] });
+    };
+
+    await expect(start()).rejects.toMatchObject({ code, message: expect.stringContaining('Wrong.handle') });
+  });
+
+  it('with two methods of one prefix', async () => {
+    class One {
+      @Cached({ ttl: 1, prefix: 'same' })
+      a(): number {
+        return 1;
+      }
+    }
+    class Two {
+      @Cached({ ttl: 1, prefix: 'same' })
+      b(): number {
+        return 1;
+      }
+    }
+
+    await expect(startCachedApp({ providers: [One, Two] })).rejects.toMatchObject({
+      code: 'CACHE_DUPLICATE_PREFIX',
+    });
+  });
+
+  it.each([
+    [{ redis: { url: 'http://nowhere' } }],
+    [{ redis: { url: 'redis://user:p%zz@host' } }],
+    [{ redis: { url: 'redis://:one@host', password: 'two' } }],
+    [{ redis: { url: 'redis://h', maxConnections: 0 } }],
+    [{ namespace: 'a*' }],
+  ])('with options that make no sense: %j', async (options) => {
+    await expect(startCachedApp({ options })).rejects.toMatchObject({ code: 'CACHE_INVALID_OPTIONS' });
+  });
+});
+
+/** A controller `Wrong` whose `handle` is decorated by hand; decorators apply bottom-up, as in a class. */
+function route(decorate: MethodDecorator, verb: MethodDecorator = Get('x')): new () => object {
+  class Wrong {
+    handle(_argument?: object): object {
+      return {};
+    }
+  }
+  const descriptor = Object.getOwnPropertyDescriptor(Wrong.prototype, 'handle')!;
+  Reflect.defineMetadata('design:paramtypes', [Object], Wrong.prototype, 'handle');
+  decorate(Wrong.prototype, 'handle', descriptor);
+  verb(Wrong.prototype, 'handle', descriptor);
+  Object.defineProperty(Wrong.prototype, 'handle', descriptor);
+  Controller('wrong')(Wrong);
+  return Wrong;
+}
