@@ -1,4 +1,4 @@
-import { Body, Controller, Get, Param, Patch, Post, Query } from '@nestjs/common';
+import { Body, Controller, Get, Patch, Post, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { Access } from '../../access/access.decorator.js';
 import { CurrentPrincipal } from '../../access/current-principal.decorator.js';
@@ -8,7 +8,7 @@ import { PageQuery } from '../../http/page.dto.js';
 import { Paged } from '../../http/paged.decorator.js';
 import { IdempotencyService } from '../idempotency/idempotency.service.js';
 import { Idempotent, Posted, PostedRequest } from '../idempotency/idempotent.decorator.js';
-import { PublicIdPipe } from '../public-id.js';
+import { ActivityId, CourseId } from '../path-ids.js';
 import { ifWritten } from '../write-effect.js';
 import { ActivitiesService } from './activities.service.js';
 import { ActivityDto, ActivityPage, ChangeActivityDto, CreateActivityDto } from './activity.dto.js';
@@ -33,7 +33,7 @@ export class ActivitiesController {
     ]),
   )
   create(
-    @Param('course_id', PublicIdPipe) courseId: string,
+    @CourseId() courseId: string,
     @Body() body: CreateActivityDto,
     @Posted() request: PostedRequest,
   ): Promise<ActivityDto> {
@@ -46,7 +46,7 @@ export class ActivitiesController {
   @Paged()
   list(
     @CurrentPrincipal() principal: Principal,
-    @Param('course_id', PublicIdPipe) courseId: string,
+    @CourseId() courseId: string,
     @Query() page: PageQuery,
   ): Promise<ActivityPage> {
     return this.activities.list(principal, courseId, page);
@@ -55,10 +55,7 @@ export class ActivitiesController {
   /** Shows one activity; to students, if it is published. */
   @Get('activities/:activity_id')
   @Access({ admin: 'all', service: 'all', teacher: 'own', student: 'own' })
-  get(
-    @CurrentPrincipal() principal: Principal,
-    @Param('activity_id', PublicIdPipe) activityId: string,
-  ): Promise<ActivityDto> {
+  get(@CurrentPrincipal() principal: Principal, @ActivityId() activityId: string): Promise<ActivityDto> {
     return this.activities.get(principal, activityId);
   }
 
@@ -72,10 +69,7 @@ export class ActivitiesController {
       ...(changed.some((column) => column !== 'title') ? [`roster:${activity.course_id}`] : []),
     ]),
   )
-  change(
-    @Param('activity_id', PublicIdPipe) activityId: string,
-    @Body() body: ChangeActivityDto,
-  ): Promise<ActivityDto> {
+  change(@ActivityId() activityId: string, @Body() body: ChangeActivityDto): Promise<ActivityDto> {
     return this.activities.change(activityId, body);
   }
 }

@@ -1,4 +1,4 @@
-import { Body, Controller, Get, Param, Patch, Post, Query } from '@nestjs/common';
+import { Body, Controller, Get, Patch, Post, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { Access } from '../../access/access.decorator.js';
 import { CurrentPrincipal } from '../../access/current-principal.decorator.js';
@@ -8,7 +8,7 @@ import { PageQuery } from '../../http/page.dto.js';
 import { Paged } from '../../http/paged.decorator.js';
 import { IdempotencyService } from '../idempotency/idempotency.service.js';
 import { Idempotent, Posted, PostedRequest } from '../idempotency/idempotent.decorator.js';
-import { PublicIdPipe } from '../public-id.js';
+import { CourseId } from '../path-ids.js';
 import { ifWritten } from '../write-effect.js';
 import { ChangeCourseDto, CourseDto, CoursePage, CreateCourseDto } from './course.dto.js';
 import { CoursesService } from './courses.service.js';
@@ -41,7 +41,7 @@ export class CoursesController {
   /** Shows one course. */
   @Get(':course_id')
   @Access({ admin: 'all', service: 'all', teacher: 'own', student: 'own' })
-  get(@Param('course_id', PublicIdPipe) courseId: string): Promise<CourseDto> {
+  get(@CourseId() courseId: string): Promise<CourseDto> {
     return this.courses.get(courseId);
   }
 
@@ -54,10 +54,7 @@ export class CoursesController {
       ...(changed.some((column) => column !== 'name') ? [`roster:${course.course_id}`] : []),
     ]),
   )
-  change(
-    @Param('course_id', PublicIdPipe) courseId: string,
-    @Body() body: ChangeCourseDto,
-  ): Promise<CourseDto> {
+  change(@CourseId() courseId: string, @Body() body: ChangeCourseDto): Promise<CourseDto> {
     return this.courses.change(courseId, body);
   }
 }

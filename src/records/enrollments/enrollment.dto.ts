@@ -55,14 +55,14 @@ export class EnrollmentDto {
 
   /**
    * When it ended (UTC); null while active
-   * @example null
+   * @example "2026-06-12T00:00:00.000Z"
    */
   @Instant()
   ended_at!: string | null;
 
   /**
    * Result at the end; null if there is none
-   * @example null
+   * @example "pass"
    */
   @ApiProperty({ enum: [...finalResults, null], type: String, nullable: true })
   final_result!: FinalResult | null;

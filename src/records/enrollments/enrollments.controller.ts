@@ -1,4 +1,4 @@
-import { Body, Controller, Get, Param, Patch, Post, Query } from '@nestjs/common';
+import { Body, Controller, Get, Patch, Post, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { Access } from '../../access/access.decorator.js';
 import { CurrentPrincipal } from '../../access/current-principal.decorator.js';
@@ -7,7 +7,7 @@ import { InvalidateCache } from '../../cache/index.js';
 import { Paged } from '../../http/paged.decorator.js';
 import { IdempotencyService } from '../idempotency/idempotency.service.js';
 import { Idempotent, Posted, PostedRequest } from '../idempotency/idempotent.decorator.js';
-import { RowIdPipe } from '../public-id.js';
+import { EnrollmentId } from '../path-ids.js';
 import { ifWritten } from '../write-effect.js';
 import {
   ChangeEnrollmentDto,
@@ -53,7 +53,7 @@ export class EnrollmentsController {
   /** Shows one enrolment. */
   @Get(':enrollment_id')
   @Access({ admin: 'all', teacher: 'own', student: 'own' })
-  get(@Param('enrollment_id', RowIdPipe) enrollmentId: string): Promise<EnrollmentDto> {
+  get(@EnrollmentId() enrollmentId: string): Promise<EnrollmentDto> {
     return this.enrollments.get(enrollmentId);
   }
 
@@ -61,10 +61,7 @@ export class EnrollmentsController {
   @Patch(':enrollment_id')
   @Access({ admin: 'all', teacher: 'own' })
   @InvalidateCache<EnrollmentsController['change']>((_, enrollment) => staleAfter(enrollment))
-  change(
-    @Param('enrollment_id', RowIdPipe) enrollmentId: string,
-    @Body() body: ChangeEnrollmentDto,
-  ): Promise<EnrollmentDto> {
+  change(@EnrollmentId() enrollmentId: string, @Body() body: ChangeEnrollmentDto): Promise<EnrollmentDto> {
     return this.enrollments.change(enrollmentId, body);
   }
 }

@@ -53,7 +53,7 @@ export class CreateEventDto {
 
   /**
    * The tutor session, if it happened in one of the student in this course
-   * @example null
+   * @example "S-0001"
    */
   @IsOptional()
   @IsPublicId()
@@ -124,7 +124,7 @@ export class EventDto {
 
   /**
    * The tutor session; null if in none
-   * @example null
+   * @example "S-0001"
    */
   session_id!: string | null;
 
@@ -169,7 +169,7 @@ export class BatchQuery {
    */
   @IfGiven()
   @IsIn(['true', 'false'])
-  atomic: 'true' | 'false' = 'false';
+  atomic?: 'true' | 'false' = 'false';
 }
 
 /** What is wrong with one line of a batch. */

@@ -57,7 +57,7 @@ export class EventsController {
     name: 'Content-Encoding',
     required: false,
     description: '`gzip` for a compressed body',
-    schema: { type: 'string', enum: ['identity', 'gzip'] },
+    schema: { type: 'string', enum: ['identity', 'gzip'], example: 'gzip' },
   })
   @InvalidateCache<EventsController['createBatch']>((_, batch) => batch.invalidated_tags)
   createBatch(@Query() { atomic }: BatchQuery, @Req() request: FastifyRequest): Promise<BatchDto> {

@@ -1,4 +1,4 @@
-import { Body, Controller, Get, Headers, HttpCode, Param, Post, Put, Query, Res } from '@nestjs/common';
+import { Body, Controller, Get, Headers, HttpCode, Post, Put, Query, Res } from '@nestjs/common';
 import { ApiHeader, ApiOkResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { Access } from '../../access/access.decorator.js';
@@ -8,7 +8,7 @@ import { InvalidateCache } from '../../cache/index.js';
 import { Paged } from '../../http/paged.decorator.js';
 import { IdempotencyService } from '../idempotency/idempotency.service.js';
 import { CreatedOrKnown, Idempotent, Posted, PostedRequest } from '../idempotency/idempotent.decorator.js';
-import { RowIdPipe } from '../public-id.js';
+import { SubmissionId } from '../path-ids.js';
 import { ifWritten } from '../write-effect.js';
 import { entityTag } from './entity-tag.js';
 import { GradesService } from './grades.service.js';
@@ -66,7 +66,7 @@ export class SubmissionsController {
   @Access({ admin: 'all', service: 'all', teacher: 'own', student: 'own' })
   @ApiOkResponse({ type: SubmissionDto, headers: { ETag: etagHeader() } })
   async get(
-    @Param('submission_id', RowIdPipe) submissionId: string,
+    @SubmissionId() submissionId: string,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<SubmissionDto> {
     return tagged(reply, await this.submissions.get(submissionId));
@@ -79,7 +79,7 @@ export class SubmissionsController {
   @ApiOkResponse({ type: SubmissionDto, headers: { ETag: etagHeader() } })
   @InvalidateCache<SubmissionsController['void']>((_, submission) => staleAfterAttempt(submission))
   async void(
-    @Param('submission_id', RowIdPipe) submissionId: string,
+    @SubmissionId() submissionId: string,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<SubmissionDto> {
     return tagged(reply, await this.submissions.void(submissionId));
@@ -99,7 +99,7 @@ export class SubmissionsController {
   @ApiOkResponse({ type: SubmissionDto, headers: { ETag: etagHeader() } })
   @InvalidateCache<SubmissionsController['grade']>((_, submission) => staleAfterGrade(submission))
   async grade(
-    @Param('submission_id', RowIdPipe) submissionId: string,
+    @SubmissionId() submissionId: string,
     @CurrentPrincipal() principal: Principal,
     @Headers('if-match') ifMatch: string | undefined,
     @Body() body: GradeDto,

@@ -60,7 +60,7 @@ export class TutorSessionDto {
 
   /**
    * When it ended (UTC); null while it is open
-   * @example null
+   * @example "2026-02-05T19:20:00.000Z"
    */
   @Instant()
   ended_at!: string | null;

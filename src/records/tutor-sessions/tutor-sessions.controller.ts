@@ -1,4 +1,4 @@
-import { Body, Controller, Get, Param, Patch, Post } from '@nestjs/common';
+import { Body, Controller, Get, Patch, Post } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { Access } from '../../access/access.decorator.js';
 import { CurrentPrincipal } from '../../access/current-principal.decorator.js';
@@ -6,7 +6,7 @@ import type { Principal } from '../../access/principal.js';
 import { InvalidateCache } from '../../cache/index.js';
 import { IdempotencyService } from '../idempotency/idempotency.service.js';
 import { CreatedOrKnown, Idempotent, Posted, PostedRequest } from '../idempotency/idempotent.decorator.js';
-import { PublicIdPipe } from '../public-id.js';
+import { SessionId } from '../path-ids.js';
 import { ifWritten } from '../write-effect.js';
 import { TutorMessagesService } from './tutor-messages.service.js';
 import {
@@ -42,7 +42,7 @@ export class TutorSessionsController {
   /** Shows one conversation, without its messages. */
   @Get(':session_id')
   @Access({ admin: 'all', service: 'all', teacher: 'own', student: 'own' })
-  get(@Param('session_id', PublicIdPipe) sessionId: string): Promise<TutorSessionDto> {
+  get(@SessionId() sessionId: string): Promise<TutorSessionDto> {
     return this.sessions.get(sessionId);
   }
 
@@ -52,10 +52,7 @@ export class TutorSessionsController {
   @InvalidateCache<TutorSessionsController['end']>((_, session) =>
     ifWritten(session, () => ['system', `course:${session.course_id}`, `student:${session.student_id}`]),
   )
-  end(
-    @Param('session_id', PublicIdPipe) sessionId: string,
-    @Body() body: EndTutorSessionDto,
-  ): Promise<TutorSessionDto> {
+  end(@SessionId() sessionId: string, @Body() body: EndTutorSessionDto): Promise<TutorSessionDto> {
     return this.sessions.end(sessionId, body);
   }
 
@@ -69,7 +66,7 @@ export class TutorSessionsController {
   )
   addMessage(
     @CurrentPrincipal() principal: Principal,
-    @Param('session_id', PublicIdPipe) sessionId: string,
+    @SessionId() sessionId: string,
     @Body() body: CreateTutorMessageDto,
     @Posted() request: PostedRequest,
   ): Promise<TutorMessageDto> {

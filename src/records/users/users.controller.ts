@@ -1,4 +1,4 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Patch, Post, Query } from '@nestjs/common';
 import { ApiNoContentResponse, ApiTags } from '@nestjs/swagger';
 import { Access } from '../../access/access.decorator.js';
 import { InvalidateCache } from '../../cache/index.js';
@@ -6,7 +6,7 @@ import { PageQuery } from '../../http/page.dto.js';
 import { Paged } from '../../http/paged.decorator.js';
 import { IdempotencyService } from '../idempotency/idempotency.service.js';
 import { Idempotent, Posted, PostedRequest } from '../idempotency/idempotent.decorator.js';
-import { PublicIdPipe } from '../public-id.js';
+import { UserId } from '../path-ids.js';
 import { ifWritten } from '../write-effect.js';
 import { ChangeUserDto, CreateUserDto, UserDto, UserPage } from './user.dto.js';
 import { UsersService } from './users.service.js';
@@ -41,7 +41,7 @@ export class UsersController {
   /** Shows one person. */
   @Get(':user_id')
   @Access({ admin: 'all', teacher: 'own', student: 'own' })
-  get(@Param('user_id', PublicIdPipe) userId: string): Promise<UserDto> {
+  get(@UserId() userId: string): Promise<UserDto> {
     return this.users.get(userId);
   }
 
@@ -55,7 +55,7 @@ export class UsersController {
       ...courses.map((course) => `course:${course}`),
     ]),
   )
-  change(@Param('user_id', PublicIdPipe) userId: string, @Body() body: ChangeUserDto): Promise<UserDto> {
+  change(@UserId() userId: string, @Body() body: ChangeUserDto): Promise<UserDto> {
     return this.users.change(userId, body);
   }
 
@@ -71,7 +71,7 @@ export class UsersController {
       ...courses.map((course) => `course:${course}`),
     ]),
   )
-  delete(@Param('user_id', PublicIdPipe) userId: string): Promise<UserDto> {
+  delete(@UserId() userId: string): Promise<UserDto> {
     return this.users.delete(userId);
   }
 }
