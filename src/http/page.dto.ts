@@ -1,3 +1,4 @@
+import { ApiPropertyOptional } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { IsInt, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
 import { Problem } from './problem.js';
@@ -8,6 +9,7 @@ export class PageQuery {
    * Number of rows, 1 to 200
    * @example 50
    */
+  @ApiPropertyOptional()
   @IsOptional()
   @Type(() => Number)
   @IsInt()
@@ -15,7 +17,10 @@ export class PageQuery {
   @Max(200)
   limit: number = 50;
 
-  /** `next_cursor` of the page before; leave out for the first page */
+  /**
+   * `next_cursor` of the page before; leave out for the first page
+   * @example "WyJTVFUwNTAiXQ"
+   */
   @IsOptional()
   @IsString()
   @MaxLength(500)
