@@ -22,17 +22,26 @@ export interface RedisProcess {
  * Starts a redis-server on 127.0.0.1 and waits until it answers PING.
  *
  * @param port default: a free one
- * @param args further options as on the command line, such as `['--maxmemory', '1mb']`
+ * @param args      further options as on the command line, such as `['--maxmemory', '1mb']`
+ * @param persist   leave saving to disk as the server has it by default. Default: false, nothing is saved
  */
 export async function startRedis({
   port,
   args = [],
   password,
-}: { port?: number; args?: readonly string[]; password?: string } = {}): Promise<RedisProcess> {
+  persist = false,
+}: {
+  port?: number;
+  args?: readonly string[];
+  password?: string;
+  persist?: boolean;
+} = {}): Promise<RedisProcess> {
   const binary = required('TEST_REDIS_SERVER');
   const usedPort = port ?? (await freePort());
   const dir = await mkdtemp(join(tmpdir(), 'redis-'));
-  const options = ['--port', String(usedPort), '--bind', '127.0.0.1', '--save', '', '--dir', dir, ...args];
+  const options = ['--port', String(usedPort), '--bind', '127.0.0.1', '--dir', dir];
+  if (!persist) options.push('--save', '');
+  options.push(...args);
   if (password !== undefined) options.push('--requirepass', password);
   const child = spawn(binary, options, { stdio: ['ignore', 'pipe', 'pipe'] });
   const output = collectOutput(child);
@@ -96,8 +105,10 @@ export interface AppOptions {
 /** Starts the built application (`dist/main.js`) as `npm start` does, on a free port, and does not wait for it. */
 export async function spawnApp({ env = {}, port, uid, cwd }: AppOptions = {}): Promise<AppProcess> {
   const usedPort = port ?? (await freePort());
-  const child = spawn(process.execPath, ['--enable-source-maps', 'dist/main.js'], {
-    cwd: cwd ?? process.cwd(),
+  const main = join(process.cwd(), 'dist', 'main.js');
+  const child = spawn(process.execPath, ['--enable-source-maps', main], {
+    // Not the project's folder: a developer's .env lies there.
+    cwd: cwd ?? tmpdir(),
     env: { ...inheritedEnvironment(), PORT: String(usedPort), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     ...(uid === undefined ? {} : { uid, gid: uid }),

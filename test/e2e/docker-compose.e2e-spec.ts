@@ -1,0 +1,124 @@
+import { Ajv } from 'ajv';
+import { createClient } from 'redis';
+import { readEnvironment, variableNames } from '../../src/config/read-environment.js';
+import { composeSchema, readComposeFile } from '../support/compose-file.js';
+import { startRedis } from '../support/processes.js';
+
+const variables = {
+  REDIS_PASSWORD: 'redis-password-of-the-test',
+  POSTGRES_PASSWORD: 'postgres-password-of-the-test',
+  AUTH_JWT_SECRET: 'a secret of the test that is longer than 32 bytes',
+  AUTH_ISSUER: 'https://login.example.org/',
+  AUTH_AUDIENCE: 'ai-native-backend',
+};
+const development = 'docker/docker-compose.yml';
+const production = 'docker/docker-compose.production.yml';
+
+/** Starts a Redis with exactly the options of the compose file, and tells what it made of them. */
+async function configurationOf(path: string): Promise<Record<string, string>> {
+  const [server, ...args] = readComposeFile(path, variables).services.redis?.command ?? [];
+  expect(server).toBe('redis-server');
+  const redis = await startRedis({ args, persist: true });
+  const password = args.includes('--requirepass') ? { password: variables.REDIS_PASSWORD } : {};
+  const client = createClient({ url: redis.url, ...password });
+  try {
+    await client.connect();
+    return await client.configGet([
+      'appendonly',
+      'save',
+      'maxmemory',
+      'maxmemory-policy',
+      'timeout',
+      'tcp-keepalive',
+      'requirepass',
+    ]);
+  } finally {
+    client.destroy();
+    await redis.stop();
+  }
+}
+
+function bytes(size: string | undefined): number {
+  const [, number, unit] = /^(\d+)([kmg])b?$/.exec(size ?? '') ?? [];
+  return Number(number) * { k: 2 ** 10, m: 2 ** 20, g: 2 ** 30 }[unit as 'k' | 'm' | 'g'];
+}
+
+describe.each([development, production])('%s', (path) => {
+  const { services, volumes } = readComposeFile(path, variables);
+
+  it('says nothing that the Compose Specification does not know', () => {
+    const validate = new Ajv({ strict: false, allErrors: true }).compile(composeSchema);
+
+    validate(readComposeFile(path, variables));
+
+    expect(validate.errors).toBeNull();
+  });
+
+  it('runs the application, PostgreSQL, and Redis 7 on Alpine with a volume', () => {
+    expect(Object.keys(services)).toEqual(['app', 'postgres', 'redis']);
+    expect(services.redis?.image).toBe('redis:7-alpine');
+    expect(services.redis?.volumes).toEqual(['redis_data:/data']);
+    expect(Object.keys(volumes)).toContain('redis_data');
+  });
+
+  it('asks Redis every 10 s whether it answers, and starts the application after its servers', () => {
+    expect(services.redis?.healthcheck).toEqual({
+      test: ['CMD', 'redis-cli', '-e', 'ping'],
+      interval: '10s',
+      timeout: '3s',
+      retries: 5,
+    });
+    expect(services.app?.depends_on).toEqual({
+      postgres: { condition: 'service_healthy' },
+      redis: { condition: 'service_healthy' },
+    });
+  });
+
+  it('lets Redis evict before its container is killed', () => {
+    const command = services.redis?.command ?? [];
+    const maxmemory = command[command.indexOf('--maxmemory') + 1];
+
+    expect(bytes(services.redis?.mem_limit)).toBeGreaterThanOrEqual(1.5 * bytes(maxmemory));
+  });
+
+  it('publishes ports on loopback only', () => {
+    for (const port of Object.values(services).flatMap(({ ports = [] }) => ports)) {
+      expect(port).toMatch(/^127\.0\.0\.1:/);
+    }
+  });
+
+  it('gives the application settings that it knows and accepts', () => {
+    const given = services.app?.environment ?? {};
+
+    expect(variableNames).toEqual(expect.arrayContaining(Object.keys(given)));
+    expect(() => readEnvironment(given)).not.toThrow();
+  });
+});
+
+it('keeps 256 MB in development, evicts the least recently used, and appends to a file', async () => {
+  expect(await configurationOf(development)).toMatchObject({
+    appendonly: 'yes',
+    maxmemory: String(256 * 2 ** 20),
+    'maxmemory-policy': 'allkeys-lru',
+    requirepass: '',
+  });
+});
+
+it('keeps 512 MB behind a password in production, appends to a file and saves snapshots', async () => {
+  expect(await configurationOf(production)).toEqual({
+    appendonly: 'yes',
+    save: '900 1 300 10 60 10000',
+    maxmemory: String(512 * 2 ** 20),
+    'maxmemory-policy': 'allkeys-lru',
+    timeout: '300',
+    'tcp-keepalive': '300',
+    requirepass: variables.REDIS_PASSWORD,
+  });
+});
+
+it.each(['REDIS_PASSWORD', 'POSTGRES_PASSWORD', 'AUTH_ISSUER', 'AUTH_AUDIENCE'])(
+  'refuses production without %s',
+  (name) => {
+    expect(() => readComposeFile(production, { ...variables, [name]: '' })).toThrow(`${name}: set ${name}`);
+  },
+);

@@ -1,0 +1,80 @@
+import { spawn } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { freePort } from '../support/processes.js';
+import { readDockerfile } from '../support/dockerfile.js';
+
+const stages = readDockerfile('docker/Dockerfile');
+const final = stages.at(-1)!;
+const last = (name: string) => final.instructions.filter((instruction) => instruction.name === name).at(-1);
+
+/** The health check of the image, run as Docker would. */
+function healthCheck(port: number): Promise<number | null> {
+  const [, command = ''] = /^CMD\s+(.*)$/.exec(last('HEALTHCHECK')?.rest ?? '') ?? [];
+  const [program, ...parameters] = JSON.parse(command) as string[];
+  expect(program).toBe('node');
+  const child = spawn(process.execPath, parameters, { env: { PORT: String(port) }, stdio: 'ignore' });
+  return new Promise((settle) => child.once('close', settle));
+}
+
+describe('docker/Dockerfile', () => {
+  it('builds in stages on Node 24, and refers only to stages that come before', () => {
+    expect(stages.length).toBeGreaterThan(1);
+    stages.forEach(({ image, instructions }, index) => {
+      expect(image).toMatch(/^node:24-/);
+      const before = stages.slice(0, index).map(({ name }) => name);
+      for (const { from } of instructions.map(({ options }) => options)) {
+        if (from !== undefined) expect(before).toContain(from);
+      }
+    });
+  });
+
+  it('copies only what exists and what .dockerignore lets through', () => {
+    const allowed = readFileSync('.dockerignore', 'utf8').split('\n');
+    const copies = stages.flatMap(({ instructions }) => instructions).filter(({ name }) => name === 'COPY');
+    for (const { options, rest } of copies) {
+      if (options.from !== undefined) continue;
+      for (const source of rest.split(/\s+/).slice(0, -1)) {
+        expect(existsSync(source)).toBe(true);
+        expect(allowed).toContain(`!${source}`);
+      }
+    }
+  });
+
+  it('holds packages from the lock file, without those of development', () => {
+    const from = final.instructions.find(({ rest }) => rest.endsWith('./node_modules'))?.options.from;
+    const packages = stages.find(({ name }) => name === from);
+
+    expect(packages?.instructions.some(({ rest }) => /^npm ci .*--omit=dev/.test(rest))).toBe(true);
+  });
+
+  it('runs as a user that is not root, by number', () => {
+    expect(last('USER')?.rest).toMatch(/^[1-9]\d*:[1-9]\d*$/);
+  });
+
+  it('starts the service itself, not a shell that would keep signals from it', () => {
+    expect(JSON.parse(last('CMD')?.rest ?? '')).toEqual(['node', '--enable-source-maps', 'dist/main.js']);
+  });
+
+  it.each([
+    [200, 0],
+    [503, 1],
+  ])('is healthy or not by what /health/live answers: %d gives exit code %d', async (status, code) => {
+    const asked: (string | undefined)[] = [];
+    const server = createServer((request, response) => {
+      asked.push(request.url);
+      response.writeHead(status).end();
+    });
+    const port = await freePort();
+    await new Promise<void>((settle) => server.listen(port, '127.0.0.1', settle));
+
+    const answer = await healthCheck(port).finally(() => server.close());
+
+    expect(answer).toBe(code);
+    expect(asked).toEqual(['/health/live']);
+  });
+
+  it('is not healthy when nothing listens', async () => {
+    expect(await healthCheck(await freePort())).toBe(1);
+  });
+});
