@@ -1,0 +1,28 @@
+import type { Environment } from './config/environment.js';
+
+/**
+ * What somebody who has just started the service wants to know: where to look, what to try, and what is not set up.
+ *
+ * @param port  the port it listens on, which differs from PORT when that is 0
+ */
+export function startBanner(environment: Environment, port: number): string {
+  const url = `http://localhost:${port}`;
+  const isOpen = !environment.AUTH_JWKS_URL && !environment.AUTH_JWT_SECRET;
+  const token = isOpen ? '' : '-H "Authorization: Bearer $TOKEN" ';
+  const lines = [
+    ['Swagger UI', `${url}/api/v3/docs`],
+    ['Health', `${url}/health`],
+    ['Try', `curl ${token}${url}/api/v3/analytics/courses/PROG-101`],
+    ...(environment.AUTH_JWT_SECRET
+      ? [['Token', 'TOKEN=$(npm run --silent token -- --role admin --sub ADMIN001)']]
+      : []),
+    [
+      'Cache',
+      environment.REDIS_URL
+        ? 'in Redis, and in memory'
+        : 'in memory of this process; to share it, start with REDIS_URL=redis://localhost:6379',
+    ],
+    ['Stop', 'Ctrl-C'],
+  ];
+  return ['', ...lines.map(([name, text]) => `  ${(name ?? '').padEnd(12)}${text}`), '', ''].join('\n');
+}
