@@ -39,9 +39,9 @@ class Prices {
   }
 
   @Cached({ ttl: 60, prefix: 'falsy' })
-  falsy(which: string): unknown {
+  falsy(which: string): Promise<unknown> {
     runs++;
-    return { null: null, zero: 0, empty: '', false: false, undefined: undefined }[which];
+    return Promise.resolve({ null: null, zero: 0, empty: '', false: false, undefined: undefined }[which]);
   }
 
   @Cached({ ttl: 60, prefix: 'failing' })
@@ -51,9 +51,9 @@ class Prices {
   }
 
   @Cached({ ttl: 60, prefix: 'unstorable' })
-  unstorable(): unknown {
+  unstorable(): Promise<unknown> {
     runs++;
-    return { call: () => 1 };
+    return Promise.resolve({ call: () => 1 });
   }
 
   @InvalidateCache('item:{0.item}')
@@ -63,20 +63,20 @@ class Prices {
   }
 
   @InvalidateCache('price:*')
-  forgetAll(): void {
-    return undefined;
+  forgetAll(): Promise<void> {
+    return Promise.resolve();
   }
 
   @InvalidateCache(['price:{0}:*'])
-  forgetItem(_item: string): void {
-    return undefined;
+  forgetItem(_item: string): Promise<void> {
+    return Promise.resolve();
   }
 
   @InvalidateCache<Prices['changeMany']>([
     (args, result) => (result.changed ? args[0].map((item) => `item:${item}`) : []),
   ])
-  changeMany(items: string[], changed: boolean): { changed: boolean; items: number } {
-    return { changed, items: items.length };
+  changeMany(items: string[], changed: boolean): Promise<{ changed: boolean; items: number }> {
+    return Promise.resolve({ changed, items: items.length });
   }
 }
 
@@ -99,8 +99,8 @@ const MADE = Symbol('made by a factory');
 
 class MadeElsewhere {
   @Cached({ ttl: 60, prefix: 'made' })
-  value(): number {
-    return ++runs;
+  value(): Promise<number> {
+    return Promise.resolve(++runs);
   }
 }
 
