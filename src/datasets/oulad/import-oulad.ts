@@ -142,11 +142,19 @@ async function readSites(path: string): Promise<Map<number, string>> {
   return sites;
 }
 
+// A killed import may hold the lock until its last statement ends.
+const turnPatienceMs = 15_000;
+
 async function takeTurn(client: ClientBase): Promise<void> {
-  const { rows } = await client.query<{ free: boolean }>('SELECT pg_try_advisory_lock($1) AS free', [
-    importLock,
-  ]);
-  if (!rows[0]?.free) throw new CommandRefused('Another import is running on this database.');
+  await client.query(`SET lock_timeout = ${turnPatienceMs}`);
+  try {
+    await client.query('SELECT pg_advisory_lock($1)', [importLock]);
+  } catch (error) {
+    if ((error as { code?: string }).code !== '55P03') throw error;
+    throw new CommandRefused('Another import is running on this database.');
+  } finally {
+    await client.query('SET lock_timeout = 0');
+  }
 }
 
 /** What happened after the day is in the database already, and would stay there. */

@@ -1,0 +1,235 @@
+import { dumpSha256 } from '../../src/datasets/dump.js';
+import { generate } from '../../src/datasets/generator/generate.js';
+import { copyRows } from '../../src/datasets/copy-rows.js';
+import { DatabaseNotEmpty, loadPreset } from '../../src/datasets/load-preset.js';
+import { patientDataSource } from '../../src/database/data-source.js';
+import type { ClientBase } from 'pg';
+import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
+import { runCli } from '../support/run-cli.js';
+
+const asOf = new Date('2026-02-05T18:52:18Z');
+const tables = generate('seed-doc', 42, asOf).map(({ table }) => table);
+
+let database: TestDatabase;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+afterAll(async () => {
+  await database.drop();
+});
+
+const query = <T>(sql: string): Promise<T[]> => database.dataSource.query<T[]>(sql);
+
+/** Counts that the database keeps by itself, beside what its rows say. */
+async function countedAndTrue() {
+  const [days] = await query(`
+    WITH moments AS (
+      SELECT user_id, course_id, occurred_at AS at, 1 AS events, quantity, 0 AS minutes FROM events
+      UNION ALL
+      SELECT s.user_id, a.course_id, s.submitted_at, 0, 0, 0 FROM submissions s JOIN activities a ON a.id = s.activity_id
+      UNION ALL
+      SELECT user_id, course_id, started_at, 0, 0, floor(extract(epoch FROM least(coalesce(ended_at, last_event_at)
+        - started_at, interval '4 hours')) / 60)::int FROM tutor_sessions
+      UNION ALL
+      SELECT s.user_id, s.course_id, m.sent_at, 0, 0, 0 FROM tutor_messages m JOIN tutor_sessions s ON s.id = m.session_id
+      WHERE m.sender = 'student'
+    ), expected AS (
+      SELECT user_id, course_id, (at AT TIME ZONE 'UTC')::date AS day, sum(events)::int AS events,
+        sum(quantity)::int AS quantity, sum(minutes)::int AS minutes, min(at) AS first_at, max(at) AS last_at
+      FROM moments GROUP BY 1, 2, 3
+    ), kept AS (
+      SELECT user_id, course_id, day, events, quantity, minutes, first_at, last_at FROM activity_days
+    )
+    SELECT (SELECT count(*)::int FROM expected) AS days,
+      (SELECT count(*)::int FROM (TABLE expected EXCEPT TABLE kept) AS a) AS absent,
+      (SELECT count(*)::int FROM (TABLE kept EXCEPT TABLE expected) AS b) AS excess,
+      (SELECT count(*)::int FROM tutor_sessions s WHERE message_count
+        <> (SELECT count(*) FROM tutor_messages m WHERE m.session_id = s.id)) AS miscounted_sessions`);
+  const counters = await query<{ name: string; value: number }>(
+    'SELECT name, sum(value)::int AS value FROM system_counters GROUP BY 1 ORDER BY 1',
+  );
+  return { days, counters: Object.fromEntries(counters.map(({ name, value }) => [name, value])) };
+}
+
+describe('loading a preset', () => {
+  it('shows 9 users and 30 sessions for seed-doc, and the database keeps its counts by itself', async () => {
+    const progress: number[] = [];
+    const summary = await loadPreset(database.dataSource, {
+      preset: 'seed-doc',
+      asOf,
+      onProgress: ({ rows }) => progress.push(rows),
+    });
+
+    expect(summary.isLoaded).toBe(true);
+    for (const table of tables) {
+      const [found] = await query<{ count: number }>(`SELECT count(*)::int AS count FROM ${table}`);
+      expect([table, found?.count]).toEqual([table, summary.rows[table]]);
+    }
+    expect(progress.at(-1)).toBe(Object.values(summary.rows).reduce((a, b) => a + b));
+    const { days, counters } = await countedAndTrue();
+    expect(days).toMatchObject({ absent: 0, excess: 0, miscounted_sessions: 0 });
+    expect(counters).toEqual({
+      'users:student': 7,
+      'users:teacher': 1,
+      'users:admin': 1,
+      courses: 2,
+      enrollments: 10,
+      submissions: 40,
+      tutor_sessions: 30,
+      events: 500,
+    });
+  });
+
+  it('leaves the ids of later rows free', async () => {
+    const [user] = await query<{ id: string }>(
+      `INSERT INTO users (code, role) VALUES ('STU999', 'student') RETURNING id`,
+    );
+
+    expect(user?.id).toBe('10');
+  });
+
+  it('refuses a database that is not empty, and leaves it alone', async () => {
+    const options = { preset: 'seed-doc', asOf } as const;
+
+    await expect(loadPreset(database.dataSource, options)).rejects.toThrow(DatabaseNotEmpty);
+    expect(await loadPreset(database.dataSource, { ...options, whenNotEmpty: 'skip' })).toEqual({
+      isLoaded: false,
+      rows: {},
+    });
+    expect(await query(`SELECT code FROM users WHERE code = 'STU999'`)).toHaveLength(1);
+  });
+
+  it('replaces what is there when told so, with true counts again', async () => {
+    await loadPreset(database.dataSource, { preset: 'demo', asOf, whenNotEmpty: 'reset' });
+
+    const { days, counters } = await countedAndTrue();
+    expect(days).toMatchObject({ absent: 0, excess: 0, miscounted_sessions: 0 });
+    expect(counters).toMatchObject({
+      'users:student': 120,
+      enrollments: 160,
+      events: 50_000,
+      tutor_sessions: 2_500,
+    });
+    expect(await query(`SELECT code FROM users WHERE code = 'STU999'`)).toEqual([]);
+  });
+
+  it('fills an empty database once, however many start together', async () => {
+    const empty = await createTestDatabase();
+    const other = await patientDataSource(empty.url).initialize();
+    try {
+      const options = { preset: 'seed-doc', asOf, whenNotEmpty: 'skip' } as const;
+      const summaries = await Promise.all(
+        [empty.dataSource, other].map((source) => loadPreset(source, options)),
+      );
+
+      expect(summaries.map(({ isLoaded }) => isLoaded).toSorted()).toEqual([false, true]);
+      const [found] = await empty.dataSource.query<{ count: number }[]>(
+        'SELECT count(*)::int AS count FROM users',
+      );
+      expect(found?.count).toBe(9);
+    } finally {
+      await other.destroy();
+      await empty.drop();
+    }
+  });
+
+  it('leaves nothing behind when it fails half way', async () => {
+    const empty = await createTestDatabase();
+    try {
+      const load = loadPreset(empty.dataSource, {
+        preset: 'seed-doc',
+        asOf,
+        onProgress: ({ table }) => {
+          if (table === 'events') throw new Error('stopped by the caller');
+        },
+      });
+
+      await expect(load).rejects.toThrow('stopped by the caller');
+      for (const table of [...tables, 'activity_days', 'system_counters']) {
+        expect(await empty.dataSource.query(`SELECT * FROM ${table}`)).toEqual([]);
+      }
+      expect((await loadPreset(empty.dataSource, { preset: 'seed-doc', asOf })).isLoaded).toBe(true);
+    } finally {
+      await empty.drop();
+    }
+  });
+
+  it('copies any text unchanged', async () => {
+    const names = ['back\\slash \\N \\.', 'tab\tline\nreturn\r', 'ünïcode 🎓', '', null];
+    const runner = database.dataSource.createQueryRunner();
+    const client = (await runner.connect()) as ClientBase;
+    const rows = names.map((name, index) => [`COPY${index}`, name, 'student'] as const);
+    await copyRows(
+      client,
+      { table: 'users', columns: ['code', 'full_name', 'role'], rowCount: 5, rows },
+      () => undefined,
+    );
+    await runner.release();
+
+    const found = await query<{ full_name: string | null }>(
+      `SELECT full_name FROM users WHERE code LIKE 'COPY%' ORDER BY code`,
+    );
+    expect(found.map((row) => row.full_name)).toEqual(names);
+  });
+});
+
+describe('npm run seed:data', () => {
+  const env = () => ({ DATABASE_URL: database.url });
+
+  it('says what it loaded, and that a filled database needs --reset', async () => {
+    const asOfOption = ['--as-of', '2026-02-05T18:52:18Z'];
+    const refused = await runCli('datasets/seed-data.cli.js', ['--preset', 'seed-doc', ...asOfOption], env());
+    const loaded = await runCli(
+      'datasets/seed-data.cli.js',
+      ['--preset', 'seed-doc', '--reset', ...asOfOption],
+      env(),
+    );
+
+    expect(refused).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: 'The database already holds users or courses. --reset deletes them first.\n',
+    });
+    expect(loaded.code).toBe(0);
+    expect(loaded.stdout).toContain('Loaded seed-doc as of 2026-02-05T18:52:18.000Z: 9 users, 2 courses,');
+    expect(loaded.stderr).toContain('100 % | 749/749 rows | events');
+  });
+
+  it('prints the SHA-256 of the dump, the same in another process', async () => {
+    const words = ['--preset', 'seed-doc', '--seed', '7', '--as-of', '2026-02-05T18:52:18Z', '--sha256'];
+
+    expect(await runCli('datasets/seed-data.cli.js', words, env())).toEqual({
+      code: 0,
+      stdout: `${dumpSha256(generate('seed-doc', 7, asOf))}\n`,
+      stderr: '',
+    });
+  });
+
+  it('answers a wrong option with one line', async () => {
+    const lines: [string[], string][] = [
+      [['--preset', 'huge'], '--preset must be one of seed-doc, demo, bench-1m, hot-course.'],
+      [['--seed', '1e3'], '--seed must be a whole number such as 42.'],
+      [
+        ['--as-of', 'yesterday'],
+        '--as-of must be a moment such as 2026-02-05T18:52:18Z, of the years 1980 to 2200.',
+      ],
+      [['--rest'], "Unknown option '--rest' (--help tells the options.)"],
+    ];
+    const results = await Promise.all(
+      lines.map(([words]) => runCli('datasets/seed-data.cli.js', words, env())),
+    );
+
+    expect(results).toEqual(lines.map(([, line]) => ({ code: 1, stdout: '', stderr: `${line}\n` })));
+  });
+
+  it('says in one line that the database cannot be reached, without its password', async () => {
+    const unreachable = { DATABASE_URL: 'postgres://app:canary-4711@127.0.0.1:1/x' };
+    const { code, stderr } = await runCli('datasets/seed-data.cli.js', ['--preset', 'seed-doc'], unreachable);
+
+    expect(code).toBe(1);
+    expect(stderr).toBe(
+      'The database cannot be used (ECONNREFUSED): is DATABASE_URL right, and the server running?\n',
+    );
+  });
+});
