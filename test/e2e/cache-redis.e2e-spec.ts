@@ -1,0 +1,352 @@
+import { Controller, Get, type INestApplication, Param, Post } from '@nestjs/common';
+import { createClient } from 'redis';
+import {
+  Cached,
+  CacheService,
+  InvalidateCache,
+  RedisService,
+  type CacheEvent,
+  type RedisEvent,
+  type RedisOptions,
+} from '../../src/cache/index.js';
+import { startCachedApp } from '../support/cached-app.js';
+import { pollUntil, startRedis, type RedisProcess } from '../support/processes.js';
+import { startTcpProxy } from '../support/tcp-proxy.js';
+
+let value = 1;
+
+@Controller('things')
+class ThingsController {
+  @Get(':id')
+  @Cached({ ttl: 60, prefix: 'thing', tags: ['thing:{id}'] })
+  get(@Param('id') id: string) {
+    return { id, value };
+  }
+
+  @Post(':id')
+  @InvalidateCache('thing:{id}')
+  write(@Param('id') id: string) {
+    value++;
+    return { id, value };
+  }
+}
+
+let redis: RedisProcess;
+let running: { app: INestApplication; url: string; events: (CacheEvent | RedisEvent)[] }[] = [];
+
+beforeEach(async () => {
+  value = 1;
+  redis = await startRedis();
+});
+
+afterEach(async () => {
+  redis.thaw();
+  await Promise.all(running.map(({ app }) => app.close()));
+  running = [];
+  await redis.stop();
+});
+
+async function start(options: Partial<RedisOptions> = {}) {
+  const events: (CacheEvent | RedisEvent)[] = [];
+  const started = await startCachedApp({
+    controllers: [ThingsController],
+    options: { redis: { url: redis.url, ...options }, onEvent: (event) => events.push(event) },
+  });
+  const instance = { ...started, events };
+  running.push(instance);
+  return instance;
+}
+
+async function connected({ app }: { app: INestApplication }): Promise<void> {
+  await pollUntil(() => app.get(CacheService).stats().isAvailable, 3000);
+}
+
+interface Answer {
+  value: number;
+  cache: string | null;
+  ms: number;
+}
+
+async function get({ app, url }: { app: INestApplication; url: string }, id = 'a'): Promise<Answer> {
+  const since = performance.now();
+  const response = await fetch(`${url}/things/${id}`);
+  const body = (await response.json()) as { value: number };
+  const ms = performance.now() - since;
+  await app.get(CacheService).settle();
+  return { value: body.value, cache: response.headers.get('x-cache'), ms };
+}
+
+function write({ url }: { url: string }, id = 'a'): Promise<Response> {
+  return fetch(`${url}/things/${id}`, { method: 'POST' });
+}
+
+describe('two processes on one Redis', () => {
+  it('share answers, and neither serves the old one after a write through the other', async () => {
+    const [one, other] = [await start(), await start()];
+    await Promise.all([connected(one), connected(other)]);
+    await get(one);
+    expect((await get(other)).cache).toBe('HIT');
+
+    await write(one);
+
+    expect(await get(other)).toMatchObject({ cache: 'MISS', value: 2 });
+    expect(await get(one)).toMatchObject({ cache: 'HIT', value: 2 });
+  });
+
+  it('keep every entry under the documented key, with a lifetime', async () => {
+    const one = await start();
+    await connected(one);
+    await get(one);
+    const admin = createClient({ url: redis.url });
+    await admin.connect();
+
+    const [key = ''] = await admin.keys('cache:thing:*');
+
+    expect(key).toMatch(/^cache:thing:[0-9a-f]{32}$/);
+    expect(await admin.pTTL(key)).toBeGreaterThan(50_000);
+    for (const name of await admin.keys('token:*')) expect(await admin.pTTL(name)).toBeGreaterThan(0);
+    await admin.close();
+  });
+});
+
+describe('a Redis that is not there at the start', () => {
+  it('does not keep the application from answering, and is used once it appears', async () => {
+    const { port } = redis;
+    await redis.kill();
+    const one = await start();
+
+    expect(await get(one)).toMatchObject({ cache: 'BYPASS', value: 1 });
+    redis = await startRedis({ port });
+    await connected(one);
+
+    expect((await get(one)).cache).toBe('MISS');
+    expect((await get(one)).cache).toBe('HIT');
+    expect(one.events.filter(({ event }) => event === 'cache.connect_failed')).toHaveLength(1);
+  });
+
+  it('does not keep it waiting when it accepts connections and says nothing', async () => {
+    redis.freeze();
+    const one = await start();
+
+    expect(await get(one)).toMatchObject({ cache: 'BYPASS', value: 1 });
+    redis.thaw();
+    await connected(one);
+
+    expect((await get(one)).cache).toBe('MISS');
+  });
+});
+
+describe.each([
+  [
+    'hung',
+    () => {
+      redis.freeze();
+    },
+    () => {
+      redis.thaw();
+    },
+  ],
+  [
+    'killed',
+    () => redis.kill(),
+    async () => {
+      redis = await startRedis({ port: redis.port });
+    },
+  ],
+])('a Redis that is %s under way', (_, stop, restart) => {
+  it('costs one request its budget at most, and nobody an answer', async () => {
+    const one = await start();
+    await connected(one);
+    await get(one);
+
+    await stop();
+    const answers: Answer[] = [];
+    for (let n = 0; n < 20; n++) answers.push(await get(one, `n${n % 3}`));
+
+    expect(answers.every(({ cache }) => cache === 'BYPASS')).toBe(true);
+    // Only who was first waited its 50 ms; nobody after it asked at all.
+    expect(one.events.filter(({ event }) => event === 'cache.get_error').length).toBeLessThanOrEqual(1);
+    await restart();
+    const since = performance.now();
+    await connected(one);
+    expect(performance.now() - since).toBeLessThan(3000);
+  });
+
+  it('does not bring back what was invalidated while it was away', async () => {
+    const one = await start();
+    await connected(one);
+    await get(one);
+
+    await stop();
+    expect((await write(one)).status).toBe(201);
+    expect(await get(one)).toMatchObject({ cache: 'BYPASS', value: 2 });
+    await restart();
+    await connected(one);
+
+    expect((await get(one)).value).toBe(2);
+  });
+});
+
+describe('settings of the connection', () => {
+  async function clients(): Promise<string[]> {
+    const admin = createClient({ url: redis.url });
+    await admin.connect();
+    const names = (await admin.clientList())
+      .map(({ name }) => name)
+      .filter((name) => name === 'ai-native-cache');
+    await admin.close();
+    return names;
+  }
+
+  it('maxConnections bounds the connections, in a pool and without', async () => {
+    const single = await start({ maxConnections: 1 });
+    await connected(single);
+    expect(await clients()).toHaveLength(1);
+    await single.app.close();
+
+    const pool = await start({ maxConnections: 5, pool: true });
+    await connected(pool);
+    await Promise.all(Array.from({ length: 50 }, (_, n) => get(pool, String(n))));
+    await pollUntil(async () => (await clients()).length === 5, 3000);
+  });
+
+  it.each([
+    [true, 'v'],
+    [false, undefined],
+  ])('retryOnTimeout %p: a read on a half-open connection gives %p', async (retryOnTimeout, expected) => {
+    const proxy = await startTcpProxy(redis.port);
+    const one = await start({ url: `redis://127.0.0.1:${proxy.port}`, retryOnTimeout });
+    await connected(one);
+    await pollUntil(() => proxy.connections() === 2, 3000);
+    const service = one.app.get(RedisService);
+    await service.set('k', 'v');
+    proxy.silence(0);
+
+    expect(await service.get('k')).toBe(expected);
+    // From here on the silent connection is known, and nobody asks it.
+    expect(await service.get('k')).toBe('v');
+    await one.app.close();
+    await proxy.close();
+  });
+
+  it('commandTimeoutMs bounds what a request waits', async () => {
+    const one = await start({ commandTimeoutMs: 300, retryOnTimeout: false });
+    await connected(one);
+    redis.freeze();
+
+    const { ms, cache } = await get(one);
+
+    expect(cache).toBe('BYPASS');
+    expect(ms).toBeGreaterThanOrEqual(295);
+    expect(ms).toBeLessThan(900);
+  });
+
+  it('socketTimeoutMs bounds how long a silent connection is kept', async () => {
+    const one = await start({ socketTimeoutMs: 200 });
+    await connected(one);
+    redis.freeze();
+    const since = performance.now();
+
+    await pollUntil(() => one.events.some(({ event }) => event === 'cache.reconnecting'), 3000);
+
+    expect(performance.now() - since).toBeLessThan(900);
+  });
+
+  it('connectTimeoutMs bounds how long a server may take to greet', async () => {
+    redis.freeze();
+    const one = await start({ connectTimeoutMs: 200 });
+
+    await pollUntil(() => one.events.some(({ event }) => event === 'cache.connect_failed'), 3000);
+
+    expect(one.app.get(RedisService).status()).toBe('unavailable');
+  });
+
+  it('a password is used, and never shown', async () => {
+    const { port } = redis;
+    await redis.stop();
+    redis = await startRedis({ port, password: 'pa%ss#w0rd' });
+    const one = await start({ url: `redis://127.0.0.1:${port}/0`, password: 'pa%ss#w0rd' });
+    await connected(one);
+    const wrong = await start({ url: `redis://127.0.0.1:${port}/0`, password: 'other' });
+    await pollUntil(() => wrong.events.some(({ event }) => event === 'cache.connect_failed'), 3000);
+
+    expect(await get(wrong)).toMatchObject({ cache: 'BYPASS' });
+    expect(one.app.get(RedisService).maskedUrl).toBe(`redis://***@127.0.0.1:${port}/0`);
+    expect(JSON.stringify([one.events, wrong.events])).not.toContain('ss#w0rd');
+  });
+
+  it('a namespace keeps two applications on one Redis apart', async () => {
+    const one = await start();
+    const other = await startCachedApp({
+      controllers: [ThingsController],
+      options: { redis: { url: redis.url }, namespace: 'other:' },
+    });
+    running.push({ ...other, events: [] });
+    await Promise.all([connected(one), connected(other)]);
+    await get(one);
+
+    expect((await get(other)).cache).toBe('MISS');
+    await write(other);
+    expect((await get(one)).cache).toBe('HIT');
+    expect(await other.app.get(RedisService).deletePattern('cache:*')).toBeGreaterThan(0);
+    expect((await get(one)).cache).toBe('HIT');
+  });
+});
+
+describe('RedisService', () => {
+  it('keeps, finds, renews and deletes JSON values', async () => {
+    const one = await start();
+    await connected(one);
+    const service = one.app.get(RedisService);
+
+    expect(await service.set('a', { n: [1, null] }, { ttl: '1m' })).toBe(true);
+    expect(await service.get('a')).toEqual({ n: [1, null] });
+    expect([await service.exists('a'), await service.exists('b')]).toEqual([true, false]);
+    expect([await service.expire('a', 90), await service.expire('b', 90)]).toEqual([true, false]);
+    expect([await service.delete('a'), await service.delete('a')]).toEqual([true, false]);
+    expect(await service.get('a')).toBeUndefined();
+    expect(await service.ping()).toBe(true);
+    expect(await service.stats()).toMatchObject({
+      version: expect.stringMatching(/^\d+\./),
+      connectedClients: 2,
+    });
+    await expect(service.set('a', 1, { ttl: 0 })).rejects.toMatchObject({ code: 'CACHE_INVALID_TTL' });
+  });
+
+  it('deletes by pattern, in steps, and says how many', async () => {
+    const one = await start();
+    await connected(one);
+    const service = one.app.get(RedisService);
+    await Promise.all(Array.from({ length: 1200 }, (_, n) => service.set(`p:${n}`, n)));
+    await service.set('q:1', 1);
+
+    expect(await service.deletePattern('p:*')).toBe(1200);
+    expect(await service.exists('q:1')).toBe(true);
+  });
+
+  it('falls back at once when Redis is away', async () => {
+    const one = await start();
+    await connected(one);
+    const service = one.app.get(RedisService);
+    redis.freeze();
+
+    expect(await service.get('a')).toBeUndefined();
+    expect(await service.set('a', 1)).toBe(false);
+    expect(await service.deletePattern('*')).toBe(0);
+    expect(await service.stats()).toBeUndefined();
+    expect(service.status()).toBe('unavailable');
+  });
+
+  it('says when it is not configured', async () => {
+    const { app } = await startCachedApp({});
+    running.push({ app, url: '', events: [] });
+    const service = app.get(RedisService);
+
+    expect(service.status()).toBe('not_configured');
+    expect([await service.get('a'), await service.set('a', 1), await service.ping()]).toEqual([
+      undefined,
+      false,
+      false,
+    ]);
+  });
+});
