@@ -1,0 +1,416 @@
+import { randomUUID } from 'node:crypto';
+import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
+import { startTestApp, type TestApp } from '../support/test-app.js';
+
+const api = '/api/v3';
+const course = {
+  course_id: 'PROG-101',
+  name: 'Programming 101',
+  starts_at: '2026-01-12T00:00:00Z',
+  ends_at: '2100-06-12T02:00:00+02:00',
+};
+const activity = { activity_id: 'PROG-101-A1', title: 'Loops', kind: 'exercise', status: 'published' };
+
+describe('records over HTTP', () => {
+  let database: TestDatabase;
+  let app: TestApp;
+
+  const post = (path: string, body: object) => app.request.post(api + path).send(body);
+  const patch = (path: string, body: object) => app.request.patch(api + path).send(body);
+  const get = (path: string) => app.request.get(api + path);
+  const pointers = (body: { errors?: { pointer: string }[] }) => body.errors?.map(({ pointer }) => pointer);
+
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    app = await startTestApp({ env: { DATABASE_URL: database.url } });
+    await post('/courses', course).expect(201);
+    await post('/courses/PROG-101/activities', activity).expect(201);
+    await post('/users', { user_id: 'STU001', role: 'student' }).expect(201);
+    await post('/users', { user_id: 'STU002', role: 'student' }).expect(201);
+    await post('/enrollments', { user_id: 'STU001', course_id: 'PROG-101' }).expect(201);
+  });
+  afterAll(async () => {
+    await app.close();
+    await database.drop();
+  });
+
+  describe('users', () => {
+    it('are added, shown, changed and deleted', async () => {
+      const added = await post('/users', {
+        user_id: 'STU100',
+        email: 'ada@example.org',
+        full_name: 'Ada Lovelace',
+        role: 'student',
+      });
+      expect(added.status).toBe(201);
+      expect(added.body).toMatchObject({ user_id: 'STU100', full_name: 'Ada Lovelace', is_active: true });
+
+      const changed = await patch('/users/STU100', { full_name: 'Ada King', email: null, role: 'teacher' });
+      expect(changed.body).toMatchObject({ full_name: 'Ada King', email: null, role: 'teacher' });
+      expect((await get('/users/STU100')).body).toEqual(changed.body);
+
+      const deleted = await app.request.delete(`${api}/users/STU100`);
+      expect([deleted.status, deleted.text]).toEqual([204, '']);
+      await get('/users/STU100').expect(404);
+      await patch('/users/STU100', { role: 'admin' }).expect(404);
+      await app.request.delete(`${api}/users/STU100`).expect(404);
+      await post('/users', { user_id: 'STU100', role: 'student' }).expect(409);
+      await post('/enrollments', { user_id: 'STU100', course_id: 'PROG-101' }).expect(422);
+      expect((await get('/users?limit=200')).body.data).not.toContainEqual(
+        expect.objectContaining({ user_id: 'STU100' }),
+      );
+    });
+
+    it('have one email address each, whatever the case', async () => {
+      await post('/users', { user_id: 'MAIL1', role: 'student', email: 'One@example.org' }).expect(201);
+      await post('/users', { user_id: 'MAIL2', role: 'student', email: 'oNE@example.org' }).expect(409);
+      await post('/users', { user_id: 'MAIL3', role: 'student' }).expect(201);
+      await patch('/users/MAIL3', { email: 'ONE@example.org' }).expect(409);
+    });
+
+    it('leave the time of change alone when nothing changes', async () => {
+      const before = await get('/users/STU002');
+      expect((await patch('/users/STU002', { role: 'student' })).body).toEqual(before.body);
+      expect((await patch('/users/STU002', {})).body).toEqual(before.body);
+    });
+
+    it.each([
+      ['an id with a blank', { user_id: 'STU 1' }, '/user_id'],
+      ['an id with a slash', { user_id: '../STU001' }, '/user_id'],
+      ['an id of 65 characters', { user_id: 'x'.repeat(65) }, '/user_id'],
+      ['an id that is a number', { user_id: 7 }, '/user_id'],
+      ['no id', { user_id: undefined }, '/user_id'],
+      ['an unknown role', { role: 'root' }, '/role'],
+      ['a name with U+0000', { full_name: 'Ada\u0000' }, '/full_name'],
+      ['a name of half a surrogate pair', { full_name: 'Ada\ud800' }, '/full_name'],
+      ['a name of 201 characters', { full_name: 'x'.repeat(201) }, '/full_name'],
+      ['a blank name', { full_name: '  ' }, '/full_name'],
+      ['a bad email address', { email: 'nobody' }, '/email'],
+      ['a field that is not declared', { is_admin: true }, '/is_admin'],
+      ['an object for a name', { full_name: { $ne: null } }, '/full_name'],
+    ])('are refused with %s', async (_, wrong, pointer) => {
+      const answer = await post('/users', { user_id: 'BAD1', role: 'student', ...wrong });
+      expect([answer.status, answer.body.code]).toEqual([400, 'validation_failed']);
+      expect(pointers(answer.body)).toEqual([pointer]);
+    });
+
+    it('do not take null for a role', async () => {
+      await patch('/users/STU002', { role: null }).expect(400);
+    });
+
+    it.each(['%00', 'STU%20001', "STU001'--", 'x'.repeat(65), '%F0%9F%92%A9'])(
+      'are not found under %s',
+      async (id) => {
+        await get(`/users/${id}`).expect(404);
+      },
+    );
+
+    it('are listed page by page, each once, with a link to the next page', async () => {
+      const seen: string[] = [];
+      let path: string | undefined = `${api}/users?limit=2`;
+      while (path) {
+        const page = await app.request.get(path);
+        seen.push(...page.body.data.map(({ user_id }: { user_id: string }) => user_id));
+        path = /^<(.+)>; rel="next"$/.exec(page.headers.link ?? '')?.[1];
+        expect(path === undefined).toBe(page.body.next_cursor === null);
+      }
+      expect(seen).toEqual([...new Set(seen)].sort());
+      expect(seen).toEqual(expect.arrayContaining(['MAIL1', 'MAIL3', 'STU001', 'STU002']));
+    });
+
+    it.each(['limit=0', 'limit=201', 'limit=x', 'cursor=x', 'cursor=WzFd', 'cursor=WyJhIGIiXQ', 'offset=1'])(
+      'are not listed by ?%s',
+      async (query) => {
+        await get(`/users?${query}`).expect(400);
+      },
+    );
+  });
+
+  describe('courses', () => {
+    it('answer their dates in UTC and their pass mark', async () => {
+      expect((await get('/courses/PROG-101')).body).toMatchObject({
+        course_id: 'PROG-101',
+        starts_at: '2026-01-12T00:00:00.000Z',
+        ends_at: '2100-06-12T00:00:00.000Z',
+        pass_mark: 60,
+      });
+    });
+
+    it('change their dates, name and pass mark', async () => {
+      await post('/courses', { ...course, course_id: 'PROG-109', pass_mark: 40.25 }).expect(201);
+      const changed = await patch('/courses/PROG-109', {
+        name: 'Renamed',
+        pass_mark: 0,
+        ends_at: '2099-01-01T00:00Z',
+      });
+      expect(changed.body).toMatchObject({
+        name: 'Renamed',
+        pass_mark: 0,
+        ends_at: '2099-01-01T00:00:00.000Z',
+      });
+      await patch('/courses/PROG-109', { starts_at: '2099-01-01T00:00:00Z' }).expect(422);
+      await patch('/courses/NONE', { name: 'Renamed' }).expect(404);
+      expect((await get('/courses')).body.data).toHaveLength(2);
+    });
+
+    it('end after they start', async () => {
+      const answer = await post('/courses', { ...course, course_id: 'BAD1', ends_at: course.starts_at });
+      expect([answer.status, pointers(answer.body)]).toEqual([422, ['/ends_at']]);
+    });
+
+    it('exist once', async () => {
+      await post('/courses', course).expect(409);
+    });
+
+    it.each([
+      ['a day without a time', { starts_at: '2026-01-12' }],
+      ['a time without a zone', { starts_at: '2026-01-12T00:00:00' }],
+      ['a day that does not exist', { starts_at: '2026-02-30T00:00:00Z' }],
+      ['an hour that does not exist', { starts_at: '2026-02-20T25:00:00Z' }],
+      ['a year out of range', { ends_at: '9999-01-01T00:00:00Z' }],
+      ['a number for a time', { starts_at: 1768176000000 }],
+      ['a pass mark above 100', { pass_mark: 100.01 }],
+      ['a pass mark of three decimals', { pass_mark: 50.123 }],
+      ['a pass mark as text', { pass_mark: '50' }],
+    ])('are refused with %s', async (_, wrong) => {
+      await post('/courses', { ...course, course_id: 'BAD1', ...wrong }).expect(400);
+    });
+  });
+
+  describe('activities', () => {
+    it('are added as drafts, published, moved and archived', async () => {
+      const added = await post('/courses/PROG-101/activities', {
+        activity_id: 'PROG-101-A2',
+        title: 'Functions',
+        kind: 'quiz',
+        opens_at: '2026-02-01T00:00:00Z',
+        due_at: '2026-03-01T00:00:00Z',
+      });
+      expect(added.body).toMatchObject({ course_id: 'PROG-101', status: 'draft', points: 100, weight: 1 });
+
+      const changed = await patch('/activities/PROG-101-A2', {
+        status: 'published',
+        due_at: null,
+        weight: 0,
+      });
+      expect(changed.body).toMatchObject({ status: 'published', due_at: null, weight: 0 });
+      expect((await get('/activities/PROG-101-A2')).body).toEqual(changed.body);
+      await patch('/activities/PROG-101-A2', { status: 'draft' }).expect(422);
+      await patch('/activities/PROG-101-A2', { due_at: '2026-01-31T00:00:00Z' }).expect(422);
+      await patch('/activities/PROG-101-A2', { title: null }).expect(400);
+      await patch('/activities/PROG-101-A2', { status: 'archived' }).expect(200);
+      expect((await get('/courses/PROG-101/activities')).body.data).toHaveLength(2);
+    });
+
+    it('belong to a course that exists, and exist once', async () => {
+      await post('/courses/NONE/activities', { ...activity, activity_id: 'X1' }).expect(404);
+      await get('/courses/NONE/activities').expect(404);
+      await post('/courses/PROG-101/activities', activity).expect(409);
+      await patch('/activities/NONE', { title: 'x' }).expect(404);
+    });
+
+    it.each([
+      ['no points', { points: 0 }],
+      ['a negative weight', { weight: -1 }],
+      ['a weight that is not a number', { weight: 'heavy' }],
+      ['an unknown kind', { kind: 'party' }],
+      ['a text for a truth value', { is_required: 'true' }],
+    ])('are refused with %s', async (_, wrong) => {
+      await post('/courses/PROG-101/activities', { ...activity, activity_id: 'X1', ...wrong }).expect(400);
+    });
+  });
+
+  describe('enrollments', () => {
+    it('end with a result that fits, and are taken up again', async () => {
+      const added = await post('/enrollments', {
+        user_id: 'STU002',
+        course_id: 'PROG-101',
+        enrolled_at: '2026-01-20T00:00:00Z',
+      });
+      expect(added.body).toMatchObject({ role: 'student', status: 'active', ended_at: null });
+      const path = `/enrollments/${added.body.enrollment_id}`;
+
+      await patch(path, { status: 'completed', final_result: 'fail' }).expect(422);
+      await patch(path, { final_result: 'pass' }).expect(422);
+      await patch(path, { ended_at: '2026-02-01T00:00:00Z' }).expect(422);
+      await patch(path, { status: 'dropped', ended_at: '2026-01-01T00:00:00Z' }).expect(422);
+      await patch(path, { status: 'dropped', ended_at: '2150-01-01T00:00:00Z' }).expect(422);
+      await patch(path, { status: null }).expect(400);
+
+      const dropped = await patch(path, { status: 'dropped', final_result: 'withdrawn' });
+      expect(dropped.body).toMatchObject({ status: 'dropped', final_result: 'withdrawn' });
+      expect(dropped.body.ended_at).not.toBeNull();
+      expect((await patch(path, { status: 'dropped' })).body).toEqual(dropped.body);
+
+      const back = await patch(path, { status: 'active' });
+      expect(back.body).toMatchObject({ status: 'active', final_result: null, ended_at: null });
+      expect((await get(path)).body).toEqual(back.body);
+    });
+
+    it('happen once a role, of people and in courses that exist', async () => {
+      await post('/enrollments', { user_id: 'STU001', course_id: 'PROG-101' }).expect(409);
+      const nobody = await post('/enrollments', { user_id: 'NOBODY', course_id: 'PROG-101' });
+      expect([nobody.status, pointers(nobody.body)]).toEqual([422, ['/user_id']]);
+      const nowhere = await post('/enrollments', { user_id: 'STU001', course_id: 'NONE' });
+      expect([nowhere.status, pointers(nowhere.body)]).toEqual([422, ['/course_id']]);
+    });
+
+    it('are listed by course and by person', async () => {
+      const ofCourse = await get('/enrollments?course_id=PROG-101&limit=1');
+      expect(ofCourse.body.data).toHaveLength(1);
+      const next = await app.request.get(/<(.+)>/.exec(ofCourse.headers.link!)![1]!);
+      expect(next.body.data[0].enrollment_id).not.toBe(ofCourse.body.data[0].enrollment_id);
+      expect((await get('/enrollments?user_id=STU001')).body.data).toHaveLength(1);
+      expect((await get('/enrollments?user_id=NOBODY')).body).toEqual({ data: [], next_cursor: null });
+      await get('/enrollments?user_id=a%20b').expect(400);
+      await get(`/enrollments?cursor=${Buffer.from('["x"]').toString('base64url')}`).expect(400);
+    });
+
+    it.each(['0', '-1', 'x', '9223372036854775808', '1e3', '99999999'])(
+      'are not found under %s',
+      async (id) => {
+        await get(`/enrollments/${id}`).expect(404);
+      },
+    );
+  });
+
+  describe('sessions', () => {
+    it('count their messages and end once', async () => {
+      const started = await post('/sessions', {
+        student_id: 'STU001',
+        course_id: 'PROG-101',
+        activity_id: 'PROG-101-A1',
+        started_at: '2026-02-05T10:00:00Z',
+      });
+      expect(started.status).toBe(201);
+      const path = `/sessions/${started.body.session_id}`;
+      const say = (message: object) => post(`${path}/messages`, message);
+
+      const said = await say({
+        sender: 'student',
+        kind: 'question',
+        content: 'Why?',
+        sent_at: '2026-02-05T10:01:00Z',
+      });
+      expect(said.status).toBe(201);
+      expect(said.body).toMatchObject({ length: 4, student_id: 'STU001', course_id: 'PROG-101' });
+      expect(said.body).not.toHaveProperty('content');
+      await say({ sender: 'tutor', kind: 'hint', length: 40, sent_at: '2026-02-05T10:02:00Z' }).expect(201);
+      await say({ sender: 'tutor', kind: 'hint', sent_at: '2026-02-05T09:59:00Z' }).expect(422);
+      await say({ sender: 'tutor', kind: 'hint', length: -1 }).expect(400);
+      await say({ sender: 'teacher', kind: 'hint' }).expect(400);
+      await say({ sender: 'student', kind: 'question', content: 'x'.repeat(20_001) }).expect(400);
+
+      await patch(path, { ended_at: '2026-02-05T09:00:00Z' }).expect(422);
+      const ended = await patch(path, { ended_at: '2026-02-05T10:30:00Z' });
+      expect(ended.body).toMatchObject({
+        message_count: 2,
+        hint_count: 1,
+        ended_at: '2026-02-05T10:30:00.000Z',
+      });
+      expect((await patch(path, {})).body).toEqual(ended.body);
+      await patch(path, { ended_at: '2026-02-05T10:31:00Z' }).expect(409);
+      await say({ sender: 'student', kind: 'question' }).expect(409);
+      await say({ sender: 'student', kind: 'question', sent_at: '2026-02-05T10:31:00Z' }).expect(422);
+      await say({ sender: 'student', kind: 'question', sent_at: '2026-02-05T10:29:00Z' }).expect(201);
+      expect((await get(path)).body).toMatchObject({ message_count: 3 });
+    });
+
+    it('with a client_id start once', async () => {
+      const session = { student_id: 'STU001', course_id: 'PROG-101', client_id: randomUUID() };
+      const first = await post('/sessions', session).expect(201);
+      const again = await post('/sessions', session).expect(200);
+      expect(again.body).toEqual(first.body);
+      await post('/sessions', { ...session, mode: 'socratic' }).expect(409);
+
+      const message = { sender: 'student', kind: 'question', length: 3, client_id: randomUUID() };
+      const path = `/sessions/${first.body.session_id}/messages`;
+      const said = await post(path, message).expect(201);
+      expect((await post(path, message).expect(200)).body).toEqual(said.body);
+      await post(path, { ...message, length: 4 }).expect(409);
+    });
+
+    it.each([
+      ['an unknown student', { student_id: 'NOBODY' }, '/student_id'],
+      ['a student who is not enrolled', { student_id: 'MAIL1' }, '/student_id'],
+      ['an unknown course', { course_id: 'NONE' }, '/course_id'],
+      ['an unknown activity', { activity_id: 'NONE' }, '/activity_id'],
+      ['a start in the future', { started_at: '2150-01-01T00:00:00Z' }, '/started_at'],
+    ])('do not start for %s', async (_, wrong, pointer) => {
+      const answer = await post('/sessions', { student_id: 'STU001', course_id: 'PROG-101', ...wrong });
+      expect([answer.status, pointers(answer.body)]).toEqual([422, [pointer]]);
+    });
+
+    it('that do not exist take nothing', async () => {
+      await get('/sessions/NONE').expect(404);
+      await patch('/sessions/NONE', {}).expect(404);
+      await post('/sessions/NONE/messages', { sender: 'student', kind: 'question' }).expect(404);
+    });
+  });
+
+  describe('events', () => {
+    const event = {
+      student_id: 'STU001',
+      course_id: 'PROG-101',
+      verb: 'viewed',
+      occurred_at: '2026-02-05T18:52:18.123Z',
+      data: { page: 3, name: '__proto__' },
+    };
+
+    it('are stored once', async () => {
+      const id = randomUUID();
+      const first = await post('/events', { ...event, id }).expect(201);
+      const again = await post('/events', { ...event, id: id.toUpperCase() }).expect(200);
+      expect(again.body).toEqual(first.body);
+      await post('/events', { ...event, id, quantity: 2 }).expect(409);
+      await post('/events', { ...event, id, data: { page: 4 } }).expect(409);
+    });
+
+    it('with unknown verbs are stored and do not count as activity', async () => {
+      const day = '2026-01-15';
+      await post('/events', {
+        ...event,
+        id: randomUUID(),
+        verb: 'daydreamed',
+        occurred_at: `${day}T10:00:00Z`,
+      }).expect(201);
+      const rows = await database.dataSource.query('SELECT 1 FROM activity_days WHERE day = $1', [day]);
+      expect(rows).toEqual([]);
+    });
+
+    it.each([
+      ['an unknown student', { student_id: 'NOBODY' }, '/student_id'],
+      ['an unknown course', { course_id: 'NONE' }, '/course_id'],
+      ['an unknown activity', { activity_id: 'NONE' }, '/activity_id'],
+      ['an unknown session', { session_id: 'NONE' }, '/session_id'],
+      [
+        'a time 6 minutes ahead',
+        { occurred_at: new Date(Date.now() + 360_000).toISOString() },
+        '/occurred_at',
+      ],
+    ])('are not taken with %s', async (_, wrong, pointer) => {
+      const answer = await post('/events', { ...event, id: randomUUID(), ...wrong });
+      expect([answer.status, pointers(answer.body)]).toEqual([422, [pointer]]);
+    });
+
+    it('may be 4 minutes ahead of our clock', async () => {
+      const soon = new Date(Date.now() + 240_000).toISOString();
+      await post('/events', { ...event, id: randomUUID(), occurred_at: soon }).expect(201);
+    });
+
+    it.each([
+      ['no id', { id: undefined }],
+      ['an id that is no UUID', { id: '1' }],
+      ['a verb with a blank', { verb: 'looked at' }],
+      ['a quantity of 0', { quantity: 0 }],
+      ['a quantity of a half', { quantity: 0.5 }],
+      ['a quantity beyond the limit', { quantity: 1e9 }],
+      ['data that is a list', { data: [1] }],
+      ['data that is too deep', { data: { a: { b: { c: { d: { e: { f: 1 } } } } } } }],
+      ['data that is too long', { data: { text: 'x'.repeat(8200) } }],
+      ['data with U+0000', { data: { text: '\u0000' } }],
+    ])('are refused with %s', async (_, wrong) => {
+      await post('/events', { ...event, id: randomUUID(), ...wrong }).expect(400);
+    });
+  });
+});
