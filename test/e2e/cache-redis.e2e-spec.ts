@@ -136,23 +136,22 @@ describe('a Redis that is not there at the start', () => {
   });
 });
 
+const freeze = () => {
+  redis.freeze();
+  return Promise.resolve();
+};
+const thaw = () => {
+  redis.thaw();
+  return Promise.resolve();
+};
+const kill = () => redis.kill();
+const startAgain = async () => {
+  redis = await startRedis({ port: redis.port });
+};
+
 describe.each([
-  [
-    'hung',
-    () => {
-      redis.freeze();
-    },
-    () => {
-      redis.thaw();
-    },
-  ],
-  [
-    'killed',
-    () => redis.kill(),
-    async () => {
-      redis = await startRedis({ port: redis.port });
-    },
-  ],
+  ['hung', freeze, thaw],
+  ['killed', kill, startAgain],
 ])('a Redis that is %s under way', (_, stop, restart) => {
   it('costs one request its budget at most, and nobody an answer', async () => {
     const one = await start();
