@@ -1,0 +1,272 @@
+import { randomUUID } from 'node:crypto';
+import { CacheService } from '../../src/cache/index.js';
+import { pollUntil, required } from '../support/processes.js';
+import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
+import { startTestApp, type TestApp } from '../support/test-app.js';
+
+/** The cached views, each with the entry it must have: PROG-101 with STU001 and STU002, PROG-102 with STU003. */
+const views = {
+  stats: '/api/v3/system/stats',
+  course: '/api/v3/analytics/courses/PROG-101',
+  otherCourse: '/api/v3/analytics/courses/PROG-102',
+  student: '/api/v3/analytics/students/STU001?course_id=PROG-101',
+  studentAll: '/api/v3/analytics/students/STU001',
+  peer: '/api/v3/analytics/students/STU002?course_id=PROG-101',
+  peerAll: '/api/v3/analytics/students/STU002',
+  stranger: '/api/v3/analytics/students/STU003',
+} as const;
+type View = keyof typeof views;
+
+const own: View[] = ['student', 'studentAll'];
+const everyoneInTheCourse: View[] = [...own, 'peer', 'peerAll'];
+
+let database: TestDatabase;
+let running: TestApp;
+const soon = new Date(Date.now() + 40 * 86_400_000).toISOString();
+const past = new Date(Date.now() - 40 * 86_400_000).toISOString();
+const ids: Record<string, string> = {};
+
+interface Answer {
+  status: number;
+  body: Record<string, string>;
+  headers: Record<string, string>;
+}
+
+async function send(
+  method: 'post' | 'put' | 'patch' | 'delete',
+  path: string,
+  body?: object,
+): Promise<Answer> {
+  const answer = (await running.request[method](`/api/v3${path}`)
+    .set({ 'if-match': '*' })
+    .send(body)) as unknown as Answer;
+  if (answer.status >= 300)
+    throw new Error(`${method} ${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
+  return answer;
+}
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  running = await startTestApp({
+    env: {
+      DATABASE_URL: database.url,
+      REDIS_URL: required('TEST_REDIS_URL'),
+      CACHE_NAMESPACE: `${randomUUID()}:`,
+    },
+  });
+  await pollUntil(() => running.app.get(CacheService).stats().isAvailable, 5000);
+  for (const [user_id, role] of [
+    ['STU001', 'student'],
+    ['STU002', 'student'],
+    ['STU003', 'student'],
+    ['STU004', 'student'],
+    ['STU005', 'student'],
+    ['TEACH001', 'teacher'],
+  ]) {
+    await send('post', '/users', { user_id, role, full_name: `Name of ${user_id}` });
+  }
+  for (const [course_id, activity_id] of [
+    ['PROG-101', 'A1'],
+    ['PROG-102', 'B1'],
+  ]) {
+    await send('post', '/courses', {
+      course_id,
+      name: `Course ${course_id}`,
+      starts_at: past,
+      ends_at: soon,
+    });
+    await send('post', `/courses/${course_id}/activities`, {
+      activity_id,
+      title: 'First',
+      kind: 'exercise',
+      status: 'published',
+      due_at: soon,
+    });
+  }
+  for (const [user_id, course_id] of [
+    ['STU001', 'PROG-101'],
+    ['STU002', 'PROG-101'],
+    ['STU003', 'PROG-102'],
+    ['STU004', 'PROG-101'],
+  ]) {
+    const { body } = await send('post', '/enrollments', { user_id, course_id });
+    ids[`enrollment ${user_id}`] = body.enrollment_id ?? '';
+  }
+});
+
+afterAll(async () => {
+  await running.close();
+  await database.drop();
+});
+
+async function look(view: View): Promise<string> {
+  const { headers } = (await running.request.get(views[view])) as unknown as Answer;
+  return headers['x-cache'] ?? '';
+}
+
+async function warm(): Promise<void> {
+  for (const view of Object.keys(views) as View[]) {
+    await look(view);
+    await running.app.get(CacheService).settle();
+    expect([view, await look(view)]).toEqual([view, 'HIT']);
+  }
+}
+
+async function recomputedViews(): Promise<View[]> {
+  const recomputed: View[] = [];
+  for (const view of Object.keys(views) as View[]) if ((await look(view)) !== 'HIT') recomputed.push(view);
+  return recomputed;
+}
+
+const justNow = new Date(Date.now() - 60_000).toISOString();
+const event = (id: string) => ({
+  id,
+  student_id: 'STU001',
+  course_id: 'PROG-101',
+  verb: 'viewed',
+  occurred_at: justNow,
+});
+const eventId = randomUUID();
+
+const rows: [write: string, run: () => Promise<unknown>, recomputed: View[]][] = [
+  ['user created', () => send('post', '/users', { user_id: 'NEW', role: 'student' }), ['stats']],
+  ['user renamed', () => send('patch', '/users/STU001', { full_name: 'Ada' }), ['course', ...own]],
+  ['user renamed to the same name', () => send('patch', '/users/STU001', { full_name: 'Ada' }), []],
+  [
+    'user without course given another role',
+    () => send('patch', '/users/STU005', { role: 'teacher' }),
+    ['stats'],
+  ],
+  ['user deleted', () => send('delete', '/users/STU004'), ['stats', 'course']],
+  [
+    'course created',
+    () => send('post', '/courses', { course_id: 'C3', name: 'C', starts_at: past, ends_at: soon }),
+    ['stats'],
+  ],
+  [
+    'course pass mark changed',
+    () => send('patch', '/courses/PROG-101', { pass_mark: 50 }),
+    ['course', ...everyoneInTheCourse],
+  ],
+  [
+    'course dates changed',
+    () =>
+      send('patch', '/courses/PROG-101', {
+        starts_at: new Date(Date.parse(past) - 86_400_000).toISOString(),
+      }),
+    ['course', ...everyoneInTheCourse],
+  ],
+  ['course unchanged', () => send('patch', '/courses/PROG-101', { pass_mark: 50 }), []],
+  [
+    'activity published',
+    () =>
+      send('post', '/courses/PROG-101/activities', {
+        activity_id: 'A2',
+        title: 'Second',
+        kind: 'quiz',
+        status: 'published',
+        due_at: soon,
+      }),
+    ['course', ...everyoneInTheCourse],
+  ],
+  [
+    'activity due date moved',
+    () => send('patch', '/activities/A2', { due_at: new Date(Date.parse(soon) - 1000).toISOString() }),
+    ['course', ...everyoneInTheCourse],
+  ],
+  [
+    'activity weight changed',
+    () => send('patch', '/activities/A2', { weight: 2 }),
+    ['course', ...everyoneInTheCourse],
+  ],
+  [
+    'activity no longer required',
+    () => send('patch', '/activities/A2', { is_required: false }),
+    ['course', ...everyoneInTheCourse],
+  ],
+  [
+    'activity archived',
+    () => send('patch', '/activities/A2', { status: 'archived' }),
+    ['course', ...everyoneInTheCourse],
+  ],
+  ['activity renamed', () => send('patch', '/activities/A1', { title: 'Renamed' }), ['course']],
+  [
+    'student enrolled',
+    () => send('post', '/enrollments', { user_id: 'STU001', course_id: 'PROG-102' }),
+    ['stats', 'otherCourse', ...own],
+  ],
+  [
+    'student dropped',
+    () => send('patch', `/enrollments/${ids['enrollment STU003']}`, { status: 'dropped' }),
+    ['stats', 'otherCourse', 'stranger'],
+  ],
+  [
+    'session started',
+    () => send('post', '/sessions', { session_id: 'S1', student_id: 'STU001', course_id: 'PROG-101' }),
+    ['stats', 'course', ...own],
+  ],
+  [
+    'message sent',
+    () => send('post', '/sessions/S1/messages', { sender: 'student', kind: 'question', length: 10 }),
+    ['course', ...own],
+  ],
+  ['session ended', () => send('patch', '/sessions/S1', {}), ['stats', 'course', ...own]],
+  [
+    'work submitted',
+    async () => {
+      ids.submission =
+        (await send('post', '/submissions', { student_id: 'STU001', activity_id: 'A1' })).body
+          .submission_id ?? '';
+    },
+    ['stats', 'course', ...own],
+  ],
+  [
+    'work submitted again',
+    async () => {
+      ids.second =
+        (await send('post', '/submissions', { student_id: 'STU001', activity_id: 'A1' })).body
+          .submission_id ?? '';
+    },
+    ['stats', 'course', ...own],
+  ],
+  ['grade set', () => send('put', `/submissions/${ids.second}/grade`, { score: 80 }), ['course', ...own]],
+  ['grade set to the same', () => send('put', `/submissions/${ids.second}/grade`, { score: 80 }), []],
+  ['grade changed', () => send('put', `/submissions/${ids.second}/grade`, { score: 90 }), ['course', ...own]],
+  [
+    'submission declared void',
+    () => send('post', `/submissions/${ids.second}/void`),
+    ['stats', 'course', ...own],
+  ],
+  ['event received', () => send('post', '/events', event(eventId)), ['stats', 'course', ...own]],
+  ['event received twice', () => send('post', '/events', event(eventId)), []],
+  ['batch received', () => batch(event(randomUUID()), event(randomUUID())), ['stats', 'course', ...own]],
+  ['batch of duplicates received', () => batch(event(eventId)), []],
+  [
+    'write rejected',
+    async () => {
+      const answer = await running.request
+        .post('/api/v3/submissions')
+        .send({ student_id: 'STU001', activity_id: 'nothing' });
+      expect(answer.status).toBe(422);
+    },
+    [],
+  ],
+];
+
+function batch(...events: object[]): Promise<unknown> {
+  return running.request
+    .post('/api/v3/events:batch')
+    .set('content-type', 'application/x-ndjson')
+    .send(events.map((line) => JSON.stringify(line)).join('\n'))
+    .expect(200);
+}
+
+describe('after a write the views that it changes are recomputed and all others are still hits', () => {
+  it.each(rows)('%s', async (_, run, expected) => {
+    await warm();
+
+    await run();
+
+    expect((await recomputedViews()).sort()).toEqual([...expected].sort());
+  });
+});
