@@ -10,8 +10,12 @@ export interface TcpProxy {
   close(): Promise<void>;
 }
 
-/** Passes bytes on to a port of this machine, and stops doing so where a test wants it. */
-export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
+/**
+ * Passes bytes on to a port of this machine, and stops doing so where a test wants it.
+ *
+ * @param port  to listen on; default: a free one. The same again after `close` is a server that came back.
+ */
+export async function startTcpProxy(targetPort: number, port = 0): Promise<TcpProxy> {
   const pairs: (readonly [Socket, Socket])[] = [];
   const server = createServer((incoming) => {
     const outgoing = connect(targetPort, '127.0.0.1');
@@ -27,7 +31,7 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
       });
     }
   });
-  server.listen(0, '127.0.0.1');
+  server.listen(port, '127.0.0.1');
   await once(server, 'listening');
   return {
     port: (server.address() as AddressInfo).port,
