@@ -63,7 +63,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     const binaries = await locateBinaries(options.platform ?? `${process.platform}-${process.arch}`);
     await mkdir(wanted, { recursive: true });
     const user = await serverUser(join(wanted, 'cluster'));
-    const placed = await placeForUser(binaries, wanted, user, options.log);
+    const placed = await placeForUser({ binaries, homeDir: wanted, user }, options.log);
     const { homeDir: dir } = placed;
     const home: Home = {
       binaries: placed.binaries,

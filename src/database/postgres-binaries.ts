@@ -80,14 +80,20 @@ async function restoreLinks(native: string): Promise<void> {
   }
 }
 
+interface Wish {
+  readonly binaries: PostgresBinaries;
+  readonly homeDir: string;
+  readonly user: ServerUser | undefined;
+  /** Folders that can take both, the best first. Default: /var/lib, then the temporary folder */
+  readonly shelters?: readonly string[];
+}
+
 /**
  * Where binaries and data can lie so that `user` reaches them: in place, or, when only root may enter the
- * folder of this project, under /var/lib or the temporary folder.
+ * folder of this project, under one of `shelters`.
  */
 export async function placeForUser(
-  binaries: PostgresBinaries,
-  homeDir: string,
-  user: ServerUser | undefined,
+  { binaries, homeDir, user, shelters = ['/var/lib', tmpdir()] }: Wish,
   log: (line: string) => void,
 ): Promise<{ binaries: PostgresBinaries; homeDir: string }> {
   const version = await runCommand(binaries.initdb, ['--version'], { user, cwd: '/' });
@@ -101,7 +107,7 @@ export async function placeForUser(
     : version;
   if (version.code === 0 && reached.code === 0) return { binaries, homeDir };
 
-  const shelter = await openShelter();
+  const shelter = await openShelter(shelters);
   const placed = { binaries, homeDir };
   if (version.code !== 0) {
     placed.binaries = await copyBinaries(binaries, shelter);
@@ -120,8 +126,8 @@ export async function placeForUser(
   return placed;
 }
 
-async function openShelter(): Promise<string> {
-  for (const parent of ['/var/lib', tmpdir()]) {
+async function openShelter(shelters: readonly string[]): Promise<string> {
+  for (const parent of shelters) {
     const folder = join(parent, 'ai-native-backend');
     try {
       await mkdir(folder, { recursive: true, mode: 0o755 });
@@ -133,7 +139,7 @@ async function openShelter(): Promise<string> {
     if (found.isDirectory() && found.uid === 0) return folder;
   }
   throw new EmbeddedPostgresError(
-    `Neither /var/lib nor ${tmpdir()} can take the data of PostgreSQL: clone into a folder that all users may enter`,
+    `No folder can take the data of PostgreSQL (${shelters.join(', ')}): clone into one that all users may enter`,
   );
 }
 

@@ -87,6 +87,8 @@ export interface AppProcess {
   /** Everything written to stdout and stderr so far. */
   output(): string;
   signal(name: NodeJS.Signals): void;
+  /** As Ctrl-C in a terminal: SIGINT to the process and all that it started in its group. */
+  pressCtrlC(): void;
   /** Resolves with the exit code, or the signal's name, once the process is gone. */
   readonly ended: Promise<number | NodeJS.Signals>;
   /** SIGTERM, then SIGKILL after `graceMs`. Safe to call twice. */
@@ -111,6 +113,7 @@ export async function spawnApp({ env = {}, port, uid, cwd }: AppOptions = {}): P
     cwd: cwd ?? tmpdir(),
     env: { ...inheritedEnvironment(), PORT: String(usedPort), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
     ...(uid === undefined ? {} : { uid, gid: uid }),
   });
   const output = collectOutput(child);
@@ -121,6 +124,7 @@ export async function spawnApp({ env = {}, port, uid, cwd }: AppOptions = {}): P
     pid: child.pid!,
     output,
     signal: (name) => void child.kill(name),
+    pressCtrlC: () => void process.kill(-child.pid!, 'SIGINT'),
     ended,
     async stop(graceMs = 30_000) {
       child.kill('SIGTERM');
