@@ -1,6 +1,7 @@
 import { RequestMethod } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AppModule } from './app.module.js';
 import type { Variables } from './config/configuration-error.js';
 import { ConfigurationModule } from './config/config.module.js';
@@ -9,8 +10,11 @@ import { holdUntilReady } from './database/hold-until-ready.js';
 import { ShutdownState } from './health/shutdown-state.js';
 import { serveApiDocs } from './http/openapi.js';
 import { ProblemFilter } from './http/problem.filter.js';
+import { problemOf } from './http/problem-of.js';
+import { refuseUnreadable } from './http/refuse-unreadable.js';
 import { requestIdOf } from './http/request-id.js';
 import { RouteTable } from './http/route-table.js';
+import { sendProblem } from './http/send-problem.js';
 import { RequestValidationPipe } from './http/validation.pipe.js';
 import { AppLogger } from './telemetry/app-logger.js';
 
@@ -59,6 +63,11 @@ function fastifyAdapter(environment: Environment): FastifyAdapter {
     return503OnClosing: false,
     requestIdHeader: false,
     genReqId: requestIdOf,
+    clientErrorHandler: refuseUnreadable,
+    // What the router itself refuses: a path that cannot be decoded, a parameter that is too long.
+    frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) => {
+      sendProblem(request, reply, problemOf(error));
+    },
     routerOptions: { maxParamLength: 200 },
   });
 }

@@ -1,3 +1,4 @@
+import { isNativeError } from 'node:util/types';
 import { CannotExecuteNotConnectedError, QueryFailedError } from 'typeorm';
 import { Problem } from '../http/problem.js';
 
@@ -17,7 +18,7 @@ const badText = /^(22021|22P02|22P05|22003|22007|22008)$/;
  * Its words are ours: messages of PostgreSQL quote statements, values and host names.
  */
 export function databaseProblem(error: unknown): Problem | undefined {
-  if (!(error instanceof Error)) return undefined;
+  if (!isNativeError(error)) return undefined;
   const code = codeOf(error);
   if (code === '23505') return new Problem('conflict', 'Something with this identity exists already.');
   if (code === '23503')

@@ -1,10 +1,16 @@
 import { Module } from '@nestjs/common';
+import { TerminusModule } from '@nestjs/terminus';
+import { DatabaseHealth } from './database.health.js';
+import { EventLoopHealth } from './event-loop.health.js';
 import { HealthController } from './health.controller.js';
+import { HealthService } from './health.service.js';
+import { RedisHealth } from './redis.health.js';
 import { ShutdownState } from './shutdown-state.js';
 
 @Module({
+  imports: [TerminusModule.forRoot({ logger: false })],
   controllers: [HealthController],
-  providers: [ShutdownState],
+  providers: [DatabaseHealth, EventLoopHealth, HealthService, RedisHealth, ShutdownState],
   exports: [ShutdownState],
 })
 export class HealthModule {}

@@ -6,6 +6,10 @@ import { ProblemDto, ProblemPartDto } from './problem.dto.js';
 const prefix = 'api/v3';
 const methods = ['get', 'post', 'put', 'patch', 'delete'] as const;
 
+const problemContent = {
+  'application/problem+json': { schema: { $ref: '#/components/schemas/ProblemDto' } },
+};
+
 type PathItem = OpenAPIObject['paths'][string];
 type Operation = NonNullable<PathItem['get']>;
 
@@ -53,12 +57,8 @@ function describe(path: string, item: PathItem): void {
 }
 
 function addProblems(operation: Operation, path: string, isOpen: boolean): void {
-  const responses = operation.responses;
   const add = (status: string, description: string) => {
-    responses[status] ??= {
-      description,
-      content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/ProblemDto' } } },
-    };
+    operation.responses[status] ??= { description };
   };
   if (operation.requestBody || operation.parameters?.length)
     add('400', 'The request does not fit its schema');
@@ -69,4 +69,9 @@ function addProblems(operation: Operation, path: string, isOpen: boolean): void 
   }
   if (path.includes('{')) add('404', 'There is no such thing, or it belongs to somebody else');
   add('default', 'Any other problem');
+  for (const [status, response] of Object.entries(operation.responses)) {
+    if (response === undefined || '$ref' in response || (status !== 'default' && Number(status) < 400))
+      continue;
+    response.content = { ...response.content, ...problemContent };
+  }
 }

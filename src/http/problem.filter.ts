@@ -1,11 +1,10 @@
+import { isNativeError } from 'node:util/types';
 import { type ArgumentsHost, Catch, type ExceptionFilter, Logger } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { problemOf } from './problem-of.js';
-import type { ProblemDto } from './problem.dto.js';
-import { Problem, problems } from './problem.js';
+import { Problem } from './problem.js';
 import type { RouteTable } from './route-table.js';
-
-const retryAfterS = '2';
+import { pathOf, sendProblem } from './send-problem.js';
 
 /** Turns whatever was thrown, by us, by Nest or by Fastify, into `application/problem+json`. */
 @Catch()
@@ -18,20 +17,8 @@ export class ProblemFilter implements ExceptionFilter {
     const request = host.switchToHttp().getRequest<FastifyRequest>();
     const reply = host.switchToHttp().getResponse<FastifyReply>();
     const problem = request.is404 ? this.#unrouted(request) : problemOf(error);
-    const status = problem.getStatus();
-
-    if (status >= 500 && !(error instanceof Problem)) this.#log(error, problem, request);
-    if (reply.sent || reply.raw.headersSent) {
-      // Half an answer is out already: only breaking it off tells the caller.
-      reply.raw.destroy();
-      return;
-    }
-    if (status === 503) void reply.header('retry-after', retryAfterS);
-    void reply
-      .headers({ 'cache-control': 'no-store', 'x-request-id': request.id, ...problem.more.headers })
-      .code(status)
-      .type('application/problem+json')
-      .send(JSON.stringify(bodyOf(problem, pathOf(request), request.id)));
+    if (problem.getStatus() >= 500 && !(error instanceof Problem)) this.#log(error, problem, request);
+    sendProblem(request, reply, problem);
   }
 
   #unrouted(request: FastifyRequest): Problem {
@@ -43,33 +30,17 @@ export class ProblemFilter implements ExceptionFilter {
   }
 
   #log(error: unknown, problem: Problem, request: FastifyRequest): void {
-    const { name, stack, code } = (
-      error instanceof Error ? error : new Error(typeof error)
-    ) as NodeJS.ErrnoException;
-    this.#logger.error({
+    const { name, stack, code }: NodeJS.ErrnoException = isNativeError(error)
+      ? error
+      : new Error(typeof error);
+    const record = {
       event: 'request.failed',
       message: `❌ ${request.method} ${pathOf(request)} failed: ${problem.code} (${code ?? name})`,
       request_id: request.id,
       error_code: code ?? name,
-      ...(problem.code === 'internal_error' ? { stack } : {}),
-    });
+    };
+    // That the database is away is told once, by its health; a line for each request would drown the log.
+    if (problem.code === 'internal_error') this.#logger.error({ ...record, stack });
+    else this.#logger.debug(record);
   }
-}
-
-export function bodyOf(problem: Problem, instance: string, requestId: string): ProblemDto {
-  const { title, status } = problems[problem.code];
-  return {
-    type: `/problems/${problem.code}`,
-    title,
-    status,
-    detail: problem.detail,
-    instance,
-    code: problem.code,
-    request_id: requestId,
-    ...(problem.more.errors ? { errors: problem.more.errors } : {}),
-  };
-}
-
-function pathOf(request: FastifyRequest): string {
-  return request.url.split('?', 1)[0] ?? '/';
 }

@@ -1,3 +1,4 @@
+import { isNativeError } from 'node:util/types';
 import type { LoggerService } from '@nestjs/common';
 import { logLevels, type LogLevel } from '../config/environment.js';
 import { logCatalogue, type LogEvent, type LogFields } from './log-catalogue.js';
@@ -94,12 +95,12 @@ export class AppLogger implements LoggerService {
     }
     if (!this.isEnabled(level)) return;
 
-    const stack = message instanceof Error ? message.stack : rest.find(isStack);
+    const stack = isNativeError(message) ? message.stack : rest.find(isStack);
     const fields = {
       ...(typeof context === 'string' && !isStack(context) ? { context } : {}),
       ...(stack === undefined ? {} : { stack }),
     };
-    if (message instanceof Error) this.#put(level, message.name, fields);
+    if (isNativeError(message)) this.#put(level, message.name, fields);
     else if (isRecord(message)) {
       const { message: text, ...more } = message;
       this.#put(level, typeof text === 'string' ? text : 'no message', { ...fields, ...more });
@@ -137,7 +138,7 @@ export class AppLogger implements LoggerService {
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Error);
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !isNativeError(value);
 }
 
 function isLogEvent(value: unknown): value is LogEvent {

@@ -1,16 +1,24 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { OpenAPIObject } from '@nestjs/swagger';
 import supertest from 'supertest';
 import { createApp } from '../../src/app.setup.js';
 import type { Variables } from '../../src/config/configuration-error.js';
 import { DatabaseConnection } from '../../src/database/database-connection.js';
+import { expectToMatchOpenApi, openApiDocument } from './openapi.js';
+
+// The first file of a run compiles the sources once for the OpenAPI document; a busy machine takes its time.
+jest.setTimeout(120_000);
+
+const methods = ['get', 'head', 'post', 'put', 'patch', 'delete'] as const;
+type Request = Record<(typeof methods)[number], (path: string) => supertest.Test>;
 
 export interface TestApp {
   app: NestFastifyApplication;
   /** Where it listens, such as `http://127.0.0.1:40123` */
   url: string;
-  /** supertest over real HTTP */
-  request: ReturnType<typeof supertest>;
-  close(): Promise<void>;
+  /** supertest over real HTTP; every answer must be one that the OpenAPI document foresees */
+  request: Request;
+  close: () => Promise<void>;
 }
 
 interface TestAppOptions {
@@ -22,15 +30,23 @@ interface TestAppOptions {
 
 /** The whole service in this process, listening on a free port. */
 export async function startTestApp({ env, awaitDatabase = true }: TestAppOptions): Promise<TestApp> {
+  const openapi = await openApiDocument();
   const app = await createApp({ NODE_ENV: 'test', HOST: '127.0.0.1', PORT: '0', LOG_LEVEL: 'error', ...env });
   await app.listen(0, '127.0.0.1');
   const opening = app.get(DatabaseConnection).open();
   if (awaitDatabase) await opening;
   const url = await app.getUrl();
-  return {
-    app,
-    url,
-    request: supertest(url),
-    close: () => app.close(),
-  };
+  return { app, url, request: checkedRequest(url, openapi), close: () => app.close() };
+}
+
+function checkedRequest(url: string, openapi: OpenAPIObject): Request {
+  const plain = supertest(url);
+  const checked = methods.map((method) => [
+    method,
+    (path: string) =>
+      plain[method](path).expect((answer) => {
+        expectToMatchOpenApi(openapi, method.toUpperCase(), path, answer);
+      }),
+  ]);
+  return Object.fromEntries(checked) as Request;
 }

@@ -1,0 +1,47 @@
+/** What a probe may know. */
+export class ProbeDto {
+  /**
+   * `ok`; `degraded`: it serves without something it can do without; else why it does not serve:
+   * `starting`, `unavailable`, `shutting_down`
+   * @example "ok"
+   */
+  status!: string;
+}
+
+/** The parts that the service depends on. */
+export class HealthChecks {
+  /**
+   * `ok`, `starting` (not connected or migrated yet) or `unavailable`
+   * @example "ok"
+   */
+  database!: string;
+
+  /**
+   * `ok`, `unhealthy`, or `not_configured`: the cache is in the memory of the process then
+   * @example "ok"
+   */
+  redis!: string;
+}
+
+/** How the service is. */
+export class HealthDto {
+  /**
+   * `healthy`; `degraded`: Redis is away, answers are right but slower; `unhealthy`: the database is away
+   * @example "healthy"
+   */
+  status!: string;
+
+  /**
+   * Version of the service
+   * @example "0.1.0"
+   */
+  version!: string;
+
+  /**
+   * What it is built on
+   * @example "NestJS on Fastify, PostgreSQL, Redis"
+   */
+  architecture!: string;
+
+  checks!: HealthChecks;
+}

@@ -1,0 +1,73 @@
+import { Injectable, Logger, ServiceUnavailableException } from '@nestjs/common';
+import { HealthCheckService, type HealthCheckResult, type HealthIndicatorFunction } from '@nestjs/terminus';
+import { service } from '../config/service.js';
+import { DatabaseConnection } from '../database/database-connection.js';
+import type { LogRecord } from '../telemetry/log-catalogue.js';
+import { DatabaseHealth } from './database.health.js';
+import { EventLoopHealth } from './event-loop.health.js';
+import type { HealthDto } from './health.dto.js';
+import { RedisHealth } from './redis.health.js';
+import { ShutdownState } from './shutdown-state.js';
+
+export type Readiness = 'ok' | 'degraded' | 'starting' | 'unavailable' | 'shutting_down';
+
+@Injectable()
+export class HealthService {
+  readonly #logger = new Logger('Health');
+  #toldStatus = 'healthy';
+
+  constructor(
+    private readonly health: HealthCheckService,
+    private readonly connection: DatabaseConnection,
+    private readonly database: DatabaseHealth,
+    private readonly redis: RedisHealth,
+    private readonly eventLoop: EventLoopHealth,
+    private readonly shutdown: ShutdownState,
+  ) {}
+
+  /** How every part is now. */
+  async overview(): Promise<HealthDto> {
+    const { details } = await this.#check([() => this.database.present(), () => this.redis.present()]);
+    const hasDatabase = details.database?.status === 'up';
+    const hasRedis = details.redis?.status === 'up';
+    const status = hasDatabase ? (hasRedis ? 'healthy' : 'degraded') : 'unhealthy';
+    if (status !== this.#toldStatus) this.#logger.log({ event: 'health.check', status } satisfies LogRecord);
+    this.#toldStatus = status;
+    return {
+      status,
+      version: service.version,
+      architecture: service.architecture,
+      checks: {
+        database: hasDatabase ? 'ok' : this.connection.isReady ? 'unavailable' : 'starting',
+        redis: this.redis.isConfigured ? (hasRedis ? 'ok' : 'unhealthy') : 'not_configured',
+      },
+    };
+  }
+
+  /** Whether this process should get traffic. */
+  async readiness(): Promise<Readiness> {
+    if (this.shutdown.hasBegun) return 'shutting_down';
+    if (!this.connection.isReady) return 'starting';
+    const { status } = await this.#check([
+      () => this.database.lasting(),
+      () => this.redis.required(),
+      () => this.eventLoop.present(),
+    ]);
+    return status === 'error' ? 'unavailable' : status;
+  }
+
+  /** Whether the start is over; stays so. */
+  get hasStarted(): boolean {
+    return this.connection.isReady;
+  }
+
+  /** Terminus throws its result when something is down. */
+  async #check(indicators: HealthIndicatorFunction[]): Promise<HealthCheckResult> {
+    try {
+      return await this.health.check(indicators);
+    } catch (error) {
+      if (error instanceof ServiceUnavailableException) return error.getResponse() as HealthCheckResult;
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,23 @@
+import { RouteTable } from './route-table.js';
+
+describe('the table of routes', () => {
+  const table = new RouteTable();
+  table.add({ url: '/users', method: 'POST' });
+  table.add({ url: '/users', method: ['GET', 'HEAD'] });
+  table.add({ url: '/users/:user_id', method: 'GET' });
+  table.add({ url: '/users/me', method: 'DELETE' });
+  table.add({ url: '/docs/*', method: 'GET' });
+
+  it.each([
+    ['/users', ['GET', 'HEAD', 'POST']],
+    ['/users/STU001', ['GET']],
+    ['/users/me', ['DELETE', 'GET']],
+    ['/users/', []],
+    ['/users/STU001/more', []],
+    ['/docs/a/b.css', ['GET']],
+    ['/nowhere', []],
+    ['/', []],
+  ])('knows the methods of %s', (path, methods) => {
+    expect(table.methodsOf(path)).toEqual(methods);
+  });
+});

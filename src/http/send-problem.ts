@@ -1,0 +1,40 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { ProblemDto } from './problem.dto.js';
+import { type Problem, problems } from './problem.js';
+
+const retryAfterS = '2';
+
+/** Answers with the problem. Where half an answer is out already, it is broken off: nothing else would tell the caller. */
+export function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: Problem): void {
+  if (reply.sent || reply.raw.headersSent) {
+    reply.raw.destroy();
+    return;
+  }
+  const status = problem.getStatus();
+  if (status === 503) void reply.header('retry-after', retryAfterS);
+  void reply
+    .headers({ 'cache-control': 'no-store', 'x-request-id': request.id, ...problem.more.headers })
+    .code(status)
+    .type('application/problem+json')
+    .send(JSON.stringify(bodyOf(problem, pathOf(request), request.id)));
+}
+
+/** The body of the answer, without fields that would be undefined. */
+export function bodyOf(problem: Problem, instance: string, requestId: string): ProblemDto {
+  const { title, status } = problems[problem.code];
+  return {
+    type: `/problems/${problem.code}`,
+    title,
+    status,
+    detail: problem.detail,
+    instance,
+    code: problem.code,
+    request_id: requestId,
+    ...(problem.more.errors ? { errors: problem.more.errors } : {}),
+  };
+}
+
+/** The path of the request, as it came, without the query. */
+export function pathOf(request: FastifyRequest): string {
+  return request.url.split('?', 1)[0] ?? '/';
+}

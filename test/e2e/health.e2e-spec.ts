@@ -1,0 +1,162 @@
+import { type Detour, startDetour } from '../support/detour.js';
+import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
+import { freePort, pollUntil, type RedisProcess, startRedis } from '../support/processes.js';
+import { startTestApp, type TestApp } from '../support/test-app.js';
+import { ShutdownState } from '../../src/health/shutdown-state.js';
+
+describe('health', () => {
+  let database: TestDatabase;
+  let way: Detour;
+  let redis: RedisProcess;
+  let service: TestApp;
+
+  const status = async (path: string) => (await service.request.get(path)).status;
+  const becomes = (path: string, wanted: number, withinMs: number) =>
+    pollUntil(async () => (await status(path)) === wanted, withinMs);
+
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    way = await startDetour(database.url);
+    redis = await startRedis();
+    service = await startTestApp({ env: { DATABASE_URL: way.url, REDIS_URL: redis.url } });
+    await pollUntil(async () => (await service.request.get('/health')).body.status === 'healthy', 5000);
+  });
+
+  afterAll(async () => {
+    await service.close();
+    await redis.stop();
+    await way.close();
+    await database.drop();
+  });
+
+  it('answers in the shape of the original, and is never kept by a cache', async () => {
+    const answer = await service.request.get('/health');
+
+    expect(answer.status).toBe(200);
+    expect(answer.body).toEqual({
+      status: 'healthy',
+      version: '0.1.0',
+      architecture: expect.any(String),
+      checks: { database: 'ok', redis: 'ok' },
+    });
+    expect(answer.headers['cache-control']).toBe('no-store');
+  });
+
+  it.each(['live', 'ready', 'startup'])('tells a probe its status and nothing else: %s', async (probe) => {
+    const answer = await service.request.get(`/health/${probe}`);
+
+    expect(answer.status).toBe(200);
+    expect(answer.body).toEqual({ status: 'ok' });
+    expect(answer.headers['cache-control']).toBe('no-store');
+  });
+
+  it.each(['refused', 'hung'])('turns 503 while the database is %s, and recovers by itself', async (how) => {
+    if (how === 'hung') way.hang();
+    else await way.refuse();
+    await becomes('/health', 503, 5000);
+
+    const overview = await service.request.get('/health');
+    expect(overview.body).toMatchObject({
+      status: 'unhealthy',
+      checks: { database: 'unavailable', redis: 'ok' },
+    });
+    expect(await status('/health/live')).toBe(200);
+    expect(await status('/health/startup')).toBe(200);
+    const ready = await service.request.get('/health/ready');
+    expect([ready.status, ready.body]).toEqual([200, { status: 'degraded' }]);
+
+    await way.restore();
+    await becomes('/health', 200, 5000);
+  });
+
+  it.each(['refused', 'hung'])('answers requests 503 within 3 s while the database is %s', async (how) => {
+    if (how === 'hung') way.hang();
+    else await way.refuse();
+
+    const begunAt = performance.now();
+    const answers = await Promise.all(Array.from({ length: 20 }, () => service.request.get('/api/v3/users')));
+
+    expect(performance.now() - begunAt).toBeLessThan(3000);
+    for (const answer of answers) {
+      expect(answer.status).toBe(503);
+      expect(answer.body).toMatchObject({ code: 'database_unavailable' });
+      expect(answer.headers['retry-after']).toMatch(/^\d+$/);
+      expect(answer.text).not.toMatch(/127\.0\.0\.1|ECONN|SELECT|terminated|timeout/i);
+    }
+
+    await way.restore();
+    await becomes('/api/v3/users', 200, 5000);
+  });
+
+  it('is degraded, and ready, while Redis is away', async () => {
+    await redis.kill();
+    await pollUntil(async () => (await service.request.get('/health')).body.status === 'degraded', 5000);
+
+    const overview = await service.request.get('/health');
+    expect(overview.status).toBe(200);
+    expect(overview.body.checks).toEqual({ database: 'ok', redis: 'unhealthy' });
+    const ready = await service.request.get('/health/ready');
+    expect([ready.status, ready.body]).toEqual([200, { status: 'degraded' }]);
+
+    redis = await startRedis({ port: redis.port });
+    await pollUntil(async () => (await service.request.get('/health')).body.status === 'healthy', 5000);
+  });
+
+  it('is alive and not ready once it has been told to stop, and serves on', async () => {
+    const other = await startTestApp({ env: { DATABASE_URL: database.url } });
+    other.app.get(ShutdownState, { strict: false }).begin();
+
+    const ready = await other.request.get('/health/ready');
+
+    expect([ready.status, ready.body]).toEqual([503, { status: 'shutting_down' }]);
+    expect((await other.request.get('/health/live')).status).toBe(200);
+    const users = await other.request.get('/api/v3/users');
+    expect([users.status, users.headers.connection]).toEqual([200, 'close']);
+    await other.close();
+  });
+});
+
+describe('a service that needs Redis', () => {
+  it('is not ready without it, when CACHE_REQUIRED says so', async () => {
+    const database = await createTestDatabase();
+    const env = { DATABASE_URL: database.url, CACHE_REQUIRED: 'true' };
+    const service = await startTestApp({
+      env: { ...env, REDIS_URL: `redis://127.0.0.1:${await freePort()}` },
+    });
+
+    const ready = await service.request.get('/health/ready');
+
+    expect([ready.status, ready.body]).toEqual([503, { status: 'unavailable' }]);
+    expect((await service.request.get('/health')).status).toBe(200);
+    await service.close();
+    await database.drop();
+  });
+});
+
+describe('a service whose database is away when it starts', () => {
+  it('listens, says that it is starting, and is ready when the database has come', async () => {
+    const database = await createTestDatabase();
+    const way = await startDetour(database.url);
+    await way.refuse();
+    const service = await startTestApp({ env: { DATABASE_URL: way.url }, awaitDatabase: false });
+
+    expect((await service.request.get('/health/live')).status).toBe(200);
+    const startup = await service.request.get('/health/startup');
+    expect([startup.status, startup.body]).toEqual([503, { status: 'starting' }]);
+    const ready = await service.request.get('/health/ready');
+    expect([ready.status, ready.body]).toEqual([503, { status: 'starting' }]);
+    expect((await service.request.get('/health')).body.checks.database).toBe('starting');
+    expect((await service.request.get('/')).status).toBe(200);
+    const users = await service.request.get('/api/v3/users');
+    expect([users.status, users.body.code]).toEqual([503, 'database_unavailable']);
+
+    await way.restore();
+    await pollUntil(async () => (await service.request.get('/health/startup')).status === 200, 20_000);
+
+    expect((await service.request.get('/health/ready')).status).toBe(200);
+    expect((await service.request.get('/api/v3/users')).status).toBe(200);
+    await service.close();
+    await way.close();
+    await database.drop();
+  });
+});
