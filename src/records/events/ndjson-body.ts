@@ -1,6 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import type { FastifyInstance } from 'fastify';
 import { Problem } from '../../http/problem.js';
@@ -43,12 +42,7 @@ export async function streamBody<T>(
   // Breaking off must not close the connection: the answer still has to go out on it.
   const source = Readable.from(atMost(request.raw.iterator({ destroyOnReturn: false }), maxBytes));
   try {
-    if (!isGzip) return await read(source);
-    let result: T | undefined;
-    await pipeline(source, createGunzip(), async (inflated: AsyncIterable<Buffer>) => {
-      result = await read(atMost(inflated, maxBytes));
-    });
-    return result as T;
+    return await read(isGzip ? atMost(inflate(source), maxBytes) : source);
   } catch (error) {
     throw isUnreadable(error) ? new Problem('bad_request', 'The body broke off, or is no gzip.') : error;
   } finally {
@@ -61,6 +55,11 @@ function encodingOf({ headers }: StreamedRequest): 'identity' | 'gzip' {
   const encoding = (headers['content-encoding'] ?? 'identity').trim().toLowerCase();
   if (encoding === 'identity' || encoding === 'gzip') return encoding;
   throw new Problem('unsupported_media_type', 'The body may be sent as it is, or as gzip.');
+}
+
+function inflate(source: Readable): AsyncIterable<Buffer> {
+  // Whatever fails reaches the reader through the last stream.
+  return pipeline(source, createGunzip(), () => undefined);
 }
 
 async function* atMost(chunks: AsyncIterable<Buffer>, maxBytes: number): AsyncGenerator<Buffer> {

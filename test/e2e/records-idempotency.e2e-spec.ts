@@ -1,0 +1,160 @@
+import { randomUUID } from 'node:crypto';
+import { IdempotencyService } from '../../src/records/idempotency/idempotency.service.js';
+import { PostedRequest } from '../../src/records/idempotency/idempotent.decorator.js';
+import { wrote } from '../../src/records/write-effect.js';
+import { deferred } from '../support/deferred.js';
+import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
+import { startTestApp, type TestApp } from '../support/test-app.js';
+
+describe('a POST with an Idempotency-Key', () => {
+  let database: TestDatabase;
+  let app: TestApp;
+
+  const addUser = (key: string, body: object) =>
+    app.request.post('/api/v3/users').set('Idempotency-Key', key).send(body);
+  const keys = (key: string) =>
+    database.dataSource.query<{ scope: string; hours: string }[]>(
+      `SELECT scope, extract(epoch FROM expires_at - created_at) / 3600 AS hours FROM idempotency_keys WHERE key = $1`,
+      [key],
+    );
+
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    app = await startTestApp({ env: { DATABASE_URL: database.url } });
+  });
+  afterAll(async () => {
+    await app.close();
+    await database.drop();
+  });
+
+  it('is answered the same way again, byte for byte, and runs once', async () => {
+    const first = await addUser('again', { user_id: 'A1', role: 'student' });
+    const second = await addUser('again', { role: 'student', user_id: 'A1' });
+
+    expect([first.status, second.status]).toEqual([201, 201]);
+    expect(second.text).toBe(first.text);
+    expect(first.headers).not.toHaveProperty('idempotency-replayed');
+    expect(second.headers['idempotency-replayed']).toBe('true');
+  });
+
+  it('is refused if the key came with another body before', async () => {
+    await addUser('reused', { user_id: 'B1', role: 'student' }).expect(201);
+    const other = await addUser('reused', { user_id: 'B2', role: 'student' });
+    expect([other.status, other.body.code]).toEqual([422, 'idempotency_key_reused']);
+  });
+
+  it('may use the key of another route', async () => {
+    await addUser('shared', { user_id: 'C1', role: 'student' }).expect(201);
+    const course = {
+      course_id: 'C1',
+      name: 'C',
+      starts_at: '2026-01-01T00:00Z',
+      ends_at: '2026-02-01T00:00Z',
+    };
+    await app.request.post('/api/v3/courses').set('Idempotency-Key', 'shared').send(course).expect(201);
+    expect((await keys('shared')).map(({ hours }) => Number(hours))).toEqual([24, 24]);
+  });
+
+  it('leaves nothing behind when it fails, so that it can be repeated', async () => {
+    await addUser('failed', { user_id: 'A1', role: 'student' }).expect(409);
+    expect(await keys('failed')).toEqual([]);
+    await addUser('failed', { user_id: 'D1', role: 'student' }).expect(201);
+  });
+
+  it.each(['', 'x'.repeat(256), 'a b', 'ä'])('is refused with the key "%s"', async (key) => {
+    const answer = await fetch(`${app.url}/api/v3/users`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'idempotency-key': key },
+      body: JSON.stringify({ user_id: `E-${randomUUID()}`, role: 'student' }),
+    });
+    expect(answer.status).toBe(400);
+  });
+
+  it('sent 50 times at once writes one row', async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, () => addUser('fifty', { user_id: 'F1', role: 'student' })),
+    );
+
+    const first = answers.filter(({ status, headers }) => status === 201 && !headers['idempotency-replayed']);
+    expect(first).toHaveLength(1);
+    for (const { status, body, text } of answers) {
+      if (status === 201) expect(text).toBe(first[0]!.text);
+      else expect([status, body.code]).toEqual([409, 'idempotency_in_flight']);
+    }
+    expect(await keys('fifty')).toHaveLength(1);
+    expect((await addUser('fifty', { user_id: 'F1', role: 'student' })).text).toBe(first[0]!.text);
+  });
+
+  it('runs again after 24 hours', async () => {
+    await addUser('expired', { user_id: 'G1', role: 'student' }).expect(201);
+    await database.dataSource.query(
+      `UPDATE idempotency_keys SET expires_at = now() - interval '1 second' WHERE key = 'expired'`,
+    );
+    await addUser('expired', { user_id: 'G2', role: 'student' }).expect(201);
+    expect(await keys('expired')).toHaveLength(1);
+  });
+
+  it('takes up to ten expired keys with it', async () => {
+    const old = (await database.dataSource.query(
+      `INSERT INTO idempotency_keys (scope, key, request_hash, status_code, response, expires_at)
+       SELECT 'old', 'old-' || n, '', 201, '{}', now() - interval '1 hour' FROM generate_series(1, 25) n RETURNING key`,
+    )) as unknown[];
+    expect(old).toHaveLength(25);
+    const left = async () =>
+      (
+        await database.dataSource.query<{ n: number }[]>(
+          `SELECT count(*)::int AS n FROM idempotency_keys WHERE scope = 'old'`,
+        )
+      )[0]!.n;
+    for (const expected of [15, 5, 0]) {
+      await addUser(randomUUID(), { user_id: `H-${expected}`, role: 'student' }).expect(201);
+      expect(await left()).toBe(expected);
+    }
+  });
+
+  describe('while the first one runs', () => {
+    const request = (key: string) => new PostedRequest('admin:test POST /x', key, 'hash', () => undefined);
+    const answerOnce = () => Promise.resolve(wrote({ id: '1' }));
+
+    it('is answered "in flight" at once', async () => {
+      const service = new IdempotencyService(database.dataSource);
+      const [started, released] = [deferred<undefined>(), deferred<undefined>()];
+      const first = service.run(request('slow'), async () => {
+        started.resolve(undefined);
+        await released.promise;
+        return wrote({ id: '1' });
+      });
+      await started.promise;
+
+      await expect(service.run(request('slow'), answerOnce)).rejects.toMatchObject({
+        code: 'idempotency_in_flight',
+      });
+      released.resolve(undefined);
+      await first;
+      expect(await service.run(request('slow'), () => Promise.reject(new Error('ran twice')))).toEqual({
+        id: '1',
+      });
+    });
+
+    it('gets its turn when the connection of the first one dies', async () => {
+      const service = new IdempotencyService(database.dataSource);
+      const [started, released] = [deferred<number>(), deferred<undefined>()];
+      const first = service.run(request('crash'), async (manager) => {
+        const [backend] = await manager.query<{ pid: number }[]>('SELECT pg_backend_pid() AS pid');
+        started.resolve(backend!.pid);
+        await released.promise;
+        await manager.query('SELECT 1');
+        return wrote({ id: '1' });
+      });
+      const outcome = first.then(
+        () => 'answered',
+        () => 'failed',
+      );
+      await database.dataSource.query('SELECT pg_terminate_backend($1, 5000)', [await started.promise]);
+      released.resolve(undefined);
+
+      expect(await outcome).toBe('failed');
+      expect(await service.run(request('crash'), answerOnce)).toEqual({ id: '1' });
+    });
+  });
+});

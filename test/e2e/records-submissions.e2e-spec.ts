@@ -1,0 +1,155 @@
+import { randomUUID } from 'node:crypto';
+import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
+import { startTestApp, type TestApp } from '../support/test-app.js';
+import { peopleOfTwoCourses } from '../support/two-courses.js';
+
+interface Shown {
+  submission_id: string;
+  attempt_no: number;
+  is_final: boolean;
+}
+
+describe('submissions', () => {
+  let database: TestDatabase;
+  let app: TestApp;
+
+  const api = '/api/v3';
+  const submit = (body: object) =>
+    app.request.post(`${api}/submissions`).send({ activity_id: 'PROG-101-A1', ...body });
+  const shown = (id: string) => app.request.get(`${api}/submissions/${id}`);
+  const grade = (id: string, body: object, ifMatch?: string) => {
+    const request = app.request.put(`${api}/submissions/${id}/grade`);
+    return (ifMatch === undefined ? request : request.set('If-Match', ifMatch)).send(body);
+  };
+  const attempts = async (student: string): Promise<Shown[]> =>
+    (await app.request.get(`${api}/submissions?student_id=${student}&activity_id=PROG-101-A1`)).body.data;
+
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    await peopleOfTwoCourses(database.dataSource);
+    app = await startTestApp({ env: { DATABASE_URL: database.url } });
+  });
+  afterAll(async () => {
+    await app.close();
+    await database.drop();
+  });
+
+  it('handed in at the same time get numbers of their own, and the last one counts', async () => {
+    const answers = await Promise.all(Array.from({ length: 20 }, () => submit({ student_id: 'STU003' })));
+
+    expect(answers.map(({ status }) => status)).toEqual(Array(20).fill(201));
+    const rows = await attempts('STU003');
+    expect(rows.map(({ attempt_no }) => attempt_no)).toEqual(Array.from({ length: 20 }, (_, n) => 20 - n));
+    expect(rows.filter(({ is_final }) => is_final)).toEqual([rows[0]]);
+  });
+
+  it('with one client_id at the same time are one', async () => {
+    const client_id = randomUUID();
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, () => submit({ student_id: 'STU001', client_id })),
+    );
+
+    expect(answers.map(({ status }) => status).sort()).toEqual([...Array(9).fill(200), 201]);
+    expect(new Set(answers.map(({ body }) => body.submission_id)).size).toBe(1);
+    await submit({ student_id: 'STU001', client_id, submitted_at: '2026-01-01T00:00:00Z' }).expect(409);
+  });
+
+  it('keep the due date that they met', async () => {
+    const before = await submit({ student_id: 'STU001' });
+    expect(before.body.due_at_effective).not.toBeNull();
+    await app.request
+      .patch(`${api}/activities/PROG-101-A1`)
+      .send({ due_at: '2100-01-01T00:00:00Z' })
+      .expect(200);
+    const after = await submit({ student_id: 'STU001' });
+    expect(after.body.due_at_effective).toBe('2100-01-01T00:00:00.000Z');
+    expect((await shown(before.body.submission_id)).body.due_at_effective).toBe(before.body.due_at_effective);
+  });
+
+  it.each([
+    ['an unknown student', { student_id: 'NOBODY' }, '/student_id'],
+    ['a student of another course', { student_id: 'STU002' }, '/student_id'],
+    ['a student who has finished', { student_id: 'STU004' }, '/student_id'],
+    ['a student who dropped out', { student_id: 'STU005' }, '/student_id'],
+    ['a deleted student', { student_id: 'STU006' }, '/student_id'],
+    ['the teacher', { student_id: 'TEACH001' }, '/student_id'],
+    ['an unknown activity', { student_id: 'STU001', activity_id: 'NONE' }, '/activity_id'],
+    ['a time in the future', { student_id: 'STU001', submitted_at: '2150-01-01T00:00:00Z' }, '/submitted_at'],
+  ])('are not taken from %s', async (_, body, pointer) => {
+    const answer = await submit(body);
+    expect([answer.status, answer.body.errors?.[0]?.pointer]).toEqual([422, pointer]);
+  });
+
+  it('are taken for published and open activities only', async () => {
+    const add = (activity: object) =>
+      app.request
+        .post(`${api}/courses/PROG-101/activities`)
+        .send({ title: 'x', kind: 'quiz', ...activity })
+        .expect(201);
+    await add({ activity_id: 'DRAFT' });
+    await add({ activity_id: 'LATER', status: 'published', opens_at: '2100-01-01T00:00:00Z' });
+    await submit({ student_id: 'STU001', activity_id: 'DRAFT' }).expect(422);
+    await submit({ student_id: 'STU001', activity_id: 'LATER' }).expect(422);
+  });
+
+  it('declared void count for nothing, and the one before counts again', async () => {
+    const [last, before] = await attempts('STU003');
+    const voided = await app.request.post(`${api}/submissions/${last!.submission_id}/void`).expect(200);
+    expect(voided.body).toMatchObject({ status: 'voided', is_final: false });
+    expect((await attempts('STU003')).filter(({ is_final }) => is_final)).toEqual([
+      { ...before, is_final: true },
+    ]);
+
+    const again = await app.request.post(`${api}/submissions/${last!.submission_id}/void`).expect(200);
+    expect(again.body).toEqual(voided.body);
+    await grade(last!.submission_id, { score: 50 }, '*').expect(409);
+    expect((await submit({ student_id: 'STU003' })).body.attempt_no).toBe(21);
+    await app.request.post(`${api}/submissions/999999/void`).expect(404);
+  });
+
+  it('are graded only as they were seen, and each change is recorded', async () => {
+    const id = (await submit({ student_id: 'STU001' })).body.submission_id as string;
+    const seen = (await shown(id)).headers.etag!;
+
+    await grade(id, { score: 80 }).expect(428);
+    await grade(id, { score: 80 }, '"other"').expect(412);
+    await grade(id, { score: 80 }, `W/${seen}`).expect(412);
+    await grade('999999', { score: 80 }, seen).expect(404);
+    const graded = await grade(id, { score: 80 }, `"other", ${seen}`).expect(200);
+    expect(graded.body).toMatchObject({ score: 80, status: 'graded' });
+    await grade(id, { score: 90 }, seen).expect(412);
+    const unchanged = await grade(id, { score: 80 }, graded.headers.etag).expect(200);
+    expect(unchanged.body).toEqual(graded.body);
+    await grade(id, { score: 62.25, reason: 'Appeal' }, '*').expect(200);
+
+    const changes = await database.dataSource.query(
+      'SELECT old_score, new_score, reason FROM grade_changes WHERE submission_id = $1 ORDER BY id',
+      [id],
+    );
+    expect(changes).toEqual([
+      { old_score: null, new_score: '80.00', reason: null },
+      { old_score: '80.00', new_score: '62.25', reason: 'Appeal' },
+    ]);
+  });
+
+  it('graded by two teachers at once get one of the grades', async () => {
+    const id = (await submit({ student_id: 'STU001' })).body.submission_id as string;
+    const seen = (await shown(id)).headers.etag!;
+    const answers = await Promise.all([10, 20, 30, 40].map((score) => grade(id, { score }, seen)));
+    expect(answers.map(({ status }) => status).sort()).toEqual([200, 412, 412, 412]);
+  });
+
+  it.each([-1, 100.01, 33.333, '80', null, undefined])('are not graded with %s', async (score) => {
+    const [last] = await attempts('STU001');
+    await grade(last!.submission_id, { score }, '*').expect(400);
+  });
+
+  it('are listed newest first, by course, student and activity', async () => {
+    const page = await app.request.get(`${api}/submissions?course_id=PROG-101&limit=5`);
+    const ids = page.body.data.map(({ submission_id }: Shown) => Number(submission_id));
+    expect(ids).toEqual([...ids].sort((one, other) => other - one));
+    const next = await app.request.get(/<(.+)>/.exec(page.headers.link!)![1]!);
+    expect(Number(next.body.data[0].submission_id)).toBeLessThan(ids.at(-1)!);
+    expect((await app.request.get(`${api}/submissions?course_id=PROG-102`)).body.data).toHaveLength(1);
+  });
+});
