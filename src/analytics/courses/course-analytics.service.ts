@@ -5,6 +5,7 @@ import { courseTrendSql, minutesSql, publishedActivitiesSql } from '../facts/cou
 import { type Course, findCourse } from '../facts/course.js';
 import { courseFactsSql, enrollmentFactsSql } from '../facts/enrollment-facts.sql.js';
 import { rateStudents, type RatedStudent } from '../facts/rated-students.js';
+import { allStudents } from '../facts/scope.js';
 import { inSnapshot, type Query } from '../facts/snapshot.js';
 import type { StudentRow } from '../facts/student-facts.js';
 import { twelveMondays } from '../iso-week.js';
@@ -16,8 +17,6 @@ import {
   summarizeCourse,
   type WeekRow,
 } from './summarize-course.js';
-
-const moment = '$2::timestamptz';
 
 /** Figures of one course and its students. */
 @Injectable()
@@ -32,10 +31,13 @@ export class CourseAnalyticsService {
   courseAt(code: string, asOf: Date): Promise<CourseAnalyticsDto> {
     return inSnapshot(this.dataSource, async (query) => {
       const course = await findCourse(query, code, asOf);
-      const scope = [[course.id], asOf, null];
-      const [facts] = await query<CourseFacts>(courseFactsSql(moment), scope);
-      const minutes = await query<MinutesRow>(minutesSql(moment), scope);
-      const weeks = await query<WeekRow>(courseTrendSql(moment), [...scope, twelveMondays(asOf)[0]]);
+      const scope = [[course.id], asOf];
+      const [facts] = await query<CourseFacts>(courseFactsSql(allStudents), scope);
+      const minutes = await query<MinutesRow>(minutesSql(allStudents), scope);
+      const weeks = await query<WeekRow>(courseTrendSql, [
+        ...scope,
+        twelveMondays(asOf)[0]?.toISOString().slice(0, 10),
+      ]);
       const activities = await query<PublishedActivity>(publishedActivitiesSql, [[course.id]]);
 
       return summarizeCourse(course, asOf, {
@@ -85,10 +87,9 @@ interface MinutesRow {
 }
 
 async function studentRows(query: Query, course: Course, asOf: Date): Promise<StudentRow[]> {
-  const [facts] = await query<Pick<CourseFacts, 'students'>>(enrollmentFactsSql(moment), [
+  const [facts] = await query<Pick<CourseFacts, 'students'>>(enrollmentFactsSql(allStudents), [
     [course.id],
     asOf,
-    null,
   ]);
   return facts?.students ?? [];
 }

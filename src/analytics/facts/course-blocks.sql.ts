@@ -1,12 +1,13 @@
-import { membersSql } from './enrollment-facts.sql.js';
+import { membersSql } from './members.sql.js';
+import { allStudents, ofStudent, type Scope } from './scope.js';
 
 /**
  * Minutes each student spent in tutor sessions, as `{ course_id, user_id, minutes }`; students without sessions have
  * no row. A session counts at most 240 minutes, and time covered by two sessions of a student counts once.
- *
- * Parameters as in `enrollmentFactsSql`.
  */
-export const minutesSql = (asOf: string): string => `
+export function minutesSql(scope: Scope): string {
+  const { asOf } = scope;
+  return `
   SELECT course_id::int, user_id::int, sum(minutes)::float8 AS minutes
   FROM (
     SELECT course_id, user_id,
@@ -22,34 +23,35 @@ export const minutesSql = (asOf: string): string => `
                               WHERE m.session_id = t.id AND m.sent_at <= ${asOf}), t.started_at)
           END) AS until
       FROM tutor_sessions t
-      WHERE course_id = ANY($1::bigint[]) AND ($3::bigint IS NULL OR user_id = $3) AND started_at <= ${asOf}
+      WHERE course_id = ANY($1::bigint[]) ${ofStudent('user_id', scope)} AND started_at <= ${asOf}
     ) session
   ) piece
   GROUP BY 1, 2`;
+}
 
 /**
  * Twelve weeks of a course, oldest first, as `{ active_students, submissions, average_score }`.
- * `$4` is the first Monday.
+ * `$1` ids of the courses, `$2` the moment, `$3` the date of the first Monday.
  */
-export const courseTrendSql = (asOf: string): string => `
-  WITH members AS (${membersSql(asOf)}),
+export const courseTrendSql = `
+  WITH members AS (${membersSql(allStudents)}),
   active AS (
     SELECT week, count(*)::int AS active_students
     FROM (
-      SELECT DISTINCT (day - $4::date) / 7 AS week, user_id
+      SELECT DISTINCT (day - $3::date) / 7 AS week, user_id
       FROM activity_days
-      WHERE course_id = ANY($1::bigint[]) AND day BETWEEN $4::date AND (${asOf} AT TIME ZONE 'UTC')::date
-        AND first_at <= ${asOf}
+      WHERE course_id = ANY($1::bigint[]) AND day BETWEEN $3::date AND ($2::timestamptz AT TIME ZONE 'UTC')::date
+        AND first_at <= $2::timestamptz
     ) d
     WHERE user_id IN (SELECT user_id FROM members)
     GROUP BY week
   ),
   work AS (
-    SELECT ((s.submitted_at AT TIME ZONE 'UTC')::date - $4::date) / 7 AS week, count(*)::int AS submissions,
-      (avg(s.score) FILTER (WHERE s.graded_at <= ${asOf}))::float8 AS average_score
+    SELECT ((s.submitted_at AT TIME ZONE 'UTC')::date - $3::date) / 7 AS week, count(*)::int AS submissions,
+      (avg(s.score) FILTER (WHERE s.graded_at <= $2::timestamptz))::float8 AS average_score
     FROM submissions s JOIN activities a ON a.id = s.activity_id
     WHERE a.course_id = ANY($1::bigint[]) AND a.status = 'published' AND s.status IN ('submitted', 'graded')
-      AND s.submitted_at >= $4::date::timestamp AT TIME ZONE 'UTC' AND s.submitted_at <= ${asOf}
+      AND s.submitted_at >= $3::date::timestamp AT TIME ZONE 'UTC' AND s.submitted_at <= $2::timestamptz
       AND s.user_id IN (SELECT user_id FROM members)
     GROUP BY week
   )

@@ -1,13 +1,17 @@
+import { attemptsSql } from './attempts.sql.js';
+import { membersSql } from './members.sql.js';
+import { midnight, ofStudent, type Scope, today } from './scope.js';
+
 /**
  * Raw numbers of every active student enrollment of some courses at one moment: one row an enrollment.
  *
- * `$1` ids of the courses (`bigint[]`), `$3` id of one student or null for all. The course view, the student view and
+ * The course view, the student view and
  * its trend all run this text, so that they cannot disagree. Only rows with an event time up to the moment count;
  * what has no history (publication, weights, deadlines, voided attempts) counts as it is today.
- *
- * @param asOf  expression of the moment: a parameter, or a column when there are several moments
  */
-const studentsSql = (asOf: string): string => `
+function studentsSql(scope: Scope): string {
+  const { asOf } = scope;
+  return `
   published AS (
     SELECT id, course_id, due_at, is_required, due_at <= ${asOf} AS is_due, (weight * 1000)::float8 AS weight
     FROM activities
@@ -23,7 +27,7 @@ const studentsSql = (asOf: string): string => `
     FROM published
     GROUP BY course_id
   ),
-  ${attemptsSql(asOf)},
+  ${attemptsSql(scope)},
   work AS (
     SELECT p.course_id, w.user_id,
       count(*) FILTER (WHERE p.is_required) AS completed,
@@ -52,7 +56,7 @@ const studentsSql = (asOf: string): string => `
       bool_or(d.last_at > ${asOf} - interval '7 days') AS is_active_7d,
       max(d.last_at) AS last_at
     FROM activity_days d
-    WHERE d.course_id = ANY($1::bigint[]) AND ($3::bigint IS NULL OR d.user_id = $3)
+    WHERE d.course_id = ANY($1::bigint[]) ${ofStudent('d.user_id', scope)}
       AND d.day BETWEEN ${today(asOf)} - 14 AND ${today(asOf)} AND d.first_at <= ${asOf}
     GROUP BY 1, 2
   ),
@@ -62,19 +66,19 @@ const studentsSql = (asOf: string): string => `
     FROM (
       SELECT course_id, user_id, message_count AS messages, student_message_count AS student_messages, hint_count AS hints
       FROM tutor_sessions
-      WHERE course_id = ANY($1::bigint[]) AND ($3::bigint IS NULL OR user_id = $3) AND last_event_at <= ${asOf}
+      WHERE course_id = ANY($1::bigint[]) ${ofStudent('user_id', scope)} AND last_event_at <= ${asOf}
       UNION ALL
       -- The counts of a session that went on after the moment know too much.
       SELECT t.course_id, t.user_id, count(m.id)::int, count(m.id) FILTER (WHERE m.sender = 'student')::int,
         count(m.id) FILTER (WHERE m.kind = 'hint')::int
       FROM tutor_sessions t LEFT JOIN tutor_messages m ON m.session_id = t.id AND m.sent_at <= ${asOf}
-      WHERE t.course_id = ANY($1::bigint[]) AND ($3::bigint IS NULL OR t.user_id = $3)
+      WHERE t.course_id = ANY($1::bigint[]) ${ofStudent('t.user_id', scope)}
         AND t.started_at <= ${asOf} AND t.last_event_at > ${asOf}
       GROUP BY t.id
     ) session
     GROUP BY 1, 2
   ),
-  members AS (${membersSql(asOf)}),
+  members AS (${membersSql(scope)}),
   students AS (
   SELECT m.*,
     totals.activities, totals.due, totals.required, totals.due_required, totals.due_required_weight,
@@ -88,61 +92,13 @@ const studentsSql = (asOf: string): string => `
   LEFT JOIN work USING (course_id, user_id)
   LEFT JOIN recent USING (course_id, user_id)
   LEFT JOIN tutoring USING (course_id, user_id)
-  LEFT JOIN LATERAL (${lastActivitySql(asOf)}) earlier ON true
-  )`;
-
-/** Who is a student of the courses at the moment. */
-export const membersSql = (asOf: string): string => `
-  SELECT e.course_id, e.user_id, e.id AS enrollment_id, u.code AS student_id, u.full_name AS student_name,
-    greatest(e.enrolled_at, c.starts_at) AS in_since
-  FROM courses c
-  JOIN enrollments e ON e.course_id = c.id
-  JOIN users u ON u.id = e.user_id
-  WHERE c.id = ANY($1::bigint[]) AND ($3::bigint IS NULL OR e.user_id = $3)
-    AND e.role = 'student' AND e.enrolled_at <= ${asOf} AND ${isActiveSql(asOf)}
-    AND (u.deleted_at IS NULL OR u.deleted_at > ${asOf})`;
-
-/**
- * Whether enrollment `e` of course `c` is active. An enrollment that was completed or failed without a date ended
- * with its course; one that was dropped without a date counts as never active.
- */
-export const isActiveSql = (asOf: string): string => `
-  (e.status = 'active'
-    OR coalesce(e.ended_at, CASE WHEN e.status <> 'dropped' THEN c.ends_at END) > ${asOf})`;
-
-/**
- * The attempts of one student at one activity as one row: `attempts` without banked ones, `is_late` of the first,
- * `score` of the latest in hundredths of a percent (whole numbers: sums are exact in any order).
- *
- * First and latest are found by packing the attempt's number before the value, because sorting or joining
- * 100,000 rows takes several times as long. 512 stands for "no grade".
- */
-export function attemptsSql(asOf: string): string {
-  const dueAt = 'coalesce(s.due_at_effective, a.due_at)';
-  // Seconds of due dates are ignored: late is from the next full minute on.
-  const isLate = `coalesce(s.submitted_at >= date_trunc('minute', ${dueAt}) + interval '1 minute', false)`;
-  const score = `CASE WHEN s.graded_at <= ${asOf} AND s.score IS NOT NULL THEN s.score::float8 ELSE 512 END`;
-  return `
-  packed AS (
-    SELECT s.user_id, s.activity_id,
-      count(*) FILTER (WHERE s.status <> 'banked')::int AS attempts,
-      min(s.attempt_no * 2::bigint + ${isLate}::int) FILTER (WHERE s.status <> 'banked') AS first,
-      max(s.attempt_no * 1024::float8 + ${score}) FILTER (WHERE s.status <> 'banked') AS latest,
-      bool_or(${dueAt} IS NOT NULL) FILTER (WHERE s.status <> 'banked') AS has_due
-    FROM submissions s JOIN activities a ON a.id = s.activity_id
-    WHERE a.course_id = ANY($1::bigint[]) AND a.status = 'published'
-      AND ($3::bigint IS NULL OR s.user_id = $3) AND s.status <> 'voided' AND s.submitted_at <= ${asOf}
-    GROUP BY 1, 2
-  ),
-  attempts AS (
-    SELECT user_id, activity_id, attempts, has_due, first % 2 = 1 AS is_late,
-      nullif(round((latest - 1024 * floor(latest / 1024)) * 100), 51200) AS score
-    FROM packed
+  LEFT JOIN LATERAL (${lastActivitySql(scope)}) earlier ON true
   )`;
 }
 
 /** The last activity of member `m` up to the moment; looks into the rows of the day that the moment cuts in two. */
-const lastActivitySql = (asOf: string): string => `
+function lastActivitySql({ asOf }: Scope): string {
+  return `
   SELECT max(at) AS last_at
   FROM (
     (SELECT d.last_at AS at FROM activity_days d
@@ -166,17 +122,15 @@ const lastActivitySql = (asOf: string): string => `
          AND g.sent_at BETWEEN ${midnight(asOf)} AND ${asOf}))
     WHERE recent.last_at > ${asOf}
   ) activity`;
-
-const today = (asOf: string): string => `(${asOf} AT TIME ZONE 'UTC')::date`;
-const midnight = (asOf: string): string => `date_trunc('day', ${asOf}, 'UTC')`;
+}
 
 /** The students as one JSON list: a number stays a number, and 5,000 rows arrive at once. */
-export const enrollmentFactsSql = (asOf: string): string => `
-  WITH ${studentsSql(asOf)}
+export const enrollmentFactsSql = (scope: Scope): string => `
+  WITH ${studentsSql(scope)}
   SELECT json_agg(s) AS students FROM students s`;
 
-export const courseFactsSql = (asOf: string): string => `
-  WITH ${studentsSql(asOf)},
+export const courseFactsSql = (scope: Scope): string => `
+  WITH ${studentsSql(scope)},
   figures AS (
     SELECT p.id,
       count(*) FILTER (WHERE w.attempts = 0) AS banked,

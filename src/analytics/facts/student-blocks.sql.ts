@@ -1,4 +1,7 @@
-import { attemptsSql, enrollmentFactsSql, isActiveSql } from './enrollment-facts.sql.js';
+import { attemptsSql } from './attempts.sql.js';
+import { enrollmentFactsSql } from './enrollment-facts.sql.js';
+import { isActiveSql } from './members.sql.js';
+import { oneStudent } from './scope.js';
 
 /** A student by code. `$1` code, `$2` the moment. */
 export const studentSql = `
@@ -16,16 +19,17 @@ export const enrollmentsSql = `
 
 /** The facts of one student at several moments `$2`, as `{ as_of, students }`. */
 export const factsAtMomentsSql = `
-  SELECT m.as_of, f.students
-  FROM unnest($2::timestamptz[]) AS m(as_of)
-  CROSS JOIN LATERAL (${enrollmentFactsSql('m.as_of')}) f`;
+  SELECT moments.as_of, f.students
+  FROM unnest($2::timestamptz[]) WITH ORDINALITY AS moments(as_of, place)
+  CROSS JOIN LATERAL (${enrollmentFactsSql({ asOf: 'moments.as_of', isOneStudent: true })}) f
+  ORDER BY place`;
 
 /** The work that recommendations name, as `{ course_id, missing_ids, lowest_ids }`. Parameters as in the facts. */
-export const namedWorkSql = (asOf: string): string => `
-  WITH ${attemptsSql(asOf)}
+export const namedWorkSql = `
+  WITH ${attemptsSql(oneStudent)}
   SELECT a.course_id::int,
     coalesce(array_agg(a.code ORDER BY a.due_at, a.code)
-      FILTER (WHERE a.is_required AND a.due_at <= ${asOf} AND w.activity_id IS NULL), '{}') AS missing_ids,
+      FILTER (WHERE a.is_required AND a.due_at <= $2::timestamptz AND w.activity_id IS NULL), '{}') AS missing_ids,
     coalesce((array_agg(a.code ORDER BY w.score, a.code) FILTER (WHERE w.score IS NOT NULL))[1:2], '{}') AS lowest_ids
   FROM activities a LEFT JOIN attempts w ON w.activity_id = a.id
   WHERE a.course_id = ANY($1::bigint[]) AND a.status = 'published'

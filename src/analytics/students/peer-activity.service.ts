@@ -21,10 +21,10 @@ export class PeerActivityService {
   async medians(courseId: number, moments: readonly string[]): Promise<(number | null)[]> {
     const rows: { median: number | null }[] = await this.dataSource.query(
       `SELECT peers.median
-       FROM unnest($2::timestamptz[]) WITH ORDINALITY AS m(as_of, place)
-       LEFT JOIN LATERAL (${peerMediansSql('m.as_of')}) peers ON true
+       FROM unnest($2::timestamptz[]) WITH ORDINALITY AS moments(as_of, place)
+       LEFT JOIN LATERAL (${peerMediansSql('moments.as_of')}) peers ON true
        ORDER BY place`,
-      [[courseId], moments, null],
+      [[courseId], moments],
     );
     return rows.map(({ median }) => median);
   }

@@ -5,7 +5,8 @@ import { coursesSql, minutesSql } from '../facts/course-blocks.sql.js';
 import type { Course } from '../facts/course.js';
 import type { EnrollmentStatus } from '../../records/enrollments/enrollment.entity.js';
 import { peerMediansSql } from '../facts/peer-activity.sql.js';
-import { inSnapshot, type Query } from '../facts/snapshot.js';
+import { allStudents, oneStudent } from '../facts/scope.js';
+import { inPreparedSnapshot, type Query } from '../facts/snapshot.js';
 import { enrollmentsSql, factsAtMomentsSql, namedWorkSql, studentSql } from '../facts/student-blocks.sql.js';
 import { riskFacts, type StudentRow } from '../facts/student-facts.js';
 import { endOfWeek, isoWeek, mondayOf, twelveMondays } from '../iso-week.js';
@@ -14,8 +15,6 @@ import { ratio, rounded, sum } from '../statistics.js';
 import { courseRisk, endedCourseRisk } from './course-risk.js';
 import { PeerActivityService } from './peer-activity.service.js';
 import type { CourseRiskDto, RiskWeekDto, StudentRiskDto, StudentStatus } from './student-risk.dto.js';
-
-const moment = '$2::timestamptz';
 
 interface Student {
   id: number;
@@ -53,7 +52,9 @@ export class StudentRiskService {
    * @throws {Problem} `not_found` for an unknown student, or one who is not enrolled in the course
    */
   async riskAt(studentCode: string, courseCode: string | null, asOf: Date): Promise<StudentRiskDto> {
-    const snapshot = await inSnapshot(this.dataSource, (query) => look(query, studentCode, courseCode, asOf));
+    const snapshot = await inPreparedSnapshot(this.dataSource, (query) =>
+      look(query, studentCode, courseCode, asOf),
+    );
     const courses: CourseRiskDto[] = [];
     for (const { course, status } of snapshot.enrollments) {
       const row = rowsNow(snapshot).find(({ course_id }) => course_id === course.id);
@@ -119,16 +120,15 @@ async function look(
     moments,
     student.id,
   ]);
-  const medians = await query<{ course_id: number; median: number | null }>(peerMediansSql(moment), [
-    courseIds,
-    asOf,
-    null,
-  ]);
+  const medians = await query<{ course_id: number; median: number | null }>(
+    peerMediansSql(allStudents.asOf),
+    [courseIds, asOf],
+  );
   const work = await query<{ course_id: number; missing_ids: string[]; lowest_ids: string[] }>(
-    namedWorkSql(moment),
+    namedWorkSql,
     scope,
   );
-  const minutes = await query<{ minutes: number }>(minutesSql(moment), scope);
+  const minutes = await query<{ minutes: number }>(minutesSql(oneStudent), scope);
   return {
     student,
     enrollments,
