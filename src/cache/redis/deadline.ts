@@ -25,8 +25,9 @@ export async function within<T>(ms: number, work: Promise<T>): Promise<T> {
 /** A word for logs: the system's or the server's own code. Never a text that could hold a secret. */
 export function failureReason(error: unknown): string {
   if (error instanceof CacheError) return error.message;
-  if (!(error instanceof Error)) return 'unknown';
-  if ('code' in error && typeof error.code === 'string') return error.code;
-  if (error instanceof AggregateError && error.errors.length > 0) return failureReason(error.errors[0]);
-  return /^[A-Z]{3,}\b/.exec(error.message)?.[0] ?? error.name;
+  const { code, message, errors } = (error ?? {}) as { code?: unknown; message?: unknown; errors?: unknown };
+  if (typeof code === 'string') return code;
+  if (Array.isArray(errors) && errors.length > 0) return failureReason(errors[0]);
+  const replied = /^[A-Z]{3,}\b/.exec(String(message))?.[0];
+  return replied ?? (error as object | undefined)?.constructor.name ?? 'unknown';
 }

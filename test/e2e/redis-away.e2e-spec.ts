@@ -1,0 +1,110 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { loadPreset } from '../../src/datasets/load-preset.js';
+import { CacheService } from '../../src/cache/index.js';
+import { pollUntil, startRedis, type RedisProcess } from '../support/processes.js';
+import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
+import { startTestApp, type TestApp } from '../support/test-app.js';
+
+const paths = [
+  '/api/v3/system/stats',
+  '/api/v3/analytics/courses/PROG-101',
+  '/api/v3/analytics/students/STU001?course_id=PROG-101',
+  '/health',
+];
+const callers = 16;
+
+let database: TestDatabase;
+let redis: RedisProcess;
+let running: TestApp;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  await loadPreset(database.dataSource, { preset: 'seed-doc', seed: 42, asOf: new Date() });
+  redis = await startRedis();
+  running = await startTestApp({ env: { DATABASE_URL: database.url, REDIS_URL: redis.url } });
+  await available();
+});
+
+afterAll(async () => {
+  redis.thaw();
+  await running.close();
+  await redis.stop();
+  await database.drop();
+});
+
+function available(): Promise<void> {
+  return pollUntil(() => running.app.get(CacheService).stats().isAvailable, 3000);
+}
+
+/** Keeps calling until told to stop; every answer's status, outcome and time. */
+async function underLoad(
+  work: () => Promise<void>,
+): Promise<{ status: number; cache: string | null; ms: number }[]> {
+  const answers: { status: number; cache: string | null; ms: number }[] = [];
+  let isOver = false;
+  const loops = Array.from({ length: callers }, async (_, caller) => {
+    for (let n = caller; !isOver; n++) {
+      const since = performance.now();
+      const response = await fetch(running.url + (paths[n % paths.length] ?? ''));
+      await response.arrayBuffer();
+      answers.push({
+        status: response.status,
+        cache: response.headers.get('x-cache'),
+        ms: performance.now() - since,
+      });
+    }
+  });
+  try {
+    await work();
+  } finally {
+    isOver = true;
+    await Promise.all(loops);
+  }
+  return answers;
+}
+
+function errors(): number {
+  const { prefixes } = running.app.get(CacheService).stats();
+  return [...prefixes.values()].reduce((sum, figures) => sum + figures.errors, 0);
+}
+
+describe('Redis under load', () => {
+  it.each([
+    [
+      'hung and awake again',
+      async () => {
+        redis.freeze();
+        await wait(2500);
+        redis.thaw();
+      },
+    ],
+    [
+      'killed and started again',
+      async () => {
+        const { port } = redis;
+        await redis.kill();
+        await wait(1500);
+        redis = await startRedis({ port });
+      },
+    ],
+  ])('%s costs no request an error, and few of them their 50 ms', async (_, takeAway) => {
+    await underLoad(() => wait(300));
+    const errorsBefore = errors();
+
+    const answers = await underLoad(async () => {
+      await wait(300);
+      await takeAway();
+      await available();
+      await wait(300);
+    });
+
+    expect(answers.length).toBeGreaterThan(100);
+    expect(answers.filter(({ status }) => status !== 200)).toEqual([]);
+    expect(answers.some(({ cache }) => cache === 'BYPASS')).toBe(true);
+    expect(Math.max(...answers.map(({ ms }) => ms))).toBeLessThan(2000);
+    // Only requests that were asking Redis at that moment can have waited for it: one for each caller, twice for the
+    // guard's own reads, and once more at the first heartbeat.
+    expect(errors() - errorsBefore).toBeLessThanOrEqual(callers * 4);
+    expect(await underLoad(() => wait(300))).toContainEqual(expect.objectContaining({ cache: 'HIT' }));
+  });
+});
