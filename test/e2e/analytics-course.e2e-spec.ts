@@ -1,0 +1,280 @@
+import fc from 'fast-check';
+import { CourseAnalyticsService } from '../../src/analytics/courses/course-analytics.service.js';
+import { RiskService } from '../../src/analytics/risk.service.js';
+import { PeerActivityService } from '../../src/analytics/students/peer-activity.service.js';
+import { StudentRiskService } from '../../src/analytics/students/student-risk.service.js';
+import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
+import { reference } from './analytics-reference.js';
+import { day, rowsUntil, someRows, start, store } from './analytics-rows.js';
+
+const rows = someRows(7);
+let database: TestDatabase;
+let courses: CourseAnalyticsService;
+let students: StudentRiskService;
+
+function servicesOn({ dataSource }: TestDatabase) {
+  return {
+    courses: new CourseAnalyticsService(dataSource),
+    students: new StudentRiskService(dataSource, new PeerActivityService(dataSource)),
+  };
+}
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  await store(database.dataSource, rows);
+  await store(database.dataSource, { ...someRows(11, 9, 'DATA-201'), messages: [] });
+  ({ courses, students } = servicesOn(database));
+});
+
+afterAll(() => database.drop());
+
+/** Before the start, early, in the middle of a day, at a deadline to the second, near the end, after it. */
+const moments = [-20, 1.3, 6.2, 13.99, 14, 23.456, 40.7, 55.5, 69.9, 70, 90].map(
+  (days) => start + days * day,
+);
+
+/** Deep equality, but a score may differ by one in the second decimal: halves are rounded either way. */
+function expectAlike(actual: unknown, expected: unknown, path = ''): void {
+  if (typeof expected === 'number' && typeof actual === 'number' && /score|quartiles/.test(path)) {
+    expect({ path, isClose: Math.abs(actual - expected) < 0.0101 }).toEqual({ path, isClose: true });
+  } else if (
+    typeof expected === 'object' &&
+    typeof actual === 'object' &&
+    expected !== null &&
+    actual !== null
+  ) {
+    expect([path, Object.keys(actual)]).toEqual([path, expect.arrayContaining(Object.keys(expected))]);
+    expect([path, Object.keys(expected)]).toEqual([path, expect.arrayContaining(Object.keys(actual))]);
+    for (const [key, value] of Object.entries(expected)) {
+      expectAlike((actual as Record<string, unknown>)[key], value, `${path}/${key}`);
+    }
+  } else {
+    expect([path, actual]).toEqual([path, expected]);
+  }
+}
+
+describe('the view of a course', () => {
+  it.each(moments.map((at) => new Date(at).toISOString()))(
+    'has the figures of the rows at %s',
+    async (text) => {
+      const { generated_at, time_on_task_minutes, model_version, ...view } = await courses.courseAt(
+        'PROG-101',
+        new Date(text),
+      );
+
+      const { minutes, risks: _, studentFigures: __, ...expected } = reference(rows, Date.parse(text));
+      expectAlike(view, expected);
+      // The reference counts whole seconds.
+      expect(time_on_task_minutes.total).toBeCloseTo(minutes.total, -0.5);
+      expect(Math.abs((time_on_task_minutes.median_per_student ?? 0) - (minutes.median ?? 0))).toBeLessThan(
+        0.5,
+      );
+      expect(model_version).toBe('risk-1');
+      expect(Date.parse(generated_at)).toBeGreaterThan(0);
+    },
+  );
+
+  it('at a past moment is the one that a database of that time would have given', async () => {
+    const asOf = start + 33.6 * day;
+    const past = await createTestDatabase();
+    try {
+      await store(past.dataSource, rowsUntil(rows, asOf));
+      const then = servicesOn(past);
+
+      const [now, before] = await Promise.all(
+        [courses, then.courses].map((service) => service.courseAt('PROG-101', new Date(asOf))),
+      );
+      expect({ ...now, generated_at: '' }).toEqual({ ...before, generated_at: '' });
+      for (const { student_id } of now!.students) {
+        const [risk, earlier] = await Promise.all(
+          [students, then.students].map((service) => service.riskAt(student_id, 'PROG-101', new Date(asOf))),
+        );
+        expect({ ...risk, generated_at: '' }).toEqual({ ...earlier, generated_at: '' });
+      }
+    } finally {
+      await past.drop();
+    }
+  });
+
+  it('counts every published activity of every student once', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: -10, max: 100 * 24 }), async (hours) => {
+        const { tardiness, tutor, level_counts, total_students, trend } = await courses.courseAt(
+          'PROG-101',
+          new Date(start + hours * 3_600_000),
+        );
+        const { on_time, late, missing, floating, total } = tardiness;
+
+        expect(on_time + late + missing + floating).toBe(total);
+        expect(Math.min(on_time, late, missing, floating)).toBeGreaterThanOrEqual(0);
+        expect(Object.values(level_counts).reduce((a, b) => a + b)).toBe(total_students);
+        expect(tutor.hints).toBeLessThanOrEqual(tutor.messages);
+        expect(trend).toHaveLength(12);
+      }),
+      { numRuns: 25 },
+    );
+  });
+
+  it('of a course without students has no rates', async () => {
+    await store(database.dataSource, {
+      ...someRows(3, 0, 'EMPTY-1'),
+      course: { code: 'EMPTY-1', startsAt: start, endsAt: start + day, passMark: 60 },
+    });
+
+    await expect(courses.courseAt('EMPTY-1', new Date(start + 3600_000))).resolves.toMatchObject({
+      total_students: 0,
+      active_rate_7d: null,
+      completion_rate: null,
+      due_completion_rate: null,
+      average_score: null,
+      score_quartiles: null,
+      pass_rate: null,
+      average_risk: null,
+      risk_share: null,
+      students: [],
+      time_on_task_minutes: { total: 0, median_per_student: null },
+      tardiness: { on_time: 0, late: 0, missing: 0, floating: 0, total: 0 },
+    });
+  });
+
+  it('of a course that has yet to start rates nobody', async () => {
+    const view = await courses.courseAt('PROG-101', new Date(start - day));
+
+    expect(view).toMatchObject({
+      phase: 'upcoming',
+      average_risk: null,
+      risk_share: null,
+      students_at_risk: 0,
+    });
+    expect(view.level_counts.unknown).toBe(view.total_students);
+    expect(view.next_deadline_at).toBe(new Date(start).toISOString());
+  });
+
+  it('of an unknown course is not found', async () => {
+    await expect(courses.courseAt('NONE-1', new Date())).rejects.toMatchObject({ code: 'not_found' });
+    await expect(new RiskService(courses).courseRisks('NONE-1', new Date())).rejects.toMatchObject({
+      code: 'not_found',
+    });
+  });
+});
+
+describe('the view of a student', () => {
+  it.each(moments.map((at) => new Date(at).toISOString()))('agrees with the course at %s', async (text) => {
+    const asOf = new Date(text);
+    const expected = reference(rows, asOf.getTime());
+
+    for (const figures of expected.studentFigures) {
+      const view = await students.riskAt(figures.code, 'PROG-101', asOf);
+      const risk = expected.risks.get(figures.code)!;
+      const course = view.courses[0]!;
+
+      expect(course.risk_score).toBe(risk.score);
+      expect(course.risk_level).toBe(risk.level);
+      expect(course.coverage).toBe(risk.coverage);
+      course.factors.forEach(({ value }, i) => {
+        const other = risk.factors[i]!.value;
+        expect(value === null).toBe(other === null);
+        expect(Math.abs((value ?? 0) - (other ?? 0))).toBeLessThan(0.00011);
+      });
+      expect(course.trend.at(-1)?.score ?? null).toBe(risk.score);
+      expect(Math.abs(view.time_spent_minutes - figures.minutes)).toBeLessThan(0.5);
+      expect(view.last_activity_at).toBe(
+        figures.lastAt === null ? null : new Date(figures.lastAt).toISOString(),
+      );
+    }
+    const risks = await new RiskService(courses).courseRisks('PROG-101', asOf);
+    expect(new Map(risks.map((risk) => [risk.student_id, risk.risk_score]))).toEqual(
+      new Map([...expected.risks].map(([code, { score }]) => [code, score])),
+    );
+  });
+
+  it('shows in its trend what the view at the end of each week said', async () => {
+    const asOf = start + 61.5 * day;
+    for (const code of ['STU001', 'STU002', 'STU006']) {
+      const {
+        courses: [course],
+      } = await students.riskAt(code, 'PROG-101', new Date(asOf));
+      const sundays = Array.from({ length: 8 }, (_, i) => start + (i + 1) * 7 * day - 1).filter((at) =>
+        reference(rows, at).studentFigures.some((one) => one.code === code && one.since <= at),
+      );
+
+      expect(course!.trend.slice(0, -1).map(({ score }) => score)).toEqual(
+        sundays.map((at) => reference(rows, at).risks.get(code)!.score),
+      );
+    }
+  });
+
+  it('takes the highest of all active courses', async () => {
+    const asOf = new Date(start + 40.7 * day);
+    const view = await students.riskAt('STU001', null, asOf);
+
+    expect(view.courses.map(({ course_id }) => course_id)).toEqual(['DATA-201', 'PROG-101']);
+    expect(view.risk_score).toBe(Math.max(...view.courses.map(({ risk_score }) => risk_score ?? -1)));
+    expect(view.course_id).toBeNull();
+  });
+
+  it('names the open work and the lowest scores', async () => {
+    const asOf = start + 55.5 * day;
+    const { studentFigures } = reference(rows, asOf);
+    for (const { code, own, graded } of studentFigures) {
+      const {
+        courses: [course],
+      } = await students.riskAt(code, 'PROG-101', new Date(asOf));
+      const open = course!.recommendations.find(({ factor }) => factor === 'missing_work');
+      const missing = own
+        .filter((pair) => pair.activity.isRequired && pair.state === 'missing')
+        .map((pair) => pair.activity.code);
+      // Work without weight is no risk, so nobody is reminded of that alone.
+      if (open) expect(open.activity_ids).toEqual(missing);
+      else expect(missing.filter((id) => id !== 'PROG-101-A6')).toEqual([]);
+      const tutoring = course!.recommendations.find(({ code: name }) => name === 'offer_tutoring');
+      const lowest = [...graded].sort((a, b) => a.score! - b.score!).map((pair) => pair.activity.code);
+      if (tutoring) expect(tutoring.activity_ids).toEqual(lowest.slice(0, 2));
+    }
+  });
+
+  it('of someone who left has no level but says how it ended', async () => {
+    const left = rows.students.find(
+      ({ status }) => status === 'dropped' || status === 'failed' || status === 'completed',
+    )!;
+    const view = await students.riskAt(left.code, 'PROG-101', new Date(left.endedAt! + day));
+
+    expect(view.courses).toMatchObject([
+      {
+        course_id: 'PROG-101',
+        enrollment_status: left.status,
+        risk_level: null,
+        risk_score: null,
+        factors: [],
+      },
+    ]);
+    const before = await students.riskAt(left.code, 'PROG-101', new Date(left.endedAt! - 1));
+    expect(before.courses).toMatchObject([{ enrollment_status: 'active' }]);
+  });
+
+  it('of someone in no course is an empty list', async () => {
+    await database.dataSource.query(`INSERT INTO users (code, role) VALUES ('STU900', 'student')`);
+
+    await expect(students.riskAt('STU900', null, new Date(start))).resolves.toMatchObject({
+      courses: [],
+      risk_score: null,
+      risk_level: null,
+      is_at_risk: false,
+      status: 'not_started',
+      total_exercises: 0,
+      completion_rate: null,
+      next_deadline_at: null,
+    });
+  });
+
+  it.each([
+    ['NOBODY', null],
+    ['NOBODY', 'PROG-101'],
+    ['STU900', 'PROG-101'],
+    ['STU001', 'NONE-1'],
+  ])('of %s in %s is not found', async (student, course) => {
+    await expect(students.riskAt(student, course, new Date(start))).rejects.toMatchObject({
+      code: 'not_found',
+    });
+  });
+});

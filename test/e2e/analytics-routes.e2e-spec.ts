@@ -1,0 +1,134 @@
+import { startTestApp, type TestApp } from '../support/test-app.js';
+import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
+import { day, someRows, store, type Rows } from './analytics-rows.js';
+
+let database: TestDatabase;
+let app: TestApp;
+const base = '/api/v3/analytics';
+const asOf = '2026-02-20T12:00:00Z';
+
+/** A course under way now, with ties in risk, name and activity. */
+function tiedRows(): Rows {
+  const now = Date.now();
+  return {
+    course: { code: 'TIES-1', startsAt: now - 30 * day, endsAt: now + 30 * day, passMark: 60 },
+    students: Array.from({ length: 25 }, (_, i) => ({
+      code: `TIE${String(i).padStart(3, '0')}`,
+      enrolledAt: now - 30 * day,
+      endedAt: null,
+      status: 'active',
+    })),
+    activities: [
+      { code: 'TIES-1-A1', status: 'published', weight: 1, dueAt: now + day / 2, isRequired: true },
+    ],
+    submissions: [],
+    sessions: [],
+    messages: [],
+    events: ['TIE003', 'TIE017', 'TIE018'].map((student) => ({
+      student,
+      verb: 'viewed',
+      at: now - 20 * day,
+    })),
+  };
+}
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  await store(database.dataSource, someRows(7));
+  await store(database.dataSource, tiedRows());
+  app = await startTestApp({ env: { DATABASE_URL: database.url } });
+});
+
+afterAll(async () => {
+  await app?.close();
+  await database?.drop();
+});
+
+describe('the analytics over HTTP', () => {
+  it('answers the second call from the cache, computed at the same moment', async () => {
+    const first = await app.request.get(`${base}/courses/PROG-101`).expect(200);
+    const second = await app.request.get(`${base}/courses/PROG-101?utm=x`).expect(200);
+
+    expect([first.headers['x-cache'], second.headers['x-cache']]).toEqual(['MISS', 'HIT']);
+    expect(second.body).toEqual(first.body);
+  });
+
+  it('keeps the views of a student with and without a course apart', async () => {
+    const all = await app.request.get(`${base}/students/STU001`).expect(200);
+    const one = await app.request.get(`${base}/students/STU001?course_id=PROG-101`).expect(200);
+
+    expect(one.headers['x-cache']).toBe('MISS');
+    expect([all.body.course_id, one.body.course_id]).toEqual([null, 'PROG-101']);
+    await app.request
+      .get(`${base}/students/STU001`)
+      .expect(200)
+      .expect(({ headers }) => {
+        expect(headers['x-cache']).toBe('HIT');
+      });
+  });
+
+  it('answers the same at a past moment however often, and from the cache', async () => {
+    for (const path of [`courses/PROG-101/at/${asOf}`, `students/STU001/at/${asOf}`]) {
+      const first = await app.request.get(`${base}/${path}`).expect(200);
+      const second = await app.request.get(`${base}/${path}`).expect(200);
+
+      expect(first.body.as_of).toBe('2026-02-20T12:00:00.000Z');
+      expect(second.headers['x-cache']).toBe('HIT');
+      expect(second.body).toEqual(first.body);
+    }
+  });
+
+  it.each([
+    ['courses/PROG-101/at/2999-01-01T00:00:00Z', 422, 'unprocessable'],
+    ['students/STU001/at/2999-01-01T00:00:00Z', 422, 'unprocessable'],
+    ['courses/PROG-101/at/yesterday', 400, 'validation_failed'],
+    ['courses/PROG-101/at/2026-02-31T00:00:00Z', 400, 'validation_failed'],
+    ['courses/PROG-101/at/2026-02-05', 400, 'validation_failed'],
+    ['courses/NONE-1', 404, 'not_found'],
+    ['courses/NONE-1/students', 404, 'not_found'],
+    [`courses/NONE-1/at/${asOf}`, 404, 'not_found'],
+    ['students/NOBODY', 404, 'not_found'],
+    ['students/STU001?course_id=NONE-1', 404, 'not_found'],
+    ['students/STU001?course_id=', 404, 'not_found'],
+    ['courses/PROG-101/students?sort=luck', 400, 'validation_failed'],
+    ['courses/PROG-101/students?limit=201', 400, 'validation_failed'],
+    ['courses/PROG-101/students?cursor=WzFd', 400, 'validation_failed'],
+    ['courses/PROG-101/students?sort=name&cursor=WzEsIlNUVTAwMSJd', 400, 'validation_failed'],
+  ])('answers %s with %d %s', async (path, status, code) => {
+    const { body } = await app.request.get(`${base}/${path}`).expect(status);
+
+    expect(body.code).toBe(code);
+  });
+
+  it.each(['risk', 'name', 'last_activity'])(
+    'pages through all students by %s, ties included, each once',
+    async (sort) => {
+      const seen: { student_id: string }[] = [];
+      let path: string | null = `${base}/courses/TIES-1/students?limit=4&sort=${sort}`;
+      for (let pages = 0; path !== null && pages < 20; pages++) {
+        const { body, headers }: { body: any; headers: Record<string, string> } = await app.request
+          .get(path)
+          .expect(200);
+        seen.push(...body.data);
+        const next = /<([^>]+)>; rel="next"/.exec(headers['link'] ?? '');
+        expect(next === null).toBe(body.next_cursor === null);
+        path = next?.[1] ?? null;
+      }
+
+      const whole = await app.request
+        .get(`${base}/courses/TIES-1/students?limit=200&sort=${sort}`)
+        .expect(200);
+      expect(seen).toEqual(whole.body.data);
+      expect(new Set(seen.map(({ student_id }) => student_id)).size).toBe(25);
+    },
+  );
+
+  it('puts the highest risk first, and the ids decide between equal ones', async () => {
+    const { body } = await app.request.get(`${base}/courses/TIES-1`).expect(200);
+    const places = body.students.map((one: any) => [-one.risk_score, one.student_id]);
+
+    expect(places).toEqual([...places].sort((a, b) => a[0] - b[0] || (a[1] < b[1] ? -1 : 1)));
+    expect(body.students.filter((one: any) => one.last_activity_at !== null)).toHaveLength(3);
+    expect(body.next_deadline_at).toBe(body.activities[0].due_at);
+  });
+});
