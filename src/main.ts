@@ -1,6 +1,7 @@
 import { createApp } from './app.setup.js';
 import { Environment } from './config/environment.js';
 import { DatabaseConnection } from './database/database-connection.js';
+import { ShutdownState } from './health/shutdown-state.js';
 import { stopOnSignals } from './shutdown.js';
 import { startBanner } from './start-banner.js';
 import { startFailure } from './start-failure.js';
@@ -10,11 +11,13 @@ try {
   const environment = app.get(Environment);
   const { HOST, PORT } = environment;
   await app.listen(PORT, HOST);
+  const { port } = new URL(await app.getUrl());
   stopOnSignals(app);
   const database = app.get(DatabaseConnection);
+  const shutdown = app.get(ShutdownState, { strict: false });
   await database.open();
-  if (database.isReady && environment.LOG_FORMAT === 'text') {
-    process.stdout.write(startBanner(environment, Number(new URL(await app.getUrl()).port)));
+  if (database.isReady && !shutdown.hasBegun && environment.LOG_FORMAT === 'text') {
+    process.stdout.write(startBanner(environment, Number(port)));
   }
 } catch (error) {
   process.stderr.write(`${startFailure(error)}\n`);

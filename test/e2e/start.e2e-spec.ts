@@ -1,0 +1,223 @@
+import { spawnSync } from 'node:child_process';
+import { chmod, chown, mkdir, mkdtemp, readFile, rm, rmdir } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { type AppOptions, type AppProcess, required, spawnApp, waitFor200 } from '../support/processes.js';
+
+jest.setTimeout(120_000);
+const isRoot = process.getuid?.() === 0;
+/** An ordinary user needs no other; and nobody but root can run a clone in a folder that only root may enter. */
+const canRunAsOther =
+  isRoot && spawnSync('/bin/sh', ['-c', 'test -r dist/main.js'], { uid: 65534, gid: 65534 }).status === 0;
+/** Containers often forbid root to mount. */
+const canMount = isRoot && spawnSync('/bin/sh', ['-c', 'unshare -m mount -t tmpfs tmpfs /mnt']).status === 0;
+const firstRequest = '/api/v3/analytics/courses/PROG-101';
+const startPatienceMs = 60_000;
+
+let folder: string;
+let dataDir: string;
+let apps: AppProcess[];
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'start-'));
+  await chmod(folder, 0o755);
+  dataDir = join(folder, 'data');
+  apps = [];
+});
+
+afterEach(async () => {
+  for (const app of apps) await app.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function start({ env = {}, ...options }: AppOptions = {}): Promise<AppProcess> {
+  const app = await spawnApp({ env: { DATA_DIR: dataDir, DEMO_DATA: 'seed-doc', ...env }, ...options });
+  apps.push(app);
+  return app;
+}
+
+async function startAndWait(options?: AppOptions): Promise<AppProcess> {
+  const app = await start(options);
+  await waitFor200(app, firstRequest, startPatienceMs);
+  return app;
+}
+
+async function databasePid(): Promise<number> {
+  const file = join(dataDir, 'postgres', 'cluster', 'postmaster.pid');
+  return Number((await readFile(file, 'utf8')).split('\n')[0]);
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function mountTiny(path: string): void {
+  expect(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=10m', 'tmpfs', path]).status).toBe(0);
+}
+
+/** What the application wrote besides its log. */
+function complaints(app: AppProcess): string[] {
+  return app
+    .output()
+    .split('\n')
+    .filter((line) => line !== '' && !/^\d\d:\d\d:\d\d - /.test(line));
+}
+
+describe('starting without any settings', () => {
+  it('brings its own database with data in it, and says where to look', async () => {
+    const app = await startAndWait();
+
+    const answer = await fetch(app.url + firstRequest);
+    expect(await answer.json()).toMatchObject({ course_id: 'PROG-101' });
+    const local = `http://localhost:${app.port}`;
+    expect(app.output()).toContain(`Swagger UI  ${local}/api/v3/docs`);
+    expect(app.output()).toContain(`Health      ${local}/health`);
+    expect(app.output()).toContain(`curl ${local}${firstRequest}`);
+    expect(app.output()).toMatch(/^ +Cache +in memory .* REDIS_URL=redis:\/\/localhost:6379$/m);
+  });
+
+  it('takes the data of the last start, and is there within 5 s', async () => {
+    await (await startAndWait()).stop();
+
+    const begun = Date.now();
+    const app = await startAndWait();
+
+    expect(Date.now() - begun).toBeLessThan(5000);
+    expect(app.output()).not.toContain('Loaded the data set');
+  });
+
+  it('uses the database that a killed process left running', async () => {
+    const first = await startAndWait();
+    const pid = await databasePid();
+    first.signal('SIGKILL');
+    await first.ended;
+    expect(isRunning(pid)).toBe(true);
+
+    const second = await startAndWait();
+
+    expect(await databasePid()).toBe(pid);
+    expect(second.output()).toContain('Using the PostgreSQL that a killed process left running');
+  });
+
+  it('finishes its own work at Ctrl-C and stops the database last', async () => {
+    const app = await startAndWait();
+
+    app.pressCtrlC();
+
+    expect(await app.ended).toBe(0);
+    expect(app.output()).toMatch(/SIGINT: finishing what is in flight\n.*Stopped\n$/);
+    const log = await readFile(join(dataDir, 'postgres', 'server.log'), 'utf8');
+    expect(log).toContain('received fast shutdown request');
+    expect(log).not.toContain('terminating connection due to administrator command');
+    await expect(databasePid()).rejects.toThrow(/ENOENT/);
+  });
+
+  it('stops also when it is told to before the database is there', async () => {
+    const app = await start();
+    while (!app.output().includes('Preparing a PostgreSQL'))
+      await new Promise((next) => setTimeout(next, 20));
+
+    app.signal('SIGTERM');
+
+    expect(await app.ended).toBe(0);
+    await expect(databasePid()).rejects.toThrow(/ENOENT/);
+  });
+});
+
+describe('what can be in the way of a start', () => {
+  it('says in one line that the port is busy, and leaves the database of the other process alone', async () => {
+    const first = await startAndWait();
+
+    const second = await start({ port: first.port });
+
+    expect(await second.ended).toBe(1);
+    expect(complaints(second)).toEqual([
+      expect.stringMatching(new RegExp(`^Port ${first.port} is busy: .*PORT=`)),
+    ]);
+    expect((await fetch(first.url + firstRequest)).status).toBe(200);
+  });
+
+  it('says so too when it is another program that listens there', async () => {
+    const other = createServer().listen(0, '0.0.0.0');
+    await new Promise((settle) => other.once('listening', settle));
+    const address = other.address();
+    const port = typeof address === 'object' && address ? address.port : 0;
+
+    const app = await start({ port });
+
+    expect(await app.ended.finally(() => other.close())).toBe(1);
+    expect(complaints(app)).toHaveLength(1);
+  });
+
+  it('says in one line that the data folder cannot be used', async () => {
+    const app = await start({ env: { DATA_DIR: '/dev/null' } });
+
+    expect(await app.ended).toBe(1);
+    expect(complaints(app)).toEqual([
+      expect.stringMatching(/^PostgreSQL in \/dev\/null\/postgres did not start: /),
+    ]);
+  });
+
+  if (canRunAsOther) {
+    it('says in one line that an ordinary user may not write to the data folder', async () => {
+      await mkdir(dataDir);
+
+      const app = await start({ uid: 65534 });
+
+      expect(await app.ended).toBe(1);
+      expect(complaints(app)).toEqual([expect.stringMatching(/^This user may not write to /)]);
+    });
+
+    it('runs as an ordinary user', async () => {
+      await mkdir(dataDir);
+      await chown(dataDir, 65534, 65534);
+
+      await startAndWait({ uid: 65534 });
+    });
+  }
+
+  if (isRoot) {
+    it('keeps its data elsewhere, and says where, when only root may enter the folder', async () => {
+      await chmod(folder, 0o700);
+
+      const app = await startAndWait();
+
+      const place = /its data in (\S+)/.exec(app.output())?.[1] ?? '';
+      expect(place).toContain('/ai-native-backend/');
+      await app.stop();
+      await rm(place, { recursive: true });
+      await rmdir(dirname(place)).catch(() => undefined);
+    });
+  }
+
+  if (canMount) {
+    it('says in one line that the disk is full', async () => {
+      await mkdir(dataDir);
+      mountTiny(dataDir);
+      try {
+        const app = await start();
+
+        expect(await app.ended).toBe(1);
+        expect(complaints(app)).toEqual([expect.stringMatching(/^The disk is full: PostgreSQL needs /)]);
+      } finally {
+        spawnSync('umount', [dataDir]);
+      }
+    });
+  }
+});
+
+describe('starting with Redis', () => {
+  it('says that the cache is there, and never its password', async () => {
+    const app = await startAndWait({ env: { REDIS_URL: required('TEST_REDIS_URL') } });
+    await app.stop();
+
+    expect(app.output()).toMatch(/^ +Cache +in Redis/m);
+    expect(app.output()).not.toContain(required('TEST_CANARY'));
+  });
+});
