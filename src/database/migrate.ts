@@ -3,16 +3,16 @@ import { patientDataSource } from './data-source.js';
 
 /** Any number, as long as every version of this service uses the same. */
 const migrationLock = 1_770_000_000;
-const longestWaitMs = 60_000;
 
 /**
  * Brings the schema up to date. Processes that start together take turns: the first migrates, the others find nothing to do.
  *
  * @param url  of the database itself, not of a pooler: the lock belongs to the connection
+ * @param longestWaitMs  for the turn of other processes
  * @returns names of the migrations that ran
- * @throws if another process holds the lock for over a minute, or the database cannot be reached
+ * @throws if another process holds the lock for longer, or the database cannot be reached
  */
-export async function migrate(url: string): Promise<string[]> {
+export async function migrate(url: string, longestWaitMs = 60_000): Promise<string[]> {
   const client = new Client({
     connectionString: url,
     connectionTimeoutMillis: 5000,

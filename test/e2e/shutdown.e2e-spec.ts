@@ -1,0 +1,128 @@
+import { once } from 'node:events';
+import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http';
+import { setTimeout as wait } from 'node:timers/promises';
+import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
+import { type AppProcess, pollUntil, spawnApp, waitFor200 } from '../support/processes.js';
+
+jest.setTimeout(120_000);
+
+describe('stopping', () => {
+  let database: TestDatabase;
+  let app: AppProcess | undefined;
+
+  beforeAll(async () => {
+    database = await createTestDatabase();
+  });
+
+  afterEach(async () => {
+    await app?.stop();
+  });
+
+  afterAll(async () => {
+    await database.drop();
+  });
+
+  async function start(env: Record<string, string> = {}): Promise<AppProcess> {
+    app = await spawnApp({ env: { DATABASE_URL: database.url, ...env } });
+    await waitFor200(app, '/health/ready', 60_000);
+    return app;
+  }
+
+  it('fails no request under load: those in flight end, later ones are served until others take over', async () => {
+    const service = await start({ SHUTDOWN_GRACE_MS: '1500' });
+    const agent = new Agent({ keepAlive: true, maxSockets: 20 });
+    const statuses = new Map<string, number>();
+    const count = (what: string) => statuses.set(what, (statuses.get(what) ?? 0) + 1);
+    let isRouted = true;
+    const client = async () => {
+      while (isRouted)
+        count(
+          await get(`${service.url}/api/v3/users`, agent).then(String, (error: NodeJS.ErrnoException) =>
+            String(error.code),
+          ),
+        );
+    };
+    // As a load balancer does: it sends no more once the probe says so, and a while after.
+    const balancer = async () => {
+      await pollUntil(async () => (await get(`${service.url}/health/ready`)) === 503, 10_000);
+      await wait(300);
+      isRouted = false;
+    };
+
+    const load = Promise.all([...Array.from({ length: 20 }, client), balancer()]);
+    const slow = halfSent(service);
+    await wait(500);
+    service.signal('SIGTERM');
+    await load;
+    await wait(1500);
+    slow.end('"role":"student"}');
+    const [answer] = (await once(slow, 'response')) as [IncomingMessage];
+
+    expect(answer.statusCode).toBe(201);
+    expect([...statuses.keys()]).toEqual(['200']);
+    expect(statuses.get('200')).toBeGreaterThan(100);
+    const answeredAt = performance.now();
+    expect(await service.ended).toBe(0);
+    expect(performance.now() - answeredAt).toBeLessThan(4000);
+    agent.destroy();
+  });
+
+  it('waits no longer than it is told to for a request that does not end', async () => {
+    const service = await start({ SHUTDOWN_DRAIN_MS: '500' });
+    const stuck = halfSent(service).on('error', () => undefined);
+    await wait(200);
+
+    const begunAt = performance.now();
+    service.signal('SIGTERM');
+
+    expect(await service.ended).toBe(0);
+    expect(performance.now() - begunAt).toBeLessThan(5000);
+    stuck.destroy();
+  });
+
+  it('exits at once at the second signal', async () => {
+    const service = await start({ SHUTDOWN_GRACE_MS: '20000', SHUTDOWN_DEADLINE_MS: '60000' });
+    service.signal('SIGTERM');
+    await pollUntil(async () => (await get(`${service.url}/health/ready`)) === 503, 5000);
+    await wait(600);
+
+    const begunAt = performance.now();
+    service.signal('SIGTERM');
+
+    expect(await service.ended).toBe(1);
+    expect(performance.now() - begunAt).toBeLessThan(2000);
+  });
+
+  it('takes two signals in a breath for one, as npm repeats those of the terminal', async () => {
+    const service = await start({ SHUTDOWN_GRACE_MS: '500' });
+
+    service.signal('SIGINT');
+    service.signal('SIGINT');
+
+    expect(await service.ended).toBe(0);
+    expect(service.output()).toContain('Stopped');
+  });
+});
+
+function get(url: string, agent?: Agent): Promise<number> {
+  return new Promise((resolve, reject) => {
+    request(url, { agent, timeout: 10_000 }, (answer) => {
+      answer.resume().on('end', () => {
+        resolve(answer.statusCode ?? 0);
+      });
+      answer.on('error', reject);
+    })
+      .on('error', reject)
+      .end();
+  });
+}
+
+/** A request whose body has begun and not ended. */
+function halfSent(service: AppProcess): ClientRequest {
+  const sending = request(`${service.url}/api/v3/users`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+  });
+  sending.write(`{"user_id":"SLOW-${service.pid}",`);
+  return sending;
+}
