@@ -37,8 +37,8 @@ describe('stopping', () => {
     const client = async () => {
       while (isRouted)
         count(
-          await get(`${service.url}/api/v3/users`, agent).then(String, (error: NodeJS.ErrnoException) =>
-            String(error.code),
+          await get(`${service.url}/api/v3/users`, agent).then(String, (error: unknown) =>
+            String((error as NodeJS.ErrnoException).code),
           ),
         );
     };
