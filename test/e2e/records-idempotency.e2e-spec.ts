@@ -95,10 +95,10 @@ describe('a POST with an Idempotency-Key', () => {
   });
 
   it('takes up to ten expired keys with it', async () => {
-    const old = (await database.dataSource.query(
+    const old = await database.dataSource.query<unknown[]>(
       `INSERT INTO idempotency_keys (scope, key, request_hash, status_code, response, expires_at)
        SELECT 'old', 'old-' || n, '', 201, '{}', now() - interval '1 hour' FROM generate_series(1, 25) n RETURNING key`,
-    )) as unknown[];
+    );
     expect(old).toHaveLength(25);
     const left = async () =>
       (

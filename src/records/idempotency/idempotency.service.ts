@@ -1,8 +1,10 @@
+import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { Problem } from '../../http/problem.js';
 import { inTransaction } from '../transaction.js';
 import { isWritten } from '../write-effect.js';
+import { canonicalJson } from './canonical-json.js';
 import type { PostedRequest } from './idempotent.decorator.js';
 
 interface StoredAnswer {
@@ -50,7 +52,7 @@ export class IdempotencyService {
   }
 
   private replay(request: PostedRequest, stored: StoredAnswer): object {
-    if (stored.request_hash !== request.bodyHash) {
+    if (stored.request_hash !== hashOf(request)) {
       throw new Problem('idempotency_key_reused', 'The Idempotency-Key came with another body before.');
     }
     request.answered(stored.status_code, true);
@@ -84,7 +86,7 @@ export class IdempotencyService {
        VALUES ($1, $2, $3, $4, to_jsonb($5::text), now() + interval '24 hours')
        ON CONFLICT (scope, key) DO UPDATE SET request_hash = excluded.request_hash, created_at = now(),
          status_code = excluded.status_code, response = excluded.response, expires_at = excluded.expires_at`,
-      [request.scope, key, request.bodyHash, statusOf(answer), JSON.stringify(answer)],
+      [request.scope, key, hashOf(request), statusOf(answer), JSON.stringify(answer)],
     );
   }
 
@@ -96,6 +98,10 @@ export class IdempotencyService {
          ORDER BY expires_at LIMIT 10 FOR UPDATE SKIP LOCKED)`,
     );
   }
+}
+
+function hashOf({ body }: PostedRequest): string {
+  return createHash('sha256').update(canonicalJson(body)).digest('hex');
 }
 
 function statusOf(answer: object): number {

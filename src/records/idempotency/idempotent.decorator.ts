@@ -1,10 +1,8 @@
-import { createHash } from 'node:crypto';
 import { applyDecorators, createParamDecorator, type ExecutionContext, type Type } from '@nestjs/common';
 import { ApiCreatedResponse, ApiHeader, ApiOkResponse } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Principal } from '../../access/principal.js';
 import { Problem } from '../../http/problem.js';
-import { canonicalJson } from './canonical-json.js';
 
 /** What {@link IdempotencyService} needs to know of a request. */
 export class PostedRequest {
@@ -13,8 +11,8 @@ export class PostedRequest {
     readonly scope: string,
     /** The `Idempotency-Key`; without one the request is simply run. */
     readonly key: string | undefined,
-    /** SHA-256 of the body. */
-    readonly bodyHash: string,
+    /** As the parser left it: what makes a repeat the same request. */
+    readonly body: unknown,
     /** Sets the status, and says whether the answer is a stored one. */
     readonly answered: (status: number, isReplayed: boolean) => void,
   ) {}
@@ -52,9 +50,7 @@ export const Posted = createParamDecorator((_: undefined, context: ExecutionCont
   return new PostedRequest(
     `${role}:${sub} ${request.method} ${request.url.split('?', 1)[0] ?? ''}`,
     readKey(request.headers['idempotency-key']),
-    createHash('sha256')
-      .update(canonicalJson(request.body ?? null))
-      .digest('hex'),
+    request.body ?? null,
     (status, isReplayed) => {
       reply.status(status);
       if (isReplayed) reply.header('Idempotency-Replayed', 'true');

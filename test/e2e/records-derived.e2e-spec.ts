@@ -1,0 +1,202 @@
+import { randomUUID } from 'node:crypto';
+import type { DataSource } from 'typeorm';
+import { inTransaction } from '../../src/records/transaction.js';
+import { deferred } from '../support/deferred.js';
+import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
+import { startTestApp, type TestApp } from '../support/test-app.js';
+import { peopleOfTwoCourses } from '../support/two-courses.js';
+
+let database: TestDatabase;
+beforeAll(async () => {
+  database = await createTestDatabase();
+  await peopleOfTwoCourses(database.dataSource);
+});
+afterAll(() => database.drop());
+
+/** Counters as they are kept, and as they would be counted. */
+const counters = (dataSource: DataSource) =>
+  Promise.all([
+    dataSource.query<unknown[]>(
+      `SELECT name, sum(value)::int AS n FROM system_counters GROUP BY name HAVING sum(value) <> 0 ORDER BY name`,
+    ),
+    dataSource.query<unknown[]>(
+      `SELECT name, n::int FROM (
+         SELECT 'courses' AS name, count(*) AS n FROM courses
+         UNION ALL SELECT 'enrollments', count(*) FROM enrollments
+         UNION ALL SELECT 'submissions', count(*) FROM submissions
+         UNION ALL SELECT 'tutor_sessions', count(*) FROM tutor_sessions
+         UNION ALL SELECT 'events', count(*) FROM events
+         UNION ALL SELECT 'users:' || role, count(*) FROM users WHERE deleted_at IS NULL GROUP BY role
+       ) counted WHERE n > 0 ORDER BY name`,
+    ),
+  ]);
+
+/** Days of activity as they are kept, and as they would be put together from what happened. */
+const days = (dataSource: DataSource) =>
+  Promise.all([
+    dataSource.query<unknown[]>(
+      `SELECT user_id, course_id, day::text, events, quantity, minutes, first_at, last_at
+       FROM activity_days ORDER BY user_id, course_id, day`,
+    ),
+    dataSource.query<unknown[]>(
+      `SELECT user_id, course_id, (at AT TIME ZONE 'UTC')::date::text AS day, sum(events)::int AS events,
+              sum(quantity)::int AS quantity, sum(minutes)::int AS minutes, min(at) AS first_at, max(at) AS last_at
+       FROM (
+         SELECT user_id, course_id, occurred_at AS at, 1 AS events, quantity, 0 AS minutes FROM events
+         WHERE verb IN ('viewed', 'opened', 'attempted', 'submitted', 'passed', 'failed', 'asked', 'received_hint',
+                        'completed', 'logged_in', 'logged_out')
+         UNION ALL
+         SELECT s.user_id, a.course_id, s.submitted_at, 0, 0, 0 FROM submissions s JOIN activities a ON a.id = s.activity_id
+         UNION ALL
+         SELECT user_id, course_id, started_at, 0, 0,
+                least(240, greatest(0, floor(extract(epoch FROM coalesce(ended_at, last_event_at) - started_at) / 60)))
+         FROM tutor_sessions
+         UNION ALL
+         SELECT s.user_id, s.course_id, m.sent_at, 0, 0, 0
+         FROM tutor_messages m JOIN tutor_sessions s ON s.id = m.session_id WHERE m.sender = 'student'
+       ) AS activity GROUP BY 1, 2, 3 ORDER BY 1, 2, 3`,
+    ),
+  ]);
+
+describe('counters and days of activity', () => {
+  let app: TestApp;
+  beforeAll(async () => {
+    app = await startTestApp({ env: { DATABASE_URL: database.url } });
+  });
+  afterAll(() => app.close());
+
+  it('agree with the rows after 300 writes of all kinds, many at once', async () => {
+    const random = generator(20260205);
+    const pick = <T>(...choices: T[]): T => choices[Math.floor(random() * choices.length)]!;
+    const moment = () => new Date(Date.UTC(2026, 1, 1) + Math.floor(random() * 20 * 86_400_000));
+    const post = (path: string, body: object) => app.request.post(`/api/v3${path}`).send(body);
+    const sessions: { id: string; startedAt: Date }[] = [];
+    const people: string[] = [];
+
+    const inSession = (minutes: number) => {
+      const session = pick(...sessions);
+      return {
+        path: `/sessions/${session.id}`,
+        at: new Date(session.startedAt.getTime() + minutes * 60_000).toISOString(),
+      };
+    };
+    const startSession = async () => {
+      const startedAt = moment();
+      const session = { session_id: `R-${sessions.length}`, student_id: 'STU001', course_id: 'PROG-101' };
+      sessions.push({ id: session.session_id, startedAt });
+      return post('/sessions', { ...session, started_at: startedAt.toISOString() });
+    };
+    const writes: (() => Promise<unknown>)[] = [
+      () => post('/events', event()),
+      () =>
+        app.request
+          .post('/api/v3/events:batch')
+          .set('Content-Type', 'application/x-ndjson')
+          .send(Array.from({ length: 20 }, () => JSON.stringify(event())).join('\n')),
+      () =>
+        post('/submissions', {
+          ...student(),
+          activity_id: 'PROG-101-A1',
+          submitted_at: moment().toISOString(),
+        }),
+      startSession,
+      () => {
+        const { path, at } = inSession(random() * 300);
+        return post(`${path}/messages`, {
+          sender: pick('student', 'tutor'),
+          kind: pick('question', 'hint'),
+          sent_at: at,
+        });
+      },
+      () => {
+        const { path, at } = inSession(random() * 400);
+        return app.request.patch(`/api/v3${path}`).send({ ended_at: at });
+      },
+      () => {
+        people.push(`R-${people.length}`);
+        return post('/users', { user_id: people.at(-1), role: pick('student', 'teacher', 'admin') });
+      },
+      () => app.request.patch(`/api/v3/users/${pick(...people)}`).send({ role: pick('student', 'teacher') }),
+      () => app.request.delete(`/api/v3/users/${pick(...people)}`),
+      () => post('/enrollments', { user_id: pick(...people), course_id: pick('PROG-101', 'PROG-102') }),
+    ];
+    const student = () => ({ student_id: pick('STU001', 'STU003') });
+    const event = () => ({
+      ...student(),
+      id: randomUUID(),
+      course_id: 'PROG-101',
+      verb: pick('viewed', 'asked', 'daydreamed'),
+      quantity: 1 + Math.floor(random() * 9),
+      occurred_at: moment().toISOString(),
+    });
+
+    await startSession();
+    await post('/users', { user_id: (people.push('R-first'), 'R-first'), role: 'student' });
+    for (let round = 0; round < 30; round++) {
+      await Promise.all(Array.from({ length: 10 }, () => pick(...writes)()));
+    }
+
+    const [kept, counted] = await counters(database.dataSource);
+    expect(kept).toEqual(counted);
+    const [keptDays, recomputed] = await days(database.dataSource);
+    expect(keptDays.length).toBeGreaterThan(30);
+    expect(keptDays).toEqual(recomputed);
+  });
+});
+
+describe('a transaction', () => {
+  const update = 'UPDATE users SET full_name = $1 WHERE code = $2';
+
+  it('that ends in a deadlock is run again', async () => {
+    const [oneHasFirst, otherHasSecond] = [deferred(), deferred()];
+    let runs = 0;
+    const one = inTransaction(database.dataSource, async (manager) => {
+      runs += 1;
+      await manager.query(update, ['one', 'STU001']);
+      oneHasFirst.resolve();
+      await otherHasSecond.promise;
+      await manager.query(update, ['one', 'STU002']);
+    });
+    const other = inTransaction(database.dataSource, async (manager) => {
+      runs += 1;
+      await oneHasFirst.promise;
+      await manager.query(update, ['other', 'STU002']);
+      otherHasSecond.resolve();
+      await manager.query(update, ['other', 'STU001']);
+    });
+
+    await Promise.all([one, other]);
+    expect(runs).toBe(3);
+  });
+
+  it('is run four times at most', async () => {
+    let runs = 0;
+    const failing = inTransaction(database.dataSource, async (manager) => {
+      runs += 1;
+      await manager.query(`DO $$ BEGIN RAISE EXCEPTION 'again' USING ERRCODE = '40001'; END $$`);
+    });
+    await expect(failing).rejects.toMatchObject({ driverError: { code: '40001' } });
+    expect(runs).toBe(4);
+  });
+
+  it('that fails otherwise is run once', async () => {
+    let runs = 0;
+    const failing = inTransaction(database.dataSource, async (manager) => {
+      runs += 1;
+      await manager.query(`INSERT INTO users (code, role) VALUES ('STU001', 'student')`);
+    });
+    await expect(failing).rejects.toMatchObject({ code: 'conflict' });
+    expect(runs).toBe(1);
+  });
+});
+
+/** Numbers from 0 to 1, the same in every run (mulberry32). */
+function generator(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}

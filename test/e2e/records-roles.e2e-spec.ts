@@ -1,0 +1,136 @@
+import { mintToken } from '../../src/access/mint-token.js';
+import { readEnvironment } from '../../src/config/read-environment.js';
+import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
+import { startTestApp, type TestApp } from '../support/test-app.js';
+import { peopleOfTwoCourses } from '../support/two-courses.js';
+
+/** What the records themselves decide by role; the table of routes and roles is another test's. */
+describe('what a role sees and may say', () => {
+  let database: TestDatabase;
+  let app: TestApp;
+  let tokens: Record<string, string>;
+
+  const as = (who: string, method: 'get' | 'post' | 'patch' | 'put', path: string) =>
+    app.request[method](`/api/v3${path}`).set('Authorization', `Bearer ${tokens[who]}`);
+  const listed = async (who: string, path: string, field: string): Promise<string[]> => {
+    const page = await as(who, 'get', path).expect(200);
+    return [...new Set<string>(page.body.data.map((row: Record<string, string>) => row[field]))].sort();
+  };
+
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    await peopleOfTwoCourses(database.dataSource);
+    await database.dataSource.query(
+      `INSERT INTO activities (code, course_id, title, kind, status)
+       SELECT 'PROG-101-' || status, id, 'x', 'quiz', status FROM courses, unnest(ARRAY['draft', 'archived']) status
+       WHERE code = 'PROG-101'`,
+    );
+    const env = { DATABASE_URL: database.url, AUTH_JWT_SECRET: 'a-secret-of-this-test-and-nothing-else' };
+    const token = (role: string, sub: string) => mintToken(readEnvironment(env), { role, sub, ttl: '1h' });
+    tokens = {
+      admin: await token('admin', 'ADMIN001'),
+      service: await token('service', 'moodle'),
+      teacher: await token('teacher', 'TEACH001'),
+      former: await token('teacher', 'TEACH005'),
+      student: await token('student', 'STU001'),
+      both: await token('student', 'STU003'),
+    };
+    app = await startTestApp({ env });
+  });
+  afterAll(async () => {
+    await app.close();
+    await database.drop();
+  });
+
+  it.each([
+    ['admin', ['PROG-101', 'PROG-102']],
+    ['service', ['PROG-101', 'PROG-102']],
+    ['teacher', ['PROG-101']],
+    ['former', []],
+    ['student', ['PROG-101']],
+    ['both', ['PROG-101', 'PROG-102']],
+  ])('lists to %s the courses %j', async (who, courses) => {
+    expect(await listed(who, '/courses', 'course_id')).toEqual(courses);
+  });
+
+  it('lists enrolments and submissions of a teacher’s courses, and of a student alone', async () => {
+    expect(await listed('teacher', '/enrollments', 'course_id')).toEqual(['PROG-101']);
+    expect(await listed('teacher', '/enrollments?course_id=PROG-102', 'course_id')).toEqual([]);
+    expect(await listed('student', '/enrollments', 'user_id')).toEqual(['STU001']);
+    expect(await listed('student', '/enrollments?user_id=STU003', 'user_id')).toEqual([]);
+    expect(await listed('admin', '/submissions', 'student_id')).toEqual(['STU001', 'STU002']);
+    expect(await listed('teacher', '/submissions', 'student_id')).toEqual(['STU001']);
+    expect(await listed('student', '/submissions?student_id=STU002', 'student_id')).toEqual([]);
+  });
+
+  it('shows students only activities that are published', async () => {
+    expect(await listed('student', '/courses/PROG-101/activities', 'status')).toEqual(['published']);
+    expect(await listed('teacher', '/courses/PROG-101/activities', 'status')).toEqual([
+      'archived',
+      'draft',
+      'published',
+    ]);
+    await as('student', 'get', '/activities/PROG-101-draft').expect(404);
+    await as('teacher', 'get', '/activities/PROG-101-draft').expect(200);
+  });
+
+  it('lets a teacher enrol people, but not teachers, and in his own courses only', async () => {
+    const enrol = (who: string, body: object) => as(who, 'post', '/enrollments').send(body);
+    await enrol('teacher', { user_id: 'STU002', course_id: 'PROG-101' }).expect(201);
+    await enrol('teacher', { user_id: 'STU001', course_id: 'PROG-102' }).expect(404);
+    await enrol('teacher', { user_id: 'STU001', course_id: 'NONE' }).expect(404);
+    await enrol('teacher', { user_id: 'TEACH002', course_id: 'PROG-101', role: 'teacher' }).expect(403);
+    await enrol('former', { user_id: 'STU002', course_id: 'PROG-101', role: 'observer' }).expect(404);
+    await enrol('admin', { user_id: 'TEACH002', course_id: 'PROG-101', role: 'teacher' }).expect(201);
+  });
+
+  it('does not let a student choose the time at which he hands in, nor speak as the tutor', async () => {
+    const body = { student_id: 'STU001', activity_id: 'PROG-101-A1' };
+    const early = { ...body, submitted_at: '2026-01-01T00:00:00Z' };
+    await as('student', 'post', '/submissions').send(early).expect(403);
+    await as('student', 'post', '/submissions').send(body).expect(201);
+    const say = (sender: string) =>
+      as('student', 'post', '/sessions/SES-STU001/messages').send({ sender, kind: 'hint' });
+    await say('tutor').expect(403);
+    await say('student').expect(201);
+  });
+
+  it('records which teacher changed a grade, and keeps keys of callers apart', async () => {
+    const [row] = (await as('teacher', 'get', '/submissions')).body.data;
+    await as('teacher', 'put', `/submissions/${row.submission_id}/grade`)
+      .set('If-Match', '*')
+      .send({ score: 70 })
+      .expect(200);
+    const changes = await database.dataSource.query(
+      'SELECT u.code FROM grade_changes g JOIN users u ON u.id = g.actor_id WHERE submission_id = $1',
+      [row.submission_id],
+    );
+    expect(changes).toEqual([{ code: 'TEACH001' }]);
+
+    const enrol = (who: string, user_id: string) =>
+      as(who, 'post', '/enrollments')
+        .set('Idempotency-Key', 'one')
+        .send({ user_id, course_id: 'PROG-101', role: 'observer' });
+    const mine = await enrol('teacher', 'STU001').expect(201);
+    const other = await enrol('admin', 'STU003').expect(201);
+    expect(other.body.enrollment_id).not.toBe(mine.body.enrollment_id);
+  });
+
+  it('answers hostile JSON with a problem, not with a failure', async () => {
+    const deep = '{"a":'.repeat(100_000) + '1' + '}'.repeat(100_000);
+    for (const body of [
+      deep,
+      `{"data":${deep}}`,
+      '[]',
+      '"text"',
+      '{"__proto__":{"role":"admin"}}',
+      '{',
+      '',
+    ]) {
+      for (const path of ['/users', '/events', '/submissions']) {
+        const answer = await as('admin', 'post', path).set('Content-Type', 'application/json').send(body);
+        expect([path, body.slice(0, 20), answer.status]).toEqual([path, body.slice(0, 20), 400]);
+      }
+    }
+  });
+});
