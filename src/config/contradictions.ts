@@ -18,6 +18,12 @@ export function contradictions(environment: Environment, given: Variables): BadV
       'must not be set together with AUTH_JWKS_URL: keep the one that signs your tokens',
     );
   }
+  if (!environment.isProduction && !given.AUTH_JWKS_URL && !given.AUTH_JWT_SECRET) {
+    // Whoever names an issuer believes that tokens are checked, while access would be open.
+    for (const name of ['AUTH_ISSUER', 'AUTH_AUDIENCE'] as const) {
+      if (given[name]) complain(name, 'needs AUTH_JWKS_URL or AUTH_JWT_SECRET: without one, access is open');
+    }
+  }
   if (given.AUTH_JWKS_URL && !given.AUTH_ISSUER) {
     complain('AUTH_ISSUER', 'must be set with AUTH_JWKS_URL, for example https://login.example.org/');
   }
