@@ -176,6 +176,20 @@ describe('without AUTH_JWT_SECRET and AUTH_JWKS_URL', () => {
     await open.close();
   });
 
+  it('the log warns of it, once', async () => {
+    const lines: string[] = [];
+    const write = jest
+      .spyOn(process.stdout, 'write')
+      .mockImplementation((line) => lines.push(String(line)) > 0);
+
+    const open = await startTestApp({ env: { DATABASE_URL: database.url, LOG_LEVEL: 'warn' } });
+    await open.request.get(path).expect(200);
+    await open.close();
+
+    write.mockRestore();
+    expect(lines.filter((line) => /WARNING.*Access is open/.test(line))).toHaveLength(1);
+  });
+
   it('production refuses to start', async () => {
     const start = startTestApp({ env: { DATABASE_URL: database.url, NODE_ENV: 'production' } });
 
