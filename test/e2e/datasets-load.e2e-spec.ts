@@ -10,6 +10,9 @@ import { runCli } from '../support/run-cli.js';
 const asOf = new Date('2026-02-05T18:52:18Z');
 const tables = generate('seed-doc', 42, asOf).map(({ table }) => table);
 
+// Command lines take a while to start on a busy machine.
+jest.setTimeout(90_000);
+
 let database: TestDatabase;
 
 beforeAll(async () => {
