@@ -62,20 +62,14 @@ export class CacheService {
       tags: [prefixTag(prefix), ...tags.map(plainTag)],
       hasResultTags: false,
     };
-    const budget = this.engine.newBudget();
-    const found = await this.engine.lookup(subject, budget);
-    const text =
-      found.state === 'hit'
-        ? found.entry.body.toString()
-        : await this.engine.load(
-            subject,
-            budget,
-            async () => {
-              const value = encodeValue(await factory());
-              return { value, isShareable: true, entry: { body: Buffer.from(value), ttlMs, resultTags: [] } };
-            },
-            (entry) => entry.body.toString(),
-          );
+    const text = await this.engine.getOrSet(
+      subject,
+      async () => {
+        const value = encodeValue(await factory());
+        return { value, isShareable: true, entry: { body: Buffer.from(value), ttlMs, resultTags: [] } };
+      },
+      (entry) => entry.body.toString(),
+    );
     return decodeValue(text) as T;
   }
 

@@ -52,6 +52,7 @@ beforeAll(async () => {
       DATABASE_URL: database.url,
       REDIS_URL: required('TEST_REDIS_URL'),
       CACHE_NAMESPACE: `${randomUUID()}:`,
+      REDIS_COMMAND_TIMEOUT_MS: '2000',
     },
   });
   await pollUntil(() => running.app.get(CacheService).stats().isAvailable, 5000);

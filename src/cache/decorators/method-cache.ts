@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { isObservable, lastValueFrom } from 'rxjs';
-import { CacheEngine, type Produced, type Subject } from '../engine/cache-engine.js';
+import { CacheEngine } from '../engine/cache-engine.js';
+import type { Produced, Subject } from '../engine/subject.js';
 import { methodKeyText, storeKey } from '../engine/cache-key.js';
 import { EPOCH, prefixTags } from '../engine/tags.js';
 import { decodeValue, encodeValue } from '../engine/value-codec.js';
@@ -23,12 +24,8 @@ export class MethodCache {
   async cached(definition: CachedDefinition, args: unknown[], run: () => unknown): Promise<unknown> {
     const subject = methodSubject(definition, args);
     if (!subject) return run();
-    const budget = this.engine.newBudget();
-    const found = await this.engine.lookup(subject, budget);
-    if (found.state === 'hit') return decodeValue(found.entry.body.toString());
-    const kept = await this.engine.load<Kept>(
+    const kept = await this.engine.getOrSet<Kept>(
       subject,
-      budget,
       async () => produced(definition, args, await run()),
       (entry) => ({ text: entry.body.toString() }),
     );

@@ -1,4 +1,4 @@
-import type { Produced } from '../engine/cache-engine.js';
+import type { Produced } from '../engine/subject.js';
 import type { CachedDefinition } from './cached-definition.js';
 import { resultTags } from './tag-rules.js';
 

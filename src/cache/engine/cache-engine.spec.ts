@@ -1,7 +1,8 @@
 import { deferred, turn } from '../../../test/support/deferred.js';
 import { FakeClock } from '../../../test/support/fake-clock.js';
 import { MemoryStore } from '../stores/memory.store.js';
-import { CacheEngine, type Produced, type Subject } from './cache-engine.js';
+import { CacheEngine } from './cache-engine.js';
+import type { Produced, Subject } from './subject.js';
 import type { CacheEvent } from './cache-events.js';
 import type { Store } from './store.js';
 import { plainTag, prefixTag } from './tags.js';

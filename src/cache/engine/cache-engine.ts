@@ -1,32 +1,12 @@
 import { Budget } from './budget.js';
 import { decodeEntry, encodeEntry, type CacheEntry } from './cache-entry.js';
-import type { EmitCacheEvent, NotStored } from './cache-events.js';
+import type { EmitCacheEvent } from './cache-events.js';
 import type { Clock } from './clock.js';
 import { SingleFlight, type Flight } from './single-flight.js';
 import type { Store, StoreRead } from './store.js';
+import type { Lookup, Produced, Subject } from './subject.js';
+import { isAlive, tokensByTag } from './tokens.js';
 import { EPOCH, familyTag, isPlainTag } from './tags.js';
-
-/** What is asked for: the entry's names, and what it depends on as far as that is known before it is computed. */
-export interface Subject {
-  readonly prefix: string;
-  readonly key: string;
-  readonly keyText: string;
-  readonly shape: string;
-  readonly tags: readonly string[];
-  /** Whether the result itself names further tags. */
-  readonly hasResultTags: boolean;
-}
-
-/** What a run of the method gave. Only what `isShareable` is handed to others who waited for the same run. */
-export interface Produced<T> {
-  readonly value: T;
-  readonly isShareable: boolean;
-  readonly entry?: { readonly body: Buffer; readonly ttlMs: number; readonly resultTags: readonly string[] };
-  readonly notStoredBecause?: NotStored;
-}
-
-export type Lookup =
-  { readonly state: 'hit'; readonly entry: CacheEntry } | { readonly state: 'miss' | 'bypass' };
 
 export interface EngineOptions {
   readonly store: Store | undefined;
@@ -80,7 +60,7 @@ export class CacheEngine {
     }
     try {
       const tags = [EPOCH, ...subject.tags];
-      const entry = await this.#valid(subject, tags, await store.read(key, tags, budget.leftMs), budget);
+      const entry = await this.#judge(subject, tags, await store.read(key, tags, budget.leftMs), budget);
       if (!entry) {
         emit({ event: 'cache.miss', prefix, key });
         return { state: 'miss' };
@@ -93,6 +73,22 @@ export class CacheEngine {
       emit({ event: 'cache.fallback', prefix, key });
       return { state: 'bypass' };
     }
+  }
+
+  /**
+   * The kept value, or what `produce` gives.
+   *
+   * @param revive  makes the value from an entry
+   * @throws whatever `produce` throws
+   */
+  async getOrSet<T>(
+    subject: Subject,
+    produce: () => Promise<Produced<T>>,
+    revive: (entry: CacheEntry) => T,
+  ): Promise<T> {
+    const budget = this.newBudget();
+    const found = await this.lookup(subject, budget);
+    return found.state === 'hit' ? revive(found.entry) : this.load(subject, budget, produce, revive);
   }
 
   /**
@@ -189,7 +185,7 @@ export class CacheEngine {
     try {
       const tags = [EPOCH, ...subject.tags, ...families];
       const read = await store.open(subject.key, tags, this.#tokenTtlMs, budget.leftMs);
-      const entry = await this.#valid(subject, tags, read, budget);
+      const entry = await this.#judge(subject, tags, read, budget);
       return { entry, tokens: tokensByTag(tags, read.tokens) };
     } catch (error) {
       budget.exhaust();
@@ -198,8 +194,8 @@ export class CacheEngine {
     }
   }
 
-  /** The entry if it is readable, is the one asked for, and carries no dead token. */
-  async #valid(
+  /** The entry in `read`, if it may be served. Its own further tags cost a second question. */
+  async #judge(
     subject: Subject,
     tags: readonly string[],
     read: StoreRead,
@@ -212,13 +208,11 @@ export class CacheEngine {
       return undefined;
     }
     if (entry.keyText !== subject.keyText || entry.shape !== subject.shape) return undefined;
-    const known = tokensByTag(tags, read.tokens);
     const unread = Object.keys(entry.tokens).filter((tag) => !tags.includes(tag));
-    if (unread.length > 0) {
-      const rest = await this.#options.store?.read(subject.key, unread, budget.leftMs);
-      for (const [tag, token] of tokensByTag(unread, rest?.tokens ?? [])) known.set(tag, token);
-    }
-    return Object.entries(entry.tokens).every(([tag, token]) => known.get(tag) === token) ? entry : undefined;
+    const further =
+      unread.length > 0 ? await this.#options.store?.read(subject.key, unread, budget.leftMs) : undefined;
+    const present = tokensByTag([...tags, ...unread], [...read.tokens, ...(further?.tokens ?? [])]);
+    return isAlive(entry, present) ? entry : undefined;
   }
 
   async #store<T>(
@@ -280,15 +274,6 @@ export class CacheEngine {
     this.#background.add(work);
     void work.finally(() => this.#background.delete(work));
   }
-}
-
-function tokensByTag(tags: readonly string[], tokens: readonly (string | undefined)[]): Map<string, string> {
-  const byTag = new Map<string, string>();
-  tags.forEach((tag, index) => {
-    const token = tokens[index];
-    if (token !== undefined) byTag.set(tag, token);
-  });
-  return byTag;
 }
 
 function own(subject: Subject, tokens: ReadonlyMap<string, string>): [string, string][] {

@@ -3,12 +3,12 @@ import { decodeValue, encodeValue } from './value-codec.js';
 
 describe('a stored value', () => {
   it('comes back as it was, whatever plain data it is', () => {
-    const plain = fc
-      .anything({ withBigInt: true, withDate: true, withNullPrototype: false })
-      .filter((value) => !(value instanceof Date && Number.isNaN(value.getTime())));
+    const plain = fc.anything({ withBigInt: true, withDate: true, withNullPrototype: false });
     fc.assert(
       fc.property(plain, (value) => {
-        expect(decodeValue(encodeValue(value))).toEqual(value);
+        // Different values have different texts (see the keys' tests), so equal texts mean equal values.
+        const text = encodeValue(value);
+        expect(encodeValue(decodeValue(text))).toBe(text);
       }),
       { numRuns: 2000 },
     );

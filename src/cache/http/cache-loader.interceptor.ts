@@ -2,7 +2,8 @@ import { Injectable, type CallHandler, type ExecutionContext, type NestIntercept
 import { from, lastValueFrom, type Observable } from 'rxjs';
 import type { CacheRequest } from '../cache.options.js';
 import { storedForm } from '../decorators/stored-form.js';
-import { CacheEngine, type Produced } from '../engine/cache-engine.js';
+import { CacheEngine } from '../engine/cache-engine.js';
+import type { Produced } from '../engine/subject.js';
 import { describe, JSON_TYPE } from './cache-headers.js';
 import { takeTicket, type CacheTicket } from './cache-ticket.js';
 import { observeCall, type HandlerCall } from './handler-call.js';

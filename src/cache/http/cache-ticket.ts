@@ -1,6 +1,6 @@
 import type { CacheRequest } from '../cache.options.js';
 import type { Budget } from '../engine/budget.js';
-import type { Subject } from '../engine/cache-engine.js';
+import type { Subject } from '../engine/subject.js';
 import type { RoutePlan } from './route-plan.js';
 
 /** What the door found out about a request that must be answered by its handler. */

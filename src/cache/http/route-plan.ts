@@ -1,7 +1,7 @@
 import type { CacheModuleOptions, CacheRequest } from '../cache.options.js';
 import type { CachedDefinition } from '../decorators/cached-definition.js';
 import { argumentTags } from '../decorators/tag-rules.js';
-import type { Subject } from '../engine/cache-engine.js';
+import type { Subject } from '../engine/subject.js';
 import { routeKeyText, scopedKeyText, storeKey } from '../engine/cache-key.js';
 import { prefixTags } from '../engine/tags.js';
 import type { DeclaredInput } from './declared-inputs.js';

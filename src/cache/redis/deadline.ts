@@ -9,8 +9,9 @@ import { CacheError } from '../engine/cache-errors.js';
 export async function within<T>(ms: number, work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
+    // After a stall of this process timers run before sockets are read: an answer that is already here must win.
     timer = setTimeout(() => {
-      reject(new CacheError('CACHE_STORE_UNAVAILABLE', 'timeout'));
+      setImmediate(reject, new CacheError('CACHE_STORE_UNAVAILABLE', 'timeout'));
     }, ms);
     timer.unref();
   });
