@@ -56,13 +56,13 @@ export class TutorSessionsController {
     return this.sessions.end(sessionId, body);
   }
 
-  /** Adds a message to an open conversation. */
+  /** Adds a message to an open conversation. It may make a student active today, which the statistics show. */
   @Post(':session_id/messages')
   @Access({ admin: 'all', service: 'all', student: 'own' })
   @Idempotent()
   @CreatedOrKnown(TutorMessageDto)
   @InvalidateCache<TutorSessionsController['addMessage']>((_, message) =>
-    ifWritten(message, () => [`course:${message.course_id}`, `student:${message.student_id}`]),
+    ifWritten(message, () => ['system', `course:${message.course_id}`, `student:${message.student_id}`]),
   )
   addMessage(
     @CurrentPrincipal() principal: Principal,
