@@ -1,8 +1,9 @@
 import { connect } from 'node:net';
+import { generateKeyPair, SignJWT } from 'jose';
 import { mintToken } from '../../src/access/mint-token.js';
 import { readEnvironment } from '../../src/config/read-environment.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
-import { pollUntil } from '../support/processes.js';
+import { freePort, pollUntil } from '../support/processes.js';
 import { startTestApp, type TestApp } from '../support/test-app.js';
 import { peopleOfTwoCourses } from '../support/two-courses.js';
 
@@ -61,6 +62,14 @@ describe('a request', () => {
       expect({ ...response.body, request_id: '' }).toEqual({ ...forged.body, request_id: '' });
     },
   );
+
+  it('with HEAD is asked for a token as with GET', async () => {
+    await app.request.head(path).expect(401);
+    await app.request
+      .head(path)
+      .set('authorization', `Bearer ${await token('admin', 'ADMIN001')}`)
+      .expect(200);
+  });
 
   it('with a token of 100 kB is refused before anything reads it', async () => {
     const answer = await new Promise<string>((settle, reject) => {
@@ -162,6 +171,30 @@ describe('what is new', () => {
       .set('authorization', `Bearer ${await token('student', 'STU001')}`)
       .send({ session_id: 'SES-NEW', student_id: 'STU001', course_id: 'PROG-101' })
       .expect(201);
+  });
+});
+
+describe('while the identity provider is away', () => {
+  it('a token is neither accepted nor refused, and what is open stays open', async () => {
+    const keyless = await startTestApp({
+      env: {
+        DATABASE_URL: database.url,
+        AUTH_JWKS_URL: `http://127.0.0.1:${await freePort()}/jwks.json`,
+        AUTH_ISSUER: 'https://login.example.org/',
+        AUTH_AUDIENCE: 'ai-native-backend',
+      },
+    });
+    const { privateKey } = await generateKeyPair('ES256');
+    const signed = await new SignJWT({ role: 'admin' })
+      .setProtectedHeader({ alg: 'ES256', kid: 'one' })
+      .sign(privateKey);
+
+    const { body } = await keyless.request.get(path).set('authorization', `Bearer ${signed}`).expect(503);
+    expect(body).toMatchObject({ code: 'credentials_unverifiable' });
+    await keyless.request.get(path).expect(401);
+    await keyless.request.get('/health/live').expect(200);
+
+    await keyless.close();
   });
 });
 
