@@ -53,6 +53,11 @@ function expectAlike(actual: unknown, expected: unknown, path = ''): void {
   }
 }
 
+/** All of an answer but the moment it was computed at. */
+function withoutClock(view: { generated_at: string } | undefined): unknown {
+  return JSON.parse(JSON.stringify(view, (key, value: unknown) => (key === 'generated_at' ? '' : value)));
+}
+
 describe('the view of a course', () => {
   it.each(moments.map((at) => new Date(at).toISOString()))(
     'has the figures of the rows at %s',
@@ -84,12 +89,12 @@ describe('the view of a course', () => {
       const [now, before] = await Promise.all(
         [courses, then.courses].map((service) => service.courseAt('PROG-101', new Date(asOf))),
       );
-      expect({ ...now, generated_at: '' }).toEqual({ ...before, generated_at: '' });
+      expect(withoutClock(now)).toEqual(withoutClock(before));
       for (const { student_id } of now!.students) {
         const [risk, earlier] = await Promise.all(
           [students, then.students].map((service) => service.riskAt(student_id, 'PROG-101', new Date(asOf))),
         );
-        expect({ ...risk, generated_at: '' }).toEqual({ ...earlier, generated_at: '' });
+        expect(withoutClock(risk)).toEqual(withoutClock(earlier));
       }
     } finally {
       await past.drop();
@@ -107,7 +112,9 @@ describe('the view of a course', () => {
 
         expect(on_time + late + missing + floating).toBe(total);
         expect(Math.min(on_time, late, missing, floating)).toBeGreaterThanOrEqual(0);
-        expect(Object.values(level_counts).reduce((a, b) => a + b)).toBe(total_students);
+        expect(
+          Object.entries(level_counts).reduce((sum, [, count]: [string, number]) => sum + count, 0),
+        ).toBe(total_students);
         expect(tutor.hints).toBeLessThanOrEqual(tutor.messages);
         expect(trend).toHaveLength(12);
       }),
