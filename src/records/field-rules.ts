@@ -1,7 +1,7 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiProperty } from '@nestjs/swagger';
 import { isISO8601, IsUUID, Matches, ValidateBy, ValidateIf } from 'class-validator';
-import { isRowId, publicIdPattern } from './public-id.js';
+import { publicIdPattern } from './public-id.js';
 
 const instantPattern = /^(19|20|21)\d\d-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/;
 
@@ -12,16 +12,6 @@ export const IsPublicId = () =>
       message: '$property must be a letter or digit followed by up to 63 letters, digits or . _ : @ -',
     }),
     ApiProperty({ pattern: publicIdPattern.source }),
-  );
-
-/** The number of a row, as text. */
-export const IsRowId = () =>
-  applyDecorators(
-    ValidateBy({
-      name: 'isRowId',
-      validator: { validate: isRowId, defaultMessage: () => '$property must be a positive whole number' },
-    }),
-    ApiProperty({ pattern: '^[1-9]\\d{0,18}$' }),
   );
 
 /** A UUID, in any version. */

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { request as httpRequest } from 'node:http';
 import { gzipSync } from 'node:zlib';
 import { CacheService } from '../../src/cache/index.js';
+import { patientDatabase } from '../support/patient-database.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { startTestApp, type TestApp } from '../support/test-app.js';
 import { peopleOfTwoCourses } from '../support/two-courses.js';
@@ -40,7 +41,7 @@ describe('a batch of events', () => {
     await database.dataSource.query(
       `INSERT INTO users (code, role) SELECT 'MANY' || n, 'student' FROM generate_series(1, 501) n`,
     );
-    app = await startTestApp({ env: { DATABASE_URL: database.url } });
+    app = await startTestApp({ env: { DATABASE_URL: database.url, ...patientDatabase } });
   });
   afterAll(async () => {
     await app.close();

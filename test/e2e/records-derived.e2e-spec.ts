@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { DataSource } from 'typeorm';
 import { inTransaction } from '../../src/records/transaction.js';
 import { deferred } from '../support/deferred.js';
+import { patientDatabase } from '../support/patient-database.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { startTestApp, type TestApp } from '../support/test-app.js';
 import { peopleOfTwoCourses } from '../support/two-courses.js';
@@ -61,7 +62,7 @@ const days = (dataSource: DataSource) =>
 describe('counters and days of activity', () => {
   let app: TestApp;
   beforeAll(async () => {
-    app = await startTestApp({ env: { DATABASE_URL: database.url } });
+    app = await startTestApp({ env: { DATABASE_URL: database.url, ...patientDatabase } });
   });
   afterAll(() => app.close());
 

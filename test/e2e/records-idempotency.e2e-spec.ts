@@ -3,6 +3,7 @@ import { IdempotencyService } from '../../src/records/idempotency/idempotency.se
 import { PostedRequest } from '../../src/records/idempotency/idempotent.decorator.js';
 import { wrote } from '../../src/records/write-effect.js';
 import { deferred } from '../support/deferred.js';
+import { patientDatabase } from '../support/patient-database.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { startTestApp, type TestApp } from '../support/test-app.js';
 
@@ -20,7 +21,7 @@ describe('a POST with an Idempotency-Key', () => {
 
   beforeAll(async () => {
     database = await createTestDatabase();
-    app = await startTestApp({ env: { DATABASE_URL: database.url } });
+    app = await startTestApp({ env: { DATABASE_URL: database.url, ...patientDatabase } });
   });
   afterAll(async () => {
     await app.close();

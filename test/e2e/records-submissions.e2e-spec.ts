@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { patientDatabase } from '../support/patient-database.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { startTestApp, type TestApp } from '../support/test-app.js';
 import { peopleOfTwoCourses } from '../support/two-courses.js';
@@ -27,7 +28,7 @@ describe('submissions', () => {
   beforeAll(async () => {
     database = await createTestDatabase();
     await peopleOfTwoCourses(database.dataSource);
-    app = await startTestApp({ env: { DATABASE_URL: database.url } });
+    app = await startTestApp({ env: { DATABASE_URL: database.url, ...patientDatabase } });
   });
   afterAll(async () => {
     await app.close();
