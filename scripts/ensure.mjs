@@ -91,8 +91,8 @@ function runOrFail(command, parameters, complaint) {
     encoding: 'utf8',
     maxBuffer: 64 * 1024 * 1024,
     stdio: ['ignore', 'pipe', 'pipe'],
-    // A build must be the same wherever it is made.
-    env: { ...process.env, NODE_ENV: 'development' },
+    // A build must be the same wherever it is made, and a package that reports installations may not.
+    env: { ...process.env, NODE_ENV: 'development', SCARF_ANALYTICS: 'false' },
   });
   if (status === 0) return;
   process.stderr.write(`${stdout ?? ''}${stderr ?? ''}${error ? `${error.message}\n` : ''}`);

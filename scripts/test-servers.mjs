@@ -68,7 +68,11 @@ export async function startRedis(binary, folder, password) {
   const dir = join(folder, 'redis');
   mkdirSync(dir);
   const port = await freePort();
-  const server = spawn(binary, ['-'], { detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
+  const server = spawn(binary, ['-'], {
+    detached: true,
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: { TMPDIR: folder },
+  });
   let output = '';
   server.stdout.on('data', (chunk) => (output += chunk));
   server.stderr.on('data', (chunk) => (output += chunk));
@@ -118,21 +122,18 @@ export async function startPostgres(folder, password) {
 }
 
 function onPath(name) {
-  const folders = [
-    ...(process.env.PATH ?? '').split(delimiter),
-    '/usr/bin',
-    '/usr/local/bin',
-    '/opt/homebrew/bin',
-  ];
-  for (const folder of folders.filter(Boolean)) {
+  const candidates = (process.env.PATH ?? '')
+    .split(delimiter)
+    .filter(Boolean)
+    .map((folder) => join(folder, name));
+  return candidates.find((candidate) => {
     try {
-      accessSync(join(folder, name), constants.X_OK);
-      return join(folder, name);
+      accessSync(candidate, constants.X_OK);
+      return true;
     } catch {
-      // Not here.
+      return false;
     }
-  }
-  return undefined;
+  });
 }
 
 function freePort() {
