@@ -39,6 +39,10 @@ function use(given: Store): void {
   });
 }
 
+function fromTheOtherProcess() {
+  return { clock, emit: () => undefined, requestBudgetMs: 50, invalidationBudgetMs: 150 };
+}
+
 function produced(value: string, resultTags: string[] = []): Produced<string> {
   return { value, isShareable: true, entry: { body: Buffer.from(value), ttlMs: 60_000, resultTags } };
 }
@@ -148,15 +152,59 @@ describe('tags that only the result names', () => {
     expect(await get(() => Promise.resolve(produced('new', [roster])), named)).toBe('new');
   });
 
-  it('leave the entry unstored when nobody watched their family, and are watched from then on', async () => {
+  it('need no announcement of their family', async () => {
     await get(() => Promise.resolve(produced('first', [roster])), named);
+
+    expect(await get(() => Promise.reject(new Error('must not run')), named)).toBe('first');
+    await engine.invalidate([roster]);
+    expect(await get(() => Promise.resolve(produced('second', [roster])), named)).toBe('second');
+  });
+
+  it.each([true, false])(
+    'leave the entry unstored when one of them is invalidated during the run; family announced: %p',
+    async (isAnnounced) => {
+      if (isAnnounced) engine.watchFamilies([roster]);
+      const run = deferred<Produced<string>>();
+      const early = get(() => run.promise, named);
+      await turn();
+      await engine.invalidate([roster]);
+      run.resolve(produced('old', [roster]));
+
+      await early;
+
+      expect(await get(() => Promise.resolve(produced('new', [roster])), named)).toBe('new');
+    },
+  );
+
+  it('are not disturbed by invalidations of other families', async () => {
+    engine.watchFamilies([roster]);
+    const run = deferred<Produced<string>>();
+    const early = get(() => run.promise, named);
+    await turn();
+    const other = new CacheEngine({ ...fromTheOtherProcess(), store });
+    await other.invalidate([plainTag('activity:1')]);
+    run.resolve(produced('kept', [roster]));
+
+    await early;
+
+    expect(await get(() => Promise.reject(new Error('must not run')), named)).toBe('kept');
+  });
+
+  it('are seen by this process when another invalidates them during the run', async () => {
+    engine.watchFamilies([roster]);
+    const run = deferred<Produced<string>>();
+    const early = get(() => run.promise, named);
+    await turn();
+    const other = new CacheEngine({ ...fromTheOtherProcess(), store });
+    await other.invalidate([roster]);
+    run.resolve(produced('old', [roster]));
+
+    await early;
+
+    expect(await get(() => Promise.resolve(produced('new', [roster])), named)).toBe('new');
     expect(events).toContainEqual(
-      expect.objectContaining({ event: 'cache.no_store', reason: 'unwatched-family' }),
+      expect.objectContaining({ event: 'cache.no_store', reason: 'newer-write' }),
     );
-
-    await get(() => Promise.resolve(produced('second', [roster])), named);
-
-    expect(await get(() => Promise.reject(new Error('must not run')), named)).toBe('second');
   });
 });
 

@@ -6,7 +6,7 @@ import { SingleFlight, type Flight } from './single-flight.js';
 import type { Store, StoreRead } from './store.js';
 import type { Lookup, Produced, Subject } from './subject.js';
 import { isAlive, tokensByTag } from './tokens.js';
-import { EPOCH, familyTag, isPlainTag } from './tags.js';
+import { ANY, EPOCH, familyTag, isPlainTag } from './tags.js';
 
 export interface EngineOptions {
   readonly store: Store | undefined;
@@ -114,7 +114,8 @@ export class CacheEngine {
       return shared.isShareable ? shared.value : (await produce()).value;
     }
 
-    const families = subject.hasResultTags ? [...this.#families] : [];
+    // What the result will name is not known yet, so any invalidation might be of it.
+    const families = subject.hasResultTags ? [ANY, ...this.#families] : [];
     const flight = this.#flights.start<Produced<T>>(subject.keyText, [...subject.tags, ...families], (own) =>
       this.#run(subject, families, budget, own, produce, revive),
     );
@@ -131,7 +132,7 @@ export class CacheEngine {
     if (tags.length === 0) return true;
     const plain = tags.filter(isPlainTag);
     this.watchFamilies(plain);
-    const inOrder = [...new Set([...plain.map(familyTag), ...tags])];
+    const inOrder = [...new Set([...(plain.length > 0 ? [ANY] : []), ...plain.map(familyTag), ...tags])];
     this.#flights.doom(inOrder);
     if (!store) return true;
     const since = clock.monotonicMs();
@@ -230,9 +231,8 @@ export class CacheEngine {
     }
     try {
       const resultTokens = await this.#resultTokens(subject, entry.resultTags, tokens);
-      if (typeof resultTokens === 'string' || flight.isDoomed) {
-        const reason = typeof resultTokens === 'string' ? resultTokens : 'newer-write';
-        emit({ event: 'cache.no_store', prefix, key, reason });
+      if (!resultTokens || flight.isDoomed) {
+        emit({ event: 'cache.no_store', prefix, key, reason: 'newer-write' });
         return;
       }
       const bytes = encodeEntry({
@@ -252,22 +252,27 @@ export class CacheEngine {
 
   /**
    * Tokens of tags that only the result knows are read after the method ran. That is sound only if their family's token
-   * has not moved since before it: an invalidation moves the family first, then the tag.
+   * has not moved since before it: an invalidation moves the family first, then the tag. For a family that was not
+   * watched, the token that moves with every invalidation stands in.
+   *
+   * @returns `undefined` if an invalidation may have come in between
    */
   async #resultTokens(
     subject: Subject,
     resultTags: readonly string[],
     before: ReadonlyMap<string, string>,
-  ): Promise<ReadonlyMap<string, string> | 'newer-write' | 'unwatched-family'> {
+  ): Promise<ReadonlyMap<string, string> | undefined> {
     const { store, requestBudgetMs } = this.#options;
     if (!store || resultTags.length === 0) return new Map();
-    const families = [...new Set(resultTags.map(familyTag))];
+    const families = resultTags.map(familyTag);
+    const witnesses = [...new Set(families.map((family) => (before.has(family) ? family : ANY)))];
     this.watchFamilies(resultTags);
-    if (families.some((family) => !before.has(family))) return 'unwatched-family';
     const { tokens } = await store.open(subject.key, resultTags, this.#tokenTtlMs, requestBudgetMs);
-    const after = tokensByTag(families, (await store.read(subject.key, families, requestBudgetMs)).tokens);
-    const isUnmoved = families.every((family) => after.get(family) === before.get(family));
-    return isUnmoved ? tokensByTag(resultTags, tokens) : 'newer-write';
+    const after = tokensByTag(witnesses, (await store.read(subject.key, witnesses, requestBudgetMs)).tokens);
+    const isUnmoved = witnesses.every(
+      (witness) => before.has(witness) && after.get(witness) === before.get(witness),
+    );
+    return isUnmoved ? tokensByTag(resultTags, tokens) : undefined;
   }
 
   #inBackground(work: Promise<void>): void {

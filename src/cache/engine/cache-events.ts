@@ -15,11 +15,10 @@ export type CacheEvent =
   | { event: 'cache.invalidate_error'; tags: readonly string[]; reason: string };
 
 /**
- * Why an answer was not stored: computed before a newer write, a tag of a family that was not watched, the method's own
- * `unless`, an answer that belongs to one response only, a value that has no stored form, or a function of the
+ * Why an answer was not stored: computed before a newer write, the method's own `unless`, an answer that belongs to one response only, a value that has no stored form, or a function of the
  * decorator that threw.
  */
-export type NoStoreReason = 'newer-write' | 'unwatched-family' | NotStored;
+export type NoStoreReason = 'newer-write' | NotStored;
 
 /** The reasons that are known as soon as the method has run. */
 export type NotStored = 'unless' | 'not-plain' | 'unserialisable' | 'rule-failed';

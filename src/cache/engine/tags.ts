@@ -9,6 +9,9 @@
 /** Every entry depends on it; it changes when the store may have come back with old contents. */
 export const EPOCH = 'epoch';
 
+/** No entry depends on it, and every invalidation of a tag changes it: it tells whether there was one. */
+export const ANY = 'any';
+
 export function plainTag(tag: string): string {
   return `tag/${tag}`;
 }
