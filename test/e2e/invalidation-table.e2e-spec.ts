@@ -209,7 +209,7 @@ const rows: [write: string, run: () => Promise<unknown>, recomputed: View[]][] =
   [
     'message sent',
     () => send('post', '/sessions/S1/messages', { sender: 'student', kind: 'question', length: 10 }),
-    ['course', ...own],
+    ['stats', 'course', ...own],
   ],
   ['session ended', () => send('patch', '/sessions/S1', {}), ['stats', 'course', ...own]],
   [
