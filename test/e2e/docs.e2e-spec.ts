@@ -1,0 +1,153 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import type { CacheErrorCode } from '../../src/cache/index.js';
+import { storeKey } from '../../src/cache/engine/cache-key.js';
+import { variableNames } from '../../src/config/read-environment.js';
+import { logCatalogue } from '../../src/telemetry/log-catalogue.js';
+import { problems } from '../../src/http/problem.js';
+
+const root = resolve(__dirname, '../..');
+const documents = ['README.md', ...markdownBelow('docs')];
+
+/** Complete by its type: a code that is added or taken away must be so here too, or this file does not compile. */
+const cacheErrors: Record<CacheErrorCode, true> = {
+  CACHE_INVALID_TTL: true,
+  CACHE_INVALID_OPTIONS: true,
+  CACHE_DUPLICATE_PREFIX: true,
+  CACHE_SCOPE_MISSING: true,
+  CACHE_PRINCIPAL_MISSING: true,
+  CACHE_UNDECLARED_INPUT: true,
+  CACHE_UNCACHEABLE_ROUTE: true,
+  CACHE_UNKNOWN_TEMPLATE_NAME: true,
+  CACHE_PATTERN_MATCHES_NOTHING: true,
+  CACHE_STORE_UNAVAILABLE: true,
+  CACHE_UNSERIALISABLE: true,
+};
+
+function markdownBelow(folder: string): string[] {
+  return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => join(folder, name))
+    .sort();
+}
+
+function read(path: string): string {
+  return readFileSync(join(root, path), 'utf8');
+}
+
+/** First column of a table whose cells are in backquotes, and the whole row. */
+function rows(path: string): { name: string; row: string }[] {
+  return [...read(path).matchAll(/^\| `([^`]+)` *\|.*$/gm)].map(([row, name = '']) => ({ name, row }));
+}
+
+/** The anchor that GitHub gives a heading. */
+function anchor(heading: string): string {
+  return heading
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N} _-]/gu, '')
+    .replaceAll(' ', '-');
+}
+
+function anchorsOf(path: string): string[] {
+  return [...read(path).matchAll(/^#{1,6} (.+)$/gm)].map(([, heading = '']) => anchor(heading));
+}
+
+describe('docs/errors.md', () => {
+  it('names every problem with its status, and no other', () => {
+    const documented = rows('docs/errors.md').filter(({ name }) => !name.startsWith('CACHE_'));
+
+    expect(documented.map(({ name, row }) => [name, Number(row.split('|')[2])])).toEqual(
+      Object.entries(problems).map(([code, { status }]) => [code, status]),
+    );
+  });
+
+  it('names every error of the cache, and no other', () => {
+    const documented = rows('docs/errors.md').filter(({ name }) => name.startsWith('CACHE_'));
+
+    expect(documented.map(({ name }) => name)).toEqual(Object.keys(cacheErrors));
+  });
+});
+
+it('docs/caching.md shows keys that are ours', () => {
+  const shown = [...read('docs/caching.md').matchAll(/^\| `(\w+)(\\\|[^`]+)` \| `([^`]+)` \|$/gm)];
+
+  expect(shown).toHaveLength(4);
+  for (const [, prefix = '', rest = '', key] of shown) {
+    expect(storeKey(prefix, prefix + rest.replaceAll('\\|', '|'))).toBe(key);
+  }
+});
+
+describe('docs/REDIS_INTEGRATION.md', () => {
+  const path = 'docs/REDIS_INTEGRATION.md';
+
+  it('names every setting of Redis and the cache with the default of .env.example, and no other', () => {
+    const ours = /^(REDIS|CACHE)_/;
+    const defaults = [...read('.env.example').matchAll(/^#?(\w+)=(.*)$/gm)]
+      .map(([, name = '', value = '']) => [name, value] as const)
+      .filter(([name]) => ours.test(name));
+
+    const documented = rows(path)
+      .filter(({ name }) => ours.test(name))
+      .map(({ name, row }) => [name, row.split('|')[2]?.replaceAll('`', '').trim()]);
+
+    expect(documented).toEqual(defaults.map(([name, value]) => [name, value === '' ? 'none' : value]));
+    expect(variableNames.filter((name) => ours.test(name)).sort()).toEqual(
+      documented.map(([name]) => name).sort(),
+    );
+  });
+
+  it('names only events that the log knows', () => {
+    const events = [...read(path).matchAll(/`(cache\.[a-z_]+)`/g)].map(([, event = '']) => event);
+
+    expect(events.length).toBeGreaterThan(5);
+    expect(events.filter((event) => !Object.hasOwn(logCatalogue, event))).toEqual([]);
+  });
+});
+
+describe('README.md', () => {
+  it('names only commands that package.json has, and all that somebody would type', () => {
+    const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
+    const hooks = Object.keys(scripts).filter((name) => /^(pre|post)/.test(name));
+    const steps = ['build', 'format'];
+    const typed = Object.keys(scripts).filter((name) => ![...hooks, ...steps].includes(name));
+
+    const named = [...read('README.md').matchAll(/npm (?:run )?(start|test|[\w:]+)/g)].map(
+      ([, name]) => name,
+    );
+
+    expect([...new Set(named)].filter((name) => name && name in scripts).sort()).toEqual(typed.sort());
+    for (const path of documents) {
+      for (const [, name = ''] of read(path).matchAll(/npm run (?:-s |--silent )?([\w:]+)/g)) {
+        expect([path, Object.keys(scripts)]).toEqual([path, expect.arrayContaining([name])]);
+      }
+    }
+  });
+});
+
+describe.each(documents)('%s', (path) => {
+  const text = read(path);
+  const prose = text.replace(/^```.*?^```/gms, '');
+
+  it('names only files that are there', () => {
+    const named = [...text.matchAll(/(?<![\w/.-])((?:src|test|scripts|docker|docs)\/[\w./-]*\w\/?)/g)].map(
+      ([, name = '']) => name,
+    );
+
+    expect(named.filter((name) => !existsSync(join(root, name)))).toEqual([]);
+  });
+
+  it('links only to what is there', () => {
+    const links = [...prose.matchAll(/\]\(([^)\s]+)\)/g)]
+      .map(([, link = '']) => link)
+      .filter((link) => !/^[a-z]+:/.test(link));
+
+    const broken = links.filter((link) => {
+      const [file = '', heading] = link.split('#');
+      const target = file === '' ? path : relative(root, resolve(root, dirname(path), file));
+      if (!existsSync(join(root, target))) return true;
+      return heading !== undefined && !anchorsOf(target).includes(heading);
+    });
+
+    expect(broken).toEqual([]);
+  });
+});
