@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 
 const running = new Set();
+let isOver = false;
 
 /**
  * Runs a command in a process group of its own and collects what it writes.
@@ -9,10 +10,12 @@ const running = new Set();
  * @param {string} command
  * @param {readonly string[]} parameters
  * @param {{ env?: Record<string, string | undefined>, onOutput?: (chunk: Buffer) => void, timeoutMs?: number }} [options]
- * @returns {Promise<{ code: number, output: string }>} code -1 when it was killed or could not be started
+ * @returns {Promise<{ code: number, output: string }>} code -1 when it was killed or could not be started; never
+ * settles after `endAll`, so that a script that is being ended starts nothing more
  */
 export function run(command, parameters, { env, onOutput, timeoutMs = 30 * 60_000 } = {}) {
   return new Promise((settle) => {
+    if (isOver) return;
     const child = spawn(command, parameters, {
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -30,7 +33,7 @@ export function run(command, parameters, { env, onOutput, timeoutMs = 30 * 60_00
     const end = (code, extra = '') => {
       clearTimeout(timer);
       running.delete(child);
-      settle({ code, output: Buffer.concat(chunks).toString('utf8') + extra });
+      if (!isOver) settle({ code, output: Buffer.concat(chunks).toString('utf8') + extra });
     };
     running.add(child);
     child.stdout.on('data', collect);
@@ -42,6 +45,7 @@ export function run(command, parameters, { env, onOutput, timeoutMs = 30 * 60_00
 
 /** Ends everything that `run` started: politely, then, after two seconds, for good. */
 export async function endAll() {
+  isOver = true;
   const groups = [...running].map(({ pid }) => pid).filter(Boolean);
   for (const pid of groups) signalGroup(pid, 'SIGTERM');
   const deadline = Date.now() + 2000;

@@ -63,6 +63,7 @@ async function testEverything() {
 async function startServers(redisServer) {
   const redis = await startRedis(redisServer, folder, canary);
   toStop.push(redis);
+  if (tidying) await new Promise(() => undefined);
   const postgres = await startPostgres(folder, canary);
   toStop.push(postgres);
   return {
