@@ -1,20 +1,5 @@
 import { Column, Entity, PrimaryGeneratedColumn } from 'typeorm';
 
-/** Verbs that count as activity; others are stored and do not. They map onto xAPI and Caliper. */
-export const activityVerbs = [
-  'viewed',
-  'opened',
-  'attempted',
-  'submitted',
-  'passed',
-  'failed',
-  'asked',
-  'received_hint',
-  'completed',
-  'logged_in',
-  'logged_out',
-] as const;
-
 /** Something a student did, named by the client's own UUID. */
 @Entity('events')
 export class LearningEvent {
@@ -33,6 +18,7 @@ export class LearningEvent {
   @Column('bigint', { name: 'session_id', nullable: true })
   sessionId!: string | null;
 
+  /** Any verb is stored; which of them count as activity says the database's `activity_days_from_events`. */
   @Column('text')
   verb!: string;
 
