@@ -5,7 +5,7 @@ import { CacheEngine } from './cache-engine.js';
 import type { Produced, Subject } from './subject.js';
 import type { CacheEvent } from './cache-events.js';
 import type { Store } from './store.js';
-import { plainTag, prefixTag } from './tags.js';
+import { EPOCH, plainTag, prefixTag } from './tags.js';
 
 const course = plainTag('course:PROG-101');
 const subject: Subject = {
@@ -108,11 +108,11 @@ describe('an invalidation while the method runs', () => {
     expect(await get(() => Promise.resolve(produced('after the write')))).toBe('after the write');
   });
 
-  it('keeps later callers from joining the doomed run', async () => {
+  it.each([course, EPOCH])('keeps later callers from joining the doomed run: %s', async (tag) => {
     const run = deferred<Produced<string>>();
     const early = get(() => run.promise);
     await turn();
-    await engine.invalidate([course]);
+    await engine.invalidate([tag]);
 
     const late = get(() => Promise.resolve(produced('after the write')));
 

@@ -116,7 +116,8 @@ export class CacheEngine {
 
     // What the result will name is not known yet, so any invalidation might be of it.
     const families = subject.hasResultTags ? [ANY, ...this.#families] : [];
-    const flight = this.#flights.start<Produced<T>>(subject.keyText, [...subject.tags, ...families], (own) =>
+    const dependsOn = [EPOCH, ...subject.tags, ...families];
+    const flight = this.#flights.start<Produced<T>>(subject.keyText, dependsOn, (own) =>
       this.#run(subject, families, budget, own, produce, revive),
     );
     return (await flight.result).value;
