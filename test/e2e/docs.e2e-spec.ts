@@ -40,6 +40,16 @@ function rows(path: string): { name: string; row: string }[] {
   return [...read(path).matchAll(/^\| `([^`]+)` *\|.*$/gm)].map(([row, name = '']) => ({ name, row }));
 }
 
+/** Code without its lines for the API description, and in one line. */
+function flat(code: string): string {
+  return code
+    .replace(/^ *@Api\w+\(.*\)\n/gm, '')
+    .replace(/^ *@Api\w+\(\{\n.*?^ *\}\)\n/gms, '')
+    .replace(/\s+/g, ' ')
+    .replace(/([([{]) | ([)\]}])|,(?= ?[)\]}])/g, '$1$2')
+    .trim();
+}
+
 /** The anchor that GitHub gives a heading. */
 function anchor(heading: string): string {
   return heading
@@ -120,6 +130,20 @@ describe('README.md', () => {
       for (const [, name = ''] of read(path).matchAll(/npm run (?:-s |--silent )?([\w:]+)/g)) {
         expect([path, Object.keys(scripts)]).toEqual([path, expect.arrayContaining([name])]);
       }
+    }
+  });
+});
+
+describe.each(['README.md', 'docs/caching.md'])('%s', (path) => {
+  it('shows only code that is in the sources', () => {
+    const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.controller.ts'))
+      .map((name) => flat(read(join('src', name))));
+    const shown = [...read(path).matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code = '']) => flat(code));
+
+    expect(shown.length).toBeGreaterThan(0);
+    for (const code of shown) {
+      expect([code, sources.some((source) => source.includes(code))]).toEqual([code, true]);
     }
   });
 });
