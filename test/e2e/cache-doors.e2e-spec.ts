@@ -29,6 +29,7 @@ import { map, of, type Observable } from 'rxjs';
 import { Cached, CacheService } from '../../src/cache/index.js';
 import { adapters, startCachedApp } from '../support/cached-app.js';
 import { deferred, type Deferred } from '../support/deferred.js';
+import { FakeClock } from '../support/fake-clock.js';
 
 interface Call {
   status: number;
@@ -90,6 +91,12 @@ class OpenController {
   @Cached({ ttl: 60, prefix: 'language' })
   language(@Headers('Accept-Language') language: string) {
     return { language, run: ran('language') };
+  }
+
+  @Get('steady')
+  @Cached({ ttl: 60, prefix: 'steady' })
+  steady() {
+    return { always: 'the same' };
   }
 
   @Get('observed')
@@ -216,14 +223,16 @@ const options = {
 describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('cached routes on %s', (adapter) => {
   let app: INestApplication;
   let url: string;
+  let clock: FakeClock;
 
   beforeEach(async () => {
     runs = {};
+    clock = new FakeClock();
     gate = undefined;
     ({ app, url } = await startCachedApp({
       adapter,
       controllers: [OpenController, GuardedController, PeopleController],
-      options,
+      options: { ...options, clock },
     }));
   });
 
@@ -305,6 +314,59 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('cached routes
 
     expect([head.status, head.text, head.cache]).toEqual([200, '', 'HIT']);
     expect(head.headers.get('content-length')).toBe(String(get.text.length));
+  });
+
+  it('give miss and hit the same ETag, and answer 304 to who holds it, without the handler', async () => {
+    const [miss, hit] = await twice('/open/plain/a');
+    const etag = miss.headers.get('etag') ?? '';
+    expect(etag).toMatch(/^"[\w-]{22}"$/);
+    expect(hit.headers.get('etag')).toBe(etag);
+
+    for (const held of [etag, `W/${etag}`, `"other", ${etag}`, '*']) {
+      const again = await call('/open/plain/a', { headers: { 'if-none-match': held } });
+      expect([again.status, again.text, again.cache, again.headers.get('etag')]).toEqual([
+        304,
+        '',
+        'HIT',
+        etag,
+      ]);
+      expect(again.headers.get('cache-control')).toBe('private, no-cache');
+    }
+    for (const held of ['"other"', etag.slice(1, -1), 'x'.repeat(5000)]) {
+      expect((await call('/open/plain/a', { headers: { 'if-none-match': held } })).status).toBe(200);
+    }
+    expect(runs.plain).toBe(1);
+  });
+
+  it('answer 304 also when the handler had to run and its answer is what the client holds', async () => {
+    const { headers } = await call('/open/steady');
+    await app.get(CacheService).invalidate('steady:*');
+
+    const again = await call('/open/steady', { headers: { 'if-none-match': headers.get('etag') ?? '' } });
+
+    expect([again.status, again.text, again.cache]).toEqual([304, '', 'MISS']);
+  });
+
+  it('say in Cache-Status what happened, and how old the answer is', async () => {
+    const [miss, hit] = await twice('/open/plain/a');
+    clock.advance(12_400);
+    const later = await call('/open/plain/a');
+
+    expect(miss.headers.get('cache-status')).toBe('ai-native; fwd=miss; stored');
+    expect(hit.headers.get('cache-status')).toBe('ai-native; hit; ttl=60');
+    expect(later.headers.get('cache-status')).toBe('ai-native; hit; ttl=48');
+    expect([miss.headers.get('age'), later.headers.get('age')]).toEqual([null, '12']);
+    expect((await call('/open/typed/abc')).headers.get('cache-status')).toBe('ai-native; fwd=miss');
+  });
+
+  it('name the headers of their key in Vary', async () => {
+    const [miss, hit] = await twice('/open/language', { headers: { 'accept-language': 'de' } });
+
+    expect([miss.headers.get('vary'), hit.headers.get('vary')]).toEqual([
+      'accept-language',
+      'accept-language',
+    ]);
+    expect((await call('/open/plain/a')).headers.get('vary')).toBeNull();
   });
 
   it('carry the headers of @Header on hits too', async () => {

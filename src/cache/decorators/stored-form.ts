@@ -7,6 +7,7 @@ import { resultTags } from './tag-rules.js';
  * entry, not the answer.
  *
  * @param text  the result as it is kept and given to everyone who waited
+ * @param etag  its validator, for HTTP answers
  */
 export function storedForm<T>(
   definition: CachedDefinition,
@@ -14,6 +15,7 @@ export function storedForm<T>(
   result: unknown,
   text: string,
   value: T,
+  etag?: string,
 ): Produced<T> {
   try {
     if (definition.unless(result)) return { value, isShareable: true, notStoredBecause: 'unless' };
@@ -21,7 +23,12 @@ export function storedForm<T>(
     return {
       value,
       isShareable: true,
-      entry: { body: Buffer.from(text), ttlMs, resultTags: resultTags(definition.rules, args, result) },
+      entry: {
+        body: Buffer.from(text),
+        ttlMs,
+        resultTags: resultTags(definition.rules, args, result),
+        ...(etag && { etag }),
+      },
     };
   } catch {
     return { value, isShareable: true, notStoredBecause: 'rule-failed' };

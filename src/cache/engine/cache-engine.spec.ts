@@ -51,7 +51,7 @@ async function get(produce: () => Promise<Produced<string>>, of = subject): Prom
   const budget = engine.newBudget();
   const found = await engine.lookup(of, budget);
   if (found.state === 'hit') return found.entry.body.toString();
-  const value = await engine.load(of, budget, produce, (entry) => entry.body.toString());
+  const { value } = await engine.load(of, budget, produce, (entry) => entry.body.toString());
   await engine.settle();
   return value;
 }

@@ -4,7 +4,7 @@ import type { EmitCacheEvent } from './cache-events.js';
 import type { Clock } from './clock.js';
 import { SingleFlight, type Flight } from './single-flight.js';
 import type { Store, StoreRead } from './store.js';
-import type { Lookup, Produced, Subject } from './subject.js';
+import type { Loaded, Lookup, Produced, Subject } from './subject.js';
 import { isAlive, tokensByTag } from './tokens.js';
 import { ANY, EPOCH, familyTag, isPlainTag } from './tags.js';
 
@@ -17,6 +17,9 @@ export interface EngineOptions {
   /** What one invalidation may wait for the store, in ms. */
   readonly invalidationBudgetMs: number;
 }
+
+/** What a run gives to everyone who waits for it. */
+type Run<T> = Loaded<T> & Pick<Produced<T>, 'isShareable'>;
 
 /**
  * The promise of the whole cache in one place: an entry is served only while every token it was computed under is
@@ -42,6 +45,10 @@ export class CacheEngine {
   /** Families whose tokens are read before a method whose result names its tags. */
   watchFamilies(plainTags: readonly string[]): void {
     for (const tag of plainTags) this.#families.add(familyTag(tag));
+  }
+
+  nowMs(): number {
+    return this.#options.clock.nowMs();
   }
 
   newBudget(): Budget {
@@ -88,13 +95,13 @@ export class CacheEngine {
   ): Promise<T> {
     const budget = this.newBudget();
     const found = await this.lookup(subject, budget);
-    return found.state === 'hit' ? revive(found.entry) : this.load(subject, budget, produce, revive);
+    if (found.state === 'hit') return revive(found.entry);
+    return (await this.load(subject, budget, produce, revive)).value;
   }
 
   /**
    * Runs `produce`, or waits for the run of the same key that is already under way in this process.
    *
-   * @returns the value, and whether it came from this run, from another's, or from an entry stored meanwhile
    * @throws whatever `produce` throws; it reaches everyone who waited and is never stored
    */
   async load<T>(
@@ -102,25 +109,26 @@ export class CacheEngine {
     budget: Budget,
     produce: () => Promise<Produced<T>>,
     revive: (entry: CacheEntry) => T,
-  ): Promise<T> {
+  ): Promise<Loaded<T>> {
     const { clock, emit } = this.#options;
     const { prefix, key } = subject;
 
-    const flying = this.#flights.find<Produced<T>>(subject.keyText);
+    const flying = this.#flights.find<Run<T>>(subject.keyText);
     if (flying) {
       const since = clock.monotonicMs();
       const shared = await flying.result;
       emit({ event: 'cache.coalesced', prefix, key, durationMs: clock.monotonicMs() - since });
-      return shared.isShareable ? shared.value : (await produce()).value;
+      if (shared.isShareable) return { value: shared.value, how: 'joined', isStored: shared.isStored };
+      return { value: (await produce()).value, how: 'ran', isStored: false };
     }
 
     // What the result will name is not known yet, so any invalidation might be of it.
     const families = subject.hasResultTags ? [ANY, ...this.#families] : [];
     const dependsOn = [EPOCH, ...subject.tags, ...families];
-    const flight = this.#flights.start<Produced<T>>(subject.keyText, dependsOn, (own) =>
+    const flight = this.#flights.start<Run<T>>(subject.keyText, dependsOn, (own) =>
       this.#run(subject, families, budget, own, produce, revive),
     );
-    return (await flight.result).value;
+    return flight.result;
   }
 
   /**
@@ -156,13 +164,15 @@ export class CacheEngine {
     subject: Subject,
     families: readonly string[],
     budget: Budget,
-    flight: Flight<Produced<T>>,
+    flight: Flight<Run<T>>,
     produce: () => Promise<Produced<T>>,
     revive: (entry: CacheEntry) => T,
-  ): Promise<Produced<T>> {
+  ): Promise<Run<T>> {
     const { clock, emit } = this.#options;
     const opened = await this.#open(subject, families, budget);
-    if (opened?.entry) return { value: revive(opened.entry), isShareable: true };
+    if (opened?.entry) {
+      return { value: revive(opened.entry), isShareable: true, how: 'found', isStored: true };
+    }
 
     const since = clock.monotonicMs();
     const produced = await produce();
@@ -173,7 +183,8 @@ export class CacheEngine {
       durationMs: clock.monotonicMs() - since,
     });
     if (opened) this.#inBackground(this.#store(subject, opened.tokens, flight, produced));
-    return produced;
+    const isStored = opened !== undefined && produced.entry !== undefined && !flight.isDoomed;
+    return { value: produced.value, isShareable: produced.isShareable, how: 'ran', isStored };
   }
 
   /** Tokens for everything the entry will depend on, and the entry itself if another has stored it meanwhile. */
@@ -220,7 +231,7 @@ export class CacheEngine {
   async #store<T>(
     subject: Subject,
     tokens: ReadonlyMap<string, string>,
-    flight: Flight<Produced<T>>,
+    flight: Flight<Run<T>>,
     produced: Produced<T>,
   ): Promise<void> {
     const { store, clock, emit } = this.#options;
@@ -242,6 +253,7 @@ export class CacheEngine {
         tokens: Object.fromEntries([...own(subject, tokens), ...resultTokens]),
         storedAtMs: clock.nowMs(),
         ttlMs: entry.ttlMs,
+        ...(entry.etag && { etag: entry.etag }),
         body: entry.body,
       });
       await store.write(key, bytes, entry.ttlMs);

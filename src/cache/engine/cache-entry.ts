@@ -17,6 +17,8 @@ export interface CacheEntry {
   /** Wall clock, ms. For `Age` only. */
   readonly storedAtMs: number;
   readonly ttlMs: number;
+  /** Strong validator of the body (RFC 9110 section 8.8.3), quotes included; only HTTP answers have one. */
+  readonly etag?: string;
   readonly body: Buffer;
 }
 

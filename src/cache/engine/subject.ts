@@ -16,9 +16,22 @@ export interface Subject {
 export interface Produced<T> {
   readonly value: T;
   readonly isShareable: boolean;
-  readonly entry?: { readonly body: Buffer; readonly ttlMs: number; readonly resultTags: readonly string[] };
+  readonly entry?: {
+    readonly body: Buffer;
+    readonly ttlMs: number;
+    readonly resultTags: readonly string[];
+    readonly etag?: string;
+  };
   readonly notStoredBecause?: NotStored;
 }
 
 export type Lookup =
   { readonly state: 'hit'; readonly entry: CacheEntry } | { readonly state: 'miss' | 'bypass' };
+
+/** A value and how it was come by: the method ran, another's run was joined, or an entry had been stored meanwhile. */
+export interface Loaded<T> {
+  readonly value: T;
+  readonly how: 'ran' | 'joined' | 'found';
+  /** Whether it is being stored. */
+  readonly isStored: boolean;
+}

@@ -1,9 +1,11 @@
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import type { CacheRequest } from '../cache.options.js';
 import { CacheEngine } from '../engine/cache-engine.js';
-import { describe, JSON_TYPE } from './cache-headers.js';
+import type { CacheEntry } from '../engine/cache-entry.js';
+import { describe, isHeld, JSON_TYPE } from './cache-headers.js';
 import { leaveTicket } from './cache-ticket.js';
-import { replyOf } from './reply.js';
+import { replyOf, type Reply } from './reply.js';
+import type { RoutePlan } from './route-plan.js';
 import { RoutePlans } from './route-plans.js';
 
 /** Never settles and keeps nothing alive: it forgets whoever waits. A shared pending promise would remember them all. */
@@ -28,7 +30,7 @@ export class CacheDoor implements CanActivate {
     const plan = this.plans.of(context.getClass(), context.getHandler());
     const subject = plan?.subject(request);
     if (!plan || !subject) {
-      describe(reply, 'BYPASS');
+      describe(reply, 'BYPASS', 'fwd=bypass; detail=nobody-to-share-with');
       return true;
     }
     const budget = this.engine.newBudget();
@@ -37,10 +39,23 @@ export class CacheDoor implements CanActivate {
       leaveTicket(request, { plan, subject, budget, state: found.state });
       return true;
     }
-    plan.setStaticHeaders(reply);
-    describe(reply, 'HIT');
-    reply.setHeader('content-type', JSON_TYPE);
-    reply.end(found.entry.body);
+    this.#answer(found.entry, plan, request, reply);
     return NEVER;
+  }
+
+  #answer(entry: CacheEntry, plan: RoutePlan, request: CacheRequest, reply: Reply): void {
+    const ageMs = Math.max(0, this.engine.nowMs() - entry.storedAtMs);
+    plan.setStaticHeaders(reply);
+    describe(reply, 'HIT', `hit; ttl=${Math.max(0, Math.round((entry.ttlMs - ageMs) / 1000))}`);
+    reply.setHeader('age', String(Math.floor(ageMs / 1000)));
+    if (plan.vary) reply.setHeader('vary', plan.vary);
+    if (entry.etag) reply.setHeader('etag', entry.etag);
+    if (isHeld(request.headers['if-none-match'], entry.etag)) {
+      reply.setStatus(304);
+      reply.end(undefined);
+      return;
+    }
+    reply.setHeader('content-type', JSON_TYPE);
+    reply.end(entry.body);
   }
 }

@@ -4,13 +4,13 @@ import type { CacheRequest } from '../cache.options.js';
 import { storedForm } from '../decorators/stored-form.js';
 import { CacheEngine } from '../engine/cache-engine.js';
 import type { Produced } from '../engine/subject.js';
-import { describe, JSON_TYPE } from './cache-headers.js';
+import { describe, entityTag, isHeld, JSON_TYPE } from './cache-headers.js';
 import { takeTicket, type CacheTicket } from './cache-ticket.js';
 import { observeCall, type HandlerCall } from './handler-call.js';
 import { replyOf, type Reply } from './reply.js';
 
 /** The text that is sent and stored, or a value that only this response can carry. */
-type Answer = { readonly text: string } | { readonly value: unknown };
+type Answer = { readonly text: string; readonly etag: string | undefined } | { readonly value: unknown };
 
 /**
  * The outermost interceptor of every cached route. On a miss it runs everything inside it once for all who wait,
@@ -22,26 +22,45 @@ export class CacheLoader implements NestInterceptor {
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     const http = context.switchToHttp();
-    const ticket = takeTicket(http.getRequest<CacheRequest>());
-    return ticket ? from(this.#load(ticket, replyOf(http.getResponse()), next)) : next.handle();
+    const request = http.getRequest<CacheRequest>();
+    const ticket = takeTicket(request);
+    return ticket ? from(this.#load(ticket, request, replyOf(http.getResponse()), next)) : next.handle();
   }
 
-  async #load(ticket: CacheTicket, reply: Reply, next: CallHandler): Promise<unknown> {
-    describe(reply, ticket.state === 'bypass' ? 'BYPASS' : 'MISS');
-    const answer = await this.engine.load<Answer>(
+  async #load(ticket: CacheTicket, request: CacheRequest, reply: Reply, next: CallHandler): Promise<unknown> {
+    const [outcome, forwarded] = outcomes[ticket.state];
+    describe(reply, outcome, forwarded);
+    const { value, how, isStored } = await this.engine.load<Answer>(
       ticket.subject,
       ticket.budget,
       () => produce(ticket, reply, next),
-      (entry) => ({ text: entry.body.toString() }),
+      ({ body, etag }) => ({ text: body.toString(), etag }),
     );
-    if ('value' in answer) return answer.value;
+    if ('value' in value) return value.value;
+
+    const { text, etag } = value;
+    describe(
+      reply,
+      outcome,
+      [forwarded, how === 'joined' && 'collapsed', isStored && 'stored'].filter(Boolean).join('; '),
+    );
+    if (ticket.plan.vary) reply.setHeader('vary', ticket.plan.vary);
+    if (etag) reply.setHeader('etag', etag);
+    if (isHeld(request.headers['if-none-match'], etag)) {
+      reply.setStatus(304);
+      return undefined;
+    }
     reply.setHeader('content-type', JSON_TYPE);
-    return answer.text;
+    return text;
   }
 }
 
+const outcomes = {
+  miss: ['MISS', 'fwd=miss'],
+  bypass: ['BYPASS', 'fwd=bypass; detail=store-away'],
+} as const;
+
 async function produce({ plan }: CacheTicket, reply: Reply, next: CallHandler): Promise<Produced<Answer>> {
-  const { definition } = plan;
   const headersBefore = JSON.stringify(reply.getHeaders());
   const call: HandlerCall = { args: [], result: undefined };
   const value: unknown = await observeCall(call, () =>
@@ -51,7 +70,8 @@ async function produce({ plan }: CacheTicket, reply: Reply, next: CallHandler): 
   const isPlain = reply.statusCode === 200 && JSON.stringify(reply.getHeaders()) === headersBefore;
   const text = isPlain ? jsonText(value) : undefined;
   if (text === undefined) return { value: { value }, isShareable: false, notStoredBecause: 'not-plain' };
-  return storedForm<Answer>(definition, call.args, call.result, text, { text });
+  const etag = entityTag(text);
+  return storedForm<Answer>(plan.definition, call.args, call.result, text, { text, etag }, etag);
 }
 
 /** The text that both adapters would send for an object or array; other values they treat each in their own way. */

@@ -6,6 +6,8 @@ import { field, type Resolve } from '../decorators/tag-template.js';
 /** Something a handler declares that it reads of a request, as it arrives, before any pipe. */
 export interface DeclaredInput {
   readonly name: string;
+  /** Whether it is a header, so that `Vary` must name it. */
+  readonly isHeader?: true;
   readonly read: (request: CacheRequest) => unknown;
 }
 
@@ -122,7 +124,7 @@ function inputsOf(
     if (type === RouteParamtypes.QUERY) return [{ name: data, read: (request) => request.query[data] }];
     if (type === RouteParamtypes.HEADERS) {
       const header = data.toLowerCase();
-      return [{ name: header, read: (request) => request.headers[header] }];
+      return [{ name: header, isHeader: true, read: (request) => request.headers[header] }];
     }
   }
   if (type === RouteParamtypes.QUERY) {

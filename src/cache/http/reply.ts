@@ -3,8 +3,9 @@ export interface Reply {
   readonly statusCode: number;
   getHeaders(): Readonly<Record<string, unknown>>;
   setHeader(name: string, value: string): void;
+  setStatus(status: number): void;
   /** Sends the answer; nothing may be sent after it. */
-  end(body: Buffer): void;
+  end(body: Buffer | undefined): void;
 }
 
 interface FastifyReply {
@@ -12,12 +13,13 @@ interface FastifyReply {
   readonly statusCode: number;
   getHeaders(): Record<string, unknown>;
   header(name: string, value: string): unknown;
-  send(body: Buffer): unknown;
+  status(code: number): unknown;
+  send(body: Buffer | undefined): unknown;
 }
 
 /** @param response what Nest hands to guards and interceptors */
 export function replyOf(response: unknown): Reply {
-  return isFastify(response) ? fastify(response) : express(response as Reply);
+  return isFastify(response) ? fastify(response) : express(response as ExpressResponse);
 }
 
 function isFastify(response: unknown): response is FastifyReply {
@@ -31,11 +33,16 @@ function fastify(reply: FastifyReply): Reply {
     },
     getHeaders: () => reply.getHeaders(),
     setHeader: (name, value) => void reply.header(name, value),
+    setStatus: (status) => void reply.status(status),
     end: (body) => void reply.send(body),
   };
 }
 
-function express(response: Reply): Reply {
+interface ExpressResponse extends Omit<Reply, 'setStatus'> {
+  statusCode: number;
+}
+
+function express(response: ExpressResponse): Reply {
   return {
     get statusCode() {
       return response.statusCode;
@@ -44,8 +51,11 @@ function express(response: Reply): Reply {
     setHeader: (name, value) => {
       response.setHeader(name, value);
     },
+    setStatus: (status) => {
+      response.statusCode = status;
+    },
     end: (body) => {
-      response.setHeader('content-length', String(body.length));
+      if (body) response.setHeader('content-length', String(body.length));
       response.end(body);
     },
   };

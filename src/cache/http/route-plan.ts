@@ -15,6 +15,8 @@ export class RoutePlan {
   readonly #parameters: readonly string[];
   readonly #headers: readonly { name: string; value: string | (() => string) }[];
   readonly #inputs: ReadonlyMap<string, DeclaredInput['read']>;
+  /** Value of `Vary`: the headers that the key holds. */
+  readonly vary: string | undefined;
 
   constructor(
     readonly definition: CachedDefinition,
@@ -24,6 +26,11 @@ export class RoutePlan {
     method: object,
   ) {
     this.#inputs = new Map(inputs.map(({ name, read }) => [name, read]));
+    this.vary =
+      inputs
+        .filter(({ isHeader }) => isHeader)
+        .map(({ name }) => name)
+        .join(', ') || undefined;
     this.#parameters = pathParameters(controller, method);
     this.#headers = staticHeaders(method);
   }
