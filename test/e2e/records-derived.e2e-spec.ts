@@ -167,7 +167,8 @@ describe('a transaction', () => {
     });
 
     await Promise.all([one, other]);
-    expect(runs).toBe(3);
+    // The second try may meet the other's transaction once more.
+    expect(runs).toBeGreaterThan(2);
   });
 
   it('is run four times at most', async () => {

@@ -50,10 +50,7 @@ export function expectToMatchOpenApi(
     validate(openapi, { $ref: '#/components/schemas/ProblemDto' }, answer, name);
     return;
   }
-  const responses = operation.responses as Record<
-    string,
-    { content?: Record<string, { schema?: Schema }> }
-  >;
+  const responses = operation.responses as Record<string, { content?: Record<string, { schema?: Schema }> }>;
   const response = responses[answer.status] ?? (answer.status >= 400 ? responses.default : undefined);
   if (response === undefined) throw new Error(`${name}: the OpenAPI document does not declare this status`);
   if (method === 'HEAD' || (!response.content && !answer.text)) return;
@@ -117,7 +114,6 @@ function closed(openapi: OpenAPIObject, schema: Schema, isPart = false): Schema 
   }
   const isObject =
     [schema.type].flat().includes('object') || properties !== undefined || schema.allOf !== undefined;
-  if (isObject && !isPart && schema.additionalProperties === undefined)
-    result.unevaluatedProperties = false;
+  if (isObject && !isPart && schema.additionalProperties === undefined) result.unevaluatedProperties = false;
   return result;
 }
