@@ -6,6 +6,7 @@ import { ShutdownState } from './health/shutdown-state.js';
 
 /** npm passes Ctrl-C on to a process that got it from the terminal already: that is one signal, not two. */
 const echoMs = 500;
+const sweepMs = 100;
 
 /**
  * Stops the service so that no request fails: look unready and serve on (SHUTDOWN_GRACE_MS), let requests in
@@ -38,9 +39,14 @@ async function stop(app: NestFastifyApplication, signal: NodeJS.Signals): Promis
   const drained = setTimeout(() => {
     server.closeAllConnections();
   }, environment.SHUTDOWN_DRAIN_MS);
+  // A connection whose last answer went out after the server closed would stay until its client lets go of it.
+  const sweep = setInterval(() => {
+    server.closeIdleConnections();
+  }, sweepMs);
   try {
     await app.close();
     clearTimeout(drained);
+    clearInterval(sweep);
     logger.log('🔌 Stopped');
     process.exit(0);
   } catch {
