@@ -139,6 +139,51 @@ describe('an invalidation while the method runs', () => {
   });
 });
 
+describe('another process that invalidates while the method runs here', () => {
+  it('keeps later callers here from joining the run', async () => {
+    const run = deferred<Produced<string>>();
+    const early = get(() => run.promise);
+    await turn();
+    await new CacheEngine({ ...fromTheOtherProcess(), store }).invalidate([course]);
+
+    const late = [1, 2, 3].map(() => get(() => Promise.resolve(produced('after the write'))));
+
+    expect(await Promise.all(late)).toEqual(Array(3).fill('after the write'));
+    run.resolve(produced('before the write'));
+    expect(await early).toBe('before the write');
+  });
+
+  it('also when the tag is one that only the result will name', async () => {
+    const named: Subject = { ...subject, hasResultTags: true };
+    const roster = plainTag('roster:PROG-101');
+    const run = deferred<Produced<string>>();
+    const early = get(() => run.promise, named);
+    await turn();
+    const late = get(() => Promise.resolve(produced('after the write', [roster])), named);
+    await new CacheEngine({ ...fromTheOtherProcess(), store }).invalidate([roster]);
+    run.resolve(produced('before the write', [roster]));
+
+    // Nobody here had heard of that family, so who joined must not be given what the store cannot vouch for.
+    expect(await early).toBe('before the write');
+    expect(await late).toBe('after the write');
+  });
+
+  it('leaves a run that depends on something else to everyone', async () => {
+    const run = deferred<Produced<string>>();
+    const produce = jest.fn(() => run.promise);
+    const early = get(produce);
+    await turn();
+    await new CacheEngine({ ...fromTheOtherProcess(), store }).invalidate([plainTag('course:OTHER')]);
+
+    const late = get(produce);
+    await turn();
+    run.resolve(produced('shared'));
+
+    expect(await Promise.all([early, late])).toEqual(['shared', 'shared']);
+    expect(produce).toHaveBeenCalledTimes(1);
+  });
+});
+
 describe('tags that only the result names', () => {
   const named: Subject = { ...subject, hasResultTags: true };
   const roster = plainTag('roster:PROG-101');

@@ -1,7 +1,19 @@
+import type { Tokens } from './tokens.js';
+
+/** What a load depends on, as far as that is known while it runs. */
+export interface Dependencies {
+  /** Tags that the result certainly depends on: once one is invalidated, the result is worth nothing to anyone later. */
+  readonly certain: readonly string[];
+  /** Families of tags that the result may turn out to name: then it may be good, but only its tokens can tell. */
+  readonly possible: readonly string[];
+}
+
 /** A load that is under way. Once doomed its result is not stored, and nobody joins it any more. */
 export interface Flight<T> {
-  readonly tags: ReadonlySet<string>;
+  readonly dependencies: Dependencies;
   isDoomed: boolean;
+  /** The tokens it was opened with; until then, whatever was invalidated was invalidated before it began to read. */
+  tokens: Tokens | undefined;
   result: Promise<T>;
 }
 
@@ -18,25 +30,27 @@ export class SingleFlight {
   }
 
   /** @param run begins at once; its first synchronous part sees the flight already in place */
-  start<T>(key: string, tags: readonly string[], run: (flight: Flight<T>) => Promise<T>): Flight<T> {
-    const flight: Flight<T> = {
-      tags: new Set(tags),
-      isDoomed: false,
-      result: Promise.resolve() as Promise<never>,
-    };
+  start<T>(key: string, dependencies: Dependencies, run: (flight: Flight<T>) => Promise<T>): Flight<T> {
+    const result = Promise.resolve() as Promise<never>;
+    const flight: Flight<T> = { dependencies, isDoomed: false, tokens: undefined, result };
     this.#flights.set(key, flight);
     flight.result = run(flight).finally(() => {
-      if (this.#flights.get(key) === flight) this.#flights.delete(key);
+      this.forget(key, flight);
     });
     return flight;
   }
 
-  /** Takes every flight that depends on one of `tags` out of reach. */
+  /** Nobody joins this flight any more; another of the same key is left alone. */
+  forget(key: string, flight: Flight<unknown>): void {
+    if (this.#flights.get(key) === flight) this.#flights.delete(key);
+  }
+
+  /** Takes every flight that depends on one of `tags`, or may, out of reach. */
   doom(tags: readonly string[]): void {
     for (const [key, flight] of this.#flights) {
-      if (!tags.some((tag) => flight.tags.has(tag))) continue;
-      flight.isDoomed = true;
-      this.#flights.delete(key);
+      const { certain, possible } = flight.dependencies;
+      flight.isDoomed ||= tags.some((tag) => certain.includes(tag));
+      if (flight.isDoomed || tags.some((tag) => possible.includes(tag))) this.#flights.delete(key);
     }
   }
 
