@@ -19,7 +19,7 @@ export function startBanner(environment: Environment, port: number): string {
     [
       'Cache',
       environment.REDIS_URL
-        ? 'in Redis, and in memory'
+        ? 'in Redis'
         : 'in memory of this process; to share it, start with REDIS_URL=redis://localhost:6379',
     ],
     ['Stop', 'Ctrl-C'],

@@ -70,11 +70,11 @@ describe('the log', () => {
     logger.log('info');
     logger.debug('debug');
     logger.error('error');
-    logger.event('cache.fallback');
+    logger.event('cache.disabled');
 
     expect(lines).toEqual([
       '18:52:18 - ERROR - error\n',
-      '18:52:18 - WARNING - ⚠️ Falling back to uncached execution\n',
+      '18:52:18 - WARNING - ⚠️ Application will continue without cache\n',
     ]);
   });
 

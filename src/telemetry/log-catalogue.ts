@@ -96,7 +96,7 @@ export const logCatalogue = {
     'error',
     (fields) => `Redis SET error for key ${fields.key}: ${failure(fields)}`,
   ),
-  'cache.fallback': entry('⚠️', 'warn', () => 'Falling back to uncached execution'),
+  'cache.fallback': entry('⚠️', 'debug', () => 'Falling back to uncached execution'),
   'cache.decode_error': entry('❌', 'error', ({ key }) => `Unreadable cached value, treated as MISS: ${key}`),
   'cache.coalesced': entry(
     '⏳',
@@ -116,7 +116,7 @@ export const logCatalogue = {
   'cache.invalidated': entry(
     '🗑️',
     'info',
-    ({ count, tags = [] }) => `Invalidated ${count ?? 'all'} cache entries (tags: ${tags.join(', ')})`,
+    ({ tags = [] }) => `Invalidated all cache entries of ${tags.map(readable).join(', ')}`,
   ),
   'cache.deleted': entry(
     '🗑️',
@@ -157,4 +157,11 @@ function entry(emoji: string, level: LogLevel, text: LogEntry['text']): LogEntry
 
 function because(reason: string | undefined): string {
   return reason === undefined ? '' : `: ${reason}`;
+}
+
+/** The cache's own name of a tag, as the decorators write it: `tag/course:PROG-101`, `prefix/student_risk/STU001`, `epoch`. */
+function readable(tag: string): string {
+  if (tag === 'epoch') return 'everything';
+  if (tag.startsWith('prefix/')) return `${tag.slice('prefix/'.length).replaceAll('/', ':')}:*`;
+  return tag.replace(/^tag\//, '');
 }
