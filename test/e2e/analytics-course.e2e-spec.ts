@@ -165,6 +165,72 @@ describe('the view of a course', () => {
   });
 });
 
+describe('the risk of students', () => {
+  const midCourse = start + 30 * day;
+  const others = JSON.stringify(someRows(5, 12, 'QUIET-1')).replaceAll('"STU', '"QST');
+  const untilThen = JSON.parse(others) as typeof rows;
+  const quiet: typeof rows = {
+    ...untilThen,
+    sessions: [],
+    messages: [],
+    events: untilThen.events.filter(({ at }) => at > midCourse),
+  };
+
+  beforeAll(() => store(database.dataSource, quiet));
+
+  it.each([
+    ['says nothing before', midCourse, false],
+    ['is a sign once', midCourse + 20 * day, true],
+  ])('absence %s the course has recorded more than submissions', async (_, at, isTraced) => {
+    const asOf = new Date(at);
+    const risks = await new RiskService(courses).courseRisks('QUIET-1', asOf);
+    expect(new Map(risks.map((risk) => [risk.student_id, risk.risk_score]))).toEqual(
+      new Map([...reference(quiet, at).risks].map(([code, { score }]) => [code, score])),
+    );
+
+    const {
+      courses: [course],
+    } = await students.riskAt('QST002', 'QUIET-1', asOf);
+    const value = new Map(course!.factors.map((factor) => [factor.code, factor.value]));
+    expect([value.get('inactivity') !== null, value.get('low_engagement') !== null]).toEqual([
+      isTraced,
+      isTraced,
+    ]);
+  });
+
+  it('does not ask someone who joins late for work that was due before', async () => {
+    const person = { endedAt: null, status: 'active' };
+    const course: typeof rows = {
+      ...someRows(5, 0, 'LATE-1'),
+      students: [
+        { ...person, code: 'EARLY', enrolledAt: start - day },
+        { ...person, code: 'LATE', enrolledAt: start + 22 * day },
+      ],
+      submissions: [],
+      sessions: [],
+      messages: [],
+      events: [{ student: 'EARLY', verb: 'viewed', at: start + day }],
+    };
+    await store(database.dataSource, course);
+    const riskOf = async (student: string, at: number) =>
+      (await students.riskAt(student, 'LATE-1', new Date(at))).courses[0];
+
+    const firstDay = start + 22.5 * day;
+    expect(await riskOf('EARLY', firstDay)).toMatchObject({ rules_fired: ['nothing_submitted'] });
+    expect(await riskOf('LATE', firstDay)).toMatchObject({
+      risk_level: 'unknown',
+      coverage: 0,
+      rules_fired: [],
+    });
+    expect((await riskOf('LATE', start + 28.5 * day))?.factors[0]).toMatchObject({
+      value: 1,
+      evidence: { due_count: 1, missing_count: 1 },
+    });
+    const { tardiness } = await courses.courseAt('LATE-1', new Date(firstDay));
+    expect(tardiness).toMatchObject({ missing: 6, total: 14 });
+  });
+});
+
 describe('the view of a student', () => {
   it.each(moments.map((at) => new Date(at).toISOString()))('agrees with the course at %s', async (text) => {
     const asOf = new Date(text);
@@ -229,7 +295,7 @@ describe('the view of a student', () => {
       } = await students.riskAt(code, 'PROG-101', new Date(asOf));
       const open = course!.recommendations.find(({ factor }) => factor === 'missing_work');
       const missing = own
-        .filter((pair) => pair.activity.isRequired && pair.state === 'missing')
+        .filter((pair) => pair.activity.isRequired && pair.state === 'missing' && !pair.isBygone)
         .map((pair) => pair.activity.code);
       // Work without weight is no risk, so nobody is reminded of that alone.
       if (open) expect(open.activity_ids).toEqual(missing);

@@ -53,7 +53,8 @@ export function reference(all: Rows, asOf: number) {
         activity,
         attempts: real,
         isSubmitted: attempts.length > 0,
-        hasDue: real.some((s) => (s.dueAtEffective ?? activity.dueAt) !== null),
+        hasDue: real.length > 0 && dueAt !== null,
+        isBygone: activity.dueAt !== null && activity.dueAt < student.enrolledAt,
         state,
         score: real.at(-1)?.score ?? null,
       };
@@ -121,7 +122,7 @@ export function reference(all: Rows, asOf: number) {
   const risks = new Map<string, Risk>();
   for (const { code, own, since, lastAt, meanScore, graded, ...student } of students) {
     const due = own.filter(
-      (pair) => pair.activity.isRequired && isDue(pair.activity) && pair.state !== 'banked',
+      (pair) => pair.activity.isRequired && isDue(pair.activity) && pair.state !== 'banked' && !pair.isBygone,
     );
     const missing = due.filter((pair) => pair.attempts.length === 0);
     const weight = (of: Pair[]) => sum(of.map((pair) => pair.activity.weight));
@@ -129,6 +130,7 @@ export function reference(all: Rows, asOf: number) {
       code,
       assessRisk({
         phase: phase,
+        isTraced: rows.events.length > 0 || rows.sessions.length > 0,
         daysIn: (asOf - since) / day,
         dueCount: due.length,
         dueWeight: weight(due),
@@ -139,8 +141,8 @@ export function reference(all: Rows, asOf: number) {
         daysSinceActivity: lastAt === null ? null : (asOf - lastAt) / day,
         activeDays: student.activeDays,
         medianActiveDays,
-        submittedWithDueCount: own.filter((pair) => pair.hasDue).length,
-        lateCount: own.filter((pair) => pair.state === 'late').length,
+        submittedWithDueCount: own.filter((pair) => pair.hasDue && !pair.isBygone).length,
+        lateCount: own.filter((pair) => pair.state === 'late' && !pair.isBygone).length,
         tutorSessionCount: student.sessions.length,
         studentMessageCount: student.messages.filter((m) => m.sender === 'student').length,
         attemptCount: sum(own.map((pair) => pair.attempts.length)),

@@ -1,12 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { Cached } from '../../cache/index.js';
-import { courseTrendSql, minutesSql, publishedActivitiesSql } from '../facts/course-blocks.sql.js';
+import { courseTrendSql, publishedActivitiesSql } from '../facts/course-blocks.sql.js';
 import { type Course, findCourse } from '../facts/course.js';
 import { courseFactsSql, enrollmentFactsSql } from '../facts/enrollment-facts.sql.js';
 import { rateStudents, type RatedStudent } from '../facts/rated-students.js';
 import { allStudents } from '../facts/scope.js';
-import { inSnapshot, type Query } from '../facts/snapshot.js';
+import { inSharedSnapshot, inSnapshot, type Query } from '../facts/snapshot.js';
 import type { StudentRow } from '../facts/student-facts.js';
 import { twelveMondays } from '../iso-week.js';
 import type { CourseAnalyticsDto, CourseStudentDto } from './course-analytics.dto.js';
@@ -29,22 +29,20 @@ export class CourseAnalyticsService {
    * @throws {Problem} `not_found`
    */
   courseAt(code: string, asOf: Date): Promise<CourseAnalyticsDto> {
-    return inSnapshot(this.dataSource, async (query) => {
+    return inSharedSnapshot(this.dataSource, async (query, aside) => {
       const course = await findCourse(query, code, asOf);
       const scope = [[course.id], asOf];
-      const [facts] = await query<CourseFacts>(courseFactsSql(allStudents), scope);
-      const minutes = await query<MinutesRow>(minutesSql(allStudents), scope);
-      const weeks = await query<WeekRow>(courseTrendSql, [
-        ...scope,
-        twelveMondays(asOf)[0]?.toISOString().slice(0, 10),
+      const firstMonday = twelveMondays(asOf)[0]?.toISOString().slice(0, 10);
+      const [[facts], activities, weeks] = await Promise.all([
+        query<CourseFacts>(courseFactsSql(allStudents), scope),
+        query<PublishedActivity>(publishedActivitiesSql, [[course.id]]),
+        aside<WeekRow>(courseTrendSql, [...scope, firstMonday]),
       ]);
-      const activities = await query<PublishedActivity>(publishedActivitiesSql, [[course.id]]);
 
       return summarizeCourse(course, asOf, {
         students: rateStudents(facts?.students ?? [], course, asOf),
         activities,
         activityRows: facts?.activities ?? [],
-        minutes: new Map(minutes.map((row) => [row.user_id, row.minutes])),
         weeks,
       });
     });
@@ -79,11 +77,6 @@ export class CourseAnalyticsService {
 interface CourseFacts {
   students: StudentRow[] | null;
   activities: ActivityRow[] | null;
-}
-
-interface MinutesRow {
-  user_id: number;
-  minutes: number;
 }
 
 async function studentRows(query: Query, course: Course, asOf: Date): Promise<StudentRow[]> {

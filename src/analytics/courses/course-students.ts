@@ -1,5 +1,4 @@
 import type { RatedStudent } from '../facts/rated-students.js';
-import { meanScore } from '../facts/student-facts.js';
 import { topFactor } from '../risk/risk-model.js';
 import { rounded } from '../statistics.js';
 import type { CourseStudentDto } from './course-analytics.dto.js';
@@ -13,9 +12,9 @@ export function courseStudent({ row, risk }: RatedStudent): CourseStudentDto {
     is_at_risk: risk.isAtRisk,
     top_factor: topFactor(risk),
     last_activity_at: row.last_activity_at === null ? null : new Date(row.last_activity_at).toISOString(),
-    exercises_completed: row.completed ?? 0,
+    exercises_completed: row.completed,
     total_exercises: row.required ?? 0,
-    average_score: rounded(meanScore(row), 2),
+    average_score: rounded(row.mean_score, 2),
   };
 }
 

@@ -1,6 +1,6 @@
 import type { Course } from '../facts/course.js';
 import type { RatedStudent } from '../facts/rated-students.js';
-import { meanScore, phaseAt, type StudentRow, tardiness } from '../facts/student-facts.js';
+import { phaseAt, type StudentRow, tardiness } from '../facts/student-facts.js';
 import { isoWeek, twelveMondays } from '../iso-week.js';
 import { modelVersion, type RiskLevel } from '../risk/risk-model.js';
 import { inOrder, mean, median, quantile, ratio, rounded, sum } from '../statistics.js';
@@ -42,20 +42,18 @@ export interface CourseFigures {
   readonly students: readonly RatedStudent[];
   readonly activities: readonly PublishedActivity[];
   readonly activityRows: readonly ActivityRow[];
-  /** minutes by `user_id` */
-  readonly minutes: ReadonlyMap<number, number>;
   readonly weeks: readonly WeekRow[];
 }
 
 /** Puts the answer together. */
 export function summarizeCourse(course: Course, asOf: Date, figures: CourseFigures): CourseAnalyticsDto {
-  const { students, minutes } = figures;
+  const { students } = figures;
   const rows = students.map(({ row }) => row);
   const total = rows.length;
   const add = (count: (row: StudentRow) => number | null) => sum(rows.map((row) => count(row) ?? 0));
   const active = rows.filter((row) => row.is_active_7d).length;
   const messages = add((row) => row.messages);
-  const minutesOfEach = rows.map((row) => minutes.get(row.user_id) ?? 0);
+  const minutesOfEach = rows.map(({ minutes }) => minutes);
 
   return {
     course_id: course.code,
@@ -111,7 +109,7 @@ function scores(
   rows: readonly StudentRow[],
   passMark: number,
 ): Pick<CourseAnalyticsDto, 'average_score' | 'median_score' | 'score_quartiles' | 'pass_rate'> {
-  const means = inOrder(rows.map(meanScore).filter((score) => score !== null));
+  const means = inOrder(rows.map(({ mean_score }) => mean_score).filter((score) => score !== null));
   return {
     average_score: rounded(mean(means), 2),
     median_score: rounded(quantile(means, 0.5), 2),

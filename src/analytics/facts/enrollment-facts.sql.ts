@@ -1,9 +1,10 @@
 import { attemptsSql } from './attempts.sql.js';
 import { membersSql } from './members.sql.js';
 import { midnight, ofStudent, type Scope, today } from './scope.js';
+import { tutoringSql } from './tutoring.sql.js';
 
 /**
- * Raw numbers of every active student enrollment of some courses at one moment: one row an enrollment.
+ * The numbers of every active student enrollment of some courses at one moment: one row an enrollment, a `StudentRow`.
  *
  * The course view, the student view and
  * its trend all run this text, so that they cannot disagree. Only rows with an event time up to the moment count;
@@ -11,9 +12,12 @@ import { midnight, ofStudent, type Scope, today } from './scope.js';
  */
 function studentsSql(scope: Scope): string {
   const { asOf } = scope;
+  const day = today(asOf);
   return `
+  members AS (${membersSql(scope)}),
   published AS (
-    SELECT id, course_id, due_at, is_required, due_at <= ${asOf} AS is_due, (weight * 1000)::float8 AS weight
+    SELECT id, course_id, due_at, is_required, due_at <= ${asOf} AS is_due, (weight * 1000)::float8 AS weight,
+      is_required AND due_at <= ${asOf} AS is_due_required
     FROM activities
     WHERE course_id = ANY($1::bigint[]) AND status = 'published'
   ),
@@ -22,77 +26,84 @@ function studentsSql(scope: Scope): string {
       count(*) AS activities,
       count(*) FILTER (WHERE is_due) AS due,
       count(*) FILTER (WHERE is_required) AS required,
-      count(*) FILTER (WHERE is_required AND is_due) AS due_required,
-      coalesce(sum(weight) FILTER (WHERE is_required AND is_due), 0) AS due_required_weight
+      count(*) FILTER (WHERE is_due_required) AS due_required,
+      sum(weight) FILTER (WHERE is_due_required) AS due_weight
     FROM published
     GROUP BY course_id
   ),
   ${attemptsSql(scope)},
   work AS (
     SELECT p.course_id, w.user_id,
-      count(*) FILTER (WHERE p.is_required) AS completed,
-      count(*) FILTER (WHERE p.is_required AND p.is_due) AS completed_due,
       sum(w.attempts) AS attempts,
+      count(*) FILTER (WHERE p.is_required) AS completed,
+      count(*) FILTER (WHERE p.is_due) AS touched_due,
+      count(*) FILTER (WHERE p.is_due_required) AS completed_due,
+      sum(p.weight) FILTER (WHERE p.is_due_required) AS completed_weight,
       count(*) FILTER (WHERE w.attempts = 0) AS banked,
-      count(*) FILTER (WHERE w.attempts > 0) AS attempted,
-      count(*) FILTER (WHERE w.attempts = 0 AND p.is_due) AS banked_due,
-      count(*) FILTER (WHERE w.attempts > 0 AND p.is_due) AS submitted_due,
-      count(*) FILTER (WHERE p.is_required AND p.is_due AND w.attempts = 0) AS banked_due_required,
-      count(*) FILTER (WHERE p.is_required AND p.is_due AND w.attempts > 0) AS submitted_due_required,
-      sum(p.weight) FILTER (WHERE p.is_required AND p.is_due AND w.attempts = 0) AS banked_due_weight,
-      sum(p.weight) FILTER (WHERE p.is_required AND p.is_due AND w.attempts > 0) AS submitted_due_weight,
+      count(*) FILTER (WHERE w.attempts = 0 AND p.is_due_required) AS banked_due,
+      sum(p.weight) FILTER (WHERE w.attempts = 0 AND p.is_due_required) AS banked_weight,
+      count(w.attempts) AS touched,
       count(*) FILTER (WHERE w.is_late) AS late,
       count(*) FILTER (WHERE w.has_due) AS with_due,
       count(w.score) AS graded,
       sum(w.score) AS score_sum,
       sum(w.score * p.weight) AS weighted_score_sum,
       sum(p.weight) FILTER (WHERE w.score IS NOT NULL) AS graded_weight
-    FROM attempts w LEFT JOIN published p ON p.id = w.activity_id
+    FROM attempts w JOIN published p ON p.id = w.activity_id
+    GROUP BY 1, 2
+  ),
+  -- What was due before the student enrolled. Few students have any, which is why it is counted apart.
+  bygone AS (
+    SELECT m.course_id, m.user_id,
+      count(*) FILTER (WHERE p.is_required AND w.attempts IS DISTINCT FROM 0) AS due,
+      sum(p.weight) FILTER (WHERE p.is_required AND w.attempts IS DISTINCT FROM 0) AS due_weight,
+      count(*) FILTER (WHERE p.is_required AND w.attempts IS NULL) AS missing,
+      sum(p.weight) FILTER (WHERE p.is_required AND w.attempts IS NULL) AS missing_weight,
+      count(*) FILTER (WHERE w.is_late) AS late,
+      count(*) FILTER (WHERE w.has_due) AS with_due
+    FROM members m
+    JOIN published p ON p.course_id = m.course_id AND p.due_at < m.enrolled_at
+    LEFT JOIN attempts w ON w.user_id = m.user_id AND w.activity_id = p.id
+    WHERE m.enrolled_at > (SELECT min(due_at) FROM published)
     GROUP BY 1, 2
   ),
   recent AS (
-    SELECT d.course_id, d.user_id,
-      count(*) FILTER (WHERE d.day > ${today(asOf)} - 14) AS active_days,
-      bool_or(d.last_at > ${asOf} - interval '7 days') AS is_active_7d,
-      max(d.last_at) AS last_at
+    SELECT d.course_id, d.user_id, count(*) FILTER (WHERE d.day > ${day} - 14) AS active_days, max(d.last_at) AS last_at
     FROM activity_days d
     WHERE d.course_id = ANY($1::bigint[]) ${ofStudent('d.user_id', scope)}
-      AND d.day BETWEEN ${today(asOf)} - 14 AND ${today(asOf)} AND d.first_at <= ${asOf}
+      AND d.day BETWEEN ${day} - 14 AND ${day} AND d.first_at <= ${asOf}
     GROUP BY 1, 2
   ),
-  tutoring AS (
-    SELECT course_id, user_id, count(*) AS sessions, sum(messages) AS messages,
-      sum(student_messages) AS student_messages, sum(hints) AS hints
-    FROM (
-      SELECT course_id, user_id, message_count AS messages, student_message_count AS student_messages, hint_count AS hints
-      FROM tutor_sessions
-      WHERE course_id = ANY($1::bigint[]) ${ofStudent('user_id', scope)} AND last_event_at <= ${asOf}
-      UNION ALL
-      -- The counts of a session that went on after the moment know too much.
-      SELECT t.course_id, t.user_id, count(m.id)::int, count(m.id) FILTER (WHERE m.sender = 'student')::int,
-        count(m.id) FILTER (WHERE m.kind = 'hint')::int
-      FROM tutor_sessions t LEFT JOIN tutor_messages m ON m.session_id = t.id AND m.sent_at <= ${asOf}
-      WHERE t.course_id = ANY($1::bigint[]) ${ofStudent('t.user_id', scope)}
-        AND t.started_at <= ${asOf} AND t.last_event_at > ${asOf}
-      GROUP BY t.id
-    ) session
-    GROUP BY 1, 2
-  ),
-  members AS (${membersSql(scope)}),
+  tutoring AS (${tutoringSql(scope)}),
   students AS (
-  SELECT m.*,
-    totals.activities, totals.due, totals.required, totals.due_required, totals.due_required_weight,
-    work.completed, work.completed_due, work.attempts, work.banked, work.attempted, work.banked_due, work.submitted_due,
-    work.banked_due_required, work.submitted_due_required, work.banked_due_weight, work.submitted_due_weight,
-    work.late, work.with_due, work.graded, work.score_sum, work.weighted_score_sum, work.graded_weight,
-    recent.active_days, recent.is_active_7d, tutoring.sessions, tutoring.messages, tutoring.student_messages, tutoring.hints,
-    coalesce(earlier.last_at, recent.last_at) AS last_activity_at
-  FROM members m
-  LEFT JOIN totals USING (course_id)
-  LEFT JOIN work USING (course_id, user_id)
-  LEFT JOIN recent USING (course_id, user_id)
-  LEFT JOIN tutoring USING (course_id, user_id)
-  LEFT JOIN LATERAL (${lastActivitySql(scope)}) earlier ON true
+    SELECT course_id, user_id, m.student_id, m.student_name, m.in_since,
+      t.activities - coalesce(w.banked, 0) AS expected,
+      coalesce(w.touched - w.banked, 0) AS submitted,
+      coalesce(w.late, 0) AS late,
+      t.due - coalesce(w.touched_due, 0) AS missing,
+      t.required, coalesce(w.completed, 0) AS completed,
+      t.due_required, coalesce(w.completed_due, 0) AS completed_due,
+      t.due_required - coalesce(w.banked_due, 0) - coalesce(b.due, 0) AS owed,
+      coalesce(t.due_weight, 0) - coalesce(w.banked_weight, 0) - coalesce(b.due_weight, 0) AS owed_weight,
+      t.due_required - coalesce(w.completed_due, 0) - coalesce(b.missing, 0) AS owed_missing,
+      coalesce(t.due_weight, 0) - coalesce(w.completed_weight, 0) - coalesce(b.missing_weight, 0) AS owed_missing_weight,
+      coalesce(w.late, 0) - coalesce(b.late, 0) AS owed_late,
+      coalesce(w.with_due, 0) - coalesce(b.with_due, 0) AS owed_submitted,
+      coalesce(w.attempts, 0) AS attempts, coalesce(w.graded, 0) AS graded,
+      CASE WHEN w.graded_weight > 0 THEN w.weighted_score_sum / w.graded_weight
+           WHEN w.graded > 0 THEN w.score_sum::float8 / w.graded END / 100 AS mean_score,
+      coalesce(recent.active_days, 0) AS active_days,
+      coalesce(recent.last_at > ${asOf} - interval '7 days', false) AS is_active_7d,
+      coalesce(s.sessions, 0) AS sessions, coalesce(s.minutes, 0) AS minutes, coalesce(s.messages, 0) AS messages,
+      coalesce(s.student_messages, 0) AS student_messages, coalesce(s.hints, 0) AS hints,
+      coalesce(earlier.last_at, recent.last_at) AS last_activity_at
+    FROM members m
+    LEFT JOIN totals t USING (course_id)
+    LEFT JOIN work w USING (course_id, user_id)
+    LEFT JOIN bygone b USING (course_id, user_id)
+    LEFT JOIN recent USING (course_id, user_id)
+    LEFT JOIN tutoring s USING (course_id, user_id)
+    LEFT JOIN LATERAL (${lastActivitySql(scope)}) earlier ON true
   )`;
 }
 
@@ -137,11 +148,10 @@ export const courseFactsSql = (scope: Scope): string => `
       count(*) FILTER (WHERE w.attempts > 0) AS submitted,
       count(*) FILTER (WHERE w.is_late) AS late,
       count(w.score) AS graded,
-      avg(w.score) AS mean_score,
+      avg(w.score)::float8 AS mean_score,
       percentile_cont(ARRAY[0, 0.25, 0.5, 0.75, 1]) WITHIN GROUP (ORDER BY w.score) AS quartiles
-    FROM published p
-    JOIN attempts w ON w.activity_id = p.id
-    JOIN members m ON m.user_id = w.user_id AND m.course_id = p.course_id
+    FROM published p JOIN attempts w ON w.activity_id = p.id
+    WHERE w.user_id IN (SELECT user_id FROM members)
     GROUP BY p.id
   )
   SELECT (SELECT json_agg(s) FROM students s) AS students, (SELECT json_agg(f) FROM figures f) AS activities`;

@@ -5,7 +5,7 @@ export function membersSql(scope: Scope): string {
   const { asOf } = scope;
   return `
   SELECT e.course_id, e.user_id, e.id AS enrollment_id, u.code AS student_id, u.full_name AS student_name,
-    greatest(e.enrolled_at, c.starts_at) AS in_since
+    e.enrolled_at, greatest(e.enrolled_at, c.starts_at) AS in_since
   FROM courses c
   JOIN enrollments e ON e.course_id = c.id
   JOIN users u ON u.id = e.user_id
@@ -15,9 +15,12 @@ export function membersSql(scope: Scope): string {
 }
 
 /**
- * Whether enrollment `e` of course `c` is active. An enrollment that was completed or failed without a date ended
- * with its course; one that was dropped without a date counts as never active.
+ * When enrollment `e` of course `c` ended. One that was completed or failed without a date ended with its course; one
+ * that was dropped without a date counts as never active.
  */
-export const isActiveSql = (asOf: string): string => `
-  (e.status = 'active'
-    OR coalesce(e.ended_at, CASE WHEN e.status <> 'dropped' THEN c.ends_at END) > ${asOf})`;
+export const endedAtSql = `
+  CASE WHEN e.status = 'active' THEN 'infinity'
+       ELSE coalesce(e.ended_at, CASE WHEN e.status <> 'dropped' THEN c.ends_at ELSE '-infinity' END) END`;
+
+/** Whether enrollment `e` of course `c` is active at a moment. */
+export const isActiveSql = (asOf: string): string => `(${endedAtSql} > ${asOf})`;

@@ -13,6 +13,6 @@ export function rateStudents(
   course: CourseDates,
   asOf: Date,
 ): readonly RatedStudent[] {
-  const medianActiveDays = median(rows.map((row) => row.active_days ?? 0));
+  const medianActiveDays = median(rows.map((row) => row.active_days));
   return rows.map((row) => ({ row, risk: assessRisk(riskFacts(row, course, asOf, medianActiveDays)) }));
 }

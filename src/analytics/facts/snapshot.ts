@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto';
-import type { ClientBase } from 'pg';
-import type { DataSource } from 'typeorm';
+import type { ClientBase, Pool } from 'pg';
+import type { DataSource, QueryRunner } from 'typeorm';
 
 /** Runs a statement and returns its rows. */
 export type Query = <Row>(sql: string, parameters: readonly unknown[]) => Promise<Row[]>;
 
 // The guesses that switch on JIT compilation cost more than it brings, and a course of 5,000 needs more memory for
-// hashing than the default.
-const settings = `SET TRANSACTION READ ONLY; SET LOCAL jit = off; SET LOCAL work_mem = '32MB'`;
+// hashing than the default. What is asked for often lies in memory, where an index costs little.
+const settings = `SET TRANSACTION READ ONLY; SET LOCAL jit = off; SET LOCAL work_mem = '32MB';
+  SET LOCAL random_page_cost = 1.1`;
 
 /** Runs `work` on one connection; all its statements see the database at the same moment. */
 export function inSnapshot<T>(dataSource: DataSource, work: (query: Query) => Promise<T>): Promise<T> {
@@ -18,7 +19,58 @@ export function inSnapshot<T>(dataSource: DataSource, work: (query: Query) => Pr
 }
 
 /**
- * The same for statements that touch little: planning them takes longer than running them, so that each connection
+ * The same with a second connection beside the first, which sees the same moment: `aside` runs while `query` does. If
+ * most of the pool is taken, both share one connection and take turns, so that requests never wait for each other.
+ */
+export function inSharedSnapshot<T>(
+  dataSource: DataSource,
+  work: (query: Query, aside: Query) => Promise<T>,
+): Promise<T> {
+  return inSnapshot(dataSource, async (query) => {
+    const second = isHalfFree(dataSource) ? await joinSnapshot(dataSource, query) : undefined;
+    const first = inTurn(query);
+    if (!second) return work(first, first);
+    try {
+      return await work(
+        first,
+        inTurn((sql, parameters) => second.query(sql, [...parameters])),
+      );
+    } finally {
+      await second.rollbackTransaction().finally(() => second.release());
+    }
+  });
+}
+
+function isHalfFree({ driver }: DataSource): boolean {
+  const { master: pool } = driver as unknown as { master: Pool };
+  return pool.waitingCount === 0 && pool.totalCount - pool.idleCount <= pool.options.max / 2;
+}
+
+async function joinSnapshot(dataSource: DataSource, query: Query): Promise<QueryRunner> {
+  const [snapshot] = await query<{ id: string }>('SELECT pg_export_snapshot() AS id', []);
+  const runner = dataSource.createQueryRunner();
+  try {
+    await runner.startTransaction('REPEATABLE READ');
+    await runner.query(`SET TRANSACTION SNAPSHOT '${snapshot?.id ?? ''}'; ${settings}`);
+    return runner;
+  } catch (error) {
+    await runner.release();
+    throw error;
+  }
+}
+
+/** A connection takes one statement at a time. */
+function inTurn(query: Query): Query {
+  let last: Promise<unknown> = Promise.resolve();
+  return <Row>(sql: string, parameters: readonly unknown[]) => {
+    const next = last.then(() => query<Row>(sql, parameters));
+    last = next.catch(() => undefined);
+    return next;
+  };
+}
+
+/**
+ * The same as `inSnapshot` for statements that touch little: planning them takes longer than running them, so that each connection
  * prepares them once, and one plan serves all parameters.
  */
 export function inPreparedSnapshot<T>(

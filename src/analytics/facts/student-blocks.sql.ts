@@ -1,6 +1,6 @@
 import { attemptsSql } from './attempts.sql.js';
 import { enrollmentFactsSql } from './enrollment-facts.sql.js';
-import { isActiveSql } from './members.sql.js';
+import { isActiveSql, membersSql } from './members.sql.js';
 import { oneStudent } from './scope.js';
 
 /** A student by code. `$1` code, `$2` the moment. */
@@ -26,11 +26,13 @@ export const factsAtMomentsSql = `
 
 /** The work that recommendations name, as `{ course_id, missing_ids, lowest_ids }`. Parameters as in the facts. */
 export const namedWorkSql = `
-  WITH ${attemptsSql(oneStudent)}
+  WITH members AS (${membersSql(oneStudent)}),
+  ${attemptsSql(oneStudent)}
   SELECT a.course_id::int,
     coalesce(array_agg(a.code ORDER BY a.due_at, a.code)
-      FILTER (WHERE a.is_required AND a.due_at <= $2::timestamptz AND w.activity_id IS NULL), '{}') AS missing_ids,
+      FILTER (WHERE a.is_required AND a.due_at BETWEEN m.enrolled_at AND $2::timestamptz AND w.activity_id IS NULL),
+      '{}') AS missing_ids,
     coalesce((array_agg(a.code ORDER BY w.score, a.code) FILTER (WHERE w.score IS NOT NULL))[1:2], '{}') AS lowest_ids
-  FROM activities a LEFT JOIN attempts w ON w.activity_id = a.id
+  FROM members m JOIN activities a ON a.course_id = m.course_id LEFT JOIN attempts w ON w.activity_id = a.id
   WHERE a.course_id = ANY($1::bigint[]) AND a.status = 'published'
   GROUP BY 1`;

@@ -1,50 +1,57 @@
 import type { CoursePhase, RiskFacts } from '../risk/risk-facts.js';
 
-/** A row of `students` in `enrollment-facts.sql.ts`: counts are `null` where there is nothing to count. */
+/**
+ * A row of `students` in `enrollment-facts.sql.ts`. Counts of a course without published activities are `null`. Owed is
+ * required work whose due date has passed, though not before the student enrolled. Weights are in thousandths.
+ */
 export interface StudentRow {
   course_id: number;
   user_id: number;
   student_id: string;
   student_name: string | null;
   in_since: string;
-  activities: number | null;
-  due: number | null;
+  /** published activities, without banked ones; those submitted, late, and due without a submission */
+  expected: number | null;
+  submitted: number;
+  late: number;
+  missing: number | null;
   required: number | null;
+  completed: number;
   due_required: number | null;
-  due_required_weight: number | null;
-  completed: number | null;
-  completed_due: number | null;
-  attempts: number | null;
-  attempted: number | null;
-  banked: number | null;
-  banked_due: number | null;
-  submitted_due: number | null;
-  banked_due_required: number | null;
-  submitted_due_required: number | null;
-  banked_due_weight: number | null;
-  submitted_due_weight: number | null;
-  late: number | null;
-  with_due: number | null;
-  graded: number | null;
-  score_sum: number | null;
-  weighted_score_sum: number | null;
-  graded_weight: number | null;
-  active_days: number | null;
-  is_active_7d: boolean | null;
-  sessions: number | null;
-  messages: number | null;
-  student_messages: number | null;
-  hints: number | null;
+  completed_due: number;
+  owed: number | null;
+  owed_weight: number;
+  owed_missing: number | null;
+  owed_missing_weight: number;
+  owed_late: number;
+  owed_submitted: number;
+  /** submissions, every attempt counted */
+  attempts: number;
+  graded: number;
+  /** mean score of the graded work by weight, 0-100; every work counts the same if none has a weight */
+  mean_score: number | null;
+  active_days: number;
+  is_active_7d: boolean;
+  sessions: number;
+  minutes: number;
+  messages: number;
+  student_messages: number;
+  hints: number;
   last_activity_at: string | null;
 }
 
-/** When a course runs. */
+/** When a course runs, and since when it records what its students do. */
 export interface CourseDates {
   startsAt: Date;
   endsAt: Date;
+  /** the first event or tutor session ever; `null` if there was none */
+  firstTraceAt: Date | null;
 }
 
-export function phaseAt({ startsAt, endsAt }: CourseDates, asOf: Date): CoursePhase {
+export function phaseAt(
+  { startsAt, endsAt }: Pick<CourseDates, 'startsAt' | 'endsAt'>,
+  asOf: Date,
+): CoursePhase {
   if (asOf < startsAt) return 'upcoming';
   return asOf < endsAt ? 'running' : 'finished';
 }
@@ -56,35 +63,25 @@ export function riskFacts(
   asOf: Date,
   medianActiveDays: number | null,
 ): RiskFacts {
-  const dueCount = (row.due_required ?? 0) - (row.banked_due_required ?? 0);
-  const dueWeight = (row.due_required_weight ?? 0) - (row.banked_due_weight ?? 0);
   return {
     phase: phaseAt(course, asOf),
+    isTraced: course.firstTraceAt !== null && course.firstTraceAt <= asOf,
     daysIn: daysBetween(row.in_since, asOf),
-    dueCount,
-    dueWeight: dueWeight / 1000,
-    missingCount: dueCount - (row.submitted_due_required ?? 0),
-    missingWeight: (dueWeight - (row.submitted_due_weight ?? 0)) / 1000,
-    gradedCount: row.graded ?? 0,
-    meanScore: meanScore(row),
+    dueCount: row.owed ?? 0,
+    dueWeight: row.owed_weight / 1000,
+    missingCount: row.owed_missing ?? 0,
+    missingWeight: row.owed_missing_weight / 1000,
+    gradedCount: row.graded,
+    meanScore: row.mean_score,
     daysSinceActivity: row.last_activity_at === null ? null : daysBetween(row.last_activity_at, asOf),
-    activeDays: row.active_days ?? 0,
+    activeDays: row.active_days,
     medianActiveDays,
-    submittedWithDueCount: row.with_due ?? 0,
-    lateCount: row.late ?? 0,
-    tutorSessionCount: row.sessions ?? 0,
-    studentMessageCount: row.student_messages ?? 0,
-    attemptCount: row.attempts ?? 0,
+    submittedWithDueCount: row.owed_submitted,
+    lateCount: row.owed_late,
+    tutorSessionCount: row.sessions,
+    studentMessageCount: row.student_messages,
+    attemptCount: row.attempts,
   };
-}
-
-/** Mean score of the graded work by weight, 0-100; every work counts the same if none has a weight. */
-export function meanScore(row: StudentRow): number | null {
-  if (!row.graded) return null;
-  const hundredths = row.graded_weight
-    ? (row.weighted_score_sum ?? 0) / row.graded_weight
-    : (row.score_sum ?? 0) / row.graded;
-  return hundredths / 100;
 }
 
 export interface Tardiness {
@@ -96,12 +93,9 @@ export interface Tardiness {
 }
 
 /** How the published activities stand for one student; banked work is left out. */
-export function tardiness(row: StudentRow): Tardiness {
-  const total = (row.activities ?? 0) - (row.banked ?? 0);
-  const missing = (row.due ?? 0) - (row.banked_due ?? 0) - (row.submitted_due ?? 0);
-  const late = row.late ?? 0;
-  const submitted = row.attempted ?? 0;
-  return { on_time: submitted - late, late, missing, floating: total - submitted - missing, total };
+export function tardiness({ expected, submitted, late, missing }: StudentRow): Tardiness {
+  const [total, open] = [expected ?? 0, missing ?? 0];
+  return { on_time: submitted - late, late, missing: open, floating: total - submitted - open, total };
 }
 
 function daysBetween(from: string, to: Date): number {

@@ -51,7 +51,7 @@ function missingWork({ dueCount, dueWeight, missingCount, missingWeight }: RiskF
 }
 
 function inactivity(facts: RiskFacts): number | null {
-  if (facts.phase === 'finished') return null;
+  if (!facts.isTraced || facts.phase === 'finished') return null;
   if (facts.daysSinceActivity === null && facts.daysIn < 3) return null;
   return clip((daysAway(facts) - 3) / 11);
 }
@@ -61,8 +61,8 @@ export function daysAway({ daysSinceActivity, daysIn }: RiskFacts): number {
   return daysSinceActivity === null ? daysIn : Math.min(daysSinceActivity, daysIn);
 }
 
-function lowEngagement({ activeDays, medianActiveDays, daysIn }: RiskFacts): number | null {
-  if (!medianActiveDays || daysIn < 7) return null;
+function lowEngagement({ isTraced, activeDays, medianActiveDays, daysIn }: RiskFacts): number | null {
+  if (!isTraced || !medianActiveDays || daysIn < 7) return null;
   return clip(1 - activeDays / medianActiveDays);
 }
 

@@ -6,6 +6,7 @@ import { assessRisk, levelOf, topFactor } from './risk-model.js';
 /** A student of three weeks who has done everything well, and has no use for a tutor. */
 const perfect: RiskFacts = {
   phase: 'running',
+  isTraced: true,
   daysIn: 21,
   dueCount: 4,
   dueWeight: 4,
@@ -199,6 +200,17 @@ describe('the risk model', () => {
     expect(risk).toMatchObject({ score: null, level: 'unknown', coverage: 0, rulesFired: [] });
   });
 
+  it('takes nothing from absence in a course that has recorded nothing but submissions', () => {
+    const absent = { ...perfect, daysSinceActivity: 20, activeDays: 0 };
+
+    expect(factorValues(absent)).toMatchObject({ inactivity: 1, low_engagement: 1 });
+    expect(factorValues({ ...absent, isTraced: false })).toEqual({
+      ...factorValues(absent),
+      inactivity: null,
+      low_engagement: null,
+    });
+  });
+
   it('counts an absence from the start of the course at most', () => {
     expect(factorValues({ ...perfect, daysIn: 4, daysSinceActivity: 40 }).inactivity).toBeCloseTo(1 / 11);
   });
@@ -243,6 +255,7 @@ function someFacts(): fc.Arbitrary<RiskFacts> {
   return fc
     .record({
       phase: fc.constantFrom('upcoming', 'running', 'finished'),
+      isTraced: fc.boolean(),
       daysIn: fc.double({ min: -50, max: 400, noNaN: true }),
       dueCount: count,
       weightPerItem: fc.double({ min: 0, max: 50, noNaN: true }),

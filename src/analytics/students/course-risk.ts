@@ -1,6 +1,6 @@
 import type { Course } from '../facts/course.js';
 import type { EnrollmentStatus } from '../../records/enrollments/enrollment.entity.js';
-import { meanScore, phaseAt, riskFacts, type StudentRow } from '../facts/student-facts.js';
+import { phaseAt, riskFacts, type StudentRow } from '../facts/student-facts.js';
 import { factorText } from '../risk/factor-text.js';
 import { recommend, type WorkNamed } from '../risk/recommendations.js';
 import type { FactorCode } from '../risk/risk-factors.js';
@@ -49,7 +49,7 @@ export function courseRisk(course: Course, asOf: Date, figures: EnrollmentFigure
     trend,
     ai_dependency_score: factors.find(({ code }) => code === 'tutor_dependency')?.value ?? null,
     last_activity_at: row.last_activity_at === null ? null : new Date(row.last_activity_at).toISOString(),
-    average_score: rounded(meanScore(row), 2),
+    average_score: rounded(row.mean_score, 2),
   };
 }
 

@@ -1,7 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { Cached } from '../../cache/index.js';
-import { peerMediansSql } from '../facts/peer-activity.sql.js';
+import { peerActivitySql, type PeerRow } from '../facts/peer-activity.sql.js';
+import { endOfWeek, twelveMondays } from '../iso-week.js';
+import { median } from '../statistics.js';
+
+const weekMs = 7 * 86_400_000;
 
 /** How many days the students of a course were active: what `low_engagement` compares with. */
 @Injectable()
@@ -9,23 +13,41 @@ export class PeerActivityService {
   constructor(private readonly dataSource: DataSource) {}
 
   /**
-   * Median of the active days in the 14 days up to each moment; `null` where the course had no students.
-   *
-   * Meant for the ends of past weeks, where it changes only when something arrives late. All students of the course
-   * share it for 45 s, which is as long as an answer about one of them may be behind his peers anyway.
+   * Medians of the active days in the 14 days up to the ends of the eleven weeks before a moment, and up to the moment
+   * itself; `null` where the course had no students. All students of the course share them for 30 s.
    *
    * @param courseId  number of the course's row
-   * @param moments   ISO 8601
+   * @param asOf      ISO 8601 in UTC
    */
-  @Cached<PeerActivityService['medians']>({ ttl: 45, prefix: 'peer_activity' })
-  async medians(courseId: number, moments: readonly string[]): Promise<(number | null)[]> {
-    const rows: { median: number | null }[] = await this.dataSource.query(
-      `SELECT peers.median
-       FROM unnest($2::timestamptz[]) WITH ORDINALITY AS moments(as_of, place)
-       LEFT JOIN LATERAL (${peerMediansSql('moments.as_of')}) peers ON true
-       ORDER BY place`,
-      [[courseId], moments],
-    );
-    return rows.map(({ median }) => median);
+  @Cached<PeerActivityService['medians']>({ ttl: 30, prefix: 'peer_activity' })
+  async medians(courseId: number, asOf: string): Promise<(number | null)[]> {
+    const moment = new Date(asOf);
+    const mondays = twelveMondays(moment);
+    const weekBefore = new Date((mondays[0]?.getTime() ?? 0) - weekMs);
+    const [row]: { peers: PeerRow[] | null }[] = await this.dataSource.query(peerActivitySql, [
+      courseId,
+      moment,
+      weekBefore.toISOString().slice(0, 10),
+      asOf.slice(0, 10),
+    ]);
+    const medianAt = (at: number, daysOf: (peer: PeerRow) => number) =>
+      median((row?.peers ?? []).filter((peer) => isIn(peer, at)).map(daysOf));
+    return [
+      ...mondays
+        .slice(0, -1)
+        .map((monday, i) =>
+          medianAt(endOfWeek(monday).getTime(), (peer) => daysIn(peer, i) + daysIn(peer, i + 1)),
+        ),
+      medianAt(moment.getTime(), ({ recent }) => recent ?? 0),
+    ];
   }
+}
+
+function isIn({ from, until }: PeerRow, at: number): boolean {
+  return from <= at && (until === null || until > at);
+}
+
+/** Numbers of more than 32 bits: no bit operators. */
+function daysIn({ weeks }: PeerRow, week: number): number {
+  return Math.floor((weeks ?? 0) / 16 ** week) % 16;
 }

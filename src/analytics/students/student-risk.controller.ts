@@ -35,7 +35,7 @@ export class StudentRiskController {
     @Param('student_id') studentId: string,
     @Query('course_id') courseId?: string,
   ): Promise<StudentRiskDto> {
-    return this.risks.riskAt(studentId, courseId ?? null, new Date());
+    return this.risks.riskNow(studentId, courseId ?? null);
   }
 
   /** Shows the risk of a student as it was at a past moment. */

@@ -23,7 +23,7 @@ export type StudentStatus = (typeof studentStatuses)[number];
 /** The raw numbers behind a factor; only those of that factor are there. */
 export class RiskEvidenceDto {
   /**
-   * `missing_work`: required activities that are due
+   * `missing_work`: required activities that are due, without those due before the student enrolled
    * @example 4
    */
   due_count?: number;
@@ -83,7 +83,7 @@ export class RiskEvidenceDto {
   median_active_days?: number | null;
 
   /**
-   * `late_work`: activities with a due date that were submitted
+   * `late_work`: activities with a due date that were submitted, without those due before the student enrolled
    * @example 3
    */
   submitted_count?: number;
@@ -129,7 +129,8 @@ export class RiskFactorDto {
   weight!: number;
 
   /**
-   * Its risk, 0 (none) to 1; null if it does not apply
+   * Its risk, 0 (none) to 1; null if it does not apply. `inactivity` and `low_engagement` never apply in a course that
+   * has recorded no event and no tutor session yet
    * @example 0.25
    */
   value!: number | null;
@@ -265,7 +266,8 @@ export class CourseRiskDto {
   factors!: RiskFactorDto[];
 
   /**
-   * Rules that hold the level up: `nothing_submitted` (two or more activities due, none submitted: at least high)
+   * Rules that hold the level up: `nothing_submitted` (two or more activities due since the
+   * student enrolled, none submitted: at least high)
    * @example []
    */
   @ApiProperty({ enum: riskRules, isArray: true })

@@ -1,11 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { Problem } from '../../http/problem.js';
-import { coursesSql, minutesSql } from '../facts/course-blocks.sql.js';
+import { coursesSql } from '../facts/course-blocks.sql.js';
 import type { Course } from '../facts/course.js';
 import type { EnrollmentStatus } from '../../records/enrollments/enrollment.entity.js';
-import { peerMediansSql } from '../facts/peer-activity.sql.js';
-import { allStudents, oneStudent } from '../facts/scope.js';
 import { inPreparedSnapshot, type Query } from '../facts/snapshot.js';
 import { enrollmentsSql, factsAtMomentsSql, namedWorkSql, studentSql } from '../facts/student-blocks.sql.js';
 import { riskFacts, type StudentRow } from '../facts/student-facts.js';
@@ -34,9 +32,7 @@ interface Snapshot {
   enrollments: Enrollment[];
   /** rows of the active courses at each moment: the ends of past weeks, then the present */
   history: { moment: Date; rows: StudentRow[] }[];
-  medians: Map<number, number | null>;
   work: Map<number, { missing_ids: string[]; lowest_ids: string[] }>;
-  minutes: number;
 }
 
 /** The risk of one student, overall and by course. */
@@ -48,23 +44,48 @@ export class StudentRiskService {
   ) {}
 
   /**
+   * The risk now. Peers are those of up to 30 s ago, so that all students of a course can share what is known of them.
+   *
    * @param courseCode  one course, whatever has become of the enrollment; `null` for all with an active enrollment
    * @throws {Problem} `not_found` for an unknown student, or one who is not enrolled in the course
    */
-  async riskAt(studentCode: string, courseCode: string | null, asOf: Date): Promise<StudentRiskDto> {
+  riskNow(studentCode: string, courseCode: string | null): Promise<StudentRiskDto> {
+    const now = Date.now();
+    return this.assess(studentCode, courseCode, new Date(now), new Date(now - (now % 30_000)));
+  }
+
+  /** The same as of any moment. */
+  riskAt(studentCode: string, courseCode: string | null, asOf: Date): Promise<StudentRiskDto> {
+    return this.assess(studentCode, courseCode, asOf, asOf);
+  }
+
+  private async assess(
+    studentCode: string,
+    courseCode: string | null,
+    asOf: Date,
+    peersAsOf: Date,
+  ): Promise<StudentRiskDto> {
+    // Asked outside the snapshot's connection, and while it is busy. Its answer is awaited after that connection is
+    // free again, so that requests never hold one while they wait for another.
+    const peers = new Map<number, Promise<(number | null)[]>>();
     const snapshot = await inPreparedSnapshot(this.dataSource, (query) =>
-      look(query, studentCode, courseCode, asOf),
+      look(query, studentCode, courseCode, asOf, (courseId) => {
+        const medians = this.peers.medians(courseId, peersAsOf.toISOString());
+        medians.catch(() => undefined);
+        peers.set(courseId, medians);
+      }),
     );
     const courses: CourseRiskDto[] = [];
     for (const { course, status } of snapshot.enrollments) {
       const row = rowsNow(snapshot).find(({ course_id }) => course_id === course.id);
-      if (row) {
+      const medians = await peers.get(course.id);
+      if (row && medians) {
         courses.push(
           courseRisk(course, asOf, {
             row,
-            medianActiveDays: snapshot.medians.get(course.id) ?? null,
+            medianActiveDays: medians.at(-1) ?? null,
             work: namedWork(snapshot, course),
-            trend: await this.trend(snapshot, course),
+            trend: trend(snapshot, course, medians),
           }),
         );
       } else {
@@ -81,18 +102,16 @@ export class StudentRiskService {
       model_version: modelVersion,
     };
   }
+}
 
-  /** The model at the end of each week since the student came in. Asks for peers outside the snapshot's connection. */
-  private async trend(snapshot: Snapshot, course: Course): Promise<RiskWeekDto[]> {
-    const past = snapshot.history.slice(0, -1).map(({ moment }) => moment.toISOString());
-    const medians = [...(await this.peers.medians(course.id, past)), snapshot.medians.get(course.id) ?? null];
-    return snapshot.history.flatMap(({ moment, rows }, i) => {
-      const row = rows.find(({ course_id }) => course_id === course.id);
-      if (!row || Date.parse(row.in_since) > moment.getTime()) return [];
-      const facts = riskFacts(row, course, moment, medians[i] ?? null);
-      return [{ week: isoWeek(mondayOf(moment)), score: assessRisk(facts).score }];
-    });
-  }
+/** The model at the end of each week since the student came in, then at the moment. */
+function trend({ history }: Snapshot, course: Course, medians: readonly (number | null)[]): RiskWeekDto[] {
+  return history.flatMap(({ moment, rows }, i) => {
+    const row = rows.find(({ course_id }) => course_id === course.id);
+    if (!row || Date.parse(row.in_since) > moment.getTime()) return [];
+    const facts = riskFacts(row, course, moment, medians[i] ?? null);
+    return [{ week: isoWeek(mondayOf(moment)), score: assessRisk(facts).score }];
+  });
 }
 
 async function look(
@@ -100,6 +119,7 @@ async function look(
   studentCode: string,
   courseCode: string | null,
   asOf: Date,
+  startPeers: (courseId: number) => void,
 ): Promise<Snapshot> {
   const [student] = await query<Student>(studentSql, [studentCode, asOf]);
   if (!student) throw new Problem('not_found', 'There is no such student.');
@@ -111,8 +131,9 @@ async function look(
   const moments = [...twelveMondays(asOf).slice(0, -1).map(endOfWeek), asOf];
   if (courseIds.length === 0) {
     const history = moments.map((moment) => ({ moment, rows: [] }));
-    return { student, enrollments, history, medians: new Map(), work: new Map(), minutes: 0 };
+    return { student, enrollments, history, work: new Map() };
   }
+  courseIds.forEach(startPeers);
 
   const scope = [courseIds, asOf, student.id];
   const facts = await query<{ students: StudentRow[] | null }>(factsAtMomentsSql, [
@@ -120,22 +141,15 @@ async function look(
     moments,
     student.id,
   ]);
-  const medians = await query<{ course_id: number; median: number | null }>(
-    peerMediansSql(allStudents.asOf),
-    [courseIds, asOf],
-  );
   const work = await query<{ course_id: number; missing_ids: string[]; lowest_ids: string[] }>(
     namedWorkSql,
     scope,
   );
-  const minutes = await query<{ minutes: number }>(minutesSql(oneStudent), scope);
   return {
     student,
     enrollments,
     history: moments.map((at, i) => ({ moment: at, rows: facts[i]?.students ?? [] })),
-    medians: new Map(medians.map(({ course_id, median }) => [course_id, median])),
     work: new Map(work.map((row) => [row.course_id, row])),
-    minutes: sum(minutes.map((row) => row.minutes)),
   };
 }
 
@@ -178,7 +192,7 @@ function overall(snapshot: Snapshot, courses: readonly CourseRiskDto[]): Overall
   const add = (count: (row: StudentRow) => number | null) => sum(rows.map((row) => count(row) ?? 0));
   const completed = add((row) => row.completed);
   const required = add((row) => row.required);
-  const attempted = add((row) => row.attempted);
+  const attempted = add((row) => row.submitted);
   const lastActivityAt = highest(courses.map((course) => course.last_activity_at));
   const worst = worstOf(courses);
   return {
@@ -189,7 +203,10 @@ function overall(snapshot: Snapshot, courses: readonly CourseRiskDto[]): Overall
     risk_score: worst?.risk_score ?? null,
     risk_level: worst?.risk_level ?? null,
     is_at_risk: courses.some((course) => course.is_at_risk),
-    time_spent_minutes: rounded(snapshot.minutes, 1),
+    time_spent_minutes: rounded(
+      add((row) => row.minutes),
+      1,
+    ),
     exercises_completed: completed,
     total_exercises: required,
     completion_rate: ratio(completed, required),

@@ -1,8 +1,8 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * What the analytics need to answer a miss in time: the messages of students counted by session, and the days of
- * activity of a course in one index.
+ * What the analytics need to answer a miss in time: the messages of students counted by session, the days of
+ * activity of a course in one index, and since when a course records what its students do.
  */
 export class AnalyticsIndexes1770000001000 implements MigrationInterface {
   async up(queryRunner: QueryRunner): Promise<void> {
@@ -19,9 +19,23 @@ export class AnalyticsIndexes1770000001000 implements MigrationInterface {
       DROP INDEX activity_days_course;
       CREATE INDEX activity_days_course ON activity_days (course_id, day) INCLUDE (user_id, first_at, last_at);
     `);
+    await queryRunner.query(`
+      ALTER TABLE courses ADD first_trace_at timestamptz;
+      UPDATE courses c SET first_trace_at = least(
+        (SELECT min(occurred_at) FROM events e WHERE e.course_id = c.id),
+        (SELECT min(started_at) FROM tutor_sessions t WHERE t.course_id = c.id));
+    `);
+    await queryRunner.query(noteFirstTraces('events', 'occurred_at'));
+    await queryRunner.query(noteFirstTraces('tutor_sessions', 'started_at'));
   }
 
   async down(queryRunner: QueryRunner): Promise<void> {
+    await queryRunner.query(`
+      DROP TRIGGER first_traces ON events;
+      DROP TRIGGER first_traces ON tutor_sessions;
+      DROP FUNCTION first_traces_from_events, first_traces_from_tutor_sessions;
+      ALTER TABLE courses DROP first_trace_at;
+    `);
     await queryRunner.query(`
       DROP INDEX activity_days_course;
       CREATE INDEX activity_days_course ON activity_days (course_id, day);
@@ -30,6 +44,24 @@ export class AnalyticsIndexes1770000001000 implements MigrationInterface {
     await queryRunner.query('ALTER TABLE tutor_sessions DROP student_message_count');
   }
 }
+
+// The time of a course's first event or tutor session. Rows are locked in the order of their ids, and only when there is
+// something to note, so that writers neither wait for each other nor deadlock once a course is under way.
+const noteFirstTraces = (table: string, moment: string): string => `
+  CREATE FUNCTION first_traces_from_${table}() RETURNS trigger LANGUAGE plpgsql AS $$
+  BEGIN
+    PERFORM FROM courses c JOIN (SELECT course_id, min(${moment}) AS at FROM new_rows GROUP BY 1) n ON n.course_id = c.id
+    WHERE c.first_trace_at IS NULL OR c.first_trace_at > n.at
+    ORDER BY c.id FOR NO KEY UPDATE OF c;
+    IF FOUND THEN
+      UPDATE courses c SET first_trace_at = least(c.first_trace_at, n.at)
+      FROM (SELECT course_id, min(${moment}) AS at FROM new_rows GROUP BY 1) n
+      WHERE n.course_id = c.id AND (c.first_trace_at IS NULL OR c.first_trace_at > n.at);
+    END IF;
+    RETURN NULL;
+  END $$;
+  CREATE TRIGGER first_traces AFTER INSERT ON ${table} REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION first_traces_from_${table}();`;
 
 // The function of the initial schema with one more column; replacing it keeps its trigger.
 const countMessages = (moreCounts: string): string => `
