@@ -10,6 +10,17 @@ export function median(numbers: readonly number[]): number | null {
   return quantile(inOrder(numbers), 0.5);
 }
 
+/** The median of whole numbers, given how often each occurs: `counts[n]` times `n`. */
+export function medianOfCounts(counts: readonly number[]): number | null {
+  const total = sum(counts);
+  if (total === 0) return null;
+  const at = (place: number) => {
+    let seen = 0;
+    return counts.findIndex((times) => (seen += times) > place);
+  };
+  return (at(Math.floor((total - 1) / 2)) + at(Math.floor(total / 2))) / 2;
+}
+
 export function mean(numbers: readonly number[]): number | null {
   return numbers.length === 0 ? null : sum(numbers) / numbers.length;
 }

@@ -5,10 +5,11 @@ import type { DataSource, QueryRunner } from 'typeorm';
 /** Runs a statement and returns its rows. */
 export type Query = <Row>(sql: string, parameters: readonly unknown[]) => Promise<Row[]>;
 
-// The guesses that switch on JIT compilation cost more than it brings, and a course of 5,000 needs more memory for
-// hashing than the default. What is asked for often lies in memory, where an index costs little.
-const settings = `SET TRANSACTION READ ONLY; SET LOCAL jit = off; SET LOCAL work_mem = '32MB';
-  SET LOCAL random_page_cost = 1.1`;
+// The guesses that switch on JIT compilation cost more than it brings, and so do parallel workers beside a second
+// connection. A course of 5,000 needs more memory for hashing than the default. What is asked for often lies in memory,
+// where an index costs little.
+const settings = `SET TRANSACTION READ ONLY; SET LOCAL jit = off; SET LOCAL max_parallel_workers_per_gather = 0;
+  SET LOCAL work_mem = '32MB'; SET LOCAL random_page_cost = 1.1`;
 
 /** Runs `work` on one connection; all its statements see the database at the same moment. */
 export function inSnapshot<T>(dataSource: DataSource, work: (query: Query) => Promise<T>): Promise<T> {

@@ -30,7 +30,9 @@ export function tutoringSql(scope: Scope): string {
           ${counted('hint_count', "AND g.kind = 'hint'")} AS hints
         FROM tutor_sessions t
         WHERE course_id = ANY($1::bigint[]) ${ofStudent('user_id', scope)} AND started_at <= ${asOf}
+        -- Else the order of the window leads to an index that holds the sessions of all courses.
+        OFFSET 0
       ) session
     ) piece
-    GROUP BY 1, 2`;
+    GROUP BY user_id, course_id`;
 }

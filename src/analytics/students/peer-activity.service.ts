@@ -3,7 +3,7 @@ import { DataSource } from 'typeorm';
 import { Cached } from '../../cache/index.js';
 import { peerActivitySql, type PeerRow } from '../facts/peer-activity.sql.js';
 import { endOfWeek, twelveMondays } from '../iso-week.js';
-import { median } from '../statistics.js';
+import { medianOfCounts } from '../statistics.js';
 
 const weekMs = 7 * 86_400_000;
 
@@ -30,17 +30,22 @@ export class PeerActivityService {
       weekBefore.toISOString().slice(0, 10),
       asOf.slice(0, 10),
     ]);
-    const medianAt = (at: number, daysOf: (peer: PeerRow) => number) =>
-      median((row?.peers ?? []).filter((peer) => isIn(peer, at)).map(daysOf));
-    return [
-      ...mondays
-        .slice(0, -1)
-        .map((monday, i) =>
-          medianAt(endOfWeek(monday).getTime(), (peer) => daysIn(peer, i) + daysIn(peer, i + 1)),
-        ),
-      medianAt(moment.getTime(), ({ recent }) => recent ?? 0),
-    ];
+    const peers = row?.peers ?? [];
+    return mondays.map((monday, i) =>
+      i < mondays.length - 1
+        ? medianAt(peers, endOfWeek(monday).getTime(), (peer) => daysIn(peer, i) + daysIn(peer, i + 1))
+        : medianAt(peers, moment.getTime(), ({ recent }) => recent ?? 0),
+    );
   }
+}
+
+function medianAt(peers: readonly PeerRow[], at: number, daysOf: (peer: PeerRow) => number): number | null {
+  const studentsByDays = Array.from({ length: 15 }, () => 0);
+  for (const peer of peers) {
+    if (isIn(peer, at)) const days = daysOf(peer);
+    studentsByDays[days] = (studentsByDays[days] ?? 0) + 1;
+  }
+  return medianOfCounts(studentsByDays);
 }
 
 function isIn({ from, until }: PeerRow, at: number): boolean {
