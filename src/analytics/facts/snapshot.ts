@@ -71,8 +71,8 @@ function inTurn(query: Query): Query {
 }
 
 /**
- * The same as `inSnapshot` for statements that touch little: planning them takes longer than running them, so that each connection
- * prepares them once, and one plan serves all parameters.
+ * The same as `inSnapshot` for statements that touch little: planning them takes longer than running them, so that each
+ * connection prepares them once, and one plan serves all parameters.
  */
 export function inPreparedSnapshot<T>(
   dataSource: DataSource,

@@ -41,8 +41,8 @@ export class PeerActivityService {
 
 function medianAt(peers: readonly PeerRow[], at: number, daysOf: (peer: PeerRow) => number): number | null {
   const studentsByDays = Array.from({ length: 15 }, () => 0);
-  for (const peer of peers) {
-    if (isIn(peer, at)) const days = daysOf(peer);
+  for (const peer of peers.filter((one) => isIn(one, at))) {
+    const days = daysOf(peer);
     studentsByDays[days] = (studentsByDays[days] ?? 0) + 1;
   }
   return medianOfCounts(studentsByDays);
