@@ -1,4 +1,5 @@
 import { type DynamicModule, Module } from '@nestjs/common';
+import { DataSource } from 'typeorm';
 import { AccessModule } from './access/access.module.js';
 import { AnalyticsModule } from './analytics/analytics.module.js';
 import { cacheSettings } from './cache-settings.js';
@@ -24,7 +25,7 @@ export class AppModule {
         configuration,
         TelemetryModule,
         DatabaseModule.forRoot(firstStart),
-        CacheModule.forRootAsync({ inject: [Environment, AppLogger], useFactory: cacheSettings }),
+        CacheModule.forRootAsync({ inject: [Environment, AppLogger, DataSource], useFactory: cacheSettings }),
         AccessModule,
         RecordsModule,
         AnalyticsModule,

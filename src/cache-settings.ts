@@ -1,24 +1,39 @@
 import { CurrentPrincipal } from './access/current-principal.decorator.js';
 import type { Principal } from './access/principal.js';
-import type { CacheModuleOptions, CacheRequest, RedisOptions } from './cache/index.js';
+import type { DataSource } from 'typeorm';
+import type { CacheModuleOptions, CacheRequest, Outbox, RedisOptions } from './cache/index.js';
+import { TypeormOutbox } from './cache/outbox/typeorm.outbox.js';
 import type { Environment } from './config/environment.js';
 import type { AppLogger } from './telemetry/app-logger.js';
 import { logCacheEvent } from './telemetry/cache-log.js';
 
 /** The settings as the cache wants them. */
-export function cacheSettings(environment: Environment, logger: AppLogger): CacheModuleOptions {
+export function cacheSettings(
+  environment: Environment,
+  logger: AppLogger,
+  dataSource: DataSource,
+): CacheModuleOptions {
   const redis = redisSettings(environment);
   return {
     enabled: environment.CACHE_ENABLED,
     namespace: environment.CACHE_NAMESPACE,
     maxBytes: environment.CACHE_L1_MAX_BYTES,
-    ...(redis ? { redis } : {}),
+    ...(redis ? { redis, outbox: outbox(environment, logger, dataSource) } : {}),
     principal: principalOf,
     principalDecorators: [CurrentPrincipal],
     onEvent: (event) => {
       logCacheEvent(logger, event);
     },
   };
+}
+
+function outbox(environment: Environment, logger: AppLogger, dataSource: DataSource): Outbox {
+  if (environment.NODE_ENV === 'test') return new TypeormOutbox(dataSource);
+  return new TypeormOutbox(dataSource, {
+    onUnprotectedWrite: (method) => {
+      logger.warn(`⚠️ ${method} writes outside a transaction: a crash could leave old answers in the cache`);
+    },
+  });
 }
 
 function redisSettings(environment: Environment): RedisOptions | undefined {

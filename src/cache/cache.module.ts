@@ -26,13 +26,18 @@ import { RedisService } from './redis/redis.service.js';
     { provide: RedisService, useFactory: (parts: CacheParts) => parts.redis, inject: [CacheParts] },
     {
       provide: CacheService,
-      useFactory: ({ engine, store, statistics }: CacheParts) => new CacheService(engine, store, statistics),
+      useFactory: ({ engine, store, statistics }: CacheParts, methods: MethodCache) =>
+        new CacheService(engine, methods, store, statistics),
+      inject: [CacheParts, MethodCache],
+    },
+    {
+      provide: MethodCache,
+      useFactory: ({ engine, outbox }: CacheParts) => new MethodCache(engine, outbox),
       inject: [CacheParts],
     },
     CacheDoor,
     CacheGraph,
     CacheLoader,
-    MethodCache,
     RoutePlans,
   ],
   exports: [CacheDoor, CacheEngine, CacheLoader, CacheService, MethodCache, RedisService, RoutePlans],

@@ -1,5 +1,6 @@
 import type { CacheEvent } from './engine/cache-events.js';
 import type { Clock } from './engine/clock.js';
+import type { Outbox } from './outbox/outbox.js';
 import type { RedisEvent } from './redis/redis-events.js';
 
 /** What {@link CacheModule.forRoot} takes. Everything is optional: without `redis` the cache lives in this process. */
@@ -12,6 +13,11 @@ export interface CacheModuleOptions {
   namespace?: string;
   /** Upper bound of what the in-process store holds, in bytes. Default 64 MiB. */
   maxBytes?: number;
+  /**
+   * Keeps invalidations that a crash or an outage would lose. Used with Redis only: the in-process store dies with its
+   * process. Default none.
+   */
+  outbox?: Outbox;
   /** Who is calling, for `scope: 'user'`. `undefined`: the answer is not cached. */
   principal?: (request: CacheRequest) => string | undefined;
   /** On whose behalf, for `scope: 'tenant'`. `undefined`: the answer is not cached. */

@@ -5,6 +5,8 @@ import type { CacheEvent } from './engine/cache-events.js';
 import { CacheStatistics } from './engine/cache-statistics.js';
 import { systemClock } from './engine/clock.js';
 import type { Store } from './engine/store.js';
+import type { Outbox } from './outbox/outbox.js';
+import { OutboxRelay } from './outbox/outbox-relay.js';
 import { parseRedisAddress } from './redis/redis-address.js';
 import type { RedisClient } from './redis/redis-connection.js';
 import { RedisConnections } from './redis/redis-connections.js';
@@ -26,7 +28,9 @@ export class CacheParts {
   readonly store: Store | undefined;
   readonly engine: CacheEngine;
   readonly redis: RedisService;
+  readonly outbox: Outbox | undefined;
   readonly #connections: RedisConnections | undefined;
+  readonly #relay: OutboxRelay | undefined;
 
   constructor(options: CacheModuleOptions) {
     const { redis, namespace = '', clock = systemClock, enabled = true } = options;
@@ -49,9 +53,10 @@ export class CacheParts {
         beforeUse: (client, isNew) => beforeUse(client, isNew),
         emit,
       });
-      const store = new RedisStore(this.#connections, namespace);
+      const store = new RedisStore(this.#connections, namespace, options.outbox);
       beforeUse = (client, isNew) => store.beforeUse(client, isNew);
       this.store = enabled ? store : undefined;
+      this.outbox = enabled ? options.outbox : undefined;
     } else {
       this.store = enabled ? new MemoryStore(clock, options.maxBytes ?? DEFAULT_MAX_BYTES) : undefined;
     }
@@ -66,9 +71,12 @@ export class CacheParts {
         emit(event);
       },
     });
+    this.#relay = this.outbox && new OutboxRelay(this.outbox, (tags) => this.engine.invalidate(tags));
+    this.#relay?.start();
   }
 
   async close(): Promise<void> {
+    await this.#relay?.stop();
     await this.engine.settle();
     await this.#connections?.close();
   }

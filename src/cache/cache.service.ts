@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { MethodCache } from './decorators/method-cache.js';
 import { CacheEngine } from './engine/cache-engine.js';
 import { methodKeyText, storeKey } from './engine/cache-key.js';
 import { CacheStatistics, type PrefixStatistics } from './engine/cache-statistics.js';
@@ -35,6 +36,7 @@ export interface CacheStats {
 export class CacheService {
   constructor(
     private readonly engine: CacheEngine,
+    private readonly methods: MethodCache,
     private readonly store: Store | undefined,
     private readonly statistics: CacheStatistics,
   ) {}
@@ -76,10 +78,13 @@ export class CacheService {
   /**
    * Makes everything that depends on these unusable: tags (`course:PROG-101`) or prefixes (`student_risk:*`).
    *
+   * Inside a method under `@InvalidateCache` it waits for that method's end, when its transactions are committed, and
+   * resolves with true at once.
+   *
    * @returns whether the store has confirmed it. If not, this process reads past the store until it has.
    */
   invalidate(...patterns: readonly string[]): Promise<boolean> {
-    return this.engine.invalidate(patterns.map(patternTag));
+    return this.methods.invalidate(patterns.map(patternTag));
   }
 
   stats(): CacheStats {

@@ -1,4 +1,3 @@
-import { Injectable } from '@nestjs/common';
 import { isObservable, lastValueFrom } from 'rxjs';
 import { CacheEngine } from '../engine/cache-engine.js';
 import type { Produced, Subject } from '../engine/subject.js';
@@ -7,18 +6,22 @@ import { EPOCH, prefixTags } from '../engine/tags.js';
 import { decodeValue, encodeValue } from '../engine/value-codec.js';
 import { fromRouteArguments } from '../http/declared-inputs.js';
 import { isRoute } from '../http/route-metadata.js';
+import type { Outbox } from '../outbox/outbox.js';
+import { currentUnit, inUnit, UnitOfWork } from '../outbox/unit-of-work.js';
 import type { CachedDefinition, InvalidatingDefinition } from './cached-definition.js';
 import { storedForm } from './stored-form.js';
-import { argumentTags, resultTags } from './tag-rules.js';
+import { argumentTags, resultTags, type TagRules } from './tag-rules.js';
 import { fromArguments } from './tag-template.js';
 
 /** The stored text of a value, or the value itself where it has no stored form. */
 type Kept = { readonly text: string } | { readonly raw: unknown };
 
 /** What decorated methods call: the way from a method's arguments and result to the engine. */
-@Injectable()
 export class MethodCache {
-  constructor(private readonly engine: CacheEngine) {}
+  constructor(
+    private readonly engine: CacheEngine,
+    private readonly outbox: Outbox | undefined,
+  ) {}
 
   /** The kept value of a provider's method, as a copy, or what it returns now. */
   async cached(definition: CachedDefinition, args: unknown[], run: () => unknown): Promise<unknown> {
@@ -32,7 +35,10 @@ export class MethodCache {
     return 'text' in kept ? decodeValue(kept.text) : kept.raw;
   }
 
-  /** Runs the method, then invalidates. What cannot be told exactly is told too broadly, never too narrowly. */
+  /**
+   * Runs the method, then invalidates. What cannot be told exactly is told too broadly, never too narrowly. Inside
+   * another such method it joins that one's unit of work: nothing is invalidated before the outermost has committed.
+   */
   async invalidating(
     definition: InvalidatingDefinition,
     method: object,
@@ -41,17 +47,48 @@ export class MethodCache {
     args: unknown[],
     run: () => unknown,
   ): Promise<unknown> {
-    const returned = await run();
-    const result: unknown = isObservable(returned) ? await lastValueFrom(returned) : returned;
+    const { rules } = definition;
     const resolve = isRoute(method) ? fromRouteArguments(controller, name, args) : fromArguments(args);
-    let tags: string[];
+    const known = argumentTags(rules, resolve);
+    const outer = currentUnit();
+    const unit =
+      outer ?? new UnitOfWork(definition.method, rules.functions.length > 0 ? [...known, EPOCH] : known);
+    this.outbox?.watch();
     try {
-      tags = [...argumentTags(definition.rules, resolve), ...resultTags(definition.rules, args, result)];
-    } catch {
-      tags = [EPOCH];
+      const returned = await inUnit(unit, run);
+      const result: unknown = isObservable(returned) ? await lastValueFrom(returned) : returned;
+      unit.join(exactTags(rules, known, args, result));
+      if (!outer) await this.#finish(unit, unit.joined);
+      return result;
+    } catch (error) {
+      // What was committed before it threw is changed all the same.
+      if (!outer) await this.#finish(unit, unit.rows.length > 0 ? unit.intent : unit.joined);
+      throw error;
     }
-    await this.engine.invalidate(tags);
-    return result;
+  }
+
+  /** Invalidates now, or with the unit of work that this is called in. */
+  async invalidate(tags: readonly string[]): Promise<boolean> {
+    const unit = currentUnit();
+    if (!unit) return this.engine.invalidate(tags);
+    unit.join(tags);
+    return true;
+  }
+
+  async #finish({ rows }: UnitOfWork, tags: readonly string[]): Promise<void> {
+    const isConfirmed = await this.engine.invalidate(tags);
+    if (rows.length === 0 || !this.outbox) return;
+    // A row that stays only makes a relay invalidate once more, so nobody waits for this and nothing fails by it.
+    const settling = isConfirmed ? this.outbox.settle(rows) : this.outbox.narrow(rows, tags);
+    this.engine.keep(settling.catch(() => undefined));
+  }
+}
+
+function exactTags(rules: TagRules, known: readonly string[], args: unknown[], result: unknown): string[] {
+  try {
+    return [...known, ...resultTags(rules, args, result)];
+  } catch {
+    return [EPOCH];
   }
 }
 

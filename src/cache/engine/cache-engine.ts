@@ -146,6 +146,12 @@ export class CacheEngine {
     }
   }
 
+  /** Owns work that nobody waits for, until it is done. It must not reject. */
+  keep(work: Promise<unknown>): void {
+    this.#background.add(work);
+    void work.finally(() => this.#background.delete(work));
+  }
+
   /** Resolves when nothing runs behind the answers any more. */
   async settle(): Promise<void> {
     while (this.#background.size > 0) await Promise.allSettled(this.#background);
@@ -219,8 +225,7 @@ export class CacheEngine {
       return false;
     };
     const work = storing();
-    this.#background.add(work);
-    void work.finally(() => this.#background.delete(work));
+    this.keep(work);
     return work;
   }
 

@@ -2,6 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { RESP_TYPES } from 'redis';
 import type { Store, StoreRead } from '../engine/store.js';
 import { EPOCH } from '../engine/tags.js';
+import type { Outbox } from '../outbox/outbox.js';
+import { ABANDONED_AFTER_MS } from '../outbox/outbox-relay.js';
 import type { RedisClient } from '../redis/redis-connection.js';
 import type { RedisConnections } from '../redis/redis-connections.js';
 
@@ -17,12 +19,15 @@ export class RedisStore implements Store {
   readonly kind = 'redis';
   readonly #connections: RedisConnections;
   readonly #namespace: string;
+  readonly #outbox: Outbox | undefined;
   #owed = new Set<string>();
   #payments = 0;
 
-  constructor(connections: RedisConnections, namespace: string) {
+  /** @param outbox holds what other processes owe; it is paid before a new connection is read from */
+  constructor(connections: RedisConnections, namespace: string, outbox?: Outbox) {
     this.#connections = connections;
     this.#namespace = namespace;
+    this.#outbox = outbox;
   }
 
   isAvailable(): boolean {
@@ -71,7 +76,10 @@ export class RedisStore implements Store {
 
   /** Pays what is owed, and on a new connection makes sure that the server still holds what it held. */
   async beforeUse(client: RedisClient, isNew: boolean): Promise<void> {
-    if (isNew) await this.#meet(client);
+    if (isNew) {
+      await this.#meet(client);
+      await this.#payForOthers(client);
+    }
     if (this.#owed.size === 0) return;
     const paying = [...this.#owed];
     this.#owed = new Set();
@@ -97,6 +105,17 @@ export class RedisStore implements Store {
     if (runId !== 'unknown' && (await client.get(name)) === runId) return;
     await this.#drop(client, [EPOCH]);
     await client.set(name, runId);
+  }
+
+  async #payForOthers(client: RedisClient): Promise<void> {
+    // Before the database is there, nothing that depends on it is answered either.
+    if (!this.#outbox?.isReady) return;
+    const pay = (tags: readonly string[]) => this.#drop(client, tags).then(() => true);
+    try {
+      await this.#outbox.relay(ABANDONED_AFTER_MS, pay);
+    } catch {
+      await this.#drop(client, [EPOCH]);
+    }
   }
 
   async #get(client: RedisClient, key: string, tags: readonly string[]): Promise<StoreRead> {

@@ -174,10 +174,8 @@ export class InitialSchema1770000000000 implements MigrationInterface {
       CREATE TABLE cache_outbox (
         id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
         tags text[] NOT NULL,
-        created_at timestamptz NOT NULL DEFAULT now(),
-        done_at timestamptz
+        created_at timestamptz NOT NULL DEFAULT clock_timestamp()
       );
-      CREATE INDEX cache_outbox_open ON cache_outbox (created_at) WHERE done_at IS NULL;
 
       CREATE TABLE import_batches (
         id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

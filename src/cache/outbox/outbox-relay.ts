@@ -1,0 +1,45 @@
+import type { Outbox } from './outbox.js';
+
+/** How often every process looks for rows that nobody settled. */
+const POLL_MS = 500;
+/** A living owner has settled its row by then. */
+export const ABANDONED_AFTER_MS = 300;
+
+/** Settles what other processes left behind. Runs in every process; rows are taken by one at a time. */
+export class OutboxRelay {
+  readonly #outbox: Outbox;
+  readonly #apply: (tags: readonly string[]) => Promise<boolean>;
+  #timer: NodeJS.Timeout | undefined;
+  #round: Promise<void> = Promise.resolve();
+  #isStopped = false;
+
+  /** @param apply invalidates, and says whether the store has confirmed it */
+  constructor(outbox: Outbox, apply: (tags: readonly string[]) => Promise<boolean>) {
+    this.#outbox = outbox;
+    this.#apply = apply;
+  }
+
+  start(): void {
+    this.#timer = setTimeout(() => {
+      this.#round = this.#relay().finally(() => {
+        if (!this.#isStopped) this.start();
+      });
+    }, POLL_MS);
+    this.#timer.unref();
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    clearTimeout(this.#timer);
+    await this.#round;
+  }
+
+  async #relay(): Promise<void> {
+    if (!this.#outbox.isReady) return;
+    try {
+      await this.#outbox.relay(ABANDONED_AFTER_MS, this.#apply);
+    } catch {
+      // The database is away; whoever uses it says so. The rows wait.
+    }
+  }
+}

@@ -1,0 +1,28 @@
+/**
+ * Keeps the intent to invalidate, in the data's own transaction, until the store has confirmed it: a process that dies
+ * between its commit and its invalidation, or cannot reach the store, loses nothing.
+ *
+ * An implementation watches the transactions of the database it stands for. When one commits inside a
+ * {@link UnitOfWork}, it writes a row with the unit's intent before the commit, and adds the row's id to the unit after.
+ */
+export interface Outbox {
+  /** Whether its database can be asked at all yet. */
+  readonly isReady: boolean;
+
+  /** Makes sure that transactions are watched from here on; called before every unit of work, so it costs nothing. */
+  watch(): void;
+
+  /** These rows' invalidations are confirmed; they are not needed any more. */
+  settle(rows: readonly string[]): Promise<void>;
+
+  /** Puts what is known exactly by now in the place of what the rows were written with. */
+  narrow(rows: readonly string[], tags: readonly string[]): Promise<void>;
+
+  /**
+   * Takes rows whose owner has not settled them for `olderThanMs`, each by one process at a time, and settles them if
+   * `apply` confirms.
+   *
+   * @returns how many were settled
+   */
+  relay(olderThanMs: number, apply: (tags: readonly string[]) => Promise<boolean>): Promise<number>;
+}

@@ -1,0 +1,130 @@
+import type {
+  BeforeQueryEvent,
+  DataSource,
+  EntitySubscriberInterface,
+  QueryRunner,
+  TransactionCommitEvent,
+  TransactionRollbackEvent,
+  TransactionStartEvent,
+} from 'typeorm';
+import { CacheError } from '../engine/cache-errors.js';
+import type { Outbox } from './outbox.js';
+import { currentUnit, type UnitOfWork } from './unit-of-work.js';
+
+const MAX_ROWS_A_ROUND = 500;
+const WRITES = /^\s*(insert|update|delete|merge|copy|truncate)\b/i;
+
+export interface TypeormOutboxOptions {
+  /**
+   * Receives the method that wrote outside a transaction: such a write leaves no row, so a crash right after it leaves
+   * old answers until their TTL. Default: it throws, which is right for tests.
+   */
+  readonly onUnprotectedWrite?: (method: string) => void;
+}
+
+/**
+ * The outbox in the table `cache_outbox` (`id bigint`, `tags text[]`, `created_at timestamptz`) of a PostgreSQL that is
+ * reached through TypeORM. It sees every transaction of the data source: `dataSource.transaction`, repositories that
+ * save, and query runners driven by hand. Nested transactions count with the outermost.
+ */
+export class TypeormOutbox implements Outbox {
+  readonly #dataSource: DataSource;
+  readonly #subscriber: TransactionSubscriber;
+
+  constructor(dataSource: DataSource, options: TypeormOutboxOptions = {}) {
+    this.#dataSource = dataSource;
+    this.#subscriber = new TransactionSubscriber(options.onUnprotectedWrite ?? refuse);
+  }
+
+  watch(): void {
+    // A data source forgets its subscribers when it is initialised, which may be long after this object was made.
+    const { subscribers } = this.#dataSource;
+    if (!subscribers.includes(this.#subscriber)) subscribers.push(this.#subscriber);
+  }
+
+  get isReady(): boolean {
+    return this.#dataSource.isInitialized;
+  }
+
+  async settle(rows: readonly string[]): Promise<void> {
+    await this.#dataSource.query('DELETE FROM cache_outbox WHERE id = ANY($1::bigint[])', [rows]);
+  }
+
+  async narrow(rows: readonly string[], tags: readonly string[]): Promise<void> {
+    await this.#dataSource.query('UPDATE cache_outbox SET tags = $2 WHERE id = ANY($1::bigint[])', [
+      rows,
+      tags,
+    ]);
+  }
+
+  relay(olderThanMs: number, apply: (tags: readonly string[]) => Promise<boolean>): Promise<number> {
+    return this.#dataSource.transaction(async (manager) => {
+      const rows: { id: string; tags: string[] }[] = await manager.query(
+        `SELECT id, tags FROM cache_outbox WHERE created_at < clock_timestamp() - $1 * interval '1 millisecond'
+         ORDER BY id LIMIT ${MAX_ROWS_A_ROUND} FOR UPDATE SKIP LOCKED`,
+        [olderThanMs],
+      );
+      const tags = [...new Set(rows.flatMap((row) => row.tags))];
+      if (rows.length === 0 || !(await apply(tags))) return 0;
+      await manager.query('DELETE FROM cache_outbox WHERE id = ANY($1::bigint[])', [
+        rows.map(({ id }) => id),
+      ]);
+      return rows.length;
+    });
+  }
+}
+
+/** A transaction as it is open on one connection: how deep it is nested, and the row it will commit. */
+interface OpenTransaction {
+  depth: number;
+  unit: UnitOfWork | undefined;
+  row: string | undefined;
+}
+
+class TransactionSubscriber implements EntitySubscriberInterface {
+  readonly #open = new WeakMap<QueryRunner, OpenTransaction>();
+
+  constructor(private readonly onUnprotectedWrite: (method: string) => void) {}
+
+  afterTransactionStart({ queryRunner }: TransactionStartEvent): void {
+    const open = this.#open.get(queryRunner) ?? { depth: 0, unit: currentUnit(), row: undefined };
+    open.depth++;
+    this.#open.set(queryRunner, open);
+  }
+
+  async beforeTransactionCommit({ queryRunner }: TransactionCommitEvent): Promise<void> {
+    const open = this.#open.get(queryRunner);
+    if (open?.depth !== 1 || !open.unit) return;
+    const rows = (await queryRunner.query('INSERT INTO cache_outbox (tags) VALUES ($1) RETURNING id', [
+      open.unit.intent,
+    ])) as { id: string }[];
+    open.row = rows[0]?.id;
+  }
+
+  afterTransactionCommit({ queryRunner }: TransactionCommitEvent): void {
+    const open = this.#leave(queryRunner);
+    if (open?.depth === 0 && open.row !== undefined) open.unit?.rows.push(open.row);
+  }
+
+  afterTransactionRollback({ queryRunner }: TransactionRollbackEvent): void {
+    this.#leave(queryRunner);
+  }
+
+  beforeQuery({ query, queryRunner }: BeforeQueryEvent): void {
+    const unit = currentUnit();
+    if (unit && !queryRunner.isTransactionActive && WRITES.test(query)) this.onUnprotectedWrite(unit.method);
+  }
+
+  #leave(queryRunner: QueryRunner): OpenTransaction | undefined {
+    const open = this.#open.get(queryRunner);
+    if (open && --open.depth === 0) this.#open.delete(queryRunner);
+    return open;
+  }
+}
+
+function refuse(method: string): never {
+  throw new CacheError(
+    'CACHE_WRITE_OUTSIDE_TRANSACTION',
+    `${method} writes outside a transaction, so its invalidation would not survive a crash. Write in one: dataSource.transaction(...).`,
+  );
+}

@@ -1,0 +1,41 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+
+/** One run of a method under `@InvalidateCache`, with all transactions in it. */
+export class UnitOfWork {
+  /** Ids of the outbox rows that were committed. */
+  readonly rows: string[] = [];
+  readonly #joined = new Set<string>();
+
+  /**
+   * @param method  for messages
+   * @param cover   the tags known from the arguments, and for those that only the result knows, what takes them all in
+   */
+  constructor(
+    readonly method: string,
+    private readonly cover: readonly string[],
+  ) {}
+
+  /** Further tags that are to be invalidated when the unit is over. */
+  join(tags: readonly string[]): void {
+    for (const tag of tags) this.#joined.add(tag);
+  }
+
+  get joined(): readonly string[] {
+    return [...this.#joined];
+  }
+
+  /** What must be invalidated if nothing more becomes known: rather too much than too little. */
+  get intent(): readonly string[] {
+    return [...new Set([...this.cover, ...this.#joined])];
+  }
+}
+
+const units = new AsyncLocalStorage<UnitOfWork>();
+
+export function currentUnit(): UnitOfWork | undefined {
+  return units.getStore();
+}
+
+export function inUnit<T>(unit: UnitOfWork, run: () => T): T {
+  return units.run(unit, run);
+}

@@ -1,0 +1,269 @@
+import type { INestApplication } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { Cached, CacheService, InvalidateCache } from '../../src/cache/index.js';
+import { TypeormOutbox } from '../../src/cache/outbox/typeorm.outbox.js';
+import { patientDataSource } from '../../src/database/data-source.js';
+import { startCachedApp } from '../support/cached-app.js';
+import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
+import {
+  pollUntil,
+  spawnApp,
+  startRedis,
+  waitFor200,
+  type AppProcess,
+  type RedisProcess,
+} from '../support/processes.js';
+
+jest.setTimeout(120_000);
+
+@Injectable()
+class Names {
+  constructor(private readonly dataSource: DataSource) {}
+
+  @Cached({ ttl: 600, prefix: 'name', tags: ['name:{0}'] })
+  async name(code: string): Promise<string | null> {
+    const [user] = await this.dataSource.query<{ full_name: string | null }[]>(
+      'SELECT full_name FROM users WHERE code = $1',
+      [code],
+    );
+    return user?.full_name ?? null;
+  }
+
+  @InvalidateCache('name:{0}')
+  async rename(code: string, name: string, fails: 'before' | 'after' | 'never' = 'never'): Promise<void> {
+    await this.dataSource.transaction(async (manager) => {
+      await manager.query('UPDATE users SET full_name = $2 WHERE code = $1', [code, name]);
+      if (fails === 'before') throw new Error('rolled back');
+    });
+    if (fails === 'after') throw new Error('failed after the commit');
+  }
+
+  @InvalidateCache<Names['renameInSteps']>((args) => [`name:${args[0]}`])
+  async renameInSteps(code: string): Promise<void> {
+    await this.dataSource.transaction(async (outer) => {
+      await outer.transaction((inner) =>
+        inner.query(`UPDATE users SET full_name = 'one' WHERE code = $1`, [code]),
+      );
+      await outer
+        .transaction(async (inner) => {
+          await inner.query(`UPDATE users SET full_name = 'two' WHERE code = $1`, [code]);
+          throw new Error('undone');
+        })
+        .catch(() => undefined);
+    });
+  }
+
+  @InvalidateCache('name:{0}')
+  async renameTwice(code: string): Promise<void> {
+    await this.rename(code, 'first');
+    await this.rename(code, 'second');
+  }
+
+  @InvalidateCache('name:{0}')
+  async renameUnprotected(code: string): Promise<void> {
+    await this.dataSource.query('UPDATE users SET full_name = $2 WHERE code = $1', [code, 'x']);
+  }
+}
+
+let database: TestDatabase;
+let redis: RedisProcess;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  redis = await startRedis();
+});
+
+afterAll(async () => {
+  redis.thaw();
+  await redis.stop();
+  await database.drop();
+});
+
+function rows(): Promise<{ id: string; tags: string[] }[]> {
+  return database.dataSource.query('SELECT id, tags FROM cache_outbox ORDER BY id');
+}
+
+describe('a method that writes in transactions', () => {
+  let app: INestApplication;
+  let names: Names;
+
+  beforeAll(async () => {
+    const dataSource = await patientDataSource(database.url, 8).initialize();
+    ({ app } = await startCachedApp({
+      providers: [Names, { provide: DataSource, useValue: dataSource }],
+      options: { redis: { url: redis.url, commandTimeoutMs: 1000 }, outbox: new TypeormOutbox(dataSource) },
+    }));
+    names = app.get(Names);
+  });
+
+  afterAll(async () => {
+    redis.thaw();
+    const dataSource = app.get(DataSource);
+    await app.close();
+    await dataSource.destroy();
+  });
+
+  beforeEach(async () => {
+    await database.dataSource.query(`TRUNCATE users CASCADE`);
+    await database.dataSource.query(
+      `INSERT INTO users (code, role, full_name) SELECT 'U' || n, 'student', 'old' FROM generate_series(0, 60) n`,
+    );
+    await database.dataSource.query('TRUNCATE cache_outbox');
+    await app.get(CacheService).invalidate('name:*');
+    await available();
+  });
+
+  function available(): Promise<void> {
+    return pollUntil(() => app.get(CacheService).stats().isAvailable, 5000);
+  }
+
+  async function settled<T>(value: Promise<T>): Promise<T> {
+    const awaited = await value;
+    await app.get(CacheService).settle();
+    return awaited;
+  }
+
+  it('leaves no row once its invalidation is confirmed', async () => {
+    await settled(names.name('U1'));
+
+    await settled(names.rename('U1', 'new'));
+
+    expect(await names.name('U1')).toBe('new');
+    expect(await rows()).toEqual([]);
+  });
+
+  it('invalidates nothing and leaves no row when it is rolled back', async () => {
+    await settled(names.name('U1'));
+
+    await expect(names.rename('U1', 'new', 'before')).rejects.toThrow('rolled back');
+
+    const { prefixes } = app.get(CacheService).stats();
+    const { hits = 0 } = prefixes.get('name') ?? {};
+    expect(await names.name('U1')).toBe('old');
+    expect(app.get(CacheService).stats().prefixes.get('name')?.hits).toBe(hits + 1);
+    expect(await rows()).toEqual([]);
+  });
+
+  it('invalidates also when it fails after its commit', async () => {
+    await settled(names.name('U1'));
+
+    await expect(names.rename('U1', 'new', 'after')).rejects.toThrow('failed after the commit');
+
+    expect(await names.name('U1')).toBe('new');
+  });
+
+  it('is refused when it writes outside a transaction', async () => {
+    await expect(names.renameUnprotected('U1')).rejects.toMatchObject({
+      code: 'CACHE_WRITE_OUTSIDE_TRANSACTION',
+      message: expect.stringContaining('Names.renameUnprotected'),
+    });
+  });
+
+  describe('while Redis hangs', () => {
+    beforeEach(async () => {
+      await settled(names.name('U1'));
+      redis.freeze();
+    });
+
+    afterEach(async () => {
+      redis.thaw();
+      await available();
+    });
+
+    it('leaves a row, which is paid before Redis is read again', async () => {
+      await settled(names.rename('U1', 'new'));
+
+      expect(await rows()).toMatchObject([{ tags: ['tag/name:U1'] }]);
+      expect(await names.name('U1')).toBe('new');
+      redis.thaw();
+      await pollUntil(async () => (await rows()).length === 0, 5000);
+      expect(await names.name('U1')).toBe('new');
+    });
+
+    it('leaves one row for nested transactions, narrowed to what is exactly known', async () => {
+      await settled(names.renameInSteps('U1'));
+
+      expect(await rows()).toMatchObject([{ tags: ['tag/name:U1'] }]);
+    });
+
+    it('leaves one row for each transaction of a method, and of methods it calls', async () => {
+      await settled(names.renameTwice('U1'));
+
+      expect(await rows()).toHaveLength(2);
+    });
+
+    it('does not mix up what fifty of them do at once', async () => {
+      const codes = Array.from({ length: 50 }, (_, n) => `U${n}`);
+
+      await settled(Promise.all(codes.map((code) => names.rename(code, 'new'))));
+
+      const tags = (await rows()).map((row) => row.tags.join());
+      expect(tags.sort()).toEqual(codes.map((code) => `tag/name:${code}`).sort());
+    });
+  });
+
+  it('is finished by any other process when its own does not', async () => {
+    await settled(names.name('U1'));
+    await database.dataSource.query(`UPDATE users SET full_name = 'new' WHERE code = 'U1'`);
+    await database.dataSource.query(`INSERT INTO cache_outbox (tags) VALUES ('{tag/name:U1}')`);
+
+    await pollUntil(async () => (await rows()).length === 0, 5000);
+
+    expect(await names.name('U1')).toBe('new');
+  });
+});
+
+describe('a process that is killed between its commit and its invalidation', () => {
+  const started: AppProcess[] = [];
+
+  async function start(env: Record<string, string>): Promise<AppProcess> {
+    const app = await spawnApp({ env });
+    started.push(app);
+    await waitFor200(app, '/health/ready', 60_000);
+    return app;
+  }
+
+  afterEach(async () => {
+    redis.thaw();
+    await Promise.all(started.map((app) => app.stop()));
+  });
+
+  it('leaves no other process with the old answer for longer than two seconds', async () => {
+    const env = { DATABASE_URL: database.url, REDIS_URL: redis.url, CACHE_NAMESPACE: 'kill:' };
+    const post = (url: string, path: string, body: object) =>
+      fetch(`${url}/api/v3${path}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      });
+    const reader = await start(env);
+    const total = async () => {
+      const answer = await fetch(`${reader.url}/api/v3/system/stats`);
+      const { total_courses } = (await answer.json()) as { total_courses: number };
+      return { courses: total_courses, cache: answer.headers.get('x-cache') };
+    };
+    const course = (n: number) => ({
+      course_id: `KILL-${n}`,
+      name: 'Killed',
+      starts_at: '2026-01-01T00:00:00Z',
+      ends_at: '2027-01-01T00:00:00Z',
+    });
+
+    for (let n = 1; n <= 3; n++) {
+      const writer = await start(env);
+      await pollUntil(async () => (await total()).cache === 'HIT', 5000);
+      redis.freeze();
+      const writing = post(writer.url, '/courses', course(n)).catch(() => undefined);
+      await pollUntil(async () => (await rows()).length === 1, 5000);
+      writer.signal('SIGKILL');
+      await Promise.all([writing, writer.ended]);
+      redis.thaw();
+      const since = performance.now();
+
+      await pollUntil(async () => (await total()).courses === n && (await rows()).length === 0, 5000);
+
+      expect(performance.now() - since).toBeLessThan(2000);
+    }
+  });
+});
