@@ -80,6 +80,8 @@ async function startServers(redisServer) {
 }
 
 async function runJest(env) {
+  // Made once here, or every test file that starts at the same time would make it for itself.
+  await run(process.execPath, ['test/support/build-openapi.mjs']);
   const results = join(folder, 'results.json');
   const parameters = ['--ci', '--json', `--outputFile=${results}`, ...jestArguments];
   const { code } = await run(process.execPath, ['node_modules/jest/bin/jest.js', ...parameters], {
