@@ -53,7 +53,15 @@ function describe(path: string, item: PathItem): void {
     const isOpen = !path.startsWith(`/${prefix}/`);
     if (isOpen) operation.security = [];
     addProblems(operation, path, isOpen);
+    shareHeaders(operation);
   }
+}
+
+/** A 304 stands for the 200 that the caller holds: both carry the same headers (RFC 9110 section 15.4.5). */
+function shareHeaders({ responses }: Operation): void {
+  const [held, sent] = [responses['304'], responses['200']];
+  if (!held || !sent || '$ref' in held || '$ref' in sent || !held.headers) return;
+  sent.headers = { ...sent.headers, ...held.headers };
 }
 
 function addProblems(operation: Operation, path: string, isOpen: boolean): void {

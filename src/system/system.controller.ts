@@ -3,6 +3,7 @@ import { ApiOkResponse, ApiServiceUnavailableResponse, ApiTags, getSchemaPath } 
 import type { FastifyReply } from 'fastify';
 import { Access } from '../access/access.decorator.js';
 import { Cached } from '../cache/index.js';
+import { CachedAnswer } from '../http/cached-answer.decorator.js';
 import { ProblemDto } from '../http/problem.dto.js';
 import { DetailedHealthDto } from './detailed-health.dto.js';
 import { DetailedHealthService } from './detailed-health.service.js';
@@ -26,6 +27,7 @@ export class SystemController {
 
   /** Counts what the service holds and what happens. Kept for 30 seconds, and not beyond midnight UTC. */
   @Get('stats')
+  @CachedAnswer()
   @Cached<SystemController['stats']>({
     ttl: ({ timestamp }) => secondsWithinUtcDay(new Date(timestamp), statsTtlSeconds),
     prefix: 'system_stats',

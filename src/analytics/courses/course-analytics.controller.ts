@@ -2,6 +2,7 @@ import { Controller, Get, Param, Query } from '@nestjs/common';
 import { ApiParam, ApiTags } from '@nestjs/swagger';
 import { Access } from '../../access/access.decorator.js';
 import { Cached } from '../../cache/index.js';
+import { CachedAnswer } from '../../http/cached-answer.decorator.js';
 import { decodeCursor, encodeCursor } from '../../http/page.dto.js';
 import { Paged } from '../../http/paged.decorator.js';
 import { Problem } from '../../http/problem.js';
@@ -23,6 +24,7 @@ export class CourseAnalyticsController {
   @Get(':course_id')
   @Access({ admin: 'all', teacher: 'own' })
   @ApiParam(courseId)
+  @CachedAnswer()
   @Cached<CourseAnalyticsController['courseAnalytics']>({
     ttl: (view) => secondsUntilChange(view, 60),
     prefix: 'course_analytics',
@@ -43,6 +45,7 @@ export class CourseAnalyticsController {
     description: 'A moment that is not in the future, with its time zone',
     schema: { type: 'string', format: 'date-time' },
   })
+  @CachedAnswer()
   @Cached<CourseAnalyticsController['courseAnalyticsAt']>({
     ttl: 3600,
     prefix: 'course_analytics_at',

@@ -2,6 +2,7 @@ import { Controller, Get, Param, Query } from '@nestjs/common';
 import { ApiParam, ApiQuery, ApiTags } from '@nestjs/swagger';
 import { Access } from '../../access/access.decorator.js';
 import { Cached } from '../../cache/index.js';
+import { CachedAnswer } from '../../http/cached-answer.decorator.js';
 import { PastMomentPipe } from '../moment.js';
 import { secondsUntilChange } from '../seconds-until-change.js';
 import { StudentRiskDto } from './student-risk.dto.js';
@@ -25,6 +26,7 @@ export class StudentRiskController {
   @Access({ admin: 'all', teacher: 'own', student: 'own' })
   @ApiParam(studentParam)
   @ApiQuery(courseQuery)
+  @CachedAnswer()
   @Cached<StudentRiskController['studentRisk']>({
     ttl: (view) => secondsUntilChange(view, 45),
     prefix: 'student_risk',
@@ -49,6 +51,7 @@ export class StudentRiskController {
     schema: { type: 'string', format: 'date-time' },
   })
   @ApiQuery(courseQuery)
+  @CachedAnswer()
   @Cached<StudentRiskController['studentRiskAt']>({
     ttl: 3600,
     prefix: 'student_risk_at',

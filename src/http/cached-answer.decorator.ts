@@ -1,0 +1,23 @@
+import { ApiNotModifiedResponse } from '@nestjs/swagger';
+
+const text = (description: string, example: string) => ({
+  description,
+  schema: { type: 'string' as const },
+  example,
+});
+
+/** What a cached answer carries beside its body; the description of the API shows it with 200 and with 304. */
+const headers = {
+  ETag: text('Names this very body; send it back in `If-None-Match`', '"kq3Jw0yq2N3xj8cGqM0r5g"'),
+  Age: {
+    description: 'Seconds since the answer was made; only on a hit',
+    schema: { type: 'integer' as const },
+    example: 12,
+  },
+  'X-Cache': text('`HIT`, `MISS` or `BYPASS`', 'HIT'),
+  'Cache-Status': text('The same in detail (RFC 9211)', 'ai-native; hit; ttl=48'),
+};
+
+/** Describes a route under `@Cached`: who holds its answer already gets 304 without a body. */
+export const CachedAnswer = () =>
+  ApiNotModifiedResponse({ description: 'The caller holds this answer already', headers });
