@@ -1,0 +1,73 @@
+import type { DataSource } from 'typeorm';
+import { CourseAnalyticsService } from '../../src/analytics/courses/course-analytics.service.js';
+import { inSharedSnapshot, type Query } from '../../src/analytics/facts/snapshot.js';
+import { patientDataSource } from '../../src/database/data-source.js';
+import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
+import { day, someRows, start, store } from './analytics-rows.js';
+
+const countUsers = 'SELECT count(*)::int AS users, pg_backend_pid() AS connection FROM users';
+let database: TestDatabase;
+const pools: DataSource[] = [];
+
+async function pool(size: number): Promise<DataSource> {
+  const dataSource = await patientDataSource(database.url, size).initialize();
+  pools.push(dataSource);
+  return dataSource;
+}
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  await store(database.dataSource, someRows(7));
+});
+
+afterAll(async () => {
+  await Promise.all(pools.map((dataSource) => dataSource.destroy()));
+  await database.drop();
+});
+
+const plain = (view: object) => JSON.parse(JSON.stringify(view)) as object;
+
+describe('a snapshot on two connections', () => {
+  it.each([
+    ['two connections', 4, 2],
+    ['one, if there is no other', 1, 1],
+  ])('sees one moment on %s', async (_, size, connections) => {
+    const rows = await inSharedSnapshot(await pool(size), async (query, aside) => {
+      const count = async (run: Query) =>
+        (await run<{ users: number; connection: number }>(countUsers, []))[0]!;
+      const first = await count(query);
+      await database.dataSource.query(`INSERT INTO users (code, role) VALUES ('NEW-${size}', 'teacher')`);
+      return [first, ...(await Promise.all([count(query), count(aside)]))];
+    });
+
+    const after = await database.dataSource.query<{ users: number }[]>(countUsers);
+    expect(rows.map(({ users }) => users)).toEqual(Array(3).fill(after[0]!.users - 1));
+    expect(new Set(rows.map(({ connection }) => connection)).size).toBe(connections);
+  });
+
+  it('gives both connections back when a statement fails on either', async () => {
+    const dataSource = await pool(4);
+    for (let i = 0; i < 6; i++) {
+      const failing = inSharedSnapshot(dataSource, (query, aside) =>
+        Promise.all([(i % 2 ? query : aside)('SELECT 1 / 0', []), (i % 2 ? aside : query)(countUsers, [])]),
+      );
+      await expect(failing).rejects.toThrow('division by zero');
+    }
+    await expect(inSharedSnapshot(dataSource, (query) => query(countUsers, []))).resolves.toHaveLength(1);
+  });
+
+  it.each([1, 2, 3])(
+    'never keeps requests waiting for each other, with %d connections for twelve',
+    async (size) => {
+      const asOf = new Date(start + 33.6 * day);
+      const alone = await new CourseAnalyticsService(database.dataSource).courseAt('PROG-101', asOf);
+      const courses = new CourseAnalyticsService(await pool(size));
+
+      const views = await Promise.all(Array.from({ length: 12 }, () => courses.courseAt('PROG-101', asOf)));
+
+      for (const view of views) {
+        expect(view).toEqual({ ...plain(alone), generated_at: view.generated_at });
+      }
+    },
+  );
+});
