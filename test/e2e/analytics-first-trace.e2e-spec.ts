@@ -1,0 +1,82 @@
+import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
+import { someRows, store } from './analytics-rows.js';
+
+let database: TestDatabase;
+
+beforeEach(async () => {
+  database = await createTestDatabase();
+  for (const code of ['PROG-101', 'DATA-201']) {
+    const rows = someRows(7, 3, code);
+    await store(database.dataSource, { ...rows, submissions: [], sessions: [], messages: [], events: [] });
+  }
+});
+
+afterEach(() => database.drop());
+
+interface Runs {
+  query(sql: string, parameters: unknown[]): Promise<unknown>;
+}
+
+const addEvents = (on: Runs, ...events: { course: string; at: string }[]) =>
+  on.query(
+    `INSERT INTO events (user_id, course_id, verb, occurred_at, client_id)
+     SELECT u.id, c.id, 'scrolled', (r->>'at')::timestamptz, gen_random_uuid()
+     FROM jsonb_array_elements($1::jsonb) r JOIN courses c ON c.code = r->>'course' JOIN users u ON u.code = 'STU001'`,
+    [JSON.stringify(events)],
+  );
+
+const addSession = (course: string, at: string) =>
+  database.dataSource.query(
+    `INSERT INTO tutor_sessions (code, user_id, course_id, started_at, last_event_at)
+     SELECT 'SES-1', u.id, c.id, $2, $2 FROM users u, courses c WHERE u.code = 'STU001' AND c.code = $1`,
+    [course, at],
+  );
+
+async function firstTraces(): Promise<Record<string, string | null>> {
+  const rows = await database.dataSource.query<{ code: string; first_trace_at: Date | null }[]>(
+    'SELECT code, first_trace_at FROM courses',
+  );
+  return Object.fromEntries(rows.map((row) => [row.code, row.first_trace_at?.toISOString() ?? null]));
+}
+
+describe('the first trace of a course', () => {
+  it('is the earliest event or tutor session, in whatever order they arrive', async () => {
+    expect(await firstTraces()).toEqual({ 'PROG-101': null, 'DATA-201': null });
+
+    await addEvents(
+      database.dataSource,
+      { course: 'PROG-101', at: '2026-02-03T10:00:00Z' },
+      { course: 'PROG-101', at: '2026-02-02T10:00:00Z' },
+    );
+    expect(await firstTraces()).toEqual({ 'PROG-101': '2026-02-02T10:00:00.000Z', 'DATA-201': null });
+
+    await addEvents(database.dataSource, { course: 'PROG-101', at: '2026-02-09T10:00:00Z' });
+    await addSession('PROG-101', '2026-02-01T10:00:00Z');
+    expect(await firstTraces()).toEqual({ 'PROG-101': '2026-02-01T10:00:00.000Z', 'DATA-201': null });
+  });
+
+  it('keeps writers of other moments waiting only until the first is noted', async () => {
+    const [first, second] = [
+      database.dataSource.createQueryRunner(),
+      database.dataSource.createQueryRunner(),
+    ];
+    try {
+      await first.startTransaction();
+      await second.startTransaction();
+      await addEvents(first, { course: 'PROG-101', at: '2026-02-02T10:00:00Z' });
+      const both = addEvents(
+        second,
+        { course: 'DATA-201', at: '2026-02-01T10:00:00Z' },
+        { course: 'PROG-101', at: '2026-02-01T10:00:00Z' },
+      );
+      await first.commitTransaction();
+      await both;
+      await second.commitTransaction();
+    } finally {
+      await Promise.all([first.release(), second.release()]);
+    }
+
+    const at = '2026-02-01T10:00:00.000Z';
+    expect(await firstTraces()).toEqual({ 'PROG-101': at, 'DATA-201': at });
+  });
+});
