@@ -198,35 +198,28 @@ export class CacheEngine {
     if (notStoredBecause) emit({ event: 'cache.no_store', prefix, key, reason: notStoredBecause });
     if (!entry || !opened) return { value, isShareable, how: 'ran', isStored: false };
 
-    const storing = this.#store(subject, flight, opened, entry);
+    this.keep(this.#store(subject, flight, opened, entry));
     const isWatched = entry.resultTags.every((tag) => opened.tokens.has(familyTag(tag)));
     this.watchFamilies(entry.resultTags);
-    // Who joined relied on the watched families. Of another family only the store can say whether it moved.
-    if (!isWatched) return { value, isShareable: await storing, how: 'ran', isStored: await storing };
-    return { value, isShareable, how: 'ran', isStored: !flight.isDoomed };
+    // Who joined could see only that the watched families had not moved. Of another family nobody could say.
+    return { value, isShareable: isShareable && isWatched, how: 'ran', isStored: !flight.isDoomed };
   }
 
-  #store(
+  async #store(
     subject: Subject,
     flight: Flight<unknown>,
     opened: Opened,
     entry: NonNullable<Produced<unknown>['entry']>,
-  ): Promise<boolean> {
+  ): Promise<void> {
     const { emit } = this.#options;
     const { prefix, key } = subject;
-    const storing = async () => {
-      try {
-        // A doomed result would only take the place of a good one.
-        if (!flight.isDoomed && (await this.#entries?.put(subject, opened.tokens, entry))) return true;
-        emit({ event: 'cache.no_store', prefix, key, reason: 'newer-write' });
-      } catch (error) {
-        emit({ event: 'cache.set_error', prefix, key, reason: reasonOf(error) });
-      }
-      return false;
-    };
-    const work = storing();
-    this.keep(work);
-    return work;
+    try {
+      // A doomed result would only take the place of a good one.
+      if (!flight.isDoomed && (await this.#entries?.put(subject, opened.tokens, entry))) return;
+      emit({ event: 'cache.no_store', prefix, key, reason: 'newer-write' });
+    } catch (error) {
+      emit({ event: 'cache.set_error', prefix, key, reason: reasonOf(error) });
+    }
   }
 
   /** One question to the store, while there is a budget. After the first that fails, the request asks no more. */

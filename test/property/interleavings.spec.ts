@@ -1,0 +1,242 @@
+import { CacheEngine } from '../../src/cache/engine/cache-engine.js';
+import { EntryStore } from '../../src/cache/engine/entry-store.js';
+import { SingleFlight } from '../../src/cache/engine/single-flight.js';
+import type { Store, StoreRead } from '../../src/cache/engine/store.js';
+import type { Produced, Subject } from '../../src/cache/engine/subject.js';
+import { EPOCH, plainTag } from '../../src/cache/engine/tags.js';
+import { FakeClock } from '../support/fake-clock.js';
+import { explore, type Scenario, type Stage } from './schedule.js';
+
+jest.setTimeout(240_000);
+
+const tag = plainTag('course:1');
+const roster = plainTag('roster:1');
+
+/** What is planted to see that the exploration finds it. */
+interface Faults {
+  /** What is one moment, so that scenarios with more actors stay small enough: questions alone, or invalidations too. */
+  readonly coarse?: 'questions' | 'all';
+  readonly tokensAreCounters?: boolean;
+  readonly familiesNeverMove?: boolean;
+}
+
+/** A shared store in which every answer is on its way for a while, and a question of many keys is no one moment. */
+class SteppingStore implements Store {
+  readonly kind = 'redis';
+  readonly entries = new Map<string, Buffer>();
+  readonly tokens = new Map<string, string>();
+  #made = 0;
+
+  constructor(
+    private readonly stage: Stage,
+    private readonly faults: Faults,
+  ) {}
+
+  isAvailable(): boolean {
+    return true;
+  }
+
+  async read(key: string, tags: readonly string[]): Promise<StoreRead> {
+    await this.stage.step(`read ${tags.join(' ')}`);
+    return { entry: this.entries.get(key), tokens: tags.map((name) => this.tokens.get(name)) };
+  }
+
+  async open(key: string, tags: readonly string[]): Promise<StoreRead> {
+    if (!this.faults.coarse) await this.stage.step(`create ${tags.join(' ')}`);
+    const create = () => {
+      for (const name of tags) if (!this.tokens.has(name)) this.tokens.set(name, this.#fresh());
+    };
+    if (!this.faults.coarse) create();
+    await this.stage.step(`open ${tags.join(' ')}`);
+    if (this.faults.coarse) create();
+    return { entry: this.entries.get(key), tokens: tags.map((name) => this.tokens.get(name)) };
+  }
+
+  async write(key: string, entry: Buffer): Promise<void> {
+    await this.stage.step('store');
+    this.entries.set(key, entry);
+  }
+
+  async drop(tags: readonly string[]): Promise<void> {
+    if (this.faults.coarse === 'all') await this.stage.step('drop');
+    for (const name of tags) {
+      if (this.faults.familiesNeverMove && !name.startsWith('tag/')) continue;
+      if (this.faults.coarse !== 'all') await this.stage.step(`drop ${name}`);
+      if (this.faults.tokensAreCounters)
+        this.tokens.set(name, String(Number(this.tokens.get(name) ?? 0) + 1));
+      else this.tokens.delete(name);
+    }
+  }
+
+  size(): { entries: number; bytes: number } {
+    return { entries: this.entries.size, bytes: 0 };
+  }
+
+  #fresh(): string {
+    return this.faults.tokensAreCounters ? '0' : `token ${++this.#made}`;
+  }
+}
+
+interface Plan extends Faults {
+  /** Readers in the process of the first one, beside it; each starts at any time. */
+  readonly readers: number;
+  readonly writerIsElsewhere?: boolean;
+  /** The other readers start once the write is acknowledged, not earlier. */
+  readonly readersAreLate?: boolean;
+  readonly resultTags?: boolean;
+  readonly invalidatesFirst?: boolean;
+  readonly readsBeforeOpening?: boolean;
+  /** The database's answer is on its way for a while. */
+  readonly slowAnswers?: boolean;
+  readonly evicts?: boolean;
+  /** The store goes back to an earlier state, and whether the epoch goes then. */
+  readonly restores?: 'with epoch' | 'without epoch';
+}
+
+/** One value in a database, readers through the cache, one writer. Whoever starts after the acknowledgement must see it. */
+function scenario(plan: Plan): Scenario {
+  return (stage) => {
+    const store = new SteppingStore(stage, plan);
+    const newEngine = () =>
+      new CacheEngine({
+        store,
+        clock: new FakeClock(),
+        emit: () => undefined,
+        requestBudgetMs: 50,
+        invalidationBudgetMs: 150,
+      });
+    const here = newEngine();
+    const elsewhere = plan.writerIsElsewhere ? newEngine() : here;
+    const subject: Subject = {
+      prefix: 'view',
+      key: 'cache:view:1',
+      keyText: 'view|/1',
+      shape: '',
+      tags: plan.resultTags ? [] : [tag],
+      hasResultTags: plan.resultTags ?? false,
+    };
+    const changed = plan.resultTags ? roster : tag;
+    let stored = 'old';
+    let isAcknowledged = false;
+    let violation: string | undefined;
+
+    const query = async () => {
+      await stage.step('query');
+      const value = stored;
+      if (plan.slowAnswers) await stage.step('answer');
+      return value;
+    };
+    const read = async () => {
+      const mustBeNew = isAcknowledged;
+      const early = plan.readsBeforeOpening ? await query() : undefined;
+      const produce = async (): Promise<Produced<string>> => {
+        const value = early ?? (await query());
+        const entry = { body: Buffer.from(value), ttlMs: 1000, resultTags: plan.resultTags ? [roster] : [] };
+        return { value, isShareable: true, entry };
+      };
+      const value = await here.getOrSet(subject, produce, (entry) => entry.body.toString());
+      if (mustBeNew && value !== 'new')
+        violation ??= 'a reader who started after the acknowledgement got the old value';
+    };
+    const write = async () => {
+      const commit = async () => {
+        await stage.step('commit');
+        stored = 'new';
+      };
+      if (!plan.invalidatesFirst) await commit();
+      await elsewhere.invalidate([changed]);
+      if (plan.invalidatesFirst) await commit();
+      isAcknowledged = true;
+    };
+    const later = async (label: string, work: () => unknown) => {
+      if (plan.readersAreLate) await written;
+      await stage.step(label);
+      await work();
+    };
+    const restore = async () => {
+      const [entries, tokens] = [new Map(store.entries), new Map(store.tokens)];
+      await stage.step('restore');
+      for (const [name, token] of tokens) store.tokens.set(name, token);
+      for (const [key, entry] of entries) store.entries.set(key, entry);
+      if (plan.restores === 'with epoch') store.tokens.delete(EPOCH);
+    };
+
+    const written = write();
+    const actors = [
+      read(),
+      written,
+      ...Array.from({ length: plan.readers }, () => later('second reader', read)),
+    ];
+    if (plan.evicts) {
+      actors.push(
+        later('evict', () => {
+          store.tokens.clear();
+        }),
+      );
+    }
+    if (plan.restores) actors.push(later('snapshot', restore));
+    return { actors: [...actors, Promise.all(actors).then(() => here.settle())], verdict: () => violation };
+  };
+}
+
+describe('in every order of events, nobody who starts after a write was acknowledged gets the old value', () => {
+  it.each<[string, Plan]>([
+    ['one process', { readers: 1 }],
+    ['one process, slow answers of the database', { readers: 1, slowAnswers: true, coarse: 'all' }],
+    [
+      'another process, slow answers',
+      { readers: 1, slowAnswers: true, coarse: 'all', writerIsElsewhere: true },
+    ],
+    ['the writer in another process', { readers: 1, writerIsElsewhere: true }],
+    ['tokens evicted at any time', { readers: 1, evicts: true, coarse: 'all' }],
+    [
+      'a tag that only the result names',
+      { readers: 1, resultTags: true, readersAreLate: true, coarse: 'questions' },
+    ],
+    [
+      'a tag that only the result names, the writer elsewhere',
+      { readers: 1, resultTags: true, readersAreLate: true, writerIsElsewhere: true, coarse: 'questions' },
+    ],
+    [
+      'a tag that only the result names, a reader at any time',
+      { readers: 1, resultTags: true, coarse: 'all' },
+    ],
+    ['a store that goes back to an earlier state', { readers: 1, restores: 'with epoch', coarse: 'all' }],
+  ])('%s', async (_, plan) => {
+    const { runs, violation } = await explore(scenario(plan));
+
+    expect(violation).toBeUndefined();
+    expect(runs).toBeGreaterThan(100);
+  });
+});
+
+describe('the exploration has teeth: it finds', () => {
+  afterEach(() => {
+    jest.restoreAllMocks();
+  });
+
+  it.each<[string, Plan]>([
+    ['a value that was read before its tokens', { readers: 1, readsBeforeOpening: true }],
+    [
+      'counters in place of unique tokens, once they are evicted',
+      { readers: 1, tokensAreCounters: true, evicts: true, coarse: 'all' },
+    ],
+    [
+      'result tags without a look at their family',
+      { readers: 1, resultTags: true, familiesNeverMove: true, coarse: 'questions' },
+    ],
+    ['an invalidation before the commit', { readers: 1, invalidatesFirst: true }],
+    ['a store restored without a new epoch', { readers: 1, restores: 'without epoch', coarse: 'all' }],
+  ])('%s', async (_, plan) => {
+    expect((await explore(scenario(plan))).violation).toContain('got the old value');
+  });
+
+  it('a run that may be joined after it was overtaken', async () => {
+    jest.spyOn(SingleFlight.prototype, 'doom').mockReturnValue(undefined);
+    jest.spyOn(EntryStore.prototype, 'isCurrent').mockResolvedValue(true);
+
+    expect((await explore(scenario({ readers: 1, slowAnswers: true }))).violation).toContain(
+      'got the old value',
+    );
+  });
+});
