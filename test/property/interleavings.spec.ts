@@ -12,15 +12,17 @@ jest.setTimeout(240_000);
 const tag = plainTag('course:1');
 const roster = plainTag('roster:1');
 
-/** What is planted to see that the exploration finds it. */
-interface Faults {
+/** How the store behaves, faults that are planted included. */
+interface Behaviour {
   /** What is one moment, so that scenarios with more actors stay small enough: questions alone, or invalidations too. */
   readonly coarse?: 'questions' | 'all';
+  /** The store's answers are on their way for a while. */
+  readonly slowReplies?: boolean;
   readonly tokensAreCounters?: boolean;
   readonly familiesNeverMove?: boolean;
 }
 
-/** A shared store in which every answer is on its way for a while, and a question of many keys is no one moment. */
+/** A shared store whose every question waits for its turn; unless told otherwise, one of many keys is no one moment. */
 class SteppingStore implements Store {
   readonly kind = 'redis';
   readonly entries = new Map<string, Buffer>();
@@ -29,7 +31,7 @@ class SteppingStore implements Store {
 
   constructor(
     private readonly stage: Stage,
-    private readonly faults: Faults,
+    private readonly behaviour: Behaviour,
   ) {}
 
   isAvailable(): boolean {
@@ -38,18 +40,18 @@ class SteppingStore implements Store {
 
   async read(key: string, tags: readonly string[]): Promise<StoreRead> {
     await this.stage.step(`read ${tags.join(' ')}`);
-    return { entry: this.entries.get(key), tokens: tags.map((name) => this.tokens.get(name)) };
+    return this.#reply(key, tags);
   }
 
   async open(key: string, tags: readonly string[]): Promise<StoreRead> {
-    if (!this.faults.coarse) await this.stage.step(`create ${tags.join(' ')}`);
+    if (!this.behaviour.coarse) await this.stage.step(`create ${tags.join(' ')}`);
     const create = () => {
       for (const name of tags) if (!this.tokens.has(name)) this.tokens.set(name, this.#fresh());
     };
-    if (!this.faults.coarse) create();
+    if (!this.behaviour.coarse) create();
     await this.stage.step(`open ${tags.join(' ')}`);
-    if (this.faults.coarse) create();
-    return { entry: this.entries.get(key), tokens: tags.map((name) => this.tokens.get(name)) };
+    if (this.behaviour.coarse) create();
+    return this.#reply(key, tags);
   }
 
   async write(key: string, entry: Buffer): Promise<void> {
@@ -58,11 +60,11 @@ class SteppingStore implements Store {
   }
 
   async drop(tags: readonly string[]): Promise<void> {
-    if (this.faults.coarse === 'all') await this.stage.step('drop');
+    if (this.behaviour.coarse === 'all') await this.stage.step('drop');
     for (const name of tags) {
-      if (this.faults.familiesNeverMove && !name.startsWith('tag/')) continue;
-      if (this.faults.coarse !== 'all') await this.stage.step(`drop ${name}`);
-      if (this.faults.tokensAreCounters)
+      if (this.behaviour.familiesNeverMove && !name.startsWith('tag/')) continue;
+      if (this.behaviour.coarse !== 'all') await this.stage.step(`drop ${name}`);
+      if (this.behaviour.tokensAreCounters)
         this.tokens.set(name, String(Number(this.tokens.get(name) ?? 0) + 1));
       else this.tokens.delete(name);
     }
@@ -72,12 +74,18 @@ class SteppingStore implements Store {
     return { entries: this.entries.size, bytes: 0 };
   }
 
+  async #reply(key: string, tags: readonly string[]): Promise<StoreRead> {
+    const reply = { entry: this.entries.get(key), tokens: tags.map((name) => this.tokens.get(name)) };
+    if (this.behaviour.slowReplies) await this.stage.step('reply');
+    return reply;
+  }
+
   #fresh(): string {
-    return this.faults.tokensAreCounters ? '0' : `token ${++this.#made}`;
+    return this.behaviour.tokensAreCounters ? '0' : `token ${++this.#made}`;
   }
 }
 
-interface Plan extends Faults {
+interface Plan extends Behaviour {
   /** Readers in the process of the first one, beside it; each starts at any time. */
   readonly readers: number;
   readonly writerIsElsewhere?: boolean;
