@@ -24,7 +24,7 @@ export interface CacheModuleOptions {
   tenant?: (request: CacheRequest) => string | undefined;
   /** Parameter decorators that only read the principal; routes with `scope: 'user'` may use them. */
   principalDecorators?: readonly (() => ParameterDecorator)[];
-  /** Receives every event; for logs. Must not throw and must not wait. */
+  /** Receives every event; for logs. What it throws is ignored; it must not wait. */
   onEvent?: (event: CacheEvent | RedisEvent) => void;
   /** Default: the system's clock. */
   clock?: Clock;

@@ -40,7 +40,13 @@ export class CacheParts {
         `the namespace '${namespace}' may hold only letters, digits and . : - _`,
       );
     }
-    const emit = (event: CacheEvent | RedisEvent) => options.onEvent?.(event);
+    const emit = (event: CacheEvent | RedisEvent) => {
+      try {
+        options.onEvent?.(event);
+      } catch {
+        // Whoever listens must not be able to break an answer.
+      }
+    };
     const address = redis && parseRedisAddress(redis.url, redis.password);
     const requestBudgetMs = redis?.commandTimeoutMs ?? DEFAULT_COMMAND_TIMEOUT_MS;
 
@@ -49,7 +55,7 @@ export class CacheParts {
       let beforeUse = (_client: RedisClient, _isNew: boolean): Promise<void> => Promise.resolve();
       this.#connections = new RedisConnections({
         address,
-        ...connectionOptions(redis),
+        ...connectionOptions(redis, requestBudgetMs),
         beforeUse: (client, isNew) => beforeUse(client, isNew),
         emit,
       });
@@ -82,7 +88,7 @@ export class CacheParts {
   }
 }
 
-function connectionOptions(redis: RedisOptions) {
+function connectionOptions(redis: RedisOptions, trustedReplyMs: number) {
   const { maxConnections = 50, pool = false, retryOnTimeout = true } = redis;
   const { connectTimeoutMs = 5000, socketTimeoutMs = 5000 } = redis;
   if (!Number.isInteger(maxConnections) || maxConnections < 1) {
@@ -92,6 +98,7 @@ function connectionOptions(redis: RedisOptions) {
     timings: {
       connectTimeoutMs,
       silenceLimitMs: Math.min(socketTimeoutMs, SILENCE_LIMIT_MS),
+      trustedReplyMs,
       maxBackoffMs: MAX_BACKOFF_MS,
     },
     connections: pool ? maxConnections : Math.min(2, maxConnections),

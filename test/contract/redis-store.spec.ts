@@ -9,7 +9,7 @@ import { RedisStore } from '../../src/cache/stores/redis.store.js';
 import { pollUntil, startRedis, type RedisProcess } from '../support/processes.js';
 import { storeContract } from './store.contract.js';
 
-const timings = { connectTimeoutMs: 5000, silenceLimitMs: 1000, maxBackoffMs: 200 };
+const timings = { connectTimeoutMs: 5000, silenceLimitMs: 1000, trustedReplyMs: 1000, maxBackoffMs: 200 };
 const open: RedisConnections[] = [];
 
 function connect(url: string, namespace: string): RedisStore {

@@ -90,8 +90,8 @@ class SalePrices extends Prices {
 @Injectable({ scope: Scope.REQUEST })
 class PerRequest {
   @Cached({ ttl: 60, prefix: 'per_request' })
-  value(of: string): string {
-    return `${of} ${++runs}`;
+  value(of: string): Promise<string> {
+    return Promise.resolve(`${of} ${++runs}`);
   }
 }
 
@@ -111,8 +111,6 @@ class ItemQuery {
 
 @Controller('items')
 class ItemsController {
-  constructor(private readonly perRequest: PerRequest) {}
-
   @Get(':item')
   @Cached({ ttl: 60, prefix: 'item_view', tags: ['item:{item}'] })
   view(@Param('item') item: string) {
@@ -137,10 +135,15 @@ class ItemsController {
   remove(@Param('item') item: string) {
     return { removed: item };
   }
+}
 
-  @Get(':item/per-request')
-  perRequestValue(@Param('item') item: string) {
-    return { value: this.perRequest.value(item) };
+@Controller('per-request')
+class PerRequestController {
+  constructor(private readonly perRequest: PerRequest) {}
+
+  @Get(':item')
+  async value(@Param('item') item: string) {
+    return { value: await this.perRequest.value(item) };
   }
 }
 
@@ -154,7 +157,7 @@ describe('decorated methods of providers', () => {
     runs = 0;
     events = [];
     ({ app, url } = await startCachedApp({
-      controllers: [ItemsController],
+      controllers: [ItemsController, PerRequestController],
       providers: [Prices, SalePrices, PerRequest, { provide: MADE, useFactory: () => new MadeElsewhere() }],
       options: { onEvent: (event) => events.push(event) },
     }));
@@ -221,8 +224,31 @@ describe('decorated methods of providers', () => {
     expect(await sale.price('a')).toMatchObject({ currency: 'SALE', run: 1 });
   });
 
+  it('keep values of their own in each subclass of one class', async () => {
+    abstract class Repository {
+      abstract readonly table: string;
+
+      @Cached({ ttl: 60, prefix: 'found' })
+      find(id: string): Promise<string> {
+        return Promise.resolve(`${this.table} ${id}`);
+      }
+    }
+    class People extends Repository {
+      readonly table = 'people';
+    }
+    class Courses extends Repository {
+      readonly table = 'courses';
+    }
+    const other = await startCachedApp({ providers: [People, Courses] });
+    await other.app.get(People).find('1');
+    await other.app.get(CacheService).settle();
+
+    expect(await other.app.get(Courses).find('1')).toBe('courses 1');
+    await other.app.close();
+  });
+
   it('work in request scope and on what a factory made', async () => {
-    const get = async () => (await fetch(`${url}/items/x/per-request`)).json();
+    const get = async () => (await fetch(`${url}/per-request/x`)).json();
     const first = await settled(get());
     const made = app.get<MadeElsewhere>(MADE);
     await settled(made.value());
@@ -454,6 +480,22 @@ describe('the application does not start', () => {
     };
 
     await expect(start()).rejects.toMatchObject({ code, message: expect.stringContaining('Wrong.handle') });
+  });
+
+  it('with a cached route whose controller is made anew for each request', async () => {
+    @Controller({ path: 'wrong', scope: Scope.REQUEST })
+    class Wrong {
+      @Get()
+      @Cached(5)
+      handle() {
+        return {};
+      }
+    }
+
+    await expect(startCachedApp({ controllers: [Wrong] })).rejects.toMatchObject({
+      code: 'CACHE_UNDECLARED_INPUT',
+      message: expect.stringContaining('Wrong.handle'),
+    });
   });
 
   it('with two methods of one prefix', async () => {

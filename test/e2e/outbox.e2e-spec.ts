@@ -5,6 +5,7 @@ import { Cached, CacheService, InvalidateCache } from '../../src/cache/index.js'
 import { TypeormOutbox } from '../../src/cache/outbox/typeorm.outbox.js';
 import { patientDataSource } from '../../src/database/data-source.js';
 import { startCachedApp } from '../support/cached-app.js';
+import { deferred } from '../support/deferred.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import {
   pollUntil,
@@ -58,6 +59,25 @@ class Names {
   async renameTwice(code: string): Promise<void> {
     await this.rename(code, 'first');
     await this.rename(code, 'second');
+  }
+
+  @InvalidateCache('name:{1}')
+  async enrol(code: string, name: string): Promise<void> {
+    await this.rename(code, name, 'after').catch(() => undefined);
+  }
+
+  @InvalidateCache<Names['begin']>(() => [])
+  begin(work: () => Promise<void>): Promise<{ work: Promise<void> }> {
+    return Promise.resolve({ work: work() });
+  }
+
+  @InvalidateCache<Names['look']>(() => [])
+  async look(): Promise<void> {
+    await this.dataSource.transaction('REPEATABLE READ', async (manager) => {
+      await manager.query('SET TRANSACTION READ ONLY');
+      await manager.query('SELECT 1');
+    });
+    throw new Error('not found');
   }
 
   @InvalidateCache('name:{0}')
@@ -149,6 +169,39 @@ describe('a method that writes in transactions', () => {
     await settled(names.name('U1'));
 
     await expect(names.rename('U1', 'new', 'after')).rejects.toThrow('failed after the commit');
+
+    expect(await names.name('U1')).toBe('new');
+  });
+
+  it('invalidates what a method it called had committed before it failed', async () => {
+    await settled(names.name('U1'));
+
+    await names.enrol('U1', 'new');
+
+    expect(await names.name('U1')).toBe('new');
+  });
+
+  it('leaves no row and invalidates nothing when it only read', async () => {
+    await settled(names.name('U1'));
+    const { invalidations } = app.get(CacheService).stats();
+
+    await expect(names.look()).rejects.toThrow('not found');
+
+    expect(await rows()).toEqual([]);
+    expect(app.get(CacheService).stats().invalidations).toBe(invalidations);
+  });
+
+  it('does not swallow invalidations of work that outlives it', async () => {
+    await settled(names.name('U1'));
+    const gate = deferred();
+    const { work } = await names.begin(async () => {
+      await gate.promise;
+      await app.get(CacheService).invalidate('name:U1');
+    });
+    await database.dataSource.query(`UPDATE users SET full_name = 'new' WHERE code = 'U1'`);
+
+    gate.resolve();
+    await work;
 
     expect(await names.name('U1')).toBe('new');
   });

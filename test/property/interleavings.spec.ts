@@ -189,6 +189,7 @@ function scenario(plan: Plan): Scenario {
 
 describe('in every order of events, nobody who starts after a write was acknowledged gets the old value', () => {
   it.each<[string, Plan]>([
+    ['slow replies of the store', { readers: 1, slowReplies: true, coarse: 'all', readersAreLate: true }],
     ['one process', { readers: 1 }],
     ['one process, slow answers of the database', { readers: 1, slowAnswers: true, coarse: 'all' }],
     [

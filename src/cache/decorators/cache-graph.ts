@@ -28,6 +28,8 @@ interface Found<Definition> {
   readonly name: string;
   readonly method: object;
   readonly definition: Definition;
+  /** Not made anew for each request, so that no request can be injected into it. */
+  readonly isStatic: boolean;
 }
 
 /**
@@ -78,23 +80,24 @@ export class CacheGraph {
         : undefined;
       const prototype = prototypeOf(wrapper.metatype, instance);
       if (!prototype) continue;
-      const isDecorated = seen.has(prototype) || this.#collect(prototype);
+      const isStatic = wrapper.isDependencyTreeStatic();
+      const isDecorated = seen.has(prototype) || this.#collect(prototype, isStatic);
       if (!isDecorated) continue;
       seen.add(prototype);
       // Nest injects into what it constructs; what a factory made is given the cache here.
-      if (wrapper.isDependencyTreeStatic()) equip(wrapper.instance as Decorated, this.methods);
+      if (isStatic) equip(wrapper.instance as Decorated, this.methods);
     }
   }
 
-  #collect(prototype: object): boolean {
+  #collect(prototype: object, isStatic: boolean): boolean {
     const type = prototype.constructor;
     let isDecorated = false;
     for (const name of this.scanner.getAllMethodNames(prototype)) {
       const method = (prototype as Record<string, object>)[name] ?? {};
       const cached = cachedDefinition(method);
       const invalidating = invalidatingDefinition(method);
-      if (cached) this.#cached.push({ type, name, method, definition: cached });
-      if (invalidating) this.#invalidating.push({ type, name, method, definition: invalidating });
+      if (cached) this.#cached.push({ type, name, method, definition: cached, isStatic });
+      if (invalidating) this.#invalidating.push({ type, name, method, definition: invalidating, isStatic });
       isDecorated ||= cached !== undefined || invalidating !== undefined;
     }
     return isDecorated;
@@ -122,6 +125,12 @@ export class CacheGraph {
       throw new CacheError(
         'CACHE_PRINCIPAL_MISSING',
         `${where} has scope '${definition.scope}', but CacheModule was not told how to read it from a request.`,
+      );
+    }
+    if (!found.isStatic && !definition.key) {
+      throw new CacheError(
+        'CACHE_UNDECLARED_INPUT',
+        `${where}: its controller is made anew for each request and may read all of it. Give @Cached a key function.`,
       );
     }
     const inputs = definition.key

@@ -47,8 +47,8 @@ export function Cached<M extends AnyMethod>(options: Duration | CachedOptions<M>
   return (target, name, descriptor) => {
     const given = (typeof options === 'object' ? options : { ttl: options }) as CachedOptions;
     const definition = define(given, methodName(target, name), String(name));
-    const wrapper = wrapMethod(target, descriptor, (cache, own, args, run) =>
-      isRoute(own) ? recordCall(args, run) : cache.cached(definition, args, run),
+    const wrapper = wrapMethod(target, descriptor, (cache, { self, method, args, run }) =>
+      isRoute(method) ? recordCall(args, run) : cache.cached(definition, methodName(self, name), args, run),
     );
     markCached(wrapper, definition);
     UseGuards(CacheDoor)(target, name, descriptor);

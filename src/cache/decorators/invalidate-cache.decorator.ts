@@ -4,7 +4,8 @@ import { methodName, wrapMethod } from './wrap-method.js';
 
 /**
  * Makes everything that depends on the named tags or prefixes unusable, once the method has succeeded and before its
- * answer leaves; never when it threw. So the method commits what it writes before it returns.
+ * answer leaves. So the method commits what it writes before it returns. If it threw, only what an outbox has seen it
+ * commit is invalidated.
  *
  * @param pattern  one or more of: a tag (`course:{body.course_id}`), a prefix pattern (`student_risk:*`,
  *   `student_risk:{student_id}:*`), a function `(args, result) => tags`. On a route a name in braces is a declared
@@ -18,8 +19,8 @@ export function InvalidateCache<M extends AnyMethod>(
     const method = methodName(target, name);
     const sources = (Array.isArray(pattern) ? pattern : [pattern]) as readonly TagSource[];
     const definition: InvalidatingDefinition = { method, rules: tagRules(sources, method) };
-    const wrapper = wrapMethod(target, descriptor, (cache, own, args, run) =>
-      cache.invalidating(definition, own, target.constructor, name, args, run),
+    const wrapper = wrapMethod(target, descriptor, (cache, call) =>
+      cache.invalidating(definition, target.constructor, name, call),
     );
     markInvalidating(wrapper, definition);
   };

@@ -12,6 +12,10 @@ import type { CachedDefinition, InvalidatingDefinition } from './cached-definiti
 import { storedForm } from './stored-form.js';
 import { argumentTags, resultTags, type TagRules } from './tag-rules.js';
 import { fromArguments } from './tag-template.js';
+import type { MethodCall } from './wrap-method.js';
+
+/** Names how values are written: a program that writes them otherwise must not read these. */
+const VALUE_FORM = 'value-1';
 
 /** The stored text of a value, or the value itself where it has no stored form. */
 type Kept = { readonly text: string } | { readonly raw: unknown };
@@ -23,9 +27,18 @@ export class MethodCache {
     private readonly outbox: Outbox | undefined,
   ) {}
 
-  /** The kept value of a provider's method, as a copy, or what it returns now. */
-  async cached(definition: CachedDefinition, args: unknown[], run: () => unknown): Promise<unknown> {
-    const subject = methodSubject(definition, args);
+  /**
+   * The kept value of a provider's method, as a copy, or what it returns now.
+   *
+   * @param method  the method's name with that of the object's own class: subclasses keep values of their own
+   */
+  async cached(
+    definition: CachedDefinition,
+    method: string,
+    args: unknown[],
+    run: () => unknown,
+  ): Promise<unknown> {
+    const subject = methodSubject(definition, method, args);
     if (!subject) return run();
     const kept = await this.engine.getOrSet<Kept>(
       subject,
@@ -41,27 +54,30 @@ export class MethodCache {
    */
   async invalidating(
     definition: InvalidatingDefinition,
-    method: object,
     controller: object,
     name: string | symbol,
-    args: unknown[],
-    run: () => unknown,
+    { method, args, run }: MethodCall,
   ): Promise<unknown> {
     const { rules } = definition;
     const resolve = isRoute(method) ? fromRouteArguments(controller, name, args) : fromArguments(args);
     const known = argumentTags(rules, resolve);
     const outer = currentUnit();
-    const unit =
-      outer ?? new UnitOfWork(definition.method, rules.functions.length > 0 ? [...known, EPOCH] : known);
+    const cover = rules.functions.length > 0 ? [...known, EPOCH] : known;
+    const unit = outer ?? new UnitOfWork(definition.method, cover);
+    outer?.widen(cover);
+    const committedBefore = unit.rows.length;
     this.outbox?.watch();
     try {
-      const returned = await inUnit(unit, run);
-      const result: unknown = isObservable(returned) ? await lastValueFrom(returned) : returned;
+      const result = await inUnit(unit, async () => {
+        const returned = await run();
+        return isObservable(returned) ? await lastValueFrom(returned, { defaultValue: undefined }) : returned;
+      });
       unit.join(exactTags(rules, known, args, result));
       if (!outer) await this.#finish(unit, unit.joined);
       return result;
     } catch (error) {
       // What was committed before it threw is changed all the same.
+      if (unit.rows.length > committedBefore) unit.join(cover);
       if (!outer) await this.#finish(unit, unit.rows.length > 0 ? unit.intent : unit.joined);
       throw error;
     }
@@ -75,7 +91,9 @@ export class MethodCache {
     return true;
   }
 
-  async #finish({ rows }: UnitOfWork, tags: readonly string[]): Promise<void> {
+  async #finish(unit: UnitOfWork, tags: readonly string[]): Promise<void> {
+    unit.end();
+    const { rows } = unit;
     const isConfirmed = await this.engine.invalidate(tags);
     if (rows.length === 0 || !this.outbox) return;
     // A row that stays only makes a relay invalidate once more, so nobody waits for this and nothing fails by it.
@@ -93,15 +111,15 @@ function exactTags(rules: TagRules, known: readonly string[], args: unknown[], r
 }
 
 /** @returns `undefined` where an argument has no form that a key could hold */
-function methodSubject(definition: CachedDefinition, args: unknown[]): Subject | undefined {
-  const { prefix, method, shape, rules } = definition;
+function methodSubject(definition: CachedDefinition, method: string, args: unknown[]): Subject | undefined {
+  const { prefix, shape, rules } = definition;
   try {
     const keyText = methodKeyText(prefix, method, args);
     return {
       prefix,
       key: storeKey(prefix, keyText),
       keyText,
-      shape,
+      shape: `${VALUE_FORM} ${shape}`,
       tags: [...prefixTags(prefix, leadingIds(args)), ...argumentTags(rules, fromArguments(args))],
       hasResultTags: rules.functions.length > 0,
     };

@@ -19,7 +19,7 @@ export class TagTemplate {
     this.names = [...source.matchAll(/\{([^{}]+)\}/g)].map((match) => match[1] ?? '');
     const bare = source.replace(/\{[^{}]+\}/g, '');
     this.prefix = bare.endsWith(':*') ? source.split(':', 1)[0] : undefined;
-    if (source === '' || /[{}]/.test(bare) || bare.replace(/:\*$/, '').includes('*')) {
+    if (!/^[^:{}]+(:|$)/.test(source) || /[{}]/.test(bare) || bare.replace(/:\*$/, '').includes('*')) {
       throw new CacheError(
         'CACHE_INVALID_OPTIONS',
         `${where}: '${source}' is neither a tag (course:{course_id}) nor a prefix pattern (student_risk:*).`,

@@ -10,22 +10,31 @@ export interface Decorated {
   [METHOD_CACHE]?: MethodCache;
 }
 
+/** One call of a decorated method. */
+export interface MethodCall {
+  readonly self: object;
+  /** The function that stands in the method's place. */
+  readonly method: object;
+  readonly args: unknown[];
+  readonly run: () => unknown;
+}
+
 /**
  * Replaces a method when it is decorated, so that `this.method()`, inheritance, request scope and two applications in
  * one process all meet the cache. An object made with `new`, outside of Nest, runs the plain method.
  *
- * @param around  receives the application's cache, the arguments, and how to run the original
+ * @param around  receives the application's cache, and the call
  */
 export function wrapMethod(
   target: object,
   descriptor: PropertyDescriptor,
-  around: (cache: MethodCache, wrapper: object, args: unknown[], run: () => unknown) => unknown,
+  around: (cache: MethodCache, call: MethodCall) => unknown,
 ): object {
   const original = descriptor.value as Runnable;
   const wrapper: Runnable = function (...args) {
     const cache = this[METHOD_CACHE];
     const run = () => original.apply(this, args);
-    return cache ? around(cache, wrapper, args, run) : run();
+    return cache ? around(cache, { self: this, method: wrapper, args, run }) : run();
   };
   for (const key of Reflect.getMetadataKeys(original) as unknown[]) {
     Reflect.defineMetadata(key, Reflect.getMetadata(key, original), wrapper);

@@ -139,6 +139,28 @@ describe('an invalidation while the method runs', () => {
   });
 });
 
+describe('a run that the store could not vouch for', () => {
+  it('is joined by nobody once the store answers again', async () => {
+    const failing = jest.spyOn(store, 'open').mockRejectedValueOnce(new Error('OOM'));
+    const run = deferred<Produced<string>>();
+    const early = get(() => run.promise);
+    await turn();
+    expect(failing).toHaveBeenCalledTimes(1);
+    await new CacheEngine({ ...fromTheOtherProcess(), store }).invalidate([course]);
+
+    expect(await get(() => Promise.resolve(produced('after the write')))).toBe('after the write');
+    run.resolve(produced('before the write'));
+    expect(await early).toBe('before the write');
+  });
+
+  it('is not served to a program that knows a further tag', async () => {
+    await get(() => Promise.resolve(produced('old')));
+
+    const wiser = { ...subject, tags: [...subject.tags, plainTag('roster:PROG-101')] };
+    expect(await get(() => Promise.resolve(produced('new')), wiser)).toBe('new');
+  });
+});
+
 describe('another process that invalidates while the method runs here', () => {
   it('keeps later callers here from joining the run', async () => {
     const run = deferred<Produced<string>>();

@@ -6,7 +6,7 @@ import { EntryStore, type Opened } from './entry-store.js';
 import { SingleFlight, type Flight } from './single-flight.js';
 import type { Store } from './store.js';
 import type { Loaded, Lookup, Produced, Subject } from './subject.js';
-import { ANY, EPOCH, familyTag, isPlainTag } from './tags.js';
+import { ANY, EPOCH, familyTag, isPlainTag, withFamilies } from './tags.js';
 
 export interface EngineOptions {
   readonly store: Store | undefined;
@@ -17,6 +17,9 @@ export interface EngineOptions {
   /** What one invalidation may wait for the store, in ms. */
   readonly invalidationBudgetMs: number;
 }
+
+/** Each is read before every method whose result names its tags; for those beyond, any invalidation counts. */
+const MAX_FAMILIES = 100;
 
 type Produce<T> = () => Promise<Produced<T>>;
 type Revive<T> = (entry: CacheEntry) => T;
@@ -48,7 +51,7 @@ export class CacheEngine {
 
   /** Families whose tokens are read before a method whose result names its tags. Others become known as they come up. */
   watchFamilies(plainTags: readonly string[]): void {
-    for (const tag of plainTags) this.#families.add(familyTag(tag));
+    for (const tag of plainTags) if (this.#families.size < MAX_FAMILIES) this.#families.add(familyTag(tag));
   }
 
   nowMs(): number {
@@ -102,6 +105,7 @@ export class CacheEngine {
     produce: Produce<T>,
     revive: Revive<T>,
   ): Promise<Loaded<T>> {
+    if (!this.#entries) return { value: (await produce()).value, how: 'ran', isStored: false };
     const { keyText } = subject;
     for (;;) {
       const flying = this.#flights.find<Run<T>>(keyText);
@@ -112,11 +116,15 @@ export class CacheEngine {
     }
     // From here to the start nothing is awaited, or two callers would both find nothing to join.
     const families = subject.hasResultTags ? [...this.#families] : [];
-    const dependencies = { certain: [EPOCH, ...subject.tags], possible: families };
+    const dependencies = {
+      certain: [EPOCH, ...subject.tags],
+      possible: subject.hasResultTags ? [ANY, ...families] : [],
+    };
     return this.#flights.start<Run<T>>(keyText, dependencies, async (flight) => {
       const opened = (await this.#ask(subject, budget, (entries) => entries.open(subject, families, budget)))
         ?.answer;
       flight.tokens = opened?.tokens;
+      flight.isOpened = true;
       if (opened?.entry)
         return { value: revive(opened.entry), isShareable: true, how: 'found', isStored: true };
       return this.#run(subject, flight, opened, produce);
@@ -131,9 +139,8 @@ export class CacheEngine {
   async invalidate(tags: readonly string[]): Promise<boolean> {
     const { clock, emit, invalidationBudgetMs } = this.#options;
     if (tags.length === 0) return true;
-    const plain = tags.filter(isPlainTag);
-    this.watchFamilies(plain);
-    const inOrder = [...new Set([...(plain.length > 0 ? [ANY] : []), ...plain.map(familyTag), ...tags])];
+    this.watchFamilies(tags.filter(isPlainTag));
+    const inOrder = withFamilies(tags);
     this.#flights.doom(inOrder);
     const since = clock.monotonicMs();
     try {
@@ -158,8 +165,9 @@ export class CacheEngine {
   }
 
   /** Whether a run under way has read nothing that was invalidated before this caller came. */
-  async #mayJoin(subject: Subject, budget: Budget, { tokens }: Flight<unknown>): Promise<boolean> {
-    if (!tokens) return true;
+  async #mayJoin(subject: Subject, budget: Budget, { tokens, isOpened }: Flight<unknown>): Promise<boolean> {
+    // Under way without tokens it can vouch for nothing: only who cannot ask either takes what it gives.
+    if (!tokens) return !isOpened || !this.#entries?.isAvailable;
     const current = await this.#ask(subject, budget, (entries) => entries.isCurrent(subject, tokens, budget));
     return current?.answer ?? false;
   }
@@ -196,7 +204,10 @@ export class CacheEngine {
 
     const { value, isShareable, entry, notStoredBecause } = produced;
     if (notStoredBecause) emit({ event: 'cache.no_store', prefix, key, reason: notStoredBecause });
-    if (!entry || !opened) return { value, isShareable, how: 'ran', isStored: false };
+    // What was not going to be stored has not named what it depends on.
+    if (!entry)
+      return { value, isShareable: isShareable && !subject.hasResultTags, how: 'ran', isStored: false };
+    if (!opened) return { value, isShareable, how: 'ran', isStored: false };
 
     this.keep(this.#store(subject, flight, opened, entry));
     const isWatched = entry.resultTags.every((tag) => opened.tokens.has(familyTag(tag)));

@@ -4,7 +4,7 @@
  */
 const MAGIC = Buffer.from('ANC1');
 const PREAMBLE_BYTES = MAGIC.length + 4;
-const MAX_HEADER_BYTES = 64 * 1024;
+const MAX_HEADER_BYTES = 1024 * 1024;
 
 /** An answer as it was given, with what it depends on. */
 export interface CacheEntry {

@@ -76,6 +76,7 @@ export class EntryStore {
     given: NonNullable<Produced<unknown>['entry']>,
   ): Promise<boolean> {
     const { body, ttlMs, resultTags, etag } = given;
+    this.expectTtl(ttlMs);
     const resultTokens = await this.#resultTokens(subject, resultTags, opened);
     if (!resultTokens) return false;
     const certain = certainTags(subject).map((tag) => [tag, opened.get(tag) ?? ''] as const);
@@ -118,6 +119,8 @@ export class EntryStore {
       return undefined;
     }
     if (entry.keyText !== subject.keyText || entry.shape !== subject.shape) return undefined;
+    // Written by a program that did not know this tag yet: nothing tells whether it was invalidated.
+    if (!certainTags(subject).every((tag) => Object.hasOwn(entry.tokens, tag))) return undefined;
     const unread = Object.keys(entry.tokens).filter((tag) => !tags.includes(tag));
     const further =
       unread.length > 0 ? await this.#store.read(subject.key, unread, budget.leftMs) : undefined;

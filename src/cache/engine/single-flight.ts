@@ -12,6 +12,8 @@ export interface Dependencies {
 export interface Flight<T> {
   readonly dependencies: Dependencies;
   isDoomed: boolean;
+  /** Whether the store has been asked: before that it has read nothing. */
+  isOpened: boolean;
   /** The tokens it was opened with; until then, whatever was invalidated was invalidated before it began to read. */
   tokens: Tokens | undefined;
   result: Promise<T>;
@@ -32,7 +34,7 @@ export class SingleFlight {
   /** @param run begins at once; its first synchronous part sees the flight already in place */
   start<T>(key: string, dependencies: Dependencies, run: (flight: Flight<T>) => Promise<T>): Flight<T> {
     const result = Promise.resolve() as Promise<never>;
-    const flight: Flight<T> = { dependencies, isDoomed: false, tokens: undefined, result };
+    const flight: Flight<T> = { dependencies, isDoomed: false, isOpened: false, tokens: undefined, result };
     this.#flights.set(key, flight);
     flight.result = run(flight).finally(() => {
       this.forget(key, flight);

@@ -25,9 +25,17 @@ export function isPlainTag(tag: string): boolean {
   return tag.startsWith('tag/');
 }
 
+/** All tokens that an invalidation of `tags` takes away, in the order that makes it sound: see docs/adr/0003. */
+export function withFamilies(tags: readonly string[]): string[] {
+  const plain = tags.filter(isPlainTag);
+  return [...new Set([...(plain.length > 0 ? [ANY] : []), ...plain.map(familyTag), ...tags])];
+}
+
 /** @param parameters values as received; each is encoded, so a `*` or `/` in an id is only a character */
 export function prefixTag(prefix: string, parameters: readonly string[] = []): string {
-  return ['prefix', prefix, ...parameters.map(encodeURIComponent)].join('/');
+  // Through a buffer, for half a surrogate pair is no character that could be encoded.
+  const encoded = parameters.map((value) => encodeURIComponent(Buffer.from(value).toString()));
+  return ['prefix', prefix, ...encoded].join('/');
 }
 
 /** The prefix and all its leading parameters: what `p:*`, `p:a:*`, `p:a:b:*` invalidate. */

@@ -41,12 +41,18 @@ describe('a stored value', () => {
     expect(Object.keys(value)).toEqual(['__proto__']);
   });
 
-  it.each([[() => 1], [Symbol('s')], [new Map()], [Buffer.from('x')]])(
-    'is refused when it has no stored form: %p',
-    (value) => {
-      expect(() => encodeValue(value)).toThrow('cannot be stored');
-    },
-  );
+  it.each([
+    [() => 1],
+    [Symbol('s')],
+    [new Map()],
+    [Buffer.from('x')],
+    [/a/],
+    [new URLSearchParams('a=1')],
+    [new Error('e')],
+    [new ArrayBuffer(1)],
+  ])('is refused when it has no stored form: %p', (value) => {
+    expect(() => encodeValue(value)).toThrow('cannot be stored');
+  });
 
   it('is refused when it contains itself', () => {
     const loop: Record<string, unknown> = {};

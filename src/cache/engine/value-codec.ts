@@ -54,12 +54,27 @@ function encodeObject(value: object, parents: readonly object[]): string {
   }
   if (Array.isArray(value)) return `[${Array.from(value, (item) => encode(item, inside)).join(',')}]`;
   if (hasToJson(value)) return encode(value.toJSON(), inside);
+  if (!isRecord(value))
+    throw new CacheError('CACHE_UNSERIALISABLE', `a ${value.constructor.name} cannot be stored`);
   const fields = Object.entries(value)
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(
       ([key, field]) => `${JSON.stringify(key.startsWith('$') ? `$${key}` : key)}:${encode(field, inside)}`,
     );
   return `{${fields.join(',')}}`;
+}
+
+/** Whether an object's own fields are all there is to it. Private fields beside public ones cannot be seen. */
+function isRecord(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype === null || prototype === Object.prototype) return true;
+  const isOrdinary = Object.prototype.toString.call(value) === '[object Object]';
+  return isOrdinary && (isRealmsObject(prototype as object) || Object.keys(value).length > 0);
+}
+
+/** `Object.prototype` of another realm, such as a worker's. */
+function isRealmsObject(prototype: object): boolean {
+  return Object.getPrototypeOf(prototype) === null;
 }
 
 function hasToJson(value: object): value is { toJSON: () => unknown } {

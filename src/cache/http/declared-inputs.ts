@@ -184,7 +184,7 @@ function properties(type: unknown): string[] | undefined {
     .classValidatorMetadataStorage;
   const validated =
     storage?.getTargetValidationMetadatas(type, '', false, false).map((entry) => entry.propertyName) ?? [];
-  if (validated.length > 0) return [...new Set(validated)];
   const { _OPENAPI_METADATA_FACTORY: described } = type as { _OPENAPI_METADATA_FACTORY?: () => object };
-  return described && Object.keys(described());
+  if (!described && validated.length === 0) return undefined;
+  return [...new Set([...validated, ...Object.keys(described?.() ?? {})])];
 }

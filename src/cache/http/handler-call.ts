@@ -16,8 +16,9 @@ export function observeCall<T>(call: HandlerCall, handle: () => T): T {
 /** Called in a decorated handler's place. */
 export function recordCall(args: readonly unknown[], run: () => unknown): unknown {
   const call = calls.getStore();
-  const returned = run();
-  if (!call) return returned;
+  if (!call) return run();
+  // Another cached handler that this one calls must not leave its arguments here.
+  const returned = calls.exit(run);
   call.args = args;
   call.result = returned;
   if (!(returned instanceof Promise)) return returned;

@@ -68,6 +68,6 @@ export class RoutePlan {
     const text = routeKeyText(prefix, path, inputs);
     if (scope !== 'user' && scope !== 'tenant') return text;
     const id = scope === 'user' ? this.identify.principal?.(request) : this.identify.tenant?.(request);
-    return id === undefined ? undefined : scopedKeyText(text, scope, id);
+    return id ? scopedKeyText(text, scope, id) : undefined;
   }
 }

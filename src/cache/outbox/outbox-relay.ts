@@ -1,7 +1,10 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Outbox } from './outbox.js';
 
 /** How often every process looks for rows that nobody settled. */
 const POLL_MS = 500;
+/** At the end a database that hangs is not waited for: the rows stay for others. */
+const STOP_PATIENCE_MS = 1000;
 /** A living owner has settled its row by then. */
 export const ABANDONED_AFTER_MS = 300;
 
@@ -31,7 +34,7 @@ export class OutboxRelay {
   async stop(): Promise<void> {
     this.#isStopped = true;
     clearTimeout(this.#timer);
-    await this.#round;
+    await Promise.race([this.#round, wait(STOP_PATIENCE_MS, undefined, { ref: false })]);
   }
 
   async #relay(): Promise<void> {

@@ -12,7 +12,9 @@ import type { Outbox } from './outbox.js';
 import { currentUnit, type UnitOfWork } from './unit-of-work.js';
 
 const MAX_ROWS_A_ROUND = 500;
-const WRITES = /^\s*(insert|update|delete|merge|copy|truncate)\b/i;
+const COMMENTS = /--[^\n]*|\/\*[\s\S]*?\*\//g;
+const WRITES =
+  /^\s*(insert|update|delete|merge|copy|truncate|call)\b|^\s*with\b[\s\S]*\b(insert|update|delete|merge)\b/i;
 
 export interface TypeormOutboxOptions {
   /**
@@ -95,10 +97,18 @@ class TransactionSubscriber implements EntitySubscriberInterface {
   async beforeTransactionCommit({ queryRunner }: TransactionCommitEvent): Promise<void> {
     const open = this.#open.get(queryRunner);
     if (open?.depth !== 1 || !open.unit) return;
-    const rows = (await queryRunner.query('INSERT INTO cache_outbox (tags) VALUES ($1) RETURNING id', [
-      open.unit.intent,
-    ])) as { id: string }[];
-    open.row = rows[0]?.id;
+    // Asked first, for a transaction that may only read may not even try to insert.
+    const [asked] = (await queryRunner.query(
+      'SELECT pg_current_xact_id_if_assigned() IS NOT NULL AS "hasWritten"',
+    )) as { hasWritten: boolean }[];
+    if (!asked?.hasWritten) return;
+    const tags = open.unit.intent.map((tag) => tag.replaceAll('\0', ''));
+    const [row] = (await queryRunner.query('INSERT INTO cache_outbox (tags) VALUES ($1) RETURNING id', [
+      tags,
+    ])) as {
+      id: string;
+    }[];
+    open.row = row?.id;
   }
 
   afterTransactionCommit({ queryRunner }: TransactionCommitEvent): void {
@@ -112,7 +122,8 @@ class TransactionSubscriber implements EntitySubscriberInterface {
 
   beforeQuery({ query, queryRunner }: BeforeQueryEvent): void {
     const unit = currentUnit();
-    if (unit && !queryRunner.isTransactionActive && WRITES.test(query)) this.onUnprotectedWrite(unit.method);
+    if (unit && !queryRunner.isTransactionActive && WRITES.test(query.replace(COMMENTS, '')))
+      this.onUnprotectedWrite(unit.method);
   }
 
   #leave(queryRunner: QueryRunner): OpenTransaction | undefined {

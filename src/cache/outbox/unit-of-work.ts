@@ -5,6 +5,8 @@ export class UnitOfWork {
   /** Ids of the outbox rows that were committed. */
   readonly rows: string[] = [];
   readonly #joined = new Set<string>();
+  readonly #cover = new Set<string>();
+  #isOver = false;
 
   /**
    * @param method  for messages
@@ -12,8 +14,23 @@ export class UnitOfWork {
    */
   constructor(
     readonly method: string,
-    private readonly cover: readonly string[],
-  ) {}
+    cover: readonly string[],
+  ) {
+    this.widen(cover);
+  }
+
+  /** A method inside has begun: its tags belong to whatever commits from here on. */
+  widen(cover: readonly string[]): void {
+    for (const tag of cover) this.#cover.add(tag);
+  }
+
+  end(): void {
+    this.#isOver = true;
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
 
   /** Further tags that are to be invalidated when the unit is over. */
   join(tags: readonly string[]): void {
@@ -26,14 +43,15 @@ export class UnitOfWork {
 
   /** What must be invalidated if nothing more becomes known: rather too much than too little. */
   get intent(): readonly string[] {
-    return [...new Set([...this.cover, ...this.#joined])];
+    return [...new Set([...this.#cover, ...this.#joined])];
   }
 }
 
 const units = new AsyncLocalStorage<UnitOfWork>();
 
 export function currentUnit(): UnitOfWork | undefined {
-  return units.getStore();
+  const unit = units.getStore();
+  return unit?.isOver ? undefined : unit;
 }
 
 export function inUnit<T>(unit: UnitOfWork, run: () => T): T {

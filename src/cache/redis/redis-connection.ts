@@ -8,6 +8,8 @@ export interface RedisTimings {
   readonly connectTimeoutMs: number;
   /** A connection that has not answered a heartbeat for so long is destroyed, ms. */
   readonly silenceLimitMs: number;
+  /** After a timeout a connection is asked again once a heartbeat is answered within this, ms. */
+  readonly trustedReplyMs: number;
   /** Upper bound of the pause between two attempts to connect, ms. */
   readonly maxBackoffMs: number;
 }
@@ -38,6 +40,7 @@ export class RedisConnection {
   readonly #hooks: ConnectionHooks;
   readonly #life: Promise<void>;
   #client: RedisClient | undefined;
+  #newest: RedisClient | undefined;
   #isSuspect = false;
   #isClosed = false;
   #wake: () => void = () => undefined;
@@ -72,6 +75,8 @@ export class RedisConnection {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#wake();
+    // Whatever it waits for, a greeting or a heartbeat, fails at once.
+    if (this.#newest) destroy(this.#newest);
     await this.#life;
   }
 
@@ -98,6 +103,7 @@ export class RedisConnection {
 
   async #open(): Promise<RedisClient> {
     const client = newClient(this.#address, this.#timings.connectTimeoutMs);
+    this.#newest = client;
     client.on('error', () => {
       this.#wake();
     });
@@ -117,9 +123,12 @@ export class RedisConnection {
   /** Returns when the connection is lost or is to be closed. */
   async #watch(client: RedisClient): Promise<void> {
     while (!this.#isClosed && client.isReady) {
+      const since = performance.now();
       await within(this.#timings.silenceLimitMs, client.ping());
+      const replyMs = performance.now() - since;
       await within(this.#timings.silenceLimitMs, this.#hooks.beforeUse(client, false));
-      this.#isSuspect = false;
+      // Alive is not enough: a server that takes longer than any request may wait is as good as away.
+      if (replyMs <= this.#timings.trustedReplyMs) this.#isSuspect = false;
       await this.#pause(Math.min(HEARTBEAT_MS, this.#timings.silenceLimitMs / 2));
     }
   }

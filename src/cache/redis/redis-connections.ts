@@ -63,7 +63,8 @@ export class RedisConnections {
   /** For commands that change nothing: asked again elsewhere when the first connection is silent. */
   async read<T>(budgetMs: number, command: (client: RedisClient) => Promise<T>): Promise<T> {
     const first = this.#next();
-    if (!this.#options.retryOnTimeout || !this.#next(first)) return this.#on(first, budgetMs, command);
+    if (!this.#options.retryOnTimeout || !this.#connections.some((other) => other !== first && other.isReady))
+      return this.#on(first, budgetMs, command);
     try {
       return await this.#on(first, budgetMs / 2, command);
     } catch (error) {

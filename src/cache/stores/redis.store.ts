@@ -1,14 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import { RESP_TYPES } from 'redis';
 import type { Store, StoreRead } from '../engine/store.js';
-import { EPOCH } from '../engine/tags.js';
+import { EPOCH, withFamilies } from '../engine/tags.js';
 import type { Outbox } from '../outbox/outbox.js';
 import { ABANDONED_AFTER_MS } from '../outbox/outbox-relay.js';
+import { within } from '../redis/deadline.js';
 import type { RedisClient } from '../redis/redis-connection.js';
 import type { RedisConnections } from '../redis/redis-connections.js';
 
 const WRITE_BUDGET_MS = 1000;
 const MAX_OWED = 10_000;
+/** What the outbox may take before a new connection is used; after it the epoch goes. */
+const OUTBOX_BUDGET_MS = 1000;
 
 /**
  * Entries and tokens in one Redis, shared by every process that uses it.
@@ -104,15 +107,20 @@ export class RedisStore implements Store {
     const runId = /^run_id:(\w+)/m.exec(await client.info('server'))?.[1] ?? 'unknown';
     if (runId !== 'unknown' && (await client.get(name)) === runId) return;
     await this.#drop(client, [EPOCH]);
-    await client.set(name, runId);
+    // A full server refuses this; then the next connection drops the epoch again.
+    await client.set(name, runId).catch(() => undefined);
   }
 
   async #payForOthers(client: RedisClient): Promise<void> {
     // Before the database is there, nothing that depends on it is answered either.
     if (!this.#outbox?.isReady) return;
-    const pay = (tags: readonly string[]) => this.#drop(client, tags).then(() => true);
+    const outbox = this.#outbox;
+    const pay = (tags: readonly string[]) => this.#drop(client, withFamilies(tags)).then(() => true);
+    const payAll = async () => {
+      while ((await outbox.relay(ABANDONED_AFTER_MS, pay)) > 0);
+    };
     try {
-      await this.#outbox.relay(ABANDONED_AFTER_MS, pay);
+      await within(OUTBOX_BUDGET_MS, payAll());
     } catch {
       await this.#drop(client, [EPOCH]);
     }
@@ -126,7 +134,7 @@ export class RedisStore implements Store {
 
   // Taking a token away is as good as replacing it, for a missing token is a miss; and a full server still does it.
   async #drop(client: RedisClient, tags: readonly string[]): Promise<void> {
-    await Promise.all(tags.map((tag) => client.del(this.#tokenName(tag))));
+    if (tags.length > 0) await client.del(tags.map((tag) => this.#tokenName(tag)));
   }
 
   #owe(tags: readonly string[]): void {
