@@ -9,10 +9,10 @@ import { isRoute } from '../http/route-metadata.js';
 import type { Outbox } from '../outbox/outbox.js';
 import { currentUnit, inUnit, UnitOfWork } from '../outbox/unit-of-work.js';
 import type { CachedDefinition, InvalidatingDefinition } from './cached-definition.js';
+import type { MethodCall } from './method-call.js';
 import { storedForm } from './stored-form.js';
 import { argumentTags, resultTags, type TagRules } from './tag-rules.js';
 import { fromArguments } from './tag-template.js';
-import type { MethodCall } from './wrap-method.js';
 
 /** Names how values are written: a program that writes them otherwise must not read these. */
 const VALUE_FORM = 'value-1';

@@ -1,5 +1,6 @@
 import { Inject } from '@nestjs/common';
 import { MethodCache } from './method-cache.js';
+import type { MethodCall } from './method-call.js';
 
 /** Where Nest puts the application's own {@link MethodCache} on every instance with a decorated method. */
 export const METHOD_CACHE = Symbol('method cache');
@@ -8,15 +9,6 @@ type Runnable = (this: Decorated, ...args: unknown[]) => unknown;
 
 export interface Decorated {
   [METHOD_CACHE]?: MethodCache;
-}
-
-/** One call of a decorated method. */
-export interface MethodCall {
-  readonly self: object;
-  /** The function that stands in the method's place. */
-  readonly method: object;
-  readonly args: unknown[];
-  readonly run: () => unknown;
 }
 
 /**
