@@ -136,27 +136,25 @@ export class RedisService {
     return this.namespace + key;
   }
 
-  async #read<T>(
+  #read<T>(
     command: (client: RedisClient) => Promise<T>,
     fallback: T,
     budgetMs = this.commandTimeoutMs,
   ): Promise<T> {
-    if (!this.connections) return fallback;
-    try {
-      return await this.connections.read(budgetMs, command);
-    } catch {
-      return fallback;
-    }
+    return this.#orElse(fallback, (connections) => connections.read(budgetMs, command));
   }
 
-  async #write<T>(
+  #write<T>(
     command: (client: RedisClient) => Promise<T>,
     fallback: T,
     budgetMs = this.commandTimeoutMs,
   ): Promise<T> {
-    if (!this.connections) return fallback;
+    return this.#orElse(fallback, (connections) => connections.write(budgetMs, command));
+  }
+
+  async #orElse<T>(fallback: T, ask: (connections: RedisConnections) => Promise<T>): Promise<T> {
     try {
-      return await this.connections.write(budgetMs, command);
+      return this.connections ? await ask(this.connections) : fallback;
     } catch {
       return fallback;
     }
