@@ -41,6 +41,7 @@ interface Call {
 
 let runs: Record<string, number> = {};
 let gate: Deferred<void> | undefined;
+let asked: string[] = [];
 
 function ran(name: string): number {
   return (runs[name] = (runs[name] ?? 0) + 1);
@@ -91,6 +92,21 @@ class OpenController {
   @Cached({ ttl: 60, prefix: 'language' })
   language(@Headers('Accept-Language') language: string) {
     return { language, run: ran('language') };
+  }
+
+  @Get('outer/:id')
+  @Cached<OpenController['outer']>({
+    ttl: 60,
+    prefix: 'outer',
+    tags: [
+      (args) => {
+        asked.push(args[0]);
+        return [];
+      },
+    ],
+  })
+  outer(@Param('id') id: string) {
+    return { id, inner: this.plain('inner') };
   }
 
   @Get('steady')
@@ -229,6 +245,7 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('cached routes
     runs = {};
     clock = new FakeClock();
     gate = undefined;
+    asked = [];
     ({ app, url } = await startCachedApp({
       adapter,
       controllers: [OpenController, GuardedController, PeopleController],
@@ -429,6 +446,12 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('cached routes
     await twice('/open/sometimes');
     expect((await call('/open/sometimes')).cache).toBe('HIT');
     expect(runs.sometimes).toBe(2);
+  });
+
+  it('tell a tag function their own arguments, whatever other cached handlers they call', async () => {
+    await call('/open/outer/own');
+
+    expect(asked).toEqual(['own']);
   });
 
   it('let every guard speak before the cache is asked', async () => {

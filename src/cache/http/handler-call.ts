@@ -6,7 +6,7 @@ export interface HandlerCall {
   result: unknown;
 }
 
-const calls = new AsyncLocalStorage<HandlerCall>();
+const calls = new AsyncLocalStorage<HandlerCall | undefined>();
 
 /** Runs `handle` so that the decorated handler inside it leaves its arguments and result in `call`. */
 export function observeCall<T>(call: HandlerCall, handle: () => T): T {
@@ -18,7 +18,7 @@ export function recordCall(args: readonly unknown[], run: () => unknown): unknow
   const call = calls.getStore();
   if (!call) return run();
   // Another cached handler that this one calls must not leave its arguments here.
-  const returned = calls.exit(run);
+  const returned = calls.run(undefined, run);
   call.args = args;
   call.result = returned;
   if (!(returned instanceof Promise)) return returned;
