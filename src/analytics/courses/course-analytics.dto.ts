@@ -2,6 +2,7 @@ import { ApiProperty } from '@nestjs/swagger';
 import { type FactorCode, factorCodes } from '../risk/risk-factors.js';
 import { type CoursePhase, coursePhases } from '../risk/risk-facts.js';
 import { type RiskLevel, riskLevels } from '../risk/risk-model.js';
+import { AnswerTimes } from '../answer-times.dto.js';
 
 /** How the published activities stand, counted over students; banked (carried over) work is left out. */
 export class TardinessDto {
@@ -291,7 +292,7 @@ export class CourseWeekDto {
  * A course at one moment. Only active student enrollments count, and only what had happened by then. What is
  * undefined is null, never 0.
  */
-export class CourseAnalyticsDto {
+export class CourseAnalyticsDto extends AnswerTimes {
   /**
    * The course
    * @example "PROG-101"
@@ -416,34 +417,6 @@ export class CourseAnalyticsDto {
 
   /** Twelve ISO weeks, the oldest first */
   trend!: CourseWeekDto[];
-
-  /**
-   * Next moment after `as_of` at which these figures change by themselves: a due date, the start or the end of the
-   * course (UTC); null if there is none
-   * @example "2026-02-08T23:59:59.000Z"
-   */
-  @ApiProperty({ format: 'date-time' })
-  next_deadline_at!: string | null;
-
-  /**
-   * The moment the figures are for (UTC)
-   * @example "2026-02-05T18:52:18.000Z"
-   */
-  @ApiProperty({ format: 'date-time' })
-  as_of!: string;
-
-  /**
-   * When they were computed (UTC); unchanged when served from the cache
-   * @example "2026-02-05T18:52:18.040Z"
-   */
-  @ApiProperty({ format: 'date-time' })
-  generated_at!: string;
-
-  /**
-   * Version of the risk model
-   * @example "risk-1"
-   */
-  model_version!: string;
 }
 
 /** A page of the students of a course. */

@@ -8,6 +8,7 @@ import {
 } from '../risk/recommendations.js';
 import { type FactorCode, factorCodes } from '../risk/risk-factors.js';
 import { type CoursePhase, coursePhases } from '../risk/risk-facts.js';
+import { AnswerTimes } from '../answer-times.dto.js';
 import {
   type Confidence,
   confidences,
@@ -311,7 +312,7 @@ export class CourseRiskDto {
  * The risk of a student: overall, and for each course asked for. One shape with and without `course_id`. Risk is 0-1,
  * scores of work 0-100; what is undefined is null, never 0.
  */
-export class StudentRiskDto {
+export class StudentRiskDto extends AnswerTimes {
   /**
    * The student
    * @example "STU001"
@@ -407,32 +408,4 @@ export class StudentRiskDto {
 
   /** The course asked for, or every course with an active enrollment, by id */
   courses!: CourseRiskDto[];
-
-  /**
-   * Next moment after `as_of` at which the answer changes by itself: a due date, the start or the end of one of the
-   * courses (UTC); null if there is none
-   * @example "2026-02-08T23:59:59.000Z"
-   */
-  @ApiProperty({ format: 'date-time' })
-  next_deadline_at!: string | null;
-
-  /**
-   * The moment the answer is for (UTC)
-   * @example "2026-02-05T18:52:18.000Z"
-   */
-  @ApiProperty({ format: 'date-time' })
-  as_of!: string;
-
-  /**
-   * When it was computed (UTC); unchanged when served from the cache
-   * @example "2026-02-05T18:52:18.040Z"
-   */
-  @ApiProperty({ format: 'date-time' })
-  generated_at!: string;
-
-  /**
-   * Version of the risk model
-   * @example "risk-1"
-   */
-  model_version!: string;
 }

@@ -1,0 +1,32 @@
+import { ApiProperty } from '@nestjs/swagger';
+
+/** What every answer of the analytics says of itself. */
+export class AnswerTimes {
+  /**
+   * Next moment after `as_of` at which the answer changes by itself: a due date, the start or the end of a
+   * course (UTC); null if there is none
+   * @example "2026-02-08T23:59:59.000Z"
+   */
+  @ApiProperty({ format: 'date-time' })
+  next_deadline_at!: string | null;
+
+  /**
+   * The moment the answer is for (UTC)
+   * @example "2026-02-05T18:52:18.000Z"
+   */
+  @ApiProperty({ format: 'date-time' })
+  as_of!: string;
+
+  /**
+   * When it was computed (UTC); unchanged when served from the cache
+   * @example "2026-02-05T18:52:18.040Z"
+   */
+  @ApiProperty({ format: 'date-time' })
+  generated_at!: string;
+
+  /**
+   * Version of the risk model
+   * @example "risk-1"
+   */
+  model_version!: string;
+}
