@@ -51,7 +51,7 @@ describe('stopping', () => {
 
     const load = Promise.all([...Array.from({ length: 20 }, client), balancer()]);
     const slow = halfSent(service);
-    await wait(500);
+    await pollUntil(() => (statuses.get('200') ?? 0) > 100, 30_000);
     service.signal('SIGTERM');
     await load;
     await wait(1500);
