@@ -75,12 +75,9 @@ export class CacheGraph {
   #discover(): void {
     const seen = new Set<object>();
     for (const wrapper of [...this.discovery.getControllers(), ...this.discovery.getProviders()]) {
-      const instance = wrapper.isDependencyTreeStatic()
-        ? (wrapper.instance as Decorated | undefined)
-        : undefined;
-      const prototype = prototypeOf(wrapper.metatype, instance);
-      if (!prototype) continue;
       const isStatic = wrapper.isDependencyTreeStatic();
+      const prototype = prototypeOf(wrapper.metatype, isStatic ? wrapper.instance : undefined);
+      if (!prototype) continue;
       const isDecorated = seen.has(prototype) || this.#collect(prototype, isStatic);
       if (!isDecorated) continue;
       seen.add(prototype);
