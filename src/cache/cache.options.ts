@@ -1,3 +1,4 @@
+import type { BulkheadOptions } from './engine/bulkhead.js';
 import type { CacheEvent } from './engine/cache-events.js';
 import type { Clock } from './engine/clock.js';
 import type { Outbox } from './outbox/outbox.js';
@@ -11,8 +12,12 @@ export interface CacheModuleOptions {
   redis?: RedisOptions;
   /** Put in front of every key in Redis, so that two applications can share one. Default none. */
   namespace?: string;
-  /** Upper bound of what the in-process store holds, in bytes. Default 64 MiB. */
+  /** Upper bound of the entries held in this process, in bytes; with Redis, 0 leaves them to Redis alone. Default 64 MiB. */
   maxBytes?: number;
+  /** The part of a TTL, 0 to 1, that an entry may lose at random: what was stored together shall not expire together. Default 0.1. */
+  jitter?: number;
+  /** What runs at a time while Redis is away. Default: 32 at a time, 1,000 waiting for at most 2 s. */
+  bulkhead?: BulkheadOptions;
   /**
    * Keeps invalidations that a crash or an outage would lose. Used with Redis only: the in-process store dies with its
    * process. Default none.

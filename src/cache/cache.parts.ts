@@ -4,6 +4,7 @@ import { CacheError } from './engine/cache-errors.js';
 import type { CacheEvent } from './engine/cache-events.js';
 import { CacheStatistics } from './engine/cache-statistics.js';
 import { systemClock } from './engine/clock.js';
+import { NearEntries } from './engine/near-entries.js';
 import type { Store } from './engine/store.js';
 import type { Outbox } from './outbox/outbox.js';
 import { OutboxRelay } from './outbox/outbox-relay.js';
@@ -33,7 +34,7 @@ export class CacheParts {
   readonly #relay: OutboxRelay | undefined;
 
   constructor(options: CacheModuleOptions) {
-    const { redis, namespace = '', clock = systemClock, enabled = true } = options;
+    const { redis, namespace = '', clock = systemClock, enabled = true, jitter = 0.1 } = options;
     if (!/^[\w.:-]*$/.test(namespace)) {
       throw new CacheError(
         'CACHE_INVALID_OPTIONS',
@@ -47,6 +48,7 @@ export class CacheParts {
         // Whoever listens must not be able to break an answer.
       }
     };
+    const near = new NearEntries(clock, options.maxBytes ?? DEFAULT_MAX_BYTES);
     const address = redis && parseRedisAddress(redis.url, redis.password);
     const requestBudgetMs = redis?.commandTimeoutMs ?? DEFAULT_COMMAND_TIMEOUT_MS;
 
@@ -64,11 +66,14 @@ export class CacheParts {
       this.store = enabled ? store : undefined;
       this.outbox = enabled ? options.outbox : undefined;
     } else {
-      this.store = enabled ? new MemoryStore(clock, options.maxBytes ?? DEFAULT_MAX_BYTES) : undefined;
+      this.store = enabled ? new MemoryStore(clock, near) : undefined;
     }
     this.redis = new RedisService(this.#connections, address, namespace, requestBudgetMs, emit);
     this.engine = new CacheEngine({
       store: this.store,
+      near,
+      jitter,
+      bulkhead: options.bulkhead,
       clock,
       requestBudgetMs,
       invalidationBudgetMs: INVALIDATION_BUDGET_MS,

@@ -1,9 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import { MethodCache } from './decorators/method-cache.js';
 import { CacheEngine } from './engine/cache-engine.js';
-import { methodKeyText, storeKey } from './engine/cache-key.js';
+import { methodKeyText } from './engine/cache-key.js';
 import { CacheStatistics, type PrefixStatistics } from './engine/cache-statistics.js';
 import { durationMs, type Duration } from './engine/duration.js';
+import { defaultPolicy } from './engine/entry-policy.js';
+import { Subject } from './engine/subject.js';
 import type { Store } from './engine/store.js';
 import { patternTag, plainTag, prefixTag } from './engine/tags.js';
 import { decodeValue, encodeValue } from './engine/value-codec.js';
@@ -55,15 +57,14 @@ export class CacheService {
   async getOrSet<T>(key: string, options: GetOrSetOptions, factory: () => Promise<T> | T): Promise<T> {
     const { ttl, prefix = 'default', tags = [] } = options;
     const ttlMs = durationMs(ttl, `getOrSet(${prefix})`);
-    const keyText = methodKeyText(prefix, 'getOrSet', [key]);
-    const subject = {
+    const subject = new Subject({
       prefix,
-      key: storeKey(prefix, keyText),
-      keyText,
+      keyText: methodKeyText(prefix, 'getOrSet', [key]),
       shape: '',
-      tags: [prefixTag(prefix), ...tags.map(plainTag)],
+      policy: defaultPolicy,
       hasResultTags: false,
-    };
+      tags: () => [prefixTag(prefix), ...tags.map(plainTag)],
+    });
     const text = await this.engine.getOrSet(
       subject,
       async () => {

@@ -1,4 +1,4 @@
-import type { CacheEvent, RedisEvent } from '../cache/index.js';
+import type { CacheEvent, RedisEvent, Subject } from '../cache/index.js';
 import type { AppLogger } from './app-logger.js';
 import { logCatalogue, type LogEvent, type LogFields } from './log-catalogue.js';
 
@@ -11,11 +11,12 @@ export function logCacheEvent(logger: AppLogger, event: CacheEvent | RedisEvent)
 
 /** The cache counts in milliseconds and writes names its own way; the log has one spelling for all. */
 function fieldsOf({ event: _, ...rest }: CacheEvent | RedisEvent): LogFields {
-  const { durationMs, ttlMs, delayMs, connectedClients, usedMemory, ...same } = rest as Partial<
+  const { subject, durationMs, ttlMs, delayMs, connectedClients, usedMemory, ...same } = rest as Partial<
     Record<'durationMs' | 'ttlMs' | 'delayMs' | 'connectedClients', number>
-  > & { usedMemory?: string } & LogFields;
+  > & { usedMemory?: string; subject?: Subject } & LogFields;
   return {
     ...same,
+    ...(subject ? { prefix: subject.prefix, key: subject.key } : {}),
     ...(durationMs === undefined ? {} : { duration_ms: Math.round(durationMs * 100) / 100 }),
     ...(ttlMs === undefined ? {} : { ttl_s: Math.round(ttlMs / 1000) }),
     ...(delayMs === undefined ? {} : { delay_ms: Math.round(delayMs) }),

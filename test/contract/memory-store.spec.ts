@@ -1,10 +1,12 @@
+import { NearEntries } from '../../src/cache/engine/near-entries.js';
 import { MemoryStore } from '../../src/cache/stores/memory.store.js';
 import { FakeClock } from '../support/fake-clock.js';
-import { storeContract } from './store.contract.js';
+import { aName, entryOf, storeContract } from './store.contract.js';
 
 describe('the in-process store', () => {
   const clock = new FakeClock();
-  const store = new MemoryStore(clock, 1_000_000);
+  const newStore = (maxBytes: number) => new MemoryStore(clock, new NearEntries(clock, maxBytes));
+  const store = newStore(1_000_000);
 
   storeContract(
     () => store,
@@ -15,26 +17,28 @@ describe('the in-process store', () => {
   );
 
   it('stays within its bytes, and lets go first of what was used longest ago', async () => {
-    const small = new MemoryStore(clock, 10_000);
-    const body = Buffer.alloc(1_000);
-    for (let n = 0; n < 8; n++) await small.write(`k${n}`, body, 60_000);
-    await small.read('k0', []);
+    const small = newStore(20_000);
+    const names = Array.from({ length: 14 }, () => aName());
+    const write = (some: typeof names) =>
+      Promise.all(some.map((name) => small.write(name, entryOf(name, Buffer.alloc(1_000)))));
+    const isHeld = async (index: number) => (await small.read(names[index]!, [])).stored !== undefined;
+    await write(names.slice(0, 8));
+    await isHeld(0);
 
-    for (let n = 8; n < 14; n++) await small.write(`k${n}`, body, 60_000);
+    await write(names.slice(8));
 
-    expect(small.size().bytes).toBeLessThanOrEqual(10_000);
-    expect((await small.read('k0', [])).entry).toEqual(body);
-    expect((await small.read('k1', [])).entry).toBeUndefined();
-    expect((await small.read('k13', [])).entry).toEqual(body);
+    expect(small.size().bytes).toBeLessThanOrEqual(20_000);
+    expect(await Promise.all([0, 1, 13].map(isHeld))).toEqual([true, false, true]);
   });
 
   it('does not keep an entry that is larger than all its room', async () => {
-    const small = new MemoryStore(clock, 10_000);
-    await small.write('kept', Buffer.alloc(100), 60_000);
+    const small = newStore(10_000);
+    const [kept, huge] = [aName(), aName()];
+    await small.write(kept, entryOf(kept, Buffer.alloc(100)));
 
-    await small.write('huge', Buffer.alloc(20_000), 60_000);
+    await small.write(huge, entryOf(huge, Buffer.alloc(20_000)));
 
-    expect((await small.read('huge', [])).entry).toBeUndefined();
-    expect((await small.read('kept', [])).entry).toEqual(Buffer.alloc(100));
+    expect((await small.read(huge, [])).stored).toBeUndefined();
+    expect((await small.read(kept, [])).stored?.entry.body).toEqual(Buffer.alloc(100));
   });
 });

@@ -7,10 +7,11 @@ import type { RedisClient } from '../../src/cache/redis/redis-connection.js';
 import { RedisConnections } from '../../src/cache/redis/redis-connections.js';
 import { RedisStore } from '../../src/cache/stores/redis.store.js';
 import { pollUntil, startRedis, type RedisProcess } from '../support/processes.js';
-import { storeContract } from './store.contract.js';
+import { aName, entryOf, storeContract } from './store.contract.js';
 
 const timings = { connectTimeoutMs: 5000, silenceLimitMs: 1000, trustedReplyMs: 1000, maxBackoffMs: 200 };
 const open: RedisConnections[] = [];
+const k = aName();
 
 function connect(url: string, namespace: string): RedisStore {
   let beforeUse = (_client: RedisClient, _isNew: boolean): Promise<void> => Promise.resolve();
@@ -73,7 +74,7 @@ describe('a Redis that forgets or remembers too much', () => {
   it('does not get its old entries served after it came back from an old snapshot', async () => {
     const store = connect(redis.url, '');
     await available(store);
-    const { tokens } = await store.open('k', [EPOCH], 60_000, 1000);
+    const { tokens } = await store.open(k, [EPOCH], 60_000, 1000);
     const other = createClient({ url: redis.url });
     await other.connect();
     // What a restart from a snapshot looks like: everything there, under the id of an earlier run.
@@ -83,22 +84,24 @@ describe('a Redis that forgets or remembers too much', () => {
     const another = connect(redis.url, '');
     await available(another);
 
-    expect((await another.read('k', [EPOCH], 1000)).tokens[0]).not.toBe(tokens[0]);
+    expect((await another.read(k, [EPOCH], 1000)).tokens[0]).not.toBe(tokens[0]);
   });
 
   it('is not read again before invalidations that it missed have reached it', async () => {
     const store = connect(redis.url, '');
     await available(store);
-    const { tokens } = await store.open('k', ['tag/course:1'], 60_000, 1000);
+    const { tokens } = await store.open(k, ['tag/course:1'], 60_000, 1000);
     redis.freeze();
 
-    await expect(store.drop(['tag/course:1'], 50)).rejects.toMatchObject({ code: 'CACHE_STORE_UNAVAILABLE' });
+    await expect(store.invalidate(['tag/course:1'], [], 50)).rejects.toMatchObject({
+      code: 'CACHE_STORE_UNAVAILABLE',
+    });
     expect(store.isAvailable()).toBe(false);
     redis.thaw();
     await available(store);
 
     expect(tokens[0]).toBeDefined();
-    expect((await store.read('k', ['tag/course:1'], 1000)).tokens).toEqual([undefined]);
+    expect((await store.read(k, ['tag/course:1'], 1000)).tokens).toEqual([undefined]);
   });
 
   it('answers with an error within the budget when it hangs', async () => {
@@ -107,7 +110,7 @@ describe('a Redis that forgets or remembers too much', () => {
     redis.freeze();
     const since = performance.now();
 
-    await expect(store.read('k', [], 50)).rejects.toMatchObject({
+    await expect(store.read(k, [], 50)).rejects.toMatchObject({
       code: 'CACHE_STORE_UNAVAILABLE',
       message: 'timeout',
     });
@@ -119,15 +122,15 @@ describe('a Redis that forgets or remembers too much', () => {
   it('refuses new entries when it is full, and still takes invalidations', async () => {
     const store = connect(redis.url, '');
     await available(store);
-    await store.open('k', ['tag/course:1'], 60_000, 1000);
+    await store.open(k, ['tag/course:1'], 60_000, 1000);
     const admin = createClient({ url: redis.url });
     await admin.connect();
     await admin.configSet({ maxmemory: '1', 'maxmemory-policy': 'noeviction' });
 
-    await expect(store.write('k', Buffer.from('x'), 1000)).rejects.toMatchObject({ message: 'OOM' });
-    await store.drop(['tag/course:1'], 1000);
+    await expect(store.write(k, entryOf(k, 'x'))).rejects.toMatchObject({ message: 'OOM' });
+    await store.invalidate(['tag/course:1'], [], 1000);
 
-    expect((await store.read('k', ['tag/course:1'], 1000)).tokens).toEqual([undefined]);
+    expect((await store.read(k, ['tag/course:1'], 1000)).tokens).toEqual([undefined]);
     await admin.close();
   });
 });

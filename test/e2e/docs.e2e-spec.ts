@@ -23,6 +23,8 @@ const cacheErrors: Record<CacheErrorCode, true> = {
   CACHE_WRITE_OUTSIDE_TRANSACTION: true,
   CACHE_STORE_UNAVAILABLE: true,
   CACHE_UNSERIALISABLE: true,
+  CACHE_FACTORY_TIMED_OUT: true,
+  CACHE_OVERLOADED: true,
 };
 
 function markdownBelow(folder: string): string[] {

@@ -1,8 +1,11 @@
 import { CacheEngine } from '../../src/cache/engine/cache-engine.js';
 import { EntryStore } from '../../src/cache/engine/entry-store.js';
 import { SingleFlight } from '../../src/cache/engine/single-flight.js';
-import type { Store, StoreRead } from '../../src/cache/engine/store.js';
-import type { Produced, Subject } from '../../src/cache/engine/subject.js';
+import type { CacheEntry } from '../../src/cache/engine/cache-entry.js';
+import { defaultPolicy } from '../../src/cache/engine/entry-policy.js';
+import { NearEntries } from '../../src/cache/engine/near-entries.js';
+import type { EntryName, Store, StoreOpened, StoreRead } from '../../src/cache/engine/store.js';
+import { Subject, type Produced } from '../../src/cache/engine/subject.js';
 import { EPOCH, plainTag } from '../../src/cache/engine/tags.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { explore, type Scenario, type Stage } from './schedule.js';
@@ -25,8 +28,8 @@ interface Behaviour {
 /** A shared store whose every question waits for its turn; unless told otherwise, one of many keys is no one moment. */
 class SteppingStore implements Store {
   readonly kind = 'redis';
-  readonly entries = new Map<string, Buffer>();
-  readonly tokens = new Map<string, string>();
+  readonly entries = new Map<string, CacheEntry>();
+  readonly present = new Map<string, string>();
   #made = 0;
 
   constructor(
@@ -38,46 +41,64 @@ class SteppingStore implements Store {
     return true;
   }
 
-  async read(key: string, tags: readonly string[]): Promise<StoreRead> {
-    await this.stage.step(`read ${tags.join(' ')}`);
-    return this.#reply(key, tags);
+  partitionOf(): string {
+    return '';
   }
 
-  async open(key: string, tags: readonly string[]): Promise<StoreRead> {
+  async read({ keyText }: EntryName, tags: readonly string[]): Promise<StoreRead> {
+    await this.stage.step(`read ${tags.join(' ')}`);
+    return this.#reply(keyText, tags);
+  }
+
+  async open({ keyText }: EntryName, tags: readonly string[]): Promise<StoreOpened> {
     if (!this.behaviour.coarse) await this.stage.step(`create ${tags.join(' ')}`);
     const create = () => {
-      for (const name of tags) if (!this.tokens.has(name)) this.tokens.set(name, this.#fresh());
+      for (const name of tags) if (!this.present.has(name)) this.present.set(name, this.#fresh());
     };
     if (!this.behaviour.coarse) create();
     await this.stage.step(`open ${tags.join(' ')}`);
     if (this.behaviour.coarse) create();
-    return this.#reply(key, tags);
+    return { ...(await this.#reply(keyText, tags)), hasLease: true };
   }
 
-  async write(key: string, entry: Buffer): Promise<void> {
+  async tokens(tags: readonly string[]): Promise<readonly (string | undefined)[]> {
+    await this.stage.step(`tokens ${tags.join(' ')}`);
+    return (await this.#reply('', tags)).tokens;
+  }
+
+  async write({ keyText }: EntryName, entry: CacheEntry): Promise<void> {
     await this.stage.step('store');
-    this.entries.set(key, entry);
+    this.entries.set(keyText, entry);
   }
 
-  async drop(tags: readonly string[]): Promise<void> {
+  async invalidate(tags: readonly string[]): Promise<void> {
     if (this.behaviour.coarse === 'all') await this.stage.step('drop');
     for (const name of tags) {
       if (this.behaviour.familiesNeverMove && !name.startsWith('tag/')) continue;
       if (this.behaviour.coarse !== 'all') await this.stage.step(`drop ${name}`);
       if (this.behaviour.tokensAreCounters)
-        this.tokens.set(name, String(Number(this.tokens.get(name) ?? 0) + 1));
-      else this.tokens.delete(name);
+        this.present.set(name, String(Number(this.present.get(name) ?? 0) + 1));
+      else this.present.delete(name);
     }
+  }
+
+  renewLease(): Promise<boolean> {
+    return Promise.resolve(true);
+  }
+
+  releaseLease(): Promise<void> {
+    return Promise.resolve();
   }
 
   size(): { entries: number; bytes: number } {
     return { entries: this.entries.size, bytes: 0 };
   }
 
-  async #reply(key: string, tags: readonly string[]): Promise<StoreRead> {
-    const reply = { entry: this.entries.get(key), tokens: tags.map((name) => this.tokens.get(name)) };
+  async #reply(keyText: string, tags: readonly string[]): Promise<StoreRead> {
+    const entry = this.entries.get(keyText);
+    const tokens = tags.map((name) => this.present.get(name));
     if (this.behaviour.slowReplies) await this.stage.step('reply');
-    return reply;
+    return { stored: entry && { entry, leftMs: entry.ttlMs }, isUnreadable: false, tokens };
   }
 
   #fresh(): string {
@@ -105,24 +126,27 @@ interface Plan extends Behaviour {
 function scenario(plan: Plan): Scenario {
   return (stage) => {
     const store = new SteppingStore(stage, plan);
+    const clock = new FakeClock();
     const newEngine = () =>
       new CacheEngine({
         store,
-        clock: new FakeClock(),
+        near: new NearEntries(clock, 0),
+        clock,
         emit: () => undefined,
+        jitter: 0,
         requestBudgetMs: 50,
         invalidationBudgetMs: 150,
       });
     const here = newEngine();
     const elsewhere = plan.writerIsElsewhere ? newEngine() : here;
-    const subject: Subject = {
+    const subject = new Subject({
       prefix: 'view',
-      key: 'cache:view:1',
       keyText: 'view|/1',
       shape: '',
-      tags: plan.resultTags ? [] : [tag],
+      policy: defaultPolicy,
+      tags: () => (plan.resultTags ? [] : [tag]),
       hasResultTags: plan.resultTags ?? false,
-    };
+    });
     const changed = plan.resultTags ? roster : tag;
     let stored = 'old';
     let isAcknowledged = false;
@@ -162,11 +186,11 @@ function scenario(plan: Plan): Scenario {
       await work();
     };
     const restore = async () => {
-      const [entries, tokens] = [new Map(store.entries), new Map(store.tokens)];
+      const [entries, tokens] = [new Map(store.entries), new Map(store.present)];
       await stage.step('restore');
-      for (const [name, token] of tokens) store.tokens.set(name, token);
+      for (const [name, token] of tokens) store.present.set(name, token);
       for (const [key, entry] of entries) store.entries.set(key, entry);
-      if (plan.restores === 'with epoch') store.tokens.delete(EPOCH);
+      if (plan.restores === 'with epoch') store.present.delete(EPOCH);
     };
 
     const written = write();
@@ -178,7 +202,7 @@ function scenario(plan: Plan): Scenario {
     if (plan.evicts) {
       actors.push(
         later('evict', () => {
-          store.tokens.clear();
+          store.present.clear();
         }),
       );
     }

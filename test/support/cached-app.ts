@@ -25,7 +25,7 @@ export async function startCachedApp({
   configure?: (app: INestApplication) => void;
 }): Promise<{ app: INestApplication; url: string }> {
   const module = await Test.createTestingModule({
-    imports: [CacheModule.forRoot(options)],
+    imports: [CacheModule.forRoot({ jitter: 0, ...options })],
     controllers,
     providers,
   }).compile();

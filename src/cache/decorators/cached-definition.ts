@@ -1,5 +1,6 @@
 import type { CacheRequest } from '../cache.options.js';
 import type { KeyInputs } from '../engine/cache-key.js';
+import type { EntryPolicy } from '../engine/entry-policy.js';
 import type { TagRules } from './tag-rules.js';
 
 /** What a `@Cached` says, checked and complete. */
@@ -10,6 +11,7 @@ export interface CachedDefinition {
   readonly scope?: 'shared' | 'user' | 'tenant';
   readonly key?: (request: CacheRequest) => KeyInputs;
   readonly shape: string;
+  readonly policy: EntryPolicy;
   readonly rules: TagRules;
   /** 0 where a function of the result decides. */
   readonly declaredTtlMs: number;

@@ -2,6 +2,7 @@ import { UseGuards, UseInterceptors } from '@nestjs/common';
 import type { CacheRequest } from '../cache.options.js';
 import { CacheError } from '../engine/cache-errors.js';
 import type { KeyInputs } from '../engine/cache-key.js';
+import { defaultPolicy } from '../engine/entry-policy.js';
 import { durationMs, type Duration } from '../engine/duration.js';
 import { CacheDoor } from '../http/cache-door.guard.js';
 import { CacheLoader } from '../http/cache-loader.interceptor.js';
@@ -70,6 +71,7 @@ function define(options: CachedOptions, method: string, name: string): CachedDef
     method,
     prefix,
     shape: options.shape ?? '',
+    policy: defaultPolicy,
     rules: tagRules(options.tags ?? [], method),
     declaredTtlMs: fixedMs ?? 0,
     ttlMs: (result) => fixedMs ?? durationMs((ttl as (result: unknown) => number)(result), method),

@@ -1,7 +1,7 @@
 import { isObservable, lastValueFrom } from 'rxjs';
 import { CacheEngine } from '../engine/cache-engine.js';
-import type { Produced, Subject } from '../engine/subject.js';
-import { methodKeyText, storeKey } from '../engine/cache-key.js';
+import { Subject, type Produced } from '../engine/subject.js';
+import { methodKeyText } from '../engine/cache-key.js';
 import { EPOCH, prefixTags } from '../engine/tags.js';
 import { decodeValue, encodeValue } from '../engine/value-codec.js';
 import { fromRouteArguments } from '../http/declared-inputs.js';
@@ -112,17 +112,16 @@ function exactTags(rules: TagRules, known: readonly string[], args: unknown[], r
 
 /** @returns `undefined` where an argument has no form that a key could hold */
 function methodSubject(definition: CachedDefinition, method: string, args: unknown[]): Subject | undefined {
-  const { prefix, shape, rules } = definition;
+  const { prefix, shape, policy, rules } = definition;
   try {
-    const keyText = methodKeyText(prefix, method, args);
-    return {
+    return new Subject({
       prefix,
-      key: storeKey(prefix, keyText),
-      keyText,
+      keyText: methodKeyText(prefix, method, args),
       shape: `${VALUE_FORM} ${shape}`,
-      tags: [...prefixTags(prefix, leadingIds(args)), ...argumentTags(rules, fromArguments(args))],
+      policy,
       hasResultTags: rules.functions.length > 0,
-    };
+      tags: () => [...prefixTags(prefix, leadingIds(args)), ...argumentTags(rules, fromArguments(args))],
+    });
   } catch {
     return undefined;
   }

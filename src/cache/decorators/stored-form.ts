@@ -27,7 +27,7 @@ export function storedForm<T>(
         body: Buffer.from(text),
         ttlMs,
         resultTags: resultTags(definition.rules, args, result),
-        ...(etag && { etag }),
+        ...(etag && { head: { etag } }),
       },
     };
   } catch {

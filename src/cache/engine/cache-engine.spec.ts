@@ -1,21 +1,28 @@
 import { deferred, turn } from '../../../test/support/deferred.js';
 import { FakeClock } from '../../../test/support/fake-clock.js';
 import { MemoryStore } from '../stores/memory.store.js';
+import type { Backplane } from './backplane.js';
 import { CacheEngine } from './cache-engine.js';
-import type { Produced, Subject } from './subject.js';
+import { defaultPolicy } from './entry-policy.js';
+import { NearEntries } from './near-entries.js';
+import { Subject, type Produced } from './subject.js';
 import type { CacheEvent } from './cache-events.js';
 import type { Store } from './store.js';
 import { EPOCH, plainTag, prefixTag } from './tags.js';
 
 const course = plainTag('course:PROG-101');
-const subject: Subject = {
+const parts = {
   prefix: 'view',
-  key: 'cache:view:1',
   keyText: 'view|/1',
   shape: '',
-  tags: [prefixTag('view'), course],
+  policy: defaultPolicy,
   hasResultTags: false,
+  tags: () => [prefixTag('view'), course],
 };
+const subject = new Subject(parts);
+
+/** Of a process that shares the store with others and hears nothing of them. */
+const deaf: Backplane = { heardUntilMs: -Infinity, listen: () => undefined };
 
 let clock: FakeClock;
 let store: Store;
@@ -24,23 +31,29 @@ let engine: CacheEngine;
 
 beforeEach(() => {
   clock = new FakeClock();
-  use(new MemoryStore(clock, 1_000_000));
+  use(new MemoryStore(clock, new NearEntries(clock, 1_000_000)));
 });
 
 function use(given: Store): void {
   events = [];
   store = given;
   engine = new CacheEngine({
+    ...inOneOfManyProcesses(),
     store,
-    clock,
     emit: (event) => events.push(event),
-    requestBudgetMs: 50,
-    invalidationBudgetMs: 150,
   });
 }
 
-function fromTheOtherProcess() {
-  return { clock, emit: () => undefined, requestBudgetMs: 50, invalidationBudgetMs: 150 };
+function inOneOfManyProcesses() {
+  return {
+    clock,
+    near: new NearEntries(clock, 1_000_000),
+    backplane: deaf,
+    emit: () => undefined,
+    requestBudgetMs: 50,
+    invalidationBudgetMs: 150,
+    jitter: 0,
+  };
 }
 
 function produced(value: string, resultTags: string[] = []): Produced<string> {
@@ -49,8 +62,8 @@ function produced(value: string, resultTags: string[] = []): Produced<string> {
 
 async function get(produce: () => Promise<Produced<string>>, of = subject): Promise<string> {
   const budget = engine.newBudget();
-  const found = await engine.lookup(of, budget);
-  if (found.state === 'hit') return found.entry.body.toString();
+  const looked = engine.peek(of) ?? (await engine.lookup(of, budget));
+  if (looked.state === 'hit') return looked.found.entry.body.toString();
   const { value } = await engine.load(of, budget, produce, (entry) => entry.body.toString());
   await engine.settle();
   return value;
@@ -88,10 +101,12 @@ describe('a kept answer', () => {
   it('is not read by a program that knows another shape or another question with the same hash', async () => {
     await get(() => Promise.resolve(produced('one')));
 
-    expect(await get(() => Promise.resolve(produced('two')), { ...subject, shape: 'v2' })).toBe('two');
-    expect(await get(() => Promise.resolve(produced('three')), { ...subject, keyText: 'view|/other' })).toBe(
-      'three',
+    expect(await get(() => Promise.resolve(produced('two')), new Subject({ ...parts, shape: 'v2' }))).toBe(
+      'two',
     );
+    expect(
+      await get(() => Promise.resolve(produced('three')), new Subject({ ...parts, keyText: 'view|/other' })),
+    ).toBe('three');
   });
 });
 
@@ -123,7 +138,7 @@ describe('an invalidation while the method runs', () => {
   });
 
   it('also counts when the dependency is one that only the result names', async () => {
-    const named: Subject = { ...subject, hasResultTags: true };
+    const named = new Subject({ ...parts, hasResultTags: true });
     const roster = plainTag('roster:PROG-101');
     engine.watchFamilies([roster]);
     const run = deferred<Produced<string>>();
@@ -146,7 +161,7 @@ describe('a run that the store could not vouch for', () => {
     const early = get(() => run.promise);
     await turn();
     expect(failing).toHaveBeenCalledTimes(1);
-    await new CacheEngine({ ...fromTheOtherProcess(), store }).invalidate([course]);
+    await new CacheEngine({ ...inOneOfManyProcesses(), store }).invalidate([course]);
 
     expect(await get(() => Promise.resolve(produced('after the write')))).toBe('after the write');
     run.resolve(produced('before the write'));
@@ -156,7 +171,8 @@ describe('a run that the store could not vouch for', () => {
   it('is not served to a program that knows a further tag', async () => {
     await get(() => Promise.resolve(produced('old')));
 
-    const wiser = { ...subject, tags: [...subject.tags, plainTag('roster:PROG-101')] };
+    use(store);
+    const wiser = new Subject({ ...parts, tags: () => [...subject.tags, plainTag('roster:PROG-101')] });
     expect(await get(() => Promise.resolve(produced('new')), wiser)).toBe('new');
   });
 });
@@ -166,7 +182,7 @@ describe('another process that invalidates while the method runs here', () => {
     const run = deferred<Produced<string>>();
     const early = get(() => run.promise);
     await turn();
-    await new CacheEngine({ ...fromTheOtherProcess(), store }).invalidate([course]);
+    await new CacheEngine({ ...inOneOfManyProcesses(), store }).invalidate([course]);
 
     const late = [1, 2, 3].map(() => get(() => Promise.resolve(produced('after the write'))));
 
@@ -176,13 +192,13 @@ describe('another process that invalidates while the method runs here', () => {
   });
 
   it('also when the tag is one that only the result will name', async () => {
-    const named: Subject = { ...subject, hasResultTags: true };
+    const named = new Subject({ ...parts, hasResultTags: true });
     const roster = plainTag('roster:PROG-101');
     const run = deferred<Produced<string>>();
     const early = get(() => run.promise, named);
     await turn();
     const late = get(() => Promise.resolve(produced('after the write', [roster])), named);
-    await new CacheEngine({ ...fromTheOtherProcess(), store }).invalidate([roster]);
+    await new CacheEngine({ ...inOneOfManyProcesses(), store }).invalidate([roster]);
     run.resolve(produced('before the write', [roster]));
 
     // Nobody here had heard of that family, so who joined must not be given what the store cannot vouch for.
@@ -195,7 +211,7 @@ describe('another process that invalidates while the method runs here', () => {
     const produce = jest.fn(() => run.promise);
     const early = get(produce);
     await turn();
-    await new CacheEngine({ ...fromTheOtherProcess(), store }).invalidate([plainTag('course:OTHER')]);
+    await new CacheEngine({ ...inOneOfManyProcesses(), store }).invalidate([plainTag('course:OTHER')]);
 
     const late = get(produce);
     await turn();
@@ -207,7 +223,7 @@ describe('another process that invalidates while the method runs here', () => {
 });
 
 describe('tags that only the result names', () => {
-  const named: Subject = { ...subject, hasResultTags: true };
+  const named = new Subject({ ...parts, hasResultTags: true });
   const roster = plainTag('roster:PROG-101');
 
   it('invalidate the entry like any other', async () => {
@@ -248,7 +264,7 @@ describe('tags that only the result names', () => {
     const run = deferred<Produced<string>>();
     const early = get(() => run.promise, named);
     await turn();
-    const other = new CacheEngine({ ...fromTheOtherProcess(), store });
+    const other = new CacheEngine({ ...inOneOfManyProcesses(), store });
     await other.invalidate([plainTag('activity:1')]);
     run.resolve(produced('kept', [roster]));
 
@@ -262,7 +278,7 @@ describe('tags that only the result names', () => {
     const run = deferred<Produced<string>>();
     const early = get(() => run.promise, named);
     await turn();
-    const other = new CacheEngine({ ...fromTheOtherProcess(), store });
+    const other = new CacheEngine({ ...inOneOfManyProcesses(), store });
     await other.invalidate([roster]);
     run.resolve(produced('old', [roster]));
 
@@ -326,8 +342,12 @@ describe('a store that is away', () => {
       isAvailable: () => true,
       read: () => (calls.push('read'), failing()),
       open: () => (calls.push('open'), failing()),
+      tokens: failing,
+      partitionOf: () => '',
       write: () => (calls.push('write'), failing()),
-      drop: failing,
+      invalidate: failing,
+      renewLease: failing,
+      releaseLease: failing,
       size: () => ({ entries: undefined, bytes: undefined }),
     });
 

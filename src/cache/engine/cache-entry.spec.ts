@@ -5,8 +5,10 @@ const entry = {
   keyText: 'p|/x',
   shape: 's1',
   tokens: { epoch: 'e', 'tag/course:PROG-101': 't' },
-  storedAtMs: 1_770_000_000_000,
   ttlMs: 60_000,
+  graceMs: 5_000,
+  loadMs: 12,
+  head: { etag: '"e1"' },
   body: Buffer.from('{"a":1}'),
 };
 
@@ -17,11 +19,15 @@ describe('a stored entry', () => {
 
   it('keeps its format: what an older process stored is still read', () => {
     const stored = Buffer.from(
-      '414e4331000000797b226b657954657874223a22707c2f78222c227368617065223a227331222c22746f6b656e73223a7b2265706f6368223a2265222c227461672f636f757273653a50524f472d313031223a2274227d2c2273746f72656441744d73223a313737303030303030303030302c2274746c4d73223a36303030307d7b2261223a317d',
+      '414e4332000000927b226b657954657874223a22707c2f78222c227368617065223a227331222c22746f6b656e73223a7b2265706f6368223a2265222c227461672f636f757273653a50524f472d313031223a2274227d2c2274746c4d73223a36303030302c2267726163654d73223a353030302c226c6f61644d73223a31322c2268656164223a7b2265746167223a225c2265315c22227d7d7b2261223a317d',
       'hex',
     );
 
     expect(decodeEntry(stored)).toEqual(entry);
+  });
+
+  it('is a miss where another program wrote another format', () => {
+    expect(decodeEntry(Buffer.concat([Buffer.from('ANC1'), encodeEntry(entry).subarray(4)]))).toBeUndefined();
   });
 
   it('is a miss, never an error, whatever the bytes', () => {

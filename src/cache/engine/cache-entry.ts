@@ -2,9 +2,11 @@
  * The stored format: magic, header length, header as JSON, body. The header says everything about the body, so a
  * reader can judge an entry without touching it. Another magic is another format: a clean miss.
  */
-const MAGIC = Buffer.from('ANC1');
+const MAGIC = Buffer.from('ANC2');
 const PREAMBLE_BYTES = MAGIC.length + 4;
 const MAX_HEADER_BYTES = 1024 * 1024;
+/** What is larger is not looked at. */
+export const MAX_ENTRY_BYTES = 16 * 1024 * 1024;
 
 /** An answer as it was given, with what it depends on. */
 export interface CacheEntry {
@@ -14,11 +16,14 @@ export interface CacheEntry {
   readonly shape: string;
   /** Tag → the token it had before the answer was computed. */
   readonly tokens: Readonly<Record<string, string>>;
-  /** Wall clock, ms. For `Age` only. */
-  readonly storedAtMs: number;
+  /** Fresh for so long, ms. */
   readonly ttlMs: number;
-  /** Strong validator of the body (RFC 9110 section 8.8.3), quotes included; only HTTP answers have one. */
-  readonly etag?: string;
+  /** Kept for so long beyond that, ms. */
+  readonly graceMs: number;
+  /** How long the run took that gave it, ms. */
+  readonly loadMs: number;
+  /** What belongs to the body without being in it, by name. */
+  readonly head: Readonly<Record<string, string>>;
   readonly body: Buffer;
 }
 
@@ -30,9 +35,10 @@ export function encodeEntry({ body, ...header }: CacheEntry): Buffer {
   return Buffer.concat([preamble, headerBytes, body]);
 }
 
-/** @returns `undefined` for anything {@link encodeEntry} did not write; never throws. */
+/** @returns `undefined` for anything {@link encodeEntry} did not write; never throws. The body shares the memory of `bytes`. */
 export function decodeEntry(bytes: Buffer): CacheEntry | undefined {
-  if (bytes.length < PREAMBLE_BYTES || !bytes.subarray(0, MAGIC.length).equals(MAGIC)) return undefined;
+  if (bytes.length < PREAMBLE_BYTES || bytes.length > MAX_ENTRY_BYTES) return undefined;
+  if (!bytes.subarray(0, MAGIC.length).equals(MAGIC)) return undefined;
   const headerBytes = bytes.readUInt32BE(MAGIC.length);
   const bodyStart = PREAMBLE_BYTES + headerBytes;
   if (headerBytes > MAX_HEADER_BYTES || bodyStart > bytes.length) return undefined;
@@ -45,14 +51,21 @@ export function decodeEntry(bytes: Buffer): CacheEntry | undefined {
 }
 
 function isHeader(value: unknown): value is Omit<CacheEntry, 'body'> {
-  if (typeof value !== 'object' || value === null) return false;
-  const header = value as Partial<Record<keyof CacheEntry, unknown>>;
+  if (!isRecord(value)) return false;
+  const { keyText, shape, tokens, ttlMs, graceMs, loadMs, head } = value;
   return (
-    typeof header.keyText === 'string' &&
-    typeof header.shape === 'string' &&
-    typeof header.storedAtMs === 'number' &&
-    typeof header.ttlMs === 'number' &&
-    typeof header.tokens === 'object' &&
-    header.tokens !== null
+    typeof keyText === 'string' &&
+    typeof shape === 'string' &&
+    [ttlMs, graceMs, loadMs].every((ms) => typeof ms === 'number' && ms >= 0) &&
+    isTextByName(tokens) &&
+    isTextByName(head)
   );
+}
+
+function isTextByName(value: unknown): boolean {
+  return isRecord(value) && Object.values(value).every((text) => typeof text === 'string');
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -11,7 +11,9 @@ export type CacheErrorCode =
   | 'CACHE_PATTERN_MATCHES_NOTHING'
   | 'CACHE_WRITE_OUTSIDE_TRANSACTION'
   | 'CACHE_STORE_UNAVAILABLE'
-  | 'CACHE_UNSERIALISABLE';
+  | 'CACHE_UNSERIALISABLE'
+  | 'CACHE_FACTORY_TIMED_OUT'
+  | 'CACHE_OVERLOADED';
 
 /** @param message says what happened, where, and what to do next */
 export class CacheError extends Error {

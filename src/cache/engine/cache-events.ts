@@ -1,22 +1,28 @@
-/** Everything the engine has to tell; log lines and statistics are made from it. */
+import type { StaleReason } from './patience.js';
+import type { Subject } from './subject.js';
+
+/** Everything the engine has to tell; log lines, statistics and metrics are made from it. */
 export type CacheEvent =
-  | { event: 'cache.lookup'; prefix: string; key: string }
-  | { event: 'cache.hit'; prefix: string; key: string; bytes: number }
-  | { event: 'cache.miss'; prefix: string; key: string }
-  | { event: 'cache.coalesced'; prefix: string; key: string; durationMs: number }
-  | { event: 'cache.loaded'; prefix: string; key: string; durationMs: number }
-  | { event: 'cache.stored'; prefix: string; key: string; ttlMs: number; bytes: number }
-  | { event: 'cache.no_store'; prefix: string; key: string; reason: NoStoreReason }
-  | { event: 'cache.fallback'; prefix: string; key: string }
-  | { event: 'cache.get_error'; prefix: string; key: string; reason: string }
-  | { event: 'cache.set_error'; prefix: string; key: string; reason: string }
-  | { event: 'cache.decode_error'; prefix: string; key: string }
+  | { event: 'cache.lookup'; subject: Subject }
+  | { event: 'cache.hit'; subject: Subject; bytes: number }
+  | { event: 'cache.miss'; subject: Subject }
+  | { event: 'cache.coalesced'; subject: Subject; durationMs: number }
+  | { event: 'cache.loaded'; subject: Subject; durationMs: number }
+  | { event: 'cache.stored'; subject: Subject; ttlMs: number; bytes: number }
+  | { event: 'cache.stale_served'; subject: Subject; reason: StaleReason; staleMs: number }
+  | { event: 'cache.refresh_failed'; subject: Subject; reason: string }
+  | { event: 'cache.no_store'; subject: Subject; reason: NoStoreReason }
+  | { event: 'cache.fallback'; subject: Subject }
+  | { event: 'cache.overloaded'; subject: Subject }
+  | { event: 'cache.get_error'; subject: Subject; reason: string }
+  | { event: 'cache.set_error'; subject: Subject; reason: string }
+  | { event: 'cache.decode_error'; subject: Subject }
   | { event: 'cache.invalidated'; tags: readonly string[]; durationMs: number }
   | { event: 'cache.invalidate_error'; tags: readonly string[]; reason: string };
 
 /**
- * Why an answer was not stored: computed before a newer write, the method's own `unless`, an answer that belongs to one response only, a value that has no stored form, or a function of the
- * decorator that threw.
+ * Why an answer was not stored: computed before a newer write, the method's own `unless`, an answer that belongs to one
+ * response only, a value that has no stored form, or a function of the decorator that threw.
  */
 export type NoStoreReason = 'newer-write' | NotStored;
 

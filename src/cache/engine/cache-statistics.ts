@@ -6,6 +6,8 @@ export interface PrefixStatistics {
   misses: number;
   /** Callers who waited for another's run instead of running themselves. */
   coalesced: number;
+  /** Answers beyond their TTL, given because the run failed or took too long. */
+  stale: number;
   /** Lookups that went past the cache, because its store was away. */
   bypasses: number;
   stores: number;
@@ -26,7 +28,7 @@ export class CacheStatistics {
   record(event: CacheEvent): void {
     if (event.event === 'cache.invalidated') this.#invalidations++;
     else if (event.event === 'cache.invalidate_error') this.#invalidationErrors++;
-    else this.#count(event, this.#of(event.prefix));
+    else this.#count(event, this.#of(event.subject.prefix));
   }
 
   get invalidations(): number {
@@ -59,6 +61,9 @@ export class CacheStatistics {
       case 'cache.coalesced':
         figures.coalesced++;
         break;
+      case 'cache.stale_served':
+        figures.stale++;
+        break;
       case 'cache.fallback':
         figures.bypasses++;
         break;
@@ -73,6 +78,8 @@ export class CacheStatistics {
       case 'cache.get_error':
       case 'cache.set_error':
       case 'cache.decode_error':
+      case 'cache.refresh_failed':
+      case 'cache.overloaded':
         figures.errors++;
         break;
       case 'cache.lookup':
@@ -88,6 +95,7 @@ export class CacheStatistics {
       hits: 0,
       misses: 0,
       coalesced: 0,
+      stale: 0,
       bypasses: 0,
       stores: 0,
       errors: 0,

@@ -1,16 +1,26 @@
 import type { Budget } from './budget.js';
-import { decodeEntry, encodeEntry, type CacheEntry } from './cache-entry.js';
+import type { CacheEntry } from './cache-entry.js';
 import type { EmitCacheEvent } from './cache-events.js';
 import type { Clock } from './clock.js';
-import type { Store, StoreRead } from './store.js';
-import type { Produced, Subject } from './subject.js';
-import { ANY, EPOCH, familyTag } from './tags.js';
-import { isAlive, tokensByTag, type Tokens } from './tokens.js';
+import type { Coherence } from './coherence.js';
+import { heldEntry, type HeldEntry, type NearEntries } from './near-entries.js';
+import type { Lease, Store, StoreRead } from './store.js';
+import type { NewEntry, Subject } from './subject.js';
+import { ANY, byHardness, EPOCH, familiesOf, familyTag } from './tags.js';
+import { TokenReader } from './token-reader.js';
+import { liveness, tokensByTag, type Tokens } from './tokens.js';
 
 /** What a load begins with: the tokens of all that its result may depend on, and the entry if there is one by now. */
 export interface Opened {
-  readonly entry: CacheEntry | undefined;
+  readonly held: HeldEntry | undefined;
   readonly tokens: Tokens;
+  /** Whether this process may run the method for all. */
+  readonly hasLease: boolean;
+  /** Whether another version of the program keeps a good entry there: it is left to it. */
+  readonly isForeign: boolean;
+  /** The moment of the invalidation log before the tokens were asked for. */
+  readonly moment: number;
+  readonly atMs: number;
 }
 
 /** Tokens must outlive every entry that carries them; nothing shorter than this is worth the renewals. */
@@ -18,114 +28,159 @@ const MIN_TOKEN_TTL_MS = 2 * 3_600_000;
 /** What the work behind an answer, for which nobody waits, may take for each question. */
 const BACKGROUND_BUDGET_MS = 1000;
 
+export interface EntryStoreOptions {
+  readonly store: Store;
+  readonly near: NearEntries;
+  readonly coherence: Coherence;
+  readonly clock: Clock;
+  readonly emit: EmitCacheEvent;
+  /** Takes a part of its TTL from an entry: what was stored together shall not expire together. */
+  readonly jittered: (ttlMs: number) => number;
+}
+
 /**
- * Entries under tokens, in whatever store: an entry comes out only while every token it was computed under is still the
- * present one. Rejects when the store does.
+ * Entries under tokens, in this process and in whatever store: an entry comes out only while every token it was computed
+ * under is still the present one. Rejects when the store does.
  */
 export class EntryStore {
-  readonly #store: Store;
-  readonly #clock: Clock;
-  readonly #emit: EmitCacheEvent;
+  readonly #options: EntryStoreOptions;
+  readonly #tokens: TokenReader;
   #tokenTtlMs = MIN_TOKEN_TTL_MS;
 
-  constructor(store: Store, clock: Clock, emit: EmitCacheEvent) {
-    this.#store = store;
-    this.#clock = clock;
-    this.#emit = emit;
+  constructor(options: EntryStoreOptions) {
+    this.#options = options;
+    this.#tokens = new TokenReader(options.store, options.clock);
   }
 
   get isAvailable(): boolean {
-    return this.#store.isAvailable();
+    return this.#options.store.isAvailable();
   }
 
   expectTtl(longestTtlMs: number): void {
     this.#tokenTtlMs = Math.max(this.#tokenTtlMs, 2 * longestTtlMs);
   }
 
-  /** The entry, if it is the one asked for and nothing it depends on has changed. */
-  async read(subject: Subject, budget: Budget): Promise<CacheEntry | undefined> {
+  /** The fresh entry that this process holds, whatever has been invalidated meanwhile. */
+  near(subject: Subject): HeldEntry | undefined {
+    const held = this.#options.near.find(subject.keyText);
+    const isFresh = held !== undefined && held.freshUntilMs > this.#options.clock.monotonicMs();
+    return isFresh && held.entry.shape === subject.shape ? held : undefined;
+  }
+
+  /** Whether nobody needs to be asked about `held`. */
+  isTrusted(held: HeldEntry, subject: Subject): boolean {
+    return this.#options.coherence.vouchesFor(held, subject.policy.consistency);
+  }
+
+  /** Whether `held` may be served now, by the tokens alone; all who ask at the same moment share one question. */
+  async isValid(held: HeldEntry, subject: Subject, budget: Budget): Promise<boolean> {
+    const moment = this.#options.coherence.mark();
+    const present = await this.#tokens.read(held.tags, budget.leftMs);
+    const state = liveness(held.tags, (tag) => held.entry.tokens[tag], present);
+    if (state === 'alive') held.knownGoodAt = moment;
+    return state === 'alive' || (state === 'outdated' && this.#isYoung(held.bornAtMs, subject));
+  }
+
+  /** The entry in the store, if it is the one asked for and nothing it depends on has changed. */
+  async read(subject: Subject, budget: Budget): Promise<HeldEntry | undefined> {
     const tags = certainTags(subject);
-    return this.#judge(subject, tags, await this.#store.read(subject.key, tags, budget.leftMs), budget);
-  }
-
-  /** @param families of tags that the result may name */
-  async open(subject: Subject, families: readonly string[], budget: Budget): Promise<Opened> {
-    const tags = [...certainTags(subject), ...(subject.hasResultTags ? [ANY, ...families] : [])];
-    const read = await this.#store.open(subject.key, tags, this.#tokenTtlMs, budget.leftMs);
-    return {
-      entry: await this.#judge(subject, tags, read, budget),
-      tokens: tokensByTag(tags, read.tokens),
-    };
-  }
-
-  /** Whether none of these tokens has been taken away. {@link ANY} is left out: it moves for others, too. */
-  async isCurrent(subject: Subject, tokens: Tokens, budget: Budget): Promise<boolean> {
-    const tags = [...tokens.keys()].filter((tag) => tag !== ANY);
-    const present = tokensByTag(tags, (await this.#store.read(subject.key, tags, budget.leftMs)).tokens);
-    return tags.every((tag) => present.get(tag) === tokens.get(tag));
+    const [moment, atMs] = this.#now();
+    const read = await this.#options.store.read(subject, tags, budget.leftMs);
+    return (await this.#judge(subject, tags, read, moment, atMs, budget)).held;
   }
 
   /**
-   * Stores what a run gave, under the tokens it was opened with.
+   * @param possible tags that tell whether something the result may name was invalidated
+   * @param lease    to run the method for all processes
+   */
+  async open(subject: Subject, possible: readonly string[], budget: Budget, lease: Lease): Promise<Opened> {
+    const tags = [...certainTags(subject), ...possible];
+    const [moment, atMs] = this.#now();
+    const read = await this.#options.store.open(subject, tags, this.#tokenTtlMs, budget.leftMs, lease);
+    return {
+      ...(await this.#judge(subject, tags, read, moment, atMs, budget)),
+      tokens: tokensByTag(tags, read.tokens),
+      hasLease: read.hasLease,
+      moment,
+      atMs,
+    };
+  }
+
+  /**
+   * Whether a run under these tokens is still good for whoever asks now. {@link ANY} is left out: it moves for others,
+   * too.
+   */
+  async isCurrent(subject: Subject, tokens: Tokens, calledAtMs: number, budget: Budget): Promise<boolean> {
+    const tags = [...tokens.keys()].filter((tag) => tag !== ANY);
+    const state = liveness(tags, (tag) => tokens.get(tag), await this.#tokens.read(tags, budget.leftMs));
+    return state === 'alive' || (state === 'outdated' && this.#isYoung(calledAtMs, subject));
+  }
+
+  /**
+   * Keeps what a run gave, under the tokens it was opened with.
    *
    * @returns whether it did; not if an invalidation of a tag that the result names may have come in between
    */
-  async put(
-    subject: Subject,
-    opened: Tokens,
-    given: NonNullable<Produced<unknown>['entry']>,
-  ): Promise<boolean> {
-    const { body, ttlMs, resultTags, etag } = given;
-    this.expectTtl(ttlMs);
-    const resultTokens = await this.#resultTokens(subject, resultTags, opened);
+  async put(subject: Subject, opened: Opened, given: NewEntry, loadMs: number): Promise<boolean> {
+    const { store, near, emit, jittered } = this.#options;
+    const resultTokens = await this.#resultTokens(subject, given.resultTags, opened.tokens);
     if (!resultTokens) return false;
-    const certain = certainTags(subject).map((tag) => [tag, opened.get(tag) ?? ''] as const);
-    const bytes = encodeEntry({
+    const certain = certainTags(subject).map((tag) => [tag, opened.tokens.get(tag) ?? ''] as const);
+    const entry: CacheEntry = {
       keyText: subject.keyText,
       shape: subject.shape,
       tokens: Object.fromEntries([...certain, ...resultTokens]),
-      storedAtMs: this.#clock.nowMs(),
-      ttlMs,
-      ...(etag && { etag }),
-      body,
+      ttlMs: jittered(given.ttlMs),
+      graceMs: subject.policy.graceMs,
+      loadMs: Math.round(loadMs),
+      head: given.head ?? {},
+      body: given.body,
+    };
+    const livesMs = entry.ttlMs + entry.graceMs;
+    this.expectTtl(livesMs);
+    near.hold({
+      ...heldEntry(entry, livesMs, this.#options.clock.monotonicMs(), opened.moment),
+      bornAtMs: opened.atMs,
     });
-    await this.#store.write(subject.key, bytes, ttlMs);
-    this.#emit({
-      event: 'cache.stored',
-      prefix: subject.prefix,
-      key: subject.key,
-      ttlMs,
-      bytes: bytes.length,
-    });
+    if (!opened.isForeign) await store.write(subject, entry);
+    emit({ event: 'cache.stored', subject, ttlMs: entry.ttlMs, bytes: entry.body.length });
     return true;
   }
 
-  /** Takes the tokens away, in this order. */
-  drop(tags: readonly string[], budgetMs: number): Promise<void> {
-    return this.#store.drop(tags, budgetMs);
+  /** Takes tokens away, families first; of what is only outdated, the soft halves. */
+  async invalidate(tags: readonly string[], budgetMs: number): Promise<void> {
+    const { store, coherence } = this.#options;
+    const { hard, soft } = byHardness(tags);
+    const first = familiesOf([...hard, ...soft]);
+    await store.invalidate([...first, ...hard], soft, budgetMs);
+    // After the store: an entry whose tokens were read before must not be trusted on the strength of an earlier note.
+    coherence.onInvalidated([...first, ...hard, ...soft]);
   }
 
   /** The entry in `read`, if it may be served. Its own further tags cost a second question. */
   async #judge(
     subject: Subject,
     tags: readonly string[],
-    read: StoreRead,
+    { stored, isUnreadable, tokens }: StoreRead,
+    moment: number,
+    atMs: number,
     budget: Budget,
-  ): Promise<CacheEntry | undefined> {
-    if (!read.entry) return undefined;
-    const entry = decodeEntry(read.entry);
-    if (!entry) {
-      this.#emit({ event: 'cache.decode_error', prefix: subject.prefix, key: subject.key });
-      return undefined;
-    }
-    if (entry.keyText !== subject.keyText || entry.shape !== subject.shape) return undefined;
+  ): Promise<Pick<Opened, 'held' | 'isForeign'>> {
+    const nothing = { held: undefined, isForeign: false };
+    if (isUnreadable) this.#options.emit({ event: 'cache.decode_error', subject });
+    if (stored?.entry.keyText !== subject.keyText) return nothing;
+    const { entry, leftMs } = stored;
     // Written by a program that did not know this tag yet: nothing tells whether it was invalidated.
-    if (!certainTags(subject).every((tag) => Object.hasOwn(entry.tokens, tag))) return undefined;
+    if (!certainTags(subject).every((tag) => Object.hasOwn(entry.tokens, tag))) return nothing;
     const unread = Object.keys(entry.tokens).filter((tag) => !tags.includes(tag));
     const further =
-      unread.length > 0 ? await this.#store.read(subject.key, unread, budget.leftMs) : undefined;
-    const present = tokensByTag([...tags, ...unread], [...read.tokens, ...(further?.tokens ?? [])]);
-    return isAlive(entry, present) ? entry : undefined;
+      unread.length > 0 ? await this.#tokens.read(unread, budget.leftMs) : new Map<string, string>();
+    const present = new Map([...tokensByTag(tags, tokens), ...further]);
+    if (liveness(Object.keys(entry.tokens), (tag) => entry.tokens[tag], present) !== 'alive') return nothing;
+    if (entry.shape !== subject.shape) return { held: undefined, isForeign: true };
+    const held = heldEntry(withOwnMemory(entry), leftMs, atMs, moment);
+    this.#options.near.hold(held);
+    return { held, isForeign: false };
   }
 
   /**
@@ -138,25 +193,36 @@ export class EntryStore {
     resultTags: readonly string[],
     opened: Tokens,
   ): Promise<Tokens | undefined> {
+    const { store } = this.#options;
     if (resultTags.length === 0) return new Map();
     const witnesses = [
       ...new Set(resultTags.map(familyTag).map((family) => (opened.has(family) ? family : ANY))),
     ];
-    const { tokens } = await this.#store.open(
-      subject.key,
-      resultTags,
-      this.#tokenTtlMs,
-      BACKGROUND_BUDGET_MS,
-    );
-    const after = await this.#store.read(subject.key, witnesses, BACKGROUND_BUDGET_MS);
+    const { tokens } = await store.open(subject, resultTags, this.#tokenTtlMs, BACKGROUND_BUDGET_MS);
+    const after = await store.tokens(witnesses, BACKGROUND_BUDGET_MS);
     const isUnmoved = witnesses.every((witness, index) => {
       const token = opened.get(witness);
-      return token !== undefined && after.tokens[index] === token;
+      return token !== undefined && after[index] === token;
     });
     return isUnmoved ? tokensByTag(resultTags, tokens) : undefined;
+  }
+
+  #isYoung(bornAtMs: number, { policy }: Subject): boolean {
+    return this.#options.clock.monotonicMs() - bornAtMs < policy.minFreshMs;
+  }
+
+  /** The moment and the time before a question. */
+  #now(): [moment: number, atMs: number] {
+    return [this.#options.coherence.mark(), this.#options.clock.monotonicMs()];
   }
 }
 
 function certainTags(subject: Subject): string[] {
   return [EPOCH, ...subject.tags];
+}
+
+/** A body that is a small part of what came over the network would keep all of that in memory. */
+function withOwnMemory(entry: CacheEntry): CacheEntry {
+  const isPart = entry.body.buffer.byteLength > 2 * entry.body.length;
+  return isPart ? { ...entry, body: Buffer.from(entry.body) } : entry;
 }

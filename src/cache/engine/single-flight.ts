@@ -11,11 +11,15 @@ export interface Dependencies {
 /** A load that is under way. Once doomed its result is not stored, and nobody joins it any more. */
 export interface Flight<T> {
   readonly dependencies: Dependencies;
+  /** Its place in the order in which flights began and callers arrived. */
+  readonly order: number;
   isDoomed: boolean;
-  /** Whether the store has been asked: before that it has read nothing. */
-  isOpened: boolean;
-  /** The tokens it was opened with; until then, whatever was invalidated was invalidated before it began to read. */
+  /** When the method was called, monotonic ms; before that it has read nothing. */
+  calledAtMs: number | undefined;
+  /** The tokens it runs under; none if the store could not be asked. */
   tokens: Tokens | undefined;
+  /** Called when something that the result depends on was invalidated, here or elsewhere. */
+  onOvertaken: () => void;
   result: Promise<T>;
 }
 
@@ -25,6 +29,12 @@ export interface Flight<T> {
  */
 export class SingleFlight {
   readonly #flights = new Map<string, Flight<unknown>>();
+  #order = 0;
+
+  /** A caller's place in that order: a flight with a higher one began after he came. */
+  arrive(): number {
+    return ++this.#order;
+  }
 
   /** The flight under `key` that may still be joined. */
   find<T>(key: string): Flight<T> | undefined {
@@ -33,8 +43,15 @@ export class SingleFlight {
 
   /** @param run begins at once; its first synchronous part sees the flight already in place */
   start<T>(key: string, dependencies: Dependencies, run: (flight: Flight<T>) => Promise<T>): Flight<T> {
-    const result = Promise.resolve() as Promise<never>;
-    const flight: Flight<T> = { dependencies, isDoomed: false, isOpened: false, tokens: undefined, result };
+    const flight: Flight<T> = {
+      dependencies,
+      order: ++this.#order,
+      isDoomed: false,
+      calledAtMs: undefined,
+      tokens: undefined,
+      onOvertaken: () => undefined,
+      result: Promise.resolve() as Promise<never>,
+    };
     this.#flights.set(key, flight);
     flight.result = run(flight).finally(() => {
       this.forget(key, flight);
@@ -49,11 +66,22 @@ export class SingleFlight {
 
   /** Takes every flight that depends on one of `tags`, or may, out of reach. */
   doom(tags: readonly string[]): void {
-    for (const [key, flight] of this.#flights) {
-      const { certain, possible } = flight.dependencies;
-      flight.isDoomed ||= tags.some((tag) => certain.includes(tag));
-      if (flight.isDoomed || tags.some((tag) => possible.includes(tag))) this.#flights.delete(key);
+    for (const [key, flight] of this.#affected(tags)) {
+      flight.isDoomed ||= tags.some((tag) => flight.dependencies.certain.includes(tag));
+      this.#flights.delete(key);
+      flight.onOvertaken();
     }
+  }
+
+  /** Tells every flight that depends on one of `tags`, or may. Whether it is joined its tokens decide. */
+  overtake(tags: readonly string[]): void {
+    for (const [, flight] of this.#affected(tags)) flight.onOvertaken();
+  }
+
+  #affected(tags: readonly string[]): [string, Flight<unknown>][] {
+    const isNamed = ({ dependencies: { certain, possible } }: Flight<unknown>) =>
+      tags.some((tag) => certain.includes(tag) || possible.includes(tag));
+    return [...this.#flights].filter(([, flight]) => isNamed(flight));
   }
 
   get size(): number {

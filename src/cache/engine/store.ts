@@ -1,15 +1,43 @@
-/** An entry's bytes and the present tokens of the tags that were asked for, in their order. */
+import type { CacheEntry } from './cache-entry.js';
+
+/** The two names of an entry: the whole text in this process, a short key in a shared store. */
+export interface EntryName {
+  readonly keyText: string;
+  readonly key: string;
+}
+
+/** An entry as a store holds it. */
+export interface StoredEntry {
+  readonly entry: CacheEntry;
+  /** How long the store will still keep it: what is left of `ttlMs + graceMs`, by the store's own clock, ms. */
+  readonly leftMs: number;
+}
+
+/** What lies under a name, and the present tokens of the tags that were asked for, in their order. */
 export interface StoreRead {
-  readonly entry: Buffer | undefined;
+  readonly stored: StoredEntry | undefined;
+  /** Whether something lies there that is no entry of ours. */
+  readonly isUnreadable: boolean;
   readonly tokens: readonly (string | undefined)[];
 }
 
+/** A right to run the method for all processes, until `ttlMs` have passed without a renewal. */
+export interface Lease {
+  readonly owner: string;
+  readonly ttlMs: number;
+}
+
+export interface StoreOpened extends StoreRead {
+  /** Whether the lease is the owner's now. True when none was asked for. */
+  readonly hasLease: boolean;
+}
+
 /**
- * A place where entries and tokens live. A shared suite (`test/contract`) holds every store to this contract.
+ * A place where entries, tokens and leases live. A shared suite (`test/contract`) holds every store to this contract.
  *
- * A token is an opaque text that is never used twice for one tag. A store may lose entries and tokens at any time
- * (eviction, restart); it may never invent one. Every method rejects with `CACHE_STORE_UNAVAILABLE` when it cannot
- * answer within its budget, and never hangs.
+ * A token is an opaque text that is never used twice for one tag: two random halves, `hard.soft`. A store may lose
+ * entries, tokens and leases at any time (eviction, restart); it may never invent one. Every method rejects with
+ * `CACHE_STORE_UNAVAILABLE` when it cannot answer within its budget, and never hangs.
  */
 export interface Store {
   readonly kind: 'memory' | 'redis';
@@ -17,17 +45,41 @@ export interface Store {
   /** Whether asking makes sense now. May be wrong for a moment in either direction. */
   isAvailable(): boolean;
 
-  /** What lies under `key`, and the tokens of `tags`. */
-  read(key: string, tags: readonly string[], budgetMs: number): Promise<StoreRead>;
+  /** The entry, and the tokens of `tags`. */
+  read(name: EntryName, tags: readonly string[], budgetMs: number): Promise<StoreRead>;
 
-  /** As {@link read}, but first gives every tag a token that has none, atomically, and renews their lifetime. */
-  open(key: string, tags: readonly string[], tokenTtlMs: number, budgetMs: number): Promise<StoreRead>;
+  /**
+   * As {@link read}, but first gives every tag a token that has none, atomically, renews their lifetime, and takes or
+   * renews the lease unless it is another's.
+   */
+  open(
+    name: EntryName,
+    tags: readonly string[],
+    tokenTtlMs: number,
+    budgetMs: number,
+    lease?: Lease,
+  ): Promise<StoreOpened>;
 
-  /** Puts an entry in place for `ttlMs`, above zero. */
-  write(key: string, entry: Buffer, ttlMs: number): Promise<void>;
+  /** The tokens alone. One call carries the tags of many requests. */
+  tokens(tags: readonly string[], budgetMs: number): Promise<readonly (string | undefined)[]>;
 
-  /** Takes the tokens of `tags` away, in this order. When it resolves, no reader sees them any more. */
-  drop(tags: readonly string[], budgetMs: number): Promise<void>;
+  /** Tags of one partition are answered by one server: one that hangs must not hold up the others' answers. */
+  partitionOf(tag: string): string;
+
+  /** Keeps an entry for `ttlMs + graceMs`, above zero. */
+  write(name: EntryName, entry: CacheEntry): Promise<void>;
+
+  /**
+   * Takes the tokens of `hard` away, in this order, then gives those of `soft` that exist another soft half. When it
+   * resolves, no reader sees the old ones any more, and the backplane has been told.
+   */
+  invalidate(hard: readonly string[], soft: readonly string[], budgetMs: number): Promise<void>;
+
+  /** @returns whether the lease is still the owner's */
+  renewLease(name: EntryName, lease: Lease): Promise<boolean>;
+
+  /** Gives a lease back that is the owner's, and leaves another's alone. */
+  releaseLease(name: EntryName, owner: string): Promise<void>;
 
   /** What it holds now; `undefined` where the store does not know. */
   size(): { entries: number | undefined; bytes: number | undefined };

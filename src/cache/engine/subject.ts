@@ -1,37 +1,88 @@
 import type { CacheEntry } from './cache-entry.js';
+import { storeKey } from './cache-key.js';
 import type { NotStored } from './cache-events.js';
+import type { EntryPolicy } from './entry-policy.js';
+import type { EntryName } from './store.js';
 
-/** What is asked for: the entry's names, and what it depends on as far as that is known before it is computed. */
-export interface Subject {
+interface SubjectParts {
   readonly prefix: string;
-  readonly key: string;
   readonly keyText: string;
   readonly shape: string;
-  readonly tags: readonly string[];
+  readonly policy: EntryPolicy;
   /** Whether the result itself names further tags. */
   readonly hasResultTags: boolean;
+  /** What it depends on, as far as that is known before it is computed. Called at most once. */
+  readonly tags: () => readonly string[];
+}
+
+/** What is asked for. Its short key and its tags are made when somebody needs them; a hit in this process does not. */
+export class Subject implements EntryName {
+  readonly prefix: string;
+  readonly keyText: string;
+  readonly shape: string;
+  readonly policy: EntryPolicy;
+  readonly hasResultTags: boolean;
+  readonly #makeTags: () => readonly string[];
+  #tags: readonly string[] | undefined;
+  #key: string | undefined;
+
+  constructor(parts: SubjectParts) {
+    this.prefix = parts.prefix;
+    this.keyText = parts.keyText;
+    this.shape = parts.shape;
+    this.policy = parts.policy;
+    this.hasResultTags = parts.hasResultTags;
+    this.#makeTags = parts.tags;
+  }
+
+  get key(): string {
+    return (this.#key ??= storeKey(this.prefix, this.keyText));
+  }
+
+  get tags(): readonly string[] {
+    return (this.#tags ??= this.#makeTags());
+  }
 }
 
 /** What a run of the method gave. Only what `isShareable` is handed to others who waited for the same run. */
 export interface Produced<T> {
   readonly value: T;
   readonly isShareable: boolean;
-  readonly entry?: {
-    readonly body: Buffer;
-    readonly ttlMs: number;
-    readonly resultTags: readonly string[];
-    readonly etag?: string;
-  };
+  readonly entry?: NewEntry;
   readonly notStoredBecause?: NotStored;
 }
 
-export type Lookup =
-  { readonly state: 'hit'; readonly entry: CacheEntry } | { readonly state: 'miss' | 'bypass' };
+/** What is to be kept of a run. */
+export interface NewEntry {
+  readonly body: Buffer;
+  readonly ttlMs: number;
+  readonly resultTags: readonly string[];
+  /** What belongs to the body without being in it, by name. */
+  readonly head?: Readonly<Record<string, string>>;
+}
 
-/** A value and how it was come by: the method ran, another's run was joined, or an entry had been stored meanwhile. */
+/** An entry that may be served, and where it stands in its life. */
+export interface Found {
+  readonly entry: CacheEntry;
+  readonly ageMs: number;
+  /** What is left of its TTL, ms; negative when it is stale. */
+  readonly freshForMs: number;
+}
+
+export type Lookup =
+  /** `isDue`: this caller is the one who should also have it refreshed, behind his answer. */
+  | { readonly state: 'hit'; readonly found: Found; readonly isDue: boolean }
+  /** Beyond its TTL and within grace: good if nothing better is to be had in time. */
+  | { readonly state: 'stale'; readonly found: Found }
+  | { readonly state: 'miss' | 'bypass' };
+
+/**
+ * A value and how it was come by: the method ran, another's run was joined, an entry had been stored meanwhile, or the
+ * stale one had to do.
+ */
 export interface Loaded<T> {
   readonly value: T;
-  readonly how: 'ran' | 'joined' | 'found';
+  readonly how: 'ran' | 'joined' | 'found' | 'stale';
   /** Whether it is being stored. */
   readonly isStored: boolean;
 }

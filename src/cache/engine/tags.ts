@@ -25,10 +25,22 @@ export function isPlainTag(tag: string): boolean {
   return tag.startsWith('tag/');
 }
 
-/** All tokens that an invalidation of `tags` takes away, in the order that makes it sound: see docs/adr/0003. */
-export function withFamilies(tags: readonly string[]): string[] {
+/** Marks a tag as softly invalidated wherever tags travel as text. */
+export function softTag(tag: string): string {
+  return `~${tag}`;
+}
+
+/** What an invalidation names, by its kind. What is named both ways is hard. */
+export function byHardness(tags: readonly string[]): { hard: string[]; soft: string[] } {
+  const hard = [...new Set(tags.filter((tag) => !tag.startsWith('~')))];
+  const soft = [...new Set(tags.filter((tag) => tag.startsWith('~')).map((tag) => tag.slice(1)))];
+  return { hard, soft: soft.filter((tag) => !hard.includes(tag)) };
+}
+
+/** Tokens that an invalidation of `tags` takes away first, whether it is hard or soft: see docs/adr/0003. */
+export function familiesOf(tags: readonly string[]): string[] {
   const plain = tags.filter(isPlainTag);
-  return [...new Set([...(plain.length > 0 ? [ANY] : []), ...plain.map(familyTag), ...tags])];
+  return [...new Set([...(plain.length > 0 ? [ANY] : []), ...plain.map(familyTag)])];
 }
 
 /** @param parameters values as received; each is encoded, so a `*` or `/` in an id is only a character */

@@ -1,5 +1,3 @@
-import type { CacheEntry } from './cache-entry.js';
-
 /** Tag → its token. */
 export type Tokens = ReadonlyMap<string, string>;
 
@@ -9,7 +7,28 @@ export function tokensByTag(tags: readonly string[], tokens: readonly (string | 
   return new Map(pairs.filter((pair): pair is [string, string] => pair[1] !== undefined));
 }
 
-/** An entry may be served only while every token it was computed under is still the present one. */
-export function isAlive(entry: CacheEntry, present: Tokens): boolean {
-  return Object.entries(entry.tokens).every(([tag, token]) => present.get(tag) === token);
+/**
+ * `alive`: every token that something was computed under is still the present one. `outdated`: no more than soft halves
+ * differ. `dead`: it must not be served.
+ */
+export type Liveness = 'alive' | 'outdated' | 'dead';
+
+/** @param computedUnder gives the token that a tag had before the run */
+export function liveness(
+  tags: readonly string[],
+  computedUnder: (tag: string) => string | undefined,
+  present: Tokens,
+): Liveness {
+  let result: Liveness = 'alive';
+  for (const tag of tags) {
+    const [before, now] = [computedUnder(tag), present.get(tag)];
+    if (now === before && now !== undefined) continue;
+    if (now === undefined || before === undefined || hardHalf(now) !== hardHalf(before)) return 'dead';
+    result = 'outdated';
+  }
+  return result;
+}
+
+function hardHalf(token: string): string {
+  return token.split('.', 1)[0] ?? '';
 }

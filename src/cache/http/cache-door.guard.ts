@@ -1,7 +1,7 @@
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import type { CacheRequest } from '../cache.options.js';
 import { CacheEngine } from '../engine/cache-engine.js';
-import type { CacheEntry } from '../engine/cache-entry.js';
+import type { Found } from '../engine/subject.js';
 import { describe, isHeld, JSON_TYPE } from './cache-headers.js';
 import { leaveTicket } from './cache-ticket.js';
 import { replyOf, type Reply } from './reply.js';
@@ -34,23 +34,24 @@ export class CacheDoor implements CanActivate {
       return true;
     }
     const budget = this.engine.newBudget();
-    const found = await this.engine.lookup(subject, budget);
-    if (found.state !== 'hit') {
-      leaveTicket(request, { plan, subject, budget, state: found.state });
+    const looked = this.engine.peek(subject) ?? (await this.engine.lookup(subject, budget));
+    if (looked.state !== 'hit') {
+      const state = looked.state === 'bypass' ? 'bypass' : 'miss';
+      leaveTicket(request, { plan, subject, budget, state });
       return true;
     }
-    this.#answer(found.entry, plan, request, reply);
+    this.#answer(looked.found, plan, request, reply);
     return NEVER;
   }
 
-  #answer(entry: CacheEntry, plan: RoutePlan, request: CacheRequest, reply: Reply): void {
-    const ageMs = Math.max(0, this.engine.nowMs() - entry.storedAtMs);
+  #answer({ entry, ageMs, freshForMs }: Found, plan: RoutePlan, request: CacheRequest, reply: Reply): void {
+    const { etag } = entry.head;
     plan.setStaticHeaders(reply);
-    describe(reply, 'HIT', `hit; ttl=${Math.max(0, Math.round((entry.ttlMs - ageMs) / 1000))}`);
+    describe(reply, 'HIT', `hit; ttl=${Math.round(freshForMs / 1000)}`);
     reply.setHeader('age', String(Math.floor(ageMs / 1000)));
     if (plan.vary) reply.setHeader('vary', plan.vary);
-    if (entry.etag) reply.setHeader('etag', entry.etag);
-    if (isHeld(request.headers['if-none-match'], entry.etag)) {
+    if (etag) reply.setHeader('etag', etag);
+    if (isHeld(request.headers['if-none-match'], etag)) {
       reply.setStatus(304);
       reply.end(undefined);
       return;

@@ -34,7 +34,7 @@ export class CacheLoader implements NestInterceptor {
       ticket.subject,
       ticket.budget,
       () => produce(ticket, reply, next),
-      ({ body, etag }) => ({ text: body.toString(), etag }),
+      ({ body, head }) => ({ text: body.toString(), etag: head.etag }),
     );
     if ('value' in value) return value.value;
 

@@ -1,8 +1,8 @@
 import type { CacheModuleOptions, CacheRequest } from '../cache.options.js';
 import type { CachedDefinition } from '../decorators/cached-definition.js';
 import { argumentTags } from '../decorators/tag-rules.js';
-import type { Subject } from '../engine/subject.js';
-import { routeKeyText, scopedKeyText, storeKey } from '../engine/cache-key.js';
+import { Subject } from '../engine/subject.js';
+import { routeKeyText, scopedKeyText } from '../engine/cache-key.js';
 import { prefixTags } from '../engine/tags.js';
 import type { DeclaredInput } from './declared-inputs.js';
 import type { Reply } from './reply.js';
@@ -37,21 +37,17 @@ export class RoutePlan {
 
   /** What a request asks the cache for; `undefined` where nobody can be named whose answer it would be. */
   subject(request: CacheRequest): Subject | undefined {
-    const { prefix, shape, rules } = this.definition;
+    const { prefix, shape, policy, rules } = this.definition;
     const keyText = this.#keyText(request);
     if (keyText === undefined) return undefined;
-    const values = this.#parameters.map((name) => request.params[name] ?? '');
-    return {
-      prefix,
-      key: storeKey(prefix, keyText),
-      keyText,
-      shape,
-      tags: [
-        ...prefixTags(prefix, values),
-        ...argumentTags(rules, (name) => this.#inputs.get(name)?.(request)),
-      ],
-      hasResultTags: rules.functions.length > 0,
-    };
+    const tags = () => [
+      ...prefixTags(
+        prefix,
+        this.#parameters.map((name) => request.params[name] ?? ''),
+      ),
+      ...argumentTags(rules, (name) => this.#inputs.get(name)?.(request)),
+    ];
+    return new Subject({ prefix, keyText, shape, policy, hasResultTags: rules.functions.length > 0, tags });
   }
 
   /** A hit never reaches the place where Nest sets what `@Header()` names. */

@@ -1,97 +1,117 @@
 import { randomBytes } from 'node:crypto';
+import type { CacheEntry } from '../engine/cache-entry.js';
 import type { Clock } from '../engine/clock.js';
-import type { Store, StoreRead } from '../engine/store.js';
+import { heldEntry, type NearEntries } from '../engine/near-entries.js';
+import type { EntryName, Lease, Store, StoreOpened, StoreRead } from '../engine/store.js';
 
-interface Held {
-  readonly bytes: Buffer;
-  readonly expiresAtMs: number;
-}
-
-/** Bytes an entry costs beside its own: key, map slot, object. */
-const OVERHEAD_BYTES = 200;
 const MAX_TOKENS = 200_000;
+const MAX_LEASES = 10_000;
 
 /**
- * Entries and tokens in this process, bounded in bytes; what was used longest ago goes first. Serves one process only:
- * nothing tells other processes of an invalidation.
+ * Entries, tokens and leases in this process. Serves one process only: nothing tells other processes of an invalidation.
+ * Its entries are those that the engine holds near: without Redis the first tier is the store.
  */
 export class MemoryStore implements Store {
   readonly kind = 'memory';
-  readonly #entries = new Map<string, Held>();
   readonly #tokens = new Map<string, string>();
+  readonly #leases = new Map<string, { owner: string; endsAtMs: number }>();
   readonly #clock: Clock;
-  readonly #maxBytes: number;
-  #bytes = 0;
+  readonly #entries: NearEntries;
 
-  constructor(clock: Clock, maxBytes: number) {
+  constructor(clock: Clock, entries: NearEntries) {
     this.#clock = clock;
-    this.#maxBytes = maxBytes;
+    this.#entries = entries;
   }
 
   isAvailable(): boolean {
     return true;
   }
 
-  read(key: string, tags: readonly string[]): Promise<StoreRead> {
-    return Promise.resolve({ entry: this.#entry(key), tokens: tags.map((tag) => this.#tokens.get(tag)) });
+  partitionOf(): string {
+    return '';
   }
 
-  open(key: string, tags: readonly string[]): Promise<StoreRead> {
+  read({ keyText }: EntryName, tags: readonly string[]): Promise<StoreRead> {
+    return Promise.resolve({ ...this.#stored(keyText), tokens: tags.map((tag) => this.#tokens.get(tag)) });
+  }
+
+  open(
+    name: EntryName,
+    tags: readonly string[],
+    _tokenTtlMs: number,
+    _budgetMs: number,
+    lease?: Lease,
+  ): Promise<StoreOpened> {
     const tokens = tags.map((tag) =>
-      this.#renew(tag, this.#tokens.get(tag) ?? randomBytes(12).toString('base64url')),
+      this.#renew(tag, this.#tokens.get(tag) ?? `${randomHalf()}.${randomHalf()}`),
     );
-    return Promise.resolve({ entry: this.#entry(key), tokens });
+    const hasLease = !lease || this.#take(name.keyText, lease);
+    return Promise.resolve({ ...this.#stored(name.keyText), tokens, hasLease });
   }
 
-  write(key: string, entry: Buffer, ttlMs: number): Promise<void> {
-    this.#remove(key);
-    const cost = entry.length + OVERHEAD_BYTES;
-    if (cost > this.#maxBytes) return Promise.resolve();
-    this.#entries.set(key, { bytes: entry, expiresAtMs: this.#clock.monotonicMs() + ttlMs });
-    this.#bytes += cost;
-    for (const oldest of this.#entries.keys()) {
-      if (this.#bytes <= this.#maxBytes) break;
-      this.#remove(oldest);
+  tokens(tags: readonly string[]): Promise<readonly (string | undefined)[]> {
+    return Promise.resolve(tags.map((tag) => this.#tokens.get(tag)));
+  }
+
+  write(_name: EntryName, entry: CacheEntry): Promise<void> {
+    this.#entries.hold(heldEntry(entry, entry.ttlMs + entry.graceMs, this.#clock.monotonicMs(), -1));
+    return Promise.resolve();
+  }
+
+  invalidate(hard: readonly string[], soft: readonly string[]): Promise<void> {
+    for (const tag of hard) this.#tokens.delete(tag);
+    for (const tag of soft) {
+      const token = this.#tokens.get(tag);
+      if (token !== undefined) this.#tokens.set(tag, `${token.split('.', 1)[0] ?? ''}.${randomHalf()}`);
     }
     return Promise.resolve();
   }
 
-  drop(tags: readonly string[]): Promise<void> {
-    for (const tag of tags) this.#tokens.delete(tag);
+  renewLease({ keyText }: EntryName, lease: Lease): Promise<boolean> {
+    const isOurs = this.#leases.get(keyText)?.owner === lease.owner && this.#take(keyText, lease);
+    return Promise.resolve(isOurs);
+  }
+
+  releaseLease({ keyText }: EntryName, owner: string): Promise<void> {
+    if (this.#leases.get(keyText)?.owner === owner) this.#leases.delete(keyText);
     return Promise.resolve();
   }
 
   size(): { entries: number; bytes: number } {
-    return { entries: this.#entries.size, bytes: this.#bytes };
+    return this.#entries.size();
   }
 
-  #entry(key: string): Buffer | undefined {
-    const held = this.#entries.get(key);
-    if (!held) return undefined;
-    if (held.expiresAtMs <= this.#clock.monotonicMs()) {
-      this.#remove(key);
-      return undefined;
-    }
-    this.#entries.delete(key);
-    this.#entries.set(key, held);
-    return held.bytes;
+  #stored(keyText: string): Pick<StoreRead, 'stored' | 'isUnreadable'> {
+    const held = this.#entries.find(keyText);
+    const stored = held && { entry: held.entry, leftMs: held.usableUntilMs - this.#clock.monotonicMs() };
+    return { stored, isUnreadable: false };
   }
 
-  #remove(key: string): void {
-    const held = this.#entries.get(key);
-    if (!held) return;
-    this.#entries.delete(key);
-    this.#bytes -= held.bytes.length + OVERHEAD_BYTES;
+  #take(keyText: string, { owner, ttlMs }: Lease): boolean {
+    const now = this.#clock.monotonicMs();
+    const present = this.#leases.get(keyText);
+    if (present && present.owner !== owner && present.endsAtMs > now) return false;
+    this.#leases.delete(keyText);
+    this.#leases.set(keyText, { owner, endsAtMs: now + ttlMs });
+    dropOldest(this.#leases, MAX_LEASES);
+    return true;
   }
 
   /** A token that falls out makes its entries misses, never stale. */
   #renew(tag: string, token: string): string {
     this.#tokens.delete(tag);
     this.#tokens.set(tag, token);
-    if (this.#tokens.size > MAX_TOKENS) {
-      const [oldest] = this.#tokens.keys();
-      if (oldest !== undefined) this.#tokens.delete(oldest);
-    }
+    dropOldest(this.#tokens, MAX_TOKENS);
     return token;
   }
+}
+
+function dropOldest(map: Map<string, unknown>, most: number): void {
+  if (map.size <= most) return;
+  const [oldest] = map.keys();
+  if (oldest !== undefined) map.delete(oldest);
+}
+
+function randomHalf(): string {
+  return randomBytes(12).toString('base64url');
 }

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { RESP_TYPES } from 'redis';
-import type { Store, StoreRead } from '../engine/store.js';
-import { EPOCH, withFamilies } from '../engine/tags.js';
+import { decodeEntry, encodeEntry, type CacheEntry } from '../engine/cache-entry.js';
+import type { EntryName, Lease, Store, StoreOpened, StoreRead } from '../engine/store.js';
+import { byHardness, EPOCH, familiesOf } from '../engine/tags.js';
 import type { Outbox } from '../outbox/outbox.js';
 import { ABANDONED_AFTER_MS } from '../outbox/outbox-relay.js';
 import { within } from '../redis/deadline.js';
@@ -10,6 +11,8 @@ import type { RedisConnections } from '../redis/redis-connections.js';
 
 const WRITE_BUDGET_MS = 1000;
 const MAX_OWED = 10_000;
+/** Replies of PTTL. */
+const [WITHOUT_END, ABSENT] = [-1, -2];
 /** What the outbox may take before a new connection is used; after it the epoch goes. */
 const OUTBOX_BUDGET_MS = 1000;
 
@@ -37,40 +40,79 @@ export class RedisStore implements Store {
     return this.#connections.isReady && this.#owed.size === 0 && this.#payments === 0;
   }
 
-  read(key: string, tags: readonly string[], budgetMs: number): Promise<StoreRead> {
-    return this.#connections.read(budgetMs, (client) => this.#get(client, key, tags));
+  partitionOf(): string {
+    return '';
   }
 
-  open(key: string, tags: readonly string[], tokenTtlMs: number, budgetMs: number): Promise<StoreRead> {
+  read(name: EntryName, tags: readonly string[], budgetMs: number): Promise<StoreRead> {
+    return this.#connections.read(budgetMs, (client) => this.#get(client, name, tags));
+  }
+
+  open(
+    name: EntryName,
+    tags: readonly string[],
+    tokenTtlMs: number,
+    budgetMs: number,
+    lease?: Lease,
+  ): Promise<StoreOpened> {
     return this.#connections.write(budgetMs, async (client) => {
       // One round trip: the client sends what is asked for in one tick together, and Redis keeps the order.
       const made = tags.flatMap((tag) => {
-        const name = this.#tokenName(tag);
-        const fresh = randomBytes(12).toString('base64url');
-        return [
-          client.set(name, fresh, { condition: 'NX', expiration: { type: 'PX', value: tokenTtlMs } }),
-          client.pExpire(name, tokenTtlMs),
-        ];
+        const token = this.#tokenName(tag);
+        const expiration = { type: 'PX', value: tokenTtlMs } as const;
+        const fresh = `${randomHalf()}.${randomHalf()}`;
+        return [client.set(token, fresh, { condition: 'NX', expiration }), client.pExpire(token, tokenTtlMs)];
       });
-      const [read] = await Promise.all([this.#get(client, key, tags), ...made]);
-      return read;
+      const taken = lease
+        ? client.set(this.#leaseName(name), lease.owner, {
+            condition: 'NX',
+            expiration: { type: 'PX', value: lease.ttlMs },
+          })
+        : Promise.resolve('OK');
+      const [read, answer] = await Promise.all([this.#get(client, name, tags), taken, ...made]);
+      return { ...read, hasLease: answer === 'OK' };
     });
   }
 
-  async write(key: string, entry: Buffer, ttlMs: number): Promise<void> {
-    const expiration = { type: 'PX', value: Math.ceil(ttlMs) } as const;
+  tokens(tags: readonly string[], budgetMs: number): Promise<readonly (string | undefined)[]> {
+    return this.#connections.read(budgetMs, async (client) => {
+      const tokens = await client.mGet(tags.map((tag) => this.#tokenName(tag)));
+      return tokens.map((token) => token ?? undefined);
+    });
+  }
+
+  async write(name: EntryName, entry: CacheEntry): Promise<void> {
+    const expiration = { type: 'PX', value: Math.ceil(entry.ttlMs + entry.graceMs) } as const;
     await this.#connections.write(WRITE_BUDGET_MS, (client) =>
-      client.set(this.#namespace + key, entry, { expiration }),
+      client.set(this.#namespace + name.key, encodeEntry(entry), { expiration }),
     );
   }
 
-  async drop(tags: readonly string[], budgetMs: number): Promise<void> {
+  async invalidate(hard: readonly string[], soft: readonly string[], budgetMs: number): Promise<void> {
     try {
-      await this.#connections.write(budgetMs, (client) => this.#drop(client, tags));
+      await this.#connections.write(budgetMs, (client) => this.#drop(client, [...hard, ...soft]));
     } catch (error) {
-      this.#owe(tags);
+      this.#owe([...hard, ...soft]);
       throw error;
     }
+  }
+
+  renewLease(name: EntryName, { owner, ttlMs }: Lease): Promise<boolean> {
+    return this.#connections.write(WRITE_BUDGET_MS, async (client) => {
+      const script =
+        'return redis.call("GET",KEYS[1])==ARGV[1] and redis.call("PEXPIRE",KEYS[1],ARGV[2]) or 0';
+      return (
+        (await client.eval(script, { keys: [this.#leaseName(name)], arguments: [owner, String(ttlMs)] })) ===
+        1
+      );
+    });
+  }
+
+  async releaseLease(name: EntryName, owner: string): Promise<void> {
+    await this.#connections.write(WRITE_BUDGET_MS, (client) => {
+      const script = 'return redis.call("GET",KEYS[1])==ARGV[1] and redis.call("DEL",KEYS[1]) or 0';
+      return client.eval(script, { keys: [this.#leaseName(name)], arguments: [owner] });
+    });
   }
 
   size(): { entries: undefined; bytes: undefined } {
@@ -115,7 +157,12 @@ export class RedisStore implements Store {
     // Before the database is there, nothing that depends on it is answered either.
     if (!this.#outbox?.isReady) return;
     const outbox = this.#outbox;
-    const pay = (tags: readonly string[]) => this.#drop(client, withFamilies(tags)).then(() => true);
+    const pay = async (intent: readonly string[]) => {
+      const { hard, soft } = byHardness(intent);
+      const tags = [...hard, ...soft];
+      await this.#drop(client, [...familiesOf(tags), ...tags]);
+      return true;
+    };
     const payAll = async () => {
       while ((await outbox.relay(ABANDONED_AFTER_MS, pay)) > 0);
     };
@@ -126,10 +173,21 @@ export class RedisStore implements Store {
     }
   }
 
-  async #get(client: RedisClient, key: string, tags: readonly string[]): Promise<StoreRead> {
-    const names = [this.#namespace + key, ...tags.map((tag) => this.#tokenName(tag))];
-    const [entry, ...tokens] = await client.withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer }).mGet(names);
-    return { entry: entry ?? undefined, tokens: tokens.map((token) => token?.toString('latin1')) };
+  async #get(client: RedisClient, { key }: EntryName, tags: readonly string[]): Promise<StoreRead> {
+    const name = this.#namespace + key;
+    // The time left is asked for first: of an entry that is replaced in between it tells less than it has, never more.
+    const [leftMs, [bytes, ...tokens]] = await Promise.all([
+      client.pTTL(name),
+      client
+        .withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer })
+        .mGet([name, ...tags.map((tag) => this.#tokenName(tag))]),
+    ]);
+    const entry = bytes && leftMs !== WITHOUT_END ? decodeEntry(bytes) : undefined;
+    return {
+      stored: entry && { entry, leftMs: leftMs === ABSENT ? entry.ttlMs + entry.graceMs : leftMs },
+      isUnreadable: Boolean(bytes) && !entry,
+      tokens: tokens.map((token) => token?.toString('latin1')),
+    };
   }
 
   // Taking a token away is as good as replacing it, for a missing token is a miss; and a full server still does it.
@@ -142,7 +200,15 @@ export class RedisStore implements Store {
     if (this.#owed.size > MAX_OWED) this.#owed = new Set([EPOCH]);
   }
 
+  #leaseName({ key }: EntryName): string {
+    return `${this.#namespace}lease:${key}`;
+  }
+
   #tokenName(tag: string): string {
     return `${this.#namespace}token:${tag}`;
   }
+}
+
+function randomHalf(): string {
+  return randomBytes(12).toString('base64url');
 }

@@ -1,0 +1,22 @@
+/**
+ * How a process hears of invalidations by others. What it may have missed it must ask the store about, so it must know
+ * how far its hearing reaches.
+ */
+export interface Backplane {
+  /**
+   * Monotonic ms until which what was heard may be relied on: one second after the *sending* of the last heartbeat that
+   * was answered on the subscriber's own connection. `-Infinity` while nothing is proven. A hung server, a half-open
+   * connection, a stalled or suspended process all end it by themselves.
+   */
+  readonly heardUntilMs: number;
+
+  /** @param listener may be called before an invalidation has been confirmed to whoever made it */
+  listen(listener: BackplaneListener): void;
+}
+
+export interface BackplaneListener {
+  /** Tags whose tokens were taken away or changed, in any process, this one included. */
+  onInvalidated(tags: readonly string[]): void;
+  /** From here on everything is heard again; what happened before may have been missed. */
+  onGap(): void;
+}

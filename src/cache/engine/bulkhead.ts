@@ -1,0 +1,74 @@
+import { CacheError } from './cache-errors.js';
+import type { Clock } from './clock.js';
+
+export interface BulkheadOptions {
+  /** How many runs at a time. */
+  readonly concurrency: number;
+  /** How many may wait for their turn. */
+  readonly queue: number;
+  /** How long one may wait, ms. */
+  readonly waitMs: number;
+}
+
+interface Waiter {
+  readonly admit: () => void;
+  readonly cancel: () => void;
+}
+
+/**
+ * Lets no more than so many runs through at a time, and no more than so many wait: what the cache keeps from the
+ * database must not all come upon it when the cache is away.
+ */
+export class Bulkhead {
+  readonly #clock: Clock;
+  readonly #options: BulkheadOptions;
+  readonly #waiting = new Set<Waiter>();
+  #running = 0;
+
+  constructor(clock: Clock, options: BulkheadOptions) {
+    this.#clock = clock;
+    this.#options = options;
+  }
+
+  /** @throws {CacheError} `CACHE_OVERLOADED` when too many wait, or when the wait is too long; `work` has not run then */
+  async run<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#running >= this.#options.concurrency) await this.#turn();
+    else this.#running++;
+    try {
+      return await work();
+    } finally {
+      this.#leave();
+    }
+  }
+
+  /** Resolves when somebody who leaves has given his place. */
+  #turn(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#waiting.size >= this.#options.queue) {
+        reject(overloaded());
+        return;
+      }
+      const cancel = this.#clock.schedule(this.#options.waitMs, () => {
+        this.#waiting.delete(waiter);
+        reject(overloaded());
+      });
+      const waiter = { admit: resolve, cancel };
+      this.#waiting.add(waiter);
+    });
+  }
+
+  #leave(): void {
+    const [next] = this.#waiting;
+    if (!next) {
+      this.#running--;
+      return;
+    }
+    this.#waiting.delete(next);
+    next.cancel();
+    next.admit();
+  }
+}
+
+function overloaded(): CacheError {
+  return new CacheError('CACHE_OVERLOADED', 'the cache is away and too many answers are being computed');
+}

@@ -1,0 +1,50 @@
+import type { Backplane, BackplaneListener } from './backplane.js';
+import type { Clock } from './clock.js';
+import type { Consistency } from './entry-policy.js';
+import { InvalidationLog } from './invalidation-log.js';
+import type { HeldEntry } from './near-entries.js';
+
+/**
+ * What this process may believe of the entries it holds without asking the store: that nothing they depend on was
+ * invalidated after their tokens were last seen, as far as it would have heard of it.
+ */
+export class Coherence implements BackplaneListener {
+  readonly #log = new InvalidationLog();
+  readonly #clock: Clock;
+  readonly #backplane: Backplane | undefined;
+  readonly #isAlone: boolean;
+
+  /** @param isAlone every invalidation is made by this very engine: it hears all of them at once */
+  constructor(clock: Clock, backplane: Backplane | undefined, isAlone: boolean) {
+    this.#clock = clock;
+    this.#backplane = backplane;
+    this.#isAlone = isAlone;
+    backplane?.listen(this);
+  }
+
+  /** Take it before the tokens are asked for: then nothing falls between the two. */
+  mark(): number {
+    return this.#log.mark();
+  }
+
+  onInvalidated(tags: readonly string[]): void {
+    this.#log.record(tags);
+  }
+
+  onGap(): void {
+    this.#log.forget();
+  }
+
+  vouchesFor(held: HeldEntry, consistency: Consistency): boolean {
+    if (!this.#hears(consistency) || !this.#log.isQuietSince(held.knownGoodAt, held.tags)) return false;
+    held.knownGoodAt = this.#log.mark();
+    return true;
+  }
+
+  #hears(consistency: Consistency): boolean {
+    if (this.#isAlone) return true;
+    return (
+      consistency === 'bounded' && this.#clock.monotonicMs() < (this.#backplane?.heardUntilMs ?? -Infinity)
+    );
+  }
+}

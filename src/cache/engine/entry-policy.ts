@@ -1,0 +1,29 @@
+/**
+ * `strong`: whoever asks after an invalidation was acknowledged never gets the older value. `bounded`: never one that is
+ * staler than a second; then a hit in this process asks nobody.
+ */
+export type Consistency = 'strong' | 'bounded';
+
+/** How the entries of one method are kept: complete, in milliseconds. */
+export interface EntryPolicy {
+  readonly consistency: Consistency;
+  /** How long beyond its TTL an entry may be served where a stale answer is better than none. RFC 5861 section 4. */
+  readonly graceMs: number;
+  /** With something stale at hand, how long to wait for the run. */
+  readonly softTimeoutMs: number;
+  /** How long to wait for the run at all. */
+  readonly hardTimeoutMs: number;
+  /** An entry of this process outlives soft invalidations for so long. */
+  readonly minFreshMs: number;
+  /** The part of its TTL after which an entry is refreshed behind the answers; 1 is never. */
+  readonly refreshAhead: number;
+}
+
+export const defaultPolicy: EntryPolicy = {
+  consistency: 'strong',
+  graceMs: 0,
+  softTimeoutMs: Infinity,
+  hardTimeoutMs: Infinity,
+  minFreshMs: 0,
+  refreshAhead: 0.8,
+};

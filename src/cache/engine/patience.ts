@@ -1,0 +1,44 @@
+import { CacheError } from './cache-errors.js';
+import type { Clock } from './clock.js';
+import type { EntryPolicy } from './entry-policy.js';
+
+/** Why a stale answer was given. */
+export type StaleReason = 'timeout' | 'error';
+
+/**
+ * Waits for a run as long as the policy says. With something stale at hand that is the soft timeout, and a failure is
+ * covered by it, too; without, the hard one. The run itself goes on.
+ *
+ * @param onGivenUp   called when the run goes on without anybody waiting
+ * @param serveStale  gives the stale answer, if there is one
+ * @throws what the run throws; {@link CacheError} `CACHE_FACTORY_TIMED_OUT`
+ * @see RFC 5861 section 4
+ */
+export async function withPatience<T>(
+  run: Promise<T>,
+  policy: EntryPolicy,
+  clock: Clock,
+  onGivenUp: () => void,
+  serveStale?: (reason: StaleReason) => T,
+): Promise<T> {
+  const patienceMs = serveStale ? Math.min(policy.softTimeoutMs, policy.hardTimeoutMs) : policy.hardTimeoutMs;
+  try {
+    return await (patienceMs === Infinity ? run : Promise.race([run, timeOut(clock, patienceMs, run)]));
+  } catch (error) {
+    if (error instanceof TimedOut) onGivenUp();
+    if (serveStale) return serveStale(error instanceof TimedOut ? 'timeout' : 'error');
+    if (!(error instanceof TimedOut)) throw error;
+    throw new CacheError('CACHE_FACTORY_TIMED_OUT', `no answer within ${patienceMs} ms, and none was kept`);
+  }
+}
+
+class TimedOut extends Error {}
+
+function timeOut(clock: Clock, ms: number, unless: Promise<unknown>): Promise<never> {
+  return new Promise((_, reject) => {
+    const cancel = clock.schedule(ms, () => {
+      reject(new TimedOut());
+    });
+    unless.then(cancel, cancel);
+  });
+}
