@@ -1,5 +1,5 @@
 import type { StaleReason } from './patience.js';
-import type { Subject } from './subject.js';
+import type { NotStored, Subject } from './subject.js';
 
 /** Everything the engine has to tell; log lines, statistics and metrics are made from it. */
 export type CacheEvent =
@@ -25,8 +25,5 @@ export type CacheEvent =
  * response only, a value that has no stored form, or a function of the decorator that threw.
  */
 export type NoStoreReason = 'newer-write' | NotStored;
-
-/** The reasons that are known as soon as the method has run. */
-export type NotStored = 'unless' | 'not-plain' | 'unserialisable' | 'rule-failed';
 
 export type EmitCacheEvent = (event: CacheEvent) => void;

@@ -3,10 +3,10 @@ import type { CacheEntry } from './cache-entry.js';
 import type { EmitCacheEvent } from './cache-events.js';
 import type { Clock } from './clock.js';
 import type { Coherence } from './coherence.js';
-import { heldEntry, type HeldEntry, type NearEntries } from './near-entries.js';
+import { heldEntry, isFresh, type HeldEntry, type NearEntries } from './near-entries.js';
 import type { Lease, Store, StoreRead } from './store.js';
 import type { NewEntry, Subject } from './subject.js';
-import { ANY, byHardness, EPOCH, familiesOf, familyTag } from './tags.js';
+import { ANY, EPOCH, familiesOf, familyTag } from './tags.js';
 import { TokenReader } from './token-reader.js';
 import { liveness, tokensByTag, type Tokens } from './tokens.js';
 
@@ -63,8 +63,7 @@ export class EntryStore {
   /** The fresh entry that this process holds, whatever has been invalidated meanwhile. */
   near(subject: Subject): HeldEntry | undefined {
     const held = this.#options.near.find(subject.keyText);
-    const isFresh = held !== undefined && held.freshUntilMs > this.#options.clock.monotonicMs();
-    return isFresh && held.entry.shape === subject.shape ? held : undefined;
+    return isFresh(held, this.#options.clock) && held?.entry.shape === subject.shape ? held : undefined;
   }
 
   /** Whether nobody needs to be asked about `held`. */
@@ -147,14 +146,13 @@ export class EntryStore {
     return true;
   }
 
-  /** Takes tokens away, families first; of what is only outdated, the soft halves. */
-  async invalidate(tags: readonly string[], budgetMs: number): Promise<void> {
+  /** Takes the tokens of `hard` away, families first, and of those of `soft` the soft halves. */
+  async invalidate(hard: readonly string[], soft: readonly string[], budgetMs: number): Promise<void> {
     const { store, coherence } = this.#options;
-    const { hard, soft } = byHardness(tags);
-    const first = familiesOf([...hard, ...soft]);
-    await store.invalidate([...first, ...hard], soft, budgetMs);
+    const inOrder = [...familiesOf([...hard, ...soft]), ...hard];
+    await store.invalidate(inOrder, soft, budgetMs);
     // After the store: an entry whose tokens were read before must not be trusted on the strength of an earlier note.
-    coherence.onInvalidated([...first, ...hard, ...soft]);
+    coherence.onInvalidated([...inOrder, ...soft]);
   }
 
   /** The entry in `read`, if it may be served. Its own further tags cost a second question. */

@@ -1,5 +1,6 @@
 import type { CacheEntry } from './cache-entry.js';
 import type { Clock } from './clock.js';
+import type { Found } from './subject.js';
 
 /** An entry in this process, with what is known of its age and of its tokens. Times are monotonic. */
 export interface HeldEntry {
@@ -29,6 +30,16 @@ export function heldEntry(entry: CacheEntry, leftMs: number, atMs: number, known
     usableUntilMs,
     knownGoodAt,
   };
+}
+
+export function isFresh(held: HeldEntry | undefined, clock: Clock): boolean {
+  return held !== undefined && held.freshUntilMs > clock.monotonicMs();
+}
+
+/** Where it stands in its life at this moment. */
+export function standing({ entry, bornAtMs, freshUntilMs }: HeldEntry, clock: Clock): Found {
+  const now = clock.monotonicMs();
+  return { entry, ageMs: Math.max(0, now - bornAtMs), freshForMs: freshUntilMs - now };
 }
 
 /** What an entry costs beside its texts and its body: objects, map slots, buffer. Measured, see docs/benchmarks.md. */

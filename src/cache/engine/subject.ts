@@ -1,6 +1,5 @@
 import type { CacheEntry } from './cache-entry.js';
 import { storeKey } from './cache-key.js';
-import type { NotStored } from './cache-events.js';
 import type { EntryPolicy } from './entry-policy.js';
 import type { EntryName } from './store.js';
 
@@ -43,6 +42,9 @@ export class Subject implements EntryName {
     return (this.#tags ??= this.#makeTags());
   }
 }
+
+/** Why an answer has nothing to be stored, known as soon as the method has run. */
+export type NotStored = 'unless' | 'not-plain' | 'unserialisable' | 'rule-failed';
 
 /** What a run of the method gave. Only what `isShareable` is handed to others who waited for the same run. */
 export interface Produced<T> {

@@ -1,0 +1,32 @@
+import type { Budget } from './budget.js';
+import type { EmitCacheEvent } from './cache-events.js';
+import type { EntryStore } from './entry-store.js';
+import type { Subject } from './subject.js';
+
+/** One question to the store, while there is a budget; no answer is `undefined`. Never rejects. */
+export type Ask = <T>(
+  subject: Subject,
+  budget: Budget,
+  question: (entries: EntryStore) => Promise<T>,
+) => Promise<{ readonly answer: T } | undefined>;
+
+/** The one way to the store for whatever somebody waits for: after the first failure a request asks no more. */
+export function asking(entries: EntryStore, emit: EmitCacheEvent): Ask {
+  return async (subject, budget, question) => {
+    if (!entries.isAvailable || budget.leftMs === 0) {
+      budget.exhaust();
+      return undefined;
+    }
+    try {
+      return { answer: await question(entries) };
+    } catch (error) {
+      budget.exhaust();
+      emit({ event: 'cache.get_error', subject, reason: reasonOf(error) });
+      return undefined;
+    }
+  };
+}
+
+export function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : 'unknown';
+}

@@ -1,0 +1,209 @@
+import { reasonOf, type Ask } from './ask.js';
+import type { Budget } from './budget.js';
+import type { Bulkhead } from './bulkhead.js';
+import type { CacheEntry } from './cache-entry.js';
+import { CacheError } from './cache-errors.js';
+import type { EmitCacheEvent } from './cache-events.js';
+import type { Clock } from './clock.js';
+import type { EntryStore } from './entry-store.js';
+import { isFresh } from './near-entries.js';
+import type { Opening, Openings } from './opening.js';
+import type { SingleFlight, Flight } from './single-flight.js';
+import type { Loaded, NewEntry, Produced, Subject } from './subject.js';
+import { EPOCH, familyTag } from './tags.js';
+import type { WatchedFamilies } from './watched-families.js';
+
+export type Produce<T> = () => Promise<Produced<T>>;
+export type Revive<T> = (entry: CacheEntry) => T;
+
+/** What a run gives to everyone who waits for it. */
+type Run<T> = Loaded<T> & Pick<Produced<T>, 'isShareable'>;
+type Open = (flight: Flight<unknown>) => Promise<Opening | undefined>;
+
+export interface LoadsOptions {
+  readonly entries: EntryStore;
+  readonly flights: SingleFlight;
+  readonly openings: Openings;
+  readonly families: WatchedFamilies;
+  readonly bulkhead: Bulkhead;
+  readonly ask: Ask;
+  readonly clock: Clock;
+  readonly emit: EmitCacheEvent;
+  /** Owns work that nobody waits for. */
+  readonly keep: (work: Promise<unknown>) => void;
+}
+
+/**
+ * Runs of methods, each for all who may share it. Tokens are read before the method runs, so a value that an
+ * invalidation overtook carries a dead token and is never served, however late it is stored; and nobody joins a run
+ * whose tokens are dead.
+ */
+export class Loads {
+  readonly #options: LoadsOptions;
+
+  constructor(options: LoadsOptions) {
+    this.#options = options;
+  }
+
+  async joinOrRun<T>(
+    subject: Subject,
+    budget: Budget,
+    produce: Produce<T>,
+    revive: Revive<T>,
+  ): Promise<Loaded<T>> {
+    const { flights, openings } = this.#options;
+    const arrival = flights.arrive();
+    for (;;) {
+      const flying = flights.find<Run<T>>(subject.keyText);
+      // From here to the start nothing is awaited, or two callers would both find nothing to join.
+      if (!flying) {
+        const open: Open = ({ dependencies }) => openings.wait(subject, budget, dependencies.possible);
+        return this.#fly(subject, open, produce, revive);
+      }
+      const joined = await this.#join(subject, budget, arrival, flying, produce);
+      if (joined) return joined;
+    }
+  }
+
+  /** Runs under `opening`, unless somebody else is at it by now. */
+  async runUnder<T>(
+    subject: Subject,
+    opening: Opening,
+    produce: Produce<T>,
+    revive: Revive<T>,
+  ): Promise<void> {
+    if (this.#options.flights.find(subject.keyText)) await opening.lease.release();
+    else await this.#fly(subject, () => Promise.resolve({ ...opening, held: undefined }), produce, revive);
+  }
+
+  async #join<T>(
+    subject: Subject,
+    budget: Budget,
+    arrival: number,
+    flight: Flight<Run<T>>,
+    produce: Produce<T>,
+  ): Promise<Loaded<T> | undefined> {
+    const { clock, emit, flights } = this.#options;
+    const since = clock.monotonicMs();
+    const verdict = await this.#mayJoin(subject, budget, arrival, flight);
+    if (verdict === 'no') {
+      flights.forget(subject.keyText, flight);
+      flight.onOvertaken();
+    }
+    if (verdict === 'unknown') await flight.result.catch(() => undefined);
+    if (verdict !== 'yes') return undefined;
+
+    const { value, isShareable, how, isStored } = await flight.result;
+    emit({ event: 'cache.coalesced', subject, durationMs: clock.monotonicMs() - since });
+    // An entry found by the run was judged when the store was asked, which may have been before this caller came.
+    const isUnproven = how === 'found' && flight.order < arrival;
+    if (isUnproven && (await this.#mayJoin(subject, budget, arrival, flight)) !== 'yes') return undefined;
+    if (isShareable) return { value, how: 'joined', isStored };
+    return { value: (await produce()).value, how: 'ran', isStored: false };
+  }
+
+  /** Whether a run under way has read nothing that was invalidated before this caller came. */
+  async #mayJoin(
+    subject: Subject,
+    budget: Budget,
+    arrival: number,
+    { order, calledAtMs, tokens }: Flight<unknown>,
+  ): Promise<'yes' | 'no' | 'unknown'> {
+    if (order > arrival) return 'yes';
+    if (tokens) {
+      const current = await this.#options.ask(subject, budget, (entries) =>
+        entries.isCurrent(subject, tokens, calledAtMs ?? -Infinity, budget),
+      );
+      if (current) return current.answer ? 'yes' : 'no';
+    } else if (calledAtMs === undefined) return 'yes';
+    // Nobody can be asked. The next run, which begins after this one, will do for all who came during this one.
+    return this.#options.entries.isAvailable ? 'no' : 'unknown';
+  }
+
+  async #fly<T>(subject: Subject, open: Open, produce: Produce<T>, revive: Revive<T>): Promise<Run<T>> {
+    const { flights, families, clock } = this.#options;
+    const possible = subject.hasResultTags ? families.witnesses() : [];
+    const dependencies = { certain: [EPOCH, ...subject.tags], possible };
+    return flights.start<Run<T>>(subject.keyText, dependencies, async (flight) => {
+      const opening = await open(flight);
+      if (!opening) return this.#runUnkept(subject, flight, produce);
+      flight.tokens = opening.tokens;
+      if (!opening.held || !isFresh(opening.held, clock)) return this.#run(subject, flight, opening, produce);
+      await opening.lease.release();
+      return { value: revive(opening.held.entry), isShareable: true, how: 'found', isStored: true };
+    }).result;
+  }
+
+  async #run<T>(
+    subject: Subject,
+    flight: Flight<unknown>,
+    opening: Opening,
+    produce: Produce<T>,
+  ): Promise<Run<T>> {
+    const { keep, families } = this.#options;
+    const { lease, tokens } = opening;
+    flight.onOvertaken = () => {
+      keep(lease.release());
+    };
+    let storing: Promise<unknown> = Promise.resolve();
+    try {
+      const [{ value, isShareable, entry }, loadMs] = await this.#call(subject, flight, produce);
+      // What was not going to be stored has not named what it depends on.
+      if (!entry)
+        return { value, isShareable: isShareable && !subject.hasResultTags, how: 'ran', isStored: false };
+
+      storing = this.#store(subject, flight, opening, entry, loadMs);
+      const isWatched = entry.resultTags.every((tag) => tokens.has(familyTag(tag)));
+      families.watch(entry.resultTags);
+      // Who joined could see only that the watched families had not moved. Of another family nobody could say.
+      return { value, isShareable: isShareable && isWatched, how: 'ran', isStored: !flight.isDoomed };
+    } finally {
+      keep(storing.then(() => lease.release()));
+    }
+  }
+
+  async #runUnkept<T>(subject: Subject, flight: Flight<unknown>, produce: Produce<T>): Promise<Run<T>> {
+    const { bulkhead, emit } = this.#options;
+    try {
+      const [{ value, isShareable }] = await bulkhead.run(() => this.#call(subject, flight, produce));
+      return { value, isShareable, how: 'ran', isStored: false };
+    } catch (error) {
+      const isOverload = error instanceof CacheError && error.code === 'CACHE_OVERLOADED';
+      if (isOverload) emit({ event: 'cache.overloaded', subject });
+      throw error;
+    }
+  }
+
+  async #call<T>(
+    subject: Subject,
+    flight: Flight<unknown>,
+    produce: Produce<T>,
+  ): Promise<[Produced<T>, loadMs: number]> {
+    const { clock, emit } = this.#options;
+    const since = clock.monotonicMs();
+    flight.calledAtMs = since;
+    const produced = await produce();
+    const loadMs = clock.monotonicMs() - since;
+    emit({ event: 'cache.loaded', subject, durationMs: loadMs });
+    const { notStoredBecause } = produced;
+    if (notStoredBecause) emit({ event: 'cache.no_store', subject, reason: notStoredBecause });
+    return [produced, loadMs];
+  }
+
+  async #store(
+    subject: Subject,
+    flight: Flight<unknown>,
+    opening: Opening,
+    entry: NewEntry,
+    loadMs: number,
+  ): Promise<void> {
+    const { entries, emit } = this.#options;
+    try {
+      // A doomed result would only take the place of a good one.
+      if (!flight.isDoomed && (await entries.put(subject, opening, entry, loadMs))) return;
+      emit({ event: 'cache.no_store', subject, reason: 'newer-write' });
+    } catch (error) {
+      emit({ event: 'cache.set_error', subject, reason: reasonOf(error) });
+    }
+  }
+}

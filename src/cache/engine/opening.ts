@@ -1,0 +1,68 @@
+import type { Ask } from './ask.js';
+import { Budget } from './budget.js';
+import { pause, type Clock } from './clock.js';
+import type { Opened } from './entry-store.js';
+import { LoadLease } from './load-lease.js';
+import { isFresh } from './near-entries.js';
+import type { Store } from './store.js';
+import type { Subject } from './subject.js';
+
+/** Pauses between looks for what another process is computing, ms: doubled up to the second, with jitter. */
+const [FIRST_LOOK_MS, LATER_LOOK_MS] = [20, 200];
+/** Who has waited so long for another process runs the method himself. */
+const MAX_WAIT_MS = 10_000;
+
+/** Tokens to run under, and the lease to be given back after; or the entry that makes a run needless. */
+export type Opening = Opened & { readonly lease: LoadLease };
+
+export interface OpeningsOptions {
+  readonly store: Store;
+  readonly ask: Ask;
+  readonly clock: Clock;
+  readonly requestBudgetMs: number;
+}
+
+/** How a run begins: with the tokens of all it may depend on, and with the right to run for all processes. */
+export class Openings {
+  readonly #options: OpeningsOptions;
+
+  constructor(options: OpeningsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Waits, where another process is at it, for its entry or for its lease to end; for `MAX_WAIT_MS` at most.
+   *
+   * @param possible  tags that tell whether something the result may name was invalidated
+   * @returns `undefined` if the store did not answer
+   */
+  async wait(subject: Subject, budget: Budget, possible: readonly string[]): Promise<Opening | undefined> {
+    const { clock, requestBudgetMs } = this.#options;
+    const giveUpAtMs = clock.monotonicMs() + MAX_WAIT_MS;
+    let opening = await this.attempt(subject, budget, possible);
+    for (let looks = 0; opening && !opening.hasLease && clock.monotonicMs() < giveUpAtMs; looks++) {
+      if (isFresh(opening.held, clock)) break;
+      await pause(clock, Math.min(FIRST_LOOK_MS * 2 ** looks, LATER_LOOK_MS) * (0.5 + Math.random()));
+      opening = await this.attempt(subject, new Budget(clock, requestBudgetMs), possible);
+    }
+    return opening;
+  }
+
+  async attempt(subject: Subject, budget: Budget, possible: readonly string[]): Promise<Opening | undefined> {
+    const { store, ask, clock } = this.#options;
+    const lease = new LoadLease(store, subject, clock);
+    const opened = await ask(subject, budget, (entries) =>
+      entries.open(subject, possible, budget, lease.lease),
+    );
+    if (!opened) return undefined;
+    if (opened.answer.hasLease) lease.hold(() => this.#isCurrent(subject, opened.answer));
+    return { ...opened.answer, lease };
+  }
+
+  async #isCurrent(subject: Subject, { tokens, atMs }: Opened): Promise<boolean> {
+    const { ask, clock, requestBudgetMs } = this.#options;
+    const budget = new Budget(clock, requestBudgetMs);
+    const current = await ask(subject, budget, (entries) => entries.isCurrent(subject, tokens, atMs, budget));
+    return current?.answer ?? true;
+  }
+}

@@ -1,0 +1,20 @@
+import { ANY, familyTag, isPlainTag } from './tags.js';
+
+/** Each is read before every method whose result names its tags; for those beyond, any invalidation counts. */
+const MAX_FAMILIES = 100;
+
+/** Families of tags that results have named or may name. Those not announced become known as they come up. */
+export class WatchedFamilies {
+  readonly #families = new Set<string>();
+
+  watch(tags: readonly string[]): void {
+    for (const tag of tags) {
+      if (isPlainTag(tag) && this.#families.size < MAX_FAMILIES) this.#families.add(familyTag(tag));
+    }
+  }
+
+  /** Tags whose tokens tell, afterwards, whether something that a result may name was invalidated. */
+  witnesses(): string[] {
+    return [ANY, ...this.#families];
+  }
+}
