@@ -2,7 +2,7 @@ import eslint from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['dist/', 'data/', 'node_modules/', '.tmp/', '**/*.mjs', '*.js', '*.cjs'] },
+  { ignores: ['dist/', 'data/', 'node_modules/', '.tmp/', 'test/fixtures/', '**/*.mjs', '*.js', '*.cjs'] },
   eslint.configs.recommended,
   tseslint.configs.strictTypeChecked,
   tseslint.configs.stylisticTypeChecked,

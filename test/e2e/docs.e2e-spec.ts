@@ -90,6 +90,17 @@ it('docs/caching.md shows keys that are ours', () => {
   }
 });
 
+it('docs/caching.md names every package that the cache loads', () => {
+  const sources = readdirSync(join(root, 'src/cache'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts') && !name.endsWith('.spec.ts'))
+    .map((name) => read(join('src/cache', name)));
+  const imported = sources.flatMap((code) => [...code.matchAll(/ from '((?:@[^/']+\/)?[^./'][^/']*)/g)]);
+  const packages = new Set(imported.map(([, name = '']) => name).filter((name) => !name.startsWith('node:')));
+  const [, loads = ''] = /^It loads (.*?)^$/ms.exec(read('docs/caching.md')) ?? [];
+
+  expect([...packages].filter((name) => !loads.includes(`\`${name}\``))).toEqual([]);
+});
+
 describe('docs/REDIS_INTEGRATION.md', () => {
   const path = 'docs/REDIS_INTEGRATION.md';
 

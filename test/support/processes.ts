@@ -99,15 +99,22 @@ export interface AppOptions {
   /** On top of the environment of the test, which is passed without its DATABASE_URL, REDIS_URL and AUTH_*. */
   env?: Record<string, string>;
   port?: number;
+  /** The program. Default: `dist/main.js` of this project. */
+  main?: string;
   /** User to run as; only root may set it. */
   uid?: number;
   cwd?: string;
 }
 
-/** Starts the built application (`dist/main.js`) as `npm start` does, on a free port, and does not wait for it. */
-export async function spawnApp({ env = {}, port, uid, cwd }: AppOptions = {}): Promise<AppProcess> {
+/** Starts the built application as `npm start` does, on a free port, and does not wait for it. */
+export async function spawnApp({
+  env = {},
+  port,
+  main = join(process.cwd(), 'dist', 'main.js'),
+  uid,
+  cwd,
+}: AppOptions = {}): Promise<AppProcess> {
   const usedPort = port ?? (await freePort());
-  const main = join(process.cwd(), 'dist', 'main.js');
   const child = spawn(process.execPath, ['--enable-source-maps', main], {
     // Not the project's folder: a developer's .env lies there.
     cwd: cwd ?? tmpdir(),

@@ -1,0 +1,98 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { installForeignApp, type ForeignApp } from '../support/foreign-app.js';
+import {
+  pollUntil,
+  spawnApp,
+  startRedis,
+  waitFor200,
+  type AppProcess,
+  type RedisProcess,
+} from '../support/processes.js';
+
+jest.setTimeout(120_000);
+
+let foreign: ForeignApp;
+let redis: RedisProcess;
+
+beforeAll(async () => {
+  [foreign, redis] = await Promise.all([installForeignApp(), startRedis()]);
+});
+
+afterAll(async () => {
+  await redis.stop();
+  await foreign.remove();
+});
+
+it('is packed with its declarations, and without anything that is not built', () => {
+  const beside = foreign.packed.filter((path) => !/^dist\/.*\.(js|d\.ts)$/.test(path));
+
+  expect(beside.sort()).toEqual(['README.md', 'package.json']);
+  expect(foreign.packed.filter((path) => path.includes('.spec.'))).toEqual([]);
+});
+
+it('needs neither TypeORM, PostgreSQL nor Fastify', () => {
+  const there = (name: string) => existsSync(join(foreign.folder, 'node_modules', name));
+
+  expect(['redis', '@nestjs/core', 'express'].filter(there)).toHaveLength(3);
+  expect(['typeorm', 'pg', 'fastify', '@nestjs/typeorm', '@nestjs/platform-fastify'].filter(there)).toEqual(
+    [],
+  );
+});
+
+describe.each(['memory', 'Redis'])(
+  'an application of somebody else, on Express, with its cache in %s',
+  (store) => {
+    let app: AppProcess;
+
+    async function get(path: string): Promise<{ cache: string | null; body: unknown }> {
+      const answer = await fetch(app.url + path);
+      return { cache: answer.headers.get('x-cache'), body: await answer.json() };
+    }
+
+    async function put(path: string, body: object = {}): Promise<void> {
+      const headers = { 'content-type': 'application/json' };
+      const answer = await fetch(app.url + path, { method: 'PUT', headers, body: JSON.stringify(body) });
+      expect(answer.status).toBe(200);
+    }
+
+    beforeAll(async () => {
+      app = await spawnApp({
+        main: join(foreign.folder, 'dist', 'main.js'),
+        cwd: foreign.folder,
+        env: store === 'Redis' ? { REDIS_URL: redis.url } : {},
+      });
+      await waitFor200(app, '/books/0/looked-up', 30_000);
+      await put('/books/0', { title: 'zero' });
+      await pollUntil(async () => (await get('/books/0')).cache === 'HIT', 10_000);
+    });
+
+    afterAll(() => app.stop());
+
+    it('answers from the cache until a write invalidates, on a route', async () => {
+      const path = '/books/1';
+      await put(path, { title: 'old' });
+
+      expect(await get(path)).toEqual({ cache: 'MISS', body: { title: 'old' } });
+      await pollUntil(async () => (await get(path)).cache === 'HIT', 5000);
+      await put(path, { title: 'new' });
+
+      expect(await get(path)).toEqual({ cache: 'MISS', body: { title: 'new' } });
+      await pollUntil(async () => (await get(path)).cache === 'HIT', 5000);
+      expect(await get(path)).toEqual({ cache: 'HIT', body: { title: 'new' } });
+    });
+
+    it("answers from the cache until a write invalidates, on a provider's method", async () => {
+      const looks = async () => (await get('/books/2/looked-up')).body as { title: string; looks: number };
+      const isKept = async () => (await looks()).looks === (await looks()).looks;
+      await put('/books/2/title/old');
+
+      expect(await looks()).toMatchObject({ title: 'old' });
+      await pollUntil(isKept, 5000);
+      await put('/books/2/title/new');
+
+      expect(await looks()).toMatchObject({ title: 'new' });
+      await pollUntil(isKept, 5000);
+    });
+  },
+);

@@ -1,0 +1,88 @@
+import { execFile } from 'node:child_process';
+import { cp, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const NAME = 'ai-native-backend';
+
+interface LockedPackage {
+  dependencies?: Record<string, string>;
+  peerDependencies?: Record<string, string>;
+  peerDependenciesMeta?: Record<string, { optional?: boolean }>;
+}
+
+export interface ForeignApp {
+  readonly folder: string;
+  /** Paths of what `npm pack` put into the tarball. */
+  readonly packed: readonly string[];
+  remove(): Promise<void>;
+}
+
+/**
+ * Puts the application of `test/fixtures/foreign-app` into a folder of its own, with the packed build of this project
+ * and those packages that its package.json names, with what they need in turn, and no others. No registry is asked: the
+ * packages are copies of this project's. Then compiles it against the packed declarations.
+ *
+ * @throws {Error} with the words of the compiler
+ */
+export async function installForeignApp(): Promise<ForeignApp> {
+  const folder = await mkdtemp(join(tmpdir(), 'foreign-app-'));
+  await cp('test/fixtures/foreign-app', folder, { recursive: true });
+  const { dependencies, devDependencies } = JSON.parse(
+    await readFile(join(folder, 'package.json'), 'utf8'),
+  ) as { dependencies: Record<string, string>; devDependencies: Record<string, string> };
+  const wanted = [...Object.keys(dependencies), ...Object.keys(devDependencies)];
+  const [packed, paths] = await Promise.all([
+    unpack(folder),
+    pathsOf(wanted.filter((name) => name !== NAME)),
+  ]);
+  for (const path of paths) {
+    await cp(path, join(folder, path), { recursive: true, filter: (source) => !source.endsWith('.map') });
+  }
+  await run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', folder]).catch((error: unknown) => {
+    throw new Error((error as { stdout: string }).stdout);
+  });
+  return { folder, packed, remove: () => rm(folder, { recursive: true, force: true }) };
+}
+
+async function unpack(folder: string): Promise<string[]> {
+  const npm = process.env.npm_execpath ?? '';
+  const [command, ...first] = npm.endsWith('.js') ? [process.execPath, npm] : ['npm'];
+  const options = ['pack', '--json', '--offline', '--ignore-scripts', '--pack-destination', folder];
+  const { stdout } = await run(command, [...first, ...options], { maxBuffer: 64 * 1024 * 1024 });
+  const [tarball] = JSON.parse(stdout) as { filename: string; files: { path: string }[] }[];
+  if (!tarball) throw new Error('npm pack made nothing');
+  const target = join(folder, 'node_modules', NAME);
+  await mkdir(target, { recursive: true });
+  await run('tar', ['-xzf', join(folder, tarball.filename), '-C', target, '--strip-components=1']);
+  return tarball.files.map(({ path }) => path);
+}
+
+/** Where npm has put these packages of ours and all that they need, optional ones left out. */
+async function pathsOf(names: readonly string[]): Promise<string[]> {
+  const { packages } = JSON.parse(await readFile('node_modules/.package-lock.json', 'utf8')) as {
+    packages: Record<string, LockedPackage>;
+  };
+  const found = new Set<string>();
+  const visit = (name: string, from: string): void => {
+    const path = nearest(name, from);
+    if (found.has(path)) return;
+    found.add(path);
+    const { dependencies = {}, peerDependencies = {}, peerDependenciesMeta = {} } = packages[path] ?? {};
+    const peers = Object.keys(peerDependencies).filter((peer) => !peerDependenciesMeta[peer]?.optional);
+    for (const needed of [...Object.keys(dependencies), ...peers]) visit(needed, path);
+  };
+  const nearest = (name: string, from: string): string => {
+    for (let base = from; ; base = base.slice(0, Math.max(0, base.lastIndexOf('/node_modules/')))) {
+      const path = base === '' ? `node_modules/${name}` : `${base}/node_modules/${name}`;
+      if (packages[path]) return path;
+      if (base === '')
+        throw new Error(`${from || 'the foreign application'} needs ${name}, which is not installed`);
+    }
+  };
+  for (const name of names) visit(name, '');
+  // What lies inside of another comes with it.
+  return [...found].filter((path) => path.lastIndexOf('node_modules/') === 0);
+}
