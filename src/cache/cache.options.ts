@@ -19,8 +19,8 @@ export interface CacheModuleOptions {
   /** What runs at a time while Redis is away. Default: 32 at a time, 1,000 waiting for at most 2 s. */
   bulkhead?: BulkheadOptions;
   /**
-   * Keeps invalidations that a crash or an outage would lose. Used with Redis only: the in-process store dies with its
-   * process. Default none.
+   * Keeps invalidations that a crash or an outage would lose: `TypeormOutbox`, or {@link MemoryOutbox}, which promises
+   * less. Used with Redis only: the in-process store dies with its process. Default none.
    */
   outbox?: Outbox;
   /** Who is calling, for `scope: 'user'`. `undefined`: the answer is not cached. */

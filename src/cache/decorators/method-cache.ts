@@ -66,7 +66,7 @@ export class MethodCache {
     const unit = outer ?? new UnitOfWork(definition.method, cover);
     outer?.widen(cover);
     const committedBefore = unit.rows.length;
-    this.outbox?.watch();
+    this.outbox?.watch(unit);
     try {
       const result = await inUnit(unit, async () => {
         const returned = await run();

@@ -1,3 +1,5 @@
+import type { UnitOfWork } from './unit-of-work.js';
+
 /**
  * Keeps the intent to invalidate, in the data's own transaction, until the store has confirmed it: a process that dies
  * between its commit and its invalidation, or cannot reach the store, loses nothing.
@@ -9,8 +11,13 @@ export interface Outbox {
   /** Whether its database can be asked at all yet. */
   readonly isReady: boolean;
 
-  /** Makes sure that transactions are watched from here on; called before every unit of work, so it costs nothing. */
-  watch(): void;
+  /**
+   * Makes sure that transactions are watched from here on. Called before every method under `@InvalidateCache`, so it
+   * costs nothing.
+   *
+   * @param unit  the method's, or that of the method it is called in
+   */
+  watch(unit: UnitOfWork): void;
 
   /** These rows' invalidations are confirmed; they are not needed any more. */
   settle(rows: readonly string[]): Promise<void>;

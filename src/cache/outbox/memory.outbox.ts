@@ -1,0 +1,87 @@
+import { systemClock, type Clock } from '../engine/clock.js';
+import { EPOCH } from '../engine/tags.js';
+import type { Outbox } from './outbox.js';
+import type { UnitOfWork } from './unit-of-work.js';
+
+/** What waits, rows and their tags together. Beyond it everything is invalidated, in place of all that waits. */
+const MAX_HELD = 10_000;
+const MAX_ROWS_A_ROUND = 500;
+
+interface Row {
+  readonly tags: readonly string[];
+  readonly sinceMs: number;
+  isTaken: boolean;
+}
+
+/**
+ * An outbox for a database that tells nobody of its commits. Every method under `@InvalidateCache` that began counts as
+ * one that wrote, also if it threw; and what the store has not confirmed waits here until it has.
+ *
+ * It does not promise what the name of an outbox does: it holds its rows in the memory of its process, so an
+ * invalidation is lost with the process, from the write on. Others then give the old answer until its TTL ends. Nor
+ * does any other process see the rows.
+ */
+export class MemoryOutbox implements Outbox {
+  readonly isReady = true;
+  readonly #rows = new Map<string, Row>();
+  readonly #clock: Clock;
+  #held = 0;
+  #lastId = 0;
+
+  constructor(clock: Clock = systemClock) {
+    this.#clock = clock;
+  }
+
+  /** Nothing is kept yet: were the process to die from here on, the row would die with it. */
+  watch(unit: UnitOfWork): void {
+    unit.rows.push(String(++this.#lastId));
+  }
+
+  settle(rows: readonly string[]): Promise<void> {
+    for (const id of rows) this.#remove(id);
+    return Promise.resolve();
+  }
+
+  narrow(rows: readonly string[], tags: readonly string[]): Promise<void> {
+    const sinceMs = this.#clock.monotonicMs();
+    for (const id of rows) this.#put(id, { tags, sinceMs, isTaken: false });
+    return Promise.resolve();
+  }
+
+  async relay(olderThanMs: number, apply: (tags: readonly string[]) => Promise<boolean>): Promise<number> {
+    const latestMs = this.#clock.monotonicMs() - olderThanMs;
+    const taken = [...this.#rows]
+      .filter(([, row]) => !row.isTaken && row.sinceMs <= latestMs)
+      .slice(0, MAX_ROWS_A_ROUND);
+    if (taken.length === 0) return 0;
+    for (const [, row] of taken) row.isTaken = true;
+    try {
+      if (!(await apply([...new Set(taken.flatMap(([, { tags }]) => tags))]))) return 0;
+      for (const [id, row] of taken) if (this.#rows.get(id) === row) this.#remove(id);
+      return taken.length;
+    } finally {
+      for (const [, row] of taken) row.isTaken = false;
+    }
+  }
+
+  #put(id: string, row: Row): void {
+    this.#remove(id);
+    this.#rows.set(id, row);
+    this.#held += heldBy(row);
+    if (this.#held <= MAX_HELD) return;
+    const [oldest = row] = this.#rows.values();
+    const everything = { tags: [EPOCH], sinceMs: oldest.sinceMs, isTaken: false };
+    this.#rows.clear();
+    this.#rows.set(EPOCH, everything);
+    this.#held = heldBy(everything);
+  }
+
+  #remove(id: string): void {
+    const row = this.#rows.get(id);
+    if (row && this.#rows.delete(id)) this.#held -= heldBy(row);
+  }
+}
+
+function heldBy({ tags }: Row): number {
+  return 1 + tags.length;
+}

@@ -1,0 +1,82 @@
+import type { INestApplication } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
+import { Cached, CacheService, InvalidateCache, MemoryOutbox } from '../../src/cache/index.js';
+import { startCachedApp } from '../support/cached-app.js';
+import { pollUntil, startRedis, type RedisProcess } from '../support/processes.js';
+
+/** Its database is a Map: there are no transactions. */
+@Injectable()
+class Books {
+  readonly #titles = new Map([['1', 'old']]);
+
+  @Cached({ ttl: 600, prefix: 'title', tags: ['book:{0}'] })
+  title(id: string): Promise<string | undefined> {
+    return Promise.resolve(this.#titles.get(id));
+  }
+
+  @InvalidateCache('book:{0}')
+  rename(id: string, title: string, fails = false): Promise<void> {
+    this.#titles.set(id, title);
+    return fails ? Promise.reject(new Error('failed after its write')) : Promise.resolve();
+  }
+}
+
+describe('with an outbox in memory, a method that writes', () => {
+  let app: INestApplication;
+  let books: Books;
+  let redis: RedisProcess;
+  let outbox: MemoryOutbox;
+
+  beforeEach(async () => {
+    redis = await startRedis();
+    outbox = new MemoryOutbox();
+    ({ app } = await startCachedApp({
+      providers: [Books],
+      options: { redis: { url: redis.url, commandTimeoutMs: 1000 }, outbox },
+    }));
+    books = app.get(Books);
+    await available();
+    await books.title('1');
+    await app.get(CacheService).settle();
+  });
+
+  afterEach(async () => {
+    redis.thaw();
+    await app.close();
+    await redis.stop();
+  });
+
+  function available(): Promise<void> {
+    return pollUntil(() => app.get(CacheService).stats().isAvailable, 10_000);
+  }
+
+  /** What waits for the store's confirmation. It goes on waiting. */
+  async function owed(): Promise<readonly string[]> {
+    let waiting: readonly string[] = [];
+    await outbox.relay(0, (tags) => {
+      waiting = tags;
+      return Promise.resolve(false);
+    });
+    return waiting;
+  }
+
+  it('invalidates also when it fails, for nobody can tell whether it had written', async () => {
+    await expect(books.rename('1', 'new', true)).rejects.toThrow('failed after its write');
+
+    expect(await books.title('1')).toBe('new');
+    expect(await owed()).toEqual([]);
+  });
+
+  it('owes an invalidation that Redis did not confirm until Redis is back', async () => {
+    redis.freeze();
+    await books.rename('1', 'new');
+    await app.get(CacheService).settle();
+
+    expect(await owed()).toEqual(['tag/book:1']);
+    redis.thaw();
+    await pollUntil(async () => (await owed()).length === 0, 10_000);
+
+    await available();
+    expect(await books.title('1')).toBe('new');
+  });
+});
