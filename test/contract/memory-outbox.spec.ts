@@ -1,6 +1,6 @@
 import { MemoryOutbox } from '../../src/cache/index.js';
 import { EPOCH } from '../../src/cache/engine/tags.js';
-import { FakeClock } from '../support/fake-clock.js';
+import { FakeClock } from '../../src/cache/testing/index.js';
 import { outboxContract } from './outbox.contract.js';
 
 const CONFIRM = () => Promise.resolve(true);

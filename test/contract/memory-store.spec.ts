@@ -1,6 +1,6 @@
 import { NearEntries } from '../../src/cache/engine/near-entries.js';
 import { MemoryStore } from '../../src/cache/stores/memory.store.js';
-import { FakeClock } from '../support/fake-clock.js';
+import { FakeClock } from '../../src/cache/testing/index.js';
 import { aName, entryOf, storeContract } from './store.contract.js';
 
 describe('the in-process store', () => {

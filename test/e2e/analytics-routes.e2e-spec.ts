@@ -2,6 +2,7 @@ import type {
   CourseStudentDto,
   CourseStudentPage,
 } from '../../src/analytics/courses/course-analytics.dto.js';
+import { expectHit, expectMiss } from '../../src/cache/testing/index.js';
 import { startTestApp, type TestApp } from '../support/test-app.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { day, someRows, store, type Rows } from './analytics-rows.js';
@@ -53,7 +54,8 @@ describe('the analytics over HTTP', () => {
     const first = await app.request.get(`${base}/courses/PROG-101`).expect(200);
     const second = await app.request.get(`${base}/courses/PROG-101?utm=x`).expect(200);
 
-    expect([first.headers['x-cache'], second.headers['x-cache']]).toEqual(['MISS', 'HIT']);
+    expectMiss(first);
+    expectHit(second);
     expect(second.body).toEqual(first.body);
   });
 
@@ -63,14 +65,9 @@ describe('the analytics over HTTP', () => {
     const all = await app.request.get(`${base}/students/STU001`).expect(200);
     const one = await app.request.get(`${base}/students/STU001?course_id=PROG-101`).expect(200);
 
-    expect(one.headers['x-cache']).toBe('MISS');
+    expectMiss(one);
     expect([all.body.course_id, one.body.course_id]).toEqual([null, 'PROG-101']);
-    await app.request
-      .get(`${base}/students/STU001`)
-      .expect(200)
-      .expect(({ headers }) => {
-        expect(headers['x-cache']).toBe('HIT');
-      });
+    await app.request.get(`${base}/students/STU001`).expect(200).expect(expectHit);
   });
 
   it('answers the same at a past moment however often, and from the cache', async () => {
@@ -79,7 +76,7 @@ describe('the analytics over HTTP', () => {
       const second = await app.request.get(`${base}/${path}`).expect(200);
 
       expect(first.body.as_of).toBe('2026-02-20T12:00:00.000Z');
-      expect(second.headers['x-cache']).toBe('HIT');
+      expectHit(second);
       expect(second.body).toEqual(first.body);
     }
   });

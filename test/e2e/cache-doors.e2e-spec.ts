@@ -29,7 +29,7 @@ import { map, of, type Observable } from 'rxjs';
 import { Cached, CacheService } from '../../src/cache/index.js';
 import { adapters, startCachedApp } from '../support/cached-app.js';
 import { deferred, type Deferred } from '../support/deferred.js';
-import { FakeClock } from '../support/fake-clock.js';
+import { expectHit, expectMiss, FakeClock } from '../../src/cache/testing/index.js';
 
 interface Call {
   status: number;
@@ -289,26 +289,26 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('cached routes
   it('keep apart what the handler declares, and nothing else', async () => {
     await call('/open/plain/a?x=1');
 
-    expect((await call('/open/plain/a?x=1&utm=2')).cache).toBe('HIT');
-    expect((await call('/open/plain/a?x=2')).cache).toBe('MISS');
-    expect((await call('/open/plain/b?x=1')).cache).toBe('MISS');
-    expect((await call('/open/plain/a')).cache).toBe('MISS');
-    expect((await call('/open/plain/a?x=1&x=2')).cache).toBe('MISS');
+    expectHit(await call('/open/plain/a?x=1&utm=2'));
+    expectMiss(await call('/open/plain/a?x=2'));
+    expectMiss(await call('/open/plain/b?x=1'));
+    expectMiss(await call('/open/plain/a'));
+    expectMiss(await call('/open/plain/a?x=1&x=2'));
   });
 
   it('keep declared headers apart', async () => {
     const de = { headers: { 'accept-language': 'de' } };
     await call('/open/language', de);
 
-    expect((await call('/open/language', { headers: { 'accept-language': 'en' } })).cache).toBe('MISS');
-    expect((await call('/open/language', de)).cache).toBe('HIT');
+    expectMiss(await call('/open/language', { headers: { 'accept-language': 'en' } }));
+    expectHit(await call('/open/language', de));
   });
 
   it('take their inputs from the key function where they read the request itself', async () => {
     await call('/open/keyed?kind=a');
 
     expect((await call('/open/keyed?kind=b')).text).toBe('{"kind":"b","run":2}');
-    expect((await call('/open/keyed?kind=a&other=1')).cache).toBe('HIT');
+    expectHit(await call('/open/keyed?kind=a&other=1'));
   });
 
   it('never store what a pipe refuses', async () => {
@@ -441,10 +441,10 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('cached routes
 
   it('let a function of the result decide how long, and whether, it is kept', async () => {
     const [, hit] = await twice('/open/briefly');
-    expect(hit.cache).toBe('HIT');
+    expectHit(hit);
 
     await twice('/open/sometimes');
-    expect((await call('/open/sometimes')).cache).toBe('HIT');
+    expectHit(await call('/open/sometimes'));
     expect(runs.sometimes).toBe(2);
   });
 
@@ -461,8 +461,8 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('cached routes
 
     expect((await call('/guarded/shared')).status).toBe(403);
     expect((await call('/guarded/own-guard')).status).toBe(403);
-    expect((await call('/guarded/shared', { headers: { 'x-user': 'grace' } })).cache).toBe('HIT');
-    expect((await call('/guarded/own-guard', ada)).cache).toBe('HIT');
+    expectHit(await call('/guarded/shared', { headers: { 'x-user': 'grace' } }));
+    expectHit(await call('/guarded/own-guard', ada));
   });
 
   it('never give one user what belongs to another', async () => {

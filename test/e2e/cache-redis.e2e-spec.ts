@@ -9,6 +9,7 @@ import {
   type RedisEvent,
   type RedisOptions,
 } from '../../src/cache/index.js';
+import { expectHit, expectMiss } from '../../src/cache/testing/index.js';
 import { startCachedApp } from '../support/cached-app.js';
 import { pollUntil, startRedis, type RedisProcess } from '../support/processes.js';
 import { startTcpProxy } from '../support/tcp-proxy.js';
@@ -68,6 +69,7 @@ async function connected({ app }: { app: INestApplication }): Promise<void> {
 interface Answer {
   value: number;
   cache: string | null;
+  headers: Headers;
   ms: number;
 }
 
@@ -77,7 +79,8 @@ async function get({ app, url }: { app: INestApplication; url: string }, id = 'a
   const body = (await response.json()) as { value: number };
   const ms = performance.now() - since;
   await app.get(CacheService).settle();
-  return { value: body.value, cache: response.headers.get('x-cache'), ms };
+  const { headers } = response;
+  return { value: body.value, cache: headers.get('x-cache'), headers, ms };
 }
 
 function write({ url }: { url: string }, id = 'a'): Promise<Response> {
@@ -89,7 +92,7 @@ describe('two processes on one Redis', () => {
     const [one, other] = [await start(), await start()];
     await Promise.all([connected(one), connected(other)]);
     await get(one);
-    expect((await get(other)).cache).toBe('HIT');
+    expectHit(await get(other));
 
     await write(one);
 
@@ -123,8 +126,8 @@ describe('a Redis that is not there at the start', () => {
     redis = await startRedis({ port });
     await connected(one);
 
-    expect((await get(one)).cache).toBe('MISS');
-    expect((await get(one)).cache).toBe('HIT');
+    expectMiss(await get(one));
+    expectHit(await get(one));
     expect(one.events.filter(({ event }) => event === 'cache.connect_failed')).toHaveLength(1);
   });
 
@@ -136,7 +139,7 @@ describe('a Redis that is not there at the start', () => {
     redis.thaw();
     await connected(one);
 
-    expect((await get(one)).cache).toBe('MISS');
+    expectMiss(await get(one));
   });
 });
 
@@ -292,11 +295,11 @@ describe('settings of the connection', () => {
     await Promise.all([connected(one), connected(other)]);
     await get(one);
 
-    expect((await get(other)).cache).toBe('MISS');
+    expectMiss(await get(other));
     await write(other);
-    expect((await get(one)).cache).toBe('HIT');
+    expectHit(await get(one));
     expect(await other.app.get(RedisService).deletePattern('cache:*')).toBeGreaterThan(0);
-    expect((await get(one)).cache).toBe('HIT');
+    expectHit(await get(one));
   });
 });
 

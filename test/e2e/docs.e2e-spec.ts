@@ -27,10 +27,15 @@ const cacheErrors: Record<CacheErrorCode, true> = {
   CACHE_OVERLOADED: true,
 };
 
+function filesBelow(folder: string): string[] {
+  return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((name) =>
+    join(folder, name),
+  );
+}
+
 function markdownBelow(folder: string): string[] {
-  return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+  return filesBelow(folder)
     .filter((name) => name.endsWith('.md'))
-    .map((name) => join(folder, name))
     .sort();
 }
 
@@ -91,9 +96,9 @@ it('docs/caching.md shows keys that are ours', () => {
 });
 
 it('docs/caching.md names every package that the cache loads', () => {
-  const sources = readdirSync(join(root, 'src/cache'), { recursive: true, encoding: 'utf8' })
+  const sources = filesBelow('src/cache')
     .filter((name) => name.endsWith('.ts') && !name.endsWith('.spec.ts'))
-    .map((name) => read(join('src/cache', name)));
+    .map(read);
   const imported = sources.flatMap((code) => [...code.matchAll(/ from '((?:@[^/']+\/)?[^./'][^/']*)/g)]);
   const packages = new Set(imported.map(([, name = '']) => name).filter((name) => !name.startsWith('node:')));
   const [, loads = ''] = /^It loads (.*?)^$/ms.exec(read('docs/caching.md')) ?? [];
@@ -150,9 +155,10 @@ describe('README.md', () => {
 
 describe.each(['README.md', 'docs/caching.md'])('%s', (path) => {
   it('shows only code that is in the sources', () => {
-    const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
-      .filter((name) => name.endsWith('.controller.ts'))
-      .map((name) => flat(read(join('src', name))));
+    const sources = ['src', 'test/fixtures']
+      .flatMap((folder) => filesBelow(folder))
+      .filter((name) => /\.(controller|test)\.ts$/.test(name))
+      .map((name) => flat(read(name)));
     const shown = [...read(path).matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code = '']) => flat(code));
 
     expect(shown.length).toBeGreaterThan(0);

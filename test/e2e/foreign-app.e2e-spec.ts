@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { installForeignApp, type ForeignApp } from '../support/foreign-app.js';
@@ -10,7 +11,7 @@ import {
   type RedisProcess,
 } from '../support/processes.js';
 
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 
 let foreign: ForeignApp;
 let redis: RedisProcess;
@@ -38,6 +39,16 @@ it('needs neither TypeORM, PostgreSQL nor Fastify', () => {
   expect(['typeorm', 'pg', 'fastify', '@nestjs/typeorm', '@nestjs/platform-fastify'].filter(there)).toEqual(
     [],
   );
+});
+
+it('brings a test kit that needs no test runner of ours', () => {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['--test', 'dist/'], {
+    cwd: foreign.folder,
+    encoding: 'utf8',
+    env: { PATH: process.env.PATH },
+  });
+
+  expect([status, stdout + stderr]).toEqual([0, expect.stringContaining('# pass 1')]);
 });
 
 describe.each(['memory', 'Redis'])(

@@ -1,4 +1,5 @@
 import { createClient } from 'redis';
+import { expectHit, expectMiss } from '../../src/cache/testing/index.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { pollUntil, startRedis, type RedisProcess } from '../support/processes.js';
 import { startTestApp, type TestApp } from '../support/test-app.js';
@@ -43,8 +44,8 @@ async function onRedis<T>(command: (client: ReturnType<typeof clientOf>) => Prom
 
 describe('with Redis', () => {
   it('redis/stats shows the server’s figures beside the cache’s own', async () => {
-    await app.request.get('/api/v3/system/stats').expect('x-cache', 'MISS');
-    await app.request.get('/api/v3/system/stats').expect('x-cache', 'HIT');
+    await app.request.get('/api/v3/system/stats').expect(expectMiss);
+    await app.request.get('/api/v3/system/stats').expect(expectHit);
 
     const { body, text } = await app.request.get(statsPath).expect(200);
 

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Client } from 'pg';
 import { mintToken } from '../../src/access/mint-token.js';
 import { readEnvironment } from '../../src/config/read-environment.js';
+import { expectHit, expectMiss } from '../../src/cache/testing/index.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { startTcpProxy } from '../support/tcp-proxy.js';
 import { startTestApp, type TestApp } from '../support/test-app.js';
@@ -25,8 +26,8 @@ afterEach(() => app.close());
 
 describe('GET /api/v3/system/stats', () => {
   it('has the original’s five fields and ours, and is a hit the second time', async () => {
-    const first = await app.request.get('/api/v3/system/stats').expect(200).expect('x-cache', 'MISS');
-    const second = await app.request.get('/api/v3/system/stats').expect(200).expect('x-cache', 'HIT');
+    const first = await app.request.get('/api/v3/system/stats').expect(200).expect(expectMiss);
+    const second = await app.request.get('/api/v3/system/stats').expect(200).expect(expectHit);
 
     expect(first.body).toEqual({
       total_users: 12,
@@ -46,9 +47,9 @@ describe('GET /api/v3/system/stats', () => {
   });
 
   it('is one entry, whatever undeclared parameters come with it', async () => {
-    await app.request.get('/api/v3/system/stats').expect('x-cache', 'MISS');
+    await app.request.get('/api/v3/system/stats').expect(expectMiss);
 
-    await app.request.get('/api/v3/system/stats?utm_source=mail').expect('x-cache', 'HIT');
+    await app.request.get('/api/v3/system/stats?utm_source=mail').expect(expectHit);
   });
 
   it('is computed anew after a write that it counts', async () => {
@@ -59,7 +60,7 @@ describe('GET /api/v3/system/stats', () => {
       .send({ user_id: `STU-${randomUUID()}`, role: 'student' })
       .expect(201);
 
-    const { body } = await app.request.get('/api/v3/system/stats').expect('x-cache', 'MISS');
+    const { body } = await app.request.get('/api/v3/system/stats').expect(expectMiss);
     expect(body.users_by_role.student).toBe(7);
   });
 });
@@ -78,7 +79,7 @@ describe('a hit', () => {
     for (let attempt = 0; attempt < 5; attempt += 1) {
       await stats();
       query.mockClear();
-      await stats().expect('x-cache', 'HIT');
+      await stats().expect(expectHit);
       queriesOfHits.push(query.mock.calls.length);
     }
 
@@ -126,9 +127,9 @@ describe('GET /api/v3/system/health/detailed', () => {
 
 describe('without Redis', () => {
   it('redis/stats shows nulls beside the cache’s own figures', async () => {
-    await app.request.get('/api/v3/system/stats').expect('x-cache', 'MISS');
-    await app.request.get('/api/v3/system/stats').expect('x-cache', 'HIT');
-    await app.request.get('/api/v3/system/stats').expect('x-cache', 'HIT');
+    await app.request.get('/api/v3/system/stats').expect(expectMiss);
+    await app.request.get('/api/v3/system/stats').expect(expectHit);
+    await app.request.get('/api/v3/system/stats').expect(expectHit);
 
     const { body } = await app.request.get('/api/v3/system/redis/stats').expect(200);
 
@@ -170,7 +171,7 @@ describe('while the database is away', () => {
     });
 
     const returned = await startTcpProxy(databasePort, proxy.port);
-    await behindProxy.request.get('/api/v3/system/stats').expect(200).expect('x-cache', 'MISS');
+    await behindProxy.request.get('/api/v3/system/stats').expect(200).expect(expectMiss);
     const well = await behindProxy.request.get('/api/v3/system/health/detailed').expect(200);
     expect(well.body.status).toBe('healthy');
     await behindProxy.close();

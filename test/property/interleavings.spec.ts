@@ -7,7 +7,7 @@ import { NearEntries } from '../../src/cache/engine/near-entries.js';
 import type { EntryName, Store, StoreOpened, StoreRead } from '../../src/cache/engine/store.js';
 import { Subject, type Produced } from '../../src/cache/engine/subject.js';
 import { EPOCH, plainTag } from '../../src/cache/engine/tags.js';
-import { FakeClock } from '../support/fake-clock.js';
+import { FakeClock } from '../../src/cache/testing/index.js';
 import { explore, type Scenario, type Stage } from './schedule.js';
 
 jest.setTimeout(240_000);

@@ -1,5 +1,5 @@
 import { deferred, turn } from '../../../test/support/deferred.js';
-import { FakeClock } from '../../../test/support/fake-clock.js';
+import { FakeClock } from '../testing/index.js';
 import { MemoryStore } from '../stores/memory.store.js';
 import type { Backplane } from './backplane.js';
 import { CacheEngine } from './cache-engine.js';

@@ -1,11 +1,11 @@
-import type { Clock } from '../../src/cache/index.js';
+import type { Clock } from '../engine/clock.js';
 
 interface Task {
   readonly atMs: number;
   readonly run: () => void;
 }
 
-/** A clock that stands still until it is told to move. */
+/** A clock that stands still until it is told to move: `CacheModule.forRoot({ clock })`. */
 export class FakeClock implements Clock {
   #ms = 1_000_000;
   readonly #tasks = new Set<Task>();
