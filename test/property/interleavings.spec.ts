@@ -1,136 +1,95 @@
+import type { Backplane, BackplaneListener } from '../../src/cache/engine/backplane.js';
 import { CacheEngine } from '../../src/cache/engine/cache-engine.js';
+import { defaultPolicy, type Consistency } from '../../src/cache/engine/entry-policy.js';
 import { EntryStore } from '../../src/cache/engine/entry-store.js';
-import { SingleFlight } from '../../src/cache/engine/single-flight.js';
-import type { CacheEntry } from '../../src/cache/engine/cache-entry.js';
-import { defaultPolicy } from '../../src/cache/engine/entry-policy.js';
 import { NearEntries } from '../../src/cache/engine/near-entries.js';
-import type { EntryName, Store, StoreOpened, StoreRead } from '../../src/cache/engine/store.js';
+import { SingleFlight } from '../../src/cache/engine/single-flight.js';
 import { Subject, type Produced } from '../../src/cache/engine/subject.js';
 import { EPOCH, plainTag } from '../../src/cache/engine/tags.js';
 import { FakeClock } from '../../src/cache/testing/index.js';
+import { deferred } from '../support/deferred.js';
 import { explore, type Scenario, type Stage } from './schedule.js';
+import { SteppingStore, type StoreBehaviour } from './stepping-store.js';
 
-jest.setTimeout(240_000);
+jest.setTimeout(600_000);
 
 const tag = plainTag('course:1');
 const roster = plainTag('roster:1');
 
-/** How the store behaves, faults that are planted included. */
-interface Behaviour {
-  /** What is one moment, so that scenarios with more actors stay small enough: questions alone, or invalidations too. */
-  readonly coarse?: 'questions' | 'all';
-  /** The store's answers are on their way for a while. */
-  readonly slowReplies?: boolean;
-  readonly tokensAreCounters?: boolean;
-  readonly familiesNeverMove?: boolean;
-}
-
-/** A shared store whose every question waits for its turn; unless told otherwise, one of many keys is no one moment. */
-class SteppingStore implements Store {
-  readonly kind = 'redis';
-  readonly entries = new Map<string, CacheEntry>();
-  readonly present = new Map<string, string>();
-  #made = 0;
-
-  constructor(
-    private readonly stage: Stage,
-    private readonly behaviour: Behaviour,
-  ) {}
-
-  isAvailable(): boolean {
-    return true;
-  }
-
-  partitionOf(): string {
-    return '';
-  }
-
-  async read({ keyText }: EntryName, tags: readonly string[]): Promise<StoreRead> {
-    await this.stage.step(`read ${tags.join(' ')}`);
-    return this.#reply(keyText, tags);
-  }
-
-  async open({ keyText }: EntryName, tags: readonly string[]): Promise<StoreOpened> {
-    if (!this.behaviour.coarse) await this.stage.step(`create ${tags.join(' ')}`);
-    const create = () => {
-      for (const name of tags) if (!this.present.has(name)) this.present.set(name, this.#fresh());
-    };
-    if (!this.behaviour.coarse) create();
-    await this.stage.step(`open ${tags.join(' ')}`);
-    if (this.behaviour.coarse) create();
-    return { ...(await this.#reply(keyText, tags)), hasLease: true };
-  }
-
-  async tokens(tags: readonly string[]): Promise<readonly (string | undefined)[]> {
-    await this.stage.step(`tokens ${tags.join(' ')}`);
-    return (await this.#reply('', tags)).tokens;
-  }
-
-  async write({ keyText }: EntryName, entry: CacheEntry): Promise<void> {
-    await this.stage.step('store');
-    this.entries.set(keyText, entry);
-  }
-
-  async invalidate(tags: readonly string[]): Promise<void> {
-    if (this.behaviour.coarse === 'all') await this.stage.step('drop');
-    for (const name of tags) {
-      if (this.behaviour.familiesNeverMove && !name.startsWith('tag/')) continue;
-      if (this.behaviour.coarse !== 'all') await this.stage.step(`drop ${name}`);
-      if (this.behaviour.tokensAreCounters)
-        this.present.set(name, String(Number(this.present.get(name) ?? 0) + 1));
-      else this.present.delete(name);
-    }
-  }
-
-  renewLease(): Promise<boolean> {
-    return Promise.resolve(true);
-  }
-
-  releaseLease(): Promise<void> {
-    return Promise.resolve();
-  }
-
-  size(): { entries: number; bytes: number } {
-    return { entries: this.entries.size, bytes: 0 };
-  }
-
-  async #reply(keyText: string, tags: readonly string[]): Promise<StoreRead> {
-    const entry = this.entries.get(keyText);
-    const tokens = tags.map((name) => this.present.get(name));
-    if (this.behaviour.slowReplies) await this.stage.step('reply');
-    return { stored: entry && { entry, leftMs: entry.ttlMs }, isUnreadable: false, tokens };
-  }
-
-  #fresh(): string {
-    return this.behaviour.tokensAreCounters ? '0' : `token ${++this.#made}`;
-  }
-}
-
-interface Plan extends Behaviour {
-  /** Readers in the process of the first one, beside it; each starts at any time. */
-  readonly readers: number;
+interface Plan extends StoreBehaviour {
+  readonly consistency?: Consistency;
+  /** Without: entries are in the store alone. */
+  readonly hasNear?: boolean;
   readonly writerIsElsewhere?: boolean;
-  /** The other readers start once the write is acknowledged, not earlier. */
+  /** Default 1. They write one after the other. */
+  readonly writes?: number;
+  /** The second reader starts once the last write is acknowledged, not earlier. */
   readonly readersAreLate?: boolean;
   readonly resultTags?: boolean;
   readonly invalidatesFirst?: boolean;
   readonly readsBeforeOpening?: boolean;
   /** The database's answer is on its way for a while. */
   readonly slowAnswers?: boolean;
+  /** All tokens are lost at any moment. */
   readonly evicts?: boolean;
+  /** The first invalidation is applied once more, at any moment after it. */
+  readonly replays?: boolean;
   /** The store goes back to an earlier state, and whether the epoch goes then. */
   readonly restores?: 'with epoch' | 'without epoch';
+  /** What becomes of messages on the backplane: they arrive at any moment, or never and the lease on hearing ends. */
+  readonly hearing?: 'late' | 'lost' | 'lost, and nobody notices';
 }
 
-/** One value in a database, readers through the cache, one writer. Whoever starts after the acknowledgement must see it. */
+/** A backplane whose messages arrive when the explorer lets them. */
+class SteppingBackplane implements Backplane {
+  heardUntilMs = Infinity;
+  /** Whether everything published so far has arrived, or this process knows that it may not have. */
+  isSound = true;
+  readonly #listeners: BackplaneListener[] = [];
+  readonly #deliveries: Promise<void>[] = [];
+
+  constructor(
+    private readonly stage: Stage,
+    private readonly hearing: Plan['hearing'],
+  ) {}
+
+  listen(listener: BackplaneListener): void {
+    this.#listeners.push(listener);
+  }
+
+  publish(tags: readonly string[]): void {
+    this.isSound = false;
+    this.#deliveries.push(this.#deliver(tags));
+  }
+
+  async settled(): Promise<void> {
+    await Promise.all(this.#deliveries);
+  }
+
+  async #deliver(tags: readonly string[]): Promise<void> {
+    await this.stage.step(this.hearing === 'late' ? 'hear' : 'lease ends');
+    if (this.hearing === 'late') for (const listener of this.#listeners) listener.onInvalidated(tags);
+    if (this.hearing === 'lost') this.heardUntilMs = -Infinity;
+    this.isSound = true;
+  }
+}
+
+/**
+ * One value in a database, which counts its writes; readers through the cache, a writer. Whoever starts after a write
+ * was acknowledged must see it; with `bounded`, once the news of it has come or the lease on hearing has ended.
+ */
 function scenario(plan: Plan): Scenario {
   return (stage) => {
-    const store = new SteppingStore(stage, plan);
     const clock = new FakeClock();
+    const backplane = new SteppingBackplane(stage, plan.hearing);
+    const store = new SteppingStore(stage, plan, (tags) => {
+      if (plan.hearing) backplane.publish(tags);
+    });
     const newEngine = () =>
       new CacheEngine({
         store,
-        near: new NearEntries(clock, 0),
+        near: new NearEntries(clock, plan.hasNear ? 1_000_000 : 0),
+        backplane: plan.hearing && backplane,
         clock,
         emit: () => undefined,
         jitter: 0,
@@ -143,13 +102,14 @@ function scenario(plan: Plan): Scenario {
       prefix: 'view',
       keyText: 'view|/1',
       shape: '',
-      policy: defaultPolicy,
+      policy: { ...defaultPolicy, consistency: plan.consistency ?? 'strong' },
       tags: () => (plan.resultTags ? [] : [tag]),
       hasResultTags: plan.resultTags ?? false,
     });
     const changed = plan.resultTags ? roster : tag;
-    let stored = 'old';
-    let isAcknowledged = false;
+    const firstWritten = deferred();
+    let stored = 0;
+    let acknowledged = 0;
     let violation: string | undefined;
 
     const query = async () => {
@@ -159,31 +119,38 @@ function scenario(plan: Plan): Scenario {
       return value;
     };
     const read = async () => {
-      const mustBeNew = isAcknowledged;
+      const atLeast = backplane.isSound ? acknowledged : 0;
       const early = plan.readsBeforeOpening ? await query() : undefined;
-      const produce = async (): Promise<Produced<string>> => {
+      const produce = async (): Promise<Produced<number>> => {
         const value = early ?? (await query());
-        const entry = { body: Buffer.from(value), ttlMs: 1000, resultTags: plan.resultTags ? [roster] : [] };
-        return { value, isShareable: true, entry };
+        const resultTags = plan.resultTags ? [roster] : [];
+        return {
+          value,
+          isShareable: true,
+          entry: { body: Buffer.from(String(value)), ttlMs: 1000, resultTags },
+        };
       };
-      const value = await here.getOrSet(subject, produce, (entry) => entry.body.toString());
-      if (mustBeNew && value !== 'new')
-        violation ??= 'a reader who started after the acknowledgement got the old value';
+      const value = await here.getOrSet(subject, produce, (entry) => Number(entry.body.toString()));
+      if (value < atLeast) violation ??= 'a reader who started after the acknowledgement got the old value';
     };
-    const write = async () => {
+    const write = async (value: number) => {
       const commit = async () => {
         await stage.step('commit');
-        stored = 'new';
+        stored = value;
       };
       if (!plan.invalidatesFirst) await commit();
       await elsewhere.invalidate([changed]);
       if (plan.invalidatesFirst) await commit();
-      isAcknowledged = true;
+      acknowledged = value;
+      firstWritten.resolve();
     };
-    const later = async (label: string, work: () => unknown) => {
-      if (plan.readersAreLate) await written;
-      await stage.step(label);
-      await work();
+    const writeAll = async () => {
+      for (let value = 1; value <= (plan.writes ?? 1); value++) await write(value);
+    };
+    const replay = async () => {
+      await firstWritten.promise;
+      await stage.step('replay');
+      await elsewhere.invalidate([changed]);
     };
     const restore = async () => {
       const [entries, tokens] = [new Map(store.entries), new Map(store.present)];
@@ -192,13 +159,14 @@ function scenario(plan: Plan): Scenario {
       for (const [key, entry] of entries) store.entries.set(key, entry);
       if (plan.restores === 'with epoch') store.present.delete(EPOCH);
     };
-
-    const written = write();
-    const actors = [
-      read(),
-      written,
-      ...Array.from({ length: plan.readers }, () => later('second reader', read)),
-    ];
+    const later = async (label: string, work: () => unknown) => {
+      if (plan.readersAreLate) await written;
+      await stage.step(label);
+      await work();
+    };
+    const written = writeAll();
+    const actors: Promise<unknown>[] = [read(), written, later('second reader', read)];
+    if (plan.replays) actors.push(replay());
     if (plan.evicts) {
       actors.push(
         later('evict', () => {
@@ -207,39 +175,47 @@ function scenario(plan: Plan): Scenario {
       );
     }
     if (plan.restores) actors.push(later('snapshot', restore));
-    return { actors: [...actors, Promise.all(actors).then(() => here.settle())], verdict: () => violation };
+    const over = Promise.all(actors).then(() => Promise.all([here.settle(), backplane.settled()]));
+    return { actors: [...actors, over], verdict: () => violation };
   };
 }
 
 describe('in every order of events, nobody who starts after a write was acknowledged gets the old value', () => {
   it.each<[string, Plan]>([
-    ['slow replies of the store', { readers: 1, slowReplies: true, coarse: 'all', readersAreLate: true }],
-    ['one process', { readers: 1 }],
-    ['one process, slow answers of the database', { readers: 1, slowAnswers: true, coarse: 'all' }],
+    ['one process', { coarse: 'all' }],
+    ['one process, every token by itself', { readersAreLate: true, coarse: 'questions' }],
+    ['one process, slow answers of the database', { slowAnswers: true, coarse: 'all' }],
+    ['one process, entries held near', { hasNear: true, coarse: 'all' }],
+    ['slow replies of the store', { slowReplies: true, coarse: 'all', readersAreLate: true }],
+    ['the writer in another process', { writerIsElsewhere: true, coarse: 'questions' }],
+    ['another process, slow answers', { slowAnswers: true, coarse: 'all', writerIsElsewhere: true }],
+    ['another process, entries held near', { hasNear: true, coarse: 'all', writerIsElsewhere: true }],
+    ['tokens evicted at any time', { evicts: true, coarse: 'all' }],
     [
-      'another process, slow answers',
-      { readers: 1, slowAnswers: true, coarse: 'all', writerIsElsewhere: true },
+      'an invalidation replayed at any time',
+      { replays: true, writes: 2, readersAreLate: true, coarse: 'all' },
     ],
-    ['the writer in another process', { readers: 1, writerIsElsewhere: true }],
-    ['tokens evicted at any time', { readers: 1, evicts: true, coarse: 'all' }],
-    [
-      'a tag that only the result names',
-      { readers: 1, resultTags: true, readersAreLate: true, coarse: 'questions' },
-    ],
+    ['a tag that only the result names', { resultTags: true, readersAreLate: true, coarse: 'questions' }],
     [
       'a tag that only the result names, the writer elsewhere',
-      { readers: 1, resultTags: true, readersAreLate: true, writerIsElsewhere: true, coarse: 'questions' },
+      { resultTags: true, readersAreLate: true, writerIsElsewhere: true, coarse: 'questions' },
+    ],
+    ['a tag that only the result names, a reader at any time', { resultTags: true, coarse: 'all' }],
+    ['a store that goes back to an earlier state', { restores: 'with epoch', coarse: 'all' }],
+    [
+      'bounded, news that comes late',
+      { consistency: 'bounded', hasNear: true, hearing: 'late', writerIsElsewhere: true, coarse: 'all' },
     ],
     [
-      'a tag that only the result names, a reader at any time',
-      { readers: 1, resultTags: true, coarse: 'all' },
+      'bounded, news that never comes',
+      { consistency: 'bounded', hasNear: true, hearing: 'lost', writerIsElsewhere: true, coarse: 'all' },
     ],
-    ['a store that goes back to an earlier state', { readers: 1, restores: 'with epoch', coarse: 'all' }],
-  ])('%s', async (_, plan) => {
+  ])('%s', async (title, plan) => {
     const { runs, violation } = await explore(scenario(plan));
 
     expect(violation).toBeUndefined();
     expect(runs).toBeGreaterThan(100);
+    process.stdout.write(`${title}: ${runs} orders\n`);
   });
 });
 
@@ -249,17 +225,31 @@ describe('the exploration has teeth: it finds', () => {
   });
 
   it.each<[string, Plan]>([
-    ['a value that was read before its tokens', { readers: 1, readsBeforeOpening: true }],
+    ['a value that was read before its tokens', { readsBeforeOpening: true, coarse: 'all' }],
     [
       'counters in place of unique tokens, once they are evicted',
-      { readers: 1, tokensAreCounters: true, evicts: true, coarse: 'all' },
+      { tokensAreCounters: true, evicts: true, coarse: 'all' },
     ],
     [
       'result tags without a look at their family',
-      { readers: 1, resultTags: true, familiesNeverMove: true, coarse: 'questions' },
+      { resultTags: true, familiesNeverMove: true, coarse: 'questions' },
     ],
-    ['an invalidation before the commit', { readers: 1, invalidatesFirst: true }],
-    ['a store restored without a new epoch', { readers: 1, restores: 'without epoch', coarse: 'all' }],
+    ['an invalidation before the commit', { invalidatesFirst: true, coarse: 'all' }],
+    ['a store restored without a new epoch', { restores: 'without epoch', coarse: 'all' }],
+    [
+      'a replay with the token of the first time',
+      { replays: true, tokensAreReused: true, writes: 2, readersAreLate: true, coarse: 'all' },
+    ],
+    [
+      'entries held near without a lease',
+      {
+        consistency: 'bounded',
+        hasNear: true,
+        hearing: 'lost, and nobody notices',
+        writerIsElsewhere: true,
+        coarse: 'all',
+      },
+    ],
   ])('%s', async (_, plan) => {
     expect((await explore(scenario(plan))).violation).toContain('got the old value');
   });
@@ -268,8 +258,8 @@ describe('the exploration has teeth: it finds', () => {
     jest.spyOn(SingleFlight.prototype, 'doom').mockReturnValue(undefined);
     jest.spyOn(EntryStore.prototype, 'isCurrent').mockResolvedValue(true);
 
-    expect((await explore(scenario({ readers: 1, slowAnswers: true }))).violation).toContain(
-      'got the old value',
-    );
+    const { violation } = await explore(scenario({ slowAnswers: true, coarse: 'all' }));
+
+    expect(violation).toContain('got the old value');
   });
 });

@@ -18,9 +18,8 @@ export function asking(entries: EntryStore, emit: EmitCacheEvent): Ask {
       return undefined;
     }
     try {
-      return { answer: await question(entries) };
+      return { answer: await budget.spend(() => question(entries)) };
     } catch (error) {
-      budget.exhaust();
       emit({ event: 'cache.get_error', subject, reason: reasonOf(error) });
       return undefined;
     }

@@ -1,20 +1,40 @@
 import type { Clock } from './clock.js';
 
-/** What one request may spend on waiting for the store, all its calls together. After a failure nothing is left. */
+/**
+ * What one request may spend on waiting for the store, all its questions together. It runs only while one is asked: who
+ * waits for a run, or for another process, has spent nothing. After a failure nothing is left.
+ */
 export class Budget {
   readonly #clock: Clock;
-  #endsAtMs: number;
+  #leftMs: number;
+  #askingSinceMs: number | undefined;
 
   constructor(clock: Clock, budgetMs: number) {
     this.#clock = clock;
-    this.#endsAtMs = clock.monotonicMs() + budgetMs;
+    this.#leftMs = budgetMs;
   }
 
   get leftMs(): number {
-    return Math.max(0, this.#endsAtMs - this.#clock.monotonicMs());
+    const spentMs = this.#askingSinceMs === undefined ? 0 : this.#clock.monotonicMs() - this.#askingSinceMs;
+    return Math.max(0, this.#leftMs - spentMs);
+  }
+
+  /** @throws what `question` throws, and then nothing is left */
+  async spend<T>(question: () => Promise<T>): Promise<T> {
+    this.#askingSinceMs = this.#clock.monotonicMs();
+    try {
+      const answer = await question();
+      this.#leftMs = this.leftMs;
+      return answer;
+    } catch (error) {
+      this.exhaust();
+      throw error;
+    } finally {
+      this.#askingSinceMs = undefined;
+    }
   }
 
   exhaust(): void {
-    this.#endsAtMs = -Infinity;
+    this.#leftMs = 0;
   }
 }

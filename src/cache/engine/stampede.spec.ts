@@ -1,0 +1,258 @@
+import { deferred, turn } from '../../../test/support/deferred.js';
+import {
+  aSubject,
+  course,
+  sharedStore,
+  testEngine,
+  type TestEngine,
+} from '../../../test/support/test-engine.js';
+import type { MemoryStore } from '../stores/memory.store.js';
+import { FakeClock } from '../testing/index.js';
+
+const subject = aSubject();
+const never = () => Promise.reject(new Error('must not run'));
+const gives = (value: string) => () => Promise.resolve(value);
+
+let clock: FakeClock;
+let store: MemoryStore;
+let here: TestEngine;
+let there: TestEngine;
+
+beforeEach(() => {
+  clock = new FakeClock();
+  store = sharedStore(clock);
+  here = testEngine(clock, { store });
+  there = testEngine(clock, { store });
+});
+
+/** Time passes in steps shorter than any budget, and everybody does what he does then. */
+async function pass(ms: number): Promise<void> {
+  for (let passed = 0; passed < ms; passed += 10) {
+    clock.advance(10);
+    await turn();
+  }
+}
+
+describe('callers of a cold key in several processes', () => {
+  it('cost one run, also when it takes longer than a lease', async () => {
+    const run = deferred<string>();
+    const first = here.get(subject, () => run.promise);
+    await turn();
+    const others = Array.from({ length: 10 }, () => there.get(subject, never));
+
+    await pass(5000);
+    run.resolve('shared');
+    await first;
+    await pass(400);
+
+    expect((await Promise.all(others)).map(({ value }) => value)).toEqual(Array(10).fill('shared'));
+  });
+
+  it('wait no longer than a lease for a process that died', async () => {
+    const dead = testEngine(clock, { store });
+    jest.spyOn(store, 'renewLease').mockReturnValue(new Promise(() => undefined));
+    void dead.get(subject, () => new Promise(() => undefined));
+    await turn();
+    const run = jest.fn(gives('again'));
+    const waiting = here.get(subject, run);
+
+    await pass(1490);
+    expect(run).not.toHaveBeenCalled();
+    await pass(310);
+
+    expect((await waiting).value).toBe('again');
+  });
+
+  it('do not wait for a run that failed', async () => {
+    const run = deferred<string>();
+    const first = here.get(subject, () => run.promise).catch(() => 'failed');
+    await turn();
+    const other = there.get(subject, gives('ours'));
+    await turn();
+
+    run.reject(new Error('no'));
+    await pass(300);
+
+    expect(await first).toBe('failed');
+    expect((await other).value).toBe('ours');
+  });
+
+  it('do not wait for a run that an invalidation overtook', async () => {
+    const run = deferred<string>();
+    const first = here.get(subject, () => run.promise);
+    await turn();
+    await there.engine.invalidate([course]);
+    here.backplane.say([course]);
+    const other = there.get(subject, gives('new'));
+    await pass(300);
+
+    expect((await other).value).toBe('new');
+    run.resolve('old');
+    expect((await first).value).toBe('old');
+  });
+});
+
+describe('an entry that will soon expire', () => {
+  it('is refreshed behind the answers, once, and nobody waits', async () => {
+    await here.get(subject, gives('first'));
+    await here.engine.settle();
+    clock.advance(8001);
+    const run = jest.fn(gives('second'));
+
+    const answers = await Promise.all(Array.from({ length: 20 }, () => here.get(subject, run)));
+    await here.engine.settle();
+
+    expect(new Set(answers.map(({ value, how }) => `${how} ${value}`))).toEqual(new Set(['hit first']));
+    expect(run).toHaveBeenCalledTimes(1);
+    expect((await here.get(subject, never)).value).toBe('second');
+  });
+
+  it('is refreshed by one process for all', async () => {
+    await here.get(subject, gives('first'));
+    await there.get(subject, never);
+    await here.engine.settle();
+    clock.advance(8001);
+    const run = deferred<string>();
+    await here.get(subject, () => run.promise);
+    await turn();
+
+    expect((await there.get(subject, never)).value).toBe('first');
+    await there.engine.settle();
+    run.resolve('second');
+    await here.engine.settle();
+  });
+
+  it('is refreshed the earlier, the longer a run takes', async () => {
+    const slow = deferred<string>();
+    const first = here.get(subject, () => slow.promise);
+    await turn();
+    await pass(2000);
+    slow.resolve('first');
+    await first;
+    await here.engine.settle();
+    clock.advance(6500);
+    const run = jest.fn(gives('second'));
+
+    await here.get(subject, run);
+    await here.engine.settle();
+
+    expect(run).toHaveBeenCalledTimes(1);
+  });
+
+  it('stays as it is when the refresh fails', async () => {
+    await here.get(subject, gives('first'));
+    await here.engine.settle();
+    clock.advance(8001);
+
+    await here.get(subject, () => Promise.reject(new Error('no')));
+    await here.engine.settle();
+
+    expect((await here.get(subject, never)).value).toBe('first');
+    expect(here.events.map(({ event }) => event)).toContain('cache.refresh_failed');
+  });
+});
+
+describe('beyond its TTL', () => {
+  const view = aSubject({ graceMs: 60_000, softTimeoutMs: 100, refreshAhead: 1 });
+
+  async function expired(of = view): Promise<void> {
+    await here.get(of, gives('old'));
+    await here.engine.settle();
+    clock.advance(10_001);
+  }
+
+  it('an entry covers a run that fails', async () => {
+    await expired();
+
+    const answer = await here.get(view, () => Promise.reject(new Error('no')));
+
+    expect(answer).toMatchObject({ value: 'old', how: 'stale' });
+    expect(here.events).toContainEqual(
+      expect.objectContaining({ event: 'cache.stale_served', reason: 'error', staleMs: 1 }),
+    );
+  });
+
+  it('an entry is given after the soft timeout, and the run goes on and is kept', async () => {
+    await expired();
+    const run = deferred<string>();
+
+    const answer = here.get(view, () => run.promise);
+    await turn();
+    clock.advance(100);
+
+    expect(await answer).toMatchObject({ value: 'old', how: 'stale' });
+    run.resolve('new');
+    await here.engine.settle();
+    expect(await here.get(view, never)).toEqual({ value: 'new', how: 'hit' });
+  });
+
+  it('an entry is not given once what it depends on was invalidated: time is forgiven, that is not', async () => {
+    await expired();
+    await there.engine.invalidate([course]);
+
+    await expect(here.get(view, () => Promise.reject(new Error('no')))).rejects.toThrow('no');
+  });
+
+  it('and beyond grace nothing covers a failure', async () => {
+    await expired();
+    clock.advance(60_000);
+
+    await expect(here.get(view, () => Promise.reject(new Error('no')))).rejects.toThrow('no');
+  });
+
+  it('after the hard timeout the caller is told so, and the run goes on and is kept', async () => {
+    const impatient = aSubject({ hardTimeoutMs: 200 });
+    const run = deferred<string>();
+    const answer = here.get(impatient, () => run.promise);
+    await turn();
+
+    clock.advance(200);
+
+    await expect(answer).rejects.toMatchObject({ code: 'CACHE_FACTORY_TIMED_OUT' });
+    run.resolve('late');
+    await here.engine.settle();
+    expect(await here.get(impatient, never)).toEqual({ value: 'late', how: 'hit' });
+  });
+});
+
+describe('while the store is away', () => {
+  const bulkhead = { concurrency: 1, queue: 1, waitMs: 1000 };
+
+  beforeEach(() => {
+    jest.spyOn(store, 'isAvailable').mockReturnValue(false);
+  });
+
+  it('callers of a key who came during a run share the next one', async () => {
+    const runs = [deferred<string>(), deferred<string>()];
+    let started = 0;
+    const run = () => runs[started++]!.promise;
+    const first = here.get(subject, run);
+    await turn();
+    const later = [here.get(subject, run), here.get(subject, run)];
+    await turn();
+    expect(started).toBe(1);
+
+    runs[0]!.resolve('first');
+    await first;
+    await turn();
+    runs[1]!.resolve('second');
+
+    expect((await Promise.all(later)).map(({ value }) => value)).toEqual(['second', 'second']);
+    expect(started).toBe(2);
+  });
+
+  it('no more run at a time than the bulkhead allows, nor wait; and nobody waits too long', async () => {
+    const narrow = testEngine(clock, { store, bulkhead });
+    const run = deferred<string>();
+    const get = (n: number) => narrow.get(aSubject({}, `view|/${n}`), () => run.promise);
+    const [running, waiting] = [get(1), get(2)];
+    await turn();
+
+    await expect(get(3)).rejects.toMatchObject({ code: 'CACHE_OVERLOADED' });
+    clock.advance(1000);
+    await expect(waiting).rejects.toMatchObject({ code: 'CACHE_OVERLOADED' });
+    run.resolve('done');
+    expect((await running).value).toBe('done');
+    expect(narrow.events.filter(({ event }) => event === 'cache.overloaded')).toHaveLength(2);
+  });
+});
