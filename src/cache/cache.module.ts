@@ -1,4 +1,11 @@
-import { Global, Inject, Module, type NestModule, type OnApplicationShutdown } from '@nestjs/common';
+import {
+  Global,
+  Inject,
+  Module,
+  type NestModule,
+  type OnApplicationShutdown,
+  type OnModuleInit,
+} from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } from './cache.module-definition.js';
 import type { CacheModuleOptions } from './cache.options.js';
@@ -42,7 +49,12 @@ import { RedisService } from './redis/redis.service.js';
   ],
   exports: [CacheDoor, CacheEngine, CacheLoader, CacheService, MethodCache, RedisService, RoutePlans],
 })
-export class CacheModule extends ConfigurableModuleClass implements NestModule, OnApplicationShutdown {
+export class CacheModule
+  extends ConfigurableModuleClass
+  implements NestModule, OnModuleInit, OnApplicationShutdown
+{
+  #isChecked = false;
+
   constructor(
     private readonly parts: CacheParts,
     private readonly graph: CacheGraph,
@@ -53,12 +65,23 @@ export class CacheModule extends ConfigurableModuleClass implements NestModule, 
 
   /** The last moment before Nest captures each route's guards, interceptors and handler. */
   configure(): void {
-    this.graph.build(this.options);
-    for (const prefix of this.graph.prefixes) this.parts.statistics.expect(prefix);
+    this.#check();
+  }
+
+  /** Where no HTTP is served, such as in a worker, Nest asks nobody to configure. */
+  onModuleInit(): void {
+    this.#check();
   }
 
   /** After the HTTP server has drained: requests under way may still use the store. */
   async onApplicationShutdown(): Promise<void> {
     await this.parts.close();
+  }
+
+  #check(): void {
+    if (this.#isChecked) return;
+    this.#isChecked = true;
+    this.graph.build(this.options);
+    for (const prefix of this.graph.prefixes) this.parts.statistics.expect(prefix);
   }
 }

@@ -5,15 +5,18 @@ import {
   Get,
   type INestApplication,
   Injectable,
+  Module,
   Param,
   Post,
   Query,
   Scope,
   UseGuards,
 } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
 import { IsString } from 'class-validator';
 import {
   Cached,
+  CacheModule,
   CacheService,
   InvalidateCache,
   type CacheEvent,
@@ -496,6 +499,22 @@ describe('the application does not start', () => {
       code: 'CACHE_UNDECLARED_INPUT',
       message: expect.stringContaining('Wrong.handle'),
     });
+  });
+
+  it('either where it serves no HTTP', async () => {
+    @Injectable()
+    class Worker {
+      @InvalidateCache('nobody:*')
+      work(): void {
+        return undefined;
+      }
+    }
+    @Module({ imports: [CacheModule.forRoot({})], providers: [Worker] })
+    class WorkerModule {}
+
+    await expect(
+      NestFactory.createApplicationContext(WorkerModule, { logger: false, abortOnError: false }),
+    ).rejects.toMatchObject({ code: 'CACHE_PATTERN_MATCHES_NOTHING' });
   });
 
   it('with two methods of one prefix', async () => {
