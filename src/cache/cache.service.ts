@@ -7,7 +7,7 @@ import { durationMs, type Duration } from './engine/duration.js';
 import { defaultPolicy } from './engine/entry-policy.js';
 import { Subject } from './engine/subject.js';
 import type { Store } from './engine/store.js';
-import { patternTag, plainTag, prefixTag } from './engine/tags.js';
+import { patternTag, plainTag, prefixTag, UNLISTED } from './engine/tags.js';
 import { decodeValue, encodeValue } from './engine/value-codec.js';
 
 export interface GetOrSetOptions {
@@ -63,7 +63,7 @@ export class CacheService {
       shape: '',
       policy: defaultPolicy,
       hasResultTags: false,
-      tags: () => [prefixTag(prefix), ...tags.map(plainTag)],
+      tags: () => [prefixTag(prefix), ...tags.map(plainTag), ...(tags.length > 0 ? [UNLISTED] : [])],
     });
     const text = await this.engine.getOrSet(
       subject,

@@ -2,7 +2,7 @@ export { CacheModule } from './cache.module.js';
 export type { CacheModuleOptions, CacheRequest, RedisOptions } from './cache.options.js';
 export { CacheService, type CacheStats, type GetOrSetOptions } from './cache.service.js';
 export { Cached, type CachedOptions } from './decorators/cached.decorator.js';
-export { InvalidateCache } from './decorators/invalidate-cache.decorator.js';
+export { InvalidateCache, type InvalidateCacheOptions } from './decorators/invalidate-cache.decorator.js';
 export type { TagSource } from './decorators/tag-rules.js';
 export { CacheError, type CacheErrorCode } from './engine/cache-errors.js';
 export type { CacheEvent } from './engine/cache-events.js';

@@ -84,6 +84,19 @@ class Prices {
 }
 
 @Injectable()
+class Families {
+  @Cached<Families['held']>({ ttl: 60, prefix: 'held', tags: [(args) => [args[0]]], families: ['item'] })
+  held(_tag: string): Promise<number> {
+    return Promise.resolve(++runs);
+  }
+
+  @InvalidateCache<Families['drop']>({ tags: (args) => [args[0]], families: ['item', 'shelf'] })
+  drop(_tag: string): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+@Injectable()
 class SalePrices extends Prices {
   override async price(item: string): ReturnType<Prices['price']> {
     return { ...(await super.price(item)), currency: 'SALE' };
@@ -161,7 +174,13 @@ describe('decorated methods of providers', () => {
     events = [];
     ({ app, url } = await startCachedApp({
       controllers: [ItemsController, PerRequestController],
-      providers: [Prices, SalePrices, PerRequest, { provide: MADE, useFactory: () => new MadeElsewhere() }],
+      providers: [
+        Prices,
+        Families,
+        SalePrices,
+        PerRequest,
+        { provide: MADE, useFactory: () => new MadeElsewhere() },
+      ],
       options: { onEvent: (event) => events.push(event) },
     }));
     prices = app.get(Prices);
@@ -323,6 +342,16 @@ describe('decorated methods of providers', () => {
       expect((await settled(prices.price('a'))).run).toBe(3);
       expect((await prices.price('b')).run).toBe(4);
     });
+  });
+
+  it('keep to the families that they declared, or lose more than they named', async () => {
+    const families = app.get(Families);
+    await settled(Promise.all([families.held('item:a'), families.held('other:a')]));
+
+    await families.drop('shelf:a');
+    expect([await families.held('item:a'), await settled(families.held('other:a'))]).toEqual([1, 3]);
+    await families.drop('other:a');
+    expect(await families.held('item:a')).toBe(4);
   });
 
   it('invalidate from routes by parameters and body fields, before the answer leaves', async () => {

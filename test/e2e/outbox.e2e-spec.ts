@@ -55,6 +55,12 @@ class Names {
     });
   }
 
+  @InvalidateCache<Names['renameSlowly']>({ tags: ['name:{0}', (args) => [`name:${args[0]}`]] })
+  async renameSlowly(code: string, name: string, rest: Promise<void>): Promise<void> {
+    await this.rename(code, name);
+    await rest;
+  }
+
   @InvalidateCache('name:{0}')
   async renameTwice(code: string): Promise<void> {
     await this.rename(code, 'first');
@@ -254,6 +260,28 @@ describe('a method that writes in transactions', () => {
       const tags = (await rows()).map((row) => row.tags.join());
       expect(tags.sort()).toEqual(codes.map((code) => `tag/name:${code}`).sort());
     });
+  });
+
+  it('commits, for tags that only its result knows, the prefixes that they could hit', async () => {
+    const gate = deferred();
+    const renaming = names.renameSlowly('U1', 'new', gate.promise);
+    await pollUntil(async () => (await rows()).length > 0, 5000);
+
+    expect(await rows()).toMatchObject([{ tags: ['tag/name:U1', 'prefix/name', 'unlisted'] }]);
+    gate.resolve();
+    await renaming;
+  });
+
+  it('covers what getOrSet keeps under tags', async () => {
+    const cache = app.get(CacheService);
+    const factory = jest.fn(() => 1);
+    await settled(cache.getOrSet('kept', { ttl: 600, tags: ['name:U2'] }, factory));
+    await database.dataSource.query(`INSERT INTO cache_outbox (tags) VALUES ('{prefix/name,unlisted}')`);
+
+    await pollUntil(async () => (await rows()).length === 0, 5000);
+    await settled(cache.getOrSet('kept', { ttl: 600, tags: ['name:U2'] }, factory));
+
+    expect(factory).toHaveBeenCalledTimes(2);
   });
 
   it('is finished by any other process when its own does not', async () => {

@@ -3,6 +3,7 @@ import { ApplicationConfig, DiscoveryService, MetadataScanner } from '@nestjs/co
 import type { CacheModuleOptions } from '../cache.options.js';
 import { CacheEngine } from '../engine/cache-engine.js';
 import { CacheError } from '../engine/cache-errors.js';
+import { familyTag } from '../engine/tags.js';
 import { CacheDoor } from '../http/cache-door.guard.js';
 import { CacheLoader } from '../http/cache-loader.interceptor.js';
 import { declaredInputs, decoratorFactory, templateNames } from '../http/declared-inputs.js';
@@ -15,8 +16,9 @@ import {
   type CachedDefinition,
   type InvalidatingDefinition,
 } from './cached-definition.js';
+import { coverOf } from './cover.js';
 import { MethodCache } from './method-cache.js';
-import type { TagRules } from './tag-rules.js';
+import { familiesOf, plainTagsOf, type TagRules } from './tag-rules.js';
 import { METHOD_CACHE, type Decorated } from './wrap-method.js';
 
 const GUARDS = '__guards__';
@@ -61,9 +63,14 @@ export class CacheGraph {
       this.engine.expectTtl(found.definition.declaredTtlMs);
       if (isRoute(found.method)) this.#planRoute(found, options, principals);
     }
-    for (const found of this.#invalidating) checkPatterns(found, this.#cached);
-    const rules = [...this.#cached, ...this.#invalidating].map(({ definition }) => definition.rules);
-    this.engine.watchFamilies(rules.flatMap(families));
+    const cached = this.#cached.map(({ definition }) => definition);
+    for (const found of this.#invalidating) {
+      checkPatterns(found, cached);
+      this.methods.cover(found.definition, coverOf(found.definition.rules, cached));
+    }
+    this.methods.list(cached);
+    const rules = [...cached, ...this.#invalidating.map(({ definition }) => definition)];
+    this.engine.watchFamilies(rules.flatMap((definition) => plainTagsOf(definition.rules)));
     this.#placeLoader();
   }
 
@@ -185,25 +192,21 @@ function checkPrefixes(cached: readonly Found<CachedDefinition>[]): void {
   }
 }
 
-function checkPatterns(
-  found: Found<InvalidatingDefinition>,
-  cached: readonly Found<CachedDefinition>[],
-): void {
+function checkPatterns(found: Found<InvalidatingDefinition>, cached: readonly CachedDefinition[]): void {
   const { type, name, method, definition } = found;
   const isName = isRoute(method) ? templateNames(type, name) : isArgument;
   checkTemplates(found, isName);
-  const anyTagMayBeUsed = cached.some(({ definition: { rules } }) => rules.functions.length > 0);
-  const used = new Set(cached.flatMap(({ definition: { rules } }) => families(rules).map(familyName)));
+  const used = cached.map((other) => familiesOf(other.rules));
   for (const template of definition.rules.templates) {
-    const { prefix, family } = template;
+    const { prefix, plain } = template;
     const matches =
-      prefix === undefined
-        ? anyTagMayBeUsed || used.has(familyName(family ?? ''))
-        : cached.some((other) => other.definition.prefix === prefix);
+      plain === undefined
+        ? cached.some((other) => other.prefix === prefix)
+        : used.some((families) => families?.has(familyTag(plain)) ?? true);
     if (!matches) {
       throw new CacheError(
         'CACHE_PATTERN_MATCHES_NOTHING',
-        `${definition.method}: nothing that is cached depends on '${template.toString()}'. Cached: ${cached.map((other) => `${other.definition.method} (${other.definition.prefix})`).join(', ') || 'nothing'}.`,
+        `${definition.method}: nothing that is cached depends on '${template.toString()}'. Cached: ${cached.map((other) => `${other.method} (${other.prefix})`).join(', ') || 'nothing'}.`,
       );
     }
   }
@@ -225,14 +228,6 @@ function checkTemplates(
 
 function isArgument(name: string): boolean {
   return /^\d+(\.\w+)*$/.test(name);
-}
-
-function families(rules: TagRules): string[] {
-  return rules.templates.map((template) => template.family).filter((family) => family !== undefined);
-}
-
-function familyName(plainTag: string): string {
-  return plainTag.split(':', 1)[0] ?? '';
 }
 
 function putFirst(key: string, holder: object, item: unknown): void {

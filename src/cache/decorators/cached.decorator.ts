@@ -24,6 +24,11 @@ export interface CachedOptions<M extends AnyMethod = AnyMethod> {
   scope?: 'shared' | 'user' | 'tenant';
   /** What the answer depends on, beside its own prefix: templates, or functions of arguments and result. */
   tags?: readonly TagSource<M>[];
+  /**
+   * Families of the tags that functions name, such as `roster`: so that an invalidation of a misspelt tag is found at
+   * start. A result whose function names a tag of another family is not stored. Default: any family.
+   */
+  families?: readonly string[];
   /** The result is given but not stored when this is true. */
   unless?: (result: Awaited<ReturnType<M>>) => boolean;
   /** Inputs of a route that reads the raw request or body: they take the place of the declared ones in the key. */
@@ -72,7 +77,7 @@ function define(options: CachedOptions, method: string, name: string): CachedDef
     prefix,
     shape: options.shape ?? '',
     policy: defaultPolicy,
-    rules: tagRules(options.tags ?? [], method),
+    rules: tagRules(options.tags ?? [], options.families, method),
     declaredTtlMs: fixedMs ?? 0,
     ttlMs: (result) => fixedMs ?? durationMs((ttl as (result: unknown) => number)(result), method),
     unless: (result) => (unless as ((result: unknown) => boolean) | undefined)?.(result) ?? false,

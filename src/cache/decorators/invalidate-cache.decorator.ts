@@ -2,6 +2,17 @@ import { markInvalidating, type InvalidatingDefinition } from './cached-definiti
 import { tagRules, type AnyMethod, type TagSource } from './tag-rules.js';
 import { methodName, wrapMethod } from './wrap-method.js';
 
+export interface InvalidateCacheOptions<M extends AnyMethod = AnyMethod> {
+  /** What the method makes old: see {@link InvalidateCache}. */
+  tags: TagSource<M> | readonly TagSource<M>[];
+  /**
+   * Families of the tags that functions name, such as `course`. They narrow what must go if the process dies between
+   * commit and invalidation, when nobody knows what the functions would have named; a tag of another family counts as
+   * a function that threw. Default: any family.
+   */
+  families?: readonly string[];
+}
+
 /**
  * Makes everything that depends on the named tags or prefixes unusable, once the method has succeeded and before its
  * answer leaves. So the method commits what it writes before it returns. If it threw, only what an outbox has seen it
@@ -10,18 +21,27 @@ import { methodName, wrapMethod } from './wrap-method.js';
  * @param pattern  one or more of: a tag (`course:{body.course_id}`), a prefix pattern (`student_risk:*`,
  *   `student_risk:{student_id}:*`), a function `(args, result) => tags`. On a route a name in braces is a declared
  *   parameter, `{body.x}` a field of the body; on a provider's method `{0}`, `{0.id}` count arguments. A template whose
- *   value is absent in a call names nothing.
+ *   value is absent in a call names nothing. Or all that {@link InvalidateCacheOptions} names
+ * @throws {CacheError} when the class is loaded (`CACHE_INVALID_OPTIONS`), or when the application starts (see
+ *   docs/caching.md): always with the method's name
  */
 export function InvalidateCache<M extends AnyMethod>(
-  pattern: TagSource<M> | readonly TagSource<M>[],
+  pattern: InvalidateCacheOptions<M>['tags'] | InvalidateCacheOptions<M>,
 ): MethodDecorator {
   return (target, name, descriptor) => {
     const method = methodName(target, name);
-    const sources = (Array.isArray(pattern) ? pattern : [pattern]) as readonly TagSource[];
-    const definition: InvalidatingDefinition = { method, rules: tagRules(sources, method) };
+    const { tags, families } = optionsOf(pattern);
+    const sources = [tags].flat() as readonly TagSource[];
+    const definition: InvalidatingDefinition = { method, rules: tagRules(sources, families, method) };
     const wrapper = wrapMethod(target, descriptor, (cache, call) =>
       cache.invalidating(definition, target.constructor, name, call),
     );
     markInvalidating(wrapper, definition);
   };
+}
+
+function optionsOf<M extends AnyMethod>(
+  pattern: InvalidateCacheOptions<M>['tags'] | InvalidateCacheOptions<M>,
+): InvalidateCacheOptions<M> {
+  return typeof pattern === 'object' && 'tags' in pattern ? pattern : { tags: pattern };
 }

@@ -2,7 +2,7 @@ import { isObservable, lastValueFrom } from 'rxjs';
 import { CacheEngine } from '../engine/cache-engine.js';
 import { Subject, type Produced } from '../engine/subject.js';
 import { methodKeyText } from '../engine/cache-key.js';
-import { EPOCH, prefixTags } from '../engine/tags.js';
+import { EPOCH, prefixTags, UNLISTED } from '../engine/tags.js';
 import { decodeValue, encodeValue } from '../engine/value-codec.js';
 import { fromRouteArguments } from '../http/declared-inputs.js';
 import { isRoute } from '../http/route-metadata.js';
@@ -22,10 +22,23 @@ type Kept = { readonly text: string } | { readonly raw: unknown };
 
 /** What decorated methods call: the way from a method's arguments and result to the engine. */
 export class MethodCache {
+  readonly #covers = new Map<InvalidatingDefinition, readonly string[]>();
+  readonly #listed = new Set<CachedDefinition>();
+
   constructor(
     private readonly engine: CacheEngine,
     private readonly outbox: Outbox | undefined,
   ) {}
+
+  /** The methods that {@link cover} knows of. Entries of others, such as of modules loaded later, are `unlisted`. */
+  list(cached: readonly CachedDefinition[]): void {
+    for (const definition of cached) this.#listed.add(definition);
+  }
+
+  /** What takes in all that the method's functions could name. Of a method that was not found at start: everything. */
+  cover(definition: InvalidatingDefinition, tags: readonly string[]): void {
+    this.#covers.set(definition, tags);
+  }
 
   /**
    * The kept value of a provider's method, as a copy, or what it returns now.
@@ -38,7 +51,7 @@ export class MethodCache {
     args: unknown[],
     run: () => unknown,
   ): Promise<unknown> {
-    const subject = methodSubject(definition, method, args);
+    const subject = methodSubject(definition, method, args, this.#listed.has(definition));
     if (!subject) return run();
     const kept = await this.engine.getOrSet<Kept>(
       subject,
@@ -62,7 +75,7 @@ export class MethodCache {
     const resolve = isRoute(method) ? fromRouteArguments(controller, name, args) : fromArguments(args);
     const known = argumentTags(rules, resolve);
     const outer = currentUnit();
-    const cover = rules.functions.length > 0 ? [...known, EPOCH] : known;
+    const cover = [...known, ...(this.#covers.get(definition) ?? [EPOCH])];
     const unit = outer ?? new UnitOfWork(definition.method, cover);
     outer?.widen(cover);
     const committedBefore = unit.rows.length;
@@ -111,7 +124,12 @@ function exactTags(rules: TagRules, known: readonly string[], args: unknown[], r
 }
 
 /** @returns `undefined` where an argument has no form that a key could hold */
-function methodSubject(definition: CachedDefinition, method: string, args: unknown[]): Subject | undefined {
+function methodSubject(
+  definition: CachedDefinition,
+  method: string,
+  args: unknown[],
+  isListed: boolean,
+): Subject | undefined {
   const { prefix, shape, policy, rules } = definition;
   try {
     return new Subject({
@@ -120,7 +138,11 @@ function methodSubject(definition: CachedDefinition, method: string, args: unkno
       shape: `${VALUE_FORM} ${shape}`,
       policy,
       hasResultTags: rules.functions.length > 0,
-      tags: () => [...prefixTags(prefix, leadingIds(args)), ...argumentTags(rules, fromArguments(args))],
+      tags: () => [
+        ...prefixTags(prefix, leadingIds(args)),
+        ...argumentTags(rules, fromArguments(args)),
+        ...(isListed ? [] : [UNLISTED]),
+      ],
     });
   } catch {
     return undefined;

@@ -1,4 +1,5 @@
-import { plainTag } from '../engine/tags.js';
+import { CacheError } from '../engine/cache-errors.js';
+import { familyTag, plainTag } from '../engine/tags.js';
 import { TagTemplate, type Resolve } from './tag-template.js';
 
 export type AnyMethod = (...args: never[]) => unknown;
@@ -11,21 +12,52 @@ export type TagSource<M extends AnyMethod = AnyMethod> =
 export interface TagRules {
   readonly templates: readonly TagTemplate[];
   readonly functions: readonly ((args: readonly unknown[], result: unknown) => readonly string[])[];
+  /** Of the tags that the functions name, as `tag/course`; `undefined` where nothing is said of them. */
+  readonly families: readonly string[] | undefined;
 }
 
-export function tagRules(sources: readonly TagSource[], where: string): TagRules {
+/** @param families  words such as `course`, of which the functions' tags are */
+export function tagRules(
+  sources: readonly TagSource[],
+  families: readonly string[] | undefined,
+  where: string,
+): TagRules {
+  const odd = families?.find((family) => !/^[^:*{}]+$/.test(family));
+  if (odd !== undefined) {
+    throw new CacheError(
+      'CACHE_INVALID_OPTIONS',
+      `${where}: '${odd}' is no family of tags. A family is the word before the colon: course.`,
+    );
+  }
   return {
     templates: sources
       .filter((source) => typeof source === 'string')
       .map((text) => new TagTemplate(text, where)),
     functions: sources.filter((source) => typeof source === 'function') as unknown as TagRules['functions'],
+    families: families?.map(plainTag),
   };
+}
+
+/** The families of plain tags that the rules can name, as `family/course`; `undefined` where a function may name any. */
+export function familiesOf(rules: TagRules): ReadonlySet<string> | undefined {
+  if (rules.functions.length > 0 && !rules.families) return undefined;
+  return new Set(plainTagsOf(rules).map(familyTag));
+}
+
+/** What the rules say of plain tags before any call: `tag/course:{course_id}` of a template, `tag/course` of a family. */
+export function plainTagsOf({ templates, families = [] }: TagRules): string[] {
+  return [...templates.map((template) => template.plain).filter((tag) => tag !== undefined), ...families];
 }
 
 export function argumentTags(rules: TagRules, resolve: Resolve): string[] {
   return rules.templates.map((template) => template.expand(resolve)).filter((tag) => tag !== undefined);
 }
 
+/** @throws {CacheError} `CACHE_INVALID_OPTIONS` for a tag of another family than declared; what a function throws */
 export function resultTags(rules: TagRules, args: readonly unknown[], result: unknown): string[] {
-  return rules.functions.flatMap((of) => of(args, result)).map(plainTag);
+  const tags = rules.functions.flatMap((of) => of(args, result)).map(plainTag);
+  const declared = rules.families && new Set(rules.families.map(familyTag));
+  const stranger = declared && tags.find((tag) => !declared.has(familyTag(tag)));
+  if (stranger === undefined) return tags;
+  throw new CacheError('CACHE_INVALID_OPTIONS', `a function named '${stranger}', of no declared family`);
 }

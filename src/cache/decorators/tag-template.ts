@@ -27,8 +27,8 @@ export class TagTemplate {
     }
   }
 
-  /** A plain tag without values in it, for finding its family. */
-  get family(): string | undefined {
+  /** The plain tag without values in it; `undefined` for a prefix pattern. */
+  get plain(): string | undefined {
     return this.prefix === undefined ? plainTag(this.#source) : undefined;
   }
 

@@ -12,6 +12,9 @@ export const EPOCH = 'epoch';
 /** No entry depends on it, and every invalidation of a tag changes it: it tells whether there was one. */
 export const ANY = 'any';
 
+/** Tagged entries that no decorator found at start stands for depend on it, so that a cover can take them in. */
+export const UNLISTED = 'unlisted';
+
 export function plainTag(tag: string): string {
   return `tag/${tag}`;
 }

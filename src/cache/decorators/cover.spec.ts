@@ -1,0 +1,41 @@
+import { coverOf } from './cover.js';
+import { tagRules, type TagSource } from './tag-rules.js';
+
+const rules = (sources: TagSource[], families?: string[]) => tagRules(sources, families, 'Test.method');
+const byFunction = () => [];
+const cached = [
+  { prefix: 'untagged', rules: rules([]) },
+  { prefix: 'by_prefix', rules: rules(['untagged:*']) },
+  { prefix: 'course', rules: rules(['course:{id}']) },
+  { prefix: 'student', rules: rules(['student:{id}', 'system']) },
+  { prefix: 'any', rules: rules([byFunction]) },
+  { prefix: 'roster', rules: rules(['student:{id}', byFunction], ['roster']) },
+];
+
+describe('the cover of a method that invalidates', () => {
+  it('is empty where arguments name all tags', () => {
+    expect(coverOf(rules(['course:{id}']), cached)).toEqual([]);
+  });
+
+  it('takes in every method that depends on a plain tag, and what no decorator stands for', () => {
+    expect(coverOf(rules([byFunction]), cached)).toEqual([
+      'prefix/course',
+      'prefix/student',
+      'prefix/any',
+      'prefix/roster',
+      'unlisted',
+    ]);
+  });
+
+  it.each([
+    [['course'], ['prefix/course', 'prefix/any']],
+    [['system'], ['prefix/student', 'prefix/any']],
+    [
+      ['roster', 'course'],
+      ['prefix/course', 'prefix/any', 'prefix/roster'],
+    ],
+    [[], ['prefix/any']],
+  ])('is narrowed by the families of its functions: %j', (families, expected) => {
+    expect(coverOf(rules(['student:{id}', byFunction], families), cached)).toEqual([...expected, 'unlisted']);
+  });
+});
