@@ -14,6 +14,7 @@ import type { Environment } from '../config/environment.js';
 import { InitialSchema1770000000000 } from './migrations/1770000000000-initial-schema.js';
 import { AnalyticsIndexes1770000001000 } from './migrations/1770000001000-analytics-indexes.js';
 import { OuladImport1770000002000 } from './migrations/1770000002000-oulad-import.js';
+import { OutboxRenewal1770000003000 } from './migrations/1770000003000-outbox-renewal.js';
 
 const entities = [
   Activity,
@@ -33,7 +34,12 @@ const entities = [
 const shared = {
   type: 'postgres',
   entities,
-  migrations: [InitialSchema1770000000000, AnalyticsIndexes1770000001000, OuladImport1770000002000],
+  migrations: [
+    InitialSchema1770000000000,
+    AnalyticsIndexes1770000001000,
+    OuladImport1770000002000,
+    OutboxRenewal1770000003000,
+  ],
   synchronize: false,
   logging: false,
 } as const satisfies DataSourceOptions;

@@ -91,11 +91,10 @@ export function outboxContract(use: () => Outbox, commit: () => Promise<void>): 
     expect(await relayed()).toEqual([]);
   });
 
-  it('leaves to their owners the rows that are younger than it is told', async () => {
+  it('lets any relay take at once what its owner has given up', async () => {
     await owe('tag/book:1');
 
-    expect(await outbox.relay(3_600_000, CONFIRM)).toBe(0);
-    expect(await relayed()).toEqual(['tag/book:1']);
+    expect(await outbox.relay(3_600_000, CONFIRM)).toBe(1);
   });
 
   it('relays each tag once, in the order in which they were written', async () => {

@@ -240,6 +240,26 @@ describe('a method that writes in transactions', () => {
       expect(await names.name('U1')).toBe('new');
     });
 
+    it('renews its row while it is at work, and gives it up in the end', async () => {
+      const gate = deferred();
+      const row = async () => {
+        const [found] = await database.dataSource.query<{ renewed_at: Date; isGivenUp: boolean }[]>(
+          `SELECT renewed_at, renewed_at = '-infinity' AS "isGivenUp" FROM cache_outbox WHERE 'unlisted' = ANY (tags)
+           OR renewed_at = '-infinity'`,
+        );
+        return found;
+      };
+      const renaming = names.renameSlowly('U1', 'new', gate.promise);
+      await pollUntil(async () => (await row()) !== undefined, 5000);
+      const committed = await row();
+
+      await pollUntil(async () => Number((await row())?.renewed_at) > Number(committed?.renewed_at), 5000);
+      gate.resolve();
+      await settled(renaming);
+
+      expect(await row()).toMatchObject({ isGivenUp: true });
+    });
+
     it('leaves one row for nested transactions, narrowed to what is exactly known', async () => {
       await settled(names.renameInSteps('U1'));
 
@@ -293,6 +313,25 @@ describe('a method that writes in transactions', () => {
 
     expect(await names.name('U1')).toBe('new');
   });
+});
+
+it('a row of the outbox is relayed only when it has not been renewed for a while', async () => {
+  const outbox = new TypeormOutbox(database.dataSource);
+  await database.dataSource.query('TRUNCATE cache_outbox');
+  await database.dataSource.query(
+    `INSERT INTO cache_outbox (tags, renewed_at) SELECT ARRAY['tag/' || n], clock_timestamp() - interval '1 hour'
+     FROM generate_series(1, 3) n`,
+  );
+  const [, second, third] = await rows();
+  const relayed: (readonly string[])[] = [];
+
+  await outbox.renew([second!.id, third!.id]);
+  await outbox.narrow([third!.id], ['tag/given up']);
+  await outbox.relay(60_000, (tags) => Promise.resolve(relayed.push(tags) > 0));
+
+  expect(relayed).toEqual([['tag/1', 'tag/given up']]);
+  expect(await rows()).toEqual([second]);
+  await outbox.settle([second!.id]);
 });
 
 describe('a process that is killed between its commit and its invalidation', () => {

@@ -7,6 +7,7 @@ import { decodeValue, encodeValue } from '../engine/value-codec.js';
 import { fromRouteArguments } from '../http/declared-inputs.js';
 import { isRoute } from '../http/route-metadata.js';
 import type { Outbox } from '../outbox/outbox.js';
+import { RowRenewal } from '../outbox/row-renewal.js';
 import { currentUnit, inUnit, UnitOfWork } from '../outbox/unit-of-work.js';
 import type { CachedDefinition, InvalidatingDefinition } from './cached-definition.js';
 import type { MethodCall } from './method-call.js';
@@ -24,11 +25,14 @@ type Kept = { readonly text: string } | { readonly raw: unknown };
 export class MethodCache {
   readonly #covers = new Map<InvalidatingDefinition, readonly string[]>();
   readonly #listed = new Set<CachedDefinition>();
+  readonly #renewal: RowRenewal | undefined;
 
   constructor(
     private readonly engine: CacheEngine,
     private readonly outbox: Outbox | undefined,
-  ) {}
+  ) {
+    this.#renewal = outbox && new RowRenewal(outbox);
+  }
 
   /** The methods that {@link cover} knows of. Entries of others, such as of modules loaded later, are `unlisted`. */
   list(cached: readonly CachedDefinition[]): void {
@@ -80,6 +84,7 @@ export class MethodCache {
     outer?.widen(cover);
     const committedBefore = unit.rows.length;
     this.outbox?.watch(unit);
+    if (!outer) this.#renewal?.begin(unit);
     try {
       const result = await inUnit(unit, async () => {
         const returned = await run();
@@ -108,6 +113,7 @@ export class MethodCache {
     unit.end();
     const { rows } = unit;
     const isConfirmed = await this.engine.invalidate(tags);
+    this.#renewal?.end(unit);
     if (rows.length === 0 || !this.outbox) return;
     // A row that stays only makes a relay invalidate once more, so nobody waits for this and nothing fails by it.
     const settling = isConfirmed ? this.outbox.settle(rows) : this.outbox.narrow(rows, tags);

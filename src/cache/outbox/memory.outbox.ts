@@ -1,4 +1,3 @@
-import { systemClock, type Clock } from '../engine/clock.js';
 import { EPOCH } from '../engine/tags.js';
 import type { Outbox } from './outbox.js';
 import type { UnitOfWork } from './unit-of-work.js';
@@ -9,7 +8,6 @@ const MAX_ROWS_A_ROUND = 500;
 
 interface Row {
   readonly tags: readonly string[];
-  readonly sinceMs: number;
   isTaken: boolean;
 }
 
@@ -24,13 +22,8 @@ interface Row {
 export class MemoryOutbox implements Outbox {
   readonly isReady = true;
   readonly #rows = new Map<string, Row>();
-  readonly #clock: Clock;
   #held = 0;
   #lastId = 0;
-
-  constructor(clock: Clock = systemClock) {
-    this.#clock = clock;
-  }
 
   /** Nothing is kept yet: were the process to die from here on, the row would die with it. */
   watch(unit: UnitOfWork): void {
@@ -42,17 +35,19 @@ export class MemoryOutbox implements Outbox {
     return Promise.resolve();
   }
 
-  narrow(rows: readonly string[], tags: readonly string[]): Promise<void> {
-    const sinceMs = this.#clock.monotonicMs();
-    for (const id of rows) this.#put(id, { tags, sinceMs, isTaken: false });
+  /** Nothing is kept of a row before its owner gives it up. */
+  renew(): Promise<void> {
     return Promise.resolve();
   }
 
-  async relay(olderThanMs: number, apply: (tags: readonly string[]) => Promise<boolean>): Promise<number> {
-    const latestMs = this.#clock.monotonicMs() - olderThanMs;
-    const taken = [...this.#rows]
-      .filter(([, row]) => !row.isTaken && row.sinceMs <= latestMs)
-      .slice(0, MAX_ROWS_A_ROUND);
+  narrow(rows: readonly string[], tags: readonly string[]): Promise<void> {
+    for (const id of rows) this.#put(id, { tags, isTaken: false });
+    return Promise.resolve();
+  }
+
+  /** Rows are kept only once their owner has given them up, so their age says nothing. */
+  async relay(_olderThanMs: number, apply: (tags: readonly string[]) => Promise<boolean>): Promise<number> {
+    const taken = [...this.#rows].filter(([, row]) => !row.isTaken).slice(0, MAX_ROWS_A_ROUND);
     if (taken.length === 0) return 0;
     for (const [, row] of taken) row.isTaken = true;
     try {
@@ -69,8 +64,7 @@ export class MemoryOutbox implements Outbox {
     this.#rows.set(id, row);
     this.#held += heldBy(row);
     if (this.#held <= MAX_HELD) return;
-    const [oldest = row] = this.#rows.values();
-    const everything = { tags: [EPOCH], sinceMs: oldest.sinceMs, isTaken: false };
+    const everything = { tags: [EPOCH], isTaken: false };
     this.#rows.clear();
     this.#rows.set(EPOCH, everything);
     this.#held = heldBy(everything);

@@ -5,7 +5,7 @@ import type { Outbox } from './outbox.js';
 const POLL_MS = 500;
 /** At the end a database that hangs is not waited for: the rows stay for others. */
 const STOP_PATIENCE_MS = 1000;
-/** A living owner has settled its row by then. */
+/** A living owner has settled or renewed its row by then. */
 export const ABANDONED_AFTER_MS = 300;
 
 /** Settles what other processes left behind. Runs in every process; rows are taken by one at a time. */

@@ -22,12 +22,18 @@ export interface Outbox {
   /** These rows' invalidations are confirmed; they are not needed any more. */
   settle(rows: readonly string[]): Promise<void>;
 
-  /** Puts what is known exactly by now in the place of what the rows were written with. */
+  /** Their owner is alive and still at work: no relay takes these rows before they have gone unrenewed for its age. */
+  renew(rows: readonly string[]): Promise<void>;
+
+  /**
+   * Their owner gives these rows up, and any relay may take them at once. Puts what is known exactly by now in the
+   * place of what they were written with.
+   */
   narrow(rows: readonly string[], tags: readonly string[]): Promise<void>;
 
   /**
-   * Takes rows whose owner has not settled them for `olderThanMs`, each by one process at a time, and settles them if
-   * `apply` confirms.
+   * Takes rows that were neither settled nor renewed for `olderThanMs`, each by one process at a time, and settles them
+   * if `apply` confirms.
    *
    * @returns how many were settled
    */

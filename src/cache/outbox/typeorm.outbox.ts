@@ -25,7 +25,7 @@ export interface TypeormOutboxOptions {
 }
 
 /**
- * The outbox in the table `cache_outbox` (`id bigint`, `tags text[]`, `created_at timestamptz`) of a PostgreSQL that is
+ * The outbox in the table `cache_outbox` (`id bigint`, `tags text[]`, `renewed_at timestamptz`) of a PostgreSQL that is
  * reached through TypeORM. It sees every transaction of the data source: `dataSource.transaction`, repositories that
  * save, and query runners driven by hand. Nested transactions count with the outermost.
  */
@@ -52,17 +52,24 @@ export class TypeormOutbox implements Outbox {
     await this.#dataSource.query('DELETE FROM cache_outbox WHERE id = ANY($1::bigint[])', [rows]);
   }
 
+  async renew(rows: readonly string[]): Promise<void> {
+    await this.#dataSource.query(
+      'UPDATE cache_outbox SET renewed_at = clock_timestamp() WHERE id = ANY($1::bigint[])',
+      [rows],
+    );
+  }
+
   async narrow(rows: readonly string[], tags: readonly string[]): Promise<void> {
-    await this.#dataSource.query('UPDATE cache_outbox SET tags = $2 WHERE id = ANY($1::bigint[])', [
-      rows,
-      tags,
-    ]);
+    await this.#dataSource.query(
+      `UPDATE cache_outbox SET tags = $2, renewed_at = '-infinity' WHERE id = ANY($1::bigint[])`,
+      [rows, tags],
+    );
   }
 
   relay(olderThanMs: number, apply: (tags: readonly string[]) => Promise<boolean>): Promise<number> {
     return this.#dataSource.transaction(async (manager) => {
       const rows: { id: string; tags: string[] }[] = await manager.query(
-        `SELECT id, tags FROM cache_outbox WHERE created_at < clock_timestamp() - $1 * interval '1 millisecond'
+        `SELECT id, tags FROM cache_outbox WHERE renewed_at < clock_timestamp() - $1 * interval '1 millisecond'
          ORDER BY id LIMIT ${MAX_ROWS_A_ROUND} FOR UPDATE SKIP LOCKED`,
         [olderThanMs],
       );
