@@ -2,18 +2,22 @@ import { Injectable } from '@nestjs/common';
 import { MethodCache } from './decorators/method-cache.js';
 import { CacheEngine } from './engine/cache-engine.js';
 import { methodKeyText } from './engine/cache-key.js';
-import { CacheStatistics, type PrefixStatistics } from './engine/cache-statistics.js';
+import { CacheStatistics, DEFAULT_PREFIX, type PrefixStatistics } from './engine/cache-statistics.js';
 import { durationMs, type Duration } from './engine/duration.js';
 import { defaultPolicy } from './engine/entry-policy.js';
-import { Subject } from './engine/subject.js';
+import type { HistogramCounts } from './engine/histogram.js';
 import type { Store } from './engine/store.js';
+import { Subject } from './engine/subject.js';
 import { patternTag, plainTag, prefixTag, UNLISTED } from './engine/tags.js';
 import { decodeValue, encodeValue } from './engine/value-codec.js';
 
 export interface GetOrSetOptions {
   /** How long the value is good for: seconds, or text such as `'45s'`. */
   ttl: Duration;
-  /** Groups keys in statistics and for `invalidate('prefix:*')`. Default `default`. */
+  /**
+   * Groups keys for `invalidate('prefix:*')`; in the statistics only if a `@Cached` method has the same prefix. Default
+   * `default`, where everything else is counted, too.
+   */
   prefix?: string;
   /** What the value depends on: plain tags such as `course:PROG-101`. */
   tags?: readonly string[];
@@ -28,9 +32,10 @@ export interface CacheStats {
   /** What the store holds; `undefined` where it does not know. */
   readonly entries: number | undefined;
   readonly bytes: number | undefined;
-  readonly invalidations: number;
+  /** How long invalidations took until the store had confirmed them, ms. */
+  readonly invalidationMs: HistogramCounts;
   readonly invalidationErrors: number;
-  readonly prefixes: ReadonlyMap<string, Readonly<PrefixStatistics>>;
+  readonly prefixes: ReadonlyMap<string, PrefixStatistics>;
 }
 
 /** The cache for code that is no method. Methods use `@Cached` and `@InvalidateCache`. */
@@ -55,7 +60,7 @@ export class CacheService {
    * @throws {CacheError} `CACHE_INVALID_TTL`; `CACHE_UNSERIALISABLE` if the value has no stored form
    */
   async getOrSet<T>(key: string, options: GetOrSetOptions, factory: () => Promise<T> | T): Promise<T> {
-    const { ttl, prefix = 'default', tags = [] } = options;
+    const { ttl, prefix = DEFAULT_PREFIX, tags = [] } = options;
     const ttlMs = durationMs(ttl, `getOrSet(${prefix})`);
     const subject = new Subject({
       prefix,
@@ -95,7 +100,7 @@ export class CacheService {
       isAvailable: this.store?.isAvailable() ?? false,
       entries: size?.entries,
       bytes: size?.bytes,
-      invalidations: this.statistics.invalidations,
+      invalidationMs: this.statistics.invalidationMs,
       invalidationErrors: this.statistics.invalidationErrors,
       prefixes: this.statistics.byPrefix(),
     };

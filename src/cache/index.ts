@@ -9,6 +9,7 @@ export type { CacheEvent } from './engine/cache-events.js';
 export type { PrefixStatistics } from './engine/cache-statistics.js';
 export type { Clock } from './engine/clock.js';
 export type { Duration } from './engine/duration.js';
+export { quantile, type HistogramCounts } from './engine/histogram.js';
 export type { Subject } from './engine/subject.js';
 export { MemoryOutbox } from './outbox/memory.outbox.js';
 export type { Outbox } from './outbox/outbox.js';

@@ -1,8 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import {
   CacheService,
+  quantile,
   RedisService,
   type CacheStats,
+  type HistogramCounts,
   type PrefixStatistics,
   type RedisServerStats,
 } from '../cache/index.js';
@@ -61,7 +63,7 @@ function serverFigures(server: RedisServerStats | undefined): RedisServerFigures
   };
 }
 
-function cacheFigures({ store, entries, bytes, invalidations, ...stats }: CacheStats): CacheFigures {
+function cacheFigures({ store, entries, bytes, ...stats }: CacheStats): CacheFigures {
   const prefixes = [...stats.prefixes]
     .sort(([one], [other]) => (one < other ? -1 : 1))
     .map(([prefix, figures]) => prefixFigures(prefix, figures));
@@ -71,7 +73,7 @@ function cacheFigures({ store, entries, bytes, invalidations, ...stats }: CacheS
     store,
     entries: entries ?? null,
     bytes: bytes ?? null,
-    invalidations,
+    invalidations: stats.invalidationMs.count,
     invalidation_errors: stats.invalidationErrors,
     hit_ratio: hitRatio(
       total(({ hits }) => hits),
@@ -81,8 +83,8 @@ function cacheFigures({ store, entries, bytes, invalidations, ...stats }: CacheS
   };
 }
 
-function prefixFigures(prefix: string, figures: Readonly<PrefixStatistics>): CachePrefixFigures {
-  const { hits, misses, coalesced, bypasses, stores, errors, storedBytes, hitBytes, loads, loadMs } = figures;
+function prefixFigures(prefix: string, figures: PrefixStatistics): CachePrefixFigures {
+  const { hits, misses, coalesced, bypasses, stores, errors, storedBytes, hitBytes, loadMs } = figures;
   return {
     prefix,
     hits,
@@ -94,6 +96,17 @@ function prefixFigures(prefix: string, figures: Readonly<PrefixStatistics>): Cac
     errors,
     stored_bytes: storedBytes,
     hit_bytes: hitBytes,
-    mean_load_ms: loads === 0 ? null : Math.round((loadMs / loads) * 100) / 100,
+    mean_load_ms: loadMs.count === 0 ? null : rounded(loadMs.sum / loadMs.count),
+    p50_load_ms: quantileOf(loadMs, 0.5),
+    p95_load_ms: quantileOf(loadMs, 0.95),
   };
+}
+
+function quantileOf(counts: HistogramCounts, part: number): number | null {
+  const value = quantile(counts, part);
+  return value === undefined ? null : rounded(value);
+}
+
+function rounded(ms: number): number {
+  return Math.round(ms * 100) / 100;
 }

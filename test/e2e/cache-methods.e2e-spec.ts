@@ -398,7 +398,13 @@ describe('decorated methods of providers', () => {
     const { store, prefixes } = app.get(CacheService).stats();
 
     expect(store).toBe('memory');
-    expect(prefixes.get('price')).toMatchObject({ hits: 1, misses: 1, stores: 1, loads: 1, errors: 0 });
+    expect(prefixes.get('price')).toMatchObject({
+      hits: 1,
+      misses: 1,
+      stores: 1,
+      loadMs: { count: 1 },
+      errors: 0,
+    });
     expect(prefixes.get('item_view')).toMatchObject({ hits: 0, misses: 0 });
   });
 });

@@ -1,38 +1,52 @@
 import type { CacheEvent } from './cache-events.js';
+import { Histogram, type HistogramCounts } from './histogram.js';
 
 /** What this process's cache did for one prefix since it started. */
 export interface PrefixStatistics {
-  hits: number;
-  misses: number;
+  readonly hits: number;
+  readonly misses: number;
   /** Callers who waited for another's run instead of running themselves. */
-  coalesced: number;
+  readonly coalesced: number;
   /** Answers beyond their TTL, given because the run failed or took too long. */
-  stale: number;
+  readonly stale: number;
   /** Lookups that went past the cache, because its store was away. */
-  bypasses: number;
-  stores: number;
-  errors: number;
-  storedBytes: number;
-  hitBytes: number;
-  /** Time that runs of the method took, ms, all together. */
-  loadMs: number;
-  loads: number;
+  readonly bypasses: number;
+  readonly stores: number;
+  readonly errors: number;
+  readonly storedBytes: number;
+  readonly hitBytes: number;
+  /** How long runs of the method took, ms. */
+  readonly loadMs: HistogramCounts;
+  /** How far beyond their TTL stale answers were, ms. */
+  readonly staleMs: HistogramCounts;
 }
 
-/** This cache's own figures, counted from its own events; the server's counters hold everyone's keys. */
+/** Where what has no prefix of its own is counted: `getOrSet` without a prefix, or with one that no method has. */
+export const DEFAULT_PREFIX = 'default';
+
+const LOAD_BOUNDS_MS = [1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000];
+const STALE_BOUNDS_MS = [100, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000, 300_000, 900_000, 3_600_000];
+const INVALIDATION_BOUNDS_MS = [0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 1000];
+
+/**
+ * This cache's own figures, counted from its own events; the server's counters hold everyone's keys. There is a line for
+ * each prefix that was expected, and one for all others: what a program makes up as it runs must not fill the memory.
+ */
 export class CacheStatistics {
-  readonly #prefixes = new Map<string, PrefixStatistics>();
-  #invalidations = 0;
+  readonly #prefixes = new Map<string, Counters>();
+  readonly #others = noCounts();
+  readonly #invalidationMs = new Histogram(INVALIDATION_BOUNDS_MS);
   #invalidationErrors = 0;
 
   record(event: CacheEvent): void {
-    if (event.event === 'cache.invalidated') this.#invalidations++;
+    if (event.event === 'cache.invalidated') this.#invalidationMs.observe(event.durationMs);
     else if (event.event === 'cache.invalidate_error') this.#invalidationErrors++;
-    else this.#count(event, this.#of(event.subject.prefix));
+    else count(this.#prefixes.get(event.subject.prefix) ?? this.#others, event);
   }
 
-  get invalidations(): number {
-    return this.#invalidations;
+  /** How long confirmed invalidations took, ms. */
+  get invalidationMs(): HistogramCounts {
+    return this.#invalidationMs.read();
   }
 
   get invalidationErrors(): number {
@@ -40,71 +54,74 @@ export class CacheStatistics {
   }
 
   /** A copy, by prefix; every prefix of the application is there from the start. */
-  byPrefix(): ReadonlyMap<string, Readonly<PrefixStatistics>> {
-    return new Map([...this.#prefixes].map(([prefix, figures]) => [prefix, { ...figures }]));
+  byPrefix(): ReadonlyMap<string, PrefixStatistics> {
+    const all = new Map(this.#prefixes).set(DEFAULT_PREFIX, this.#others);
+    return new Map([...all].map(([prefix, counters]) => [prefix, read(counters)]));
   }
 
-  /** Makes room for a prefix before its first event. */
+  /** Gives a prefix a line of its own. */
   expect(prefix: string): void {
-    this.#of(prefix);
+    if (prefix !== DEFAULT_PREFIX && !this.#prefixes.has(prefix)) this.#prefixes.set(prefix, noCounts());
   }
+}
 
-  #count(event: Exclude<CacheEvent, { tags: unknown }>, figures: PrefixStatistics): void {
-    switch (event.event) {
-      case 'cache.hit':
-        figures.hits++;
-        figures.hitBytes += event.bytes;
-        break;
-      case 'cache.miss':
-        figures.misses++;
-        break;
-      case 'cache.coalesced':
-        figures.coalesced++;
-        break;
-      case 'cache.stale_served':
-        figures.stale++;
-        break;
-      case 'cache.fallback':
-        figures.bypasses++;
-        break;
-      case 'cache.loaded':
-        figures.loads++;
-        figures.loadMs += event.durationMs;
-        break;
-      case 'cache.stored':
-        figures.stores++;
-        figures.storedBytes += event.bytes;
-        break;
-      case 'cache.get_error':
-      case 'cache.set_error':
-      case 'cache.decode_error':
-      case 'cache.refresh_failed':
-      case 'cache.overloaded':
-        figures.errors++;
-        break;
-      case 'cache.lookup':
-      case 'cache.no_store':
-        break;
-    }
-  }
+type Counters = ReturnType<typeof noCounts>;
 
-  #of(prefix: string): PrefixStatistics {
-    const known = this.#prefixes.get(prefix);
-    if (known) return known;
-    const fresh: PrefixStatistics = {
-      hits: 0,
-      misses: 0,
-      coalesced: 0,
-      stale: 0,
-      bypasses: 0,
-      stores: 0,
-      errors: 0,
-      storedBytes: 0,
-      hitBytes: 0,
-      loadMs: 0,
-      loads: 0,
-    };
-    this.#prefixes.set(prefix, fresh);
-    return fresh;
+function noCounts() {
+  return {
+    hits: 0,
+    misses: 0,
+    coalesced: 0,
+    stale: 0,
+    bypasses: 0,
+    stores: 0,
+    errors: 0,
+    storedBytes: 0,
+    hitBytes: 0,
+    loadMs: new Histogram(LOAD_BOUNDS_MS),
+    staleMs: new Histogram(STALE_BOUNDS_MS),
+  };
+}
+
+function read(counters: Counters): PrefixStatistics {
+  return { ...counters, loadMs: counters.loadMs.read(), staleMs: counters.staleMs.read() };
+}
+
+function count(counters: Counters, event: Exclude<CacheEvent, { tags: unknown }>): void {
+  switch (event.event) {
+    case 'cache.hit':
+      counters.hits++;
+      counters.hitBytes += event.bytes;
+      break;
+    case 'cache.miss':
+      counters.misses++;
+      break;
+    case 'cache.coalesced':
+      counters.coalesced++;
+      break;
+    case 'cache.stale_served':
+      counters.stale++;
+      counters.staleMs.observe(event.staleMs);
+      break;
+    case 'cache.fallback':
+      counters.bypasses++;
+      break;
+    case 'cache.loaded':
+      counters.loadMs.observe(event.durationMs);
+      break;
+    case 'cache.stored':
+      counters.stores++;
+      counters.storedBytes += event.bytes;
+      break;
+    case 'cache.get_error':
+    case 'cache.set_error':
+    case 'cache.decode_error':
+    case 'cache.refresh_failed':
+    case 'cache.overloaded':
+      counters.errors++;
+      break;
+    case 'cache.lookup':
+    case 'cache.no_store':
+      break;
   }
 }
