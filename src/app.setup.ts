@@ -41,6 +41,7 @@ export async function createApp(variables?: Variables): Promise<NestFastifyAppli
   app.setGlobalPrefix('api/v3', {
     exclude: [
       { path: '/', method: RequestMethod.GET },
+      { path: 'metrics', method: RequestMethod.GET },
       { path: 'health', method: RequestMethod.GET },
       { path: 'health/*probe', method: RequestMethod.GET },
     ],

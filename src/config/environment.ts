@@ -165,6 +165,10 @@ export class Environment {
   @OneOf(['text', 'json'], 'json')
   readonly LOG_FORMAT: 'text' | 'json' = 'text';
 
+  /** Whether /metrics answers */
+  @Toggle(true)
+  readonly METRICS_ENABLED: boolean = true;
+
   /** Debug mode, as /system/info reports it; makes LOG_LEVEL debug unless that is set */
   @Toggle(false)
   readonly DEBUG: boolean = false;

@@ -3,9 +3,9 @@ import type { onRequestHookHandler } from 'fastify';
 import { Problem } from '../http/problem.js';
 import { DatabaseConnection } from './database-connection.js';
 
-/** What answers without a database: the front page, the probes, the description of the API, the detailed health. */
+/** What answers without a database: the front page, the probes, the metrics, the API's description, the detailed health. */
 const needsNoDatabase =
-  /^\/(health|problems|api\/v3\/(docs|openapi\.json|system\/health))?([/?]|$)|^\/api\/v3\/docs/;
+  /^\/(health|metrics|problems|api\/v3\/(docs|openapi\.json|system\/health))?([/?]|$)|^\/api\/v3\/docs/;
 
 /** Answers 503 until the schema is in place, so that no request meets a half-made database. */
 export function holdUntilReady(app: INestApplication): onRequestHookHandler {

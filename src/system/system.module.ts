@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { AccessModule } from '../access/access.module.js';
 import { DetailedHealthService } from './detailed-health.service.js';
+import { MetricsController } from './metrics.controller.js';
 import { RedisCheckService } from './redis-check.service.js';
 import { RedisStatsService } from './redis-stats.service.js';
 import { RedisController } from './redis.controller.js';
@@ -8,10 +9,10 @@ import { SystemInfoService } from './system-info.service.js';
 import { SystemStatsService } from './system-stats.service.js';
 import { SystemController } from './system.controller.js';
 
-/** What operators look at: counts, configuration, health, and the cache. */
+/** What operators look at: counts, configuration, health, the cache, and metrics. */
 @Module({
   imports: [AccessModule],
-  controllers: [SystemController, RedisController],
+  controllers: [SystemController, RedisController, MetricsController],
   providers: [
     DetailedHealthService,
     RedisCheckService,

@@ -2,8 +2,9 @@ import { Global, Module } from '@nestjs/common';
 import { Environment } from '../config/environment.js';
 import { secretsOf } from '../config/secrets.js';
 import { AppLogger } from './app-logger.js';
+import { Metrics } from './metrics.js';
 
-/** The log. Others use Nest's `Logger`, which writes here. */
+/** The log, which others reach through Nest's `Logger`, and the metrics. */
 @Global()
 @Module({
   providers: [
@@ -17,7 +18,8 @@ import { AppLogger } from './app-logger.js';
           secrets: secretsOf(environment),
         }),
     },
+    Metrics,
   ],
-  exports: [AppLogger],
+  exports: [AppLogger, Metrics],
 })
 export class TelemetryModule {}

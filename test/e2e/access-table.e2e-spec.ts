@@ -25,6 +25,7 @@ GET    /health                                                   ok    ok      o
 GET    /health/live                                              ok    ok      ok      ok       ok   ok    ok     ok
 GET    /health/ready                                             ok    ok      ok      ok       ok   ok    ok     ok
 GET    /health/startup                                           ok    ok      ok      ok       ok   ok    ok     ok
+GET    /metrics                                                  ok    ok      ok      ok       ok   ok    ok     ok
 
 GET    /api/v3/system/stats                                      ok    403     403     403      403  403   401    401
 GET    /api/v3/system/info                                       ok    403     403     403      403  403   401    401

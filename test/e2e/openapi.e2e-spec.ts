@@ -121,6 +121,7 @@ describe('the description of the API', () => {
       'get /health/live',
       'get /health/ready',
       'get /health/startup',
+      'get /metrics',
     ]);
   });
 

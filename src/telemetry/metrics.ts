@@ -1,0 +1,38 @@
+import { Injectable } from '@nestjs/common';
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import { CacheService, RedisService } from '../cache/index.js';
+import { showCacheMetrics } from './cache-metrics.js';
+
+/** Everything that this service measures of itself, for Prometheus. */
+@Injectable()
+export class Metrics {
+  readonly #register = new Registry();
+
+  constructor(cache: CacheService, redis: RedisService) {
+    showCacheMetrics(
+      this.#register,
+      () => cache.stats(),
+      () => redis.status(),
+    );
+  }
+
+  get contentType(): string {
+    return this.#register.contentType;
+  }
+
+  /** The present values, in Prometheus's text format. */
+  text(): Promise<string> {
+    return Registry.merge([processRegister(), this.#register]).metrics();
+  }
+}
+
+let ofProcess: Registry | undefined;
+
+/** Event loop, memory and so on are of the process: one for all applications in it, as what measures them never ends. */
+function processRegister(): Registry {
+  if (!ofProcess) {
+    ofProcess = new Registry();
+    collectDefaultMetrics({ register: ofProcess });
+  }
+  return ofProcess;
+}

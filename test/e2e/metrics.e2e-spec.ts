@@ -1,0 +1,155 @@
+import { randomUUID } from 'node:crypto';
+import { CacheService } from '../../src/cache/index.js';
+import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
+import { required } from '../support/processes.js';
+import { startTestApp, type TestApp } from '../support/test-app.js';
+import { peopleOfTwoCourses } from '../support/two-courses.js';
+
+const course = '/api/v3/analytics/courses/PROG-101';
+
+interface Line {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+
+/** The lines of Prometheus's text format; fails on anything else. */
+function parse(text: string): Line[] {
+  return text
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('# '))
+    .map((line) => {
+      const [, name, labels = '', value] =
+        /^([a-z0-9_]+)(?:\{(.*)\})? ([-+.\de]+|[+-]Inf|nan)$/i.exec(line) ?? [];
+      if (name === undefined) throw new Error(`not a line of the text format: ${line}`);
+      const pairs = [...labels.matchAll(/(\w+)="([^"]*)"/g)].map(([, key = '', of = '']) => [key, of]);
+      return { name, labels: Object.fromEntries(pairs) as Record<string, string>, value: Number(value) };
+    });
+}
+
+async function scrape(app: TestApp): Promise<{ text: string; lines: Line[] }> {
+  const { text } = await app.request.get('/metrics').expect(200);
+  return { text, lines: parse(text) };
+}
+
+function valueOf(
+  lines: readonly Line[],
+  name: string,
+  labels: Record<string, string> = {},
+): number | undefined {
+  return lines.find(
+    (line) =>
+      line.name === name && Object.entries(labels).every(([label, value]) => line.labels[label] === value),
+  )?.value;
+}
+
+let database: TestDatabase;
+let app: TestApp;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  await peopleOfTwoCourses(database.dataSource);
+});
+
+afterAll(() => database.drop());
+
+describe('/metrics', () => {
+  beforeAll(async () => {
+    app = await startTestApp({
+      env: {
+        DATABASE_URL: database.url,
+        REDIS_URL: required('TEST_REDIS_URL'),
+        CACHE_NAMESPACE: `metrics-${randomUUID()}:`,
+      },
+    });
+  });
+
+  afterAll(() => app.close());
+
+  it('is in the text format of Prometheus, each metric once and described', async () => {
+    const { headers, text } = await app.request.get('/metrics').expect(200);
+
+    expect(headers['content-type']).toBe('text/plain; version=0.0.4; charset=utf-8');
+    expect(headers['cache-control']).toBe('no-store');
+    const described = [
+      ...text.matchAll(/^# HELP (\w+) \S.*\n# TYPE \1 (counter|gauge|histogram|summary)$/gm),
+    ];
+    const names = described.map(([, name = '']) => name);
+    expect(new Set(names).size).toBe(names.length);
+    const undescribed = parse(text).filter(
+      ({ name }) => !names.includes(name.replace(/_(bucket|sum|count)$/, '')) && !names.includes(name),
+    );
+    expect(undescribed).toEqual([]);
+    expect(names).toEqual(expect.arrayContaining(['nodejs_eventloop_lag_seconds', 'cache_hits_total']));
+  });
+
+  it('counts what happened, by prefix', async () => {
+    const before = await scrape(app);
+    await app.request.get(course).expect('x-cache', 'MISS');
+    await app.request.get(course).expect('x-cache', 'HIT');
+    await app.request.get(course).expect('x-cache', 'HIT');
+    const after = await scrape(app);
+
+    const grown = (name: string) =>
+      valueOf(after.lines, name, { prefix: 'course_analytics' })! -
+      valueOf(before.lines, name, { prefix: 'course_analytics' })!;
+    expect(grown('cache_hits_total')).toBe(2);
+    expect(grown('cache_misses_total')).toBe(1);
+    expect(grown('cache_load_duration_seconds_count')).toBe(1);
+    expect(grown('cache_load_duration_seconds_sum')).toBeGreaterThan(0);
+    expect(grown('cache_served_bytes_total')).toBeGreaterThan(100);
+    expect(valueOf(after.lines, 'cache_redis_up')).toBe(1);
+    expect(valueOf(after.lines, 'cache_store_available')).toBe(1);
+  });
+
+  it('counts each bucket of a histogram with those below it', async () => {
+    await app.request.get(course).expect(200);
+
+    const { lines } = await scrape(app);
+
+    const ofPrefix = lines.filter(({ labels }) => labels.prefix === 'course_analytics');
+    const buckets = ofPrefix.filter(({ name }) => name === 'cache_load_duration_seconds_bucket');
+    const values = buckets.map(({ value }) => value);
+    expect(buckets.map(({ labels }) => labels.le)).toEqual(
+      expect.arrayContaining(['0.001', '1', '30', '+Inf']),
+    );
+    expect(values).toEqual([...values].sort((one, other) => one - other));
+    expect(values.at(-1)).toBe(valueOf(ofPrefix, 'cache_load_duration_seconds_count'));
+  });
+
+  it('has a line for every cached method, for all else one, and says nothing of anybody', async () => {
+    await app.request.get('/api/v3/analytics/students/STU001').expect(200);
+
+    const { text, lines } = await scrape(app);
+
+    const prefixes = lines
+      .filter(({ name }) => name === 'cache_hits_total')
+      .map(({ labels }) => labels.prefix);
+    expect(prefixes).toEqual([...app.app.get(CacheService).stats().prefixes.keys()]);
+    expect(prefixes).toEqual(expect.arrayContaining(['course_analytics', 'student_risk', 'default']));
+    expect(text).not.toMatch(/STU001|PROG-101|cache:/);
+  });
+});
+
+describe('/metrics of another application', () => {
+  const env = { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' };
+
+  afterEach(() => app.close());
+
+  it('counts for itself, needs no database, and knows no Redis', async () => {
+    app = await startTestApp({ env, awaitDatabase: false });
+
+    const { lines } = await scrape(app);
+
+    expect(valueOf(lines, 'cache_misses_total', { prefix: 'course_analytics' })).toBe(0);
+    expect(valueOf(lines, 'cache_redis_up')).toBeUndefined();
+  });
+
+  it('is not there when switched off', async () => {
+    app = await startTestApp({ env: { ...env, METRICS_ENABLED: 'false' }, awaitDatabase: false });
+
+    const { body } = await app.request.get('/metrics').expect(404);
+
+    expect(body.code).toBe('not_found');
+  });
+});
