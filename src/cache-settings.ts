@@ -5,7 +5,8 @@ import type { CacheModuleOptions, CacheRequest, Outbox, RedisOptions } from './c
 import { TypeormOutbox } from './cache/outbox/typeorm.outbox.js';
 import type { Environment } from './config/environment.js';
 import type { AppLogger } from './telemetry/app-logger.js';
-import { logCacheEvent } from './telemetry/cache-log.js';
+import { cacheLog } from './telemetry/cache-log.js';
+import { traceCacheEvent } from './telemetry/tracing.js';
 
 /** The settings as the cache wants them. */
 export function cacheSettings(
@@ -14,6 +15,7 @@ export function cacheSettings(
   dataSource: DataSource,
 ): CacheModuleOptions {
   const redis = redisSettings(environment);
+  const log = cacheLog(logger);
   return {
     enabled: environment.CACHE_ENABLED,
     namespace: environment.CACHE_NAMESPACE,
@@ -22,7 +24,8 @@ export function cacheSettings(
     principal: principalOf,
     principalDecorators: [CurrentPrincipal],
     onEvent: (event) => {
-      logCacheEvent(logger, event);
+      log(event);
+      traceCacheEvent(event);
     },
   };
 }

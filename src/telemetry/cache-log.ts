@@ -2,26 +2,50 @@ import type { CacheEvent, RedisEvent, Subject } from '../cache/index.js';
 import type { AppLogger } from './app-logger.js';
 import { logCatalogue, type LogEvent, type LogFields } from './log-catalogue.js';
 
-/** Writes the line of an event of the cache; what has no line in the catalogue is for statistics only. */
-export function logCacheEvent(logger: AppLogger, event: CacheEvent | RedisEvent): void {
-  if (!hasLine(event.event)) return;
-  // Most events are hits and lookups: they must cost nothing when nobody reads them.
-  if (logger.isEnabled(logCatalogue[event.event].level)) logger.event(event.event, fieldsOf(event));
+/** Reasons that lie in a method, and so come again with every result. */
+const lasting = new Set(['not-plain', 'unserialisable', 'rule-failed']);
+/** Methods are few; a program that makes prefixes up must not fill the memory. */
+const MAX_REMEMBERED = 1000;
+
+/**
+ * Writes the cache's events as the catalogue says; what has no line there is for statistics only. Most events are hits
+ * and lookups: nobody who does not read them pays for them, and no key is computed for a line that is not written.
+ */
+export function cacheLog(logger: AppLogger): (event: CacheEvent | RedisEvent) => void {
+  const told = new Set<string>();
+  const isNews = (method: string) => {
+    if (told.has(method)) return false;
+    if (told.size < MAX_REMEMBERED) told.add(method);
+    return true;
+  };
+
+  return (event) => {
+    if (!hasLine(event.event) || !logger.isEnabled(logCatalogue[event.event].level)) return;
+    if (event.event === 'cache.no_store' && lasting.has(event.reason)) {
+      if (!isNews(`${event.subject.prefix} ${event.reason}`)) return;
+    }
+    const fields = fieldsOf(event);
+    if (event.event === 'cache.lookup') logger.event('cache.key', fields);
+    logger.event(event.event, fields);
+  };
 }
 
 /** The cache counts in milliseconds and writes names its own way; the log has one spelling for all. */
 function fieldsOf({ event: _, ...rest }: CacheEvent | RedisEvent): LogFields {
-  const { subject, durationMs, ttlMs, delayMs, connectedClients, usedMemory, ...same } = rest as Partial<
-    Record<'durationMs' | 'ttlMs' | 'delayMs' | 'connectedClients', number>
-  > & { usedMemory?: string; subject?: Subject } & LogFields;
+  const { subject, durationMs, staleMs, ttlMs, delayMs, connectedClients, usedMemory, ...same } =
+    rest as Partial<Record<'durationMs' | 'staleMs' | 'ttlMs' | 'delayMs' | 'connectedClients', number>> & {
+      usedMemory?: string;
+      subject?: Subject;
+    } & LogFields;
   return {
+    ...(subject && { prefix: subject.prefix, key: subject.key }),
     ...same,
-    ...(subject ? { prefix: subject.prefix, key: subject.key } : {}),
-    ...(durationMs === undefined ? {} : { duration_ms: Math.round(durationMs * 100) / 100 }),
-    ...(ttlMs === undefined ? {} : { ttl_s: Math.round(ttlMs / 1000) }),
-    ...(delayMs === undefined ? {} : { delay_ms: Math.round(delayMs) }),
-    ...(connectedClients === undefined ? {} : { clients: connectedClients }),
-    ...(usedMemory === undefined ? {} : { memory: usedMemory }),
+    ...(durationMs !== undefined && { duration_ms: Math.round(durationMs * 100) / 100 }),
+    ...(staleMs !== undefined && { stale_ms: Math.round(staleMs) }),
+    ...(ttlMs !== undefined && { ttl_s: Math.round(ttlMs / 1000) }),
+    ...(delayMs !== undefined && { delay_ms: Math.round(delayMs) }),
+    ...(connectedClients !== undefined && { clients: connectedClients }),
+    ...(usedMemory !== undefined && { memory: usedMemory }),
   };
 }
 

@@ -10,6 +10,8 @@ export interface LogFields {
   /** Time to live, s */
   ttl_s?: number;
   duration_ms?: number;
+  /** How far a stale answer was beyond its TTL */
+  stale_ms?: number;
   tags?: readonly string[];
   pattern?: string;
   /** How many: cache entries, keys, events, as the event says */
@@ -27,6 +29,10 @@ export interface LogFields {
   clients?: number;
   memory?: string;
   status?: string;
+  /** State of a circuit breaker: closed, open, half-open */
+  state?: string;
+  /** Which of several servers, without a password */
+  server?: string;
   /** Code such as ECONNREFUSED; never an exception's text */
   error_code?: string;
   reason?: string;
@@ -40,6 +46,15 @@ interface LogEntry {
 }
 
 const subject = ({ prefix, key }: LogFields) => prefix ?? key ?? 'unknown';
+/** Why a result was not stored, in words. */
+const unstored: Readonly<Record<string, string>> = {
+  'newer-write': 'computed before a newer write',
+  unless: 'its method said so',
+  'not-plain': 'it is no plain JSON answer with status 200, or its handler set a header',
+  unserialisable: 'it holds what has no stored form',
+  'rule-failed': 'a function of its decorator threw',
+};
+
 const failure = ({ error_code, reason }: LogFields) => error_code ?? reason ?? 'unknown error';
 
 /**
@@ -108,10 +123,27 @@ export const logCatalogue = {
     'info',
     (fields) => `Serving stale value while refreshing ${subject(fields)}`,
   ),
+  'cache.refresh_failed': entry(
+    '⚠️',
+    'warn',
+    (fields) => `Could not refresh ${subject(fields)}: ${failure(fields)}`,
+  ),
+  'cache.overloaded': entry(
+    '⚠️',
+    'warn',
+    (fields) => `Too many computations of ${subject(fields)} while the cache is away`,
+  ),
+  'cache.breaker': entry(
+    '🔌',
+    'warn',
+    ({ state, server }) =>
+      `Circuit breaker of Redis${server === undefined ? '' : ` at ${server}`} is ${state}`,
+  ),
   'cache.no_store': entry(
     '⚠️',
     'debug',
-    ({ reason }) => `Result not cached: ${reason ?? 'computed before a newer write'}`,
+    ({ prefix, reason = 'newer-write' }) =>
+      `Result not cached${prefix === undefined ? '' : ` for ${prefix}`}: ${unstored[reason] ?? reason}`,
   ),
   'cache.invalidated': entry(
     '🗑️',

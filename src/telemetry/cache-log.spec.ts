@@ -1,0 +1,89 @@
+import type { Subject } from '../cache/index.js';
+import { AppLogger, type AppLoggerOptions } from './app-logger.js';
+import { cacheLog } from './cache-log.js';
+
+function recorded(options: Partial<AppLoggerOptions> = {}) {
+  const lines: string[] = [];
+  const logger = new AppLogger({
+    level: 'debug',
+    format: 'text',
+    write: (line) => lines.push(line.trimEnd()),
+    now: () => new Date('2026-02-05T18:52:18.123Z'),
+    ...options,
+  });
+  return { log: cacheLog(logger), lines };
+}
+
+/** What is asked for, and how often its key was computed. */
+function asked() {
+  const reads = { count: 0 };
+  const subject = {
+    prefix: 'system_stats',
+    get key() {
+      reads.count++;
+      return 'cache:system_stats:1';
+    },
+  } as Subject;
+  return { subject, reads };
+}
+
+describe('the log of the cache', () => {
+  it('tells a hit from its key to its end at debug', () => {
+    const { log, lines } = recorded();
+    const { subject } = asked();
+
+    log({ event: 'cache.lookup', subject });
+    log({ event: 'cache.hit', subject, bytes: 1 });
+
+    expect(lines).toEqual([
+      '18:52:18 - DEBUG - 🔑 Generated cache key: cache:system_stats:1',
+      '18:52:18 - DEBUG - 🔍 Checking cache for: cache:system_stats:1',
+      '18:52:18 - DEBUG - ✅ Cache HIT for system_stats',
+    ]);
+  });
+
+  it.each(['text', 'json'] as const)('at info writes nothing of a hit and computes no key (%s)', (format) => {
+    const { log, lines } = recorded({ level: 'info', format });
+    const { subject, reads } = asked();
+
+    log({ event: 'cache.lookup', subject });
+    log({ event: 'cache.hit', subject, bytes: 1 });
+    log({ event: 'cache.coalesced', subject, durationMs: 1 });
+    log({ event: 'cache.no_store', subject, reason: 'not-plain' });
+
+    expect(lines).toEqual([]);
+    expect(reads.count).toBe(0);
+  });
+
+  it('writes a miss at info, for machines with its key', () => {
+    const { log, lines } = recorded({ level: 'info', format: 'json' });
+
+    log({ subject: asked().subject, event: 'cache.miss' });
+
+    expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual([
+      {
+        time: '2026-02-05T18:52:18.123Z',
+        level: 'info',
+        event: 'cache.miss',
+        message: '❌ Cache MISS for system_stats - executing function',
+        prefix: 'system_stats',
+        key: 'cache:system_stats:1',
+      },
+    ]);
+  });
+
+  it('tells once why a method is never stored, and each time why a result was not', () => {
+    const { log, lines } = recorded();
+    const { subject } = asked();
+
+    for (const reason of ['not-plain', 'newer-write', 'not-plain', 'newer-write', 'rule-failed'] as const)
+      log({ event: 'cache.no_store', subject, reason });
+
+    expect(lines).toEqual([
+      '18:52:18 - DEBUG - ⚠️ Result not cached for system_stats: it is no plain JSON answer with status 200, or its handler set a header',
+      '18:52:18 - DEBUG - ⚠️ Result not cached for system_stats: computed before a newer write',
+      '18:52:18 - DEBUG - ⚠️ Result not cached for system_stats: computed before a newer write',
+      '18:52:18 - DEBUG - ⚠️ Result not cached for system_stats: a function of its decorator threw',
+    ]);
+  });
+});
