@@ -33,8 +33,8 @@ import { RedisService } from './redis/redis.service.js';
     { provide: RedisService, useFactory: (parts: CacheParts) => parts.redis, inject: [CacheParts] },
     {
       provide: CacheService,
-      useFactory: ({ engine, store, statistics }: CacheParts, methods: MethodCache) =>
-        new CacheService(engine, methods, store, statistics),
+      useFactory: ({ engine, store, near, statistics }: CacheParts, methods: MethodCache) =>
+        new CacheService(engine, methods, store, near, statistics),
       inject: [CacheParts, MethodCache],
     },
     {

@@ -27,6 +27,7 @@ const MAX_BACKOFF_MS = 2000;
 export class CacheParts {
   readonly statistics = new CacheStatistics();
   readonly store: Store | undefined;
+  readonly near: NearEntries;
   readonly engine: CacheEngine;
   readonly redis: RedisService;
   readonly outbox: Outbox | undefined;
@@ -48,7 +49,7 @@ export class CacheParts {
         // Whoever listens must not be able to break an answer.
       }
     };
-    const near = new NearEntries(clock, options.maxBytes ?? DEFAULT_MAX_BYTES);
+    this.near = new NearEntries(clock, options.maxBytes ?? DEFAULT_MAX_BYTES);
     const address = redis && parseRedisAddress(redis.url, redis.password);
     const requestBudgetMs = redis?.commandTimeoutMs ?? DEFAULT_COMMAND_TIMEOUT_MS;
 
@@ -66,12 +67,12 @@ export class CacheParts {
       this.store = enabled ? store : undefined;
       this.outbox = enabled ? options.outbox : undefined;
     } else {
-      this.store = enabled ? new MemoryStore(clock, near) : undefined;
+      this.store = enabled ? new MemoryStore(clock, this.near) : undefined;
     }
     this.redis = new RedisService(this.#connections, address, namespace, requestBudgetMs, emit);
     this.engine = new CacheEngine({
       store: this.store,
-      near,
+      near: this.near,
       jitter,
       bulkhead: options.bulkhead,
       clock,

@@ -6,6 +6,7 @@ import { CacheStatistics, DEFAULT_PREFIX, type PrefixStatistics } from './engine
 import { durationMs, type Duration } from './engine/duration.js';
 import { defaultPolicy } from './engine/entry-policy.js';
 import type { HistogramCounts } from './engine/histogram.js';
+import type { NearEntries } from './engine/near-entries.js';
 import type { Store } from './engine/store.js';
 import { Subject } from './engine/subject.js';
 import { patternTag, plainTag, prefixTag, UNLISTED } from './engine/tags.js';
@@ -32,6 +33,8 @@ export interface CacheStats {
   /** What the store holds; `undefined` where it does not know. */
   readonly entries: number | undefined;
   readonly bytes: number | undefined;
+  /** What this process itself holds; that is the store, where there is no other. */
+  readonly l1: { readonly entries: number; readonly bytes: number };
   /** How long invalidations took until the store had confirmed them, ms. */
   readonly invalidationMs: HistogramCounts;
   readonly invalidationErrors: number;
@@ -45,6 +48,7 @@ export class CacheService {
     private readonly engine: CacheEngine,
     private readonly methods: MethodCache,
     private readonly store: Store | undefined,
+    private readonly near: NearEntries,
     private readonly statistics: CacheStatistics,
   ) {}
 
@@ -100,6 +104,7 @@ export class CacheService {
       isAvailable: this.store?.isAvailable() ?? false,
       entries: size?.entries,
       bytes: size?.bytes,
+      l1: this.near.size(),
       invalidationMs: this.statistics.invalidationMs,
       invalidationErrors: this.statistics.invalidationErrors,
       prefixes: this.statistics.byPrefix(),

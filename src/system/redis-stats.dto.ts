@@ -109,6 +109,12 @@ export class CachePrefixFigures {
   coalesced!: number;
 
   /**
+   * Answers beyond their TTL, given because the method failed or took too long
+   * @example 0
+   */
+  stale!: number;
+
+  /**
    * Look-ups that went past the cache because its store was away
    * @example 0
    */
@@ -182,6 +188,18 @@ export class CacheFigures {
    */
   @ApiProperty({ type: Number, nullable: true })
   bytes!: number | null;
+
+  /**
+   * Entries in the memory of this process at the moment
+   * @example 120
+   */
+  l1_entries!: number;
+
+  /**
+   * Memory that they take, bytes; at most CACHE_L1_MAX_BYTES
+   * @example 524288
+   */
+  l1_bytes!: number;
 
   /**
    * Invalidations carried out

@@ -63,7 +63,7 @@ function serverFigures(server: RedisServerStats | undefined): RedisServerFigures
   };
 }
 
-function cacheFigures({ store, entries, bytes, ...stats }: CacheStats): CacheFigures {
+function cacheFigures({ store, entries, bytes, l1, ...stats }: CacheStats): CacheFigures {
   const prefixes = [...stats.prefixes]
     .sort(([one], [other]) => (one < other ? -1 : 1))
     .map(([prefix, figures]) => prefixFigures(prefix, figures));
@@ -73,6 +73,8 @@ function cacheFigures({ store, entries, bytes, ...stats }: CacheStats): CacheFig
     store,
     entries: entries ?? null,
     bytes: bytes ?? null,
+    l1_entries: l1.entries,
+    l1_bytes: l1.bytes,
     invalidations: stats.invalidationMs.count,
     invalidation_errors: stats.invalidationErrors,
     hit_ratio: hitRatio(
@@ -84,13 +86,14 @@ function cacheFigures({ store, entries, bytes, ...stats }: CacheStats): CacheFig
 }
 
 function prefixFigures(prefix: string, figures: PrefixStatistics): CachePrefixFigures {
-  const { hits, misses, coalesced, bypasses, stores, errors, storedBytes, hitBytes, loadMs } = figures;
+  const { hits, misses, coalesced, stale, bypasses, stores, errors, storedBytes, hitBytes, loadMs } = figures;
   return {
     prefix,
     hits,
     misses,
     hit_ratio: hitRatio(hits, misses),
     coalesced,
+    stale,
     bypasses,
     stores,
     errors,

@@ -1,73 +1,87 @@
-import type { Registry } from 'prom-client';
 import type { CacheStats, HistogramCounts, PrefixStatistics, RedisStatus } from '../cache/index.js';
-import { show, type Sample } from './shown-metric.js';
+import type { Sample, ShownMetric } from './shown-metric.js';
 
-type Read<T> = (from: T) => number;
-
-/** Labelled by prefix: the prefixes of the cached methods, and `default` for all else. Never a key, never an id. */
-const countersByPrefix: Readonly<Record<string, readonly [help: string, read: Read<PrefixStatistics>]>> = {
-  cache_hits_total: ['Lookups that found a usable entry', ({ hits }) => hits],
-  cache_misses_total: ['Lookups that did not', ({ misses }) => misses],
-  cache_bypasses_total: [
-    'Lookups that went past the cache, its store being away',
-    ({ bypasses }) => bypasses,
-  ],
-  cache_coalesced_total: ['Callers who waited for the run of another', ({ coalesced }) => coalesced],
-  cache_stores_total: ['Entries stored', ({ stores }) => stores],
-  cache_errors_total: ['Reads, writes and entries that failed', ({ errors }) => errors],
-  cache_stored_bytes_total: ['Bytes stored', ({ storedBytes }) => storedBytes],
-  cache_served_bytes_total: ['Bytes served from the cache', ({ hitBytes }) => hitBytes],
-};
-
-/** Shows what the cache counts. It is read when somebody asks, so that no hit pays for it. */
-export function showCacheMetrics(
-  register: Registry,
-  stats: () => CacheStats,
-  redis: () => RedisStatus,
-): void {
-  for (const [name, [help, read]] of Object.entries(countersByPrefix)) {
-    show(register, {
-      name,
-      help,
-      type: 'counter',
-      read: () =>
-        [...stats().prefixes].map(([prefix, figures]) => ({ value: read(figures), labels: { prefix } })),
-    });
-  }
-  show(register, {
-    name: 'cache_load_duration_seconds',
-    help: 'Time that runs of the method took',
-    type: 'histogram',
-    read: () =>
-      [...stats().prefixes].flatMap(([prefix, { loadMs }]) =>
-        buckets('cache_load_duration_seconds', loadMs, { prefix }),
-      ),
-  });
-  show(register, {
-    name: 'cache_invalidation_duration_seconds',
-    help: 'Time until the store had confirmed an invalidation',
-    type: 'histogram',
-    read: () => buckets('cache_invalidation_duration_seconds', stats().invalidationMs, {}),
-  });
-  show(register, {
-    name: 'cache_invalidation_errors_total',
-    help: 'Invalidations that the store did not confirm in time',
+/**
+ * What the cache counts, as Prometheus wants to see it. It is read when somebody asks, so that no hit pays for it. The one
+ * label is `prefix`: a prefix of a cached method, or `default` for all else; never a key, never an id.
+ */
+export function cacheMetrics(stats: () => CacheStats, redis: () => RedisStatus): readonly ShownMetric[] {
+  const counterByPrefix = (
+    name: string,
+    help: string,
+    count: (of: PrefixStatistics) => number,
+  ): ShownMetric => ({
+    name,
+    help,
     type: 'counter',
-    read: () => [{ value: stats().invalidationErrors, labels: {} }],
-  });
-  show(register, {
-    name: 'cache_store_available',
-    help: '1 while the cache can be asked',
-    type: 'gauge',
-    read: () => [{ value: Number(stats().isAvailable), labels: {} }],
-  });
-  show(register, {
-    name: 'cache_redis_up',
-    help: '1 while there is a connection to Redis; absent without Redis',
-    type: 'gauge',
     read: () =>
-      redis() === 'not_configured' ? [] : [{ value: Number(redis() === 'connected'), labels: {} }],
+      [...stats().prefixes].map(([prefix, figures]) => ({ value: count(figures), labels: { prefix } })),
   });
+  const histogramByPrefix = (
+    name: string,
+    help: string,
+    counts: (of: PrefixStatistics) => HistogramCounts,
+  ): ShownMetric => ({
+    name,
+    help,
+    type: 'histogram',
+    read: () =>
+      [...stats().prefixes].flatMap(([prefix, figures]) => buckets(name, counts(figures), { prefix })),
+  });
+  const gauge = (name: string, help: string, value: () => number | undefined): ShownMetric => ({
+    name,
+    help,
+    type: 'gauge',
+    read: () => one(value()),
+  });
+
+  return [
+    counterByPrefix('cache_hits_total', 'Lookups that found a usable entry', ({ hits }) => hits),
+    counterByPrefix('cache_misses_total', 'Lookups that did not', ({ misses }) => misses),
+    counterByPrefix('cache_bypasses_total', 'Lookups past a store that was away', ({ bypasses }) => bypasses),
+    counterByPrefix(
+      'cache_coalesced_total',
+      'Callers who waited for the run of another',
+      (of) => of.coalesced,
+    ),
+    counterByPrefix(
+      'cache_stale_total',
+      'Answers beyond their TTL, for want of a new one',
+      ({ stale }) => stale,
+    ),
+    counterByPrefix('cache_stores_total', 'Entries stored', ({ stores }) => stores),
+    counterByPrefix('cache_errors_total', 'Reads, writes and entries that failed', ({ errors }) => errors),
+    counterByPrefix('cache_stored_bytes_total', 'Bytes stored', ({ storedBytes }) => storedBytes),
+    counterByPrefix('cache_served_bytes_total', 'Bytes served from the cache', ({ hitBytes }) => hitBytes),
+    histogramByPrefix('cache_load_duration_seconds', 'Time that runs of the method took', (of) => of.loadMs),
+    histogramByPrefix(
+      'cache_staleness_seconds',
+      'How far beyond their TTL stale answers were',
+      (of) => of.staleMs,
+    ),
+    {
+      name: 'cache_invalidation_duration_seconds',
+      help: 'Time until the store had confirmed an invalidation',
+      type: 'histogram',
+      read: () => buckets('cache_invalidation_duration_seconds', stats().invalidationMs, {}),
+    },
+    {
+      name: 'cache_invalidation_errors_total',
+      help: 'Invalidations that the store did not confirm in time',
+      type: 'counter',
+      read: () => one(stats().invalidationErrors),
+    },
+    gauge('cache_l1_entries', 'Entries in the memory of this process', () => stats().l1.entries),
+    gauge('cache_l1_bytes', 'Memory that they take', () => stats().l1.bytes),
+    gauge('cache_store_available', '1 while the cache can be asked', () => Number(stats().isAvailable)),
+    gauge('cache_redis_up', '1 while there is a connection to Redis; absent without Redis', () =>
+      redis() === 'not_configured' ? undefined : Number(redis() === 'connected'),
+    ),
+  ];
+}
+
+function one(value: number | undefined): Sample[] {
+  return value === undefined ? [] : [{ value, labels: {} }];
 }
 
 /** Milliseconds as they are counted, seconds as Prometheus wants them; each bucket holds those below it, too. */

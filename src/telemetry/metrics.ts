@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { CacheService, RedisService } from '../cache/index.js';
-import { showCacheMetrics } from './cache-metrics.js';
+import { cacheMetrics } from './cache-metrics.js';
+import { show } from './shown-metric.js';
 
 /** Everything that this service measures of itself, for Prometheus. */
 @Injectable()
@@ -9,11 +10,11 @@ export class Metrics {
   readonly #register = new Registry();
 
   constructor(cache: CacheService, redis: RedisService) {
-    showCacheMetrics(
-      this.#register,
+    const metrics = cacheMetrics(
       () => cache.stats(),
       () => redis.status(),
     );
+    for (const metric of metrics) show(this.#register, metric);
   }
 
   get contentType(): string {

@@ -1,0 +1,36 @@
+import { CacheStatistics } from './cache-statistics.js';
+import type { Subject } from './subject.js';
+
+const of = (prefix: string) => ({ prefix }) as Subject;
+
+describe('the statistics', () => {
+  it('have a line for each prefix that was expected, and one for all that were not', () => {
+    const statistics = new CacheStatistics();
+    statistics.expect('student_risk');
+
+    for (let user = 0; user < 1000; user++)
+      statistics.record({ event: 'cache.miss', subject: of(`made_up_for_${user}`) });
+    statistics.record({ event: 'cache.hit', subject: of('student_risk'), bytes: 10 });
+
+    const prefixes = statistics.byPrefix();
+    expect([...prefixes.keys()]).toEqual(['student_risk', 'default']);
+    expect(prefixes.get('student_risk')).toMatchObject({ hits: 1, hitBytes: 10, misses: 0 });
+    expect(prefixes.get('default')).toMatchObject({ hits: 0, misses: 1000 });
+  });
+
+  it('tell how stale the stale answers were', () => {
+    const statistics = new CacheStatistics();
+    statistics.expect('student_risk');
+
+    statistics.record({
+      event: 'cache.stale_served',
+      subject: of('student_risk'),
+      reason: 'error',
+      staleMs: 4000,
+    });
+
+    const { stale, staleMs } = statistics.byPrefix().get('student_risk')!;
+    expect(stale).toBe(1);
+    expect(staleMs).toMatchObject({ count: 1, sum: 4000 });
+  });
+});
