@@ -1,12 +1,18 @@
 import { CurrentPrincipal } from './access/current-principal.decorator.js';
 import type { Principal } from './access/principal.js';
 import type { DataSource } from 'typeorm';
-import type { CacheModuleOptions, CacheRequest, Outbox, RedisOptions } from './cache/index.js';
+import type {
+  BulkheadOptions,
+  CacheModuleOptions,
+  CacheRequest,
+  Outbox,
+  RedisOptions,
+} from './cache/index.js';
 import { TypeormOutbox } from './cache/outbox/typeorm.outbox.js';
 import type { Environment } from './config/environment.js';
 import type { AppLogger } from './telemetry/app-logger.js';
 import { cacheLog } from './telemetry/cache-log.js';
-import { traceCacheEvent } from './telemetry/tracing.js';
+import { traceCacheEvent, tracing } from './telemetry/tracing.js';
 
 /** The settings as the cache wants them. */
 export function cacheSettings(
@@ -23,11 +29,18 @@ export function cacheSettings(
     ...(redis ? { redis, outbox: outbox(environment, logger, dataSource) } : {}),
     principal: principalOf,
     principalDecorators: [CurrentPrincipal],
+    tracer: tracing,
+    bulkhead: bulkhead(environment),
     onEvent: (event) => {
       log(event);
       traceCacheEvent(event);
     },
   };
+}
+
+/** Below the size of the pool, so that writes and probes still get a connection. */
+function bulkhead({ DATABASE_POOL_SIZE }: Environment): BulkheadOptions {
+  return { concurrency: Math.max(1, DATABASE_POOL_SIZE - 2), queue: 1000, waitMs: 2000 };
 }
 
 function outbox(environment: Environment, logger: AppLogger, dataSource: DataSource): Outbox {

@@ -1,6 +1,7 @@
 import type { BulkheadOptions } from './engine/bulkhead.js';
 import type { CacheEvent } from './engine/cache-events.js';
 import type { Clock } from './engine/clock.js';
+import type { Tracer } from './engine/tracer.js';
 import type { Outbox } from './outbox/outbox.js';
 import type { RedisEvent } from './redis/redis-events.js';
 
@@ -31,6 +32,8 @@ export interface CacheModuleOptions {
   principalDecorators?: readonly (() => ParameterDecorator)[];
   /** Receives every event; for logs. What it throws is ignored; it must not wait. */
   onEvent?: (event: CacheEvent | RedisEvent) => void;
+  /** Shows runs and invalidations to a tracing tool. Default none. */
+  tracer?: Tracer;
   /** Default: the system's clock. */
   clock?: Clock;
 }

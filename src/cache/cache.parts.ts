@@ -74,6 +74,7 @@ export class CacheParts {
       store: this.store,
       near: this.near,
       jitter,
+      tracer: options.tracer,
       bulkhead: options.bulkhead,
       clock,
       requestBudgetMs,

@@ -16,6 +16,7 @@ import { SingleFlight } from './single-flight.js';
 import type { Store } from './store.js';
 import type { Found, Loaded, Lookup, Subject } from './subject.js';
 import { byHardness, familiesOf } from './tags.js';
+import { untraced, type LoadReason, type Tracer } from './tracer.js';
 import { WatchedFamilies } from './watched-families.js';
 
 export interface EngineOptions {
@@ -33,6 +34,8 @@ export interface EngineOptions {
   readonly invalidationBudgetMs: number;
   /** What runs at a time while the store is away. Default: 32, 1,000 waiting for at most 2 s. */
   readonly bulkhead?: BulkheadOptions | undefined;
+  /** Default: nothing is traced. */
+  readonly tracer?: Tracer | undefined;
   /** The part of a TTL that an entry may lose at random, 0 to 1. */
   readonly jitter: number;
 }
@@ -48,6 +51,7 @@ interface Keeping {
 /** The promise of the whole cache: what was computed before an invalidation is never given to anyone who asks after it. */
 export class CacheEngine {
   readonly #options: EngineOptions;
+  readonly #tracer: Tracer;
   readonly #keeping: Keeping | undefined;
   readonly #flights = new SingleFlight();
   readonly #families = new WatchedFamilies();
@@ -56,6 +60,7 @@ export class CacheEngine {
 
   constructor(options: EngineOptions) {
     this.#options = options;
+    this.#tracer = options.tracer ?? untraced;
     this.#refreshes = new RefreshAhead(options.clock);
     this.#keeping = options.store && this.#keepIn(options.store);
   }
@@ -133,9 +138,11 @@ export class CacheEngine {
     stale?: Found,
   ): Promise<Loaded<T>> {
     const { clock, emit } = this.#options;
+    const missed = stale ? 'stale' : 'miss';
+    const traced = this.#traced(subject, this.#keeping?.entries.isAvailable ? missed : 'bypass', produce);
     const run: Promise<Loaded<T>> = this.#keeping
-      ? this.#keeping.loads.joinOrRun(subject, budget, produce, revive)
-      : produce().then(({ value }) => ({ value, how: 'ran', isStored: false }));
+      ? this.#keeping.loads.joinOrRun(subject, budget, traced, revive)
+      : traced().then(({ value }) => ({ value, how: 'ran', isStored: false }));
     const goOnBehind = () => {
       this.keep(run.catch(() => undefined));
     };
@@ -149,7 +156,7 @@ export class CacheEngine {
   /** Has an entry replaced before it expires, behind the answers, by one process for all. Never rejects. */
   refresh<T>(subject: Subject, produce: Produce<T>, revive: Revive<T>): void {
     this.keep(
-      this.#refresh(subject, produce, revive).catch((error: unknown) => {
+      this.#refresh(subject, this.#traced(subject, 'refresh', produce), revive).catch((error: unknown) => {
         this.#options.emit({ event: 'cache.refresh_failed', subject, reason: reasonOf(error) });
       }),
     );
@@ -171,7 +178,9 @@ export class CacheEngine {
     this.#flights.overtake(soft);
     const since = clock.monotonicMs();
     try {
-      await this.#keeping?.entries.invalidate(hard, soft, invalidationBudgetMs);
+      await this.#tracer.invalidate(tags, async () =>
+        this.#keeping?.entries.invalidate(hard, soft, invalidationBudgetMs),
+      );
       emit({ event: 'cache.invalidated', tags, durationMs: clock.monotonicMs() - since });
       return true;
     } catch (error) {
@@ -205,6 +214,10 @@ export class CacheEngine {
     if (found.freshForMs <= 0) return { state: 'stale', found };
     this.#options.emit({ event: 'cache.hit', subject, bytes: found.entry.body.length });
     return { state: 'hit', found, isDue: this.#refreshes.isDue(subject, found) };
+  }
+
+  #traced<T>(subject: Subject, reason: LoadReason, produce: Produce<T>): Produce<T> {
+    return () => this.#tracer.load(subject.prefix, reason, produce);
   }
 
   async #refresh<T>(subject: Subject, produce: Produce<T>, revive: Revive<T>): Promise<void> {
