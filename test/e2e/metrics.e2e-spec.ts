@@ -86,6 +86,7 @@ describe('/metrics', () => {
   it('counts what happened, by prefix', async () => {
     const before = await scrape(app);
     await app.request.get(course).expect('x-cache', 'MISS');
+    await app.app.get(CacheService).settle();
     await app.request.get(course).expect('x-cache', 'HIT');
     await app.request.get(course).expect('x-cache', 'HIT');
     const after = await scrape(app);
