@@ -1,9 +1,11 @@
+import { CacheError } from './cache/index.js';
 import { ConfigurationError } from './config/configuration-error.js';
 import { EmbeddedPostgresError } from './database/embedded-postgres.js';
 
 /** What to tell somebody whose service does not start: one clear line, or the list of bad variables. */
 export function startFailure(error: unknown): string {
   if (error instanceof ConfigurationError || error instanceof EmbeddedPostgresError) return error.message;
+  if (error instanceof CacheError) return `${error.code} ${error.message}`;
   const { code, port, address, stack, message } = error as NodeJS.ErrnoException & {
     port?: number;
     address?: string;

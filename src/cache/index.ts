@@ -5,6 +5,7 @@ export { Cached, type CachedOptions } from './decorators/cached.decorator.js';
 export { InvalidateCache, type InvalidateCacheOptions } from './decorators/invalidate-cache.decorator.js';
 export type { TagSource } from './decorators/tag-rules.js';
 export type { BulkheadOptions } from './engine/bulkhead.js';
+export { CacheBootError } from './decorators/faults.js';
 export { CacheError, type CacheErrorCode } from './engine/cache-errors.js';
 export type { CacheEvent } from './engine/cache-events.js';
 export type { PrefixStatistics } from './engine/cache-statistics.js';

@@ -12,6 +12,7 @@ const documents = ['README.md', ...markdownBelow('docs')];
 
 /** Complete by its type: a code that is added or taken away must be so here too, or this file does not compile. */
 const cacheErrors: Record<CacheErrorCode, true> = {
+  CACHE_BOOT_FAILED: true,
   CACHE_INVALID_TTL: true,
   CACHE_INVALID_OPTIONS: true,
   CACHE_DUPLICATE_PREFIX: true,

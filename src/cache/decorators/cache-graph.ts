@@ -2,37 +2,27 @@ import { Injectable } from '@nestjs/common';
 import { ApplicationConfig, DiscoveryService, MetadataScanner } from '@nestjs/core';
 import type { CacheModuleOptions } from '../cache.options.js';
 import { CacheEngine } from '../engine/cache-engine.js';
-import { CacheError } from '../engine/cache-errors.js';
-import { familyTag } from '../engine/tags.js';
 import { CacheDoor } from '../http/cache-door.guard.js';
 import { CacheLoader } from '../http/cache-loader.interceptor.js';
-import { declaredInputs, decoratorFactory, templateNames } from '../http/declared-inputs.js';
-import { isRoute, uncacheable } from '../http/route-metadata.js';
+import { isRoute } from '../http/route-metadata.js';
 import { RoutePlan } from '../http/route-plan.js';
 import { RoutePlans } from '../http/route-plans.js';
+import { checkPatterns, checkPrefixes, checkRoute, checkTemplates, isArgument } from './boot-checks.js';
 import {
   cachedDefinition,
   invalidatingDefinition,
   type CachedDefinition,
+  type DecoratedMethod,
   type InvalidatingDefinition,
 } from './cached-definition.js';
 import { coverOf } from './cover.js';
+import { Faults } from './faults.js';
 import { MethodCache } from './method-cache.js';
-import { familiesOf, plainTagsOf, type TagRules } from './tag-rules.js';
+import { plainTagsOf } from './tag-rules.js';
 import { METHOD_CACHE, type Decorated } from './wrap-method.js';
 
 const GUARDS = '__guards__';
 const INTERCEPTORS = '__interceptors__';
-
-/** A decorated method and the class through which this application uses it. */
-interface Found<Definition> {
-  readonly type: object;
-  readonly name: string;
-  readonly method: object;
-  readonly definition: Definition;
-  /** Not made anew for each request, so that no request can be injected into it. */
-  readonly isStatic: boolean;
-}
 
 /**
  * The boot work: finds every decorated method, refuses what could answer wrongly, and puts the door last among the
@@ -41,8 +31,8 @@ interface Found<Definition> {
  */
 @Injectable()
 export class CacheGraph {
-  readonly #cached: Found<CachedDefinition>[] = [];
-  readonly #invalidating: Found<InvalidatingDefinition>[] = [];
+  readonly #cached: DecoratedMethod<CachedDefinition>[] = [];
+  readonly #invalidating: DecoratedMethod<InvalidatingDefinition>[] = [];
 
   constructor(
     private readonly discovery: DiscoveryService,
@@ -54,23 +44,26 @@ export class CacheGraph {
     private readonly methods: MethodCache,
   ) {}
 
-  /** @throws {CacheError} for the first thing that is wrong, with the method's name and what to do */
+  /** @throws {CacheBootError} naming everything that is wrong, with each method's name and what to do */
   build(options: CacheModuleOptions): void {
     this.#discover();
-    checkPrefixes(this.#cached);
-    const principals = new Set((options.principalDecorators ?? []).map(decoratorFactory));
+    const cached = this.#cached.map(({ definition }) => definition);
+    const definitions = [...cached, ...this.#invalidating.map(({ definition }) => definition)];
+    const faults = new Faults();
+    for (const definition of definitions) faults.addAll(definition.faults);
+    checkPrefixes(cached, faults);
     for (const found of this.#cached) {
       this.engine.expectTtl(found.definition.declaredTtlMs);
-      if (isRoute(found.method)) this.#planRoute(found, options, principals);
+      if (isRoute(found.method)) this.#planRoute(found, options, faults);
+      else checkTemplates(found, isArgument, faults);
     }
-    const cached = this.#cached.map(({ definition }) => definition);
     for (const found of this.#invalidating) {
-      checkPatterns(found, cached);
+      checkPatterns(found, cached, faults);
       this.methods.cover(found.definition, coverOf(found.definition.rules, cached));
     }
+    faults.refuse();
     this.methods.list(cached);
-    const rules = [...cached, ...this.#invalidating.map(({ definition }) => definition)];
-    this.engine.watchFamilies(rules.flatMap((definition) => plainTagsOf(definition.rules)));
+    this.engine.watchFamilies(definitions.flatMap(({ rules }) => plainTagsOf(rules)));
     this.#placeLoader();
   }
 
@@ -107,40 +100,9 @@ export class CacheGraph {
     return isDecorated;
   }
 
-  #planRoute(
-    found: Found<CachedDefinition>,
-    options: CacheModuleOptions,
-    principals: ReadonlySet<unknown>,
-  ): void {
-    const { type, name, method, definition } = found;
-    const where = definition.method;
-    const reason = uncacheable(method);
-    if (reason) throw new CacheError('CACHE_UNCACHEABLE_ROUTE', `${where} cannot be cached: ${reason}.`);
-    if (this.#isGuarded(type, method) && !definition.scope) {
-      throw new CacheError(
-        'CACHE_SCOPE_MISSING',
-        `${where} is behind a guard, so @Cached must say who shares its answers: scope 'shared', 'user' or 'tenant'.`,
-      );
-    }
-    if (
-      (definition.scope === 'user' && !options.principal) ||
-      (definition.scope === 'tenant' && !options.tenant)
-    ) {
-      throw new CacheError(
-        'CACHE_PRINCIPAL_MISSING',
-        `${where} has scope '${definition.scope}', but CacheModule was not told how to read it from a request.`,
-      );
-    }
-    if (!found.isStatic && !definition.key) {
-      throw new CacheError(
-        'CACHE_UNDECLARED_INPUT',
-        `${where}: its controller is made anew for each request and may read all of it. Give @Cached a key function.`,
-      );
-    }
-    const inputs = definition.key
-      ? []
-      : declaredInputs(type, name, where, definition.scope === 'user' ? principals : new Set());
-    checkTemplates(found, (placeholder) => inputs.some((input) => input.name === placeholder));
+  #planRoute(found: DecoratedMethod<CachedDefinition>, options: CacheModuleOptions, faults: Faults): void {
+    const { type, method, definition } = found;
+    const inputs = checkRoute(found, this.#isGuarded(type, method), options, faults);
     this.plans.add(type, method, new RoutePlan(definition, inputs, options, type, method));
     putLast(GUARDS, method, CacheDoor);
   }
@@ -175,59 +137,6 @@ function prototypeOf(metatype: unknown, instance: unknown): object | undefined {
   if (typeof instance === 'object' && instance !== null)
     return Object.getPrototypeOf(instance) as object | undefined;
   return (metatype as { prototype?: object } | undefined)?.prototype;
-}
-
-function checkPrefixes(cached: readonly Found<CachedDefinition>[]): void {
-  const byPrefix = new Map<string, CachedDefinition>();
-  for (const { definition } of cached) {
-    const other = byPrefix.get(definition.prefix);
-    // Two subclasses of one class share the definition; their paths keep their keys apart.
-    if (other && other !== definition) {
-      throw new CacheError(
-        'CACHE_DUPLICATE_PREFIX',
-        `${definition.method} and ${other.method} both use the prefix '${definition.prefix}'. Give one of them another.`,
-      );
-    }
-    byPrefix.set(definition.prefix, definition);
-  }
-}
-
-function checkPatterns(found: Found<InvalidatingDefinition>, cached: readonly CachedDefinition[]): void {
-  const { type, name, method, definition } = found;
-  const isName = isRoute(method) ? templateNames(type, name) : isArgument;
-  checkTemplates(found, isName);
-  const used = cached.map((other) => familiesOf(other.rules));
-  for (const template of definition.rules.templates) {
-    const { prefix, plain } = template;
-    const matches =
-      plain === undefined
-        ? cached.some((other) => other.prefix === prefix)
-        : used.some((families) => families?.has(familyTag(plain)) ?? true);
-    if (!matches) {
-      throw new CacheError(
-        'CACHE_PATTERN_MATCHES_NOTHING',
-        `${definition.method}: nothing that is cached depends on '${template.toString()}'. Cached: ${cached.map((other) => `${other.method} (${other.prefix})`).join(', ') || 'nothing'}.`,
-      );
-    }
-  }
-}
-
-function checkTemplates(
-  found: Found<{ method: string; rules: TagRules }>,
-  isName: (name: string) => boolean,
-): void {
-  for (const template of found.definition.rules.templates) {
-    const unknown = template.names.find((name) => !isName(name));
-    if (unknown === undefined) continue;
-    throw new CacheError(
-      'CACHE_UNKNOWN_TEMPLATE_NAME',
-      `${found.definition.method}: '{${unknown}}' in '${template.toString()}' names nothing that the method declares.`,
-    );
-  }
-}
-
-function isArgument(name: string): boolean {
-  return /^\d+(\.\w+)*$/.test(name);
 }
 
 function putFirst(key: string, holder: object, item: unknown): void {

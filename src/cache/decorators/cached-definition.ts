@@ -1,9 +1,10 @@
 import type { CacheRequest } from '../cache.options.js';
 import type { KeyInputs } from '../engine/cache-key.js';
 import type { EntryPolicy } from '../engine/entry-policy.js';
+import type { Faults } from './faults.js';
 import type { TagRules } from './tag-rules.js';
 
-/** What a `@Cached` says, checked and complete. */
+/** What a `@Cached` says, complete, but for its faults checked. */
 export interface CachedDefinition {
   /** `Class.method`, for messages and keys. */
   readonly method: string;
@@ -17,12 +18,25 @@ export interface CachedDefinition {
   readonly declaredTtlMs: number;
   readonly ttlMs: (result: unknown) => number;
   readonly unless: (result: unknown) => boolean;
+  /** What is wrong with it by itself; the application does not start with any. */
+  readonly faults: Faults;
 }
 
-/** What an `@InvalidateCache` says, checked. */
+/** What an `@InvalidateCache` says. */
 export interface InvalidatingDefinition {
   readonly method: string;
   readonly rules: TagRules;
+  readonly faults: Faults;
+}
+
+/** A decorated method and the class through which this application uses it. */
+export interface DecoratedMethod<Definition> {
+  readonly type: object;
+  readonly name: string;
+  readonly method: object;
+  readonly definition: Definition;
+  /** Not made anew for each request, so that no request can be injected into it. */
+  readonly isStatic: boolean;
 }
 
 const CACHED = Symbol('cached');

@@ -1,6 +1,5 @@
 import { UseGuards, UseInterceptors } from '@nestjs/common';
 import type { CacheRequest } from '../cache.options.js';
-import { CacheError } from '../engine/cache-errors.js';
 import type { KeyInputs } from '../engine/cache-key.js';
 import { defaultPolicy } from '../engine/entry-policy.js';
 import { durationMs, type Duration } from '../engine/duration.js';
@@ -9,6 +8,7 @@ import { CacheLoader } from '../http/cache-loader.interceptor.js';
 import { recordCall } from '../http/handler-call.js';
 import { isRoute } from '../http/route-metadata.js';
 import { markCached, type CachedDefinition } from './cached-definition.js';
+import { Faults } from './faults.js';
 import { tagRules, type AnyMethod, type TagSource } from './tag-rules.js';
 import { methodName, wrapMethod } from './wrap-method.js';
 
@@ -45,8 +45,7 @@ export interface CachedOptions<M extends AnyMethod = AnyMethod> {
  * are values like any other.
  *
  * @param options  a TTL in seconds, or all that {@link CachedOptions} names
- * @throws {CacheError} when the class is loaded (`CACHE_INVALID_TTL`, `CACHE_INVALID_OPTIONS`), or when the application
- *   starts (see docs/caching.md): always with the method's name
+ * @throws {CacheBootError} when the application starts, for all that is wrong with any decorator: see docs/caching.md
  * @example `@Cached({ ttl: 60, scope: 'shared', tags: ['course:{course_id}'] })`
  */
 export function Cached<M extends AnyMethod>(options: Duration | CachedOptions<M>): MethodDecorator {
@@ -63,25 +62,24 @@ export function Cached<M extends AnyMethod>(options: Duration | CachedOptions<M>
 }
 
 function define(options: CachedOptions, method: string, name: string): CachedDefinition {
+  const faults = new Faults();
   const prefix = options.prefix ?? name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
   if (!/^[a-z0-9_]+$/.test(prefix)) {
-    throw new CacheError(
-      'CACHE_INVALID_OPTIONS',
-      `${method}: the prefix '${prefix}' may hold only a-z, 0-9 and _.`,
-    );
+    faults.add('CACHE_INVALID_OPTIONS', `${method}: the prefix '${prefix}' may hold only a-z, 0-9 and _.`);
   }
   const { ttl, unless } = options;
-  const fixedMs = typeof ttl === 'function' ? undefined : durationMs(ttl, method);
+  const fixedMs = typeof ttl === 'function' ? undefined : faults.attempt(() => durationMs(ttl, method));
   return {
     method,
     prefix,
     shape: options.shape ?? '',
     policy: defaultPolicy,
-    rules: tagRules(options.tags ?? [], options.families, method),
+    rules: tagRules(options.tags ?? [], options.families, method, faults),
     declaredTtlMs: fixedMs ?? 0,
     ttlMs: (result) => fixedMs ?? durationMs((ttl as (result: unknown) => number)(result), method),
     unless: (result) => (unless as ((result: unknown) => boolean) | undefined)?.(result) ?? false,
     ...(options.scope && { scope: options.scope }),
     ...(options.key && { key: options.key }),
+    faults,
   };
 }

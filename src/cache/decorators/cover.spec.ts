@@ -1,7 +1,9 @@
 import { coverOf } from './cover.js';
+import { Faults } from './faults.js';
 import { tagRules, type TagSource } from './tag-rules.js';
 
-const rules = (sources: TagSource[], families?: string[]) => tagRules(sources, families, 'Test.method');
+const rules = (sources: TagSource[], families?: string[]) =>
+  tagRules(sources, families, 'Test.method', new Faults());
 const byFunction = () => [];
 const cached = [
   { prefix: 'untagged', rules: rules([]) },

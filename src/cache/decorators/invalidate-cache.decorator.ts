@@ -1,4 +1,5 @@
 import { markInvalidating, type InvalidatingDefinition } from './cached-definition.js';
+import { Faults } from './faults.js';
 import { tagRules, type AnyMethod, type TagSource } from './tag-rules.js';
 import { methodName, wrapMethod } from './wrap-method.js';
 
@@ -22,8 +23,7 @@ export interface InvalidateCacheOptions<M extends AnyMethod = AnyMethod> {
  *   `student_risk:{student_id}:*`), a function `(args, result) => tags`. On a route a name in braces is a declared
  *   parameter, `{body.x}` a field of the body; on a provider's method `{0}`, `{0.id}` count arguments. A template whose
  *   value is absent in a call names nothing. Or all that {@link InvalidateCacheOptions} names
- * @throws {CacheError} when the class is loaded (`CACHE_INVALID_OPTIONS`), or when the application starts (see
- *   docs/caching.md): always with the method's name
+ * @throws {CacheBootError} when the application starts, for all that is wrong with any decorator: see docs/caching.md
  */
 export function InvalidateCache<M extends AnyMethod>(
   pattern: InvalidateCacheOptions<M>['tags'] | InvalidateCacheOptions<M>,
@@ -32,7 +32,9 @@ export function InvalidateCache<M extends AnyMethod>(
     const method = methodName(target, name);
     const { tags, families } = optionsOf(pattern);
     const sources = [tags].flat() as readonly TagSource[];
-    const definition: InvalidatingDefinition = { method, rules: tagRules(sources, families, method) };
+    const faults = new Faults();
+    const rules = tagRules(sources, families, method, faults);
+    const definition: InvalidatingDefinition = { method, rules, faults };
     const wrapper = wrapMethod(target, descriptor, (cache, call) =>
       cache.invalidating(definition, target.constructor, name, call),
     );

@@ -55,6 +55,7 @@ export class MethodCache {
     args: unknown[],
     run: () => unknown,
   ): Promise<unknown> {
+    definition.faults.refuse();
     const subject = methodSubject(definition, method, args, this.#listed.has(definition));
     if (!subject) return run();
     const kept = await this.engine.getOrSet<Kept>(
@@ -75,7 +76,9 @@ export class MethodCache {
     name: string | symbol,
     { method, args, run }: MethodCall,
   ): Promise<unknown> {
-    const { rules } = definition;
+    const { rules, faults } = definition;
+    // Of a module that was loaded later nobody has told.
+    faults.refuse();
     const resolve = isRoute(method) ? fromRouteArguments(controller, name, args) : fromArguments(args);
     const known = argumentTags(rules, resolve);
     const outer = currentUnit();

@@ -1,5 +1,6 @@
 import { CacheError } from '../engine/cache-errors.js';
 import { familyTag, plainTag } from '../engine/tags.js';
+import type { Faults } from './faults.js';
 import { TagTemplate, type Resolve } from './tag-template.js';
 
 export type AnyMethod = (...args: never[]) => unknown;
@@ -21,10 +22,11 @@ export function tagRules(
   sources: readonly TagSource[],
   families: readonly string[] | undefined,
   where: string,
+  faults: Faults,
 ): TagRules {
   const odd = families?.find((family) => !/^[^:*{}]+$/.test(family));
   if (odd !== undefined) {
-    throw new CacheError(
+    faults.add(
       'CACHE_INVALID_OPTIONS',
       `${where}: '${odd}' is no family of tags. A family is the word before the colon: course.`,
     );
@@ -32,7 +34,8 @@ export function tagRules(
   return {
     templates: sources
       .filter((source) => typeof source === 'string')
-      .map((text) => new TagTemplate(text, where)),
+      .map((text) => faults.attempt(() => new TagTemplate(text, where)))
+      .filter((template) => template !== undefined),
     functions: sources.filter((source) => typeof source === 'function') as unknown as TagRules['functions'],
     families: families?.map(plainTag),
   };

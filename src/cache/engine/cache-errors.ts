@@ -1,5 +1,6 @@
 /** Every error the cache can throw at whoever builds with it. Requests never see one: a failing cache is a miss. */
 export type CacheErrorCode =
+  | 'CACHE_BOOT_FAILED'
   | 'CACHE_INVALID_TTL'
   | 'CACHE_INVALID_OPTIONS'
   | 'CACHE_DUPLICATE_PREFIX'

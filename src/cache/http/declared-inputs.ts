@@ -39,19 +39,24 @@ export function declaredInputs(
   principalFactories: ReadonlySet<unknown>,
 ): DeclaredInput[] {
   const passesThrough = Reflect.getMetadata('__responsePassthrough__', controller, name) === true;
-  const inputs = routeArguments(controller, name).flatMap((argument) =>
-    inputsOf(
-      argument,
-      parameterType(controller, name, argument.index),
-      where,
-      principalFactories,
-      passesThrough,
-    ),
-  );
+  const inputs: DeclaredInput[] = [];
+  const unknown: string[] = [];
+  for (const argument of routeArguments(controller, name)) {
+    if (argument.type === RouteParamtypes.RESPONSE && passesThrough) continue;
+    if (argument.type === 'custom' && principalFactories.has(argument.factory)) continue;
+    const type = parameterType(controller, name, argument.index);
+    const named = namedInputs(argument, type);
+    if (named) inputs.push(...named);
+    else unknown.push(asWritten(argument));
+  }
   const names = inputs.map((input) => input.name);
   const twice = names.find((input, index) => names.indexOf(input) !== index);
-  if (twice === undefined) return inputs;
-  throw undeclared(where, `two inputs named '${twice}'`);
+  if (twice !== undefined) unknown.push(`two inputs named '${twice}'`);
+  if (unknown.length === 0) return inputs;
+  throw new CacheError(
+    'CACHE_UNDECLARED_INPUT',
+    `${where} reads ${unknown.join(', ')}, so its key cannot be known. Declare what it reads (@Param('x'), @Query('x'), a query class) or give @Cached a key function.`,
+  );
 }
 
 /** Placeholders of a route: declared parameters by name, `{body.x}` fields of the body; from the call's arguments. */
@@ -108,17 +113,8 @@ export function decoratorFactory(decorator: () => ParameterDecorator): unknown {
   return routeArguments(Probe, 'method')[0]?.factory;
 }
 
-function inputsOf(
-  { type, data, factory }: RouteArgument,
-  parameter: unknown,
-  where: string,
-  principalFactories: ReadonlySet<unknown>,
-  passesThrough: boolean,
-): DeclaredInput[] {
-  if (type === 'custom') {
-    if (principalFactories.has(factory)) return [];
-    throw undeclared(where, 'a custom parameter decorator');
-  }
+/** @returns `undefined` where it reads something whose name cannot be known */
+function namedInputs({ type, data }: RouteArgument, parameter: unknown): DeclaredInput[] | undefined {
   if (typeof data === 'string') {
     if (type === RouteParamtypes.PARAM) return [{ name: data, read: (request) => request.params[data] }];
     if (type === RouteParamtypes.QUERY) return [{ name: data, read: (request) => request.query[data] }];
@@ -128,18 +124,16 @@ function inputsOf(
     }
   }
   if (type === RouteParamtypes.QUERY) {
-    const names = properties(parameter);
-    if (names) return names.map((name) => ({ name, read: (request) => request.query[name] }));
+    return properties(parameter)?.map((name) => ({ name, read: (request) => request.query[name] }));
   }
-  if (type === RouteParamtypes.RESPONSE && passesThrough) return [];
-  throw undeclared(where, RouteParamtypes[type]);
+  return undefined;
 }
 
-function undeclared(where: string, what: string): CacheError {
-  return new CacheError(
-    'CACHE_UNDECLARED_INPUT',
-    `${where}: it reads ${what}, so its key cannot be known. Declare what it reads (@Param('x'), @Query('x'), a query class) or give @Cached a key function.`,
-  );
+function asWritten({ type }: RouteArgument): string {
+  if (type === 'custom') return 'a custom parameter decorator';
+  if (type === RouteParamtypes.RESPONSE) return '@Res() without passthrough';
+  const words = RouteParamtypes[type].toLowerCase().split('_');
+  return `@${words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('')}()`;
 }
 
 function isNamed(type: RouteArgument['type']): boolean {
@@ -151,7 +145,7 @@ function routeArguments(controller: object, name: string | symbol): RouteArgumen
     string,
     { index: number; data?: unknown; factory?: unknown }
   >;
-  return Object.entries(metadata).map(([kind, { index, data, factory }]) => ({
+  const found = Object.entries(metadata).map(([kind, { index, data, factory }]): RouteArgument => ({
     type: kind.includes(CUSTOM_ARGUMENT)
       ? 'custom'
       : (argumentKinds.get(kind.split(':', 1)[0] ?? '') ?? 'custom'),
@@ -159,6 +153,7 @@ function routeArguments(controller: object, name: string | symbol): RouteArgumen
     data,
     factory,
   }));
+  return found.sort((one, other) => one.index - other.index);
 }
 
 function parameterType(controller: object, name: string | symbol, index: number): unknown {

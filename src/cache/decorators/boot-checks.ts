@@ -1,0 +1,117 @@
+import type { CacheModuleOptions } from '../cache.options.js';
+import { familyTag } from '../engine/tags.js';
+import {
+  declaredInputs,
+  decoratorFactory,
+  templateNames,
+  type DeclaredInput,
+} from '../http/declared-inputs.js';
+import { isRoute, uncacheable } from '../http/route-metadata.js';
+import type { CachedDefinition, DecoratedMethod, InvalidatingDefinition } from './cached-definition.js';
+import type { Faults } from './faults.js';
+import { familiesOf, type TagRules } from './tag-rules.js';
+
+/** Two methods of one prefix would be one line in the statistics, and one target for `prefix:*`. */
+export function checkPrefixes(cached: readonly CachedDefinition[], faults: Faults): void {
+  const byPrefix = new Map<string, CachedDefinition>();
+  for (const definition of cached) {
+    const { method, prefix } = definition;
+    const first = byPrefix.get(prefix) ?? definition;
+    byPrefix.set(prefix, first);
+    // Two subclasses of one class share the definition; their paths keep their keys apart.
+    if (first === definition) continue;
+    faults.add(
+      'CACHE_DUPLICATE_PREFIX',
+      `${method} and ${first.method} both use the prefix '${prefix}'. Give one of them another.`,
+    );
+  }
+}
+
+/** @returns what the key of a cached route is made of */
+export function checkRoute(
+  found: DecoratedMethod<CachedDefinition>,
+  isGuarded: boolean,
+  options: CacheModuleOptions,
+  faults: Faults,
+): DeclaredInput[] {
+  const { type, name, method, definition, isStatic } = found;
+  const { method: where, scope, key } = definition;
+  const reason = uncacheable(method);
+  if (reason) {
+    faults.add('CACHE_UNCACHEABLE_ROUTE', `${where} cannot be cached: ${reason}.`);
+    return [];
+  }
+  if (isGuarded && !scope) {
+    faults.add(
+      'CACHE_SCOPE_MISSING',
+      `${where} is behind a guard, so @Cached must say who shares its answers: scope 'shared', 'user' or 'tenant'.`,
+    );
+  }
+  if ((scope === 'user' && !options.principal) || (scope === 'tenant' && !options.tenant)) {
+    faults.add(
+      'CACHE_PRINCIPAL_MISSING',
+      `${where} has scope '${scope}', but CacheModule was not told how to read it from a request.`,
+    );
+  }
+  if (!isStatic && !key) {
+    faults.add(
+      'CACHE_UNDECLARED_INPUT',
+      `${where}: its controller is made anew for each request and may read all of it. Give @Cached a key function.`,
+    );
+  }
+  const principals = scope === 'user' ? (options.principalDecorators ?? []) : [];
+  const inputs = key
+    ? []
+    : faults.attempt(() => declaredInputs(type, name, where, new Set(principals.map(decoratorFactory))));
+  if (inputs) checkTemplates(found, (wanted) => inputs.some((input) => input.name === wanted), faults);
+  return inputs ?? [];
+}
+
+/** Every invalidation must be one that something cached could ever feel. */
+export function checkPatterns(
+  found: DecoratedMethod<InvalidatingDefinition>,
+  cached: readonly CachedDefinition[],
+  faults: Faults,
+): void {
+  const { type, name, method, definition } = found;
+  checkTemplates(found, isRoute(method) ? templateNames(type, name) : isArgument, faults);
+  const families = cached.map(({ rules }) => familiesOf(rules));
+  const isFelt = (plain: string) => families.some((used) => used?.has(familyTag(plain)) ?? true);
+  const { templates, families: named = [] } = definition.rules;
+  const dead = [
+    ...templates
+      .filter(({ prefix, plain }) =>
+        plain === undefined ? cached.every((other) => other.prefix !== prefix) : !isFelt(plain),
+      )
+      .map(String),
+    ...named.filter((plain) => !isFelt(plain)).map((plain) => plain.slice('tag/'.length)),
+  ];
+  const all = cached.map((other) => `${other.method} (${other.prefix})`).join(', ') || 'nothing';
+  for (const pattern of dead) {
+    faults.add(
+      'CACHE_PATTERN_MATCHES_NOTHING',
+      `${definition.method}: nothing that is cached depends on '${pattern}'. Cached: ${all}.`,
+    );
+  }
+}
+
+/** @param isName  whether a placeholder has a value in calls of the method */
+export function checkTemplates(
+  { definition: { method, rules } }: DecoratedMethod<{ method: string; rules: TagRules }>,
+  isName: (placeholder: string) => boolean,
+  faults: Faults,
+): void {
+  for (const template of rules.templates) {
+    const unknown = template.names.find((name) => !isName(name));
+    if (unknown === undefined) continue;
+    faults.add(
+      'CACHE_UNKNOWN_TEMPLATE_NAME',
+      `${method}: '{${unknown}}' in '${template.toString()}' names nothing that the method declares.`,
+    );
+  }
+}
+
+/** The placeholders of methods that are no routes: `{0}`, `{0.id}`. */
+export function isArgument(placeholder: string): boolean {
+  return /^\d+(\.\w+)*$/.test(placeholder);
+}

@@ -1,0 +1,356 @@
+import { readFileSync } from 'node:fs';
+import {
+  Body,
+  type CanActivate,
+  Controller,
+  createParamDecorator,
+  Get,
+  Headers,
+  HttpCode,
+  Injectable,
+  Ip,
+  Module,
+  Param,
+  Patch,
+  Post,
+  Query,
+  Redirect,
+  Req,
+  Res,
+  Scope,
+  Sse,
+  UseGuards,
+} from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { IsString } from 'class-validator';
+import { EMPTY } from 'rxjs';
+import { CacheBootError, Cached, CacheModule, InvalidateCache } from '../../src/cache/index.js';
+import { startCachedApp } from '../support/cached-app.js';
+
+/*
+ * One application with routes that are right and routes that are wrong, each wrong in one way. Every start tells all
+ * that is wrong; the right ones stay unnamed and start by themselves.
+ */
+
+const CurrentUser = createParamDecorator(() => 'ada');
+const Something = createParamDecorator(() => 'something');
+const always: CanActivate = { canActivate: () => true };
+
+class PlainQuery {
+  @IsString()
+  kind!: string;
+}
+
+@Controller('right')
+class Right {
+  @Get('param/:id')
+  @Cached({ ttl: 60, prefix: 'right_param', tags: ['course:{id}'] })
+  param(@Param('id') id: string) {
+    return { id };
+  }
+
+  @Get('query')
+  @Cached('45s')
+  rightQuery(@Query('kind') kind: string, @Headers('Accept-Language') language: string) {
+    return { kind, language };
+  }
+
+  @Get('query-class')
+  @Cached({ ttl: '2m', tags: ['kind:{kind}', 'system'] })
+  rightQueryClass(@Query() query: PlainQuery) {
+    return query;
+  }
+
+  @Get('keyed')
+  @Cached({ ttl: 60, key: (request) => ({ kind: request.query.kind }) })
+  rightKeyed(@Req() request: object) {
+    return { request };
+  }
+
+  @Get('function')
+  @Cached<Right['byResult']>({
+    ttl: (result) => result.seconds,
+    tags: ['system', (_, result) => [`roster:${result.seconds}`]],
+    families: ['roster'],
+  })
+  byResult(@Res({ passthrough: true }) _response: object) {
+    return { seconds: 60 };
+  }
+
+  @Get('guarded')
+  @UseGuards(always)
+  @Cached({ ttl: 60, scope: 'shared' })
+  rightGuarded() {
+    return {};
+  }
+
+  @Get('mine')
+  @UseGuards(always)
+  @Cached({ ttl: 60, scope: 'user' })
+  rightMine(@CurrentUser() user: string) {
+    return { user };
+  }
+
+  @Patch(':id')
+  @InvalidateCache(['course:{id}', 'kind:{body.kind}', 'right_param:{id}:*', 'right_keyed:*'])
+  write(@Param('id') id: string, @Body() body: PlainQuery) {
+    return { id, body };
+  }
+
+  @Post()
+  @InvalidateCache<Right['create']>({
+    tags: (_, { id }) => [`roster:${id}`, 'system'],
+    families: ['roster', 'system'],
+  })
+  create() {
+    return { id: 1 };
+  }
+}
+
+@Controller('wrong')
+class Wrong {
+  @Get('zero')
+  @Cached(0)
+  zero() {
+    return {};
+  }
+
+  @Get('two')
+  @Cached({ ttl: '5 min' as '5m', prefix: 'a:b', tags: ['a*b'], families: ['course:1'] })
+  everythingOdd() {
+    return {};
+  }
+
+  @Get('same')
+  @Cached({ ttl: 60, prefix: 'right_param' })
+  samePrefix() {
+    return {};
+  }
+
+  @Get('unscoped')
+  @UseGuards(always)
+  @Cached(60)
+  unscoped() {
+    return {};
+  }
+
+  @Get('tenant')
+  @Cached({ ttl: 60, scope: 'tenant' })
+  noTenant() {
+    return {};
+  }
+
+  @Get('raw')
+  @Cached(60)
+  rawRequest(@Req() request: object, @Body() body: object, @Ip() ip: string) {
+    return { request, body, ip };
+  }
+
+  @Get('response')
+  @Cached(60)
+  ownResponse(@Res() response: object) {
+    return { response };
+  }
+
+  @Get('open-query')
+  @Cached(60)
+  openQuery(@Query() query: Record<string, string>) {
+    return query;
+  }
+
+  @Get('all/:id')
+  @Cached(60)
+  allParams(@Param() params: object, @Headers() headers: object) {
+    return { params, headers };
+  }
+
+  @Get('custom')
+  @Cached(60)
+  custom(@Something() something: string) {
+    return { something };
+  }
+
+  @Get('user')
+  @Cached({ ttl: 60, scope: 'shared' })
+  sharedUser(@CurrentUser() user: string) {
+    return { user };
+  }
+
+  @Get('twice/:id')
+  @Cached(60)
+  sameName(@Param('id') id: string, @Query('id') other: string) {
+    return { id, other };
+  }
+
+  @Post('cached')
+  @Cached(60)
+  cachedPost(@Body() body: object) {
+    return body;
+  }
+
+  @Get('accepted')
+  @HttpCode(202)
+  @Cached(60)
+  otherStatus() {
+    return {};
+  }
+
+  @Get('elsewhere')
+  @Redirect('/right')
+  @Cached(60)
+  redirecting() {
+    return {};
+  }
+
+  @Sse('stream')
+  @Cached(60)
+  streaming() {
+    return EMPTY;
+  }
+
+  @Get('template')
+  @Cached({ ttl: 60, tags: ['course:{course_id}'] })
+  unknownName(@Param('id') id: string) {
+    return { id };
+  }
+
+  @Post('template/:id')
+  @InvalidateCache('course:{body.course}')
+  unknownField(@Body() body: PlainQuery) {
+    return body;
+  }
+
+  @Post('prefix')
+  @InvalidateCache(['nobody:*', 'right_keyed:*'])
+  deadPrefix() {
+    return {};
+  }
+
+  @Post('tag')
+  @InvalidateCache('corse:1')
+  deadTag() {
+    return {};
+  }
+
+  @Post('family')
+  @InvalidateCache({ tags: () => [], families: ['rooster', 'roster'] })
+  deadFamily() {
+    return {};
+  }
+}
+
+@Controller({ path: 'per-request', scope: Scope.REQUEST })
+class WrongPerRequest {
+  @Get()
+  @Cached(60)
+  perRequest() {
+    return {};
+  }
+}
+
+@Injectable()
+class WrongService {
+  @Cached({ ttl: 60, tags: ['course:{course_id}'] })
+  value(course_id: string): Promise<string> {
+    return Promise.resolve(course_id);
+  }
+}
+
+const expected: [code: string, method: string, says: string][] = [
+  ['CACHE_INVALID_TTL', 'Wrong.zero', '0'],
+  ['CACHE_INVALID_TTL', 'Wrong.everythingOdd', '5 min'],
+  ['CACHE_INVALID_OPTIONS', 'Wrong.everythingOdd', "the prefix 'a:b'"],
+  ['CACHE_INVALID_OPTIONS', 'Wrong.everythingOdd', "'a*b'"],
+  ['CACHE_INVALID_OPTIONS', 'Wrong.everythingOdd', "'course:1' is no family"],
+  ['CACHE_DUPLICATE_PREFIX', 'Wrong.samePrefix', 'Right.param'],
+  ['CACHE_SCOPE_MISSING', 'Wrong.unscoped', 'behind a guard'],
+  ['CACHE_PRINCIPAL_MISSING', 'Wrong.noTenant', "'tenant'"],
+  ['CACHE_UNDECLARED_INPUT', 'Wrong.rawRequest', '@Request(), @Body(), @Ip()'],
+  ['CACHE_UNDECLARED_INPUT', 'Wrong.ownResponse', '@Res() without passthrough'],
+  ['CACHE_UNDECLARED_INPUT', 'Wrong.openQuery', '@Query()'],
+  ['CACHE_UNDECLARED_INPUT', 'Wrong.allParams', '@Param(), @Headers()'],
+  ['CACHE_UNDECLARED_INPUT', 'Wrong.custom', 'a custom parameter decorator'],
+  ['CACHE_UNDECLARED_INPUT', 'Wrong.sharedUser', 'a custom parameter decorator'],
+  ['CACHE_UNDECLARED_INPUT', 'Wrong.sameName', "two inputs named 'id'"],
+  ['CACHE_UNDECLARED_INPUT', 'WrongPerRequest.perRequest', 'made anew for each request'],
+  ['CACHE_UNCACHEABLE_ROUTE', 'Wrong.cachedPost', 'does not answer GET'],
+  ['CACHE_UNCACHEABLE_ROUTE', 'Wrong.otherStatus', '202'],
+  ['CACHE_UNCACHEABLE_ROUTE', 'Wrong.redirecting', 'redirects'],
+  ['CACHE_UNCACHEABLE_ROUTE', 'Wrong.streaming', 'streams'],
+  ['CACHE_UNKNOWN_TEMPLATE_NAME', 'Wrong.unknownName', '{course_id}'],
+  ['CACHE_UNKNOWN_TEMPLATE_NAME', 'Wrong.unknownField', '{body.course}'],
+  ['CACHE_UNKNOWN_TEMPLATE_NAME', 'WrongService.value', '{course_id}'],
+  ['CACHE_PATTERN_MATCHES_NOTHING', 'Wrong.deadPrefix', "'nobody:*'"],
+  ['CACHE_PATTERN_MATCHES_NOTHING', 'Wrong.deadTag', "'corse:1'"],
+  ['CACHE_PATTERN_MATCHES_NOTHING', 'Wrong.deadFamily', "'rooster'"],
+];
+
+const options = { principal: () => 'ada', principalDecorators: [CurrentUser] };
+
+describe('an application with wrong decorators', () => {
+  let error: CacheBootError;
+
+  beforeAll(async () => {
+    error = (await startCachedApp({
+      controllers: [Right, Wrong, WrongPerRequest],
+      providers: [WrongService],
+      options,
+    }).catch((reason: unknown) => reason)) as CacheBootError;
+  });
+
+  it('does not start, and says so once for all of them', () => {
+    expect(error).toBeInstanceOf(CacheBootError);
+    expect(error.code).toBe('CACHE_BOOT_FAILED');
+  });
+
+  it.each(expected)('is told %s of %s', (code, method, says) => {
+    const told = error.faults.filter(
+      (fault) => fault.code === code && fault.message.startsWith(method) && fault.message.includes(says),
+    );
+
+    expect(told).toHaveLength(1);
+  });
+
+  it('is told nothing else, a line for each', () => {
+    const [title, ...lines] = error.message.split('\n');
+
+    expect(title).toMatch(/nothing starts/);
+    expect(lines).toHaveLength(expected.length);
+    expect(lines.map((line) => line.trim())).toEqual(
+      error.faults.map(({ code, message }) => `${code} ${message}`),
+    );
+  });
+
+  it('meets every code that docs/errors.md gives to the start', () => {
+    const atBoot = [...readFileSync('docs/errors.md', 'utf8').matchAll(/^\| `(CACHE_\w+)` \| \*boot\*/gm)];
+
+    expect(new Set(['CACHE_BOOT_FAILED', ...error.faults.map(({ code }) => code)])).toEqual(
+      new Set(atBoot.map(([, code]) => code)),
+    );
+  });
+
+  it('starts without them', async () => {
+    const { app } = await startCachedApp({ controllers: [Right], options });
+
+    await app.close();
+  });
+
+  it('does not start either where it serves no HTTP', async () => {
+    @Module({ imports: [CacheModule.forRoot({})], providers: [WrongService] })
+    class Worker {}
+
+    await expect(
+      NestFactory.createApplicationContext(Worker, { logger: false, abortOnError: false }),
+    ).rejects.toMatchObject({ faults: [{ code: 'CACHE_UNKNOWN_TEMPLATE_NAME' }] });
+  });
+});
+
+it.each([
+  [{ redis: { url: 'http://nowhere' } }],
+  [{ redis: { url: 'redis://user:p%zz@host' } }],
+  [{ redis: { url: 'redis://:one@host', password: 'two' } }],
+  [{ redis: { url: 'redis://h', maxConnections: 0 } }],
+  [{ namespace: 'a*' }],
+])('an application does not start with options that make no sense: %j', async (given) => {
+  await expect(startCachedApp({ options: given })).rejects.toMatchObject({ code: 'CACHE_INVALID_OPTIONS' });
+});
