@@ -121,7 +121,8 @@ export async function startPostgres(folder, password) {
   });
 }
 
-function onPath(name) {
+/** Where the program is, or undefined. */
+export function onPath(name) {
   const candidates = (process.env.PATH ?? '')
     .split(delimiter)
     .filter(Boolean)

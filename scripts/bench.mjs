@@ -1,0 +1,110 @@
+// npm run bench: measures the cache against what Nest can do at all and against others; see docs/benchmarks.md.
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { findRedis, onPath, startRedis } from './test-servers.mjs';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const scenarios = ['throughput', 'uncached', 'expiry', 'invalidation', 'memory'];
+const usage = `npm run bench -- [options]
+
+Builds, starts each contender in a process of its own and a Redis of its own, measures in interleaved rounds and prints
+medians and ratios. A full run takes about a quarter of an hour and writes docs/benchmarks.md; keep the machine idle.
+Exits with 1 if a target was missed.
+
+  --rounds <n>       rounds, default 5 (with --quick 2)
+  --seconds <n>      seconds of load in each, default 2 (with --quick 1)
+  --only <scenario>  one of ${scenarios.join(', ')}
+  --quick            about two minutes: to see that everything works, not to judge by
+  --check            only start every contender and compare the bytes it serves
+`;
+
+const { rounds, seconds, only, quick, check } = options();
+if (spawnSync(process.execPath, [resolve(root, 'scripts/ensure.mjs')], { stdio: 'inherit' }).status !== 0) {
+  process.exit(2);
+}
+const redisServer = await findRedis((text) => process.stderr.write(text));
+if (!redisServer) fail('redis-server 7 or newer is needed, on the PATH.');
+
+const toRemove = [mkdtempSync(join(tmpdir(), 'ai-native-backend-bench-'))];
+const [folder] = toRemove;
+process.on('exit', () => toRemove.forEach((path) => rmSync(path, { recursive: true, force: true })));
+const redis = await startRedis(redisServer, folder, 'bench');
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+]) {
+  // The contenders end when this process hangs up.
+  process.once(signal, () => void redis.stop().then(() => process.exit(code)));
+}
+
+try {
+  const { compileBench } = await import('./compile-bench.mjs');
+  const compiled = compileBench(root);
+  toRemove.push(compiled);
+  if (check) {
+    const count = await (await import(join(compiled, 'check.js'))).check(redis.url);
+    console.log(`${count} contenders serve the right bytes`);
+  } else {
+    const { benchmark } = await import(join(compiled, 'benchmark.js'));
+    const isMet = await benchmark({
+      root,
+      folder,
+      redisUrl: redis.url,
+      hasWrk: onPath('wrk') !== undefined,
+      rounds,
+      seconds,
+      only,
+      isQuick: quick,
+      command: ['npm run bench', ...process.argv.slice(2)].join(' '),
+      say: (line) => process.stderr.write(`${line}\n`),
+      print: (text) => process.stdout.write(text),
+    });
+    process.exitCode = isMet ? 0 : 1;
+  }
+} finally {
+  await redis.stop();
+}
+
+function options() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        rounds: { type: 'string' },
+        seconds: { type: 'string' },
+        only: { type: 'string' },
+        quick: { type: 'boolean', default: false },
+        check: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+      },
+    });
+    if (values.help) {
+      console.log(usage);
+      process.exit(0);
+    }
+    if (values.only !== undefined && !scenarios.includes(values.only)) {
+      throw new Error(`There is no scenario '${values.only}': ${scenarios.join(', ')}.`);
+    }
+    return {
+      ...values,
+      rounds: wholeNumber('rounds', values.rounds ?? (values.quick ? '2' : '5')),
+      seconds: wholeNumber('seconds', values.seconds ?? (values.quick ? '1' : '2')),
+    };
+  } catch (error) {
+    return fail(error.message);
+  }
+}
+
+function wholeNumber(name, text) {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new Error(`--${name} must be a whole number from 1 on.`);
+  return value;
+}
+
+function fail(line) {
+  console.error(line);
+  process.exit(2);
+}

@@ -1,0 +1,48 @@
+import { CacheService } from '../../src/cache/index.js';
+import { built } from './bodies.js';
+import { contenders, type ContenderName } from './contenders.js';
+import { answerQuestions } from './questions.js';
+
+/** What a contender has used so far. */
+export interface Usage {
+  readonly cpuMs: number;
+  readonly rssBytes: number;
+  readonly handlerRuns: number;
+}
+
+export interface Invalidation {
+  readonly ms: number;
+  /** Not, if Redis took longer than the cache waits for it; the entries are unusable all the same. */
+  readonly isConfirmed: boolean;
+}
+
+const [, , name, redisUrl = ''] = process.argv;
+const server = await contenders[name as ContenderName].start(redisUrl, name as ContenderName);
+
+function cache(): CacheService {
+  if (!server.app) throw new Error(`${name} has no cache of ours`);
+  return server.app.get(CacheService);
+}
+
+answerQuestions({
+  url: () => server.url,
+  usage(): Usage {
+    const { user, system } = process.cpuUsage();
+    return {
+      cpuMs: (user + system) / 1000,
+      rssBytes: process.memoryUsage.rss(),
+      handlerRuns: built.count,
+    };
+  },
+  /** Twice: what finalizers let go is collected by the second run. */
+  collectGarbage(): void {
+    global.gc?.();
+    global.gc?.();
+  },
+  settle: () => cache().settle(),
+  async invalidate(tag: string): Promise<Invalidation> {
+    const started = performance.now();
+    const isConfirmed = await cache().invalidate(tag);
+    return { ms: performance.now() - started, isConfirmed };
+  },
+});

@@ -1,0 +1,67 @@
+import type { Scale } from './bench.js';
+import { contenders } from './contenders.js';
+import type { Machine } from './machine.js';
+import { figuresTable, type Report } from './report.js';
+import { markdownTable } from './tables.js';
+
+export interface Run extends Machine, Scale {
+  readonly command: string;
+  readonly lock: { readonly packages: Readonly<Record<string, { readonly version?: string }>> };
+}
+
+const packages = ['@nestjs/core', 'fastify', 'redis', '@nestjs/cache-manager', '@keyv/redis', 'bentocache'];
+
+/** docs/benchmarks.md, whole. */
+export function documentOf(run: Run, reports: readonly Report[]): string {
+  const versions = packages.map(
+    (name) => `${name} ${run.lock.packages[`node_modules/${name}`]?.version ?? '–'}`,
+  );
+  return `# Benchmarks
+
+How fast the cache is, against what Nest can do at all and against others. \`npm run bench\` writes this page; change
+\`test/bench/document.ts\` instead.
+
+| | |
+| --- | --- |
+| Date | ${run.date} |
+| Machine | ${run.processor} |
+| Node | ${run.node} |
+| Redis | ${run.redisVersion}, on the same machine, nothing saved |
+| Packages | ${versions.join(', ')} |
+| Command | \`${run.command}\` (${run.rounds} rounds of ${run.seconds} s) |
+
+## Targets
+
+A ratio is the median of the ratios of all rounds; behind it the smallest and the largest.
+
+${markdownTable(figuresTable(reports.flatMap(({ figures }) => figures)))}
+
+${reports.map(section).join('\n')}
+## The contenders
+
+${markdownTable({
+  columns: ['name', 'what it is'],
+  rows: Object.entries(contenders).map(([name, { description }]) => [`\`${name}\``, description]),
+})}
+
+All serve the same bytes at the same paths, each in a process of its own; that is checked before anything is counted.
+The handler builds its answer from rows in memory and waits for nobody: a database would slow \`uncached\` down, and only that.
+
+## What to beware of
+
+- Rounds are interleaved (A B C, B C A, …), every contender is warmed up first, and only what was measured in the same
+  round is compared. Absolute rates are worth little on another machine.
+- The generator, the server and Redis share the cores: a contender that asks Redis for each answer shares them with it.
+- The trivial guard stands for an application's own; a real one costs more, and makes every ratio to \`limit\` better.
+- \`limit\` sends Buffers, as this cache does. Strings (\`limit-text\`) are faster for small bodies, which Node then sends in
+  one piece with the head, and slower for large ones, which are encoded each time.
+- \`@nestjs/cache-manager\` and bentocache keep values: they parse, and Nest serialises, at every hit. That is what most of
+  the difference is made of, and why it grows with the body. Both promise less about invalidation than \`strong\` does.
+- bentocache runs with its memory tier bounded to 64 MB and otherwise as its documentation begins.
+- Answers of this cache carry \`ETag\`, \`Cache-Status\`, \`X-Cache\`, \`Cache-Control\` and \`Age\`; those of the others do not.
+`;
+}
+
+function section({ title, notes, tables }: Report): string {
+  return `## ${title}\n\n${notes.join('\n\n')}\n\n${tables.map(markdownTable).join('\n\n')}\n`;
+}

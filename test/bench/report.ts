@@ -1,0 +1,61 @@
+import type { Spread } from './statistics.js';
+import type { Table } from './tables.js';
+
+/** One target and what was measured. */
+export interface Figure {
+  readonly name: string;
+  readonly target: string;
+  readonly measured: string;
+  readonly isMet: boolean;
+}
+
+/** What one scenario has found. */
+export interface Report {
+  readonly title: string;
+  /** How it was measured and what to beware of. */
+  readonly notes: readonly string[];
+  readonly tables: readonly Table[];
+  readonly figures: readonly Figure[];
+}
+
+export function figuresTable(figures: readonly Figure[]): Table {
+  return {
+    columns: ['figure', 'target', 'measured', 'met'],
+    rows: figures.map(({ name, target, measured, isMet }) => [name, target, measured, isMet ? 'yes' : 'NO']),
+  };
+}
+
+export function atLeast(name: string, target: number, measured: Spread): Figure {
+  return {
+    name,
+    target: `at least ${target}`,
+    measured: spreadText(measured),
+    isMet: measured.median >= target,
+  };
+}
+
+export function atMost(name: string, target: number, measured: Spread, unit = ''): Figure {
+  return {
+    name,
+    target: `at most ${target}${unit}`,
+    measured: spreadText(measured, unit),
+    isMet: measured.median <= target,
+  };
+}
+
+/** The median, and behind it the smallest and the largest of all rounds. */
+export function spreadText({ median, min, max }: Spread, unit = ''): string {
+  return `${short(median)}${unit} (${short(min)} to ${short(max)})`;
+}
+
+/** Three digits that matter: 0.0213, 1.05, 74.2, 31,400. */
+export function short(value: number): string {
+  if (!Number.isFinite(value)) return '–';
+  if (Math.abs(value) >= 1000) return (Math.round(value / 100) * 100).toLocaleString('en');
+  const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : Math.abs(value) >= 0.1 ? 2 : 4;
+  return value.toFixed(digits);
+}
+
+export function sizeName(bytes: number): string {
+  return bytes < 1000 ? `${bytes} B` : `${bytes / 1000} kB`;
+}

@@ -1,0 +1,70 @@
+import { withSubjects, type Bench, type Subject } from '../bench.js';
+import { pathOf } from '../bodies.js';
+import { atMost, short, type Report } from '../report.js';
+import { interleave } from '../rounds.js';
+import { median, ratios, spread } from '../statistics.js';
+
+const TTL_SECONDS = 1;
+const path = pathOf(8_000, 0);
+
+interface Sample {
+  readonly runsPerExpiry: number;
+  readonly p99Ms: number;
+  readonly maxMs: number;
+}
+
+/** One hot key that expires every second, while 64 connections ask for it: who waits, and how often is it made? */
+export async function expiry(bench: Bench): Promise<Report> {
+  bench.say('expiry of a hot key');
+  const [expiring, lasting] = await withSubjects(bench, ['expiring', 'lasting'], async (...subjects) => {
+    for (const { url } of subjects) await bench.autocannon.run({ url, requests: [{ path }], seconds: 1 });
+    const runs = subjects.map((subject) => () => measure(bench, subject));
+    return (await interleave(bench.rounds, runs)) as [Sample[], Sample[]];
+  });
+  const of = (samples: Sample[], figure: keyof Sample) => samples.map((sample) => sample[figure]);
+  const maxMs = spread(of(expiring, 'maxMs'));
+  return {
+    title: 'Expiry of a hot key',
+    notes: [
+      `autocannon, 64 connections on one key of 8 kB; \`expiring\` has a TTL of 1 s, \`lasting\` one of an hour, the ` +
+        'handler of both takes 50 ms. The largest latency is the largest of all rounds and includes pauses of the ' +
+        'generator; what it is without any expiry stands beside it.',
+    ],
+    tables: [
+      {
+        columns: ['8 kB', 'runs per expiry', 'p99', 'max'],
+        rows: [['expiring', expiring] as const, ['lasting', lasting] as const].map(([name, samples]) => [
+          name,
+          name === 'lasting' ? '–' : short(median(of(samples, 'runsPerExpiry'))),
+          `${short(median(of(samples, 'p99Ms')))} ms`,
+          `${short(spread(of(samples, 'maxMs')).max)} ms`,
+        ]),
+      },
+    ],
+    figures: [
+      atMost('handler runs per expiry', 1.2, spread(of(expiring, 'runsPerExpiry'))),
+      atMost('p99 expiring / lasting', 1.2, ratios(of(expiring, 'p99Ms'), of(lasting, 'p99Ms'))),
+      {
+        name: 'largest latency while expiring',
+        target: 'under 25 ms',
+        measured: `${short(maxMs.max)} ms`,
+        isMet: maxMs.max < 25,
+      },
+    ],
+  };
+}
+
+async function measure({ autocannon, seconds }: Bench, subject: Subject): Promise<Sample> {
+  const before = await subject.usage();
+  const result = await autocannon.run({
+    url: subject.url,
+    requests: [{ path }],
+    seconds: Math.max(4, seconds * 2),
+  });
+  const runs = (await subject.usage()).handlerRuns - before.handlerRuns;
+  return {
+    runsPerExpiry: runs / (result.seconds / TTL_SECONDS),
+    p99Ms: result.p99Ms,
+    maxMs: result.maxMs,
+  };
+}

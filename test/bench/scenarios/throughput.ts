@@ -1,0 +1,147 @@
+import { withSubjects, type Bench, type Subject } from '../bench.js';
+import { pathsOf, sizes } from '../bodies.js';
+import type { ContenderName } from '../contenders.js';
+import { fill } from '../fill.js';
+import type { LoadRequest } from '../load.js';
+import { atLeast, short, sizeName, spreadText, type Figure, type Report } from '../report.js';
+import { interleave } from '../rounds.js';
+import { median, ratios } from '../statistics.js';
+import type { Table } from '../tables.js';
+
+type Size = (typeof sizes)[number];
+
+const measured = [
+  'limit',
+  'limit-text',
+  'limit-open',
+  'limit-express-open',
+  'bounded',
+  'strong',
+  'bounded-open',
+  'bounded-express-open',
+  'redis-only',
+  'bare-get',
+  'uncached',
+  'cache-manager',
+  'bentocache',
+] as const satisfies readonly ContenderName[];
+
+/** One line of a table: a contender, or one of them asked in another way. */
+type LineName = (typeof measured)[number] | 'bounded 304';
+
+interface Target {
+  readonly ours: LineName;
+  readonly theirs: LineName;
+  readonly atLeast: Partial<Record<Size, number>>;
+}
+
+const targets: readonly Target[] = [
+  { ours: 'bounded', theirs: 'limit', atLeast: { 300: 0.95, 8_000: 0.95, 200_000: 0.9 } },
+  { ours: 'strong', theirs: 'limit', atLeast: { 300: 0.9, 8_000: 0.9, 200_000: 0.85 } },
+  { ours: 'bounded-open', theirs: 'limit-open', atLeast: { 8_000: 1.05 } },
+  { ours: 'bounded-express-open', theirs: 'limit-express-open', atLeast: { 8_000: 1.05 } },
+  { ours: 'bounded 304', theirs: 'limit', atLeast: { 8_000: 1.2 } },
+  { ours: 'strong', theirs: 'cache-manager', atLeast: { 8_000: 9, 200_000: 70 } },
+  { ours: 'strong', theirs: 'bentocache', atLeast: { 8_000: 3.5, 200_000: 35 } },
+  { ours: 'redis-only', theirs: 'bare-get', atLeast: { 300: 0.8, 8_000: 0.8, 200_000: 0.8 } },
+];
+
+interface Sample {
+  readonly perSecond: number;
+  readonly p99Ms: number;
+  readonly cpuMicroseconds: number;
+  readonly serverLoad: number;
+}
+
+/** Hits per second: how much of what Nest can do at all is left, and what others make of it. */
+export async function throughput(bench: Bench): Promise<Report> {
+  const tables: Table[] = [];
+  const figures: Figure[] = [];
+  await withSubjects(bench, measured, async (...subjects) => {
+    for (const size of bench.isQuick ? [8_000 as const] : sizes) {
+      bench.say(`throughput, ${sizeName(size)}`);
+      const samples = await measureSize(bench, subjects, size);
+      tables.push(table(size, samples));
+      figures.push(...figuresOf(size, samples));
+    }
+  });
+  return {
+    title: 'Hits per second',
+    notes: [
+      `${bench.rates.name}, 64 connections, 50 bodies in turn. "Share" is the rate divided by that of \`limit\` in the ` +
+        'same round: the median of all rounds, the smallest and the largest. "CPU" is what the server\'s process used ' +
+        'for a request, "core" which share of one core that was: where it is well below 1, the generator or Redis set ' +
+        'the pace and the CPU time is the better comparison.',
+    ],
+    tables,
+    figures,
+  };
+}
+
+async function measureSize(bench: Bench, subjects: Subject[], size: Size): Promise<Map<LineName, Sample[]>> {
+  const lines: { name: LineName; run: (seconds: number) => Promise<Sample> }[] = [];
+  for (const subject of subjects) {
+    const etags = await fill(subject, size);
+    const plain = pathsOf(size).map((path): LoadRequest => ({ path }));
+    lines.push({
+      name: subject.name as LineName,
+      run: (seconds) => measure(bench, subject, plain, 200, seconds),
+    });
+    if (subject.name === 'bounded') {
+      const held = plain.map(({ path }, i) => ({ path, headers: { 'if-none-match': etags[i] ?? '' } }));
+      lines.push({ name: 'bounded 304', run: (seconds) => measure(bench, subject, held, 304, seconds) });
+    }
+  }
+  for (const { run } of lines) await run(1);
+  const samples = await interleave(
+    bench.rounds,
+    lines.map(
+      ({ run }) =>
+        () =>
+          run(bench.seconds),
+    ),
+  );
+  return new Map(lines.map(({ name }, i) => [name, samples[i]!]));
+}
+
+async function measure(
+  { rates }: Bench,
+  subject: Subject,
+  requests: LoadRequest[],
+  status: 200 | 304,
+  seconds: number,
+): Promise<Sample> {
+  const before = await subject.usage();
+  const result = await rates.run({ url: subject.url, requests, status, seconds });
+  const cpuMs = (await subject.usage()).cpuMs - before.cpuMs;
+  return {
+    perSecond: result.perSecond,
+    p99Ms: result.p99Ms,
+    cpuMicroseconds: (cpuMs * 1000) / result.answers,
+    serverLoad: cpuMs / 1000 / result.seconds,
+  };
+}
+
+function table(size: Size, samples: Map<LineName, Sample[]>): Table {
+  const rates = (name: LineName) => samples.get(name)!.map(({ perSecond }) => perSecond);
+  return {
+    columns: [sizeName(size), 'req/s', 'p99', 'CPU', 'core', 'share of limit'],
+    rows: [...samples].map(([name, all]) => [
+      name,
+      short(median(rates(name))),
+      `${short(median(all.map(({ p99Ms }) => p99Ms)))} ms`,
+      `${short(median(all.map(({ cpuMicroseconds }) => cpuMicroseconds)))} µs`,
+      median(all.map(({ serverLoad }) => serverLoad)).toFixed(2),
+      spreadText(ratios(rates(name), rates('limit'))),
+    ]),
+  };
+}
+
+function figuresOf(size: Size, samples: Map<LineName, Sample[]>): Figure[] {
+  const rates = (name: LineName) => samples.get(name)!.map(({ perSecond }) => perSecond);
+  return targets.flatMap(({ ours, theirs, atLeast: wanted }) => {
+    const target = wanted[size];
+    if (target === undefined) return [];
+    return [atLeast(`${ours} / ${theirs}, ${sizeName(size)}`, target, ratios(rates(ours), rates(theirs)))];
+  });
+}

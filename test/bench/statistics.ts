@@ -1,0 +1,31 @@
+/** @param sorted  ascending */
+export function percentile(sorted: readonly number[], share: number): number {
+  return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? Number.NaN;
+}
+
+/** The middle one, or the mean of the two in the middle. */
+export function median(numbers: readonly number[]): number {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  const upper = sorted[middle] ?? Number.NaN;
+  return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? Number.NaN)) / 2;
+}
+
+/** A median with what it stands for. */
+export interface Spread {
+  readonly median: number;
+  readonly min: number;
+  readonly max: number;
+}
+
+export function spread(numbers: readonly number[]): Spread {
+  return { median: median(numbers), min: Math.min(...numbers), max: Math.max(...numbers) };
+}
+
+/**
+ * Of two things measured in the same rounds: how `ours` relates to `theirs`, round by round. What disturbs the machine
+ * for longer than a round disturbs both.
+ */
+export function ratios(ours: readonly number[], theirs: readonly number[]): Spread {
+  return spread(ours.map((value, round) => value / (theirs[round] ?? Number.NaN)));
+}
