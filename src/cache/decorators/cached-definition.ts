@@ -26,6 +26,7 @@ export interface CachedDefinition {
 export interface InvalidatingDefinition {
   readonly method: string;
   readonly rules: TagRules;
+  readonly isSoft: boolean;
   readonly faults: Faults;
 }
 

@@ -12,6 +12,11 @@ export interface InvalidateCacheOptions<M extends AnyMethod = AnyMethod> {
    * a function that threw. Default: any family.
    */
   families?: readonly string[];
+  /**
+   * A view that says `minFresh` may go on with what it has until that is so old; for writes that come faster than
+   * answers can be computed. Default false: nobody is given the older answer.
+   */
+  soft?: boolean;
 }
 
 /**
@@ -30,11 +35,11 @@ export function InvalidateCache<M extends AnyMethod>(
 ): MethodDecorator {
   return (target, name, descriptor) => {
     const method = methodName(target, name);
-    const { tags, families } = optionsOf(pattern);
+    const { tags, families, soft = false } = optionsOf(pattern);
     const sources = [tags].flat() as readonly TagSource[];
     const faults = new Faults();
     const rules = tagRules(sources, families, method, faults);
-    const definition: InvalidatingDefinition = { method, rules, faults };
+    const definition: InvalidatingDefinition = { method, rules, isSoft: soft, faults };
     const wrapper = wrapMethod(target, descriptor, (cache, call) =>
       cache.invalidating(definition, target.constructor, name, call),
     );

@@ -2,7 +2,7 @@ import { isObservable, lastValueFrom } from 'rxjs';
 import { CacheEngine } from '../engine/cache-engine.js';
 import { Subject, type Produced } from '../engine/subject.js';
 import { methodKeyText } from '../engine/cache-key.js';
-import { EPOCH, prefixTags, UNLISTED } from '../engine/tags.js';
+import { EPOCH, prefixTags, softTag, UNLISTED } from '../engine/tags.js';
 import { decodeValue, encodeValue } from '../engine/value-codec.js';
 import { fromRouteArguments } from '../http/declared-inputs.js';
 import { isRoute } from '../http/route-metadata.js';
@@ -12,7 +12,7 @@ import { currentUnit, inUnit, UnitOfWork } from '../outbox/unit-of-work.js';
 import type { CachedDefinition, InvalidatingDefinition } from './cached-definition.js';
 import type { MethodCall } from './method-call.js';
 import { storedForm } from './stored-form.js';
-import { argumentTags, resultTags, type TagRules } from './tag-rules.js';
+import { argumentTags, resultTags } from './tag-rules.js';
 import { fromArguments } from './tag-template.js';
 
 /** Names how values are written: a program that writes them otherwise must not read these. */
@@ -76,11 +76,11 @@ export class MethodCache {
     name: string | symbol,
     { method, args, run }: MethodCall,
   ): Promise<unknown> {
-    const { rules, faults } = definition;
+    const { rules, isSoft, faults } = definition;
     // Of a module that was loaded later nobody has told.
     faults.refuse();
     const resolve = isRoute(method) ? fromRouteArguments(controller, name, args) : fromArguments(args);
-    const known = argumentTags(rules, resolve);
+    const known = argumentTags(rules, resolve).map((tag) => (isSoft ? softTag(tag) : tag));
     const outer = currentUnit();
     const cover = [...known, ...(this.#covers.get(definition) ?? [EPOCH])];
     const unit = outer ?? new UnitOfWork(definition.method, cover);
@@ -93,7 +93,7 @@ export class MethodCache {
         const returned = await run();
         return isObservable(returned) ? await lastValueFrom(returned, { defaultValue: undefined }) : returned;
       });
-      unit.join(exactTags(rules, known, args, result));
+      unit.join(exactTags(definition, known, args, result));
       if (!outer) await this.#finish(unit, unit.joined);
       return result;
     } catch (error) {
@@ -124,9 +124,14 @@ export class MethodCache {
   }
 }
 
-function exactTags(rules: TagRules, known: readonly string[], args: unknown[], result: unknown): string[] {
+function exactTags(
+  { rules, isSoft }: InvalidatingDefinition,
+  known: readonly string[],
+  args: unknown[],
+  result: unknown,
+): string[] {
   try {
-    return [...known, ...resultTags(rules, args, result)];
+    return [...known, ...resultTags(rules, args, result).map((tag) => (isSoft ? softTag(tag) : tag))];
   } catch {
     return [EPOCH];
   }
