@@ -22,6 +22,7 @@ import {
   UseGuards,
 } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { Expose, Transform } from 'class-transformer';
 import { IsString } from 'class-validator';
 import { EMPTY } from 'rxjs';
 import { CacheBootError, Cached, CacheModule, InvalidateCache } from '../../src/cache/index.js';
@@ -39,6 +40,18 @@ const always: CanActivate = { canActivate: () => true };
 class PlainQuery {
   @IsString()
   kind!: string;
+}
+
+class RenamingQuery {
+  @Expose({ name: 'sort' })
+  @IsString()
+  order!: string;
+}
+
+class TransformingQuery {
+  @Transform(({ obj }) => (obj as { other: string }).other)
+  @IsString()
+  own!: string;
 }
 
 @Controller('right')
@@ -63,8 +76,8 @@ class Right {
 
   @Get('keyed')
   @Cached({ ttl: 60, key: (request) => ({ kind: request.query.kind }) })
-  rightKeyed(@Req() request: object) {
-    return { request };
+  rightKeyed(@Req() request: object, @Query() renamed: RenamingQuery) {
+    return { request, renamed };
   }
 
   @Get('function')
@@ -182,6 +195,18 @@ class Wrong {
     return { id, other };
   }
 
+  @Get('renamed')
+  @Cached(60)
+  renamed(@Query() query: RenamingQuery) {
+    return query;
+  }
+
+  @Get('transformed')
+  @Cached(60)
+  transformed(@Query() query: TransformingQuery) {
+    return query;
+  }
+
   @Post('cached')
   @Cached(60)
   cachedPost(@Body() body: object) {
@@ -272,6 +297,8 @@ const expected: [code: string, method: string, says: string][] = [
   ['CACHE_UNDECLARED_INPUT', 'Wrong.custom', 'a custom parameter decorator'],
   ['CACHE_UNDECLARED_INPUT', 'Wrong.sharedUser', 'a custom parameter decorator'],
   ['CACHE_UNDECLARED_INPUT', 'Wrong.sameName', "two inputs named 'id'"],
+  ['CACHE_UNDECLARED_INPUT', 'Wrong.renamed', "'order' of a query class"],
+  ['CACHE_UNDECLARED_INPUT', 'Wrong.transformed', "'own' of a query class"],
   ['CACHE_UNDECLARED_INPUT', 'WrongPerRequest.perRequest', 'made anew for each request'],
   ['CACHE_UNCACHEABLE_ROUTE', 'Wrong.cachedPost', 'does not answer GET'],
   ['CACHE_UNCACHEABLE_ROUTE', 'Wrong.otherStatus', '202'],

@@ -1,6 +1,7 @@
 import { RouteParamtypes } from '@nestjs/common/internal';
 import type { CacheRequest } from '../cache.options.js';
 import { CacheError } from '../engine/cache-errors.js';
+import { renamedProperty } from './renamed-property.js';
 import { field, type Resolve } from '../decorators/tag-template.js';
 
 /** Something a handler declares that it reads of a request, as it arrives, before any pipe. */
@@ -46,7 +47,9 @@ export function declaredInputs(
     if (argument.type === 'custom' && principalFactories.has(argument.factory)) continue;
     const type = parameterType(controller, name, argument.index);
     const named = namedInputs(argument, type);
-    if (named) inputs.push(...named);
+    const renamed = named && argument.data === undefined ? renamedProperty(type, named) : undefined;
+    if (renamed !== undefined) unknown.push(`'${renamed}' of a query class from elsewhere`);
+    else if (named) inputs.push(...named);
     else unknown.push(asWritten(argument));
   }
   const names = inputs.map((input) => input.name);

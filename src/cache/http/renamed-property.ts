@@ -1,0 +1,32 @@
+import { createRequire } from 'node:module';
+
+/** What class-transformer remembers of its decorators, as far as it is asked here. */
+interface TransformerMetadata {
+  findExposeMetadata(type: unknown, property: string): { options?: { name?: string } } | undefined;
+  findTransformMetadatas(type: unknown, property: string, direction: number): readonly unknown[];
+}
+
+const PLAIN_TO_CLASS = 0;
+
+/**
+ * The first property whose value does not come as it is from the parameter of its name: `@Expose({ name })` reads
+ * another, `@Transform` may read any. A key made from the property's own name would not hold what the handler reads.
+ */
+export function renamedProperty(type: unknown, inputs: readonly { name: string }[]): string | undefined {
+  const metadata = transformerMetadata();
+  if (!metadata) return undefined;
+  const isRenamed = ({ name }: { name: string }) =>
+    metadata.findTransformMetadatas(type, name, PLAIN_TO_CLASS).length > 0 ||
+    (metadata.findExposeMetadata(type, name)?.options?.name ?? name) !== name;
+  return inputs.find(isRenamed)?.name;
+}
+
+/** Where the application has no class-transformer, nothing is renamed. It keeps its record in a file of its own only. */
+function transformerMetadata(): TransformerMetadata | undefined {
+  try {
+    const storage: unknown = createRequire(import.meta.url)('class-transformer/cjs/storage.js');
+    return (storage as { defaultMetadataStorage?: TransformerMetadata }).defaultMetadataStorage;
+  } catch {
+    return undefined;
+  }
+}
