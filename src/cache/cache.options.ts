@@ -32,7 +32,7 @@ export interface CacheModuleOptions {
   principalDecorators?: readonly (() => ParameterDecorator)[];
   /** Receives every event; for logs. What it throws is ignored; it must not wait. */
   onEvent?: (event: CacheEvent | RedisEvent) => void;
-  /** Shows runs and invalidations to a tracing tool. Default none. */
+  /** Puts spans around runs and invalidations. Default: nobody traces. */
   tracer?: Tracer;
   /** Default: the system's clock. */
   clock?: Clock;

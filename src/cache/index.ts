@@ -16,7 +16,7 @@ export type { Subject } from './engine/subject.js';
 export { MemoryOutbox } from './outbox/memory.outbox.js';
 export type { Outbox } from './outbox/outbox.js';
 export { currentUnit, type UnitOfWork } from './outbox/unit-of-work.js';
-export type { LoadReason, Tracer } from './engine/tracer.js';
+export type { Tracer } from './engine/tracer.js';
 export { parseRedisAddress, type RedisAddress } from './redis/redis-address.js';
 export type { RedisEvent } from './redis/redis-events.js';
 export { RedisService, type RedisServerStats, type RedisStatus } from './redis/redis.service.js';

@@ -115,6 +115,18 @@ export class CachePrefixFigures {
   stale!: number;
 
   /**
+   * Entries replaced before they expired, while nobody waited
+   * @example 40
+   */
+  refreshes!: number;
+
+  /**
+   * Answers refused with 503 because the store was away and too many were being computed
+   * @example 0
+   */
+  overloaded!: number;
+
+  /**
    * Look-ups that went past the cache because its store was away
    * @example 0
    */
@@ -127,7 +139,7 @@ export class CachePrefixFigures {
   stores!: number;
 
   /**
-   * Failed reads and writes of the store, and entries that could not be read
+   * Failed reads and writes of the store, failed refreshes, and entries that could not be read
    * @example 0
    */
   errors!: number;

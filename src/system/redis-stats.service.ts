@@ -86,19 +86,21 @@ function cacheFigures({ store, entries, bytes, l1, ...stats }: CacheStats): Cach
 }
 
 function prefixFigures(prefix: string, figures: PrefixStatistics): CachePrefixFigures {
-  const { hits, misses, coalesced, stale, bypasses, stores, errors, storedBytes, hitBytes, loadMs } = figures;
+  const { hits, misses, loadMs } = figures;
   return {
     prefix,
     hits,
     misses,
     hit_ratio: hitRatio(hits, misses),
-    coalesced,
-    stale,
-    bypasses,
-    stores,
-    errors,
-    stored_bytes: storedBytes,
-    hit_bytes: hitBytes,
+    coalesced: figures.coalesced,
+    stale: figures.stale,
+    refreshes: figures.refreshes,
+    bypasses: figures.bypasses,
+    overloaded: figures.overloaded,
+    stores: figures.stores,
+    errors: figures.errors,
+    stored_bytes: figures.storedBytes,
+    hit_bytes: figures.hitBytes,
     mean_load_ms: loadMs.count === 0 ? null : rounded(loadMs.sum / loadMs.count),
     p50_load_ms: quantileOf(loadMs, 0.5),
     p95_load_ms: quantileOf(loadMs, 0.95),

@@ -49,6 +49,12 @@ export function cacheMetrics(stats: () => CacheStats, redis: () => RedisStatus):
       'Answers beyond their TTL, for want of a new one',
       ({ stale }) => stale,
     ),
+    counterByPrefix('cache_refreshes_total', 'Entries replaced before they expired', (of) => of.refreshes),
+    counterByPrefix(
+      'cache_overloaded_total',
+      'Answers refused while the cache is away',
+      (of) => of.overloaded,
+    ),
     counterByPrefix('cache_stores_total', 'Entries stored', ({ stores }) => stores),
     counterByPrefix('cache_errors_total', 'Reads, writes and entries that failed', ({ errors }) => errors),
     counterByPrefix('cache_stored_bytes_total', 'Bytes stored', ({ storedBytes }) => storedBytes),

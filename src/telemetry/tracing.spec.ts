@@ -78,7 +78,7 @@ describe('with an SDK', () => {
   it('a run is a span, and what runs inside it is below it', async () => {
     const inner = trace.getTracer('database');
 
-    await tracing.load('student_risk', 'stale', async () => {
+    await tracing.load('student_risk', 'bypass', async () => {
       await Promise.resolve();
       inner.startSpan('query').end();
     });
@@ -86,7 +86,7 @@ describe('with an SDK', () => {
     const [query, load] = exporter.getFinishedSpans();
     expect(load).toMatchObject({
       name: 'cache.load',
-      attributes: { 'cache.prefix': 'student_risk', 'cache.outcome': 'stale' },
+      attributes: { 'cache.prefix': 'student_risk', 'cache.outcome': 'bypass' },
     });
     expect(query?.parentSpanContext?.spanId).toBe(load?.spanContext().spanId);
   });

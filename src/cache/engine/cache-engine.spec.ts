@@ -9,6 +9,7 @@ import { Subject, type Produced } from './subject.js';
 import type { CacheEvent } from './cache-events.js';
 import type { Store } from './store.js';
 import { EPOCH, plainTag, prefixTag } from './tags.js';
+import type { Tracer } from './tracer.js';
 
 const course = plainTag('course:PROG-101');
 const parts = {
@@ -354,5 +355,53 @@ describe('a store that is away', () => {
     expect(await get(() => Promise.resolve(produced('from the source')))).toBe('from the source');
     expect(calls).toEqual(['read']);
     expect(await engine.invalidate([course])).toBe(false);
+  });
+});
+
+describe('whoever watches', () => {
+  const revive = (entry: { body: Buffer }) => entry.body.toString();
+
+  it('hears of an entry that was replaced before it expired', async () => {
+    await get(() => Promise.resolve(produced('first')));
+
+    engine.refresh(subject, () => Promise.resolve(produced('too early')), revive);
+    await engine.settle();
+    clock.advance(55_000);
+    engine.refresh(subject, () => Promise.resolve(produced('second')), revive);
+    await engine.settle();
+
+    expect(events.filter(({ event }) => event === 'cache.refreshed')).toHaveLength(1);
+    expect(await get(() => Promise.reject(new Error('not asked')))).toBe('second');
+  });
+
+  it('hears of a lookup that found only what is stale as of any miss', async () => {
+    const lenient = new Subject({ ...parts, policy: { ...defaultPolicy, graceMs: 60_000 } });
+    await get(() => Promise.resolve(produced('first')), lenient);
+    clock.advance(61_000);
+
+    expect((await engine.lookup(lenient, engine.newBudget())).state).toBe('stale');
+
+    expect(events.at(-1)?.event).toBe('cache.miss');
+  });
+
+  it('may put a span around each run and each invalidation', async () => {
+    const seen: string[] = [];
+    const tracer: Tracer = {
+      load: (prefix, reason, run) => {
+        seen.push(`load ${prefix} ${reason}`);
+        return run();
+      },
+      invalidate: (tags, run) => {
+        seen.push(`invalidate ${tags.join()}`);
+        return run();
+      },
+    };
+    engine = new CacheEngine({ ...inOneOfManyProcesses(), store, tracer });
+
+    await get(() => Promise.resolve(produced('first')));
+    await get(() => Promise.reject(new Error('a hit')));
+    await engine.invalidate([course]);
+
+    expect(seen).toEqual(['load view miss', `invalidate ${course}`]);
   });
 });

@@ -16,7 +16,7 @@ import { SingleFlight } from './single-flight.js';
 import type { Store } from './store.js';
 import type { Found, Loaded, Lookup, Subject } from './subject.js';
 import { byHardness, familiesOf } from './tags.js';
-import { untraced, type LoadReason, type Tracer } from './tracer.js';
+import { untraced, type Tracer } from './tracer.js';
 import { WatchedFamilies } from './watched-families.js';
 
 export interface EngineOptions {
@@ -28,14 +28,14 @@ export interface EngineOptions {
   readonly backplane?: Backplane | undefined;
   readonly clock: Clock;
   readonly emit: EmitCacheEvent;
+  /** Default: nobody traces. */
+  readonly tracer?: Tracer | undefined;
   /** What one request may wait for the store, in ms. */
   readonly requestBudgetMs: number;
   /** What one invalidation may wait for the store, in ms. */
   readonly invalidationBudgetMs: number;
   /** What runs at a time while the store is away. Default: 32, 1,000 waiting for at most 2 s. */
   readonly bulkhead?: BulkheadOptions | undefined;
-  /** Default: nothing is traced. */
-  readonly tracer?: Tracer | undefined;
   /** The part of a TTL that an entry may lose at random, 0 to 1. */
   readonly jitter: number;
 }
@@ -51,7 +51,6 @@ interface Keeping {
 /** The promise of the whole cache: what was computed before an invalidation is never given to anyone who asks after it. */
 export class CacheEngine {
   readonly #options: EngineOptions;
-  readonly #tracer: Tracer;
   readonly #keeping: Keeping | undefined;
   readonly #flights = new SingleFlight();
   readonly #families = new WatchedFamilies();
@@ -60,7 +59,6 @@ export class CacheEngine {
 
   constructor(options: EngineOptions) {
     this.#options = options;
-    this.#tracer = options.tracer ?? untraced;
     this.#refreshes = new RefreshAhead(options.clock);
     this.#keeping = options.store && this.#keepIn(options.store);
   }
@@ -138,11 +136,9 @@ export class CacheEngine {
     stale?: Found,
   ): Promise<Loaded<T>> {
     const { clock, emit } = this.#options;
-    const missed = stale ? 'stale' : 'miss';
-    const traced = this.#traced(subject, this.#keeping?.entries.isAvailable ? missed : 'bypass', produce);
     const run: Promise<Loaded<T>> = this.#keeping
-      ? this.#keeping.loads.joinOrRun(subject, budget, traced, revive)
-      : traced().then(({ value }) => ({ value, how: 'ran', isStored: false }));
+      ? this.#keeping.loads.joinOrRun(subject, budget, produce, revive)
+      : produce().then(({ value }) => ({ value, how: 'ran', isStored: false }));
     const goOnBehind = () => {
       this.keep(run.catch(() => undefined));
     };
@@ -156,7 +152,7 @@ export class CacheEngine {
   /** Has an entry replaced before it expires, behind the answers, by one process for all. Never rejects. */
   refresh<T>(subject: Subject, produce: Produce<T>, revive: Revive<T>): void {
     this.keep(
-      this.#refresh(subject, this.#traced(subject, 'refresh', produce), revive).catch((error: unknown) => {
+      this.#refresh(subject, produce, revive).catch((error: unknown) => {
         this.#options.emit({ event: 'cache.refresh_failed', subject, reason: reasonOf(error) });
       }),
     );
@@ -169,7 +165,7 @@ export class CacheEngine {
    * @returns whether the store has confirmed it; never rejects
    */
   async invalidate(tags: readonly string[]): Promise<boolean> {
-    const { clock, emit, invalidationBudgetMs } = this.#options;
+    const { clock, emit, invalidationBudgetMs, tracer = untraced } = this.#options;
     if (tags.length === 0) return true;
     const { hard, soft } = byHardness(tags);
     const named = [...hard, ...soft];
@@ -178,7 +174,7 @@ export class CacheEngine {
     this.#flights.overtake(soft);
     const since = clock.monotonicMs();
     try {
-      await this.#tracer.invalidate(tags, async () =>
+      await tracer.invalidate(tags, async () =>
         this.#keeping?.entries.invalidate(hard, soft, invalidationBudgetMs),
       );
       emit({ event: 'cache.invalidated', tags, durationMs: clock.monotonicMs() - since });
@@ -211,13 +207,12 @@ export class CacheEngine {
 
   #serve(subject: Subject, held: HeldEntry): Lookup {
     const found = standing(held, this.#options.clock);
-    if (found.freshForMs <= 0) return { state: 'stale', found };
+    if (found.freshForMs <= 0) {
+      this.#options.emit({ event: 'cache.miss', subject });
+      return { state: 'stale', found };
+    }
     this.#options.emit({ event: 'cache.hit', subject, bytes: found.entry.body.length });
     return { state: 'hit', found, isDue: this.#refreshes.isDue(subject, found) };
-  }
-
-  #traced<T>(subject: Subject, reason: LoadReason, produce: Produce<T>): Produce<T> {
-    return () => this.#tracer.load(subject.prefix, reason, produce);
   }
 
   async #refresh<T>(subject: Subject, produce: Produce<T>, revive: Revive<T>): Promise<void> {
@@ -229,11 +224,21 @@ export class CacheEngine {
     const { held } = opening;
     const isDone = held && !this.#refreshes.isSoon(subject, standing(held, this.#options.clock));
     if (isDone) await opening.lease.release();
-    else await loads.runUnder(subject, opening, produce, revive);
+    else if (await loads.runUnder(subject, opening, produce, revive))
+      this.#options.emit({ event: 'cache.refreshed', subject });
   }
 
   #keepIn(store: Store): Keeping {
-    const { near, backplane, clock, emit, jitter, bulkhead, requestBudgetMs } = this.#options;
+    const {
+      near,
+      backplane,
+      clock,
+      emit,
+      jitter,
+      bulkhead,
+      requestBudgetMs,
+      tracer = untraced,
+    } = this.#options;
     const coherence = new Coherence(clock, backplane, store.kind === 'memory' && !backplane);
     backplane?.listen({
       onInvalidated: (tags) => {
@@ -251,6 +256,7 @@ export class CacheEngine {
       ask,
       clock,
       emit,
+      tracer,
       flights: this.#flights,
       families: this.#families,
       bulkhead: new Bulkhead(clock, bulkhead ?? { concurrency: 32, queue: 1000, waitMs: 2000 }),

@@ -10,6 +10,7 @@ export type CacheEvent =
   | { event: 'cache.loaded'; subject: Subject; durationMs: number }
   | { event: 'cache.stored'; subject: Subject; ttlMs: number; bytes: number }
   | { event: 'cache.stale_served'; subject: Subject; reason: StaleReason; staleMs: number }
+  | { event: 'cache.refreshed'; subject: Subject }
   | { event: 'cache.refresh_failed'; subject: Subject; reason: string }
   | { event: 'cache.no_store'; subject: Subject; reason: NoStoreReason }
   | { event: 'cache.fallback'; subject: Subject }

@@ -4,11 +4,16 @@ import { Histogram, type HistogramCounts } from './histogram.js';
 /** What this process's cache did for one prefix since it started. */
 export interface PrefixStatistics {
   readonly hits: number;
+  /** Lookups that found no fresh entry. */
   readonly misses: number;
   /** Callers who waited for another's run instead of running themselves. */
   readonly coalesced: number;
   /** Answers beyond their TTL, given because the run failed or took too long. */
   readonly stale: number;
+  /** Entries replaced before they expired, behind the answers. */
+  readonly refreshes: number;
+  /** Answers refused because the store is away and too many are being computed. */
+  readonly overloaded: number;
   /** Lookups that went past the cache, because its store was away. */
   readonly bypasses: number;
   readonly stores: number;
@@ -73,6 +78,8 @@ function noCounts() {
     misses: 0,
     coalesced: 0,
     stale: 0,
+    refreshes: 0,
+    overloaded: 0,
     bypasses: 0,
     stores: 0,
     errors: 0,
@@ -103,6 +110,12 @@ function count(counters: Counters, event: Exclude<CacheEvent, { tags: unknown }>
       counters.stale++;
       counters.staleMs.observe(event.staleMs);
       break;
+    case 'cache.refreshed':
+      counters.refreshes++;
+      break;
+    case 'cache.overloaded':
+      counters.overloaded++;
+      break;
     case 'cache.fallback':
       counters.bypasses++;
       break;
@@ -117,7 +130,6 @@ function count(counters: Counters, event: Exclude<CacheEvent, { tags: unknown }>
     case 'cache.set_error':
     case 'cache.decode_error':
     case 'cache.refresh_failed':
-    case 'cache.overloaded':
       counters.errors++;
       break;
     case 'cache.lookup':

@@ -11,6 +11,7 @@ import type { Opening, Openings } from './opening.js';
 import type { SingleFlight, Flight } from './single-flight.js';
 import type { Loaded, NewEntry, Produced, Subject } from './subject.js';
 import { EPOCH, familyTag } from './tags.js';
+import type { Tracer } from './tracer.js';
 import type { WatchedFamilies } from './watched-families.js';
 
 export type Produce<T> = () => Promise<Produced<T>>;
@@ -29,6 +30,7 @@ export interface LoadsOptions {
   readonly ask: Ask;
   readonly clock: Clock;
   readonly emit: EmitCacheEvent;
+  readonly tracer: Tracer;
   /** Owns work that nobody waits for. */
   readonly keep: (work: Promise<unknown>) => void;
 }
@@ -65,15 +67,23 @@ export class Loads {
     }
   }
 
-  /** Runs under `opening`, unless somebody else is at it by now. */
+  /**
+   * Runs under `opening`, unless somebody else is at it by now.
+   *
+   * @returns whether it ran
+   */
   async runUnder<T>(
     subject: Subject,
     opening: Opening,
     produce: Produce<T>,
     revive: Revive<T>,
-  ): Promise<void> {
-    if (this.#options.flights.find(subject.keyText)) await opening.lease.release();
-    else await this.#fly(subject, () => Promise.resolve({ ...opening, held: undefined }), produce, revive);
+  ): Promise<boolean> {
+    if (this.#options.flights.find(subject.keyText)) {
+      await opening.lease.release();
+      return false;
+    }
+    await this.#fly(subject, () => Promise.resolve({ ...opening, held: undefined }), produce, revive);
+    return true;
   }
 
   async #join<T>(
@@ -179,10 +189,10 @@ export class Loads {
     flight: Flight<unknown>,
     produce: Produce<T>,
   ): Promise<[Produced<T>, loadMs: number]> {
-    const { clock, emit } = this.#options;
+    const { clock, emit, tracer } = this.#options;
     const since = clock.monotonicMs();
     flight.calledAtMs = since;
-    const produced = await produce();
+    const produced = await tracer.load(subject.prefix, flight.tokens ? 'miss' : 'bypass', produce);
     const loadMs = clock.monotonicMs() - since;
     emit({ event: 'cache.loaded', subject, durationMs: loadMs });
     const { notStoredBecause } = produced;
