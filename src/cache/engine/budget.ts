@@ -1,6 +1,12 @@
 import type { Clock } from './clock.js';
 
 /**
+ * What a question is given at least, ms. A process that stalls for longer than its budget has spent it without the store
+ * being slow; if that made its requests run their methods, it would stall the more.
+ */
+const FLOOR_MS = 10;
+
+/**
  * What one request may spend on waiting for the store, all its questions together. It runs only while one is asked: who
  * waits for a run, or for another process, has spent nothing. After a failure nothing is left.
  */
@@ -8,6 +14,7 @@ export class Budget {
   readonly #clock: Clock;
   #leftMs: number;
   #askingSinceMs: number | undefined;
+  #isExhausted = false;
 
   constructor(clock: Clock, budgetMs: number) {
     this.#clock = clock;
@@ -16,7 +23,7 @@ export class Budget {
 
   get leftMs(): number {
     const spentMs = this.#askingSinceMs === undefined ? 0 : this.#clock.monotonicMs() - this.#askingSinceMs;
-    return Math.max(0, this.#leftMs - spentMs);
+    return this.#isExhausted ? 0 : Math.max(FLOOR_MS, this.#leftMs - spentMs);
   }
 
   /** @throws what `question` throws, and then nothing is left */
@@ -35,6 +42,6 @@ export class Budget {
   }
 
   exhaust(): void {
-    this.#leftMs = 0;
+    this.#isExhausted = true;
   }
 }

@@ -49,7 +49,7 @@ export class EntryStore {
 
   constructor(options: EntryStoreOptions) {
     this.#options = options;
-    this.#tokens = new TokenReader(options.store, options.clock);
+    this.#tokens = new TokenReader(options.store);
   }
 
   get isAvailable(): boolean {

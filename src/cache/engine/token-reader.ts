@@ -1,5 +1,3 @@
-import { CacheError } from './cache-errors.js';
-import type { Clock } from './clock.js';
 import type { Store } from './store.js';
 import { tokensByTag, type Tokens } from './tokens.js';
 
@@ -9,15 +7,17 @@ import { tokensByTag, type Tokens } from './tokens.js';
  */
 export class TokenReader {
   readonly #store: Store;
-  readonly #clock: Clock;
   readonly #queues = new Map<string, Queue>();
 
-  constructor(store: Store, clock: Clock) {
+  constructor(store: Store) {
     this.#store = store;
-    this.#clock = clock;
   }
 
-  /** @throws {CacheError} `CACHE_STORE_UNAVAILABLE` after `budgetMs` at the latest */
+  /**
+   * @param budgetMs  for the question itself. The one before it has its own, and after one that failed for its time the
+   *   store refuses at once
+   * @throws {CacheError} `CACHE_STORE_UNAVAILABLE`
+   */
   async read(tags: readonly string[], budgetMs: number): Promise<Tokens> {
     const byPartition = new Map<string, string[]>();
     for (const tag of tags) {
@@ -36,68 +36,52 @@ export class TokenReader {
   #queueOf(partition: string): Queue {
     const known = this.#queues.get(partition);
     if (known) return known;
-    const queue = new Queue(this.#store, this.#clock);
+    const queue = new Queue(this.#store);
     this.#queues.set(partition, queue);
     return queue;
   }
 }
 
 interface Waiter {
-  readonly endsAtMs: number;
+  readonly budgetMs: number;
   readonly resolve: (tokens: Tokens) => void;
   readonly reject: (error: unknown) => void;
 }
 
 /** The questions to one partition, one after the other. */
 class Queue {
+  readonly #store: Store;
   #tags = new Set<string>();
-  #waiters = new Set<Waiter>();
+  #waiters: Waiter[] = [];
   #isAsking = false;
 
-  constructor(
-    private readonly store: Store,
-    private readonly clock: Clock,
-  ) {}
+  constructor(store: Store) {
+    this.#store = store;
+  }
 
   read(tags: readonly string[], budgetMs: number): Promise<Tokens> {
     return new Promise((resolve, reject) => {
-      const waiter = { endsAtMs: this.clock.monotonicMs() + budgetMs, resolve, reject };
       for (const tag of tags) this.#tags.add(tag);
-      this.#waiters.add(waiter);
+      this.#waiters.push({ budgetMs, resolve, reject });
       if (!this.#isAsking) void this.#ask();
-      else if (this.#waiters.size === 1) this.#watch(waiter);
     });
   }
 
   async #ask(): Promise<void> {
     this.#isAsking = true;
-    while (this.#waiters.size > 0) {
+    while (this.#waiters.length > 0) {
       const tags = [...this.#tags];
-      const waiters = [...this.#waiters];
+      const waiters = this.#waiters;
       this.#tags = new Set();
-      this.#waiters = new Set();
-      const budgetMs = Math.max(...waiters.map(({ endsAtMs }) => endsAtMs)) - this.clock.monotonicMs();
+      this.#waiters = [];
       try {
-        const tokens = tokensByTag(tags, await this.store.tokens(tags, budgetMs));
+        const budgetMs = Math.max(...waiters.map((waiter) => waiter.budgetMs));
+        const tokens = tokensByTag(tags, await this.#store.tokens(tags, budgetMs));
         for (const { resolve } of waiters) resolve(tokens);
       } catch (error) {
         for (const { reject } of waiters) reject(error);
       }
     }
     this.#isAsking = false;
-  }
-
-  /** Whoever waits for a question that is not asked in his time leaves; they came in the order in which they leave. */
-  #watch({ endsAtMs }: Waiter): void {
-    this.clock.schedule(endsAtMs - this.clock.monotonicMs(), () => {
-      for (const waiter of this.#waiters) {
-        if (waiter.endsAtMs > this.clock.monotonicMs()) {
-          this.#watch(waiter);
-          return;
-        }
-        this.#waiters.delete(waiter);
-        waiter.reject(new CacheError('CACHE_STORE_UNAVAILABLE', 'timeout'));
-      }
-    });
   }
 }

@@ -1,0 +1,56 @@
+// A small service of its own whose cached answers take their time; every run of a handler is counted in Redis, where all
+// processes count together. Says its port to its parent, and ends with it.
+import 'reflect-metadata';
+import { setTimeout as wait } from 'node:timers/promises';
+import { Controller, Get, Module, Param } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { createClient } from 'redis';
+import { Cached, CacheModule } from '../../dist/cache/index.js';
+
+const counts = createClient({ url: process.env.REDIS_URL });
+await counts.connect();
+
+class HerdController {
+  /** Answers after so many milliseconds. */
+  async slow(ms, name) {
+    await counts.incr(`runs:${name}`);
+    await wait(Number(ms));
+    return { name, process: process.pid };
+  }
+
+  /** Good for a second, and made in 50 ms. */
+  async hot(name) {
+    await counts.incr(`runs:${name}`);
+    await wait(50);
+    return { name };
+  }
+}
+route('slow', 'slow/:ms/:name', ['ms', 'name'], 60);
+route('hot', 'hot/:name', ['name'], 1);
+Controller()(HerdController);
+
+class HerdModule {}
+Module({
+  imports: [
+    CacheModule.forRoot({
+      // The number of runs is looked at here, not what a busy machine makes of a deadline.
+      redis: { url: process.env.REDIS_URL, commandTimeoutMs: 5000 },
+    }),
+  ],
+  controllers: [HerdController],
+})(HerdModule);
+
+const app = await NestFactory.create(HerdModule, new FastifyAdapter(), { logger: false });
+await app.listen(0, '127.0.0.1');
+process.on('disconnect', () => process.exit(0));
+process.send(app.getHttpServer().address().port);
+
+function route(name, path, parameters, ttl) {
+  const prototype = HerdController.prototype;
+  const descriptor = Object.getOwnPropertyDescriptor(prototype, name);
+  parameters.forEach((parameter, index) => Param(parameter)(prototype, name, index));
+  Get(path)(prototype, name, descriptor);
+  Cached({ ttl })(prototype, name, descriptor);
+  Object.defineProperty(prototype, name, descriptor);
+}
