@@ -1,5 +1,11 @@
-import { BadRequestException, HttpException, NotFoundException } from '@nestjs/common';
+import {
+  BadRequestException,
+  GatewayTimeoutException,
+  HttpException,
+  NotFoundException,
+} from '@nestjs/common';
 import { QueryFailedError } from 'typeorm';
+import { CacheError } from '../cache/index.js';
 import { problemOf } from './problem-of.js';
 import { Problem, problems } from './problem.js';
 
@@ -33,6 +39,10 @@ describe('the problem that stands for an error', () => {
     ['a mistake in our code', new TypeError(secret), 'internal_error'],
     ['a thrown text', secret, 'internal_error'],
     ['nothing', undefined, 'internal_error'],
+    ['a queue that is full', new CacheError('CACHE_OVERLOADED', secret), 'overloaded'],
+    ['a method that took too long', new CacheError('CACHE_FACTORY_TIMED_OUT', secret), 'timed_out'],
+    ['the same from a route', new GatewayTimeoutException(secret), 'timed_out'],
+    ['a mistake with the cache', new CacheError('CACHE_UNSERIALISABLE', secret), 'internal_error'],
     ['an exception of Nest', new NotFoundException(secret), 'not_found'],
     ['a pipe of Nest', new BadRequestException(secret), 'bad_request'],
     ['an error of Fastify', Object.assign(new Error(secret), { statusCode: 413 }), 'payload_too_large'],

@@ -1,4 +1,5 @@
 import { HttpException } from '@nestjs/common';
+import { CacheError } from '../cache/index.js';
 import { databaseProblem } from '../database/database-problem.js';
 import { Problem, type ProblemCode, problems } from './problem.js';
 
@@ -19,6 +20,13 @@ const codeOfStatus: Readonly<Record<number, ProblemCode>> = {
   429: 'too_many_requests',
   431: 'headers_too_large',
   503: 'overloaded',
+  504: 'timed_out',
+};
+
+/** A cached method of a provider fails with these, whatever route calls it. */
+const statusOfCacheError: Readonly<Record<string, number>> = {
+  CACHE_OVERLOADED: 503,
+  CACHE_FACTORY_TIMED_OUT: 504,
 };
 
 /**
@@ -36,6 +44,7 @@ export function problemOf(error: unknown): Problem {
 
 function statusOf(error: unknown): number {
   if (error instanceof HttpException) return error.getStatus();
+  if (error instanceof CacheError) return statusOfCacheError[error.code] ?? 500;
   // Fastify's own errors, and those of its plugins.
   const { statusCode } = (error ?? {}) as { statusCode?: unknown };
   return typeof statusCode === 'number' ? statusCode : 500;

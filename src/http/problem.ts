@@ -28,6 +28,7 @@ export const problems = {
   redis_unavailable: { status: 503, title: 'Redis is not available' },
   overloaded: { status: 503, title: 'The service is busy' },
   shutting_down: { status: 503, title: 'The service is shutting down' },
+  timed_out: { status: 504, title: 'The answer took too long' },
 } as const satisfies Record<string, { status: number; title: string }>;
 
 export type ProblemCode = keyof typeof problems;
