@@ -39,8 +39,9 @@ import { RedisService } from './redis/redis.service.js';
     },
     {
       provide: MethodCache,
-      useFactory: ({ engine, outbox }: CacheParts) => new MethodCache(engine, outbox),
-      inject: [CacheParts],
+      useFactory: ({ engine, outbox }: CacheParts, options: CacheModuleOptions) =>
+        new MethodCache(engine, outbox, options),
+      inject: [CacheParts, MODULE_OPTIONS_TOKEN],
     },
     CacheDoor,
     CacheGraph,

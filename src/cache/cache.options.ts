@@ -1,4 +1,5 @@
 import type { BulkheadOptions } from './engine/bulkhead.js';
+import type { EntryDefaults } from './decorators/entry-options.js';
 import type { CacheEvent } from './engine/cache-events.js';
 import type { Clock } from './engine/clock.js';
 import type { Tracer } from './engine/tracer.js';
@@ -6,7 +7,7 @@ import type { Outbox } from './outbox/outbox.js';
 import type { RedisEvent } from './redis/redis-events.js';
 
 /** What {@link CacheModule.forRoot} takes. Everything is optional: without `redis` the cache lives in this process. */
-export interface CacheModuleOptions {
+export interface CacheModuleOptions extends EntryDefaults {
   /** Off: every method runs, nothing is stored, answers say `BYPASS`. Default true. */
   enabled?: boolean;
   /** Where Redis is. Absent: the cache is in this process, and serves this process only. */

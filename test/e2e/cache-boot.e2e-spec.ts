@@ -165,6 +165,12 @@ class Wrong {
     return { response };
   }
 
+  @Get('impatient')
+  @Cached({ ttl: 60, hardTimeout: 0 })
+  impatient() {
+    return {};
+  }
+
   @Get('open-query')
   @Cached(60)
   openQuery(@Query() query: Record<string, string>) {
@@ -300,6 +306,7 @@ const expected: [code: string, method: string, says: string][] = [
   ['CACHE_UNDECLARED_INPUT', 'Wrong.renamed', "'order' of a query class"],
   ['CACHE_UNDECLARED_INPUT', 'Wrong.transformed', "'own' of a query class"],
   ['CACHE_UNDECLARED_INPUT', 'WrongPerRequest.perRequest', 'made anew for each request'],
+  ['CACHE_INVALID_TTL', 'Wrong.impatient', 'hardTimeout'],
   ['CACHE_UNCACHEABLE_ROUTE', 'Wrong.cachedPost', 'does not answer GET'],
   ['CACHE_UNCACHEABLE_ROUTE', 'Wrong.otherStatus', '202'],
   ['CACHE_UNCACHEABLE_ROUTE', 'Wrong.redirecting', 'redirects'],
@@ -378,6 +385,7 @@ it.each([
   [{ redis: { url: 'redis://:one@host', password: 'two' } }],
   [{ redis: { url: 'redis://h', maxConnections: 0 } }],
   [{ namespace: 'a*' }],
+  [{ refreshAhead: 2 }],
 ])('an application does not start with options that make no sense: %j', async (given) => {
   await expect(startCachedApp({ options: given })).rejects.toMatchObject({ code: 'CACHE_INVALID_OPTIONS' });
 });

@@ -12,7 +12,8 @@ export interface CachedDefinition {
   readonly scope?: 'shared' | 'user' | 'tenant';
   readonly key?: (request: CacheRequest) => KeyInputs;
   readonly shape: string;
-  readonly policy: EntryPolicy;
+  /** What it says of keeping entries; the module fills in the rest. */
+  readonly policy: Partial<EntryPolicy>;
   readonly rules: TagRules;
   /** 0 where a function of the result decides. */
   readonly declaredTtlMs: number;

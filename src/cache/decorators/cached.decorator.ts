@@ -1,18 +1,18 @@
 import { UseGuards, UseInterceptors } from '@nestjs/common';
 import type { CacheRequest } from '../cache.options.js';
 import type { KeyInputs } from '../engine/cache-key.js';
-import { defaultPolicy } from '../engine/entry-policy.js';
 import { durationMs, type Duration } from '../engine/duration.js';
 import { CacheDoor } from '../http/cache-door.guard.js';
 import { CacheLoader } from '../http/cache-loader.interceptor.js';
 import { recordCall } from '../http/handler-call.js';
 import { isRoute } from '../http/route-metadata.js';
 import { markCached, type CachedDefinition } from './cached-definition.js';
+import { declaredPolicy, type EntryOptions } from './entry-options.js';
 import { Faults } from './faults.js';
 import { tagRules, type AnyMethod, type TagSource } from './tag-rules.js';
 import { methodName, wrapMethod } from './wrap-method.js';
 
-export interface CachedOptions<M extends AnyMethod = AnyMethod> {
+export interface CachedOptions<M extends AnyMethod = AnyMethod> extends EntryOptions {
   /** Seconds (`60`, `'45s'`, `'2m'`), or a function of the result that returns seconds. */
   ttl: Duration | ((result: Awaited<ReturnType<M>>) => number);
   /** First part of the key; `[a-z0-9_]`, unique in the application. Default: the method's name in snake case. */
@@ -73,8 +73,8 @@ function define(options: CachedOptions, method: string, name: string): CachedDef
     method,
     prefix,
     shape: options.shape ?? '',
-    policy: defaultPolicy,
     rules: tagRules(options.tags ?? [], options.families, method, faults),
+    policy: faults.attempt(() => declaredPolicy(options, method)) ?? {},
     declaredTtlMs: fixedMs ?? 0,
     ttlMs: (result) => fixedMs ?? durationMs((ttl as (result: unknown) => number)(result), method),
     unless: (result) => (unless as ((result: unknown) => boolean) | undefined)?.(result) ?? false,

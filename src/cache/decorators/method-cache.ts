@@ -2,6 +2,7 @@ import { isObservable, lastValueFrom } from 'rxjs';
 import { CacheEngine } from '../engine/cache-engine.js';
 import { Subject, type Produced } from '../engine/subject.js';
 import { methodKeyText } from '../engine/cache-key.js';
+import type { EntryPolicy } from '../engine/entry-policy.js';
 import { EPOCH, prefixTags, softTag, UNLISTED } from '../engine/tags.js';
 import { decodeValue, encodeValue } from '../engine/value-codec.js';
 import { fromRouteArguments } from '../http/declared-inputs.js';
@@ -10,6 +11,7 @@ import type { Outbox } from '../outbox/outbox.js';
 import { RowRenewal } from '../outbox/row-renewal.js';
 import { currentUnit, inUnit, UnitOfWork } from '../outbox/unit-of-work.js';
 import type { CachedDefinition, InvalidatingDefinition } from './cached-definition.js';
+import { resolvePolicy, type EntryDefaults } from './entry-options.js';
 import type { MethodCall } from './method-call.js';
 import { storedForm } from './stored-form.js';
 import { argumentTags, resultTags } from './tag-rules.js';
@@ -26,12 +28,16 @@ export class MethodCache {
   readonly #covers = new Map<InvalidatingDefinition, readonly string[]>();
   readonly #listed = new Set<CachedDefinition>();
   readonly #renewal: RowRenewal | undefined;
+  readonly #policies = new WeakMap<CachedDefinition, EntryPolicy>();
+  readonly #defaultPolicy: EntryPolicy;
 
   constructor(
     private readonly engine: CacheEngine,
     private readonly outbox: Outbox | undefined,
+    defaults: EntryDefaults,
   ) {
     this.#renewal = outbox && new RowRenewal(outbox);
+    this.#defaultPolicy = resolvePolicy(defaults, {});
   }
 
   /** The methods that {@link cover} knows of. Entries of others, such as of modules loaded later, are `unlisted`. */
@@ -56,7 +62,8 @@ export class MethodCache {
     run: () => unknown,
   ): Promise<unknown> {
     definition.faults.refuse();
-    const subject = methodSubject(definition, method, args, this.#listed.has(definition));
+    const policy = this.#policyOf(definition);
+    const subject = methodSubject(definition, policy, method, args, this.#listed.has(definition));
     if (!subject) return run();
     const kept = await this.engine.getOrSet<Kept>(
       subject,
@@ -112,6 +119,14 @@ export class MethodCache {
     return true;
   }
 
+  #policyOf(definition: CachedDefinition): EntryPolicy {
+    const known = this.#policies.get(definition);
+    if (known) return known;
+    const policy = { ...this.#defaultPolicy, ...definition.policy };
+    this.#policies.set(definition, policy);
+    return policy;
+  }
+
   async #finish(unit: UnitOfWork, tags: readonly string[]): Promise<void> {
     unit.end();
     const { rows } = unit;
@@ -139,12 +154,12 @@ function exactTags(
 
 /** @returns `undefined` where an argument has no form that a key could hold */
 function methodSubject(
-  definition: CachedDefinition,
+  { prefix, shape, rules }: CachedDefinition,
+  policy: EntryPolicy,
   method: string,
   args: unknown[],
   isListed: boolean,
 ): Subject | undefined {
-  const { prefix, shape, policy, rules } = definition;
   try {
     return new Subject({
       prefix,

@@ -1,6 +1,8 @@
 import type { CacheModuleOptions, CacheRequest } from '../cache.options.js';
 import type { CachedDefinition } from '../decorators/cached-definition.js';
+import { resolvePolicy } from '../decorators/entry-options.js';
 import { argumentTags } from '../decorators/tag-rules.js';
+import type { EntryPolicy } from '../engine/entry-policy.js';
 import { Subject } from '../engine/subject.js';
 import { routeKeyText, scopedKeyText } from '../engine/cache-key.js';
 import { prefixTags } from '../engine/tags.js';
@@ -8,10 +10,9 @@ import type { DeclaredInput } from './declared-inputs.js';
 import type { Reply } from './reply.js';
 import { pathParameters, staticHeaders } from './route-metadata.js';
 
-type Identify = Pick<CacheModuleOptions, 'principal' | 'tenant'>;
-
 /** Everything about a cached route that is known at boot, so that a request costs only lookups. */
 export class RoutePlan {
+  readonly #policy: EntryPolicy;
   readonly #parameters: readonly string[];
   readonly #headers: readonly { name: string; value: string | (() => string) }[];
   readonly #inputs: ReadonlyMap<string, DeclaredInput['read']>;
@@ -21,10 +22,11 @@ export class RoutePlan {
   constructor(
     readonly definition: CachedDefinition,
     inputs: readonly DeclaredInput[],
-    private readonly identify: Identify,
+    private readonly options: CacheModuleOptions,
     controller: object,
     method: object,
   ) {
+    this.#policy = resolvePolicy(options, definition.policy);
     this.#inputs = new Map(inputs.map(({ name, read }) => [name, read]));
     this.vary =
       inputs
@@ -37,7 +39,7 @@ export class RoutePlan {
 
   /** What a request asks the cache for; `undefined` where nobody can be named whose answer it would be. */
   subject(request: CacheRequest): Subject | undefined {
-    const { prefix, shape, policy, rules } = this.definition;
+    const { prefix, shape, rules } = this.definition;
     const keyText = this.#keyText(request);
     if (keyText === undefined) return undefined;
     const tags = () => [
@@ -47,7 +49,14 @@ export class RoutePlan {
       ),
       ...argumentTags(rules, (name) => this.#inputs.get(name)?.(request)),
     ];
-    return new Subject({ prefix, keyText, shape, policy, hasResultTags: rules.functions.length > 0, tags });
+    return new Subject({
+      prefix,
+      keyText,
+      shape,
+      policy: this.#policy,
+      hasResultTags: rules.functions.length > 0,
+      tags,
+    });
   }
 
   /** A hit never reaches the place where Nest sets what `@Header()` names. */
@@ -63,7 +72,7 @@ export class RoutePlan {
       key?.(request) ?? Object.fromEntries([...this.#inputs].map(([name, read]) => [name, read(request)]));
     const text = routeKeyText(prefix, path, inputs);
     if (scope !== 'user' && scope !== 'tenant') return text;
-    const id = scope === 'user' ? this.identify.principal?.(request) : this.identify.tenant?.(request);
+    const id = scope === 'user' ? this.options.principal?.(request) : this.options.tenant?.(request);
     return id ? scopedKeyText(text, scope, id) : undefined;
   }
 }

@@ -1,0 +1,61 @@
+import { CacheError } from '../engine/cache-errors.js';
+import { durationMs, type Duration } from '../engine/duration.js';
+import { defaultPolicy, type Consistency, type EntryPolicy } from '../engine/entry-policy.js';
+
+/** How `@Cached` keeps entries and waits for runs. Durations are seconds (`60`), or text (`'45s'`, `'2m'`). */
+export interface EntryOptions {
+  /**
+   * How long beyond its TTL an entry is kept: it is served if the method fails or takes longer than `softTimeout`, unless
+   * something it depends on was invalidated. Default 0.
+   *
+   * @see RFC 5861 section 4
+   */
+  grace?: Duration;
+  /** With a stale answer at hand, how long to wait for the method; 0 never waits. Default: as long as it takes. */
+  softTimeout?: Duration;
+  /** How long to wait for the method at all; then 504. Default: as long as it takes. */
+  hardTimeout?: Duration;
+  /** How long an answer may still be served after a soft invalidation. Default 0. */
+  minFresh?: Duration;
+  /**
+   * `strong`: whoever asks after an invalidation was acknowledged never gets the older answer. `bounded`: never one that
+   * is staler than 1 s, and a hit in this process asks nobody. Default `strong`.
+   */
+  consistency?: Consistency;
+  /** The part of its TTL after which a hit also has the answer made anew, behind it: above 0; 1 is never. Default 0.8. */
+  refreshAhead?: number;
+}
+
+/** What the module may say for all methods. */
+export type EntryDefaults = Pick<EntryOptions, 'grace' | 'consistency' | 'refreshAhead'>;
+
+/** What the options say, checked, in the engine's units. @throws {CacheError} with `where` it was said */
+export function declaredPolicy(options: EntryOptions, where: string): Partial<EntryPolicy> {
+  const { grace, softTimeout, hardTimeout, minFresh, consistency, refreshAhead } = options;
+  if (refreshAhead !== undefined && !(refreshAhead > 0 && refreshAhead <= 1)) {
+    throw new CacheError(
+      'CACHE_INVALID_OPTIONS',
+      `${where}: refreshAhead is a part of the TTL, above 0 up to 1.`,
+    );
+  }
+  if (consistency !== undefined && !['strong', 'bounded'].includes(consistency)) {
+    throw new CacheError('CACHE_INVALID_OPTIONS', `${where}: consistency is 'strong' or 'bounded'.`);
+  }
+  return {
+    ...(grace !== undefined && { graceMs: fromZero(grace, `${where}, grace`) }),
+    ...(softTimeout !== undefined && { softTimeoutMs: fromZero(softTimeout, `${where}, softTimeout`) }),
+    ...(hardTimeout !== undefined && { hardTimeoutMs: durationMs(hardTimeout, `${where}, hardTimeout`) }),
+    ...(minFresh !== undefined && { minFreshMs: fromZero(minFresh, `${where}, minFresh`) }),
+    ...(consistency && { consistency }),
+    ...(refreshAhead !== undefined && { refreshAhead }),
+  };
+}
+
+/** The whole policy of a method, in the order: what is built in, the module, the decorator. */
+export function resolvePolicy(defaults: EntryDefaults, declared: Partial<EntryPolicy>): EntryPolicy {
+  return { ...defaultPolicy, ...declaredPolicy(defaults, 'CacheModule'), ...declared };
+}
+
+function fromZero(duration: Duration, where: string): number {
+  return duration === 0 ? 0 : durationMs(duration, where);
+}
