@@ -8,11 +8,13 @@ import { routeKeyText, scopedKeyText } from '../engine/cache-key.js';
 import { prefixTags } from '../engine/tags.js';
 import type { DeclaredInput } from './declared-inputs.js';
 import type { Reply } from './reply.js';
+import { compileKeyText, pathOf } from './route-key.js';
 import { pathParameters, staticHeaders } from './route-metadata.js';
 
 /** Everything about a cached route that is known at boot, so that a request costs only lookups. */
 export class RoutePlan {
   readonly #policy: EntryPolicy;
+  readonly #keyText: (request: CacheRequest) => string;
   readonly #parameters: readonly string[];
   readonly #headers: readonly { name: string; value: string | (() => string) }[];
   readonly #inputs: ReadonlyMap<string, DeclaredInput['read']>;
@@ -26,7 +28,11 @@ export class RoutePlan {
     controller: object,
     method: object,
   ) {
-    this.#policy = resolvePolicy(options, definition.policy);
+    const { prefix, key, policy } = definition;
+    this.#policy = resolvePolicy(options, policy);
+    this.#keyText = key
+      ? (request) => routeKeyText(prefix, pathOf(request), key(request))
+      : compileKeyText(prefix, inputs);
     this.#inputs = new Map(inputs.map(({ name, read }) => [name, read]));
     this.vary =
       inputs
@@ -40,7 +46,7 @@ export class RoutePlan {
   /** What a request asks the cache for; `undefined` where nobody can be named whose answer it would be. */
   subject(request: CacheRequest): Subject | undefined {
     const { prefix, shape, rules } = this.definition;
-    const keyText = this.#keyText(request);
+    const keyText = this.#scoped(this.#keyText(request), request);
     if (keyText === undefined) return undefined;
     const tags = () => [
       ...prefixTags(
@@ -65,12 +71,8 @@ export class RoutePlan {
       reply.setHeader(name, typeof value === 'function' ? value() : value);
   }
 
-  #keyText(request: CacheRequest): string | undefined {
-    const { prefix, key, scope } = this.definition;
-    const [path = ''] = (request.originalUrl ?? request.url).split('?', 1);
-    const inputs =
-      key?.(request) ?? Object.fromEntries([...this.#inputs].map(([name, read]) => [name, read(request)]));
-    const text = routeKeyText(prefix, path, inputs);
+  #scoped(text: string, request: CacheRequest): string | undefined {
+    const { scope } = this.definition;
     if (scope !== 'user' && scope !== 'tenant') return text;
     const id = scope === 'user' ? this.options.principal?.(request) : this.options.tenant?.(request);
     return id ? scopedKeyText(text, scope, id) : undefined;
