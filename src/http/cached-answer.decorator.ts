@@ -10,11 +10,11 @@ const text = (description: string, example: string) => ({
 const headers = {
   ETag: text('Names this very body; send it back in `If-None-Match`', '"kq3Jw0yq2N3xj8cGqM0r5g"'),
   Age: {
-    description: 'Seconds since the answer was made; only on a hit',
+    description: 'Seconds since the answer was made; only on a hit or a stale answer',
     schema: { type: 'integer' as const },
     example: 12,
   },
-  'X-Cache': text('`HIT`, `MISS` or `BYPASS`', 'HIT'),
+  'X-Cache': text('`HIT`, `MISS`, `STALE` or `BYPASS`', 'HIT'),
   'Cache-Status': text('The same in detail (RFC 9211)', 'ai-native; hit; ttl=48'),
 };
 

@@ -22,7 +22,7 @@ export function createOpenApiDocument(app: INestApplication): OpenAPIObject {
       [
         'Learning analytics for a programming platform with an AI tutor. Times are ISO 8601 in UTC, ids are texts.',
         'Errors are `application/problem+json` (RFC 9457): decide on `code`.',
-        'Cached answers say in `X-Cache` whether they were a `HIT` or a `MISS`.',
+        'Cached answers say in `X-Cache` whether they were a `HIT`, a `MISS` or `STALE`.',
         'Try course `PROG-101` and student `STU001`.',
       ].join('\n\n'),
     )

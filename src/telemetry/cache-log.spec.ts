@@ -80,7 +80,7 @@ describe('the log of the cache', () => {
       log({ event: 'cache.no_store', subject, reason });
 
     expect(lines).toEqual([
-      '18:52:18 - DEBUG - ⚠️ Result not cached for system_stats: it is no plain JSON answer with status 200, or its handler set a header',
+      '18:52:18 - DEBUG - ⚠️ Result not cached for system_stats: it is no JSON object or array',
       '18:52:18 - DEBUG - ⚠️ Result not cached for system_stats: computed before a newer write',
       '18:52:18 - DEBUG - ⚠️ Result not cached for system_stats: computed before a newer write',
       '18:52:18 - DEBUG - ⚠️ Result not cached for system_stats: a function of its decorator threw',

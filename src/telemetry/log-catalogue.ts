@@ -50,7 +50,9 @@ const subject = ({ prefix, key }: LogFields) => prefix ?? key ?? 'unknown';
 const unstored: Readonly<Record<string, string>> = {
   'newer-write': 'computed before a newer write',
   unless: 'its method said so',
-  'not-plain': 'it is no plain JSON answer with status 200, or its handler set a header',
+  status: 'its status is not 200',
+  header: 'its handler set a header that the route does not store',
+  'not-plain': 'it is no JSON object or array',
   unserialisable: 'it holds what has no stored form',
   'rule-failed': 'a function of its decorator threw',
 };

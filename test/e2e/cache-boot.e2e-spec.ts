@@ -165,9 +165,27 @@ class Wrong {
     return { response };
   }
 
+  @Get('keyed-response')
+  @Cached({ ttl: 60, key: () => ({}) })
+  keyedResponse(@Res() response: object) {
+    return { response };
+  }
+
   @Get('impatient')
   @Cached({ ttl: 60, hardTimeout: 0 })
   impatient() {
+    return {};
+  }
+
+  @Get('cookies')
+  @Cached({ ttl: 60, store: { headers: ['Link', 'Set-Cookie'] } })
+  cookies() {
+    return {};
+  }
+
+  @Get('public')
+  @Cached({ ttl: 60, scope: 'user', visibility: 'public' })
+  publicUser() {
     return {};
   }
 
@@ -297,7 +315,6 @@ const expected: [code: string, method: string, says: string][] = [
   ['CACHE_SCOPE_MISSING', 'Wrong.unscoped', 'behind a guard'],
   ['CACHE_PRINCIPAL_MISSING', 'Wrong.noTenant', "'tenant'"],
   ['CACHE_UNDECLARED_INPUT', 'Wrong.rawRequest', '@Request(), @Body(), @Ip()'],
-  ['CACHE_UNDECLARED_INPUT', 'Wrong.ownResponse', '@Res() without passthrough'],
   ['CACHE_UNDECLARED_INPUT', 'Wrong.openQuery', '@Query()'],
   ['CACHE_UNDECLARED_INPUT', 'Wrong.allParams', '@Param(), @Headers()'],
   ['CACHE_UNDECLARED_INPUT', 'Wrong.custom', 'a custom parameter decorator'],
@@ -307,6 +324,10 @@ const expected: [code: string, method: string, says: string][] = [
   ['CACHE_UNDECLARED_INPUT', 'Wrong.transformed', "'own' of a query class"],
   ['CACHE_UNDECLARED_INPUT', 'WrongPerRequest.perRequest', 'made anew for each request'],
   ['CACHE_INVALID_TTL', 'Wrong.impatient', 'hardTimeout'],
+  ['CACHE_INVALID_OPTIONS', 'Wrong.cookies', "'set-cookie'"],
+  ['CACHE_INVALID_OPTIONS', 'Wrong.publicUser', "'public'"],
+  ['CACHE_UNCACHEABLE_ROUTE', 'Wrong.ownResponse', '@Res() without passthrough'],
+  ['CACHE_UNCACHEABLE_ROUTE', 'Wrong.keyedResponse', '@Res() without passthrough'],
   ['CACHE_UNCACHEABLE_ROUTE', 'Wrong.cachedPost', 'does not answer GET'],
   ['CACHE_UNCACHEABLE_ROUTE', 'Wrong.otherStatus', '202'],
   ['CACHE_UNCACHEABLE_ROUTE', 'Wrong.redirecting', 'redirects'],

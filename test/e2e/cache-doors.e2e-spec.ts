@@ -1,7 +1,5 @@
 import {
-  type CallHandler,
   type CanActivate,
-  ClassSerializerInterceptor,
   Controller,
   createParamDecorator,
   type ExecutionContext,
@@ -10,7 +8,6 @@ import {
   Headers,
   type INestApplication,
   Injectable,
-  type NestInterceptor,
   NotFoundException,
   Param,
   ParseIntPipe,
@@ -18,17 +15,16 @@ import {
   Req,
   Res,
   StreamableFile,
+  type Type,
   UseGuards,
-  UseInterceptors,
 } from '@nestjs/common';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { APP_INTERCEPTOR, Reflector } from '@nestjs/core';
-import { Exclude } from 'class-transformer';
-import { map, of, type Observable } from 'rxjs';
+import { of } from 'rxjs';
 import { Cached, CacheService } from '../../src/cache/index.js';
+import { CacheDoor } from '../../src/cache/http/cache-door.guard.js';
 import { adapters, startCachedApp } from '../support/cached-app.js';
-import { deferred, type Deferred } from '../support/deferred.js';
+import { deferred, turn, type Deferred } from '../support/deferred.js';
 import { expectHit, expectMiss, FakeClock } from '../../src/cache/testing/index.js';
 
 interface Call {
@@ -45,19 +41,6 @@ let asked: string[] = [];
 
 function ran(name: string): number {
   return (runs[name] = (runs[name] ?? 0) + 1);
-}
-
-class Person {
-  @Exclude()
-  password = 'secret';
-  constructor(readonly name: string) {}
-}
-
-@Injectable()
-class WrapInData implements NestInterceptor {
-  intercept(_context: ExecutionContext, next: CallHandler): Observable<unknown> {
-    return next.handle().pipe(map((data: unknown) => ({ data, seen: ran('interceptor') > 0 })));
-  }
 }
 
 @Injectable()
@@ -213,24 +196,6 @@ class GuardedController {
   }
 }
 
-@Controller('people')
-@UseInterceptors(ClassSerializerInterceptor)
-class PeopleController {
-  @Get('cached')
-  @Cached({ ttl: 60, prefix: 'people' })
-  @UseInterceptors(WrapInData)
-  cached() {
-    ran('people');
-    return [new Person('Ada'), new Person('Grace')];
-  }
-
-  @Get('twin')
-  @UseInterceptors(WrapInData)
-  twin() {
-    return [new Person('Ada'), new Person('Grace')];
-  }
-}
-
 const options = {
   principal: (request: object) => (request as { user: string }).user,
   principalDecorators: [CurrentUser],
@@ -248,7 +213,7 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('cached routes
     asked = [];
     ({ app, url } = await startCachedApp({
       adapter,
-      controllers: [OpenController, GuardedController, PeopleController],
+      controllers: [OpenController, GuardedController],
       options: { ...options, clock },
     }));
   });
@@ -283,7 +248,7 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('cached routes
     expect([miss.cache, hit.cache]).toEqual(['MISS', 'HIT']);
     expect([hit.status, hit.text, hit.type]).toEqual([miss.status, miss.text, miss.type]);
     expect(hit.text).toBe('{"id":"a","x":"1","run":1}');
-    expect(hit.headers.get('cache-control')).toBe('private, no-cache');
+    expect(hit.headers.get('cache-control')).toBe('public, no-cache');
   });
 
   it('keep apart what the handler declares, and nothing else', async () => {
@@ -347,7 +312,7 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('cached routes
         'HIT',
         etag,
       ]);
-      expect(again.headers.get('cache-control')).toBe('private, no-cache');
+      expect(again.headers.get('cache-control')).toBe('public, no-cache');
     }
     for (const held of ['"other"', etag.slice(1, -1), 'x'.repeat(5000)]) {
       expect((await call('/open/plain/a', { headers: { 'if-none-match': held } })).status).toBe(200);
@@ -379,10 +344,9 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('cached routes
   it('name the headers of their key in Vary', async () => {
     const [miss, hit] = await twice('/open/language', { headers: { 'accept-language': 'de' } });
 
-    expect([miss.headers.get('vary'), hit.headers.get('vary')]).toEqual([
-      'accept-language',
-      'accept-language',
-    ]);
+    for (const { headers } of [miss, hit]) {
+      expect(headers.get('vary')).toBe('accept-language');
+    }
     expect((await call('/open/plain/a')).headers.get('vary')).toBeNull();
   });
 
@@ -476,52 +440,53 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('cached routes
     );
   });
 
-  it('store what was sent after all interceptors, and run none of them on a hit', async () => {
-    const twin = await call('/people/twin');
-    const [miss, hit] = await twice('/people/cached');
-
-    expect(miss.text).toBe(twin.text);
-    expect([hit.text, hit.type, hit.cache]).toEqual([twin.text, twin.type, 'HIT']);
-    expect(hit.text).not.toContain('secret');
-    expect(runs).toMatchObject({ people: 1, interceptor: 2 });
-  });
-
-  it.each(['global first', 'global last'])('stand outside of global interceptors too: %s', async (order) => {
-    const providers = [
-      {
-        provide: APP_INTERCEPTOR,
-        useClass: order === 'global first' ? WrapInData : ClassSerializerInterceptor,
-      },
-      {
-        provide: APP_INTERCEPTOR,
-        useClass: order === 'global first' ? ClassSerializerInterceptor : WrapInData,
-      },
-      Reflector,
-    ];
-    const other = await startCachedApp({ adapter, controllers: [PeopleController], providers, options });
-    const get = async (path: string) => (await fetch(other.url + path)).text();
-
-    const twin = await get('/people/twin');
-    const answers = [await get('/people/cached'), await get('/people/cached')];
-    await other.app.close();
-
-    expect(answers).toEqual([twin, twin]);
-  });
-
   it('do not remember requests that were answered from the cache', async () => {
-    const round = () =>
-      Promise.all(
-        Array.from({ length: 20 }, () => fetch(`${url}/open/plain/x`).then((hit) => hit.arrayBuffer())),
-      );
-    for (let warmUp = 0; warmUp < 50; warmUp++) await round();
+    await call('/open/plain/x');
+    const door = app.get(CacheDoor);
+    const context = hitContext(adapter, OpenController, 'plain', '/open/plain/x', { id: 'x' });
+    const hits = async (count: number) => {
+      for (let n = 0; n < count; n++) {
+        // As Nest does: somebody awaits the guard, and nobody holds on to him.
+        void (async () => await door.canActivate(context()))();
+        if (n % 1000 === 0) await turn();
+      }
+      await app.get(CacheService).settle();
+    };
+    await hits(2000);
     const before = heapInUse();
 
-    for (let n = 0; n < 150; n++) await round();
+    await hits(100_000);
 
-    // A promise that remembers who waits for it costs about 5 kB a request: 15 MB here.
+    // A promise that remembers who waits for it costs about 5 kB a request.
     expect(heapInUse() - before).toBeLessThan(5_000_000);
+    expect(app.get(CacheService).stats().prefixes.get('plain')?.hits).toBe(102_000);
   });
 });
+
+/** What Nest hands to a guard, with a response that takes anything. */
+function hitContext(
+  adapter: keyof typeof adapters,
+  controller: Type,
+  handler: string,
+  url: string,
+  params: Record<string, string>,
+): () => ExecutionContext {
+  const request = { method: 'GET', url, params, query: {}, headers: {} };
+  const nothing = () => undefined;
+  const response = {
+    getHeader: nothing,
+    setHeader: nothing,
+    end: nothing,
+    ...(adapter === 'fastify' && { raw: {}, header: nothing, send: nothing }),
+  };
+  const method = (controller.prototype as Record<string, object>)[handler];
+  const context = {
+    getClass: () => controller,
+    getHandler: () => method,
+    getArgs: () => [request, response],
+  };
+  return () => ({ ...context }) as unknown as ExecutionContext;
+}
 
 function heapInUse(): number {
   setFlagsFromString('--expose-gc');

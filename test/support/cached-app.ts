@@ -3,6 +3,7 @@ import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
 import type { INestApplication, Provider } from '@nestjs/common';
+import type { AbstractHttpAdapter } from '@nestjs/core';
 import { CacheModule, type CacheModuleOptions } from '../../src/cache/index.js';
 
 export const adapters = {
@@ -13,23 +14,32 @@ export const adapters = {
 /** A small application of its own around the cache module, listening on a free port. */
 export async function startCachedApp({
   adapter = 'fastify',
+  http = adapters[adapter](),
+  features = [],
+  isCacheFirst = true,
   controllers = [],
   providers = [],
   options = {},
   configure,
 }: {
   adapter?: keyof typeof adapters;
+  /** In place of the adapter's plain one. */
+  http?: AbstractHttpAdapter;
+  /** Modules beside the cache's, before or after it. */
+  features?: Type[];
+  isCacheFirst?: boolean;
   controllers?: Type[];
   providers?: Provider[];
   options?: CacheModuleOptions;
   configure?: (app: INestApplication) => void;
 }): Promise<{ app: INestApplication; url: string }> {
+  const cache = CacheModule.forRoot({ jitter: 0, ...options });
   const module = await Test.createTestingModule({
-    imports: [CacheModule.forRoot({ jitter: 0, ...options })],
+    imports: isCacheFirst ? [cache, ...features] : [...features, cache],
     controllers,
     providers,
   }).compile();
-  const app = module.createNestApplication(adapters[adapter](), { logger: false });
+  const app = module.createNestApplication(http, { logger: false });
   configure?.(app);
   try {
     await app.listen(0, '127.0.0.1');

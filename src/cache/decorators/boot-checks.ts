@@ -1,6 +1,7 @@
 import type { CacheModuleOptions } from '../cache.options.js';
 import { familyTag } from '../engine/tags.js';
 import {
+  answersByItself,
   declaredInputs,
   decoratorFactory,
   templateNames,
@@ -36,7 +37,11 @@ export function checkRoute(
 ): DeclaredInput[] {
   const { type, name, method, definition, isStatic } = found;
   const { method: where, scope, key } = definition;
-  const reason = uncacheable(method);
+  const reason =
+    uncacheable(method) ??
+    (answersByItself(type, name)
+      ? 'it answers by itself, with @Res() without passthrough or @Next()'
+      : undefined);
   if (reason) {
     faults.add('CACHE_UNCACHEABLE_ROUTE', `${where} cannot be cached: ${reason}.`);
     return [];

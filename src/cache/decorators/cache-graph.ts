@@ -102,8 +102,10 @@ export class CacheGraph {
 
   #planRoute(found: DecoratedMethod<CachedDefinition>, options: CacheModuleOptions, faults: Faults): void {
     const { type, method, definition } = found;
-    const inputs = checkRoute(found, this.#isGuarded(type, method), options, faults);
-    this.plans.add(type, method, new RoutePlan(definition, inputs, options, type, method));
+    const isGuarded = this.#isGuarded(type, method);
+    const inputs = checkRoute(found, isGuarded, options, faults);
+    const facts = { inputs, controller: type, method, isGuarded };
+    this.plans.add(type, method, new RoutePlan(definition, options, facts));
     putLast(GUARDS, method, CacheDoor);
   }
 

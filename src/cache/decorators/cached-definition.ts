@@ -1,6 +1,7 @@
 import type { CacheRequest } from '../cache.options.js';
 import type { KeyInputs } from '../engine/cache-key.js';
 import type { EntryPolicy } from '../engine/entry-policy.js';
+import type { AnswerRules } from '../http/answer-options.js';
 import type { Faults } from './faults.js';
 import type { TagRules } from './tag-rules.js';
 
@@ -12,9 +13,10 @@ export interface CachedDefinition {
   readonly scope?: 'shared' | 'user' | 'tenant';
   readonly key?: (request: CacheRequest) => KeyInputs;
   readonly shape: string;
+  readonly rules: TagRules;
   /** What it says of keeping entries; the module fills in the rest. */
   readonly policy: Partial<EntryPolicy>;
-  readonly rules: TagRules;
+  readonly answers: AnswerRules;
   /** 0 where a function of the result decides. */
   readonly declaredTtlMs: number;
   readonly ttlMs: (result: unknown) => number;

@@ -2,6 +2,7 @@ import { UseGuards, UseInterceptors } from '@nestjs/common';
 import type { CacheRequest } from '../cache.options.js';
 import type { KeyInputs } from '../engine/cache-key.js';
 import { durationMs, type Duration } from '../engine/duration.js';
+import { answerRules, type AnswerOptions } from '../http/answer-options.js';
 import { CacheDoor } from '../http/cache-door.guard.js';
 import { CacheLoader } from '../http/cache-loader.interceptor.js';
 import { recordCall } from '../http/handler-call.js';
@@ -12,7 +13,7 @@ import { Faults } from './faults.js';
 import { tagRules, type AnyMethod, type TagSource } from './tag-rules.js';
 import { methodName, wrapMethod } from './wrap-method.js';
 
-export interface CachedOptions<M extends AnyMethod = AnyMethod> extends EntryOptions {
+export interface CachedOptions<M extends AnyMethod = AnyMethod> extends EntryOptions, AnswerOptions {
   /** Seconds (`60`, `'45s'`, `'2m'`), or a function of the result that returns seconds. */
   ttl: Duration | ((result: Awaited<ReturnType<M>>) => number);
   /** First part of the key; `[a-z0-9_]`, unique in the application. Default: the method's name in snake case. */
@@ -75,6 +76,7 @@ function define(options: CachedOptions, method: string, name: string): CachedDef
     shape: options.shape ?? '',
     rules: tagRules(options.tags ?? [], options.families, method, faults),
     policy: faults.attempt(() => declaredPolicy(options, method)) ?? {},
+    answers: faults.attempt(() => answerRules(options, options.scope, method)) ?? { storedHeaders: [] },
     declaredTtlMs: fixedMs ?? 0,
     ttlMs: (result) => fixedMs ?? durationMs((ttl as (result: unknown) => number)(result), method),
     unless: (result) => (unless as ((result: unknown) => boolean) | undefined)?.(result) ?? false,

@@ -190,5 +190,5 @@ function produced(definition: CachedDefinition, args: unknown[], result: unknown
   } catch {
     return { value: { raw: result }, isShareable: false, notStoredBecause: 'unserialisable' };
   }
-  return storedForm(definition, args, result, text, { text });
+  return storedForm<Kept>(definition, { args, result }, { text }, { body: Buffer.from(text) });
 }

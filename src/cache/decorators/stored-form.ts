@@ -2,32 +2,37 @@ import type { Produced } from '../engine/subject.js';
 import type { CachedDefinition } from './cached-definition.js';
 import { resultTags } from './tag-rules.js';
 
+/** A call of the method as it was, before anything shaped its result. */
+interface MadeCall {
+  readonly args: readonly unknown[];
+  readonly result: unknown;
+}
+
 /**
  * What a run gave, with what the decorator says about keeping it. A function of the decorator that throws costs the
  * entry, not the answer.
  *
- * @param text  the result as it is kept and given to everyone who waited
- * @param etag  its validator, for HTTP answers
+ * @param value  what is given to everyone who waited
+ * @param kept   the same as it is stored
+ * @param ttlMs  in place of what the decorator says of results
  */
 export function storedForm<T>(
   definition: CachedDefinition,
-  args: readonly unknown[],
-  result: unknown,
-  text: string,
+  { args, result }: MadeCall,
   value: T,
-  etag?: string,
+  kept: { readonly body: Buffer; readonly head?: Readonly<Record<string, string>> },
+  ttlMs?: number,
 ): Produced<T> {
   try {
-    if (definition.unless(result)) return { value, isShareable: true, notStoredBecause: 'unless' };
-    const ttlMs = definition.ttlMs(result);
+    if (ttlMs === undefined && definition.unless(result))
+      return { value, isShareable: true, notStoredBecause: 'unless' };
     return {
       value,
       isShareable: true,
       entry: {
-        body: Buffer.from(text),
-        ttlMs,
+        ...kept,
+        ttlMs: ttlMs ?? definition.ttlMs(result),
         resultTags: resultTags(definition.rules, args, result),
-        ...(etag && { head: { etag } }),
       },
     };
   } catch {

@@ -10,7 +10,7 @@ import { EntryStore } from './entry-store.js';
 import { Loads, type Produce, type Revive } from './loads.js';
 import { standing, type HeldEntry, type NearEntries } from './near-entries.js';
 import { Openings } from './opening.js';
-import { withPatience } from './patience.js';
+import { withPatience, type StaleReason } from './patience.js';
 import { RefreshAhead } from './refresh-ahead.js';
 import { SingleFlight } from './single-flight.js';
 import type { Store } from './store.js';
@@ -135,18 +135,27 @@ export class CacheEngine {
     revive: Revive<T>,
     stale?: Found,
   ): Promise<Loaded<T>> {
-    const { clock, emit } = this.#options;
-    const run: Promise<Loaded<T>> = this.#keeping
-      ? this.#keeping.loads.joinOrRun(subject, budget, produce, revive)
-      : produce().then(({ value }) => ({ value, how: 'ran', isStored: false }));
-    const goOnBehind = () => {
-      this.keep(run.catch(() => undefined));
-    };
-    if (!stale) return withPatience(run, subject.policy, clock, goOnBehind);
-    return withPatience(run, subject.policy, clock, goOnBehind, (reason) => {
-      emit({ event: 'cache.stale_served', subject, reason, staleMs: -stale.freshForMs });
+    const run = this.#keeping?.loads.joinOrRun(subject, budget, produce, revive) ?? runAlone(produce);
+    if (!stale) return this.#await(run, subject);
+    return this.#await(run, subject, (reason) => {
+      this.#options.emit({ event: 'cache.stale_served', subject, reason, staleMs: -stale.freshForMs });
       return { value: revive(stale.entry), how: 'stale', isStored: false };
     });
+  }
+
+  /**
+   * Runs `produce` whatever is kept, and stores what it gives: for a caller who may have the answer made anew.
+   *
+   * @throws what {@link load} throws
+   */
+  async renew<T>(
+    subject: Subject,
+    budget: Budget,
+    produce: Produce<T>,
+    revive: Revive<T>,
+  ): Promise<Loaded<T>> {
+    const run = this.#keeping?.loads.renew(subject, budget, produce, revive) ?? runAlone(produce);
+    return this.#await(run, subject);
   }
 
   /** Has an entry replaced before it expires, behind the answers, by one process for all. Never rejects. */
@@ -203,6 +212,18 @@ export class CacheEngine {
   /** Resolves when nothing runs behind the answers any more. */
   async settle(): Promise<void> {
     while (this.#background.size > 0) await Promise.allSettled(this.#background);
+  }
+
+  /** A run that nobody waits for any more goes on behind the answers. */
+  #await<T>(
+    run: Promise<Loaded<T>>,
+    { policy }: Subject,
+    serveStale?: (reason: StaleReason) => Loaded<T>,
+  ): Promise<Loaded<T>> {
+    const goOnBehind = () => {
+      this.keep(run.catch(() => undefined));
+    };
+    return withPatience(run, policy, this.#options.clock, goOnBehind, serveStale);
   }
 
   #serve(subject: Subject, held: HeldEntry): Lookup {
@@ -266,4 +287,9 @@ export class CacheEngine {
     });
     return { ask, entries, openings, loads };
   }
+}
+
+/** Where nothing is kept. */
+async function runAlone<T>(produce: Produce<T>): Promise<Loaded<T>> {
+  return { value: (await produce()).value, how: 'ran', isStored: false };
 }

@@ -22,8 +22,9 @@ export type CacheEvent =
   | { event: 'cache.invalidate_error'; tags: readonly string[]; reason: string };
 
 /**
- * Why an answer was not stored: computed before a newer write, the method's own `unless`, an answer that belongs to one
- * response only, a value that has no stored form, or a function of the decorator that threw.
+ * Why an answer was not stored: computed before a newer write; the method's own `unless`; another status than 200; a
+ * header that the route does not store; no JSON object; a value that has no stored form; a function of the decorator
+ * that threw.
  */
 export type NoStoreReason = 'newer-write' | NotStored;
 

@@ -67,6 +67,15 @@ export class Loads {
     }
   }
 
+  /** Runs whatever is kept or under way, and stores what that gives. */
+  renew<T>(subject: Subject, budget: Budget, produce: Produce<T>, revive: Revive<T>): Promise<Loaded<T>> {
+    const open: Open = async ({ dependencies }) => {
+      const opening = await this.#options.openings.attempt(subject, budget, dependencies.possible);
+      return opening && { ...opening, held: undefined };
+    };
+    return this.#fly(subject, open, produce, revive);
+  }
+
   /**
    * Runs under `opening`, unless somebody else is at it by now.
    *

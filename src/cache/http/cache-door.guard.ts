@@ -1,62 +1,87 @@
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import type { CacheRequest } from '../cache.options.js';
 import { CacheEngine } from '../engine/cache-engine.js';
+import type { CacheEntry } from '../engine/cache-entry.js';
 import type { Found } from '../engine/subject.js';
-import { describe, isHeld, JSON_TYPE } from './cache-headers.js';
-import { leaveTicket } from './cache-ticket.js';
-import { replyOf, type Reply } from './reply.js';
-import type { RoutePlan } from './route-plan.js';
+import { leaveTicket, type CacheTicket } from './cache-ticket.js';
+import { isKeptException, revivedException } from './kept-exception.js';
+import { replyOf } from './reply.js';
 import { RoutePlans } from './route-plans.js';
+import { StoredAnswer } from './stored-answer.js';
 
 /** Never settles and keeps nothing alive: it forgets whoever waits. A shared pending promise would remember them all. */
 const NEVER = { then: () => undefined } as unknown as Promise<boolean>;
 
 /**
  * The last guard of every cached route. It answers a hit itself, with the stored bytes, so that no pipe, interceptor,
- * handler or serialiser runs; all other guards have had their say by then. On a miss it leaves a ticket for
+ * handler or serialiser runs; all other guards have had their say by then. For all else it leaves a ticket for
  * {@link CacheLoader}.
  */
 @Injectable()
 export class CacheDoor implements CanActivate {
+  readonly #answers = new WeakMap<CacheEntry, StoredAnswer>();
+
   constructor(
     private readonly engine: CacheEngine,
     private readonly plans: RoutePlans,
   ) {}
 
-  async canActivate(context: ExecutionContext): Promise<boolean> {
-    const http = context.switchToHttp();
-    const request = http.getRequest<CacheRequest>();
-    const reply = replyOf(http.getResponse());
+  canActivate(context: ExecutionContext): boolean | Promise<boolean> {
     const plan = this.plans.of(context.getClass(), context.getHandler());
-    const subject = plan?.subject(request);
-    if (!plan || !subject) {
-      describe(reply, 'BYPASS', 'fwd=bypass; detail=nobody-to-share-with');
+    // No route, but a resolver or a message handler: there the value is cached.
+    if (!plan) return true;
+    const [request, response] = context.getArgs<[CacheRequest, object]>();
+    const reply = replyOf(response);
+    const subject = plan.subject(request);
+    if (!subject) {
+      plan.headers.announce(reply, 'BYPASS', 'fwd=bypass; detail=nobody-to-share-with');
       return true;
     }
+    const near = plan.isRenewal(request) ? RENEWAL : this.engine.peek(subject);
+    if (near) return this.#admit({ request, reply, plan, subject, lookup: near });
     const budget = this.engine.newBudget();
-    const looked = this.engine.peek(subject) ?? (await this.engine.lookup(subject, budget));
-    if (looked.state !== 'hit') {
-      const state = looked.state === 'bypass' ? 'bypass' : 'miss';
-      leaveTicket(request, { plan, subject, budget, state });
-      return true;
-    }
-    this.#answer(looked.found, plan, request, reply);
-    return NEVER;
+    return this.engine
+      .lookup(subject, budget)
+      .then((lookup) => this.#admit({ request, reply, plan, subject, lookup, budget }));
   }
 
-  #answer({ entry, ageMs, freshForMs }: Found, plan: RoutePlan, request: CacheRequest, reply: Reply): void {
-    const { etag } = entry.head;
-    plan.setStaticHeaders(reply);
-    describe(reply, 'HIT', `hit; ttl=${Math.round(freshForMs / 1000)}`);
-    reply.setHeader('age', String(Math.floor(ageMs / 1000)));
-    if (plan.vary) reply.setHeader('vary', plan.vary);
-    if (etag) reply.setHeader('etag', etag);
-    if (isHeld(request.headers['if-none-match'], etag)) {
-      reply.setStatus(304);
+  #admit(ticket: CacheTicket): boolean | Promise<boolean> {
+    const { lookup, reply, plan } = ticket;
+    if (lookup.state === 'hit') {
+      const { found, isDue } = lookup;
+      if (isKeptException(found.entry)) {
+        plan.headers.announceKeptException(reply, found);
+        throw revivedException(found.entry);
+      }
+      if (!isDue) {
+        this.#send(ticket, found);
+        return NEVER;
+      }
+    }
+    leaveTicket(ticket);
+    return true;
+  }
+
+  #send({ request, reply, plan: { headers } }: CacheTicket, found: Found): void {
+    const { entry } = found;
+    const answer = this.#answerOf(entry);
+    headers.setFixed(reply);
+    headers.announceHit(reply, found);
+    if (answer.isHeld(request, reply)) {
       reply.end(undefined);
       return;
     }
-    reply.setHeader('content-type', JSON_TYPE);
-    reply.end(entry.body);
+    answer.describe(reply, headers);
+    reply.end(answer.body);
+  }
+
+  #answerOf(entry: CacheEntry): StoredAnswer {
+    const known = this.#answers.get(entry);
+    if (known) return known;
+    const answer = new StoredAnswer(entry);
+    this.#answers.set(entry, answer);
+    return answer;
   }
 }
+
+const RENEWAL = { state: 'renewal' } as const;

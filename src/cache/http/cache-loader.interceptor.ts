@@ -1,83 +1,108 @@
 import { Injectable, type CallHandler, type ExecutionContext, type NestInterceptor } from '@nestjs/common';
-import { from, lastValueFrom, type Observable } from 'rxjs';
+import { from, of, type Observable } from 'rxjs';
 import type { CacheRequest } from '../cache.options.js';
-import { storedForm } from '../decorators/stored-form.js';
 import { CacheEngine } from '../engine/cache-engine.js';
-import type { Produced } from '../engine/subject.js';
-import { describe, entityTag, isHeld, JSON_TYPE } from './cache-headers.js';
+import type { CacheEntry } from '../engine/cache-entry.js';
+import type { Found, Loaded } from '../engine/subject.js';
+import { httpFailure } from './cache-failure.js';
 import { takeTicket, type CacheTicket } from './cache-ticket.js';
-import { observeCall, type HandlerCall } from './handler-call.js';
-import { replyOf, type Reply } from './reply.js';
+import { HandlerRun, type Answer } from './handler-run.js';
+import { isKeptException, revivedException } from './kept-exception.js';
+import { StoredAnswer, type Kept } from './stored-answer.js';
 
-/** The text that is sent and stored, or a value that only this response can carry. */
-type Answer = { readonly text: string; readonly etag: string | undefined } | { readonly value: unknown };
+/** For each state of the entry: `X-Cache` of an answer made now, and why it had to be. */
+const outcomes = {
+  miss: ['MISS', 'fwd=miss'],
+  stale: ['MISS', 'fwd=stale'],
+  renewal: ['MISS', 'fwd=request'],
+  bypass: ['BYPASS', 'fwd=bypass; detail=store-away'],
+} as const;
 
 /**
  * The outermost interceptor of every cached route. On a miss it runs everything inside it once for all who wait,
- * serialises once, stores the text and sends that very text. Without a ticket from the door it steps aside.
+ * serialises once, stores the bytes and sends those very bytes. A hit that is due it answers at once and runs the rest
+ * behind the answer. Without a ticket from the door it steps aside.
  */
 @Injectable()
 export class CacheLoader implements NestInterceptor {
   constructor(private readonly engine: CacheEngine) {}
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
-    const http = context.switchToHttp();
-    const request = http.getRequest<CacheRequest>();
+    if (context.getType() !== 'http') return next.handle();
+    const [request] = context.getArgs<[CacheRequest]>();
     const ticket = takeTicket(request);
-    return ticket ? from(this.#load(ticket, request, replyOf(http.getResponse()), next)) : next.handle();
+    if (!ticket) return next.handle();
+    const { lookup } = ticket;
+    return lookup.state === 'hit'
+      ? of(this.#refresh(ticket, lookup.found, next))
+      : from(this.#load(ticket, lookup, next));
   }
 
-  async #load(ticket: CacheTicket, request: CacheRequest, reply: Reply, next: CallHandler): Promise<unknown> {
-    const [outcome, forwarded] = outcomes[ticket.state];
-    describe(reply, outcome, forwarded);
-    const { value, how, isStored } = await this.engine.load<Answer>(
-      ticket.subject,
-      ticket.budget,
-      () => produce(ticket, reply, next),
-      ({ body, head }) => ({ text: body.toString(), etag: head.etag }),
-    );
-    if ('value' in value) return value.value;
+  /** Answers, and has the entry replaced when the answer is out. */
+  #refresh(ticket: CacheTicket, found: Found, next: CallHandler): unknown {
+    const { plan, reply, subject } = ticket;
+    const run = new HandlerRun(plan, reply, next);
+    run.detach();
+    const begun = new Promise<void>((resolve) => {
+      setImmediate(() => {
+        this.engine.refresh<Answer>(subject, () => run.produce(false), revive);
+        resolve();
+      });
+    });
+    this.engine.keep(begun);
+    plan.headers.announceHit(reply, found);
+    return give(ticket, found.entry);
+  }
 
-    const { text, etag } = value;
-    describe(
-      reply,
-      outcome,
-      [forwarded, how === 'joined' && 'collapsed', isStored && 'stored'].filter(Boolean).join('; '),
-    );
-    if (ticket.plan.vary) reply.setHeader('vary', ticket.plan.vary);
-    if (etag) reply.setHeader('etag', etag);
-    if (isHeld(request.headers['if-none-match'], etag)) {
-      reply.setStatus(304);
-      return undefined;
+  async #load(
+    ticket: CacheTicket,
+    lookup: Exclude<CacheTicket['lookup'], { state: 'hit' }>,
+    next: CallHandler,
+  ): Promise<unknown> {
+    const { plan, reply, subject, budget = this.engine.newBudget() } = ticket;
+    const [outcome, forwarded] = outcomes[lookup.state];
+    plan.headers.announce(reply, outcome, forwarded);
+    const run = new HandlerRun(plan, reply, next);
+    // A 404 of before is nothing to fall back on.
+    const stale = lookup.state === 'stale' && !isKeptException(lookup.found.entry) ? lookup.found : undefined;
+    const since = performance.now();
+    let loaded: Loaded<Answer>;
+    try {
+      const produce = () => run.produce(stale !== undefined);
+      loaded =
+        lookup.state === 'renewal'
+          ? await this.engine.renew<Answer>(subject, budget, produce, revive)
+          : await this.engine.load<Answer>(subject, budget, produce, revive, stale);
+    } catch (error) {
+      run.abandon();
+      throw httpFailure(error, reply);
     }
-    reply.setHeader('content-type', JSON_TYPE);
-    return text;
+    const { value, how } = loaded;
+    if (how === 'stale' && stale) {
+      run.detach();
+      plan.headers.announceStale(reply, stale, performance.now() - since);
+      return give(ticket, stale.entry);
+    }
+    if ('thrown' in value) throw value.thrown;
+    if ('value' in value) return value.value;
+    plan.headers.announceNew(reply, outcome, [forwarded, ...details(loaded)].join('; '));
+    return give(ticket, value);
   }
 }
 
-const outcomes = {
-  miss: ['MISS', 'fwd=miss'],
-  bypass: ['BYPASS', 'fwd=bypass; detail=store-away'],
-} as const;
-
-async function produce({ plan }: CacheTicket, reply: Reply, next: CallHandler): Promise<Produced<Answer>> {
-  const headersBefore = JSON.stringify(reply.getHeaders());
-  const call: HandlerCall = { args: [], result: undefined };
-  const value: unknown = await observeCall(call, () =>
-    lastValueFrom(next.handle(), { defaultValue: undefined }),
-  );
-
-  const isPlain = reply.statusCode === 200 && JSON.stringify(reply.getHeaders()) === headersBefore;
-  const text = isPlain ? jsonText(value) : undefined;
-  if (text === undefined) return { value: { value }, isShareable: false, notStoredBecause: 'not-plain' };
-  const etag = entityTag(text);
-  return storedForm<Answer>(plan.definition, call.args, call.result, text, { text, etag }, etag);
+function revive(entry: CacheEntry): Answer {
+  return isKeptException(entry) ? { thrown: revivedException(entry) } : entry;
 }
 
-/** The text that both adapters would send for an object or array; other values they treat each in their own way. */
-function jsonText(value: unknown): string | undefined {
-  if (typeof value !== 'object' || value === null) return undefined;
-  const isStream =
-    'pipe' in value || 'getStream' in value || Symbol.asyncIterator in value || ArrayBuffer.isView(value);
-  return isStream ? undefined : JSON.stringify(value);
+function details({ how, isStored }: Loaded<Answer>): string[] {
+  const isShared = how === 'joined' || how === 'found';
+  return [...(isShared ? ['collapsed'] : []), ...(isStored && how !== 'found' ? ['stored'] : [])];
+}
+
+/** Writes the headers of a kept answer. @returns what Nest is to send */
+function give({ plan, reply, request }: CacheTicket, kept: Kept): unknown {
+  const answer = new StoredAnswer(kept);
+  if (answer.isHeld(request, reply)) return undefined;
+  answer.describe(reply, plan.headers);
+  return reply.sendable(answer.body);
 }

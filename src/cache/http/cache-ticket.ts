@@ -1,28 +1,33 @@
 import type { CacheRequest } from '../cache.options.js';
 import type { Budget } from '../engine/budget.js';
-import type { Subject } from '../engine/subject.js';
+import type { Lookup, Subject } from '../engine/subject.js';
+import type { Reply } from './reply.js';
 import type { RoutePlan } from './route-plan.js';
 
-/** What the door found out about a request that must be answered by its handler. */
+/** What the door found out about a request for which the handler must run, now or behind the answer. */
 export interface CacheTicket {
+  readonly request: CacheRequest;
+  readonly reply: Reply;
   readonly plan: RoutePlan;
   readonly subject: Subject;
-  readonly budget: Budget;
-  readonly state: 'miss' | 'bypass';
+  /** `renewal`: the client asked for a new answer, and may have one made. */
+  readonly lookup: Lookup | { readonly state: 'renewal' };
+  /** What is left of it, if the store was asked. */
+  readonly budget?: Budget;
 }
 
 const TICKET = Symbol('cache ticket');
 
 type Ticketed = CacheRequest & { [TICKET]?: CacheTicket | undefined };
 
-export function leaveTicket(request: CacheRequest, ticket: CacheTicket): void {
-  (request as Ticketed)[TICKET] = ticket;
+export function leaveTicket(ticket: CacheTicket): void {
+  (ticket.request as Ticketed)[TICKET] = ticket;
 }
 
 /** Only the first to ask gets it: the loader may stand at several levels, the outermost does the work. */
 export function takeTicket(request: CacheRequest): CacheTicket | undefined {
   const ticketed = request as Ticketed;
   const ticket = ticketed[TICKET];
-  ticketed[TICKET] = undefined;
+  if (ticket) ticketed[TICKET] = undefined;
   return ticket;
 }

@@ -39,11 +39,10 @@ export function declaredInputs(
   where: string,
   principalFactories: ReadonlySet<unknown>,
 ): DeclaredInput[] {
-  const passesThrough = Reflect.getMetadata('__responsePassthrough__', controller, name) === true;
   const inputs: DeclaredInput[] = [];
   const unknown: string[] = [];
   for (const argument of routeArguments(controller, name)) {
-    if (argument.type === RouteParamtypes.RESPONSE && passesThrough) continue;
+    if (argument.type === RouteParamtypes.RESPONSE) continue;
     if (argument.type === 'custom' && principalFactories.has(argument.factory)) continue;
     const type = parameterType(controller, name, argument.index);
     const named = namedInputs(argument, type);
@@ -60,6 +59,13 @@ export function declaredInputs(
     'CACHE_UNDECLARED_INPUT',
     `${where} reads ${unknown.join(', ')}, so its key cannot be known. Declare what it reads (@Param('x'), @Query('x'), a query class) or give @Cached a key function.`,
   );
+}
+
+/** Whether it takes the response, or Nest's `next`, so that what it returns is not what is sent. */
+export function answersByItself(controller: object, name: string | symbol): boolean {
+  const passesThrough = Reflect.getMetadata('__responsePassthrough__', controller, name) === true;
+  const takes = routeArguments(controller, name).map(({ type }) => type);
+  return !passesThrough && (takes.includes(RouteParamtypes.RESPONSE) || takes.includes(RouteParamtypes.NEXT));
 }
 
 /** Placeholders of a route: declared parameters by name, `{body.x}` fields of the body; from the call's arguments. */
@@ -134,7 +140,6 @@ function namedInputs({ type, data }: RouteArgument, parameter: unknown): Declare
 
 function asWritten({ type }: RouteArgument): string {
   if (type === 'custom') return 'a custom parameter decorator';
-  if (type === RouteParamtypes.RESPONSE) return '@Res() without passthrough';
   const words = RouteParamtypes[type].toLowerCase().split('_');
   return `@${words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('')}()`;
 }

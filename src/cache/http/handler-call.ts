@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { isObservable, tap } from 'rxjs';
 
 /** The arguments a handler was called with and what it returned, before any interceptor shaped it. */
 export interface HandlerCall {
@@ -6,24 +7,40 @@ export interface HandlerCall {
   result: unknown;
 }
 
-const calls = new AsyncLocalStorage<HandlerCall | undefined>();
+interface Running {
+  /** Whose run this is, for whoever meets something that the run does. */
+  readonly owner: object;
+  /** Where the handler leaves what is known of its call; once only. */
+  readonly call: HandlerCall | undefined;
+}
 
-/** Runs `handle` so that the decorated handler inside it leaves its arguments and result in `call`. */
-export function observeCall<T>(call: HandlerCall, handle: () => T): T {
-  return calls.run(call, handle);
+const running = new AsyncLocalStorage<Running>();
+
+/** Runs `handle` so that the decorated handler inside it leaves its arguments and result in the returned call. */
+export function observeCall<T>(owner: object, call: HandlerCall, handle: () => T): T {
+  return running.run({ owner, call }, handle);
+}
+
+/** Whether the code that asks was called, however indirectly, by the run of `owner`. */
+export function isInsideRunOf(owner: object): boolean {
+  return running.getStore()?.owner === owner;
 }
 
 /** Called in a decorated handler's place. */
 export function recordCall(args: readonly unknown[], run: () => unknown): unknown {
-  const call = calls.getStore();
-  if (!call) return run();
-  // Another cached handler that this one calls must not leave its arguments here.
-  const returned = calls.run(undefined, run);
+  const { owner, call } = running.getStore() ?? {};
+  if (!owner || !call) return run();
   call.args = args;
+  // Another cached handler that this one calls must not leave its arguments here.
+  const returned = running.run({ owner, call: undefined }, run);
   call.result = returned;
+  const keep = (result: unknown) => {
+    call.result = result;
+  };
+  if (isObservable(returned)) return returned.pipe(tap(keep));
   if (!(returned instanceof Promise)) return returned;
   return returned.then((result: unknown) => {
-    call.result = result;
+    keep(result);
     return result;
   });
 }

@@ -1,62 +1,117 @@
+import type { ServerResponse } from 'node:http';
+
+export type HeadersByName = Readonly<Record<string, unknown>>;
+
 /** The little that the cache needs of a response, the same on Fastify and Express. */
 export interface Reply {
+  /** What Nest hands to guards, interceptors and handlers. */
+  readonly response: object;
   readonly statusCode: number;
-  getHeaders(): Readonly<Record<string, unknown>>;
-  setHeader(name: string, value: string): void;
+  /** A copy. */
+  headers(): HeadersByName;
+  header(name: string): unknown;
+  /** @param name in lower case */
+  setHeader(name: string, value: unknown): void;
+  removeHeader(name: string): void;
   setStatus(status: number): void;
   /** Sends the answer; nothing may be sent after it. */
   end(body: Buffer | undefined): void;
+  /** What an interceptor returns for these very bytes to be sent. */
+  sendable(body: Buffer): unknown;
 }
 
-interface FastifyReply {
-  readonly raw: unknown;
+export interface FastifyResponse {
+  readonly raw: ServerResponse;
   readonly statusCode: number;
+  readonly request: { readonly raw: ServerResponse['req'] };
+  readonly log: unknown;
   getHeaders(): Record<string, unknown>;
-  header(name: string, value: string): unknown;
+  getHeader(name: string): unknown;
+  header(name: string, value: unknown): unknown;
+  removeHeader(name: string): unknown;
   status(code: number): unknown;
-  send(body: Buffer | undefined): unknown;
+  send(body?: Buffer): unknown;
 }
 
 /** @param response what Nest hands to guards and interceptors */
-export function replyOf(response: unknown): Reply {
-  return isFastify(response) ? fastify(response) : express(response as ExpressResponse);
+export function replyOf(response: object): Reply {
+  return isFastify(response) ? new FastifyReply(response) : new ExpressReply(response as ServerResponse);
 }
 
-function isFastify(response: unknown): response is FastifyReply {
-  return typeof response === 'object' && response !== null && 'raw' in response && 'header' in response;
+export function isFastify(response: object): response is FastifyResponse {
+  return 'raw' in response && 'header' in response;
 }
 
-function fastify(reply: FastifyReply): Reply {
-  return {
-    get statusCode() {
-      return reply.statusCode;
-    },
-    getHeaders: () => reply.getHeaders(),
-    setHeader: (name, value) => void reply.header(name, value),
-    setStatus: (status) => void reply.status(status),
-    end: (body) => void reply.send(body),
-  };
+class FastifyReply implements Reply {
+  constructor(readonly response: FastifyResponse) {}
+
+  get statusCode(): number {
+    return this.response.statusCode;
+  }
+
+  headers(): HeadersByName {
+    return this.response.getHeaders();
+  }
+
+  header(name: string): unknown {
+    return this.response.getHeader(name);
+  }
+
+  setHeader(name: string, value: unknown): void {
+    this.response.header(name, value);
+  }
+
+  removeHeader(name: string): void {
+    this.response.removeHeader(name);
+  }
+
+  setStatus(status: number): void {
+    this.response.status(status);
+  }
+
+  end(body: Buffer | undefined): void {
+    this.response.send(body);
+  }
+
+  sendable(body: Buffer): unknown {
+    return body;
+  }
 }
 
-interface ExpressResponse extends Omit<Reply, 'setStatus'> {
-  statusCode: number;
-}
+class ExpressReply implements Reply {
+  constructor(readonly response: ServerResponse) {}
 
-function express(response: ExpressResponse): Reply {
-  return {
-    get statusCode() {
-      return response.statusCode;
-    },
-    getHeaders: () => response.getHeaders(),
-    setHeader: (name, value) => {
-      response.setHeader(name, value);
-    },
-    setStatus: (status) => {
-      response.statusCode = status;
-    },
-    end: (body) => {
-      if (body) response.setHeader('content-length', String(body.length));
-      response.end(body);
-    },
-  };
+  get statusCode(): number {
+    return this.response.statusCode;
+  }
+
+  headers(): HeadersByName {
+    return this.response.getHeaders();
+  }
+
+  header(name: string): unknown {
+    return this.response.getHeader(name);
+  }
+
+  setHeader(name: string, value: unknown): void {
+    this.response.setHeader(name, value as string);
+  }
+
+  removeHeader(name: string): void {
+    this.response.removeHeader(name);
+  }
+
+  setStatus(status: number): void {
+    this.response.statusCode = status;
+  }
+
+  end(body: Buffer | undefined): void {
+    if (body) this.response.setHeader('content-length', body.length);
+    this.response.end(body);
+  }
+
+  /** Nest would write a buffer as JSON here. */
+  sendable(body: Buffer): unknown {
+    return body.toString();
+  }
 }

@@ -17,12 +17,17 @@ export function pathParameters(controller: object, method: object): string[] {
   return [...new Set(paths.flatMap((path) => [...path.matchAll(/:(\w+)/g)].map((match) => match[1] ?? '')))];
 }
 
+/** What a `@Header()` says. */
+export interface StaticHeader {
+  /** In lower case. */
+  readonly name: string;
+  readonly value: string | (() => string);
+}
+
 /** Headers that `@Header()` puts on every answer of the route. */
-export function staticHeaders(method: object): readonly { name: string; value: string | (() => string) }[] {
-  return (Reflect.getMetadata('__headers__', method) ?? []) as {
-    name: string;
-    value: string | (() => string);
-  }[];
+export function staticHeaders(method: object): StaticHeader[] {
+  const headers = (Reflect.getMetadata('__headers__', method) ?? []) as StaticHeader[];
+  return headers.map(({ name, value }) => ({ name: name.toLowerCase(), value }));
 }
 
 /** Why answers of this route have no stored form, or `undefined`. */

@@ -2,79 +2,106 @@ import type { CacheModuleOptions, CacheRequest } from '../cache.options.js';
 import type { CachedDefinition } from '../decorators/cached-definition.js';
 import { resolvePolicy } from '../decorators/entry-options.js';
 import { argumentTags } from '../decorators/tag-rules.js';
+import { routeKeyText, scopedKeyText } from '../engine/cache-key.js';
 import type { EntryPolicy } from '../engine/entry-policy.js';
 import { Subject } from '../engine/subject.js';
-import { routeKeyText, scopedKeyText } from '../engine/cache-key.js';
 import { prefixTags } from '../engine/tags.js';
 import type { DeclaredInput } from './declared-inputs.js';
-import type { Reply } from './reply.js';
+import { RouteHeaders } from './route-headers.js';
 import { compileKeyText, pathOf } from './route-key.js';
 import { pathParameters, staticHeaders } from './route-metadata.js';
 
+/** What is known of a route beside its own decorator. */
+interface RouteFacts {
+  readonly inputs: readonly DeclaredInput[];
+  readonly controller: object;
+  readonly method: object;
+  /** Whether any guard stands before it. */
+  readonly isGuarded: boolean;
+}
+
 /** Everything about a cached route that is known at boot, so that a request costs only lookups. */
 export class RoutePlan {
+  readonly headers: RouteHeaders;
+  readonly #options: CacheModuleOptions;
   readonly #policy: EntryPolicy;
   readonly #keyText: (request: CacheRequest) => string;
-  readonly #parameters: readonly string[];
-  readonly #headers: readonly { name: string; value: string | (() => string) }[];
   readonly #inputs: ReadonlyMap<string, DeclaredInput['read']>;
-  /** Value of `Vary`: the headers that the key holds. */
-  readonly vary: string | undefined;
+  readonly #parameters: readonly string[];
 
   constructor(
     readonly definition: CachedDefinition,
-    inputs: readonly DeclaredInput[],
-    private readonly options: CacheModuleOptions,
-    controller: object,
-    method: object,
+    options: CacheModuleOptions,
+    { inputs, controller, method, isGuarded }: RouteFacts,
   ) {
-    const { prefix, key, policy } = definition;
+    const { prefix, key, scope = 'shared', answers, policy } = definition;
+    this.#options = options;
     this.#policy = resolvePolicy(options, policy);
     this.#keyText = key
       ? (request) => routeKeyText(prefix, pathOf(request), key(request))
       : compileKeyText(prefix, inputs);
     this.#inputs = new Map(inputs.map(({ name, read }) => [name, read]));
-    this.vary =
-      inputs
-        .filter(({ isHeader }) => isHeader)
-        .map(({ name }) => name)
-        .join(', ') || undefined;
     this.#parameters = pathParameters(controller, method);
-    this.#headers = staticHeaders(method);
+    const visibility = answers.visibility ?? (isGuarded || scope !== 'shared' ? 'private' : 'public');
+    this.headers = new RouteHeaders({
+      isPublic: visibility === 'public',
+      clientMaxAgeS: answers.clientMaxAgeS,
+      graceMs: this.#policy.graceMs,
+      keyed: inputs.filter(({ isHeader }) => isHeader).map(({ name }) => name),
+      fixed: staticHeaders(method),
+    });
   }
 
   /** What a request asks the cache for; `undefined` where nobody can be named whose answer it would be. */
   subject(request: CacheRequest): Subject | undefined {
-    const { prefix, shape, rules } = this.definition;
     const keyText = this.#scoped(this.#keyText(request), request);
     if (keyText === undefined) return undefined;
-    const tags = () => [
-      ...prefixTags(
-        prefix,
-        this.#parameters.map((name) => request.params[name] ?? ''),
-      ),
-      ...argumentTags(rules, (name) => this.#inputs.get(name)?.(request)),
-    ];
+    const { prefix, shape, rules } = this.definition;
     return new Subject({
       prefix,
       keyText,
       shape,
       policy: this.#policy,
       hasResultTags: rules.functions.length > 0,
-      tags,
+      tags: () => this.#tags(request),
     });
   }
 
-  /** A hit never reaches the place where Nest sets what `@Header()` names. */
-  setStaticHeaders(reply: Reply): void {
-    for (const { name, value } of this.#headers)
-      reply.setHeader(name, typeof value === 'function' ? value() : value);
+  /** Whether the client wants a new answer, and may have one made. */
+  isRenewal(request: CacheRequest): boolean {
+    const { mayBypass } = this.definition.answers;
+    if (!mayBypass || !asksAnew(request.headers['cache-control'])) return false;
+    try {
+      return mayBypass(request);
+    } catch {
+      return false;
+    }
+  }
+
+  /** Whether a header that the handler sets is stored with the answer. */
+  storesHeader(name: string): boolean {
+    return this.definition.answers.storedHeaders.includes(name);
+  }
+
+  #tags(request: CacheRequest): string[] {
+    const { prefix, rules } = this.definition;
+    const values = this.#parameters.map((name) => request.params[name] ?? '');
+    return [
+      ...prefixTags(prefix, values),
+      ...argumentTags(rules, (name) => this.#inputs.get(name)?.(request)),
+    ];
   }
 
   #scoped(text: string, request: CacheRequest): string | undefined {
     const { scope } = this.definition;
     if (scope !== 'user' && scope !== 'tenant') return text;
-    const id = scope === 'user' ? this.options.principal?.(request) : this.options.tenant?.(request);
+    const { principal, tenant } = this.#options;
+    const id = scope === 'user' ? principal?.(request) : tenant?.(request);
     return id ? scopedKeyText(text, scope, id) : undefined;
   }
+}
+
+/** @see RFC 9111 section 5.2.1.4 */
+function asksAnew(cacheControl: string | string[] | undefined): boolean {
+  return [cacheControl ?? []].flat().some((value) => /(?:^|[\s,])no-cache(?:[\s,]|$)/i.test(value));
 }

@@ -8,6 +8,8 @@ const outcomes = [
   ['ai-native; hit; ttl=0', 'HIT'],
   ['ai-native; hit; ttl=12, edge; fwd=miss', 'HIT'],
   ['ai-native; hit; ttl=-3', 'STALE'],
+  ['ai-native; fwd=stale; ttl=-3', 'STALE'],
+  ['ai-native; fwd=stale; stored', 'MISS'],
   ['ai-native; fwd=miss; stored', 'MISS'],
   ['ai-native; fwd=miss; collapsed', 'MISS'],
   ['ai-native; fwd=bypass; detail=store-away', 'BYPASS'],

@@ -62,7 +62,8 @@ function outcomeOf(cacheStatus: string): Outcome | undefined {
       return [name, value];
     }),
   );
-  if (parameters.has('hit')) return Number(parameters.get('ttl') ?? 0) < 0 ? 'STALE' : 'HIT';
+  if (Number(parameters.get('ttl') ?? 0) < 0) return 'STALE';
+  if (parameters.has('hit')) return 'HIT';
   if (!parameters.has('fwd')) return undefined;
   return parameters.get('fwd') === 'bypass' ? 'BYPASS' : 'MISS';
 }

@@ -1,0 +1,124 @@
+import { HttpException, type CallHandler } from '@nestjs/common';
+import { lastValueFrom } from 'rxjs';
+import { storedForm } from '../decorators/stored-form.js';
+import type { NotStored, Produced } from '../engine/subject.js';
+import { divert } from './diverted-reply.js';
+import { entityTag } from './entity-tag.js';
+import { isInsideRunOf, observeCall, type HandlerCall } from './handler-call.js';
+import { keptException } from './kept-exception.js';
+import { replyOf, type HeadersByName, type Reply } from './reply.js';
+import type { RoutePlan } from './route-plan.js';
+import type { Kept } from './stored-answer.js';
+
+const JSON_TYPE = 'application/json; charset=utf-8';
+
+/** An answer; an exception in its place; or a value that only the response of its own request can carry. */
+export type Answer = Kept | { readonly thrown: unknown } | { readonly value: unknown };
+
+/** One run of all that is inside of the loader: pipes, interceptors, handler. */
+export class HandlerRun {
+  readonly #plan: RoutePlan;
+  readonly #next: CallHandler;
+  readonly #headersBefore: HeadersByName;
+  readonly #statusBefore: number;
+  #reply: Reply;
+  #state: 'waiting' | 'running' | 'over' = 'waiting';
+  #isDetached = false;
+
+  constructor(plan: RoutePlan, reply: Reply, next: CallHandler) {
+    this.#plan = plan;
+    this.#next = next;
+    this.#reply = reply;
+    this.#headersBefore = reply.headers();
+    this.#statusBefore = reply.statusCode;
+  }
+
+  /**
+   * The request is answered otherwise: takes back what the run has done to the response, and keeps from it whatever it
+   * will still do.
+   */
+  detach(): void {
+    if (this.#isDetached) return;
+    this.#isDetached = true;
+    if (this.#state === 'waiting') return;
+    const reply = this.#reply;
+    const headers = reply.headers();
+    if (this.#state === 'running') this.#divert(headers);
+    for (const name of changed(this.#headersBefore, headers)) {
+      reply.removeHeader(name);
+      if (name in this.#headersBefore) reply.setHeader(name, this.#headersBefore[name]);
+    }
+    reply.setStatus(this.#statusBefore);
+  }
+
+  /** The request has failed: if that was not by the run itself, it goes on behind the answer. */
+  abandon(): void {
+    if (this.#state !== 'over') this.detach();
+  }
+
+  /**
+   * Runs, and says what of it may be kept.
+   *
+   * @param hasFallback  whether a failure is going to be covered by a stale answer. What the client did wrong is none.
+   */
+  async produce(hasFallback: boolean): Promise<Produced<Answer>> {
+    if (this.#isDetached) this.#divert(this.#headersBefore);
+    this.#state = 'running';
+    const call: HandlerCall = { args: [], result: undefined };
+    const { definition } = this.#plan;
+    try {
+      const value: unknown = await observeCall(this, call, () =>
+        lastValueFrom(this.#next.handle(), { defaultValue: undefined }),
+      );
+      const kept = this.#kept(value);
+      if (typeof kept === 'string') return { value: { value }, isShareable: false, notStoredBecause: kept };
+      return storedForm<Answer>(definition, call, kept, kept);
+    } catch (error) {
+      const kept = definition.answers.negativeTtlMs === undefined ? undefined : keptException(error);
+      const thrown = { thrown: error };
+      if (kept) {
+        const made = { args: call.args, result: undefined };
+        return storedForm<Answer>(definition, made, thrown, kept, definition.answers.negativeTtlMs);
+      }
+      if (hasFallback && isClientError(error)) return { value: thrown, isShareable: true };
+      throw error;
+    } finally {
+      this.#state = 'over';
+    }
+  }
+
+  #divert(headers: HeadersByName): void {
+    this.#reply = replyOf(divert(this.#reply.response, headers, () => isInsideRunOf(this)));
+  }
+
+  /** What is sent and kept, or why nothing can be kept. */
+  #kept(value: unknown): Kept | NotStored {
+    if (this.#reply.statusCode !== 200) return 'status';
+    const headers = this.#reply.headers();
+    const set = changed(this.#headersBefore, headers);
+    if (!set.every((name) => name in headers && this.#plan.storesHeader(name))) return 'header';
+    const text = jsonText(value);
+    if (text === undefined) return 'not-plain';
+    const body = Buffer.from(text);
+    const stored = Object.fromEntries(set.sort().map((name) => [name, [headers[name]].flat().join(', ')]));
+    return { body, head: { etag: entityTag(body, stored), 'content-type': JSON_TYPE, ...stored } };
+  }
+}
+
+function isClientError(error: unknown): boolean {
+  return error instanceof HttpException && error.getStatus() < 500;
+}
+
+/** The names of headers that were set, changed or taken away. */
+function changed(before: HeadersByName, after: HeadersByName): string[] {
+  const names = new Set([...Object.keys(before), ...Object.keys(after)]);
+  return [...names].filter((name) => String(before[name]) !== String(after[name]));
+}
+
+/** The text that both adapters would send for an object or array; other values they treat each in their own way. */
+function jsonText(value: unknown): string | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const isStream =
+    'pipe' in value || 'getStream' in value || Symbol.asyncIterator in value || ArrayBuffer.isView(value);
+  return isStream ? undefined : JSON.stringify(value);
+}

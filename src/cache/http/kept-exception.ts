@@ -1,0 +1,34 @@
+import { HttpException, HttpStatus } from '@nestjs/common';
+import type { Kept } from './stored-answer.js';
+
+/** Only of this is it certain that it is as true for the next caller as for this one. */
+const KEPT_STATUS: number = HttpStatus.NOT_FOUND;
+
+/** The stored form of a 404 that a handler threw; of nothing else. */
+export function keptException(error: unknown): Kept | undefined {
+  if (!(error instanceof HttpException) || error.getStatus() !== KEPT_STATUS) return undefined;
+  const { cause: _cause, ...fields } = error;
+  try {
+    const text = JSON.stringify({ message: error.message, response: error.getResponse(), fields });
+    return { body: Buffer.from(text), head: { status: String(KEPT_STATUS) } };
+  } catch {
+    return undefined;
+  }
+}
+
+export function isKeptException({ head }: Kept): boolean {
+  return head.status === String(KEPT_STATUS);
+}
+
+/**
+ * An exception equal to the kept one: status, response, message and fields, but of no subclass. Made anew for each
+ * caller, so that each request's own filters answer.
+ */
+export function revivedException({ body }: Kept): HttpException {
+  const { message, response, fields } = JSON.parse(body.toString()) as {
+    message: string;
+    response: string | object;
+    fields: object;
+  };
+  return Object.assign(new HttpException(response, KEPT_STATUS), fields, { message });
+}

@@ -1,0 +1,117 @@
+import type { Found } from '../engine/subject.js';
+import type { Reply } from './reply.js';
+import type { StaticHeader } from './route-metadata.js';
+
+/** What happened to an answer, for people and tools that look at it. */
+type Outcome = 'HIT' | 'MISS' | 'STALE' | 'BYPASS';
+
+interface RouteHeadersOptions {
+  readonly isPublic: boolean;
+  /** How old an answer may be that a client uses without asking, s. */
+  readonly clientMaxAgeS: number | undefined;
+  readonly graceMs: number;
+  /** Names of the headers that are in the key. */
+  readonly keyed: readonly string[];
+  /** What `@Header()` names. */
+  readonly fixed: readonly StaticHeader[];
+}
+
+/** The headers of a route's answers that are no part of what is kept; whatever can be is made at boot. */
+export class RouteHeaders {
+  /** `Cache-Control` of an answer that is as good as new, and of a stale one. */
+  readonly #fresh: string;
+  readonly #stale: string;
+  readonly #vary: string;
+  readonly #fixed: readonly StaticHeader[];
+  readonly #fixedType: StaticHeader | undefined;
+  readonly #fixedNames: ReadonlySet<string>;
+
+  constructor({ isPublic, clientMaxAgeS, graceMs, keyed, fixed }: RouteHeadersOptions) {
+    const visibility = isPublic ? 'public' : 'private';
+    this.#stale = `${visibility}, no-cache`;
+    this.#fresh =
+      clientMaxAgeS === undefined ? this.#stale : clientMayKeep(visibility, clientMaxAgeS, graceMs);
+    const fixedVary = fixed
+      .filter(({ name }) => name === 'vary')
+      .map(({ value }) => textOf(value).toLowerCase());
+    this.#vary = [...keyed, ...fixedVary].join(', ');
+    this.#fixedType = fixed.find(({ name }) => name === 'content-type');
+    this.#fixed = fixed.filter(({ name }) => name !== 'vary' && name !== 'content-type');
+    this.#fixedNames = new Set(this.#fixed.map(({ name }) => name));
+  }
+
+  /**
+   * Says what happened, in the customary `X-Cache` and in `Cache-Status`.
+   *
+   * @param detail        parameters of `Cache-Status` after the cache's name, such as `fwd=miss`
+   * @param cacheControl  what is not kept here, errors and all, is nobody's to keep
+   * @see RFC 9211
+   */
+  announce(reply: Reply, outcome: Outcome, detail: string, cacheControl = 'private, no-cache'): void {
+    reply.setHeader('x-cache', outcome);
+    reply.setHeader('cache-status', `ai-native; ${detail}`);
+    this.set(reply, 'cache-control', cacheControl);
+    addVary(reply, this.#vary);
+  }
+
+  /** @param detail as of {@link announce} */
+  announceNew(reply: Reply, outcome: Outcome, detail: string): void {
+    this.announce(reply, outcome, detail, this.#fresh);
+  }
+
+  announceHit(reply: Reply, { ageMs, freshForMs }: Found): void {
+    this.announce(reply, 'HIT', `hit; ttl=${Math.round(freshForMs / 1000)}`, this.#fresh);
+    reply.setHeader('age', String(Math.floor(ageMs / 1000)));
+  }
+
+  /** Of an exception that was kept. */
+  announceKeptException(reply: Reply, { freshForMs }: Found): void {
+    this.announce(reply, 'HIT', `hit; ttl=${Math.round(freshForMs / 1000)}`);
+  }
+
+  /** @param waitedMs since the entry was found */
+  announceStale(reply: Reply, { ageMs, freshForMs }: Found, waitedMs: number): void {
+    const ttl = Math.floor((freshForMs - waitedMs) / 1000);
+    this.announce(reply, 'STALE', `fwd=stale; ttl=${ttl}`, this.#stale);
+    reply.setHeader('age', String(Math.floor((ageMs + waitedMs) / 1000)));
+  }
+
+  /** Sets a header, unless `@Header()` has the last word on it. */
+  set(reply: Reply, name: string, value: string): void {
+    if (!this.#fixedNames.has(name)) reply.setHeader(name, value);
+  }
+
+  /** Both adapters complete the type of a text that does not name its character set. */
+  setType(reply: Reply, type: string): void {
+    const fixed = this.#fixedType && textOf(this.#fixedType.value);
+    const isComplete = fixed === undefined || /;\s*charset=/i.test(fixed);
+    reply.setHeader('content-type', isComplete ? (fixed ?? type) : `${fixed}; charset=utf-8`);
+  }
+
+  /** A hit never reaches the place where Nest sets what `@Header()` names. */
+  setFixed(reply: Reply): void {
+    for (const { name, value } of this.#fixed) reply.setHeader(name, textOf(value));
+  }
+}
+
+/** @see RFC 9111 section 5.2.2.1, RFC 5861 section 3 */
+function clientMayKeep(visibility: string, maxAgeS: number, graceMs: number): string {
+  const kept = `${visibility}, max-age=${maxAgeS}`;
+  return graceMs >= 1000 ? `${kept}, stale-while-revalidate=${Math.floor(graceMs / 1000)}` : kept;
+}
+
+function textOf(value: StaticHeader['value']): string {
+  return typeof value === 'function' ? value() : value;
+}
+
+/** Adds to a `Vary` that is there already, such as that of a CORS layer. */
+function addVary(reply: Reply, names: string): void {
+  const present = reply.header('vary') as string | string[] | undefined;
+  if (names !== '') reply.setHeader('vary', present === undefined ? names : merged(String(present), names));
+}
+
+function merged(present: string, names: string): string {
+  if (present.trim() === '*') return present;
+  const listed = new Set(present.split(',').map((name) => name.trim().toLowerCase()));
+  return [present, ...names.split(', ').filter((name) => !listed.has(name))].join(', ');
+}

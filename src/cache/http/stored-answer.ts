@@ -1,0 +1,40 @@
+import type { CacheRequest } from '../cache.options.js';
+import { isHeld } from './entity-tag.js';
+import type { Reply } from './reply.js';
+import type { RouteHeaders } from './route-headers.js';
+
+/** An answer that can be kept and given to others. */
+export interface Kept {
+  readonly body: Buffer;
+  readonly head: Readonly<Record<string, string>>;
+}
+
+/** A kept answer as it is sent: what is the same each time is made once. */
+export class StoredAnswer {
+  readonly body: Buffer;
+  readonly #etag: string;
+  readonly #type: string;
+  readonly #headers: readonly (readonly [name: string, value: string])[];
+
+  constructor({ body, head: { etag = '', 'content-type': type = '', ...headers } }: Kept) {
+    this.body = body;
+    this.#etag = etag;
+    this.#type = type;
+    this.#headers = Object.entries(headers);
+  }
+
+  /** Says that the client holds the answer already, if it does. @returns whether it does */
+  isHeld(request: CacheRequest, reply: Reply): boolean {
+    if (!isHeld(request.headers['if-none-match'], this.#etag)) return false;
+    reply.setHeader('etag', this.#etag);
+    reply.setStatus(304);
+    return true;
+  }
+
+  /** Writes what belongs to the body: `ETag`, content headers, and those that the route stores. */
+  describe(reply: Reply, headers: RouteHeaders): void {
+    headers.setType(reply, this.#type);
+    for (const [name, value] of this.#headers) headers.set(reply, name, value);
+    reply.setHeader('etag', this.#etag);
+  }
+}

@@ -1,0 +1,410 @@
+import { get } from 'node:http';
+import {
+  type CallHandler,
+  Controller,
+  type ExecutionContext,
+  Get,
+  Inject,
+  type INestApplication,
+  Injectable,
+  type NestInterceptor,
+  NotFoundException,
+  Param,
+  Res,
+  Scope,
+  UseInterceptors,
+} from '@nestjs/common';
+import { REQUEST } from '@nestjs/core';
+import { defer, from, tap, type Observable } from 'rxjs';
+import { Cached, type CacheEvent, CacheService } from '../../src/cache/index.js';
+import { FakeClock } from '../../src/cache/testing/index.js';
+import { adapters, startCachedApp } from '../support/cached-app.js';
+import { deferred, type Deferred } from '../support/deferred.js';
+import { pollUntil } from '../support/processes.js';
+import { rawRequest, type RawAnswer } from '../support/raw-request.js';
+
+interface Response {
+  status: (code: number) => unknown;
+  header: (name: string, value: string) => unknown;
+  raw?: Response;
+  setHeader: (name: string, value: string) => unknown;
+  removeHeader: (name: string) => unknown;
+}
+
+let runs = 0;
+let gate: Deferred<void> | undefined;
+let failure: Error | undefined;
+let late: unknown[] = [];
+
+/** All that one can do to a response, on either adapter. */
+function meddle(response: Response, mark: string): void {
+  const raw = response.raw ?? response;
+  try {
+    response.header(`x-${mark}`, 'yes');
+    raw.setHeader(`x-raw-${mark}`, 'yes');
+    raw.setHeader('set-cookie', `${mark}=1`);
+    raw.removeHeader('x-cache');
+    response.status(418);
+    late.push(mark);
+  } catch (error) {
+    late.push(error);
+  }
+}
+
+@Injectable()
+class MeddlesAfterwards implements NestInterceptor {
+  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    const response = context.switchToHttp().getResponse<Response>();
+    return next.handle().pipe(
+      tap(() => {
+        if (gate) meddle(response, 'interceptor');
+      }),
+    );
+  }
+}
+
+@Controller('behind')
+class BehindController {
+  @Get('refreshed/:id')
+  @Cached({ ttl: 60, prefix: 'refreshed', store: { headers: ['link'] } })
+  async refreshed(@Param('id') id: string, @Res({ passthrough: true }) response: Response) {
+    const run = ++runs;
+    await gate?.promise;
+    if (failure) throw failure;
+    response.header('Link', `</${id}>; rel="next"`);
+    if (id === 'with-cookie' && run > 2) response.header('set-cookie', 'a=1');
+    return { id, run };
+  }
+
+  @Get('forgiving/:id')
+  @Cached({ ttl: 60, prefix: 'forgiving', grace: '10m', tags: ['thing:{id}'] })
+  async forgiving(@Param('id') id: string) {
+    const run = ++runs;
+    await gate?.promise;
+    if (failure) throw failure;
+    return { id, run };
+  }
+
+  @Get('impatient/:id')
+  @UseInterceptors(MeddlesAfterwards)
+  @Cached({ ttl: 60, prefix: 'impatient', grace: '10m', softTimeout: 2 })
+  async impatient(@Param('id') id: string, @Res({ passthrough: true }) response: Response) {
+    const run = ++runs;
+    if (gate) meddle(response, 'before');
+    await gate?.promise;
+    if (gate) meddle(response, 'after');
+    return { id, run };
+  }
+
+  @Get('at-once')
+  @Cached({ ttl: 60, prefix: 'at_once', grace: '10m', softTimeout: 0 })
+  async atOnce() {
+    const run = ++runs;
+    await gate?.promise;
+    return { run };
+  }
+
+  @Get('limited/:id')
+  @Cached({ ttl: 60, prefix: 'limited', hardTimeout: 3 })
+  async limited(@Param('id') id: string, @Res({ passthrough: true }) response: Response) {
+    const run = ++runs;
+    if (id === 'meddling') meddle(response, 'before');
+    await gate?.promise;
+    if (id === 'meddling') meddle(response, 'after');
+    return { id, run };
+  }
+
+  @Get('slow/:id')
+  @Cached({ ttl: 60, prefix: 'slow' })
+  async slow(@Param('id') id: string) {
+    const run = ++runs;
+    await gate?.promise;
+    return { id, run };
+  }
+
+  @Get('observed')
+  @Cached({ ttl: 60, prefix: 'observed' })
+  observed() {
+    const run = ++runs;
+    return defer(() => from((gate?.promise ?? Promise.resolve()).then(() => ({ run }))));
+  }
+
+  @Get('leader')
+  @Cached({ ttl: 60, prefix: 'leader' })
+  async leader(@Res({ passthrough: true }) response: Response) {
+    const run = ++runs;
+    await gate?.promise;
+    response.header('set-cookie', `session=${run}`);
+    return { run };
+  }
+}
+
+@Injectable({ scope: Scope.REQUEST })
+class WhoAsks {
+  constructor(@Inject(REQUEST) private readonly request: { url: string }) {}
+
+  get path(): string {
+    return this.request.url;
+  }
+}
+
+@Controller('scoped')
+class ScopedController {
+  constructor(private readonly who: WhoAsks) {}
+
+  @Get(':id')
+  @Cached({ ttl: 60, prefix: 'scoped', grace: '10m', softTimeout: 1, key: ({ params }) => params })
+  async scoped() {
+    const run = ++runs;
+    await gate?.promise;
+    return { path: this.who.path, run };
+  }
+}
+
+describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('behind the answers on %s', (adapter) => {
+  let app: INestApplication;
+  let url: string;
+  let clock: FakeClock;
+  let events: CacheEvent['event'][];
+
+  beforeEach(async () => {
+    runs = 0;
+    gate = undefined;
+    failure = undefined;
+    late = [];
+    events = [];
+    clock = new FakeClock();
+    ({ app, url } = await startCachedApp({
+      adapter,
+      controllers: [BehindController, ScopedController],
+      providers: [WhoAsks],
+      options: { clock, onEvent: ({ event }) => void events.push(event as CacheEvent['event']) },
+    }));
+  });
+
+  afterEach(async () => {
+    gate?.resolve();
+    await app.get(CacheService).settle();
+    await app.close();
+  });
+
+  const ask = (path: string): Promise<RawAnswer> => rawRequest(`${url}/${path}`);
+  const settle = () => app.get(CacheService).settle();
+
+  async function settled(path: string): Promise<RawAnswer> {
+    const answer = await ask(path);
+    await settle();
+    return answer;
+  }
+
+  const until = (condition: () => boolean) => pollUntil(condition, 10_000);
+
+  function seen({ status, headers, text }: RawAnswer): unknown[] {
+    return [status, headers['x-cache'], text];
+  }
+
+  it('an entry that will soon expire is replaced, once for all who ask', async () => {
+    await settled('behind/refreshed/a');
+    clock.advance(50_000);
+    gate = deferred();
+
+    const due = await Promise.all(Array.from({ length: 10 }, () => ask('behind/refreshed/a')));
+    await until(() => runs === 2);
+    const meanwhile = await ask('behind/refreshed/a');
+    gate.resolve();
+    await settle();
+    const after = await ask('behind/refreshed/a');
+
+    for (const answer of [...due, meanwhile]) {
+      expect(seen(answer)).toEqual([200, 'HIT', '{"id":"a","run":1}']);
+      expect(answer.headers.age).toBe('50');
+      expect(answer.headers.link).toBe('</a>; rel="next"');
+    }
+    expect(seen(after)).toEqual([200, 'HIT', '{"id":"a","run":2}']);
+    expect([after.headers.age, after.headers.link]).toEqual(['0', '</a>; rel="next"']);
+    expect(runs).toBe(2);
+  });
+
+  it('a refresh that fails or sets a cookie costs nobody anything', async () => {
+    await settled('behind/refreshed/a');
+    await settled('behind/refreshed/with-cookie');
+    clock.advance(50_000);
+    failure = new Error('no');
+    const failed = await settled('behind/refreshed/a');
+    failure = undefined;
+    const unstored = await settled('behind/refreshed/with-cookie');
+
+    expect([seen(failed)[1], seen(unstored)[1]]).toEqual(['HIT', 'HIT']);
+    expect(unstored.headers['set-cookie']).toBeUndefined();
+    expect(runs).toBe(4);
+    expect(seen(await ask('behind/refreshed/with-cookie'))[2]).toBe('{"id":"with-cookie","run":2}');
+    expect(events).toContain('cache.refresh_failed');
+  });
+
+  it('a stale answer covers a failure, and says so', async () => {
+    const first = await settled('behind/forgiving/a');
+    clock.advance(90_000);
+    failure = new Error('the database is away');
+
+    const stale = await settled('behind/forgiving/a');
+
+    expect(seen(stale)).toEqual([200, 'STALE', first.text]);
+    expect(stale.headers['cache-status']).toMatch(/^ai-native; fwd=stale; ttl=-3\d$/);
+    expect([stale.headers.age, stale.headers['cache-control']]).toEqual(['90', 'public, no-cache']);
+    expect(stale.headers.etag).toBe(first.headers.etag);
+    const { status } = await rawRequest(`${url}/behind/forgiving/a`, {
+      headers: { 'if-none-match': first.headers.etag ?? '' },
+    });
+    expect(status).toBe(304);
+  });
+
+  it('a stale answer is no cover for what the client did wrong, nor for an invalidation, nor beyond its grace', async () => {
+    for (const id of ['a', 'b', 'c']) await settled(`behind/forgiving/${id}`);
+    clock.advance(90_000);
+    await app.get(CacheService).invalidate('thing:b');
+
+    failure = new NotFoundException();
+    expect((await settled('behind/forgiving/a')).status).toBe(404);
+    failure = new Error('no');
+    expect((await settled('behind/forgiving/b')).status).toBe(500);
+    clock.advance(700_000);
+    expect((await settled('behind/forgiving/c')).status).toBe(500);
+  });
+
+  it('a new answer after its TTL says that the old one was stale', async () => {
+    await settled('behind/forgiving/a');
+    clock.advance(90_000);
+
+    const renewed = await settled('behind/forgiving/a');
+
+    expect(seen(renewed)).toEqual([200, 'MISS', '{"id":"a","run":2}']);
+    expect(renewed.headers['cache-status']).toBe('ai-native; fwd=stale; stored');
+  });
+
+  it('a run that takes too long goes on, and can do nothing to the stale answer', async () => {
+    const first = await settled('behind/impatient/a');
+    clock.advance(90_000);
+    gate = deferred();
+
+    const asked = ask('behind/impatient/a');
+    await until(() => runs === 2);
+    clock.advance(2000);
+    const stale = await asked;
+    gate.resolve();
+    await settle();
+
+    expect(seen(stale)).toEqual([200, 'STALE', first.text]);
+    expect(Object.keys(stale.headers).sort()).toEqual([...Object.keys(first.headers), 'age'].sort());
+    expect(late).toEqual(['before', 'after', 'interceptor']);
+  });
+
+  it('a run that takes too long is stored when it is done', async () => {
+    await settled('behind/at-once');
+    clock.advance(90_000);
+    gate = deferred();
+
+    const asked = ask('behind/at-once');
+    await until(() => runs === 2);
+    clock.advance(0);
+    const stale = await asked;
+    gate.resolve();
+    await settle();
+
+    expect(seen(stale)).toEqual([200, 'STALE', '{"run":1}']);
+    expect(seen(await ask('behind/at-once'))).toEqual([200, 'HIT', '{"run":2}']);
+  });
+
+  it('what belongs to the request lives as long as the run', async () => {
+    await settled('scoped/a');
+    clock.advance(90_000);
+    gate = deferred();
+
+    const asked = ask('scoped/a');
+    await until(() => runs === 2);
+    clock.advance(1000);
+    const stale = await asked;
+    gate.resolve();
+    await settle();
+
+    expect(seen(stale)).toEqual([200, 'STALE', '{"path":"/scoped/a","run":1}']);
+    expect(seen(await ask('scoped/a'))).toEqual([200, 'HIT', '{"path":"/scoped/a","run":2}']);
+  });
+
+  it.each(['quiet', 'meddling'])('after the hard timeout it is 504, and a %s run goes on', async (id) => {
+    gate = deferred();
+    const asked = ask(`behind/limited/${id}`);
+    await until(() => runs === 1);
+    clock.advance(3000);
+    const timedOut = await asked;
+    gate.resolve();
+    await settle();
+
+    expect([timedOut.status, JSON.parse(timedOut.text)]).toEqual([
+      504,
+      { message: 'Gateway Timeout', statusCode: 504 },
+    ]);
+    expect(timedOut.headers['set-cookie']).toBeUndefined();
+    expect(timedOut.headers['x-before']).toBeUndefined();
+    expect(late).toEqual(id === 'meddling' ? ['before', 'after'] : []);
+    await ask(`behind/limited/${id}`);
+    expect(runs).toBe(id === 'meddling' ? 2 : 1);
+  });
+
+  it.each(['slow/a', 'observed'])('a run is stored when the client has gone meanwhile: %s', async (path) => {
+    gate = deferred();
+    const gone = new Promise((resolve) => {
+      const outgoing = get(`${url}/behind/${path}`, { agent: false }).on('error', resolve);
+      void until(() => runs === 1).then(() => outgoing.destroy(new Error('gone')));
+    });
+    await gone;
+    gate.resolve();
+    await until(() => events.includes('cache.loaded'));
+    await settle();
+
+    expect(seen(await ask(`behind/${path}`))[1]).toBe('HIT');
+    expect(runs).toBe(1);
+  });
+
+  it('who waits for a run that sets a cookie runs himself', async () => {
+    gate = deferred();
+    const asked = Array.from({ length: 3 }, () => ask('behind/leader'));
+    await until(() => events.filter((event) => event === 'cache.miss').length === 3);
+    gate.resolve();
+
+    const answers = await Promise.all(asked);
+
+    expect(answers.map(({ headers }) => headers['set-cookie']?.[0]).sort()).toEqual([
+      'session=1',
+      'session=2',
+      'session=3',
+    ]);
+    for (const { headers, text } of answers)
+      expect(`session=${JSON.parse(text).run}`).toBe(headers['set-cookie']?.[0]);
+  });
+
+  it('the store is away: what is too much waits, and is 503 with Retry-After when it has waited too long', async () => {
+    const events: string[] = [];
+    const other = await startCachedApp({
+      adapter,
+      controllers: [BehindController],
+      options: {
+        clock,
+        redis: { url: 'redis://127.0.0.1:1' },
+        onEvent: ({ event }) => void events.push(event),
+      },
+    });
+    gate = deferred();
+    const asked = Array.from({ length: 40 }, (_, id) => rawRequest(`${other.url}/behind/slow/${id}`));
+    await until(() => events.filter((event) => event === 'cache.fallback').length === 40 && runs === 32);
+    clock.advance(2500);
+    gate.resolve();
+
+    const answers = await Promise.all(asked);
+    await other.app.close();
+
+    const refused = answers.filter(({ status }) => status === 503);
+    expect([refused.length, answers.filter(({ status }) => status === 200).length]).toEqual([8, 32]);
+    for (const { headers } of refused) expect(headers['retry-after']).toBe('1');
+    for (const { headers } of answers) expect(headers['x-cache']).toBe('BYPASS');
+  });
+});

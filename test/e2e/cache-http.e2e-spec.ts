@@ -1,0 +1,295 @@
+import {
+  type CanActivate,
+  Controller,
+  Get,
+  Header,
+  Headers,
+  type INestApplication,
+  Injectable,
+  NotFoundException,
+  Param,
+  Res,
+  UseGuards,
+} from '@nestjs/common';
+import { Cached, CacheService, type CacheRequest } from '../../src/cache/index.js';
+import { FakeClock } from '../../src/cache/testing/index.js';
+import { adapters, startCachedApp } from '../support/cached-app.js';
+import { rawRequest, type RawAnswer } from '../support/raw-request.js';
+
+let runs = 0;
+
+@Injectable()
+class LetsAllThrough implements CanActivate {
+  canActivate(): boolean {
+    return true;
+  }
+}
+
+interface Response {
+  header: (name: string, value: string | string[]) => void;
+}
+
+const isTrusted = ({ headers }: CacheRequest) => {
+  if (headers['x-role'] === undefined) throw new Error('no role');
+  return headers['x-role'] === 'operator';
+};
+
+@Controller('answers')
+class AnswersController {
+  @Get('open')
+  @Cached({ ttl: 60, prefix: 'open' })
+  open() {
+    return { run: ++runs };
+  }
+
+  @Get('guarded')
+  @UseGuards(LetsAllThrough)
+  @Cached({ ttl: 60, prefix: 'guarded', scope: 'shared' })
+  guarded() {
+    return { run: ++runs };
+  }
+
+  @Get('mine')
+  @Cached({ ttl: 60, prefix: 'mine', scope: 'user' })
+  mine() {
+    return { run: ++runs };
+  }
+
+  @Get('guarded-public')
+  @UseGuards(LetsAllThrough)
+  @Cached({ ttl: 60, prefix: 'guarded_public', scope: 'shared', visibility: 'public' })
+  guardedPublic() {
+    return { run: ++runs };
+  }
+
+  @Get('kept-by-clients')
+  @Cached({ ttl: 60, prefix: 'kept_by_clients', clientMaxAge: 30, grace: '2m' })
+  keptByClients() {
+    return { run: ++runs };
+  }
+
+  @Get('never-kept')
+  @Header('Cache-Control', 'no-store')
+  @Header('Content-Type', 'application/vnd.own+json')
+  @Cached({ ttl: 60, prefix: 'never_kept' })
+  neverKept() {
+    return { run: ++runs };
+  }
+
+  @Get('renewable/:id')
+  @Cached({ ttl: 60, prefix: 'renewable', mayBypass: isTrusted })
+  renewable(@Param('id') id: string) {
+    return { id, run: ++runs };
+  }
+
+  @Get('varied')
+  @Header('Vary', 'X-Fixed')
+  @Cached({ ttl: 60, prefix: 'varied' })
+  varied() {
+    return { run: ++runs };
+  }
+
+  @Get('large/:id')
+  @Cached({ ttl: 60, prefix: 'large' })
+  large(@Param('id') id: string, @Headers('accept-language') language?: string) {
+    return { id, language: language ?? null, text: 'many words, the same again and again; '.repeat(100) };
+  }
+
+  @Get('linked')
+  @Cached({ ttl: 60, prefix: 'linked', store: { headers: ['Link', 'X-Total'] } })
+  linked(@Res({ passthrough: true }) response: Response) {
+    response.header('Link', ['</a>; rel="next"', '</b>; rel="last"']);
+    response.header('X-Total', '7');
+    return { run: ++runs };
+  }
+
+  @Get('linked-and-more')
+  @Cached({ ttl: 60, prefix: 'linked_and_more', store: { headers: ['link'] } })
+  linkedAndMore(@Res({ passthrough: true }) response: Response) {
+    response.header('link', '</a>; rel="next"');
+    response.header('x-more', 'yes');
+    return { run: ++runs };
+  }
+
+  @Get('with-cookie')
+  @Cached({ ttl: 60, prefix: 'with_cookie' })
+  withCookie(@Res({ passthrough: true }) response: Response) {
+    response.header('set-cookie', `session=${++runs}`);
+    return { run: runs };
+  }
+
+  @Get('missing/:id')
+  @Cached({ ttl: 60, prefix: 'missing', negativeTtl: 5, grace: 60, clientMaxAge: 60 })
+  missing(@Param('id') id: string) {
+    runs++;
+    if (id === 'there') return { id };
+    throw new NotFoundException({ statusCode: 404, message: `no ${id}`, hint: ['a', 1] });
+  }
+}
+
+describe.each(Object.keys(adapters) as (keyof typeof adapters)[])(
+  'answers of cached routes on %s',
+  (adapter) => {
+    let app: INestApplication;
+    let url: string;
+    let clock: FakeClock;
+
+    beforeEach(async () => {
+      runs = 0;
+      clock = new FakeClock();
+      ({ app, url } = await startCachedApp({
+        adapter,
+        controllers: [AnswersController],
+        options: { clock, principal: ({ headers }) => headers['x-user'] as string | undefined },
+        configure: (created) => {
+          created.enableCors({ origin: ['http://one.example', 'http://two.example'] });
+        },
+      }));
+    });
+
+    afterEach(() => app.close());
+
+    async function call(
+      path: string,
+      headers: Record<string, string> = {},
+      method = 'GET',
+    ): Promise<RawAnswer> {
+      const answer = await rawRequest(`${url}/answers/${path}`, { method, headers });
+      await app.get(CacheService).settle();
+      return answer;
+    }
+
+    async function twice(path: string, headers?: Record<string, string>): Promise<[RawAnswer, RawAnswer]> {
+      return [await call(path, headers), await call(path, headers)];
+    }
+
+    it.each([
+      ['open', 'public, no-cache'],
+      ['guarded', 'private, no-cache'],
+      ['mine', 'private, no-cache'],
+      ['guarded-public', 'public, no-cache'],
+      ['kept-by-clients', 'public, max-age=30, stale-while-revalidate=120'],
+      ['never-kept', 'no-store'],
+    ])('say who may keep them: %s is %s', async (path, expected) => {
+      const [miss, hit] = await twice(path, { 'x-user': 'ada' });
+
+      expect([miss.headers['x-cache'], hit.headers['x-cache']]).toEqual(['MISS', 'HIT']);
+      expect([miss.headers['cache-control'], hit.headers['cache-control']]).toEqual([expected, expected]);
+      expect(hit.headers['content-type']).toBe(miss.headers['content-type']);
+    });
+
+    it('have the last word on content types and Cache-Control with @Header', async () => {
+      const [miss, hit] = await twice('never-kept');
+
+      expect([miss.headers['content-type'], hit.headers['content-type']]).toEqual([
+        expect.stringMatching(/^application\/vnd\.own\+json/),
+        expect.stringMatching(/^application\/vnd\.own\+json/),
+      ]);
+    });
+
+    it('let nobody keep an error as they let him keep an answer', async () => {
+      const { status, headers } = await call('missing/x');
+
+      expect([status, headers['cache-control']]).toEqual([404, 'private, no-cache']);
+    });
+
+    it('are made anew for who may ask for that, and are stored for all', async () => {
+      const renew = { 'cache-control': 'max-age=0, no-cache' };
+      await call('renewable/a');
+
+      const refused = await call('renewable/a', { ...renew, 'x-role': 'student' });
+      const renewed = await call('renewable/a', { ...renew, 'x-role': 'operator' });
+      const after = await call('renewable/a', { 'x-role': 'operator' });
+
+      expect([refused.text, refused.headers['x-cache']]).toEqual(['{"id":"a","run":1}', 'HIT']);
+      expect([renewed.text, renewed.headers['x-cache']]).toEqual(['{"id":"a","run":2}', 'MISS']);
+      expect(renewed.headers['cache-status']).toBe('ai-native; fwd=request; stored');
+      expect([after.text, after.headers['x-cache']]).toEqual(['{"id":"a","run":2}', 'HIT']);
+    });
+
+    it('are hits whatever a client says of caches, where nobody may ask for more', async () => {
+      await call('open');
+
+      for (const value of ['no-cache', 'no-store', 'max-age=0']) {
+        expect((await call('open', { 'cache-control': value, pragma: 'no-cache' })).headers['x-cache']).toBe(
+          'HIT',
+        );
+      }
+      const failing = await twice('renewable/a', { 'cache-control': 'no-cache' });
+      expect(failing.map(({ status, headers }) => [status, headers['x-cache']])).toEqual([
+        [200, 'MISS'],
+        [200, 'HIT'],
+      ]);
+    });
+
+    it('repeat in a 304 what the client must know of them', async () => {
+      const { headers } = await call('large/a', { 'accept-language': 'de' });
+
+      const again = await call('large/a', { 'accept-language': 'de', 'if-none-match': headers.etag ?? '' });
+
+      expect(again.status).toBe(304);
+      for (const name of ['etag', 'cache-control', 'vary']) expect(again.headers[name]).toBe(headers[name]);
+      expect(again.headers['content-length'] ?? '0').toBe('0');
+      expect(again.headers['content-type']).toBeUndefined();
+    });
+
+    it('name in Vary all that may make them another, beside what others put there', async () => {
+      const [miss, hit] = await twice('large/a', { origin: 'http://one.example' });
+      const fixed = await twice('varied');
+
+      for (const { headers } of [miss, hit]) {
+        const names = (headers.vary ?? '').split(', ').map((name) => name.toLowerCase());
+        expect(names.sort()).toEqual(['accept-language', 'origin']);
+      }
+      for (const { headers } of fixed) expect(headers.vary?.toLowerCase()).toContain('x-fixed');
+    });
+
+    it('have a HEAD with the length that GET would have', async () => {
+      const miss = await call('large/h', {}, 'HEAD');
+      const get = await call('large/a');
+      const head = await call('large/a', {}, 'HEAD');
+      const unchanged = await call('large/a', { 'if-none-match': get.headers.etag ?? '' }, 'HEAD');
+
+      expect([miss.status, miss.headers['x-cache'], miss.body.length]).toEqual([200, 'MISS', 0]);
+      expect([head.status, head.headers['x-cache'], head.body.length]).toEqual([200, 'HIT', 0]);
+      expect(head.headers['content-length']).toBe(String(get.body.length));
+      expect([unchanged.status, unchanged.body.length]).toEqual([304, 0]);
+    });
+
+    it('keep the headers that the route names, and are not stored with any other', async () => {
+      const [miss, hit] = await twice('linked');
+      const [first, second] = await twice('linked-and-more');
+
+      expect([hit.headers['x-cache'], hit.text]).toEqual(['HIT', miss.text]);
+      for (const { headers } of [miss, hit]) {
+        expect([headers.link, headers['x-total']]).toEqual(['</a>; rel="next", </b>; rel="last"', '7']);
+      }
+      expect([second.headers['x-cache'], second.text]).toEqual(['MISS', '{"run":3}']);
+      expect([first.headers['x-more'], second.headers['x-more']]).toEqual(['yes', 'yes']);
+    });
+
+    it('are never stored with a cookie', async () => {
+      const [first, second] = await twice('with-cookie');
+
+      expect([first.headers['set-cookie'], second.headers['set-cookie']]).toEqual([
+        ['session=1'],
+        ['session=2'],
+      ]);
+      expect(second.headers['x-cache']).toBe('MISS');
+    });
+
+    it('keep that there is nothing, where the route says so, for as long as it says', async () => {
+      const [miss, hit] = await twice('missing/x');
+      clock.advance(6000);
+      const later = await call('missing/x');
+      const [, there] = await twice('missing/there');
+
+      expect([miss.status, hit.status, later.status]).toEqual([404, 404, 404]);
+      expect(miss.text).toBe('{"statusCode":404,"message":"no x","hint":["a",1]}');
+      expect([hit.text, hit.headers['content-type']]).toEqual([miss.text, miss.headers['content-type']]);
+      expect([miss, hit, later].map(({ headers }) => headers['x-cache'])).toEqual(['MISS', 'HIT', 'MISS']);
+      expect(there.headers['x-cache']).toBe('HIT');
+      expect(runs).toBe(3);
+    });
+  },
+);

@@ -1,0 +1,298 @@
+import { Readable } from 'node:stream';
+import {
+  applyDecorators,
+  type CallHandler,
+  ClassSerializerInterceptor,
+  Controller,
+  type ExecutionContext,
+  Get,
+  Header,
+  type INestApplication,
+  Injectable,
+  Module,
+  type NestInterceptor,
+  Param,
+  type Provider,
+  StreamableFile,
+  type Type,
+  UseInterceptors,
+} from '@nestjs/common';
+import { APP_INTERCEPTOR, Reflector } from '@nestjs/core';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { Exclude, Expose } from 'class-transformer';
+import { lastValueFrom, map, of, type Observable } from 'rxjs';
+import { CacheDoor } from '../../src/cache/http/cache-door.guard.js';
+import { CacheLoader } from '../../src/cache/http/cache-loader.interceptor.js';
+import { Cached, CacheService } from '../../src/cache/index.js';
+import { FakeClock } from '../../src/cache/testing/index.js';
+import { adapters, startCachedApp } from '../support/cached-app.js';
+import { rawRequest } from '../support/raw-request.js';
+
+type Adapter = keyof typeof adapters;
+const eachAdapter = Object.keys(adapters) as Adapter[];
+
+let mapped = 0;
+let handled = 0;
+
+class Person {
+  @Exclude()
+  password = 'secret';
+  constructor(readonly name: string) {}
+
+  @Expose()
+  get initial(): string {
+    return this.name.slice(0, 1);
+  }
+}
+
+@Injectable()
+class WrapInData implements NestInterceptor {
+  intercept(_context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    mapped++;
+    return next.handle().pipe(map((data: unknown) => ({ data })));
+  }
+}
+
+const people = () => [new Person('Ada'), new Person('Grace')];
+
+const levels = ['module', 'global', 'class', 'method'] as const;
+type Level = (typeof levels)[number];
+/** Interceptors with where they stand, in the order in which they are registered. */
+type Placed = readonly (readonly [interceptor: Type<NestInterceptor>, level: Level])[];
+
+function at(placed: Placed, level: Level): Type<NestInterceptor>[] {
+  return placed.filter(([, where]) => where === level).map(([interceptor]) => interceptor);
+}
+
+/** A route under the cache and its twin without, behind the same interceptors. */
+function featureWith(placed: Placed): Type {
+  const use = (level: Level) => applyDecorators(UseInterceptors(...at(placed, level)));
+
+  @Controller('people')
+  @use('class')
+  class PeopleController {
+    @Get('cached')
+    @Cached({ ttl: 60, prefix: 'people' })
+    @use('method')
+    cached() {
+      handled++;
+      return people();
+    }
+
+    @Get('twin')
+    @use('method')
+    twin() {
+      return people();
+    }
+  }
+
+  const providers: Provider[] = at(placed, 'module').map((useClass) => ({
+    provide: APP_INTERCEPTOR,
+    useClass,
+  }));
+
+  @Module({ controllers: [PeopleController], providers: [...providers, Reflector] })
+  class PeopleModule {}
+  return PeopleModule;
+}
+
+const arrangements: [string, Placed][] = levels.flatMap((serializer) =>
+  levels.flatMap((wrapper): [string, Placed][] => {
+    const first = [ClassSerializerInterceptor as Type<NestInterceptor>, serializer] as const;
+    const second = [WrapInData, wrapper] as const;
+    const name = `serializer at ${serializer}, wrapper at ${wrapper}`;
+    const inTurn: [string, Placed] = [name, [first, second]];
+    return serializer === wrapper ? [inTurn, [`${name}, the other first`, [second, first]]] : [inTurn];
+  }),
+);
+
+describe.each(eachAdapter)('interceptors around a cached route on %s', (adapter) => {
+  it.each(arrangements)('shape the answer once, as without the cache: %s', async (_, placed) => {
+    for (const isCacheFirst of [true, false]) {
+      mapped = handled = 0;
+      const { app, url } = await startCachedApp({
+        adapter,
+        features: [featureWith(placed)],
+        isCacheFirst,
+        options: { clock: new FakeClock() },
+        configure: (created) => {
+          for (const interceptor of at(placed, 'global')) {
+            created.useGlobalInterceptors(
+              interceptor === WrapInData ? new WrapInData() : new ClassSerializerInterceptor(new Reflector()),
+            );
+          }
+        },
+      });
+      const get = async (path: string) => {
+        const { status, headers, text } = await rawRequest(`${url}/people/${path}`);
+        await app.get(CacheService).settle();
+        return { outcome: headers['x-cache'], answer: [status, headers['content-type'], text] };
+      };
+
+      const miss = await get('cached');
+      const hits = [await get('cached'), await get('cached')];
+      const twin = await get('twin');
+      await app.close();
+
+      expect(miss).toEqual({ outcome: 'MISS', answer: twin.answer });
+      expect(hits).toEqual([miss, miss].map(({ answer }) => ({ outcome: 'HIT', answer })));
+      expect(twin.answer[2]).not.toContain('secret');
+      expect([handled, mapped]).toEqual([1, 2]);
+    }
+  });
+});
+
+/** What handlers return, and whether it can be kept. */
+const results: Record<string, { value: () => unknown; isKept: boolean }> = {
+  object: { value: () => ({ a: 1, b: [null, 'ü', { c: undefined }] }), isKept: true },
+  array: { value: () => [1, 'two', null], isKept: true },
+  empty: { value: () => ({}), isKept: true },
+  date: { value: () => ({ at: new Date(0), json: { toJSON: () => 'own' } }), isKept: true },
+  instance: { value: () => new Person('Ada'), isKept: true },
+  text: { value: () => 'text', isKept: false },
+  json: { value: () => '{"a":1}', isKept: false },
+  nothing: { value: () => '', isKept: false },
+  null: { value: () => null, isKept: false },
+  undefined: { value: () => undefined, isKept: false },
+  number: { value: () => 42, isKept: false },
+  zero: { value: () => 0, isKept: false },
+  false: { value: () => false, isKept: false },
+  buffer: { value: () => Buffer.from('bytes'), isKept: false },
+  file: { value: () => new StreamableFile(Buffer.from('file')), isKept: false },
+  stream: { value: () => Readable.from(['str', 'eam']), isKept: false },
+};
+
+@Controller('results')
+class ResultsController {
+  @Get('cached/:kind')
+  @Cached({ ttl: 60, prefix: 'results' })
+  cached(@Param('kind') kind: string) {
+    return results[kind]?.value();
+  }
+
+  @Get('twin/:kind')
+  twin(@Param('kind') kind: string) {
+    return results[kind]?.value();
+  }
+
+  @Get('typed')
+  @Header('Content-Type', 'application/vnd.own+json')
+  @Cached({ ttl: 60, prefix: 'typed' })
+  typed() {
+    return { a: 1 };
+  }
+
+  @Get('typed-twin')
+  @Header('Content-Type', 'application/vnd.own+json')
+  typedTwin() {
+    return { a: 1 };
+  }
+}
+
+describe.each(eachAdapter)('what a handler returns on %s', (adapter) => {
+  let app: INestApplication;
+  let url: string;
+
+  beforeAll(async () => {
+    ({ app, url } = await startCachedApp({
+      adapter,
+      controllers: [ResultsController],
+      options: { clock: new FakeClock() },
+    }));
+  });
+
+  afterAll(() => app.close());
+
+  async function get(path: string) {
+    const { status, headers, text } = await rawRequest(`${url}/results/${path}`);
+    await app.get(CacheService).settle();
+    return {
+      outcome: headers['x-cache'],
+      answer: [status, headers['content-type'], headers['content-length'], text],
+    };
+  }
+
+  it.each(Object.keys(results))('reaches the client as without the cache, twice: %s', async (kind) => {
+    const twin = await get(`twin/${kind}`);
+    const [first, second] = [await get(`cached/${kind}`), await get(`cached/${kind}`)];
+
+    expect([first.answer, second.answer]).toEqual([twin.answer, twin.answer]);
+    expect([first.outcome, second.outcome]).toEqual(['MISS', results[kind]?.isKept ? 'HIT' : 'MISS']);
+  });
+
+  it('has the type that @Header gives it', async () => {
+    const twin = await get('typed-twin');
+    const [miss, hit] = [await get('typed'), await get('typed')];
+
+    expect([miss.answer, hit.answer, hit.outcome]).toEqual([twin.answer, twin.answer, 'HIT']);
+  });
+});
+
+describe('hooks of Fastify', () => {
+  it('see every answer as it is sent, and may add to it', async () => {
+    const http = new FastifyAdapter();
+    const sent: string[] = [];
+    http.getInstance().addHook('onSend', async (_request, reply, payload) => {
+      await new Promise((resolve) => setImmediate(resolve));
+      sent.push(String(payload));
+      reply.header('x-hook', sent.length);
+      return payload;
+    });
+    const { app, url } = await startCachedApp({
+      http,
+      controllers: [ResultsController],
+      options: { clock: new FakeClock() },
+    });
+
+    const miss = await rawRequest(`${url}/results/cached/object`);
+    await app.get(CacheService).settle();
+    const hit = await rawRequest(`${url}/results/cached/object`);
+    await app.close();
+
+    expect([miss.headers['x-cache'], hit.headers['x-cache']]).toEqual(['MISS', 'HIT']);
+    expect(sent).toEqual([miss.text, hit.text]);
+    expect([miss.headers['x-hook'], hit.headers['x-hook']]).toEqual(['1', '2']);
+  });
+
+  it('do not take a hit for a handler that never ends', async () => {
+    const http = new FastifyAdapter({ handlerTimeout: 50 });
+    const failures: unknown[] = [];
+    http.getInstance().addHook('onError', (_request, _reply, error, done) => {
+      failures.push(error);
+      done();
+    });
+    const clock = new FakeClock();
+    const { app, url } = await startCachedApp({ http, controllers: [ResultsController], options: { clock } });
+
+    await rawRequest(`${url}/results/cached/object`);
+    await app.get(CacheService).settle();
+    const hits = [];
+    // Longer than the timeout: each on a connection of its own, one after the other.
+    const end = performance.now() + 200;
+    while (performance.now() < end) hits.push(await rawRequest(`${url}/results/cached/object`));
+    await app.close();
+
+    expect(new Set(hits.map(({ status, headers }) => [status, headers['x-cache']].join(' ')))).toEqual(
+      new Set(['200 HIT']),
+    );
+    expect(failures).toEqual([]);
+  });
+});
+
+describe('outside of HTTP', () => {
+  it.each(['rpc', 'ws', 'graphql'])('the cache’s guard and interceptor step aside: %s', async (type) => {
+    const { app } = await startCachedApp({ controllers: [ResultsController] });
+    const context = {
+      getType: () => type,
+      getClass: () => Person,
+      getHandler: () => people,
+      getArgs: () => [undefined, undefined],
+    } as unknown as ExecutionContext;
+
+    const isLetIn = app.get(CacheDoor).canActivate(context);
+    const value = await lastValueFrom(app.get(CacheLoader).intercept(context, { handle: () => of('value') }));
+    await app.close();
+
+    expect([isLetIn, value]).toEqual([true, 'value']);
+  });
+});
