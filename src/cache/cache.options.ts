@@ -20,6 +20,8 @@ export interface CacheModuleOptions extends EntryDefaults {
   jitter?: number;
   /** What runs at a time while Redis is away. Default: 32 at a time, 1,000 waiting for at most 2 s. */
   bulkhead?: BulkheadOptions;
+  /** Also keep bodies over 1 KiB compressed, and send them so to clients that accept it. Default true. */
+  compress?: boolean;
   /**
    * Keeps invalidations that a crash or an outage would lose: `TypeormOutbox`, or {@link MemoryOutbox}, which promises
    * less. Used with Redis only: the in-process store dies with its process. Default none.

@@ -1,3 +1,4 @@
+import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import {
   type CanActivate,
   Controller,
@@ -93,6 +94,12 @@ class AnswersController {
   @Cached({ ttl: 60, prefix: 'large' })
   large(@Param('id') id: string, @Headers('accept-language') language?: string) {
     return { id, language: language ?? null, text: 'many words, the same again and again; '.repeat(100) };
+  }
+
+  @Get('small')
+  @Cached({ ttl: 60, prefix: 'small' })
+  small() {
+    return { text: 'x'.repeat(1000) };
   }
 
   @Get('linked')
@@ -222,6 +229,54 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])(
       ]);
     });
 
+    it('are compressed from the second hit on, each client as it likes, under a tag of their own', async () => {
+      const br = { 'accept-encoding': 'gzip, br' };
+      const miss = await call('large/a', br);
+      const first = await call('large/a', br);
+      const compressed = await call('large/a', br);
+      await call('large/a', { 'accept-encoding': 'gzip' });
+      const gzip = await call('large/a', { 'accept-encoding': 'br;q=0.1, gzip' });
+      const bare = await call('large/a');
+
+      expect([miss, first, bare].map(({ headers }) => headers['content-encoding'])).toEqual([
+        undefined,
+        undefined,
+        undefined,
+      ]);
+      expect([compressed, gzip].map(({ headers }) => headers['content-encoding'])).toEqual(['br', 'gzip']);
+      expect(brotliDecompressSync(compressed.body).toString()).toBe(miss.text);
+      expect(gunzipSync(gzip.body).toString()).toBe(miss.text);
+      expect(bare.text).toBe(miss.text);
+      for (const { headers, body } of [compressed, gzip, bare]) {
+        expect(headers['content-length']).toBe(String(body.length));
+        expect(headers['content-type']).toBe(miss.headers['content-type']);
+      }
+      expect(compressed.body.length).toBeLessThan(miss.body.length / 10);
+      const tags = [compressed, gzip, bare].map(({ headers }) => headers.etag ?? '');
+      expect(new Set(tags).size).toBe(3);
+      for (const tag of tags) expect(tag).toMatch(/^"[\w-]+"$/);
+    });
+
+    it('are 304 to who holds any form of them that he still accepts', async () => {
+      const br = { 'accept-encoding': 'br' };
+      const bare = (await call('large/a', br)).headers.etag ?? '';
+      await call('large/a', br);
+      const compressed = (await call('large/a', br)).headers.etag ?? '';
+
+      const held = async (etag: string, accepted: string) => {
+        const { status, headers, body } = await call('large/a', {
+          'if-none-match': etag,
+          'accept-encoding': accepted,
+        });
+        return [status, headers.etag, body.length > 0];
+      };
+      expect(await held(bare, 'br')).toEqual([304, bare, false]);
+      expect(await held(compressed, 'br')).toEqual([304, compressed, false]);
+      expect(await held(`W/${compressed}`, 'gzip, br')).toEqual([304, compressed, false]);
+      expect(await held(compressed, 'gzip')).toEqual([200, bare, true]);
+      expect(await held(compressed, 'br;q=0')).toEqual([200, bare, true]);
+    });
+
     it('repeat in a 304 what the client must know of them', async () => {
       const { headers } = await call('large/a', { 'accept-language': 'de' });
 
@@ -239,20 +294,47 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])(
 
       for (const { headers } of [miss, hit]) {
         const names = (headers.vary ?? '').split(', ').map((name) => name.toLowerCase());
-        expect(names.sort()).toEqual(['accept-language', 'origin']);
+        expect(names.sort()).toEqual(['accept-encoding', 'accept-language', 'origin']);
       }
-      for (const { headers } of fixed) expect(headers.vary?.toLowerCase()).toContain('x-fixed');
+      for (const { headers } of fixed)
+        expect(headers.vary?.toLowerCase()).toMatch(/accept-encoding.*x-fixed|x-fixed.*accept-encoding/);
+    });
+
+    it('stay bare where the saving is none', async () => {
+      await twice('small', { 'accept-encoding': 'br, gzip' });
+
+      expect((await call('small', { 'accept-encoding': 'br' })).headers['content-encoding']).toBeUndefined();
+    });
+
+    it('stay bare where the module says so', async () => {
+      const other = await startCachedApp({
+        adapter,
+        controllers: [AnswersController],
+        options: { compress: false, principal: () => 'ada' },
+      });
+      const accepted = { headers: { 'accept-encoding': 'br' } };
+      for (let n = 0; n < 3; n++) {
+        const { headers } = await rawRequest(`${other.url}/answers/open`, accepted);
+        await other.app.get(CacheService).settle();
+        expect([headers['content-encoding'], headers.vary]).toEqual([undefined, undefined]);
+      }
+      await other.app.close();
     });
 
     it('have a HEAD with the length that GET would have', async () => {
+      const br = { 'accept-encoding': 'br' };
       const miss = await call('large/h', {}, 'HEAD');
-      const get = await call('large/a');
+      const [, get] = await twice('large/a', br);
       const head = await call('large/a', {}, 'HEAD');
+      await call('large/a', br);
+      const [compressed, compressedHead] = [await call('large/a', br), await call('large/a', br, 'HEAD')];
       const unchanged = await call('large/a', { 'if-none-match': get.headers.etag ?? '' }, 'HEAD');
 
       expect([miss.status, miss.headers['x-cache'], miss.body.length]).toEqual([200, 'MISS', 0]);
       expect([head.status, head.headers['x-cache'], head.body.length]).toEqual([200, 'HIT', 0]);
       expect(head.headers['content-length']).toBe(String(get.body.length));
+      expect(compressedHead.headers['content-length']).toBe(String(compressed.body.length));
+      expect(compressedHead.headers['content-encoding']).toBe('br');
       expect([unchanged.status, unchanged.body.length]).toEqual([304, 0]);
     });
 

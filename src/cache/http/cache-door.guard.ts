@@ -4,6 +4,7 @@ import { CacheEngine } from '../engine/cache-engine.js';
 import type { CacheEntry } from '../engine/cache-entry.js';
 import type { Found } from '../engine/subject.js';
 import { leaveTicket, type CacheTicket } from './cache-ticket.js';
+import { CompressedForms } from './compressed-forms.js';
 import { isKeptException, revivedException } from './kept-exception.js';
 import { replyOf } from './reply.js';
 import { RoutePlans } from './route-plans.js';
@@ -20,11 +21,14 @@ const NEVER = { then: () => undefined } as unknown as Promise<boolean>;
 @Injectable()
 export class CacheDoor implements CanActivate {
   readonly #answers = new WeakMap<CacheEntry, StoredAnswer>();
+  readonly #compressed: CompressedForms;
 
   constructor(
     private readonly engine: CacheEngine,
     private readonly plans: RoutePlans,
-  ) {}
+  ) {
+    this.#compressed = new CompressedForms(engine);
+  }
 
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
     const plan = this.plans.of(context.getClass(), context.getHandler());
@@ -65,14 +69,16 @@ export class CacheDoor implements CanActivate {
   #send({ request, reply, plan: { headers } }: CacheTicket, found: Found): void {
     const { entry } = found;
     const answer = this.#answerOf(entry);
+    const codings = headers.codings(request);
     headers.setFixed(reply);
     headers.announceHit(reply, found);
-    if (answer.isHeld(request, reply)) {
+    if (answer.isHeld(request, reply, codings)) {
       reply.end(undefined);
       return;
     }
-    answer.describe(reply, headers);
-    reply.end(answer.body);
+    const compressed = this.#compressed.select(answer, entry, codings);
+    answer.describe(reply, headers, compressed?.coding);
+    reply.end(compressed?.body ?? answer.body);
   }
 
   #answerOf(entry: CacheEntry): StoredAnswer {

@@ -102,7 +102,7 @@ function details({ how, isStored }: Loaded<Answer>): string[] {
 /** Writes the headers of a kept answer. @returns what Nest is to send */
 function give({ plan, reply, request }: CacheTicket, kept: Kept): unknown {
   const answer = new StoredAnswer(kept);
-  if (answer.isHeld(request, reply)) return undefined;
+  if (answer.isHeld(request, reply, plan.headers.codings(request))) return undefined;
   answer.describe(reply, plan.headers);
   return reply.sendable(answer.body);
 }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Coding } from './accept-encoding.js';
 
 /**
  * A strong validator of an answer: the same bytes under the same headers have the same one, on every instance.
@@ -12,16 +13,27 @@ export function entityTag(body: Buffer, headers: Readonly<Record<string, string>
   return `"${hash.digest('base64url').slice(0, 22)}"`;
 }
 
+/** The validator of the same body in a coding: another representation, so another strong tag. */
+export function codedTag(etag: string, coding: Coding): string {
+  return `${etag.slice(0, -1)}-${coding}"`;
+}
+
 /**
- * Whether a client holds the answer already. `If-None-Match` compares weakly, and `*` matches whatever there is.
+ * The tag under which a client holds the answer already: that of the bare body, or of a coding that it still accepts.
+ * `If-None-Match` compares weakly, and `*` matches whatever there is.
  *
  * @see RFC 9110 section 13.1.2
  */
-export function isHeld(ifNoneMatch: string | string[] | undefined, etag: string): boolean {
-  if (ifNoneMatch === undefined) return false;
+export function heldTag(
+  ifNoneMatch: string | string[] | undefined,
+  etag: string,
+  accepted: readonly Coding[],
+): string | undefined {
+  if (ifNoneMatch === undefined) return undefined;
   const text = typeof ifNoneMatch === 'string' ? ifNoneMatch : ifNoneMatch.join(',');
-  if (text.trim() === '*') return true;
+  if (text.trim() === '*') return etag;
   // Lists may be long and hostile: nearly all of them end here.
-  if (!text.includes(etag)) return false;
-  return text.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag);
+  if (!text.includes(etag.slice(0, -1))) return undefined;
+  const held = new Set(text.split(',').map((tag) => tag.trim().replace(/^W\//, '')));
+  return [etag, ...accepted.map((coding) => codedTag(etag, coding))].find((tag) => held.has(tag));
 }

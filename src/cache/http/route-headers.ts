@@ -1,4 +1,6 @@
+import type { CacheRequest } from '../cache.options.js';
 import type { Found } from '../engine/subject.js';
+import { acceptedCodings, type Coding } from './accept-encoding.js';
 import type { Reply } from './reply.js';
 import type { StaticHeader } from './route-metadata.js';
 
@@ -10,6 +12,8 @@ interface RouteHeadersOptions {
   /** How old an answer may be that a client uses without asking, s. */
   readonly clientMaxAgeS: number | undefined;
   readonly graceMs: number;
+  /** Whether bodies are also sent compressed. */
+  readonly compress: boolean;
   /** Names of the headers that are in the key. */
   readonly keyed: readonly string[];
   /** What `@Header()` names. */
@@ -22,11 +26,12 @@ export class RouteHeaders {
   readonly #fresh: string;
   readonly #stale: string;
   readonly #vary: string;
+  readonly #compress: boolean;
   readonly #fixed: readonly StaticHeader[];
   readonly #fixedType: StaticHeader | undefined;
   readonly #fixedNames: ReadonlySet<string>;
 
-  constructor({ isPublic, clientMaxAgeS, graceMs, keyed, fixed }: RouteHeadersOptions) {
+  constructor({ isPublic, clientMaxAgeS, graceMs, compress, keyed, fixed }: RouteHeadersOptions) {
     const visibility = isPublic ? 'public' : 'private';
     this.#stale = `${visibility}, no-cache`;
     this.#fresh =
@@ -34,7 +39,8 @@ export class RouteHeaders {
     const fixedVary = fixed
       .filter(({ name }) => name === 'vary')
       .map(({ value }) => textOf(value).toLowerCase());
-    this.#vary = [...keyed, ...fixedVary].join(', ');
+    this.#vary = [...(compress ? ['accept-encoding'] : []), ...keyed, ...fixedVary].join(', ');
+    this.#compress = compress;
     this.#fixedType = fixed.find(({ name }) => name === 'content-type');
     this.#fixed = fixed.filter(({ name }) => name !== 'vary' && name !== 'content-type');
     this.#fixedNames = new Set(this.#fixed.map(({ name }) => name));
@@ -91,6 +97,11 @@ export class RouteHeaders {
   /** A hit never reaches the place where Nest sets what `@Header()` names. */
   setFixed(reply: Reply): void {
     for (const { name, value } of this.#fixed) reply.setHeader(name, textOf(value));
+  }
+
+  /** The codings in which this client may be answered, best first. */
+  codings(request: CacheRequest): readonly Coding[] {
+    return acceptedCodings(this.#compress ? request.headers['accept-encoding'] : undefined);
   }
 }
 

@@ -47,6 +47,7 @@ export class RoutePlan {
       isPublic: visibility === 'public',
       clientMaxAgeS: answers.clientMaxAgeS,
       graceMs: this.#policy.graceMs,
+      compress: options.compress ?? true,
       keyed: inputs.filter(({ isHeader }) => isHeader).map(({ name }) => name),
       fixed: staticHeaders(method),
     });

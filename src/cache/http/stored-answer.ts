@@ -1,5 +1,6 @@
 import type { CacheRequest } from '../cache.options.js';
-import { isHeld } from './entity-tag.js';
+import type { Coding } from './accept-encoding.js';
+import { codedTag, heldTag } from './entity-tag.js';
 import type { Reply } from './reply.js';
 import type { RouteHeaders } from './route-headers.js';
 
@@ -9,9 +10,17 @@ export interface Kept {
   readonly head: Readonly<Record<string, string>>;
 }
 
+/** A body in a content coding. */
+export interface CompressedForm {
+  readonly coding: Coding;
+  readonly body: Buffer;
+}
+
 /** A kept answer as it is sent: what is the same each time is made once. */
 export class StoredAnswer {
   readonly body: Buffer;
+  /** Compressed forms as they become ready; `'none'` from when one is begun, and for good if it came to nothing. */
+  readonly compressed: Partial<Record<Coding, CompressedForm | 'none'>> = {};
   readonly #etag: string;
   readonly #type: string;
   readonly #headers: readonly (readonly [name: string, value: string])[];
@@ -24,17 +33,19 @@ export class StoredAnswer {
   }
 
   /** Says that the client holds the answer already, if it does. @returns whether it does */
-  isHeld(request: CacheRequest, reply: Reply): boolean {
-    if (!isHeld(request.headers['if-none-match'], this.#etag)) return false;
-    reply.setHeader('etag', this.#etag);
+  isHeld(request: CacheRequest, reply: Reply, codings: readonly Coding[]): boolean {
+    const held = heldTag(request.headers['if-none-match'], this.#etag, codings);
+    if (held === undefined) return false;
+    reply.setHeader('etag', held);
     reply.setStatus(304);
     return true;
   }
 
   /** Writes what belongs to the body: `ETag`, content headers, and those that the route stores. */
-  describe(reply: Reply, headers: RouteHeaders): void {
+  describe(reply: Reply, headers: RouteHeaders, coding?: Coding): void {
     headers.setType(reply, this.#type);
     for (const [name, value] of this.#headers) headers.set(reply, name, value);
-    reply.setHeader('etag', this.#etag);
+    reply.setHeader('etag', coding ? codedTag(this.#etag, coding) : this.#etag);
+    if (coding) reply.setHeader('content-encoding', coding);
   }
 }
