@@ -72,7 +72,7 @@ export function checkRoute(
   return inputs ?? [];
 }
 
-/** Every invalidation must be one that something cached could ever feel. */
+/** Every template must be one that something cached could ever feel. */
 export function checkPatterns(
   found: DecoratedMethod<InvalidatingDefinition>,
   cached: readonly CachedDefinition[],
@@ -80,22 +80,18 @@ export function checkPatterns(
 ): void {
   const { type, name, method, definition } = found;
   checkTemplates(found, isRoute(method) ? templateNames(type, name) : isArgument, faults);
-  const families = cached.map(({ rules }) => familiesOf(rules));
-  const isFelt = (plain: string) => families.some((used) => used?.has(familyTag(plain)) ?? true);
-  const { templates, families: named = [] } = definition.rules;
-  const dead = [
-    ...templates
-      .filter(({ prefix, plain }) =>
-        plain === undefined ? cached.every((other) => other.prefix !== prefix) : !isFelt(plain),
-      )
-      .map(String),
-    ...named.filter((plain) => !isFelt(plain)).map((plain) => plain.slice('tag/'.length)),
-  ];
+  const used = cached.map(({ rules }) => familiesOf(rules));
   const all = cached.map((other) => `${other.method} (${other.prefix})`).join(', ') || 'nothing';
-  for (const pattern of dead) {
+  for (const template of definition.rules.templates) {
+    const { prefix, plain } = template;
+    const isFelt =
+      plain === undefined
+        ? cached.some((other) => other.prefix === prefix)
+        : used.some((families) => families?.has(familyTag(plain)) ?? true);
+    if (isFelt) continue;
     faults.add(
       'CACHE_PATTERN_MATCHES_NOTHING',
-      `${definition.method}: nothing that is cached depends on '${pattern}'. Cached: ${all}.`,
+      `${definition.method}: nothing that is cached depends on '${template.toString()}'. Cached: ${all}.`,
     );
   }
 }
