@@ -11,6 +11,7 @@ import { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } from './cache.module-de
 import type { CacheModuleOptions } from './cache.options.js';
 import { CacheParts } from './cache.parts.js';
 import { CacheService } from './cache.service.js';
+import { reportLines } from './decorators/cache-report.js';
 import { CacheGraph } from './decorators/cache-graph.js';
 import { MethodCache } from './decorators/method-cache.js';
 import { CacheEngine } from './engine/cache-engine.js';
@@ -48,7 +49,16 @@ import { RedisService } from './redis/redis.service.js';
     CacheLoader,
     RoutePlans,
   ],
-  exports: [CacheDoor, CacheEngine, CacheLoader, CacheService, MethodCache, RedisService, RoutePlans],
+  exports: [
+    CacheDoor,
+    CacheEngine,
+    CacheGraph,
+    CacheLoader,
+    CacheService,
+    MethodCache,
+    RedisService,
+    RoutePlans,
+  ],
 })
 export class CacheModule
   extends ConfigurableModuleClass
@@ -84,5 +94,7 @@ export class CacheModule
     this.#isChecked = true;
     this.graph.build(this.options);
     for (const prefix of this.graph.prefixes) this.parts.statistics.expect(prefix);
+    const lines = reportLines(this.graph.report());
+    for (const line of lines.filter(Boolean)) this.parts.emit({ event: 'cache.graph', line });
   }
 }

@@ -1,3 +1,4 @@
+import type { GraphEvent } from './decorators/graph-event.js';
 import type { BulkheadOptions } from './engine/bulkhead.js';
 import type { EntryDefaults } from './decorators/entry-options.js';
 import type { CacheEvent } from './engine/cache-events.js';
@@ -34,12 +35,15 @@ export interface CacheModuleOptions extends EntryDefaults {
   /** Parameter decorators that only read the principal; routes with `scope: 'user'` may use them. */
   principalDecorators?: readonly (() => ParameterDecorator)[];
   /** Receives every event; for logs. What it throws is ignored; it must not wait. */
-  onEvent?: (event: CacheEvent | RedisEvent) => void;
+  onEvent?: (event: CacheModuleEvent) => void;
   /** Puts spans around runs and invalidations. Default: nobody traces. */
   tracer?: Tracer;
   /** Default: the system's clock. */
   clock?: Clock;
 }
+
+/** Everything the cache has to tell, its connection and its decorators included. */
+export type CacheModuleEvent = CacheEvent | RedisEvent | GraphEvent;
 
 export interface RedisOptions {
   /** `redis[s]://[[user]:password@]host[:port][/db]` */

@@ -1,7 +1,6 @@
-import type { CacheModuleOptions, RedisOptions } from './cache.options.js';
+import type { CacheModuleEvent, CacheModuleOptions, RedisOptions } from './cache.options.js';
 import { CacheEngine } from './engine/cache-engine.js';
 import { CacheError } from './engine/cache-errors.js';
-import type { CacheEvent } from './engine/cache-events.js';
 import { CacheStatistics } from './engine/cache-statistics.js';
 import { systemClock } from './engine/clock.js';
 import { NearEntries } from './engine/near-entries.js';
@@ -11,7 +10,6 @@ import { OutboxRelay } from './outbox/outbox-relay.js';
 import { parseRedisAddress } from './redis/redis-address.js';
 import type { RedisClient } from './redis/redis-connection.js';
 import { RedisConnections } from './redis/redis-connections.js';
-import type { RedisEvent } from './redis/redis-events.js';
 import { RedisService } from './redis/redis.service.js';
 import { MemoryStore } from './stores/memory.store.js';
 import { RedisStore } from './stores/redis.store.js';
@@ -31,6 +29,7 @@ export class CacheParts {
   readonly engine: CacheEngine;
   readonly redis: RedisService;
   readonly outbox: Outbox | undefined;
+  readonly emit: (event: CacheModuleEvent) => void;
   readonly #connections: RedisConnections | undefined;
   readonly #relay: OutboxRelay | undefined;
 
@@ -42,13 +41,14 @@ export class CacheParts {
         `the namespace '${namespace}' may hold only letters, digits and . : - _`,
       );
     }
-    const emit = (event: CacheEvent | RedisEvent) => {
+    const emit = (event: CacheModuleEvent) => {
       try {
         options.onEvent?.(event);
       } catch {
         // Whoever listens must not be able to break an answer.
       }
     };
+    this.emit = emit;
     this.near = new NearEntries(clock, options.maxBytes ?? DEFAULT_MAX_BYTES);
     const address = redis && parseRedisAddress(redis.url, redis.password);
     const requestBudgetMs = redis?.commandTimeoutMs ?? DEFAULT_COMMAND_TIMEOUT_MS;

@@ -1,6 +1,15 @@
 export { CacheModule } from './cache.module.js';
-export type { CacheModuleOptions, CacheRequest, RedisOptions } from './cache.options.js';
+export type { CacheModuleEvent, CacheModuleOptions, CacheRequest, RedisOptions } from './cache.options.js';
 export { CacheService, type CacheStats, type GetOrSetOptions } from './cache.service.js';
+export { CacheGraph } from './decorators/cache-graph.js';
+export {
+  reportLines,
+  type CachedReport,
+  type CacheReport,
+  type CacheWarning,
+  type InvalidatingReport,
+} from './decorators/cache-report.js';
+export type { GraphEvent } from './decorators/graph-event.js';
 export { Cached, type CachedOptions } from './decorators/cached.decorator.js';
 export { InvalidateCache, type InvalidateCacheOptions } from './decorators/invalidate-cache.decorator.js';
 export type { TagSource } from './decorators/tag-rules.js';

@@ -1,4 +1,4 @@
-import type { CacheEvent, RedisEvent, Subject } from '../cache/index.js';
+import type { CacheModuleEvent, Subject } from '../cache/index.js';
 import type { AppLogger } from './app-logger.js';
 import { logCatalogue, type LogEvent, type LogFields } from './log-catalogue.js';
 
@@ -11,7 +11,7 @@ const MAX_REMEMBERED = 1000;
  * Writes the cache's events as the catalogue says; what has no line there is for statistics only. Most events are hits
  * and lookups: nobody who does not read them pays for them, and no key is computed for a line that is not written.
  */
-export function cacheLog(logger: AppLogger): (event: CacheEvent | RedisEvent) => void {
+export function cacheLog(logger: AppLogger): (event: CacheModuleEvent) => void {
   const told = new Set<string>();
   const isNews = (method: string) => {
     if (told.has(method)) return false;
@@ -31,7 +31,7 @@ export function cacheLog(logger: AppLogger): (event: CacheEvent | RedisEvent) =>
 }
 
 /** The cache counts in milliseconds and writes names its own way; the log has one spelling for all. */
-function fieldsOf({ event: _, ...rest }: CacheEvent | RedisEvent): LogFields {
+function fieldsOf({ event: _, ...rest }: CacheModuleEvent): LogFields {
   const { subject, durationMs, staleMs, ttlMs, delayMs, connectedClients, usedMemory, ...same } =
     rest as Partial<Record<'durationMs' | 'staleMs' | 'ttlMs' | 'delayMs' | 'connectedClients', number>> & {
       usedMemory?: string;

@@ -36,6 +36,8 @@ export interface LogFields {
   /** Code such as ECONNREFUSED; never an exception's text */
   error_code?: string;
   reason?: string;
+  /** Of the report on what is cached and what makes it old */
+  line?: string;
   request_id?: string;
 }
 
@@ -64,6 +66,7 @@ const failure = ({ error_code, reason }: LogFields) => error_code ?? reason ?? '
  * `event` tells them apart.
  */
 export const logCatalogue = {
+  'cache.graph': entry('🗺️', 'debug', ({ line = '' }) => `Cache graph: ${line}`),
   'cache.init': entry('🔧', 'info', ({ url }) => `Redis cache initialized with URL: ${url}`),
   'cache.connecting': entry('🔌', 'info', () => 'Attempting to connect to Redis...'),
   'cache.connected': entry('✅', 'info', () => 'Redis connection established successfully'),

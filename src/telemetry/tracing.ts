@@ -1,5 +1,5 @@
 import { SpanStatusCode, trace, type Attributes, type Tracer as SpanTracer } from '@opentelemetry/api';
-import type { CacheEvent, RedisEvent, Tracer } from '../cache/index.js';
+import type { CacheModuleEvent, Tracer } from '../cache/index.js';
 
 const SCOPE = 'ai-native-backend/cache';
 
@@ -20,7 +20,7 @@ export const tracing: Tracer = {
 };
 
 /** Tells the span of the request what its lookups came to: a span for every hit would cost more than the hit. */
-export function traceCacheEvent(event: CacheEvent | RedisEvent): void {
+export function traceCacheEvent(event: CacheModuleEvent): void {
   switch (event.event) {
     case 'cache.hit':
     case 'cache.miss':

@@ -383,10 +383,21 @@ describe('an application with wrong decorators', () => {
     );
   });
 
-  it('starts without them', async () => {
-    const { app } = await startCachedApp({ controllers: [Right], options });
+  it('starts without them, and tells who keeps what and who makes it old', async () => {
+    const lines: string[] = [];
+    const onEvent = (event: CacheModuleEvent) => {
+      if (event.event === 'cache.graph') lines.push(event.line);
+    };
 
+    const { app } = await startCachedApp({ controllers: [Right], options: { ...options, onEvent } });
     await app.close();
+
+    expect(lines).toContainEqual(expect.stringMatching(/^right_mine +Right.rightMine +user +60 s/));
+    expect(lines).toContainEqual(
+      expect.stringMatching(/^right_keyed +right_keyed\|\/right\/keyed\|key\(request\)$/),
+    );
+    expect(lines).toContainEqual(expect.stringMatching(/^by_result +Right.create$/));
+    expect(lines).not.toContain('');
   });
 
   it('does not start either where it serves no HTTP', async () => {

@@ -11,13 +11,7 @@ import {
   Scope,
 } from '@nestjs/common';
 import { IsString } from 'class-validator';
-import {
-  Cached,
-  CacheService,
-  InvalidateCache,
-  type CacheEvent,
-  type RedisEvent,
-} from '../../src/cache/index.js';
+import { Cached, CacheService, InvalidateCache, type CacheModuleEvent } from '../../src/cache/index.js';
 import { startCachedApp } from '../support/cached-app.js';
 import { deferred } from '../support/deferred.js';
 
@@ -163,7 +157,7 @@ describe('decorated methods of providers', () => {
   let app: INestApplication;
   let prices: Prices;
   let url: string;
-  let events: (CacheEvent | RedisEvent)[];
+  let events: CacheModuleEvent[];
 
   beforeEach(async () => {
     runs = 0;

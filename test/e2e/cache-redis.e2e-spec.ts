@@ -5,8 +5,7 @@ import {
   CacheService,
   InvalidateCache,
   RedisService,
-  type CacheEvent,
-  type RedisEvent,
+  type CacheModuleEvent,
   type RedisOptions,
 } from '../../src/cache/index.js';
 import { expectHit, expectMiss } from '../../src/cache/testing/index.js';
@@ -33,7 +32,7 @@ class ThingsController {
 }
 
 let redis: RedisProcess;
-let running: { app: INestApplication; url: string; events: (CacheEvent | RedisEvent)[] }[] = [];
+let running: { app: INestApplication; url: string; events: CacheModuleEvent[] }[] = [];
 
 beforeEach(async () => {
   value = 1;
@@ -48,7 +47,7 @@ afterEach(async () => {
 });
 
 async function start(options: Partial<RedisOptions> = {}) {
-  const events: (CacheEvent | RedisEvent)[] = [];
+  const events: CacheModuleEvent[] = [];
   const started = await startCachedApp({
     controllers: [ThingsController],
     // A busy machine must not look like a slow Redis, except where the limit itself is tested.

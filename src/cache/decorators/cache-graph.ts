@@ -4,6 +4,7 @@ import type { CacheModuleOptions } from '../cache.options.js';
 import { CacheEngine } from '../engine/cache-engine.js';
 import { CacheDoor } from '../http/cache-door.guard.js';
 import { CacheLoader } from '../http/cache-loader.interceptor.js';
+import type { DeclaredInput } from '../http/declared-inputs.js';
 import { isRoute } from '../http/route-metadata.js';
 import { RoutePlan } from '../http/route-plan.js';
 import { RoutePlans } from '../http/route-plans.js';
@@ -15,8 +16,10 @@ import {
   type DecoratedMethod,
   type InvalidatingDefinition,
 } from './cached-definition.js';
+import { cacheReport, type CacheReport } from './cache-report.js';
 import { coverOf } from './cover.js';
 import { Faults } from './faults.js';
+import { keyRecipe, type KeyRecipe } from './key-recipe.js';
 import { MethodCache } from './method-cache.js';
 import { plainTagsOf } from './tag-rules.js';
 import { METHOD_CACHE, type Decorated } from './wrap-method.js';
@@ -33,6 +36,7 @@ const INTERCEPTORS = '__interceptors__';
 export class CacheGraph {
   readonly #cached: DecoratedMethod<CachedDefinition>[] = [];
   readonly #invalidating: DecoratedMethod<InvalidatingDefinition>[] = [];
+  readonly #recipes = new Map<CachedDefinition, KeyRecipe>();
 
   constructor(
     private readonly discovery: DiscoveryService,
@@ -54,8 +58,9 @@ export class CacheGraph {
     checkPrefixes(cached, faults);
     for (const found of this.#cached) {
       this.engine.expectTtl(found.definition.declaredTtlMs);
-      if (isRoute(found.method)) this.#planRoute(found, options, faults);
-      else checkTemplates(found, isArgument, faults);
+      const inputs = isRoute(found.method) ? this.#planRoute(found, options, faults) : [];
+      if (!isRoute(found.method)) checkTemplates(found, isArgument, faults);
+      this.#recipes.set(found.definition, keyRecipe(found, inputs, this.application.getGlobalPrefix()));
     }
     for (const found of this.#invalidating) {
       checkPatterns(found, cached, faults);
@@ -65,6 +70,11 @@ export class CacheGraph {
     this.methods.list(cached);
     this.engine.watchFamilies(definitions.flatMap(({ rules }) => plainTagsOf(rules)));
     this.#placeLoader();
+  }
+
+  /** Who keeps what, and who makes it old; empty before the application was initialised. */
+  report(): CacheReport {
+    return cacheReport(this.#recipes, new Set(this.#invalidating.map(({ definition }) => definition)));
   }
 
   /** Every prefix that the application caches under. */
@@ -100,13 +110,18 @@ export class CacheGraph {
     return isDecorated;
   }
 
-  #planRoute(found: DecoratedMethod<CachedDefinition>, options: CacheModuleOptions, faults: Faults): void {
+  #planRoute(
+    found: DecoratedMethod<CachedDefinition>,
+    options: CacheModuleOptions,
+    faults: Faults,
+  ): DeclaredInput[] {
     const { type, method, definition } = found;
     const isGuarded = this.#isGuarded(type, method);
     const inputs = checkRoute(found, isGuarded, options, faults);
     const facts = { inputs, controller: type, method, isGuarded };
     this.plans.add(type, method, new RoutePlan(definition, options, facts));
     putLast(GUARDS, method, CacheDoor);
+    return inputs;
   }
 
   #isGuarded(controller: object, method: object): boolean {

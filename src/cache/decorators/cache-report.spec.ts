@@ -1,0 +1,102 @@
+import { defaultPolicy } from '../engine/entry-policy.js';
+import { cacheReport, reportLines } from './cache-report.js';
+import type { CachedDefinition, InvalidatingDefinition } from './cached-definition.js';
+import { Faults } from './faults.js';
+import { tagRules, type TagSource } from './tag-rules.js';
+
+const faults = new Faults();
+const byFunction = () => [];
+
+function cached(prefix: string, tags: TagSource[], rest: Partial<CachedDefinition> = {}): CachedDefinition {
+  return {
+    method: `Views.${prefix}`,
+    prefix,
+    shape: 'v1',
+    policy: defaultPolicy,
+    rules: tagRules(tags, undefined, prefix, faults),
+    declaredTtlMs: 60_000,
+    ttlMs: () => 60_000,
+    unless: () => false,
+    faults,
+    ...rest,
+  };
+}
+
+function write(method: string, tags: TagSource[], families?: string[]): InvalidatingDefinition {
+  return { method: `Writes.${method}`, rules: tagRules(tags, families, method, faults), faults };
+}
+
+function report(views: CachedDefinition[], writes: InvalidatingDefinition[]) {
+  const recipes = views.map((view) => [view, { key: `${view.prefix}|/path`, isRoute: true }] as const);
+  return cacheReport(new Map(recipes), new Set(writes));
+}
+
+const course = cached('course', ['course:{id}'], { scope: 'shared' });
+const summary = cached('summary', ['course:*'], { declaredTtlMs: 0 });
+
+describe('the report on a cache', () => {
+  it('tells what is kept, for whom and for how long', () => {
+    const [first, second] = report([course, summary], []).cached;
+
+    expect(first).toEqual({
+      prefix: 'course',
+      method: 'Views.course',
+      key: 'course|/path',
+      scope: 'shared',
+      ttlSeconds: 60,
+      consistency: 'strong',
+      shape: 'v1',
+      tags: ['course:{id}'],
+      invalidatedBy: [],
+    });
+    expect(second).toMatchObject({ scope: 'public', ttlSeconds: undefined });
+  });
+
+  it.each<[string, InvalidatingDefinition, string[]]>([
+    ['a tag', write('tag', ['course:{body.id}']), ['course']],
+    ['a prefix, and who depends on it', write('prefix', ['course:{id}:*']), ['course', 'summary']],
+    ['a function of one family', write('family', [byFunction], ['course']), ['course']],
+    ['a function of any family', write('any', [byFunction]), ['course']],
+    ['a function of another family', write('other', [byFunction], ['student']), []],
+  ])('tells whom an invalidation may hit: %s', (_, { method, rules }, prefixes) => {
+    const { cached: views, invalidating } = report([course, summary], [{ method, rules, faults }]);
+
+    expect(invalidating).toMatchObject([{ method, invalidates: prefixes }]);
+    expect(views.filter(({ invalidatedBy }) => invalidatedBy.includes(method))).toHaveLength(prefixes.length);
+  });
+
+  it('warns of what hits nothing, and softly of what may be meant', () => {
+    const writes = [
+      write('change', ['course:{id}', byFunction], ['course', 'rooster']),
+      write('dead', [byFunction], ['student']),
+    ];
+
+    const { warnings } = report([course, cached('alone', [], { shape: '' })], writes);
+
+    expect(warnings).toEqual([
+      { kind: 'hits-nothing', isHard: true, methods: ['Writes.dead'] },
+      { kind: 'unused-family', isHard: false, methods: ['Writes.change (rooster)', 'Writes.dead (student)'] },
+      { kind: 'never-invalidated', isHard: false, methods: ['Views.alone'] },
+      { kind: 'no-shape', isHard: false, methods: ['Views.alone'] },
+    ]);
+  });
+
+  it('is printed as tables, those without rows left out', () => {
+    const lines = reportLines(report([course], [write('change', ['course:{id}', byFunction], ['course'])]));
+
+    expect(lines).toEqual([
+      '',
+      'PREFIX  METHOD        SCOPE   TTL   CONSISTENCY  SHAPE  TAGS',
+      'course  Views.course  shared  60 s  strong       v1     course:{id}',
+      '',
+      'PREFIX  KEY',
+      'course  course|/path',
+      '',
+      'PREFIX  MADE OLD BY',
+      'course  Writes.change',
+      '',
+      'METHOD         INVALIDATES',
+      'Writes.change  course:{id}, a function of course',
+    ]);
+  });
+});

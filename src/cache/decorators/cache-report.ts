@@ -1,0 +1,161 @@
+import type { Consistency } from '../engine/entry-policy.js';
+import { familyTag } from '../engine/tags.js';
+import type { CachedDefinition, InvalidatingDefinition } from './cached-definition.js';
+import { mayHit } from './cover.js';
+import type { KeyRecipe } from './key-recipe.js';
+import { familiesOf, type TagRules } from './tag-rules.js';
+
+/** Who keeps what, and who makes it old, as the decorators of the application say. */
+export interface CacheReport {
+  readonly cached: readonly CachedReport[];
+  readonly invalidating: readonly InvalidatingReport[];
+  readonly warnings: readonly CacheWarning[];
+}
+
+export interface CachedReport {
+  readonly prefix: string;
+  /** `Class.method` */
+  readonly method: string;
+  /** What the key is made of: `course_analytics|/api/v3/analytics/courses/:course_id|{course_id}`. */
+  readonly key: string;
+  /** `public`: a route without a guard; `none`: no route. */
+  readonly scope: 'shared' | 'user' | 'tenant' | 'public' | 'none';
+  /** Seconds; `undefined` where a function of the result decides. */
+  readonly ttlSeconds: number | undefined;
+  readonly consistency: Consistency;
+  /** The name that the decorator gives to the form of the result. */
+  readonly shape: string | undefined;
+  /** What entries depend on, beside their prefix: templates, and what is said of functions. */
+  readonly tags: readonly string[];
+  /** Methods that could make an entry old. */
+  readonly invalidatedBy: readonly string[];
+}
+
+export interface InvalidatingReport {
+  readonly method: string;
+  readonly tags: readonly string[];
+  /** Prefixes of the methods whose entries it could make old. */
+  readonly invalidates: readonly string[];
+}
+
+/**
+ * `hits-nothing`: an invalidation that no entry could ever feel. `unused-family`: one that names a family on which nothing
+ * depends. `never-invalidated`: entries are good only until their TTL ends. `no-shape`: a deploy that changes the form of
+ * a result finds entries of the old form.
+ */
+export interface CacheWarning {
+  readonly kind: 'hits-nothing' | 'unused-family' | 'never-invalidated' | 'no-shape';
+  /** A mistake for certain; the others may be meant. */
+  readonly isHard: boolean;
+  readonly methods: readonly string[];
+}
+
+const explanations: Readonly<Record<CacheWarning['kind'], string>> = {
+  'hits-nothing': 'invalidates what nothing cached depends on',
+  'unused-family': 'names tags of a family that nothing cached depends on',
+  'never-invalidated': 'nothing invalidates it: good only until its TTL ends',
+  'no-shape': 'names no shape: change its prefix with the form of its result',
+};
+
+/** @param cached  each with what its keys are made of */
+export function cacheReport(
+  cached: ReadonlyMap<CachedDefinition, KeyRecipe>,
+  invalidating: ReadonlySet<InvalidatingDefinition>,
+): CacheReport {
+  const views = [...cached].map(([definition, { key, isRoute }]): CachedReport => {
+    const { prefix, method, scope, declaredTtlMs, policy, shape, rules } = definition;
+    return {
+      prefix,
+      method,
+      key,
+      scope: scope ?? (isRoute ? 'public' : 'none'),
+      ttlSeconds: declaredTtlMs === 0 ? undefined : declaredTtlMs / 1000,
+      consistency: policy.consistency,
+      shape: shape || undefined,
+      tags: tagsOf(rules),
+      invalidatedBy: [...invalidating]
+        .filter((other) => mayHit(other.rules, definition))
+        .map((other) => other.method),
+    };
+  });
+  const writes = [...invalidating].map(({ method, rules }) => ({
+    method,
+    tags: tagsOf(rules),
+    invalidates: [...cached.keys()].filter((other) => mayHit(rules, other)).map(({ prefix }) => prefix),
+  }));
+  const used = [...cached.keys()].map(({ rules }) => familiesOf(rules));
+  const isUsed = (family: string) => used.some((families) => families?.has(familyTag(family)) ?? true);
+  const suspects: Record<CacheWarning['kind'], string[]> = {
+    'hits-nothing': writes.filter(({ invalidates }) => invalidates.length === 0).map(({ method }) => method),
+    'unused-family': [...invalidating].flatMap(({ method, rules: { families = [] } }) =>
+      families.filter((family) => !isUsed(family)).map((family) => `${method} (${familyName(family)})`),
+    ),
+    'never-invalidated': views
+      .filter(({ invalidatedBy }) => invalidatedBy.length === 0)
+      .map(({ method }) => method),
+    'no-shape': views.filter(({ shape }) => shape === undefined).map(({ method }) => method),
+  };
+  const warnings = (Object.keys(suspects) as CacheWarning['kind'][])
+    .map((kind) => ({ kind, isHard: kind === 'hits-nothing', methods: suspects[kind] }))
+    .filter(({ methods }) => methods.length > 0);
+  return { cached: views, invalidating: writes, warnings };
+}
+
+/** The report for people: what is cached, what keys are made of, what makes it old, what looks wrong. A table each. */
+export function reportLines({ cached, invalidating, warnings }: CacheReport): string[] {
+  return [
+    ...table(
+      ['PREFIX', 'METHOD', 'SCOPE', 'TTL', 'CONSISTENCY', 'SHAPE', 'TAGS'],
+      cached.map(({ prefix, method, scope, ttlSeconds, consistency, shape = '-', tags }) => {
+        const ttl = ttlSeconds === undefined ? 'by result' : `${ttlSeconds} s`;
+        return [prefix, method, scope, ttl, consistency, shape, listed(tags)];
+      }),
+    ),
+    ...table(
+      ['PREFIX', 'KEY'],
+      cached.map(({ prefix, key }) => [prefix, key]),
+    ),
+    ...table(
+      ['PREFIX', 'MADE OLD BY'],
+      cached.map(({ prefix, invalidatedBy }) => [prefix, listed(invalidatedBy)]),
+    ),
+    ...table(
+      ['METHOD', 'INVALIDATES'],
+      invalidating.map(({ method, tags }) => [method, listed(tags)]),
+    ),
+    ...table(
+      ['WARNING', 'OF', 'METHODS'],
+      warnings.map(({ kind, isHard, methods }) => [
+        isHard ? 'hard' : 'soft',
+        explanations[kind],
+        listed(methods),
+      ]),
+    ),
+  ];
+}
+
+function tagsOf({ templates, functions, families }: TagRules): string[] {
+  const named = families?.map(familyName).join(' or ') ?? 'any family';
+  return [...templates.map(String), ...functions.map(() => `a function of ${named}`)];
+}
+
+function familyName(plainTag: string): string {
+  return plainTag.slice('tag/'.length);
+}
+
+function listed(items: readonly string[]): string {
+  return items.join(', ') || '-';
+}
+
+/** Columns as wide as their widest cell, and an empty line before; nothing where there are no rows. */
+function table(heads: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  if (rows.length === 0) return [];
+  const all = [heads, ...rows];
+  const widths = heads.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
+  const line = (row: readonly string[]) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd();
+  return ['', ...all.map(line)];
+}

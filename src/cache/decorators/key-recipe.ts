@@ -1,0 +1,43 @@
+import type { DeclaredInput } from '../http/declared-inputs.js';
+import { isRoute } from '../http/route-metadata.js';
+import type { CachedDefinition, DecoratedMethod } from './cached-definition.js';
+
+export interface KeyRecipe {
+  readonly isRoute: boolean;
+  /**
+   * What the key is made of, for people: `student_risk|/api/v3/analytics/students/:student_id|{course_id, student_id}` of
+   * a route, `price|Prices.price|arguments` of another method.
+   */
+  readonly key: string;
+}
+
+/** @param globalPrefix  of all routes, such as `api/v3` */
+export function keyRecipe(
+  { type, method, definition }: DecoratedMethod<CachedDefinition>,
+  inputs: readonly DeclaredInput[],
+  globalPrefix: string,
+): KeyRecipe {
+  const { prefix, scope, key } = definition;
+  if (!isRoute(method)) return { isRoute: false, key: `${prefix}|${definition.method}|arguments` };
+  const names = inputs.map(({ name }) => name).sort();
+  const parts = [
+    prefix,
+    pathOf([globalPrefix, firstPath(type), firstPath(method)]),
+    ...(key ? ['key(request)'] : []),
+    ...(names.length > 0 ? [`{${names.join(', ')}}`] : []),
+    ...(scope === 'user' || scope === 'tenant' ? [scope] : []),
+  ];
+  return { isRoute: true, key: parts.join('|') };
+}
+
+function firstPath(holder: object): string {
+  const [path = ''] = [Reflect.getMetadata('path', holder) as string | string[]].flat();
+  return path;
+}
+
+function pathOf(parts: readonly string[]): string {
+  return `/${parts
+    .flatMap((part) => part.split('/'))
+    .filter(Boolean)
+    .join('/')}`;
+}
