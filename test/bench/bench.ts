@@ -63,6 +63,11 @@ export class Subject {
     return this.#process.ask('invalidate', tag);
   }
 
+  /** When the handlers that take their time began, ms, in order. */
+  runsAtMs(): Promise<readonly number[]> {
+    return this.#process.ask('runsAtMs');
+  }
+
   /** Resolves when the cache stores nothing any more. */
   settle(): Promise<void> {
     return this.#process.ask('settle');

@@ -1,13 +1,15 @@
 import { CacheService } from '../../src/cache/index.js';
 import { built } from './bodies.js';
 import { contenders, type ContenderName } from './contenders.js';
+import { runsAtMs } from './contenders/cached.js';
 import { answerQuestions } from './questions.js';
 
 /** What a contender has used so far. */
 export interface Usage {
   readonly cpuMs: number;
   readonly rssBytes: number;
-  readonly handlerRuns: number;
+  /** Answers that a handler built. */
+  readonly built: number;
 }
 
 export interface Invalidation {
@@ -31,7 +33,7 @@ answerQuestions({
     return {
       cpuMs: (user + system) / 1000,
       rssBytes: process.memoryUsage.rss(),
-      handlerRuns: built.count,
+      built: built.count,
     };
   },
   /** Twice: what finalizers let go is collected by the second run. */
@@ -39,6 +41,7 @@ answerQuestions({
     global.gc?.();
     global.gc?.();
   },
+  runsAtMs: () => runsAtMs,
   settle: () => cache().settle(),
   async invalidate(tag: string): Promise<Invalidation> {
     const started = performance.now();

@@ -1,4 +1,4 @@
-import { median, percentile, ratios, spread } from './statistics.js';
+import { bunches, median, percentile, ratios, spread } from './statistics.js';
 
 describe('median', () => {
   it('is the middle one of an odd number, in whatever order', () => {
@@ -18,6 +18,11 @@ it('percentile is the smallest value that so many are not above', () => {
   const hundred = Array.from({ length: 100 }, (_, i) => i + 1);
 
   expect([0, 0.5, 0.99, 1].map((share) => percentile(hundred, share))).toEqual([1, 50, 99, 100]);
+});
+
+it('bunches counts what lies close together once', () => {
+  expect(bunches([0, 1, 2, 50, 51, 200], 10)).toBe(3);
+  expect(bunches([], 10)).toBe(0);
 });
 
 it('spread keeps the extremes beside the median', () => {

@@ -11,6 +11,16 @@ export function median(numbers: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? Number.NaN)) / 2;
 }
 
+/**
+ * How many bunches they come in.
+ *
+ * @param ascending  times
+ * @param gap        what lies further apart than this belongs to two of them
+ */
+export function bunches(ascending: readonly number[], gap: number): number {
+  return ascending.filter((time, i) => time - (ascending[i - 1] ?? -Infinity) > gap).length;
+}
+
 /** A median with what it stands for. */
 export interface Spread {
   readonly median: number;
