@@ -58,7 +58,9 @@ export async function benchmark(options: BenchmarkOptions): Promise<boolean> {
       if (only !== undefined && name !== only) continue;
       const report = await scenario(bench);
       reports.push(report);
-      print(`\n${report.title}\n\n${report.tables.map(textTable).join('\n\n')}\n`);
+      print(
+        `\n${report.title}\n\n${report.notes.join('\n')}\n\n${report.tables.map(textTable).join('\n\n')}\n`,
+      );
     }
     const figures = reports.flatMap((report) => report.figures);
     print(`\n${textTable(figuresTable(figures))}\n`);

@@ -51,6 +51,8 @@ interface Sample {
   readonly p99Ms: number;
   readonly cpuMicroseconds: number;
   readonly serverLoad: number;
+  /** Share of the answers that a handler built. */
+  readonly built: number;
 }
 
 /** Hits per second: how much of what Nest can do at all is left, and what others make of it. */
@@ -71,7 +73,8 @@ export async function throughput(bench: Bench): Promise<Report> {
       `${bench.rates.name}, 64 connections, 50 bodies in turn. "Share" is the rate divided by that of \`limit\` in the ` +
         'same round: the median of all rounds, the smallest and the largest. "CPU" is what the server\'s process used ' +
         'for a request, "core" which share of one core that was: where it is well below 1, the generator or Redis set ' +
-        'the pace and the CPU time is the better comparison.',
+        'the pace and the CPU time is the better comparison. "Built" is the share of answers that ran the handler: ' +
+        'none, if all were hits; more, if Redis could not be asked in time.',
     ],
     tables,
     figures,
@@ -113,25 +116,28 @@ async function measure(
 ): Promise<Sample> {
   const before = await subject.usage();
   const result = await rates.run({ url: subject.url, requests, status, seconds });
-  const cpuMs = (await subject.usage()).cpuMs - before.cpuMs;
+  const after = await subject.usage();
+  const cpuMs = after.cpuMs - before.cpuMs;
   return {
     perSecond: result.perSecond,
     p99Ms: result.p99Ms,
     cpuMicroseconds: (cpuMs * 1000) / result.answers,
     serverLoad: cpuMs / 1000 / result.seconds,
+    built: (after.built - before.built) / result.answers,
   };
 }
 
 function table(size: Size, samples: Map<LineName, Sample[]>): Table {
   const rates = (name: LineName) => samples.get(name)!.map(({ perSecond }) => perSecond);
   return {
-    columns: [sizeName(size), 'req/s', 'p99', 'CPU', 'core', 'share of limit'],
+    columns: [sizeName(size), 'req/s', 'p99', 'CPU', 'core', 'built', 'share of limit'],
     rows: [...samples].map(([name, all]) => [
       name,
       short(median(rates(name))),
       `${short(median(all.map(({ p99Ms }) => p99Ms)))} ms`,
       `${short(median(all.map(({ cpuMicroseconds }) => cpuMicroseconds)))} µs`,
       median(all.map(({ serverLoad }) => serverLoad)).toFixed(2),
+      `${(100 * median(all.map(({ built }) => built))).toFixed(1)} %`,
       spreadText(ratios(rates(name), rates('limit'))),
     ]),
   };
