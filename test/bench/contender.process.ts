@@ -19,15 +19,16 @@ export interface Invalidation {
 }
 
 const [, , name, redisUrl = ''] = process.argv;
-const server = await contenders[name as ContenderName].start(redisUrl, name as ContenderName);
+const server = contenders[name as ContenderName].start(redisUrl, name as ContenderName);
 
-function cache(): CacheService {
-  if (!server.app) throw new Error(`${name} has no cache of ours`);
-  return server.app.get(CacheService);
+async function cache(): Promise<CacheService> {
+  const { app } = await server;
+  if (!app) throw new Error(`${name} has no cache of ours`);
+  return app.get(CacheService);
 }
 
 answerQuestions({
-  url: () => server.url,
+  url: async () => (await server).url,
   usage(): Usage {
     const { user, system } = process.cpuUsage();
     return {
@@ -42,10 +43,11 @@ answerQuestions({
     global.gc?.();
   },
   runsAtMs: () => runsAtMs,
-  settle: () => cache().settle(),
+  settle: async () => (await cache()).settle(),
   async invalidate(tag: string): Promise<Invalidation> {
+    const service = await cache();
     const started = performance.now();
-    const isConfirmed = await cache().invalidate(tag);
+    const isConfirmed = await service.invalidate(tag);
     return { ms: performance.now() - started, isConfirmed };
   },
 });

@@ -11,7 +11,7 @@ type Reply = { readonly id: number } & ({ readonly answer: unknown } | { readonl
 
 type Answers = Record<string, (argument: never) => unknown>;
 
-/** In a child process: answers what the parent asks, until the parent is gone. */
+/** In a child process: answers what the parent asks, until the parent is gone. Call it before anything that waits. */
 export function answerQuestions(answers: Answers): void {
   process.on('message', ({ id, name, argument }: Question) => {
     const reply = async (): Promise<Reply> => {
@@ -24,6 +24,7 @@ export function answerQuestions(answers: Answers): void {
     void reply().then((answer) => process.send?.(answer));
   });
   process.on('disconnect', () => process.exit());
+  if (!process.connected) process.exit();
 }
 
 /** A child process that is asked one thing at a time or many. */

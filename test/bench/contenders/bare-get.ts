@@ -1,16 +1,16 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createClient, RESP_TYPES } from 'redis';
+import { RESP_TYPES } from 'redis';
 import type { Contender } from '../application.js';
 import { bodyOf, pathOf, pathsOf, sizes } from '../bodies.js';
+import { connectToRedis } from '../redis.js';
 
 /** Node's own server, without a framework, which sends what one `GET` of Redis brings. */
 export function bareGet(description: string): Contender {
   return {
     description,
     async start(redisUrl, name) {
-      const client = createClient({ url: redisUrl });
-      await client.connect();
+      const client = await connectToRedis(redisUrl);
       for (const size of sizes) {
         for (const id of pathsOf(size).keys())
           await client.set(`${name}:${pathOf(size, id)}`, bodyOf(size, id));
