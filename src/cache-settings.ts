@@ -53,18 +53,28 @@ function outbox(environment: Environment, logger: AppLogger, dataSource: DataSou
 }
 
 function redisSettings(environment: Environment): RedisOptions | undefined {
-  const { REDIS_URL, REDIS_PASSWORD } = environment;
-  if (REDIS_URL === undefined) return undefined;
-  return {
-    url: REDIS_URL,
-    ...(REDIS_PASSWORD === undefined ? {} : { password: REDIS_PASSWORD }),
-    maxConnections: environment.REDIS_MAX_CONNECTIONS,
-    pool: environment.REDIS_POOL,
-    socketTimeoutMs: environment.REDIS_SOCKET_TIMEOUT * 1000,
-    connectTimeoutMs: environment.REDIS_SOCKET_CONNECT_TIMEOUT * 1000,
-    retryOnTimeout: environment.REDIS_RETRY_ON_TIMEOUT,
-    commandTimeoutMs: environment.REDIS_COMMAND_TIMEOUT_MS,
-  };
+  const place = redisPlace(environment);
+  return (
+    place && {
+      ...place,
+      maxConnections: environment.REDIS_MAX_CONNECTIONS,
+      pool: environment.REDIS_POOL,
+      socketTimeoutMs: environment.REDIS_SOCKET_TIMEOUT * 1000,
+      connectTimeoutMs: environment.REDIS_SOCKET_CONNECT_TIMEOUT * 1000,
+      retryOnTimeout: environment.REDIS_RETRY_ON_TIMEOUT,
+      commandTimeoutMs: environment.REDIS_COMMAND_TIMEOUT_MS,
+    }
+  );
+}
+
+function redisPlace(environment: Environment): RedisOptions | undefined {
+  const { REDIS_URL: url, REDIS_CLUSTER_NODES: clusterNodes, REDIS_SENTINELS: sentinels } = environment;
+  const { REDIS_PASSWORD: password, REDIS_USERNAME: username, REDIS_TLS: tls } = environment;
+  if (url !== undefined) return { url, password };
+  if (clusterNodes) return { clusterNodes, username, password, tls };
+  if (!sentinels) return undefined;
+  const { REDIS_SENTINEL_MASTER: sentinelMaster, REDIS_DATABASE: database } = environment;
+  return { sentinels, sentinelMaster, username, password, tls, database };
 }
 
 function principalOf(request: CacheRequest): string | undefined {

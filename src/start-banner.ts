@@ -18,7 +18,7 @@ export function startBanner(environment: Environment, port: number): string {
       : []),
     [
       'Cache',
-      environment.REDIS_URL
+      environment.hasRedis
         ? 'in Redis'
         : 'in memory of this process; to share it, start with REDIS_URL=redis://localhost:6379',
     ],

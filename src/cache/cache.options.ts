@@ -5,6 +5,7 @@ import type { CacheEvent } from './engine/cache-events.js';
 import type { Clock } from './engine/clock.js';
 import type { Tracer } from './engine/tracer.js';
 import type { Outbox } from './outbox/outbox.js';
+import type { RedisOptions } from './redis/connect-redis.js';
 import type { RedisEvent } from './redis/redis-events.js';
 
 /** What {@link CacheModule.forRoot} takes. Everything is optional: without `redis` the cache lives in this process. */
@@ -44,25 +45,6 @@ export interface CacheModuleOptions extends EntryDefaults {
 
 /** Everything the cache has to tell, its connection and its decorators included. */
 export type CacheModuleEvent = CacheEvent | RedisEvent | GraphEvent;
-
-export interface RedisOptions {
-  /** `redis[s]://[[user]:password@]host[:port][/db]` */
-  url: string;
-  /** Overrides an absent password in the URL. */
-  password?: string;
-  /** Upper bound of this process's connections. Default 50. One serves and one stands by, unless `pool`. */
-  maxConnections?: number;
-  /** Spread commands over all `maxConnections`. Default false: one connection pipelines them all. */
-  pool?: boolean;
-  /** A connection silent for so long is given up, ms; never more than 1,000. Default 5,000. */
-  socketTimeoutMs?: number;
-  /** TCP, TLS and handshake together, ms. Default 5,000. */
-  connectTimeoutMs?: number;
-  /** Ask a silent read again on the standby connection within the same budget. Default true. */
-  retryOnTimeout?: boolean;
-  /** What one request may wait for Redis, all its calls together, ms. Default 50. */
-  commandTimeoutMs?: number;
-}
 
 /** What the cache reads of a request; Fastify's and Express's both have it. */
 export interface CacheRequest {

@@ -1,5 +1,5 @@
 export { CacheModule } from './cache.module.js';
-export type { CacheModuleEvent, CacheModuleOptions, CacheRequest, RedisOptions } from './cache.options.js';
+export type { CacheModuleEvent, CacheModuleOptions, CacheRequest } from './cache.options.js';
 export { CacheService, type CacheStats, type GetOrSetOptions } from './cache.service.js';
 export { CacheGraph } from './decorators/cache-graph.js';
 export {
@@ -26,6 +26,8 @@ export { MemoryOutbox } from './outbox/memory.outbox.js';
 export type { Outbox } from './outbox/outbox.js';
 export { currentUnit, type UnitOfWork } from './outbox/unit-of-work.js';
 export type { Tracer } from './engine/tracer.js';
-export { parseRedisAddress, type RedisAddress } from './redis/redis-address.js';
+export type { BreakerState } from './redis/circuit-breaker.js';
+export type { RedisOptions } from './redis/connect-redis.js';
 export type { RedisEvent } from './redis/redis-events.js';
-export { RedisService, type RedisServerStats, type RedisStatus } from './redis/redis.service.js';
+export { RedisService, type RedisStatus } from './redis/redis.service.js';
+export type { RedisServerStats } from './redis/server-stats.js';

@@ -36,7 +36,31 @@ export function contradictions(environment: Environment, given: Variables): BadV
       'must be above DATABASE_STATEMENT_TIMEOUT_MS, for example 500 more',
     );
   }
-  if (given.REDIS_PASSWORD && !given.REDIS_URL) {
+  bad.push(...redisContradictions(given));
+  if (environment.CACHE_REQUIRED && !environment.hasRedis) {
+    complain('CACHE_REQUIRED', 'needs REDIS_URL, for example redis://localhost:6379/0');
+  }
+  if (environment.SHUTDOWN_DEADLINE_MS <= environment.SHUTDOWN_GRACE_MS + environment.SHUTDOWN_DRAIN_MS) {
+    complain(
+      'SHUTDOWN_DEADLINE_MS',
+      'must be above SHUTDOWN_GRACE_MS and SHUTDOWN_DRAIN_MS together, for example 25000',
+    );
+  }
+  return bad;
+}
+
+/** Each says where Redis is; one is enough. */
+const redisPlaces = ['REDIS_URL', 'REDIS_CLUSTER_NODES', 'REDIS_SENTINELS'] as const;
+
+function redisContradictions(given: Variables): BadVariable[] {
+  const bad: BadVariable[] = [];
+  const complain = (name: keyof Environment, wrong: string) => bad.push({ name, wrong });
+  const [place, ...others] = redisPlaces.filter((name) => given[name]);
+
+  for (const other of others) {
+    complain(other, `must not be set together with ${place}: keep, for example, only ${place}`);
+  }
+  if (given.REDIS_PASSWORD && !place) {
     complain('REDIS_URL', 'must be set when REDIS_PASSWORD is, for example redis://localhost:6379/0');
   }
   if (hasTwoPasswords(given)) {
@@ -45,14 +69,15 @@ export function contradictions(environment: Environment, given: Variables): BadV
       'differs from the password in REDIS_URL: give it in one place, for example REDIS_URL=redis://localhost:6379/0 and REDIS_PASSWORD',
     );
   }
-  if (environment.CACHE_REQUIRED && !given.REDIS_URL) {
-    complain('CACHE_REQUIRED', 'needs REDIS_URL, for example redis://localhost:6379/0');
+  for (const name of ['REDIS_USERNAME', 'REDIS_TLS'] as const) {
+    if (given[name] && !given.REDIS_CLUSTER_NODES && !given.REDIS_SENTINELS) {
+      complain(name, 'is part of REDIS_URL, for example rediss://app@localhost:6379/0');
+    }
   }
-  if (environment.SHUTDOWN_DEADLINE_MS <= environment.SHUTDOWN_GRACE_MS + environment.SHUTDOWN_DRAIN_MS) {
-    complain(
-      'SHUTDOWN_DEADLINE_MS',
-      'must be above SHUTDOWN_GRACE_MS and SHUTDOWN_DRAIN_MS together, for example 25000',
-    );
+  for (const name of ['REDIS_SENTINEL_MASTER', 'REDIS_DATABASE'] as const) {
+    if (given[name] && !given.REDIS_SENTINELS) {
+      complain(name, 'needs REDIS_SENTINELS, for example sentinel-1:26379,sentinel-2:26379');
+    }
   }
   return bad;
 }

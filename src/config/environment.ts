@@ -7,6 +7,7 @@ import {
   TextThat,
   Toggle,
   WholeNumber,
+  isHostAndPort,
   isUrlOf,
 } from './variables.js';
 
@@ -100,10 +101,37 @@ export class Environment {
   @TextThat('a Redis URL', 'redis://localhost:6379/0', isRedisUrl)
   readonly REDIS_URL?: string;
 
+  /** Some nodes of a Redis Cluster to cache in, in place of REDIS_URL; the others are found through them */
+  @Optional()
+  @ListOf('a comma-separated list of host:port', 'redis-1:6379,redis-2:6379', isHostAndPort)
+  readonly REDIS_CLUSTER_NODES?: readonly string[];
+
+  /** Sentinels that name the Redis to cache in, in place of REDIS_URL */
+  @Optional()
+  @ListOf('a comma-separated list of host:port', 'sentinel-1:26379,sentinel-2:26379', isHostAndPort)
+  readonly REDIS_SENTINELS?: readonly string[];
+
+  /** What the sentinels call that Redis */
+  @Text('mymaster')
+  readonly REDIS_SENTINEL_MASTER: string = 'mymaster';
+
+  /** User of Redis; with REDIS_URL it stands there */
+  @Optional()
+  @Text('app')
+  readonly REDIS_USERNAME?: string;
+
   /** Password of Redis, if REDIS_URL does not carry it */
   @Optional()
   @Text('a long random text')
   readonly REDIS_PASSWORD?: string;
+
+  /** Whether to connect to Redis through TLS; with REDIS_URL its scheme says so */
+  @Toggle(false)
+  readonly REDIS_TLS: boolean = false;
+
+  /** Number of the database in Redis behind sentinels; with REDIS_URL it stands there */
+  @WholeNumber({ min: 0, max: 99_999, example: 0 })
+  readonly REDIS_DATABASE: number = 0;
 
   /** Sockets to Redis at most */
   @WholeNumber({ min: 3, max: 10_000, example: 50 })
@@ -214,6 +242,10 @@ export class Environment {
 
   get isProduction(): boolean {
     return this.NODE_ENV === 'production';
+  }
+
+  get hasRedis(): boolean {
+    return (this.REDIS_URL ?? this.REDIS_CLUSTER_NODES ?? this.REDIS_SENTINELS) !== undefined;
   }
 }
 

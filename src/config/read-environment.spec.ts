@@ -120,6 +120,9 @@ describe('the settings', () => {
     ['REDIS_SOCKET_TIMEOUT', '-5'],
     ['REDIS_URL', 'redis://h/first'],
     ['REDIS_URL', 'http://h'],
+    ['REDIS_CLUSTER_NODES', 'redis-1'],
+    ['REDIS_CLUSTER_NODES', 'redis://redis-1:6379'],
+    ['REDIS_SENTINELS', 'a:26379,b:99999'],
     ['DATABASE_URL', 'postgres://'],
     ['ALLOWED_ORIGINS', 'http://a.example/path'],
     ['AUTH_JWKS_URL', 'file:///etc/passwd'],
@@ -145,6 +148,38 @@ describe('the settings', () => {
     expect(readEnvironment({ REDIS_URL: 'redis://:p%2Fw@h', REDIS_PASSWORD: 'p/w' }).REDIS_PASSWORD).toBe(
       'p/w',
     );
+  });
+
+  it('know one Redis: by its URL, through a cluster or through sentinels', () => {
+    const cluster = { REDIS_CLUSTER_NODES: 'a:1, [::1]:2' };
+    const sentinels = { REDIS_SENTINELS: 'a:1' };
+
+    expect(readEnvironment(cluster)).toMatchObject({
+      REDIS_CLUSTER_NODES: ['a:1', '[::1]:2'],
+      hasRedis: true,
+    });
+    expect(readEnvironment({ ...sentinels, CACHE_REQUIRED: 'true' })).toMatchObject({
+      REDIS_SENTINELS: ['a:1'],
+      REDIS_SENTINEL_MASTER: 'mymaster',
+    });
+    expect(readEnvironment({}).hasRedis).toBe(false);
+    expect(refused({ REDIS_URL: 'redis://h', ...cluster, ...sentinels })).toEqual([
+      'REDIS_CLUSTER_NODES',
+      'REDIS_SENTINELS',
+    ]);
+    expect(refused({ REDIS_URL: 'redis://h', REDIS_USERNAME: 'app', REDIS_TLS: 'true' })).toEqual([
+      'REDIS_USERNAME',
+      'REDIS_TLS',
+    ]);
+    expect(refused({ ...cluster, REDIS_DATABASE: '1', REDIS_SENTINEL_MASTER: 'm' })).toEqual([
+      'REDIS_SENTINEL_MASTER',
+      'REDIS_DATABASE',
+    ]);
+    const login = { REDIS_PASSWORD: 'pw', REDIS_USERNAME: 'app', REDIS_TLS: 'true' };
+    expect(readEnvironment({ ...cluster, ...login })).toMatchObject({
+      REDIS_PASSWORD: 'pw',
+      REDIS_TLS: true,
+    });
   });
 
   it('repeat no value when they complain, as any may be a secret', () => {

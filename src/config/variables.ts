@@ -123,6 +123,12 @@ export function isUrlOf(...protocols: string[]): (text: string) => boolean {
   };
 }
 
+/** A host and its port, such as `redis-1:6379` or `[::1]:6379`. */
+export function isHostAndPort(text: string): boolean {
+  const port = /^(?:\[[\da-f:.]+\]|[^\s:/@[\]]+):(\d{1,5})$/i.exec(text)?.[1];
+  return port !== undefined && Number(port) <= 65_535;
+}
+
 function splitList(text: string): string[] {
   return text
     .split(',')

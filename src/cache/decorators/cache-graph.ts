@@ -74,7 +74,8 @@ export class CacheGraph {
 
   /** Who keeps what, and who makes it old; empty before the application was initialised. */
   report(): CacheReport {
-    return cacheReport(this.#recipes, new Set(this.#invalidating.map(({ definition }) => definition)));
+    const invalidating = new Set(this.#invalidating.map(({ definition }) => definition));
+    return cacheReport(this.#recipes, invalidating, this.methods.defaultPolicy);
   }
 
   /** Every prefix that the application caches under. */

@@ -1,4 +1,5 @@
 import { defaultPolicy } from '../engine/entry-policy.js';
+import { answerRules } from '../http/answer-options.js';
 import { cacheReport, reportLines } from './cache-report.js';
 import type { CachedDefinition, InvalidatingDefinition } from './cached-definition.js';
 import { Faults } from './faults.js';
@@ -12,7 +13,8 @@ function cached(prefix: string, tags: TagSource[], rest: Partial<CachedDefinitio
     method: `Views.${prefix}`,
     prefix,
     shape: 'v1',
-    policy: defaultPolicy,
+    policy: {},
+    answers: answerRules({}, 'shared', prefix),
     rules: tagRules(tags, undefined, prefix, faults),
     declaredTtlMs: 60_000,
     ttlMs: () => 60_000,
@@ -23,12 +25,17 @@ function cached(prefix: string, tags: TagSource[], rest: Partial<CachedDefinitio
 }
 
 function write(method: string, tags: TagSource[], families?: string[]): InvalidatingDefinition {
-  return { method: `Writes.${method}`, rules: tagRules(tags, families, method, faults), faults };
+  return {
+    method: `Writes.${method}`,
+    rules: tagRules(tags, families, method, faults),
+    isSoft: false,
+    faults,
+  };
 }
 
 function report(views: CachedDefinition[], writes: InvalidatingDefinition[]) {
   const recipes = views.map((view) => [view, { key: `${view.prefix}|/path`, isRoute: true }] as const);
-  return cacheReport(new Map(recipes), new Set(writes));
+  return cacheReport(new Map(recipes), new Set(writes), defaultPolicy);
 }
 
 const course = cached('course', ['course:{id}'], { scope: 'shared' });
@@ -59,7 +66,10 @@ describe('the report on a cache', () => {
     ['a function of any family', write('any', [byFunction]), ['course']],
     ['a function of another family', write('other', [byFunction], ['student']), []],
   ])('tells whom an invalidation may hit: %s', (_, { method, rules }, prefixes) => {
-    const { cached: views, invalidating } = report([course, summary], [{ method, rules, faults }]);
+    const { cached: views, invalidating } = report(
+      [course, summary],
+      [{ method, rules, isSoft: false, faults }],
+    );
 
     expect(invalidating).toMatchObject([{ method, invalidates: prefixes }]);
     expect(views.filter(({ invalidatedBy }) => invalidatedBy.includes(method))).toHaveLength(prefixes.length);

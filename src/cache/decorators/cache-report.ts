@@ -1,4 +1,4 @@
-import type { Consistency } from '../engine/entry-policy.js';
+import type { Consistency, EntryPolicy } from '../engine/entry-policy.js';
 import { familyTag } from '../engine/tags.js';
 import type { CachedDefinition, InvalidatingDefinition } from './cached-definition.js';
 import { mayHit } from './cover.js';
@@ -57,10 +57,14 @@ const explanations: Readonly<Record<CacheWarning['kind'], string>> = {
   'no-shape': 'names no shape: change its prefix with the form of its result',
 };
 
-/** @param cached  each with what its keys are made of */
+/**
+ * @param cached    each with what its keys are made of
+ * @param defaults  what holds where a method does not say
+ */
 export function cacheReport(
   cached: ReadonlyMap<CachedDefinition, KeyRecipe>,
   invalidating: ReadonlySet<InvalidatingDefinition>,
+  defaults: EntryPolicy,
 ): CacheReport {
   const views = [...cached].map(([definition, { key, isRoute }]): CachedReport => {
     const { prefix, method, scope, declaredTtlMs, policy, shape, rules } = definition;
@@ -70,7 +74,7 @@ export function cacheReport(
       key,
       scope: scope ?? (isRoute ? 'public' : 'none'),
       ttlSeconds: declaredTtlMs === 0 ? undefined : declaredTtlMs / 1000,
-      consistency: policy.consistency,
+      consistency: policy.consistency ?? defaults.consistency,
       shape: shape || undefined,
       tags: tagsOf(rules),
       invalidatedBy: [...invalidating]

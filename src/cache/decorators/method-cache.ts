@@ -29,7 +29,7 @@ export class MethodCache {
   readonly #listed = new Set<CachedDefinition>();
   readonly #renewal: RowRenewal | undefined;
   readonly #policies = new WeakMap<CachedDefinition, EntryPolicy>();
-  readonly #defaultPolicy: EntryPolicy;
+  readonly defaultPolicy: EntryPolicy;
 
   constructor(
     private readonly engine: CacheEngine,
@@ -37,7 +37,7 @@ export class MethodCache {
     defaults: EntryDefaults,
   ) {
     this.#renewal = outbox && new RowRenewal(outbox);
-    this.#defaultPolicy = resolvePolicy(defaults, {});
+    this.defaultPolicy = resolvePolicy(defaults, {});
   }
 
   /** The methods that {@link cover} knows of. Entries of others, such as of modules loaded later, are `unlisted`. */
@@ -122,7 +122,7 @@ export class MethodCache {
   #policyOf(definition: CachedDefinition): EntryPolicy {
     const known = this.#policies.get(definition);
     if (known) return known;
-    const policy = { ...this.#defaultPolicy, ...definition.policy };
+    const policy = { ...this.defaultPolicy, ...definition.policy };
     this.#policies.set(definition, policy);
     return policy;
   }

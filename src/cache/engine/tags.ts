@@ -46,6 +46,11 @@ export function familiesOf(tags: readonly string[]): string[] {
   return [...new Set([...(plain.length > 0 ? [ANY] : []), ...plain.map(familyTag)])];
 }
 
+/** Whether the token only tells of invalidations of other tags, and so has to go before theirs. */
+export function isWitness(tag: string): boolean {
+  return tag === ANY || tag.startsWith('family/');
+}
+
 /** @param parameters values as received; each is encoded, so a `*` or `/` in an id is only a character */
 export function prefixTag(prefix: string, parameters: readonly string[] = []): string {
   // Through a buffer, for half a surrogate pair is no character that could be encoded.

@@ -7,20 +7,36 @@ import { CacheError } from '../engine/cache-errors.js';
  * @throws {CacheError} `CACHE_STORE_UNAVAILABLE` with the reason `timeout`
  */
 export async function within<T>(ms: number, work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
+  let stop: (() => void) | undefined;
   const late = new Promise<never>((_, reject) => {
-    // After a stall of this process timers run before sockets are read: an answer that is already here must win.
-    timer = setTimeout(() => {
-      setImmediate(reject, new CacheError('CACHE_STORE_UNAVAILABLE', 'timeout'));
-    }, ms);
-    timer.unref();
+    stop = whenOverdue(ms, () => {
+      reject(new CacheError('CACHE_STORE_UNAVAILABLE', 'timeout'));
+    });
   });
   work.catch(() => undefined);
   try {
     return await Promise.race([work, late]);
   } finally {
-    clearTimeout(timer);
+    stop?.();
   }
+}
+
+/**
+ * Runs `tell` after `ms`, and not before what has arrived by then has been read: after a stall of this process timers run
+ * before sockets are read, and its own delay must not look like another's.
+ *
+ * @returns takes it back
+ */
+export function whenOverdue(ms: number, tell: () => void): () => void {
+  let immediate: NodeJS.Immediate | undefined;
+  const timer = setTimeout(() => {
+    immediate = setImmediate(tell);
+  }, ms);
+  timer.unref();
+  return () => {
+    clearTimeout(timer);
+    clearImmediate(immediate);
+  };
 }
 
 /** A word for logs: the system's or the server's own code. Never a text that could hold a secret. */

@@ -1,55 +1,146 @@
 import { CacheError } from '../engine/cache-errors.js';
 
-/** Where Redis is and how to log in, in separate fields: the client never sees a URL it could print. */
-export interface RedisAddress {
+/** One server as the client connects to it, in separate fields: the client never sees a URL it could print. */
+export interface RedisAddress extends HostAndPort, RedisLogin {}
+
+export interface HostAndPort {
   readonly host: string;
   readonly port: number;
+}
+
+export interface RedisLogin {
   readonly tls: boolean;
   readonly username: string | undefined;
   readonly password: string | undefined;
   readonly database: number;
-  /** Fit for logs and answers: `redis://***@host:6379/0`. */
-  readonly masked: string;
+}
+
+/** Where Redis is: one server, one that sentinels name, or the masters of a cluster. */
+export type RedisTarget = { readonly login: RedisLogin } & (
+  | { readonly kind: 'server'; readonly server: HostAndPort }
+  | { readonly kind: 'sentinel'; readonly sentinels: readonly HostAndPort[]; readonly masterName: string }
+  | { readonly kind: 'cluster'; readonly nodes: readonly HostAndPort[] }
+);
+
+/** Exactly one of `url`, `clusterNodes` and `sentinels`. */
+export interface RedisTargetOptions {
+  /** `redis[s]://[[user]:password@]host[:port][/db]` */
+  url?: string | undefined;
+  /** Some nodes of a Redis Cluster as `host:port`; the others are found through them. */
+  clusterNodes?: readonly string[] | undefined;
+  /** Sentinels as `host:port`; they name the server to use. */
+  sentinels?: readonly string[] | undefined;
+  /** What the sentinels call that server. Default `mymaster`. */
+  sentinelMaster?: string | undefined;
+  /** With `url` it overrides an absent one there. Sentinels that ask for a password get the same. */
+  password?: string | undefined;
+  /** Not with `url`, which carries it. Default: Redis's own `default`. */
+  username?: string | undefined;
+  /** Whether to connect through TLS. Not with `url`, whose scheme says it. Default false. */
+  tls?: boolean | undefined;
+  /** Number of the database. Only with `sentinels`: `url` carries it, and a cluster has but one. Default 0. */
+  database?: number | undefined;
+}
+
+/** @throws {CacheError} `CACHE_INVALID_OPTIONS`; its message never holds a URL or a password */
+export function redisTarget(options: RedisTargetOptions): RedisTarget {
+  const { url, clusterNodes, sentinels, sentinelMaster, password, username, tls, database } = options;
+  const given = [url, clusterNodes, sentinels].filter((place) => place !== undefined);
+  if (given.length !== 1) {
+    throw invalid('give exactly one of redis.url, redis.clusterNodes and redis.sentinels');
+  }
+  if (sentinelMaster !== undefined && !sentinels) {
+    throw invalid('redis.sentinelMaster is a name that redis.sentinels know; give them, too');
+  }
+  if (url !== undefined) {
+    if (username !== undefined || tls !== undefined || database !== undefined) {
+      throw invalid('redis.username, redis.tls and redis.database are part of redis.url; give them there');
+    }
+    return parseUrl(url, password);
+  }
+  if (
+    database !== undefined &&
+    !(clusterNodes === undefined && Number.isInteger(database) && database >= 0)
+  ) {
+    throw invalid('redis.database is a whole number, and a cluster has only database 0');
+  }
+  const login = {
+    tls: tls ?? false,
+    username,
+    password: password === '' ? undefined : password,
+    database: database ?? 0,
+  };
+  if (clusterNodes) return { kind: 'cluster', nodes: list('clusterNodes', clusterNodes, 6379), login };
+  const named = list('sentinels', sentinels ?? [], 26379);
+  return { kind: 'sentinel', sentinels: named, masterName: sentinelMaster ?? 'mymaster', login };
+}
+
+/** Fit for logs and answers: `redis://***@host:6379/0`, `redis+sentinel://a:26379,b:26379/mymaster`. */
+export function maskedUrl(target: RedisTarget): string {
+  const { login, kind } = target;
+  const scheme = `redis${login.tls ? 's' : ''}${kind === 'server' ? '' : `+${kind}`}`;
+  const secret = (login.password ?? login.username) ? '***@' : '';
+  const database = login.database === 0 ? '' : `/${login.database}`;
+  switch (target.kind) {
+    case 'server':
+      return `${scheme}://${secret}${hostAndPort(target.server)}/${login.database}`;
+    case 'sentinel':
+      return `${scheme}://${secret}${target.sentinels.map(hostAndPort).join()}/${target.masterName}${database}`;
+    case 'cluster':
+      return `${scheme}://${secret}${target.nodes.map(hostAndPort).join()}`;
+  }
+}
+
+export function hostAndPort({ host, port }: HostAndPort): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
 /**
- * Reads `redis[s]://[[user]:password@]host[:port][/db]`. Percent signs in user and password are decoded.
+ * Percent signs in user and password are decoded.
  *
  * @param password  overrides an absent one in the URL; both, and different, is an error; empty means none
- * @throws {CacheError} `CACHE_INVALID_OPTIONS`; its message never holds the URL or the password
  */
-export function parseRedisAddress(url: string, password?: string): RedisAddress {
-  const parsed = parseUrl(url);
+function parseUrl(url: string, password?: string): RedisTarget {
+  // The error of the platform's parser carries the whole URL, password included, so ours takes its place.
+  const parsed = URL.canParse(url) ? new URL(url) : undefined;
+  if (!parsed || !/^rediss?:$/.test(parsed.protocol) || !parsed.hostname) {
+    throw invalid(
+      'REDIS_URL must look like redis://localhost:6379/0 (special characters in the password percent-encoded)',
+    );
+  }
   const fromUrl = parsed.password ? decode(parsed.password) : undefined;
   const separate = password === '' ? undefined : password;
   if (fromUrl !== undefined && separate !== undefined && fromUrl !== separate) {
     throw invalid('REDIS_URL and REDIS_PASSWORD hold different passwords; give one of them');
   }
   const database = Number(parsed.pathname.slice(1) || 0);
-  if (!Number.isInteger(database) || database < 0)
+  if (!Number.isInteger(database) || database < 0) {
     throw invalid('the path of REDIS_URL must be a database number, as in redis://localhost:6379/0');
-  const secret = fromUrl ?? separate;
-  const host = parsed.hostname.replace(/^\[(.*)\]$/, '$1');
-  const port = Number(parsed.port || 6379);
-  const scheme = parsed.protocol === 'rediss:' ? 'rediss' : 'redis';
+  }
   return {
-    host,
-    port,
-    tls: scheme === 'rediss',
-    username: parsed.username ? decode(parsed.username) : undefined,
-    password: secret,
-    database,
-    masked: `${scheme}://${secret || parsed.username ? '***@' : ''}${parsed.hostname}:${port}/${database}`,
+    kind: 'server',
+    server: { host: withoutBrackets(parsed.hostname), port: Number(parsed.port || 6379) },
+    login: {
+      tls: parsed.protocol === 'rediss:',
+      username: parsed.username ? decode(parsed.username) : undefined,
+      password: fromUrl ?? separate,
+      database,
+    },
   };
 }
 
-function parseUrl(url: string): URL {
-  // The error of the platform's parser carries the whole URL, password included, so ours takes its place.
-  const parsed = URL.canParse(url) ? new URL(url) : undefined;
-  if (parsed && /^rediss?:$/.test(parsed.protocol) && parsed.hostname) return parsed;
-  throw invalid(
-    'REDIS_URL must look like redis://localhost:6379/0 (special characters in the password percent-encoded)',
-  );
+function list(name: string, items: readonly string[], defaultPort: number): HostAndPort[] {
+  if (items.length === 0) throw invalid(`redis.${name} is empty; name at least one as host:port`);
+  return items.map((item) => {
+    const [, host, port] = /^(\[[\da-f:.]+\]|[^\s:/@[\]]+)(?::(\d{1,5}))?$/i.exec(item) ?? [];
+    if (host === undefined)
+      throw invalid(`redis.${name} must be a list of host:port, such as 10.0.0.1:${defaultPort}`);
+    return { host: withoutBrackets(host), port: Number(port ?? defaultPort) };
+  });
+}
+
+function withoutBrackets(host: string): string {
+  return host.replace(/^\[(.*)\]$/, '$1');
 }
 
 function decode(text: string): string {

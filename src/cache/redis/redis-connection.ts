@@ -1,119 +1,172 @@
-import { createClient } from 'redis';
 import { CacheError } from '../engine/cache-errors.js';
-import { failureReason, within } from './deadline.js';
+import type { Clock } from '../engine/clock.js';
+import { CircuitBreaker, type BreakerState } from './circuit-breaker.js';
+import { failureReason, whenOverdue, within } from './deadline.js';
 import type { RedisAddress } from './redis-address.js';
+import { asBinary, destroy, newClient, type BinaryClient, type RedisClient } from './redis-client.js';
+import { confirm, identify, type ServerIdentity } from './server-identity.js';
 
 export interface RedisTimings {
   /** TCP, TLS and handshake together, ms. */
   readonly connectTimeoutMs: number;
+  /** Between a heartbeat's answer and the next heartbeat, ms. */
+  readonly heartbeatMs: number;
   /** A connection that has not answered a heartbeat for so long is destroyed, ms. */
   readonly silenceLimitMs: number;
-  /** After a timeout a connection is asked again once a heartbeat is answered within this, ms. */
-  readonly trustedReplyMs: number;
+  /** A server that takes longer is slow, and as good as away while most answers are, ms. */
+  readonly slowMs: number;
   /** Upper bound of the pause between two attempts to connect, ms. */
   readonly maxBackoffMs: number;
 }
 
-export interface ConnectionHooks {
-  /** Runs on every living connection before it is used (again): what must be true before an answer is trusted. */
-  readonly beforeUse: (client: RedisClient, isNew: boolean) => Promise<void>;
-  readonly onReady: () => void;
-  /** @param delayMs until the next attempt */
-  readonly onLost: (reason: string, attempt: number, delayMs: number) => void;
+/** A connection in use, and who is at its other end. */
+export interface RedisSession {
+  readonly client: RedisClient;
+  /** The same, with texts as bytes. */
+  readonly binary: BinaryClient;
+  readonly address: RedisAddress;
+  readonly identity: ServerIdentity;
 }
 
-export type RedisClient = ReturnType<typeof newClient>;
+export type RedisCommand<T> = (session: RedisSession) => Promise<T>;
 
-const HEARTBEAT_MS = 500;
+export interface ConnectionOptions {
+  /** Where to connect to; asked before every attempt, and never hangs. */
+  readonly locate: () => Promise<RedisAddress>;
+  readonly timings: RedisTimings;
+  readonly clock: Clock;
+  /** Runs on every living connection before it is used (again): what must be true before an answer is trusted. */
+  readonly beforeUse: (session: RedisSession, isNew: boolean) => Promise<void>;
+  readonly onReady: (session: RedisSession) => void;
+  /** @param delayMs until the next attempt */
+  readonly onLost: (reason: string, attempt: number, delayMs: number) => void;
+  readonly onBreaker?: (state: BreakerState) => void;
+  /** @param sentAtMs when the heartbeat that has just been answered was sent; by the monotonic clock */
+  readonly onHeartbeat?: (session: RedisSession, sentAtMs: number) => void;
+}
+
+/** On a new connection; it may have to ask others, such as a database, which have limits of their own. */
+const BEFORE_USE_TIMEOUT_MS = 5000;
 /** Replies that say another server should be asked: this one is a replica, still loading, or cut off. */
 const WRONG_SERVER = /^(READONLY|LOADING|MASTERDOWN)$/;
 
 /**
- * One connection and its whole life: open, check, serve, watch, lose, pause, again, until closed. It never gives up.
+ * One connection and its whole life: locate, open, identify, serve, watch, lose, pause, again, until closed. It never
+ * gives up.
  *
  * The client's own reconnection is off: it does not notice a server that stopped answering, and its queue would carry
  * old writes over the gap.
  */
 export class RedisConnection {
-  readonly #address: RedisAddress;
-  readonly #timings: RedisTimings;
-  readonly #hooks: ConnectionHooks;
+  readonly #options: ConnectionOptions;
+  readonly #breaker: CircuitBreaker;
   readonly #life: Promise<void>;
-  #client: RedisClient | undefined;
+  #session: RedisSession | undefined;
   #newest: RedisClient | undefined;
-  #isSuspect = false;
   #isClosed = false;
-  #wake: () => void = () => undefined;
+  #isNudged = false;
+  #endPause: () => void = () => undefined;
 
-  constructor(address: RedisAddress, timings: RedisTimings, hooks: ConnectionHooks) {
-    this.#address = address;
-    this.#timings = timings;
-    this.#hooks = hooks;
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
+    this.#breaker = new CircuitBreaker((state) => options.onBreaker?.(state));
     this.#life = this.#live();
   }
 
   get isReady(): boolean {
-    return this.#client?.isReady === true && !this.#isSuspect;
+    return this.session !== undefined && this.#breaker.allows;
+  }
+
+  get breaker(): BreakerState {
+    return this.#breaker.state;
+  }
+
+  /** What is open at present, trusted or not. */
+  get session(): RedisSession | undefined {
+    return this.#session?.client.isReady ? this.#session : undefined;
   }
 
   /**
    * @throws {CacheError} `CACHE_STORE_UNAVAILABLE`: no connection, no answer within `budgetMs`, or an error reply
    */
-  async run<T>(budgetMs: number, command: (client: RedisClient) => Promise<T>): Promise<T> {
-    const client = this.#client;
-    if (!client || !this.isReady) throw new CacheError('CACHE_STORE_UNAVAILABLE', 'disconnected');
+  async run<T>(budgetMs: number, command: RedisCommand<T>): Promise<T> {
+    const session = this.#session;
+    if (!session || !this.isReady) throw new CacheError('CACHE_STORE_UNAVAILABLE', 'disconnected');
+    const { slowMs } = this.#options.timings;
+    let isSlow = false;
+    const stop = budgetMs > slowMs ? whenOverdue(slowMs, () => (isSlow = true)) : undefined;
     try {
-      return await within(budgetMs, command(client));
+      const answer = await within(budgetMs, command(session));
+      this.#breaker.answered(isSlow);
+      return answer;
     } catch (error) {
       const reason = failureReason(error);
-      if (reason === 'timeout') this.#suspect();
-      if (WRONG_SERVER.test(reason)) client.destroy();
+      if (reason === 'timeout') this.#breaker.timedOut(budgetMs > slowMs / 4);
+      else if (session.client.isReady) this.#breaker.answered(isSlow);
+      if (WRONG_SERVER.test(reason)) destroy(session.client);
       throw new CacheError('CACHE_STORE_UNAVAILABLE', reason, { cause: error });
+    } finally {
+      stop?.();
+      // The next heartbeat decides, so it goes out at once.
+      if (!this.#breaker.allows) this.#nudge();
     }
+  }
+
+  /** Gives this connection up, to locate the server anew. */
+  leave(): void {
+    if (this.#session) destroy(this.#session.client);
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    this.#wake();
+    this.#endPause();
     // Whatever it waits for, a greeting or a heartbeat, fails at once.
     if (this.#newest) destroy(this.#newest);
     await this.#life;
   }
 
   async #live(): Promise<void> {
-    for (let attempt = 1; !this.#isClosed; attempt++) {
+    const { timings, onReady, onLost } = this.#options;
+    for (let attempt = 1; !this.#isOver(); attempt++) {
       let reason = 'disconnected';
       try {
-        const client = await this.#open();
+        const session = await this.#open();
         attempt = 0;
-        this.#isSuspect = false;
-        this.#client = client;
-        this.#hooks.onReady();
-        await this.#watch(client);
+        this.#session = session;
+        this.#breaker.probed();
+        onReady(session);
+        await this.#watch(session);
       } catch (error) {
         reason = failureReason(error);
       }
-      this.#retire();
+      if (this.#session) destroy(this.#session.client);
+      this.#session = undefined;
       if (this.#isOver()) return;
-      const delayMs = Math.random() * Math.min(this.#timings.maxBackoffMs, 100 * 2 ** Math.min(attempt, 10));
-      this.#hooks.onLost(reason, attempt + 1, Math.round(delayMs));
+      this.#breaker.broke();
+      const delayMs = Math.random() * Math.min(timings.maxBackoffMs, 100 * 2 ** Math.min(attempt, 10));
+      onLost(reason, attempt + 1, Math.round(delayMs));
+      this.#isNudged = false;
       await this.#pause(delayMs);
     }
   }
 
-  async #open(): Promise<RedisClient> {
-    const client = newClient(this.#address, this.#timings.connectTimeoutMs);
+  async #open(): Promise<RedisSession> {
+    const { connectTimeoutMs } = this.#options.timings;
+    const address = await this.#options.locate();
+    if (this.#isClosed) throw new CacheError('CACHE_STORE_UNAVAILABLE', 'disconnected');
+    const client = newClient(address, connectTimeoutMs);
     this.#newest = client;
-    client.on('error', () => {
-      this.#wake();
-    });
-    client.on('end', () => {
-      this.#wake();
-    });
+    const onGone = () => {
+      if (this.#session?.client === client) this.#nudge();
+    };
+    client.on('error', onGone);
+    client.on('end', onGone);
     try {
-      await within(this.#timings.connectTimeoutMs, client.connect());
-      await within(this.#timings.connectTimeoutMs, this.#hooks.beforeUse(client, true));
-      return client;
+      await within(connectTimeoutMs, client.connect());
+      const identity = await within(connectTimeoutMs, identify(client));
+      const session = { client, binary: asBinary(client), address, identity };
+      await within(BEFORE_USE_TIMEOUT_MS, this.#options.beforeUse(session, true));
+      return session;
     } catch (error) {
       destroy(client);
       throw error;
@@ -121,73 +174,56 @@ export class RedisConnection {
   }
 
   /** Returns when the connection is lost or is to be closed. */
-  async #watch(client: RedisClient): Promise<void> {
-    while (!this.#isClosed && client.isReady) {
-      const since = performance.now();
-      await within(this.#timings.silenceLimitMs, client.ping());
-      const replyMs = performance.now() - since;
-      await within(this.#timings.silenceLimitMs, this.#hooks.beforeUse(client, false));
-      // Alive is not enough: a server that takes longer than any request may wait is as good as away.
-      if (replyMs <= this.#timings.trustedReplyMs) this.#isSuspect = false;
-      await this.#pause(Math.min(HEARTBEAT_MS, this.#timings.silenceLimitMs / 2));
+  async #watch(session: RedisSession): Promise<void> {
+    const { timings, clock, beforeUse, onHeartbeat } = this.#options;
+    while (!this.#isOver() && session.client.isReady) {
+      const sentAtMs = clock.monotonicMs();
+      const isInTime = await this.#heartbeat(session);
+      onHeartbeat?.(session, sentAtMs);
+      await within(timings.silenceLimitMs, beforeUse(session, false));
+      // Only now: what must be true before an answer is trusted is true.
+      if (isInTime) this.#breaker.probed();
+      await this.#pause(Math.min(timings.heartbeatMs, timings.silenceLimitMs / 2));
     }
   }
 
-  /** Nobody asks this connection before its next heartbeat is answered, and that one goes out now. */
-  #suspect(): void {
-    this.#isSuspect = true;
-    this.#wake();
+  /** @returns whether it was answered in time; rejects when there is no answer until the connection is to be given up */
+  async #heartbeat({ client, identity }: RedisSession): Promise<boolean> {
+    const { silenceLimitMs, slowMs } = this.#options.timings;
+    const answer = confirm(client, identity);
+    try {
+      await within(Math.min(slowMs, silenceLimitMs), answer);
+      return true;
+    } catch (error) {
+      if (failureReason(error) !== 'timeout') throw error;
+      this.#breaker.broke();
+      await within(Math.max(0, silenceLimitMs - slowMs), answer);
+      return false;
+    }
   }
 
-  #retire(): void {
-    if (this.#client) destroy(this.#client);
-    this.#client = undefined;
-  }
-
-  // A getter, for the compiler believes that a field cannot change during an await.
+  // A function, for the compiler believes that a field cannot change during an await.
   #isOver(): boolean {
     return this.#isClosed;
   }
 
-  #pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      timer.unref();
-      this.#wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-      if (this.#isClosed) this.#wake();
-    });
+  /** Ends the pause between two heartbeats, or leaves out the next one. */
+  #nudge(): void {
+    this.#isNudged = true;
+    this.#endPause();
   }
-}
 
-function newClient(address: RedisAddress, connectTimeoutMs: number) {
-  const { host, port, tls, username, password, database } = address;
-  return createClient({
-    socket: {
-      host,
-      port,
-      ...(tls ? { tls } : {}),
-      connectTimeout: connectTimeoutMs,
-      reconnectStrategy: false,
-    },
-    ...(username === undefined ? {} : { username }),
-    ...(password === undefined ? {} : { password }),
-    database,
-    name: 'ai-native-cache',
-    // A command kept for later would be a stale write later.
-    disableOfflineQueue: true,
-    commandsQueueMaxLength: 10_000,
-    maintNotifications: 'disabled',
-    ...withoutClientTimeout,
-  });
-}
-
-// The client's own timeout covers only commands not yet written and costs a timer each; ours covers all. Its types
-// do not know that `undefined` switches it off.
-const withoutClientTimeout: object = { commandOptions: { timeout: undefined } };
-
-function destroy(client: RedisClient): void {
-  if (client.isOpen) client.destroy();
+  async #pause(ms: number): Promise<void> {
+    if (!this.#isNudged && !this.#isClosed) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, ms);
+        timer.unref();
+        this.#endPause = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+    this.#isNudged = false;
+  }
 }

@@ -1,58 +1,65 @@
 import { CacheError } from '../engine/cache-errors.js';
-import type { RedisAddress } from './redis-address.js';
+import type { BreakerState } from './circuit-breaker.js';
 import {
   RedisConnection,
-  type ConnectionHooks,
-  type RedisClient,
-  type RedisTimings,
+  type ConnectionOptions,
+  type RedisCommand,
+  type RedisSession,
 } from './redis-connection.js';
-import type { EmitRedisEvent } from './redis-events.js';
 
-export interface RedisConnectionsOptions {
-  readonly address: RedisAddress;
-  readonly timings: RedisTimings;
+export interface RedisConnectionsOptions extends Pick<
+  ConnectionOptions,
+  'locate' | 'timings' | 'clock' | 'beforeUse'
+> {
   /** How many connections are held. */
   readonly connections: number;
   /** Whether commands are spread over all of them; else one serves and the others stand by. */
   readonly spread: boolean;
   /** Whether a read that got no answer within half its budget is asked again on another connection. */
   readonly retryOnTimeout: boolean;
-  readonly beforeUse: ConnectionHooks['beforeUse'];
-  readonly emit: EmitRedisEvent;
+  /** One more connection is in use. */
+  readonly onUp: () => void;
+  /** One more attempt has failed, and none is left that can be used. */
+  readonly onDown: (reason: string, attempt: number, delayMs: number) => void;
+  readonly onBreaker: (state: BreakerState) => void;
 }
 
-/** The connections to one Redis, seen as one: up while any of them is. Tells each change of that once. */
+const BEST_FIRST: readonly BreakerState[] = ['closed', 'half-open', 'open'];
+
+/** The connections to one Redis server, seen as one: up while any of them is. */
 export class RedisConnections {
   readonly #options: RedisConnectionsOptions;
   readonly #connections: RedisConnection[];
   #turn = 0;
-  #isUp: boolean | undefined;
+  #breaker: BreakerState = 'closed';
 
   constructor(options: RedisConnectionsOptions) {
     this.#options = options;
-    const { address, timings, beforeUse, emit } = options;
-    emit({ event: 'cache.init', url: address.masked });
-    emit({ event: 'cache.connecting' });
-    const hooks: ConnectionHooks = {
-      beforeUse,
-      onReady: () => {
-        if (this.#isUp === true) return;
-        this.#isUp = true;
-        emit({ event: 'cache.connected' });
-        emit({ event: 'cache.ready' });
-      },
-      onLost: (reason, attempt, delayMs) => {
-        if (this.#isUp === false || this.isReady) return;
-        const wasUp = this.#isUp === true;
-        this.#isUp = false;
-        if (wasUp) emit({ event: 'cache.reconnecting', attempt, delayMs, reason });
-        else emit({ event: 'cache.connect_failed', reason });
-        emit({ event: 'cache.disabled' });
-      },
-    };
+    const { locate, timings, clock, beforeUse, onUp, onDown, onBreaker } = options;
     this.#connections = Array.from(
       { length: options.connections },
-      () => new RedisConnection(address, timings, hooks),
+      () =>
+        new RedisConnection({
+          locate,
+          timings,
+          clock,
+          beforeUse,
+          onReady: (session) => {
+            this.#leaveOthers(session);
+            onUp();
+          },
+          onLost: (...told) => {
+            if (!this.isReady) onDown(...told);
+          },
+          onBreaker: () => {
+            const state = BEST_FIRST.find((best) =>
+              this.#connections.some(({ breaker }) => breaker === best),
+            );
+            if (state === undefined || state === this.#breaker) return;
+            this.#breaker = state;
+            onBreaker(state);
+          },
+        }),
     );
   }
 
@@ -60,8 +67,19 @@ export class RedisConnections {
     return this.#connections.some((connection) => connection.isReady);
   }
 
+  /** That of the connection which is best off. */
+  get breaker(): BreakerState {
+    return this.#breaker;
+  }
+
+  /** Whether it is this server that commands go to, as far as anybody knows. */
+  isThis(identity: string): boolean {
+    const sessions = this.#connections.flatMap(({ session }) => session ?? []);
+    return sessions.length === 0 || sessions.some((session) => session.identity.text === identity);
+  }
+
   /** For commands that change nothing: asked again elsewhere when the first connection is silent. */
-  async read<T>(budgetMs: number, command: (client: RedisClient) => Promise<T>): Promise<T> {
+  async read<T>(budgetMs: number, command: RedisCommand<T>): Promise<T> {
     const first = this.#next();
     if (!this.#options.retryOnTimeout || !this.#connections.some((other) => other !== first && other.isReady))
       return this.#on(first, budgetMs, command);
@@ -74,19 +92,18 @@ export class RedisConnections {
     }
   }
 
-  write<T>(budgetMs: number, command: (client: RedisClient) => Promise<T>): Promise<T> {
+  write<T>(budgetMs: number, command: RedisCommand<T>): Promise<T> {
     return this.#on(this.#next(), budgetMs, command);
   }
 
   async close(): Promise<void> {
     await Promise.all(this.#connections.map((connection) => connection.close()));
-    this.#options.emit({ event: 'cache.disconnected' });
   }
 
   async #on<T>(
     connection: RedisConnection | undefined,
     budgetMs: number,
-    command: (client: RedisClient) => Promise<T>,
+    command: RedisCommand<T>,
   ): Promise<T> {
     if (!connection) throw new CacheError('CACHE_STORE_UNAVAILABLE', 'disconnected');
     return connection.run(budgetMs, command);
@@ -97,5 +114,13 @@ export class RedisConnections {
     if (!this.#options.spread) return ready[0];
     this.#turn = (this.#turn + 1) % 2 ** 30;
     return ready[this.#turn % ready.length];
+  }
+
+  /** Who was located last is right: an invalidation must not go to one server while reads go to another. */
+  #leaveOthers({ address }: RedisSession): void {
+    for (const connection of this.#connections) {
+      const other = connection.session?.address;
+      if (other && (other.host !== address.host || other.port !== address.port)) connection.leave();
+    }
   }
 }

@@ -1,11 +1,14 @@
+import type { BreakerState } from './circuit-breaker.js';
+
 /** What the connection to Redis has to tell: once for each change, not for each request. */
 export type RedisEvent =
   | { event: 'cache.init'; url: string }
   | { event: 'cache.connecting' }
-  | { event: 'cache.connected' }
-  | { event: 'cache.connect_failed'; reason: string }
-  | { event: 'cache.reconnecting'; attempt: number; delayMs: number; reason: string }
+  | { event: 'cache.connected'; server?: string }
+  | { event: 'cache.connect_failed'; reason: string; server?: string }
+  | { event: 'cache.reconnecting'; attempt: number; delayMs: number; reason: string; server?: string }
   | { event: 'cache.ready' }
+  | { event: 'cache.breaker'; state: BreakerState; server?: string }
   | { event: 'cache.server_info'; version: string; connectedClients: number; usedMemory: string }
   | { event: 'cache.disabled' }
   | { event: 'cache.disconnected' }

@@ -1,22 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { durationMs, type Duration } from '../engine/duration.js';
-import type { RedisAddress } from './redis-address.js';
-import type { RedisClient } from './redis-connection.js';
-import type { RedisConnections } from './redis-connections.js';
+import type { BreakerState } from './circuit-breaker.js';
+import type { RedisClient } from './redis-client.js';
 import type { EmitRedisEvent } from './redis-events.js';
-
-/** The server's own figures, from `INFO`. They count everyone's commands and keys, not only this cache's. */
-export interface RedisServerStats {
-  readonly version: string;
-  readonly uptimeSeconds: number;
-  readonly connectedClients: number;
-  readonly usedMemoryHuman: string;
-  readonly usedMemoryPeakHuman: string;
-  readonly totalCommandsProcessed: number;
-  readonly instantaneousOpsPerSec: number;
-  readonly keyspaceHits: number;
-  readonly keyspaceMisses: number;
-}
+import { inCommands, type RedisServers } from './redis-servers.js';
+import { serverStats, sumOf, type RedisServerStats } from './server-stats.js';
 
 export type RedisStatus = 'not_configured' | 'connected' | 'unavailable';
 
@@ -32,26 +20,30 @@ const SCAN_BUDGET_MS = 1000;
 @Injectable()
 export class RedisService {
   constructor(
-    private readonly connections: RedisConnections | undefined,
-    private readonly address: RedisAddress | undefined,
+    private readonly servers: RedisServers | undefined,
     private readonly namespace: string,
     private readonly commandTimeoutMs: number,
     private readonly emit: EmitRedisEvent,
   ) {}
 
   status(): RedisStatus {
-    if (!this.connections) return 'not_configured';
-    return this.connections.isReady ? 'connected' : 'unavailable';
+    if (!this.servers) return 'not_configured';
+    return this.servers.isReady ? 'connected' : 'unavailable';
   }
 
-  /** `redis://***@host:6379/0`; `undefined` when not configured. */
+  /** Whether Redis is asked: that of the server which is worst off. `undefined` when not configured. */
+  get breaker(): BreakerState | undefined {
+    return this.servers?.breaker;
+  }
+
+  /** `redis://***@host:6379/0`, `redis+cluster://host:6379,host:6380`; `undefined` when not configured. */
   get maskedUrl(): string | undefined {
-    return this.address?.masked;
+    return this.servers?.url;
   }
 
   /** The value under `key`, or `undefined`: absent, unreadable, or Redis is away. */
   async get(key: string): Promise<unknown> {
-    const text = await this.#read((client) => client.get(this.#name(key)), null);
+    const text = await this.#read(key, (client, name) => client.get(name), null);
     if (text === null) return undefined;
     try {
       return JSON.parse(text) as unknown;
@@ -72,18 +64,18 @@ export class RedisService {
       ttl === undefined ? undefined : ({ type: 'PX', value: durationMs(ttl, 'RedisService.set') } as const);
     const text = JSON.stringify(value ?? null);
     return this.#write(
-      async (client) => (await client.set(this.#name(key), text, expiration ? { expiration } : {})) === 'OK',
-      false,
+      key,
+      async (client, name) => (await client.set(name, text, expiration ? { expiration } : {})) === 'OK',
     );
   }
 
   /** @returns whether there was something to delete */
   async delete(key: string): Promise<boolean> {
-    return this.#write(async (client) => (await client.unlink(this.#name(key))) === 1, false);
+    return this.#write(key, async (client, name) => (await client.unlink(name)) === 1);
   }
 
   async exists(key: string): Promise<boolean> {
-    return this.#read(async (client) => (await client.exists(this.#name(key))) === 1, false);
+    return this.#read(key, async (client, name) => (await client.exists(name)) === 1, false);
   }
 
   /**
@@ -94,7 +86,7 @@ export class RedisService {
    */
   async expire(key: string, ttl: Duration): Promise<boolean> {
     const ms = durationMs(ttl, 'RedisService.expire');
-    return this.#write(async (client) => (await client.pExpire(this.#name(key), ms)) === 1, false);
+    return this.#write(key, async (client, name) => (await client.pExpire(name, ms)) === 1);
   }
 
   /**
@@ -104,77 +96,74 @@ export class RedisService {
    * @returns the number of keys deleted, those before a failure included
    */
   async deletePattern(glob: string): Promise<number> {
-    let count = 0;
-    let cursor = '0';
-    do {
-      const step = await this.#write(
-        async (client) => {
-          const { cursor: next, keys } = await client.scan(cursor, { MATCH: this.#name(glob), COUNT: 500 });
-          return { next, deleted: keys.length > 0 ? await client.unlink(keys) : 0 };
-        },
-        undefined,
-        SCAN_BUDGET_MS,
-      );
-      cursor = step?.next ?? '0';
-      count += step?.deleted ?? 0;
-    } while (cursor !== '0');
+    const counts = await Promise.all(this.#names.map((server) => this.#deleteOn(server, glob)));
+    const count = counts.reduce((sum, one) => sum + one, 0);
     this.emit({ event: 'cache.deleted', pattern: glob, count });
     return count;
   }
 
-  /** The server's figures; `undefined` when Redis is away or not configured. */
+  /** The servers' figures, added up; `undefined` when any is away, or none configured. */
   async stats(): Promise<RedisServerStats | undefined> {
-    const info = await this.#read((client) => client.info(), undefined, INFO_BUDGET_MS);
-    return info === undefined ? undefined : parseInfo(info);
+    const stats = await this.#askAll(async (client) => serverStats(await client.info()), INFO_BUDGET_MS);
+    return stats && sumOf(stats);
   }
 
+  /** Whether every server answers. */
   async ping(): Promise<boolean> {
-    return this.#read(async (client) => (await client.ping()) === 'PONG', false);
+    const answers = await this.#askAll((client) => client.ping(), this.commandTimeoutMs);
+    return answers?.every((answer) => answer === 'PONG') ?? false;
   }
 
-  #name(key: string): string {
-    return this.namespace + key;
+  get #names(): readonly string[] {
+    return this.servers?.names ?? [];
   }
 
-  #read<T>(
-    command: (client: RedisClient) => Promise<T>,
-    fallback: T,
-    budgetMs = this.commandTimeoutMs,
-  ): Promise<T> {
-    return this.#orElse(fallback, (connections) => connections.read(budgetMs, command));
+  async #deleteOn(server: string, glob: string): Promise<number> {
+    let count = 0;
+    let cursor = '0';
+    do {
+      const step = await this.#orElse(undefined, (servers) =>
+        servers.write(server, SCAN_BUDGET_MS, async ({ client }) => {
+          const { cursor: next, keys } = await client.scan(cursor, {
+            MATCH: this.namespace + glob,
+            COUNT: 500,
+          });
+          const deleted = await Promise.all(inCommands(servers, keys).map((some) => client.unlink(some)));
+          return { next, deleted: deleted.reduce((sum, one) => sum + one, 0) };
+        }),
+      );
+      cursor = step?.next ?? '0';
+      count += step?.deleted ?? 0;
+    } while (cursor !== '0');
+    return count;
   }
 
-  #write<T>(
-    command: (client: RedisClient) => Promise<T>,
-    fallback: T,
-    budgetMs = this.commandTimeoutMs,
-  ): Promise<T> {
-    return this.#orElse(fallback, (connections) => connections.write(budgetMs, command));
+  async #askAll<T>(command: (client: RedisClient) => Promise<T>, budgetMs: number): Promise<T[] | undefined> {
+    if (this.#names.length === 0) return undefined;
+    return this.#orElse(undefined, (servers) =>
+      Promise.all(servers.names.map((name) => servers.read(name, budgetMs, ({ client }) => command(client)))),
+    );
   }
 
-  async #orElse<T>(fallback: T, ask: (connections: RedisConnections) => Promise<T>): Promise<T> {
+  #read<T>(key: string, command: (client: RedisClient, name: string) => Promise<T>, fallback: T): Promise<T> {
+    const name = this.namespace + key;
+    return this.#orElse(fallback, (servers) =>
+      servers.read(servers.nameOf(name), this.commandTimeoutMs, ({ client }) => command(client, name)),
+    );
+  }
+
+  #write(key: string, command: (client: RedisClient, name: string) => Promise<boolean>): Promise<boolean> {
+    const name = this.namespace + key;
+    return this.#orElse(false, (servers) =>
+      servers.write(servers.nameOf(name), this.commandTimeoutMs, ({ client }) => command(client, name)),
+    );
+  }
+
+  async #orElse<T>(fallback: T, ask: (servers: RedisServers) => Promise<T>): Promise<T> {
     try {
-      return this.connections ? await ask(this.connections) : fallback;
+      return this.servers ? await ask(this.servers) : fallback;
     } catch {
       return fallback;
     }
   }
-}
-
-/** @param info the text of Redis's `INFO` */
-export function parseInfo(info: string): RedisServerStats {
-  const fields = new Map(info.split('\r\n').map((line) => line.split(':', 2) as [string, string]));
-  const text = (name: string) => fields.get(name) ?? '';
-  const number = (name: string) => Number(fields.get(name) ?? 0);
-  return {
-    version: text('redis_version'),
-    uptimeSeconds: number('uptime_in_seconds'),
-    connectedClients: number('connected_clients'),
-    usedMemoryHuman: text('used_memory_human'),
-    usedMemoryPeakHuman: text('used_memory_peak_human'),
-    totalCommandsProcessed: number('total_commands_processed'),
-    instantaneousOpsPerSec: number('instantaneous_ops_per_sec'),
-    keyspaceHits: number('keyspace_hits'),
-    keyspaceMisses: number('keyspace_misses'),
-  };
 }

@@ -1,51 +1,81 @@
-import { randomBytes } from 'node:crypto';
-import { RESP_TYPES } from 'redis';
-import { decodeEntry, encodeEntry, type CacheEntry } from '../engine/cache-entry.js';
+import { decodeEntry, encodeEntry, MAX_ENTRY_BYTES, type CacheEntry } from '../engine/cache-entry.js';
+import { CacheError } from '../engine/cache-errors.js';
 import type { EntryName, Lease, Store, StoreOpened, StoreRead } from '../engine/store.js';
-import { byHardness, EPOCH, familiesOf } from '../engine/tags.js';
+import { EPOCH } from '../engine/tags.js';
 import type { Outbox } from '../outbox/outbox.js';
-import { ABANDONED_AFTER_MS } from '../outbox/outbox-relay.js';
-import { within } from '../redis/deadline.js';
-import type { RedisClient } from '../redis/redis-connection.js';
-import type { RedisConnections } from '../redis/redis-connections.js';
+import type { RedisSession } from '../redis/redis-connection.js';
+import { inCommands, type RedisServers } from '../redis/redis-servers.js';
+import { RedisInvalidations } from './redis-invalidations.js';
+import { randomHalf, RedisKeys } from './redis-keys.js';
+import { RELEASE_LEASE, RENEW_LEASE, TAKE_LEASE } from './redis-scripts.js';
 
-const WRITE_BUDGET_MS = 1000;
-const MAX_OWED = 10_000;
+const BACKGROUND_BUDGET_MS = 1000;
 /** Replies of PTTL. */
 const [WITHOUT_END, ABSENT] = [-1, -2];
-/** What the outbox may take before a new connection is used; after it the epoch goes. */
-const OUTBOX_BUDGET_MS = 1000;
+/** Stands for the token of a tag that has one on every server: it is part of all others. */
+const EVERYWHERE = 'everywhere';
+
+/** What is asked for. */
+interface Question {
+  readonly tags: readonly string[];
+  readonly name?: EntryName;
+  readonly lease?: Lease | undefined;
+}
+
+/** What a question wants of one server, as keys but for the tags. */
+interface Part {
+  readonly server: string;
+  readonly tags: string[];
+  /** Of the tags, in their order; on a cluster that of the server's epoch before them. */
+  tokens: readonly string[];
+  entry?: string;
+  lease?: string;
+}
+
+interface PartRead {
+  readonly part: Part;
+  readonly tokens: readonly (string | undefined)[];
+  readonly bytes: Buffer | undefined;
+  readonly leftMs: number;
+  readonly hasLease: boolean;
+}
 
 /**
- * Entries and tokens in one Redis, shared by every process that uses it.
+ * Entries, tokens and leases in Redis, shared by every process that uses it.
  *
- * An invalidation that Redis did not confirm is owed: this process does not read from Redis again before it is paid.
+ * A server that was restarted, restored or replaced may hold entries and tokens from before invalidations that it has
+ * forgotten. So a token, as this store gives it, begins with the identity of the server it was read from: from one that
+ * may have forgotten, every token is new. On a cluster each server has an epoch of its own, which stands in its tokens
+ * too: a single one for all would take every server down with the one it is on.
  */
 export class RedisStore implements Store {
   readonly kind = 'redis';
-  readonly #connections: RedisConnections;
-  readonly #namespace: string;
-  readonly #outbox: Outbox | undefined;
-  #owed = new Set<string>();
-  #payments = 0;
+  readonly #servers: RedisServers;
+  readonly #keys: RedisKeys;
+  readonly #invalidations: RedisInvalidations;
 
   /** @param outbox holds what other processes owe; it is paid before a new connection is read from */
-  constructor(connections: RedisConnections, namespace: string, outbox?: Outbox) {
-    this.#connections = connections;
-    this.#namespace = namespace;
-    this.#outbox = outbox;
+  constructor(servers: RedisServers, namespace: string, outbox?: Outbox) {
+    this.#servers = servers;
+    this.#keys = new RedisKeys(namespace, servers.hashTags);
+    this.#invalidations = new RedisInvalidations(servers, this.#keys, outbox);
   }
 
   isAvailable(): boolean {
-    return this.#connections.isReady && this.#owed.size === 0 && this.#payments === 0;
-  }
-
-  partitionOf(): string {
-    return '';
+    return this.#servers.isReady && !this.#invalidations.isEverythingOwed;
   }
 
   read(name: EntryName, tags: readonly string[], budgetMs: number): Promise<StoreRead> {
-    return this.#connections.read(budgetMs, (client) => this.#get(client, name, tags));
+    return this.#ask({ tags, name }, (part) =>
+      this.#servers.read(part.server, budgetMs, (session) => this.#fetch(session, part)),
+    );
+  }
+
+  async tokens(tags: readonly string[], budgetMs: number): Promise<readonly (string | undefined)[]> {
+    const read = await this.#ask({ tags }, (part) =>
+      this.#servers.read(part.server, budgetMs, (session) => this.#fetch(session, part)),
+    );
+    return read.tokens;
   }
 
   open(
@@ -55,160 +85,159 @@ export class RedisStore implements Store {
     budgetMs: number,
     lease?: Lease,
   ): Promise<StoreOpened> {
-    return this.#connections.write(budgetMs, async (client) => {
-      // One round trip: the client sends what is asked for in one tick together, and Redis keeps the order.
-      const made = tags.flatMap((tag) => {
-        const token = this.#tokenName(tag);
-        const expiration = { type: 'PX', value: tokenTtlMs } as const;
-        const fresh = `${randomHalf()}.${randomHalf()}`;
-        return [client.set(token, fresh, { condition: 'NX', expiration }), client.pExpire(token, tokenTtlMs)];
-      });
-      const taken = lease
-        ? client.set(this.#leaseName(name), lease.owner, {
-            condition: 'NX',
-            expiration: { type: 'PX', value: lease.ttlMs },
-          })
-        : Promise.resolve('OK');
-      const [read, answer] = await Promise.all([this.#get(client, name, tags), taken, ...made]);
-      return { ...read, hasLease: answer === 'OK' };
-    });
-  }
-
-  tokens(tags: readonly string[], budgetMs: number): Promise<readonly (string | undefined)[]> {
-    return this.#connections.read(budgetMs, async (client) => {
-      const tokens = await client.mGet(tags.map((tag) => this.#tokenName(tag)));
-      return tokens.map((token) => token ?? undefined);
-    });
-  }
-
-  async write(name: EntryName, entry: CacheEntry): Promise<void> {
-    const expiration = { type: 'PX', value: Math.ceil(entry.ttlMs + entry.graceMs) } as const;
-    await this.#connections.write(WRITE_BUDGET_MS, (client) =>
-      client.set(this.#namespace + name.key, encodeEntry(entry), { expiration }),
+    return this.#ask({ tags, name, lease }, (part) =>
+      this.#servers.write(part.server, budgetMs, async (session) => {
+        // One round trip: the client sends what is asked for in one tick together, and Redis keeps the order.
+        const made = part.tokens.map((key) => makeToken(session, key, tokenTtlMs));
+        const taken = lease && part.lease ? runLease(session, TAKE_LEASE, part.lease, lease) : true;
+        const [read, hasLease] = await Promise.all([this.#fetch(session, part), taken, ...made]);
+        return { ...read, hasLease };
+      }),
     );
   }
 
-  async invalidate(hard: readonly string[], soft: readonly string[], budgetMs: number): Promise<void> {
-    try {
-      await this.#connections.write(budgetMs, (client) => this.#drop(client, [...hard, ...soft]));
-    } catch (error) {
-      this.#owe([...hard, ...soft]);
-      throw error;
-    }
+  partitionOf(tag: string): string {
+    return this.#isEverywhere(tag) ? '' : this.#servers.nameOf(this.#keys.token(tag));
   }
 
-  renewLease(name: EntryName, { owner, ttlMs }: Lease): Promise<boolean> {
-    return this.#connections.write(WRITE_BUDGET_MS, async (client) => {
-      const script =
-        'return redis.call("GET",KEYS[1])==ARGV[1] and redis.call("PEXPIRE",KEYS[1],ARGV[2]) or 0';
-      return (
-        (await client.eval(script, { keys: [this.#leaseName(name)], arguments: [owner, String(ttlMs)] })) ===
-        1
-      );
-    });
+  async write(name: EntryName, entry: CacheEntry): Promise<void> {
+    const bytes = encodeEntry(entry);
+    if (bytes.length > MAX_ENTRY_BYTES) throw new CacheError('CACHE_STORE_UNAVAILABLE', 'too-large');
+    const key = this.#keys.entry(name);
+    const expiration = { type: 'PX', value: Math.ceil(entry.ttlMs + entry.graceMs) } as const;
+    await this.#servers.write(this.#servers.nameOf(key), BACKGROUND_BUDGET_MS, ({ client }) =>
+      client.set(key, bytes, { expiration }),
+    );
+  }
+
+  invalidate(hard: readonly string[], soft: readonly string[], budgetMs: number): Promise<void> {
+    return this.#invalidations.invalidate(hard, soft, budgetMs);
+  }
+
+  renewLease(name: EntryName, lease: Lease): Promise<boolean> {
+    return this.#onLease(name, (session, key) => runLease(session, RENEW_LEASE, key, lease));
   }
 
   async releaseLease(name: EntryName, owner: string): Promise<void> {
-    await this.#connections.write(WRITE_BUDGET_MS, (client) => {
-      const script = 'return redis.call("GET",KEYS[1])==ARGV[1] and redis.call("DEL",KEYS[1]) or 0';
-      return client.eval(script, { keys: [this.#leaseName(name)], arguments: [owner] });
-    });
+    await this.#onLease(name, (session, key) => runLease(session, RELEASE_LEASE, key, { owner, ttlMs: 0 }));
   }
 
   size(): { entries: undefined; bytes: undefined } {
     return { entries: undefined, bytes: undefined };
   }
 
-  /** Pays what is owed, and on a new connection makes sure that the server still holds what it held. */
-  async beforeUse(client: RedisClient, isNew: boolean): Promise<void> {
-    if (isNew) {
-      await this.#meet(client);
-      await this.#payForOthers(client);
-    }
-    if (this.#owed.size === 0) return;
-    const paying = [...this.#owed];
-    this.#owed = new Set();
-    this.#payments++;
-    try {
-      await this.#drop(client, paying);
-    } catch (error) {
-      this.#owe(paying);
-      throw error;
-    } finally {
-      this.#payments--;
-    }
+  /** Runs on every living connection before it is used (again). */
+  beforeUse(session: RedisSession, server: string, isNew: boolean): Promise<void> {
+    return this.#invalidations.beforeUse(session, server, isNew);
   }
 
-  /**
-   * A server that was restarted, restored or replaced may hold entries and tokens from before invalidations it has
-   * forgotten. Each server run has its own id; the last one seen is kept beside the entries. If it differs, the epoch
-   * goes first and the id is written after, so that two processes arriving together cannot trust each other's half.
-   */
-  async #meet(client: RedisClient): Promise<void> {
-    const name = `${this.#namespace}cache:server`;
-    const runId = /^run_id:(\w+)/m.exec(await client.info('server'))?.[1] ?? 'unknown';
-    if (runId !== 'unknown' && (await client.get(name)) === runId) return;
-    await this.#drop(client, [EPOCH]);
-    // A full server refuses this; then the next connection drops the epoch again.
-    await client.set(name, runId).catch(() => undefined);
-  }
-
-  async #payForOthers(client: RedisClient): Promise<void> {
-    // Before the database is there, nothing that depends on it is answered either.
-    if (!this.#outbox?.isReady) return;
-    const outbox = this.#outbox;
-    const pay = async (intent: readonly string[]) => {
-      const { hard, soft } = byHardness(intent);
-      const tags = [...hard, ...soft];
-      await this.#drop(client, [...familiesOf(tags), ...tags]);
-      return true;
-    };
-    const payAll = async () => {
-      while ((await outbox.relay(ABANDONED_AFTER_MS, pay)) > 0);
-    };
-    try {
-      await within(OUTBOX_BUDGET_MS, payAll());
-    } catch {
-      await this.#drop(client, [EPOCH]);
+  /** Puts the question to all servers that it concerns at once, and their answers together. */
+  async #ask(question: Question, fetch: (part: Part) => Promise<PartRead>): Promise<StoreOpened> {
+    const parts = this.#parts(question);
+    if (parts.some((part) => this.#invalidations.isOwed(part.tokens))) {
+      throw new CacheError('CACHE_STORE_UNAVAILABLE', 'owed');
     }
-  }
-
-  async #get(client: RedisClient, { key }: EntryName, tags: readonly string[]): Promise<StoreRead> {
-    const name = this.#namespace + key;
-    // The time left is asked for first: of an entry that is replaced in between it tells less than it has, never more.
-    const [leftMs, [bytes, ...tokens]] = await Promise.all([
-      client.pTTL(name),
-      client
-        .withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer })
-        .mGet([name, ...tags.map((tag) => this.#tokenName(tag))]),
-    ]);
-    const entry = bytes && leftMs !== WITHOUT_END ? decodeEntry(bytes) : undefined;
+    const reads = await Promise.all(parts.map(fetch));
+    const tokens = new Map(
+      reads.flatMap(({ part, tokens }) => part.tags.map((tag, index) => [tag, tokens[index]] as const)),
+    );
     return {
-      stored: entry && { entry, leftMs: leftMs === ABSENT ? entry.ttlMs + entry.graceMs : leftMs },
-      isUnreadable: Boolean(bytes) && !entry,
-      tokens: tokens.map((token) => token?.toString('latin1')),
+      ...stored(reads.find(({ part }) => part.entry !== undefined)),
+      tokens: question.tags.map((tag) => (this.#isEverywhere(tag) ? EVERYWHERE : tokens.get(tag))),
+      hasLease: reads.every(({ hasLease }) => hasLease),
     };
   }
 
-  // Taking a token away is as good as replacing it, for a missing token is a miss; and a full server still does it.
-  async #drop(client: RedisClient, tags: readonly string[]): Promise<void> {
-    if (tags.length > 0) await client.del(tags.map((tag) => this.#tokenName(tag)));
+  #parts({ tags, name, lease }: Question): Part[] {
+    const parts = new Map<string, Part>();
+    const partWith = (key: string) => {
+      const server = this.#servers.nameOf(key);
+      const part = parts.get(server) ?? { server, tags: [], tokens: [] };
+      parts.set(server, part);
+      return part;
+    };
+    for (const tag of tags) if (!this.#isEverywhere(tag)) partWith(this.#keys.token(tag)).tags.push(tag);
+    for (const part of parts.values()) part.tokens = this.#tokenKeys(part);
+    if (name) {
+      const entry = this.#keys.entry(name);
+      partWith(entry).entry = entry;
+    }
+    if (name && lease) {
+      const key = this.#keys.lease(name);
+      partWith(key).lease = key;
+    }
+    return [...parts.values()];
   }
 
-  #owe(tags: readonly string[]): void {
-    for (const tag of tags) this.#owed.add(tag);
-    if (this.#owed.size > MAX_OWED) this.#owed = new Set([EPOCH]);
+  #tokenKeys({ server, tags }: Part): string[] {
+    const keys = tags.map((tag) => this.#keys.token(tag));
+    if (!this.#servers.isCluster) return keys;
+    const hashTag = this.#servers.hashTagOf(server);
+    if (hashTag === undefined) throw new CacheError('CACHE_STORE_UNAVAILABLE', 'CLUSTERDOWN');
+    return [this.#keys.epoch(hashTag), ...keys];
   }
 
-  #leaseName({ key }: EntryName): string {
-    return `${this.#namespace}lease:${key}`;
+  async #fetch({ client, binary, identity }: RedisSession, part: Part): Promise<PartRead> {
+    // The time that is left first: what has none by then, and is there, has just been written.
+    const left = part.entry === undefined ? ABSENT : client.pTTL(part.entry);
+    const keys = part.entry === undefined ? part.tokens : [...part.tokens, part.entry];
+    const found = inCommands(this.#servers, keys).map((some) => binary.mGet(some));
+    const [leftMs, ...replies] = await Promise.all([left, ...found]);
+    const values = replies.flat();
+    const texts = values.slice(0, part.tokens.length).map((value) => value?.toString('latin1'));
+    const epoch = this.#servers.isCluster ? texts.shift() : '';
+    // A dot ends the hard half of a token, so none may stand before it.
+    const origin = `${identity.text}:${epoch?.replaceAll('.', '') ?? ''}`;
+    return {
+      part,
+      tokens: texts.map((text) =>
+        text === undefined || epoch === undefined ? undefined : `${origin}:${text}`,
+      ),
+      bytes: values[part.tokens.length] ?? undefined,
+      leftMs,
+      hasLease: true,
+    };
   }
 
-  #tokenName(tag: string): string {
-    return `${this.#namespace}token:${tag}`;
+  #isEverywhere(tag: string): boolean {
+    return this.#servers.isCluster && tag === EPOCH;
+  }
+
+  #onLease<T>(name: EntryName, command: (session: RedisSession, key: string) => Promise<T>): Promise<T> {
+    const key = this.#keys.lease(name);
+    return this.#servers.write(this.#servers.nameOf(key), BACKGROUND_BUDGET_MS, (session) =>
+      command(session, key),
+    );
   }
 }
 
-function randomHalf(): string {
-  return randomBytes(12).toString('base64url');
+function makeToken({ client }: RedisSession, key: string, ttlMs: number): Promise<unknown> {
+  const fresh = `${randomHalf()}.${randomHalf()}`;
+  return Promise.all([
+    client.set(key, fresh, { condition: 'NX', expiration: { type: 'PX', value: ttlMs } }),
+    client.pExpire(key, ttlMs),
+  ]);
+}
+
+async function runLease(
+  { client }: RedisSession,
+  script: string,
+  key: string,
+  { owner, ttlMs }: Lease,
+): Promise<boolean> {
+  return (await client.eval(script, { keys: [key], arguments: [owner, String(Math.ceil(ttlMs))] })) === 1;
+}
+
+function stored(read: PartRead | undefined): Pick<StoreRead, 'stored' | 'isUnreadable'> {
+  if (!read) return { stored: undefined, isUnreadable: false };
+  const { bytes, leftMs } = read;
+  // Something without an end, or that is not even text, was not put there by us.
+  if (leftMs === WITHOUT_END) return { stored: undefined, isUnreadable: true };
+  if (!bytes) return { stored: undefined, isUnreadable: false };
+  const entry = decodeEntry(bytes);
+  if (!entry) return { stored: undefined, isUnreadable: true };
+  return {
+    stored: { entry, leftMs: leftMs === ABSENT ? entry.ttlMs + entry.graceMs : leftMs },
+    isUnreadable: false,
+  };
 }

@@ -1,0 +1,85 @@
+import { CacheError } from '../engine/cache-errors.js';
+import type { Clock } from '../engine/clock.js';
+import { channelOf } from './redis-backplane.js';
+import { maskedUrl, redisTarget, type RedisTargetOptions } from './redis-address.js';
+import { RedisCluster } from './redis-cluster.js';
+import type { EmitRedisEvent } from './redis-events.js';
+import type { RedisServers } from './redis-servers.js';
+import { masterLocator } from './sentinel-locator.js';
+import type { ServersOptions } from './servers-options.js';
+import { SingleServer } from './single-server.js';
+
+/** Where Redis is, and how this process connects to it. */
+export interface RedisOptions extends RedisTargetOptions {
+  /** Upper bound of this process's connections, the one that hears of invalidations included. Default 50. */
+  maxConnections?: number;
+  /** Spread commands over all `maxConnections`. Default false: one connection pipelines them all, one stands by. */
+  pool?: boolean;
+  /** A connection silent for so long is given up, ms; never more than 1,000. Default 5,000. */
+  socketTimeoutMs?: number;
+  /** TCP, TLS and handshake together, ms. Default 5,000. */
+  connectTimeoutMs?: number;
+  /** Ask a silent read again on the standby connection within the same budget. Default true. */
+  retryOnTimeout?: boolean;
+  /** What one request may wait for Redis, all its calls together, ms. Default 50. */
+  commandTimeoutMs?: number;
+}
+
+export interface ConnectOptions {
+  readonly namespace: string;
+  readonly clock: Clock;
+  readonly emit: EmitRedisEvent;
+}
+
+/** `commandTimeoutMs`, when nobody says otherwise. */
+export const DEFAULT_COMMAND_TIMEOUT_MS = 50;
+
+const HEARTBEAT_MS = 500;
+/** A server that has not answered a heartbeat for a second is given up, however patient the socket may be. */
+const SILENCE_LIMIT_MS = 1000;
+const MAX_BACKOFF_MS = 2000;
+/** Each attempt asks the sentinels anew: the shorter it is, the sooner a failover is noticed. */
+const SENTINEL_LIMITS = { connectTimeoutMs: 1000, maxBackoffMs: 500 };
+
+/**
+ * Makes the way to Redis; nothing is opened before {@link RedisServers.start}.
+ *
+ * @throws {CacheError} `CACHE_INVALID_OPTIONS`
+ */
+export function connectRedis(redis: RedisOptions, { namespace, clock, emit }: ConnectOptions): RedisServers {
+  const target = redisTarget(redis);
+  const { maxConnections = 50, pool = false, retryOnTimeout = true } = redis;
+  const { connectTimeoutMs = 5000, socketTimeoutMs = 5000 } = redis;
+  if (!Number.isInteger(maxConnections) || maxConnections < 1) {
+    throw new CacheError('CACHE_INVALID_OPTIONS', 'maxConnections must be a whole number of at least 1');
+  }
+  const options: ServersOptions = {
+    url: maskedUrl(target),
+    timings: {
+      connectTimeoutMs,
+      heartbeatMs: HEARTBEAT_MS,
+      silenceLimitMs: Math.min(socketTimeoutMs, SILENCE_LIMIT_MS),
+      slowMs: redis.commandTimeoutMs ?? DEFAULT_COMMAND_TIMEOUT_MS,
+      maxBackoffMs: MAX_BACKOFF_MS,
+    },
+    clock,
+    maxConnections,
+    pool,
+    retryOnTimeout,
+    channel: channelOf(namespace),
+    emit,
+  };
+  switch (target.kind) {
+    case 'server': {
+      const address = { ...target.server, ...target.login };
+      return new SingleServer(options, () => Promise.resolve(address));
+    }
+    case 'sentinel': {
+      const timings = { ...options.timings, ...SENTINEL_LIMITS };
+      timings.connectTimeoutMs = Math.min(timings.connectTimeoutMs, connectTimeoutMs);
+      return new SingleServer({ ...options, timings }, masterLocator(target, timings.connectTimeoutMs));
+    }
+    case 'cluster':
+      return new RedisCluster(options, target.nodes, target.login);
+  }
+}

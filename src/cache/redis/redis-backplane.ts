@@ -1,0 +1,99 @@
+import type { Backplane, BackplaneListener } from '../engine/backplane.js';
+import { byHardness } from '../engine/tags.js';
+import { RedisConnection, type ConnectionOptions } from './redis-connection.js';
+import type { ServerIdentity } from './server-identity.js';
+
+export interface RedisBackplaneOptions extends Pick<ConnectionOptions, 'locate' | 'timings' | 'clock'> {
+  readonly channel: string;
+  /** Whether this is the server that invalidations are sent to; what another one says proves nothing. */
+  readonly isOurs: (identity: ServerIdentity) => boolean;
+}
+
+const HEARTBEAT_MS = 250;
+/** What was heard may be relied on for so long after a heartbeat was sent that has been answered. */
+const LEASE_MS = 1000;
+
+/** Where invalidations are published, as a JSON list of tags. */
+export function channelOf(namespace: string): string {
+  return `${namespace}cache:invalidated`;
+}
+
+/**
+ * Hears of invalidations through a subscription on a connection of its own. Replies and messages come on one stream, in
+ * order, so the answer to a heartbeat proves that everything published before it was sent has been heard.
+ */
+export class RedisBackplane implements Backplane {
+  readonly #options: RedisBackplaneOptions;
+  readonly #listeners: BackplaneListener[] = [];
+  #connection: RedisConnection | undefined;
+  #heardUntilMs = -Infinity;
+
+  constructor(options: RedisBackplaneOptions) {
+    this.#options = options;
+  }
+
+  get heardUntilMs(): number {
+    return this.#connection?.session ? this.#heardUntilMs : -Infinity;
+  }
+
+  listen(listener: BackplaneListener): void {
+    this.#listeners.push(listener);
+  }
+
+  /** Begins to connect, and nobody waits for it. */
+  start(): void {
+    const { locate, timings, clock, channel, isOurs } = this.#options;
+    this.#connection = new RedisConnection({
+      locate,
+      timings: { ...timings, heartbeatMs: HEARTBEAT_MS },
+      clock,
+      beforeUse: async ({ client }, isNew) => {
+        if (!isNew) return;
+        await client.subscribe(channel, (message) => {
+          this.#hear(message);
+        });
+      },
+      onReady: () => {
+        this.#missed();
+      },
+      onLost: () => {
+        this.#heardUntilMs = -Infinity;
+      },
+      onHeartbeat: ({ identity }, sentAtMs) => {
+        if (isOurs(identity)) this.#heardUntilMs = sentAtMs + LEASE_MS;
+        else this.#connection?.leave();
+      },
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#connection?.close();
+    this.#heardUntilMs = -Infinity;
+  }
+
+  #hear(message: string): void {
+    const intent = parseTags(message);
+    if (!intent) {
+      this.#missed();
+      return;
+    }
+    const { hard, soft } = byHardness(intent);
+    const tags = [...hard, ...soft];
+    for (const listener of this.#listeners) listener.onInvalidated(tags);
+  }
+
+  #missed(): void {
+    this.#heardUntilMs = -Infinity;
+    for (const listener of this.#listeners) listener.onGap();
+  }
+}
+
+function parseTags(message: string): string[] | undefined {
+  try {
+    const tags: unknown = JSON.parse(message);
+    if (Array.isArray(tags) && tags.every((tag) => typeof tag === 'string')) return tags;
+  } catch {
+    // As good as a message that was lost.
+  }
+  return undefined;
+}

@@ -1,0 +1,41 @@
+import { createClient, RESP_TYPES } from 'redis';
+import type { RedisAddress } from './redis-address.js';
+
+export type RedisClient = ReturnType<typeof newClient>;
+/** Gives what is stored as bytes, not as text. */
+export type BinaryClient = ReturnType<typeof asBinary>;
+
+/** A client that is no more than the protocol on one connection. */
+export function newClient(address: RedisAddress, connectTimeoutMs: number) {
+  const { host, port, tls, username, password, database } = address;
+  return createClient({
+    socket: {
+      host,
+      port,
+      ...(tls ? { tls } : {}),
+      connectTimeout: connectTimeoutMs,
+      reconnectStrategy: false,
+    },
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+    database,
+    name: 'ai-native-cache',
+    // A command kept for later would be a stale write later.
+    disableOfflineQueue: true,
+    commandsQueueMaxLength: 10_000,
+    maintNotifications: 'disabled',
+    ...withoutClientTimeout,
+  });
+}
+
+// The client's own timeout covers only commands not yet written and costs a timer each; ours covers all. Its types
+// do not know that `undefined` switches it off.
+const withoutClientTimeout: object = { commandOptions: { timeout: undefined } };
+
+export function asBinary(client: RedisClient) {
+  return client.withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer });
+}
+
+export function destroy(client: RedisClient): void {
+  if (client.isOpen) client.destroy();
+}

@@ -1,0 +1,267 @@
+import { CacheError } from '../engine/cache-errors.js';
+import type { BreakerState } from './circuit-breaker.js';
+import { ConnectionReport } from './connection-report.js';
+import { failureReason, within } from './deadline.js';
+import { keySlot, SLOTS } from './key-slot.js';
+import { hostAndPort, type HostAndPort, type RedisLogin } from './redis-address.js';
+import { destroy, newClient, type RedisClient } from './redis-client.js';
+import type { RedisCommand } from './redis-connection.js';
+import { RedisConnections } from './redis-connections.js';
+import type { BeforeUse, RedisServers } from './redis-servers.js';
+import { parseInfoText } from './server-identity.js';
+import type { ServersOptions } from './servers-options.js';
+
+/** Who has which slot, as one node sees it. */
+interface SlotTable {
+  /** Counts the changes that the node knows of: the higher, the newer. */
+  readonly epoch: number;
+  /** For each slot its master, `host:port`. */
+  readonly masters: readonly (string | undefined)[];
+}
+
+/** How often the table is read while nothing is wrong, and while something is. */
+const CALM_MS = 10_000;
+const WORRIED_MS = 500;
+/** However many replies say that the table is old, it is not read more often. */
+const LEAST_PAUSE_MS = 100;
+const TABLE_BUDGET_MS = 500;
+
+/** Enough for every one of a few dozen masters to have one in its slots. */
+const HASH_TAGS = Array.from({ length: 256 }, (_, number) => `{${number}}`);
+const HASH_TAG_SLOTS = HASH_TAGS.map(keySlot);
+
+/**
+ * The masters of a Redis Cluster, each with connections of its own, so that one that hangs holds up nobody but those who
+ * need it. A reply that says "elsewhere" is not followed but counts as no answer; it makes the table be read anew.
+ */
+export class RedisCluster implements RedisServers {
+  readonly isCluster = true;
+  readonly backplane = undefined;
+  readonly hashTags = HASH_TAGS;
+  readonly url: string;
+  readonly #options: ServersOptions;
+  readonly #seeds: readonly HostAndPort[];
+  readonly #login: RedisLogin;
+  readonly #report: ConnectionReport;
+  readonly #servers = new Map<string, RedisConnections>();
+  readonly #closing = new Set<Promise<void>>();
+  #masters: SlotTable['masters'] = [];
+  #life: Promise<void> = Promise.resolve();
+  #isClosed = false;
+  #isStale = false;
+  #isResting = false;
+  #endPause: () => void = () => undefined;
+
+  constructor(options: ServersOptions, seeds: readonly HostAndPort[], login: RedisLogin) {
+    this.url = options.url;
+    this.#options = options;
+    this.#seeds = seeds;
+    this.#login = login;
+    this.#report = new ConnectionReport(options.emit, options.url);
+  }
+
+  get isReady(): boolean {
+    return [...this.#servers.values()].some((server) => server.isReady);
+  }
+
+  get breaker(): BreakerState {
+    const states = [...this.#servers.values()].map(({ breaker }) => breaker);
+    return (
+      states.find((state) => state === 'open') ?? states.find((state) => state === 'half-open') ?? 'closed'
+    );
+  }
+
+  get names(): readonly string[] {
+    return [...this.#servers.keys()];
+  }
+
+  nameOf(key: string): string {
+    return this.#masters[keySlot(key)] ?? '';
+  }
+
+  hashTagOf(server: string): string | undefined {
+    return HASH_TAGS.find((_, index) => this.#masters[HASH_TAG_SLOTS[index] ?? 0] === server);
+  }
+
+  start(beforeUse: BeforeUse): void {
+    this.#life = this.#live(beforeUse);
+  }
+
+  read<T>(server: string, budgetMs: number, command: RedisCommand<T>): Promise<T> {
+    return this.#run(this.#servers.get(server)?.read(budgetMs, command));
+  }
+
+  write<T>(server: string, budgetMs: number, command: RedisCommand<T>): Promise<T> {
+    return this.#run(this.#servers.get(server)?.write(budgetMs, command));
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#endPause();
+    await this.#life;
+    for (const name of this.names) this.#drop(name);
+    await Promise.all(this.#closing);
+    this.#report.closed();
+  }
+
+  async #run<T>(answer: Promise<T> | undefined): Promise<T> {
+    try {
+      if (!answer) throw new CacheError('CACHE_STORE_UNAVAILABLE', 'disconnected');
+      return await answer;
+    } catch (error) {
+      if (/^(MOVED|CLUSTERDOWN)$/.test(failureReason(error))) this.#suspectTable();
+      throw error;
+    }
+  }
+
+  async #live(beforeUse: BeforeUse): Promise<void> {
+    while (!this.#isOver()) {
+      this.#isStale = false;
+      try {
+        this.#adopt(await this.#readTable(), beforeUse);
+      } catch (error) {
+        if (this.names.length === 0 && !this.#isOver())
+          this.#report.down(failureReason(error), 1, WORRIED_MS);
+      }
+      await this.#pause(LEAST_PAUSE_MS);
+      await this.#rest();
+    }
+  }
+
+  /** Until it is time to look again, or somebody says that the table is old. */
+  async #rest(): Promise<void> {
+    if (this.#isStale) return;
+    this.#isResting = true;
+    await this.#pause((this.#isWhole ? CALM_MS : WORRIED_MS) * (0.5 + Math.random()));
+    this.#isResting = false;
+  }
+
+  /** The newest that the servers in use know of; when none answers, from whichever of all known does so first. */
+  async #readTable(): Promise<SlotTable> {
+    const ready = [...this.#servers.values()].filter((server) => server.isReady);
+    const views = await Promise.allSettled(
+      ready.map((server) => server.read(TABLE_BUDGET_MS, ({ client, address }) => askTable(client, address))),
+    );
+    const [newest] = views
+      .flatMap((view) => (view.status === 'fulfilled' ? view.value : []))
+      .sort((one, other) => other.epoch - one.epoch);
+    if (newest) return newest;
+    const known = [...this.#seeds, ...this.names.map(fromName)];
+    try {
+      return await Promise.any(known.map((address) => this.#askNewcomer(address)));
+    } catch (error) {
+      throw (error as AggregateError).errors[0];
+    }
+  }
+
+  async #askNewcomer(address: HostAndPort): Promise<SlotTable> {
+    const { connectTimeoutMs } = this.#options.timings;
+    const client = newClient({ ...address, ...this.#login }, connectTimeoutMs);
+    client.on('error', () => undefined);
+    try {
+      return await within(
+        Math.min(connectTimeoutMs, 2 * TABLE_BUDGET_MS),
+        client.connect().then(() => askTable(client, address)),
+      );
+    } finally {
+      destroy(client);
+    }
+  }
+
+  #adopt({ masters }: SlotTable, beforeUse: BeforeUse): void {
+    if (this.#isOver()) return;
+    this.#masters = masters;
+    const names = new Set(masters.filter((name) => name !== undefined));
+    for (const name of this.names) if (!names.has(name)) this.#drop(name);
+    for (const name of names) {
+      if (!this.#servers.has(name)) this.#servers.set(name, this.#connect(name, names.size, beforeUse));
+    }
+  }
+
+  #connect(name: string, masters: number, beforeUse: BeforeUse): RedisConnections {
+    const { timings, clock, maxConnections, pool, retryOnTimeout } = this.#options;
+    const address = { ...fromName(name), ...this.#login };
+    const share = Math.max(1, Math.floor(maxConnections / masters));
+    return new RedisConnections({
+      locate: () => Promise.resolve(address),
+      timings,
+      clock,
+      beforeUse: (session, isNew) => beforeUse(session, name, isNew),
+      connections: pool ? share : Math.min(2, share),
+      spread: pool,
+      retryOnTimeout,
+      onUp: () => {
+        this.#report.up(name);
+      },
+      onDown: (reason, attempt, delayMs) => {
+        this.#report.down(reason, attempt, delayMs, name);
+        this.#suspectTable();
+      },
+      onBreaker: (state) => {
+        this.#report.breaker(state, name);
+      },
+    });
+  }
+
+  #drop(name: string): void {
+    const closing = this.#servers.get(name)?.close();
+    this.#servers.delete(name);
+    this.#report.forget(name);
+    if (!closing) return;
+    this.#closing.add(closing);
+    void closing.finally(() => this.#closing.delete(closing));
+  }
+
+  /** Every slot has a master, and every master can be asked. */
+  get #isWhole(): boolean {
+    return (
+      this.#masters.length === SLOTS &&
+      this.#masters.every((name) => name !== undefined) &&
+      [...this.#servers.values()].every((server) => server.isReady)
+    );
+  }
+
+  #suspectTable(): void {
+    this.#isStale = true;
+    if (this.#isResting) this.#endPause();
+  }
+
+  // A function, for the compiler believes that a field cannot change during an await.
+  #isOver(): boolean {
+    return this.#isClosed;
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      timer.unref();
+      this.#endPause = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      if (this.#isClosed) this.#endPause();
+    });
+  }
+}
+
+type SlotRange = readonly [first: number, last: number, master: readonly [host: string | null, port: number]];
+
+async function askTable(client: RedisClient, asked: HostAndPort): Promise<SlotTable> {
+  const [info, ranges] = await Promise.all([
+    client.sendCommand<string>(['CLUSTER', 'INFO']),
+    client.sendCommand<SlotRange[]>(['CLUSTER', 'SLOTS']),
+  ]);
+  if (ranges.length === 0) throw new CacheError('CACHE_STORE_UNAVAILABLE', 'CLUSTERDOWN');
+  const masters = new Array<string | undefined>(SLOTS).fill(undefined);
+  for (const [first, last, [host, port]] of ranges) {
+    // A node that does not know its own address means: the one you asked.
+    const isUnknown = host === null || host === '' || host === '?';
+    masters.fill(hostAndPort({ host: isUnknown ? asked.host : host, port }), first, last + 1);
+  }
+  return { epoch: Number(parseInfoText(info).get('cluster_current_epoch') ?? 0), masters };
+}
+
+function fromName(name: string): HostAndPort {
+  const colon = name.lastIndexOf(':');
+  return { host: name.slice(0, colon).replace(/^\[(.*)\]$/, '$1'), port: Number(name.slice(colon + 1)) };
+}

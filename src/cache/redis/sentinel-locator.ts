@@ -1,0 +1,79 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { CacheError } from '../engine/cache-errors.js';
+import { failureReason, within } from './deadline.js';
+import type { HostAndPort, RedisAddress, RedisTarget } from './redis-address.js';
+import { destroy, newClient } from './redis-client.js';
+
+type SentinelTarget = RedisTarget & { kind: 'sentinel' };
+
+interface Named extends HostAndPort {
+  /** The higher, the newer: every failover takes the next. */
+  readonly epoch: number;
+}
+
+/** Once most have answered, the others are not waited for longer than this, ms. */
+const STRAGGLERS_MS = 100;
+
+/**
+ * Finds the master by asking all sentinels at once and believing the one that knows of the latest failover. Whoever
+ * connects there must still see that it is a master: sentinels may be behind. Who asks meanwhile shares the answer.
+ *
+ * @param patienceMs what each sentinel may take to answer
+ * @returns a function that rejects with `CACHE_STORE_UNAVAILABLE` when none names a master
+ */
+export function masterLocator(target: SentinelTarget, patienceMs: number): () => Promise<RedisAddress> {
+  let asking: Promise<RedisAddress> | undefined;
+  return () => {
+    asking ??= locate(target, patienceMs).finally(() => {
+      asking = undefined;
+    });
+    return asking;
+  };
+}
+
+async function locate(target: SentinelTarget, patienceMs: number): Promise<RedisAddress> {
+  const { sentinels, login } = target;
+  const named: Named[] = [];
+  let haveMost: () => void = () => undefined;
+  const most = new Promise<void>((resolve) => {
+    haveMost = resolve;
+  });
+  const asked = sentinels.map(async (sentinel) => {
+    named.push(await ask(sentinel, target, patienceMs));
+    if (named.length > sentinels.length / 2) haveMost();
+  });
+  const all = Promise.allSettled(asked);
+  await Promise.race([all, most.then(() => wait(STRAGGLERS_MS, undefined, { ref: false }))]);
+  const [newest] = named.sort((one, other) => other.epoch - one.epoch);
+  if (newest) return { host: newest.host, port: newest.port, ...login };
+  const failure = (await all).find((answer) => answer.status === 'rejected');
+  throw new CacheError('CACHE_STORE_UNAVAILABLE', failureReason(failure?.reason), { cause: failure?.reason });
+}
+
+async function ask(sentinel: HostAndPort, target: SentinelTarget, patienceMs: number): Promise<Named> {
+  const { tls, password } = target.login;
+  // One that asks for no password takes any.
+  const client = newClient({ ...sentinel, tls, password, username: undefined, database: 0 }, patienceMs);
+  client.on('error', () => undefined);
+  try {
+    const reply = client.connect().then(() => client.sendCommand(['SENTINEL', 'MASTER', target.masterName]));
+    const fields = fieldsOf(await within(patienceMs, reply));
+    const [host, port] = [fields.get('ip'), Number(fields.get('port'))];
+    if (!host || !Number.isInteger(port)) throw new Error('No such master');
+    return { host, port, epoch: Number(fields.get('config-epoch') ?? 0) };
+  } catch (error) {
+    if (!String(error).includes('No such master')) throw error;
+    throw new CacheError('CACHE_STORE_UNAVAILABLE', 'NO_MASTER', { cause: error });
+  } finally {
+    destroy(client);
+  }
+}
+
+/** A map, however the protocol or its version spells one. */
+function fieldsOf(reply: unknown): ReadonlyMap<string, string> {
+  if (!Array.isArray(reply)) return new Map(Object.entries(reply as Record<string, string>));
+  const pairs = reply.flatMap((name, index) =>
+    index % 2 === 0 ? [[String(name), String(reply[index + 1])]] : [],
+  );
+  return new Map(pairs as [string, string][]);
+}

@@ -1,0 +1,44 @@
+import { createHash } from 'node:crypto';
+import { CacheError } from '../engine/cache-errors.js';
+import type { RedisClient } from './redis-client.js';
+
+/** Which run of which server answers, as long as it is a master. */
+export interface ServerIdentity {
+  /**
+   * 96 bits of a hash over the run's id, which every start makes anew, and the id of its history, which every promotion
+   * makes anew. A server that may have forgotten something never has the identity again that it had before.
+   */
+  readonly text: string;
+  /** As `INFO` calls it, `master_replid`. */
+  readonly history: string;
+}
+
+/** @throws {CacheError} `CACHE_STORE_UNAVAILABLE` when it is a replica, is still loading, or does not say who it is */
+export async function identify(client: RedisClient): Promise<ServerIdentity> {
+  const info = parseInfoText(await client.info());
+  refuseReplica(info);
+  if (info.get('loading') === '1') throw new CacheError('CACHE_STORE_UNAVAILABLE', 'LOADING');
+  const run = info.get('run_id') ?? '';
+  const history = info.get('master_replid') ?? '';
+  if (run === '' && history === '') throw new CacheError('CACHE_STORE_UNAVAILABLE', 'NO_RUN_ID');
+  const text = createHash('sha256').update(`${run} ${history}`).digest().toString('base64url', 0, 12);
+  return { text, history };
+}
+
+/** The heartbeat: that it answers is not enough, it must still be the one it was. */
+export async function confirm(client: RedisClient, { history }: ServerIdentity): Promise<void> {
+  const info = parseInfoText(await client.info('replication'));
+  refuseReplica(info);
+  if ((info.get('master_replid') ?? '') !== history) {
+    throw new CacheError('CACHE_STORE_UNAVAILABLE', 'PROMOTED');
+  }
+}
+
+/** @param info the text of Redis's `INFO` */
+export function parseInfoText(info: string): ReadonlyMap<string, string> {
+  return new Map(info.split('\r\n').map((line) => line.split(':', 2) as [string, string]));
+}
+
+function refuseReplica(info: ReadonlyMap<string, string>): void {
+  if (info.get('role') === 'slave') throw new CacheError('CACHE_STORE_UNAVAILABLE', 'READONLY');
+}

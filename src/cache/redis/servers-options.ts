@@ -1,0 +1,19 @@
+import type { Clock } from '../engine/clock.js';
+import type { RedisTimings } from './redis-connection.js';
+import type { EmitRedisEvent } from './redis-events.js';
+
+/** What every kind of {@link RedisServers} is made with: complete, in milliseconds. */
+export interface ServersOptions {
+  /** Fit for logs and answers. */
+  readonly url: string;
+  readonly timings: RedisTimings;
+  readonly clock: Clock;
+  /** Upper bound of this process's connections. */
+  readonly maxConnections: number;
+  /** Whether commands are spread over all of them. */
+  readonly pool: boolean;
+  readonly retryOnTimeout: boolean;
+  /** Where invalidations are published. */
+  readonly channel: string;
+  readonly emit: EmitRedisEvent;
+}

@@ -1,0 +1,97 @@
+import { CacheError } from '../engine/cache-errors.js';
+import type { BreakerState } from './circuit-breaker.js';
+import { ConnectionReport } from './connection-report.js';
+import { RedisBackplane } from './redis-backplane.js';
+import type { RedisAddress } from './redis-address.js';
+import type { RedisCommand } from './redis-connection.js';
+import { RedisConnections } from './redis-connections.js';
+import type { BeforeUse, RedisServers } from './redis-servers.js';
+import type { ServersOptions } from './servers-options.js';
+
+const NAME = 'redis';
+
+/** One server that has every key. Where it is may change: then it is located anew. */
+export class SingleServer implements RedisServers {
+  readonly isCluster = false;
+  readonly names = [NAME];
+  readonly hashTags = [];
+  readonly url: string;
+  readonly #options: ServersOptions;
+  readonly #locate: () => Promise<RedisAddress>;
+  readonly #report: ConnectionReport;
+  readonly backplane: RedisBackplane | undefined;
+  #connections: RedisConnections | undefined;
+
+  constructor(options: ServersOptions, locate: () => Promise<RedisAddress>) {
+    this.url = options.url;
+    this.#options = options;
+    this.#locate = locate;
+    this.#report = new ConnectionReport(options.emit, options.url);
+    if (options.maxConnections > 1) {
+      this.backplane = new RedisBackplane({
+        locate,
+        timings: options.timings,
+        clock: options.clock,
+        channel: options.channel,
+        isOurs: ({ text }) => this.#connections?.isThis(text) ?? true,
+      });
+    }
+  }
+
+  get isReady(): boolean {
+    return this.#connections?.isReady ?? false;
+  }
+
+  get breaker(): BreakerState {
+    return this.#connections?.breaker ?? 'closed';
+  }
+
+  nameOf(): string {
+    return NAME;
+  }
+
+  hashTagOf(): undefined {
+    return undefined;
+  }
+
+  start(beforeUse: BeforeUse): void {
+    const { timings, clock, maxConnections, pool, retryOnTimeout } = this.#options;
+    const left = this.backplane ? maxConnections - 1 : maxConnections;
+    this.#connections = new RedisConnections({
+      locate: this.#locate,
+      timings,
+      clock,
+      beforeUse: (session, isNew) => beforeUse(session, NAME, isNew),
+      connections: pool ? left : Math.min(2, left),
+      spread: pool,
+      retryOnTimeout,
+      onUp: () => {
+        this.#report.up();
+      },
+      onDown: (...told) => {
+        this.#report.down(...told);
+      },
+      onBreaker: (state) => {
+        this.#report.breaker(state);
+      },
+    });
+    this.backplane?.start();
+  }
+
+  read<T>(_server: string, budgetMs: number, command: RedisCommand<T>): Promise<T> {
+    return this.#connections?.read(budgetMs, command) ?? unavailable();
+  }
+
+  write<T>(_server: string, budgetMs: number, command: RedisCommand<T>): Promise<T> {
+    return this.#connections?.write(budgetMs, command) ?? unavailable();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#connections?.close(), this.backplane?.close()]);
+    this.#report.closed();
+  }
+}
+
+function unavailable(): Promise<never> {
+  return Promise.reject(new CacheError('CACHE_STORE_UNAVAILABLE', 'disconnected'));
+}

@@ -1,0 +1,151 @@
+import { byHardness, EPOCH, familiesOf, isWitness, softTag } from '../engine/tags.js';
+import type { Outbox } from '../outbox/outbox.js';
+import { ABANDONED_AFTER_MS } from '../outbox/outbox-relay.js';
+import { within } from '../redis/deadline.js';
+import type { RedisSession } from '../redis/redis-connection.js';
+import { inCommands, type RedisServers } from '../redis/redis-servers.js';
+import { OwedTokens } from './owed-tokens.js';
+import { randomHalf, type RedisKeys } from './redis-keys.js';
+import { SOFTEN } from './redis-scripts.js';
+
+/** What the outbox may take before a new connection is used; after it the epoch goes. */
+const OUTBOX_BUDGET_MS = 1000;
+
+/** What goes away on one server, as keys. */
+interface Cut {
+  readonly server: string;
+  readonly hard: string[];
+  readonly soft: string[];
+}
+
+/**
+ * Takes tokens away, and keeps account of what Redis did not confirm: that is owed, hard also where it was soft, and
+ * nobody in this process reads these tokens before it is paid.
+ */
+export class RedisInvalidations {
+  readonly #servers: RedisServers;
+  readonly #keys: RedisKeys;
+  readonly #outbox: Outbox | undefined;
+  readonly #owed: OwedTokens;
+
+  /** @param outbox holds what other processes owe; it is paid before a new connection is read from */
+  constructor(servers: RedisServers, keys: RedisKeys, outbox: Outbox | undefined) {
+    this.#servers = servers;
+    this.#keys = keys;
+    this.#outbox = outbox;
+    this.#owed = new OwedTokens(keys.tokens(EPOCH), (key) => isWitness(keys.tagOf(key)));
+  }
+
+  get isEverythingOwed(): boolean {
+    return this.#owed.isEverything;
+  }
+
+  isOwed(keys: readonly string[]): boolean {
+    return this.#owed.isAny(keys);
+  }
+
+  async invalidate(hard: readonly string[], soft: readonly string[], budgetMs: number): Promise<void> {
+    const waves = this.#waves(hard, soft);
+    let failure: Error | undefined;
+    for (const wave of waves) {
+      // What goes before its witness must go again after it.
+      const isTooEarly = failure !== undefined;
+      await Promise.all(
+        wave.map(async (cut) => {
+          try {
+            await this.#servers.write(cut.server, budgetMs / waves.length, (session) =>
+              this.#cut(session, cut),
+            );
+            if (isTooEarly) this.#owed.add([...cut.hard, ...cut.soft]);
+          } catch (error) {
+            failure = error as Error;
+            this.#owed.add([...cut.hard, ...cut.soft]);
+          }
+        }),
+      );
+    }
+    if (failure) throw failure;
+  }
+
+  /** Pays what is owed to this server; on a new connection first what others owe. */
+  async beforeUse(session: RedisSession, server: string, isNew: boolean): Promise<void> {
+    if (isNew) await this.#payForOthers(session, server);
+    await this.#owed.pay(
+      (key) => this.#servers.nameOf(key) === server,
+      (keys) => this.#cut(session, { server, hard: keys, soft: [] }),
+    );
+  }
+
+  async #payForOthers(session: RedisSession, server: string): Promise<void> {
+    // Before the database is there, nothing that depends on it is answered either.
+    if (!this.#outbox?.isReady) return;
+    const outbox = this.#outbox;
+    const pay = async (intent: readonly string[]) => {
+      const { hard, soft } = byHardness(intent);
+      const tags = [...hard, ...soft];
+      for (const wave of this.#waves([...familiesOf(tags), ...tags], [])) {
+        await Promise.all(wave.map((cut) => this.#cutThrough(session, server, cut)));
+      }
+      return true;
+    };
+    const payAll = async () => {
+      while ((await outbox.relay(ABANDONED_AFTER_MS, pay)) > 0);
+    };
+    try {
+      await within(OUTBOX_BUDGET_MS, payAll());
+    } catch {
+      const epochs = this.#keys.tokens(EPOCH).filter((key) => this.#servers.nameOf(key) === server);
+      await this.#cut(session, { server, hard: epochs, soft: [] });
+    }
+  }
+
+  /** @param session what is new, and so cannot be asked for by name yet */
+  #cutThrough(session: RedisSession, server: string, cut: Cut): Promise<void> {
+    if (cut.server === server) return this.#cut(session, cut);
+    return this.#servers.write(cut.server, OUTBOX_BUDGET_MS, (other) => this.#cut(other, cut));
+  }
+
+  /**
+   * What goes to which server at once, and what only after that. One server takes everything in the order in which it
+   * comes; several do not wait for each other, so there all witnesses have to be gone before the rest goes.
+   */
+  #waves(hard: readonly string[], soft: readonly string[]): Cut[][] {
+    if (!this.#servers.isCluster) return [this.#cuts(hard, soft)];
+    const isOther = (tag: string) => !isWitness(tag);
+    return [
+      this.#cuts(hard.filter(isWitness), soft.filter(isWitness)),
+      this.#cuts(hard.filter(isOther), soft.filter(isOther)),
+    ];
+  }
+
+  #cuts(hard: readonly string[], soft: readonly string[]): Cut[] {
+    const cuts = new Map<string, Cut>();
+    const cutOf = (key: string) => {
+      const server = this.#servers.nameOf(key);
+      const cut = cuts.get(server) ?? { server, hard: [], soft: [] };
+      cuts.set(server, cut);
+      return cut;
+    };
+    for (const key of hard.flatMap((tag) => this.#keys.tokens(tag))) cutOf(key).hard.push(key);
+    for (const key of soft.flatMap((tag) => this.#keys.tokens(tag))) cutOf(key).soft.push(key);
+    return [...cuts.values()];
+  }
+
+  // Taking a token away is as good as replacing it, for a missing token is a miss; and a full server still does it.
+  async #cut({ client }: RedisSession, { hard, soft }: Cut): Promise<void> {
+    const taken = inCommands(this.#servers, hard).map((keys) => client.del(keys));
+    const half = randomHalf();
+    const softened = inCommands(this.#servers, soft).map((keys) =>
+      client.eval(SOFTEN, { keys, arguments: [half] }),
+    );
+    const told = this.#servers.isCluster
+      ? undefined
+      : client.publish(this.#keys.channel, this.#message(hard, soft));
+    await Promise.all([...taken, ...softened, told]);
+  }
+
+  #message(hard: readonly string[], soft: readonly string[]): string {
+    const tagOf = (key: string) => this.#keys.tagOf(key);
+    return JSON.stringify([...hard.map(tagOf), ...soft.map(tagOf).map(softTag)]);
+  }
+}

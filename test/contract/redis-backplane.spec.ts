@@ -1,0 +1,178 @@
+import type { BackplaneListener } from '../../src/cache/engine/backplane.js';
+import { RedisBackplane, type RedisBackplaneOptions } from '../../src/cache/redis/redis-backplane.js';
+import { FakeClock } from '../../src/cache/testing/index.js';
+import { pollUntil, startRedis, type RedisProcess } from '../support/processes.js';
+import { ask } from '../support/redis-cluster.js';
+import { openStore, type OpenStore } from '../support/redis-store.js';
+import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
+
+const BUDGET_MS = 1000;
+const LEASE_MS = 1000;
+
+let redis: RedisProcess;
+let proxy: TcpProxy;
+let writer: OpenStore;
+let clock: FakeClock;
+let backplane: RedisBackplane;
+/** What was heard, in order, and how far the backplane vouched at that moment. */
+let heard: ({ tags: readonly string[] } | { gap: number })[];
+
+beforeEach(async () => {
+  redis = await startRedis();
+  proxy = await startTcpProxy(redis.port);
+  clock = new FakeClock();
+  writer = openStore({ url: redis.url, maxConnections: 1 });
+  await writer.available();
+  backplane = listenTo({});
+});
+
+afterEach(async () => {
+  redis.thaw();
+  await Promise.all([backplane.close(), writer.close()]);
+  await proxy.close();
+  await redis.stop();
+});
+
+function listenTo(options: Partial<RedisBackplaneOptions>): RedisBackplane {
+  const made = new RedisBackplane({
+    locate: () =>
+      Promise.resolve({
+        host: '127.0.0.1',
+        port: proxy.port,
+        tls: false,
+        username: undefined,
+        password: undefined,
+        database: 0,
+      }),
+    timings: {
+      connectTimeoutMs: 2000,
+      heartbeatMs: 500,
+      silenceLimitMs: 1000,
+      slowMs: 1000,
+      maxBackoffMs: 200,
+    },
+    clock,
+    channel: 'cache:invalidated',
+    isOurs: () => true,
+    ...options,
+  });
+  heard = [];
+  const listener: BackplaneListener = {
+    onInvalidated: (tags) => heard.push({ tags }),
+    onGap: () => heard.push({ gap: made.heardUntilMs }),
+  };
+  made.listen(listener);
+  made.start();
+  return made;
+}
+
+const gaps = () => heard.filter((told) => 'gap' in told);
+const tagsHeard = () => heard.flatMap((told) => ('tags' in told ? told.tags : []));
+const isVouching = () => backplane.heardUntilMs === clock.monotonicMs() + LEASE_MS;
+
+it('vouches for a second from the sending of a heartbeat, and for nothing before a gap was told', async () => {
+  expect(backplane.heardUntilMs).toBe(-Infinity);
+
+  await pollUntil(isVouching, 5000);
+  expect(heard).toEqual([{ gap: -Infinity }]);
+
+  clock.advance(LEASE_MS + 1);
+  expect(backplane.heardUntilMs).toBeLessThan(clock.monotonicMs());
+  await pollUntil(isVouching, 5000);
+  expect(heard).toHaveLength(1);
+});
+
+it('hears of every invalidation of another process before it vouches for the time after', async () => {
+  await pollUntil(isVouching, 5000);
+  const sent: string[] = [];
+
+  for (let round = 0; round < 4; round++) {
+    const tags = Array.from({ length: 200 }, (_, n) => `tag/course:${round}-${n}`);
+    await Promise.all(tags.map((tag) => writer.store.invalidate([tag], [], BUDGET_MS)));
+    sent.push(...tags);
+    clock.advance(1);
+    await pollUntil(isVouching, 5000);
+    expect(tagsHeard()).toHaveLength(sent.length);
+  }
+
+  expect(new Set(tagsHeard())).toEqual(new Set(sent));
+});
+
+it('hears of what was softened as of what was taken away', async () => {
+  await pollUntil(isVouching, 5000);
+
+  await writer.store.invalidate(['any', 'tag/a:1'], ['tag/b:1'], BUDGET_MS);
+
+  await pollUntil(() => tagsHeard().length > 0, 5000);
+  expect(heard.at(-1)).toEqual({ tags: ['any', 'tag/a:1', 'tag/b:1'] });
+});
+
+it('tells of a gap when its connection was killed, and hears on', async () => {
+  await pollUntil(isVouching, 5000);
+
+  await ask(redis, ['CLIENT', 'KILL', 'TYPE', 'pubsub']);
+  await pollUntil(() => gaps().length === 2, 5000);
+
+  expect(gaps()).toEqual([{ gap: -Infinity }, { gap: -Infinity }]);
+  await pollUntil(isVouching, 5000);
+  await writer.store.invalidate(['tag/a:1'], [], BUDGET_MS);
+  await pollUntil(() => tagsHeard().includes('tag/a:1'), 5000);
+});
+
+it('vouches no further when its connection falls silent, and gives it up', async () => {
+  await pollUntil(isVouching, 5000);
+  proxy.silence(0);
+  const lastMs = backplane.heardUntilMs;
+  clock.advance(LEASE_MS + 1);
+
+  expect(backplane.heardUntilMs).toBeLessThanOrEqual(lastMs);
+  expect(isVouching()).toBe(false);
+  await pollUntil(() => gaps().length === 2, 5000);
+  await pollUntil(isVouching, 5000);
+});
+
+it('vouches no further while Redis hangs, and tells of a gap after', async () => {
+  await pollUntil(isVouching, 5000);
+  redis.freeze();
+  clock.advance(LEASE_MS + 1);
+
+  await pollUntil(() => backplane.heardUntilMs === -Infinity, 5000);
+  redis.thaw();
+
+  await pollUntil(isVouching, 10_000);
+  expect(gaps().length).toBeGreaterThanOrEqual(2);
+});
+
+it('takes a message that nobody can read for a gap', async () => {
+  await pollUntil(isVouching, 5000);
+
+  await ask(redis, ['PUBLISH', 'cache:invalidated', '{"no":"list"}']);
+
+  await pollUntil(() => gaps().length === 2, 5000);
+});
+
+it('never vouches for a server that invalidations do not go to', async () => {
+  await backplane.close();
+  let identity: string | undefined;
+  backplane = listenTo({
+    isOurs: ({ text }) => {
+      identity = text;
+      return false;
+    },
+  });
+
+  await pollUntil(() => gaps().length >= 3, 10_000);
+
+  expect(identity).toBeDefined();
+  expect(gaps()).toEqual(gaps().map(() => ({ gap: -Infinity })));
+  expect(backplane.heardUntilMs).toBe(-Infinity);
+});
+
+it('comes with a store, unless one connection is all there may be', async () => {
+  const two = openStore({ url: redis.url, maxConnections: 2 });
+  await pollUntil(() => two.servers.backplane!.heardUntilMs > performance.now(), 5000);
+
+  expect(writer.servers.backplane).toBeUndefined();
+  await two.close();
+  expect(two.servers.backplane!.heardUntilMs).toBe(-Infinity);
+});

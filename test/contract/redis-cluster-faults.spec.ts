@@ -1,0 +1,227 @@
+import { ANY } from '../../src/cache/engine/tags.js';
+import { keySlot } from '../../src/cache/redis/key-slot.js';
+import { pollUntil } from '../support/processes.js';
+import { ask, startRedisCluster, type RedisClusterProcesses } from '../support/redis-cluster.js';
+import { openStore, type OpenStore } from '../support/redis-store.js';
+import { aName, entryOf } from './store.contract.js';
+
+jest.setTimeout(120_000);
+
+const BUDGET_MS = 1000;
+const TOKEN_TTL_MS = 60_000;
+const unavailable = { code: 'CACHE_STORE_UNAVAILABLE' };
+
+let cluster: RedisClusterProcesses;
+let open: OpenStore;
+
+async function start(options: Parameters<typeof startRedisCluster>[0] = {}): Promise<void> {
+  cluster = await startRedisCluster(options);
+  open = openStore({ clusterNodes: cluster.nodes });
+  await pollUntil(() => open.servers.names.length === 3 && allAnswer(), 10_000);
+}
+
+afterEach(async () => {
+  for (const redis of cluster.masters) redis.thaw();
+  await open.close();
+  await cluster.stop();
+});
+
+/** A tag whose token the n-th master has. */
+function tagOn(index: number, prefix = 'tag/course:'): string {
+  for (let n = 0; ; n++)
+    if (open.store.partitionOf(`${prefix}${n}`) === cluster.nodes[index]) return `${prefix}${n}`;
+}
+
+/** An entry of the n-th master. */
+function nameOn(index: number) {
+  for (;;) {
+    const name = aName();
+    if (open.servers.nameOf(name.key) === cluster.nodes[index]) return name;
+  }
+}
+
+async function allAnswer(): Promise<boolean> {
+  const answers = await Promise.allSettled(
+    [0, 1, 2].map((index) => open.store.tokens([tagOn(index)], BUDGET_MS)),
+  );
+  return answers.every(({ status }) => status === 'fulfilled');
+}
+
+async function wait(work: () => Promise<unknown>): Promise<number> {
+  const since = performance.now();
+  await work().catch(() => undefined);
+  return performance.now() - since;
+}
+
+it('knows the slot of every key as Redis does', async () => {
+  await start();
+  const keys = [
+    '',
+    'a',
+    'foo{bar}baz',
+    'foo{}{bar}',
+    '{ü}x',
+    'x{',
+    'x}',
+    '{{a}}',
+    'token:tag/kurs:ä☃',
+    '{0}',
+  ];
+
+  for (const key of keys) {
+    expect([key, String(keySlot(key))]).toEqual([
+      key,
+      await ask(cluster.masters[0]!, ['CLUSTER', 'KEYSLOT', key]),
+    ]);
+  }
+});
+
+it('with one of three masters hung answers for the others, and says so once for what it has', async () => {
+  await start();
+  const tags = [0, 1, 2].map((index) => tagOn(index));
+  const names = [0, 1, 2].map(nameOn);
+  for (const name of names) await open.store.write(name, entryOf(name, 'x'));
+  for (const [index, name] of names.entries())
+    await open.store.open(name, [tags[index]!], TOKEN_TTL_MS, BUDGET_MS);
+  cluster.masters[0]!.freeze();
+
+  const firstMs = await wait(() => open.store.read(names[0]!, [tags[0]!], 200));
+  const hungMs: number[] = [];
+  const livingMs: number[] = [];
+  let failed = 0;
+  const endMs = performance.now() + 4000;
+  while (performance.now() < endMs) {
+    hungMs.push(await wait(() => open.store.read(names[0]!, [tags[0]!], 200)));
+    for (const index of [1, 2]) {
+      const since = performance.now();
+      const { stored } = await open.store
+        .read(names[index]!, ['epoch', tags[index]!], BUDGET_MS)
+        .catch(() => ({ stored: undefined }));
+      livingMs.push(performance.now() - since);
+      if (!stored) failed++;
+    }
+  }
+
+  const waited = hungMs.filter((ms) => ms > 100).length;
+  process.stdout.write(
+    `one of three hung for 4 s: first wait ${Math.round(firstMs)} ms, ${waited} of ${hungMs.length} waited after; ` +
+      `others: ${failed} of ${livingMs.length} failed, slowest ${Math.round(Math.max(...livingMs))} ms\n`,
+  );
+  expect(waited).toBeLessThanOrEqual(1);
+  expect(failed).toBe(0);
+  expect(open.store.isAvailable()).toBe(true);
+  await expect(open.store.tokens(tags, 200)).rejects.toMatchObject(unavailable);
+
+  cluster.masters[0]!.thaw();
+  await pollUntil(allAnswer, 10_000);
+});
+
+it('owes what a hung master did not confirm, and asks it nothing before it is paid', async () => {
+  await start();
+  const [hung, other] = [tagOn(0), tagOn(1)];
+  await open.store.open(nameOn(2), [hung, other], TOKEN_TTL_MS, BUDGET_MS);
+  cluster.masters[0]!.freeze();
+
+  await expect(open.store.invalidate([hung, other], [], 300)).rejects.toMatchObject(unavailable);
+
+  expect(await open.store.tokens([other], BUDGET_MS)).toEqual([undefined]);
+  cluster.masters[0]!.thaw();
+  await pollUntil(allAnswer, 10_000);
+  expect(await open.store.tokens([hung], BUDGET_MS)).toEqual([undefined]);
+});
+
+it('takes a tag away again after its witness, when the witness was on a hung master', async () => {
+  await start();
+  const onHung =
+    [ANY, 'family/course'].find((tag) => open.store.partitionOf(tag) === cluster.nodes[0]) ??
+    tagOn(0, 'family/f');
+  const [tag, untouched] = [tagOn(1), tagOn(2)];
+  await open.store.open(nameOn(2), [onHung, tag, untouched], TOKEN_TTL_MS, BUDGET_MS);
+  cluster.masters[0]!.freeze();
+
+  await expect(open.store.invalidate([onHung, tag], [], 300)).rejects.toMatchObject(unavailable);
+
+  // What others may have stored under a new token, while the witness still stood.
+  await ask(cluster.masters[1]!, ['SET', `token:${tag}`, 'a.b']);
+  await expect(open.store.tokens([tag], BUDGET_MS)).rejects.toMatchObject({ message: 'owed' });
+  expect(await open.store.tokens([untouched], BUDGET_MS)).not.toEqual([undefined]);
+  cluster.masters[0]!.thaw();
+  await pollUntil(
+    () =>
+      open.store.tokens([tag, onHung], BUDGET_MS).then(
+        (tokens) => tokens.every((token) => token === undefined),
+        () => false,
+      ),
+    10_000,
+  );
+});
+
+it('follows a slot that moves to another master', async () => {
+  await start();
+  const tag = tagOn(0);
+  const slot = String(keySlot(`token:${tag}`));
+  const [from, to] = cluster.masters;
+  const id = await ask(to!, ['CLUSTER', 'MYID']);
+  await ask(to!, ['CLUSTER', 'SETSLOT', slot, 'NODE', id]);
+  await ask(to!, ['CLUSTER', 'BUMPEPOCH']);
+  await ask(from!, ['CLUSTER', 'SETSLOT', slot, 'NODE', id]);
+
+  // Whoever asks is told so, which is why the table is read anew long before its time.
+  await pollUntil(async () => {
+    await open.store.tokens([tag], BUDGET_MS).catch(() => undefined);
+    return open.store.partitionOf(tag) === cluster.nodes[1];
+  }, 3000);
+
+  expect((await open.store.open(nameOn(2), [tag], TOKEN_TTL_MS, BUDGET_MS)).tokens[0]).toBeDefined();
+});
+
+it('uses the replica that was promoted, and believes nothing that it has from before', async () => {
+  await start({ replicas: 1 });
+  const [tag, other] = [tagOn(0), tagOn(1)];
+  const name = nameOn(1);
+  const { tokens } = await open.store.open(name, [tag, other], TOKEN_TTL_MS, BUDGET_MS);
+  await pollUntil(async () => {
+    await ask(cluster.replicas[0]!, ['READONLY']);
+    return (await ask(cluster.masters[0]!, ['INFO', 'replication'])).includes('state=online');
+  }, 10_000);
+
+  await cluster.masters[0]!.kill();
+  await pollUntil(
+    async () => (await ask(cluster.replicas[0]!, ['INFO', 'replication'])).includes('role:master'),
+    30_000,
+  );
+  const since = performance.now();
+  await pollUntil(
+    () =>
+      open.store.tokens([tag], BUDGET_MS).then(
+        () => true,
+        () => false,
+      ),
+    20_000,
+  );
+  process.stdout.write(`in use ${Math.round(performance.now() - since)} ms after the promotion\n`);
+
+  expect(performance.now() - since).toBeLessThan(8000);
+  const [now, untouched] = await open.store.tokens([tag, other], BUDGET_MS);
+  expect(now).not.toBe(tokens[0]);
+  expect(untouched).toBe(tokens[1]);
+  expect(open.servers.names).not.toContain(cluster.nodes[0]);
+});
+
+it('is found when the first nodes named are not there, and reported once when none is', async () => {
+  await start();
+  const other = openStore({ clusterNodes: ['127.0.0.1:1', cluster.nodes[2]!] });
+  await other.available();
+  const nowhere = openStore({ clusterNodes: ['127.0.0.1:1'] });
+  await pollUntil(() => nowhere.events.length >= 4, 5000);
+
+  expect(nowhere.events.map(({ event }) => event)).toEqual([
+    'cache.init',
+    'cache.connecting',
+    'cache.connect_failed',
+    'cache.disabled',
+  ]);
+  expect(other.servers.url).toBe(`redis+cluster://127.0.0.1:1,${cluster.nodes[2]}`);
+  expect(nowhere.store.isAvailable()).toBe(false);
+  await Promise.all([other.close(), nowhere.close()]);
+});

@@ -1,0 +1,382 @@
+import { readFileSync } from 'node:fs';
+import { createClient } from 'redis';
+import { ANY, EPOCH } from '../../src/cache/engine/tags.js';
+import type { Outbox } from '../../src/cache/outbox/outbox.js';
+import { freePort, pollUntil, startRedis, type RedisProcess } from '../support/processes.js';
+import { ask } from '../support/redis-cluster.js';
+import { openStore as openStoreOf, type OpenStore } from '../support/redis-store.js';
+import { startTcpProxy } from '../support/tcp-proxy.js';
+import { aName, entryOf } from './store.contract.js';
+
+const BUDGET_MS = 1000;
+const TOKEN_TTL_MS = 60_000;
+const name = aName('x');
+const tag = 'tag/course:1';
+const unavailable = { code: 'CACHE_STORE_UNAVAILABLE' };
+
+let redis: RedisProcess;
+let opened: OpenStore[] = [];
+
+beforeEach(async () => {
+  redis = await startRedis();
+});
+
+afterEach(async () => {
+  redis.thaw();
+  await Promise.all(opened.map((one) => one.close()));
+  opened = [];
+  await redis.stop();
+});
+
+async function openStore(...parameters: Parameters<typeof openStoreOf>): Promise<OpenStore> {
+  const one = openStoreOf(...parameters);
+  opened.push(one);
+  await one.available();
+  return one;
+}
+
+function tokenOf({ store }: OpenStore): Promise<string | undefined> {
+  return store.open(name, [tag], TOKEN_TTL_MS, BUDGET_MS).then(({ tokens }) => tokens[0]);
+}
+
+/** Tokens, as soon as the store gives any answer. */
+async function tokensOnceAsked({ store }: OpenStore, tags: readonly string[]): Promise<readonly unknown[]> {
+  let tokens: readonly unknown[] | undefined;
+  await pollUntil(async () => {
+    tokens = await store.tokens(tags, BUDGET_MS).catch(() => undefined);
+    return tokens !== undefined;
+  }, 10_000);
+  return tokens!;
+}
+
+function breakerStates({ events }: OpenStore): string[] {
+  return events.flatMap((event) => (event.event === 'cache.breaker' ? event.state : []));
+}
+
+describe('a Redis that forgets or remembers too much', () => {
+  it('is not believed when it comes back with what it had before an invalidation', async () => {
+    const proxyPort = await freePort();
+    const proxy = await startTcpProxy(redis.port, proxyPort);
+    const one = await openStore({ url: `redis://127.0.0.1:${proxyPort}` });
+    const token = await tokenOf(one);
+    // A server with the same contents, which does not hear of the invalidation.
+    const copy = await startRedis({
+      args: ['--replicaof', `127.0.0.1 ${redis.port}`, '--repl-diskless-sync-delay', '0'],
+    });
+    await pollUntil(async () => (await ask(copy, ['EXISTS', `token:${tag}`])) === '1', 10_000);
+    await ask(copy, ['REPLICAOF', 'NO', 'ONE']);
+    await one.available();
+    const before = await tokenOf(one);
+    const raw = await ask(copy, ['GET', `token:${tag}`]);
+    await one.store.invalidate([tag], [], BUDGET_MS);
+
+    await proxy.close();
+    const detour = await startTcpProxy(copy.port, proxyPort);
+
+    const [now] = await tokensOnceAsked(one, [tag]);
+    expect(raw).not.toBe('null');
+    expect(String(now).endsWith(raw)).toBe(true);
+    expect([token, before]).not.toContain(now);
+    await one.close();
+    await detour.close();
+    await copy.stop();
+  });
+
+  it('is left without being asked once it is a replica, and is another one when it is promoted', async () => {
+    const other = await startRedis();
+    const one = await openStore({ url: redis.url });
+    const token = await tokenOf(one);
+
+    await ask(redis, ['REPLICAOF', '127.0.0.1', String(other.port)]);
+    await pollUntil(() => !one.store.isAvailable(), 3000);
+    await expect(one.store.tokens([tag], BUDGET_MS)).rejects.toMatchObject(unavailable);
+    const raw = token?.slice(token.lastIndexOf(':') + 1) ?? '';
+    await ask(redis, ['REPLICAOF', 'NO', 'ONE']);
+    await ask(redis, ['SET', `token:${tag}`, raw]);
+    await one.available(10_000);
+
+    const [now] = await one.store.tokens([tag], BUDGET_MS);
+    expect(now?.endsWith(raw)).toBe(true);
+    expect(now).not.toBe(token);
+    await other.stop();
+  });
+
+  it('gives every process the same tokens as long as it is the same', async () => {
+    const [one, other] = [
+      await openStore({ url: redis.url }),
+      await openStore({ url: redis.url, maxConnections: 1 }),
+    ];
+
+    const token = await tokenOf(one);
+
+    expect(await tokenOf(other)).toBe(token);
+    await ask(redis, ['CLIENT', 'KILL', 'TYPE', 'normal']);
+    await pollUntil(() => one.events.some(({ event }) => event === 'cache.reconnecting'), 3000);
+    await one.available();
+    expect(await tokenOf(one)).toBe(token);
+  });
+});
+
+describe('what was not confirmed', () => {
+  it('is not read again before it has been paid', async () => {
+    const one = await openStore({ url: redis.url });
+    expect(await tokenOf(one)).toBeDefined();
+    redis.freeze();
+
+    await expect(one.store.invalidate([tag], [], 50)).rejects.toMatchObject(unavailable);
+    await expect(one.store.tokens([tag], BUDGET_MS)).rejects.toMatchObject(unavailable);
+    redis.thaw();
+
+    expect(await tokensOnceAsked(one, [tag])).toEqual([undefined]);
+  });
+
+  it('is paid hard, also when it was soft', async () => {
+    const one = await openStore({ url: redis.url });
+    await tokenOf(one);
+    redis.freeze();
+
+    await expect(one.store.invalidate([], [tag], 50)).rejects.toMatchObject(unavailable);
+    redis.thaw();
+
+    expect(await tokensOnceAsked(one, [tag])).toEqual([undefined]);
+  });
+
+  it('keeps only its own tokens from being read', async () => {
+    const one = await openStore({ url: redis.url });
+    await tokenOf(one);
+    const admin = createClient({ url: redis.url });
+    await admin.connect();
+    // Publishing is forbidden, so nothing can be confirmed.
+    await admin.sendCommand(['ACL', 'SETUSER', 'default', '-publish']);
+
+    await expect(one.store.invalidate([tag], [], BUDGET_MS)).rejects.toMatchObject({ message: 'NOPERM' });
+
+    await expect(one.store.tokens([tag], BUDGET_MS)).rejects.toMatchObject(unavailable);
+    await admin.sendCommand(['ACL', 'SETUSER', 'default', '+publish']);
+    expect(await tokensOnceAsked(one, [tag])).toEqual([undefined]);
+    admin.destroy();
+  });
+
+  it('becomes everything when it is too much', async () => {
+    const one = await openStore({ url: redis.url });
+    const before = await one.store.open(name, [EPOCH, tag], TOKEN_TTL_MS, BUDGET_MS);
+    redis.freeze();
+
+    const many = Array.from({ length: 10_001 }, (_, n) => `tag/course:${n + 2}`);
+    await expect(one.store.invalidate(many, [], 50)).rejects.toMatchObject(unavailable);
+    redis.thaw();
+
+    expect(await tokensOnceAsked(one, [EPOCH, tag])).toEqual([undefined, before.tokens[1]]);
+  });
+
+  it('by others is paid before a new connection is used, soft as hard', async () => {
+    const one = await openStore({ url: redis.url });
+    await tokenOf(one);
+    const rows = [[`~${tag}`]];
+    const outbox = outboxWith(async (apply) => {
+      const row = rows.pop();
+      return row && (await apply(row)) ? 1 : 0;
+    });
+
+    const other = await openStore({ url: redis.url }, { outbox });
+
+    expect(await other.store.tokens([tag], BUDGET_MS)).toEqual([undefined]);
+    expect(rows).toEqual([]);
+  });
+
+  it('by others, where nobody knows what it is, takes everything with it', async () => {
+    const one = await openStore({ url: redis.url });
+    await one.store.open(name, [EPOCH, tag], TOKEN_TTL_MS, BUDGET_MS);
+
+    const other = await openStore(
+      { url: redis.url },
+      { outbox: outboxWith(() => Promise.reject(new Error('no database'))) },
+    );
+
+    expect((await other.store.tokens([EPOCH], BUDGET_MS))[0]).toBeUndefined();
+  });
+});
+
+describe('a Redis that is full', () => {
+  it('refuses entries and tokens, and still takes invalidations, soft ones as hard', async () => {
+    const one = await openStore({ url: redis.url });
+    const tags = [tag, 'tag/course:2', 'tag/course:3'];
+    const { tokens } = await one.store.open(name, tags, TOKEN_TTL_MS, BUDGET_MS);
+    await ask(redis, ['CONFIG', 'SET', 'maxmemory', '1', 'maxmemory-policy', 'noeviction']);
+
+    await expect(one.store.write(name, entryOf(name, 'x'))).rejects.toMatchObject({ message: 'OOM' });
+    await expect(one.store.open(name, ['tag/new'], TOKEN_TTL_MS, BUDGET_MS)).rejects.toMatchObject({
+      message: 'OOM',
+    });
+    await one.store.invalidate([tag], ['tag/course:2'], BUDGET_MS);
+
+    expect(await one.store.tokens(tags, BUDGET_MS)).toEqual([undefined, undefined, tokens[2]]);
+  });
+});
+
+describe('what is no entry of ours', () => {
+  const read = async ({ store }: OpenStore) => {
+    const { stored, isUnreadable } = await store.read(name, [tag], BUDGET_MS);
+    return { stored, isUnreadable };
+  };
+  const unreadable = { stored: undefined, isUnreadable: true };
+
+  it('is unreadable, whatever it is, and makes room for one', async () => {
+    const one = await openStore({ url: redis.url });
+    for (const command of [
+      ['SET', name.key, 'nonsense', 'PX', '60000'],
+      ['SET', name.key, '', 'PX', '60000'],
+      ['LPUSH', name.key, 'x'],
+    ]) {
+      await ask(redis, ['DEL', name.key]);
+      await ask(redis, command);
+      expect([command, await read(one)]).toEqual([command, unreadable]);
+    }
+
+    await one.store.write(name, entryOf(name, 'x'));
+
+    expect((await read(one)).stored?.entry).toEqual(entryOf(name, 'x'));
+  });
+
+  it('is unreadable when it has no end', async () => {
+    const one = await openStore({ url: redis.url });
+    await one.store.write(name, entryOf(name, 'x'));
+
+    await ask(redis, ['PERSIST', name.key]);
+
+    expect(await read(one)).toEqual(unreadable);
+  });
+
+  it('is neither written nor parsed above 16 MiB', async () => {
+    const one = await openStore({ url: redis.url });
+    const body = Buffer.alloc(16 * 1024 * 1024, 'x');
+
+    await expect(one.store.write(name, entryOf(name, body))).rejects.toMatchObject({ message: 'too-large' });
+
+    const header = JSON.stringify({ ...entryOf(name, ''), body: undefined });
+    const length = Buffer.alloc(4);
+    length.writeUInt32BE(header.length);
+    const client = createClient({ url: redis.url });
+    await client.connect();
+    await client.set(name.key, Buffer.concat([Buffer.from('ANC2'), length, Buffer.from(header), body]), {
+      expiration: { type: 'PX', value: 60_000 },
+    });
+    client.destroy();
+    expect(await read(one)).toEqual(unreadable);
+  });
+
+  it('is no token either', async () => {
+    const one = await openStore({ url: redis.url });
+    await ask(redis, ['LPUSH', `token:${tag}`, 'x']);
+
+    expect((await one.store.open(name, [tag], TOKEN_TTL_MS, BUDGET_MS)).tokens).toEqual([undefined]);
+    await one.store.invalidate([], [tag], BUDGET_MS);
+    await one.store.invalidate([tag], [], BUDGET_MS);
+    expect(await tokenOf(one)).toBeDefined();
+  });
+});
+
+describe('the breaker', () => {
+  it('lets a hung Redis cost those who ask their budget, and nobody after them anything', async () => {
+    const one = await openStore({ url: redis.url, commandTimeoutMs: 100 });
+    redis.freeze();
+
+    const waits: number[] = [];
+    for (let n = 0; n < 200; n++) {
+      const since = performance.now();
+      await expect(one.store.tokens([tag], 100)).rejects.toMatchObject(unavailable);
+      waits.push(performance.now() - since);
+    }
+
+    // Once for each connection, where a busy machine keeps one call from asking both.
+    expect(waits.filter((ms) => ms > 50).length).toBeLessThanOrEqual(2);
+    await pollUntil(() => breakerStates(one).includes('open'), 3000);
+    expect(one.servers.breaker).toBe('open');
+    redis.thaw();
+    await pollUntil(() => one.servers.breaker === 'closed', 10_000);
+    expect(breakerStates(one)).toEqual(['open', 'half-open', 'closed']);
+  });
+
+  it('opens within five calls for a Redis that is slow, and closes when it is not', async () => {
+    const proxy = await startTcpProxy(redis.port);
+    const one = await openStore({ url: `redis://127.0.0.1:${proxy.port}`, commandTimeoutMs: 100 });
+    proxy.delay(200);
+
+    let waited = 0;
+    for (let n = 0; n < 50; n++) {
+      const since = performance.now();
+      await one.store.tokens([tag], 100).catch(() => undefined);
+      if (performance.now() - since > 50) waited++;
+    }
+
+    expect(waited).toBeLessThanOrEqual(5);
+    await pollUntil(() => one.servers.breaker === 'open', 3000);
+    proxy.delay(0);
+    await pollUntil(() => one.servers.breaker === 'closed', 10_000);
+    await one.available();
+    await one.close();
+    await proxy.close();
+  });
+
+  it('stays closed when one connection of two falls silent', async () => {
+    const proxy = await startTcpProxy(redis.port);
+    const one = await openStore({ url: `redis://127.0.0.1:${proxy.port}` });
+    await pollUntil(() => proxy.connections() === 3, 3000);
+    await tokenOf(one);
+    proxy.silence(0);
+
+    for (let n = 0; n < 20; n++) expect(await one.store.tokens([tag], BUDGET_MS)).toHaveLength(1);
+
+    expect(breakerStates(one)).toEqual([]);
+    await one.close();
+    await proxy.close();
+  });
+});
+
+function outboxWith(
+  relay: (apply: (tags: readonly string[]) => Promise<boolean>) => Promise<number>,
+): Outbox {
+  return {
+    isReady: true,
+    watch: () => undefined,
+    settle: () => Promise.resolve(),
+    narrow: () => Promise.resolve(),
+    renew: () => Promise.resolve(),
+    relay: (_olderThanMs, apply) => relay(apply),
+  };
+}
+
+it('takes a witness away before its tag', async () => {
+  const one = await openStore({ url: redis.url });
+  await one.store.open(name, [ANY, 'family/course', tag], TOKEN_TTL_MS, BUDGET_MS);
+  const monitor = createClient({ url: redis.url });
+  await monitor.connect();
+  const seen: string[] = [];
+  await monitor.monitor((line) => seen.push(line));
+
+  await one.store.invalidate([ANY, 'family/course', tag], ['tag/course:2'], BUDGET_MS);
+
+  await pollUntil(() => seen.some((line) => line.includes('PUBLISH')), 3000);
+  const ours = seen.filter((line) => /DEL|EVAL|PUBLISH/i.test(line));
+  expect(ours[0]).toContain(`"DEL" "token:${ANY}" "token:family/course" "token:${tag}"`);
+  expect(ours.at(-1)).toContain('~tag/course:2');
+  monitor.destroy();
+});
+
+it('needs no more rights than docs/REDIS_INTEGRATION.md gives it', async () => {
+  const [, rights = ''] = /^ACL SETUSER app on >PASSWORD ([\s\S]*?)\n```/m.exec(
+    readFileSync('docs/REDIS_INTEGRATION.md', 'utf8'),
+  )!;
+  await ask(redis, ['ACL', 'SETUSER', 'app', 'on', '>pw', ...rights.split(/[\s\\]+/)]);
+
+  const one = await openStore({ url: `redis://app:pw@127.0.0.1:${redis.port}` });
+
+  const lease = { owner: 'one', ttlMs: 1000 };
+  await one.store.open(name, [EPOCH, tag], TOKEN_TTL_MS, BUDGET_MS, lease);
+  await one.store.write(name, entryOf(name, 'x'));
+  expect((await one.store.read(name, [tag], BUDGET_MS)).stored).toBeDefined();
+  expect(await one.store.renewLease(name, lease)).toBe(true);
+  await one.store.releaseLease(name, 'one');
+  await one.store.invalidate([tag], [EPOCH], BUDGET_MS);
+  await pollUntil(() => one.servers.backplane!.heardUntilMs > performance.now(), 5000);
+});

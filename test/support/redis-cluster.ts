@@ -1,0 +1,98 @@
+import { createClient } from 'redis';
+import { freePort, pollUntil, startRedis, type RedisProcess } from './processes.js';
+
+export interface RedisClusterProcesses {
+  readonly masters: readonly RedisProcess[];
+  /** Of the first master; empty unless asked for. */
+  readonly replicas: readonly RedisProcess[];
+  /** `host:port` of every master. */
+  readonly nodes: readonly string[];
+  stop(): Promise<void>;
+}
+
+const SLOTS = 16_384;
+/** A node that is silent for so long counts as failed with the others. */
+const NODE_TIMEOUT_MS = 1500;
+
+/**
+ * Starts a Redis Cluster of three masters on 127.0.0.1 and waits until every node says that all is well. A master that
+ * fails does not stop the others, as for a cache nothing else would make sense.
+ *
+ * @param replicas of the first master. Default 0
+ */
+export async function startRedisCluster({ replicas = 0 } = {}): Promise<RedisClusterProcesses> {
+  const started = await Promise.all(Array.from({ length: 3 + replicas }, () => startNode()));
+  const processes = started.map(({ redis }) => redis);
+  const stop = async () => {
+    await Promise.all(processes.map((redis) => redis.stop()));
+  };
+  try {
+    await introduce(started);
+    await divide(processes.slice(0, 3));
+    await allWell(processes);
+    const id = await ask(processes[0]!, ['CLUSTER', 'MYID']);
+    for (const replica of processes.slice(3)) {
+      await ask(replica, ['CLUSTER', 'REPLICATE', id]);
+      await pollUntil(
+        async () => (await ask(replica, ['INFO', 'replication'])).includes('link_status:up'),
+        20_000,
+      );
+    }
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return {
+    masters: processes.slice(0, 3),
+    replicas: processes.slice(3),
+    nodes: processes.slice(0, 3).map(({ port }) => `127.0.0.1:${port}`),
+    stop,
+  };
+}
+
+/** One question on a connection of its own. */
+export async function ask({ url }: { url: string }, command: readonly string[]): Promise<string> {
+  const client = createClient({ url, disableOfflineQueue: true });
+  client.on('error', () => undefined);
+  await client.connect();
+  try {
+    return String(await client.sendCommand<unknown>([...command]));
+  } finally {
+    client.destroy();
+  }
+}
+
+async function startNode(): Promise<{ redis: RedisProcess; busPort: number }> {
+  const busPort = await freePort();
+  const args = ['--cluster-enabled', 'yes', '--cluster-port', String(busPort)];
+  args.push('--cluster-node-timeout', String(NODE_TIMEOUT_MS), '--cluster-require-full-coverage', 'no');
+  args.push('--repl-diskless-sync-delay', '0');
+  return { redis: await startRedis({ args }), busPort };
+}
+
+async function introduce(started: readonly { redis: RedisProcess; busPort: number }[]): Promise<void> {
+  const [first, ...others] = started;
+  for (const [index, { redis }] of started.entries()) {
+    await ask(redis, ['CLUSTER', 'SET-CONFIG-EPOCH', String(index + 1)]);
+  }
+  for (const { redis, busPort } of others) {
+    await ask(first!.redis, ['CLUSTER', 'MEET', '127.0.0.1', String(redis.port), String(busPort)]);
+  }
+}
+
+async function divide(masters: readonly RedisProcess[]): Promise<void> {
+  const share = SLOTS / masters.length;
+  for (const [index, master] of masters.entries()) {
+    const [from, to] = [Math.round(index * share), Math.round((index + 1) * share) - 1];
+    await ask(master, ['CLUSTER', 'ADDSLOTSRANGE', String(from), String(to)]);
+  }
+}
+
+async function allWell(processes: readonly RedisProcess[]): Promise<void> {
+  await pollUntil(async () => {
+    const infos = await Promise.all(processes.map((redis) => ask(redis, ['CLUSTER', 'INFO'])));
+    return infos.every(
+      (info) => info.includes('cluster_state:ok') && info.includes(`cluster_known_nodes:${processes.length}`),
+    );
+  }, 20_000);
+}
