@@ -8,6 +8,7 @@ import { Environment } from './config/environment.js';
 import { DatabaseModule } from './database/database.module.js';
 import { firstStart } from './first-start.js';
 import { FrontPageController } from './front-page.controller.js';
+import type { AnswerShapes } from './http/answer-shapes.js';
 import { HealthModule } from './health/health.module.js';
 import { RecordsModule } from './records/records.module.js';
 import { SystemModule } from './system/system.module.js';
@@ -17,15 +18,24 @@ import { TelemetryModule } from './telemetry/telemetry.module.js';
 /** The composition root: which modules there are, and with which settings. */
 @Module({})
 export class AppModule {
-  /** @param configuration  the module that makes the settings injectable */
-  static forRoot(configuration: DynamicModule): DynamicModule {
+  /**
+   * @param configuration  the module that makes the settings injectable
+   * @param shapes         names the forms of what the routes answer
+   */
+  static forRoot(configuration: DynamicModule, shapes: AnswerShapes): DynamicModule {
     return {
       module: AppModule,
       imports: [
         configuration,
         TelemetryModule,
         DatabaseModule.forRoot(firstStart),
-        CacheModule.forRootAsync({ inject: [Environment, AppLogger, DataSource], useFactory: cacheSettings }),
+        CacheModule.forRootAsync({
+          inject: [Environment, AppLogger, DataSource],
+          useFactory: (environment: Environment, logger: AppLogger, dataSource: DataSource) => ({
+            ...cacheSettings(environment, logger, dataSource),
+            shapeOf: (route) => shapes.of(route),
+          }),
+        }),
         AccessModule,
         RecordsModule,
         AnalyticsModule,

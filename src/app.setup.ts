@@ -1,6 +1,7 @@
 import { RequestMethod } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { OpenAPIObject } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AppModule } from './app.module.js';
 import type { Variables } from './config/configuration-error.js';
@@ -8,7 +9,8 @@ import { ConfigurationModule } from './config/config.module.js';
 import type { Environment } from './config/environment.js';
 import { holdUntilReady } from './database/hold-until-ready.js';
 import { ShutdownState } from './health/shutdown-state.js';
-import { serveApiDocs } from './http/openapi.js';
+import { AnswerShapes } from './http/answer-shapes.js';
+import { createOpenApiDocument, serveApiDocs } from './http/openapi.js';
 import { ProblemFilter } from './http/problem.filter.js';
 import { problemOf } from './http/problem-of.js';
 import { refuseUnreadable } from './http/refuse-unreadable.js';
@@ -32,7 +34,8 @@ export async function createApp(variables?: Variables): Promise<NestFastifyAppli
     routes.add(route);
   });
 
-  const app = await NestFactory.create<NestFastifyApplication>(AppModule.forRoot(module), adapter, {
+  const shapes = new AnswerShapes();
+  const app = await NestFactory.create<NestFastifyApplication>(AppModule.forRoot(module, shapes), adapter, {
     bufferLogs: true,
     abortOnError: false,
     bodyParser: false,
@@ -50,8 +53,16 @@ export async function createApp(variables?: Variables): Promise<NestFastifyAppli
   app.useGlobalFilters(new ProblemFilter(routes));
   if (environment.ALLOWED_ORIGINS.length > 0) app.enableCors({ origin: [...environment.ALLOWED_ORIGINS] });
   addRequestHooks(app);
-  serveApiDocs(app);
+  describeApi(app, shapes);
   return app;
+}
+
+/** The description is made once, when it is first asked for: by the cache as it starts, or by a reader. */
+function describeApi(app: NestFastifyApplication, shapes: AnswerShapes): void {
+  let made: OpenAPIObject | undefined;
+  const document = () => (made ??= createOpenApiDocument(app));
+  shapes.readFrom(document);
+  serveApiDocs(app, document);
 }
 
 function fastifyAdapter(environment: Environment): FastifyAdapter {

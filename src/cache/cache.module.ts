@@ -96,5 +96,6 @@ export class CacheModule
     for (const prefix of this.graph.prefixes) this.parts.statistics.expect(prefix);
     const lines = reportLines(this.graph.report());
     for (const line of lines.filter(Boolean)) this.parts.emit({ event: 'cache.graph', line });
+    for (const method of this.graph.shapeless) this.parts.emit({ event: 'cache.shape_unknown', method });
   }
 }

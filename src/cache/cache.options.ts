@@ -35,6 +35,11 @@ export interface CacheModuleOptions extends EntryDefaults {
   tenant?: (request: CacheRequest) => string | undefined;
   /** Parameter decorators that only read the principal; routes with `scope: 'user'` may use them. */
   principalDecorators?: readonly (() => ParameterDecorator)[];
+  /**
+   * Names the form of what a route answers, such as a hash of its schema: processes that know another never read each
+   * other's entries. Asked once for each route that names no `shape` of its own. Default: nobody knows.
+   */
+  shapeOf?: (route: CachedRoute) => string | undefined;
   /** Receives every event; for logs. What it throws is ignored; it must not wait. */
   onEvent?: (event: CacheModuleEvent) => void;
   /** Puts spans around runs and invalidations. Default: nobody traces. */
@@ -45,6 +50,12 @@ export interface CacheModuleOptions extends EntryDefaults {
 
 /** Everything the cache has to tell, its connection and its decorators included. */
 export type CacheModuleEvent = CacheEvent | RedisEvent | GraphEvent;
+
+/** A route as its application knows it. */
+export interface CachedRoute {
+  readonly controller: { readonly name: string };
+  readonly handler: string;
+}
 
 /** What the cache reads of a request; Fastify's and Express's both have it. */
 export interface CacheRequest {

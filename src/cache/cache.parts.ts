@@ -19,13 +19,14 @@ const INVALIDATION_BUDGET_MS = 150;
 /** Everything one application's cache is made of. The module alone joins these. */
 export class CacheParts {
   readonly statistics = new CacheStatistics();
+  /** Never throws, whatever the listener does. */
+  readonly emit: (event: CacheModuleEvent) => void;
   readonly store: Store | undefined;
   readonly near: NearEntries;
   readonly engine: CacheEngine;
   readonly redis: RedisService;
   readonly servers: RedisServers | undefined;
   readonly outbox: Outbox | undefined;
-  readonly emit: (event: CacheModuleEvent) => void;
   readonly #relay: OutboxRelay | undefined;
 
   constructor(options: CacheModuleOptions) {

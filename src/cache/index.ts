@@ -1,5 +1,5 @@
 export { CacheModule } from './cache.module.js';
-export type { CacheModuleEvent, CacheModuleOptions, CacheRequest } from './cache.options.js';
+export type { CachedRoute, CacheModuleEvent, CacheModuleOptions, CacheRequest } from './cache.options.js';
 export { CacheService, type CacheStats, type GetOrSetOptions } from './cache.service.js';
 export { CacheGraph } from './decorators/cache-graph.js';
 export {

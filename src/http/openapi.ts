@@ -35,10 +35,9 @@ export function createOpenApiDocument(app: INestApplication): OpenAPIObject {
   return document;
 }
 
-/** Swagger UI at `/api/v3/docs`, the document at `/api/v3/openapi.json`; it is made when first asked for. */
-export function serveApiDocs(app: INestApplication): void {
-  let document: OpenAPIObject | undefined;
-  SwaggerModule.setup(`${prefix}/docs`, app, () => (document ??= createOpenApiDocument(app)), {
+/** Swagger UI at `/api/v3/docs`, the document at `/api/v3/openapi.json`. */
+export function serveApiDocs(app: INestApplication, document: () => OpenAPIObject): void {
+  SwaggerModule.setup(`${prefix}/docs`, app, document, {
     jsonDocumentUrl: `${prefix}/openapi.json`,
     raw: ['json'],
     customSiteTitle: 'AI-native learning analytics',

@@ -14,6 +14,8 @@ export interface LogFields {
   stale_ms?: number;
   tags?: readonly string[];
   pattern?: string;
+  /** `Class.method` */
+  method?: string;
   /** How many: cache entries, keys, events, as the event says */
   count?: number;
   duplicates?: number;
@@ -149,6 +151,11 @@ export const logCatalogue = {
     'debug',
     ({ prefix, reason = 'newer-write' }) =>
       `Result not cached${prefix === undefined ? '' : ` for ${prefix}`}: ${unstored[reason] ?? reason}`,
+  ),
+  'cache.shape_unknown': entry(
+    '⚠️',
+    'warn',
+    ({ method }) => `Neither a schema nor a shape names the form of what ${method} answers`,
   ),
   'cache.invalidated': entry(
     '🗑️',

@@ -1,5 +1,6 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import type { OpenAPIObject } from '@nestjs/swagger';
+import { shapeHash } from '../../src/http/shape-hash.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { type AppProcess, spawnApp, waitFor200 } from '../support/processes.js';
 
@@ -123,6 +124,18 @@ describe('the description of the API', () => {
       'get /health/startup',
       'get /metrics',
     ]);
+  });
+
+  it('names the form of every cached answer', () => {
+    const cached = operations().filter(({ operation }) => '304' in operation.responses);
+
+    expect(cached.length).toBeGreaterThan(3);
+    for (const { name, operation } of cached)
+      expect([name, shapeHash(openapi, operation.operationId ?? '')]).toEqual([
+        name,
+        expect.stringMatching(/^[0-9a-f]{12}$/),
+      ]);
+    expect(app.output()).not.toContain('names the form of what');
   });
 
   it('is shown by Swagger UI', async () => {

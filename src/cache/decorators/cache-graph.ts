@@ -37,6 +37,8 @@ export class CacheGraph {
   readonly #cached: DecoratedMethod<CachedDefinition>[] = [];
   readonly #invalidating: DecoratedMethod<InvalidatingDefinition>[] = [];
   readonly #recipes = new Map<CachedDefinition, KeyRecipe>();
+  readonly #shapes = new Map<CachedDefinition, string>();
+  readonly #shapeless: string[] = [];
 
   constructor(
     private readonly discovery: DiscoveryService,
@@ -74,8 +76,16 @@ export class CacheGraph {
 
   /** Who keeps what, and who makes it old; empty before the application was initialised. */
   report(): CacheReport {
+    const shaped = [...this.#recipes].map(([definition, recipe]) => {
+      return [{ ...definition, shape: this.#shapes.get(definition) ?? definition.shape }, recipe] as const;
+    });
     const invalidating = new Set(this.#invalidating.map(({ definition }) => definition));
-    return cacheReport(this.#recipes, invalidating, this.methods.defaultPolicy);
+    return cacheReport(new Map(shaped), invalidating, this.methods.defaultPolicy);
+  }
+
+  /** Routes of whose answers nothing names the form. */
+  get shapeless(): readonly string[] {
+    return this.#shapeless;
   }
 
   /** Every prefix that the application caches under. */
@@ -116,11 +126,14 @@ export class CacheGraph {
     options: CacheModuleOptions,
     faults: Faults,
   ): DeclaredInput[] {
-    const { type, method, definition } = found;
+    const { type, name, method, definition } = found;
     const isGuarded = this.#isGuarded(type, method);
     const inputs = checkRoute(found, isGuarded, options, faults);
+    const shape = definition.shape || (options.shapeOf?.({ controller: type, handler: name }) ?? '');
+    if (!shape) this.#shapeless.push(definition.method);
+    this.#shapes.set(definition, shape);
     const facts = { inputs, controller: type, method, isGuarded };
-    this.plans.add(type, method, new RoutePlan(definition, options, facts));
+    this.plans.add(type, method, new RoutePlan({ ...definition, shape }, options, facts));
     putLast(GUARDS, method, CacheDoor);
     return inputs;
   }

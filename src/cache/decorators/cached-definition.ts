@@ -35,7 +35,7 @@ export interface InvalidatingDefinition {
 
 /** A decorated method and the class through which this application uses it. */
 export interface DecoratedMethod<Definition> {
-  readonly type: object;
+  readonly type: { readonly name: string };
   readonly name: string;
   readonly method: object;
   readonly definition: Definition;

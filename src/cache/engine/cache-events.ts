@@ -18,6 +18,8 @@ export type CacheEvent =
   | { event: 'cache.get_error'; subject: Subject; reason: string }
   | { event: 'cache.set_error'; subject: Subject; reason: string }
   | { event: 'cache.decode_error'; subject: Subject }
+  /** Nothing names the form of a route's answers: after a change of it, old ones are served until their TTL. */
+  | { event: 'cache.shape_unknown'; method: string }
   | { event: 'cache.invalidated'; tags: readonly string[]; durationMs: number }
   | { event: 'cache.invalidate_error'; tags: readonly string[]; reason: string };
 

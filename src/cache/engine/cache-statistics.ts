@@ -46,7 +46,7 @@ export class CacheStatistics {
   record(event: CacheEvent): void {
     if (event.event === 'cache.invalidated') this.#invalidationMs.observe(event.durationMs);
     else if (event.event === 'cache.invalidate_error') this.#invalidationErrors++;
-    else count(this.#prefixes.get(event.subject.prefix) ?? this.#others, event);
+    else if ('subject' in event) count(this.#prefixes.get(event.subject.prefix) ?? this.#others, event);
   }
 
   /** How long confirmed invalidations took, ms. */
@@ -94,7 +94,7 @@ function read(counters: Counters): PrefixStatistics {
   return { ...counters, loadMs: counters.loadMs.read(), staleMs: counters.staleMs.read() };
 }
 
-function count(counters: Counters, event: Exclude<CacheEvent, { tags: unknown }>): void {
+function count(counters: Counters, event: Extract<CacheEvent, { subject: unknown }>): void {
   switch (event.event) {
     case 'cache.hit':
       counters.hits++;

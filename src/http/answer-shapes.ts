@@ -1,0 +1,27 @@
+import type { OpenAPIObject } from '@nestjs/swagger';
+import { shapeHash } from './shape-hash.js';
+
+/** A route, as the cache asks for it. */
+interface Route {
+  readonly controller: { readonly name: string };
+  readonly handler: string;
+}
+
+/**
+ * The forms of the answers of this application, from its own description. That can be made only when the application is
+ * there, while the cache has to be told before whom to ask.
+ */
+export class AnswerShapes {
+  #describe: (() => OpenAPIObject) | undefined;
+
+  /** @param describe called when the first shape is asked for */
+  readFrom(describe: () => OpenAPIObject): void {
+    this.#describe = describe;
+  }
+
+  /** @returns `undefined` where the description declares no schema */
+  of({ controller, handler }: Route): string | undefined {
+    const document = this.#describe?.();
+    return document && shapeHash(document, `${controller.name}_${handler}`);
+  }
+}

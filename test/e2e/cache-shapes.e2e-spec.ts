@@ -1,0 +1,151 @@
+import { randomUUID } from 'node:crypto';
+import { Controller, Get, Param, type INestApplication, type Type } from '@nestjs/common';
+import { ApiOkResponse, ApiProperty, DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
+import supertest from 'supertest';
+import { Cached, CacheService, RedisService, type CacheModuleEvent } from '../../src/cache/index.js';
+import { AnswerShapes } from '../../src/http/answer-shapes.js';
+import { startCachedApp } from '../support/cached-app.js';
+import { pollUntil, required } from '../support/processes.js';
+
+class OldDto {
+  @ApiProperty({ type: String })
+  name!: string;
+}
+
+class NewDto extends OldDto {
+  @ApiProperty({ type: Number })
+  grade!: number;
+}
+
+/** As the old one, with other words for people. */
+class RewordedDto {
+  @ApiProperty({ type: String, description: 'How it is called', example: 'a' })
+  name!: string;
+}
+
+const options = { ttl: 60, prefix: 'build_view', scope: 'shared' } as const;
+
+@Controller('views')
+class OldBuild {
+  @Get(':id')
+  @Cached(options)
+  @ApiOkResponse({ type: OldDto })
+  view(@Param('id') id: string): OldDto {
+    return { name: id };
+  }
+}
+
+@Controller('views')
+class NewBuild {
+  @Get(':id')
+  @Cached(options)
+  @ApiOkResponse({ type: NewDto })
+  view(@Param('id') id: string): NewDto {
+    return { name: id, grade: 7 };
+  }
+}
+
+@Controller('views')
+class RewordedBuild {
+  @Get(':id')
+  @Cached(options)
+  @ApiOkResponse({ type: RewordedDto })
+  view(@Param('id') _id: string): RewordedDto {
+    throw new Error('the entry of the old build should do');
+  }
+}
+
+@Controller('views')
+class BuildWithoutSchema {
+  @Get(':id')
+  @Cached(options)
+  view(@Param('id') id: string): unknown {
+    return { id };
+  }
+
+  @Get(':id/named')
+  @Cached({ ttl: 60, prefix: 'named_view', scope: 'shared', shape: 'by hand' })
+  named(@Param('id') id: string): unknown {
+    return { id };
+  }
+}
+
+let namespace: string;
+let running: INestApplication[] = [];
+
+beforeEach(() => {
+  namespace = `shapes-${randomUUID()}:`;
+});
+
+afterEach(async () => {
+  await Promise.all(running.map((app) => app.close()));
+  running = [];
+});
+
+/** A process of its own that runs one build. */
+async function start(build: Type, onEvent: (event: CacheModuleEvent) => void = () => undefined) {
+  const shapes = new AnswerShapes();
+  const { app, url } = await startCachedApp({
+    controllers: [build],
+    options: {
+      redis: { url: required('TEST_REDIS_URL') },
+      namespace,
+      shapeOf: (route) => shapes.of(route),
+      onEvent,
+    },
+    configure: (made) => {
+      shapes.readFrom(() => SwaggerModule.createDocument(made, new DocumentBuilder().build()));
+    },
+  });
+  running.push(app);
+  await pollUntil(() => app.get(RedisService).status() === 'connected', 10_000);
+  return {
+    get: async (id: string) => {
+      const { body, headers } = await supertest(url).get(`/views/${id}`).expect(200);
+      await app.get(CacheService).settle();
+      return { body: body as object, outcome: headers['x-cache'] };
+    },
+  };
+}
+
+describe('two builds that answer one route in two shapes, on one Redis', () => {
+  it('never read each other’s entries', async () => {
+    const [older, newer] = [await start(OldBuild), await start(NewBuild)];
+
+    for (let round = 0; round < 50; round++) {
+      const id = `v${round % 5}`;
+      const [old, young] = await Promise.all([older.get(id), newer.get(id)]);
+      expect(old.body).toEqual({ name: id });
+      expect(young.body).toEqual({ name: id, grade: 7 });
+    }
+    expect((await older.get('v0')).outcome).toBe('HIT');
+    expect((await newer.get('v0')).outcome).toBe('HIT');
+  });
+
+  it('keep what they find, so that neither takes the place of the other again and again', async () => {
+    const older = await start(OldBuild);
+    expect(await older.get('v')).toEqual({ body: { name: 'v' }, outcome: 'MISS' });
+
+    const newer = await start(NewBuild);
+    expect((await newer.get('v')).outcome).toBe('MISS');
+    expect((await newer.get('v')).outcome).toBe('HIT');
+
+    const another = await start(OldBuild);
+    expect(await another.get('v')).toEqual({ body: { name: 'v' }, outcome: 'HIT' });
+  });
+
+  it('read each other’s entries if only words for people differ', async () => {
+    await (await start(OldBuild)).get('v');
+
+    expect(await (await start(RewordedBuild)).get('v')).toEqual({ body: { name: 'v' }, outcome: 'HIT' });
+  });
+});
+
+it('a route whose shape nothing names is told once, at the start', async () => {
+  const events: CacheModuleEvent[] = [];
+  await start(BuildWithoutSchema, (event) => events.push(event));
+
+  expect(events.filter(({ event }) => event === 'cache.shape_unknown')).toEqual([
+    { event: 'cache.shape_unknown', method: 'BuildWithoutSchema.view' },
+  ]);
+});
