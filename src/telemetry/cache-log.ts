@@ -12,6 +12,11 @@ const MAX_REMEMBERED = 1000;
  * and lookups: nobody who does not read them pays for them, and no key is computed for a line that is not written.
  */
 export function cacheLog(logger: AppLogger): (event: CacheModuleEvent) => void {
+  const events = Object.keys(logCatalogue) as LogEvent[];
+  const written: ReadonlySet<string> = new Set(
+    events.filter((event) => logger.isEnabled(logCatalogue[event].level)),
+  );
+  const isWritten = (event: string): event is LogEvent => written.has(event);
   const told = new Set<string>();
   const isNews = (method: string) => {
     if (told.has(method)) return false;
@@ -20,7 +25,7 @@ export function cacheLog(logger: AppLogger): (event: CacheModuleEvent) => void {
   };
 
   return (event) => {
-    if (!hasLine(event.event) || !logger.isEnabled(logCatalogue[event.event].level)) return;
+    if (!isWritten(event.event)) return;
     if (event.event === 'cache.no_store' && lasting.has(event.reason)) {
       if (!isNews(`${event.subject.prefix} ${event.reason}`)) return;
     }
@@ -47,8 +52,4 @@ function fieldsOf({ event: _, ...rest }: CacheModuleEvent): LogFields {
     ...(connectedClients !== undefined && { clients: connectedClients }),
     ...(usedMemory !== undefined && { memory: usedMemory }),
   };
-}
-
-function hasLine(event: string): event is LogEvent {
-  return Object.hasOwn(logCatalogue, event);
 }
