@@ -2,7 +2,7 @@ import type { BackplaneListener } from '../../src/cache/engine/backplane.js';
 import { RedisBackplane, type RedisBackplaneOptions } from '../../src/cache/redis/redis-backplane.js';
 import { FakeClock } from '../../src/cache/testing/index.js';
 import { pollUntil, startRedis, type RedisProcess } from '../support/processes.js';
-import { ask } from '../support/redis-cluster.js';
+import { ask } from '../support/ask-redis.js';
 import { openStore, type OpenStore } from '../support/redis-store.js';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
 

@@ -1,7 +1,8 @@
 import { ANY } from '../../src/cache/engine/tags.js';
 import { keySlot } from '../../src/cache/redis/key-slot.js';
+import { ask } from '../support/ask-redis.js';
 import { pollUntil } from '../support/processes.js';
-import { ask, startRedisCluster, type RedisClusterProcesses } from '../support/redis-cluster.js';
+import { startRedisCluster, type RedisClusterProcesses } from '../support/redis-cluster.js';
 import { openStore, type OpenStore } from '../support/redis-store.js';
 import { aName, entryOf } from './store.contract.js';
 

@@ -3,7 +3,7 @@ import { createClient } from 'redis';
 import { ANY, EPOCH } from '../../src/cache/engine/tags.js';
 import type { Outbox } from '../../src/cache/outbox/outbox.js';
 import { freePort, pollUntil, startRedis, type RedisProcess } from '../support/processes.js';
-import { ask } from '../support/redis-cluster.js';
+import { ask } from '../support/ask-redis.js';
 import { openStore as openStoreOf, type OpenStore } from '../support/redis-store.js';
 import { startTcpProxy } from '../support/tcp-proxy.js';
 import { aName, entryOf } from './store.contract.js';

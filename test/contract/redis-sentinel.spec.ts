@@ -1,6 +1,6 @@
 import { EPOCH } from '../../src/cache/engine/tags.js';
 import { pollUntil } from '../support/processes.js';
-import { ask } from '../support/redis-cluster.js';
+import { ask } from '../support/ask-redis.js';
 import { startSentinels, type SentinelProcesses } from '../support/redis-sentinel.js';
 import { openStore, type OpenStore } from '../support/redis-store.js';
 import { aName, entryOf } from './store.contract.js';

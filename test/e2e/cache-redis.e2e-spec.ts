@@ -23,6 +23,12 @@ class ThingsController {
     return { id, value };
   }
 
+  @Get('bounded/:id')
+  @Cached({ ttl: 60, prefix: 'bounded_thing', consistency: 'bounded', tags: ['thing:{id}'] })
+  getBounded(@Param('id') id: string) {
+    return { id, value };
+  }
+
   @Post(':id')
   @InvalidateCache('thing:{id}')
   write(@Param('id') id: string) {
@@ -97,6 +103,27 @@ describe('two processes on one Redis', () => {
 
     expect(await get(other)).toMatchObject({ cache: 'MISS', value: 2 });
     expect(await get(one)).toMatchObject({ cache: 'HIT', value: 2 });
+  });
+
+  it('ask nobody for a hit on a bounded view, and hear of a write through the other', async () => {
+    const [one, other] = [await start(), await start()];
+    await Promise.all([connected(one), connected(other)]);
+    await get(one, 'bounded/a');
+    const admin = createClient({ url: redis.url });
+    await admin.connect();
+    const questions = async () =>
+      Number(/cmdstat_mget:calls=(\d+)/.exec(await admin.info('commandstats'))?.[1] ?? 0);
+    // It is trusted once this process hears of invalidations, and has seen its tokens since.
+    await pollUntil(async () => {
+      const before = await questions();
+      await get(one, 'bounded/a');
+      return (await questions()) === before;
+    }, 5000);
+
+    await write(other);
+
+    await pollUntil(async () => (await get(one, 'bounded/a')).value === 2, 5000);
+    await admin.close();
   });
 
   it('keep every entry under the documented key, with a lifetime', async () => {

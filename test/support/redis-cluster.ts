@@ -1,4 +1,4 @@
-import { createClient } from 'redis';
+import { ask } from './ask-redis.js';
 import { freePort, pollUntil, startRedis, type RedisProcess } from './processes.js';
 
 export interface RedisClusterProcesses {
@@ -48,18 +48,6 @@ export async function startRedisCluster({ replicas = 0 } = {}): Promise<RedisClu
     nodes: processes.slice(0, 3).map(({ port }) => `127.0.0.1:${port}`),
     stop,
   };
-}
-
-/** One question on a connection of its own. */
-export async function ask({ url }: { url: string }, command: readonly string[]): Promise<string> {
-  const client = createClient({ url, disableOfflineQueue: true });
-  client.on('error', () => undefined);
-  await client.connect();
-  try {
-    return String(await client.sendCommand<unknown>([...command]));
-  } finally {
-    client.destroy();
-  }
 }
 
 async function startNode(): Promise<{ redis: RedisProcess; busPort: number }> {

@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort, pollUntil, required, startRedis, type RedisProcess } from './processes.js';
-import { ask } from './redis-cluster.js';
+import { ask } from './ask-redis.js';
 
 export interface SentinelProcesses {
   readonly master: RedisProcess;
