@@ -32,6 +32,7 @@ export class StudentRiskController {
     prefix: 'student_risk',
     scope: 'shared',
     tags: ['student:{student_id}', (_, view) => view.courses.map(({ course_id }) => `roster:${course_id}`)],
+    families: ['roster'],
   })
   studentRisk(
     @Param('student_id') studentId: string,
@@ -57,6 +58,7 @@ export class StudentRiskController {
     prefix: 'student_risk_at',
     scope: 'shared',
     tags: ['student:{student_id}', (_, view) => view.courses.map(({ course_id }) => `roster:${course_id}`)],
+    families: ['roster'],
   })
   studentRiskAt(
     @Param('student_id') studentId: string,

@@ -25,13 +25,15 @@ export class ActivitiesController {
   @Post('courses/:course_id/activities')
   @Access({ admin: 'all', teacher: 'own' }, { creates: 'activity_id' })
   @Idempotent()
-  @InvalidateCache<ActivitiesController['create']>((_, activity) =>
-    ifWritten(activity, () => [
-      `course:${activity.course_id}`,
-      `activity:${activity.activity_id}`,
-      ...(activity.status === 'draft' ? [] : [`roster:${activity.course_id}`]),
-    ]),
-  )
+  @InvalidateCache<ActivitiesController['create']>({
+    tags: (_, activity) =>
+      ifWritten(activity, () => [
+        `course:${activity.course_id}`,
+        `activity:${activity.activity_id}`,
+        ...(activity.status === 'draft' ? [] : [`roster:${activity.course_id}`]),
+      ]),
+    families: ['course', 'activity', 'roster'],
+  })
   create(
     @CourseId() courseId: string,
     @Body() body: CreateActivityDto,
@@ -62,13 +64,15 @@ export class ActivitiesController {
   /** Publishes or archives an activity, or changes its title, dates or weight. */
   @Patch('activities/:activity_id')
   @Access({ admin: 'all', teacher: 'own' })
-  @InvalidateCache<ActivitiesController['change']>((_, activity) =>
-    ifWritten(activity, ({ changed }) => [
-      `course:${activity.course_id}`,
-      `activity:${activity.activity_id}`,
-      ...(changed.some((column) => column !== 'title') ? [`roster:${activity.course_id}`] : []),
-    ]),
-  )
+  @InvalidateCache<ActivitiesController['change']>({
+    tags: (_, activity) =>
+      ifWritten(activity, ({ changed }) => [
+        `course:${activity.course_id}`,
+        `activity:${activity.activity_id}`,
+        ...(changed.some((column) => column !== 'title') ? [`roster:${activity.course_id}`] : []),
+      ]),
+    families: ['course', 'activity', 'roster'],
+  })
   change(@ActivityId() activityId: string, @Body() body: ChangeActivityDto): Promise<ActivityDto> {
     return this.activities.change(activityId, body);
   }

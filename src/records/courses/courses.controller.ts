@@ -25,7 +25,10 @@ export class CoursesController {
   @Post()
   @Access({ admin: 'all' })
   @Idempotent()
-  @InvalidateCache<CoursesController['create']>((_, course) => ifWritten(course, () => ['system']))
+  @InvalidateCache<CoursesController['create']>({
+    tags: (_, course) => ifWritten(course, () => ['system']),
+    families: ['system'],
+  })
   create(@Body() body: CreateCourseDto, @Posted() request: PostedRequest): Promise<CourseDto> {
     return this.idempotency.run(request, (manager) => this.courses.create(manager, body));
   }
@@ -48,12 +51,14 @@ export class CoursesController {
   /** Changes the dates, the pass mark or the name of a course. */
   @Patch(':course_id')
   @Access({ admin: 'all', teacher: 'own' })
-  @InvalidateCache<CoursesController['change']>((_, course) =>
-    ifWritten(course, ({ changed }) => [
-      `course:${course.course_id}`,
-      ...(changed.some((column) => column !== 'name') ? [`roster:${course.course_id}`] : []),
-    ]),
-  )
+  @InvalidateCache<CoursesController['change']>({
+    tags: (_, course) =>
+      ifWritten(course, ({ changed }) => [
+        `course:${course.course_id}`,
+        ...(changed.some((column) => column !== 'name') ? [`roster:${course.course_id}`] : []),
+      ]),
+    families: ['course', 'roster'],
+  })
   change(@CourseId() courseId: string, @Body() body: ChangeCourseDto): Promise<CourseDto> {
     return this.courses.change(courseId, body);
   }

@@ -33,7 +33,10 @@ export class EnrollmentsController {
   @Post()
   @Access({ admin: 'all', teacher: 'listed' })
   @Idempotent()
-  @InvalidateCache<EnrollmentsController['create']>((_, enrollment) => staleAfter(enrollment))
+  @InvalidateCache<EnrollmentsController['create']>({
+    tags: (_, enrollment) => staleAfter(enrollment),
+    families: ['system', 'course', 'student'],
+  })
   create(
     @CurrentPrincipal() principal: Principal,
     @Body() body: CreateEnrollmentDto,
@@ -60,7 +63,10 @@ export class EnrollmentsController {
   /** Ends an enrolment, corrects how it ended, or takes it up again. */
   @Patch(':enrollment_id')
   @Access({ admin: 'all', teacher: 'own' })
-  @InvalidateCache<EnrollmentsController['change']>((_, enrollment) => staleAfter(enrollment))
+  @InvalidateCache<EnrollmentsController['change']>({
+    tags: (_, enrollment) => staleAfter(enrollment),
+    families: ['system', 'course', 'student'],
+  })
   change(@EnrollmentId() enrollmentId: string, @Body() body: ChangeEnrollmentDto): Promise<EnrollmentDto> {
     return this.enrollments.change(enrollmentId, body);
   }

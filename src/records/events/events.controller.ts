@@ -27,9 +27,11 @@ export class EventsController {
   @Access({ admin: 'all', service: 'all', student: 'own' })
   @Idempotent()
   @CreatedOrKnown(EventDto)
-  @InvalidateCache<EventsController['create']>((_, event) =>
-    ifWritten(event, () => ['system', `course:${event.course_id}`, `student:${event.student_id}`]),
-  )
+  @InvalidateCache<EventsController['create']>({
+    tags: (_, event) =>
+      ifWritten(event, () => ['system', `course:${event.course_id}`, `student:${event.student_id}`]),
+    families: ['system', 'course', 'student'],
+  })
   create(@Body() body: CreateEventDto, @Posted() request: PostedRequest): Promise<EventDto> {
     return this.idempotency.run(request, (manager) => this.events.create(manager, body));
   }
@@ -59,7 +61,10 @@ export class EventsController {
     description: '`gzip` for a compressed body',
     schema: { type: 'string', enum: ['identity', 'gzip'], example: 'gzip' },
   })
-  @InvalidateCache<EventsController['createBatch']>((_, batch) => batch.invalidated_tags)
+  @InvalidateCache<EventsController['createBatch']>({
+    tags: (_, batch) => batch.invalidated_tags,
+    families: ['system', 'course', 'student', 'roster'],
+  })
   createBatch(@Query() { atomic }: BatchQuery, @Req() request: FastifyRequest): Promise<BatchDto> {
     return streamBody(request, maxBatchBytes, (body) =>
       atomic === 'true' ? this.batches.ingestAtomically(body) : this.batches.ingest(body),

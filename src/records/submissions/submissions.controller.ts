@@ -44,7 +44,10 @@ export class SubmissionsController {
   @Access({ admin: 'all', service: 'all', student: 'own' })
   @Idempotent()
   @CreatedOrKnown(SubmissionDto)
-  @InvalidateCache<SubmissionsController['create']>((_, submission) => staleAfterAttempt(submission))
+  @InvalidateCache<SubmissionsController['create']>({
+    tags: (_, submission) => staleAfterAttempt(submission),
+    families: ['system', 'course', 'student', 'activity'],
+  })
   create(
     @CurrentPrincipal() principal: Principal,
     @Body() body: CreateSubmissionDto,
@@ -77,7 +80,10 @@ export class SubmissionsController {
   @HttpCode(200)
   @Access({ admin: 'all', teacher: 'own' })
   @ApiOkResponse({ type: SubmissionDto, headers: { ETag: etagHeader() } })
-  @InvalidateCache<SubmissionsController['void']>((_, submission) => staleAfterAttempt(submission))
+  @InvalidateCache<SubmissionsController['void']>({
+    tags: (_, submission) => staleAfterAttempt(submission),
+    families: ['system', 'course', 'student', 'activity'],
+  })
   async void(
     @SubmissionId() submissionId: string,
     @Res({ passthrough: true }) reply: FastifyReply,
@@ -97,7 +103,10 @@ export class SubmissionsController {
     example: '"kq3Jw0yq2N3xj8cGqM0r5g"',
   })
   @ApiOkResponse({ type: SubmissionDto, headers: { ETag: etagHeader() } })
-  @InvalidateCache<SubmissionsController['grade']>((_, submission) => staleAfterGrade(submission))
+  @InvalidateCache<SubmissionsController['grade']>({
+    tags: (_, submission) => staleAfterGrade(submission),
+    families: ['course', 'student', 'activity'],
+  })
   async grade(
     @SubmissionId() submissionId: string,
     @CurrentPrincipal() principal: Principal,

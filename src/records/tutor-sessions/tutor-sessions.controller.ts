@@ -32,9 +32,11 @@ export class TutorSessionsController {
   @Access({ admin: 'all', service: 'all', student: 'own' }, { creates: 'session_id' })
   @Idempotent()
   @CreatedOrKnown(TutorSessionDto)
-  @InvalidateCache<TutorSessionsController['start']>((_, session) =>
-    ifWritten(session, () => ['system', `course:${session.course_id}`, `student:${session.student_id}`]),
-  )
+  @InvalidateCache<TutorSessionsController['start']>({
+    tags: (_, session) =>
+      ifWritten(session, () => ['system', `course:${session.course_id}`, `student:${session.student_id}`]),
+    families: ['system', 'course', 'student'],
+  })
   start(@Body() body: CreateTutorSessionDto, @Posted() request: PostedRequest): Promise<TutorSessionDto> {
     return this.idempotency.run(request, (manager) => this.sessions.start(manager, body));
   }
@@ -49,9 +51,11 @@ export class TutorSessionsController {
   /** Ends a conversation. */
   @Patch(':session_id')
   @Access({ admin: 'all', service: 'all', student: 'own' })
-  @InvalidateCache<TutorSessionsController['end']>((_, session) =>
-    ifWritten(session, () => ['system', `course:${session.course_id}`, `student:${session.student_id}`]),
-  )
+  @InvalidateCache<TutorSessionsController['end']>({
+    tags: (_, session) =>
+      ifWritten(session, () => ['system', `course:${session.course_id}`, `student:${session.student_id}`]),
+    families: ['system', 'course', 'student'],
+  })
   end(@SessionId() sessionId: string, @Body() body: EndTutorSessionDto): Promise<TutorSessionDto> {
     return this.sessions.end(sessionId, body);
   }
@@ -61,9 +65,11 @@ export class TutorSessionsController {
   @Access({ admin: 'all', service: 'all', student: 'own' })
   @Idempotent()
   @CreatedOrKnown(TutorMessageDto)
-  @InvalidateCache<TutorSessionsController['addMessage']>((_, message) =>
-    ifWritten(message, () => ['system', `course:${message.course_id}`, `student:${message.student_id}`]),
-  )
+  @InvalidateCache<TutorSessionsController['addMessage']>({
+    tags: (_, message) =>
+      ifWritten(message, () => ['system', `course:${message.course_id}`, `student:${message.student_id}`]),
+    families: ['system', 'course', 'student'],
+  })
   addMessage(
     @CurrentPrincipal() principal: Principal,
     @SessionId() sessionId: string,

@@ -23,9 +23,10 @@ export class UsersController {
   @Post()
   @Access({ admin: 'all' })
   @Idempotent()
-  @InvalidateCache<UsersController['create']>((_, user) =>
-    ifWritten(user, () => ['system', `student:${user.user_id}`]),
-  )
+  @InvalidateCache<UsersController['create']>({
+    tags: (_, user) => ifWritten(user, () => ['system', `student:${user.user_id}`]),
+    families: ['system', 'student'],
+  })
   create(@Body() body: CreateUserDto, @Posted() request: PostedRequest): Promise<UserDto> {
     return this.idempotency.run(request, (manager) => this.users.create(manager, body));
   }
@@ -48,13 +49,15 @@ export class UsersController {
   /** Renames a person, or changes the role or the email address. */
   @Patch(':user_id')
   @Access({ admin: 'all' })
-  @InvalidateCache<UsersController['change']>((_, user) =>
-    ifWritten(user, ({ changed, courses }) => [
-      ...(changed.includes('role') ? ['system'] : []),
-      `student:${user.user_id}`,
-      ...courses.map((course) => `course:${course}`),
-    ]),
-  )
+  @InvalidateCache<UsersController['change']>({
+    tags: (_, user) =>
+      ifWritten(user, ({ changed, courses }) => [
+        ...(changed.includes('role') ? ['system'] : []),
+        `student:${user.user_id}`,
+        ...courses.map((course) => `course:${course}`),
+      ]),
+    families: ['system', 'student', 'course'],
+  })
   change(@UserId() userId: string, @Body() body: ChangeUserDto): Promise<UserDto> {
     return this.users.change(userId, body);
   }
@@ -64,13 +67,15 @@ export class UsersController {
   @HttpCode(204)
   @ApiNoContentResponse({ description: 'The person is deleted' })
   @Access({ admin: 'all' })
-  @InvalidateCache<UsersController['delete']>((_, user) =>
-    ifWritten(user, ({ courses }) => [
-      'system',
-      `student:${user.user_id}`,
-      ...courses.map((course) => `course:${course}`),
-    ]),
-  )
+  @InvalidateCache<UsersController['delete']>({
+    tags: (_, user) =>
+      ifWritten(user, ({ courses }) => [
+        'system',
+        `student:${user.user_id}`,
+        ...courses.map((course) => `course:${course}`),
+      ]),
+    families: ['system', 'student', 'course'],
+  })
   delete(@UserId() userId: string): Promise<UserDto> {
     return this.users.delete(userId);
   }
