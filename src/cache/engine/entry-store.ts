@@ -150,9 +150,13 @@ export class EntryStore {
   async invalidate(hard: readonly string[], soft: readonly string[], budgetMs: number): Promise<void> {
     const { store, coherence } = this.#options;
     const inOrder = [...familiesOf([...hard, ...soft]), ...hard];
-    await store.invalidate(inOrder, soft, budgetMs);
-    // After the store: an entry whose tokens were read before must not be trusted on the strength of an earlier note.
-    coherence.onInvalidated([...inOrder, ...soft]);
+    try {
+      await store.invalidate(inOrder, soft, budgetMs);
+    } finally {
+      // After the store: an entry whose tokens were read before must not be trusted on the strength of an earlier note.
+      // And also when it did not confirm: nobody else tells this process of what it has just made old.
+      coherence.onInvalidated([...inOrder, ...soft]);
+    }
   }
 
   /** The entry in `read`, if it may be served. Its own further tags cost a second question. */

@@ -93,6 +93,17 @@ describe('an entry held in this process', () => {
     expect(asked).toHaveBeenCalledTimes(1);
   });
 
+  it('is not trusted, if bounded, after an invalidation of its own that the store did not confirm', async () => {
+    here.backplane.heardUntilMs = Infinity;
+    await here.get(bounded, gives('one'));
+    await settle();
+    jest.spyOn(store, 'invalidate').mockRejectedValueOnce(new Error('away'));
+
+    expect(await here.engine.invalidate([course])).toBe(false);
+
+    expect(here.engine.peek(bounded)).toBeUndefined();
+  });
+
   it('is trusted again once its tokens were seen after the gap', async () => {
     here.backplane.heardUntilMs = Infinity;
     await here.get(bounded, gives('one'));
