@@ -1,11 +1,18 @@
 import type { CacheStats, HistogramCounts, PrefixStatistics, RedisStatus } from '../cache/index.js';
 import type { Sample, ShownMetric } from './shown-metric.js';
 
+export interface CacheSources {
+  readonly stats: () => CacheStats;
+  readonly redis: () => RedisStatus;
+  /** Invalidations that wait in the outbox; `undefined` where there is none, or where it cannot be asked. */
+  readonly outboxRows: () => Promise<number | undefined>;
+}
+
 /**
  * What the cache counts, as Prometheus wants to see it. It is read when somebody asks, so that no hit pays for it. The one
  * label is `prefix`: a prefix of a cached method, or `default` for all else; never a key, never an id.
  */
-export function cacheMetrics(stats: () => CacheStats, redis: () => RedisStatus): readonly ShownMetric[] {
+export function cacheMetrics({ stats, redis, outboxRows }: CacheSources): readonly ShownMetric[] {
   const counterByPrefix = (
     name: string,
     help: string,
@@ -28,11 +35,15 @@ export function cacheMetrics(stats: () => CacheStats, redis: () => RedisStatus):
     read: () =>
       [...stats().prefixes].flatMap(([prefix, figures]) => buckets(name, counts(figures), { prefix })),
   });
-  const gauge = (name: string, help: string, value: () => number | undefined): ShownMetric => ({
+  const gauge = (
+    name: string,
+    help: string,
+    value: () => number | undefined | Promise<number | undefined>,
+  ): ShownMetric => ({
     name,
     help,
     type: 'gauge',
-    read: () => one(value()),
+    read: async () => one(await value()),
   });
 
   return [
@@ -83,6 +94,7 @@ export function cacheMetrics(stats: () => CacheStats, redis: () => RedisStatus):
     gauge('cache_redis_up', '1 while there is a connection to Redis; absent without Redis', () =>
       redis() === 'not_configured' ? undefined : Number(redis() === 'connected'),
     ),
+    gauge('cache_outbox_rows', 'Committed invalidations not confirmed yet, of all processes', outboxRows),
   ];
 }
 

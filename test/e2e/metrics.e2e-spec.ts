@@ -103,6 +103,16 @@ describe('/metrics', () => {
     expect(valueOf(after.lines, 'cache_store_available')).toBe(1);
   });
 
+  it('counts the invalidations that the outbox still holds', async () => {
+    await database.dataSource.query(
+      `INSERT INTO cache_outbox (tags, renewed_at) VALUES ('{}', now() + interval '1 hour')`,
+    );
+    const { lines } = await scrape(app);
+    await database.dataSource.query('DELETE FROM cache_outbox');
+
+    expect(valueOf(lines, 'cache_outbox_rows')).toBe(1);
+  });
+
   it('counts each bucket of a histogram with those below it', async () => {
     await app.request.get(course).expect(200);
 
@@ -144,6 +154,7 @@ describe('/metrics of another application', () => {
 
     expect(valueOf(lines, 'cache_misses_total', { prefix: 'course_analytics' })).toBe(0);
     expect(valueOf(lines, 'cache_redis_up')).toBeUndefined();
+    expect(valueOf(lines, 'cache_outbox_rows')).toBeUndefined();
   });
 
   it('is not there when switched off', async () => {
