@@ -3,14 +3,14 @@ import { RedisBackplane, type RedisBackplaneOptions } from '../../src/cache/redi
 import { FakeClock } from '../../src/cache/testing/index.js';
 import { pollUntil, startRedis, type RedisProcess } from '../support/processes.js';
 import { ask } from '../support/ask-redis.js';
+import { startFaultProxy, type FaultProxy } from '../support/fault-proxy.js';
 import { openStore, type OpenStore } from '../support/redis-store.js';
-import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
 
 const BUDGET_MS = 1000;
 const LEASE_MS = 1000;
 
 let redis: RedisProcess;
-let proxy: TcpProxy;
+let proxy: FaultProxy;
 let writer: OpenStore;
 let clock: FakeClock;
 let backplane: RedisBackplane;
@@ -19,7 +19,7 @@ let heard: ({ tags: readonly string[] } | { gap: number })[];
 
 beforeEach(async () => {
   redis = await startRedis();
-  proxy = await startTcpProxy(redis.port);
+  proxy = await startFaultProxy(redis.url);
   clock = new FakeClock();
   writer = openStore({ url: redis.url, maxConnections: 1 });
   await writer.available();
@@ -38,7 +38,7 @@ function listenTo(options: Partial<RedisBackplaneOptions>): RedisBackplane {
     locate: () =>
       Promise.resolve({
         host: '127.0.0.1',
-        port: proxy.port,
+        port: Number(new URL(proxy.url).port),
         tls: false,
         username: undefined,
         password: undefined,

@@ -5,7 +5,7 @@ import type { Outbox } from '../../src/cache/outbox/outbox.js';
 import { freePort, pollUntil, startRedis, type RedisProcess } from '../support/processes.js';
 import { ask } from '../support/ask-redis.js';
 import { openStore as openStoreOf, type OpenStore } from '../support/redis-store.js';
-import { startTcpProxy } from '../support/tcp-proxy.js';
+import { startFaultProxy } from '../support/fault-proxy.js';
 import { aName, entryOf } from './store.contract.js';
 
 const BUDGET_MS = 1000;
@@ -56,8 +56,8 @@ function breakerStates({ events }: OpenStore): string[] {
 describe('a Redis that forgets or remembers too much', () => {
   it('is not believed when it comes back with what it had before an invalidation', async () => {
     const proxyPort = await freePort();
-    const proxy = await startTcpProxy(redis.port, proxyPort);
-    const one = await openStore({ url: `redis://127.0.0.1:${proxyPort}` });
+    const proxy = await startFaultProxy(redis.url, proxyPort);
+    const one = await openStore({ url: proxy.url });
     const token = await tokenOf(one);
     // A server with the same contents, which does not hear of the invalidation.
     const copy = await startRedis({
@@ -71,7 +71,7 @@ describe('a Redis that forgets or remembers too much', () => {
     await one.store.invalidate([tag], [], BUDGET_MS);
 
     await proxy.close();
-    const detour = await startTcpProxy(copy.port, proxyPort);
+    const detour = await startFaultProxy(copy.url, proxyPort);
 
     const [now] = await tokensOnceAsked(one, [tag]);
     expect(raw).not.toBe('null');
@@ -298,8 +298,8 @@ describe('the breaker', () => {
   });
 
   it('opens within five calls for a Redis that is slow, and closes when it is not', async () => {
-    const proxy = await startTcpProxy(redis.port);
-    const one = await openStore({ url: `redis://127.0.0.1:${proxy.port}`, commandTimeoutMs: 100 });
+    const proxy = await startFaultProxy(redis.url);
+    const one = await openStore({ url: proxy.url, commandTimeoutMs: 100 });
     proxy.delay(200);
 
     let waited = 0;
@@ -319,8 +319,8 @@ describe('the breaker', () => {
   });
 
   it('stays closed when one connection of two falls silent', async () => {
-    const proxy = await startTcpProxy(redis.port);
-    const one = await openStore({ url: `redis://127.0.0.1:${proxy.port}` });
+    const proxy = await startFaultProxy(redis.url);
+    const one = await openStore({ url: proxy.url });
     await pollUntil(() => proxy.connections() === 3, 3000);
     await tokenOf(one);
     proxy.silence(0);

@@ -11,7 +11,7 @@ import {
 import { expectHit, expectMiss } from '../../src/cache/testing/index.js';
 import { startCachedApp } from '../support/cached-app.js';
 import { pollUntil, startRedis, type RedisProcess } from '../support/processes.js';
-import { startTcpProxy } from '../support/tcp-proxy.js';
+import { startFaultProxy } from '../support/fault-proxy.js';
 
 let value = 1;
 
@@ -246,9 +246,9 @@ describe('settings of the connection', () => {
     [true, 'v'],
     [false, undefined],
   ])('retryOnTimeout %p: a read on a half-open connection gives %p', async (retryOnTimeout, expected) => {
-    const proxy = await startTcpProxy(redis.port);
+    const proxy = await startFaultProxy(redis.url);
     const one = await start({
-      url: `redis://127.0.0.1:${proxy.port}`,
+      url: proxy.url,
       retryOnTimeout,
       commandTimeoutMs: 400,
     });

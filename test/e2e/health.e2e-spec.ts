@@ -1,4 +1,4 @@
-import { type Detour, startDetour } from '../support/detour.js';
+import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { freePort, pollUntil, type RedisProcess, startRedis } from '../support/processes.js';
 import { startTestApp, type TestApp } from '../support/test-app.js';
@@ -6,7 +6,7 @@ import { ShutdownState } from '../../src/health/shutdown-state.js';
 
 describe('health', () => {
   let database: TestDatabase;
-  let way: Detour;
+  let way: FaultProxy;
   let redis: RedisProcess;
   let service: TestApp;
 
@@ -16,7 +16,7 @@ describe('health', () => {
 
   beforeAll(async () => {
     database = await createTestDatabase();
-    way = await startDetour(database.url);
+    way = await startFaultProxy(database.url);
     redis = await startRedis();
     service = await startTestApp({ env: { DATABASE_URL: way.url, REDIS_URL: redis.url } });
     await pollUntil(async () => (await service.request.get('/health')).body.status === 'healthy', 5000);
@@ -51,7 +51,7 @@ describe('health', () => {
   });
 
   it.each(['refused', 'hung'])('turns 503 while the database is %s, and recovers by itself', async (how) => {
-    if (how === 'hung') way.hang();
+    if (how === 'hung') way.silence();
     else await way.refuse();
     await becomes('/health', 503, 5000);
 
@@ -70,7 +70,7 @@ describe('health', () => {
   });
 
   it.each(['refused', 'hung'])('answers requests 503 within 3 s while the database is %s', async (how) => {
-    if (how === 'hung') way.hang();
+    if (how === 'hung') way.silence();
     else await way.refuse();
 
     const begunAt = performance.now();
@@ -136,7 +136,7 @@ describe('a service that needs Redis', () => {
 describe('a service whose database is away when it starts', () => {
   it('listens, says that it is starting, and is ready when the database has come', async () => {
     const database = await createTestDatabase();
-    const way = await startDetour(database.url);
+    const way = await startFaultProxy(database.url);
     await way.refuse();
     const service = await startTestApp({ env: { DATABASE_URL: way.url }, awaitDatabase: false });
 

@@ -4,7 +4,7 @@ import { mintToken } from '../../src/access/mint-token.js';
 import { readEnvironment } from '../../src/config/read-environment.js';
 import { expectHit, expectMiss } from '../../src/cache/testing/index.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
-import { startTcpProxy } from '../support/tcp-proxy.js';
+import { startFaultProxy } from '../support/fault-proxy.js';
 import { startTestApp, type TestApp } from '../support/test-app.js';
 import { peopleOfTwoCourses } from '../support/two-courses.js';
 
@@ -154,12 +154,9 @@ describe('without Redis', () => {
 
 describe('while the database is away', () => {
   it('stats are a problem that is not kept, and health names the part that is missing', async () => {
-    const url = new URL(database.url);
-    const databasePort = Number(url.port);
-    const proxy = await startTcpProxy(databasePort);
-    url.host = `127.0.0.1:${proxy.port}`;
-    const behindProxy = await startTestApp({ env: { DATABASE_URL: url.href } });
-    await proxy.close();
+    const way = await startFaultProxy(database.url);
+    const behindProxy = await startTestApp({ env: { DATABASE_URL: way.url } });
+    await way.refuse();
 
     const stats = await behindProxy.request.get('/api/v3/system/stats').expect(503);
     expect(stats.body).toMatchObject({ code: 'database_unavailable' });
@@ -170,11 +167,11 @@ describe('while the database is away', () => {
       components: { database: { status: 'unhealthy' } },
     });
 
-    const returned = await startTcpProxy(databasePort, proxy.port);
+    await way.restore();
     await behindProxy.request.get('/api/v3/system/stats').expect(200).expect(expectMiss);
     const well = await behindProxy.request.get('/api/v3/system/health/detailed').expect(200);
     expect(well.body.status).toBe('healthy');
     await behindProxy.close();
-    await returned.close();
+    await way.close();
   });
 });
