@@ -1,0 +1,212 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { setTimeout as wait } from 'node:timers/promises';
+import { CacheService, RedisService } from '../../src/cache/index.js';
+import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.js';
+import { failed, shareOf, tell, underLoad } from '../support/load.js';
+import { pollUntil, startRedis, type RedisProcess } from '../support/processes.js';
+import { connectAdmin, type RedisAdmin } from '../support/redis-admin.js';
+import { startVersionedApp, VersionedDatabase, type VersionedApp } from '../support/versioned-app.js';
+
+jest.setTimeout(120_000);
+
+/** Prime, so that what is written is also read. */
+const KEYS = 19;
+const RATE = 50;
+
+let database: VersionedDatabase;
+let redis: RedisProcess;
+let proxy: FaultProxy;
+let one: VersionedApp;
+let admin: RedisAdmin;
+
+beforeEach(async () => {
+  database = new VersionedDatabase();
+  redis = await startRedis();
+  proxy = await startFaultProxy(redis.url);
+  // A busy machine shall not look like a slow Redis.
+  one = await startVersionedApp(database, { url: proxy.url, commandTimeoutMs: 1000 });
+  await one.available();
+  admin = await connectAdmin(redis.url);
+});
+
+afterEach(async () => {
+  admin.destroy();
+  await one.close();
+  await proxy.close();
+  await redis.stop();
+});
+
+const call = (n: number) => (n % 10 === 1 ? one.write(String(n % KEYS)) : one.get(String(n % KEYS)));
+
+function hits(id = 'probe'): Promise<void> {
+  return pollUntil(async () => (await one.get(id)).cache === 'HIT', 10_000);
+}
+
+it('F11: a connection that is reset in the middle of a reply costs one request its entry', async () => {
+  const answers = await underLoad(RATE, call, async () => {
+    proxy.cut(() => Math.floor(Math.random() * 5000));
+    await wait(3000);
+    await proxy.restore();
+    await hits();
+  });
+
+  tell(
+    `F11: ${proxy.accepted()} connections for ${answers.length} requests, ${Math.round(shareOf(answers, 'HIT') * 100)} % hits`,
+  );
+  expect(failed(answers)).toEqual([]);
+  expect(database.wrong).toEqual([]);
+  expect(proxy.accepted()).toBeGreaterThan(5);
+});
+
+it('F12: bytes that Redis never sent are nobody’s answer', async () => {
+  const service = one.app.get(RedisService);
+  const names = Array.from({ length: 500 }, (_, n) => `own:${n}`);
+  await Promise.all(names.map((name) => service.set(name, name)));
+  let [asked, answered] = [0, 0];
+  const wrong: unknown[] = [];
+
+  for (let round = 0; round < 200; round++) {
+    if (round % 20 === 10) {
+      proxy.inject(['HTTP/1.1 400 Bad Request\r\n\r\n', '\u0000\u0001\u0002', '@@@'][round % 3]!);
+    }
+    const values = await Promise.all(names.map((name) => service.get(name)));
+    asked += values.length;
+    for (const [index, value] of values.entries()) {
+      if (value !== undefined) answered++;
+      if (value !== undefined && value !== names[index]) wrong.push(value);
+    }
+    await one.available();
+  }
+
+  tell(`F12: ${answered} of ${asked} answered, ${wrong.length} wrong, ${proxy.accepted()} connections`);
+  expect(wrong).toEqual([]);
+  expect(answered).toBeGreaterThan(asked / 2);
+  expect(proxy.accepted()).toBeGreaterThan(3);
+});
+
+it('F12: a reply too many, well-formed, is nobody’s entry', async () => {
+  const answers = await underLoad(RATE, call, async () => {
+    await wait(500);
+    proxy.inject('$5\r\nhello\r\n');
+    await wait(1500);
+    await hits();
+  });
+
+  expect(failed(answers)).toEqual([]);
+  expect(database.wrong).toEqual([]);
+});
+
+it('F12: another server behind the address is a Redis that is away', async () => {
+  const http = createServer((_, answer) => answer.end('hello')).listen(0, '127.0.0.1');
+  await once(http, 'listening');
+  const { port } = http.address() as AddressInfo;
+  const lost = await startVersionedApp(database, { url: `redis://127.0.0.1:${port}` });
+
+  const answers = await underLoad(
+    RATE,
+    (n) => lost.get(String(n % KEYS)),
+    () => wait(1000),
+  );
+
+  expect(failed(answers)).toEqual([]);
+  expect(shareOf(answers, 'BYPASS')).toBe(1);
+  await lost.close();
+  http.closeAllConnections();
+  http.close();
+});
+
+describe('F21: an entry that is', () => {
+  const header = (text: string) => {
+    const length = Buffer.alloc(4);
+    length.writeUInt32BE(text.length);
+    return Buffer.concat([Buffer.from('ANC2'), length, Buffer.from(text)]);
+  };
+  it.each([
+    ['no JSON', () => header('{"keyText":')],
+    ['nested a hundred thousand times', () => header('['.repeat(100_000) + ']'.repeat(100_000))],
+    ['of another program', () => Buffer.from('\u001f\u008b something compressed')],
+    ['empty', () => Buffer.alloc(0)],
+  ])('%s is a miss, and is replaced', async (_, forged) => {
+    await one.get('1');
+    await one.app.get(CacheService).settle();
+    const [key = ''] = await admin.keys('cache:versioned_thing:*');
+    const whole = Buffer.from(forged());
+    await admin.set(key, whole, { expiration: { type: 'PX', value: 60_000 } });
+    // What this process holds itself would hide what is in Redis.
+    const other = await startVersionedApp(database, { url: proxy.url, commandTimeoutMs: 1000 });
+    await other.available();
+    const delay = monitorEventLoopDelay({ resolution: 5 });
+    delay.enable();
+
+    const answer = await other.get('1');
+    delay.disable();
+    await other.app.get(CacheService).settle();
+
+    tell(
+      `F21: ${whole.length} bytes: ${Math.round(answer.ms)} ms, ${answer.cache}, longest block ${Math.round(delay.max / 1e6)} ms`,
+    );
+    expect(answer.status).toBe(200);
+    expect(answer.cache).not.toBe('HIT');
+    await other.available();
+    await pollUntil(async () => (await other.get('1')).cache === 'HIT', 5000);
+    expect(await admin.strLen(key)).toBeLessThan(2000);
+    expect(database.wrong).toEqual([]);
+    await other.close();
+  });
+
+  it('too large to be read in time is a miss, and others are found', async () => {
+    await one.get('1');
+    await one.app.get(CacheService).settle();
+    const [key = ''] = await admin.keys('cache:versioned_thing:*');
+    await admin.set(key, Buffer.alloc(50_000_000, 'x'), { expiration: { type: 'PX', value: 60_000 } });
+    const other = await startVersionedApp(database, { url: proxy.url });
+    await other.available();
+
+    const answers = await Promise.all(Array.from({ length: 5 }, () => other.get('1')));
+
+    expect(failed(answers)).toEqual([]);
+    expect(shareOf(answers, 'HIT')).toBe(0);
+    await pollUntil(async () => (await other.get('2')).cache === 'HIT', 20_000);
+    expect(database.wrong).toEqual([]);
+    await other.close();
+  });
+
+  it('cut off anywhere is a miss, and is replaced', async () => {
+    await one.get('1');
+    await one.app.get(CacheService).settle();
+    const [key = ''] = await admin.keys('cache:versioned_thing:*');
+    const size = await admin.strLen(key);
+    const whole = (await admin.get(key))!;
+    for (const length of [3, 7, 20, Math.floor(size / 2)]) {
+      await admin.set(key, whole.slice(0, length), { expiration: { type: 'PX', value: 60_000 } });
+      const other = await startVersionedApp(database, { url: proxy.url, commandTimeoutMs: 1000 });
+      await other.available();
+
+      expect(await other.get('1')).toMatchObject({ status: 200, cache: 'MISS' });
+      await other.app.get(CacheService).settle();
+      expect(await other.get('1')).toMatchObject({ status: 200, cache: 'HIT' });
+      await other.close();
+    }
+  });
+});
+
+it('F22: a list under our key is a miss, and makes room', async () => {
+  await one.get('1');
+  await one.app.get(CacheService).settle();
+  for (const key of await admin.keys('cache:versioned_thing:*')) {
+    await admin.unlink(key);
+    await admin.lPush(key, ['a', 'b']);
+  }
+
+  const answers = await underLoad(
+    RATE,
+    () => one.get('1'),
+    () => wait(300),
+  );
+
+  expect(failed(answers)).toEqual([]);
+  await hits('1');
+});
