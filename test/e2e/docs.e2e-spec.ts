@@ -148,6 +148,18 @@ it('docs/operations.md names every metric of the cache with its type, and no oth
   );
 });
 
+it('docs/reliability.md names for each fault a test that carries its name', () => {
+  const faults = [...read('docs/reliability.md').matchAll(/^\| (F\d+) \|.*$/gm)];
+  const without = faults.flatMap(([row, name = '']) => {
+    const tests = [...row.matchAll(/`(test\/[\w./-]+)`/g)].map(([, path = '']) => path);
+    const isNamed = tests.length > 0 && tests.every((path) => read(path).includes(`'${name}: `));
+    return isNamed || row.includes('not tested:') ? [] : [name];
+  });
+
+  expect(faults.length).toBeGreaterThan(20);
+  expect(without).toEqual([]);
+});
+
 describe('README.md', () => {
   it('names only commands that package.json has, and all that somebody would type', () => {
     const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };

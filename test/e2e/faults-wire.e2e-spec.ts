@@ -42,7 +42,7 @@ afterEach(async () => {
 const call = (n: number) => (n % 10 === 1 ? one.write(String(n % KEYS)) : one.get(String(n % KEYS)));
 
 function hits(id = 'probe'): Promise<void> {
-  return pollUntil(async () => (await one.get(id)).cache === 'HIT', 10_000);
+  return pollUntil(async () => (await one.get(id)).cache === 'HIT', 30_000);
 }
 
 it('F11: a connection that is reset in the middle of a reply costs one request its entry', async () => {

@@ -304,7 +304,7 @@ describe('a method that writes in transactions', () => {
     expect(factory).toHaveBeenCalledTimes(2);
   });
 
-  it('is finished by any other process when its own does not', async () => {
+  it('F26: is finished by any other process when its own does not', async () => {
     await settled(names.name('U1'));
     await database.dataSource.query(`UPDATE users SET full_name = 'new' WHERE code = 'U1'`);
     await database.dataSource.query(`INSERT INTO cache_outbox (tags) VALUES ('{tag/name:U1}')`);

@@ -1,0 +1,297 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type { CacheModuleOptions, RedisOptions } from '../../src/cache/index.js';
+import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.js';
+import { between, failed, quantileMs, shareOf, tell, underLoad, type Answer } from '../support/load.js';
+import { freePort, pollUntil, startRedis, type RedisProcess } from '../support/processes.js';
+import { connectAdmin, type RedisAdmin } from '../support/redis-admin.js';
+import { startVersionedApp, VersionedDatabase, type VersionedApp } from '../support/versioned-app.js';
+
+jest.setTimeout(120_000);
+
+/** Prime, so that what is written is also read. */
+const KEYS = 47;
+const RATE = 50;
+/** One in so many calls writes. */
+const WRITES = 10;
+/** What requests may take beside the cache on a machine that is busy with other things. */
+const busyMs = (before: readonly Answer[]) => 500 + 3 * quantileMs(before, 0.99);
+
+let database: VersionedDatabase;
+let redis: RedisProcess;
+let proxy: FaultProxy | undefined;
+let running: VersionedApp[] = [];
+const thaw = async () => {
+  redis.thaw();
+  await wait(0);
+};
+let admin: RedisAdmin | undefined;
+
+beforeEach(async () => {
+  database = new VersionedDatabase();
+  redis = await startRedis();
+});
+
+afterEach(async () => {
+  redis.thaw();
+  await Promise.all(running.map((one) => one.close()));
+  running = [];
+  admin?.destroy();
+  admin = undefined;
+  await proxy?.close();
+  proxy = undefined;
+  await redis.stop();
+});
+
+async function start(
+  url = redis.url,
+  options: CacheModuleOptions = {},
+  timings: Partial<RedisOptions> = {},
+): Promise<VersionedApp> {
+  const one = await startVersionedApp(database, { url, ...timings }, options);
+  running.push(one);
+  return one;
+}
+
+function calls(...apps: VersionedApp[]): (n: number) => Promise<Answer> {
+  return (n) => {
+    const one = apps[n % apps.length]!;
+    const id = String((n * 7) % KEYS);
+    return n % WRITES === 1 ? one.write(id) : one.get(id);
+  };
+}
+
+function hits(one: VersionedApp): Promise<void> {
+  return pollUntil(async () => (await one.get('probe')).cache === 'HIT', 30_000);
+}
+
+function expectAllRight(answers: readonly Answer[]): void {
+  expect(answers.length).toBeGreaterThan(20);
+  expect(failed(answers)).toEqual([]);
+  expect(database.wrong).toEqual([]);
+}
+
+describe.each([
+  [
+    'F1: a Redis that refuses at the start',
+    () => redis.kill(),
+    async () => {
+      redis = await startRedis({ port: redis.port });
+    },
+  ],
+  [
+    'F3: a Redis that hangs at the start',
+    async () => {
+      redis.freeze();
+      await wait(0);
+    },
+    thaw,
+  ],
+])('%s', (row, takeAway, bringBack) => {
+  it('keeps nobody waiting, and is used soon after it is there', async () => {
+    await takeAway();
+    const startedAt = performance.now();
+    const one = await start();
+    const listensMs = performance.now() - startedAt;
+
+    const answers = await underLoad(RATE, calls(one), () => wait(1000));
+    await bringBack();
+    const since = performance.now();
+    await hits(one);
+    const usedMs = performance.now() - since;
+
+    tell(
+      `${row}: listens after ${Math.round(listensMs)} ms, used ${Math.round(usedMs)} ms after it is there`,
+    );
+    expectAllRight(answers);
+    expect(shareOf(answers, 'HIT')).toBe(0);
+    expect(listensMs).toBeLessThan(3000);
+    expect(usedMs).toBeLessThan(5000);
+  });
+});
+
+it('F2: a Redis that is stopped under load fails nobody, and the source is not flattened', async () => {
+  const concurrency = 4;
+  const one = await start(redis.url, { bulkhead: { concurrency, queue: 1000, waitMs: 5000 } });
+  await one.available();
+  database.beforeAnswer = () => wait(10);
+  const before = await underLoad(RATE, calls(one), () => wait(1000));
+  database.mostAtOnce = 0;
+
+  let stoppedAt = 0;
+  const answers = await underLoad(RATE, calls(one), async () => {
+    stoppedAt = performance.now();
+    await redis.stop();
+    await wait(2000);
+  });
+
+  const after = between(answers, stoppedAt + 500);
+  tell(
+    `F2: p99 ${quantileMs(before, 0.99)} ms before, ${quantileMs(after, 0.99)} ms after; at most ${database.mostAtOnce} of ${concurrency} runs at once`,
+  );
+  expectAllRight([...before, ...answers]);
+  expect(shareOf(after, 'HIT')).toBe(0);
+  expect(quantileMs(after, 0.99)).toBeLessThan(30 + busyMs(before));
+  expect(database.mostAtOnce).toBeLessThanOrEqual(concurrency);
+});
+
+describe.each([
+  [
+    'F4: a Redis that hangs under load',
+    () => {
+      redis.freeze();
+    },
+    thaw,
+  ],
+  [
+    'F10: a half-open connection',
+    () => {
+      proxy!.silence();
+    },
+    () => proxy!.restore(),
+  ],
+])('%s', (row, takeAway, bringBack) => {
+  it('costs few their 50 ms, nobody an answer, and leaves nothing wrong behind', async () => {
+    proxy = await startFaultProxy(redis.url);
+    const one = await start(proxy.url);
+    await hits(one);
+    const before = await underLoad(RATE, calls(one), () => wait(1000));
+    const errorsBefore = one.count('cache.get_error');
+
+    let [goneAt, backAt, usedMs] = [0, 0, 0];
+    const answers = await underLoad(RATE, calls(one), async () => {
+      goneAt = performance.now();
+      takeAway();
+      await wait(3000);
+      await bringBack();
+      backAt = performance.now();
+      await one.available();
+      usedMs = performance.now() - backAt;
+      await hits(one);
+      await wait(500);
+    });
+
+    const first = between(answers, goneAt, goneAt + 1000);
+    const later = between(answers, goneAt + 1000, backAt);
+    const gaveUp = one.count('cache.get_error') - errorsBefore;
+    tell(
+      `${row}: p99 ${quantileMs(before, 0.99)} ms before, ${quantileMs(first, 0.99)} ms in the first second, ${quantileMs(later, 0.99)} ms later; ${gaveUp} gave up; used ${Math.round(usedMs)} ms after it was back`,
+    );
+    expectAllRight([...before, ...answers]);
+    expect(shareOf(later, 'HIT')).toBe(0);
+    expect(quantileMs(first, 0.99)).toBeLessThan(60 + busyMs(before));
+    expect(quantileMs(later, 0.99)).toBeLessThan(5 + busyMs(before));
+    // Those who were asking at that moment, and again at most once for every attempt to use it.
+    expect(gaveUp).toBeLessThan(RATE);
+    expect(usedMs).toBeLessThan(5000);
+  });
+});
+
+it('F7: a Redis that comes and goes fails nobody, is not besieged, and fills no log', async () => {
+  proxy = await startFaultProxy(redis.url);
+  const one = await start(proxy.url);
+  await one.available();
+  const connections = proxy.connections();
+  const [acceptedBefore, eventsBefore] = [proxy.accepted(), countOfRedisEvents(one)];
+  const flaps = 6;
+  const since = performance.now();
+
+  const answers = await underLoad(RATE, calls(one), async () => {
+    for (let n = 0; n < flaps / 2; n++) {
+      redis.freeze();
+      await wait(700);
+      redis.thaw();
+      await wait(700);
+    }
+    for (let n = 0; n < flaps / 2; n++) {
+      await redis.kill();
+      await wait(700);
+      redis = await startRedis({ port: redis.port });
+      await wait(700);
+    }
+  });
+  const seconds = (performance.now() - since) / 1000;
+  await hits(one);
+
+  const attempts = (proxy.accepted() - acceptedBefore) / seconds / connections;
+  const lines = (countOfRedisEvents(one) - eventsBefore) / flaps;
+  tell(
+    `F7: ${attempts.toFixed(1)} attempts a second and connection, ${lines.toFixed(1)} events a flap, ${Math.round(shareOf(answers, 'HIT') * 100)} % hits, p99 ${quantileMs(answers, 0.99)} ms`,
+  );
+  expectAllRight(answers);
+  expect(attempts).toBeLessThan(5);
+  expect(lines).toBeLessThanOrEqual(8);
+});
+
+function countOfRedisEvents(one: VersionedApp): number {
+  return one.events.filter(({ event }) =>
+    /^cache\.(connected|connect_failed|reconnecting|ready|disabled|breaker)$/.test(event),
+  ).length;
+}
+
+it('F8: a Redis that is killed and starts empty makes each process run each method once', async () => {
+  // A busy machine shall not look like a slow Redis.
+  const timings = { commandTimeoutMs: 1000 };
+  const apps = [await start(redis.url, {}, timings), await start(redis.url, {}, timings)];
+  await Promise.all(apps.map((one) => one.available()));
+  const before = await underLoad(RATE, calls(...apps), () => wait(1000));
+
+  const during = await underLoad(RATE, calls(...apps), async () => {
+    await redis.kill();
+    redis = await startRedis({ port: redis.port });
+    await Promise.all(apps.map((one) => one.available()));
+  });
+  database.reads.clear();
+  const reads = (n: number) => apps[n % 2]!.get(String(n % KEYS));
+  const after = await underLoad(2 * RATE, reads, () => wait(1500));
+
+  const most = Math.max(...database.reads.values());
+  tell(
+    `F8: at most ${most} runs of a method by ${apps.length} processes; p99 ${quantileMs(before, 0.99)} ms before, ${quantileMs(after, 0.99)} ms after`,
+  );
+  expectAllRight([...before, ...during, ...after]);
+  expect(shareOf(after, 'HIT')).toBeGreaterThan(0.2);
+  expect(most).toBeLessThanOrEqual(apps.length);
+});
+
+it('F15: a Redis that does not take the password any more is tried now and then, and used when it does', async () => {
+  const port = await freePort();
+  await redis.stop();
+  redis = await startRedis({ port, password: 'first' });
+  proxy = await startFaultProxy(redis.url);
+  // A busy machine shall not look like a slow Redis.
+  const one = await start(proxy.url, {}, { commandTimeoutMs: 1000 });
+  await hits(one);
+  admin = await connectAdmin(redis.url);
+  const connections = proxy.connections();
+
+  const acceptedBefore = proxy.accepted();
+  let usedMs = 0;
+  const answers = await underLoad(RATE, calls(one), async () => {
+    await admin.configSet('requirepass', 'second');
+    await admin.sendCommand(['CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes']);
+    await admin.sendCommand(['CLIENT', 'KILL', 'TYPE', 'pubsub']);
+    await wait(3000);
+    expect(one.isAvailable()).toBe(false);
+    await admin.configSet('requirepass', 'first');
+    const since = performance.now();
+    await hits(one);
+    usedMs = performance.now() - since;
+  });
+  const attempts = proxy.accepted() - acceptedBefore;
+
+  tell(
+    `F15: ${attempts} attempts by ${connections} connections, used ${Math.round(usedMs)} ms after the password was right`,
+  );
+  expectAllRight(answers);
+  expect(attempts).toBeLessThan(15 * connections);
+  expect(usedMs).toBeLessThan(8000);
+  expect(JSON.stringify(one.events)).not.toMatch(/first|second/);
+
+  // A command that it may not use any more is a failure like any other.
+  await admin.sendCommand(['ACL', 'SETUSER', 'default', '-mget']);
+  const refused = await underLoad(RATE, calls(one), () => wait(500));
+  expectAllRight(refused);
+  expect(shareOf(refused, 'HIT')).toBe(0);
+  await admin.sendCommand(['ACL', 'SETUSER', 'default', '+mget']);
+  await hits(one);
+});

@@ -1,0 +1,76 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.js';
+import { between, failed, quantileMs, shareOf, tell, underLoad, type Answer } from '../support/load.js';
+import { pollUntil, startRedis, type RedisProcess } from '../support/processes.js';
+import { startVersionedApp, VersionedDatabase, type VersionedApp } from '../support/versioned-app.js';
+
+jest.setTimeout(120_000);
+
+/** Prime, so that what is written is also read. */
+const KEYS = 19;
+const RATE = 50;
+/** What requests may take beside the cache on a machine that is busy with other things. */
+const busyMs = (before: readonly Answer[]) => 500 + 3 * quantileMs(before, 0.99);
+
+let database: VersionedDatabase;
+let redis: RedisProcess;
+let proxy: FaultProxy;
+let one: VersionedApp;
+
+beforeEach(async () => {
+  database = new VersionedDatabase();
+  redis = await startRedis();
+  proxy = await startFaultProxy(redis.url);
+  one = await startVersionedApp(database, { url: proxy.url });
+  await pollUntil(async () => (await one.get('probe')).cache === 'HIT', 30_000);
+});
+
+afterEach(async () => {
+  await one.close();
+  await proxy.close();
+  await redis.stop();
+});
+
+const call = (n: number) => (n % 10 === 1 ? one.write(String(n % KEYS)) : one.get(String(n % KEYS)));
+
+it('F5: a Redis that takes 200 ms for everything is soon not asked any more', async () => {
+  const before = await underLoad(RATE, call, () => wait(1000));
+  const errorsBefore = one.count('cache.get_error');
+
+  let since = 0;
+  const answers = await underLoad(RATE, call, async () => {
+    since = performance.now();
+    proxy.delay(200);
+    await wait(4000);
+  });
+
+  const reads = answers.filter(({ cache }) => cache !== null);
+  const [first, later] = [between(reads, since, since + 1000), between(reads, since + 1000)];
+  const gaveUp = one.count('cache.get_error') - errorsBefore;
+  tell(
+    `F5: p99 ${quantileMs(before, 0.99)} ms before, ${quantileMs(first, 0.99)} ms in the first second, ${quantileMs(later, 0.99)} ms later; ${gaveUp} of ${reads.length} gave up`,
+  );
+  expect(failed([...before, ...answers])).toEqual([]);
+  expect(database.wrong).toEqual([]);
+  expect(shareOf(later, 'HIT')).toBe(0);
+  expect(quantileMs(first, 0.99)).toBeLessThan(60 + busyMs(before));
+  expect(gaveUp).toBeLessThan(reads.length / 10);
+});
+
+it('F6: a Redis that takes 2 s for one reply in a hundred is used for the others', async () => {
+  const before = await underLoad(RATE, call, () => wait(1000));
+
+  const answers = await underLoad(RATE, call, async () => {
+    proxy.delay(2000, 0.01);
+    await wait(4000);
+  });
+
+  const reads = answers.filter(({ cache }) => cache !== null);
+  tell(
+    `F6: ${Math.round(shareOf(reads, 'HIT') * 100)} % hits; p99.9 ${quantileMs(before, 0.999)} ms before, ${quantileMs(reads, 0.999)} ms with it`,
+  );
+  expect(failed([...before, ...answers])).toEqual([]);
+  expect(database.wrong).toEqual([]);
+  expect(quantileMs(reads, 0.999)).toBeLessThan(60 + busyMs(before));
+  expect(shareOf(reads, 'HIT')).toBeGreaterThan(0.1);
+});
