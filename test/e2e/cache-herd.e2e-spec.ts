@@ -32,9 +32,9 @@ beforeAll(async () => {
 
 afterAll(async () => {
   for (const { process } of servers) process.disconnect();
-  await Promise.all(
-    servers.map(({ process }) => process.exitCode ?? process.signalCode ?? once(process, 'exit')),
-  );
+  for (const { process } of servers) {
+    if (process.exitCode === null && process.signalCode === null) await once(process, 'exit');
+  }
   await counts.close();
   await redis.stop();
 });

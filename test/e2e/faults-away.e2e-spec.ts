@@ -261,18 +261,18 @@ it('F15: a Redis that does not take the password any more is tried now and then,
   // A busy machine shall not look like a slow Redis.
   const one = await start(proxy.url, {}, { commandTimeoutMs: 1000 });
   await hits(one);
-  admin = await connectAdmin(redis.url);
+  const operator = (admin = await connectAdmin(redis.url));
   const connections = proxy.connections();
 
   const acceptedBefore = proxy.accepted();
   let usedMs = 0;
   const answers = await underLoad(RATE, calls(one), async () => {
-    await admin.configSet('requirepass', 'second');
-    await admin.sendCommand(['CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes']);
-    await admin.sendCommand(['CLIENT', 'KILL', 'TYPE', 'pubsub']);
+    await operator.configSet('requirepass', 'second');
+    await operator.sendCommand(['CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes']);
+    await operator.sendCommand(['CLIENT', 'KILL', 'TYPE', 'pubsub']);
     await wait(3000);
     expect(one.isAvailable()).toBe(false);
-    await admin.configSet('requirepass', 'first');
+    await operator.configSet('requirepass', 'first');
     const since = performance.now();
     await hits(one);
     usedMs = performance.now() - since;
@@ -288,10 +288,10 @@ it('F15: a Redis that does not take the password any more is tried now and then,
   expect(JSON.stringify(one.events)).not.toMatch(/first|second/);
 
   // A command that it may not use any more is a failure like any other.
-  await admin.sendCommand(['ACL', 'SETUSER', 'default', '-mget']);
+  await operator.sendCommand(['ACL', 'SETUSER', 'default', '-mget']);
   const refused = await underLoad(RATE, calls(one), () => wait(500));
   expectAllRight(refused);
   expect(shareOf(refused, 'HIT')).toBe(0);
-  await admin.sendCommand(['ACL', 'SETUSER', 'default', '+mget']);
+  await operator.sendCommand(['ACL', 'SETUSER', 'default', '+mget']);
   await hits(one);
 });

@@ -3,9 +3,8 @@ import {
   Cached,
   CacheService,
   InvalidateCache,
-  type CacheEvent,
+  type CacheModuleEvent,
   type CacheModuleOptions,
-  type RedisEvent,
   type RedisOptions,
 } from '../../src/cache/index.js';
 import { startCachedApp } from './cached-app.js';
@@ -72,7 +71,7 @@ class ThingsController {
 
 export interface VersionedApp {
   readonly app: INestApplication;
-  readonly events: (CacheEvent | RedisEvent)[];
+  readonly events: CacheModuleEvent[];
   /** Reads, and judges the answer. */
   get(id: string): Promise<Answer>;
   /** Writes; once it is answered, no read may give what was there before. */
@@ -80,7 +79,7 @@ export interface VersionedApp {
   isAvailable(): boolean;
   /** Resolves when Redis is in use; rejects after 10 s. */
   available(): Promise<void>;
-  count(event: (CacheEvent | RedisEvent)['event']): number;
+  count(event: CacheModuleEvent['event']): number;
   close(): Promise<void>;
 }
 
@@ -90,7 +89,7 @@ export async function startVersionedApp(
   redis: RedisOptions,
   options: CacheModuleOptions = {},
 ): Promise<VersionedApp> {
-  const events: (CacheEvent | RedisEvent)[] = [];
+  const events: CacheModuleEvent[] = [];
   const { app, url } = await startCachedApp({
     controllers: [ThingsController],
     providers: [{ provide: VersionedDatabase, useValue: database }],
