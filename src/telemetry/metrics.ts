@@ -34,7 +34,7 @@ async function outboxRows(dataSource: DataSource): Promise<number | undefined> {
   if (!dataSource.isInitialized) return undefined;
   try {
     const [row] = await dataSource.query<{ rows: number }[]>(
-      'SELECT count(*)::int AS rows FROM (SELECT FROM cache_outbox LIMIT 100000) AS some',
+      'SELECT count(*)::int AS rows FROM (SELECT FROM cache_outbox LIMIT 100000) AS held',
     );
     return row?.rows;
   } catch {
