@@ -209,7 +209,10 @@ describe('in every order of events, nobody who starts after a write was acknowle
       'a tag that only the result names, a reader from the commit on',
       { resultTags: true, fromCommitOn: true, coarse: 'all' },
     ],
-    ['a store that goes back to an earlier state', { restores: 'with epoch', coarse: 'all' }],
+    [
+      'a store that goes back to an earlier state',
+      { restores: 'with epoch', fromCommitOn: true, coarse: 'all' },
+    ],
     [
       'bounded, news that comes late',
       { consistency: 'bounded', hasNear: true, hearing: 'late', writerIsElsewhere: true, coarse: 'all' },
