@@ -47,7 +47,16 @@ export class CacheParts {
     this.emit = emit;
     this.near = new NearEntries(clock, options.maxBytes ?? DEFAULT_MAX_BYTES);
     const requestBudgetMs = redis?.commandTimeoutMs ?? DEFAULT_COMMAND_TIMEOUT_MS;
-    this.servers = redis && connectRedis(redis, { namespace, clock, emit });
+    this.servers =
+      redis &&
+      connectRedis(redis, {
+        namespace,
+        clock,
+        emit: (event) => {
+          emit(event);
+          if (event.event === 'cache.ready') this.engine.keep(this.#tellServer());
+        },
+      });
     if (this.servers) {
       const store = enabled ? new RedisStore(this.servers, namespace, options.outbox) : undefined;
       this.servers.start((...used) => store?.beforeUse(...used) ?? Promise.resolve());
@@ -80,5 +89,12 @@ export class CacheParts {
     await this.#relay?.stop();
     await this.engine.settle();
     await this.servers?.close();
+  }
+
+  async #tellServer(): Promise<void> {
+    const stats = await this.redis.stats();
+    if (!stats) return;
+    const { version, connectedClients, usedMemoryHuman: usedMemory } = stats;
+    this.emit({ event: 'cache.server_info', version, connectedClients, usedMemory });
   }
 }

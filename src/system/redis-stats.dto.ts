@@ -188,6 +188,21 @@ export class CacheFigures {
   store!: 'redis' | 'memory' | 'none';
 
   /**
+   * What Redis consists of: one server, the master that sentinels name, or the masters of a cluster; null without Redis
+   * @example "single"
+   */
+  @ApiProperty({ enum: ['single', 'sentinel', 'cluster', null], nullable: true, type: String })
+  topology!: 'single' | 'sentinel' | 'cluster' | null;
+
+  /**
+   * Whether Redis is asked: `closed` yes, `open` no, `half-open` again after an outage, and the next answer decides; null
+   * without Redis
+   * @example "closed"
+   */
+  @ApiProperty({ enum: ['closed', 'open', 'half-open', null], nullable: true, type: String })
+  breaker!: 'closed' | 'open' | 'half-open' | null;
+
+  /**
    * Entries held at the moment; null where the store does not know (Redis)
    * @example null
    */

@@ -39,7 +39,7 @@ export class RedisStatsService {
       status: isConfigured ? 'success' : 'not_configured',
       timestamp: new Date().toISOString(),
       redis_stats: serverFigures(server),
-      cache: cacheFigures(this.cache.stats()),
+      cache: cacheFigures(this.cache.stats(), this.redis),
     };
   }
 }
@@ -63,7 +63,10 @@ function serverFigures(server: RedisServerStats | undefined): RedisServerFigures
   };
 }
 
-function cacheFigures({ store, entries, bytes, l1, ...stats }: CacheStats): CacheFigures {
+function cacheFigures(
+  { store, entries, bytes, l1, ...stats }: CacheStats,
+  { topology, breaker }: Pick<RedisService, 'topology' | 'breaker'>,
+): CacheFigures {
   const prefixes = [...stats.prefixes]
     .sort(([one], [other]) => (one < other ? -1 : 1))
     .map(([prefix, figures]) => prefixFigures(prefix, figures));
@@ -71,6 +74,8 @@ function cacheFigures({ store, entries, bytes, l1, ...stats }: CacheStats): Cach
     prefixes.reduce((sum, figures) => sum + count(figures), 0);
   return {
     store,
+    topology: store === 'redis' ? (topology ?? null) : null,
+    breaker: store === 'redis' ? (breaker ?? null) : null,
     entries: entries ?? null,
     bytes: bytes ?? null,
     l1_entries: l1.entries,

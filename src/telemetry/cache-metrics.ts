@@ -1,9 +1,17 @@
-import type { CacheStats, HistogramCounts, PrefixStatistics, RedisStatus } from '../cache/index.js';
+import type {
+  BreakerState,
+  CacheStats,
+  HistogramCounts,
+  PrefixStatistics,
+  RedisStatus,
+} from '../cache/index.js';
 import type { Sample, ShownMetric } from './shown-metric.js';
+
+const breakerStates: readonly BreakerState[] = ['closed', 'half-open', 'open'];
 
 export interface CacheSources {
   readonly stats: () => CacheStats;
-  readonly redis: () => RedisStatus;
+  readonly redis: () => { readonly status: RedisStatus; readonly breaker: BreakerState | undefined };
   /** Invalidations that wait in the outbox; `undefined` where there is none, or where it cannot be asked. */
   readonly outboxRows: () => Promise<number | undefined>;
 }
@@ -92,10 +100,21 @@ export function cacheMetrics({ stats, redis, outboxRows }: CacheSources): readon
     gauge('cache_l1_bytes', 'Memory that they take', () => stats().l1.bytes),
     gauge('cache_store_available', '1 while the cache can be asked', () => Number(stats().isAvailable)),
     gauge('cache_redis_up', '1 while there is a connection to Redis; absent without Redis', () =>
-      redis() === 'not_configured' ? undefined : Number(redis() === 'connected'),
+      redis().status === 'not_configured' ? undefined : Number(redis().status === 'connected'),
     ),
+    {
+      name: 'cache_breaker_state',
+      help: '1 for the state of the circuit breaker of Redis; absent without Redis',
+      type: 'gauge',
+      read: () => states(redis().breaker),
+    },
     gauge('cache_outbox_rows', 'Committed invalidations not confirmed yet, of all processes', outboxRows),
   ];
+}
+
+function states(present: BreakerState | undefined): Sample[] {
+  if (present === undefined) return [];
+  return breakerStates.map((state) => ({ value: Number(state === present), labels: { state } }));
 }
 
 function one(value: number | undefined): Sample[] {

@@ -13,7 +13,7 @@ export class Metrics {
   constructor(cache: CacheService, redis: RedisService, dataSource: DataSource) {
     const metrics = cacheMetrics({
       stats: () => cache.stats(),
-      redis: () => redis.status(),
+      redis: () => ({ status: redis.status(), breaker: redis.breaker }),
       outboxRows: async () => (redis.status() === 'not_configured' ? undefined : outboxRows(dataSource)),
     });
     for (const metric of metrics) show(this.#register, metric);

@@ -373,6 +373,34 @@ describe('RedisService', () => {
     expect(service.status()).toBe('unavailable');
   });
 
+  it('tells what it set, what it skipped, and once which server it found', async () => {
+    const one = await start();
+    await connected(one);
+    const service = one.app.get(RedisService);
+    await pollUntil(() => one.events.some(({ event }) => event === 'cache.server_info'), 3000);
+
+    await service.set('a', 1);
+    redis.freeze();
+    await pollUntil(() => service.status() === 'unavailable', 5000);
+    await service.get('a');
+    await service.delete('a');
+
+    const told = one.events.filter(({ event }) => /server_info|\.set$|\.skip$/.test(event));
+    expect(told).toEqual([
+      {
+        event: 'cache.server_info',
+        version: expect.stringMatching(/^\d+\./),
+        connectedClients: expect.any(Number),
+        usedMemory: expect.any(String),
+      },
+      { event: 'cache.set', key: 'a' },
+      { event: 'cache.skip', operation: 'GET', key: 'a' },
+      { event: 'cache.skip', operation: 'DELETE', key: 'a' },
+    ]);
+    expect(one.events).toContainEqual({ event: 'cache.breaker', state: 'open' });
+    expect(service.topology).toBe('single');
+  });
+
   it('says when it is not configured', async () => {
     const { app } = await startCachedApp({});
     running.push({ app, url: '', events: [] });

@@ -101,6 +101,9 @@ describe('/metrics', () => {
     expect(grown('cache_served_bytes_total')).toBeGreaterThan(100);
     expect(valueOf(after.lines, 'cache_redis_up')).toBe(1);
     expect(valueOf(after.lines, 'cache_store_available')).toBe(1);
+    expect(valueOf(after.lines, 'cache_breaker_state', { state: 'closed' })).toBe(1);
+    expect(valueOf(after.lines, 'cache_breaker_state', { state: 'open' })).toBe(0);
+    expect(valueOf(after.lines, 'cache_l1_entries')).toBeGreaterThan(0);
   });
 
   it('counts the invalidations that the outbox still holds', async () => {
@@ -154,6 +157,7 @@ describe('/metrics of another application', () => {
 
     expect(valueOf(lines, 'cache_misses_total', { prefix: 'course_analytics' })).toBe(0);
     expect(valueOf(lines, 'cache_redis_up')).toBeUndefined();
+    expect(valueOf(lines, 'cache_breaker_state')).toBeUndefined();
     expect(valueOf(lines, 'cache_outbox_rows')).toBeUndefined();
   });
 

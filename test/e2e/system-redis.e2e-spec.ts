@@ -58,7 +58,7 @@ describe('with Redis', () => {
         version: expect.stringMatching(/^\d+\.\d+/),
         hit_rate: expect.stringMatching(/^\d{1,3}\.\d\d%$/),
       },
-      cache: { store: 'redis', invalidation_errors: 0 },
+      cache: { store: 'redis', topology: 'single', breaker: 'closed', invalidation_errors: 0 },
     });
     const {
       keyspace_hits: hits,

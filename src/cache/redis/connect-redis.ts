@@ -55,6 +55,7 @@ export function connectRedis(redis: RedisOptions, { namespace, clock, emit }: Co
   }
   const options: ServersOptions = {
     url: maskedUrl(target),
+    topology: target.kind === 'server' ? 'single' : target.kind,
     timings: {
       connectTimeoutMs,
       heartbeatMs: HEARTBEAT_MS,

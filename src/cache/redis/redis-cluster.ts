@@ -7,7 +7,7 @@ import { hostAndPort, type HostAndPort, type RedisLogin } from './redis-address.
 import { destroy, newClient, type RedisClient } from './redis-client.js';
 import type { RedisCommand } from './redis-connection.js';
 import { RedisConnections } from './redis-connections.js';
-import type { BeforeUse, RedisServers } from './redis-servers.js';
+import type { BeforeUse, RedisServers, RedisTopology } from './redis-servers.js';
 import { parseInfoText } from './server-identity.js';
 import type { ServersOptions } from './servers-options.js';
 
@@ -39,6 +39,7 @@ export class RedisCluster implements RedisServers {
   readonly backplane = undefined;
   readonly hashTags = HASH_TAGS;
   readonly url: string;
+  readonly topology: RedisTopology;
   readonly #options: ServersOptions;
   readonly #seeds: readonly HostAndPort[];
   readonly #login: RedisLogin;
@@ -54,6 +55,7 @@ export class RedisCluster implements RedisServers {
 
   constructor(options: ServersOptions, seeds: readonly HostAndPort[], login: RedisLogin) {
     this.url = options.url;
+    this.topology = options.topology;
     this.#options = options;
     this.#seeds = seeds;
     this.#login = login;

@@ -1,6 +1,9 @@
 import type { BreakerState } from './circuit-breaker.js';
 
-/** What the connection to Redis has to tell: once for each change, not for each request. */
+/**
+ * What the connection to Redis has to tell: once for each change, not for each request. `set`, `skip` and `deleted` are
+ * calls of {@link RedisService}, by name.
+ */
 export type RedisEvent =
   | { event: 'cache.init'; url: string }
   | { event: 'cache.connecting' }
@@ -12,6 +15,8 @@ export type RedisEvent =
   | { event: 'cache.server_info'; version: string; connectedClients: number; usedMemory: string }
   | { event: 'cache.disabled' }
   | { event: 'cache.disconnected' }
+  | { event: 'cache.set'; key: string }
+  | { event: 'cache.skip'; operation: string; key: string }
   | { event: 'cache.deleted'; pattern: string; count: number };
 
 export type EmitRedisEvent = (event: RedisEvent) => void;

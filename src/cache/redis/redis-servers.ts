@@ -2,6 +2,9 @@ import type { Backplane } from '../engine/backplane.js';
 import type { BreakerState } from './circuit-breaker.js';
 import type { RedisCommand, RedisSession } from './redis-connection.js';
 
+/** One server, the master that sentinels name, or the masters of a cluster. */
+export type RedisTopology = 'single' | 'sentinel' | 'cluster';
+
 /** Runs on every living connection before it is used (again): what must be true before an answer is trusted. */
 export type BeforeUse = (session: RedisSession, server: string, isNew: boolean) => Promise<void>;
 
@@ -12,6 +15,7 @@ export type BeforeUse = (session: RedisSession, server: string, isNew: boolean) 
 export interface RedisServers {
   /** Fit for logs and answers. */
   readonly url: string;
+  readonly topology: RedisTopology;
   /** Several servers, each with its part of the keys; one command may then name one key only. */
   readonly isCluster: boolean;
   /** Whether any server can be asked now. */

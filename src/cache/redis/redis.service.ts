@@ -3,7 +3,7 @@ import { durationMs, type Duration } from '../engine/duration.js';
 import type { BreakerState } from './circuit-breaker.js';
 import type { RedisClient } from './redis-client.js';
 import type { EmitRedisEvent } from './redis-events.js';
-import { inCommands, type RedisServers } from './redis-servers.js';
+import { inCommands, type RedisServers, type RedisTopology } from './redis-servers.js';
 import { serverStats, sumOf, type RedisServerStats } from './server-stats.js';
 
 export type RedisStatus = 'not_configured' | 'connected' | 'unavailable';
@@ -36,6 +36,11 @@ export class RedisService {
     return this.servers?.breaker;
   }
 
+  /** What Redis consists of; `undefined` when not configured. */
+  get topology(): RedisTopology | undefined {
+    return this.servers?.topology;
+  }
+
   /** `redis://***@host:6379/0`, `redis+cluster://host:6379,host:6380`; `undefined` when not configured. */
   get maskedUrl(): string | undefined {
     return this.servers?.url;
@@ -43,7 +48,7 @@ export class RedisService {
 
   /** The value under `key`, or `undefined`: absent, unreadable, or Redis is away. */
   async get(key: string): Promise<unknown> {
-    const text = await this.#read(key, (client, name) => client.get(name), null);
+    const text = await this.#read('GET', key, (client, name) => client.get(name), null);
     if (text === null) return undefined;
     try {
       return JSON.parse(text) as unknown;
@@ -63,19 +68,22 @@ export class RedisService {
     const expiration =
       ttl === undefined ? undefined : ({ type: 'PX', value: durationMs(ttl, 'RedisService.set') } as const);
     const text = JSON.stringify(value ?? null);
-    return this.#write(
+    const isSet = await this.#write(
+      'SET',
       key,
       async (client, name) => (await client.set(name, text, expiration ? { expiration } : {})) === 'OK',
     );
+    if (isSet) this.emit({ event: 'cache.set', key });
+    return isSet;
   }
 
   /** @returns whether there was something to delete */
   async delete(key: string): Promise<boolean> {
-    return this.#write(key, async (client, name) => (await client.unlink(name)) === 1);
+    return this.#write('DELETE', key, async (client, name) => (await client.unlink(name)) === 1);
   }
 
   async exists(key: string): Promise<boolean> {
-    return this.#read(key, async (client, name) => (await client.exists(name)) === 1, false);
+    return this.#read('EXISTS', key, async (client, name) => (await client.exists(name)) === 1, false);
   }
 
   /**
@@ -86,7 +94,7 @@ export class RedisService {
    */
   async expire(key: string, ttl: Duration): Promise<boolean> {
     const ms = durationMs(ttl, 'RedisService.expire');
-    return this.#write(key, async (client, name) => (await client.pExpire(name, ms)) === 1);
+    return this.#write('EXPIRE', key, async (client, name) => (await client.pExpire(name, ms)) === 1);
   }
 
   /**
@@ -145,18 +153,33 @@ export class RedisService {
     );
   }
 
-  #read<T>(key: string, command: (client: RedisClient, name: string) => Promise<T>, fallback: T): Promise<T> {
+  #read<T>(
+    operation: string,
+    key: string,
+    command: (client: RedisClient, name: string) => Promise<T>,
+    fallback: T,
+  ): Promise<T> {
     const name = this.namespace + key;
+    this.#tellIfSkipped(operation, key);
     return this.#orElse(fallback, (servers) =>
       servers.read(servers.nameOf(name), this.commandTimeoutMs, ({ client }) => command(client, name)),
     );
   }
 
-  #write(key: string, command: (client: RedisClient, name: string) => Promise<boolean>): Promise<boolean> {
+  #write(
+    operation: string,
+    key: string,
+    command: (client: RedisClient, name: string) => Promise<boolean>,
+  ): Promise<boolean> {
     const name = this.namespace + key;
+    this.#tellIfSkipped(operation, key);
     return this.#orElse(false, (servers) =>
       servers.write(servers.nameOf(name), this.commandTimeoutMs, ({ client }) => command(client, name)),
     );
+  }
+
+  #tellIfSkipped(operation: string, key: string): void {
+    if (this.status() === 'unavailable') this.emit({ event: 'cache.skip', operation, key });
   }
 
   async #orElse<T>(fallback: T, ask: (servers: RedisServers) => Promise<T>): Promise<T> {

@@ -1,11 +1,13 @@
 import type { Clock } from '../engine/clock.js';
 import type { RedisTimings } from './redis-connection.js';
+import type { RedisTopology } from './redis-servers.js';
 import type { EmitRedisEvent } from './redis-events.js';
 
 /** What every kind of {@link RedisServers} is made with: complete, in milliseconds. */
 export interface ServersOptions {
   /** Fit for logs and answers. */
   readonly url: string;
+  readonly topology: RedisTopology;
   readonly timings: RedisTimings;
   readonly clock: Clock;
   /** Upper bound of this process's connections. */

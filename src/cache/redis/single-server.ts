@@ -5,7 +5,7 @@ import { RedisBackplane } from './redis-backplane.js';
 import type { RedisAddress } from './redis-address.js';
 import type { RedisCommand } from './redis-connection.js';
 import { RedisConnections } from './redis-connections.js';
-import type { BeforeUse, RedisServers } from './redis-servers.js';
+import type { BeforeUse, RedisServers, RedisTopology } from './redis-servers.js';
 import type { ServersOptions } from './servers-options.js';
 
 const NAME = 'redis';
@@ -16,6 +16,7 @@ export class SingleServer implements RedisServers {
   readonly names = [NAME];
   readonly hashTags = [];
   readonly url: string;
+  readonly topology: RedisTopology;
   readonly #options: ServersOptions;
   readonly #locate: () => Promise<RedisAddress>;
   readonly #report: ConnectionReport;
@@ -24,6 +25,7 @@ export class SingleServer implements RedisServers {
 
   constructor(options: ServersOptions, locate: () => Promise<RedisAddress>) {
     this.url = options.url;
+    this.topology = options.topology;
     this.#options = options;
     this.#locate = locate;
     this.#report = new ConnectionReport(options.emit, options.url);
