@@ -15,8 +15,8 @@ Builds, starts each contender in a process of its own and a Redis of its own, me
 medians and ratios. A full run takes about a quarter of an hour and writes docs/benchmarks.md; keep the machine idle.
 Exits with 1 if a target was missed.
 
-  --rounds <n>       rounds, default 5 (with --quick 2)
-  --seconds <n>      seconds of load in each, default 2 (with --quick 1)
+  --rounds <n>       rounds, default 11, with --quick 2
+  --seconds <n>      seconds of load in each, default 1
   --only <scenario>  one of ${scenarios.join(', ')}
   --quick            about two minutes: to see that everything works, not to judge by
   --check            only start every contender and compare the bytes it serves
@@ -90,8 +90,8 @@ function options() {
     }
     return {
       ...values,
-      rounds: wholeNumber('rounds', values.rounds ?? (values.quick ? '2' : '5')),
-      seconds: wholeNumber('seconds', values.seconds ?? (values.quick ? '1' : '2')),
+      rounds: wholeNumber('rounds', values.rounds ?? (values.quick ? '2' : '11')),
+      seconds: wholeNumber('seconds', values.seconds ?? '1'),
     };
   } catch (error) {
     return fail(error.message);

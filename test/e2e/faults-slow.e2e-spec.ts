@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import { figure } from '../support/figures.js';
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.js';
-import { between, failed, quantileMs, shareOf, tell, underLoad, type Answer } from '../support/load.js';
+import { between, failed, quantileMs, shareOf, underLoad } from '../support/load.js';
 import { pollUntil, startRedis, type RedisProcess } from '../support/processes.js';
 import { startVersionedApp, VersionedDatabase, type VersionedApp } from '../support/versioned-app.js';
 
@@ -9,8 +10,6 @@ jest.setTimeout(120_000);
 /** Prime, so that what is written is also read. */
 const KEYS = 19;
 const RATE = 50;
-/** What requests may take beside the cache on a machine that is busy with other things. */
-const busyMs = (before: readonly Answer[]) => 500 + 3 * quantileMs(before, 0.99);
 
 let database: VersionedDatabase;
 let redis: RedisProcess;
@@ -47,14 +46,14 @@ it('F5: a Redis that takes 200 ms for everything is soon not asked any more', as
   const reads = answers.filter(({ cache }) => cache !== null);
   const [first, later] = [between(reads, since, since + 1000), between(reads, since + 1000)];
   const gaveUp = one.count('cache.get_error') - errorsBefore;
-  tell(
-    `F5: p99 ${quantileMs(before, 0.99)} ms before, ${quantileMs(first, 0.99)} ms in the first second, ${quantileMs(later, 0.99)} ms later; ${gaveUp} of ${reads.length} gave up`,
-  );
+  const usualMs = quantileMs(before, 0.99);
+  figure('F5', 'p99 before, ms', usualMs);
+  figure('F5', 'p99 in the first second, ms', quantileMs(first, 0.99), { atMost: usualMs + 60 });
+  figure('F5', 'p99 later, ms', quantileMs(later, 0.99), { atMost: usualMs + 5 });
+  figure('F5', 'reads that gave up, %', (100 * gaveUp) / reads.length, { atMost: 10 });
   expect(failed([...before, ...answers])).toEqual([]);
   expect(database.wrong).toEqual([]);
   expect(shareOf(later, 'HIT')).toBe(0);
-  expect(quantileMs(first, 0.99)).toBeLessThan(60 + busyMs(before));
-  expect(gaveUp).toBeLessThan(reads.length / 10);
 });
 
 it('F6: a Redis that takes 2 s for one reply in a hundred is used for the others', async () => {
@@ -66,11 +65,10 @@ it('F6: a Redis that takes 2 s for one reply in a hundred is used for the others
   });
 
   const reads = answers.filter(({ cache }) => cache !== null);
-  tell(
-    `F6: ${Math.round(shareOf(reads, 'HIT') * 100)} % hits; p99.9 ${quantileMs(before, 0.999)} ms before, ${quantileMs(reads, 0.999)} ms with it`,
-  );
+  const usualMs = quantileMs(before, 0.999);
+  figure('F6', 'p99.9 before, ms', usualMs);
+  figure('F6', 'p99.9 with it, ms', quantileMs(reads, 0.999), { atMost: usualMs + 60 });
+  figure('F6', 'hits, %', 100 * shareOf(reads, 'HIT'), { atLeast: 50 });
   expect(failed([...before, ...answers])).toEqual([]);
   expect(database.wrong).toEqual([]);
-  expect(quantileMs(reads, 0.999)).toBeLessThan(60 + busyMs(before));
-  expect(shareOf(reads, 'HIT')).toBeGreaterThan(0.1);
 });

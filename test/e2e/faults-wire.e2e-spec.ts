@@ -5,7 +5,8 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as wait } from 'node:timers/promises';
 import { CacheService, RedisService } from '../../src/cache/index.js';
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.js';
-import { failed, shareOf, tell, underLoad } from '../support/load.js';
+import { figure } from '../support/figures.js';
+import { failed, shareOf, underLoad } from '../support/load.js';
 import { pollUntil, startRedis, type RedisProcess } from '../support/processes.js';
 import { connectAdmin, type RedisAdmin } from '../support/redis-admin.js';
 import { startVersionedApp, VersionedDatabase, type VersionedApp } from '../support/versioned-app.js';
@@ -53,9 +54,9 @@ it('F11: a connection that is reset in the middle of a reply costs one request i
     await hits();
   });
 
-  tell(
-    `F11: ${proxy.accepted()} connections for ${answers.length} requests, ${Math.round(shareOf(answers, 'HIT') * 100)} % hits`,
-  );
+  figure('F11', 'connections', proxy.accepted());
+  figure('F11', 'requests', answers.length);
+  figure('F11', 'hits, %', 100 * shareOf(answers, 'HIT'));
   expect(failed(answers)).toEqual([]);
   expect(database.wrong).toEqual([]);
   expect(proxy.accepted()).toBeGreaterThan(5);
@@ -81,7 +82,9 @@ it('F12: bytes that Redis never sent are nobody’s answer', async () => {
     await one.available();
   }
 
-  tell(`F12: ${answered} of ${asked} answered, ${wrong.length} wrong, ${proxy.accepted()} connections`);
+  figure('F12', 'reads', asked, { atLeast: 100_000 });
+  figure('F12', 'of them answered', answered);
+  figure('F12', 'of them wrong', wrong.length, { atMost: 0 });
   expect(wrong).toEqual([]);
   expect(answered).toBeGreaterThan(asked / 2);
   expect(proxy.accepted()).toBeGreaterThan(3);
@@ -145,9 +148,7 @@ describe('F21: an entry that is', () => {
     delay.disable();
     await other.app.get(CacheService).settle();
 
-    tell(
-      `F21: ${whole.length} bytes: ${Math.round(answer.ms)} ms, ${answer.cache}, longest block ${Math.round(delay.max / 1e6)} ms`,
-    );
+    figure('F21', `${whole.length} bytes: longest block, ms`, delay.max / 1e6, { atMost: 20 });
     expect(answer.status).toBe(200);
     expect(answer.cache).not.toBe('HIT');
     await other.available();

@@ -75,8 +75,3 @@ export function shareOf(answers: readonly Answer[], cache: string): number {
 export function failed(answers: readonly Answer[]): Answer[] {
   return answers.filter(({ status }) => status >= 400);
 }
-
-/** Shows what was measured beside the names of the tests. */
-export function tell(figure: string): void {
-  process.stdout.write(`${figure}\n`);
-}

@@ -6,7 +6,7 @@ import type { LoadRequest } from '../load.js';
 import { atLeast, short, sizeName, spreadText, type Figure, type Report } from '../report.js';
 import { interleave } from '../rounds.js';
 import { median, ratios } from '../statistics.js';
-import type { Table } from '../tables.js';
+import { textTable, type Table } from '../tables.js';
 
 type Size = (typeof sizes)[number];
 
@@ -64,6 +64,7 @@ export async function throughput(bench: Bench): Promise<Report> {
       bench.say(`throughput, ${sizeName(size)}`);
       const samples = await measureSize(bench, subjects, size);
       tables.push(table(size, samples));
+      bench.say(textTable(table(size, samples)));
       figures.push(...figuresOf(size, samples));
     }
   });

@@ -1,0 +1,126 @@
+// npm run test:faults: makes every fault of docs/reliability.md happen, or those that are named, and holds what was
+// measured to its target.
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { endAll, run } from './run.mjs';
+
+const document = 'docs/reliability.md';
+const usage = `npm run test:faults -- [rows] [--write]
+
+Runs the tests of the rows of ${document}, such as F4 F41, or of all of them, one after the other, and prints what
+was measured beside its target. Keep the machine idle. Exits with 1 if a test failed or a target was missed.
+
+  --write   puts the figures into ${document}
+`;
+
+process.chdir(fileURLToPath(new URL('..', import.meta.url)));
+const { wanted, isWriting } = options();
+const folder = mkdtempSync(join(tmpdir(), 'ai-native-backend-faults-'));
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+]) {
+  process.once(signal, () => void endAll().then(() => process.exit(code)));
+}
+
+const testable = wanted.filter(({ tests }) => tests.length > 0);
+const hasPassed = testable.length === 0 || (await test(testable));
+const figures = measured();
+const missed = figures.filter((figure) => !isMet(figure));
+process.stdout.write(table(wanted, figures));
+if (isWriting) write(figures);
+process.stdout.write(
+  `\n${testable.length} faults, ${figures.length} figures, ${missed.length} targets missed${hasPassed ? '' : ', and tests failed: see above'}\n`,
+);
+process.exitCode = hasPassed && missed.length === 0 ? 0 : 1;
+
+/** The rows of the document's table: name, what is checked, the files of its tests; and what stands under "Measured". */
+function documented() {
+  const lines = readFileSync(document, 'utf8').match(/^\| F\d+ \|.*\|$/gm) ?? [];
+  return lines.map((line) => {
+    const [, row, checked, tests, figures] = line.split('|').map((cell) => cell.trim());
+    return {
+      row,
+      checked,
+      tests: [...tests.matchAll(/`(test\/[\w./-]+)`/g)].map(([, path]) => path),
+      figures,
+    };
+  });
+}
+
+async function test(rows) {
+  const files = [...new Set(rows.flatMap(({ tests }) => tests))];
+  const titles = `(^| )(${rows.map(({ row }) => row).join('|')}): `;
+  const parameters = ['scripts/test.mjs', ...files, '--runInBand', '--testNamePattern', titles];
+  const { code } = await run(process.execPath, parameters, {
+    env: { FIGURES_FILE: join(folder, 'figures') },
+    onOutput: (chunk) => process.stderr.write(chunk),
+    timeoutMs: 3 * 60 * 60_000,
+  });
+  return code === 0;
+}
+
+function measured() {
+  try {
+    const lines = readFileSync(join(folder, 'figures'), 'utf8').trim().split('\n');
+    return lines.map((line) => JSON.parse(line));
+  } catch {
+    return [];
+  }
+}
+
+function isMet({ value, target = {} }) {
+  return value <= (target.atMost ?? Infinity) && value >= (target.atLeast ?? -Infinity);
+}
+
+function table(rows, figures) {
+  const lines = rows.flatMap(({ row, checked, tests, figures: reason }) => {
+    const own = figures.filter((figure) => figure.row === row);
+    const heading = `${row}  ${checked}`;
+    if (tests.length === 0) return [heading, `    not run: ${reason}`];
+    return [heading, ...own.map((figure) => `    ${isMet(figure) ? ' ' : '!'} ${spoken(figure)}`)];
+  });
+  return `${lines.join('\n')}\n`;
+}
+
+function spoken({ name, value, target }) {
+  const [bound, limit] = Object.entries(target ?? {})[0] ?? [];
+  if (bound === undefined) return `${name}: ${value}`;
+  return `${name}: ${value} (${bound === 'atMost' ? '≤' : '≥'} ${Math.round(limit * 100) / 100})`;
+}
+
+function write(figures) {
+  const text = readFileSync(document, 'utf8').replace(/^\| (F\d+) \|.*\|$/gm, (line, row) => {
+    const own = figures.filter((figure) => figure.row === row);
+    if (own.length === 0) return line;
+    const told = own.map((figure) => (isMet(figure) ? '' : '**missed** ') + spoken(figure)).join('; ');
+    return [...line.split('|').slice(0, 4), ` ${told} `, ''].join('|');
+  });
+  writeFileSync(document, text);
+}
+
+function options() {
+  try {
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
+      options: { write: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h' } },
+    });
+    if (values.help) {
+      process.stdout.write(usage);
+      process.exit(0);
+    }
+    const rows = documented();
+    const names = positionals.map((name) => name.toUpperCase());
+    const unknown = names.filter((name) => !rows.some(({ row }) => row === name));
+    if (unknown.length > 0) throw new Error(`${document} has no ${unknown.join(', ')}`);
+    const chosen = names.length === 0 ? rows : rows.filter(({ row }) => names.includes(row));
+    return { wanted: chosen, isWriting: values.write };
+  } catch (error) {
+    process.stderr.write(`${error.message}\n\n${usage}`);
+    process.exit(2);
+  }
+}
