@@ -17,6 +17,7 @@ import { MethodCache } from './decorators/method-cache.js';
 import { CacheEngine } from './engine/cache-engine.js';
 import { CacheDoor } from './http/cache-door.guard.js';
 import { CacheLoader } from './http/cache-loader.interceptor.js';
+import { InvalidationNotice } from './http/invalidation-notice.js';
 import { RoutePlans } from './http/route-plans.js';
 import { RedisService } from './redis/redis.service.js';
 
@@ -41,12 +42,13 @@ import { RedisService } from './redis/redis.service.js';
     {
       provide: MethodCache,
       useFactory: ({ engine, outbox }: CacheParts, options: CacheModuleOptions) =>
-        new MethodCache(engine, outbox, options),
+        new MethodCache(engine, outbox, options, options.clock),
       inject: [CacheParts, MODULE_OPTIONS_TOKEN],
     },
     CacheDoor,
     CacheGraph,
     CacheLoader,
+    InvalidationNotice,
     RoutePlans,
   ],
   exports: [

@@ -81,8 +81,11 @@ export class CacheParts {
         emit(event);
       },
     });
-    this.#relay = this.outbox && new OutboxRelay(this.outbox, (tags) => this.engine.invalidate(tags));
-    this.#relay?.start();
+    if (this.outbox) {
+      const apply = (tags: readonly string[]) => this.engine.invalidate(tags);
+      this.#relay = new OutboxRelay(this.outbox, apply, () => this.store?.isAvailable() ?? false);
+      this.#relay.start();
+    }
   }
 
   async close(): Promise<void> {

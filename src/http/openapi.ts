@@ -23,6 +23,7 @@ export function createOpenApiDocument(app: INestApplication): OpenAPIObject {
         'Learning analytics for a programming platform with an AI tutor. Times are ISO 8601 in UTC, ids are texts.',
         'Errors are `application/problem+json` (RFC 9457): decide on `code`.',
         'Cached answers say in `X-Cache` whether they were a `HIT`, a `MISS` or `STALE`.',
+        'A write is done when it is answered. With `X-Cache-Invalidation: pending`, reads may still show what was before for a while.',
         'Try course `PROG-101` and student `STU001`.',
       ].join('\n\n'),
     )
@@ -53,6 +54,8 @@ function describe(path: string, item: PathItem): void {
     if (isOpen) operation.security = [];
     addProblems(operation, path, isOpen);
     shareHeaders(operation);
+    // What the system is told to do changes no record.
+    if (method !== 'get' && !isOpen && !path.startsWith(`/${prefix}/system/`)) addPending(operation);
   }
 }
 
@@ -61,6 +64,20 @@ function shareHeaders({ responses }: Operation): void {
   const [held, sent] = [responses['304'], responses['200']];
   if (!held || !sent || '$ref' in held || '$ref' in sent || !held.headers) return;
   sent.headers = { ...sent.headers, ...held.headers };
+}
+
+/** Any write may be done before all other processes could be told of it. */
+function addPending({ responses }: Operation): void {
+  for (const [status, response] of Object.entries(responses)) {
+    if (response === undefined || '$ref' in response || !status.startsWith('2')) continue;
+    response.headers = {
+      ...response.headers,
+      'X-Cache-Invalidation': {
+        description: 'Only where other processes may still answer with what was before, for a while',
+        schema: { type: 'string', enum: ['pending'] },
+      },
+    };
+  }
 }
 
 function addProblems(operation: Operation, path: string, isOpen: boolean): void {

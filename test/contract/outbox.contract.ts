@@ -91,6 +91,23 @@ export function outboxContract(use: () => Outbox, commit: () => Promise<void>): 
     expect(await relayed()).toEqual([]);
   });
 
+  it('knows which rows somebody has settled', async () => {
+    const [one, other, third] = [
+      await work('tag/book:1'),
+      await work('tag/book:2'),
+      await work('tag/book:3'),
+    ];
+    for (const { rows } of [one, other, third]) await outbox.narrow(rows, ['tag/book']);
+    const all = [...one.rows, ...other.rows, ...third.rows];
+    expect([...(await outbox.unsettled(all))].sort()).toEqual([...all].sort());
+
+    await outbox.settle(other.rows);
+    expect([...(await outbox.unsettled(all))].sort()).toEqual([...one.rows, ...third.rows].sort());
+
+    await relayed();
+    expect(await outbox.unsettled(all)).toEqual([]);
+  });
+
   it('lets any relay take at once what its owner has given up', async () => {
     await owe('tag/book:1');
 

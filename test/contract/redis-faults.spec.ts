@@ -342,6 +342,7 @@ function outboxWith(
     settle: () => Promise.resolve(),
     narrow: () => Promise.resolve(),
     renew: () => Promise.resolve(),
+    unsettled: () => Promise.resolve([]),
     relay: (_olderThanMs, apply) => relay(apply),
   };
 }

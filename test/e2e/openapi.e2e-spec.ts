@@ -56,6 +56,18 @@ describe('the description of the API', () => {
     );
   });
 
+  it('says of every write how it tells that others may not know of it yet', () => {
+    const silent = operations().filter(({ name, operation }) => {
+      const answers = Object.entries(operation.responses).filter(([status]) => status.startsWith('2'));
+      const isTold = answers.every(
+        ([, answer]) => 'X-Cache-Invalidation' in ((answer as { headers?: object }).headers ?? {}),
+      );
+      return !name.startsWith('get ') && !isTold;
+    });
+
+    expect(silent.map(({ name }) => name)).toEqual(['post /api/v3/system/redis/test']);
+  });
+
   it('uses only schemas that it defines, and defines only what JSON Schema can read', () => {
     const text = JSON.stringify(openapi);
     const used = new Set([...text.matchAll(/"#\/components\/schemas\/([^"]+)"/g)].map(([, name]) => name!));

@@ -5,6 +5,7 @@ import { CacheEngine } from '../engine/cache-engine.js';
 import { CacheDoor } from '../http/cache-door.guard.js';
 import { CacheLoader } from '../http/cache-loader.interceptor.js';
 import type { DeclaredInput } from '../http/declared-inputs.js';
+import { InvalidationNotice } from '../http/invalidation-notice.js';
 import { isRoute } from '../http/route-metadata.js';
 import { RoutePlan } from '../http/route-plan.js';
 import { RoutePlans } from '../http/route-plans.js';
@@ -47,6 +48,7 @@ export class CacheGraph {
     private readonly engine: CacheEngine,
     private readonly plans: RoutePlans,
     private readonly loader: CacheLoader,
+    private readonly notice: InvalidationNotice,
     private readonly methods: MethodCache,
   ) {}
 
@@ -72,6 +74,7 @@ export class CacheGraph {
     this.methods.list(cached);
     this.engine.watchFamilies(definitions.flatMap(({ rules }) => plainTagsOf(rules)));
     this.#placeLoader();
+    if (this.#invalidating.length > 0) this.application.getGlobalInterceptors().unshift(this.notice);
   }
 
   /** Who keeps what, and who makes it old; empty before the application was initialised. */

@@ -1,13 +1,16 @@
 import { isObservable, lastValueFrom } from 'rxjs';
 import { CacheEngine } from '../engine/cache-engine.js';
+import { systemClock, type Clock } from '../engine/clock.js';
 import { Subject, type Produced } from '../engine/subject.js';
 import { methodKeyText } from '../engine/cache-key.js';
 import type { EntryPolicy } from '../engine/entry-policy.js';
 import { EPOCH, prefixTags, softTag, UNLISTED } from '../engine/tags.js';
 import { decodeValue, encodeValue } from '../engine/value-codec.js';
 import { fromRouteArguments } from '../http/declared-inputs.js';
+import { announcePending } from '../http/invalidation-notice.js';
 import { isRoute } from '../http/route-metadata.js';
 import type { Outbox } from '../outbox/outbox.js';
+import { RelayWatch } from '../outbox/relay-watch.js';
 import { RowRenewal } from '../outbox/row-renewal.js';
 import { currentUnit, inUnit, UnitOfWork } from '../outbox/unit-of-work.js';
 import type { CachedDefinition, InvalidatingDefinition } from './cached-definition.js';
@@ -20,6 +23,9 @@ import { fromArguments } from './tag-template.js';
 /** Names how values are written: a program that writes them otherwise must not read these. */
 const VALUE_FORM = 'value-1';
 
+/** What a writer waits for others to confirm what the store did not confirm to him, from his own attempt on. */
+const PENDING_LIMIT_MS = 1000;
+
 /** The stored text of a value, or the value itself where it has no stored form. */
 type Kept = { readonly text: string } | { readonly raw: unknown };
 
@@ -28,6 +34,7 @@ export class MethodCache {
   readonly #covers = new Map<InvalidatingDefinition, readonly string[]>();
   readonly #listed = new Set<CachedDefinition>();
   readonly #renewal: RowRenewal | undefined;
+  readonly #relays: RelayWatch | undefined;
   readonly #policies = new WeakMap<CachedDefinition, EntryPolicy>();
   readonly defaultPolicy: EntryPolicy;
 
@@ -35,8 +42,10 @@ export class MethodCache {
     private readonly engine: CacheEngine,
     private readonly outbox: Outbox | undefined,
     defaults: EntryDefaults,
+    private readonly clock: Clock = systemClock,
   ) {
     this.#renewal = outbox && new RowRenewal(outbox);
+    this.#relays = outbox && new RelayWatch(outbox, clock);
     this.defaultPolicy = resolvePolicy(defaults, {});
   }
 
@@ -114,9 +123,13 @@ export class MethodCache {
   /** Invalidates now, or with the unit of work that this is called in. */
   async invalidate(tags: readonly string[]): Promise<boolean> {
     const unit = currentUnit();
-    if (!unit) return this.engine.invalidate(tags);
-    unit.join(tags);
-    return true;
+    if (unit) {
+      unit.join(tags);
+      return true;
+    }
+    const isConfirmed = await this.engine.invalidate(tags);
+    if (!isConfirmed) announcePending();
+    return isConfirmed;
   }
 
   #policyOf(definition: CachedDefinition): EntryPolicy {
@@ -130,12 +143,30 @@ export class MethodCache {
   async #finish(unit: UnitOfWork, tags: readonly string[]): Promise<void> {
     unit.end();
     const { rows } = unit;
+    const since = this.clock.monotonicMs();
     const isConfirmed = await this.engine.invalidate(tags);
     this.#renewal?.end(unit);
-    if (rows.length === 0 || !this.outbox) return;
-    // A row that stays only makes a relay invalidate once more, so nobody waits for this and nothing fails by it.
-    const settling = isConfirmed ? this.outbox.settle(rows) : this.outbox.narrow(rows, tags);
-    this.engine.keep(settling.catch(() => undefined));
+    if (isConfirmed) {
+      // A row that stays only makes a relay invalidate once more, so nobody waits for this and nothing fails by it.
+      if (rows.length > 0 && this.outbox) this.engine.keep(this.outbox.settle(rows).catch(() => undefined));
+      return;
+    }
+    const leftMs = PENDING_LIMIT_MS - (this.clock.monotonicMs() - since);
+    if (!(await this.#isRelayed(rows, tags, leftMs))) announcePending();
+  }
+
+  /** Leaves rows to whoever reaches the store, here or elsewhere. @returns whether somebody does within `ms` */
+  async #isRelayed(rows: readonly string[], tags: readonly string[], ms: number): Promise<boolean> {
+    if (rows.length === 0 || !this.outbox || !this.#relays) return false;
+    let isHandedOver = false;
+    const handOver = async () => {
+      await this.outbox?.narrow(rows, tags);
+      isHandedOver = true;
+    };
+    this.engine.keep(handOver().catch(() => undefined));
+    const isSettled = await this.#relays.settled(rows, ms);
+    // A relay that took them earlier knew only what was known at the commit.
+    return isSettled && isHandedOver;
   }
 }
 

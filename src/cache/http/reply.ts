@@ -7,6 +7,8 @@ export interface Reply {
   /** What Nest hands to guards, interceptors and handlers. */
   readonly response: object;
   readonly statusCode: number;
+  /** Whether its headers are on their way, so that none can be set any more. */
+  readonly isSent: boolean;
   /** A copy. */
   headers(): HeadersByName;
   header(name: string): unknown;
@@ -49,6 +51,10 @@ class FastifyReply implements Reply {
     return this.response.statusCode;
   }
 
+  get isSent(): boolean {
+    return this.response.raw.headersSent;
+  }
+
   headers(): HeadersByName {
     return this.response.getHeaders();
   }
@@ -83,6 +89,10 @@ class ExpressReply implements Reply {
 
   get statusCode(): number {
     return this.response.statusCode;
+  }
+
+  get isSent(): boolean {
+    return this.response.headersSent;
   }
 
   headers(): HeadersByName {

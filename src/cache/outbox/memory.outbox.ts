@@ -45,6 +45,10 @@ export class MemoryOutbox implements Outbox {
     return Promise.resolve();
   }
 
+  unsettled(rows: readonly string[]): Promise<readonly string[]> {
+    return Promise.resolve(rows.filter((id) => this.#rows.has(id) || this.#rows.has(EPOCH)));
+  }
+
   /** Rows are kept only once their owner has given them up, so their age says nothing. */
   async relay(_olderThanMs: number, apply: (tags: readonly string[]) => Promise<boolean>): Promise<number> {
     const taken = [...this.#rows].filter(([, row]) => !row.isTaken).slice(0, MAX_ROWS_A_ROUND);

@@ -12,14 +12,19 @@ export const ABANDONED_AFTER_MS = 300;
 export class OutboxRelay {
   readonly #outbox: Outbox;
   readonly #apply: (tags: readonly string[]) => Promise<boolean>;
+  readonly #canApply: () => boolean;
   #timer: NodeJS.Timeout | undefined;
   #round: Promise<void> = Promise.resolve();
   #isStopped = false;
 
-  /** @param apply invalidates, and says whether the store has confirmed it */
-  constructor(outbox: Outbox, apply: (tags: readonly string[]) => Promise<boolean>) {
+  /**
+   * @param apply     invalidates, and says whether the store has confirmed it
+   * @param canApply  whether that makes sense now: who cannot reach the store keeps no rows from those who can
+   */
+  constructor(outbox: Outbox, apply: (tags: readonly string[]) => Promise<boolean>, canApply: () => boolean) {
     this.#outbox = outbox;
     this.#apply = apply;
+    this.#canApply = canApply;
   }
 
   start(): void {
@@ -38,7 +43,7 @@ export class OutboxRelay {
   }
 
   async #relay(): Promise<void> {
-    if (!this.#outbox.isReady) return;
+    if (!this.#outbox.isReady || !this.#canApply()) return;
     try {
       await this.#outbox.relay(ABANDONED_AFTER_MS, this.#apply);
     } catch {

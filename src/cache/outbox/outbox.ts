@@ -31,6 +31,9 @@ export interface Outbox {
    */
   narrow(rows: readonly string[], tags: readonly string[]): Promise<void>;
 
+  /** Those of these rows, given up by their owner, that nobody has settled yet. */
+  unsettled(rows: readonly string[]): Promise<readonly string[]>;
+
   /**
    * Takes rows that were neither settled nor renewed for `olderThanMs`, each by one process at a time, and settles them
    * if `apply` confirms.

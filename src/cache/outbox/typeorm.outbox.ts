@@ -66,6 +66,14 @@ export class TypeormOutbox implements Outbox {
     );
   }
 
+  async unsettled(rows: readonly string[]): Promise<readonly string[]> {
+    const found: { id: string }[] = await this.#dataSource.query(
+      'SELECT id FROM cache_outbox WHERE id = ANY($1::bigint[])',
+      [rows],
+    );
+    return found.map(({ id }) => id);
+  }
+
   relay(olderThanMs: number, apply: (tags: readonly string[]) => Promise<boolean>): Promise<number> {
     return this.#dataSource.transaction(async (manager) => {
       const rows: { id: string; tags: string[] }[] = await manager.query(

@@ -1,0 +1,24 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { Injectable, type CallHandler, type ExecutionContext, type NestInterceptor } from '@nestjs/common';
+import type { Observable } from 'rxjs';
+import { replyOf, type Reply } from './reply.js';
+
+const answering = new AsyncLocalStorage<Reply>();
+
+/**
+ * The outermost interceptor of every route that runs: whatever is invalidated inside of it, in whichever provider, can
+ * be told of on the answer.
+ */
+@Injectable()
+export class InvalidationNotice implements NestInterceptor {
+  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    if (context.getType() !== 'http') return next.handle();
+    return answering.run(replyOf(context.switchToHttp().getResponse()), () => next.handle());
+  }
+}
+
+/** Says on the answer of the request in which it is called, if there is one, that others may still see what was before. */
+export function announcePending(): void {
+  const reply = answering.getStore();
+  if (reply && !reply.isSent) reply.setHeader('x-cache-invalidation', 'pending');
+}

@@ -1,0 +1,62 @@
+import { deferred, turn } from '../../../test/support/deferred.js';
+import { FakeClock } from '../testing/index.js';
+import type { Outbox } from './outbox.js';
+import { RelayWatch } from './relay-watch.js';
+
+describe('whoever waits for his rows to be settled', () => {
+  let clock: FakeClock;
+  let unsettled: jest.Mock<Promise<readonly string[]>, [readonly string[]]>;
+  let watch: RelayWatch;
+
+  beforeEach(() => {
+    clock = new FakeClock();
+    unsettled = jest.fn((rows) => Promise.resolve(rows));
+    watch = new RelayWatch({ unsettled } as unknown as Outbox, clock);
+  });
+
+  async function pass(ms: number): Promise<void> {
+    for (let passed = 0; passed < ms; passed += 50) {
+      clock.advance(50);
+      await turn();
+    }
+  }
+
+  it('is told when all of them are', async () => {
+    const waiting = watch.settled(['1', '2'], 1000);
+    unsettled.mockResolvedValueOnce(['2']).mockResolvedValue([]);
+
+    await pass(200);
+
+    expect(await waiting).toBe(true);
+  });
+
+  it('asks together with all others', async () => {
+    const waiting = [watch.settled(['1'], 1000), watch.settled(['2'], 1000)];
+    await pass(100);
+
+    expect(unsettled.mock.calls).toEqual([[['1', '2']]]);
+    unsettled.mockResolvedValue(['2']);
+    await pass(900);
+    expect(await Promise.all(waiting)).toEqual([true, false]);
+  });
+
+  it.each<[string, () => Promise<readonly string[]>]>([
+    ['hangs', () => deferred<readonly string[]>().promise],
+    ['is away', () => Promise.reject(new Error('away'))],
+  ])('waits no longer than he said when the database %s', async (_, answer) => {
+    unsettled.mockImplementation(answer);
+    const waiting = watch.settled(['1'], 850);
+
+    await pass(850);
+
+    expect(await waiting).toBe(false);
+  });
+
+  it('waits no longer than a thousand others let him', async () => {
+    const others = Array.from({ length: 1000 }, (_, n) => watch.settled([String(n)], 1000));
+
+    expect(await watch.settled(['late'], 1000)).toBe(false);
+    await pass(1000);
+    await Promise.all(others);
+  });
+});
