@@ -1,8 +1,10 @@
 import type { GraphEvent } from './decorators/graph-event.js';
+import type { Backplane } from './engine/backplane.js';
 import type { BulkheadOptions } from './engine/bulkhead.js';
 import type { EntryDefaults } from './decorators/entry-options.js';
 import type { CacheEvent } from './engine/cache-events.js';
 import type { Clock } from './engine/clock.js';
+import type { Store } from './engine/store.js';
 import type { Tracer } from './engine/tracer.js';
 import type { Outbox } from './outbox/outbox.js';
 import type { RedisOptions } from './redis/connect-redis.js';
@@ -44,6 +46,10 @@ export interface CacheModuleOptions extends EntryDefaults {
   onEvent?: (event: CacheModuleEvent) => void;
   /** Puts spans around runs and invalidations. Default: nobody traces. */
   tracer?: Tracer;
+  /** In place of `redis`: a store that the application brings, such as a `FaultyStore` of the test kit. Default none. */
+  store?: Store;
+  /** With `store`, how invalidations by other processes are heard. Default: there are no others. */
+  backplane?: Backplane;
   /** Default: the system's clock. */
   clock?: Clock;
 }

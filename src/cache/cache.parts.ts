@@ -37,6 +37,9 @@ export class CacheParts {
         `the namespace '${namespace}' may hold only letters, digits and . : - _`,
       );
     }
+    if (redis && options.store) {
+      throw new CacheError('CACHE_INVALID_OPTIONS', 'either redis or a store of your own, not both');
+    }
     const emit = (event: CacheModuleEvent) => {
       try {
         options.onEvent?.(event);
@@ -57,18 +60,18 @@ export class CacheParts {
           if (event.event === 'cache.ready') this.engine.keep(this.#tellServer());
         },
       });
+    this.outbox = enabled && (redis ?? options.store) ? options.outbox : undefined;
     if (this.servers) {
       const store = enabled ? new RedisStore(this.servers, namespace, options.outbox) : undefined;
       this.servers.start((...used) => store?.beforeUse(...used) ?? Promise.resolve());
       this.store = store;
-      this.outbox = enabled ? options.outbox : undefined;
-    } else {
-      this.store = enabled ? new MemoryStore(clock, this.near) : undefined;
+    } else if (enabled) {
+      this.store = options.store ?? new MemoryStore(clock, this.near);
     }
     this.redis = new RedisService(this.servers, namespace, requestBudgetMs, emit);
     this.engine = new CacheEngine({
       store: this.store,
-      backplane: this.servers?.backplane,
+      backplane: this.servers?.backplane ?? options.backplane,
       near: this.near,
       jitter,
       tracer: options.tracer,

@@ -1,13 +1,10 @@
 import { deferred, turn } from '../../../test/support/deferred.js';
-import { FakeClock } from '../testing/index.js';
-import { MemoryStore } from '../stores/memory.store.js';
-import type { Backplane } from './backplane.js';
+import { FakeClock, simulateInstances, type FaultyStore, type SimulatedInstance } from '../testing/index.js';
 import { CacheEngine } from './cache-engine.js';
 import { defaultPolicy } from './entry-policy.js';
 import { NearEntries } from './near-entries.js';
 import { Subject, type Produced } from './subject.js';
 import type { CacheEvent } from './cache-events.js';
-import type { Store } from './store.js';
 import { EPOCH, plainTag, prefixTag } from './tags.js';
 import type { Tracer } from './tracer.js';
 
@@ -22,22 +19,22 @@ const parts = {
 };
 const subject = new Subject(parts);
 
-/** Of a process that shares the store with others and hears nothing of them. */
-const deaf: Backplane = { heardUntilMs: -Infinity, listen: () => undefined };
-
 let clock: FakeClock;
-let store: Store;
+let store: FaultyStore;
+let backplane: SimulatedInstance['backplane'];
 let events: CacheEvent[];
 let engine: CacheEngine;
 
 beforeEach(() => {
   clock = new FakeClock();
-  use(new MemoryStore(clock, new NearEntries(clock, 1_000_000)));
+  [{ store, backplane }] = simulateInstances(1, clock) as [SimulatedInstance];
+  // Of a process that shares the store with others and hears nothing of them.
+  backplane.cut();
+  startAnew();
 });
 
-function use(given: Store): void {
+function startAnew(): void {
   events = [];
-  store = given;
   engine = new CacheEngine({
     ...inOneOfManyProcesses(),
     store,
@@ -49,7 +46,7 @@ function inOneOfManyProcesses() {
   return {
     clock,
     near: new NearEntries(clock, 1_000_000),
-    backplane: deaf,
+    backplane,
     emit: () => undefined,
     requestBudgetMs: 50,
     invalidationBudgetMs: 150,
@@ -157,11 +154,12 @@ describe('an invalidation while the method runs', () => {
 
 describe('a run that the store could not vouch for', () => {
   it('is joined by nobody once the store answers again', async () => {
-    const failing = jest.spyOn(store, 'open').mockRejectedValueOnce(new Error('OOM'));
+    store.fail('open');
     const run = deferred<Produced<string>>();
     const early = get(() => run.promise);
     await turn();
-    expect(failing).toHaveBeenCalledTimes(1);
+    expect(store.calls('open')).toBe(1);
+    store.restore();
     await new CacheEngine({ ...inOneOfManyProcesses(), store }).invalidate([course]);
 
     expect(await get(() => Promise.resolve(produced('after the write')))).toBe('after the write');
@@ -172,7 +170,7 @@ describe('a run that the store could not vouch for', () => {
   it('is not served to a program that knows a further tag', async () => {
     await get(() => Promise.resolve(produced('old')));
 
-    use(store);
+    startAnew();
     const wiser = new Subject({ ...parts, tags: () => [...subject.tags, plainTag('roster:PROG-101')] });
     expect(await get(() => Promise.resolve(produced('new')), wiser)).toBe('new');
   });
@@ -336,24 +334,10 @@ describe('a hundred callers of a cold key', () => {
 
 describe('a store that is away', () => {
   it('costs a request its budget once, and then nothing more', async () => {
-    const calls: string[] = [];
-    const failing = () => Promise.reject(new Error('timeout'));
-    use({
-      kind: 'redis',
-      isAvailable: () => true,
-      read: () => (calls.push('read'), failing()),
-      open: () => (calls.push('open'), failing()),
-      tokens: failing,
-      partitionOf: () => '',
-      write: () => (calls.push('write'), failing()),
-      invalidate: failing,
-      renewLease: failing,
-      releaseLease: failing,
-      size: () => ({ entries: undefined, bytes: undefined }),
-    });
+    store.fail('read', 'open', 'write', 'invalidate');
 
     expect(await get(() => Promise.resolve(produced('from the source')))).toBe('from the source');
-    expect(calls).toEqual(['read']);
+    expect([store.calls('read'), store.calls('open'), store.calls('write')]).toEqual([1, 0, 0]);
     expect(await engine.invalidate([course])).toBe(false);
   });
 });

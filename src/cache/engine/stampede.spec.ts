@@ -1,28 +1,22 @@
 import { deferred, turn } from '../../../test/support/deferred.js';
-import {
-  aSubject,
-  course,
-  sharedStore,
-  testEngine,
-  type TestEngine,
-} from '../../../test/support/test-engine.js';
-import type { MemoryStore } from '../stores/memory.store.js';
-import { FakeClock } from '../testing/index.js';
+import { aSubject, course, testEngine, type TestEngine } from '../../../test/support/test-engine.js';
+import { FakeClock, simulateInstances, type SimulatedInstance } from '../testing/index.js';
 
 const subject = aSubject();
 const never = () => Promise.reject(new Error('must not run'));
 const gives = (value: string) => () => Promise.resolve(value);
 
 let clock: FakeClock;
-let store: MemoryStore;
+let others: SimulatedInstance[];
 let here: TestEngine;
 let there: TestEngine;
 
 beforeEach(() => {
   clock = new FakeClock();
-  store = sharedStore(clock);
-  here = testEngine(clock, { store });
-  there = testEngine(clock, { store });
+  const [first, second, ...rest] = simulateInstances(3, clock) as [SimulatedInstance, SimulatedInstance];
+  here = testEngine(first);
+  there = testEngine(second);
+  others = rest;
 });
 
 /** Time passes in steps shorter than any budget, and everybody does what he does then. */
@@ -49,8 +43,8 @@ describe('callers of a cold key in several processes', () => {
   });
 
   it('wait no longer than a lease for a process that died', async () => {
-    const dead = testEngine(clock, { store });
-    jest.spyOn(store, 'renewLease').mockReturnValue(new Promise(() => undefined));
+    const dead = testEngine(others[0]!);
+    dead.store.hang('renewLease');
     void dead.get(subject, () => new Promise(() => undefined));
     await turn();
     const run = jest.fn(gives('again'));
@@ -82,7 +76,6 @@ describe('callers of a cold key in several processes', () => {
     const first = here.get(subject, () => run.promise);
     await turn();
     await there.engine.invalidate([course]);
-    here.backplane.say([course]);
     const other = there.get(subject, gives('new'));
     await pass(300);
 
@@ -219,7 +212,7 @@ describe('while the store is away', () => {
   const bulkhead = { concurrency: 1, queue: 1, waitMs: 1000 };
 
   beforeEach(() => {
-    jest.spyOn(store, 'isAvailable').mockReturnValue(false);
+    here.store.fail();
   });
 
   it('callers of a key who came during a run share the next one', async () => {
@@ -242,7 +235,7 @@ describe('while the store is away', () => {
   });
 
   it('no more run at a time than the bulkhead allows, nor wait; and nobody waits too long', async () => {
-    const narrow = testEngine(clock, { store, bulkhead });
+    const narrow = testEngine(here, { bulkhead });
     const run = deferred<string>();
     const get = (n: number) => narrow.get(aSubject({}, `view|/${n}`), () => run.promise);
     const [running, waiting] = [get(1), get(2)];

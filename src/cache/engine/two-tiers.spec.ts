@@ -1,13 +1,7 @@
 import { turn } from '../../../test/support/deferred.js';
-import {
-  aSubject,
-  course,
-  sharedStore,
-  testEngine,
-  type TestEngine,
-} from '../../../test/support/test-engine.js';
-import { FakeClock } from '../testing/index.js';
-import type { MemoryStore } from '../stores/memory.store.js';
+import { aSubject, course, testEngine, type TestEngine } from '../../../test/support/test-engine.js';
+import { FakeClock, simulateInstances, type SimulatedInstance } from '../testing/index.js';
+import { MemoryStore } from '../stores/memory.store.js';
 import { NearEntries } from './near-entries.js';
 import { softTag } from './tags.js';
 
@@ -17,15 +11,14 @@ const never = () => Promise.reject(new Error('must not run'));
 const gives = (value: string) => () => Promise.resolve(value);
 
 let clock: FakeClock;
-let store: MemoryStore;
 let here: TestEngine;
 let there: TestEngine;
 
 beforeEach(() => {
   clock = new FakeClock();
-  store = sharedStore(clock);
-  here = testEngine(clock, { store });
-  there = testEngine(clock, { store });
+  const [first, second] = simulateInstances(2, clock) as [SimulatedInstance, SimulatedInstance];
+  here = testEngine(first);
+  there = testEngine(second);
 });
 
 async function settle(): Promise<void> {
@@ -36,10 +29,10 @@ describe('an entry held in this process', () => {
   it('is served without being read from the store again', async () => {
     await here.get(subject, gives('one'));
     await settle();
-    const read = jest.spyOn(store, 'read');
+    const reads = here.store.calls('read');
 
     expect(await here.get(subject, never)).toEqual({ value: 'one', how: 'hit' });
-    expect(read).not.toHaveBeenCalled();
+    expect(here.store.calls('read')).toBe(reads);
   });
 
   it('is not served after another process invalidated it, if strong', async () => {
@@ -52,52 +45,57 @@ describe('an entry held in this process', () => {
   });
 
   it('asks nobody while what others do is heard, if bounded', async () => {
-    here.backplane.heardUntilMs = clock.monotonicMs() + 1000;
     await here.get(bounded, gives('one'));
     await settle();
-    const asked = [jest.spyOn(store, 'read'), jest.spyOn(store, 'tokens')];
+
+    here.store.fail();
 
     expect(here.engine.peek(bounded)).toMatchObject({ state: 'hit' });
-    expect(asked.map((spy) => spy.mock.calls.length)).toEqual([0, 0]);
   });
 
   it.each<[string, (backplane: TestEngine['backplane']) => void]>([
     [
-      'the lease on hearing has run out',
-      () => {
+      'nothing has been heard for a second',
+      (link) => {
+        link.silence();
         clock.advance(1000);
       },
     ],
     [
       'its tag was heard to be invalidated',
-      (backplane) => {
-        backplane.say([course]);
+      (link) => {
+        link.say([course]);
       },
     ],
     [
       'something may have been missed',
-      (backplane) => {
-        backplane.gap();
+      (link) => {
+        link.cut();
+        link.restore();
+      },
+    ],
+    [
+      'everything arrives a second late',
+      (link) => {
+        link.delay(1000);
       },
     ],
   ])('is asked about, if bounded, when %s', async (_, happens) => {
-    here.backplane.heardUntilMs = clock.monotonicMs() + 1000;
     await here.get(bounded, gives('one'));
     await settle();
+    const asked = here.store.calls('tokens');
 
     happens(here.backplane);
 
     expect(here.engine.peek(bounded)).toBeUndefined();
-    const asked = jest.spyOn(store, 'tokens');
     expect(await here.get(bounded, never)).toEqual({ value: 'one', how: 'hit' });
-    expect(asked).toHaveBeenCalledTimes(1);
+    expect(here.store.calls('tokens')).toBe(asked + 1);
   });
 
   it('is not trusted, if bounded, after an invalidation of its own that the store did not confirm', async () => {
-    here.backplane.heardUntilMs = Infinity;
     await here.get(bounded, gives('one'));
     await settle();
-    jest.spyOn(store, 'invalidate').mockRejectedValueOnce(new Error('away'));
+    here.store.fail('invalidate');
 
     expect(await here.engine.invalidate([course])).toBe(false);
 
@@ -105,18 +103,18 @@ describe('an entry held in this process', () => {
   });
 
   it('is trusted again once its tokens were seen after the gap', async () => {
-    here.backplane.heardUntilMs = Infinity;
     await here.get(bounded, gives('one'));
     await settle();
-    here.backplane.gap();
+    here.backplane.cut();
+    here.backplane.restore();
     await here.get(bounded, never);
 
     expect(here.engine.peek(bounded)).toMatchObject({ state: 'hit' });
   });
 
   it('is trusted at once where this process is alone, strong or not', async () => {
-    const near = new NearEntries(clock, 10_000_000);
-    const alone = testEngine(clock, { store, near, backplane: undefined });
+    const store = new MemoryStore(clock, new NearEntries(clock, 10_000_000));
+    const alone = testEngine(here, { store, backplane: undefined });
     await alone.get(subject, gives('one'));
     await alone.engine.settle();
 
@@ -129,11 +127,11 @@ describe('an entry held in this process', () => {
     const subjects = Array.from({ length: 50 }, (_, n) => aSubject({}, `view|/${n}`));
     for (const each of subjects) await here.get(each, gives('one'));
     await settle();
-    const asked = jest.spyOn(store, 'tokens');
+    const asked = here.store.calls('tokens');
 
     await Promise.all(subjects.map((each) => here.get(each, never)));
 
-    expect(asked.mock.calls.length).toBeLessThanOrEqual(2);
+    expect(here.store.calls('tokens') - asked).toBeLessThanOrEqual(2);
   });
 
   it('gives way to the fresher one of another process when its time is over', async () => {
