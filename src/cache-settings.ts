@@ -14,6 +14,11 @@ import type { AppLogger } from './telemetry/app-logger.js';
 import { cacheLog } from './telemetry/cache-log.js';
 import { traceCacheEvent, tracing } from './telemetry/tracing.js';
 
+/** How long every cached answer, and every person's rights, outlast their TTL while the database cannot be asked, s. */
+const GRACE_S = 60;
+/** How long the database may take where there is such an answer, s: less than a query of it may. */
+const SOFT_TIMEOUT_S = 1;
+
 /** The settings as the cache wants them. */
 export function cacheSettings(
   environment: Environment,
@@ -24,6 +29,8 @@ export function cacheSettings(
   const log = cacheLog(logger);
   return {
     enabled: environment.CACHE_ENABLED,
+    grace: GRACE_S,
+    softTimeout: SOFT_TIMEOUT_S,
     namespace: environment.CACHE_NAMESPACE,
     maxBytes: environment.CACHE_L1_MAX_BYTES,
     ...(redis ? { redis, outbox: outbox(environment, logger, dataSource) } : {}),

@@ -14,8 +14,9 @@ export interface Belonging {
 /**
  * What the access guard asks of the database, through the cache: a cache hit of a route then costs no query.
  *
- * A person's rights follow the database within a second even where no invalidation reaches them. What a thing
- * belongs to is fixed for ever, so it is kept for minutes; that a thing is missing is never kept.
+ * A person's rights follow the database within a second even where no invalidation reaches them; while it is away, those
+ * of before hold for the grace of all cached methods. What a thing belongs to is fixed for ever, so it is kept for
+ * minutes; that a thing is missing is never kept.
  */
 @Injectable()
 export class RightsService {

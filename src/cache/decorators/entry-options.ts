@@ -27,7 +27,7 @@ export interface EntryOptions {
 }
 
 /** What the module may say for all methods. */
-export type EntryDefaults = Pick<EntryOptions, 'grace' | 'consistency' | 'refreshAhead'>;
+export type EntryDefaults = Pick<EntryOptions, 'grace' | 'softTimeout' | 'consistency' | 'refreshAhead'>;
 
 /** What the options say, checked, in the engine's units. @throws {CacheError} with `where` it was said */
 export function declaredPolicy(options: EntryOptions, where: string): Partial<EntryPolicy> {

@@ -7,6 +7,7 @@ import type { EntryPolicy } from '../engine/entry-policy.js';
 import { EPOCH, prefixTags, softTag, UNLISTED } from '../engine/tags.js';
 import { decodeValue, encodeValue } from '../engine/value-codec.js';
 import { fromRouteArguments } from '../http/declared-inputs.js';
+import { isClientError } from '../http/client-error.js';
 import { announcePending } from '../http/invalidation-notice.js';
 import { isRoute } from '../http/route-metadata.js';
 import type { Outbox } from '../outbox/outbox.js';
@@ -26,8 +27,8 @@ const VALUE_FORM = 'value-1';
 /** What a writer waits for others to confirm what the store did not confirm to him, from his own attempt on. */
 const PENDING_LIMIT_MS = 1000;
 
-/** The stored text of a value, or the value itself where it has no stored form. */
-type Kept = { readonly text: string } | { readonly raw: unknown };
+/** The stored text of a value; the value itself where it has no stored form; or an exception in its place. */
+type Kept = { readonly text: string } | { readonly raw: unknown } | { readonly thrown: unknown };
 
 /** What decorated methods call: the way from a method's arguments and result to the engine. */
 export class MethodCache {
@@ -76,9 +77,18 @@ export class MethodCache {
     if (!subject) return run();
     const kept = await this.engine.getOrSet<Kept>(
       subject,
-      async () => produced(definition, args, await run()),
+      async () => {
+        try {
+          return produced(definition, args, await run());
+        } catch (error) {
+          if (policy.graceMs === 0 || !isClientError(error)) throw error;
+          // Nothing stale may cover it.
+          return { value: { thrown: error }, isShareable: true };
+        }
+      },
       (entry) => ({ text: entry.body.toString() }),
     );
+    if ('thrown' in kept) throw kept.thrown;
     return 'text' in kept ? decodeValue(kept.text) : kept.raw;
   }
 

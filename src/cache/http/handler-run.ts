@@ -1,7 +1,8 @@
-import { HttpException, type CallHandler } from '@nestjs/common';
+import type { CallHandler } from '@nestjs/common';
 import { lastValueFrom } from 'rxjs';
 import { storedForm } from '../decorators/stored-form.js';
 import type { NotStored, Produced } from '../engine/subject.js';
+import { isClientError } from './client-error.js';
 import { divert } from './diverted-reply.js';
 import { entityTag } from './entity-tag.js';
 import { isInsideRunOf, observeCall, type HandlerCall } from './handler-call.js';
@@ -103,10 +104,6 @@ export class HandlerRun {
     const stored = Object.fromEntries(set.sort().map((name) => [name, [headers[name]].flat().join(', ')]));
     return { body, head: { etag: entityTag(body, stored), 'content-type': JSON_TYPE, ...stored } };
   }
-}
-
-function isClientError(error: unknown): boolean {
-  return error instanceof HttpException && error.getStatus() < 500;
 }
 
 /** The names of headers that were set, changed or taken away. */
