@@ -211,3 +211,19 @@ it('F22: a list under our key is a miss, and makes room', async () => {
   expect(failed(answers)).toEqual([]);
   await hits('1');
 });
+
+it('F22: a list under a token of ours is a miss, and makes room', async () => {
+  await hits('1');
+  const names = await admin.keys('token:*');
+  for (const key of names) {
+    await admin.unlink(key);
+    await admin.lPush(key, ['a', 'b']);
+  }
+
+  const answers = await underLoad(RATE, call, () => wait(300));
+
+  expect(names.length).toBeGreaterThan(2);
+  expect(failed(answers)).toEqual([]);
+  await hits('1');
+  expect(database.wrong).toEqual([]);
+});

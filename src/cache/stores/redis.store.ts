@@ -91,6 +91,7 @@ export class RedisStore implements Store {
         const made = part.tokens.map((key) => makeToken(session, key, tokenTtlMs));
         const taken = lease && part.lease ? runLease(session, TAKE_LEASE, part.lease, lease) : true;
         const [read, hasLease] = await Promise.all([this.#fetch(session, part), taken, ...made]);
+        if (read.tokens.includes(undefined)) await makeRoom(session, read);
         return { ...read, hasLease };
       }),
     );
@@ -217,6 +218,16 @@ function makeToken({ client }: RedisSession, key: string, ttlMs: number): Promis
     client.set(key, fresh, { condition: 'NX', expiration: { type: 'PX', value: ttlMs } }),
     client.pExpire(key, ttlMs),
   ]);
+}
+
+/** What cannot be made and is no text either was not put there by us, and would keep its entries from being found. */
+async function makeRoom({ client }: RedisSession, { part, tokens }: PartRead): Promise<void> {
+  // On a cluster the server's epoch is the first, and without it there are no others.
+  const epochs = part.tokens.length - tokens.length;
+  const isForeign = (index: number) =>
+    index < epochs ? tokens.every((token) => token === undefined) : tokens[index - epochs] === undefined;
+  const foreign = part.tokens.filter((_, index) => isForeign(index));
+  await Promise.all(foreign.map((key) => client.unlink(key)));
 }
 
 async function runLease(
