@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer as createTcpServer, type AddressInfo, type Socket } from 'node:net';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as wait } from 'node:timers/promises';
 import { CacheService, RedisService } from '../../src/cache/index.js';
@@ -120,6 +120,36 @@ it('F12: another server behind the address is a Redis that is away', async () =>
   http.closeAllConnections();
   http.close();
 });
+
+it.each(['sentinels', 'clusterNodes'] as const)(
+  'F12: %s that speak no protocol are a Redis that is away',
+  async (kind) => {
+    const sockets = new Set<Socket>();
+    let accepted = 0;
+    const server = createTcpServer((socket) => {
+      accepted++;
+      sockets.add(socket.on('error', () => undefined).on('close', () => sockets.delete(socket)));
+      socket.on('data', () => socket.write('@@@\r\n'));
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const lost = await startVersionedApp(database, { [kind]: [`127.0.0.1:${port}`] });
+
+    const answers = await underLoad(
+      RATE,
+      (n) => lost.get(String(n % KEYS)),
+      () => wait(1000),
+    );
+
+    expect(failed(answers)).toEqual([]);
+    expect(shareOf(answers, 'BYPASS')).toBe(1);
+    expect(accepted).toBeGreaterThan(1);
+    expect(sockets.size).toBeLessThanOrEqual(2);
+    await lost.close();
+    await pollUntil(() => sockets.size === 0, 5000);
+    server.close();
+  },
+);
 
 describe('F21: an entry that is', () => {
   const header = (text: string) => {

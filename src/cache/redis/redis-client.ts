@@ -8,7 +8,7 @@ export type BinaryClient = ReturnType<typeof asBinary>;
 /** A client that is no more than the protocol on one connection. */
 export function newClient(address: RedisAddress, connectTimeoutMs: number) {
   const { host, port, tls, username, password, database } = address;
-  return createClient({
+  const client = createClient({
     socket: {
       host,
       port,
@@ -26,6 +26,11 @@ export function newClient(address: RedisAddress, connectTimeoutMs: number) {
     maintNotifications: 'disabled',
     ...withoutClientTimeout,
   });
+  // After bytes that are no reply the client reads on, and would give later replies to earlier commands.
+  client.on('error', () => {
+    destroy(client);
+  });
+  return client;
 }
 
 // The client's own timeout covers only commands not yet written and costs a timer each; ours covers all. Its types
@@ -36,6 +41,6 @@ export function asBinary(client: RedisClient) {
   return client.withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer });
 }
 
-export function destroy(client: RedisClient): void {
+export function destroy(client: { readonly isOpen: boolean; destroy(): void }): void {
   if (client.isOpen) client.destroy();
 }

@@ -159,7 +159,6 @@ export class RedisCluster implements RedisServers {
   async #askNewcomer(address: HostAndPort): Promise<SlotTable> {
     const { connectTimeoutMs } = this.#options.timings;
     const client = newClient({ ...address, ...this.#login }, connectTimeoutMs);
-    client.on('error', () => undefined);
     try {
       return await within(
         Math.min(connectTimeoutMs, 2 * TABLE_BUDGET_MS),

@@ -159,11 +159,7 @@ export class RedisConnection {
     const onGone = () => {
       if (this.#session?.client === client) this.#nudge();
     };
-    client.on('error', () => {
-      // After bytes that are no reply the client reads on, and would give later replies to earlier commands.
-      destroy(client);
-      onGone();
-    });
+    client.on('error', onGone);
     client.on('end', onGone);
     try {
       await within(connectTimeoutMs, client.connect());

@@ -54,7 +54,6 @@ async function ask(sentinel: HostAndPort, target: SentinelTarget, patienceMs: nu
   const { tls, password } = target.login;
   // One that asks for no password takes any.
   const client = newClient({ ...sentinel, tls, password, username: undefined, database: 0 }, patienceMs);
-  client.on('error', () => undefined);
   try {
     const reply = client.connect().then(() => client.sendCommand(['SENTINEL', 'MASTER', target.masterName]));
     const fields = fieldsOf(await within(patienceMs, reply));
