@@ -281,6 +281,9 @@ it('F15: a Redis that does not take the password any more is tried now and then,
   figure('F15', 'until it is used again, ms', usedMs, { atMost: 5000 });
   expectAllRight(answers);
   expect(JSON.stringify(one.events)).not.toMatch(/first|second/);
+  expect(one.events.filter(({ event }) => event === 'cache.connect_failed')).toEqual([
+    { event: 'cache.connect_failed', reason: 'WRONGPASS' },
+  ]);
 
   // A command that it may not use any more is a failure like any other.
   await operator.sendCommand(['ACL', 'SETUSER', 'default', '-mget']);

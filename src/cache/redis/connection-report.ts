@@ -1,10 +1,14 @@
 import type { BreakerState } from './circuit-breaker.js';
 import type { EmitRedisEvent } from './redis-events.js';
 
+/** Replies of a server that does not take our password, or does not allow what we need. */
+const REFUSED = /^(WRONGPASS|NOAUTH|NOPERM)$/;
+
 /** Makes events of what happens to the connections, one for each change. `server` is named only where there are several. */
 export class ConnectionReport {
   readonly #emit: EmitRedisEvent;
   readonly #isUp = new Map<string | undefined, boolean>();
+  readonly #isRefused = new Set<string | undefined>();
 
   constructor(emit: EmitRedisEvent, url: string) {
     this.#emit = emit;
@@ -15,6 +19,7 @@ export class ConnectionReport {
   up(server?: string): void {
     if (this.#isUp.get(server) === true) return;
     const isFirst = !this.#isAnyUp;
+    this.#isRefused.delete(server);
     this.#isUp.set(server, true);
     this.#emit({ event: 'cache.connected', ...named(server) });
     if (isFirst) this.#emit({ event: 'cache.ready' });
@@ -22,7 +27,13 @@ export class ConnectionReport {
 
   down(reason: string, attempt: number, delayMs: number, server?: string): void {
     const wasUp = this.#isUp.get(server);
-    if (wasUp === false) return;
+    const isRefusal = REFUSED.test(reason) && !this.#isRefused.has(server);
+    if (isRefusal) this.#isRefused.add(server);
+    if (wasUp === false) {
+      // A server that was lost first and then does not let us in again needs somebody to do something.
+      if (isRefusal) this.#emit({ event: 'cache.connect_failed', reason, ...named(server) });
+      return;
+    }
     this.#isUp.set(server, false);
     if (wasUp) this.#emit({ event: 'cache.reconnecting', attempt, delayMs, reason, ...named(server) });
     else this.#emit({ event: 'cache.connect_failed', reason, ...named(server) });
@@ -36,6 +47,7 @@ export class ConnectionReport {
   /** It does not belong to the cluster any more. */
   forget(server: string): void {
     this.#isUp.delete(server);
+    this.#isRefused.delete(server);
   }
 
   closed(): void {
