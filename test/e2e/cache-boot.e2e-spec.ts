@@ -32,6 +32,7 @@ import {
   type CacheModuleEvent,
   InvalidateCache,
 } from '../../src/cache/index.js';
+import { FakeClock, simulateInstances } from '../../src/cache/testing/index.js';
 import { startCachedApp } from '../support/cached-app.js';
 
 /*
@@ -303,6 +304,11 @@ class WrongService {
   value(course_id: string): Promise<string> {
     return Promise.resolve(course_id);
   }
+
+  @Cached({ ttl: 60, scope: 'user', negativeTtl: 5, visibility: 'private', store: { headers: ['link'] } })
+  asIfRoute(): Promise<number> {
+    return Promise.resolve(1);
+  }
 }
 
 const expected: [code: string, method: string, says: string][] = [
@@ -326,6 +332,7 @@ const expected: [code: string, method: string, says: string][] = [
   ['CACHE_INVALID_TTL', 'Wrong.impatient', 'hardTimeout'],
   ['CACHE_INVALID_OPTIONS', 'Wrong.cookies', "'set-cookie'"],
   ['CACHE_INVALID_OPTIONS', 'Wrong.publicUser', "'public'"],
+  ['CACHE_INVALID_OPTIONS', 'WrongService.asIfRoute', 'scope, visibility, negativeTtl, store'],
   ['CACHE_UNCACHEABLE_ROUTE', 'Wrong.ownResponse', '@Res() without passthrough'],
   ['CACHE_UNCACHEABLE_ROUTE', 'Wrong.keyedResponse', '@Res() without passthrough'],
   ['CACHE_UNCACHEABLE_ROUTE', 'Wrong.cachedPost', 'does not answer GET'],
@@ -406,7 +413,9 @@ describe('an application with wrong decorators', () => {
 
     await expect(
       NestFactory.createApplicationContext(Worker, { logger: false, abortOnError: false }),
-    ).rejects.toMatchObject({ faults: [{ code: 'CACHE_UNKNOWN_TEMPLATE_NAME' }] });
+    ).rejects.toMatchObject({
+      faults: [{ code: 'CACHE_UNKNOWN_TEMPLATE_NAME' }, { code: 'CACHE_INVALID_OPTIONS' }],
+    });
   });
 });
 
@@ -416,6 +425,7 @@ it.each([
   [{ redis: { url: 'redis://:one@host', password: 'two' } }],
   [{ redis: { url: 'redis://h', maxConnections: 0 } }],
   [{ namespace: 'a*' }],
+  [{ redis: { url: 'redis://h' }, ...simulateInstances(1, new FakeClock())[0] }],
   [{ refreshAhead: 2 }],
 ])('an application does not start with options that make no sense: %j', async (given) => {
   await expect(startCachedApp({ options: given })).rejects.toMatchObject({ code: 'CACHE_INVALID_OPTIONS' });

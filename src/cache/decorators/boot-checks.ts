@@ -72,6 +72,28 @@ export function checkRoute(
   return inputs ?? [];
 }
 
+/** What is said of HTTP answers and of callers would go unheard on a method that is no route. */
+export function checkProviderMethod(found: DecoratedMethod<CachedDefinition>, faults: Faults): void {
+  const { method, scope, key, answers } = found.definition;
+  const said = {
+    ...(scope !== 'shared' && { scope }),
+    key,
+    visibility: answers.visibility,
+    clientMaxAge: answers.clientMaxAgeS,
+    mayBypass: answers.mayBypass,
+    negativeTtl: answers.negativeTtlMs,
+    store: answers.storedHeaders.length > 0 || undefined,
+  };
+  const unheard = Object.entries(said).flatMap(([name, value]) => (value === undefined ? [] : name));
+  if (unheard.length > 0) {
+    faults.add(
+      'CACHE_INVALID_OPTIONS',
+      `${method}: ${unheard.join(', ')} can be said of a route only, and this method is none.`,
+    );
+  }
+  checkTemplates(found, isArgument, faults);
+}
+
 /** Every template must be one that something cached could ever feel. */
 export function checkPatterns(
   found: DecoratedMethod<InvalidatingDefinition>,
@@ -97,7 +119,7 @@ export function checkPatterns(
 }
 
 /** @param isName  whether a placeholder has a value in calls of the method */
-export function checkTemplates(
+function checkTemplates(
   { definition: { method, rules } }: DecoratedMethod<{ method: string; rules: TagRules }>,
   isName: (placeholder: string) => boolean,
   faults: Faults,
@@ -113,6 +135,6 @@ export function checkTemplates(
 }
 
 /** The placeholders of methods that are no routes: `{0}`, `{0.id}`. */
-export function isArgument(placeholder: string): boolean {
+function isArgument(placeholder: string): boolean {
   return /^\d+(\.\w+)*$/.test(placeholder);
 }

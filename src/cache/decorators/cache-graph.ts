@@ -9,7 +9,7 @@ import { InvalidationNotice } from '../http/invalidation-notice.js';
 import { isRoute } from '../http/route-metadata.js';
 import { RoutePlan } from '../http/route-plan.js';
 import { RoutePlans } from '../http/route-plans.js';
-import { checkPatterns, checkPrefixes, checkRoute, checkTemplates, isArgument } from './boot-checks.js';
+import { checkPatterns, checkPrefixes, checkProviderMethod, checkRoute } from './boot-checks.js';
 import {
   cachedDefinition,
   invalidatingDefinition,
@@ -63,7 +63,7 @@ export class CacheGraph {
     for (const found of this.#cached) {
       this.engine.expectTtl(found.definition.declaredTtlMs);
       const inputs = isRoute(found.method) ? this.#planRoute(found, options, faults) : [];
-      if (!isRoute(found.method)) checkTemplates(found, isArgument, faults);
+      if (!isRoute(found.method)) checkProviderMethod(found, faults);
       this.#recipes.set(found.definition, keyRecipe(found, inputs, this.application.getGlobalPrefix()));
     }
     for (const found of this.#invalidating) {
