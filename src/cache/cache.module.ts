@@ -41,8 +41,8 @@ import { RedisService } from './redis/redis.service.js';
     },
     {
       provide: MethodCache,
-      useFactory: ({ engine, outbox }: CacheParts, options: CacheModuleOptions) =>
-        new MethodCache(engine, outbox, options, options.clock),
+      useFactory: ({ engine, outbox, emit }: CacheParts, options: CacheModuleOptions) =>
+        new MethodCache(engine, outbox, options, emit, options.clock),
       inject: [CacheParts, MODULE_OPTIONS_TOKEN],
     },
     CacheDoor,

@@ -157,6 +157,12 @@ export const logCatalogue = {
     'warn',
     ({ method }) => `Neither a schema nor a shape names the form of what ${method} answers`,
   ),
+  'cache.rule_failed': entry(
+    '❌',
+    'error',
+    ({ method, reason }) =>
+      `A function of @InvalidateCache on ${method} failed (${reason}): everything is invalidated`,
+  ),
   'cache.invalidated': entry(
     '🗑️',
     'info',

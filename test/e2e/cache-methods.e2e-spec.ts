@@ -71,6 +71,13 @@ class Prices {
   changeMany(items: string[], changed: boolean): Promise<{ changed: boolean; items: number }> {
     return Promise.resolve({ changed, items: items.length });
   }
+
+  @InvalidateCache<Prices['changeOddly']>(() => {
+    throw new TypeError('quotes what it was given');
+  })
+  changeOddly(): Promise<void> {
+    return Promise.resolve();
+  }
 }
 
 @Injectable()
@@ -331,6 +338,19 @@ describe('decorated methods of providers', () => {
       await prices.changeMany(['a', 'b'], true);
       expect((await settled(prices.price('a'))).run).toBe(3);
       expect((await prices.price('b')).run).toBe(4);
+    });
+
+    it('drop everything when a function of theirs threw, and tell of it', async () => {
+      await settled(prices.price('a'));
+
+      await prices.changeOddly();
+
+      expect((await prices.price('a')).run).toBe(2);
+      expect(events).toContainEqual({
+        event: 'cache.rule_failed',
+        method: 'Prices.changeOddly',
+        reason: 'TypeError',
+      });
     });
   });
 

@@ -1,6 +1,8 @@
 import { isObservable, lastValueFrom } from 'rxjs';
 import { CacheEngine } from '../engine/cache-engine.js';
+import type { EmitCacheEvent } from '../engine/cache-events.js';
 import { systemClock, type Clock } from '../engine/clock.js';
+import { CacheError } from '../engine/cache-errors.js';
 import { Subject, type Produced } from '../engine/subject.js';
 import { methodKeyText } from '../engine/cache-key.js';
 import type { EntryPolicy } from '../engine/entry-policy.js';
@@ -43,6 +45,7 @@ export class MethodCache {
     private readonly engine: CacheEngine,
     private readonly outbox: Outbox | undefined,
     defaults: EntryDefaults,
+    private readonly emit: EmitCacheEvent,
     private readonly clock: Clock = systemClock,
   ) {
     this.#renewal = outbox && new RowRenewal(outbox);
@@ -119,7 +122,7 @@ export class MethodCache {
         const returned = await run();
         return isObservable(returned) ? await lastValueFrom(returned, { defaultValue: undefined }) : returned;
       });
-      unit.join(exactTags(definition, known, args, result));
+      unit.join(this.#exactTags(definition, known, args, result));
       if (!outer) await this.#finish(unit, unit.joined);
       return result;
     } catch (error) {
@@ -140,6 +143,20 @@ export class MethodCache {
     const isConfirmed = await this.engine.invalidate(tags);
     if (!isConfirmed) announcePending();
     return isConfirmed;
+  }
+
+  #exactTags(
+    { method, rules, isSoft }: InvalidatingDefinition,
+    known: readonly string[],
+    args: unknown[],
+    result: unknown,
+  ): string[] {
+    try {
+      return [...known, ...resultTags(rules, args, result).map((tag) => (isSoft ? softTag(tag) : tag))];
+    } catch (error) {
+      this.emit({ event: 'cache.rule_failed', method, reason: nameOf(error) });
+      return [EPOCH];
+    }
   }
 
   #policyOf(definition: CachedDefinition): EntryPolicy {
@@ -180,17 +197,9 @@ export class MethodCache {
   }
 }
 
-function exactTags(
-  { rules, isSoft }: InvalidatingDefinition,
-  known: readonly string[],
-  args: unknown[],
-  result: unknown,
-): string[] {
-  try {
-    return [...known, ...resultTags(rules, args, result).map((tag) => (isSoft ? softTag(tag) : tag))];
-  } catch {
-    return [EPOCH];
-  }
+/** Never the text, which may quote what was handed in. */
+function nameOf(error: unknown): string {
+  return error instanceof CacheError ? error.code : error instanceof Error ? error.name : typeof error;
 }
 
 /** @returns `undefined` where an argument has no form that a key could hold */

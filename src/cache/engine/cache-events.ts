@@ -20,6 +20,8 @@ export type CacheEvent =
   | { event: 'cache.decode_error'; subject: Subject }
   /** Nothing names the form of a route's answers: after a change of it, old ones are served until their TTL. */
   | { event: 'cache.shape_unknown'; method: string }
+  /** A function of `@InvalidateCache` threw, so that nobody knows what to invalidate but everything. */
+  | { event: 'cache.rule_failed'; method: string; reason: string }
   | { event: 'cache.invalidated'; tags: readonly string[]; durationMs: number }
   | { event: 'cache.invalidate_error'; tags: readonly string[]; reason: string };
 
