@@ -35,11 +35,21 @@ const statusOfCacheError: Readonly<Record<string, number>> = {
  */
 export function problemOf(error: unknown): Problem {
   if (error instanceof Problem) return error;
+  const kept = keptProblem(error);
+  if (kept) return kept;
   const known = databaseProblem(error);
   if (known) return known;
   const status = statusOf(error);
   const code = codeOfStatus[status] ?? (status >= 400 && status < 500 ? 'bad_request' : 'internal_error');
   return new Problem(code, `${problems[code].title}.`);
+}
+
+/** A problem that the cache has kept (`negativeTtl`): all of its fields, but not its class. */
+function keptProblem(error: unknown): Problem | undefined {
+  if (!(error instanceof HttpException)) return undefined;
+  const { code, detail, more } = error as HttpException & Partial<Problem>;
+  if (code === undefined || detail === undefined || !Object.hasOwn(problems, code)) return undefined;
+  return problems[code].status === error.getStatus() ? new Problem(code, detail, more) : undefined;
 }
 
 function statusOf(error: unknown): number {
