@@ -3,21 +3,13 @@ import type { BreakerState } from './circuit-breaker.js';
 import { ConnectionReport } from './connection-report.js';
 import { failureReason, within } from './deadline.js';
 import { keySlot, SLOTS } from './key-slot.js';
-import { hostAndPort, type HostAndPort, type RedisLogin } from './redis-address.js';
-import { destroy, newClient, type RedisClient } from './redis-client.js';
+import type { HostAndPort, RedisLogin } from './redis-address.js';
+import { destroy, newClient } from './redis-client.js';
 import type { RedisCommand } from './redis-connection.js';
 import { RedisConnections } from './redis-connections.js';
 import type { BeforeUse, RedisServers, RedisTopology } from './redis-servers.js';
-import { parseInfoText } from './server-identity.js';
 import type { ServersOptions } from './servers-options.js';
-
-/** Who has which slot, as one node sees it. */
-interface SlotTable {
-  /** Counts the changes that the node knows of: the higher, the newer. */
-  readonly epoch: number;
-  /** For each slot its master, `host:port`. */
-  readonly masters: readonly (string | undefined)[];
-}
+import { askTable, type SlotTable } from './slot-table.js';
 
 /** How often the table is read while nothing is wrong, and while something is. */
 const CALM_MS = 10_000;
@@ -243,23 +235,6 @@ export class RedisCluster implements RedisServers {
       if (this.#isClosed) this.#endPause();
     });
   }
-}
-
-type SlotRange = readonly [first: number, last: number, master: readonly [host: string | null, port: number]];
-
-async function askTable(client: RedisClient, asked: HostAndPort): Promise<SlotTable> {
-  const [info, ranges] = await Promise.all([
-    client.sendCommand<string>(['CLUSTER', 'INFO']),
-    client.sendCommand<SlotRange[]>(['CLUSTER', 'SLOTS']),
-  ]);
-  if (ranges.length === 0) throw new CacheError('CACHE_STORE_UNAVAILABLE', 'CLUSTERDOWN');
-  const masters = new Array<string | undefined>(SLOTS).fill(undefined);
-  for (const [first, last, [host, port]] of ranges) {
-    // A node that does not know its own address means: the one you asked.
-    const isUnknown = host === null || host === '' || host === '?';
-    masters.fill(hostAndPort({ host: isUnknown ? asked.host : host, port }), first, last + 1);
-  }
-  return { epoch: Number(parseInfoText(info).get('cluster_current_epoch') ?? 0), masters };
 }
 
 function fromName(name: string): HostAndPort {
