@@ -1,4 +1,5 @@
-import { CacheEngine, type EngineOptions } from '../../src/cache/engine/cache-engine.js';
+import { CacheEngine } from '../../src/cache/engine/cache-engine.js';
+import type { EngineOptions } from '../../src/cache/engine/engine-options.js';
 import type { CacheEvent } from '../../src/cache/engine/cache-events.js';
 import { defaultPolicy, type EntryPolicy } from '../../src/cache/engine/entry-policy.js';
 import { NearEntries } from '../../src/cache/engine/near-entries.js';

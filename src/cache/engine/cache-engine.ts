@@ -1,52 +1,17 @@
-import { asking, reasonOf, type Ask } from './ask.js';
-import type { Backplane } from './backplane.js';
+import { reasonOf } from './ask.js';
 import { Budget } from './budget.js';
-import { Bulkhead, type BulkheadOptions } from './bulkhead.js';
 import type { CacheEntry } from './cache-entry.js';
-import type { EmitCacheEvent } from './cache-events.js';
-import type { Clock } from './clock.js';
-import { Coherence } from './coherence.js';
-import { EntryStore } from './entry-store.js';
-import { Loads, type Produce, type Revive } from './loads.js';
-import { standing, type HeldEntry, type NearEntries } from './near-entries.js';
-import { Openings } from './opening.js';
+import type { EngineOptions } from './engine-options.js';
+import { keepIn, type Keeping } from './keeping.js';
+import type { Produce, Revive } from './loads.js';
+import { standing, type HeldEntry } from './near-entries.js';
 import { withPatience, type StaleReason } from './patience.js';
 import { RefreshAhead } from './refresh-ahead.js';
 import { SingleFlight } from './single-flight.js';
-import type { Store } from './store.js';
 import type { Found, Loaded, Lookup, Subject } from './subject.js';
 import { byHardness, familiesOf } from './tags.js';
-import { untraced, type Tracer } from './tracer.js';
+import { untraced } from './tracer.js';
 import { WatchedFamilies } from './watched-families.js';
-
-export interface EngineOptions {
-  /** Absent: nothing is kept, every method runs. */
-  readonly store: Store | undefined;
-  /** The entries of this process; the store's own, where the store is this process. */
-  readonly near: NearEntries;
-  /** How invalidations by other processes are heard; absent where there are none. */
-  readonly backplane?: Backplane | undefined;
-  readonly clock: Clock;
-  readonly emit: EmitCacheEvent;
-  /** Default: nobody traces. */
-  readonly tracer?: Tracer | undefined;
-  /** What one request may wait for the store, in ms. */
-  readonly requestBudgetMs: number;
-  /** What one invalidation may wait for the store, in ms. */
-  readonly invalidationBudgetMs: number;
-  /** What runs at a time while the store is away. Default: 32, 1,000 waiting for at most 2 s. */
-  readonly bulkhead?: BulkheadOptions | undefined;
-  /** The part of a TTL that an entry may lose at random, 0 to 1. */
-  readonly jitter: number;
-}
-
-/** What there is where something is kept. */
-interface Keeping {
-  readonly ask: Ask;
-  readonly entries: EntryStore;
-  readonly openings: Openings;
-  readonly loads: Loads;
-}
 
 /** The promise of the whole cache: what was computed before an invalidation is never given to anyone who asks after it. */
 export class CacheEngine {
@@ -60,7 +25,15 @@ export class CacheEngine {
   constructor(options: EngineOptions) {
     this.#options = options;
     this.#refreshes = new RefreshAhead(options.clock);
-    this.#keeping = options.store && this.#keepIn(options.store);
+    this.#keeping =
+      options.store &&
+      keepIn(options.store, options, {
+        flights: this.#flights,
+        families: this.#families,
+        keep: (work) => {
+          this.keep(work);
+        },
+      });
   }
 
   /** Tokens will outlive every entry that carries them. */
@@ -247,45 +220,6 @@ export class CacheEngine {
     if (isDone) await opening.lease.release();
     else if (await loads.runUnder(subject, opening, produce, revive))
       this.#options.emit({ event: 'cache.refreshed', subject });
-  }
-
-  #keepIn(store: Store): Keeping {
-    const {
-      near,
-      backplane,
-      clock,
-      emit,
-      jitter,
-      bulkhead,
-      requestBudgetMs,
-      tracer = untraced,
-    } = this.#options;
-    const coherence = new Coherence(clock, backplane, store.kind === 'memory' && !backplane);
-    backplane?.listen({
-      onInvalidated: (tags) => {
-        this.#flights.overtake(tags);
-      },
-      onGap: () => undefined,
-    });
-    const jittered = (ttlMs: number) => Math.max(1, Math.round(ttlMs * (1 - jitter * Math.random())));
-    const entries = new EntryStore({ store, near, coherence, clock, emit, jittered });
-    const ask = asking(entries, emit);
-    const openings = new Openings({ store, ask, clock, requestBudgetMs });
-    const loads = new Loads({
-      entries,
-      openings,
-      ask,
-      clock,
-      emit,
-      tracer,
-      flights: this.#flights,
-      families: this.#families,
-      bulkhead: new Bulkhead(clock, bulkhead ?? { concurrency: 32, queue: 1000, waitMs: 2000 }),
-      keep: (work) => {
-        this.keep(work);
-      },
-    });
-    return { ask, entries, openings, loads };
   }
 }
 

@@ -1,0 +1,29 @@
+import type { Backplane } from './backplane.js';
+import type { BulkheadOptions } from './bulkhead.js';
+import type { EmitCacheEvent } from './cache-events.js';
+import type { Clock } from './clock.js';
+import type { NearEntries } from './near-entries.js';
+import type { Store } from './store.js';
+import type { Tracer } from './tracer.js';
+
+/** What an engine is made of, and how long it waits. */
+export interface EngineOptions {
+  /** Absent: nothing is kept, every method runs. */
+  readonly store: Store | undefined;
+  /** The entries of this process; the store's own, where the store is this process. */
+  readonly near: NearEntries;
+  /** How invalidations by other processes are heard; absent where there are none. */
+  readonly backplane?: Backplane | undefined;
+  readonly clock: Clock;
+  readonly emit: EmitCacheEvent;
+  /** Default: nobody traces. */
+  readonly tracer?: Tracer | undefined;
+  /** What one request may wait for the store, in ms. */
+  readonly requestBudgetMs: number;
+  /** What one invalidation may wait for the store, in ms. */
+  readonly invalidationBudgetMs: number;
+  /** What runs at a time while the store is away. Default: 32, 1,000 waiting for at most 2 s. */
+  readonly bulkhead?: BulkheadOptions | undefined;
+  /** The part of a TTL that an entry may lose at random, 0 to 1. */
+  readonly jitter: number;
+}

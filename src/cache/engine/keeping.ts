@@ -1,0 +1,50 @@
+import { asking, type Ask } from './ask.js';
+import { Bulkhead } from './bulkhead.js';
+import { Coherence } from './coherence.js';
+import type { EngineOptions } from './engine-options.js';
+import { EntryStore } from './entry-store.js';
+import { Loads, type LoadsOptions } from './loads.js';
+import { Openings } from './opening.js';
+import type { Store } from './store.js';
+import { untraced } from './tracer.js';
+
+/** What there is where something is kept. */
+export interface Keeping {
+  readonly ask: Ask;
+  readonly entries: EntryStore;
+  readonly openings: Openings;
+  readonly loads: Loads;
+}
+
+/** Joins the parts that an engine has where it has a store. */
+export function keepIn(
+  store: Store,
+  options: EngineOptions,
+  { flights, families, keep }: Pick<LoadsOptions, 'flights' | 'families' | 'keep'>,
+): Keeping {
+  const { near, backplane, clock, emit, jitter, bulkhead, requestBudgetMs, tracer = untraced } = options;
+  const coherence = new Coherence(clock, backplane, store.kind === 'memory' && !backplane);
+  backplane?.listen({
+    onInvalidated: (tags) => {
+      flights.overtake(tags);
+    },
+    onGap: () => undefined,
+  });
+  const jittered = (ttlMs: number) => Math.max(1, Math.round(ttlMs * (1 - jitter * Math.random())));
+  const entries = new EntryStore({ store, near, coherence, clock, emit, jittered });
+  const ask = asking(entries, emit);
+  const openings = new Openings({ store, ask, clock, requestBudgetMs });
+  const loads = new Loads({
+    entries,
+    openings,
+    ask,
+    clock,
+    emit,
+    tracer,
+    flights,
+    families,
+    bulkhead: new Bulkhead(clock, bulkhead ?? { concurrency: 32, queue: 1000, waitMs: 2000 }),
+    keep,
+  });
+  return { ask, entries, openings, loads };
+}
