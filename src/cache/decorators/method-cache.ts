@@ -13,9 +13,8 @@ import { isClientError } from '../http/client-error.js';
 import { announcePending } from '../http/invalidation-notice.js';
 import { isRoute } from '../http/route-metadata.js';
 import type { Outbox } from '../outbox/outbox.js';
-import { RelayWatch } from '../outbox/relay-watch.js';
-import { RowRenewal } from '../outbox/row-renewal.js';
 import { currentUnit, inUnit, UnitOfWork } from '../outbox/unit-of-work.js';
+import { UnitSettlement } from '../outbox/unit-settlement.js';
 import type { CachedDefinition, InvalidatingDefinition } from './cached-definition.js';
 import { resolvePolicy, type EntryDefaults } from './entry-options.js';
 import type { MethodCall } from './method-call.js';
@@ -26,9 +25,6 @@ import { fromArguments } from './tag-template.js';
 /** Names how values are written: a program that writes them otherwise must not read these. */
 const VALUE_FORM = 'value-1';
 
-/** What a writer waits for others to confirm what the store did not confirm to him, from his own attempt on. */
-const PENDING_LIMIT_MS = 1000;
-
 /** The stored text of a value; the value itself where it has no stored form; or an exception in its place. */
 type Kept = { readonly text: string } | { readonly raw: unknown } | { readonly thrown: unknown };
 
@@ -36,20 +32,25 @@ type Kept = { readonly text: string } | { readonly raw: unknown } | { readonly t
 export class MethodCache {
   readonly #covers = new Map<InvalidatingDefinition, readonly string[]>();
   readonly #listed = new Set<CachedDefinition>();
-  readonly #renewal: RowRenewal | undefined;
-  readonly #relays: RelayWatch | undefined;
+  readonly #settlement: UnitSettlement;
   readonly #policies = new WeakMap<CachedDefinition, EntryPolicy>();
   readonly defaultPolicy: EntryPolicy;
 
   constructor(
     private readonly engine: CacheEngine,
-    private readonly outbox: Outbox | undefined,
+    outbox: Outbox | undefined,
     defaults: EntryDefaults,
     private readonly emit: EmitCacheEvent,
-    private readonly clock: Clock = systemClock,
+    clock: Clock = systemClock,
   ) {
-    this.#renewal = outbox && new RowRenewal(outbox);
-    this.#relays = outbox && new RelayWatch(outbox, clock);
+    this.#settlement = new UnitSettlement({
+      outbox,
+      clock,
+      invalidate: (tags) => engine.invalidate(tags),
+      keep: (work) => {
+        engine.keep(work);
+      },
+    });
     this.defaultPolicy = resolvePolicy(defaults, {});
   }
 
@@ -115,8 +116,7 @@ export class MethodCache {
     const unit = outer ?? new UnitOfWork(definition.method, cover);
     outer?.widen(cover);
     const committedBefore = unit.rows.length;
-    this.outbox?.watch(unit);
-    if (!outer) this.#renewal?.begin(unit);
+    this.#settlement.enter(unit, outer === undefined);
     try {
       const result = await inUnit(unit, async () => {
         const returned = await run();
@@ -168,32 +168,7 @@ export class MethodCache {
   }
 
   async #finish(unit: UnitOfWork, tags: readonly string[]): Promise<void> {
-    unit.end();
-    const { rows } = unit;
-    const since = this.clock.monotonicMs();
-    const isConfirmed = await this.engine.invalidate(tags);
-    this.#renewal?.end(unit);
-    if (isConfirmed) {
-      // A row that stays only makes a relay invalidate once more, so nobody waits for this and nothing fails by it.
-      if (rows.length > 0 && this.outbox) this.engine.keep(this.outbox.settle(rows).catch(() => undefined));
-      return;
-    }
-    const leftMs = PENDING_LIMIT_MS - (this.clock.monotonicMs() - since);
-    if (!(await this.#isRelayed(rows, tags, leftMs))) announcePending();
-  }
-
-  /** Leaves rows to whoever reaches the store, here or elsewhere. @returns whether somebody does within `ms` */
-  async #isRelayed(rows: readonly string[], tags: readonly string[], ms: number): Promise<boolean> {
-    if (rows.length === 0 || !this.outbox || !this.#relays) return false;
-    let isHandedOver = false;
-    const handOver = async () => {
-      await this.outbox?.narrow(rows, tags);
-      isHandedOver = true;
-    };
-    this.engine.keep(handOver().catch(() => undefined));
-    const isSettled = await this.#relays.settled(rows, ms);
-    // A relay that took them earlier knew only what was known at the commit.
-    return isSettled && isHandedOver;
+    if (!(await this.#settlement.leave(unit, tags))) announcePending();
   }
 }
 

@@ -1,0 +1,70 @@
+import type { Clock } from '../engine/clock.js';
+import type { Outbox } from './outbox.js';
+import { RelayWatch } from './relay-watch.js';
+import { RowRenewal } from './row-renewal.js';
+import type { UnitOfWork } from './unit-of-work.js';
+
+/** What a writer waits for others to confirm what the store did not confirm to him, from his own attempt on, ms. */
+const PENDING_LIMIT_MS = 1000;
+
+export interface UnitSettlementOptions {
+  readonly outbox: Outbox | undefined;
+  readonly clock: Clock;
+  /** @returns whether the store has confirmed it; never rejects */
+  readonly invalidate: (tags: readonly string[]) => Promise<boolean>;
+  /** Owns work that nobody waits for. */
+  readonly keep: (work: Promise<unknown>) => void;
+}
+
+/** What becomes of the rows of a unit of work: kept from relays while it lasts, then settled, or left to whoever can. */
+export class UnitSettlement {
+  readonly #options: UnitSettlementOptions;
+  readonly #renewal: RowRenewal | undefined;
+  readonly #relays: RelayWatch | undefined;
+
+  constructor(options: UnitSettlementOptions) {
+    const { outbox, clock } = options;
+    this.#options = options;
+    this.#renewal = outbox && new RowRenewal(outbox);
+    this.#relays = outbox && new RelayWatch(outbox, clock);
+  }
+
+  /** @param isFirst whether the unit begins with this method */
+  enter(unit: UnitOfWork, isFirst: boolean): void {
+    this.#options.outbox?.watch(unit);
+    if (isFirst) this.#renewal?.begin(unit);
+  }
+
+  /**
+   * The unit is over, and `tags` are old.
+   *
+   * @returns whether that is confirmed, here or by another process within 1 s; never rejects
+   */
+  async leave(unit: UnitOfWork, tags: readonly string[]): Promise<boolean> {
+    const { outbox, clock, invalidate, keep } = this.#options;
+    unit.end();
+    const { rows } = unit;
+    const since = clock.monotonicMs();
+    const isConfirmed = await invalidate(tags);
+    this.#renewal?.end(unit);
+    if (!outbox || rows.length === 0) return isConfirmed;
+    if (!isConfirmed) return this.#isRelayed(rows, tags, PENDING_LIMIT_MS - (clock.monotonicMs() - since));
+    // A row that stays only makes a relay invalidate once more, so nobody waits for this and nothing fails by it.
+    keep(outbox.settle(rows).catch(() => undefined));
+    return true;
+  }
+
+  /** Leaves rows to whoever reaches the store, here or elsewhere. @returns whether somebody does within `ms` */
+  async #isRelayed(rows: readonly string[], tags: readonly string[], ms: number): Promise<boolean> {
+    const { outbox, keep } = this.#options;
+    let isHandedOver = false;
+    const handOver = async () => {
+      await outbox?.narrow(rows, tags);
+      isHandedOver = true;
+    };
+    keep(handOver().catch(() => undefined));
+    const isSettled = await this.#relays?.settled(rows, ms);
+    // A relay that took them earlier knew only what was known at the commit.
+    return isSettled === true && isHandedOver;
+  }
+}
