@@ -6,7 +6,7 @@ import { CacheDoor } from '../http/cache-door.guard.js';
 import { CacheLoader } from '../http/cache-loader.interceptor.js';
 import type { DeclaredInput } from '../http/declared-inputs.js';
 import { InvalidationNotice } from '../http/invalidation-notice.js';
-import { isRoute } from '../http/route-metadata.js';
+import { isGet, isRoute } from '../http/route-metadata.js';
 import { RoutePlan } from '../http/route-plan.js';
 import { RoutePlans } from '../http/route-plans.js';
 import { checkPatterns, checkPrefixes, checkProviderMethod, checkRoute } from './boot-checks.js';
@@ -37,6 +37,8 @@ const INTERCEPTORS = '__interceptors__';
 export class CacheGraph {
   readonly #cached: DecoratedMethod<CachedDefinition>[] = [];
   readonly #invalidating: DecoratedMethod<InvalidatingDefinition>[] = [];
+  /** Handlers of routes that may invalidate something, themselves or through whatever they call. */
+  readonly #writing = new Set<object>();
   readonly #recipes = new Map<CachedDefinition, KeyRecipe>();
   readonly #shapes = new Map<CachedDefinition, string>();
   readonly #shapeless: string[] = [];
@@ -74,7 +76,7 @@ export class CacheGraph {
     this.methods.list(cached);
     this.engine.watchFamilies(definitions.flatMap(({ rules }) => plainTagsOf(rules)));
     this.#placeLoader();
-    if (this.#invalidating.length > 0) this.application.getGlobalInterceptors().unshift(this.notice);
+    for (const method of this.#writing) putFirst(INTERCEPTORS, method, this.notice);
   }
 
   /** Who keeps what, and who makes it old; empty before the application was initialised. */
@@ -119,6 +121,7 @@ export class CacheGraph {
       const invalidating = invalidatingDefinition(method);
       if (cached) this.#cached.push({ type, name, method, definition: cached, isStatic });
       if (invalidating) this.#invalidating.push({ type, name, method, definition: invalidating, isStatic });
+      if (isRoute(method) && (invalidating || !isGet(method))) this.#writing.add(method);
       isDecorated ||= cached !== undefined || invalidating !== undefined;
     }
     return isDecorated;

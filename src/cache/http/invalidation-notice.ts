@@ -6,8 +6,8 @@ import { replyOf, type Reply } from './reply.js';
 const answering = new AsyncLocalStorage<Reply>();
 
 /**
- * The outermost interceptor of every route that runs: whatever is invalidated inside of it, in whichever provider, can
- * be told of on the answer.
+ * The interceptor of every route that may write: whatever is invalidated inside of it, in whichever provider, can be told
+ * of on the answer. Routes that only read pay nothing for it.
  */
 @Injectable()
 export class InvalidationNotice implements NestInterceptor {
