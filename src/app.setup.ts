@@ -68,6 +68,7 @@ function describeApi(app: NestFastifyApplication, shapes: AnswerShapes): void {
 function fastifyAdapter(environment: Environment): FastifyAdapter {
   return new FastifyAdapter({
     bodyLimit: environment.BODY_LIMIT,
+    trustProxy: environment.TRUSTED_PROXIES.length > 0 && [...environment.TRUSTED_PROXIES],
     requestTimeout: 30_000,
     keepAliveTimeout: 72_000,
     connectionTimeout: 0,

@@ -89,6 +89,7 @@ function addProblems(operation: Operation, path: string, isOpen: boolean): void 
   if (!isOpen) {
     add('401', 'Credentials are missing or not valid');
     add('403', 'This role may not do that');
+    add('429', 'Too many requests; try again after `Retry-After` seconds');
     add('503', 'The database is not available; try again after `Retry-After` seconds');
   }
   if (path.includes('{')) add('404', 'There is no such thing, or it belongs to somebody else');
