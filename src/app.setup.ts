@@ -10,12 +10,14 @@ import type { Environment } from './config/environment.js';
 import { holdUntilReady } from './database/hold-until-ready.js';
 import { ShutdownState } from './health/shutdown-state.js';
 import { AnswerShapes } from './http/answer-shapes.js';
-import { createOpenApiDocument, serveApiDocs } from './http/openapi.js';
+import { createOpenApiDocument, isApiDocs, serveApiDocs } from './http/openapi.js';
 import { ProblemFilter } from './http/problem.filter.js';
 import { problemOf } from './http/problem-of.js';
+import { refuseHead } from './http/refuse-head.js';
 import { refuseUnreadable } from './http/refuse-unreadable.js';
 import { requestIdOf } from './http/request-id.js';
 import { RouteTable } from './http/route-table.js';
+import { type SecurityHeaders, securityHeaders } from './http/security-headers.js';
 import { sendProblem } from './http/send-problem.js';
 import { RequestValidationPipe } from './http/validation.pipe.js';
 import { AppLogger } from './telemetry/app-logger.js';
@@ -28,7 +30,8 @@ import { AppLogger } from './telemetry/app-logger.js';
  */
 export async function createApp(variables?: Variables): Promise<NestFastifyApplication> {
   const { environment, module } = await ConfigurationModule.forRoot(variables);
-  const adapter = fastifyAdapter(environment);
+  const security = await securityHeaders();
+  const adapter = fastifyAdapter(environment, security.data);
   const routes = new RouteTable();
   adapter.getInstance().addHook('onRoute', (route) => {
     routes.add(route);
@@ -52,7 +55,8 @@ export async function createApp(variables?: Variables): Promise<NestFastifyAppli
   app.useGlobalPipes(new RequestValidationPipe());
   app.useGlobalFilters(new ProblemFilter(routes));
   if (environment.ALLOWED_ORIGINS.length > 0) app.enableCors({ origin: [...environment.ALLOWED_ORIGINS] });
-  addRequestHooks(app);
+  app.getHttpServer().maxConnections = environment.MAX_CONNECTIONS;
+  addRequestHooks(app, security);
   describeApi(app, shapes);
   return app;
 }
@@ -65,8 +69,18 @@ function describeApi(app: NestFastifyApplication, shapes: AnswerShapes): void {
   serveApiDocs(app, document);
 }
 
-function fastifyAdapter(environment: Environment): FastifyAdapter {
+function fastifyAdapter(environment: Environment, headers: SecurityHeaders['data']): FastifyAdapter {
   return new FastifyAdapter({
+    http: {
+      maxHeaderSize: 16 * 1024,
+      headersTimeout: 10_000,
+      // How often Node looks for requests that are late: the limits hold to within that.
+      connectionsCheckingInterval: 2000,
+      // Else Node would take the first of two, and a proxy before us perhaps the second.
+      joinDuplicateHeaders: true,
+      // Refused by ourselves, with a problem.
+      requireHostHeader: false,
+    },
     bodyLimit: environment.BODY_LIMIT,
     trustProxy: environment.TRUSTED_PROXIES.length > 0 && [...environment.TRUSTED_PROXIES],
     requestTimeout: 30_000,
@@ -76,23 +90,23 @@ function fastifyAdapter(environment: Environment): FastifyAdapter {
     return503OnClosing: false,
     requestIdHeader: false,
     genReqId: requestIdOf,
-    clientErrorHandler: refuseUnreadable,
+    clientErrorHandler: refuseUnreadable(headers),
     // What the router itself refuses: a path that cannot be decoded, a parameter that is too long.
     frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) => {
-      sendProblem(request, reply, problemOf(error));
+      sendProblem(request, reply.headers(headers), problemOf(error));
     },
     routerOptions: { maxParamLength: 200 },
   });
 }
 
-function addRequestHooks(app: NestFastifyApplication): void {
+function addRequestHooks(app: NestFastifyApplication, { data, docs }: SecurityHeaders): void {
   const fastify = app.getHttpAdapter().getInstance();
   const shutdown = app.get(ShutdownState, { strict: false });
   fastify.removeContentTypeParser('text/plain');
   fastify.addHook('onRequest', (request, reply, done) => {
-    void reply.header('x-request-id', request.id);
+    void reply.headers(isApiDocs(request.url) ? docs : data).header('x-request-id', request.id);
     if (shutdown.hasBegun) void reply.header('connection', 'close');
-    done();
+    done(refuseHead(request));
   });
   fastify.addHook('onRequest', holdUntilReady(app));
 }

@@ -52,6 +52,10 @@ export class Environment {
   )
   readonly ALLOWED_ORIGINS: readonly string[] = [];
 
+  /** Open connections at most; more are closed at once */
+  @WholeNumber({ min: 10, max: 1_000_000, example: 5000 })
+  readonly MAX_CONNECTIONS: number = 5000;
+
   /** Proxies whose `X-Forwarded-For` names the client; nobody's by default */
   @ListOf('a comma-separated list of addresses and networks', '10.0.0.0/8,192.168.1.7', isAddressOrNetwork)
   readonly TRUSTED_PROXIES: readonly string[] = [];

@@ -46,6 +46,11 @@ export function serveApiDocs(app: INestApplication, document: () => OpenAPIObjec
   });
 }
 
+/** Whether the address is one of Swagger UI's. */
+export function isApiDocs(url: string): boolean {
+  return url.startsWith(`/${prefix}/docs`);
+}
+
 function describe(path: string, item: PathItem): void {
   for (const method of methods) {
     const operation = item[method];
