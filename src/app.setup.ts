@@ -57,16 +57,20 @@ export async function createApp(variables?: Variables): Promise<NestFastifyAppli
   if (environment.ALLOWED_ORIGINS.length > 0) app.enableCors({ origin: [...environment.ALLOWED_ORIGINS] });
   app.getHttpServer().maxConnections = environment.MAX_CONNECTIONS;
   addRequestHooks(app, security);
-  describeApi(app, shapes);
+  describeApi(app, shapes, environment);
   return app;
 }
 
 /** The description is made once, when it is first asked for: by the cache as it starts, or by a reader. */
-function describeApi(app: NestFastifyApplication, shapes: AnswerShapes): void {
+function describeApi(
+  app: NestFastifyApplication,
+  shapes: AnswerShapes,
+  { API_DOCS_ENABLED }: Environment,
+): void {
   let made: OpenAPIObject | undefined;
   const document = () => (made ??= createOpenApiDocument(app));
   shapes.readFrom(document);
-  serveApiDocs(app, document);
+  if (API_DOCS_ENABLED) serveApiDocs(app, document);
 }
 
 function fastifyAdapter(environment: Environment, headers: SecurityHeaders['data']): FastifyAdapter {

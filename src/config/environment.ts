@@ -52,6 +52,10 @@ export class Environment {
   )
   readonly ALLOWED_ORIGINS: readonly string[] = [];
 
+  /** Whether Swagger UI and the OpenAPI document are served; false in production, else true */
+  @Toggle(true)
+  readonly API_DOCS_ENABLED: boolean = true;
+
   /** Open connections at most; more are closed at once */
   @WholeNumber({ min: 10, max: 1_000_000, example: 5000 })
   readonly MAX_CONNECTIONS: number = 5000;

@@ -36,6 +36,7 @@ describe('the settings', () => {
       LOG_FORMAT: 'text',
       SHUTDOWN_GRACE_MS: 0,
       RATE_LIMIT_ENABLED: false,
+      API_DOCS_ENABLED: true,
     });
     expect(environment.DATABASE_URL).toBeUndefined();
     expect(environment.REDIS_URL).toBeUndefined();
@@ -47,6 +48,7 @@ describe('the settings', () => {
       LOG_FORMAT: 'json',
       SHUTDOWN_GRACE_MS: 5000,
       RATE_LIMIT_ENABLED: true,
+      API_DOCS_ENABLED: false,
     });
   });
 

@@ -57,5 +57,6 @@ function defaultsOf(stage: string, { DEBUG }: Variables): Record<string, string>
     LOG_FORMAT: 'json',
     SHUTDOWN_GRACE_MS: '5000',
     RATE_LIMIT_ENABLED: 'true',
+    API_DOCS_ENABLED: 'false',
   };
 }
