@@ -10,6 +10,7 @@ import type { Environment } from './config/environment.js';
 import { holdUntilReady } from './database/hold-until-ready.js';
 import { ShutdownState } from './health/shutdown-state.js';
 import { AnswerShapes } from './http/answer-shapes.js';
+import { HandlerLimit } from './http/handler-limit.interceptor.js';
 import { createOpenApiDocument, isApiDocs, serveApiDocs } from './http/openapi.js';
 import { ProblemFilter } from './http/problem.filter.js';
 import { problemOf } from './http/problem-of.js';
@@ -17,10 +18,12 @@ import { refuseHead } from './http/refuse-head.js';
 import { refuseUnreadable } from './http/refuse-unreadable.js';
 import { requestIdOf } from './http/request-id.js';
 import { RouteTable } from './http/route-table.js';
+import { refuseWhileBehind } from './http/refuse-while-behind.js';
 import { type SecurityHeaders, securityHeaders } from './http/security-headers.js';
 import { sendProblem } from './http/send-problem.js';
 import { RequestValidationPipe } from './http/validation.pipe.js';
 import { AppLogger } from './telemetry/app-logger.js';
+import { EventLoop } from './telemetry/event-loop.js';
 
 /**
  * Makes the application, complete but for listening; the service and its tests share all of this.
@@ -55,6 +58,7 @@ export async function createApp(variables?: Variables): Promise<NestFastifyAppli
   app.useGlobalPipes(new RequestValidationPipe());
   app.useGlobalFilters(new ProblemFilter(routes));
   if (environment.ALLOWED_ORIGINS.length > 0) app.enableCors({ origin: [...environment.ALLOWED_ORIGINS] });
+  app.useGlobalInterceptors(new HandlerLimit(environment.MAX_REQUESTS_IN_FLIGHT));
   app.getHttpServer().maxConnections = environment.MAX_CONNECTIONS;
   addRequestHooks(app, security);
   describeApi(app, shapes, environment);
@@ -112,5 +116,6 @@ function addRequestHooks(app: NestFastifyApplication, { data, docs }: SecurityHe
     if (shutdown.hasBegun) void reply.header('connection', 'close');
     done(refuseHead(request));
   });
+  fastify.addHook('onRequest', refuseWhileBehind(app.get(EventLoop)));
   fastify.addHook('onRequest', holdUntilReady(app));
 }

@@ -60,6 +60,14 @@ export class Environment {
   @WholeNumber({ min: 10, max: 1_000_000, example: 5000 })
   readonly MAX_CONNECTIONS: number = 5000;
 
+  /** Requests at most that are in their handlers at a time; a burst of others waits, a flood is refused with 503. Hits of the cache do not count */
+  @WholeNumber({ min: 1, max: 100_000, example: 20 })
+  readonly MAX_REQUESTS_IN_FLIGHT: number = 20;
+
+  /** Lateness of timers beyond which requests are refused with 503, ms; 0 never refuses */
+  @WholeNumber({ min: 0, max: 60_000, example: 250 })
+  readonly MAX_EVENT_LOOP_DELAY_MS: number = 250;
+
   /** Proxies whose `X-Forwarded-For` names the client; nobody's by default */
   @ListOf('a comma-separated list of addresses and networks', '10.0.0.0/8,192.168.1.7', isAddressOrNetwork)
   readonly TRUSTED_PROXIES: readonly string[] = [];
