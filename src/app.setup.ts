@@ -10,15 +10,20 @@ import type { Environment } from './config/environment.js';
 import { holdUntilReady } from './database/hold-until-ready.js';
 import { ShutdownState } from './health/shutdown-state.js';
 import { AnswerShapes } from './http/answer-shapes.js';
-import { createOpenApiDocument, serveApiDocs } from './http/openapi.js';
+import { HandlerLimit } from './http/handler-limit.interceptor.js';
+import { createOpenApiDocument, isApiDocs, serveApiDocs } from './http/openapi.js';
 import { ProblemFilter } from './http/problem.filter.js';
 import { problemOf } from './http/problem-of.js';
+import { refuseHead } from './http/refuse-head.js';
 import { refuseUnreadable } from './http/refuse-unreadable.js';
 import { requestIdOf } from './http/request-id.js';
 import { RouteTable } from './http/route-table.js';
+import { refuseWhileBehind } from './http/refuse-while-behind.js';
+import { type SecurityHeaders, securityHeaders } from './http/security-headers.js';
 import { sendProblem } from './http/send-problem.js';
 import { RequestValidationPipe } from './http/validation.pipe.js';
 import { AppLogger } from './telemetry/app-logger.js';
+import { EventLoop } from './telemetry/event-loop.js';
 
 /**
  * Makes the application, complete but for listening; the service and its tests share all of this.
@@ -28,7 +33,8 @@ import { AppLogger } from './telemetry/app-logger.js';
  */
 export async function createApp(variables?: Variables): Promise<NestFastifyApplication> {
   const { environment, module } = await ConfigurationModule.forRoot(variables);
-  const adapter = fastifyAdapter(environment);
+  const security = await securityHeaders();
+  const adapter = fastifyAdapter(environment, security.data);
   const routes = new RouteTable();
   adapter.getInstance().addHook('onRoute', (route) => {
     routes.add(route);
@@ -52,22 +58,39 @@ export async function createApp(variables?: Variables): Promise<NestFastifyAppli
   app.useGlobalPipes(new RequestValidationPipe());
   app.useGlobalFilters(new ProblemFilter(routes));
   if (environment.ALLOWED_ORIGINS.length > 0) app.enableCors({ origin: [...environment.ALLOWED_ORIGINS] });
-  addRequestHooks(app);
-  describeApi(app, shapes);
+  app.useGlobalInterceptors(new HandlerLimit(environment.MAX_REQUESTS_IN_FLIGHT));
+  app.getHttpServer().maxConnections = environment.MAX_CONNECTIONS;
+  addRequestHooks(app, security);
+  describeApi(app, shapes, environment);
   return app;
 }
 
 /** The description is made once, when it is first asked for: by the cache as it starts, or by a reader. */
-function describeApi(app: NestFastifyApplication, shapes: AnswerShapes): void {
+function describeApi(
+  app: NestFastifyApplication,
+  shapes: AnswerShapes,
+  { API_DOCS_ENABLED }: Environment,
+): void {
   let made: OpenAPIObject | undefined;
   const document = () => (made ??= createOpenApiDocument(app));
   shapes.readFrom(document);
-  serveApiDocs(app, document);
+  if (API_DOCS_ENABLED) serveApiDocs(app, document);
 }
 
-function fastifyAdapter(environment: Environment): FastifyAdapter {
+function fastifyAdapter(environment: Environment, headers: SecurityHeaders['data']): FastifyAdapter {
   return new FastifyAdapter({
+    http: {
+      maxHeaderSize: 16 * 1024,
+      headersTimeout: 10_000,
+      // How often Node looks for requests that are late: the limits hold to within that.
+      connectionsCheckingInterval: 2000,
+      // Else Node would take the first of two, and a proxy before us perhaps the second.
+      joinDuplicateHeaders: true,
+      // Refused by ourselves, with a problem.
+      requireHostHeader: false,
+    },
     bodyLimit: environment.BODY_LIMIT,
+    trustProxy: environment.TRUSTED_PROXIES.length > 0 && [...environment.TRUSTED_PROXIES],
     requestTimeout: 30_000,
     keepAliveTimeout: 72_000,
     connectionTimeout: 0,
@@ -75,23 +98,24 @@ function fastifyAdapter(environment: Environment): FastifyAdapter {
     return503OnClosing: false,
     requestIdHeader: false,
     genReqId: requestIdOf,
-    clientErrorHandler: refuseUnreadable,
+    clientErrorHandler: refuseUnreadable(headers),
     // What the router itself refuses: a path that cannot be decoded, a parameter that is too long.
     frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) => {
-      sendProblem(request, reply, problemOf(error));
+      sendProblem(request, reply.headers(headers), problemOf(error));
     },
     routerOptions: { maxParamLength: 200 },
   });
 }
 
-function addRequestHooks(app: NestFastifyApplication): void {
+function addRequestHooks(app: NestFastifyApplication, { data, docs }: SecurityHeaders): void {
   const fastify = app.getHttpAdapter().getInstance();
   const shutdown = app.get(ShutdownState, { strict: false });
   fastify.removeContentTypeParser('text/plain');
   fastify.addHook('onRequest', (request, reply, done) => {
-    void reply.header('x-request-id', request.id);
+    void reply.headers(isApiDocs(request.url) ? docs : data).header('x-request-id', request.id);
     if (shutdown.hasBegun) void reply.header('connection', 'close');
-    done();
+    done(refuseHead(request));
   });
+  fastify.addHook('onRequest', refuseWhileBehind(app.get(EventLoop)));
   fastify.addHook('onRequest', holdUntilReady(app));
 }

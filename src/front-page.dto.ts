@@ -13,16 +13,16 @@ export class FrontPageDto {
   version!: string;
 
   /**
-   * The API to read and to try, for a browser
+   * The API to read and to try, for a browser; absent if API_DOCS_ENABLED is off
    * @example "/api/v3/docs"
    */
-  documentation!: string;
+  documentation?: string;
 
   /**
-   * The API's description for programs, OpenAPI 3.1
+   * The API's description for programs, OpenAPI 3.1; absent if API_DOCS_ENABLED is off
    * @example "/api/v3/openapi.json"
    */
-  openapi!: string;
+  openapi?: string;
 
   /**
    * Health of the service

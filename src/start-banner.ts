@@ -10,7 +10,7 @@ export function startBanner(environment: Environment, port: number): string {
   const isOpen = !environment.AUTH_JWKS_URL && !environment.AUTH_JWT_SECRET;
   const token = isOpen ? '' : '-H "Authorization: Bearer $TOKEN" ';
   const lines = [
-    ['Swagger UI', `${url}/api/v3/docs`],
+    ...(environment.API_DOCS_ENABLED ? [['Swagger UI', `${url}/api/v3/docs`]] : []),
     ['Health', `${url}/health`],
     ['Try', `curl ${token}${url}/api/v3/analytics/courses/PROG-101`],
     ...(environment.AUTH_JWT_SECRET

@@ -7,18 +7,15 @@ import type { Person } from './person.js';
 import type { Principal } from './principal.js';
 import type { IdName, IdSources } from './requested-ids.js';
 import { RightsService } from './rights.service.js';
-import { TokenVerifier, invalidToken } from './token.verifier.js';
+import { TokenVerifier, invalidToken, tokenMissing } from './token.verifier.js';
 
 interface IncomingRequest extends IdSources {
-  readonly headers: { readonly authorization?: string | undefined };
-  principal?: Principal;
+  readonly principal?: Principal;
 }
 
-const everybody: Principal = { sub: 'anonymous', role: 'admin' };
-
 /**
- * Stands before every route, and so before every look into the cache: who is calling, does the role have access,
- * and does it reach what is asked for.
+ * Stands before every route, and so before every look into the cache: does the role of the caller have access, and does
+ * it reach what is asked for.
  */
 @Injectable()
 export class AccessGuard implements CanActivate {
@@ -34,7 +31,8 @@ export class AccessGuard implements CanActivate {
     if (this.reflector.getAllAndOverride<true | undefined>(PUBLIC_ROUTE, targets)) return true;
     const request = context.switchToHttp().getRequest<IncomingRequest>();
 
-    const principal = await this.authenticate(request);
+    const { principal } = request;
+    if (principal === undefined) throw tokenMissing();
     const person = await this.personOf(principal);
     // The boot refuses routes without a rule; should one slip through, nobody may use it.
     const rule = this.reflector.getAllAndOverride<AccessRule | undefined>(ACCESS_RULE, targets) ?? {};
@@ -46,16 +44,7 @@ export class AccessGuard implements CanActivate {
       const created = this.reflector.getAllAndOverride<IdName | undefined>(CREATED_ID, targets);
       await this.ownReach.check(principal, person, request, created);
     }
-    request.principal = principal;
     return true;
-  }
-
-  private async authenticate({ headers }: IncomingRequest): Promise<Principal> {
-    if (this.tokens.isOpen) return everybody;
-    if (headers.authorization === undefined) throw tokenMissing();
-    const token = /^Bearer +(\S+)$/i.exec(headers.authorization)?.[1];
-    if (token === undefined) throw invalidToken();
-    return this.tokens.verify(token);
   }
 
   /**
@@ -72,10 +61,3 @@ export class AccessGuard implements CanActivate {
 }
 
 const rank = { student: 0, teacher: 1, admin: 2 } as const;
-
-/** RFC 6750, section 3.1: no error code for a request without credentials. */
-function tokenMissing(): Problem {
-  return new Problem('unauthorized', 'A valid bearer token is needed.', {
-    headers: { 'WWW-Authenticate': 'Bearer' },
-  });
-}

@@ -1,6 +1,9 @@
 import { Logger, Module, type NestModule, type OnApplicationBootstrap } from '@nestjs/common';
 import { APP_GUARD, DiscoveryModule, DiscoveryService } from '@nestjs/core';
+import { RateLimitGuard } from '../rate-limit/rate-limit.guard.js';
+import { RateLimitModule } from '../rate-limit/rate-limit.module.js';
 import { AccessGuard } from './access.guard.js';
+import { AuthenticationGuard } from './authentication.guard.js';
 import { OwnReach } from './own-reach.js';
 import { requireRules } from './require-rules.js';
 import { RightsService } from './rights.service.js';
@@ -8,8 +11,16 @@ import { TokenVerifier } from './token.verifier.js';
 
 /** Guards every route of the application; see `@Access` and `@Public`. */
 @Module({
-  imports: [DiscoveryModule],
-  providers: [RightsService, OwnReach, TokenVerifier, { provide: APP_GUARD, useClass: AccessGuard }],
+  imports: [DiscoveryModule, RateLimitModule],
+  providers: [
+    RightsService,
+    OwnReach,
+    TokenVerifier,
+    // In this order: whom a refusal is counted for must be known, and what is refused must not cost a look at rights.
+    { provide: APP_GUARD, useClass: AuthenticationGuard },
+    { provide: APP_GUARD, useClass: RateLimitGuard },
+    { provide: APP_GUARD, useClass: AccessGuard },
+  ],
   exports: [TokenVerifier],
 })
 export class AccessModule implements NestModule, OnApplicationBootstrap {

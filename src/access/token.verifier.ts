@@ -85,3 +85,10 @@ export function invalidToken(): Problem {
     headers: { 'WWW-Authenticate': 'Bearer error="invalid_token"' },
   });
 }
+
+/** RFC 6750, section 3.1: no error code for a request without credentials. */
+export function tokenMissing(): Problem {
+  return new Problem('unauthorized', 'A valid bearer token is needed.', {
+    headers: { 'WWW-Authenticate': 'Bearer' },
+  });
+}

@@ -7,6 +7,7 @@ import {
   TextThat,
   Toggle,
   WholeNumber,
+  isAddressOrNetwork,
   isHostAndPort,
   isUrlOf,
 } from './variables.js';
@@ -50,6 +51,46 @@ export class Environment {
     (origin) => isUrlOf('http:', 'https:')(origin) && new URL(origin).origin === origin,
   )
   readonly ALLOWED_ORIGINS: readonly string[] = [];
+
+  /** Whether Swagger UI and the OpenAPI document are served; false in production, else true */
+  @Toggle(true)
+  readonly API_DOCS_ENABLED: boolean = true;
+
+  /** Open connections at most; more are closed at once */
+  @WholeNumber({ min: 10, max: 1_000_000, example: 5000 })
+  readonly MAX_CONNECTIONS: number = 5000;
+
+  /** Requests at most that are in their handlers at a time; a burst of others waits, a flood is refused with 503. Hits of the cache do not count */
+  @WholeNumber({ min: 1, max: 100_000, example: 20 })
+  readonly MAX_REQUESTS_IN_FLIGHT: number = 20;
+
+  /** Lateness of timers beyond which requests are refused with 503, ms; 0 never refuses */
+  @WholeNumber({ min: 0, max: 60_000, example: 250 })
+  readonly MAX_EVENT_LOOP_DELAY_MS: number = 250;
+
+  /** Proxies whose `X-Forwarded-For` names the client; nobody's by default */
+  @ListOf('a comma-separated list of addresses and networks', '10.0.0.0/8,192.168.1.7', isAddressOrNetwork)
+  readonly TRUSTED_PROXIES: readonly string[] = [];
+
+  /** Whether clients that ask for too much are refused; true in production, else false */
+  @Toggle(true)
+  readonly RATE_LIMIT_ENABLED: boolean = false;
+
+  /** In which so many requests are allowed, s; begins with a client's first request */
+  @Seconds({ min: 1, max: 3600, example: 60 })
+  readonly RATE_LIMIT_WINDOW: number = 60;
+
+  /** Requests of one caller, by the subject of the token, in a window */
+  @WholeNumber({ min: 1, max: 100_000_000, example: 6000 })
+  readonly RATE_LIMIT_CALLER: number = 6000;
+
+  /** Requests of one address in a window, where no token is needed */
+  @WholeNumber({ min: 1, max: 100_000_000, example: 600 })
+  readonly RATE_LIMIT_ADDRESS: number = 600;
+
+  /** Wrong credentials from one address in a window */
+  @WholeNumber({ min: 1, max: 100_000_000, example: 5 })
+  readonly RATE_LIMIT_FAILED_CREDENTIALS: number = 5;
 
   /** PostgreSQL to use; without it the service runs one of its own in DATA_DIR */
   @Optional()

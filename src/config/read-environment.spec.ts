@@ -35,16 +35,20 @@ describe('the settings', () => {
       LOG_LEVEL: 'debug',
       LOG_FORMAT: 'text',
       SHUTDOWN_GRACE_MS: 0,
+      RATE_LIMIT_ENABLED: false,
+      API_DOCS_ENABLED: true,
     });
     expect(environment.DATABASE_URL).toBeUndefined();
     expect(environment.REDIS_URL).toBeUndefined();
   });
 
-  it('log for machines in production, and wait for the load balancer', () => {
+  it('are careful in production, log for machines, and wait for the load balancer', () => {
     expect(readEnvironment({ NODE_ENV: 'production', AUTH_JWT_SECRET: canary })).toMatchObject({
       LOG_LEVEL: 'info',
       LOG_FORMAT: 'json',
       SHUTDOWN_GRACE_MS: 5000,
+      RATE_LIMIT_ENABLED: true,
+      API_DOCS_ENABLED: false,
     });
   });
 
@@ -126,6 +130,9 @@ describe('the settings', () => {
     ['DATABASE_URL', 'postgres://'],
     ['ALLOWED_ORIGINS', 'http://a.example/path'],
     ['AUTH_JWKS_URL', 'file:///etc/passwd'],
+    ['TRUSTED_PROXIES', '10.0.0.0/33'],
+    ['TRUSTED_PROXIES', 'proxy.example.org'],
+    ['RATE_LIMIT_CALLER', '0'],
     ['DEBUG', 'perhaps'],
   ])('refuse %s=%s', (name, value) => {
     const issuer = name === 'AUTH_JWKS_URL' ? { AUTH_ISSUER: 'x', AUTH_AUDIENCE: 'x' } : {};

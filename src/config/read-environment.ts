@@ -52,5 +52,11 @@ function stageOf({ NODE_ENV, ENVIRONMENT }: Variables): string {
 function defaultsOf(stage: string, { DEBUG }: Variables): Record<string, string> {
   if (stage !== 'production') return {};
   const isDebugging = DEBUG !== undefined && /^(true|1|yes|on)$/i.test(DEBUG);
-  return { LOG_LEVEL: isDebugging ? 'debug' : 'info', LOG_FORMAT: 'json', SHUTDOWN_GRACE_MS: '5000' };
+  return {
+    LOG_LEVEL: isDebugging ? 'debug' : 'info',
+    LOG_FORMAT: 'json',
+    SHUTDOWN_GRACE_MS: '5000',
+    RATE_LIMIT_ENABLED: 'true',
+    API_DOCS_ENABLED: 'false',
+  };
 }

@@ -1,9 +1,11 @@
 import { Logger } from '@nestjs/common';
 import { HealthIndicatorService } from '@nestjs/terminus';
+import { Environment } from '../config/environment.js';
 import { readEnvironment } from '../config/read-environment.js';
 import type { DatabaseConnection } from '../database/database-connection.js';
 import type { DatabasePing } from '../database/database-ping.js';
 import { DatabaseHealth } from './database.health.js';
+import { EventLoop } from '../telemetry/event-loop.js';
 import { EventLoopHealth } from './event-loop.health.js';
 
 Logger.overrideLogger(false);
@@ -61,13 +63,14 @@ describe('readiness while the database is away', () => {
 
 describe('readiness of a process that does not keep up', () => {
   it('ends after two late samples, and returns with the first in time', () => {
-    const health = new EventLoopHealth(new HealthIndicatorService());
+    const eventLoop = new EventLoop(new Environment());
+    const health = new EventLoopHealth(new HealthIndicatorService(), eventLoop);
 
-    health.sample(300);
+    eventLoop.sample(300);
     expect(health.present().event_loop.status).toBe('up');
-    health.sample(300);
+    eventLoop.sample(300);
     expect(health.present().event_loop.status).toBe('down');
-    health.sample(10);
+    eventLoop.sample(10);
     expect(health.present().event_loop.status).toBe('up');
   });
 });

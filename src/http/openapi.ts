@@ -46,6 +46,11 @@ export function serveApiDocs(app: INestApplication, document: () => OpenAPIObjec
   });
 }
 
+/** Whether the address is one of Swagger UI's. */
+export function isApiDocs(url: string): boolean {
+  return url.startsWith(`/${prefix}/docs`);
+}
+
 function describe(path: string, item: PathItem): void {
   for (const method of methods) {
     const operation = item[method];
@@ -89,6 +94,7 @@ function addProblems(operation: Operation, path: string, isOpen: boolean): void 
   if (!isOpen) {
     add('401', 'Credentials are missing or not valid');
     add('403', 'This role may not do that');
+    add('429', 'Too many requests; try again after `Retry-After` seconds');
     add('503', 'The database is not available; try again after `Retry-After` seconds');
   }
   if (path.includes('{')) add('404', 'There is no such thing, or it belongs to somebody else');

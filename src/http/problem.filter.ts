@@ -16,7 +16,8 @@ export class ProblemFilter implements ExceptionFilter {
   catch(error: unknown, host: ArgumentsHost): void {
     const request = host.switchToHttp().getRequest<FastifyRequest>();
     const reply = host.switchToHttp().getResponse<FastifyReply>();
-    const problem = request.is404 ? this.#unrouted(request) : problemOf(error);
+    const isUnrouted = request.is404 && !(error instanceof Problem);
+    const problem = isUnrouted ? this.#unrouted(request) : problemOf(error);
     if (problem.getStatus() >= 500 && !(error instanceof Problem)) this.#log(error, problem, request);
     sendProblem(request, reply, problem);
   }

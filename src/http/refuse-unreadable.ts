@@ -8,8 +8,21 @@ const codes: Readonly<Record<string, ProblemCode>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
 };
 
-/** Answers what Node's parser could not make a request of, and closes: no filter ever sees these. */
-export function refuseUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
+/**
+ * Answers what Node's parser could not make a request of, and closes: no filter ever sees these.
+ *
+ * @param headers  that every answer carries
+ */
+export function refuseUnreadable(
+  headers: Readonly<Record<string, string>>,
+): (error: NodeJS.ErrnoException, socket: Socket) => void {
+  const fixed = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
+  return (error, socket) => {
+    refuse(error, socket, fixed);
+  };
+}
+
+function refuse(error: NodeJS.ErrnoException, socket: Socket, headers: readonly string[]): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
     return;
@@ -25,6 +38,7 @@ export function refuseUnreadable(error: NodeJS.ErrnoException, socket: Socket): 
     `x-request-id: ${requestId}`,
     'cache-control: no-store',
     'connection: close',
+    ...headers,
   ];
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
 }

@@ -1,5 +1,6 @@
 import { Controller, Get, Header, Res } from '@nestjs/common';
 import { ApiOkResponse, ApiTags } from '@nestjs/swagger';
+import { SkipThrottle } from '@nestjs/throttler';
 import type { FastifyReply } from 'fastify';
 import { Public } from '../access/access.decorator.js';
 import { Environment } from '../config/environment.js';
@@ -9,6 +10,7 @@ import { Metrics } from '../telemetry/metrics.js';
 /** Open, as scrapers carry no tokens, and as there is nothing about anybody in it. */
 @ApiTags('service')
 @Public()
+@SkipThrottle()
 @Controller('metrics')
 export class MetricsController {
   constructor(

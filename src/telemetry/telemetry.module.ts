@@ -2,9 +2,10 @@ import { Global, Module } from '@nestjs/common';
 import { Environment } from '../config/environment.js';
 import { secretsOf } from '../config/secrets.js';
 import { AppLogger } from './app-logger.js';
+import { EventLoop } from './event-loop.js';
 import { Metrics } from './metrics.js';
 
-/** The log, which others reach through Nest's `Logger`, and the metrics. */
+/** The log, which others reach through Nest's `Logger`, the metrics, and whether the process keeps up. */
 @Global()
 @Module({
   providers: [
@@ -18,8 +19,9 @@ import { Metrics } from './metrics.js';
           secrets: secretsOf(environment),
         }),
     },
+    EventLoop,
     Metrics,
   ],
-  exports: [AppLogger, Metrics],
+  exports: [AppLogger, EventLoop, Metrics],
 })
 export class TelemetryModule {}

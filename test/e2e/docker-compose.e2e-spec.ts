@@ -95,6 +95,21 @@ describe.each([development, production])('%s', (path) => {
   });
 });
 
+it('A36: the application writes nowhere, may do nothing special, and is given its secrets', () => {
+  const app = readComposeFile(production, variables).services.app!;
+
+  expect(app).toMatchObject({
+    read_only: true,
+    cap_drop: ['ALL'],
+    security_opt: ['no-new-privileges:true'],
+    environment: { NODE_ENV: 'production' },
+  });
+  expect(app).not.toHaveProperty('privileged');
+  for (const name of ['POSTGRES_PASSWORD', 'REDIS_PASSWORD', 'AUTH_ISSUER']) {
+    expect(() => readComposeFile(production, { ...variables, [name]: '' })).toThrow(name);
+  }
+});
+
 it('keeps 256 MB in development, evicts the least recently used, and appends to a file', async () => {
   expect(await configurationOf(development)).toMatchObject({
     appendonly: 'yes',

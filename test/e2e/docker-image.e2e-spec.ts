@@ -48,8 +48,16 @@ describe('docker/Dockerfile', () => {
     expect(packages?.instructions.some(({ rest }) => /^npm ci .*--omit=dev/.test(rest))).toBe(true);
   });
 
-  it('runs as a user that is not root, by number', () => {
+  it('A36: runs as a user that is not root, by number', () => {
     expect(last('USER')?.rest).toMatch(/^[1-9]\d*:[1-9]\d*$/);
+  });
+
+  it('A36: holds no secret, and is production', () => {
+    const settings = stages.flatMap(({ instructions }) =>
+      instructions.filter(({ name }) => name === 'ENV' || name === 'ARG').map(({ rest }) => rest),
+    );
+
+    expect(settings).toEqual(['NODE_ENV=production']);
   });
 
   it('starts the service itself, not a shell that would keep signals from it', () => {

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import type { CacheErrorCode } from '../../src/cache/index.js';
 import { storeKey } from '../../src/cache/engine/cache-key.js';
-import { variableNames } from '../../src/config/read-environment.js';
+import { readEnvironment, variableNames } from '../../src/config/read-environment.js';
 import { cacheMetrics } from '../../src/telemetry/cache-metrics.js';
 import { logCatalogue } from '../../src/telemetry/log-catalogue.js';
 import { problems } from '../../src/http/problem.js';
@@ -161,6 +161,45 @@ it('docs/reliability.md names for each fault a test that carries its name', () =
   expect(without).toEqual([]);
 });
 
+describe('docs/security.md', () => {
+  const path = 'docs/security.md';
+
+  it('names settings with the defaults that they have in production', () => {
+    const production = new Map<string, unknown>(
+      Object.entries(readEnvironment({ NODE_ENV: 'production', AUTH_JWT_SECRET: 'x'.repeat(32) })),
+    );
+    const documented = rows(path).filter(({ name }) => /^[A-Z_]+$/.test(name));
+
+    expect(documented.length).toBeGreaterThan(10);
+    for (const { name, row } of documented.filter(({ name }) => name !== 'AUTH_JWT_SECRET')) {
+      expect(variableNames).toContain(name);
+      const value = production.get(name);
+      const isNone = value === undefined || (Array.isArray(value) && value.length === 0);
+      expect([name, row.split('|')[2]]).toEqual([
+        name,
+        expect.stringContaining(isNone ? ' none' : ` \`${JSON.stringify(value)}\``),
+      ]);
+    }
+  });
+
+  it('names every setting that limits something', () => {
+    const limits = variableNames.filter((name) => /^(RATE_LIMIT|MAX|API_DOCS)_/.test(name));
+
+    expect(limits.filter((name) => !read(path).includes(`\`${name}\``))).toEqual([]);
+  });
+
+  it('names for each attack a test that carries its name', () => {
+    const attacks = [...read(path).matchAll(/^\| ([AF]\d+): .*$/gm)];
+    const without = attacks.flatMap(([row, name = '']) => {
+      const tests = [...row.matchAll(/`(test\/[\w./-]+)`/g)].map(([, file = '']) => file);
+      return tests.length > 0 && tests.every((file) => read(file).includes(`'${name}: `)) ? [] : [name];
+    });
+
+    expect(attacks.length).toBeGreaterThan(10);
+    expect(without).toEqual([]);
+  });
+});
+
 describe('README.md', () => {
   it('names only commands that package.json has, and all that somebody would type', () => {
     const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
@@ -168,9 +207,7 @@ describe('README.md', () => {
     const steps = ['build', 'format'];
     const typed = Object.keys(scripts).filter((name) => ![...hooks, ...steps].includes(name));
 
-    const named = [...read('README.md').matchAll(/npm (?:run )?(start|test|[\w:]+)/g)].map(
-      ([, name]) => name,
-    );
+    const named = [...read('README.md').matchAll(/npm (?:run )?([\w:]+)/g)].map(([, name]) => name);
 
     expect([...new Set(named)].filter((name) => name && name in scripts).sort()).toEqual(typed.sort());
     for (const path of documents) {

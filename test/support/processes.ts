@@ -104,6 +104,8 @@ export interface AppOptions {
   /** User to run as; only root may set it. */
   uid?: number;
   cwd?: string;
+  /** How many files and sockets it may hold open. Default: as many as the test. */
+  maxFiles?: number;
 }
 
 /** Starts the built application as `npm start` does, on a free port, and does not wait for it. */
@@ -113,9 +115,15 @@ export async function spawnApp({
   main = join(process.cwd(), 'dist', 'main.js'),
   uid,
   cwd,
+  maxFiles,
 }: AppOptions = {}): Promise<AppProcess> {
   const usedPort = port ?? (await freePort());
-  const child = spawn(process.execPath, ['--enable-source-maps', main], {
+  const program = [process.execPath, '--enable-source-maps', main];
+  const [command = '', ...parameters] =
+    maxFiles === undefined
+      ? program
+      : ['/bin/sh', '-c', `ulimit -n ${maxFiles}; exec "$@"`, 'sh', ...program];
+  const child = spawn(command, parameters, {
     // Not the project's folder: a developer's .env lies there.
     cwd: cwd ?? tmpdir(),
     env: { ...inheritedEnvironment(), PORT: String(usedPort), ...env },

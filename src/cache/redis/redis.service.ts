@@ -98,6 +98,21 @@ export class RedisService {
   }
 
   /**
+   * Runs a script, which must be constant text: Redis keeps every one it has ever seen.
+   *
+   * @param keys  at least one; on a cluster all with the same hash tag
+   * @returns its reply, or `undefined`: Redis is away or refused, and whether the script ran is not known
+   */
+  async run(script: string, keys: readonly string[], parameters: readonly string[]): Promise<unknown> {
+    const names = keys.map((key) => this.namespace + key);
+    return this.#orElse(undefined, (servers) =>
+      servers.write(servers.nameOf(names[0] ?? ''), this.commandTimeoutMs, ({ client }) =>
+        client.eval(script, { keys: names, arguments: [...parameters] }),
+      ),
+    );
+  }
+
+  /**
    * An operator's tool, not for requests: walks the whole key space in small steps and removes what matches.
    *
    * @param glob  `*`, `?` and `[a-z]` as Redis reads them, within the application's namespace

@@ -1,0 +1,68 @@
+import { AdmissionQueue } from './admission-queue.js';
+
+let now: number;
+let queue: AdmissionQueue;
+let events: string[];
+
+beforeEach(() => {
+  now = 10_000;
+  queue = new AdmissionQueue(2, () => now);
+  events = [];
+});
+
+const enter = (name: string) => {
+  const turn = queue.enter();
+  if (!turn) events.push(`${name} at once`);
+  turn?.then(
+    () => events.push(name),
+    () => events.push(`${name} refused`),
+  );
+};
+const told = async () => {
+  await new Promise(setImmediate);
+  return events.splice(0);
+};
+
+it('serves so many at once, and a burst in its order', async () => {
+  for (const name of ['a', 'b', 'c', 'd']) enter(name);
+  expect(await told()).toEqual(['a at once', 'b at once']);
+
+  queue.leave();
+  queue.leave();
+  expect(await told()).toEqual(['c', 'd']);
+  queue.leave();
+  queue.leave();
+  enter('e');
+  expect(await told()).toEqual(['e at once']);
+});
+
+it('serves the latest first, and refuses who has waited, once it is no burst any more', async () => {
+  for (const name of ['a', 'b', 'c']) enter(name);
+  now += 550;
+  for (const name of ['d', 'e']) enter(name);
+  await told();
+
+  queue.leave();
+  expect(await told()).toEqual(['c refused', 'e']);
+  queue.leave();
+  expect(await told()).toEqual(['d']);
+});
+
+it('serves on after it has refused all who waited', async () => {
+  for (const name of ['a', 'b', 'c', 'd']) enter(name);
+  now += 2000;
+  await told();
+
+  queue.leave();
+  queue.leave();
+  expect(await told()).toEqual(['c refused', 'd refused']);
+  enter('e');
+  enter('f');
+  expect(await told()).toEqual(['e at once', 'f at once']);
+});
+
+it('refuses at once when the queue is full', () => {
+  for (let n = 0; n < 22; n++) enter(String(n));
+
+  expect(() => queue.enter()).toThrow('Too many requests');
+});

@@ -1,0 +1,77 @@
+import { Problem } from './problem.js';
+
+interface Waiter {
+  readonly sinceMs: number;
+  readonly admit: () => void;
+  readonly refuse: () => void;
+}
+
+/** Places in the queue for each that is being served. */
+const PLACES = 10;
+/** A queue that has not been empty for so long is no burst: more comes than can be served. */
+const BURST_MS = 500;
+/** How long one may have waited then. */
+const OVERLOADED_WAIT_MS = 100;
+
+/**
+ * Serves no more than so many at a time. A burst waits for its turn. Where more comes than can be served, whoever comes last
+ * is served first, and whoever has waited is refused: else all would wait for as long as their clients do, and get answers
+ * that nobody reads any more.
+ */
+export class AdmissionQueue {
+  readonly #max: number;
+  readonly #now: () => number;
+  readonly #waiting: Waiter[] = [];
+  #serving = 0;
+  #waitingSinceMs = 0;
+
+  /** @param now  monotonic, ms. Default: `performance.now` */
+  constructor(max: number, now: () => number = () => performance.now()) {
+    this.#max = max;
+    this.#now = now;
+  }
+
+  /**
+   * Who enters must leave.
+   *
+   * @returns nothing, or what to wait for
+   * @throws {Problem} `overloaded`, at once or later; who is refused has not entered
+   */
+  enter(): Promise<void> | undefined {
+    if (this.#serving < this.#max) {
+      this.#serving++;
+      return undefined;
+    }
+    if (this.#waiting.length >= PLACES * this.#max) throw overloaded();
+    const sinceMs = this.#now();
+    if (this.#waiting.length === 0) this.#waitingSinceMs = sinceMs;
+    return new Promise((admit, reject) => {
+      this.#waiting.push({
+        sinceMs,
+        admit,
+        refuse: () => {
+          reject(overloaded());
+        },
+      });
+    });
+  }
+
+  leave(): void {
+    const next = this.#next();
+    if (next) next.admit();
+    else this.#serving--;
+  }
+
+  #next(): Waiter | undefined {
+    const now = this.#now();
+    if (now - this.#waitingSinceMs <= BURST_MS) return this.#waiting.shift();
+    const isLate = ({ sinceMs }: Waiter) => now - sinceMs > OVERLOADED_WAIT_MS;
+    const late = this.#waiting.findIndex((waiter) => !isLate(waiter));
+    for (const waiter of this.#waiting.splice(0, late === -1 ? this.#waiting.length : late)) waiter.refuse();
+    return this.#waiting.pop();
+  }
+}
+
+function overloaded(): Problem {
+  return new Problem('overloaded', 'Too many requests are being worked on.');
+}

@@ -1,0 +1,31 @@
+import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import { finalize, type Observable } from 'rxjs';
+import { AdmissionQueue } from './admission-queue.js';
+import { isOperational } from './operational.js';
+
+/**
+ * Lets no more than so many requests at a time reach their handlers; see {@link AdmissionQueue} for the others. Hits of the
+ * cache, and those who wait for the run of another, come to no interceptor.
+ */
+export class HandlerLimit implements NestInterceptor {
+  readonly #queue: AdmissionQueue;
+
+  constructor(max: number) {
+    this.#queue = new AdmissionQueue(max);
+  }
+
+  intercept(
+    context: ExecutionContext,
+    next: CallHandler,
+  ): Observable<unknown> | Promise<Observable<unknown>> {
+    if (isOperational(context.switchToHttp().getRequest<FastifyRequest>())) return next.handle();
+    const serve = () =>
+      next.handle().pipe(
+        finalize(() => {
+          this.#queue.leave();
+        }),
+      );
+    return this.#queue.enter()?.then(serve) ?? serve();
+  }
+}

@@ -1,0 +1,37 @@
+import type { IncomingMessage } from 'node:http';
+import type { FastifyRequest } from 'fastify';
+import { Problem } from './problem.js';
+
+const maxUrlLength = 8000;
+const maxHeaders = 100;
+const charsetOf = /;\s*charset\s*=\s*"?([^\s;"]*)/i;
+
+/**
+ * What is wrong with a request by its head alone, before anybody reads on. Node itself refuses heads of more than 16 KiB.
+ */
+export function refuseHead({ url, raw, headers }: FastifyRequest): Problem | undefined {
+  if (!isHttp1(raw)) return new Problem('bad_request', 'Send HTTP/1.1, with one Host.');
+  if (url.length > maxUrlLength)
+    return new Problem('uri_too_long', `An address has at most ${maxUrlLength} characters.`);
+  // Names and values in turn.
+  if (raw.rawHeaders.length > 2 * maxHeaders)
+    return new Problem('headers_too_large', `A request has at most ${maxHeaders} header lines.`);
+  const type = headers['content-type'];
+  if (type === undefined) return undefined;
+  const charset = charsetOf.exec(type)?.[1] ?? 'utf-8';
+  // RFC 8259 section 8.1 knows no other.
+  if (!/^utf-?8$/i.test(charset)) return new Problem('unsupported_media_type', 'Send text as UTF-8.');
+  const encoding = headers['content-encoding'];
+  const isPlain = encoding === undefined || /^\s*identity\s*$/i.test(encoding);
+  if (!isPlain && /^\s*application\/json/i.test(type))
+    return new Problem('unsupported_media_type', 'Send JSON as it is, not compressed.', {
+      headers: { 'accept-encoding': 'identity' },
+    });
+  return undefined;
+}
+
+/** RFC 9112 section 3.2: exactly one `Host`, which HTTP/1.0 may leave out. */
+function isHttp1({ httpVersionMajor, httpVersionMinor, headers: { host } }: IncomingMessage): boolean {
+  if (httpVersionMajor !== 1) return false;
+  return host === undefined ? httpVersionMinor === 0 : !host.includes(',');
+}

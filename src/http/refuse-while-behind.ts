@@ -1,0 +1,15 @@
+import type { onRequestHookHandler } from 'fastify';
+import type { EventLoop } from '../telemetry/event-loop.js';
+import { isOperational } from './operational.js';
+import { Problem } from './problem.js';
+
+/**
+ * Refuses with 503, before anything else is done for them, all requests that come while the process does not keep up:
+ * they shall not pile up in it.
+ */
+export function refuseWhileBehind(eventLoop: EventLoop): onRequestHookHandler {
+  return (request, _reply, done) => {
+    if (!eventLoop.isBehind || isOperational(request)) done();
+    else done(new Problem('overloaded', 'The service cannot keep up.'));
+  };
+}

@@ -1,0 +1,93 @@
+import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { normalizeIp, type ThrottlerStorage } from '@nestjs/throttler';
+import { RedisService } from '../cache/index.js';
+import { Environment } from '../config/environment.js';
+import { Problem } from '../http/problem.js';
+import { RateCounters } from './rate-counters.js';
+import { sharedCounts } from './shared-counts.js';
+
+/** What is known of a request once its credentials were looked at. */
+export interface LimitedRequest {
+  readonly ip: string;
+  /** Who calls; absent where nobody had to say. */
+  readonly caller?: string;
+}
+
+type ThrottlerRecord = Awaited<ReturnType<ThrottlerStorage['increment']>>;
+
+/**
+ * The allowances of clients, shared by all processes through Redis; without it each process counts for itself.
+ */
+@Injectable()
+export class RateLimits implements ThrottlerStorage, OnApplicationShutdown {
+  readonly #counters: RateCounters;
+
+  constructor(
+    private readonly environment: Environment,
+    redis: RedisService,
+  ) {
+    const windowMs = environment.RATE_LIMIT_WINDOW * 1000;
+    this.#counters = new RateCounters({ windowMs, share: sharedCounts(redis) });
+  }
+
+  /**
+   * Counts a request.
+   *
+   * @throws {Problem} `too_many_requests`
+   */
+  admit(request: LimitedRequest): void {
+    const { RATE_LIMIT_ENABLED: isOn, RATE_LIMIT_CALLER, RATE_LIMIT_ADDRESS } = this.environment;
+    if (!isOn) return;
+    const [policy, limit] =
+      request.caller === undefined ? ['address', RATE_LIMIT_ADDRESS] : ['caller', RATE_LIMIT_CALLER];
+    const leftMs = this.#counters.take(trackerOf(request), limit);
+    if (leftMs > 0) throw this.refusal(policy, limit, wholeSeconds(leftMs));
+  }
+
+  /**
+   * Refuses an address that has shown too many wrong credentials. What is limited is what it learns, not whether it may
+   * call: behind one address there may be a whole school, and a token that is right is never refused here.
+   *
+   * @throws {Problem} `too_many_requests`
+   */
+  failedCredentials(ip: string): void {
+    const { RATE_LIMIT_ENABLED: isOn, RATE_LIMIT_FAILED_CREDENTIALS: limit } = this.environment;
+    if (!isOn) return;
+    const leftMs = this.#counters.take(`failed:${normalizeIp(ip)}`, limit);
+    if (leftMs > 0) throw this.refusal('failed-credentials', limit, wholeSeconds(leftMs));
+  }
+
+  /** As `@nestjs/throttler` asks for it, for routes with an allowance of their own; their window is that of all. */
+  increment(key: string, _ttl: number, limit: number): Promise<ThrottlerRecord> {
+    const leftMs = this.#counters.take(key, limit);
+    const isBlocked = leftMs > 0;
+    const timeToExpire = wholeSeconds(leftMs);
+    const totalHits = isBlocked ? limit + 1 : 0;
+    return Promise.resolve({ totalHits, timeToExpire, isBlocked, timeToBlockExpire: timeToExpire });
+  }
+
+  /** @see draft-ietf-httpapi-ratelimit-headers for the two fields */
+  refusal(policy: string, limit: number, seconds: number): Problem {
+    const windowS = this.environment.RATE_LIMIT_WINDOW;
+    return new Problem('too_many_requests', `No more than ${limit} in ${windowS} s; wait ${seconds} s.`, {
+      headers: {
+        'retry-after': String(seconds),
+        'ratelimit-policy': `"${policy}";q=${limit};w=${Math.ceil(windowS)}`,
+        ratelimit: `"${policy}";r=0;t=${seconds}`,
+      },
+    });
+  }
+
+  onApplicationShutdown(): void {
+    this.#counters.close();
+  }
+}
+
+/** Names the client in counters. */
+export function trackerOf({ ip, caller }: LimitedRequest): string {
+  return caller === undefined ? `address:${normalizeIp(ip)}` : `caller:${caller}`;
+}
+
+function wholeSeconds(ms: number): number {
+  return Math.ceil(ms / 1000);
+}

@@ -1,0 +1,247 @@
+import { connect, type Socket } from 'node:net';
+import { gzipSync } from 'node:zlib';
+import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
+import { startTestApp, type TestApp } from '../support/test-app.js';
+
+const origin = 'https://campus.example.org';
+const users = '/api/v3/users';
+const user = JSON.stringify({ code: 'X' });
+
+let database: TestDatabase;
+let service: TestApp;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  service = await startTestApp({ env: { DATABASE_URL: database.url, ALLOWED_ORIGINS: origin } });
+});
+
+afterAll(async () => {
+  await service.close();
+  await database.drop();
+});
+
+const open = () => connect(Number(new URL(service.url).port), '127.0.0.1').setEncoding('latin1');
+
+/** Everything that is said until the connection is closed. */
+async function saidUntilClosed(socket: Socket): Promise<string> {
+  let said = '';
+  socket.on('data', (chunk: string) => (said += chunk)).on('error', () => undefined);
+  socket.setTimeout(10_000, () => socket.destroy(new Error('not closed')));
+  await new Promise((settle) => socket.once('close', settle));
+  return said;
+}
+
+async function say(text: string): Promise<string> {
+  const socket = open();
+  socket.write(text, 'latin1');
+  return saidUntilClosed(socket);
+}
+
+const statuses = (said: string) =>
+  [...said.matchAll(/^HTTP\/1\.1 (\d+)/gm)].map(([, status]) => Number(status));
+const get = (path: string, ...lines: string[]) =>
+  ['GET ' + path + ' HTTP/1.1', 'Host: x', 'Connection: close', ...lines, '', ''].join('\r\n');
+const post = (body: string, ...lines: string[]) =>
+  [`POST ${users} HTTP/1.1`, 'Host: x', 'Content-Type: application/json', ...lines, '', body].join('\r\n');
+const manyHeaders = Array.from({ length: 1000 }, (_, n) => `X-${n}: a`);
+
+describe('A23: requests that are not what they should be', () => {
+  it.each([
+    ['huge headers', get('/health/live', `X-Big: ${'x'.repeat(20_000)}`), [431]],
+    ['a thousand headers', get('/health/live', ...manyHeaders), [431]],
+    ['an address of 20 kB', get(`/${'x'.repeat(20_000)}`), [431]],
+    ['an address of 10 kB', get(`/health/live?${'x'.repeat(10_000)}`), [414]],
+    ['an address of 10 kB that leads nowhere', get(`/${'x'.repeat(10_000)}`), [414]],
+    ['half a percent sign', get('/api/v3/users/%'), [400]],
+    ['bytes that are no UTF-8', get('/api/v3/users/%c3%28'), [400]],
+    ['raw bytes in the address', get('/api/v3/users/\xff\xfe'), [400, 404]],
+    [
+      'both lengths (CL.TE)',
+      post(
+        '0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n',
+        'Content-Length: 6',
+        'Transfer-Encoding: chunked',
+      ),
+      [400],
+    ],
+    [
+      'both lengths (TE.CL)',
+      post('5c\r\nGPOST / HTTP/1.1\r\n\r\n0\r\n\r\n', 'Transfer-Encoding: chunked', 'Content-Length: 4'),
+      [400],
+    ],
+    ['a transfer coding nobody knows', post('', 'Transfer-Encoding: chunked, identity'), [400]],
+    ['a transfer coding with a tab', post('', 'Transfer-Encoding:\tchunked, xchunked'), [400]],
+    ['two different lengths', post('ab', 'Content-Length: 1', 'Content-Length: 2'), [400]],
+    ['a length with a sign', post('ab', 'Content-Length: +2'), [400]],
+    ['a chunk size that is none', post('xyz\r\n', 'Transfer-Encoding: chunked'), [400]],
+    ['a bare line feed between headers', 'GET /health/live HTTP/1.1\nHost: x\n\n', [400]],
+    ['a folded header', get('/health/live', 'X-Folded: a', ' b'), [400]],
+    ['a header with a space before its colon', get('/health/live', 'X-Space : a'), [400]],
+    ['no host', 'GET /health/live HTTP/1.1\r\nConnection: close\r\n\r\n', [400]],
+    ['two hosts', get('/health/live', 'Host: y'), [400]],
+    ['HTTP/0.9', 'GET /health/live\r\n\r\n', [400]],
+    ['HTTP/2 without asking', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', [400]],
+    ['a method nobody knows', 'BREW /health/live HTTP/1.1\r\nHost: x\r\n\r\n', [400]],
+    ['a NUL in a header', get('/health/live', 'X-Nul: a\0b'), [400]],
+    ['TLS', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03', [400]],
+  ])('%s', async (_, text, expected) => {
+    const said = await say(text);
+
+    expect(statuses(said)).toHaveLength(1);
+    expect(expected).toContain(statuses(said)[0]);
+    expect(said).toContain('application/problem+json');
+    expect(said).toContain('x-content-type-options: nosniff');
+    expect(said).not.toContain('smuggled');
+  });
+
+  it('answers what is good before garbage in one go, and closes at the garbage', async () => {
+    const said = await say(
+      'GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n\0\0garbage\r\n\r\nGET / HTTP/1.1\r\n\r\n',
+    );
+
+    expect(statuses(said).at(-1)).toBe(400);
+    expect(statuses(said).slice(0, -1)).toEqual(
+      statuses(said)
+        .slice(0, -1)
+        .map(() => 200),
+    );
+  });
+
+  it('is alive after all that', async () => {
+    expect((await service.request.get('/health/live')).status).toBe(200);
+  });
+});
+
+describe('F49: bodies that are too large', () => {
+  it('refuses a declared gigabyte unread', async () => {
+    const socket = open();
+    const said = saidUntilClosed(socket);
+    socket.write(post('', 'Content-Length: 1073741824', 'Connection: close'));
+
+    expect(statuses(await said)).toEqual([413]);
+  });
+
+  it('counts what comes in chunks without a length', async () => {
+    const socket = open();
+    const said = saidUntilClosed(socket);
+    socket.write(post('', 'Transfer-Encoding: chunked', 'Connection: close'));
+    for (let sent = 0; sent < 16; sent++) socket.write(`10000\r\n${' '.repeat(65_536)}\r\n`);
+    socket.write('1\r\n \r\n');
+
+    expect(statuses(await said)).toEqual([413]);
+  });
+
+  it.each([
+    ['JSON is not taken compressed', users, 'application/json', 415],
+    ['lines are counted when they are inflated', '/api/v3/events:batch', 'application/x-ndjson', 413],
+  ])('%s', async (_, path, type, status) => {
+    const bomb = gzipSync(Buffer.alloc(64 * 1024 * 1024, ' '), { level: 9 });
+    const answer = await fetch(service.url + path, {
+      method: 'POST',
+      headers: { 'content-type': type, 'content-encoding': 'gzip' },
+      body: bomb,
+    });
+
+    expect(answer.status).toBe(status);
+  });
+});
+
+it.each([
+  ['text/xml', 415],
+  ['application/xml', 415],
+  ['multipart/form-data; boundary=x', 415],
+  ['application/x-www-form-urlencoded', 415],
+  ['text/plain', 415],
+  ['application/json; charset=utf-7', 415],
+  ['application/json;charset="utf-16"', 415],
+  ['application/jsonx', 415],
+  ['application/json; charset=utf-8', 400],
+  ['application/json;charset="UTF-8"', 400],
+  ['application/json', 400],
+])('A33: a body that says it is %s gets %d', async (type, status) => {
+  const answer = await fetch(service.url + users, {
+    method: 'POST',
+    headers: { 'content-type': type },
+    body: user,
+  });
+
+  expect(answer.status).toBe(status);
+});
+
+describe('A24: whom the answer is for', () => {
+  it.each([
+    ['a host of somebody else', get('/', 'X-Forwarded-Host: evil.example')],
+    ['an absolute address', 'GET http://evil.example/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'],
+    ['a host that is no host', 'GET / HTTP/1.1\r\nHost: evil.example@x\r\nConnection: close\r\n\r\n'],
+  ])('does not repeat %s', async (_, text) => {
+    const said = await say(text);
+
+    expect(statuses(said)).toHaveLength(1);
+    expect([200, 400, 404]).toContain(statuses(said)[0]);
+    expect(said).not.toContain('evil.example');
+  });
+
+  it.each([
+    [origin, true],
+    ['null', false],
+    ['https://evil.example', false],
+    [`${origin}.evil.example`, false],
+    [origin.replace('https', 'http'), false],
+    [`${origin}:444`, false],
+  ])('lets pages of %s read: %s', async (asking, isAllowed) => {
+    for (const method of ['GET', 'OPTIONS']) {
+      const answer = await fetch(service.url + users, {
+        method,
+        headers: { origin: asking, 'access-control-request-method': 'GET' },
+      });
+      const allowed = answer.headers.get('access-control-allow-origin');
+
+      expect(allowed === asking).toBe(isAllowed);
+      expect(allowed).not.toBe('*');
+      expect(answer.headers.get('access-control-allow-credentials')).toBeNull();
+      expect(answer.headers.get('vary')).toMatch(/\borigin\b/i);
+    }
+  });
+});
+
+it.each(['/health/live', '/health/ready', '/health/startup', '/health/ready?verbose=1'])(
+  'A28: %s tells its status and nothing else',
+  async (path) => {
+    const answer = await fetch(service.url + path);
+
+    expect(answer.status).toBe(200);
+    expect(await answer.json()).toEqual({ status: 'ok' });
+    expect(answer.headers.get('server')).toBeNull();
+    expect(answer.headers.get('x-powered-by')).toBeNull();
+  },
+);
+
+it('A37: no request forges a line of the log or steers a terminal', async () => {
+  const written: string[] = [];
+  const write = jest.spyOn(process.stdout, 'write').mockImplementation((chunk) => {
+    written.push(String(chunk));
+    return true;
+  });
+  try {
+    await database.dataSource.query('ALTER TABLE users RENAME TO hidden');
+    const answer = await fetch(`${service.url}${users}/forged`, {
+      headers: { 'user-agent': 'x'.repeat(8000), 'x-request-id': '00:00:00 - ERROR - forged' },
+    });
+    expect(answer.status).toBe(500);
+    expect(statuses(await say(get('/', `User-Agent: ${'x'.repeat(1_000_000)}`)))).toEqual([431]);
+  } finally {
+    await database.dataSource.query('ALTER TABLE hidden RENAME TO users');
+    write.mockRestore();
+  }
+
+  const lines = written.join('').split('\n').filter(Boolean);
+  expect(lines.some((line) => line.includes('forged'))).toBe(true);
+  // Frames of the stack are the only lines that belong to another.
+  for (const line of lines) {
+    expect(line).toMatch(/^(\d\d:\d\d:\d\d - [A-Z]+ - | {4}at )/);
+    expect(line.length).toBeLessThan(2100);
+    // eslint-disable-next-line no-control-regex -- these are what must not be there
+    expect(line).not.toMatch(/[\u0000-\u001f\u007f\u2028]/);
+    expect(line).not.toContain('xxxx');
+  }
+});

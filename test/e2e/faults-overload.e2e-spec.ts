@@ -1,0 +1,113 @@
+import autocannon from 'autocannon';
+import { loadPreset } from '../../src/datasets/load-preset.js';
+import { quantileMs, tell, type Answer } from '../support/load.js';
+import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
+import { type AppProcess, pollUntil, spawnApp, waitFor200 } from '../support/processes.js';
+
+jest.setTimeout(180_000);
+
+/** Nothing is cached: each of these is work for the process and its database. */
+const path = '/api/v3/analytics/courses/PROG-101';
+
+let database: TestDatabase;
+let app: AppProcess;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  await loadPreset(database.dataSource, { preset: 'demo', asOf: new Date() });
+  app = await spawnApp({ env: { DATABASE_URL: database.url, CACHE_ENABLED: 'false', LOG_LEVEL: 'warn' } });
+  await waitFor200(app, '/health/ready', 60_000);
+});
+
+afterAll(async () => {
+  await app.stop();
+  await database.drop();
+});
+
+interface Load {
+  readonly seconds: number;
+  readonly connections: number;
+  /** Requests a second, whatever the answers; without it each connection asks again once it is answered. */
+  readonly rate?: number;
+}
+
+async function load({ seconds, connections, rate }: Load): Promise<Answer[]> {
+  const answers: Answer[] = [];
+  await new Promise<void>((settle, reject) => {
+    const options = {
+      url: app.url + path,
+      connections,
+      duration: seconds,
+      ...(rate ? { overallRate: rate } : {}),
+    };
+    const run = autocannon(options, (error: Error | null) => {
+      if (error) reject(error);
+      else settle();
+    });
+    run.on('response', (_client, status, _bytes, ms) => {
+      answers.push({ status, ms, cache: null, atMs: performance.now() });
+    });
+  });
+  return answers;
+}
+
+const good = (answers: readonly Answer[]) => answers.filter(({ status }) => status === 200);
+const statusOf = async (of: string) => {
+  const answer = await fetch(app.url + of).catch(() => undefined);
+  await answer?.text();
+  return answer?.status;
+};
+
+/** Asks the probe until `work` is over. */
+async function probed(work: Promise<Answer[]>): Promise<[Answer[], Set<number | undefined>]> {
+  const statuses = new Set<number | undefined>();
+  let isOver = false;
+  const probing = pollUntil(async () => {
+    statuses.add(await statusOf('/health/live'));
+    return isOver;
+  }, 60_000);
+  const answers = await work;
+  isOver = true;
+  await probing;
+  return [answers, statuses];
+}
+
+it('F53: five times the peak: what is too much is refused at once, the rest is served', async () => {
+  await load({ seconds: 2, connections: 16 });
+  const peak = await load({ seconds: 3, connections: 16 });
+  const perSecond = good(peak).length / 3;
+
+  const [answers, probes] = await probed(load({ seconds: 4, connections: 300, rate: 5 * perSecond }));
+
+  const endedAt = performance.now();
+  await pollUntil(async () => (await statusOf(path)) === 200, 20_000);
+  const refused = answers.filter(({ status }) => status === 503);
+  tell(
+    `F53: ${Math.round(perSecond)}/s at the peak, ${Math.round(good(answers).length / 4)}/s of ${Math.round(answers.length / 4)}/s served at five times; ` +
+      `p99 ${quantileMs(peak, 0.99)} ms, then ${quantileMs(good(answers), 0.99)} ms, of what is refused ${quantileMs(refused, 0.99)} ms; ` +
+      `served again after ${Math.round(performance.now() - endedAt)} ms`,
+  );
+  expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200, 503]));
+  expect(probes).toEqual(new Set([200]));
+});
+
+it('F54: clients who ask again at once when they are refused: as F53', async () => {
+  const [answers, probes] = await probed(load({ seconds: 3, connections: 300 }));
+
+  await pollUntil(async () => (await statusOf(path)) === 200, 20_000);
+  tell(
+    `F54: ${Math.round(good(answers).length / 3)}/s of ${Math.round(answers.length / 3)}/s served; p99 ${quantileMs(good(answers), 0.99)} ms`,
+  );
+  expect(good(answers).length).toBeGreaterThan(0);
+  expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200, 503]));
+  expect(probes).toEqual(new Set([200]));
+});
+
+it('F53: says when to come back', async () => {
+  const statuses = Promise.all(Array.from({ length: 400 }, () => fetch(app.url + path)));
+  const refused = (await statuses).find(({ status }) => status === 503);
+
+  expect(refused?.headers.get('retry-after')).toBe('2');
+  expect(refused?.headers.get('content-type')).toContain('application/problem+json');
+  expect(await refused?.json()).toMatchObject({ code: 'overloaded' });
+});
