@@ -126,6 +126,8 @@ describe('the settings', () => {
     ['DATABASE_URL', 'postgres://'],
     ['ALLOWED_ORIGINS', 'http://a.example/path'],
     ['AUTH_JWKS_URL', 'file:///etc/passwd'],
+    ['CACHE_AUDIT_RATE', '1.5'],
+    ['CACHE_AUDIT_RATE', 'few'],
     ['DEBUG', 'perhaps'],
   ])('refuse %s=%s', (name, value) => {
     const issuer = name === 'AUTH_JWKS_URL' ? { AUTH_ISSUER: 'x', AUTH_AUDIENCE: 'x' } : {};
