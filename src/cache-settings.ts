@@ -33,6 +33,7 @@ export function cacheSettings(
     softTimeout: SOFT_TIMEOUT_S,
     namespace: environment.CACHE_NAMESPACE,
     maxBytes: environment.CACHE_L1_MAX_BYTES,
+    auditRate: environment.CACHE_AUDIT_RATE,
     ...(redis ? { redis, outbox: outbox(environment, logger, dataSource) } : {}),
     principal: principalOf,
     principalDecorators: [CurrentPrincipal],

@@ -22,6 +22,11 @@ export interface CacheModuleOptions extends EntryDefaults {
   maxBytes?: number;
   /** The part of a TTL, 0 to 1, that an entry may lose at random: what was stored together shall not expire together. Default 0.1. */
   jitter?: number;
+  /**
+   * The part of the hits, 0 to 1, that is audited: checked against its source behind the answer. Default 0.001; less where
+   * that would take more than a hundredth of the time.
+   */
+  auditRate?: number;
   /** What runs at a time while Redis is away. Default: 32 at a time, 1,000 waiting for at most 2 s. */
   bulkhead?: BulkheadOptions;
   /** Also keep bodies over 1 KiB compressed, and send them so to clients that accept it. Default true. */

@@ -15,6 +15,7 @@ import { RedisStore } from './stores/redis.store.js';
 
 const DEFAULT_MAX_BYTES = 64 * 1024 * 1024;
 const INVALIDATION_BUDGET_MS = 150;
+const DEFAULT_AUDIT_RATE = 0.001;
 
 /** Everything one application's cache is made of. The module alone joins these. */
 export class CacheParts {
@@ -31,6 +32,7 @@ export class CacheParts {
 
   constructor(options: CacheModuleOptions) {
     const { redis, namespace = '', clock = systemClock, enabled = true, jitter = 0.1 } = options;
+    const { auditRate = DEFAULT_AUDIT_RATE } = options;
     if (!/^[\w.:-]*$/.test(namespace)) {
       throw new CacheError(
         'CACHE_INVALID_OPTIONS',
@@ -39,6 +41,9 @@ export class CacheParts {
     }
     if (redis && options.store) {
       throw new CacheError('CACHE_INVALID_OPTIONS', 'either redis or a store of your own, not both');
+    }
+    if (!(auditRate >= 0 && auditRate <= 1)) {
+      throw new CacheError('CACHE_INVALID_OPTIONS', 'auditRate is a part of the hits, 0 to 1');
     }
     const emit = (event: CacheModuleEvent) => {
       try {
@@ -74,6 +79,7 @@ export class CacheParts {
       backplane: this.servers?.backplane ?? options.backplane,
       near: this.near,
       jitter,
+      auditRate,
       tracer: options.tracer,
       bulkhead: options.bulkhead,
       clock,
@@ -93,7 +99,7 @@ export class CacheParts {
 
   async close(): Promise<void> {
     await this.#relay?.stop();
-    await this.engine.settle();
+    await this.engine.close();
     await this.servers?.close();
   }
 

@@ -4,13 +4,14 @@ import { CacheEngine } from './engine/cache-engine.js';
 import { methodKeyText } from './engine/cache-key.js';
 import { CacheStatistics, DEFAULT_PREFIX, type PrefixStatistics } from './engine/cache-statistics.js';
 import { durationMs, type Duration } from './engine/duration.js';
-import { defaultPolicy } from './engine/entry-policy.js';
+import { defaultPolicy, type EntryPolicy } from './engine/entry-policy.js';
 import type { HistogramCounts } from './engine/histogram.js';
 import type { NearEntries } from './engine/near-entries.js';
 import type { Store } from './engine/store.js';
 import { Subject } from './engine/subject.js';
 import { patternTag, plainTag, prefixTag, UNLISTED } from './engine/tags.js';
 import { decodeValue, encodeValue } from './engine/value-codec.js';
+import { wholeForm } from './engine/whole-form.js';
 
 export interface GetOrSetOptions {
   /** How long the value is good for: seconds, or text such as `'45s'`. */
@@ -22,7 +23,11 @@ export interface GetOrSetOptions {
   prefix?: string;
   /** What the value depends on: plain tags such as `course:PROG-101`. */
   tags?: readonly string[];
+  /** Whether hits are audited: `factory` is called again then, up to seconds later. Default: where there are `tags`. */
+  audit?: boolean;
 }
+
+const auditedPolicy: EntryPolicy = { ...defaultPolicy, audited: wholeForm };
 
 /** This process's cache, as it describes itself. */
 export interface CacheStats {
@@ -64,13 +69,13 @@ export class CacheService {
    * @throws {CacheError} `CACHE_INVALID_TTL`; `CACHE_UNSERIALISABLE` if the value has no stored form
    */
   async getOrSet<T>(key: string, options: GetOrSetOptions, factory: () => Promise<T> | T): Promise<T> {
-    const { ttl, prefix = DEFAULT_PREFIX, tags = [] } = options;
+    const { ttl, prefix = DEFAULT_PREFIX, tags = [], audit = tags.length > 0 } = options;
     const ttlMs = durationMs(ttl, `getOrSet(${prefix})`);
     const subject = new Subject({
       prefix,
       keyText: methodKeyText(prefix, 'getOrSet', [key]),
       shape: '',
-      policy: defaultPolicy,
+      policy: audit ? auditedPolicy : defaultPolicy,
       hasResultTags: false,
       tags: () => [prefixTag(prefix), ...tags.map(plainTag), ...(tags.length > 0 ? [UNLISTED] : [])],
     });

@@ -3,6 +3,7 @@ import {
   OneOf,
   Optional,
   Seconds,
+  Share,
   Text,
   TextThat,
   Toggle,
@@ -211,6 +212,10 @@ export class Environment {
   /** Memory for cached answers in this process, bytes */
   @WholeNumber({ min: 0, max: 64 * 1024 ** 3, example: 67_108_864 })
   readonly CACHE_L1_MAX_BYTES: number = 64 * 1024 * 1024;
+
+  /** Part of the cache's hits that is checked against the source behind the answer; 0 checks none */
+  @Share(0.001)
+  readonly CACHE_AUDIT_RATE: number = 0.001;
 
   /** Whether the service counts as not ready while Redis is away */
   @Toggle(false)

@@ -133,6 +133,8 @@ describe('the settings', () => {
     ['TRUSTED_PROXIES', '10.0.0.0/33'],
     ['TRUSTED_PROXIES', 'proxy.example.org'],
     ['RATE_LIMIT_CALLER', '0'],
+    ['CACHE_AUDIT_RATE', '1.5'],
+    ['CACHE_AUDIT_RATE', 'few'],
     ['DEBUG', 'perhaps'],
   ])('refuse %s=%s', (name, value) => {
     const issuer = name === 'AUTH_JWKS_URL' ? { AUTH_ISSUER: 'x', AUTH_AUDIENCE: 'x' } : {};

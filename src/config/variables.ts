@@ -44,6 +44,17 @@ export function Seconds({ min, max, example }: NumberRule): PropertyDecorator {
   );
 }
 
+/** A part of a whole. */
+export function Share(example: number): PropertyDecorator {
+  const message = sentence('a number from 0 to 1', example);
+  return applyDecorators(
+    Transform(toNumber),
+    IsNumber({}, { message }),
+    Min(0, { message }),
+    Max(1, { message }),
+  );
+}
+
 const truths = ['true', '1', 'yes', 'on'];
 const falsehoods = ['false', '0', 'no', 'off'];
 

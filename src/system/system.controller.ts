@@ -33,6 +33,7 @@ export class SystemController {
     prefix: 'system_stats',
     scope: 'shared',
     tags: ['system'],
+    audit: ({ timestamp: _, active_users_24h: __, ...counts }) => counts,
   })
   stats(): Promise<SystemStatsDto> {
     return this.statistics.stats();

@@ -150,6 +150,7 @@ describe('the log', () => {
         sessions: 1,
         attempt: 1,
         delay_ms: 1,
+        after_ms: 100,
         version: '7',
         clients: 1,
       },

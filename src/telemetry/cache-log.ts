@@ -37,8 +37,10 @@ export function cacheLog(logger: AppLogger): (event: CacheModuleEvent) => void {
 
 /** The cache counts in milliseconds and writes names its own way; the log has one spelling for all. */
 function fieldsOf({ event: _, ...rest }: CacheModuleEvent): LogFields {
-  const { subject, durationMs, staleMs, ttlMs, delayMs, connectedClients, usedMemory, ...same } =
-    rest as Partial<Record<'durationMs' | 'staleMs' | 'ttlMs' | 'delayMs' | 'connectedClients', number>> & {
+  const { subject, durationMs, staleMs, ttlMs, delayMs, afterMs, connectedClients, usedMemory, ...same } =
+    rest as Partial<
+      Record<'durationMs' | 'staleMs' | 'ttlMs' | 'delayMs' | 'afterMs' | 'connectedClients', number>
+    > & {
       usedMemory?: string;
       subject?: Subject;
     } & LogFields;
@@ -49,6 +51,7 @@ function fieldsOf({ event: _, ...rest }: CacheModuleEvent): LogFields {
     ...(staleMs !== undefined && { stale_ms: Math.round(staleMs) }),
     ...(ttlMs !== undefined && { ttl_s: Math.round(ttlMs / 1000) }),
     ...(delayMs !== undefined && { delay_ms: Math.round(delayMs) }),
+    ...(afterMs !== undefined && { after_ms: afterMs }),
     ...(connectedClients !== undefined && { clients: connectedClients }),
     ...(usedMemory !== undefined && { memory: usedMemory }),
   };

@@ -18,7 +18,7 @@ export interface CacheSources {
 
 /**
  * What the cache counts, as Prometheus wants to see it. It is read when somebody asks, so that no hit pays for it. The one
- * label is `prefix`: a prefix of a cached method, or `default` for all else; never a key, never an id.
+ * label of most is `prefix`: a prefix of a cached method, or `default` for all else; never a key, never an id.
  */
 export function cacheMetrics({ stats, redis, outboxRows }: CacheSources): readonly ShownMetric[] {
   const counterByPrefix = (
@@ -42,6 +42,21 @@ export function cacheMetrics({ stats, redis, outboxRows }: CacheSources): readon
     type: 'histogram',
     read: () =>
       [...stats().prefixes].flatMap(([prefix, figures]) => buckets(name, counts(figures), { prefix })),
+  });
+  const counterByPrefixAnd = <Key extends string | number>(
+    label: string,
+    name: string,
+    help: string,
+    counts: (of: PrefixStatistics) => ReadonlyMap<Key, number>,
+    shown: (key: Key) => string = String,
+  ): ShownMetric => ({
+    name,
+    help,
+    type: 'counter',
+    read: () =>
+      [...stats().prefixes].flatMap(([prefix, figures]) =>
+        [...counts(figures)].map(([key, value]) => ({ value, labels: { prefix, [label]: shown(key) } })),
+      ),
   });
   const gauge = (
     name: string,
@@ -84,6 +99,26 @@ export function cacheMetrics({ stats, redis, outboxRows }: CacheSources): readon
       'How far beyond their TTL stale answers were',
       (of) => of.staleMs,
     ),
+    counterByPrefixAnd(
+      'after',
+      'cache_audits_total',
+      'Hits looked at again so many seconds later',
+      ({ audits }) => audits,
+      seconds,
+    ),
+    counterByPrefixAnd(
+      'after',
+      'cache_audit_wrong_total',
+      'Those still served then, and not what their source says',
+      ({ auditsWrong }) => auditsWrong,
+      seconds,
+    ),
+    counterByPrefixAnd(
+      'reason',
+      'cache_audits_skipped_total',
+      'Looks that came to no verdict',
+      ({ auditsSkipped }) => auditsSkipped,
+    ),
     {
       name: 'cache_invalidation_duration_seconds',
       help: 'Time until the store had confirmed an invalidation',
@@ -115,6 +150,10 @@ export function cacheMetrics({ stats, redis, outboxRows }: CacheSources): readon
 function states(present: BreakerState | undefined): Sample[] {
   if (present === undefined) return [];
   return breakerStates.map((state) => ({ value: Number(state === present), labels: { state } }));
+}
+
+function seconds(ms: number): string {
+  return String(ms / 1000);
 }
 
 function one(value: number | undefined): Sample[] {

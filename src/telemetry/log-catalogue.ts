@@ -27,6 +27,8 @@ export interface LogFields {
   operation?: string;
   attempt?: number;
   delay_ms?: number;
+  /** How long after a hit it was looked at again */
+  after_ms?: number;
   version?: string;
   clients?: number;
   memory?: string;
@@ -134,6 +136,12 @@ export const logCatalogue = {
     '⚠️',
     'warn',
     (fields) => `Could not refresh ${subject(fields)}: ${failure(fields)}`,
+  ),
+  'cache.audit_wrong': entry(
+    '⚠️',
+    'warn',
+    ({ prefix, after_ms }) =>
+      `Served ${prefix} differs from its source, after ${after_ms} ms still: changed without an invalidation`,
   ),
   'cache.overloaded': entry(
     '⚠️',

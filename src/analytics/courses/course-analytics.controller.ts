@@ -6,6 +6,7 @@ import { CachedAnswer } from '../../http/cached-answer.decorator.js';
 import { decodeCursor, encodeCursor } from '../../http/page.dto.js';
 import { Paged } from '../../http/paged.decorator.js';
 import { Problem } from '../../http/problem.js';
+import { courseFigures } from '../audited-figures.js';
 import { PastMomentPipe } from '../moment.js';
 import { secondsUntilChange } from '../seconds-until-change.js';
 import { CourseAnalyticsDto, CourseStudentPage } from './course-analytics.dto.js';
@@ -30,6 +31,7 @@ export class CourseAnalyticsController {
     prefix: 'course_analytics',
     scope: 'shared',
     tags: ['course:{course_id}'],
+    audit: courseFigures,
   })
   courseAnalytics(@Param('course_id') courseId: string): Promise<CourseAnalyticsDto> {
     return this.courses.courseAt(courseId, new Date());
@@ -51,6 +53,7 @@ export class CourseAnalyticsController {
     prefix: 'course_analytics_at',
     scope: 'shared',
     tags: ['course:{course_id}'],
+    audit: courseFigures,
   })
   courseAnalyticsAt(
     @Param('course_id') courseId: string,

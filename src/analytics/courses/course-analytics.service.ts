@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { Cached } from '../../cache/index.js';
 import { courseTrendSql, publishedActivitiesSql } from '../facts/course-blocks.sql.js';
+import { courseStudentFigures } from '../audited-figures.js';
 import { type Course, findCourse } from '../facts/course.js';
 import { courseFactsSql, enrollmentFactsSql } from '../facts/enrollment-facts.sql.js';
 import { rateStudents, type RatedStudent } from '../facts/rated-students.js';
@@ -54,7 +55,12 @@ export class CourseAnalyticsService {
    *
    * @throws {Problem} `not_found`
    */
-  @Cached<CourseAnalyticsService['students']>({ ttl: 60, prefix: 'course_students', tags: ['course:{0}'] })
+  @Cached<CourseAnalyticsService['students']>({
+    ttl: 60,
+    prefix: 'course_students',
+    tags: ['course:{0}'],
+    audit: courseStudentFigures,
+  })
   async students(code: string): Promise<CourseStudentDto[]> {
     const rated = await this.ratedStudents(code, new Date());
     return rated.students.map(courseStudent);

@@ -3,6 +3,7 @@ import { ApiParam, ApiQuery, ApiTags } from '@nestjs/swagger';
 import { Access } from '../../access/access.decorator.js';
 import { Cached } from '../../cache/index.js';
 import { CachedAnswer } from '../../http/cached-answer.decorator.js';
+import { studentFigures } from '../audited-figures.js';
 import { PastMomentPipe } from '../moment.js';
 import { secondsUntilChange } from '../seconds-until-change.js';
 import { StudentRiskDto } from './student-risk.dto.js';
@@ -33,6 +34,7 @@ export class StudentRiskController {
     scope: 'shared',
     tags: ['student:{student_id}', (_, view) => view.courses.map(({ course_id }) => `roster:${course_id}`)],
     families: ['roster'],
+    audit: studentFigures,
   })
   studentRisk(
     @Param('student_id') studentId: string,
@@ -59,6 +61,7 @@ export class StudentRiskController {
     scope: 'shared',
     tags: ['student:{student_id}', (_, view) => view.courses.map(({ course_id }) => `roster:${course_id}`)],
     families: ['roster'],
+    audit: studentFigures,
   })
   studentRiskAt(
     @Param('student_id') studentId: string,

@@ -16,6 +16,7 @@ function cached(prefix: string, tags: TagSource[], rest: Partial<CachedDefinitio
     policy: {},
     answers: answerRules({}, 'shared', prefix),
     rules: tagRules(tags, undefined, prefix, faults),
+    audit: true,
     declaredTtlMs: 60_000,
     ttlMs: () => 60_000,
     unless: () => false,

@@ -17,6 +17,8 @@ export interface CachedDefinition {
   /** What it says of keeping entries; the module fills in the rest. */
   readonly policy: Partial<EntryPolicy>;
   readonly answers: AnswerRules;
+  /** What of a result is compared when a hit is audited; `false`: hits are not. */
+  readonly audit: boolean | ((result: unknown) => unknown);
   /** 0 where a function of the result decides. */
   readonly declaredTtlMs: number;
   readonly ttlMs: (result: unknown) => number;

@@ -34,6 +34,11 @@ export interface CachedOptions<M extends AnyMethod = AnyMethod> extends EntryOpt
   unless?: (result: Awaited<ReturnType<M>>) => boolean;
   /** Inputs of a route that reads the raw request or body: they take the place of the declared ones in the key. */
   key?: (request: CacheRequest) => KeyInputs;
+  /**
+   * Whether hits are audited, or what of the result is compared then: leave out what changes while nothing is written, such
+   * as the present time. A route's result comes as its JSON says. Default: all of it where there are `tags`, else not.
+   */
+  audit?: boolean | ((result: Awaited<ReturnType<M>>) => unknown);
   /** Names the form of the result; change it with the form. */
   shape?: string;
 }
@@ -77,6 +82,7 @@ function define(options: CachedOptions, method: string, name: string): CachedDef
     rules: tagRules(options.tags ?? [], options.families, method, faults),
     policy: faults.attempt(() => declaredPolicy(options, method)) ?? {},
     answers: faults.attempt(() => answerRules(options, options.scope, method)) ?? { storedHeaders: [] },
+    audit: (options.audit as CachedDefinition['audit'] | undefined) ?? (options.tags ?? []).length > 0,
     declaredTtlMs: fixedMs ?? 0,
     ttlMs: (result) => fixedMs ?? durationMs((ttl as (result: unknown) => number)(result), method),
     unless: (result) => (unless as ((result: unknown) => boolean) | undefined)?.(result) ?? false,

@@ -15,6 +15,7 @@ import { isRoute } from '../http/route-metadata.js';
 import type { Outbox } from '../outbox/outbox.js';
 import { currentUnit, inUnit, UnitOfWork } from '../outbox/unit-of-work.js';
 import { UnitSettlement } from '../outbox/unit-settlement.js';
+import { auditedForm } from './audited-form.js';
 import type { CachedDefinition, InvalidatingDefinition } from './cached-definition.js';
 import { resolvePolicy, type EntryDefaults } from './entry-options.js';
 import type { MethodCall } from './method-call.js';
@@ -162,7 +163,8 @@ export class MethodCache {
   #policyOf(definition: CachedDefinition): EntryPolicy {
     const known = this.#policies.get(definition);
     if (known) return known;
-    const policy = { ...this.defaultPolicy, ...definition.policy };
+    const audited = auditedForm(definition.audit, decodeValue);
+    const policy = { ...this.defaultPolicy, ...definition.policy, audited };
     this.#policies.set(definition, policy);
     return policy;
   }

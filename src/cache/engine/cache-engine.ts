@@ -57,6 +57,7 @@ export class CacheEngine {
    * @throws what {@link load} throws
    */
   async getOrSet<T>(subject: Subject, produce: Produce<T>, revive: Revive<T>): Promise<T> {
+    if (this.#keeping?.audits.isInside && subject.policy.audited) return (await produce()).value;
     const budget = this.newBudget();
     const looked = this.peek(subject) ?? (await this.lookup(subject, budget));
     if (looked.state !== 'hit') {
@@ -64,6 +65,7 @@ export class CacheEngine {
       return (await this.load(subject, budget, produce, revive, stale)).value;
     }
     if (looked.isDue) this.refresh(subject, produce, revive);
+    if (looked.isSampled) this.audit(subject, looked.found.entry, produce);
     return revive(looked.found.entry);
   }
 
@@ -140,6 +142,11 @@ export class CacheEngine {
     );
   }
 
+  /** Has a hit that was sampled checked against its source, behind the answers. Never throws. */
+  audit(subject: Subject, entry: CacheEntry, produce: Produce<unknown>): void {
+    this.#keeping?.audits.begin(subject, entry, produce);
+  }
+
   /**
    * Makes every entry that depends on one of `tags` unusable, here and for everyone who shares the store.
    *
@@ -187,6 +194,12 @@ export class CacheEngine {
     while (this.#background.size > 0) await Promise.allSettled(this.#background);
   }
 
+  /** As {@link settle}, and nothing begins behind the answers any more by itself. */
+  async close(): Promise<void> {
+    this.#keeping?.audits.close();
+    await this.settle();
+  }
+
   /** A run that nobody waits for any more goes on behind the answers. */
   #await<T>(
     run: Promise<Loaded<T>>,
@@ -206,7 +219,9 @@ export class CacheEngine {
       return { state: 'stale', found };
     }
     this.#options.emit({ event: 'cache.hit', subject, bytes: found.entry.body.length });
-    return { state: 'hit', found, isDue: this.#refreshes.isDue(subject, found) };
+    const isDue = this.#refreshes.isDue(subject, found);
+    const isSampled = !isDue && (this.#keeping?.audits.takes(subject) ?? false);
+    return { state: 'hit', found, isDue, isSampled };
   }
 
   async #refresh<T>(subject: Subject, produce: Produce<T>, revive: Revive<T>): Promise<void> {

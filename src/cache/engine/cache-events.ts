@@ -1,3 +1,4 @@
+import type { AuditAfterMs, AuditSkip } from './audit-verdict.js';
 import type { StaleReason } from './patience.js';
 import type { NotStored, Subject } from './subject.js';
 
@@ -18,6 +19,11 @@ export type CacheEvent =
   | { event: 'cache.get_error'; subject: Subject; reason: string }
   | { event: 'cache.set_error'; subject: Subject; reason: string }
   | { event: 'cache.decode_error'; subject: Subject }
+  /** A served entry was looked at again, so long after. */
+  | { event: 'cache.audited'; subject: Subject; afterMs: AuditAfterMs }
+  /** It was still being served then, and its source said something else. */
+  | { event: 'cache.audit_wrong'; subject: Subject; afterMs: AuditAfterMs }
+  | { event: 'cache.audit_skipped'; subject: Subject; reason: AuditSkip }
   /** Nothing names the form of a route's answers: after a change of it, old ones are served until their TTL. */
   | { event: 'cache.shape_unknown'; method: string }
   /** A function of `@InvalidateCache` threw, so that nobody knows what to invalidate but everything. */

@@ -1,3 +1,4 @@
+import { AUDIT_AFTER_MS, auditSkips, type AuditAfterMs, type AuditSkip } from './audit-verdict.js';
 import type { CacheEvent } from './cache-events.js';
 import { Histogram, type HistogramCounts } from './histogram.js';
 
@@ -24,6 +25,12 @@ export interface PrefixStatistics {
   readonly loadMs: HistogramCounts;
   /** How far beyond their TTL stale answers were, ms. */
   readonly staleMs: HistogramCounts;
+  /** Hits looked at again, by the time since. */
+  readonly audits: ReadonlyMap<AuditAfterMs, number>;
+  /** Those still being served then, while their source said something else. */
+  readonly auditsWrong: ReadonlyMap<AuditAfterMs, number>;
+  /** Looks without a verdict, by the reason. */
+  readonly auditsSkipped: ReadonlyMap<AuditSkip, number>;
 }
 
 /** Where what has no prefix of its own is counted: `getOrSet` without a prefix, or with one that no method has. */
@@ -87,11 +94,29 @@ function noCounts() {
     hitBytes: 0,
     loadMs: new Histogram(LOAD_BOUNDS_MS),
     staleMs: new Histogram(STALE_BOUNDS_MS),
+    audits: zeros(AUDIT_AFTER_MS),
+    auditsWrong: zeros(AUDIT_AFTER_MS),
+    auditsSkipped: zeros(auditSkips),
   };
 }
 
+function zeros<Key>(keys: readonly Key[]): Map<Key, number> {
+  return new Map(keys.map((key) => [key, 0]));
+}
+
+function increment<Key>(counts: Map<Key, number>, key: Key): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1);
+}
+
 function read(counters: Counters): PrefixStatistics {
-  return { ...counters, loadMs: counters.loadMs.read(), staleMs: counters.staleMs.read() };
+  return {
+    ...counters,
+    loadMs: counters.loadMs.read(),
+    staleMs: counters.staleMs.read(),
+    audits: new Map(counters.audits),
+    auditsWrong: new Map(counters.auditsWrong),
+    auditsSkipped: new Map(counters.auditsSkipped),
+  };
 }
 
 function count(counters: Counters, event: Extract<CacheEvent, { subject: unknown }>): void {
@@ -125,6 +150,15 @@ function count(counters: Counters, event: Extract<CacheEvent, { subject: unknown
     case 'cache.stored':
       counters.stores++;
       counters.storedBytes += event.bytes;
+      break;
+    case 'cache.audited':
+      increment(counters.audits, event.afterMs);
+      break;
+    case 'cache.audit_wrong':
+      increment(counters.auditsWrong, event.afterMs);
+      break;
+    case 'cache.audit_skipped':
+      increment(counters.auditsSkipped, event.reason);
       break;
     case 'cache.get_error':
     case 'cache.set_error':

@@ -26,4 +26,6 @@ export interface EngineOptions {
   readonly bulkhead?: BulkheadOptions | undefined;
   /** The part of a TTL that an entry may lose at random, 0 to 1. */
   readonly jitter: number;
+  /** The part of the hits that is audited, 0 to 1. Default 0. */
+  readonly auditRate?: number | undefined;
 }

@@ -4,6 +4,12 @@
  */
 export type Consistency = 'strong' | 'bounded';
 
+/** What of an answer is compared when a hit is audited, as text. */
+export type AuditedForm = (kept: {
+  readonly body: Buffer;
+  readonly head?: Readonly<Record<string, string>>;
+}) => string;
+
 /** How the entries of one method are kept: complete, in milliseconds. */
 export interface EntryPolicy {
   readonly consistency: Consistency;
@@ -17,6 +23,8 @@ export interface EntryPolicy {
   readonly minFreshMs: number;
   /** The part of its TTL after which an entry is refreshed behind the answers; 1 is never. */
   readonly refreshAhead: number;
+  /** Absent: hits are not audited. */
+  readonly audited?: AuditedForm | undefined;
 }
 
 export const defaultPolicy: EntryPolicy = {

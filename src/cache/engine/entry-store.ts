@@ -72,7 +72,7 @@ export class EntryStore {
   }
 
   /** Whether `held` may be served now, by the tokens alone; all who ask at the same moment share one question. */
-  async isValid(held: HeldEntry, subject: Subject, budget: Budget): Promise<boolean> {
+  async isValid(held: HeldEntry, subject: Pick<Subject, 'policy'>, budget: Budget): Promise<boolean> {
     const moment = this.#options.coherence.mark();
     const present = await this.#tokens.read(held.tags, budget.leftMs);
     const state = liveness(held.tags, (tag) => held.entry.tokens[tag], present);
@@ -209,7 +209,7 @@ export class EntryStore {
     return isUnmoved ? tokensByTag(resultTags, tokens) : undefined;
   }
 
-  #isYoung(bornAtMs: number, { policy }: Subject): boolean {
+  #isYoung(bornAtMs: number, { policy }: Pick<Subject, 'policy'>): boolean {
     return this.#options.clock.monotonicMs() - bornAtMs < policy.minFreshMs;
   }
 

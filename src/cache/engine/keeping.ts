@@ -1,4 +1,5 @@
 import { asking, type Ask } from './ask.js';
+import { Audits } from './audits.js';
 import { Bulkhead } from './bulkhead.js';
 import { Coherence } from './coherence.js';
 import type { EngineOptions } from './engine-options.js';
@@ -14,6 +15,7 @@ export interface Keeping {
   readonly entries: EntryStore;
   readonly openings: Openings;
   readonly loads: Loads;
+  readonly audits: Audits;
 }
 
 /** Joins the parts that an engine has where it has a store. */
@@ -46,5 +48,6 @@ export function keepIn(
     bulkhead: new Bulkhead(clock, bulkhead ?? { concurrency: 32, queue: 1000, waitMs: 2000 }),
     keep,
   });
-  return { ask, entries, openings, loads };
+  const audits = new Audits({ rate: options.auditRate ?? 0, ask, clock, emit, requestBudgetMs, keep });
+  return { ask, entries, openings, loads, audits };
 }

@@ -71,9 +71,17 @@ export interface Found {
   readonly freshForMs: number;
 }
 
+export interface Hit {
+  readonly state: 'hit';
+  readonly found: Found;
+  /** This caller is the one who should also have it refreshed, behind his answer. */
+  readonly isDue: boolean;
+  /** This caller is one who should also have it audited, behind his answer. */
+  readonly isSampled: boolean;
+}
+
 export type Lookup =
-  /** `isDue`: this caller is the one who should also have it refreshed, behind his answer. */
-  | { readonly state: 'hit'; readonly found: Found; readonly isDue: boolean }
+  | Hit
   /** Beyond its TTL and within grace: good if nothing better is to be had in time. */
   | { readonly state: 'stale'; readonly found: Found }
   | { readonly state: 'miss' | 'bypass' };

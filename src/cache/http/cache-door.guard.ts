@@ -52,12 +52,12 @@ export class CacheDoor implements CanActivate {
   #admit(ticket: CacheTicket): boolean | Promise<boolean> {
     const { lookup, reply, plan } = ticket;
     if (lookup.state === 'hit') {
-      const { found, isDue } = lookup;
+      const { found, isDue, isSampled } = lookup;
       if (isKeptException(found.entry)) {
         plan.headers.announceKeptException(reply, found);
         throw revivedException(found.entry);
       }
-      if (!isDue) {
+      if (!isDue && !isSampled) {
         this.#send(ticket, found);
         return NEVER;
       }

@@ -3,7 +3,8 @@ import { from, of, type Observable } from 'rxjs';
 import type { CacheRequest } from '../cache.options.js';
 import { CacheEngine } from '../engine/cache-engine.js';
 import type { CacheEntry } from '../engine/cache-entry.js';
-import type { Found, Loaded } from '../engine/subject.js';
+import type { Produce } from '../engine/loads.js';
+import type { Hit, Loaded, Subject } from '../engine/subject.js';
 import { httpFailure } from './cache-failure.js';
 import { takeTicket, type CacheTicket } from './cache-ticket.js';
 import { HandlerRun, type Answer } from './handler-run.js';
@@ -20,8 +21,8 @@ const outcomes = {
 
 /**
  * The outermost interceptor of every cached route. On a miss it runs everything inside it once for all who wait,
- * serialises once, stores the bytes and sends those very bytes. A hit that is due it answers at once and runs the rest
- * behind the answer. Without a ticket from the door it steps aside.
+ * serialises once, stores the bytes and sends those very bytes. A hit that is due or to be audited it answers at once and
+ * runs the rest behind the answer. Without a ticket from the door it steps aside.
  */
 @Injectable()
 export class CacheLoader implements NestInterceptor {
@@ -34,24 +35,30 @@ export class CacheLoader implements NestInterceptor {
     if (!ticket) return next.handle();
     const { lookup } = ticket;
     return lookup.state === 'hit'
-      ? of(this.#refresh(ticket, lookup.found, next))
+      ? of(this.#answer(ticket, lookup, next))
       : from(this.#load(ticket, lookup, next));
   }
 
-  /** Answers, and has the entry replaced when the answer is out. */
-  #refresh(ticket: CacheTicket, found: Found, next: CallHandler): unknown {
+  /** Answers, and has the entry replaced when the answer is out, or audited. */
+  #answer(ticket: CacheTicket, { found, isDue, isSampled }: Hit, next: CallHandler): unknown {
     const { plan, reply, subject } = ticket;
     const run = new HandlerRun(plan, reply, next);
     run.detach();
+    const produce = () => run.produce(false);
+    if (isDue) this.#refresh(subject, produce);
+    if (isSampled) this.engine.audit(subject, found.entry, produce);
+    plan.headers.announceHit(reply, found);
+    return give(ticket, found.entry);
+  }
+
+  #refresh(subject: Subject, produce: Produce<Answer>): void {
     const begun = new Promise<void>((resolve) => {
       setImmediate(() => {
-        this.engine.refresh<Answer>(subject, () => run.produce(false), revive);
+        this.engine.refresh<Answer>(subject, produce, revive);
         resolve();
       });
     });
     this.engine.keep(begun);
-    plan.headers.announceHit(reply, found);
-    return give(ticket, found.entry);
   }
 
   async #load(

@@ -20,6 +20,7 @@ export type Answer = Kept | { readonly thrown: unknown } | { readonly value: unk
 export class HandlerRun {
   readonly #plan: RoutePlan;
   readonly #next: CallHandler;
+  readonly #original: Reply;
   readonly #headersBefore: HeadersByName;
   readonly #statusBefore: number;
   #reply: Reply;
@@ -29,6 +30,7 @@ export class HandlerRun {
   constructor(plan: RoutePlan, reply: Reply, next: CallHandler) {
     this.#plan = plan;
     this.#next = next;
+    this.#original = reply;
     this.#reply = reply;
     this.#headersBefore = reply.headers();
     this.#statusBefore = reply.statusCode;
@@ -58,7 +60,7 @@ export class HandlerRun {
   }
 
   /**
-   * Runs, and says what of it may be kept.
+   * Runs, and says what of it may be kept. Once detached it may be called again, when the run before is over.
    *
    * @param hasFallback  whether a failure is going to be covered by a stale answer. What the client did wrong is none.
    */
@@ -89,7 +91,7 @@ export class HandlerRun {
   }
 
   #divert(headers: HeadersByName): void {
-    this.#reply = replyOf(divert(this.#reply.response, headers, () => isInsideRunOf(this)));
+    this.#reply = replyOf(divert(this.#original.response, headers, () => isInsideRunOf(this)));
   }
 
   /** What is sent and kept, or why nothing can be kept. */

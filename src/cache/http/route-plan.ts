@@ -1,4 +1,5 @@
 import type { CacheModuleOptions, CacheRequest } from '../cache.options.js';
+import { auditedForm } from '../decorators/audited-form.js';
 import type { CachedDefinition } from '../decorators/cached-definition.js';
 import { resolvePolicy } from '../decorators/entry-options.js';
 import { argumentTags } from '../decorators/tag-rules.js';
@@ -34,9 +35,12 @@ export class RoutePlan {
     options: CacheModuleOptions,
     { inputs, controller, method, isGuarded }: RouteFacts,
   ) {
-    const { prefix, key, scope = 'shared', answers, policy } = definition;
+    const { prefix, key, scope = 'shared', answers, policy, audit } = definition;
     this.#options = options;
-    this.#policy = resolvePolicy(options, policy);
+    this.#policy = {
+      ...resolvePolicy(options, policy),
+      audited: auditedForm(audit, (body) => JSON.parse(body)),
+    };
     this.#keyText = key
       ? (request) => routeKeyText(prefix, pathOf(request), key(request))
       : compileKeyText(prefix, inputs);

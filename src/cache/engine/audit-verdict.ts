@@ -1,0 +1,10 @@
+/** When a sampled hit is looked at again, ms: what stays wrong from one look to the next was not just late. */
+export const AUDIT_AFTER_MS = [100, 1000, 10_000] as const;
+export type AuditAfterMs = (typeof AUDIT_AFTER_MS)[number];
+
+/**
+ * Why a look came to no verdict: there was too much to do; the method failed, or gave nothing to compare; it gave
+ * something else each time; the store could not be asked.
+ */
+export const auditSkips = ['busy', 'failed', 'unsteady', 'store-away'] as const;
+export type AuditSkip = (typeof auditSkips)[number];

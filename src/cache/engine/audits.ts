@@ -1,0 +1,191 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Ask } from './ask.js';
+import { AuditSampler } from './audit-sampler.js';
+import { AUDIT_AFTER_MS, type AuditAfterMs, type AuditSkip } from './audit-verdict.js';
+import { Budget } from './budget.js';
+import type { CacheEntry } from './cache-entry.js';
+import type { EmitCacheEvent } from './cache-events.js';
+import type { Clock } from './clock.js';
+import type { AuditedForm } from './entry-policy.js';
+import { withPatience } from './patience.js';
+import type { Produced, Subject } from './subject.js';
+import { wholeForm } from './whole-form.js';
+
+/** Longer than an invalidation takes after its commit, ms: a write under way is no mistake. */
+const CONFIRM_AFTER_MS = 200;
+/** The part of the time that runs for audits may take. */
+const SHARE = 0.01;
+/** So many hits at a time are remembered, each with its request. */
+const MAX_SAMPLES = 10;
+/** A process whose timers come so late has other things to do, ms. */
+const MAX_LATE_MS = 100;
+/** Who takes longer is not waited for, ms. */
+const MAX_RUN_MS = 5000;
+
+type Produce = () => Promise<Produced<unknown>>;
+
+/** A hit that was taken: the entry that was served, and how to make the answer anew. */
+interface Sample {
+  readonly subject: Subject;
+  readonly entry: CacheEntry;
+  readonly form: AuditedForm;
+  readonly produce: Produce;
+}
+
+type Verdict = 'right' | 'wrong' | 'later' | AuditSkip;
+
+export interface AuditsOptions {
+  /** The part of the hits that is audited, 0 to 1. */
+  readonly rate: number;
+  readonly ask: Ask;
+  readonly clock: Clock;
+  readonly emit: EmitCacheEvent;
+  readonly requestBudgetMs: number;
+  /** Owns work that nobody waits for. */
+  readonly keep: (work: Promise<unknown>) => void;
+}
+
+/** Whoever is called by the run of an audit, however indirectly. */
+const inside = new AsyncLocalStorage<Audits>();
+
+/**
+ * Checks hits after they were served: runs the method again, and if that gives another answer while the old one is
+ * still being served, something changed the data without invalidating. What it finds it only tells. See docs/adr/0019.
+ */
+export class Audits {
+  readonly #options: AuditsOptions;
+  readonly #sampler: AuditSampler | undefined;
+  readonly #timers = new Set<() => void>();
+  #samples = 0;
+  #isBusy = false;
+  #restUntilMs = -Infinity;
+  #isClosed = false;
+
+  constructor(options: AuditsOptions) {
+    this.#options = options;
+    this.#sampler = options.rate > 0 ? new AuditSampler(options.rate, Math.random) : undefined;
+  }
+
+  /** Whether this hit is to be handed to {@link begin}. Called for each one. */
+  takes(subject: Subject): boolean {
+    if (!this.#sampler || !subject.policy.audited || !this.#sampler.takes(subject.prefix)) return false;
+    const hasRoom = this.#samples < MAX_SAMPLES && this.#options.clock.monotonicMs() >= this.#restUntilMs;
+    if (hasRoom && !this.#isClosed) return true;
+    this.#options.emit({ event: 'cache.audit_skipped', subject, reason: 'busy' });
+    return false;
+  }
+
+  /**
+   * Looks at a hit again and again, behind the answers.
+   *
+   * @param entry    what was served
+   * @param produce  called for each look that needs it, up to seconds later; what it gives is compared and forgotten
+   */
+  begin(subject: Subject, entry: CacheEntry, produce: Produce): void {
+    const { audited: form } = subject.policy;
+    if (!form || this.#isClosed) return;
+    const sample = { subject, entry, form, produce };
+    this.#samples++;
+    for (const afterMs of AUDIT_AFTER_MS) {
+      this.#look(afterMs, sample, afterMs, () => this.#compare(sample, afterMs));
+    }
+    this.#schedule(Math.max(...AUDIT_AFTER_MS), () => this.#samples--);
+  }
+
+  /** Whether the caller is part of an audit's run, for which nothing that is audited itself may come from the cache. */
+  get isInside(): boolean {
+    return this.#isBusy && inside.getStore() === this;
+  }
+
+  /** Forgets all that was to be looked at. A run under way goes on, in the hands of `keep`. */
+  close(): void {
+    this.#isClosed = true;
+    for (const cancel of this.#timers) cancel();
+    this.#timers.clear();
+  }
+
+  /** After `ms`: one at a time, and not when the process is late already. Dropped is better than queued. */
+  #look(ms: number, { subject }: Sample, afterMs: AuditAfterMs, verdict: () => Promise<Verdict>): void {
+    const { clock, keep } = this.#options;
+    const dueAtMs = clock.monotonicMs() + ms;
+    this.#schedule(ms, () => {
+      if (this.#isBusy || clock.monotonicMs() - dueAtMs > MAX_LATE_MS) {
+        this.#tell(subject, afterMs, 'busy');
+        return;
+      }
+      this.#isBusy = true;
+      const work = verdict()
+        .catch((): Verdict => 'failed')
+        .then((found) => {
+          this.#isBusy = false;
+          this.#tell(subject, afterMs, found);
+        });
+      keep(work);
+    });
+  }
+
+  async #compare(sample: Sample, afterMs: AuditAfterMs): Promise<Verdict> {
+    const served = await this.#isServed(sample);
+    if (served !== 'yes') return served === 'no' ? 'right' : served;
+    const now = await this.#run(sample);
+    if (now === sample.form(sample.entry)) return 'right';
+    if (!this.#isClosed) this.#look(CONFIRM_AFTER_MS, sample, afterMs, () => this.#confirm(sample, now));
+    return 'later';
+  }
+
+  /** A second run tells an answer that is different each time. That the entry is still served is asked after it. */
+  async #confirm(sample: Sample, before: string): Promise<Verdict> {
+    if ((await this.#run(sample)) !== before) return 'unsteady';
+    const served = await this.#isServed(sample);
+    if (served !== 'yes') return served === 'no' ? 'right' : served;
+    return 'wrong';
+  }
+
+  /** Whether who asks now is given the same answer. What a soft invalidation leaves standing does not count as served. */
+  async #isServed({ subject, entry }: Sample): Promise<'yes' | 'no' | 'store-away'> {
+    const { ask, clock, requestBudgetMs } = this.#options;
+    const budget = new Budget(clock, requestBudgetMs);
+    const strictly = { policy: { ...subject.policy, minFreshMs: 0 } };
+    const present = await ask(subject, budget, async (entries) => {
+      const near = entries.near(subject);
+      if (near && (entries.isTrusted(near, subject) || (await entries.isValid(near, strictly, budget)))) {
+        return near.entry;
+      }
+      return (await entries.read(subject, budget))?.entry;
+    });
+    if (!present) return 'store-away';
+    const { answer } = present;
+    return answer === entry || (answer && wholeForm(answer) === wholeForm(entry)) ? 'yes' : 'no';
+  }
+
+  /** @throws what the method throws; whatever, where there is nothing to compare */
+  async #run({ subject, form, produce }: Sample): Promise<string> {
+    const { clock } = this.#options;
+    const since = clock.monotonicMs();
+    const policy = { ...subject.policy, hardTimeoutMs: Math.min(subject.policy.hardTimeoutMs, MAX_RUN_MS) };
+    try {
+      const { entry } = await withPatience(inside.run(this, produce), policy, clock, () => undefined);
+      if (!entry) throw new Error('nothing that could have been stored');
+      return form(entry);
+    } finally {
+      const now = clock.monotonicMs();
+      this.#restUntilMs = Math.max(this.#restUntilMs, now) + (now - since) / SHARE;
+    }
+  }
+
+  #tell(subject: Subject, afterMs: AuditAfterMs, verdict: Verdict): void {
+    const { emit } = this.#options;
+    if (verdict === 'later') return;
+    if (verdict === 'right' || verdict === 'wrong') emit({ event: 'cache.audited', subject, afterMs });
+    else emit({ event: 'cache.audit_skipped', subject, reason: verdict });
+    if (verdict === 'wrong') emit({ event: 'cache.audit_wrong', subject, afterMs });
+  }
+
+  #schedule(ms: number, task: () => void): void {
+    const cancel = this.#options.clock.schedule(ms, () => {
+      this.#timers.delete(cancel);
+      task();
+    });
+    this.#timers.add(cancel);
+  }
+}
