@@ -94,4 +94,9 @@ function addRequestHooks(app: NestFastifyApplication): void {
     done();
   });
   fastify.addHook('onRequest', holdUntilReady(app));
+  // What says nothing else is nobody's to keep: most answers are about the one who asks.
+  fastify.addHook('onSend', (_request, reply, payload, done) => {
+    if (!reply.hasHeader('cache-control')) void reply.header('cache-control', 'private, no-store');
+    done(null, payload);
+  });
 }
