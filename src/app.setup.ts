@@ -118,4 +118,9 @@ function addRequestHooks(app: NestFastifyApplication, { data, docs }: SecurityHe
   });
   fastify.addHook('onRequest', refuseWhileBehind(app.get(EventLoop)));
   fastify.addHook('onRequest', holdUntilReady(app));
+  // What says nothing else is nobody's to keep: most answers are about the one who asks.
+  fastify.addHook('onSend', (_request, reply, payload, done) => {
+    if (!reply.hasHeader('cache-control')) void reply.header('cache-control', 'private, no-store');
+    done(null, payload);
+  });
 }

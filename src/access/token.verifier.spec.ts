@@ -61,7 +61,7 @@ beforeAll(() => {
   Logger.overrideLogger(false);
 });
 
-describe('a token signed with the shared secret', () => {
+describe('A18: a token signed with the shared secret', () => {
   const verifier = new TokenVerifier(readEnvironment({ ...identity, AUTH_JWT_SECRET: secret }));
 
   it('becomes a principal', async () => {
@@ -124,7 +124,7 @@ describe('a token signed with the shared secret', () => {
   });
 });
 
-describe('a token signed by the identity provider', () => {
+describe('A18: a token signed by the identity provider', () => {
   let provider: Server;
   let requests = 0;
   let answer: (status: number) => void;

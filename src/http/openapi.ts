@@ -33,6 +33,7 @@ export function createOpenApiDocument(app: INestApplication): OpenAPIObject {
     .build();
   const document = SwaggerModule.createDocument(app, config, { extraModels: [ProblemDto, ProblemPartDto] });
   for (const [path, item] of Object.entries(document.paths)) describe(path, item);
+  closeBodies(document);
   return document;
 }
 
@@ -61,6 +62,31 @@ function describe(path: string, item: PathItem): void {
     shareHeaders(operation);
     // What the system is told to do changes no record.
     if (method !== 'get' && !isOpen && !path.startsWith(`/${prefix}/system/`)) addPending(operation);
+  }
+}
+
+function addWriteProblems(operation: Operation, add: (status: string, description: string) => void): void {
+  const takes = (header: string) =>
+    operation.parameters?.some((parameter) => 'name' in parameter && parameter.name === header);
+  add('404', 'What it refers to does not exist, or belongs to somebody else');
+  add('409', 'It is in conflict with what is stored');
+  add('413', 'The body is too large');
+  add('415', 'The content type or encoding is not understood here');
+  add('422', 'It refers to nothing, or a value breaks a rule of the data');
+  if (!takes('If-Match')) return;
+  add('412', 'What is to be changed is not as the caller saw it');
+  add('428', '`If-Match` is missing');
+}
+
+/** Validation refuses fields that a body does not declare, so its schema says so. */
+function closeBodies({ paths, components }: OpenAPIObject): void {
+  for (const operation of Object.values(paths).flatMap((item) => methods.map((method) => item[method]))) {
+    const body = operation?.requestBody;
+    if (!body || '$ref' in body) continue;
+    const reference = body.content['application/json']?.schema;
+    const name = reference && '$ref' in reference ? reference.$ref.split('/').at(-1) : undefined;
+    const schema = name === undefined ? undefined : components?.schemas?.[name];
+    if (schema && !('$ref' in schema)) schema.additionalProperties = false;
   }
 }
 
@@ -98,6 +124,8 @@ function addProblems(operation: Operation, path: string, isOpen: boolean): void 
     add('503', 'The database is not available; try again after `Retry-After` seconds');
   }
   if (path.includes('{')) add('404', 'There is no such thing, or it belongs to somebody else');
+  if (path.includes('{as_of}')) add('422', 'The moment has not come yet');
+  if (operation.requestBody) addWriteProblems(operation, add);
   add('default', 'Any other problem');
   for (const [status, response] of Object.entries(operation.responses)) {
     if (response === undefined || '$ref' in response || (status !== 'default' && Number(status) < 400))

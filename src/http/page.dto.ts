@@ -9,7 +9,7 @@ export class PageQuery {
    * Number of rows, 1 to 200
    * @example 50
    */
-  @ApiPropertyOptional()
+  @ApiPropertyOptional({ type: 'integer' })
   @IsOptional()
   @Type(() => Number)
   @IsInt()

@@ -7,6 +7,7 @@ describe('the table of routes', () => {
   table.add({ url: '/users/:user_id', method: 'GET' });
   table.add({ url: '/users/me', method: 'DELETE' });
   table.add({ url: '/docs/*', method: 'GET' });
+  table.add({ url: '/events::batch', method: 'POST' });
 
   it.each([
     ['/users', ['GET', 'HEAD', 'POST']],
@@ -15,6 +16,8 @@ describe('the table of routes', () => {
     ['/users/', []],
     ['/users/STU001/more', []],
     ['/docs/a/b.css', ['GET']],
+    ['/events:batch', ['POST']],
+    ['/events::batch', []],
     ['/nowhere', []],
     ['/', []],
   ])('knows the methods of %s', (path, methods) => {

@@ -28,6 +28,12 @@ function fits(pattern: readonly string[], segments: readonly string[]): boolean 
     );
   return (
     pattern.length === segments.length &&
-    pattern.every((part, index) => (part.startsWith(':') ? segments[index] !== '' : part === segments[index]))
+    pattern.every((part, index) => fitsSegment(part, segments[index] ?? ''))
   );
+}
+
+/** In a pattern `:name` is any segment, and `::` a colon. */
+function fitsSegment(part: string, segment: string): boolean {
+  if (/^:(?!:)/.test(part)) return segment !== '';
+  return part.replaceAll('::', ':') === segment;
 }

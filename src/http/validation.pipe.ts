@@ -28,6 +28,9 @@ export class RequestValidationPipe extends ValidationPipe {
 
   /** @throws {Problem} `validation_failed`, naming at most 50 parts */
   override async transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
+    // The pipe of Nest would take it for an empty object.
+    if (value === null && metadata.type === 'body')
+      throw new Problem('validation_failed', 'The body must be an object.');
     try {
       return await super.transform(value, metadata);
     } catch (error) {

@@ -1,6 +1,16 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiProperty } from '@nestjs/swagger';
-import { isISO8601, IsUUID, Matches, ValidateBy, ValidateIf } from 'class-validator';
+import {
+  IsInt,
+  isISO8601,
+  IsNumber,
+  IsUUID,
+  Matches,
+  Max,
+  Min,
+  ValidateBy,
+  ValidateIf,
+} from 'class-validator';
 import { publicIdPattern } from './public-id.js';
 
 const instantPattern = /^(19|20|21)\d\d-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/;
@@ -30,6 +40,19 @@ export const IsInstant = () =>
     ApiProperty({ format: 'date-time' }),
   );
 
+/** A number from `min` to `max` with at most so many decimals. */
+export const IsNumberBetween = (min: number, max: number, { decimals }: { decimals: number }) =>
+  applyDecorators(
+    decimals === 0 ? IsInt() : IsNumber({ maxDecimalPlaces: decimals }),
+    Min(min),
+    Max(max),
+    ApiProperty({
+      minimum: min,
+      maximum: max,
+      ...(decimals === 0 ? { type: 'integer' } : { multipleOf: Number(`1e-${decimals}`) }),
+    }),
+  );
+
 /** Text of 1 to `max` characters, more than blanks, that the database can store. */
 export const IsPlainText = (max: number) =>
   applyDecorators(
@@ -37,11 +60,11 @@ export const IsPlainText = (max: number) =>
       name: 'isPlainText',
       validator: {
         validate: (value) =>
-          typeof value === 'string' && value.length <= max && value.trim() !== '' && isStorable(value),
+          typeof value === 'string' && isAtMost(value, max) && value.trim() !== '' && isStorable(value),
         defaultMessage: () => `$property must be 1 to ${max} characters of text`,
       },
     }),
-    ApiProperty({ minLength: 1, maxLength: max }),
+    ApiProperty({ minLength: 1, maxLength: max, pattern: '\\S' }),
   );
 
 /** May be left out, but not be null. `@IsOptional()` would let a null through to a column that has none. */
@@ -54,6 +77,11 @@ export function isInstant(value: unknown): value is string {
     isISO8601(value, { strict: true }) &&
     !Number.isNaN(Date.parse(value))
   );
+}
+
+/** JSON Schema and PostgreSQL count characters; JavaScript's `length` counts an emoji as two. */
+function isAtMost(text: string, max: number): boolean {
+  return text.length <= max || (text.length <= 2 * max && Array.from(text).length <= max);
 }
 
 /** PostgreSQL stores neither U+0000 nor half a surrogate pair. */

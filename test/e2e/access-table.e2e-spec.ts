@@ -164,7 +164,7 @@ function cellOf({ method }: Row, status: number): string {
 }
 
 describe('access', () => {
-  it.each(rows)('is as the table says for $method $path', async (row) => {
+  it.each(rows)('A3: A16: A17: is as the table says for $method $path', async (row) => {
     const cells: string[] = [];
     for (const who of principals) {
       const { status, text } = await ask(row, who);
@@ -197,7 +197,7 @@ describe('access', () => {
     ['other', '/api/v3/enrollments', /STU001|PROG-101/],
     ['other', '/api/v3/enrollments?user_id=STU001', /STU001|PROG-101/],
     ['other', '/api/v3/submissions?course_id=PROG-101', /STU001|PROG-101/],
-  ] as const)('shows a %s nothing of others in %s', async (who, path, others) => {
+  ] as const)('A16: shows a %s nothing of others in %s', async (who, path, others) => {
     const { status, text } = await ask({ method: 'GET', path, bodyIds: [], cells: [] }, who);
 
     expect(status).toBe(200);

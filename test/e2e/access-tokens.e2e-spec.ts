@@ -71,7 +71,7 @@ describe('a request', () => {
       .expect(200);
   });
 
-  it('with a token of 100 kB is refused before anything reads it', async () => {
+  it('A18: with a token of 100 kB is refused before anything reads it', async () => {
     const answer = await new Promise<string>((settle, reject) => {
       const { hostname, port } = new URL(app.url);
       const socket = connect(Number(port), hostname);
@@ -89,7 +89,7 @@ describe('a request', () => {
 });
 
 describe('a valid token', () => {
-  it('is worth nothing once its user is deleted through the API, at once', async () => {
+  it('A4: is worth nothing once its user is deleted through the API, at once', async () => {
     const student = await token('student', 'STU004');
     expect(await statusFor(student)).toBe(200);
 
@@ -112,7 +112,7 @@ describe('a valid token', () => {
       404,
     ],
   ])(
-    'is worth nothing within a second once its teacher is %s behind our back',
+    'A4: is worth nothing within a second once its teacher is %s behind our back',
     async (_, sub, sql, status) => {
       const teacher = await token('teacher', sub);
       expect(await statusFor(teacher)).toBe(200);
@@ -129,7 +129,7 @@ describe('a valid token', () => {
     expect(await statusFor(await token('student', 'STU007'))).toBe(401);
   });
 
-  it('does not make a student an administrator', async () => {
+  it('A17: does not make a student an administrator', async () => {
     expect(await statusFor(await token('admin', 'STU001'))).toBe(401);
   });
 
@@ -139,7 +139,7 @@ describe('a valid token', () => {
 });
 
 describe('what is not the caller’s', () => {
-  it('is answered exactly like what does not exist', async () => {
+  it('A16: is answered exactly like what does not exist', async () => {
     const bearer = `Bearer ${await token('student', 'STU001')}`;
     const answers = [];
     for (const course of ['PROG-102', 'NO-SUCH']) {

@@ -251,7 +251,7 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('cached routes
     expect(hit.headers.get('cache-control')).toBe('public, no-cache');
   });
 
-  it('keep apart what the handler declares, and nothing else', async () => {
+  it('A6: keep apart what the handler declares, and nothing else', async () => {
     await call('/open/plain/a?x=1');
 
     expectHit(await call('/open/plain/a?x=1&utm=2'));
@@ -298,7 +298,7 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('cached routes
     expect(head.headers.get('content-length')).toBe(String(get.text.length));
   });
 
-  it('give miss and hit the same ETag, and answer 304 to who holds it, without the handler', async () => {
+  it('A26: give miss and hit the same ETag, and answer 304 to who holds it, without the handler', async () => {
     const [miss, hit] = await twice('/open/plain/a');
     const etag = miss.headers.get('etag') ?? '';
     expect(etag).toMatch(/^"[\w-]{22}"$/);
@@ -341,7 +341,7 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('cached routes
     expect((await call('/open/typed/abc')).headers.get('cache-status')).toBe('ai-native; fwd=miss');
   });
 
-  it('name the headers of their key in Vary', async () => {
+  it('A5: name the headers of their key in Vary', async () => {
     const [miss, hit] = await twice('/open/language', { headers: { 'accept-language': 'de' } });
 
     for (const { headers } of [miss, hit]) {
@@ -360,7 +360,7 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('cached routes
     ]);
   });
 
-  it('do not store an answer whose handler set a header', async () => {
+  it('A25: do not store an answer whose handler set a header', async () => {
     const [first, second] = await twice('/open/sets-header');
 
     expect([first.headers.get('x-run'), second.headers.get('x-run'), second.cache]).toEqual([
@@ -418,7 +418,7 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('cached routes
     expect(asked).toEqual(['own']);
   });
 
-  it('let every guard speak before the cache is asked', async () => {
+  it('A3: let every guard speak before the cache is asked', async () => {
     const ada = { headers: { 'x-user': 'ada' } };
     await call('/guarded/shared', ada);
     await call('/guarded/own-guard', ada);
@@ -429,7 +429,7 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('cached routes
     expectHit(await call('/guarded/own-guard', ada));
   });
 
-  it('never give one user what belongs to another', async () => {
+  it('A1: never give one user what belongs to another', async () => {
     await call('/guarded/mine', { headers: { 'x-user': 'ada' } });
 
     const other = await call('/guarded/mine', { headers: { 'x-user': 'grace' } });

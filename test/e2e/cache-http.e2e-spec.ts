@@ -214,7 +214,7 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])(
       expect([after.text, after.headers['x-cache']]).toEqual(['{"id":"a","run":2}', 'HIT']);
     });
 
-    it('are hits whatever a client says of caches, where nobody may ask for more', async () => {
+    it('A27: are hits whatever a client says of caches, where nobody may ask for more', async () => {
       await call('open');
 
       for (const value of ['no-cache', 'no-store', 'max-age=0']) {
@@ -229,7 +229,7 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])(
       ]);
     });
 
-    it('are compressed from the second hit on, each client as it likes, under a tag of their own', async () => {
+    it('A26: are compressed from the second hit on, each client as it likes, under a tag of their own', async () => {
       const br = { 'accept-encoding': 'gzip, br' };
       const miss = await call('large/a', br);
       const first = await call('large/a', br);
@@ -257,7 +257,7 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])(
       for (const tag of tags) expect(tag).toMatch(/^"[\w-]+"$/);
     });
 
-    it('are 304 to who holds any form of them that he still accepts', async () => {
+    it('A26: are 304 to who holds any form of them that he still accepts', async () => {
       const br = { 'accept-encoding': 'br' };
       const bare = (await call('large/a', br)).headers.etag ?? '';
       await call('large/a', br);
@@ -277,7 +277,7 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])(
       expect(await held(compressed, 'br;q=0')).toEqual([200, bare, true]);
     });
 
-    it('repeat in a 304 what the client must know of them', async () => {
+    it('A26: repeat in a 304 what the client must know of them', async () => {
       const { headers } = await call('large/a', { 'accept-language': 'de' });
 
       const again = await call('large/a', { 'accept-language': 'de', 'if-none-match': headers.etag ?? '' });
@@ -350,7 +350,7 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])(
       expect([first.headers['x-more'], second.headers['x-more']]).toEqual(['yes', 'yes']);
     });
 
-    it('are never stored with a cookie', async () => {
+    it('A25: are never stored with a cookie', async () => {
       const [first, second] = await twice('with-cookie');
 
       expect([first.headers['set-cookie'], second.headers['set-cookie']]).toEqual([

@@ -321,7 +321,7 @@ describe('decorated methods of providers', () => {
       expect(runs).toBe(5);
     });
 
-    it('treat a star in an id as a character', async () => {
+    it('A9: treat a star in an id as a character', async () => {
       await settled(Promise.all([prices.price('a'), prices.price('*')]));
 
       await prices.change({ item: '*' });

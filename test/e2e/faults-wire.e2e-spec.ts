@@ -151,7 +151,7 @@ it.each(['sentinels', 'clusterNodes'] as const)(
   },
 );
 
-describe('F21: an entry that is', () => {
+describe('F21: A14: an entry that is', () => {
   const header = (text: string) => {
     const length = Buffer.alloc(4);
     length.writeUInt32BE(text.length);

@@ -40,6 +40,7 @@ describe('problems', () => {
     ['an empty body', () => post(''), problem(400, 'bad_request')],
     ['a list for an object', () => post('[]'), problem(400, 'validation_failed')],
     ['a number for an object', () => post('7'), problem(400, 'validation_failed')],
+    ['null for an object', () => post('null'), problem(400, 'validation_failed')],
     [
       'a body that is too large',
       () => post(JSON.stringify({ code: 'x'.repeat(5000) })),

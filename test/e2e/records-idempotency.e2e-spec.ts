@@ -28,7 +28,7 @@ describe('a POST with an Idempotency-Key', () => {
     await database.drop();
   });
 
-  it('is answered the same way again, byte for byte, and runs once', async () => {
+  it('A34: is answered the same way again, byte for byte, and runs once', async () => {
     const first = await addUser('again', { user_id: 'A1', role: 'student' });
     const second = await addUser('again', { role: 'student', user_id: 'A1' });
 
@@ -38,7 +38,7 @@ describe('a POST with an Idempotency-Key', () => {
     expect(second.headers['idempotency-replayed']).toBe('true');
   });
 
-  it('is refused if the key came with another body before', async () => {
+  it('A34: is refused if the key came with another body before', async () => {
     await addUser('reused', { user_id: 'B1', role: 'student' }).expect(201);
     const other = await addUser('reused', { user_id: 'B2', role: 'student' });
     expect([other.status, other.body.code]).toEqual([422, 'idempotency_key_reused']);
@@ -71,7 +71,7 @@ describe('a POST with an Idempotency-Key', () => {
     expect(answer.status).toBe(400);
   });
 
-  it('sent 50 times at once writes one row', async () => {
+  it('A34: sent 50 times at once writes one row', async () => {
     const answers = await Promise.all(
       Array.from({ length: 50 }, () => addUser('fifty', { user_id: 'F1', role: 'student' })),
     );

@@ -43,7 +43,7 @@ describe('compiled key texts', () => {
     ).toBe('cache:student_risk:71b8567eacdad2b32c02891da1cd94ed');
   });
 
-  it('are those that the plain recipe gives, whatever is declared and whatever arrives', () => {
+  it('A7: are those that the plain recipe gives, whatever is declared and whatever arrives', () => {
     fc.assert(
       fc.property(fc.dictionary(anyText, received), fc.webPath(), fc.string(), (values, path, query) => {
         const url = `${path}?${query}`;
@@ -56,7 +56,7 @@ describe('compiled key texts', () => {
     );
   });
 
-  it('differ whenever any value differs', () => {
+  it('A7: differ whenever any value differs', () => {
     const keyText = compiled('prefix', ['a', 'b']);
     fc.assert(
       fc.property(received, received, received, received, (a, b, c, d) => {

@@ -1,3 +1,4 @@
+import { ApiPropertyOptional } from '@nestjs/swagger';
 import { IsIn, IsOptional } from 'class-validator';
 import { PageQuery } from '../../http/page.dto.js';
 import { type StudentOrder, studentOrders } from './course-students.js';
@@ -9,6 +10,7 @@ export class CourseStudentsQuery extends PageQuery {
    * comes last
    * @example "risk"
    */
+  @ApiPropertyOptional({ enum: studentOrders })
   @IsOptional()
   @IsIn(studentOrders)
   sort: StudentOrder = 'risk';

@@ -1,6 +1,6 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { IsBoolean, IsIn, IsNumber, IsOptional, Max, Min } from 'class-validator';
-import { IfGiven, Instant, IsInstant, IsPlainText, IsPublicId } from '../field-rules.js';
+import { IsBoolean, IsIn, IsOptional } from 'class-validator';
+import { IfGiven, Instant, IsInstant, IsNumberBetween, IsPlainText, IsPublicId } from '../field-rules.js';
 import {
   activityKinds,
   activityStatuses,
@@ -148,9 +148,7 @@ export class CreateActivityDto {
    * @example 100
    */
   @IfGiven()
-  @IsNumber({ maxDecimalPlaces: 2 })
-  @Min(0.01)
-  @Max(100_000)
+  @IsNumberBetween(0.01, 100_000, { decimals: 2 })
   points?: number;
 
   /**
@@ -158,9 +156,7 @@ export class CreateActivityDto {
    * @example 1
    */
   @IfGiven()
-  @IsNumber({ maxDecimalPlaces: 3 })
-  @Min(0)
-  @Max(10_000)
+  @IsNumberBetween(0, 10_000, { decimals: 3 })
   weight?: number;
 
   /**
@@ -211,9 +207,7 @@ export class ChangeActivityDto {
    * @example 2
    */
   @IfGiven()
-  @IsNumber({ maxDecimalPlaces: 3 })
-  @Min(0)
-  @Max(10_000)
+  @IsNumberBetween(0, 10_000, { decimals: 3 })
   weight?: number;
 
   /**

@@ -1,5 +1,4 @@
-import { IsNumber, Max, Min } from 'class-validator';
-import { IfGiven, Instant, IsInstant, IsPlainText, IsPublicId } from '../field-rules.js';
+import { IfGiven, Instant, IsInstant, IsNumberBetween, IsPlainText, IsPublicId } from '../field-rules.js';
 import type { Course } from './course.entity.js';
 
 /** A course. */
@@ -109,9 +108,7 @@ export class CreateCourseDto {
    * @example 60
    */
   @IfGiven()
-  @IsNumber({ maxDecimalPlaces: 2 })
-  @Min(0)
-  @Max(100)
+  @IsNumberBetween(0, 100, { decimals: 2 })
   pass_mark?: number;
 }
 
@@ -146,8 +143,6 @@ export class ChangeCourseDto {
    * @example 55
    */
   @IfGiven()
-  @IsNumber({ maxDecimalPlaces: 2 })
-  @Min(0)
-  @Max(100)
+  @IsNumberBetween(0, 100, { decimals: 2 })
   pass_mark?: number;
 }

@@ -1,6 +1,14 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { IsIn, IsInt, IsOptional, Matches, Max, Min, ValidateBy } from 'class-validator';
-import { IfGiven, Instant, IsClientId, IsInstant, IsPublicId, isStorable } from '../field-rules.js';
+import { IsIn, IsOptional, Matches, ValidateBy } from 'class-validator';
+import {
+  IfGiven,
+  Instant,
+  IsClientId,
+  IsInstant,
+  IsNumberBetween,
+  IsPublicId,
+  isStorable,
+} from '../field-rules.js';
 
 const maxDataLength = 8192;
 const maxDataDepth = 5;
@@ -81,9 +89,7 @@ export class CreateEventDto {
    * @example 1
    */
   @IfGiven()
-  @IsInt()
-  @Min(1)
-  @Max(10_000)
+  @IsNumberBetween(1, 10_000, { decimals: 0 })
   quantity?: number;
 
   /**

@@ -1,7 +1,15 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { IsNumber, Max, Min } from 'class-validator';
+import {} from 'class-validator';
 import { PageQuery } from '../../http/page.dto.js';
-import { IfGiven, Instant, IsClientId, IsInstant, IsPlainText, IsPublicId } from '../field-rules.js';
+import {
+  IfGiven,
+  Instant,
+  IsClientId,
+  IsInstant,
+  IsNumberBetween,
+  IsPlainText,
+  IsPublicId,
+} from '../field-rules.js';
 import { submissionStatuses, type Submission, type SubmissionStatus } from './submission.entity.js';
 
 /** One attempt of a student at an activity. */
@@ -180,9 +188,7 @@ export class GradeDto {
    * Score, 0 to 100 percent of the points, at most two decimals
    * @example 87.5
    */
-  @IsNumber({ maxDecimalPlaces: 2 })
-  @Min(0)
-  @Max(100)
+  @IsNumberBetween(0, 100, { decimals: 2 })
   score!: number;
 
   /**

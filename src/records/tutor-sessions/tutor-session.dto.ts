@@ -1,6 +1,14 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { IsIn, IsInt, IsOptional, Matches, Max, Min } from 'class-validator';
-import { IfGiven, Instant, IsClientId, IsInstant, IsPlainText, IsPublicId } from '../field-rules.js';
+import { IsIn, IsOptional, Matches } from 'class-validator';
+import {
+  IfGiven,
+  Instant,
+  IsClientId,
+  IsInstant,
+  IsNumberBetween,
+  IsPlainText,
+  IsPublicId,
+} from '../field-rules.js';
 import {
   messageKinds,
   messageSenders,
@@ -260,9 +268,7 @@ export class CreateTutorMessageDto {
    * @example 42
    */
   @IfGiven()
-  @IsInt()
-  @Min(0)
-  @Max(1_000_000)
+  @IsNumberBetween(0, 1_000_000, { decimals: 0 })
   length?: number;
 
   /**

@@ -1,0 +1,497 @@
+import fc from 'fast-check';
+import type { Operation } from '../fuzz/operations.js';
+import type { Answer } from '../support/openapi.js';
+import { type AttackedApp, startAttackedApp } from '../support/attacked-app.js';
+import type { PlainRequest } from '../support/plain-client.js';
+
+jest.setTimeout(120_000);
+
+let target: AttackedApp;
+let before: string;
+
+beforeAll(async () => {
+  target = await startAttackedApp();
+});
+
+afterAll(() => target.close());
+
+beforeEach(async () => {
+  before = await target.digest();
+});
+
+const json = { 'content-type': 'application/json' };
+
+/** A body that fits its schema, the same in every run. */
+function bodyOf({ body, name }: Operation): Record<string, unknown> {
+  if (!body) throw new Error(`${name} takes no body`);
+  return fc.sample(target.schemas.valid(body.schema), { seed: 1, numRuns: 1 })[0] as Record<string, unknown>;
+}
+
+const withJson = () => target.operations.filter(({ body }) => body?.type === 'application/json');
+const reading = () => target.operations.filter(({ method }) => method === 'GET');
+
+/** Sends each, and collects those that are not answered as they should be; says how many there were and the slowest. */
+async function expectAll(
+  row: string,
+  attacks: readonly (PlainRequest & { expected: (answer: Answer) => boolean })[],
+): Promise<void> {
+  const wrong: string[] = [];
+  let slowestMs = 0;
+  let slowest = '';
+  for (const { expected, ...request } of attacks) {
+    const askedAt = performance.now();
+    const answer = await target.ask(request);
+    const tookMs = performance.now() - askedAt;
+    const sent = `${request.method ?? 'GET'} ${request.path.slice(0, 100)} ${request.body?.slice(0, 100) ?? ''}`;
+    if (tookMs > slowestMs) [slowestMs, slowest] = [tookMs, sent];
+    if (!expected(answer)) {
+      wrong.push(`${sent} → ${answer.status} ${(answer.text ?? '').slice(0, 300)}`);
+    }
+  }
+  process.stderr.write(
+    `${row}: ${attacks.length} requests, the slowest in ${slowestMs.toFixed(0)} ms: ${slowest}\n`,
+  );
+  expect(attacks.length).toBeGreaterThan(0);
+  expect(wrong).toEqual([]);
+}
+
+const refused = ({ status }: Answer) => status >= 400 && status < 500;
+const refusedAt =
+  (pointer: string) =>
+  ({ status, body }: Answer) =>
+    status === 400 &&
+    ((body as { errors?: { pointer: string }[] }).errors ?? []).some((part) => part.pointer === pointer);
+
+describe('what is sent to any route', () => {
+  it('A12: fields that a body does not declare are refused and not stored', async () => {
+    const fields = {
+      is_admin: true,
+      id: 5,
+      is_active: false,
+      created_at: '2000-01-01T00:00:00Z',
+      deleted_at: null,
+    };
+    await expectAll(
+      'A12',
+      withJson().flatMap((operation) =>
+        Object.entries(fields).map(([field, value]) => ({
+          method: operation.method,
+          path: target.pathOf(operation),
+          headers: { ...json, 'if-match': '*' },
+          body: JSON.stringify({ ...bodyOf(operation), [field]: value }),
+          expected: refusedAt(`/${field}`),
+        })),
+      ),
+    );
+    expect(await target.digest()).toBe(before);
+  });
+
+  it('A13: nothing reaches a prototype, however deep it lies', async () => {
+    const poisons = [
+      '"__proto__":{"admin":true}',
+      '"constructor":{"prototype":{"admin":true}}',
+      '"__proto__":null',
+    ];
+    const deep = `${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}`;
+    await expectAll('A13', [
+      ...withJson().flatMap((operation) => {
+        const request = {
+          method: operation.method,
+          path: target.pathOf(operation),
+          headers: { ...json, 'if-match': '*' },
+        };
+        const body = JSON.stringify(bodyOf(operation)).slice(0, -1);
+        const more = body === '{' ? '' : ',';
+        return [
+          ...poisons.flatMap((poison) => [
+            { ...request, body: `${body}${more}${poison}}`, expected: refused },
+            { ...request, body: `${body}${more}"data":{${poison}}}`, expected: refused },
+          ]),
+          { ...request, body: deep, expected: refused },
+        ];
+      }),
+      ...reading().flatMap((operation) =>
+        ['__proto__[admin]=true', 'constructor[prototype][admin]=true', '__proto__.admin=true'].map(
+          (query) => ({
+            path: `${target.pathOf(operation)}?${query}`,
+            expected: ({ status }: Answer) => status < 500,
+          }),
+        ),
+      ),
+    ]);
+
+    expect(({} as { admin?: unknown }).admin).toBeUndefined();
+    expect(await target.digest()).toBe(before);
+  });
+
+  it('A15: no parameter and no id of a body is read as SQL, a pattern or an operator', async () => {
+    const texts = [
+      "' OR '1'='1",
+      'x; DROP TABLE users; --',
+      '%',
+      '_',
+      'STU00%',
+      '{"$ne":null}',
+      '[object Object]',
+      '(SELECT 1)',
+      '\\',
+    ];
+    const ofPath = target.operations.flatMap((operation) =>
+      operation.parameters
+        .filter((parameter) => parameter.in === 'path')
+        .flatMap(({ name }) =>
+          texts.map((text) => ({
+            method: operation.method,
+            path: target.pathOf({
+              ...operation,
+              path: operation.path.replace(`{${name}}`, encodeURIComponent(text)),
+            }),
+            headers: operation.body ? { ...json, 'if-match': '*' } : {},
+            body: operation.body && JSON.stringify(bodyOf(operation)),
+            expected: refused,
+          })),
+        ),
+    );
+    const ofQuery = reading().flatMap((operation) =>
+      operation.parameters
+        .filter((parameter) => parameter.in === 'query')
+        .flatMap(({ name }) => [
+          ...texts.map((text) => ({
+            path: `${target.pathOf(operation)}?${name}=${encodeURIComponent(text)}`,
+            expected: refused,
+          })),
+          { path: `${target.pathOf(operation)}?${name}=a&${name}=b`, expected: refused },
+        ]),
+    );
+    const ofBody = withJson().flatMap((operation) =>
+      Object.keys(schemaOf(operation).properties ?? {})
+        .filter((name) => name !== 'data')
+        .flatMap((name) =>
+          [{ $ne: null }, ['a'], { toString: 'x' }].map((value) => ({
+            method: operation.method,
+            path: target.pathOf(operation),
+            headers: { ...json, 'if-match': '*' },
+            body: JSON.stringify({ ...bodyOf(operation), [name]: value }),
+            expected: refused,
+          })),
+        ),
+    );
+    await expectAll('A15', [...ofPath, ...ofQuery, ...ofBody]);
+
+    expect(await target.digest()).toBe(before);
+  });
+
+  it('A15: an operator in the name of a parameter is refused, or ignored', async () => {
+    const wrong: string[] = [];
+    for (const operation of reading()) {
+      const path = target.pathOf(operation);
+      const names = operation.parameters
+        .filter((parameter) => parameter.in === 'query')
+        .map(({ name }) => name);
+      const plain = await target.ask({ path });
+      for (const name of [...names, 'where', 'order']) {
+        const answer = await target.ask({ path: `${path}?${name}[$ne]=x` });
+        const isIgnored = answer.status === plain.status && namesIn(answer) === namesIn(plain);
+        if (!isIgnored && answer.status !== 400) wrong.push(`${path} ${name} → ${answer.status}`);
+      }
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  it('A15: text that looks like SQL is stored as it is', async () => {
+    const name = `Robert'); DROP TABLE users; -- % _ \\ {"$ne":1} ` + '${7*7}';
+    await target.ask({
+      method: 'POST',
+      path: '/api/v3/users',
+      headers: json,
+      body: JSON.stringify({ user_id: 'TABLES', full_name: name, role: 'student' }),
+    });
+
+    expect((await target.ask({ path: '/api/v3/users/TABLES' })).body).toMatchObject({ full_name: name });
+  });
+
+  it('A21: what would be expensive is refused before it costs anything', async () => {
+    const numbers = ['1000000000', '-1', '0', '201', '1e999', 'NaN', '9'.repeat(300)];
+    const long = [
+      'a'.repeat(10_000),
+      `${'a'.repeat(5_000)}!`,
+      'a@'.repeat(4_000),
+      ' '.repeat(10_000),
+      '-'.repeat(10_000),
+    ];
+    const ofQuery = reading().flatMap((operation) =>
+      operation.parameters
+        .filter((parameter) => parameter.in === 'query')
+        .flatMap(({ name, schema }) =>
+          (schema.type === 'integer' ? numbers : long).map((text) => ({
+            path: `${target.pathOf(operation)}?${name}=${encodeURIComponent(text)}`,
+            expected: refused,
+          })),
+        ),
+    );
+    const many = reading()
+      .filter(({ parameters }) => parameters.some((one) => one.in === 'query' && one.name === 'course_id'))
+      .map((operation) => ({
+        path: `${target.pathOf(operation)}?${'course_id=a&'.repeat(1000)}`,
+        expected: refused,
+      }));
+    const ofBody = withJson().flatMap((operation) =>
+      Object.entries(schemaOf(operation).properties ?? {})
+        .filter(([name, { type }]) => name !== 'data' && [type].flat().includes('string'))
+        .flatMap(([name]) =>
+          [...long, `${'a'.repeat(50_000)}!`, `a@${'a.'.repeat(25_000)}`].map((text) => ({
+            method: operation.method,
+            path: target.pathOf(operation),
+            headers: { ...json, 'if-match': '*' },
+            body: JSON.stringify({
+              ...bodyOf(operation),
+              [name]: name === 'content' ? text.repeat(5) : text,
+            }),
+            expected: refused,
+          })),
+        ),
+    );
+    await expectAll('A21', [...ofQuery, ...many, ...ofBody]);
+
+    expect(await target.digest()).toContain('users');
+  });
+});
+
+describe('the address of any route', () => {
+  it('A17: answers to no other method than it offers, whatever a header asks for', async () => {
+    const paths = [...new Set(target.operations.map(({ path }) => path))];
+    await expectAll(
+      'A17',
+      paths.flatMap((path) => {
+        const offered = target.operations
+          .filter((operation) => operation.path === path)
+          .map(({ method }) => method);
+        const allowed = [...offered, ...(offered.includes('GET') ? ['HEAD'] : [])].sort().join(', ');
+        return ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']
+          .filter((method) => !offered.includes(method))
+          .map((method) => ({
+            method,
+            path: target.pathOf({ path } as Operation),
+            expected: ({ status, headers }: Answer) => status === 405 && headers.allow === allowed,
+          }));
+      }),
+    );
+    const overrides = Object.fromEntries(
+      ['x-http-method-override', 'x-http-method', 'x-method-override'].map((name) => [name, 'DELETE']),
+    );
+    await expectAll(
+      'A17',
+      reading().map((operation) => ({
+        path: `${target.pathOf(operation)}?_method=DELETE`,
+        headers: overrides,
+        expected: ({ status }: Answer) => status === 200 || status === 400,
+      })),
+    );
+
+    expect(await target.digest()).toBe(before);
+  });
+
+  it('A8: is not the address of a file, however it is written', async () => {
+    const disguises = [
+      (path: string) => `${path}/x.css`,
+      (path: string) => `${path};.css`,
+      (path: string) => `${path}%2f..%2fstatic%2fx.js`,
+      (path: string) => `${path}/..%2fx.js`,
+      (path: string) => `${path}%00.css`,
+      (path: string) => `${path}%0a.css`,
+      (path: string) => `${path}.css`,
+      (path: string) => `${path}%3fx.css`,
+      (path: string) => `${path}/`,
+      (path: string) => `${path}/.`,
+      (path: string) => `/${path}`,
+      (path: string) => `/static/..${path}`,
+      (path: string) => path.toUpperCase(),
+    ];
+    await expectAll(
+      'A8',
+      reading().flatMap((operation) =>
+        disguises
+          .map((disguise) => disguise(target.pathOf(operation)))
+          // Only the front page is the same however its slashes and letters are written.
+          .filter((path) => path !== '/')
+          .map((path) => ({ path, expected: refused })),
+      ),
+    );
+  });
+
+  it('A8: gives nobody’s private answer to a shared cache', async () => {
+    const kept: string[] = [];
+    for (const operation of reading()) {
+      const { status, headers } = await target.ask({ path: target.pathOf(operation) });
+      const isPrivate = /\b(private|no-store)\b/.test(headers['cache-control'] ?? '');
+      const isShared =
+        /\b(public|s-maxage)\b/.test(headers['cache-control'] ?? '') || headers['cdn-cache-control'];
+      if (status === 200 && !operation.isOpen && (!isPrivate || isShared))
+        kept.push(`${operation.name}: ${headers['cache-control']}`);
+    }
+    expect(kept).toEqual([]);
+  });
+});
+
+describe('what is not part of the key', () => {
+  /** Inputs that frameworks and proxies read behind one's back. */
+  const headers: Record<string, string> = Object.fromEntries(
+    [
+      ...[
+        'x-forwarded-host',
+        'x-forwarded-server',
+        'x-forwarded-port',
+        'x-forwarded-for',
+        'x-forwarded-scheme',
+      ],
+      ...[
+        'x-forwarded-prefix',
+        'x-forwarded-path',
+        'x-forwarded-uri',
+        'x-original-url',
+        'x-rewrite-url',
+        'x-original-host',
+      ],
+      ...[
+        'x-host',
+        'x-real-ip',
+        'x-client-ip',
+        'x-remote-ip',
+        'x-remote-addr',
+        'x-cluster-client-ip',
+        'true-client-ip',
+      ],
+      ...[
+        'cf-connecting-ip',
+        'fastly-client-ip',
+        'client-ip',
+        'forwarded-for',
+        'forwarded',
+        'via',
+        'base-url',
+        'x-wap-profile',
+      ],
+      ...[
+        'x-http-method-override',
+        'x-method-override',
+        'x-http-destinationurl',
+        'x-proxy-url',
+        'proxy-host',
+        'request-uri',
+      ],
+      ...[
+        'referer',
+        'user-agent',
+        'accept-language',
+        'accept-charset',
+        'cookie',
+        'dnt',
+        'from',
+        'pragma',
+        'te',
+        'warning',
+      ],
+      ...[
+        'x-requested-with',
+        'x-csrf-token',
+        'x-api-key',
+        'x-api-version',
+        'x-user',
+        'x-user-id',
+        'x-tenant',
+        'x-tenant-id',
+      ],
+      ...[
+        'x-role',
+        'x-debug',
+        'x-amz-website-redirect-location',
+        'x-amzn-trace-id',
+        'x-b3-traceid',
+        'traceparent',
+        'baggage',
+      ],
+      ...[
+        'x-correlation-id',
+        'x-locale',
+        'x-timezone',
+        'x-forwarded-proto',
+        'x-url-scheme',
+        'front-end-https',
+        'save-data',
+      ],
+    ].map((name) => [name, name.includes('override') ? 'DELETE' : `evil-${name}.example`]),
+  );
+
+  it('A5: no header changes an answer or shows up in one', async () => {
+    const changed: string[] = [];
+    for (const operation of reading()) {
+      const path = target.pathOf(operation);
+      const perturbed = await target.ask({ path, headers });
+      const plain = await target.ask({ path });
+      if (perturbed.status !== plain.status || namesIn(perturbed) !== namesIn(plain))
+        changed.push(operation.name);
+      const told = JSON.stringify([perturbed.headers, perturbed.text, plain.headers, plain.text]);
+      if (told.includes('evil-')) changed.push(`${operation.name} shows it`);
+    }
+    expect(changed).toEqual([]);
+  });
+
+  it('A5: a cached answer is a hit, and the same to the byte, with each of them', async () => {
+    const path = '/api/v3/analytics/students/STU001';
+    await target.ask({ path });
+    const plain = await target.ask({ path });
+    for (const [name, value] of Object.entries(headers)) {
+      const answer = await target.ask({ path, headers: { [name]: value } });
+      expect([name, answer.headers['x-cache'], answer.text]).toEqual([name, 'HIT', plain.text]);
+    }
+  });
+
+  it('A6: one parameter written in many ways is one parameter, or none', async () => {
+    const path = '/api/v3/analytics/students/STU001';
+    const course = `${path}?course_id=PROG-101`;
+    const [all, one] = [await target.ask({ path }), await target.ask({ path: course })];
+    // Not the parameter: as if it were not there.
+    for (const query of [
+      'course_id[]=PROG-101',
+      'COURSE_ID=PROG-101',
+      'utm_source=x',
+      'course_id%00=PROG-101',
+      ';course_id=PROG-101',
+    ]) {
+      const answer = await target.ask({ path: `${path}?${query}` });
+      expect([query, answer.headers['x-cache'], answer.text]).toEqual([query, 'HIT', all.text]);
+    }
+    for (const query of [
+      'course_id=PROG-101&utm_source=x',
+      '%63ourse_id=PROG%2D101',
+      'utm=1&course_id=PROG-101',
+    ]) {
+      const answer = await target.ask({ path: `${path}?${query}` });
+      expect([query, answer.headers['x-cache'], answer.text]).toEqual([query, 'HIT', one.text]);
+    }
+    // Both, neither or another value: refused, and never the answer to one of them.
+    for (const query of [
+      'course_id=PROG-101&course_id=NO-SUCH',
+      'course_id=PROG-101;course_id=NO-SUCH',
+      'course_id=PROG-101%00',
+      'course_id=prog-101',
+      'course_id=PROG-101#x',
+    ]) {
+      expect([query, refused(await target.ask({ path: `${path}?${query}` }))]).toEqual([query, true]);
+    }
+    const fat = await target.ask({ path, headers: json, body: '{"course_id":"PROG-101"}' });
+    expect(fat.text).toBe(all.text);
+  });
+});
+
+function schemaOf({ body }: Operation) {
+  const reference = body?.schema.$ref?.split('/').at(-1) ?? '';
+  return (target.document.components?.schemas?.[reference] ?? {}) as {
+    properties?: Record<string, { type: string | string[] }>;
+  };
+}
+
+/** Who and what an answer speaks of; moments and counters in it may differ from one request to the next. */
+function namesIn({ text = '' }: Answer): string {
+  return [...new Set(text.match(/\b(STU|TEACH|ADMIN|PROG-|SES-)[\w-]+/g))].sort().join(' ');
+}

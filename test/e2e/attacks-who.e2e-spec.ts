@@ -1,0 +1,93 @@
+import { startTestApp, type TestApp } from '../support/test-app.js';
+import { type AttackedApp, type Caller, startAttackedApp } from '../support/attacked-app.js';
+import type { Answer } from '../support/openapi.js';
+
+jest.setTimeout(120_000);
+
+const callers: Caller[] = ['root', 'service', 'teacher', 'stranger', 'self', 'other', 'nobody'];
+
+let target: AttackedApp;
+
+beforeAll(async () => {
+  target = await startAttackedApp();
+});
+
+afterAll(() => target.close());
+
+/** All reading routes, with the things of either course in them. */
+function addresses(): string[] {
+  const others: Record<string, string> = {
+    'PROG-101-A1': 'PROG-102-A1',
+    'PROG-101': 'PROG-102',
+    STU001: 'STU002',
+  };
+  return target.operations
+    .filter(({ method, isOpen }) => method === 'GET' && !isOpen)
+    .flatMap((operation) => {
+      const mine = target.pathOf(operation);
+      const theirs = mine.replace(/PROG-101-A1|PROG-101|STU001/g, (id) => others[id] ?? id);
+      return [...new Set([mine, theirs])];
+    });
+}
+
+/** People and courses that an answer speaks of. */
+function namesIn({ text = '' }: Answer): string {
+  return [...new Set(text.match(/\b(STU|TEACH|PROG-|SES-)[\w-]+/g))].sort().join(' ');
+}
+
+it('A1: A16: gives every caller on every route the answer that no cache had given him', async () => {
+  const bare: TestApp = await startTestApp({ env: { ...target.env, CACHE_ENABLED: 'false' } });
+  const crossings: string[] = [];
+  let compared = 0;
+  for (const path of addresses()) {
+    // Twice in opposite orders: each answer is kept by one caller and asked for by the others.
+    for (const caller of [...callers, ...[...callers].reverse()]) {
+      const answer = await target.ask({ path }, caller);
+      const request = bare.request.get(path);
+      const token = target.tokenOf(caller);
+      const truth = await (token === undefined ? request : request.set('authorization', `Bearer ${token}`));
+      compared += 1;
+      // The figures of the cache itself differ, and name no one.
+      if (answer.status !== truth.status || namesIn(answer) !== namesIn(truth))
+        crossings.push(
+          `${caller} ${path}: ${answer.status} ${namesIn(answer)} for ${truth.status} ${namesIn(truth)}`,
+        );
+    }
+  }
+  await bare.close();
+  process.stderr.write(`A1: ${compared} answers compared, ${crossings.length} crossings\n`);
+  expect(crossings).toEqual([]);
+});
+
+it('A3: asks who it is before it looks into the cache, on every route and with every condition', async () => {
+  for (const path of addresses()) {
+    const { headers } = await target.ask({ path });
+    const conditions = { 'if-none-match': headers.etag ?? '*', 'cache-control': 'only-if-cached' };
+    const answer = await target.ask({ path, headers: conditions }, 'nobody');
+    expect([path, answer.status, answer.headers['x-cache'], answer.headers.etag]).toEqual([
+      path,
+      401,
+      undefined,
+      undefined,
+    ]);
+  }
+});
+
+it('A16: says of another’s thing, of a deleted one and of none the same', async () => {
+  const json = { 'content-type': 'application/json' };
+  await target.ask({
+    method: 'POST',
+    path: '/api/v3/users',
+    headers: json,
+    body: '{"user_id":"GONE","role":"student"}',
+  });
+  await target.ask({ method: 'DELETE', path: '/api/v3/users/GONE' });
+  const told = await Promise.all(
+    ['STU002', 'GONE', 'NO-SUCH', 'TEACH001'].map(async (id) => {
+      const { status, body } = await target.ask({ path: `/api/v3/users/${id}` }, 'self');
+      return { ...(body as object), status, request_id: '', instance: '' };
+    }),
+  );
+  expect(told[0]).toMatchObject({ status: 404, code: 'not_found' });
+  for (const one of told) expect(one).toEqual(told[0]);
+});

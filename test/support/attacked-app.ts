@@ -1,0 +1,112 @@
+import { randomUUID } from 'node:crypto';
+import type { OpenAPIObject } from '@nestjs/swagger';
+import { mintToken } from '../../src/access/mint-token.js';
+import { readEnvironment } from '../../src/config/read-environment.js';
+import { type Operation, operationsOf } from '../fuzz/operations.js';
+import { SchemaArbitrary } from '../fuzz/schema-arbitrary.js';
+import { type Answer, expectToMatchOpenApi, openApiDocument } from './openapi.js';
+import { PlainClient, type PlainRequest } from './plain-client.js';
+import { createTestDatabase, type TestDatabase } from './postgres.js';
+import { required } from './processes.js';
+import { startTestApp, type TestApp } from './test-app.js';
+import { peopleOfTwoCourses } from './two-courses.js';
+
+/** `self` owns every thing of {@link AttackedApp.ids}, `other` is of another course; `root` is not in the database. */
+export type Caller = 'root' | 'service' | 'teacher' | 'stranger' | 'self' | 'other' | 'nobody';
+
+export interface AttackedApp {
+  readonly app: TestApp;
+  readonly database: TestDatabase;
+  readonly document: OpenAPIObject;
+  readonly operations: readonly Operation[];
+  readonly schemas: SchemaArbitrary;
+  /** Things of STU001 in PROG-101, by the name of a parameter. */
+  readonly ids: Readonly<Record<string, string>>;
+  /** The settings it was started with. */
+  readonly env: Readonly<Record<string, string>>;
+  tokenOf(caller: Caller): string | undefined;
+  /** Sends as written, by default as `root`; the answer must be one that the document foresees. */
+  ask(request: PlainRequest, caller?: Caller): Promise<Answer>;
+  /** The path of an operation with ids of its own kind in it. */
+  pathOf(operation: Operation): string;
+  /** Changes whenever any row of any table does, but for times of asking. */
+  digest(): Promise<string>;
+  close(): Promise<void>;
+}
+
+/** The whole service with two courses in its database, and a client that tidies nothing up. */
+export async function startAttackedApp(env: Record<string, string> = {}): Promise<AttackedApp> {
+  const document = await openApiDocument();
+  const { all, resolve } = operationsOf(document);
+  const database = await createTestDatabase();
+  const facts = await peopleOfTwoCourses(database.dataSource);
+  const variables = {
+    DATABASE_URL: database.url,
+    REDIS_URL: required('TEST_REDIS_URL'),
+    CACHE_NAMESPACE: `attack-${randomUUID()}:`,
+    AUTH_JWT_SECRET: 'a-secret-of-this-test-and-nothing-else',
+    ...env,
+  };
+  const app = await startTestApp({ env: variables });
+  const token = (role: string, sub: string) =>
+    mintToken(readEnvironment(variables), { role, sub, ttl: '1h' });
+  const tokens: Record<Caller, string | undefined> = {
+    root: await token('admin', 'someone@example.org'),
+    service: await token('service', 'moodle'),
+    teacher: await token('teacher', 'TEACH001'),
+    stranger: await token('teacher', 'TEACH002'),
+    self: await token('student', 'STU001'),
+    other: await token('student', 'STU002'),
+    nobody: undefined,
+  };
+  const ids: Record<string, string> = {
+    course_id: 'PROG-101',
+    student_id: 'STU001',
+    user_id: 'STU001',
+    activity_id: 'PROG-101-A1',
+    enrollment_id: facts.enrollments.STU001,
+    submission_id: facts.submissions.STU001,
+    session_id: 'SES-STU001',
+    as_of: '2026-02-05T18:52:18Z',
+  };
+  const client = new PlainClient(app.url);
+  return {
+    app,
+    database,
+    document,
+    operations: all,
+    schemas: new SchemaArbitrary(resolve),
+    ids,
+    env: variables,
+    tokenOf: (caller) => tokens[caller],
+    async ask(request, caller = 'root') {
+      const bearer = tokens[caller];
+      const headers = {
+        ...(bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }),
+        ...request.headers,
+      };
+      const answer = await client.send({ ...request, headers });
+      expectToMatchOpenApi(document, request.method ?? 'GET', request.path, answer);
+      return answer;
+    },
+    pathOf: ({ path }) => path.replace(/\{(\w+)\}/g, (_, name: string) => ids[name] ?? name),
+    digest: () => digestOf(database),
+    async close() {
+      client.close();
+      await app.close();
+      await database.drop();
+    },
+  };
+}
+
+async function digestOf({ dataSource }: TestDatabase): Promise<string> {
+  const tables: { name: string }[] = await dataSource.query(
+    `SELECT table_name AS name FROM information_schema.tables
+     WHERE table_schema = 'public' AND table_type = 'BASE TABLE' AND table_name <> 'cache_outbox' ORDER BY 1`,
+  );
+  const sums = tables.map(
+    ({ name }) =>
+      `SELECT '${name}' AS name, md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) AS sum FROM "${name}" t`,
+  );
+  return JSON.stringify(await dataSource.query(sums.join(' UNION ALL ')));
+}
