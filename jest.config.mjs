@@ -29,6 +29,7 @@ export default {
     { ...shared, displayName: 'contract', testMatch: ['<rootDir>/test/contract/*.spec.ts'] },
     { ...shared, displayName: 'property', testMatch: ['<rootDir>/test/property/*.spec.ts'] },
     { ...shared, displayName: 'bench', testMatch: ['<rootDir>/test/bench/*.spec.ts'] },
+    { ...shared, displayName: 'history', testMatch: ['<rootDir>/test/history/*.spec.ts'] },
     { ...shared, displayName: 'e2e', testMatch: ['<rootDir>/test/e2e/*.e2e-spec.ts'] },
   ],
 };
