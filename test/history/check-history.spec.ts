@@ -60,8 +60,14 @@ it('finds what nobody had written yet', () => {
   expect(found([read(1, 0), write(1, 10, 20)])).toEqual([['future', 0]]);
 });
 
-it('finds the answer to another question', () => {
-  expect(found([read(0, 0, 1, { of: 2 })])).toEqual([['crossing', 0]]);
+it('finds what a write made that began only later, also where another one may have come before', () => {
+  expect(found([write(undefined, 0), read(1, 5, 6), write(1, 10, 20)])).toEqual([['future', 0]]);
+});
+
+it('finds the answer to another question, and takes it for news of that one alone', () => {
+  const answers = [write(1, 0, 1), write(2, 0, 9000), read(2, 10, 11, { of: 2 }), read(1, 8000)];
+
+  expect(found(answers)).toEqual([['crossing', 0]]);
 });
 
 it('finds who went back behind another reader, once that may not be any more', () => {

@@ -3,8 +3,8 @@ import type { Operation } from './operation.js';
 /**
  * - `stale`: less than a write that was acknowledged before the read began
  * - `order`: less than another read gave that was answered before this one began
- * - `future`: more than all writes begun by then can have made
- * - `crossing`: the answer to another question
+ * - `future`: more than all writes begun by then can have made, or what a write made that began only later
+ * - `crossing`: the answer to another question, or no such answer at all
  */
 export type FindingKind = 'stale' | 'order' | 'future' | 'crossing';
 
@@ -82,11 +82,18 @@ function checkKey(reads: readonly Known[], writes: readonly Operation[], toleran
   const written = new Witnesses(writes.filter(isKnown), ({ returnedUs, isPending }) =>
     isPending ? returnedUs + tolerance.pendingMs * 1000 : returnedUs,
   );
-  const seen = new Witnesses(reads, ({ returnedUs }) => returnedUs);
+  const makers = new Map(writes.map((write) => [write.version, write]));
+  // What belongs to another key says nothing of this one.
+  const seen = new Witnesses(
+    reads.filter((read) => read.of === read.key),
+    ({ returnedUs }) => returnedUs,
+  );
   return reads.flatMap((read): Finding[] => {
     const { key, of, version, invokedUs, returnedUs } = read;
     if (of !== key) return [{ kind: 'crossing', read, against: undefined, lagMs: 0 }];
-    if (version > before(begun, returnedUs)) return [{ kind: 'future', read, against: undefined, lagMs: 0 }];
+    const maker = makers.get(version);
+    const isUnmade = version > before(begun, returnedUs) || (maker && maker.invokedUs >= returnedUs);
+    if (isUnmade) return [{ kind: 'future', read, against: maker, lagMs: 0 }];
     const write = written.newerThan(version, invokedUs);
     if (write) return [{ kind: 'stale', read, ...write }];
     const other = seen.newerThan(version, invokedUs);
