@@ -19,7 +19,9 @@ Exits with 1 if there was one, or if there were too few reads and hits to mean a
   --mode <mode>      strong (default) or bounded
   --nemesis <which>  all (default), none, or names separated by commas
   --seed <n>         of the order of everything; default: another each time
+  --reads <n>        answered reads a second that must be reached, default 100
   --teeth            plants seven mistakes, one after the other, for a minute at most each: all must be found
+  --plant <mistake>  plants this one only
 `;
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -58,9 +60,10 @@ try {
   const { judge, judgeTeeth } = await import(join(compiled, 'history/judge.js'));
   const say = (line) => process.stderr.write(`${line}\n`);
   const print = (text) => process.stdout.write(text);
-  const isRight = values.teeth
-    ? await judgeTeeth({ ...values, say, print })
-    : await judge({ ...values, say, print });
+  const isRight =
+    values.teeth || values.plant !== undefined
+      ? await judgeTeeth({ ...values, say, print })
+      : await judge({ ...values, say, print });
   process.exitCode = isRight ? 0 : 1;
 } finally {
   await stop();
@@ -79,6 +82,8 @@ function parsed() {
         mode: { type: 'string', default: 'strong' },
         nemesis: { type: 'string', default: 'all' },
         seed: { type: 'string', default: String(1 + Math.floor(Math.random() * 1e9)) },
+        reads: { type: 'string', default: '100' },
+        plant: { type: 'string' },
         teeth: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h' },
       },
@@ -88,7 +93,7 @@ function parsed() {
       process.exit(0);
     }
     if (!['strong', 'bounded'].includes(values.mode)) throw new Error(`There is no mode '${values.mode}'.`);
-    for (const name of ['minutes', 'processes', 'seed']) {
+    for (const name of ['minutes', 'processes', 'seed', 'reads']) {
       if (!(Number(values[name]) > 0)) throw new Error(`--${name} must be a number above zero.`);
     }
     return { values };

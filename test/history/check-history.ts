@@ -27,6 +27,8 @@ export interface Tolerance {
 }
 
 export interface CheckedHistory {
+  /** When the first operation began; `Infinity` without any. */
+  readonly beganUs: number;
   readonly reads: number;
   readonly writes: number;
   /** Writes that may have happened or not. */
@@ -57,6 +59,7 @@ export function checkHistory(operations: Iterable<Operation>, tolerance: Toleran
   const isTolerated = ({ kind, lagMs }: Finding) =>
     (kind === 'stale' && lagMs <= tolerance.staleMs) || (kind === 'order' && lagMs <= tolerance.orderMs);
   return {
+    beganUs: all.flatMap((ofKey) => [...ofKey.reads, ...ofKey.writes]).reduce(earlier, Infinity),
     reads: reads.length,
     writes: count(all, ({ writes }) => writes.filter(isKnown).length),
     unknownWrites: count(all, ({ writes }) => writes.filter((write) => !isKnown(write)).length),
@@ -65,6 +68,10 @@ export function checkHistory(operations: Iterable<Operation>, tolerance: Toleran
     violations: findings.filter((finding) => !isTolerated(finding)),
     tolerated: findings.filter(isTolerated),
   };
+}
+
+function earlier(us: number, { invokedUs }: Operation): number {
+  return Math.min(us, invokedUs);
 }
 
 type Known = Operation & { readonly returnedUs: number; readonly version: number };

@@ -22,6 +22,8 @@ export interface ClientsOptions {
 const PATIENCE_MS = 5000;
 const PAUSE_MS = 50;
 const STEP_MS = 2;
+/** Stands for the key and the version in an answer that names none. */
+const FOREIGN = -1;
 
 /** Reads and writes until it is told to stop, and writes down what it saw. */
 export class Clients {
@@ -74,9 +76,13 @@ export class Clients {
       const process = Math.floor(random() * processes);
       const call = this.#call('write', process).finally(() => pending.delete(call));
       pending.add(call);
-      while (!this.#isOver && this.#count.reads < n * readsPerWrite) await wait(STEP_MS);
+      while (this.#isAhead(n * readsPerWrite)) await wait(STEP_MS);
     }
     await Promise.all(pending);
+  }
+
+  #isAhead(reads: number): boolean {
+    return !this.#isOver && this.#count.reads < reads;
   }
 
   /** @returns whether it was answered */
@@ -86,7 +92,7 @@ export class Clients {
     if (!address) return false;
     const invokedUs = nowUs();
     const begun = { kind, process, key, invokedUs };
-    const answer = await this.#ask(`${address}/versions/${key}`, kind === 'read' ? 'GET' : 'POST');
+    const answer = await this.#ask(kind, `${address}/versions/${key}`);
     const operation: Operation = answer ? { ...begun, returnedUs: nowUs(), ...answer } : begun;
     // Before the call nothing was known of it either; an address where nobody listens got nothing.
     this.#count[kind === 'read' ? 'reads' : 'writes']++;
@@ -95,13 +101,16 @@ export class Clients {
   }
 
   async #ask(
+    kind: Operation['kind'],
     url: string,
-    method: string,
   ): Promise<Pick<Operation, 'version' | 'of' | 'cache' | 'isPending'> | undefined> {
     try {
-      const { response, text } = await this.#send(url, method);
+      const { response, text } = await this.#send(url, kind === 'read' ? 'GET' : 'POST');
       if ((response.statusCode ?? 500) >= 300) return undefined;
-      const { key, version } = JSON.parse(text) as { key: number; version: number };
+      const versioned = versionedOf(text);
+      // It came whole, so it is an answer, but none of ours. A write behind it may have happened.
+      if (!versioned) return kind === 'read' ? { of: FOREIGN, version: FOREIGN } : undefined;
+      const { key, version } = versioned;
       const cache = response.headers['x-cache'];
       return {
         of: key,
@@ -130,4 +139,15 @@ export class Clients {
       call.end();
     });
   }
+}
+
+function versionedOf(text: string): { key: number; version: number } | undefined {
+  try {
+    const { key, version } = JSON.parse(text) as { key: unknown; version: unknown };
+    if (Number.isInteger(key) && Number.isInteger(version))
+      return { key: Number(key), version: Number(version) };
+  } catch {
+    // No JSON, or no object.
+  }
+  return undefined;
 }
