@@ -34,6 +34,7 @@ export default {
       testMatch: ['<rootDir>/test/fuzz/*.spec.ts', '<rootDir>/test/fuzz/*.e2e-spec.ts'],
     },
     { ...shared, displayName: 'bench', testMatch: ['<rootDir>/test/bench/*.spec.ts'] },
+    { ...shared, displayName: 'history', testMatch: ['<rootDir>/test/history/*.spec.ts'] },
     { ...shared, displayName: 'e2e', testMatch: ['<rootDir>/test/e2e/*.e2e-spec.ts'] },
   ],
 };

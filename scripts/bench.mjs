@@ -42,14 +42,14 @@ for (const [signal, code] of [
 }
 
 try {
-  const { compileBench } = await import('./compile-bench.mjs');
-  const compiled = compileBench(root);
+  const { compileTests } = await import('./compile-tests.mjs');
+  const compiled = compileTests(root, ['bench']);
   toRemove.push(compiled);
   if (check) {
-    const count = await (await import(join(compiled, 'check.js'))).check(redis.url);
+    const count = await (await import(join(compiled, 'bench/check.js'))).check(redis.url);
     console.log(`${count} contenders serve the right bytes`);
   } else {
-    const { benchmark } = await import(join(compiled, 'benchmark.js'));
+    const { benchmark } = await import(join(compiled, 'bench/benchmark.js'));
     const isMet = await benchmark({
       root,
       folder,

@@ -1,0 +1,108 @@
+// npm run test:history: writes down what clients of the service see while all that it stands on is broken, and judges it;
+// see docs/reliability.md.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { run } from './run.mjs';
+import { findRedis, startPostgres, startRedis } from './test-servers.mjs';
+
+const usage = `npm run test:history -- [options]
+
+Starts processes of a small service on a Redis and a PostgreSQL of its own, reads and writes through all of them, breaks
+one thing after the other, and judges what was read. Prints the smallest history that shows a violation.
+Exits with 1 if there was one, or if there were too few reads and hits to mean anything.
+
+  --minutes <n>      default 1
+  --processes <n>    default 3
+  --mode <mode>      strong (default) or bounded
+  --nemesis <which>  all (default), none, or names separated by commas
+  --seed <n>         of the order of everything; default: another each time
+  --reads <n>        answered reads a second that must be reached, default 100
+  --teeth            plants seven mistakes, one after the other, for a minute at most each: all must be found
+  --plant <mistake>  plants this one only
+`;
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+process.chdir(root);
+const { values } = parsed();
+if (
+  (await run(process.execPath, ['scripts/ensure.mjs'], { onOutput: (text) => process.stderr.write(text) }))
+    .code !== 0
+)
+  process.exit(2);
+const redisServer = await findRedis((text) => process.stderr.write(text));
+if (!redisServer) fail('redis-server 7 or newer is needed, on the PATH.');
+
+const folder = mkdtempSync(join(tmpdir(), 'ai-native-backend-history-'));
+const toStop = [];
+const { compileTests } = await import('./compile-tests.mjs');
+const compiled = compileTests(root, ['history', 'support']);
+process.on('exit', () =>
+  [folder, compiled].forEach((path) => rmSync(path, { recursive: true, force: true })),
+);
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+]) {
+  process.once(signal, () => void stop().then(() => process.exit(code)));
+}
+
+try {
+  const postgres = await startPostgres(folder, 'history');
+  toStop.push(postgres);
+  Object.assign(process.env, {
+    TEST_REDIS_SERVER: redisServer,
+    TEST_DATABASE_URL: postgres.url,
+    TMPDIR: folder,
+  });
+  const { judge, judgeTeeth } = await import(join(compiled, 'history/judge.js'));
+  const say = (line) => process.stderr.write(`${line}\n`);
+  const print = (text) => process.stdout.write(text);
+  const isRight =
+    values.teeth || values.plant !== undefined
+      ? await judgeTeeth({ ...values, say, print })
+      : await judge({ ...values, say, print });
+  process.exitCode = isRight ? 0 : 1;
+} finally {
+  await stop();
+}
+
+async function stop() {
+  for (const server of toStop.splice(0).reverse()) await server.stop();
+}
+
+function parsed() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        minutes: { type: 'string', default: '1' },
+        processes: { type: 'string', default: '3' },
+        mode: { type: 'string', default: 'strong' },
+        nemesis: { type: 'string', default: 'all' },
+        seed: { type: 'string', default: String(1 + Math.floor(Math.random() * 1e9)) },
+        reads: { type: 'string', default: '100' },
+        plant: { type: 'string' },
+        teeth: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h' },
+      },
+    });
+    if (values.help) {
+      process.stdout.write(usage);
+      process.exit(0);
+    }
+    if (!['strong', 'bounded'].includes(values.mode)) throw new Error(`There is no mode '${values.mode}'.`);
+    for (const name of ['minutes', 'processes', 'seed', 'reads']) {
+      if (!(Number(values[name]) > 0)) throw new Error(`--${name} must be a number above zero.`);
+    }
+    return { values };
+  } catch (error) {
+    return fail(error.message);
+  }
+}
+
+function fail(message) {
+  process.stderr.write(`${message}\n\n${usage}`);
+  process.exit(2);
+}

@@ -1,0 +1,84 @@
+import fc from 'fast-check';
+import { checkHistory, type FindingKind, type Tolerance } from './check-history.js';
+import type { Operation } from './operation.js';
+
+const tolerance: Tolerance = { staleMs: 2, pendingMs: 4, orderMs: 3 };
+
+/** Few keys, versions and moments, so that all of them meet. */
+const operation: fc.Arbitrary<Operation> = fc
+  .record({
+    kind: fc.constantFrom('read' as const, 'write' as const),
+    key: fc.nat(1),
+    of: fc.nat(1),
+    version: fc.nat(4),
+    invokedMs: fc.nat(20),
+    durationMs: fc.nat(5),
+    isUnknown: fc.boolean(),
+    isPending: fc.boolean(),
+  })
+  .map(({ kind, key, of, version, invokedMs, durationMs, isUnknown, isPending }) => ({
+    kind,
+    key,
+    process: 0,
+    invokedUs: invokedMs * 1000,
+    ...(isUnknown ? {} : { returnedUs: (invokedMs + durationMs) * 1000, version, of, isPending }),
+  }));
+
+/** What the words of the kinds say, each operation held against each. */
+function byDefinition(operations: readonly Operation[], read: Operation): [FindingKind, number] | undefined {
+  if (read.kind !== 'read' || read.version === undefined || read.returnedUs === undefined) return undefined;
+  const [version, returnedUs] = [read.version, read.returnedUs];
+  if (read.of !== read.key) return ['crossing', 0];
+  const sameKey = operations.filter(({ key }) => key === read.key);
+  const writes = sameKey.filter(({ kind }) => kind === 'write');
+  const isMadeLater = writes.some((write) => write.version === version && write.invokedUs >= returnedUs);
+  const begun = writes.filter(({ invokedUs }) => invokedUs < returnedUs);
+  if (version > begun.length || isMadeLater) return ['future', 0];
+  const lagBehind = (others: readonly Operation[]) =>
+    Math.max(
+      0,
+      ...others
+        .filter((other) => other.returnedUs !== undefined && (other.version ?? 0) > version)
+        .map(({ kind, isPending, returnedUs = 0 }) => {
+          const graceMs = kind === 'write' && isPending ? tolerance.pendingMs : 0;
+          return (read.invokedUs - returnedUs) / 1000 - graceMs;
+        }),
+    );
+  const staleMs = lagBehind(writes);
+  if (staleMs > 0) return ['stale', staleMs];
+  const orderMs = lagBehind(sameKey.filter(({ kind, of, key }) => kind === 'read' && of === key));
+  return orderMs > 0 ? ['order', orderMs] : undefined;
+}
+
+function sorted(findings: readonly (readonly [FindingKind, number])[]): string[] {
+  return findings.map(([kind, lagMs]) => `${kind} ${lagMs}`).sort();
+}
+
+it('finds what holding each operation against each finds, in any order', () => {
+  fc.assert(
+    fc.property(
+      fc.uniqueArray(operation, {
+        maxLength: 24,
+        // A version is made once.
+        selector: ({ kind, key, version }) =>
+          kind === 'write' && version !== undefined ? [key, version] : {},
+        comparator: (a, b) => JSON.stringify(a) === JSON.stringify(b) && Array.isArray(a),
+      }),
+      (operations) => {
+        const { violations, tolerated } = checkHistory(operations, tolerance);
+        const found = [...violations, ...tolerated].map(({ kind, lagMs }) => [kind, lagMs] as const);
+        const expected = operations.flatMap((read) => {
+          const finding = byDefinition(operations, read);
+          return finding ? [finding] : [];
+        });
+
+        expect(sorted(found)).toEqual(sorted(expected));
+        const isAllowed = ([kind, lagMs]: readonly [FindingKind, number]) =>
+          (kind === 'stale' && lagMs <= tolerance.staleMs) ||
+          (kind === 'order' && lagMs <= tolerance.orderMs);
+        expect(tolerated).toHaveLength(expected.filter(isAllowed).length);
+      },
+    ),
+    { numRuns: 3000 },
+  );
+});

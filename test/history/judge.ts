@@ -1,0 +1,109 @@
+import type { Finding } from './check-history.js';
+import { nemesisNames, type NemesisName } from './nemeses.js';
+import { plantedFaults, type PlantedFault } from './planted-faults.js';
+import { report } from './report.js';
+import { runHistory, tolerances } from './run-history.js';
+
+/** As on the command line. */
+export interface JudgeOptions {
+  readonly minutes: string;
+  readonly processes: string;
+  readonly mode: string;
+  readonly nemesis: string;
+  readonly seed: string;
+  /** Answered reads a second, at least. */
+  readonly reads: string;
+  /** Default: all, one after the other. */
+  readonly plant?: string;
+  readonly say: (line: string) => void;
+  readonly print: (text: string) => void;
+}
+
+/** Fewer prove nothing. */
+const MIN_HITS = 0.2;
+const TEETH_SECONDS = 60;
+const BITE_SECONDS = 12;
+
+/** @returns whether everything was right, and enough was read to say so */
+export async function judge(options: JudgeOptions): Promise<boolean> {
+  const { say, print, nemesis } = options;
+  const seconds = Number(options.minutes) * 60;
+  const consistency = options.mode === 'bounded' ? 'bounded' : 'strong';
+  const nemeses = nemesesOf(nemesis);
+  say(`seed ${options.seed}; ${nemeses.length > 0 ? nemeses.join(', ') : 'nothing is broken'}`);
+  const checked = await runHistory({
+    seconds,
+    processes: Number(options.processes),
+    consistency,
+    nemeses,
+    seed: Number(options.seed),
+    say,
+  });
+  print(
+    `\n${consistency}, ${options.processes} processes, ${seconds} s, seed ${options.seed}\n${report(checked)}`,
+  );
+  const isEnough =
+    checked.reads >= Number(options.reads) * seconds && checked.hits > MIN_HITS * checked.reads;
+  if (!isEnough) print('too few reads or hits to mean anything\n');
+  const { staleMs } = tolerances[consistency];
+  const isRight = checked.violations.length === 0;
+  print(isRight ? `nothing was older than ${staleMs} ms\n` : `${checked.violations.length} violations\n`);
+  return isRight && isEnough;
+}
+
+/** @returns whether each planted mistake, or the one that is named, was found */
+export async function judgeTeeth(options: JudgeOptions): Promise<boolean> {
+  const { say, print, processes, seed } = options;
+  const missed: string[] = [];
+  for (const name of faultsOf(options.plant)) {
+    const { consistency, nemeses } = plantedFaults[name];
+    let seconds = 0;
+    let found: string | undefined;
+    for (let run = 0; seconds < TEETH_SECONDS && found === undefined; run++) {
+      const checked = await runHistory({
+        seconds: BITE_SECONDS,
+        processes: Number(processes),
+        consistency,
+        nemeses,
+        seed: Number(seed) + run,
+        planted: name,
+        say: () => undefined,
+      });
+      const first = firstOf(checked.violations);
+      if (first) {
+        const afterS = seconds + ((first.read.returnedUs ?? 0) - checked.beganUs) / 1_000_000;
+        found = `found after ${afterS.toFixed(1)} s (${first.kind}), ${checked.violations.length} times`;
+      }
+      seconds += BITE_SECONDS;
+    }
+    if (found === undefined) missed.push(name);
+    print(`${name}: ${found ?? `NOT FOUND within ${seconds} s`}\n`);
+  }
+  say(missed.length === 0 ? 'every planted mistake was found' : `not found: ${missed.join(', ')}`);
+  return missed.length === 0;
+}
+
+function firstOf(violations: readonly Finding[]): Finding | undefined {
+  const at = ({ read }: Finding) => read.returnedUs ?? Infinity;
+  return violations.reduce<Finding | undefined>(
+    (first, finding) => (first && at(first) <= at(finding) ? first : finding),
+    undefined,
+  );
+}
+
+function faultsOf(name: string | undefined): readonly PlantedFault[] {
+  const names = Object.keys(plantedFaults) as PlantedFault[];
+  const chosen = names.filter((fault) => name === undefined || fault === name);
+  if (chosen.length === 0) throw new Error(`There is no fault '${name}': ${names.join(', ')}`);
+  return chosen;
+}
+
+function nemesesOf(text: string): readonly NemesisName[] {
+  if (text === 'all') return nemesisNames;
+  if (text === 'none') return [];
+  return text.split(',').map((name) => {
+    const known = nemesisNames.find((nemesis) => nemesis === name);
+    if (!known) throw new Error(`There is no nemesis '${name}': ${nemesisNames.join(', ')}`);
+    return known;
+  });
+}

@@ -1,0 +1,22 @@
+/** One operation as its client saw it. Times are of the monotonic clock that all processes of a machine share, µs. */
+export interface Operation {
+  readonly kind: 'read' | 'write';
+  /** Number of the service process that was asked. */
+  readonly process: number;
+  readonly key: number;
+  readonly invokedUs: number;
+  /** Absent: nobody knows what became of it. A write may have happened all the same. */
+  readonly returnedUs?: number;
+  /** What was read or written; each write makes it one more. Absent if the outcome is unknown. */
+  readonly version?: number;
+  /** The key that the answer to a read names. */
+  readonly of?: number;
+  /** `X-Cache` of a read. */
+  readonly cache?: string;
+  /** The write was acknowledged with `X-Cache-Invalidation: pending`. */
+  readonly isPending?: boolean;
+}
+
+export function nowUs(): number {
+  return Number(process.hrtime.bigint() / 1000n);
+}

@@ -1,0 +1,93 @@
+import crypto from 'node:crypto';
+import { syncBuiltinESMExports } from 'node:module';
+import { createClient } from 'redis';
+import { Coherence } from '../../src/cache/engine/coherence.js';
+import { EntryStore } from '../../src/cache/engine/entry-store.js';
+import { SingleFlight } from '../../src/cache/engine/single-flight.js';
+import type { CacheEntry } from '../../src/cache/engine/cache-entry.js';
+import type { EntryName } from '../../src/cache/engine/store.js';
+import { RedisStore } from '../../src/cache/stores/redis.store.js';
+import type { NemesisName } from './nemeses.js';
+
+/** A mistake in the protocol, with what brings it to light. */
+interface Planted {
+  readonly consistency: 'strong' | 'bounded';
+  readonly nemeses: readonly NemesisName[];
+}
+
+/** The mistakes that such caches are known for; the checker must find each. */
+export const plantedFaults = {
+  'tokens-after-the-load': { consistency: 'strong', nemeses: [] },
+  'tokens-that-return': { consistency: 'strong', nemeses: [] },
+  'invalidates-before-commit': { consistency: 'strong', nemeses: [] },
+  'joins-overtaken-runs': { consistency: 'strong', nemeses: [] },
+  'near-without-a-lease': { consistency: 'bounded', nemeses: ['subscribers-silent'] },
+  'restored-unnoticed': { consistency: 'strong', nemeses: ['redis-restored'] },
+  'replays-the-old-token': { consistency: 'strong', nemeses: [] },
+} as const satisfies Record<string, Planted>;
+
+export type PlantedFault = keyof typeof plantedFaults;
+
+/** Makes this process wrong. Nothing in the product knows of it. */
+export function plant(fault: PlantedFault | undefined, redisUrl: string): void {
+  if (fault) plants[fault](redisUrl);
+}
+
+const TOKEN_TTL_MS = 7_200_000;
+
+const plants: Record<PlantedFault, (redisUrl: string) => void> = {
+  'tokens-after-the-load'() {
+    const write = original('write');
+    RedisStore.prototype.write = async function (this: RedisStore, name: EntryName, entry: CacheEntry) {
+      const tags = Object.keys(entry.tokens);
+      // Makes those that an invalidation has just taken away: the entry is good under what comes after it.
+      const { tokens: present } = await this.open(name, tags, TOKEN_TTL_MS, 1000);
+      const tokens = tags.map((tag, i) => [tag, present[i] ?? entry.tokens[tag] ?? ''] as const);
+      await write.call(this, name, { ...entry, tokens: Object.fromEntries(tokens) });
+    };
+  },
+  'tokens-that-return'() {
+    const { randomBytes } = crypto;
+    crypto.randomBytes = (size: number) => (size === 12 ? Buffer.alloc(12, 1) : randomBytes(size));
+    syncBuiltinESMExports();
+  },
+  'invalidates-before-commit'() {
+    // The controller is another one.
+  },
+  'joins-overtaken-runs'() {
+    SingleFlight.prototype.doom = () => undefined;
+    EntryStore.prototype.isCurrent = () => Promise.resolve(true);
+  },
+  'near-without-a-lease'() {
+    Coherence.prototype.vouchesFor = () => true;
+  },
+  'restored-unnoticed'() {
+    const beforeUse = original('beforeUse');
+    RedisStore.prototype.beforeUse = function (this: RedisStore, session, server) {
+      Object.assign(session.identity, { text: 'the same as ever' });
+      return beforeUse.call(this, session, server, false);
+    };
+  },
+  'replays-the-old-token'(redisUrl) {
+    const replayedAfterMs = 100;
+    const raw = createClient({ url: redisUrl }).on('error', () => undefined);
+    const connected = raw.connect();
+    const invalidate = original('invalidate');
+    RedisStore.prototype.invalidate = async function (this: RedisStore, hard, soft, budgetMs) {
+      await connected;
+      const keys = hard.map((tag) => `token:${tag}`);
+      const old = keys.length > 0 ? await raw.mGet(keys) : [];
+      await invalidate.call(this, hard, soft, budgetMs);
+      setTimeout(() => {
+        keys.forEach((key, i) => {
+          if (old[i]) void raw.set(key, old[i]).catch(() => undefined);
+        });
+      }, replayedAfterMs);
+    };
+  },
+};
+
+/** The method itself, to be called on whichever store. */
+function original<Name extends keyof RedisStore>(name: Name): RedisStore[Name] {
+  return RedisStore.prototype[name];
+}

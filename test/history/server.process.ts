@@ -1,0 +1,106 @@
+// One process of a small service: numbered versions in PostgreSQL, read through the cache. Says its port to its parent,
+// and ends with it.
+import 'reflect-metadata';
+import { setTimeout as wait } from 'node:timers/promises';
+import { Controller, Get, Inject, Module, Param, Post, type Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { DataSource } from 'typeorm';
+import { Cached, CacheModule, CacheService, InvalidateCache } from '../../src/cache/index.js';
+import { TypeormOutbox } from '../../src/cache/outbox/typeorm.outbox.js';
+import { requestPool } from '../../src/database/data-source.js';
+import { plant, type PlantedFault } from './planted-faults.js';
+
+const { REDIS_URL = '', DATABASE_URL = '', CONSISTENCY, PLANTED } = process.env;
+const consistency = CONSISTENCY === 'bounded' ? 'bounded' : 'strong';
+
+/** An answer of the database is on its way for so long that a write may overtake it. */
+const ANSWER_MS = 15;
+
+interface Versioned {
+  readonly key: number;
+  readonly version: number;
+}
+
+/** As the service has it by default. */
+const pool = requestPool(
+  {
+    DATABASE_URL,
+    DATABASE_POOL_SIZE: 10,
+    DATABASE_CONNECT_TIMEOUT_MS: 2000,
+    DATABASE_STATEMENT_TIMEOUT_MS: 2000,
+    DATABASE_QUERY_TIMEOUT_MS: 2500,
+    DATABASE_LOCK_TIMEOUT_MS: 1000,
+    DATABASE_IDLE_IN_TRANSACTION_TIMEOUT_MS: 5000,
+    DATABASE_MAX_LIFETIME: 1800,
+  },
+  () => undefined,
+);
+const dataSource = await new DataSource(pool).initialize();
+
+async function read(key: string): Promise<Versioned> {
+  const [row] = await dataSource.query<Versioned[]>('SELECT key, version FROM versions WHERE key = $1', [
+    key,
+  ]);
+  await wait(ANSWER_MS);
+  return row!;
+}
+
+async function write(key: string): Promise<Versioned> {
+  return dataSource.transaction(async (manager) => {
+    const [rows] = await manager.query<[Versioned[]]>(
+      'UPDATE versions SET version = version + 1 WHERE key = $1 RETURNING key, version',
+      [key],
+    );
+    return rows[0]!;
+  });
+}
+
+@Controller('versions')
+class VersionsController {
+  @Get(':key')
+  @Cached({ ttl: 600, prefix: 'version', tags: ['version:{key}'], consistency })
+  get(@Param('key') key: string): Promise<Versioned> {
+    return read(key);
+  }
+
+  @Post(':key')
+  @InvalidateCache('version:{key}')
+  write(@Param('key') key: string): Promise<Versioned> {
+    return write(key);
+  }
+}
+
+/** The mistake that everybody makes once. */
+@Controller('versions')
+class InvalidatesFirstController {
+  constructor(@Inject(CacheService) private readonly cache: CacheService) {}
+
+  @Get(':key')
+  @Cached({ ttl: 600, prefix: 'version', tags: ['version:{key}'], consistency })
+  get(@Param('key') key: string): Promise<Versioned> {
+    return read(key);
+  }
+
+  @Post(':key')
+  async write(@Param('key') key: string): Promise<Versioned> {
+    await this.cache.invalidate(`version:${key}`);
+    return write(key);
+  }
+}
+
+plant(PLANTED as PlantedFault | undefined, REDIS_URL);
+const controller: Type =
+  PLANTED === 'invalidates-before-commit' ? InvalidatesFirstController : VersionsController;
+
+@Module({
+  imports: [CacheModule.forRoot({ redis: { url: REDIS_URL }, outbox: new TypeormOutbox(dataSource) })],
+  controllers: [controller],
+  providers: [{ provide: DataSource, useValue: dataSource }],
+})
+class VersionsModule {}
+
+const app = await NestFactory.create(VersionsModule, new FastifyAdapter(), { logger: false });
+await app.listen(0, '127.0.0.1');
+process.on('disconnect', () => process.exit(0));
+process.send?.((app.getHttpServer() as { address(): { port: number } }).address().port);
