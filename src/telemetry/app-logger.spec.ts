@@ -154,7 +154,15 @@ describe('the log', () => {
         version: '7',
         clients: 1,
       },
-      ...{ memory: '1M', status: 'healthy', error_code: 'E', operation: 'GET', state: 'open', method: 'C.m' },
+      ...{
+        memory: '1M',
+        status: 'healthy',
+        error_code: 'E',
+        operation: 'GET',
+        state: 'open',
+        method: 'C.m',
+        reason: 'E',
+      },
     });
 
     expect(lines[0]).toMatch(/^18:52:18 - (ERROR|WARNING|INFO|DEBUG) - \P{ASCII}+ \S/u);

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { tell } from '../support/load.js';
+import { figure } from '../support/figures.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { type AppProcess, pollUntil, spawnApp, waitFor200 } from '../support/processes.js';
 import { startTestApp, type TestApp } from '../support/test-app.js';
@@ -47,7 +47,14 @@ describe('slow clients', () => {
     for (let n = 0; n < 50; n++) good.push((await fetch(service.url + live)).status);
 
     const said = await Promise.all(answered);
-    tell(`F50: slow clients cut off after ${Math.round(performance.now() - begunAt)} ms`);
+    figure(
+      'F50',
+      'until slow clients are cut off, with limits of 0.5 and 1 s, ms',
+      performance.now() - begunAt,
+      {
+        atMost: 3500,
+      },
+    );
     for (const answer of said) expect(answer).toMatch(/^(HTTP\/1\.1 408 |$)/);
     expect(new Set(good)).toEqual(new Set([200]));
     Object.assign(server, { headersTimeout: 10_000, requestTimeout: 30_000 });
@@ -93,7 +100,9 @@ describe('a process without file descriptors', () => {
     for (const socket of idle) socket.destroy();
     const freeAt = performance.now();
     await pollUntil(async () => (await fetch(app.url + live).catch(() => undefined))?.status === 200, 20_000);
-    tell(`F47: served again ${Math.round(performance.now() - freeAt)} ms after the clients left`);
+    figure('F47', 'until it serves again after the clients left, ms', performance.now() - freeAt, {
+      atMost: 2000,
+    });
 
     const left = await Promise.race([app.ended, Promise.resolve('alive')]);
     expect(left).toBe('alive');
