@@ -11,6 +11,9 @@ export type Query = <Row>(sql: string, parameters: readonly unknown[]) => Promis
 const settings = `SET TRANSACTION READ ONLY; SET LOCAL jit = off; SET LOCAL max_parallel_workers_per_gather = 0;
   SET LOCAL work_mem = '32MB'; SET LOCAL random_page_cost = 1.1`;
 
+/** SQLSTATE of a snapshot whose transaction has ended. */
+const NO_SUCH_SNAPSHOT = '42704';
+
 /** Runs `work` on one connection; all its statements see the database at the same moment. */
 export function inSnapshot<T>(dataSource: DataSource, work: (query: Query) => Promise<T>): Promise<T> {
   return dataSource.transaction('REPEATABLE READ', async (manager) => {
@@ -31,15 +34,26 @@ export function inSharedSnapshot<T>(
     const second = isHalfFree(dataSource) ? await joinSnapshot(dataSource, query) : undefined;
     const first = inTurn(query);
     if (!second) return work(first, first);
+    const aside = inTurn((sql, parameters) => second.query(sql, [...parameters]));
     try {
-      return await work(
-        first,
-        inTurn((sql, parameters) => second.query(sql, [...parameters])),
-      );
-    } finally {
-      await second.rollbackTransaction().finally(() => second.release());
+      const result = await work(first, aside);
+      await end(second);
+      return result;
+    } catch (error) {
+      // Of a database that hangs the caller has waited for one statement, which is enough.
+      void end(second).catch(() => undefined);
+      throw error;
     }
   });
+}
+
+async function end(second: QueryRunner): Promise<void> {
+  if (second.isReleased) return;
+  try {
+    await second.rollbackTransaction();
+  } finally {
+    await second.release();
+  }
 }
 
 function isHalfFree({ driver }: DataSource): boolean {
@@ -47,7 +61,7 @@ function isHalfFree({ driver }: DataSource): boolean {
   return pool.waitingCount === 0 && pool.totalCount - pool.idleCount <= pool.options.max / 2;
 }
 
-async function joinSnapshot(dataSource: DataSource, query: Query): Promise<QueryRunner> {
+async function joinSnapshot(dataSource: DataSource, query: Query): Promise<QueryRunner | undefined> {
   const [snapshot] = await query<{ id: string }>('SELECT pg_export_snapshot() AS id', []);
   const runner = dataSource.createQueryRunner();
   try {
@@ -55,7 +69,10 @@ async function joinSnapshot(dataSource: DataSource, query: Query): Promise<Query
     await runner.query(`SET TRANSACTION SNAPSHOT '${snapshot?.id ?? ''}'; ${settings}`);
     return runner;
   } catch (error) {
-    await runner.release();
+    // Given back as it is, it would fail whoever gets it next.
+    void end(runner).catch(() => undefined);
+    // The first connection has broken meanwhile, as its next statement will tell.
+    if ((error as { code?: unknown }).code === NO_SUCH_SNAPSHOT) return undefined;
     throw error;
   }
 }
