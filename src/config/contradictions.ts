@@ -33,7 +33,7 @@ export function contradictions(environment: Environment, given: Variables): BadV
   if (environment.DATABASE_QUERY_TIMEOUT_MS <= environment.DATABASE_STATEMENT_TIMEOUT_MS) {
     complain(
       'DATABASE_QUERY_TIMEOUT_MS',
-      'must be above DATABASE_STATEMENT_TIMEOUT_MS, for example 500 more',
+      'must be above DATABASE_STATEMENT_TIMEOUT_MS, for example 400 more',
     );
   }
   bad.push(...redisContradictions(given));

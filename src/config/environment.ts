@@ -106,17 +106,21 @@ export class Environment {
   @WholeNumber({ min: 1, max: 500, example: 10 })
   readonly DATABASE_POOL_SIZE: number = 10;
 
-  /** Longest wait for a connection to the database, ms */
+  /** Longest wait for a new connection to the database, ms */
   @WholeNumber({ min: 50, max: 60_000, example: 2000 })
   readonly DATABASE_CONNECT_TIMEOUT_MS: number = 2000;
+
+  /** Longest wait for a connection while all are in use, ms */
+  @WholeNumber({ min: 10, max: 60_000, example: 500 })
+  readonly DATABASE_QUEUE_TIMEOUT_MS: number = 500;
 
   /** Longest run of one statement, ms; the server cancels it then */
   @WholeNumber({ min: 50, max: 600_000, example: 2000 })
   readonly DATABASE_STATEMENT_TIMEOUT_MS: number = 2000;
 
   /** Longest wait for an answer, ms; above the statement timeout, so that the server cancels first */
-  @WholeNumber({ min: 50, max: 600_000, example: 2500 })
-  readonly DATABASE_QUERY_TIMEOUT_MS: number = 2500;
+  @WholeNumber({ min: 50, max: 600_000, example: 2400 })
+  readonly DATABASE_QUERY_TIMEOUT_MS: number = 2400;
 
   /** Longest wait for a lock on a row or table, ms */
   @WholeNumber({ min: 10, max: 600_000, example: 1000 })

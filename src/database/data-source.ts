@@ -11,6 +11,7 @@ import { TutorMessage } from '../records/tutor-sessions/tutor-message.entity.js'
 import { TutorSession } from '../records/tutor-sessions/tutor-session.entity.js';
 import { User } from '../records/users/user.entity.js';
 import type { Environment } from '../config/environment.js';
+import { FailFastPool } from './fail-fast-pool.js';
 import { InitialSchema1770000000000 } from './migrations/1770000000000-initial-schema.js';
 import { AnalyticsIndexes1770000001000 } from './migrations/1770000001000-analytics-indexes.js';
 import { OuladImport1770000002000 } from './migrations/1770000002000-oulad-import.js';
@@ -55,7 +56,9 @@ export function requestPool(settings: PoolSettings, onPoolError: (error: Error) 
     poolSize: settings.DATABASE_POOL_SIZE,
     connectTimeoutMS: settings.DATABASE_CONNECT_TIMEOUT_MS,
     poolErrorHandler: onPoolError,
+    driver: { Pool: FailFastPool },
     extra: {
+      queueTimeoutMillis: settings.DATABASE_QUEUE_TIMEOUT_MS,
       statement_timeout: settings.DATABASE_STATEMENT_TIMEOUT_MS,
       lock_timeout: settings.DATABASE_LOCK_TIMEOUT_MS,
       idle_in_transaction_session_timeout: settings.DATABASE_IDLE_IN_TRANSACTION_TIMEOUT_MS,

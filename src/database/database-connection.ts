@@ -10,7 +10,7 @@ export type FirstStart = (url: string, environment: Environment) => Promise<void
 export const FIRST_START = Symbol('first start');
 
 const firstPauseMs = 100;
-const longestPauseMs = 5000;
+const longestPauseMs = 2000;
 const closePatienceMs = 3000;
 
 /**

@@ -1,10 +1,16 @@
 import { isNativeError } from 'node:util/types';
-import { CannotExecuteNotConnectedError, QueryFailedError } from 'typeorm';
+import {
+  CannotExecuteNotConnectedError,
+  QueryFailedError,
+  QueryRunnerAlreadyReleasedError,
+  QueryRunnerProviderAlreadyReleasedError,
+} from 'typeorm';
 import { Problem } from '../http/problem.js';
+import { DatabaseUnavailable } from './fail-fast-pool.js';
 
 /** Codes of the operating system and of PostgreSQL (SQLSTATE) that mean: not now, perhaps later. */
 const unavailable =
-  /^(ECONNREFUSED|ECONNRESET|ECONNABORTED|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|08...|53...|57014|57P0.|58...|28...|3D000)$/;
+  /^(ECONNREFUSED|ECONNRESET|ECONNABORTED|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|08...|25006|53...|57014|57P0.|58...|28...|3D000)$/;
 
 /** pg gives these no code. */
 const lostConnection =
@@ -32,9 +38,13 @@ export function databaseProblem(error: unknown): Problem | undefined {
   if (contention.test(code))
     return new Problem('overloaded', 'Others are changing the same data. Try again.');
   if (
+    error instanceof DatabaseUnavailable ||
     unavailable.test(code) ||
     lostConnection.test(error.message) ||
-    error instanceof CannotExecuteNotConnectedError
+    error instanceof CannotExecuteNotConnectedError ||
+    // TypeORM takes a connection that broke away from whoever is using it.
+    error instanceof QueryRunnerAlreadyReleasedError ||
+    error instanceof QueryRunnerProviderAlreadyReleasedError
   ) {
     return new Problem('database_unavailable', 'The database does not answer. Try again in a moment.');
   }

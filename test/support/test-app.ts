@@ -28,19 +28,22 @@ interface TestAppOptions {
   awaitDatabase?: boolean;
 }
 
+const settings: Variables = {
+  NODE_ENV: 'test',
+  HOST: '127.0.0.1',
+  PORT: '0',
+  LOG_LEVEL: 'error',
+  // It shares the event loop with the tests, which are late for reasons of their own: that is not overload.
+  MAX_EVENT_LOOP_DELAY_MS: '0',
+  MAX_REQUESTS_IN_FLIGHT: '1000',
+  // A busy machine shall not look like a pool that is too small.
+  DATABASE_QUEUE_TIMEOUT_MS: '5000',
+};
+
 /** The whole service in this process, listening on a free port. */
 export async function startTestApp({ env, awaitDatabase = true }: TestAppOptions): Promise<TestApp> {
   const openapi = await openApiDocument();
-  const app = await createApp({
-    NODE_ENV: 'test',
-    HOST: '127.0.0.1',
-    PORT: '0',
-    LOG_LEVEL: 'error',
-    // It shares the event loop with the tests, which are late for reasons of their own: that is not overload.
-    MAX_EVENT_LOOP_DELAY_MS: '0',
-    MAX_REQUESTS_IN_FLIGHT: '1000',
-    ...env,
-  });
+  const app = await createApp({ ...settings, ...env });
   await app.listen(0, '127.0.0.1');
   const opening = app.get(DatabaseConnection).open();
   if (awaitDatabase) await opening;

@@ -1,0 +1,158 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { Client, DatabaseError, Pool, type PoolClient, type PoolConfig } from 'pg';
+
+/** There is no connection to be had: the database does not answer, or all are in use for longer than one may wait. */
+export class DatabaseUnavailable extends Error {}
+
+export interface FailFastPoolConfig extends PoolConfig {
+  /** Longest wait for a connection while all are in use, ms. Default: `connectionTimeoutMillis`. */
+  readonly queueTimeoutMillis?: number;
+}
+
+type Done = (error: Error | undefined, client: PoolClient | undefined, release: () => void) => void;
+
+/** First to find out; once it is known to be away, a slow answer is an answer too. */
+const FIRST_PROBE_MS = 1000;
+const LATER_PROBE_MS = 5000;
+const PROBE_PAUSE_MS = 250;
+const nothingToRelease = () => undefined;
+
+/**
+ * The pool of `pg` for a database that may be away: when one caller has met silence, the database is asked on a
+ * connection of its own, and until it answers there everybody else is refused at once instead of after a timeout.
+ */
+export class FailFastPool extends Pool {
+  readonly #config: FailFastPoolConfig;
+  #hasConnected = false;
+  #isAsking = false;
+  #isAway = false;
+
+  constructor(config: FailFastPoolConfig) {
+    super({ ...config, Client: DisposableClient });
+    this.#config = config;
+    this.on('connect', (client) => {
+      this.#hasConnected = true;
+      client.once(SILENT, () => void this.#askUntilAnswered());
+    });
+    // Whoever gets it next would work in the transaction of another.
+    this.on('release', (_, client) => {
+      if (/[TE]/.test(client.getTransactionStatus() ?? '')) void client.end();
+    });
+  }
+
+  override connect(): Promise<PoolClient>;
+  override connect(done: Done): void;
+  override connect(done?: Done): Promise<PoolClient> | undefined {
+    if (done) {
+      this.#connect(done);
+      return undefined;
+    }
+    return new Promise((resolve, reject) => {
+      this.#connect((error, client) => {
+        if (client) resolve(client);
+        else reject(error ?? new DatabaseUnavailable('no connection'));
+      });
+    });
+  }
+
+  #connect(done: Done): void {
+    if (this.#isAway) {
+      process.nextTick(
+        done,
+        new DatabaseUnavailable('the database does not answer'),
+        undefined,
+        nothingToRelease,
+      );
+      return;
+    }
+    const { queueTimeoutMillis, max = 10 } = this.#config;
+    let isLate = false;
+    const queued =
+      queueTimeoutMillis !== undefined && this.idleCount === 0 && this.totalCount >= max
+        ? setTimeout(() => {
+            isLate = true;
+            done(new DatabaseUnavailable('all connections are in use'), undefined, nothingToRelease);
+          }, queueTimeoutMillis)
+        : undefined;
+    super.connect((error, client, release) => {
+      if (error && !isServing(error)) void this.#askUntilAnswered();
+      if (isLate) {
+        if (client) release();
+        return;
+      }
+      clearTimeout(queued);
+      done(error, client, release);
+    });
+  }
+
+  /** Of a pool that never had a connection its owner knows already. */
+  async #askUntilAnswered(): Promise<void> {
+    if (this.#isAsking || !this.#hasConnected) return;
+    this.#isAsking = true;
+    while (
+      !this.ending &&
+      !(await isAnswering(this.#config, this.#isAway ? LATER_PROBE_MS : FIRST_PROBE_MS))
+    ) {
+      this.#isAway = true;
+      await wait(PROBE_PAUSE_MS, undefined, { ref: false });
+    }
+    this.#isAway = false;
+    this.#isAsking = false;
+  }
+}
+
+const SILENT = 'silent';
+/** Of `pg`, which gives it no code. */
+const READ_TIMEOUT = 'Query read timeout';
+/** SQLSTATE of a server that may only be read, such as a former primary. */
+const READ_ONLY = '25006';
+/** SQLSTATEs of a server that is on its way up or down begin so. */
+const NOT_NOW = '57P0';
+
+/**
+ * A connection that ends when it is of no use any more. Left alone it would go back to the pool: still busy with the
+ * statement that was given up, in a transaction that the next user would commit with his own; or to the wrong server.
+ */
+class DisposableClient extends Client {
+  constructor(config?: PoolConfig) {
+    super(config);
+    // One that breaks just as it changes hands belongs to nobody, and an error that nobody hears ends the process.
+    this.on('error', () => undefined);
+  }
+
+  override query(...parameters: [never]): never {
+    const running: unknown = super.query(...parameters);
+    if (running instanceof Promise) {
+      running.catch((error: unknown) => {
+        const { message, code } = error as { message?: unknown; code?: unknown };
+        if (message === READ_TIMEOUT) this.emit(SILENT);
+        else if (code !== READ_ONLY) return;
+        void this.end();
+      });
+    }
+    return running as never;
+  }
+}
+
+async function isAnswering(config: PoolConfig, deadlineMs: number): Promise<boolean> {
+  const client = new Client({
+    ...config,
+    connectionTimeoutMillis: deadlineMs,
+    query_timeout: deadlineMs,
+  });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    await client.query('SELECT 1');
+    return true;
+  } catch (error) {
+    return isServing(error);
+  } finally {
+    void client.end().catch(() => undefined);
+  }
+}
+
+/** Whether it comes from a server that is there: if it refuses one more connection, it serves those who have one. */
+function isServing(error: unknown): boolean {
+  return error instanceof DatabaseError && !error.code?.startsWith(NOT_NOW);
+}
