@@ -1,7 +1,10 @@
 import { NearEntries } from '../../src/cache/engine/near-entries.js';
 import { MemoryStore } from '../../src/cache/stores/memory.store.js';
 import { FakeClock } from '../../src/cache/testing/index.js';
+import { figure, isMeasuring } from '../support/figures.js';
 import { aName, entryOf, storeContract } from './store.contract.js';
+
+jest.setTimeout(isMeasuring ? 300_000 : 30_000);
 
 describe('the in-process store', () => {
   const clock = new FakeClock();
@@ -16,7 +19,7 @@ describe('the in-process store', () => {
     },
   );
 
-  it('stays within its bytes, and lets go first of what was used longest ago', async () => {
+  it('F46: stays within its bytes, and lets go first of what was used longest ago', async () => {
     const small = newStore(20_000);
     const names = Array.from({ length: 14 }, () => aName());
     const write = (some: typeof names) =>
@@ -29,6 +32,22 @@ describe('the in-process store', () => {
 
     expect(small.size().bytes).toBeLessThanOrEqual(20_000);
     expect(await Promise.all([0, 1, 13].map(isHeld))).toEqual([true, false, true]);
+  });
+
+  it('F46: takes no more memory for however many keys come', async () => {
+    const [keys, maxBytes] = [isMeasuring ? 1_000_000 : 20_000, 8_000_000];
+    const small = newStore(maxBytes);
+    const rssBefore = process.memoryUsage.rss();
+
+    for (let n = 0; n < keys; n++) {
+      const name = aName();
+      await small.write(name, entryOf(name, Buffer.alloc(2 ** (n % 17))));
+    }
+
+    figure('F46', 'keys', keys);
+    figure('F46', 'RSS over idle, MB', (process.memoryUsage.rss() - rssBefore) / 1e6, { atMost: 256 });
+    expect(small.size().bytes).toBeLessThanOrEqual(maxBytes);
+    expect(small.size().entries).toBeGreaterThan(0);
   });
 
   it('does not keep an entry that is larger than all its room', async () => {

@@ -121,3 +121,44 @@ describe('a hot key with a TTL of one second', () => {
     expect(await runsOf('key')).toBeLessThan(12);
   });
 });
+
+describe('a process that stood still for three seconds', () => {
+  it('F45: believes nothing that it holds from before', async () => {
+    const [still, writing] = [servers[0]!, servers[1]!];
+    const read = async () => {
+      const answer = await fetch(`${still.url}/version/still`);
+      const { version } = (await answer.json()) as { version: number };
+      return { version, outcome: answer.headers.get('x-cache') };
+    };
+    const write = async () => {
+      await (await fetch(`${writing.url}/version/still`, { method: 'POST' })).text();
+    };
+    await write();
+    await pollUntil(async () => (await read()).outcome === 'HIT', 5000);
+
+    still.process.kill('SIGSTOP');
+    await write();
+    await wait(3000);
+    const asked = Array.from({ length: 20 }, read);
+    still.process.kill('SIGCONT');
+    const since = performance.now();
+    const answers = await Promise.all(asked);
+    let lastOldMs = 0;
+    while (performance.now() - since < 1500) {
+      const askedMs = performance.now() - since;
+      if ((await read()).version < 2) lastOldMs = askedMs;
+    }
+
+    figure(
+      'F45',
+      'old answers to those who asked meanwhile',
+      answers.filter(({ version }) => version < 2).length,
+      {
+        atMost: 0,
+      },
+    );
+    figure('F45', 'old answers for at most, ms', lastOldMs, { atMost: 1000 });
+    expect(lastOldMs).toBeLessThan(1000);
+    expect((await read()).version).toBe(2);
+  });
+});

@@ -219,14 +219,14 @@ describe('decorated methods of providers', () => {
     },
   );
 
-  it('never keep what they throw', async () => {
+  it('F57: never keep what they throw', async () => {
     await expect(prices.failing()).rejects.toThrow('source failed');
     await expect(prices.failing()).rejects.toThrow('source failed');
 
     expect(runs).toBe(2);
   });
 
-  it('give an unstorable value to their caller and keep nothing', async () => {
+  it('F57: give an unstorable value to their caller and keep nothing', async () => {
     await settled(prices.unstorable());
     await settled(prices.unstorable());
 

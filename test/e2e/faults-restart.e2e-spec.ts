@@ -5,6 +5,7 @@ import { figure, isMeasuring } from '../support/figures.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { type AppProcess, freePort, required, spawnApp, waitFor200 } from '../support/processes.js';
 import { type ReadyProxy, startReadyProxy } from '../support/ready-proxy.js';
+import { versionOf } from '../support/versioned-course.js';
 
 jest.setTimeout(isMeasuring ? 900_000 : 120_000);
 
@@ -109,10 +110,6 @@ it('F41: rolling restarts fail no request, and no answer is older than a confirm
   expect(requests).toBeGreaterThan(200);
   expect(confirmed).toBeGreaterThan(10);
 });
-
-function versionOf(name: string): number {
-  return Number(/^v(\d+)$/.exec(name)?.[1] ?? 0);
-}
 
 function send(
   agent: Agent,

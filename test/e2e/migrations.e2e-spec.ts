@@ -1,7 +1,8 @@
 import { Client } from 'pg';
 import { migrate } from '../../src/database/migrate.js';
+import { figure } from '../support/figures.js';
 import { createEmptyDatabase } from '../support/postgres.js';
-import { spawnApp, waitFor200 } from '../support/processes.js';
+import { pollUntil, spawnApp, waitFor200 } from '../support/processes.js';
 
 jest.setTimeout(120_000);
 
@@ -20,7 +21,7 @@ describe('migrations', () => {
     await database.drop();
   });
 
-  it('run once when three processes start together', async () => {
+  it('F39: run once when three processes start together', async () => {
     const apps = await Promise.all([1, 2, 3].map(() => spawnApp({ env: { DATABASE_URL: database.url } })));
 
     await Promise.all(apps.map((app) => waitFor200(app, '/health/startup', 60_000)));
@@ -34,6 +35,43 @@ describe('migrations', () => {
     expect(rows.length).toBeGreaterThan(0);
     expect(rows.filter(({ times }) => times !== 1)).toEqual([]);
     await Promise.all(apps.map((app) => app.stop()));
+  });
+
+  it('F39: killed half way leave nothing behind, and another process runs them', async () => {
+    // Whoever makes an index waits for us: the schema is half made then.
+    await client.query(
+      `SELECT pg_advisory_lock(42);
+       CREATE FUNCTION park() RETURNS event_trigger LANGUAGE plpgsql AS
+         $$ BEGIN PERFORM pg_advisory_xact_lock_shared(42); END $$;
+       CREATE EVENT TRIGGER park ON ddl_command_start WHEN TAG IN ('CREATE INDEX') EXECUTE FUNCTION park()`,
+    );
+    const waiting = async (which: string) => {
+      const { rows } = await client.query<{ n: number }>(
+        `SELECT count(*)::int AS n FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND ${which}
+         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
+      );
+      return rows[0]?.n;
+    };
+    const env = { DATABASE_URL: database.url };
+    const doomed = await spawnApp({ env });
+    await pollUntil(async () => (await waiting('objid = 42')) === 1, 60_000);
+    const others = await Promise.all([spawnApp({ env }), spawnApp({ env })]);
+    await pollUntil(async () => (await waiting('objid = 1770000000')) === 2, 60_000);
+
+    doomed.signal('SIGKILL');
+    await doomed.ended;
+    const since = performance.now();
+    await client.query('SELECT pg_advisory_unlock(42)');
+    await Promise.all(others.map((app) => waitFor200(app, '/health/startup', 60_000)));
+
+    figure('F39', 'until both others are started, ms', performance.now() - since, { atMost: 60_000 });
+    expect(others.filter((app) => app.output().includes('Database migrated'))).toHaveLength(1);
+    const { rows } = await client.query<{ times: number }>(
+      'SELECT count(*)::int AS times FROM migrations GROUP BY name',
+    );
+    expect(rows.length).toBeGreaterThan(0);
+    expect(rows.filter(({ times }) => times !== 1)).toEqual([]);
+    await Promise.all(others.map((app) => app.stop()));
   });
 
   it('tell what they did, and find nothing to do the second time', async () => {

@@ -15,6 +15,11 @@ export interface FaultProxy {
   silence(index?: number): void;
   /** Resets each connection when the server has sent so many more bytes on it; asked anew for each, also new ones. */
   cut(afterBytes: () => number): void;
+  /**
+   * Resets each connection on which the client sends this text: before the server has it, or when it has done what was
+   * asked and answers.
+   */
+  cutAt(text: string, when: 'before' | 'after'): void;
   /** Puts bytes that the server never sent before the next that it sends, on each connection open now. */
   inject(bytes: string): void;
   /** Breaks every connection and refuses new ones. */
@@ -29,9 +34,16 @@ interface Faults {
   delayMs: number;
   slowShare: number;
   cutAfterBytes: (() => number) | undefined;
+  cutAt: { readonly text: string; readonly when: 'before' | 'after' } | undefined;
 }
 
-const NONE: Faults = { isSilent: false, delayMs: 0, slowShare: 1, cutAfterBytes: undefined };
+const NONE: Faults = {
+  isSilent: false,
+  delayMs: 0,
+  slowShare: 1,
+  cutAfterBytes: undefined,
+  cutAt: undefined,
+};
 
 /**
  * A way to a server of this machine, with the faults of a network that signals to the server cannot make.
@@ -85,6 +97,9 @@ export async function startFaultProxy(serverUrl: string, listenOn = 0): Promise<
       faults.cutAfterBytes = afterBytes;
       for (const link of links) link.cutAfter(afterBytes());
     },
+    cutAt(text, when) {
+      faults.cutAt = { text, when };
+    },
     inject(bytes) {
       for (const link of links) link.inject(Buffer.from(bytes));
     },
@@ -116,7 +131,15 @@ class Link {
     this.#faults = faults;
     this.#bytesLeft = faults.cutAfterBytes?.() ?? Infinity;
     client.on('data', (chunk: Buffer) => {
-      if (!this.isMute) server.write(chunk);
+      if (this.isMute) return;
+      if (faults.cutAt && chunk.includes(faults.cutAt.text)) {
+        if (faults.cutAt.when === 'before') {
+          client.resetAndDestroy();
+          return;
+        }
+        this.#bytesLeft = 0;
+      }
+      server.write(chunk);
     });
     server.on('data', (chunk: Buffer) => {
       this.#pass(chunk);

@@ -2,11 +2,11 @@
 // processes count together. Says its port to its parent, and ends with it.
 import 'reflect-metadata';
 import { setTimeout as wait } from 'node:timers/promises';
-import { Controller, Get, Module, Param } from '@nestjs/common';
+import { Controller, Get, Module, Param, Post } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { createClient } from 'redis';
-import { Cached, CacheModule } from '../../dist/cache/index.js';
+import { Cached, CacheModule, InvalidateCache } from '../../dist/cache/index.js';
 
 const counts = createClient({ url: process.env.REDIS_URL });
 await counts.connect();
@@ -25,9 +25,20 @@ class HerdController {
     await wait(50);
     return { name };
   }
+
+  /** May be a second behind the writes of other processes. */
+  async version(name) {
+    return { version: Number(await counts.get(`version:${name}`)) };
+  }
+
+  async write(name) {
+    return { version: await counts.incr(`version:${name}`) };
+  }
 }
-route('slow', 'slow/:ms/:name', ['ms', 'name'], 60);
-route('hot', 'hot/:name', ['name'], 1);
+route('slow', Get('slow/:ms/:name'), ['ms', 'name'], Cached({ ttl: 60 }));
+route('hot', Get('hot/:name'), ['name'], Cached({ ttl: 1 }));
+route('version', Get('version/:name'), ['name'], Cached({ ttl: 60, consistency: 'bounded' }));
+route('write', Post('version/:name'), ['name'], InvalidateCache('version:{name}:*'));
 Controller()(HerdController);
 
 class HerdModule {}
@@ -46,11 +57,11 @@ await app.listen(0, '127.0.0.1');
 process.on('disconnect', () => process.exit(0));
 process.send(app.getHttpServer().address().port);
 
-function route(name, path, parameters, ttl) {
+function route(name, http, parameters, cache) {
   const prototype = HerdController.prototype;
   const descriptor = Object.getOwnPropertyDescriptor(prototype, name);
   parameters.forEach((parameter, index) => Param(parameter)(prototype, name, index));
-  Get(path)(prototype, name, descriptor);
-  Cached({ ttl })(prototype, name, descriptor);
+  http(prototype, name, descriptor);
+  cache(prototype, name, descriptor);
   Object.defineProperty(prototype, name, descriptor);
 }
