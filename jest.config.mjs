@@ -22,7 +22,8 @@ const shared = {
 };
 
 export default {
-  maxWorkers: 2,
+  // More than the two cores it is made for: many tests wait.
+  maxWorkers: 3,
   testTimeout: 30_000,
   projects: [
     { ...shared, displayName: 'unit', testMatch: ['<rootDir>/src/**/*.spec.ts'] },
