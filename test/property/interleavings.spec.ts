@@ -13,7 +13,7 @@ import { SteppingStore, type StoreBehaviour } from './stepping-store.js';
 
 jest.setTimeout(600_000);
 
-/** All there are, with `EVERY_ORDER=1 npm test -- test/property/interleavings`: about 150,000, in some minutes. */
+/** All there are, with `EVERY_ORDER=1 npm test -- test/property`: about 150,000, in some minutes. */
 const MAX_ORDERS = process.env.EVERY_ORDER ? Infinity : 2500;
 
 const tag = plainTag('course:1');
