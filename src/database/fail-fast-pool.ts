@@ -32,7 +32,7 @@ export class FailFastPool extends Pool {
     this.#config = config;
     this.on('connect', (client) => {
       this.#hasConnected = true;
-      client.once(SILENT, () => void this.#askUntilAnswered());
+      client.once(SILENT, () => void this.#askUntilHeard());
     });
     // Whoever gets it next would work in the transaction of another.
     this.on('release', (_, client) => {
@@ -75,7 +75,7 @@ export class FailFastPool extends Pool {
           }, queueTimeoutMillis)
         : undefined;
     super.connect((error, client, release) => {
-      if (error && !isServing(error)) void this.#askUntilAnswered();
+      if (error && isTimeout(error)) void this.#askUntilHeard();
       if (isLate) {
         if (client) release();
         return;
@@ -86,13 +86,10 @@ export class FailFastPool extends Pool {
   }
 
   /** Of a pool that never had a connection its owner knows already. */
-  async #askUntilAnswered(): Promise<void> {
+  async #askUntilHeard(): Promise<void> {
     if (this.#isAsking || !this.#hasConnected) return;
     this.#isAsking = true;
-    while (
-      !this.ending &&
-      !(await isAnswering(this.#config, this.#isAway ? LATER_PROBE_MS : FIRST_PROBE_MS))
-    ) {
+    while (!this.ending && (await isSilent(this.#config, this.#isAway ? LATER_PROBE_MS : FIRST_PROBE_MS))) {
       this.#isAway = true;
       await wait(PROBE_PAUSE_MS, undefined, { ref: false });
     }
@@ -106,8 +103,6 @@ const SILENT = 'silent';
 const READ_TIMEOUT = 'Query read timeout';
 /** SQLSTATE of a server that may only be read, such as a former primary. */
 const READ_ONLY = '25006';
-/** SQLSTATEs of a server that is on its way up or down begin so. */
-const NOT_NOW = '57P0';
 
 /**
  * A connection that ends when it is of no use any more. Left alone it would go back to the pool: still busy with the
@@ -134,7 +129,8 @@ class DisposableClient extends Client {
   }
 }
 
-async function isAnswering(config: PoolConfig, deadlineMs: number): Promise<boolean> {
+/** A server that refuses is heard: whoever asks it is refused at once anyway. */
+async function isSilent(config: PoolConfig, deadlineMs: number): Promise<boolean> {
   const client = new Client({
     ...config,
     connectionTimeoutMillis: deadlineMs,
@@ -144,15 +140,15 @@ async function isAnswering(config: PoolConfig, deadlineMs: number): Promise<bool
   try {
     await client.connect();
     await client.query('SELECT 1');
-    return true;
+    return false;
   } catch (error) {
-    return isServing(error);
+    return isTimeout(error);
   } finally {
     void client.end().catch(() => undefined);
   }
 }
 
-/** Whether it comes from a server that is there: if it refuses one more connection, it serves those who have one. */
-function isServing(error: unknown): boolean {
-  return error instanceof DatabaseError && !error.code?.startsWith(NOT_NOW);
+/** `pg` and its pool have several words for it, and no code. */
+function isTimeout(error: unknown): boolean {
+  return error instanceof Error && !(error instanceof DatabaseError) && /time(d )?out/i.test(error.message);
 }
