@@ -116,7 +116,7 @@ export class MethodCache {
     const cover = [...known, ...(this.#covers.get(definition) ?? [EPOCH])];
     const unit = outer ?? new UnitOfWork(definition.method, cover);
     outer?.widen(cover);
-    const committedBefore = unit.rows.length;
+    const writtenBefore = unit.written;
     this.#settlement.enter(unit, outer === undefined);
     try {
       const result = await inUnit(unit, async () => {
@@ -127,9 +127,9 @@ export class MethodCache {
       if (!outer) await this.#finish(unit, unit.joined);
       return result;
     } catch (error) {
-      // What was committed before it threw is changed all the same.
-      if (unit.rows.length > committedBefore) unit.join(cover);
-      if (!outer) await this.#finish(unit, unit.rows.length > 0 ? unit.intent : unit.joined);
+      // What was committed before it threw is changed all the same, and what may have been may be.
+      if (unit.written > writtenBefore) unit.join(cover);
+      if (!outer) await this.#finish(unit, unit.written > 0 ? unit.intent : unit.joined);
       throw error;
     }
   }

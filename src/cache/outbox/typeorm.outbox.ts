@@ -124,15 +124,19 @@ class TransactionSubscriber implements EntitySubscriberInterface {
       id: string;
     }[];
     open.row = row?.id;
+    if (row) open.unit.uncertain.add(row.id);
   }
 
   afterTransactionCommit({ queryRunner }: TransactionCommitEvent): void {
     const open = this.#leave(queryRunner);
-    if (open?.depth === 0 && open.row !== undefined) open.unit?.rows.push(open.row);
+    if (open?.depth !== 0 || open.row === undefined) return;
+    open.unit?.uncertain.delete(open.row);
+    open.unit?.rows.push(open.row);
   }
 
   afterTransactionRollback({ queryRunner }: TransactionRollbackEvent): void {
-    this.#leave(queryRunner);
+    const open = this.#leave(queryRunner);
+    if (open?.row !== undefined) open.unit?.uncertain.delete(open.row);
   }
 
   beforeQuery({ query, queryRunner }: BeforeQueryEvent): void {

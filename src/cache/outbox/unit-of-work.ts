@@ -4,6 +4,8 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 export class UnitOfWork {
   /** Ids of the outbox rows that were committed. */
   readonly rows: string[] = [];
+  /** Of those whose commit was sent, and of which nobody knows more: it may even happen later. Relays settle them. */
+  readonly uncertain = new Set<string>();
   readonly #joined = new Set<string>();
   readonly #cover = new Set<string>();
   #isOver = false;
@@ -30,6 +32,11 @@ export class UnitOfWork {
 
   get isOver(): boolean {
     return this.#isOver;
+  }
+
+  /** How much has been written so far, or may have been. */
+  get written(): number {
+    return this.rows.length + this.uncertain.size;
   }
 
   /** Further tags that are to be invalidated when the unit is over. */
