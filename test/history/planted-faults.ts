@@ -56,6 +56,7 @@ const plants: Record<PlantedFault, (redisUrl: string) => void> = {
   },
   'joins-overtaken-runs'() {
     SingleFlight.prototype.doom = () => undefined;
+    SingleFlight.prototype.overtake = () => undefined;
     EntryStore.prototype.isCurrent = () => Promise.resolve(true);
   },
   'near-without-a-lease'() {
