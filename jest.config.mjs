@@ -22,8 +22,7 @@ const shared = {
 };
 
 export default {
-  // More than the two cores it is made for: many tests wait.
-  maxWorkers: 3,
+  maxWorkers: 2,
   // Jest forgets little of the modules of earlier files: a worker that has grown is replaced.
   workerIdleMemoryLimit: '800MB',
   testTimeout: 30_000,

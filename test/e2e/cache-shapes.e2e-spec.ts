@@ -91,7 +91,8 @@ async function start(build: Type, onEvent: (event: CacheModuleEvent) => void = (
   const { app, url } = await startCachedApp({
     controllers: [build],
     options: {
-      redis: { url: required('TEST_REDIS_URL') },
+      // A busy machine shall not look like a slow Redis.
+      redis: { url: required('TEST_REDIS_URL'), commandTimeoutMs: 5000 },
       namespace,
       shapeOf: (route) => shapes.of(route),
       onEvent,
