@@ -66,3 +66,22 @@ it('refuses at once when the queue is full', () => {
 
   expect(() => queue.enter()).toThrow('Too many requests');
 });
+
+it('keeps nobody for longer than 5 s, also when those who are served never leave', async () => {
+  jest.useFakeTimers({ doNotFake: ['setImmediate'] });
+  try {
+    for (const name of ['a', 'b', 'c', 'd']) enter(name);
+    jest.advanceTimersByTime(4999);
+    expect(await told()).toEqual(['a at once', 'b at once']);
+    jest.advanceTimersByTime(1);
+    expect(await told()).toEqual(['c refused', 'd refused']);
+
+    enter('e');
+    queue.leave();
+    expect(await told()).toEqual(['e']);
+    jest.advanceTimersByTime(5000);
+    expect(await told()).toEqual([]);
+  } finally {
+    jest.useRealTimers();
+  }
+});

@@ -12,6 +12,8 @@ const PLACES = 10;
 const BURST_MS = 500;
 /** How long one may have waited then. */
 const OVERLOADED_WAIT_MS = 100;
+/** How long one waits at all, whatever becomes of those who are being served. */
+const MAX_WAIT_MS = 5000;
 
 /**
  * Serves no more than so many at a time. A burst waits for its turn. Where more comes than can be served, whoever comes last
@@ -45,14 +47,23 @@ export class AdmissionQueue {
     if (this.#waiting.length >= PLACES * this.#max) throw overloaded();
     const sinceMs = this.#now();
     if (this.#waiting.length === 0) this.#waitingSinceMs = sinceMs;
-    return new Promise((admit, reject) => {
-      this.#waiting.push({
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#waiting.splice(this.#waiting.indexOf(waiter), 1);
+        waiter.refuse();
+      }, MAX_WAIT_MS).unref();
+      const waiter = {
         sinceMs,
-        admit,
+        admit: () => {
+          clearTimeout(timer);
+          resolve();
+        },
         refuse: () => {
+          clearTimeout(timer);
           reject(overloaded());
         },
-      });
+      };
+      this.#waiting.push(waiter);
     });
   }
 
