@@ -113,6 +113,13 @@ it('takes the end of a window from the others', async () => {
   late.close();
 });
 
+it('holds a bounded number of counts for others while nobody hears it', () => {
+  fleet.isAway = true;
+  for (let n = 0; n < 120_000; n++) one.take(String(n), 1000);
+
+  expect(one.unshared).toBeLessThanOrEqual(50_000);
+});
+
 it('forgets clients whose window is over, and never holds more than it may', () => {
   const alone = new RateCounters({ windowMs: WINDOW_MS, now: () => now });
   for (let n = 0; n < 250_000; n++) alone.take(String(n), 5);

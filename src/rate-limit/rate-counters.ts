@@ -98,6 +98,11 @@ export class RateCounters {
     return this.#young.size + this.#old.size;
   }
 
+  /** Clients of whom the others are to be told. */
+  get unshared(): number {
+    return this.#unshared.size;
+  }
+
   close(): void {
     clearTimeout(this.#timer);
     this.#unshared.clear();
@@ -140,13 +145,18 @@ export class RateCounters {
   }
 
   #plan(usage: Usage, left: number): void {
-    if (usage.unsent === 1) this.#unshared.add(usage);
+    this.#toShare(usage);
     if (usage.unsent * URGENT < left) {
       this.#shareLater();
       return;
     }
     this.#isUrgent = true;
     void this.share();
+  }
+
+  /** While nobody hears it, clients beyond the bound are known here alone. */
+  #toShare(usage: Usage): void {
+    if (this.#unshared.size < MAX_CLIENTS) this.#unshared.add(usage);
   }
 
   #shareLater(): void {
@@ -180,7 +190,7 @@ export class RateCounters {
       usage.endsAtMs = this.#now() + heard.leftMs;
     } else {
       usage.unsent += usage.sending;
-      this.#unshared.add(usage);
+      this.#toShare(usage);
     }
     usage.sending = 0;
   }
