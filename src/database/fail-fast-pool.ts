@@ -150,5 +150,5 @@ async function isSilent(config: PoolConfig, deadlineMs: number): Promise<boolean
 
 /** `pg` and its pool have several words for it, and no code. */
 function isTimeout(error: unknown): boolean {
-  return error instanceof Error && !(error instanceof DatabaseError) && /time(d )?out/i.test(error.message);
+  return error instanceof Error && !(error instanceof DatabaseError) && /time(d ?)?out/i.test(error.message);
 }
