@@ -111,16 +111,17 @@ function addRequestHooks(app: NestFastifyApplication, { data, docs }: SecurityHe
   const fastify = app.getHttpAdapter().getInstance();
   const shutdown = app.get(ShutdownState, { strict: false });
   fastify.removeContentTypeParser('text/plain');
+  // Unless its route says otherwise an answer is nobody's to keep: most are about the one who asks.
+  const unkept = { 'cache-control': 'private, no-store' };
+  const [ofDocs, ofData] = [
+    { ...docs, ...unkept },
+    { ...data, ...unkept },
+  ];
   fastify.addHook('onRequest', (request, reply, done) => {
-    void reply.headers(isApiDocs(request.url) ? docs : data).header('x-request-id', request.id);
+    void reply.headers(isApiDocs(request.url) ? ofDocs : ofData).header('x-request-id', request.id);
     if (shutdown.hasBegun) void reply.header('connection', 'close');
     done(refuseHead(request));
   });
   fastify.addHook('onRequest', refuseWhileBehind(app.get(EventLoop)));
   fastify.addHook('onRequest', holdUntilReady(app));
-  // What says nothing else is nobody's to keep: most answers are about the one who asks.
-  fastify.addHook('onSend', (_request, reply, payload, done) => {
-    if (!reply.hasHeader('cache-control')) void reply.header('cache-control', 'private, no-store');
-    done(null, payload);
-  });
 }
