@@ -4,7 +4,7 @@ import { readEnvironment } from '../../src/config/read-environment.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { required } from '../support/processes.js';
 import { startTestApp, type TestApp } from '../support/test-app.js';
-import { peopleOfTwoCourses } from '../support/two-courses.js';
+import { idsOfStudent, peopleOfTwoCourses } from '../support/two-courses.js';
 
 const principals = ['admin', 'service', 'teacher', 'stranger', 'self', 'other', 'nobody', 'forged'] as const;
 type PrincipalName = (typeof principals)[number];
@@ -84,16 +84,7 @@ let ids: Record<string, string>;
 beforeAll(async () => {
   database = await createTestDatabase();
   const facts = await peopleOfTwoCourses(database.dataSource);
-  ids = {
-    course_id: 'PROG-101',
-    student_id: 'STU001',
-    user_id: 'STU001',
-    activity_id: 'PROG-101-A1',
-    enrollment_id: facts.enrollments.STU001,
-    submission_id: facts.submissions.STU001,
-    session_id: 'SES-STU001',
-    as_of: '2026-02-05T18:52:18Z',
-  };
+  ids = idsOfStudent(facts);
   await database.dataSource.query(`INSERT INTO users (code, role) VALUES ('VICTIM', 'student')`);
   const env = {
     DATABASE_URL: database.url,

@@ -9,7 +9,7 @@ import { PlainClient, type PlainRequest } from './plain-client.js';
 import { createTestDatabase, type TestDatabase } from './postgres.js';
 import { required } from './processes.js';
 import { startTestApp, type TestApp } from './test-app.js';
-import { peopleOfTwoCourses } from './two-courses.js';
+import { idsOfStudent, peopleOfTwoCourses } from './two-courses.js';
 
 /** `self` owns every thing of {@link AttackedApp.ids}, `other` is of another course; `root` is not in the database. */
 export type Caller = 'root' | 'service' | 'teacher' | 'stranger' | 'self' | 'other' | 'nobody';
@@ -59,16 +59,7 @@ export async function startAttackedApp(env: Record<string, string> = {}): Promis
     other: await token('student', 'STU002'),
     nobody: undefined,
   };
-  const ids: Record<string, string> = {
-    course_id: 'PROG-101',
-    student_id: 'STU001',
-    user_id: 'STU001',
-    activity_id: 'PROG-101-A1',
-    enrollment_id: facts.enrollments.STU001,
-    submission_id: facts.submissions.STU001,
-    session_id: 'SES-STU001',
-    as_of: '2026-02-05T18:52:18Z',
-  };
+  const ids = idsOfStudent(facts);
   const client = new PlainClient(app.url);
   return {
     app,

@@ -64,3 +64,17 @@ export async function peopleOfTwoCourses(dataSource: DataSource): Promise<TwoCou
     ) as TwoCourses['enrollments'];
   return { enrollments: idsOf('enrollments'), submissions: idsOf('submissions') };
 }
+
+/** What is about STU001 in PROG-101, for each id that a path may hold. */
+export function idsOfStudent(facts: TwoCourses): Record<string, string> {
+  return {
+    course_id: 'PROG-101',
+    student_id: 'STU001',
+    user_id: 'STU001',
+    activity_id: 'PROG-101-A1',
+    enrollment_id: facts.enrollments.STU001,
+    submission_id: facts.submissions.STU001,
+    session_id: 'SES-STU001',
+    as_of: '2026-02-05T18:52:18Z',
+  };
+}
