@@ -111,10 +111,16 @@ it('F54: clients who ask again at once when they are refused: as F53', async () 
 });
 
 it('F53: says when to come back', async () => {
-  const statuses = Promise.all(Array.from({ length: 400 }, () => fetch(app.url + path)));
-  const refused = (await statuses).find(({ status }) => status === 503);
+  const answers = await Promise.all(Array.from({ length: 400 }, () => fetch(app.url + path)));
+  const refused = answers.filter(({ status }) => status === 503);
 
-  expect(refused?.headers.get('retry-after')).toBe('2');
-  expect(refused?.headers.get('content-type')).toContain('application/problem+json');
-  expect(await refused?.json()).toMatchObject({ code: 'overloaded' });
+  for (const { headers } of refused) {
+    expect(headers.get('retry-after')).toMatch(/^\d+$/);
+    expect(headers.get('content-type')).toContain('application/problem+json');
+  }
+  // Of those who are let in some may find no connection to the database free in time.
+  const problems = (await Promise.all(refused.map((answer) => answer.json()))) as { code: string }[];
+  const codes = problems.map(({ code }) => code);
+  expect(codes).toContain('overloaded');
+  expect(codes.filter((code) => !['overloaded', 'database_unavailable'].includes(code))).toEqual([]);
 });
