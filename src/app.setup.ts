@@ -11,6 +11,7 @@ import { holdUntilReady } from './database/hold-until-ready.js';
 import { ShutdownState } from './health/shutdown-state.js';
 import { AnswerShapes } from './http/answer-shapes.js';
 import { HandlerLimit } from './http/handler-limit.interceptor.js';
+import { acceptJson } from './http/json-body.js';
 import { createOpenApiDocument, isApiDocs, serveApiDocs } from './http/openapi.js';
 import { ProblemFilter } from './http/problem.filter.js';
 import { problemOf } from './http/problem-of.js';
@@ -111,6 +112,7 @@ function addRequestHooks(app: NestFastifyApplication, { data, docs }: SecurityHe
   const fastify = app.getHttpAdapter().getInstance();
   const shutdown = app.get(ShutdownState, { strict: false });
   fastify.removeContentTypeParser('text/plain');
+  acceptJson(fastify);
   // Unless its route says otherwise an answer is nobody's to keep: most are about the one who asks.
   const unkept = { 'cache-control': 'private, no-store' };
   const [ofDocs, ofData] = [

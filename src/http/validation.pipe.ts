@@ -34,10 +34,6 @@ export class RequestValidationPipe extends ValidationPipe {
     try {
       return await super.transform(value, metadata);
     } catch (error) {
-      if (error instanceof RangeError) {
-        // The converter walks nested values by recursion, and no field of ours is deep.
-        throw new Problem('validation_failed', 'The body is nested too deeply.');
-      }
       if (!(error instanceof InvalidParts)) throw error;
       const prefix = prefixes[metadata.type];
       throw new Problem('validation_failed', 'Some values do not fit; `errors` names them.', {

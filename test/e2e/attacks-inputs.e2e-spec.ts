@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { DatabasePing } from '../../src/database/database-ping.js';
 import type { Operation } from '../fuzz/operations.js';
 import type { Answer } from '../support/openapi.js';
 import { type AttackedApp, startAttackedApp } from '../support/attacked-app.js';
@@ -11,6 +12,8 @@ let before: string;
 
 beforeAll(async () => {
   target = await startAttackedApp();
+  // It gives the database half a second, in which the tests may keep this process busy.
+  jest.spyOn(target.app.app.get(DatabasePing), 'isAnswering').mockResolvedValue(true);
 });
 
 afterAll(() => target.close());
@@ -21,38 +24,49 @@ beforeEach(async () => {
 
 const json = { 'content-type': 'application/json' };
 
+const bodies = new Map<string, Record<string, unknown>>();
+
 /** A body that fits its schema, the same in every run. */
 function bodyOf({ body, name }: Operation): Record<string, unknown> {
   if (!body) throw new Error(`${name} takes no body`);
-  return fc.sample(target.schemas.valid(body.schema), { seed: 1, numRuns: 1 })[0] as Record<string, unknown>;
+  const made =
+    bodies.get(name) ??
+    (fc.sample(target.schemas.valid(body.schema), { seed: 1, numRuns: 1 })[0] as Record<string, unknown>);
+  bodies.set(name, made);
+  return made;
 }
 
 const withJson = () => target.operations.filter(({ body }) => body?.type === 'application/json');
 const reading = () => target.operations.filter(({ method }) => method === 'GET');
 
-/** Sends each, and collects those that are not answered as they should be; says how many there were and the slowest. */
+/** Sends all, some at a time, and collects those that are not answered as they should be. */
 async function expectAll(
   row: string,
   attacks: readonly (PlainRequest & { expected: (answer: Answer) => boolean })[],
 ): Promise<void> {
-  const wrong: string[] = [];
-  let slowestMs = 0;
-  let slowest = '';
-  for (const { expected, ...request } of attacks) {
-    const askedAt = performance.now();
-    const answer = await target.ask(request);
-    const tookMs = performance.now() - askedAt;
-    const sent = `${request.method ?? 'GET'} ${request.path.slice(0, 100)} ${request.body?.slice(0, 100) ?? ''}`;
-    if (tookMs > slowestMs) [slowestMs, slowest] = [tookMs, sent];
-    if (!expected(answer)) {
-      wrong.push(`${sent} → ${answer.status} ${(answer.text ?? '').slice(0, 300)}`);
-    }
-  }
+  const startedAt = performance.now();
+  const wrong = await Promise.all(
+    attacks.map(async ({ expected, ...request }) => {
+      const answer = await target.ask(request);
+      if (expected(answer)) return [];
+      const sent = `${request.method ?? 'GET'} ${request.path.slice(0, 100)} ${request.body?.slice(0, 100) ?? ''}`;
+      return `${sent} → ${answer.status} ${(answer.text ?? '').slice(0, 300)}`;
+    }),
+  );
+  const tookMs = performance.now() - startedAt;
   process.stderr.write(
-    `${row}: ${attacks.length} requests, the slowest in ${slowestMs.toFixed(0)} ms: ${slowest}\n`,
+    `${row}: ${attacks.length} requests, ${(tookMs / attacks.length).toFixed(2)} ms each\n`,
   );
   expect(attacks.length).toBeGreaterThan(0);
-  expect(wrong).toEqual([]);
+  expect(wrong.flat()).toEqual([]);
+}
+
+/** What `check` finds to say of each operation that reads, some at a time. */
+async function ofEachReading(
+  check: (operation: Operation, path: string) => Promise<string[]>,
+): Promise<string[]> {
+  const found = await Promise.all(reading().map((operation) => check(operation, target.pathOf(operation))));
+  return found.flat();
 }
 
 const refused = ({ status }: Answer) => status >= 400 && status < 500;
@@ -93,6 +107,11 @@ describe('what is sent to any route', () => {
       '"__proto__":null',
     ];
     const deep = `${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}`;
+    // Before anything looks what is in it.
+    const isTooDeep = ({ status, body }: Answer) =>
+      status === 400 &&
+      (body as { code: string; detail: string }).code === 'bad_request' &&
+      (body as { detail: string }).detail.includes('too deeply');
     await expectAll('A13', [
       ...withJson().flatMap((operation) => {
         const request = {
@@ -107,7 +126,7 @@ describe('what is sent to any route', () => {
             { ...request, body: `${body}${more}${poison}}`, expected: refused },
             { ...request, body: `${body}${more}"data":{${poison}}}`, expected: refused },
           ]),
-          { ...request, body: deep, expected: refused },
+          { ...request, body: deep, expected: isTooDeep },
         ];
       }),
       ...reading().flatMap((operation) =>
@@ -182,19 +201,18 @@ describe('what is sent to any route', () => {
   });
 
   it('A15: an operator in the name of a parameter is refused, or ignored', async () => {
-    const wrong: string[] = [];
-    for (const operation of reading()) {
-      const path = target.pathOf(operation);
+    const wrong = await ofEachReading(async (operation, path) => {
       const names = operation.parameters
         .filter((parameter) => parameter.in === 'query')
         .map(({ name }) => name);
       const plain = await target.ask({ path });
-      for (const name of [...names, 'where', 'order']) {
+      const found = [...names, 'where', 'order'].map(async (name) => {
         const answer = await target.ask({ path: `${path}?${name}[$ne]=x` });
         const isIgnored = answer.status === plain.status && namesIn(answer) === namesIn(plain);
-        if (!isIgnored && answer.status !== 400) wrong.push(`${path} ${name} → ${answer.status}`);
-      }
-    }
+        return isIgnored || answer.status === 400 ? [] : [`${path} ${name} → ${answer.status}`];
+      });
+      return (await Promise.all(found)).flat();
+    });
     expect(wrong).toEqual([]);
   });
 
@@ -320,15 +338,15 @@ describe('the address of any route', () => {
   });
 
   it('A8: gives nobody’s private answer to a shared cache', async () => {
-    const kept: string[] = [];
-    for (const operation of reading()) {
-      const { status, headers } = await target.ask({ path: target.pathOf(operation) });
+    const kept = await ofEachReading(async (operation, path) => {
+      const { status, headers } = await target.ask({ path });
       const isPrivate = /\b(private|no-store)\b/.test(headers['cache-control'] ?? '');
       const isShared =
         /\b(public|s-maxage)\b/.test(headers['cache-control'] ?? '') || headers['cdn-cache-control'];
-      if (status === 200 && !operation.isOpen && (!isPrivate || isShared))
-        kept.push(`${operation.name}: ${headers['cache-control']}`);
-    }
+      return status === 200 && !operation.isOpen && (!isPrivate || isShared)
+        ? [`${operation.name}: ${headers['cache-control']}`]
+        : [];
+    });
     expect(kept).toEqual([]);
   });
 });
@@ -423,16 +441,16 @@ describe('what is not part of the key', () => {
   );
 
   it('A5: no header changes an answer or shows up in one', async () => {
-    const changed: string[] = [];
-    for (const operation of reading()) {
-      const path = target.pathOf(operation);
+    const changed = await ofEachReading(async (operation, path) => {
       const perturbed = await target.ask({ path, headers });
       const plain = await target.ask({ path });
-      if (perturbed.status !== plain.status || namesIn(perturbed) !== namesIn(plain))
-        changed.push(operation.name);
+      const isSame = perturbed.status === plain.status && namesIn(perturbed) === namesIn(plain);
       const told = JSON.stringify([perturbed.headers, perturbed.text, plain.headers, plain.text]);
-      if (told.includes('evil-')) changed.push(`${operation.name} shows it`);
-    }
+      return [
+        ...(isSame ? [] : [operation.name]),
+        ...(told.includes('evil-') ? [`${operation.name} shows it`] : []),
+      ];
+    });
     expect(changed).toEqual([]);
   });
 

@@ -44,6 +44,8 @@ export async function startAttackedApp(env: Record<string, string> = {}): Promis
     DATABASE_URL: database.url,
     REDIS_URL: required('TEST_REDIS_URL'),
     CACHE_NAMESPACE: `attack-${randomUUID()}:`,
+    // It shares one event loop with hundreds of requests: its Redis must not look slow.
+    REDIS_COMMAND_TIMEOUT_MS: '1000',
     AUTH_JWT_SECRET: 'a-secret-of-this-test-and-nothing-else',
     ...env,
   };
@@ -60,7 +62,7 @@ export async function startAttackedApp(env: Record<string, string> = {}): Promis
     nobody: undefined,
   };
   const ids = idsOfStudent(facts);
-  const client = new PlainClient(app.url);
+  const client = new PlainClient(app.url, 8);
   return {
     app,
     database,

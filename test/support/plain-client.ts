@@ -9,11 +9,17 @@ export interface PlainRequest {
   readonly body?: string | undefined;
 }
 
-/** Sends what it is told, over one connection, and nothing else. */
+/** Sends what it is told, over few connections, and nothing else; who finds none free waits. */
 export class PlainClient {
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  readonly #agent: Agent;
 
-  constructor(private readonly baseUrl: string) {}
+  /** @param connections  at most. Default: 1 */
+  constructor(
+    private readonly baseUrl: string,
+    connections = 1,
+  ) {
+    this.#agent = new Agent({ keepAlive: true, maxSockets: connections });
+  }
 
   /** @throws {Error} if there is no answer within 10 s */
   send({ method = 'GET', path, headers = {}, body }: PlainRequest): Promise<Answer> {
