@@ -27,6 +27,8 @@ module.exports = {
       { path: '^src/analytics/risk/', pathNot: spec }, { pathNot: '^src/analytics/risk/' }),
     rule('foundation-knows-no-feature', 'config, database, http and telemetry are below the features.',
       { path: '^src/(config|http|telemetry)/', pathNot: spec }, { path: feature }),
+    rule('callers-come-as-arguments', 'A cached method that found its caller elsewhere would keep his answer for all.',
+      { path: '^src/', pathNot: ['^src/cache/', spec] }, { path: '^(node:)?async_hooks$' }),
     rule('sources-know-no-tests', 'The product must build without its tests.',
       { path: '^src/', pathNot: spec }, { path: `(^test/|${spec})` }),
   ],

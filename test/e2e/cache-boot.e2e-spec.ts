@@ -7,6 +7,7 @@ import {
   Get,
   Headers,
   HttpCode,
+  Inject,
   Injectable,
   Ip,
   Module,
@@ -21,7 +22,7 @@ import {
   Sse,
   UseGuards,
 } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
+import { NestFactory, REQUEST } from '@nestjs/core';
 import { Expose, Transform } from 'class-transformer';
 import { IsString } from 'class-validator';
 import { EMPTY } from 'rxjs';
@@ -298,6 +299,27 @@ class WrongPerRequest {
   }
 }
 
+/** Knows who asks without being told. */
+@Injectable({ scope: Scope.REQUEST })
+class Caller {
+  constructor(@Inject(REQUEST) readonly request: object) {}
+}
+
+@Injectable()
+class WrongCallerService {
+  constructor(private readonly caller: Caller) {}
+
+  @Cached(60)
+  ofCaller(): Promise<object> {
+    return Promise.resolve(this.caller.request);
+  }
+
+  @Cached({ ttl: 60, scope: 'shared' })
+  ofNobody(): Promise<object> {
+    return Promise.resolve({});
+  }
+}
+
 @Injectable()
 class WrongService {
   @Cached({ ttl: 60, tags: ['course:{course_id}'] })
@@ -319,6 +341,7 @@ const expected: [code: string, method: string, says: string][] = [
   ['CACHE_INVALID_OPTIONS', 'Wrong.everythingOdd', "'course:1' is no family"],
   ['CACHE_DUPLICATE_PREFIX', 'Wrong.samePrefix', 'Right.param'],
   ['CACHE_SCOPE_MISSING', 'Wrong.unscoped', 'behind a guard'],
+  ['CACHE_SCOPE_MISSING', 'WrongCallerService.ofCaller', 'made anew for each request'],
   ['CACHE_PRINCIPAL_MISSING', 'Wrong.noTenant', "'tenant'"],
   ['CACHE_UNDECLARED_INPUT', 'Wrong.rawRequest', '@Request(), @Body(), @Ip()'],
   ['CACHE_UNDECLARED_INPUT', 'Wrong.openQuery', '@Query()'],
@@ -354,7 +377,7 @@ describe('an application with wrong decorators', () => {
   beforeAll(async () => {
     error = (await startCachedApp({
       controllers: [Right, Wrong, WrongPerRequest],
-      providers: [WrongService],
+      providers: [WrongService, WrongCallerService, Caller],
       options,
     }).catch((reason: unknown) => reason)) as CacheBootError;
   });
@@ -370,6 +393,14 @@ describe('an application with wrong decorators', () => {
     );
 
     expect(told).toHaveLength(1);
+  });
+
+  it('A2: is told of a method that could read who asks, and not of its neighbour that says it does not', () => {
+    const told = error.faults.filter(({ message }) => message.startsWith('WrongCallerService'));
+
+    expect(told.map(({ code, message }) => [code, message.split(':')[0]])).toEqual([
+      ['CACHE_SCOPE_MISSING', 'WrongCallerService.ofCaller'],
+    ]);
   });
 
   it('is told nothing else, a line for each', () => {

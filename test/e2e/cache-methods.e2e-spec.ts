@@ -102,7 +102,7 @@ class SalePrices extends Prices {
 
 @Injectable({ scope: Scope.REQUEST })
 class PerRequest {
-  @Cached({ ttl: 60, prefix: 'per_request' })
+  @Cached({ ttl: 60, prefix: 'per_request', scope: 'shared' })
   value(of: string): Promise<string> {
     return Promise.resolve(`${of} ${++runs}`);
   }

@@ -75,6 +75,13 @@ export function checkRoute(
 /** What is said of HTTP answers and of callers would go unheard on a method that is no route. */
 export function checkProviderMethod(found: DecoratedMethod<CachedDefinition>, faults: Faults): void {
   const { method, scope, key, answers } = found.definition;
+  if (!found.isStatic && scope !== 'shared') {
+    faults.add(
+      'CACHE_SCOPE_MISSING',
+      `${method}: its provider is made anew for each request, so it may know who asks, and its key holds only arguments. ` +
+        "Pass what the value depends on as arguments; if it is everybody's, say so with scope: 'shared'.",
+    );
+  }
   const said = {
     ...(scope !== 'shared' && { scope }),
     key,
