@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { documentedRights } from './redis-rights.mjs';
 import { run } from './run.mjs';
 import { findRedis, startPostgres, startRedis } from './test-servers.mjs';
 
@@ -54,6 +55,7 @@ try {
   toStop.push(postgres);
   Object.assign(process.env, {
     TEST_REDIS_SERVER: redisServer,
+    TEST_REDIS_RIGHTS: documentedRights().join(' '),
     TEST_DATABASE_URL: postgres.url,
     TMPDIR: folder,
   });

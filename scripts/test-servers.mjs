@@ -7,6 +7,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { run } from './run.mjs';
 
 const oldestRedis = 7;
+const everything = ['~*', '&*', '+@all'];
 
 /** What is missing, as one line for the user. */
 export class ServerMissing extends Error {}
@@ -60,11 +61,13 @@ export async function hasDocker() {
 }
 
 /**
- * Starts a Redis that asks for `password`, which is passed where no process list shows it.
+ * Starts a Redis that asks for `password`, which is passed where no process list shows it. Its user `admin`, who has the
+ * same password, may do everything.
  *
- * @returns {Promise<{ url: string, stop: () => Promise<void> }>}
+ * @param rights  of whoever names no user, as parameters of `ACL SETUSER`. Default: all
+ * @returns {Promise<{ url: string, adminUrl: string, stop: () => Promise<void> }>}
  */
-export async function startRedis(binary, folder, password) {
+export async function startRedis(binary, folder, password, rights = everything) {
   const dir = join(folder, 'redis');
   mkdirSync(dir);
   const port = await freePort();
@@ -79,9 +82,12 @@ export async function startRedis(binary, folder, password) {
   const ended = new Promise((settle) => server.once('close', settle));
   server.once('error', (error) => (output += error.message));
   server.stdin.on('error', () => undefined);
-  server.stdin.end(
-    `port ${port}\nbind 127.0.0.1\nrequirepass ${password}\nsave ""\nappendonly no\ndir "${dir}"\n`,
-  );
+  const settings = ['bind 127.0.0.1', `port ${port}`, 'save ""', 'appendonly no', `dir "${dir}"`];
+  const users = [
+    `user default on >${password} ${rights.join(' ')}`,
+    `user admin on >${password} ${everything.join(' ')}`,
+  ];
+  server.stdin.end([...settings, ...users, ''].join('\n'));
 
   const deadline = Date.now() + 10_000;
   while (!(await accepts(port))) {
@@ -91,8 +97,10 @@ export async function startRedis(binary, folder, password) {
     }
     await wait(50);
   }
+  const urlOf = (user) => `redis://${user}:${encodeURIComponent(password)}@127.0.0.1:${port}`;
   return {
-    url: `redis://:${encodeURIComponent(password)}@127.0.0.1:${port}`,
+    url: urlOf(''),
+    adminUrl: urlOf('admin'),
     async stop() {
       server.kill('SIGTERM');
       const timer = setTimeout(() => server.kill('SIGKILL'), 3000);

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { endLeftOver } from './left-over.mjs';
+import { documentedRights } from './redis-rights.mjs';
 import { endAll, run } from './run.mjs';
 import { runStaticChecks } from './static-checks.mjs';
 import { findRedis, hasDocker, ServerMissing, startPostgres, startRedis } from './test-servers.mjs';
@@ -61,14 +62,17 @@ async function testEverything() {
 }
 
 async function startServers(redisServer) {
-  const redis = await startRedis(redisServer, folder, canary);
+  const rights = documentedRights();
+  const redis = await startRedis(redisServer, folder, canary, rights);
   toStop.push(redis);
   if (tidying) await new Promise(() => undefined);
   const postgres = await startPostgres(folder, canary);
   toStop.push(postgres);
   return {
     TEST_REDIS_URL: redis.url,
+    TEST_REDIS_ADMIN_URL: redis.adminUrl,
     TEST_REDIS_SERVER: redisServer,
+    TEST_REDIS_RIGHTS: rights.join(' '),
     TEST_DATABASE_URL: postgres.url,
     TEST_POSTGRES_BIN: postgres.binDir,
     TEST_CANARY: canary,

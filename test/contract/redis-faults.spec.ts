@@ -144,7 +144,7 @@ describe('what was not confirmed', () => {
   it('keeps only its own tokens from being read', async () => {
     const one = await openStore({ url: redis.url });
     await tokenOf(one);
-    const admin = createClient({ url: redis.url });
+    const admin = createClient({ url: redis.adminUrl });
     await admin.connect();
     // Publishing is forbidden, so nothing can be confirmed.
     await admin.sendCommand(['ACL', 'SETUSER', 'default', '-publish']);
@@ -256,7 +256,7 @@ describe('what is no entry of ours', () => {
     const header = JSON.stringify({ ...entryOf(name, ''), body: undefined });
     const length = Buffer.alloc(4);
     length.writeUInt32BE(header.length);
-    const client = createClient({ url: redis.url });
+    const client = createClient({ url: redis.adminUrl });
     await client.connect();
     await client.set(name.key, Buffer.concat([Buffer.from('ANC2'), length, Buffer.from(header), body]), {
       expiration: { type: 'PX', value: 60_000 },
@@ -350,7 +350,7 @@ function outboxWith(
 it('takes a witness away before its tag', async () => {
   const one = await openStore({ url: redis.url });
   await one.store.open(name, [ANY, 'family/course', tag], TOKEN_TTL_MS, BUDGET_MS);
-  const monitor = createClient({ url: redis.url });
+  const monitor = createClient({ url: redis.adminUrl });
   await monitor.connect();
   const seen: string[] = [];
   await monitor.monitor((line) => seen.push(line));

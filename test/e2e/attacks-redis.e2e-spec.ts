@@ -68,7 +68,7 @@ describe('A32: the documented user of Redis', () => {
       await target.ask({ path });
       await target.ask({ path });
     }
-    const client = await createClient({ url: redis.url }).connect();
+    const client = await createClient({ url: redis.adminUrl }).connect();
     const refused = await client.aclLog();
     client.destroy();
     // The client names its library, and goes on when it is refused.

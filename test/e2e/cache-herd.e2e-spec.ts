@@ -18,7 +18,7 @@ let servers: Server[];
 
 beforeAll(async () => {
   redis = await startRedis();
-  counts = createClient({ url: redis.url });
+  counts = createClient({ url: redis.adminUrl });
   await counts.connect();
   servers = await Promise.all([startServer(), startServer(), startServer()]);
   // Their connections to Redis must be in use, or each is on its own.
@@ -42,7 +42,7 @@ afterAll(async () => {
 
 async function startServer(): Promise<Server> {
   const child = fork('test/support/herd-server.mjs', {
-    env: { ...process.env, REDIS_URL: redis.url },
+    env: { ...process.env, REDIS_URL: redis.url, COUNTS_URL: redis.adminUrl },
     execArgv: [],
   });
   const [port] = (await once(child, 'message')) as [number];

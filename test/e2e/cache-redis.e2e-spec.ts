@@ -37,12 +37,14 @@ class ThingsController {
   }
 }
 
+/** What an application keeps through `RedisService` is its own to allow. */
+const ownKeys = ['~own:*'];
 let redis: RedisProcess;
 let running: { app: INestApplication; url: string; events: CacheModuleEvent[] }[] = [];
 
 beforeEach(async () => {
   value = 1;
-  redis = await startRedis();
+  redis = await startRedis({ rights: ownKeys });
 });
 
 afterEach(async () => {
@@ -109,7 +111,7 @@ describe('two processes on one Redis', () => {
     const [one, other] = [await start(), await start()];
     await Promise.all([connected(one), connected(other)]);
     await get(one, 'bounded/a');
-    const admin = createClient({ url: redis.url });
+    const admin = createClient({ url: redis.adminUrl });
     await admin.connect();
     const questions = async () =>
       Number(/cmdstat_mget:calls=(\d+)/.exec(await admin.info('commandstats'))?.[1] ?? 0);
@@ -130,7 +132,7 @@ describe('two processes on one Redis', () => {
     const one = await start();
     await connected(one);
     await get(one);
-    const admin = createClient({ url: redis.url });
+    const admin = createClient({ url: redis.adminUrl });
     await admin.connect();
 
     const [key = ''] = await admin.keys('cache:thing:*');
@@ -149,7 +151,7 @@ describe('a Redis that is not there at the start', () => {
     const one = await start();
 
     expect(await get(one)).toMatchObject({ cache: 'BYPASS', value: 1 });
-    redis = await startRedis({ port });
+    redis = await startRedis({ port, rights: ownKeys });
     await connected(one);
 
     expectMiss(await get(one));
@@ -179,7 +181,7 @@ const thaw = () => {
 };
 const kill = () => redis.kill();
 const startAgain = async () => {
-  redis = await startRedis({ port: redis.port });
+  redis = await startRedis({ port: redis.port, rights: ownKeys });
 };
 
 describe.each([
@@ -221,7 +223,7 @@ describe.each([
 
 describe('settings of the connection', () => {
   async function clients(): Promise<string[]> {
-    const admin = createClient({ url: redis.url });
+    const admin = createClient({ url: redis.adminUrl });
     await admin.connect();
     const names = (await admin.clientList())
       .map(({ name }) => name)
@@ -255,12 +257,12 @@ describe('settings of the connection', () => {
     await connected(one);
     await pollUntil(() => proxy.connections() === 3, 3000);
     const service = one.app.get(RedisService);
-    await service.set('k', 'v');
+    await service.set('own:k', 'v');
     proxy.silence(0);
 
-    expect(await service.get('k')).toBe(expected);
+    expect(await service.get('own:k')).toBe(expected);
     // From here on the silent connection is known, and nobody asks it.
-    expect(await service.get('k')).toBe('v');
+    expect(await service.get('own:k')).toBe('v');
     await one.app.close();
     await proxy.close();
   });
@@ -334,29 +336,29 @@ describe('RedisService', () => {
     await connected(one);
     const service = one.app.get(RedisService);
 
-    expect(await service.set('a', { n: [1, null] }, { ttl: '1m' })).toBe(true);
-    expect(await service.get('a')).toEqual({ n: [1, null] });
-    expect([await service.exists('a'), await service.exists('b')]).toEqual([true, false]);
-    expect([await service.expire('a', 90), await service.expire('b', 90)]).toEqual([true, false]);
-    expect([await service.delete('a'), await service.delete('a')]).toEqual([true, false]);
-    expect(await service.get('a')).toBeUndefined();
+    expect(await service.set('own:a', { n: [1, null] }, { ttl: '1m' })).toBe(true);
+    expect(await service.get('own:a')).toEqual({ n: [1, null] });
+    expect([await service.exists('own:a'), await service.exists('own:b')]).toEqual([true, false]);
+    expect([await service.expire('own:a', 90), await service.expire('own:b', 90)]).toEqual([true, false]);
+    expect([await service.delete('own:a'), await service.delete('own:a')]).toEqual([true, false]);
+    expect(await service.get('own:a')).toBeUndefined();
     expect(await service.ping()).toBe(true);
     expect(await service.stats()).toMatchObject({
       version: expect.stringMatching(/^\d+\./),
       connectedClients: 3,
     });
-    await expect(service.set('a', 1, { ttl: 0 })).rejects.toMatchObject({ code: 'CACHE_INVALID_TTL' });
+    await expect(service.set('own:a', 1, { ttl: 0 })).rejects.toMatchObject({ code: 'CACHE_INVALID_TTL' });
   });
 
   it('deletes by pattern, in steps, and says how many', async () => {
     const one = await start();
     await connected(one);
     const service = one.app.get(RedisService);
-    await Promise.all(Array.from({ length: 1200 }, (_, n) => service.set(`p:${n}`, n)));
-    await service.set('q:1', 1);
+    await Promise.all(Array.from({ length: 1200 }, (_, n) => service.set(`own:p:${n}`, n)));
+    await service.set('own:q:1', 1);
 
-    expect(await service.deletePattern('p:*')).toBe(1200);
-    expect(await service.exists('q:1')).toBe(true);
+    expect(await service.deletePattern('own:p:*')).toBe(1200);
+    expect(await service.exists('own:q:1')).toBe(true);
   });
 
   it('falls back at once when Redis is away', async () => {
@@ -365,8 +367,8 @@ describe('RedisService', () => {
     const service = one.app.get(RedisService);
     redis.freeze();
 
-    expect(await service.get('a')).toBeUndefined();
-    expect(await service.set('a', 1)).toBe(false);
+    expect(await service.get('own:a')).toBeUndefined();
+    expect(await service.set('own:a', 1)).toBe(false);
     expect(await service.deletePattern('*')).toBe(0);
     expect(await service.stats()).toBeUndefined();
     expect(service.status()).toBe('unavailable');
@@ -378,11 +380,11 @@ describe('RedisService', () => {
     const service = one.app.get(RedisService);
     await pollUntil(() => one.events.some(({ event }) => event === 'cache.server_info'), 3000);
 
-    await service.set('a', 1);
+    await service.set('own:a', 1);
     redis.freeze();
     await pollUntil(() => service.status() === 'unavailable', 5000);
-    await service.get('a');
-    await service.delete('a');
+    await service.get('own:a');
+    await service.delete('own:a');
 
     const told = one.events.filter(({ event }) => /server_info|\.set$|\.skip$/.test(event));
     expect(told).toEqual([
@@ -392,9 +394,9 @@ describe('RedisService', () => {
         connectedClients: expect.any(Number),
         usedMemory: expect.any(String),
       },
-      { event: 'cache.set', key: 'a' },
-      { event: 'cache.skip', operation: 'GET', key: 'a' },
-      { event: 'cache.skip', operation: 'DELETE', key: 'a' },
+      { event: 'cache.set', key: 'own:a' },
+      { event: 'cache.skip', operation: 'GET', key: 'own:a' },
+      { event: 'cache.skip', operation: 'DELETE', key: 'own:a' },
     ]);
     expect(one.events).toContainEqual({ event: 'cache.breaker', state: 'open' });
     expect(service.topology).toBe('single');
@@ -406,7 +408,7 @@ describe('RedisService', () => {
     const service = app.get(RedisService);
 
     expect(service.status()).toBe('not_configured');
-    expect([await service.get('a'), await service.set('a', 1), await service.ping()]).toEqual([
+    expect([await service.get('own:a'), await service.set('own:a', 1), await service.ping()]).toEqual([
       undefined,
       false,
       false,

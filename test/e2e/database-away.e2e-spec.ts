@@ -41,7 +41,7 @@ beforeAll(async () => {
       AUTH_JWT_SECRET: secret,
     },
   });
-  admin = await connectAdmin(required('TEST_REDIS_URL'));
+  admin = await connectAdmin({ adminUrl: required('TEST_REDIS_ADMIN_URL') });
   await peopleOfTwoCourses(running.app.get(DataSource));
   const environment = readEnvironment({ AUTH_JWT_SECRET: secret });
   for (const [sub, role] of [

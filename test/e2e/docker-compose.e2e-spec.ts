@@ -18,7 +18,7 @@ const production = 'docker/docker-compose.production.yml';
 async function configurationOf(path: string): Promise<Record<string, string>> {
   const [server, ...args] = readComposeFile(path, variables).services.redis?.command ?? [];
   expect(server).toBe('redis-server');
-  const redis = await startRedis({ args, persist: true });
+  const redis = await startRedis({ args, persist: true, rights: 'all' });
   const password = args.includes('--requirepass') ? { password: variables.REDIS_PASSWORD } : {};
   const client = createClient({ url: redis.url, ...password });
   try {

@@ -259,7 +259,7 @@ it('F15: a Redis that does not take the password any more is tried now and then,
   // A busy machine shall not look like a slow Redis.
   const one = await start(proxy.url, {}, { commandTimeoutMs: 1000 });
   await hits(one);
-  const operator = (admin = await connectAdmin(redis.url));
+  const operator = (admin = await connectAdmin(redis));
   const connections = proxy.connections();
 
   const acceptedBefore = proxy.accepted();

@@ -72,7 +72,7 @@ describe('a process that believes what it holds for as long as it hears of inval
   }
 
   it('F24: is not behind for longer than a second when its subscription is killed again and again', async () => {
-    const admin = await connectAdmin(redis.url);
+    const admin = await connectAdmin(redis);
     let longestMs = 0;
     for (let n = 0; n < 6; n++) {
       await admin.sendCommand(['CLIENT', 'KILL', 'TYPE', 'pubsub']);
@@ -164,7 +164,7 @@ it('F28: a clock that is wrong, or jumps, changes nothing', async () => {
 });
 
 it('F29: an invalidation takes as long with a million keys as with none, and lists no keys', async () => {
-  const admin = await connectAdmin(redis.url);
+  const admin = await connectAdmin(redis);
   const cache = one.app.get(CacheService);
   await admin.sendCommand(['DEBUG', 'POPULATE', '1000000', 'cache:versioned_thing', '100']);
   for (let n = 0; n < 20; n++) await other.get(String(n));

@@ -25,7 +25,7 @@ beforeEach(async () => {
   database = new VersionedDatabase();
   folder = await mkdtemp(join(tmpdir(), 'redis-kept-'));
   redis = await startRedis({ args: ['--dir', folder, '--enable-debug-command', 'yes'] });
-  admin = await connectAdmin(redis.url);
+  admin = await connectAdmin(redis);
 });
 
 afterEach(async () => {
@@ -84,7 +84,7 @@ it('F9: a Redis that comes back with old entries and old tokens is not believed'
   admin.destroy();
   await redis.kill();
   redis = await startRedis({ port: redis.port, args: ['--dir', folder, '--enable-debug-command', 'yes'] });
-  admin = await connectAdmin(redis.url);
+  admin = await connectAdmin(redis);
   const kept = (await admin.keys('cache:versioned_thing:*')).length;
   await Promise.all(apps.map((each) => each.available()));
 
@@ -159,7 +159,7 @@ describe('F17: a Redis that', () => {
       'runs a script for ever',
       async () => {
         await admin.configSet('lua-time-limit', '50');
-        const other = await connectAdmin(redis.url);
+        const other = await connectAdmin(redis);
         void other
           .eval('while true do end', { keys: [] })
           .catch(() => undefined)
@@ -205,7 +205,7 @@ describe('F17: a Redis that', () => {
         const loading = startRedis({ port: redis.port, args: slowly });
         await wait(1000);
         redis = await loading;
-        admin = await connectAdmin(redis.url);
+        admin = await connectAdmin(redis);
       },
       () => Promise.resolve(),
     ],

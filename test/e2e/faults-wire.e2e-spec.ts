@@ -25,12 +25,12 @@ let admin: RedisAdmin;
 
 beforeEach(async () => {
   database = new VersionedDatabase();
-  redis = await startRedis();
+  redis = await startRedis({ rights: ['~own:*'] });
   proxy = await startFaultProxy(redis.url);
   // A busy machine shall not look like a slow Redis.
   one = await startVersionedApp(database, { url: proxy.url, commandTimeoutMs: 1000 });
   await one.available();
-  admin = await connectAdmin(redis.url);
+  admin = await connectAdmin(redis);
 });
 
 afterEach(async () => {

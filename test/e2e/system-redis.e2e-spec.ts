@@ -35,7 +35,7 @@ afterEach(async () => {
 const clientOf = (url: string) => createClient({ url });
 
 async function onRedis<T>(command: (client: ReturnType<typeof clientOf>) => Promise<T>): Promise<T> {
-  const client = clientOf(redis.url);
+  const client = clientOf(redis.adminUrl);
   await client.connect();
   try {
     return await command(client);

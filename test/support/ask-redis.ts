@@ -1,8 +1,11 @@
 import { createClient } from 'redis';
 
-/** One question on a connection of its own. */
-export async function ask({ url }: { url: string }, command: readonly string[]): Promise<string> {
-  const client = createClient({ url, disableOfflineQueue: true });
+/** One question on a connection of its own, as the administrator where there is one. */
+export async function ask(
+  { url, adminUrl = url }: { url: string; adminUrl?: string },
+  command: readonly string[],
+): Promise<string> {
+  const client = createClient({ url: adminUrl, disableOfflineQueue: true });
   client.on('error', () => undefined);
   await client.connect();
   try {

@@ -8,7 +8,7 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { createClient } from 'redis';
 import { Cached, CacheModule, InvalidateCache } from '../../dist/cache/index.js';
 
-const counts = createClient({ url: process.env.REDIS_URL });
+const counts = createClient({ url: process.env.COUNTS_URL });
 await counts.connect();
 
 class HerdController {

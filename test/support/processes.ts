@@ -6,7 +6,10 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 
 export interface RedisProcess {
+  /** For the service: names no user, and so has the rights that docs/REDIS_INTEGRATION.md recommends. */
   readonly url: string;
+  /** For tests: may do everything. */
+  readonly adminUrl: string;
   readonly port: number;
   readonly pid: number;
   /** Ends the server as an administrator would, and removes its folder. Safe to call twice. */
@@ -18,23 +21,29 @@ export interface RedisProcess {
   thaw(): void;
 }
 
+/** The user of Redis who may do everything, also when one server copies another. */
+export const redisAdmin = { name: 'admin', password: 'of-the-tests' } as const;
+
 /**
  * Starts a redis-server on 127.0.0.1 and waits until it answers PING.
  *
  * @param port default: a free one
  * @param args      further options as on the command line, such as `['--maxmemory', '1mb']`
  * @param persist   leave saving to disk as the server has it by default. Default: false, nothing is saved
+ * @param rights    of whoever names no user, beside the documented ones, such as `['~own:*']`; `'all'` sets up no users
  */
 export async function startRedis({
   port,
   args = [],
   password,
   persist = false,
+  rights = [],
 }: {
   port?: number;
   args?: readonly string[];
   password?: string;
   persist?: boolean;
+  rights?: readonly string[] | 'all';
 } = {}): Promise<RedisProcess> {
   const binary = required('TEST_REDIS_SERVER');
   const usedPort = port ?? (await freePort());
@@ -42,7 +51,9 @@ export async function startRedis({
   const options = ['--port', String(usedPort), '--bind', '127.0.0.1', '--dir', dir];
   if (!persist) options.push('--save', '');
   options.push(...args);
-  if (password !== undefined) options.push('--requirepass', password);
+  if (rights === 'all') {
+    if (password !== undefined) options.push('--requirepass', password);
+  } else options.push(...users(password, rights));
   const child = spawn(binary, options, { stdio: ['ignore', 'pipe', 'pipe'] });
   const output = collectOutput(child);
   const ended = whenEnded(child);
@@ -60,8 +71,11 @@ export async function startRedis({
     throw error;
   }
 
+  const url = `redis://${password === undefined ? '' : `:${encodeURIComponent(password)}@`}127.0.0.1:${usedPort}`;
   return {
-    url: `redis://${password === undefined ? '' : `:${encodeURIComponent(password)}@`}127.0.0.1:${usedPort}`,
+    url,
+    adminUrl:
+      rights === 'all' ? url : `redis://${redisAdmin.name}:${redisAdmin.password}@127.0.0.1:${usedPort}`,
     port: usedPort,
     pid: child.pid!,
     async stop() {
@@ -78,6 +92,17 @@ export async function startRedis({
     freeze: () => void child.kill('SIGSTOP'),
     thaw: () => void child.kill('SIGCONT'),
   };
+}
+
+/** Options of the server that let its clients do what is documented, and an administrator everything. */
+function users(password: string | undefined, more: readonly string[]): string[] {
+  const rights = [...required('TEST_REDIS_RIGHTS').split(' '), ...more];
+  const { name, password: ofAdmin } = redisAdmin;
+  return [
+    ...['--user', 'default', 'on', password === undefined ? 'nopass' : `>${password}`, ...rights],
+    ...['--user', name, 'on', `>${ofAdmin}`, '~*', '&*', '+@all'],
+    ...['--masteruser', name, '--masterauth', ofAdmin],
+  ];
 }
 
 export interface AppProcess {

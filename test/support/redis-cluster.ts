@@ -13,6 +13,8 @@ export interface RedisClusterProcesses {
 const SLOTS = 16_384;
 /** A node that is silent for so long counts as failed with the others. */
 const NODE_TIMEOUT_MS = 1500;
+/** What the document adds for a cluster. */
+const ofCluster = ['+cluster|info', '+cluster|slots'];
 
 /**
  * Starts a Redis Cluster of three masters on 127.0.0.1 and waits until every node says that all is well. A master that
@@ -55,7 +57,7 @@ async function startNode(): Promise<{ redis: RedisProcess; busPort: number }> {
   const args = ['--cluster-enabled', 'yes', '--cluster-port', String(busPort)];
   args.push('--cluster-node-timeout', String(NODE_TIMEOUT_MS), '--cluster-require-full-coverage', 'no');
   args.push('--repl-diskless-sync-delay', '0');
-  return { redis: await startRedis({ args }), busPort };
+  return { redis: await startRedis({ args, rights: ofCluster }), busPort };
 }
 
 async function introduce(started: readonly { redis: RedisProcess; busPort: number }[]): Promise<void> {

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort, pollUntil, required, startRedis, type RedisProcess } from './processes.js';
+import { freePort, pollUntil, redisAdmin, required, startRedis, type RedisProcess } from './processes.js';
 import { ask } from './ask-redis.js';
 
 export interface SentinelProcesses {
@@ -29,10 +29,11 @@ const DOWN_AFTER_MS = 1000;
  * @param password of the master and the replica; the sentinels ask for the same. Default: none
  */
 export async function startSentinels({ password }: { password?: string } = {}): Promise<SentinelProcesses> {
-  const master = await startRedis({ ...(password === undefined ? {} : { password }), args: auth(password) });
+  const protection = password === undefined ? {} : { password };
+  const master = await startRedis(protection);
   const replica = await startRedis({
-    ...(password === undefined ? {} : { password }),
-    args: [...auth(password), '--replicaof', `127.0.0.1 ${master.port}`, '--repl-diskless-sync-delay', '0'],
+    ...protection,
+    args: ['--replicaof', `127.0.0.1 ${master.port}`, '--repl-diskless-sync-delay', '0'],
   });
   const sentinels: { port: number; url: string; stop: () => Promise<void> }[] = [];
   const stop = async () => {
@@ -63,10 +64,6 @@ export async function startSentinels({ password }: { password?: string } = {}): 
   };
 }
 
-function auth(password: string | undefined): string[] {
-  return password === undefined ? [] : ['--masterauth', password];
-}
-
 async function startSentinel(masterPort: number, password: string | undefined) {
   const port = await freePort();
   const dir = await mkdtemp(join(tmpdir(), 'sentinel-'));
@@ -78,13 +75,9 @@ async function startSentinel(masterPort: number, password: string | undefined) {
     `sentinel monitor ${MASTER_NAME} 127.0.0.1 ${masterPort} 2`,
     `sentinel down-after-milliseconds ${MASTER_NAME} ${DOWN_AFTER_MS}`,
     `sentinel failover-timeout ${MASTER_NAME} 6000`,
-    ...(password === undefined
-      ? []
-      : [
-          `requirepass ${password}`,
-          `sentinel sentinel-pass ${password}`,
-          `sentinel auth-pass ${MASTER_NAME} ${password}`,
-        ]),
+    `sentinel auth-user ${MASTER_NAME} ${redisAdmin.name}`,
+    `sentinel auth-pass ${MASTER_NAME} ${redisAdmin.password}`,
+    ...(password === undefined ? [] : [`requirepass ${password}`, `sentinel sentinel-pass ${password}`]),
   ];
   await writeFile(file, `${lines.join('\n')}\n`);
   const child = spawn(required('TEST_REDIS_SERVER'), [file, '--sentinel'], { stdio: 'ignore' });
