@@ -1,8 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createClient } from 'redis';
+import { createClient, RESP_TYPES } from 'redis';
+import { CacheService } from '../../src/cache/index.js';
+import { DatabasePing } from '../../src/database/database-ping.js';
 import { type AttackedApp, startAttackedApp } from '../support/attacked-app.js';
 import { ask } from '../support/ask-redis.js';
+import type { Answer } from '../support/openapi.js';
+import { startTestApp, type TestApp } from '../support/test-app.js';
+import { connectAdmin } from '../support/redis-admin.js';
 import { pollUntil, startRedis, type RedisProcess } from '../support/processes.js';
 
 jest.setTimeout(120_000);
@@ -22,6 +27,8 @@ function documentedUser(): string[] {
 let redis: RedisProcess;
 let appUrl: string;
 let target: AttackedApp;
+/** Holds nothing itself: what is in Redis is what it answers with. */
+let forgetful: TestApp;
 
 beforeAll(async () => {
   redis = await startRedis();
@@ -37,9 +44,13 @@ beforeAll(async () => {
     async () => (await target.ask({ method: 'POST', path: '/api/v3/system/redis/test' })).status === 200,
     5000,
   );
+  forgetful = await startTestApp({ env: { ...target.env, CACHE_L1_MAX_BYTES: '0' } });
+  // It gives the database half a second, in which the tests may keep this process busy.
+  jest.spyOn(forgetful.app.get(DatabasePing), 'isAnswering').mockResolvedValue(true);
 });
 
 afterAll(async () => {
+  await forgetful.close();
   await target.close();
   await redis.stop();
 });
@@ -103,3 +114,90 @@ describe('A32: the documented user of Redis', () => {
     );
   });
 });
+
+/** An entry as it lies in Redis. */
+interface Stored {
+  readonly header: { readonly shape: string; head: Record<string, string> } & Record<string, unknown>;
+  body: string;
+}
+
+const ofMethod = ({ header }: Stored) => header.shape.startsWith('value-');
+
+it.each<[string, (entry: Stored) => Partial<Stored>]>([
+  ['is no JSON any more', (entry) => (ofMethod(entry) ? { body: '{"' } : {})],
+  ['is of a form that nobody knows', (entry) => (ofMethod(entry) ? { body: '{"$class":"Person"}' } : {})],
+  ['holds a number that is none', (entry) => (ofMethod(entry) ? { body: '{"$bigint":"x"}' } : {})],
+  [
+    'brings a prototype with it',
+    (entry) => {
+      const isObject = ofMethod(entry) && entry.body.startsWith('{"');
+      return isObject ? { body: entry.body.replace('{', '{"__proto__":{"is_admin":true},') } : {};
+    },
+  ],
+  ['ends the line of a header', ({ header }) => withHead(header, { etag: '"x"\r\nset-cookie: evil=1' })],
+  [
+    'sets a cookie',
+    ({ header }) => withHead(header, { 'set-cookie': 'evil=1', 'x-evil': '1', authorization: 'evil' }),
+  ],
+])('A14: a cached value that %s is a miss, or does no harm', async (_, poisoned) => {
+  const paths = target.operations
+    .filter(({ method }) => method === 'GET')
+    .map((operation) => target.pathOf(operation));
+  const bearer = `Bearer ${target.tokenOf('root')}`;
+  const askAll = async () => {
+    const answers = [];
+    for (const path of paths) {
+      answers.push([path, await forgetful.request.get(path).set('authorization', bearer)] as const);
+    }
+    await forgetful.app.get(CacheService).settle();
+    return answers;
+  };
+  const plain = new Map((await askAll()).map(([path, answer]) => [path, told(answer)]));
+  const rewritten = await rewrite(poisoned);
+
+  const answers = await askAll();
+
+  expect(rewritten).toBeGreaterThan(0);
+  for (const [path, answer] of answers) {
+    expect([path, told(answer)]).toEqual([path, plain.get(path)]);
+    expect(JSON.stringify(answer.headers)).not.toContain('evil');
+  }
+  expect(({} as { is_admin?: unknown }).is_admin).toBeUndefined();
+});
+
+function withHead(header: Stored['header'], more: Record<string, string>): Partial<Stored> {
+  return { header: { ...header, head: { ...header.head, ...more } } };
+}
+
+/** @returns how many entries are others now */
+async function rewrite(poisoned: (entry: Stored) => Partial<Stored>): Promise<number> {
+  const admin = await connectAdmin(redis);
+  const binary = admin.withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer });
+  let rewritten = 0;
+  for (const key of await admin.keys('cache:*')) {
+    const bytes = await binary.get(key);
+    if (!bytes) continue;
+    const start = 8 + bytes.readUInt32BE(4);
+    const entry = {
+      header: JSON.parse(bytes.toString('utf8', 8, start)),
+      body: bytes.toString('utf8', start),
+    };
+    const change = poisoned(entry);
+    if (Object.keys(change).length === 0) continue;
+    const { header, body } = { ...entry, ...change };
+    const text = Buffer.from(JSON.stringify(header));
+    const length = Buffer.alloc(4);
+    length.writeUInt32BE(text.length);
+    await admin.set(key, Buffer.concat([Buffer.from('ANC2'), length, text, Buffer.from(body)]), {
+      expiration: 'KEEPTTL',
+    });
+    rewritten += 1;
+  }
+  admin.destroy();
+  return rewritten;
+}
+
+/** What an answer says, but for moments and counters. */
+function told({ status, text = '' }: Answer): string {
+  return [status, ...new Set(text.match(/\b(STU|TEACH|ADMIN|PROG-|SES-)[\w-]+/g))].sort().join(' ');
+}

@@ -6,6 +6,7 @@ import { CacheError } from '../engine/cache-errors.js';
 import { Subject, type Produced } from '../engine/subject.js';
 import { methodKeyText } from '../engine/cache-key.js';
 import type { EntryPolicy } from '../engine/entry-policy.js';
+import type { Revive } from '../engine/loads.js';
 import { EPOCH, prefixTags, softTag, UNLISTED } from '../engine/tags.js';
 import { decodeValue, encodeValue } from '../engine/value-codec.js';
 import { fromRouteArguments } from '../http/declared-inputs.js';
@@ -28,6 +29,8 @@ const VALUE_FORM = 'value-1';
 
 /** The stored text of a value; the value itself where it has no stored form; or an exception in its place. */
 type Kept = { readonly text: string } | { readonly raw: unknown } | { readonly thrown: unknown };
+
+const revive: Revive<Kept> = (entry) => ({ text: entry.body.toString() });
 
 /** What decorated methods call: the way from a method's arguments and result to the engine. */
 export class MethodCache {
@@ -80,21 +83,22 @@ export class MethodCache {
     const policy = this.#policyOf(definition);
     const subject = methodSubject(definition, policy, method, args, this.#listed.has(definition));
     if (!subject) return run();
-    const kept = await this.engine.getOrSet<Kept>(
-      subject,
-      async () => {
-        try {
-          return produced(definition, args, await run());
-        } catch (error) {
-          if (policy.graceMs === 0 || !isClientError(error)) throw error;
-          // Nothing stale may cover it.
-          return { value: { thrown: error }, isShareable: true };
-        }
-      },
-      (entry) => ({ text: entry.body.toString() }),
-    );
-    if ('thrown' in kept) throw kept.thrown;
-    return 'text' in kept ? decodeValue(kept.text) : kept.raw;
+    const produce = async (): Promise<Produced<Kept>> => {
+      try {
+        return produced(definition, args, await run());
+      } catch (error) {
+        if (policy.graceMs === 0 || !isClientError(error)) throw error;
+        // Nothing stale may cover it.
+        return { value: { thrown: error }, isShareable: true };
+      }
+    };
+    const kept = await this.engine.getOrSet(subject, produce, revive);
+    const value = valueOf(kept);
+    if (value) return value.decoded;
+    // Nobody here has written that: it is a miss, and is replaced.
+    this.emit({ event: 'cache.decode_error', subject });
+    const renewed = await this.engine.renew(subject, this.engine.newBudget(), produce, revive);
+    return valueOf(renewed.value)?.decoded;
   }
 
   /**
@@ -171,6 +175,20 @@ export class MethodCache {
 
   async #finish(unit: UnitOfWork, tags: readonly string[]): Promise<void> {
     if (!(await this.#settlement.leave(unit, tags))) announcePending();
+  }
+}
+
+/**
+ * @returns `undefined` for a text that {@link encodeValue} did not write
+ * @throws the exception that stands in the value's place
+ */
+function valueOf(kept: Kept): { readonly decoded: unknown } | undefined {
+  if ('thrown' in kept) throw kept.thrown;
+  if ('raw' in kept) return { decoded: kept.raw };
+  try {
+    return { decoded: decodeValue(kept.text) };
+  } catch {
+    return undefined;
   }
 }
 

@@ -5,6 +5,9 @@
 const MAGIC = Buffer.from('ANC2');
 const PREAMBLE_BYTES = MAGIC.length + 4;
 const MAX_HEADER_BYTES = 1024 * 1024;
+/** Where a line of what belongs to a body could end. */
+// eslint-disable-next-line no-control-regex -- these are what must not be there
+const CONTROLS = /[\u0000-\u001f\u007f]/;
 /** What is larger is not looked at. */
 export const MAX_ENTRY_BYTES = 16 * 1024 * 1024;
 
@@ -58,11 +61,12 @@ function isHeader(value: unknown): value is Omit<CacheEntry, 'body'> {
     typeof shape === 'string' &&
     [ttlMs, graceMs, loadMs].every((ms) => typeof ms === 'number' && ms >= 0) &&
     isTextByName(tokens) &&
-    isTextByName(head)
+    isTextByName(head) &&
+    Object.values(head).every((text) => !CONTROLS.test(text))
   );
 }
 
-function isTextByName(value: unknown): boolean {
+function isTextByName(value: unknown): value is Record<string, string> {
   return isRecord(value) && Object.values(value).every((text) => typeof text === 'string');
 }
 

@@ -1,4 +1,4 @@
-import { HttpException, HttpStatus } from '@nestjs/common';
+import { HttpException, HttpStatus, NotFoundException } from '@nestjs/common';
 import type { Kept } from './stored-answer.js';
 
 /** Only of this is it certain that it is as true for the next caller as for this one. */
@@ -22,13 +22,17 @@ export function isKeptException({ head }: Kept): boolean {
 
 /**
  * An exception equal to the kept one: status, response, message and fields, but of no subclass. Made anew for each
- * caller, so that each request's own filters answer.
+ * caller, so that each request's own filters answer. One that nobody here has written is a plain one.
  */
 export function revivedException({ body }: Kept): HttpException {
-  const { message, response, fields } = JSON.parse(body.toString()) as {
-    message: string;
-    response: string | object;
-    fields: object;
-  };
-  return Object.assign(new HttpException(response, KEPT_STATUS), fields, { message });
+  try {
+    const { message, response, fields } = JSON.parse(body.toString()) as {
+      message: string;
+      response: string | object;
+      fields: object;
+    };
+    return Object.assign(new HttpException(response, KEPT_STATUS), fields, { message });
+  } catch {
+    return new NotFoundException();
+  }
 }

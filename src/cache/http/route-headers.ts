@@ -16,6 +16,8 @@ interface RouteHeadersOptions {
   readonly compress: boolean;
   /** Names of the headers that are in the key. */
   readonly keyed: readonly string[];
+  /** Names of the headers that are kept with the answer. */
+  readonly stored: readonly string[];
   /** What `@Header()` names. */
   readonly fixed: readonly StaticHeader[];
 }
@@ -27,11 +29,12 @@ export class RouteHeaders {
   readonly #stale: string;
   readonly #vary: string;
   readonly #compress: boolean;
+  readonly #stored: readonly string[];
   readonly #fixed: readonly StaticHeader[];
   readonly #fixedType: StaticHeader | undefined;
   readonly #fixedNames: ReadonlySet<string>;
 
-  constructor({ isPublic, clientMaxAgeS, graceMs, compress, keyed, fixed }: RouteHeadersOptions) {
+  constructor({ isPublic, clientMaxAgeS, graceMs, compress, keyed, stored, fixed }: RouteHeadersOptions) {
     const visibility = isPublic ? 'public' : 'private';
     this.#stale = `${visibility}, no-cache`;
     this.#fresh =
@@ -41,6 +44,7 @@ export class RouteHeaders {
       .map(({ value }) => textOf(value).toLowerCase());
     this.#vary = [...(compress ? ['accept-encoding'] : []), ...keyed, ...fixedVary].join(', ');
     this.#compress = compress;
+    this.#stored = stored;
     this.#fixedType = fixed.find(({ name }) => name === 'content-type');
     this.#fixed = fixed.filter(({ name }) => name !== 'vary' && name !== 'content-type');
     this.#fixedNames = new Set(this.#fixed.map(({ name }) => name));
@@ -85,6 +89,11 @@ export class RouteHeaders {
   /** Sets a header, unless `@Header()` has the last word on it. */
   set(reply: Reply, name: string, value: string): void {
     if (!this.#fixedNames.has(name)) reply.setHeader(name, value);
+  }
+
+  /** Sets a header that came with a kept answer, if the route keeps such a one: whoever wrote it there. */
+  setStored(reply: Reply, name: string, value: string): void {
+    if (this.#stored.includes(name)) this.set(reply, name, value);
   }
 
   /** Both adapters complete the type of a text that does not name its character set. */

@@ -53,6 +53,7 @@ export class RoutePlan {
       graceMs: this.#policy.graceMs,
       compress: options.compress ?? true,
       keyed: inputs.filter(({ isHeader }) => isHeader).map(({ name }) => name),
+      stored: answers.storedHeaders,
       fixed: staticHeaders(method),
     });
   }

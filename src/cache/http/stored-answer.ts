@@ -44,7 +44,7 @@ export class StoredAnswer {
   /** Writes what belongs to the body: `ETag`, content headers, and those that the route stores. */
   describe(reply: Reply, headers: RouteHeaders, coding?: Coding): void {
     headers.setType(reply, this.#type);
-    for (const [name, value] of this.#headers) headers.set(reply, name, value);
+    for (const [name, value] of this.#headers) headers.setStored(reply, name, value);
     reply.setHeader('etag', coding ? codedTag(this.#etag, coding) : this.#etag);
     if (coding) reply.setHeader('content-encoding', coding);
   }
