@@ -73,6 +73,20 @@ it('A3: asks who it is before it looks into the cache, on every route and with e
   }
 });
 
+it('A10: lets only administrators look into the system, and offers nothing that empties or fills the cache', async () => {
+  const ofSystem = target.operations.filter(({ path }) => path.startsWith('/api/v3/system/'));
+  for (const { method, path } of ofSystem) {
+    const statuses = await Promise.all(
+      callers.slice(1).map(async (caller) => (await target.ask({ method, path }, caller)).status),
+    );
+    expect([path, ...statuses]).toEqual([path, 403, 403, 403, 403, 403, 401]);
+  }
+
+  expect(ofSystem.length).toBeGreaterThan(3);
+  const paths = target.operations.map(({ path }) => path);
+  expect(paths.filter((path) => /flush|clear|purge|warm|invalidate|\bcache\b/i.test(path))).toEqual([]);
+});
+
 it('A16: says of another’s thing, of a deleted one and of none the same', async () => {
   const json = { 'content-type': 'application/json' };
   await target.ask({

@@ -91,7 +91,7 @@ it('builds again after a build that failed', async () => {
   expect(ensure()).toEqual(built);
 });
 
-it('says in one line that Node is too old', () => {
+it('A35: says in one line that Node is too old', () => {
   const { status, stderr } = spawnSync(
     process.execPath,
     ['--no-experimental-require-module', join(project, 'scripts/ensure.mjs')],
