@@ -65,7 +65,7 @@ export async function hasDocker() {
  * same password, may do everything.
  *
  * @param rights  of whoever names no user, as parameters of `ACL SETUSER`. Default: all
- * @returns {Promise<{ url: string, adminUrl: string, stop: () => Promise<void> }>}
+ * @returns {Promise<{ url: string, adminUrl: string, refusals: () => Promise<string[]>, stop: () => Promise<void> }>}
  */
 export async function startRedis(binary, folder, password, rights = everything) {
   const dir = join(folder, 'redis');
@@ -101,6 +101,7 @@ export async function startRedis(binary, folder, password, rights = everything) 
   return {
     url: urlOf(''),
     adminUrl: urlOf('admin'),
+    refusals: () => refusalsOf(urlOf('admin')),
     async stop() {
       server.kill('SIGTERM');
       const timer = setTimeout(() => server.kill('SIGKILL'), 3000);
@@ -108,6 +109,19 @@ export async function startRedis(binary, folder, password, rights = everything) 
       clearTimeout(timer);
     },
   };
+}
+
+/** What whoever names no user was not allowed to do: the service goes on without, and no test might notice. */
+async function refusalsOf(url) {
+  const { createClient } = await import('redis');
+  const client = createClient({ url, disableOfflineQueue: true }).on('error', () => undefined);
+  await client.connect();
+  const log = await client.aclLog();
+  client.destroy();
+  // From Redis 7.2 on the client names itself, and goes on when it may not.
+  return log
+    .filter(({ username, object }) => username === 'default' && !/^client/i.test(object))
+    .map(({ reason, object }) => `${reason} ${object}`);
 }
 
 /**

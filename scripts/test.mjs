@@ -1,7 +1,7 @@
 // npm test: installs and builds what is missing, runs the static checks, then all tests against a real PostgreSQL
 // and a real Redis. `npm test -- <arguments of Jest>` leaves the static checks out. The last line is
-// `Tests: N passed, M failed`; a test file that does not run, a failed static check, a password in the output and
-// processes left behind count as one failed each, and the line before says so.
+// `Tests: N passed, M failed`; a test file that does not run, a failed static check, a password in the output, what
+// Redis did not allow and processes left behind count as one failed each, and the line before says so.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -51,11 +51,13 @@ async function testEverything() {
   const redisServer = await findRedis(say);
   if (!redisServer) return testInDocker();
   const failedChecks = jestArguments.length === 0 ? await runStaticChecks(say) : [];
-  const env = await startServers(redisServer);
+  const { env, redis } = await startServers(redisServer);
   const { passed, failed } = await runJest(env);
+  const refusals = await redis.refusals();
   const leftOver = await tidyUp();
 
   for (const check of failedChecks) failed.push(`static check "${check}"`);
+  if (refusals.length > 0) failed.push(`Redis did not allow: ${refusals.join('; ')}`);
   if (canaryHits > 0) failed.push(`a password appears ${canaryHits} times in this output`);
   if (leftOver.length > 0) failed.push(`processes left behind: ${leftOver.join('; ')}`);
   return { passed, failed };
@@ -68,7 +70,7 @@ async function startServers(redisServer) {
   if (tidying) await new Promise(() => undefined);
   const postgres = await startPostgres(folder, canary);
   toStop.push(postgres);
-  return {
+  const env = {
     TEST_REDIS_URL: redis.url,
     TEST_REDIS_ADMIN_URL: redis.adminUrl,
     TEST_REDIS_SERVER: redisServer,
@@ -81,6 +83,7 @@ async function startServers(redisServer) {
     NODE_ENV: 'test',
     ...(process.stdout.isTTY ? { FORCE_COLOR: '1' } : {}),
   };
+  return { env, redis };
 }
 
 async function runJest(env) {

@@ -42,13 +42,19 @@ function lastLine(run: Run): string | undefined {
   return run.output().trimEnd().split('\n').at(-1);
 }
 
-it('counts what passed and what failed, also files that do not run, a password shown and a process left', async () => {
+it('counts what passed and what failed, also files that do not run, a password shown, a right missing and a process left', async () => {
   const files = {
     pass: `it('a', () => {}); it('b', () => {});`,
     fail: `it('c', () => {}); it('d', () => { throw new Error('as it must'); });`,
     broken: `this is not a test`,
     // Written in two halves, as two chunks of output may cut it.
     shown: `it('e', () => { const text = process.env.TEST_CANARY; process.stderr.write(text.slice(0, 4)); process.stderr.write(text.slice(4) + '\\n'); });`,
+    refused: `it('g', async () => {
+      const { createClient } = require(require.resolve('redis', { paths: [process.cwd()] }));
+      const client = await createClient({ url: process.env.TEST_REDIS_URL }).connect();
+      await expect(client.keys('*')).rejects.toThrow(/NOPERM/);
+      client.destroy();
+    });`,
     left: `it('f', () => { require('child_process').spawn('/bin/sleep', ['600'], { detached: true, stdio: 'ignore' }).unref(); });`,
   };
   for (const [name, text] of Object.entries(files)) await writeFile(join(folder, `${name}.test.js`), text);
@@ -56,8 +62,9 @@ it('counts what passed and what failed, also files that do not run, a password s
   const run = runTests();
 
   expect(await run.ended).toBe(1);
-  expect(lastLine(run)).toBe('Tests: 5 passed, 4 failed');
+  expect(lastLine(run)).toBe('Tests: 6 passed, 5 failed');
   expect(run.output()).toContain('processes left behind: /bin/sleep 600');
+  expect(run.output()).toContain('Redis did not allow: command keys');
   expect(await readdir(temporary)).toEqual([]);
 });
 
