@@ -1,5 +1,5 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Ask } from './ask.js';
+import { AsyncScope } from './async-scope.js';
 import { AuditSampler } from './audit-sampler.js';
 import { AUDIT_AFTER_MS, type AuditAfterMs, type AuditSkip } from './audit-verdict.js';
 import { Budget } from './budget.js';
@@ -46,7 +46,7 @@ export interface AuditsOptions {
 }
 
 /** Whoever is called by the run of an audit, however indirectly. */
-const inside = new AsyncLocalStorage<Audits>();
+const inside = new AsyncScope<Audits>();
 
 /**
  * Checks hits after they were served: runs the method again, and if that gives another answer while the old one is
@@ -94,7 +94,7 @@ export class Audits {
 
   /** Whether the caller is part of an audit's run, for which nothing that is audited itself may come from the cache. */
   get isInside(): boolean {
-    return this.#isBusy && inside.getStore() === this;
+    return this.#isBusy && inside.current === this;
   }
 
   /** Forgets all that was to be looked at. A run under way goes on, in the hands of `keep`. */

@@ -1,5 +1,5 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { isObservable, tap } from 'rxjs';
+import { AsyncScope } from '../engine/async-scope.js';
 
 /** The arguments a handler was called with and what it returned, before any interceptor shaped it. */
 export interface HandlerCall {
@@ -14,25 +14,25 @@ interface Running {
   readonly call: HandlerCall | undefined;
 }
 
-const running = new AsyncLocalStorage<Running>();
+const running = new AsyncScope<Running>();
 
 /** Runs `handle` so that the decorated handler inside it leaves its arguments and result in the returned call. */
-export function observeCall<T>(owner: object, call: HandlerCall, handle: () => T): T {
+export function observeCall<T>(owner: object, call: HandlerCall, handle: () => Promise<T>): Promise<T> {
   return running.run({ owner, call }, handle);
 }
 
 /** Whether the code that asks was called, however indirectly, by the run of `owner`. */
 export function isInsideRunOf(owner: object): boolean {
-  return running.getStore()?.owner === owner;
+  return running.current?.owner === owner;
 }
 
 /** Called in a decorated handler's place. */
 export function recordCall(args: readonly unknown[], run: () => unknown): unknown {
-  const { owner, call } = running.getStore() ?? {};
+  const { owner, call } = running.current ?? {};
   if (!owner || !call) return run();
   call.args = args;
   // Another cached handler that this one calls must not leave its arguments here.
-  const returned = running.run({ owner, call: undefined }, run);
+  const returned = running.runPart({ owner, call: undefined }, run);
   call.result = returned;
   const keep = (result: unknown) => {
     call.result = result;

@@ -1,4 +1,4 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
+import { AsyncScope } from '../engine/async-scope.js';
 
 /** One run of a method under `@InvalidateCache`, with all transactions in it. */
 export class UnitOfWork {
@@ -54,13 +54,13 @@ export class UnitOfWork {
   }
 }
 
-const units = new AsyncLocalStorage<UnitOfWork>();
+const units = new AsyncScope<UnitOfWork>();
 
 export function currentUnit(): UnitOfWork | undefined {
-  const unit = units.getStore();
+  const unit = units.current;
   return unit?.isOver ? undefined : unit;
 }
 
-export function inUnit<T>(unit: UnitOfWork, run: () => T): T {
+export function inUnit<T>(unit: UnitOfWork, run: () => Promise<T>): Promise<T> {
   return units.run(unit, run);
 }
