@@ -1,3 +1,4 @@
+import { isAscii } from 'node:buffer';
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import type { CacheRequest } from '../cache.options.js';
 import { CacheEngine } from '../engine/cache-engine.js';
@@ -9,6 +10,13 @@ import { isKeptException, revivedException } from './kept-exception.js';
 import { replyOf } from './reply.js';
 import { RoutePlans } from './route-plans.js';
 import { StoredAnswer } from './stored-answer.js';
+import { Turn } from './turn.js';
+
+/**
+ * A short text Node writes in one piece with the head. Encoding a longer one costs more than writing a second piece.
+ * Measured, see docs/benchmarks.md.
+ */
+const MAX_TEXT_BYTES = 2048;
 
 /** Never settles and keeps nothing alive: it forgets whoever waits. A shared pending promise would remember them all. */
 const NEVER = { then: () => undefined } as unknown as Promise<boolean>;
@@ -22,6 +30,7 @@ const NEVER = { then: () => undefined } as unknown as Promise<boolean>;
 export class CacheDoor implements CanActivate {
   readonly #answers = new WeakMap<CacheEntry, StoredAnswer>();
   readonly #compressed: CompressedForms;
+  readonly #turn = new Turn();
 
   constructor(
     private readonly engine: CacheEngine,
@@ -41,12 +50,15 @@ export class CacheDoor implements CanActivate {
       plan.headers.announce(reply, 'BYPASS', 'fwd=bypass; detail=nobody-to-share-with');
       return true;
     }
+    return this.#turn.end.then(() => this.#look({ request, reply, plan, subject }));
+  }
+
+  #look(asked: Omit<CacheTicket, 'lookup'>): boolean | Promise<boolean> {
+    const { request, plan, subject } = asked;
     const near = plan.isRenewal(request) ? RENEWAL : this.engine.peek(subject);
-    if (near) return this.#admit({ request, reply, plan, subject, lookup: near });
+    if (near) return this.#admit({ ...asked, lookup: near });
     const budget = this.engine.newBudget();
-    return this.engine
-      .lookup(subject, budget)
-      .then((lookup) => this.#admit({ request, reply, plan, subject, lookup, budget }));
+    return this.engine.lookup(subject, budget).then((lookup) => this.#admit({ ...asked, lookup, budget }));
   }
 
   #admit(ticket: CacheTicket): boolean | Promise<boolean> {
@@ -78,13 +90,16 @@ export class CacheDoor implements CanActivate {
     }
     const compressed = this.#compressed.select(answer, entry, codings);
     answer.describe(reply, headers, compressed?.coding);
-    reply.end(compressed?.body ?? answer.body);
+    reply.end(compressed?.body ?? answer.payload);
   }
 
   #answerOf(entry: CacheEntry): StoredAnswer {
     const known = this.#answers.get(entry);
     if (known) return known;
     const answer = new StoredAnswer(entry);
+    const { body } = entry;
+    const isShortText = body.length <= MAX_TEXT_BYTES && isAscii(body);
+    if (isShortText && this.engine.charge(entry, body.length)) answer.payload = body.toString('latin1');
     this.#answers.set(entry, answer);
     return answer;
   }

@@ -17,7 +17,7 @@ export interface Reply {
   removeHeader(name: string): void;
   setStatus(status: number): void;
   /** Sends the answer; nothing may be sent after it. */
-  end(body: Buffer | undefined): void;
+  end(body: Buffer | string | undefined): void;
   /** What an interceptor returns for these very bytes to be sent. */
   sendable(body: Buffer): unknown;
 }
@@ -32,7 +32,7 @@ export interface FastifyResponse {
   header(name: string, value: unknown): unknown;
   removeHeader(name: string): unknown;
   status(code: number): unknown;
-  send(body?: Buffer): unknown;
+  send(body?: Buffer | string): unknown;
 }
 
 /** @param response what Nest hands to guards and interceptors */
@@ -75,7 +75,7 @@ class FastifyReply implements Reply {
     this.response.status(status);
   }
 
-  end(body: Buffer | undefined): void {
+  end(body: Buffer | string | undefined): void {
     this.response.send(body);
   }
 
@@ -115,8 +115,8 @@ class ExpressReply implements Reply {
     this.response.statusCode = status;
   }
 
-  end(body: Buffer | undefined): void {
-    if (body) this.response.setHeader('content-length', body.length);
+  end(body: Buffer | string | undefined): void {
+    if (body !== undefined) this.response.setHeader('content-length', Buffer.byteLength(body));
     this.response.end(body);
   }
 

@@ -19,6 +19,8 @@ export interface CompressedForm {
 /** A kept answer as it is sent: what is the same each time is made once. */
 export class StoredAnswer {
   readonly body: Buffer;
+  /** The body as it is handed to the adapter. */
+  payload: Buffer | string;
   /** Compressed forms as they become ready; `'none'` from when one is begun, and for good if it came to nothing. */
   readonly compressed: Partial<Record<Coding, CompressedForm | 'none'>> = {};
   readonly #etag: string;
@@ -27,6 +29,7 @@ export class StoredAnswer {
 
   constructor({ body, head: { etag = '', 'content-type': type = '', ...headers } }: Kept) {
     this.body = body;
+    this.payload = body;
     this.#etag = etag;
     this.#type = type;
     this.#headers = Object.entries(headers);
