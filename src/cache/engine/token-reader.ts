@@ -18,19 +18,21 @@ export class TokenReader {
    *   store refuses at once
    * @throws {CacheError} `CACHE_STORE_UNAVAILABLE`
    */
-  async read(tags: readonly string[], budgetMs: number): Promise<Tokens> {
+  read(tags: readonly string[], budgetMs: number): Promise<Tokens> {
+    const [first = ''] = tags;
+    const partition = this.#store.partitionOf(first);
+    const isOne = tags.every((tag) => this.#store.partitionOf(tag) === partition);
+    return isOne ? this.#queueOf(partition).read(tags, budgetMs) : this.#readParts(tags, budgetMs);
+  }
+
+  async #readParts(tags: readonly string[], budgetMs: number): Promise<Tokens> {
     const byPartition = new Map<string, string[]>();
     for (const tag of tags) {
       const partition = this.#store.partitionOf(tag);
-      const others = byPartition.get(partition);
-      if (others) others.push(tag);
-      else byPartition.set(partition, [tag]);
+      byPartition.set(partition, [...(byPartition.get(partition) ?? []), tag]);
     }
     const parts = [...byPartition].map(([partition, some]) => this.#queueOf(partition).read(some, budgetMs));
-    const answers = await Promise.all(parts);
-    return answers.length === 1 && answers[0]
-      ? answers[0]
-      : new Map(answers.flatMap((answer) => [...answer]));
+    return new Map((await Promise.all(parts)).flatMap((tokens) => [...tokens]));
   }
 
   #queueOf(partition: string): Queue {
@@ -69,6 +71,8 @@ class Queue {
 
   async #ask(): Promise<void> {
     this.#isAsking = true;
+    // Whoever asks in the same moment belongs to the first question.
+    await Promise.resolve();
     while (this.#waiters.length > 0) {
       const tags = [...this.#tags];
       const waiters = this.#waiters;

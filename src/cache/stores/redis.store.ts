@@ -98,7 +98,8 @@ export class RedisStore implements Store {
   }
 
   partitionOf(tag: string): string {
-    return this.#isEverywhere(tag) ? '' : this.#servers.nameOf(this.#keys.token(tag));
+    if (!this.#servers.isCluster || tag === EPOCH) return '';
+    return this.#servers.nameOf(this.#keys.token(tag));
   }
 
   async write(name: EntryName, entry: CacheEntry): Promise<void> {
