@@ -34,6 +34,11 @@ export class LoadLease {
     if (!this.#cancel) return;
     this.#cancel();
     this.#cancel = undefined;
+    await this.disclaim();
+  }
+
+  /** Where nobody knows whether it was granted: the answer to that came too late, or not at all. */
+  async disclaim(): Promise<void> {
     await this.#store.releaseLease(this.#name, this.lease.owner).catch(() => undefined);
   }
 

@@ -54,7 +54,11 @@ export class Openings {
     const opened = await ask(subject, budget, (entries) =>
       entries.open(subject, possible, budget, lease.lease),
     );
-    if (!opened) return undefined;
+    if (!opened) {
+      // Or everybody would wait for a run that nobody makes until the lease runs out.
+      if (store.isAvailable()) void lease.disclaim();
+      return undefined;
+    }
     if (opened.answer.hasLease) lease.hold(() => this.#isCurrent(subject, opened.answer));
     return { ...opened.answer, lease };
   }

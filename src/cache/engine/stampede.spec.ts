@@ -57,6 +57,18 @@ describe('callers of a cold key in several processes', () => {
     expect((await waiting).value).toBe('again');
   });
 
+  it('do not wait for a process that was given the lease too late', async () => {
+    here.store.replyLate(60, 'open');
+    const late = here.get(subject, gives('unkept'));
+    await pass(100);
+    const run = jest.fn(gives('kept'));
+    const other = there.get(subject, run);
+    await pass(10);
+
+    expect(run).toHaveBeenCalledTimes(1);
+    expect((await Promise.all([late, other])).map(({ value }) => value)).toEqual(['unkept', 'kept']);
+  });
+
   it('do not wait for a run that failed', async () => {
     const run = deferred<string>();
     const first = here.get(subject, () => run.promise).catch(() => 'failed');
