@@ -124,6 +124,7 @@ class Link {
   #bytesLeft: number;
   #dueAtMs = 0;
   #sent: Promise<void> = Promise.resolve();
+  #unsent = 0;
 
   constructor(client: Socket, server: Socket, faults: Faults) {
     this.#client = client.setNoDelay();
@@ -172,20 +173,26 @@ class Link {
 
   #pass(chunk: Buffer): void {
     const { delayMs, slowShare } = this.#faults;
+    if (delayMs === 0 && this.#unsent === 0) {
+      this.#send(chunk);
+      return;
+    }
     const now = performance.now();
     const isSlow = delayMs > 0 && Math.random() < slowShare;
     this.#dueAtMs = Math.max(this.#dueAtMs, isSlow ? now + delayMs : now);
     const dueAtMs = this.#dueAtMs;
+    this.#unsent++;
     this.#sent = this.#sent.then(async () => {
       const heldMs = dueAtMs - performance.now();
       if (heldMs > 0) await wait(heldMs, undefined, { ref: false });
+      this.#unsent--;
       this.#send(chunk);
     });
   }
 
   #send(chunk: Buffer): void {
     if (this.isMute || this.#client.destroyed) return;
-    const bytes = Buffer.concat([this.#foreign, chunk]);
+    const bytes = this.#foreign.length > 0 ? Buffer.concat([this.#foreign, chunk]) : chunk;
     this.#foreign = Buffer.alloc(0);
     if (bytes.length < this.#bytesLeft) {
       this.#bytesLeft -= bytes.length;
