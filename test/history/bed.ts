@@ -20,8 +20,8 @@ export interface BedOptions {
 /** A process of the service, with a way to Redis of its own. */
 export interface ServiceProcess {
   readonly proxy: FaultProxy;
-  /** Where it is reached; `undefined` while it is down. */
-  address: string | undefined;
+  /** Where it listens; `null` while it is down. */
+  port: number | null;
   child: ChildProcess;
 }
 
@@ -33,9 +33,12 @@ export class Bed {
   readonly services: ServiceProcess[] = [];
   /** Processes that ended without being killed. */
   deaths = 0;
+  /** Told when a process of the service comes or goes. */
+  onMoved: () => void = () => undefined;
   readonly #options: BedOptions;
   readonly #folder: string;
   readonly #database: TestDatabase;
+  #isStopped = false;
 
   private constructor(options: BedOptions, folder: string, database: TestDatabase, redis: RedisProcess) {
     this.#options = options;
@@ -57,11 +60,14 @@ export class Bed {
     const bed = new Bed(options, folder, database, await startRedis({ args: ['--dir', folder] }));
     for (let n = 0; n < options.processes; n++) {
       const proxy = await startFaultProxy(bed.redis.url);
-      const service = { proxy, address: undefined, child: undefined as never };
-      bed.services.push(service);
-      await bed.startService(service);
+      bed.services.push({ proxy, port: null, child: undefined as never });
     }
+    await Promise.all(bed.services.map((service) => bed.startService(service)));
     return bed;
+  }
+
+  get ports(): (number | null)[] {
+    return this.services.map(({ port }) => port);
   }
 
   /** With what it saved last, or empty. */
@@ -94,14 +100,16 @@ export class Bed {
         throw new Error('a process of the service ended as it started');
       }),
     ])) as [number];
-    service.address = `http://127.0.0.1:${port}`;
     child.once('exit', () => {
-      if (service.address !== undefined) this.deaths++;
+      if (service.port !== null) this.deaths++;
     });
+    service.port = port;
+    this.onMoved();
   }
 
   async killService(service: ServiceProcess): Promise<void> {
-    service.address = undefined;
+    service.port = null;
+    this.onMoved();
     const ended = once(service.child, 'exit');
     service.child.kill('SIGKILL');
     await ended;
@@ -118,10 +126,13 @@ export class Bed {
     await client.end();
   }
 
+  /** May be called again. */
   async stop(): Promise<void> {
+    if (this.#isStopped) return;
+    this.#isStopped = true;
     this.redis.thaw();
     for (const service of this.services) {
-      service.address = undefined;
+      service.port = null;
       service.child.kill('SIGKILL');
       await service.proxy.close();
     }

@@ -1,19 +1,21 @@
 import { createWriteStream, type WriteStream } from 'node:fs';
-import { Agent, request, type IncomingMessage } from 'node:http';
 import { once } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
+import { HttpConnection } from './http-connection.js';
 import { nowUs, type Operation } from './operation.js';
+import { seeded } from './seeded.js';
 
 export interface ClientsOptions {
-  /** Where each service process is reached at present; `undefined` while it is down. */
-  readonly addressOf: (process: number) => string | undefined;
   readonly processes: number;
   readonly keys: number;
   /** Readers at a time for each process; each asks again when it was answered. */
   readonly readers: number;
+  /** Writes at a time for each process. */
+  readonly writers: number;
   /** So many reads go with each write, however fast the machine is. */
   readonly readsPerWrite: number;
-  readonly random: () => number;
+  /** Of what is read and written. */
+  readonly seed: number;
   /** Gets every operation, a line of JSON each. */
   readonly file: string;
 }
@@ -22,122 +24,130 @@ export interface ClientsOptions {
 const PATIENCE_MS = 5000;
 const PAUSE_MS = 50;
 const STEP_MS = 2;
+const LINES_AT_ONCE = 500;
 /** Stands for the key and the version in an answer that names none. */
 const FOREIGN = -1;
 
 /** Reads and writes until it is told to stop, and writes down what it saw. */
 export class Clients {
+  /** Where each service process listens at present; `null` while it is down. */
+  ports: readonly (number | null)[] = [];
+  /** Operations so far. */
+  readonly count = { reads: 0, writes: 0 };
   readonly #options: ClientsOptions;
+  readonly #random: () => number;
   readonly #out: WriteStream;
-  readonly #agent = new Agent({ keepAlive: true });
+  readonly #connections: HttpConnection[] = [];
   readonly #running: Promise<void>[] = [];
+  #lines: string[] = [];
   #isOver = false;
-  #count = { reads: 0, writes: 0 };
 
   constructor(options: ClientsOptions) {
     this.#options = options;
+    this.#random = seeded(options.seed);
     this.#out = createWriteStream(options.file);
   }
 
-  /** Operations so far. */
-  get count(): { readonly reads: number; readonly writes: number } {
-    return this.#count;
-  }
-
   start(): void {
-    const { processes, readers } = this.#options;
+    const { processes, readers, writers } = this.#options;
     for (let process = 0; process < processes; process++) {
-      for (let n = 0; n < readers; n++) this.#running.push(this.#readOn(process));
+      for (const connection of this.#open(readers)) this.#running.push(this.#readOn(process, connection));
     }
-    this.#running.push(this.#writeOn());
+    const idle = Array.from({ length: processes }, () => this.#open(writers));
+    this.#running.push(this.#writeOn(idle));
   }
 
   async stop(): Promise<void> {
     this.#isOver = true;
     await Promise.all(this.#running);
-    this.#agent.destroy();
+    for (const connection of this.#connections) connection.close();
+    await this.#flush();
     this.#out.end();
     await once(this.#out, 'close');
   }
 
-  async #readOn(process: number): Promise<void> {
+  #open(count: number): HttpConnection[] {
+    const opened = Array.from({ length: count }, () => new HttpConnection(PATIENCE_MS));
+    this.#connections.push(...opened);
+    return opened;
+  }
+
+  async #readOn(process: number, connection: HttpConnection): Promise<void> {
     while (!this.#isOver) {
-      const isAnswered = await this.#call('read', process);
+      const isAnswered = await this.#call('read', process, connection);
       // A process that is down is not besieged.
       if (!isAnswered) await wait(PAUSE_MS);
     }
   }
 
-  /** Does not wait for what becomes of them. */
-  async #writeOn(): Promise<void> {
-    const { processes, readsPerWrite, random } = this.#options;
+  /** Does not wait for what becomes of them: one process may hang. */
+  async #writeOn(idle: readonly HttpConnection[][]): Promise<void> {
     const pending = new Set<Promise<unknown>>();
     for (let n = 1; !this.#isOver; n++) {
-      const process = Math.floor(random() * processes);
-      const call = this.#call('write', process).finally(() => pending.delete(call));
-      pending.add(call);
-      while (this.#isAhead(n * readsPerWrite)) await wait(STEP_MS);
+      const process = Math.floor(this.#random() * idle.length);
+      const connection = idle[process]!.pop();
+      if (connection) {
+        const call = this.#call('write', process, connection).finally(() => {
+          idle[process]!.push(connection);
+          pending.delete(call);
+        });
+        pending.add(call);
+      }
+      while (this.#isAhead(n)) await wait(STEP_MS);
     }
     await Promise.all(pending);
   }
 
-  #isAhead(reads: number): boolean {
-    return !this.#isOver && this.#count.reads < reads;
+  #isAhead(writes: number): boolean {
+    return !this.#isOver && this.count.reads < writes * this.#options.readsPerWrite;
   }
 
   /** @returns whether it was answered */
-  async #call(kind: Operation['kind'], process: number): Promise<boolean> {
-    const key = Math.floor(this.#options.random() * this.#options.keys);
-    const address = this.#options.addressOf(process);
-    if (!address) return false;
-    const invokedUs = nowUs();
-    const begun = { kind, process, key, invokedUs };
-    const answer = await this.#ask(kind, `${address}/versions/${key}`);
+  async #call(kind: Operation['kind'], process: number, connection: HttpConnection): Promise<boolean> {
+    const key = Math.floor(this.#random() * this.#options.keys);
+    const port = this.ports[process];
+    // An address where nobody listens got nothing.
+    if (port == null) return false;
+    const begun = { kind, process, key, invokedUs: nowUs() };
+    const answer = await ask(connection, port, kind, key);
     const operation: Operation = answer ? { ...begun, returnedUs: nowUs(), ...answer } : begun;
-    // Before the call nothing was known of it either; an address where nobody listens got nothing.
-    this.#count[kind === 'read' ? 'reads' : 'writes']++;
-    if (!this.#out.write(`${JSON.stringify(operation)}\n`)) await once(this.#out, 'drain');
+    this.count[kind === 'read' ? 'reads' : 'writes']++;
+    this.#lines.push(JSON.stringify(operation));
+    if (this.#lines.length >= LINES_AT_ONCE) await this.#flush();
     return answer !== undefined;
   }
 
-  async #ask(
-    kind: Operation['kind'],
-    url: string,
-  ): Promise<Pick<Operation, 'version' | 'of' | 'cache' | 'isPending'> | undefined> {
-    try {
-      const { response, text } = await this.#send(url, kind === 'read' ? 'GET' : 'POST');
-      if ((response.statusCode ?? 500) >= 300) return undefined;
-      const versioned = versionedOf(text);
-      // It came whole, so it is an answer, but none of ours. A write behind it may have happened.
-      if (!versioned) return kind === 'read' ? { of: FOREIGN, version: FOREIGN } : undefined;
-      const { key, version } = versioned;
-      const cache = response.headers['x-cache'];
-      return {
-        of: key,
-        version,
-        ...(typeof cache === 'string' ? { cache } : {}),
-        ...(response.headers['x-cache-invalidation'] === 'pending' ? { isPending: true } : {}),
-      };
-    } catch {
-      return undefined;
-    }
+  async #flush(): Promise<void> {
+    const text = this.#lines.map((line) => `${line}\n`).join('');
+    this.#lines = [];
+    if (!this.#out.write(text)) await once(this.#out, 'drain');
   }
+}
 
-  #send(url: string, method: string): Promise<{ response: IncomingMessage; text: string }> {
-    return new Promise((resolve, reject) => {
-      const call = request(url, { method, agent: this.#agent, timeout: PATIENCE_MS }, (response) => {
-        let text = '';
-        response.setEncoding('utf8');
-        response.on('data', (chunk: string) => (text += chunk));
-        response.on('end', () => {
-          resolve({ response, text });
-        });
-        response.on('error', reject);
-      });
-      call.on('timeout', () => call.destroy(new Error('timeout')));
-      call.on('error', reject);
-      call.end();
-    });
+type Answered = Pick<Operation, 'version' | 'of' | 'cache' | 'isPending'>;
+
+async function ask(
+  connection: HttpConnection,
+  port: number,
+  kind: Operation['kind'],
+  key: number,
+): Promise<Answered | undefined> {
+  try {
+    const method = kind === 'read' ? 'GET' : 'POST';
+    const { status, head, body } = await connection.ask(port, method, `/versions/${key}`);
+    if (status >= 300) return undefined;
+    const versioned = versionedOf(body);
+    // It came whole, so it is an answer, but none of ours. A write behind it may have happened.
+    if (!versioned) return kind === 'read' ? { of: FOREIGN, version: FOREIGN } : undefined;
+    const cache = /\r\nx-cache: *(\w+)/.exec(head)?.[1];
+    return {
+      of: versioned.key,
+      version: versioned.version,
+      ...(cache === undefined ? {} : { cache: cache.toUpperCase() }),
+      ...(head.includes('\r\nx-cache-invalidation: pending') ? { isPending: true } : {}),
+    };
+  } catch {
+    return undefined;
   }
 }
 

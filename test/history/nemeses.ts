@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { ask } from '../support/ask-redis.js';
 import type { Bed, ServiceProcess } from './bed.js';
+import { nowUs } from './operation.js';
 
 /** Makes one thing fail for a while, and mends it. */
 type Nemesis = (bed: Bed, ms: number, victim: ServiceProcess) => Promise<void>;
@@ -67,11 +68,18 @@ const nemeses = {
 export type NemesisName = keyof typeof nemeses;
 export const nemesisNames = Object.keys(nemeses) as NemesisName[];
 
+/** Times as of `nowUs`. */
+export interface Strike {
+  readonly name: NemesisName;
+  readonly fromUs: number;
+  readonly toUs: number;
+}
+
 export interface NemesisOptions {
   readonly bed: Bed;
   readonly names: readonly NemesisName[];
   readonly random: () => number;
-  readonly onStrike: (name: NemesisName, fromMs: number, toMs: number) => void;
+  readonly onStrike: (strike: Strike) => void;
 }
 
 const [SHORTEST_MS, LONGEST_MS, PAUSE_MS] = [1000, 4000, 1500];
@@ -88,9 +96,9 @@ export async function strike(
     if (turn.length === 0) turn = shuffled(names, random);
     const name = turn.pop()!;
     const victim = bed.services[Math.floor(random() * bed.services.length)]!;
-    const since = performance.now();
+    const fromUs = nowUs();
     await nemeses[name](bed, SHORTEST_MS + random() * (LONGEST_MS - SHORTEST_MS), victim);
-    onStrike(name, since, performance.now());
+    onStrike({ name, fromUs, toUs: nowUs() });
     await pause();
   }
 }

@@ -1,4 +1,4 @@
-/** One operation as its client saw it. Times are of the monotonic clock that all processes of a machine share, µs. */
+/** One operation as its client saw it, in times of `nowUs`. */
 export interface Operation {
   readonly kind: 'read' | 'write';
   /** Number of the service process that was asked. */
@@ -17,6 +17,7 @@ export interface Operation {
   readonly isPending?: boolean;
 }
 
+/** The monotonic clock that all processes of a machine share (CLOCK_MONOTONIC on Linux), µs. */
 export function nowUs(): number {
   return Number(process.hrtime.bigint() / 1000n);
 }

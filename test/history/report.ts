@@ -1,29 +1,74 @@
 import type { CheckedHistory, Finding, FindingKind } from './check-history.js';
+import type { History } from './run-history.js';
 
 const kinds: readonly FindingKind[] = ['stale', 'order', 'future', 'crossing'];
 const SHOWN = 3;
+const STALENESS_MS = [10, 100, 300, 1000];
 
 /** What was found, for people. */
-export function report(checked: CheckedHistory): string {
-  const { reads, writes, unknownWrites, unansweredReads, hits, violations, tolerated } = checked;
+export function report(history: History): string {
+  const { reads, writes, unknownWrites, unansweredReads, hits, violations, tolerated } = history;
   const lines = [
     `${spaced(reads)} reads (${percent(hits, reads)} hits), ${spaced(writes)} writes; ` +
       `${spaced(unansweredReads)} reads and ${spaced(unknownWrites)} writes of unknown outcome`,
     ...kinds.map((kind) => {
       const [wrong, allowed] = [of(kind, violations), of(kind, tolerated)];
       const told = [`${spaced(wrong.length)} ${kind}`];
-      if (allowed.length > 0)
-        told.push(`${spaced(allowed.length)} within the promise (${histogram(allowed)})`);
-      if (wrong.length > 0 && wrong.some(({ lagMs }) => lagMs > 0)) told.push(histogram(wrong));
+      if (allowed.length > 0) told.push(`${spaced(allowed.length)} within the promise (${lagsOf(allowed)})`);
+      if (wrong.length > 0 && wrong.some(({ lagMs }) => lagMs > 0)) told.push(lagsOf(wrong));
       return told.join('; ');
     }),
+    '',
+    ...windowTable(history),
+    '',
+    ...stalenessTable(history),
   ];
   for (const finding of smallest(violations)) lines.push('', ...shown(finding));
   return `${lines.join('\n')}\n`;
 }
 
+/** What was seen while each nemesis struck, all its strikes together. */
+function windowTable({ windows }: History): string[] {
+  return [
+    ...header('While', 'Times', 'Reads', 'Hits', 'p99', 'Slowest', 'Unknown outcome', 'Stale', 'Order'),
+    ...windows.map(({ name, strikes, reads, hits, p99Ms, slowestMs, unknown, findings }) =>
+      row(
+        name ?? 'nothing struck',
+        name === undefined ? '' : strikes,
+        reads,
+        percent(hits, reads),
+        `${Math.round(p99Ms)} ms`,
+        `${Math.round(slowestMs)} ms`,
+        unknown,
+        findings.stale,
+        findings.order,
+      ),
+    ),
+  ];
+}
+
+/** How far answers were behind the writes that had been acknowledged when they were asked for. */
+function stalenessTable({ reads, violations, tolerated }: CheckedHistory): string[] {
+  const lags = of('stale', [...violations, ...tolerated]).map(({ lagMs }) => lagMs);
+  const counts = [0, ...STALENESS_MS, Infinity].map((ms, i, edges) =>
+    i === 0 ? reads - lags.length : lags.filter((lag) => lag <= ms && lag > edges[i - 1]!).length,
+  );
+  return [
+    ...header('Behind by', '0', ...STALENESS_MS.map((ms) => `up to ${spaced(ms)} ms`), 'more'),
+    row('reads', ...counts),
+  ];
+}
+
+function header(...names: readonly string[]): string[] {
+  return [row(...names), row(...names.map(() => '---'))];
+}
+
+function row(...cells: readonly (string | number)[]): string {
+  return `| ${cells.map((cell) => (typeof cell === 'number' ? spaced(cell) : cell)).join(' | ')} |`;
+}
+
 /** How long answers had been out of date: the median, the 99th of a hundred, the longest. */
-function histogram(findings: readonly Finding[]): string {
+function lagsOf(findings: readonly Finding[]): string {
   const lags = findings.map(({ lagMs }) => lagMs).sort((a, b) => a - b);
   const at = (share: number) => `${Math.round(lags[Math.floor(share * (lags.length - 1))] ?? 0)} ms`;
   return `out of date for ${at(0.5)} in the median, ${at(0.99)} at p99, at most ${at(1)}`;

@@ -4,10 +4,13 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Bed } from './bed.js';
 import { checkHistory, type CheckedHistory, type Tolerance } from './check-history.js';
-import { Clients } from './clients.js';
-import { strike, type NemesisName } from './nemeses.js';
+import { ClientProcess } from './client-process.js';
+import { strike, type NemesisName, type Strike } from './nemeses.js';
+import { nowUs } from './operation.js';
 import type { PlantedFault } from './planted-faults.js';
 import { readHistory } from './read-history.js';
+import { seeded } from './seeded.js';
+import { windowsOf, type Window } from './windows.js';
 
 export interface HistoryOptions {
   readonly seconds: number;
@@ -20,9 +23,15 @@ export interface HistoryOptions {
   readonly say: (line: string) => void;
 }
 
+export interface History extends CheckedHistory {
+  /** What was seen while each nemesis struck, and while none did. */
+  readonly windows: readonly Window[];
+}
+
 const KEYS = 10;
-const READERS_A_PROCESS = 6;
-const READS_PER_WRITE = 50;
+const READERS_A_PROCESS = 16;
+const WRITERS_A_PROCESS = 10;
+const READS_PER_WRITE = 100;
 const PROGRESS_EVERY_MS = 10_000;
 
 /** What the cache promises of each kind of route; see docs/caching.md. */
@@ -32,66 +41,81 @@ export const tolerances = {
 } as const satisfies Record<string, Tolerance>;
 
 /** Runs the service, breaks what it stands on, and judges what its clients saw. */
-export async function runHistory(options: HistoryOptions): Promise<CheckedHistory> {
-  const { seconds, processes, consistency, nemeses, planted, say } = options;
-  const random = seeded(options.seed);
+export async function runHistory(options: HistoryOptions): Promise<History> {
+  const { processes, consistency, planted, seed } = options;
   const folder = await mkdtemp(join(tmpdir(), 'history-'));
   const file = join(folder, 'operations');
   const bed = await Bed.start({ processes, keys: KEYS, consistency, planted });
+  const clients = new ClientProcess({
+    processes,
+    keys: KEYS,
+    readers: READERS_A_PROCESS,
+    writers: WRITERS_A_PROCESS,
+    readsPerWrite: READS_PER_WRITE,
+    seed,
+    file,
+  });
+  let strikes: Strike[];
   try {
-    const clients = new Clients({
-      addressOf: (process) => bed.services[process]?.address,
-      processes,
-      keys: KEYS,
-      readers: READERS_A_PROCESS,
-      readsPerWrite: READS_PER_WRITE,
-      random,
-      file,
-    });
-    clients.start();
-    const over = new AbortController();
-    const startMs = performance.now();
-    const strikes = strike(
-      {
-        bed,
-        names: nemeses,
-        random,
-        onStrike: (name, fromMs, toMs) => {
-          say(`${secondsSince(startMs, fromMs)} to ${secondsSince(startMs, toMs)} s: ${name}`);
-        },
-      },
-      over.signal,
-    );
-    const progress = setInterval(() => {
-      const { reads, writes } = clients.count;
-      say(`${secondsSince(startMs, performance.now())} of ${seconds} s: ${reads} reads, ${writes} writes`);
-    }, PROGRESS_EVERY_MS);
-    try {
-      await Promise.race([wait(seconds * 1000), strikes.then(() => wait(seconds * 1000))]);
-    } finally {
-      clearInterval(progress);
-      over.abort();
-      await strikes.finally(() => clients.stop());
-    }
+    bed.onMoved = () => {
+      clients.reach(bed.ports);
+    };
+    bed.onMoved();
+    strikes = await strikeFor(options, bed, clients);
+    await clients.stop();
     if (bed.deaths > 0) throw new Error(`${bed.deaths} processes of the service ended by themselves`);
-    return checkHistory(await readHistory(file), tolerances[consistency]);
+    // What it takes to judge is not to be taken from anybody.
+    await bed.stop();
+    const sinceMs = performance.now();
+    const operations = await readHistory(file);
+    const checked = checkHistory(operations, tolerances[consistency]);
+    const history = { ...checked, windows: windowsOf(operations, checked, strikes) };
+    const megabytes = Math.round(process.memoryUsage().rss / 1e6);
+    options.say(`judged in ${secondsSince(sinceMs, performance.now())} s with ${megabytes} MB`);
+    return history;
   } finally {
+    clients.kill();
     await bed.stop();
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-function secondsSince(startMs: number, ms: number): string {
-  return ((ms - startMs) / 1000).toFixed(1);
+/** Lets the nemeses strike for as long as that takes, and tells how it goes. */
+async function strikeFor(
+  { seconds, nemeses, seed, say }: HistoryOptions,
+  bed: Bed,
+  clients: ClientProcess,
+): Promise<Strike[]> {
+  const over = new AbortController();
+  const startUs = nowUs();
+  const second = (us: number) => secondsSince(startUs / 1000, us / 1000);
+  const strikes: Strike[] = [];
+  const striking = strike(
+    {
+      bed,
+      names: nemeses,
+      random: seeded(seed),
+      onStrike: (struck) => {
+        strikes.push(struck);
+        say(`${second(struck.fromUs)} to ${second(struck.toUs)} s: ${struck.name}`);
+      },
+    },
+    over.signal,
+  );
+  const progress = setInterval(() => {
+    const { reads, writes } = clients.count;
+    say(`${second(nowUs())} of ${seconds} s: ${reads} reads, ${writes} writes`);
+  }, PROGRESS_EVERY_MS);
+  try {
+    await Promise.race([wait(seconds * 1000), striking.then(() => wait(seconds * 1000))]);
+  } finally {
+    clearInterval(progress);
+    over.abort();
+    await striking;
+  }
+  return strikes;
 }
 
-/** Marsaglia's xorshift with 32 bits: the same numbers for the same seed. */
-function seeded(seed: number): () => number {
-  let state = (seed | 0) === 0 ? 1 : seed | 0;
-  return () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) / 2 ** 32;
-  };
+function secondsSince(startMs: number, ms: number): string {
+  return ((ms - startMs) / 1000).toFixed(1);
 }
