@@ -88,8 +88,8 @@ describe('docs/errors.md', () => {
   });
 });
 
-it('docs/caching.md shows keys that are ours', () => {
-  const shown = [...read('docs/caching.md').matchAll(/^\| `(\w+)(\\\|[^`]+)` \| `([^`]+)` \|$/gm)];
+it('docs/caching-reference.md shows keys that are ours', () => {
+  const shown = [...read('docs/caching-reference.md').matchAll(/^\| `(\w+)(\\\|[^`]+)` \| `([^`]+)` \|$/gm)];
 
   expect(shown).toHaveLength(4);
   for (const [, prefix = '', rest = '', key] of shown) {
@@ -97,13 +97,13 @@ it('docs/caching.md shows keys that are ours', () => {
   }
 });
 
-it('docs/caching.md names every package that the cache loads', () => {
+it('docs/caching-reference.md names every package that the cache loads', () => {
   const sources = filesBelow('src/cache')
     .filter((name) => name.endsWith('.ts') && !name.endsWith('.spec.ts'))
     .map(read);
   const imported = sources.flatMap((code) => [...code.matchAll(/ from '((?:@[^/']+\/)?[^./'][^/']*)/g)]);
   const packages = new Set(imported.map(([, name = '']) => name).filter((name) => !name.startsWith('node:')));
-  const [, loads = ''] = /^It loads (.*?)^$/ms.exec(read('docs/caching.md')) ?? [];
+  const [, loads = ''] = /^It loads (.*?)^$/ms.exec(read('docs/caching-reference.md')) ?? [];
 
   expect([...packages].filter((name) => !loads.includes(`\`${name}\``))).toEqual([]);
 });
@@ -218,20 +218,23 @@ describe('README.md', () => {
   });
 });
 
-describe.each(['README.md', 'docs/caching.md'])('%s', (path) => {
-  it('shows only code that is in the sources', () => {
-    const sources = ['src', 'test/fixtures']
-      .flatMap((folder) => filesBelow(folder))
-      .filter((name) => /\.(controller|test)\.ts$/.test(name))
-      .map((name) => flat(read(name)));
-    const shown = [...read(path).matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code = '']) => flat(code));
+describe.each(['README.md', 'docs/caching.md', 'docs/caching-reference.md', 'docs/caching-testing.md'])(
+  '%s',
+  (path) => {
+    it('shows only code that is in the sources', () => {
+      const sources = ['src', 'test/fixtures']
+        .flatMap((folder) => filesBelow(folder))
+        .filter((name) => /\.(controller|test)\.ts$/.test(name))
+        .map((name) => flat(read(name)));
+      const shown = [...read(path).matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code = '']) => flat(code));
 
-    expect(shown.length).toBeGreaterThan(0);
-    for (const code of shown) {
-      expect([code, sources.some((source) => source.includes(code))]).toEqual([code, true]);
-    }
-  });
-});
+      expect(shown.length).toBeGreaterThan(0);
+      for (const code of shown) {
+        expect([code, sources.some((source) => source.includes(code))]).toEqual([code, true]);
+      }
+    });
+  },
+);
 
 describe.each(documents)('%s', (path) => {
   const text = read(path);
