@@ -3,10 +3,11 @@ import type { CacheEntry } from './cache-entry.js';
 import type { EmitCacheEvent } from './cache-events.js';
 import type { Clock } from './clock.js';
 import type { Coherence } from './coherence.js';
-import { heldEntry, isFresh, type HeldEntry, type NearEntries } from './near-entries.js';
+import { heldEntry, isFresh, withOwnMemory, type HeldEntry, type NearEntries } from './near-entries.js';
 import type { Lease, Store, StoreRead } from './store.js';
 import type { NewEntry, Subject } from './subject.js';
-import { ANY, EPOCH, familiesOf, familyTag } from './tags.js';
+import { ResultTokens } from './result-tokens.js';
+import { ANY, EPOCH, familiesOf } from './tags.js';
 import { TokenReader } from './token-reader.js';
 import { liveness, tokensByTag, type Tokens } from './tokens.js';
 
@@ -25,8 +26,6 @@ export interface Opened {
 
 /** Tokens must outlive every entry that carries them; nothing shorter than this is worth the renewals. */
 const MIN_TOKEN_TTL_MS = 2 * 3_600_000;
-/** What the work behind an answer, for which nobody waits, may take for each question. */
-const BACKGROUND_BUDGET_MS = 1000;
 
 export interface EntryStoreOptions {
   readonly store: Store;
@@ -45,11 +44,13 @@ export interface EntryStoreOptions {
 export class EntryStore {
   readonly #options: EntryStoreOptions;
   readonly #tokens: TokenReader;
+  readonly #resultTokens: ResultTokens;
   #tokenTtlMs = MIN_TOKEN_TTL_MS;
 
   constructor(options: EntryStoreOptions) {
     this.#options = options;
     this.#tokens = new TokenReader(options.store);
+    this.#resultTokens = new ResultTokens(options.store);
   }
 
   get isAvailable(): boolean {
@@ -82,9 +83,11 @@ export class EntryStore {
 
   /** The entry in the store, if it is the one asked for and nothing it depends on has changed. */
   async read(subject: Subject, budget: Budget): Promise<HeldEntry | undefined> {
+    const { coherence, clock, store } = this.#options;
     const tags = certainTags(subject);
-    const [moment, atMs] = this.#now();
-    const read = await this.#options.store.read(subject, tags, budget.leftMs);
+    const moment = coherence.mark();
+    const atMs = clock.monotonicMs();
+    const read = await store.read(subject, tags, budget.leftMs);
     return (await this.#judge(subject, tags, read, moment, atMs, budget)).held;
   }
 
@@ -93,9 +96,11 @@ export class EntryStore {
    * @param lease    to run the method for all processes
    */
   async open(subject: Subject, possible: readonly string[], budget: Budget, lease: Lease): Promise<Opened> {
+    const { coherence, clock, store } = this.#options;
     const tags = [...certainTags(subject), ...possible];
-    const [moment, atMs] = this.#now();
-    const read = await this.#options.store.open(subject, tags, this.#tokenTtlMs, budget.leftMs, lease);
+    const moment = coherence.mark();
+    const atMs = clock.monotonicMs();
+    const read = await store.open(subject, tags, this.#tokenTtlMs, budget.leftMs, lease);
     return {
       ...(await this.#judge(subject, tags, read, moment, atMs, budget)),
       tokens: tokensByTag(tags, read.tokens),
@@ -122,13 +127,13 @@ export class EntryStore {
    */
   async put(subject: Subject, opened: Opened, given: NewEntry, loadMs: number): Promise<boolean> {
     const { store, near, emit, jittered } = this.#options;
-    const resultTokens = await this.#resultTokens(subject, given.resultTags, opened.tokens);
-    if (!resultTokens) return false;
+    const named = await this.#resultTokens.read(subject, given.resultTags, opened.tokens, this.#tokenTtlMs);
+    if (!named) return false;
     const certain = certainTags(subject).map((tag) => [tag, opened.tokens.get(tag) ?? ''] as const);
     const entry: CacheEntry = {
       keyText: subject.keyText,
       shape: subject.shape,
-      tokens: Object.fromEntries([...certain, ...resultTokens]),
+      tokens: Object.fromEntries([...certain, ...named]),
       ttlMs: jittered(given.ttlMs),
       graceMs: subject.policy.graceMs,
       loadMs: Math.round(loadMs),
@@ -185,46 +190,11 @@ export class EntryStore {
     return { held, isForeign: false };
   }
 
-  /**
-   * Tokens of tags that only the result knows are read after the method ran. That is sound only if their family's token
-   * has not moved since before it: an invalidation moves the family first, then the tag. For a family that was not
-   * watched, the token that moves with every invalidation stands in.
-   */
-  async #resultTokens(
-    subject: Subject,
-    resultTags: readonly string[],
-    opened: Tokens,
-  ): Promise<Tokens | undefined> {
-    const { store } = this.#options;
-    if (resultTags.length === 0) return new Map();
-    const witnesses = [
-      ...new Set(resultTags.map(familyTag).map((family) => (opened.has(family) ? family : ANY))),
-    ];
-    const { tokens } = await store.open(subject, resultTags, this.#tokenTtlMs, BACKGROUND_BUDGET_MS);
-    const after = await store.tokens(witnesses, BACKGROUND_BUDGET_MS);
-    const isUnmoved = witnesses.every((witness, index) => {
-      const token = opened.get(witness);
-      return token !== undefined && after[index] === token;
-    });
-    return isUnmoved ? tokensByTag(resultTags, tokens) : undefined;
-  }
-
   #isYoung(bornAtMs: number, { policy }: Pick<Subject, 'policy'>): boolean {
     return this.#options.clock.monotonicMs() - bornAtMs < policy.minFreshMs;
-  }
-
-  /** The moment and the time before a question. */
-  #now(): [moment: number, atMs: number] {
-    return [this.#options.coherence.mark(), this.#options.clock.monotonicMs()];
   }
 }
 
 function certainTags(subject: Subject): string[] {
   return [EPOCH, ...subject.tags];
-}
-
-/** A body that is a small part of what came over the network would keep all of that in memory. */
-function withOwnMemory(entry: CacheEntry): CacheEntry {
-  const isPart = entry.body.buffer.byteLength > 2 * entry.body.length;
-  return isPart ? { ...entry, body: Buffer.from(entry.body) } : entry;
 }

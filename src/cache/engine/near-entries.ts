@@ -157,3 +157,9 @@ function cost({ keyText, tokens, head, body }: CacheEntry): number {
   const texts = [...Object.entries(tokens), ...Object.entries(head)].flat();
   return texts.reduce((sum, text) => sum + text.length, OVERHEAD_BYTES + 2 * keyText.length + body.length);
 }
+
+/** A body that is a small part of what came over the network would keep all of that in memory. */
+export function withOwnMemory(entry: CacheEntry): CacheEntry {
+  const isPart = entry.body.buffer.byteLength > 2 * entry.body.length;
+  return isPart ? { ...entry, body: Buffer.from(entry.body) } : entry;
+}

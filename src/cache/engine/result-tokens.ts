@@ -1,0 +1,42 @@
+import type { Store } from './store.js';
+import type { Subject } from './subject.js';
+import { ANY, familyTag } from './tags.js';
+import { tokensByTag, type Tokens } from './tokens.js';
+
+/** What the work behind an answer, for which nobody waits, may take for each question, ms. */
+const BACKGROUND_BUDGET_MS = 1000;
+
+/**
+ * Tokens of tags that only the result knows, read after the method ran. That is sound only if their family's token has
+ * not moved since before it: an invalidation moves the family first, then the tag. For a family that was not watched,
+ * the token that moves with every invalidation stands in.
+ */
+export class ResultTokens {
+  readonly #store: Store;
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  /**
+   * @param opened  the tokens that the run began with
+   * @returns `undefined` if one of the tags may have been invalidated since
+   */
+  async read(
+    subject: Subject,
+    tags: readonly string[],
+    opened: Tokens,
+    tokenTtlMs: number,
+  ): Promise<Tokens | undefined> {
+    if (tags.length === 0) return new Map();
+    const families = tags.map(familyTag);
+    const witnesses = [...new Set(families.map((family) => (opened.has(family) ? family : ANY)))];
+    const { tokens } = await this.#store.open(subject, tags, tokenTtlMs, BACKGROUND_BUDGET_MS);
+    const after = await this.#store.tokens(witnesses, BACKGROUND_BUDGET_MS);
+    const isUnmoved = witnesses.every((witness, index) => {
+      const token = opened.get(witness);
+      return token !== undefined && after[index] === token;
+    });
+    return isUnmoved ? tokensByTag(tags, tokens) : undefined;
+  }
+}
