@@ -1,14 +1,12 @@
-import { reasonOf, type Ask } from './ask.js';
+import { reasonOf } from './ask.js';
 import type { Budget } from './budget.js';
 import type { Bulkhead } from './bulkhead.js';
 import type { CacheEntry } from './cache-entry.js';
 import { CacheError } from './cache-errors.js';
-import type { EmitCacheEvent } from './cache-events.js';
-import type { Clock } from './clock.js';
-import type { EntryStore } from './entry-store.js';
+import { join, type JoinOptions, type Run } from './join.js';
 import { isFresh } from './near-entries.js';
 import type { Opening, Openings } from './opening.js';
-import type { SingleFlight, Flight } from './single-flight.js';
+import type { Flight } from './single-flight.js';
 import type { Loaded, NewEntry, Produced, Subject } from './subject.js';
 import { EPOCH, familyTag } from './tags.js';
 import type { Tracer } from './tracer.js';
@@ -17,19 +15,12 @@ import type { WatchedFamilies } from './watched-families.js';
 export type Produce<T> = () => Promise<Produced<T>>;
 export type Revive<T> = (entry: CacheEntry) => T;
 
-/** What a run gives to everyone who waits for it. */
-type Run<T> = Loaded<T> & Pick<Produced<T>, 'isShareable'>;
 type Open = (flight: Flight<unknown>) => Promise<Opening | undefined>;
 
-export interface LoadsOptions {
-  readonly entries: EntryStore;
-  readonly flights: SingleFlight;
+export interface LoadsOptions extends JoinOptions {
   readonly openings: Openings;
   readonly families: WatchedFamilies;
   readonly bulkhead: Bulkhead;
-  readonly ask: Ask;
-  readonly clock: Clock;
-  readonly emit: EmitCacheEvent;
   readonly tracer: Tracer;
   /** Owns work that nobody waits for. */
   readonly keep: (work: Promise<unknown>) => void;
@@ -62,7 +53,7 @@ export class Loads {
         const open: Open = ({ dependencies }) => openings.wait(subject, budget, dependencies.possible);
         return this.#fly(subject, open, produce, revive);
       }
-      const joined = await this.#join(subject, budget, arrival, flying, produce);
+      const joined = await join(this.#options, subject, budget, arrival, flying, produce);
       if (joined) return joined;
     }
   }
@@ -93,50 +84,6 @@ export class Loads {
     }
     await this.#fly(subject, () => Promise.resolve({ ...opening, held: undefined }), produce, revive);
     return true;
-  }
-
-  async #join<T>(
-    subject: Subject,
-    budget: Budget,
-    arrival: number,
-    flight: Flight<Run<T>>,
-    produce: Produce<T>,
-  ): Promise<Loaded<T> | undefined> {
-    const { clock, emit, flights } = this.#options;
-    const since = clock.monotonicMs();
-    const verdict = await this.#mayJoin(subject, budget, arrival, flight);
-    if (verdict === 'no') {
-      flights.forget(subject.keyText, flight);
-      flight.onOvertaken();
-    }
-    if (verdict === 'unknown') await flight.result.catch(() => undefined);
-    if (verdict !== 'yes') return undefined;
-
-    const { value, isShareable, how, isStored } = await flight.result;
-    emit({ event: 'cache.coalesced', subject, durationMs: clock.monotonicMs() - since });
-    // An entry found by the run was judged when the store was asked, which may have been before this caller came.
-    const isUnproven = how === 'found' && flight.order < arrival;
-    if (isUnproven && (await this.#mayJoin(subject, budget, arrival, flight)) !== 'yes') return undefined;
-    if (isShareable) return { value, how: 'joined', isStored };
-    return { value: (await produce()).value, how: 'ran', isStored: false };
-  }
-
-  /** Whether a run under way has read nothing that was invalidated before this caller came. */
-  async #mayJoin(
-    subject: Subject,
-    budget: Budget,
-    arrival: number,
-    { order, calledAtMs, tokens }: Flight<unknown>,
-  ): Promise<'yes' | 'no' | 'unknown'> {
-    if (order > arrival) return 'yes';
-    if (tokens) {
-      const current = await this.#options.ask(subject, budget, (entries) =>
-        entries.isCurrent(subject, tokens, calledAtMs ?? -Infinity, budget),
-      );
-      if (current) return current.answer ? 'yes' : 'no';
-    } else if (calledAtMs === undefined) return 'yes';
-    // Nobody can be asked. The next run, which begins after this one, will do for all who came during this one.
-    return this.#options.entries.isAvailable ? 'no' : 'unknown';
   }
 
   async #fly<T>(subject: Subject, open: Open, produce: Produce<T>, revive: Revive<T>): Promise<Run<T>> {

@@ -1,0 +1,70 @@
+import type { Ask } from './ask.js';
+import type { Budget } from './budget.js';
+import type { EmitCacheEvent } from './cache-events.js';
+import type { Clock } from './clock.js';
+import type { EntryStore } from './entry-store.js';
+import type { Flight, SingleFlight } from './single-flight.js';
+import type { Loaded, Produced, Subject } from './subject.js';
+
+/** What a run gives to everyone who waits for it. */
+export type Run<T> = Loaded<T> & Pick<Produced<T>, 'isShareable'>;
+
+export interface JoinOptions {
+  readonly entries: EntryStore;
+  readonly flights: SingleFlight;
+  readonly ask: Ask;
+  readonly clock: Clock;
+  readonly emit: EmitCacheEvent;
+}
+
+/**
+ * Waits for a run under way, if it is good enough for this caller.
+ *
+ * @param arrival  the caller's place in the order of flights
+ * @returns `undefined` if it is not: then that run is out of reach, or over
+ */
+export async function join<T>(
+  options: JoinOptions,
+  subject: Subject,
+  budget: Budget,
+  arrival: number,
+  flight: Flight<Run<T>>,
+  produce: () => Promise<Produced<T>>,
+): Promise<Loaded<T> | undefined> {
+  const { clock, emit, flights } = options;
+  const since = clock.monotonicMs();
+  const verdict = await mayJoin(options, subject, budget, arrival, flight);
+  if (verdict === 'no') {
+    flights.forget(subject.keyText, flight);
+    flight.onOvertaken();
+  }
+  if (verdict === 'unknown') await flight.result.catch(() => undefined);
+  if (verdict !== 'yes') return undefined;
+
+  const { value, isShareable, how, isStored } = await flight.result;
+  emit({ event: 'cache.coalesced', subject, durationMs: clock.monotonicMs() - since });
+  // An entry found by the run was judged when the store was asked, which may have been before this caller came.
+  const isUnproven = how === 'found' && flight.order < arrival;
+  if (isUnproven && (await mayJoin(options, subject, budget, arrival, flight)) !== 'yes') return undefined;
+  if (isShareable) return { value, how: 'joined', isStored };
+  return { value: (await produce()).value, how: 'ran', isStored: false };
+}
+
+/** Whether a run under way has read nothing that was invalidated before this caller came. */
+async function mayJoin(
+  { ask, entries }: JoinOptions,
+  subject: Subject,
+  budget: Budget,
+  arrival: number,
+  { order, calledAtMs, tokens }: Flight<unknown>,
+): Promise<'yes' | 'no' | 'unknown'> {
+  if (order > arrival) return 'yes';
+  if (tokens) {
+    const current = await ask(subject, budget, (asked) =>
+      asked.isCurrent(subject, tokens, calledAtMs ?? -Infinity, budget),
+    );
+    if (current) return current.answer ? 'yes' : 'no';
+  } else if (calledAtMs === undefined) return 'yes';
+  // Nobody can be asked. The next run, which begins after this one, will do for all who came during this one.
+  return entries.isAvailable ? 'no' : 'unknown';
+}
