@@ -3,12 +3,10 @@ import { CacheEngine } from '../engine/cache-engine.js';
 import type { EmitCacheEvent } from '../engine/cache-events.js';
 import { systemClock, type Clock } from '../engine/clock.js';
 import { CacheError } from '../engine/cache-errors.js';
-import { Subject, type Produced } from '../engine/subject.js';
-import { methodKeyText } from '../engine/cache-key.js';
 import type { EntryPolicy } from '../engine/entry-policy.js';
-import type { Revive } from '../engine/loads.js';
-import { EPOCH, prefixTags, softTag, UNLISTED } from '../engine/tags.js';
-import { decodeValue, encodeValue } from '../engine/value-codec.js';
+import type { Produced } from '../engine/subject.js';
+import { EPOCH, softTag } from '../engine/tags.js';
+import { decodeValue } from '../engine/value-codec.js';
 import { fromRouteArguments } from '../http/declared-inputs.js';
 import { isClientError } from '../http/client-error.js';
 import { announcePending } from '../http/invalidation-notice.js';
@@ -20,17 +18,9 @@ import { auditedForm } from './audited-form.js';
 import type { CachedDefinition, InvalidatingDefinition } from './cached-definition.js';
 import { resolvePolicy, type EntryDefaults } from './entry-options.js';
 import type { MethodCall } from './method-call.js';
-import { storedForm } from './stored-form.js';
+import { methodSubject, producedValue, revive, valueOf, type Kept } from './method-entry.js';
 import { argumentTags, resultTags } from './tag-rules.js';
 import { fromArguments } from './tag-template.js';
-
-/** Names how values are written: a program that writes them otherwise must not read these. */
-const VALUE_FORM = 'value-1';
-
-/** The stored text of a value; the value itself where it has no stored form; or an exception in its place. */
-type Kept = { readonly text: string } | { readonly raw: unknown } | { readonly thrown: unknown };
-
-const revive: Revive<Kept> = (entry) => ({ text: entry.body.toString() });
 
 /** What decorated methods call: the way from a method's arguments and result to the engine. */
 export class MethodCache {
@@ -85,7 +75,7 @@ export class MethodCache {
     if (!subject) return run();
     const produce = async (): Promise<Produced<Kept>> => {
       try {
-        return produced(definition, args, await run());
+        return producedValue(definition, args, await run());
       } catch (error) {
         if (policy.graceMs === 0 || !isClientError(error)) throw error;
         // Nothing stale may cover it.
@@ -178,62 +168,7 @@ export class MethodCache {
   }
 }
 
-/**
- * @returns `undefined` for a text that {@link encodeValue} did not write
- * @throws the exception that stands in the value's place
- */
-function valueOf(kept: Kept): { readonly decoded: unknown } | undefined {
-  if ('thrown' in kept) throw kept.thrown;
-  if ('raw' in kept) return { decoded: kept.raw };
-  try {
-    return { decoded: decodeValue(kept.text) };
-  } catch {
-    return undefined;
-  }
-}
-
 /** Never the text, which may quote what was handed in. */
 function nameOf(error: unknown): string {
   return error instanceof CacheError ? error.code : error instanceof Error ? error.name : typeof error;
-}
-
-/** @returns `undefined` where an argument has no form that a key could hold */
-function methodSubject(
-  { prefix, shape, rules }: CachedDefinition,
-  policy: EntryPolicy,
-  method: string,
-  args: unknown[],
-  isListed: boolean,
-): Subject | undefined {
-  try {
-    return new Subject({
-      prefix,
-      keyText: methodKeyText(prefix, method, args),
-      shape: `${VALUE_FORM} ${shape}`,
-      policy,
-      hasResultTags: rules.functions.length > 0,
-      tags: () => [
-        ...prefixTags(prefix, leadingIds(args)),
-        ...argumentTags(rules, fromArguments(args)),
-        ...(isListed ? [] : [UNLISTED]),
-      ],
-    });
-  } catch {
-    return undefined;
-  }
-}
-
-function leadingIds(args: readonly unknown[]): string[] {
-  const end = args.findIndex((arg) => typeof arg !== 'string' && typeof arg !== 'number');
-  return args.slice(0, end === -1 ? undefined : end).map(String);
-}
-
-function produced(definition: CachedDefinition, args: unknown[], result: unknown): Produced<Kept> {
-  let text: string;
-  try {
-    text = encodeValue(result);
-  } catch {
-    return { value: { raw: result }, isShareable: false, notStoredBecause: 'unserialisable' };
-  }
-  return storedForm<Kept>(definition, { args, result }, { text }, { body: Buffer.from(text) });
 }

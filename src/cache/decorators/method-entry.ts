@@ -1,0 +1,78 @@
+import { methodKeyText } from '../engine/cache-key.js';
+import type { EntryPolicy } from '../engine/entry-policy.js';
+import type { Revive } from '../engine/loads.js';
+import { Subject, type Produced } from '../engine/subject.js';
+import { prefixTags, UNLISTED } from '../engine/tags.js';
+import { decodeValue, encodeValue } from '../engine/value-codec.js';
+import type { CachedDefinition } from './cached-definition.js';
+import { storedForm } from './stored-form.js';
+import { argumentTags } from './tag-rules.js';
+import { fromArguments } from './tag-template.js';
+
+/** Names how values are written: a program that writes them otherwise must not read these. */
+const VALUE_FORM = 'value-1';
+
+/** The stored text of a value; the value itself where it has no stored form; or an exception in its place. */
+export type Kept = { readonly text: string } | { readonly raw: unknown } | { readonly thrown: unknown };
+
+/** What a call of a provider's method is to the engine. @returns `undefined` where an argument has no form that a key could hold */
+export function methodSubject(
+  { prefix, shape, rules }: CachedDefinition,
+  policy: EntryPolicy,
+  method: string,
+  args: unknown[],
+  isListed: boolean,
+): Subject | undefined {
+  try {
+    return new Subject({
+      prefix,
+      keyText: methodKeyText(prefix, method, args),
+      shape: `${VALUE_FORM} ${shape}`,
+      policy,
+      hasResultTags: rules.functions.length > 0,
+      tags: () => [
+        ...prefixTags(prefix, leadingIds(args)),
+        ...argumentTags(rules, fromArguments(args)),
+        ...(isListed ? [] : [UNLISTED]),
+      ],
+    });
+  } catch {
+    return undefined;
+  }
+}
+
+function leadingIds(args: readonly unknown[]): string[] {
+  const end = args.findIndex((arg) => typeof arg !== 'string' && typeof arg !== 'number');
+  return args.slice(0, end === -1 ? undefined : end).map(String);
+}
+
+/** What a run gave: its value as text; where it has no stored form the value itself, for its caller only. */
+export function producedValue(
+  definition: CachedDefinition,
+  args: unknown[],
+  result: unknown,
+): Produced<Kept> {
+  let text: string;
+  try {
+    text = encodeValue(result);
+  } catch {
+    return { value: { raw: result }, isShareable: false, notStoredBecause: 'unserialisable' };
+  }
+  return storedForm<Kept>(definition, { args, result }, { text }, { body: Buffer.from(text) });
+}
+
+export const revive: Revive<Kept> = (entry) => ({ text: entry.body.toString() });
+
+/**
+ * @returns `undefined` for a text that {@link encodeValue} did not write
+ * @throws the exception that stands in the value's place
+ */
+export function valueOf(kept: Kept): { readonly decoded: unknown } | undefined {
+  if ('thrown' in kept) throw kept.thrown;
+  if ('raw' in kept) return { decoded: kept.raw };
+  try {
+    return { decoded: decodeValue(kept.text) };
+  } catch {
+    return undefined;
+  }
+}
