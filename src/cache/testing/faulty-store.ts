@@ -113,10 +113,7 @@ export class FaultyStore implements Store {
   }
 
   read(name: EntryName, tags: readonly string[], budgetMs: number): Promise<StoreRead> {
-    return this.#do('read', budgetMs, async () => {
-      await this.#payFor(tags);
-      return this.#inner.read(name, tags, budgetMs);
-    });
+    return this.#ask('read', budgetMs, tags, () => this.#inner.read(name, tags, budgetMs));
   }
 
   open(
@@ -126,17 +123,11 @@ export class FaultyStore implements Store {
     budgetMs: number,
     lease?: Lease,
   ): Promise<StoreOpened> {
-    return this.#do('open', budgetMs, async () => {
-      await this.#payFor(tags);
-      return this.#inner.open(name, tags, tokenTtlMs, budgetMs, lease);
-    });
+    return this.#ask('open', budgetMs, tags, () => this.#inner.open(name, tags, tokenTtlMs, budgetMs, lease));
   }
 
   tokens(tags: readonly string[], budgetMs: number): Promise<readonly (string | undefined)[]> {
-    return this.#do('tokens', budgetMs, async () => {
-      await this.#payFor(tags);
-      return this.#inner.tokens(tags, budgetMs);
-    });
+    return this.#ask('tokens', budgetMs, tags, () => this.#inner.tokens(tags, budgetMs));
   }
 
   write(name: EntryName, entry: CacheEntry): Promise<void> {
@@ -169,6 +160,10 @@ export class FaultyStore implements Store {
     this.#calls.set(name, this.calls(name) + 1);
     const fault = this.#faults.get(name);
     return fault ? this.#within(budgetMs, fault(operation)) : operation();
+  }
+
+  #ask<T>(name: StoreOperation, budgetMs: number, tags: readonly string[], operation: Do<T>): Promise<T> {
+    return this.#do(name, budgetMs, () => this.#payFor(tags).then(operation));
   }
 
   async #payFor(tags: readonly string[]): Promise<void> {
