@@ -1,15 +1,15 @@
 import { Injectable } from '@nestjs/common';
 import { durationMs, type Duration } from '../engine/duration.js';
 import type { BreakerState } from './circuit-breaker.js';
+import { deleteMatching } from './delete-matching.js';
 import type { RedisClient } from './redis-client.js';
 import type { EmitRedisEvent } from './redis-events.js';
-import { inCommands, type RedisServers, type RedisTopology } from './redis-servers.js';
+import type { RedisServers, RedisTopology } from './redis-servers.js';
 import { serverStats, sumOf, type RedisServerStats } from './server-stats.js';
 
 export type RedisStatus = 'not_configured' | 'connected' | 'unavailable';
 
 const INFO_BUDGET_MS = 500;
-const SCAN_BUDGET_MS = 1000;
 
 /**
  * Redis for code that wants it directly: JSON in and out, keys under the application's namespace.
@@ -119,8 +119,7 @@ export class RedisService {
    * @returns the number of keys deleted, those before a failure included
    */
   async deletePattern(glob: string): Promise<number> {
-    const counts = await Promise.all(this.#names.map((server) => this.#deleteOn(server, glob)));
-    const count = counts.reduce((sum, one) => sum + one, 0);
+    const count = this.servers ? await deleteMatching(this.servers, this.namespace + glob) : 0;
     this.emit({ event: 'cache.deleted', pattern: glob, count });
     return count;
   }
@@ -137,32 +136,8 @@ export class RedisService {
     return answers?.every((answer) => answer === 'PONG') ?? false;
   }
 
-  get #names(): readonly string[] {
-    return this.servers?.names ?? [];
-  }
-
-  async #deleteOn(server: string, glob: string): Promise<number> {
-    let count = 0;
-    let cursor = '0';
-    do {
-      const step = await this.#orElse(undefined, (servers) =>
-        servers.write(server, SCAN_BUDGET_MS, async ({ client }) => {
-          const { cursor: next, keys } = await client.scan(cursor, {
-            MATCH: this.namespace + glob,
-            COUNT: 500,
-          });
-          const deleted = await Promise.all(inCommands(servers, keys).map((some) => client.unlink(some)));
-          return { next, deleted: deleted.reduce((sum, one) => sum + one, 0) };
-        }),
-      );
-      cursor = step?.next ?? '0';
-      count += step?.deleted ?? 0;
-    } while (cursor !== '0');
-    return count;
-  }
-
   async #askAll<T>(command: (client: RedisClient) => Promise<T>, budgetMs: number): Promise<T[] | undefined> {
-    if (this.#names.length === 0) return undefined;
+    if (!this.servers?.names.length) return undefined;
     return this.#orElse(undefined, (servers) =>
       Promise.all(servers.names.map((name) => servers.read(name, budgetMs, ({ client }) => command(client)))),
     );
