@@ -154,3 +154,9 @@ function decode(text: string): string {
 function invalid(message: string): CacheError {
   return new CacheError('CACHE_INVALID_OPTIONS', message);
 }
+
+/** The inverse of {@link hostAndPort}. */
+export function fromHostAndPort(text: string): HostAndPort {
+  const colon = text.lastIndexOf(':');
+  return { host: text.slice(0, colon).replace(/^\[(.*)\]$/, '$1'), port: Number(text.slice(colon + 1)) };
+}

@@ -1,22 +1,22 @@
 import { CacheError } from '../engine/cache-errors.js';
+import { BreakablePause } from './breakable-pause.js';
 import type { BreakerState } from './circuit-breaker.js';
+import { firstTable, newestTable } from './cluster-discovery.js';
 import { ConnectionReport } from './connection-report.js';
-import { failureReason, within } from './deadline.js';
+import { failureReason } from './deadline.js';
 import { keySlot, SLOTS } from './key-slot.js';
-import type { HostAndPort, RedisLogin } from './redis-address.js';
-import { destroy, newClient } from './redis-client.js';
-import type { RedisCommand } from './redis-connection.js';
+import { fromHostAndPort, type HostAndPort, type RedisLogin } from './redis-address.js';
+import type { RedisCommand } from './redis-session.js';
 import { RedisConnections } from './redis-connections.js';
 import type { BeforeUse, RedisServers, RedisTopology } from './redis-servers.js';
 import type { ServersOptions } from './servers-options.js';
-import { askTable, type SlotTable } from './slot-table.js';
+import type { SlotTable } from './slot-table.js';
 
 /** How often the table is read while nothing is wrong, and while something is. */
 const CALM_MS = 10_000;
 const WORRIED_MS = 500;
 /** However many replies say that the table is old, it is not read more often. */
 const LEAST_PAUSE_MS = 100;
-const TABLE_BUDGET_MS = 500;
 
 /** Enough for every one of a few dozen masters to have one in its slots. */
 const HASH_TAGS = Array.from({ length: 256 }, (_, number) => `{${number}}`);
@@ -38,12 +38,11 @@ export class RedisCluster implements RedisServers {
   readonly #report: ConnectionReport;
   readonly #servers = new Map<string, RedisConnections>();
   readonly #closing = new Set<Promise<void>>();
+  readonly #pause = new BreakablePause();
   #masters: SlotTable['masters'] = [];
   #life: Promise<void> = Promise.resolve();
-  #isClosed = false;
   #isStale = false;
   #isResting = false;
-  #endPause: () => void = () => undefined;
 
   constructor(options: ServersOptions, seeds: readonly HostAndPort[], login: RedisLogin) {
     this.url = options.url;
@@ -90,8 +89,7 @@ export class RedisCluster implements RedisServers {
   }
 
   async close(): Promise<void> {
-    this.#isClosed = true;
-    this.#endPause();
+    this.#pause.close();
     await this.#life;
     for (const name of this.names) this.#drop(name);
     await Promise.all(this.#closing);
@@ -109,15 +107,15 @@ export class RedisCluster implements RedisServers {
   }
 
   async #live(beforeUse: BeforeUse): Promise<void> {
-    while (!this.#isOver()) {
+    while (!this.#pause.isClosed()) {
       this.#isStale = false;
       try {
         this.#adopt(await this.#readTable(), beforeUse);
       } catch (error) {
-        if (this.names.length === 0 && !this.#isOver())
+        if (this.names.length === 0 && !this.#pause.isClosed())
           this.#report.down(failureReason(error), 1, WORRIED_MS);
       }
-      await this.#pause(LEAST_PAUSE_MS);
+      await this.#pause.for(LEAST_PAUSE_MS);
       await this.#rest();
     }
   }
@@ -126,43 +124,20 @@ export class RedisCluster implements RedisServers {
   async #rest(): Promise<void> {
     if (this.#isStale) return;
     this.#isResting = true;
-    await this.#pause((this.#isWhole ? CALM_MS : WORRIED_MS) * (0.5 + Math.random()));
+    await this.#pause.for((this.#isWhole ? CALM_MS : WORRIED_MS) * (0.5 + Math.random()));
     this.#isResting = false;
   }
 
   /** The newest that the servers in use know of; when none answers, from whichever of all known does so first. */
   async #readTable(): Promise<SlotTable> {
-    const ready = [...this.#servers.values()].filter((server) => server.isReady);
-    const views = await Promise.allSettled(
-      ready.map((server) => server.read(TABLE_BUDGET_MS, ({ client, address }) => askTable(client, address))),
-    );
-    const [newest] = views
-      .flatMap((view) => (view.status === 'fulfilled' ? view.value : []))
-      .sort((one, other) => other.epoch - one.epoch);
+    const newest = await newestTable([...this.#servers.values()]);
     if (newest) return newest;
-    const known = [...this.#seeds, ...this.names.map(fromName)];
-    try {
-      return await Promise.any(known.map((address) => this.#askNewcomer(address)));
-    } catch (error) {
-      throw (error as AggregateError).errors[0];
-    }
-  }
-
-  async #askNewcomer(address: HostAndPort): Promise<SlotTable> {
-    const { connectTimeoutMs } = this.#options.timings;
-    const client = newClient({ ...address, ...this.#login }, connectTimeoutMs);
-    try {
-      return await within(
-        Math.min(connectTimeoutMs, 2 * TABLE_BUDGET_MS),
-        client.connect().then(() => askTable(client, address)),
-      );
-    } finally {
-      destroy(client);
-    }
+    const known = [...this.#seeds, ...this.names.map(fromHostAndPort)];
+    return firstTable(known, this.#login, this.#options.timings.connectTimeoutMs);
   }
 
   #adopt({ masters }: SlotTable, beforeUse: BeforeUse): void {
-    if (this.#isOver()) return;
+    if (this.#pause.isClosed()) return;
     this.#masters = masters;
     const names = new Set(masters.filter((name) => name !== undefined));
     for (const name of this.names) if (!names.has(name)) this.#drop(name);
@@ -173,7 +148,7 @@ export class RedisCluster implements RedisServers {
 
   #connect(name: string, masters: number, beforeUse: BeforeUse): RedisConnections {
     const { timings, clock, maxConnections, pool, retryOnTimeout } = this.#options;
-    const address = { ...fromName(name), ...this.#login };
+    const address = { ...fromHostAndPort(name), ...this.#login };
     const share = Math.max(1, Math.floor(maxConnections / masters));
     return new RedisConnections({
       locate: () => Promise.resolve(address),
@@ -216,28 +191,6 @@ export class RedisCluster implements RedisServers {
 
   #suspectTable(): void {
     this.#isStale = true;
-    if (this.#isResting) this.#endPause();
+    if (this.#isResting) this.#pause.end();
   }
-
-  // A function, for the compiler believes that a field cannot change during an await.
-  #isOver(): boolean {
-    return this.#isClosed;
-  }
-
-  #pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      timer.unref();
-      this.#endPause = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-      if (this.#isClosed) this.#endPause();
-    });
-  }
-}
-
-function fromName(name: string): HostAndPort {
-  const colon = name.lastIndexOf(':');
-  return { host: name.slice(0, colon).replace(/^\[(.*)\]$/, '$1'), port: Number(name.slice(colon + 1)) };
 }

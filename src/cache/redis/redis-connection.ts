@@ -1,34 +1,13 @@
 import { CacheError } from '../engine/cache-errors.js';
 import type { Clock } from '../engine/clock.js';
+import { BreakablePause } from './breakable-pause.js';
 import { CircuitBreaker, type BreakerState } from './circuit-breaker.js';
 import { failureReason, whenOverdue, within } from './deadline.js';
 import type { RedisAddress } from './redis-address.js';
-import { asBinary, destroy, newClient, type BinaryClient, type RedisClient } from './redis-client.js';
-import { confirm, identify, type ServerIdentity } from './server-identity.js';
-
-export interface RedisTimings {
-  /** TCP, TLS and handshake together, ms. */
-  readonly connectTimeoutMs: number;
-  /** Between a heartbeat's answer and the next heartbeat, ms. */
-  readonly heartbeatMs: number;
-  /** A connection that has not answered a heartbeat for so long is destroyed, ms. */
-  readonly silenceLimitMs: number;
-  /** A server that takes longer is slow, and as good as away while most answers are, ms. */
-  readonly slowMs: number;
-  /** Upper bound of the pause between two attempts to connect, ms. */
-  readonly maxBackoffMs: number;
-}
-
-/** A connection in use, and who is at its other end. */
-export interface RedisSession {
-  readonly client: RedisClient;
-  /** The same, with texts as bytes. */
-  readonly binary: BinaryClient;
-  readonly address: RedisAddress;
-  readonly identity: ServerIdentity;
-}
-
-export type RedisCommand<T> = (session: RedisSession) => Promise<T>;
+import { asBinary, destroy, newClient, type RedisClient } from './redis-client.js';
+import type { RedisCommand, RedisSession } from './redis-session.js';
+import type { RedisTimings } from './redis-timings.js';
+import { confirm, identify } from './server-identity.js';
 
 export interface ConnectionOptions {
   /** Where to connect to; asked before every attempt, and never hangs. */
@@ -60,12 +39,11 @@ const WRONG_SERVER = /^(READONLY|LOADING|MASTERDOWN)$/;
 export class RedisConnection {
   readonly #options: ConnectionOptions;
   readonly #breaker: CircuitBreaker;
+  readonly #pause = new BreakablePause();
   readonly #life: Promise<void>;
   #session: RedisSession | undefined;
   #newest: RedisClient | undefined;
-  #isClosed = false;
   #isNudged = false;
-  #endPause: () => void = () => undefined;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
@@ -118,8 +96,7 @@ export class RedisConnection {
   }
 
   async close(): Promise<void> {
-    this.#isClosed = true;
-    this.#endPause();
+    this.#pause.close();
     // Whatever it waits for, a greeting or a heartbeat, fails at once.
     if (this.#newest) destroy(this.#newest);
     await this.#life;
@@ -127,7 +104,7 @@ export class RedisConnection {
 
   async #live(): Promise<void> {
     const { timings, onReady, onLost } = this.#options;
-    for (let attempt = 1; !this.#isOver(); attempt++) {
+    for (let attempt = 1; !this.#pause.isClosed(); attempt++) {
       let reason = 'disconnected';
       try {
         const session = await this.#open();
@@ -141,19 +118,19 @@ export class RedisConnection {
       }
       if (this.#session) destroy(this.#session.client);
       this.#session = undefined;
-      if (this.#isOver()) return;
+      if (this.#pause.isClosed()) return;
       this.#breaker.broke();
       const delayMs = Math.random() * Math.min(timings.maxBackoffMs, 100 * 2 ** Math.min(attempt, 10));
       onLost(reason, attempt + 1, Math.round(delayMs));
       this.#isNudged = false;
-      await this.#pause(delayMs);
+      await this.#rest(delayMs);
     }
   }
 
   async #open(): Promise<RedisSession> {
     const { connectTimeoutMs } = this.#options.timings;
     const address = await this.#options.locate();
-    if (this.#isClosed) throw new CacheError('CACHE_STORE_UNAVAILABLE', 'disconnected');
+    if (this.#pause.isClosed()) throw new CacheError('CACHE_STORE_UNAVAILABLE', 'disconnected');
     const client = newClient(address, connectTimeoutMs);
     this.#newest = client;
     const onGone = () => {
@@ -176,14 +153,14 @@ export class RedisConnection {
   /** Returns when the connection is lost or is to be closed. */
   async #watch(session: RedisSession): Promise<void> {
     const { timings, clock, beforeUse, onHeartbeat } = this.#options;
-    while (!this.#isOver() && session.client.isReady) {
+    while (!this.#pause.isClosed() && session.client.isReady) {
       const sentAtMs = clock.monotonicMs();
       const isInTime = await this.#heartbeat(session);
       onHeartbeat?.(session, sentAtMs);
       await within(timings.silenceLimitMs, beforeUse(session, false));
       // Only now: what must be true before an answer is trusted is true.
       if (isInTime) this.#breaker.probed();
-      await this.#pause(Math.min(timings.heartbeatMs, timings.silenceLimitMs / 2));
+      await this.#rest(Math.min(timings.heartbeatMs, timings.silenceLimitMs / 2));
     }
   }
 
@@ -202,28 +179,14 @@ export class RedisConnection {
     }
   }
 
-  // A function, for the compiler believes that a field cannot change during an await.
-  #isOver(): boolean {
-    return this.#isClosed;
-  }
-
   /** Ends the pause between two heartbeats, or leaves out the next one. */
   #nudge(): void {
     this.#isNudged = true;
-    this.#endPause();
+    this.#pause.end();
   }
 
-  async #pause(ms: number): Promise<void> {
-    if (!this.#isNudged && !this.#isClosed) {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, ms);
-        timer.unref();
-        this.#endPause = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
-    }
+  async #rest(ms: number): Promise<void> {
+    if (!this.#isNudged) await this.#pause.for(ms);
     this.#isNudged = false;
   }
 }

@@ -1,11 +1,7 @@
 import { CacheError } from '../engine/cache-errors.js';
 import type { BreakerState } from './circuit-breaker.js';
-import {
-  RedisConnection,
-  type ConnectionOptions,
-  type RedisCommand,
-  type RedisSession,
-} from './redis-connection.js';
+import { RedisConnection, type ConnectionOptions } from './redis-connection.js';
+import type { RedisCommand, RedisSession } from './redis-session.js';
 
 export interface RedisConnectionsOptions extends Pick<
   ConnectionOptions,

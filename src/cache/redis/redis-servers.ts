@@ -1,6 +1,6 @@
 import type { Backplane } from '../engine/backplane.js';
 import type { BreakerState } from './circuit-breaker.js';
-import type { RedisCommand, RedisSession } from './redis-connection.js';
+import type { RedisCommand, RedisSession } from './redis-session.js';
 
 /** One server, the master that sentinels name, or the masters of a cluster. */
 export type RedisTopology = 'single' | 'sentinel' | 'cluster';

@@ -1,5 +1,5 @@
 import type { Clock } from '../engine/clock.js';
-import type { RedisTimings } from './redis-connection.js';
+import type { RedisTimings } from './redis-timings.js';
 import type { RedisTopology } from './redis-servers.js';
 import type { EmitRedisEvent } from './redis-events.js';
 

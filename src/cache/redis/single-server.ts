@@ -3,7 +3,7 @@ import type { BreakerState } from './circuit-breaker.js';
 import { ConnectionReport } from './connection-report.js';
 import { RedisBackplane } from './redis-backplane.js';
 import type { RedisAddress } from './redis-address.js';
-import type { RedisCommand } from './redis-connection.js';
+import type { RedisCommand } from './redis-session.js';
 import { RedisConnections } from './redis-connections.js';
 import type { BeforeUse, RedisServers, RedisTopology } from './redis-servers.js';
 import type { ServersOptions } from './servers-options.js';

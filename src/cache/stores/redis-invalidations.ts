@@ -2,7 +2,7 @@ import { byHardness, EPOCH, familiesOf, isWitness, softTag } from '../engine/tag
 import type { Outbox } from '../outbox/outbox.js';
 import { ABANDONED_AFTER_MS } from '../outbox/outbox-relay.js';
 import { within } from '../redis/deadline.js';
-import type { RedisSession } from '../redis/redis-connection.js';
+import type { RedisSession } from '../redis/redis-session.js';
 import { inCommands, type RedisServers } from '../redis/redis-servers.js';
 import { OwedTokens } from './owed-tokens.js';
 import { randomHalf, type RedisKeys } from './redis-keys.js';

@@ -1,0 +1,14 @@
+import type { RedisAddress } from './redis-address.js';
+import type { BinaryClient, RedisClient } from './redis-client.js';
+import type { ServerIdentity } from './server-identity.js';
+
+/** A connection in use, and who is at its other end. */
+export interface RedisSession {
+  readonly client: RedisClient;
+  /** The same, with texts as bytes. */
+  readonly binary: BinaryClient;
+  readonly address: RedisAddress;
+  readonly identity: ServerIdentity;
+}
+
+export type RedisCommand<T> = (session: RedisSession) => Promise<T>;
