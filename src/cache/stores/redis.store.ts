@@ -1,36 +1,19 @@
 import { decodeEntry, encodeEntry, MAX_ENTRY_BYTES, type CacheEntry } from '../engine/cache-entry.js';
 import { CacheError } from '../engine/cache-errors.js';
 import type { EntryName, Lease, Store, StoreOpened, StoreRead } from '../engine/store.js';
-import { EPOCH } from '../engine/tags.js';
 import type { Outbox } from '../outbox/outbox.js';
-import { inCommands, type RedisServers } from '../redis/redis-servers.js';
 import type { RedisSession } from '../redis/redis-session.js';
+import { inCommands, type RedisServers } from '../redis/redis-servers.js';
+import { isEverywhere, partsOf, type Part, type Question } from './question-parts.js';
 import { RedisInvalidations } from './redis-invalidations.js';
 import { randomHalf, RedisKeys } from './redis-keys.js';
-import { RELEASE_LEASE, RENEW_LEASE, TAKE_LEASE } from './redis-scripts.js';
+import { releaseLease, renewLease, takeLease } from './redis-leases.js';
 
 const BACKGROUND_BUDGET_MS = 1000;
 /** Replies of PTTL. */
 const [WITHOUT_END, ABSENT] = [-1, -2];
 /** Stands for the token of a tag that has one on every server: it is part of all others. */
 const EVERYWHERE = 'everywhere';
-
-/** What is asked for. */
-interface Question {
-  readonly tags: readonly string[];
-  readonly name?: EntryName;
-  readonly lease?: Lease | undefined;
-}
-
-/** What a question wants of one server, as keys but for the tags. */
-interface Part {
-  readonly server: string;
-  readonly tags: string[];
-  /** Of the tags, in their order; on a cluster that of the server's epoch before them. */
-  tokens: readonly string[];
-  entry?: string;
-  lease?: string;
-}
 
 interface PartRead {
   readonly part: Part;
@@ -89,7 +72,7 @@ export class RedisStore implements Store {
       this.#servers.write(part.server, budgetMs, async (session) => {
         // One round trip: the client sends what is asked for in one tick together, and Redis keeps the order.
         const made = part.tokens.map((key) => makeToken(session, key, tokenTtlMs));
-        const taken = lease && part.lease ? runLease(session, TAKE_LEASE, part.lease, lease) : true;
+        const taken = lease && part.lease ? takeLease(session, part.lease, lease) : true;
         const [read, hasLease] = await Promise.all([this.#fetch(session, part), taken, ...made]);
         if (read.tokens.includes(undefined)) await makeRoom(session, read);
         return { ...read, hasLease };
@@ -98,7 +81,7 @@ export class RedisStore implements Store {
   }
 
   partitionOf(tag: string): string {
-    if (!this.#servers.isCluster || tag === EPOCH) return '';
+    if (!this.#servers.isCluster || isEverywhere(this.#servers, tag)) return '';
     return this.#servers.nameOf(this.#keys.token(tag));
   }
 
@@ -117,11 +100,11 @@ export class RedisStore implements Store {
   }
 
   renewLease(name: EntryName, lease: Lease): Promise<boolean> {
-    return this.#onLease(name, (session, key) => runLease(session, RENEW_LEASE, key, lease));
+    return this.#onLease(name, (session, key) => renewLease(session, key, lease));
   }
 
   async releaseLease(name: EntryName, owner: string): Promise<void> {
-    await this.#onLease(name, (session, key) => runLease(session, RELEASE_LEASE, key, { owner, ttlMs: 0 }));
+    await this.#onLease(name, (session, key) => releaseLease(session, key, owner));
   }
 
   size(): { entries: undefined; bytes: undefined } {
@@ -135,7 +118,7 @@ export class RedisStore implements Store {
 
   /** Puts the question to all servers that it concerns at once, and their answers together. */
   async #ask(question: Question, fetch: (part: Part) => Promise<PartRead>): Promise<StoreOpened> {
-    const parts = this.#parts(question);
+    const parts = partsOf(this.#servers, this.#keys, question);
     if (parts.some((part) => this.#invalidations.isOwed(part.tokens))) {
       throw new CacheError('CACHE_STORE_UNAVAILABLE', 'owed');
     }
@@ -145,38 +128,9 @@ export class RedisStore implements Store {
     );
     return {
       ...stored(reads.find(({ part }) => part.entry !== undefined)),
-      tokens: question.tags.map((tag) => (this.#isEverywhere(tag) ? EVERYWHERE : tokens.get(tag))),
+      tokens: question.tags.map((tag) => (isEverywhere(this.#servers, tag) ? EVERYWHERE : tokens.get(tag))),
       hasLease: reads.every(({ hasLease }) => hasLease),
     };
-  }
-
-  #parts({ tags, name, lease }: Question): Part[] {
-    const parts = new Map<string, Part>();
-    const partWith = (key: string) => {
-      const server = this.#servers.nameOf(key);
-      const part = parts.get(server) ?? { server, tags: [], tokens: [] };
-      parts.set(server, part);
-      return part;
-    };
-    for (const tag of tags) if (!this.#isEverywhere(tag)) partWith(this.#keys.token(tag)).tags.push(tag);
-    for (const part of parts.values()) part.tokens = this.#tokenKeys(part);
-    if (name) {
-      const entry = this.#keys.entry(name);
-      partWith(entry).entry = entry;
-    }
-    if (name && lease) {
-      const key = this.#keys.lease(name);
-      partWith(key).lease = key;
-    }
-    return [...parts.values()];
-  }
-
-  #tokenKeys({ server, tags }: Part): string[] {
-    const keys = tags.map((tag) => this.#keys.token(tag));
-    if (!this.#servers.isCluster) return keys;
-    const hashTag = this.#servers.hashTagOf(server);
-    if (hashTag === undefined) throw new CacheError('CACHE_STORE_UNAVAILABLE', 'CLUSTERDOWN');
-    return [this.#keys.epoch(hashTag), ...keys];
   }
 
   async #fetch({ client, binary, identity }: RedisSession, part: Part): Promise<PartRead> {
@@ -199,10 +153,6 @@ export class RedisStore implements Store {
       leftMs,
       hasLease: true,
     };
-  }
-
-  #isEverywhere(tag: string): boolean {
-    return this.#servers.isCluster && tag === EPOCH;
   }
 
   #onLease<T>(name: EntryName, command: (session: RedisSession, key: string) => Promise<T>): Promise<T> {
@@ -229,15 +179,6 @@ async function makeRoom({ client }: RedisSession, { part, tokens }: PartRead): P
     index < epochs ? tokens.every((token) => token === undefined) : tokens[index - epochs] === undefined;
   const foreign = part.tokens.filter((_, index) => isForeign(index));
   await Promise.all(foreign.map((key) => client.unlink(key)));
-}
-
-async function runLease(
-  { client }: RedisSession,
-  script: string,
-  key: string,
-  { owner, ttlMs }: Lease,
-): Promise<boolean> {
-  return (await client.eval(script, { keys: [key], arguments: [owner, String(Math.ceil(ttlMs))] })) === 1;
 }
 
 function stored(read: PartRead | undefined): Pick<StoreRead, 'stored' | 'isUnreadable'> {

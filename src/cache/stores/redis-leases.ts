@@ -1,0 +1,27 @@
+import type { Lease } from '../engine/store.js';
+import type { RedisSession } from '../redis/redis-session.js';
+import { RELEASE_LEASE, RENEW_LEASE, TAKE_LEASE } from './redis-scripts.js';
+
+/** @returns whether the owner has it now */
+export function takeLease(session: RedisSession, key: string, lease: Lease): Promise<boolean> {
+  return run(session, TAKE_LEASE, key, [lease.owner, String(Math.ceil(lease.ttlMs))]);
+}
+
+/** @returns whether the owner still had it */
+export function renewLease(session: RedisSession, key: string, lease: Lease): Promise<boolean> {
+  return run(session, RENEW_LEASE, key, [lease.owner, String(Math.ceil(lease.ttlMs))]);
+}
+
+/** @returns whether the owner still had it */
+export function releaseLease(session: RedisSession, key: string, owner: string): Promise<boolean> {
+  return run(session, RELEASE_LEASE, key, [owner]);
+}
+
+async function run(
+  { client }: RedisSession,
+  script: string,
+  key: string,
+  parameters: string[],
+): Promise<boolean> {
+  return (await client.eval(script, { keys: [key], arguments: parameters })) === 1;
+}
