@@ -1,4 +1,3 @@
-import { describe, expect, it } from '@jest/globals';
 import { deferred, type Deferred } from '../../../test/support/deferred.js';
 import { AsyncScope } from './async-scope.js';
 
