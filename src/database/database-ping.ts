@@ -12,14 +12,27 @@ const deadlineMs = 500;
 @Injectable()
 export class DatabasePing implements OnApplicationShutdown {
   #client: Promise<Client> | undefined;
+  #asking: Promise<boolean> | undefined;
 
   constructor(
     private readonly dataSource: DataSource,
     private readonly connection: DatabaseConnection,
   ) {}
 
-  /** @returns whether an answer came within 500 ms; never throws */
-  async isAnswering(): Promise<boolean> {
+  /** All who ask at once share one question. @returns whether an answer came within 500 ms; never throws */
+  isAnswering(): Promise<boolean> {
+    this.#asking ??= this.#ask().finally(() => {
+      this.#asking = undefined;
+    });
+    return this.#asking;
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    if (this.#client) await discard(this.#client);
+    this.#client = undefined;
+  }
+
+  async #ask(): Promise<boolean> {
     if (!this.connection.isReady) return false;
     const pending = (this.#client ??= this.#connect());
     try {
@@ -30,11 +43,6 @@ export class DatabasePing implements OnApplicationShutdown {
       void discard(pending);
       return false;
     }
-  }
-
-  async onApplicationShutdown(): Promise<void> {
-    if (this.#client) await discard(this.#client);
-    this.#client = undefined;
   }
 
   async #connect(): Promise<Client> {

@@ -1,7 +1,9 @@
+import { Client } from 'pg';
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { freePort, pollUntil, type RedisProcess, startRedis } from '../support/processes.js';
 import { startTestApp, type TestApp } from '../support/test-app.js';
+import { DatabasePing } from '../../src/database/database-ping.js';
 import { ShutdownState } from '../../src/health/shutdown-state.js';
 
 describe('health', () => {
@@ -40,6 +42,21 @@ describe('health', () => {
       checks: { database: 'ok', redis: 'ok' },
     });
     expect(answer.headers['cache-control']).toBe('no-store');
+  });
+
+  it('asks the database once for all who ask at the same moment', async () => {
+    const ping = service.app.get(DatabasePing);
+    await ping.isAnswering();
+    const asked = jest.spyOn(Client.prototype, 'query');
+    try {
+      const answers = await Promise.all(Array.from({ length: 10 }, () => ping.isAnswering()));
+      const questions = asked.mock.calls.filter(([text]) => (text as unknown) === 'SELECT 1');
+
+      expect(answers).toEqual(Array(10).fill(true));
+      expect(questions).toHaveLength(1);
+    } finally {
+      asked.mockRestore();
+    }
   });
 
   it.each(['live', 'ready', 'startup'])('tells a probe its status and nothing else: %s', async (probe) => {
