@@ -14,8 +14,9 @@ import { plant, type PlantedFault } from './planted-faults.js';
 const { REDIS_URL = '', DATABASE_URL = '', CONSISTENCY, PLANTED } = process.env;
 const consistency = CONSISTENCY === 'bounded' ? 'bounded' : 'strong';
 
-/** An answer of the database is on its way for so long that a write may overtake it. */
-const ANSWER_MS = 15;
+/** An answer of the database is on its way for so long that a write may overtake it, one of sixteen that several may. */
+const [ANSWER_MS, SLOW_ANSWER_MS] = [15, 80];
+let answers = 0;
 
 interface Versioned {
   readonly key: number;
@@ -43,7 +44,7 @@ async function read(key: string): Promise<Versioned> {
   const [row] = await dataSource.query<Versioned[]>('SELECT key, version FROM versions WHERE key = $1', [
     key,
   ]);
-  await wait(ANSWER_MS);
+  await wait(++answers % 16 === 0 ? SLOW_ANSWER_MS : ANSWER_MS);
   return row!;
 }
 
