@@ -1,5 +1,4 @@
 import type { Budget } from './budget.js';
-import type { CacheEntry } from './cache-entry.js';
 import type { EmitCacheEvent } from './cache-events.js';
 import type { Clock } from './clock.js';
 import type { Coherence } from './coherence.js';
@@ -130,7 +129,7 @@ export class EntryStore {
     const named = await this.#resultTokens.read(subject, given.resultTags, opened.tokens, this.#tokenTtlMs);
     if (!named) return false;
     const certain = certainTags(subject).map((tag) => [tag, opened.tokens.get(tag) ?? ''] as const);
-    const entry: CacheEntry = {
+    const entry = withOwnMemory({
       keyText: subject.keyText,
       shape: subject.shape,
       tokens: Object.fromEntries([...certain, ...named]),
@@ -139,7 +138,7 @@ export class EntryStore {
       loadMs: Math.round(loadMs),
       head: given.head ?? {},
       body: given.body,
-    };
+    });
     const livesMs = entry.ttlMs + entry.graceMs;
     this.expectTtl(livesMs);
     near.hold({

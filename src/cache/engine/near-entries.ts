@@ -48,7 +48,7 @@ export function standing({ entry, bornAtMs, freshUntilMs }: HeldEntry, clock: Cl
 }
 
 /** What an entry costs beside its texts and its body: objects, map slots, buffer. Measured, see docs/benchmarks.md. */
-const OVERHEAD_BYTES = 700;
+const OVERHEAD_BYTES = 1000;
 
 /** So many used entries are passed over for one that goes: what it takes has a bound. */
 const MAX_PASSED_OVER = 32;
@@ -158,8 +158,12 @@ function cost({ keyText, tokens, head, body }: CacheEntry): number {
   return texts.reduce((sum, text) => sum + text.length, OVERHEAD_BYTES + 2 * keyText.length + body.length);
 }
 
-/** A body that is a small part of what came over the network would keep all of that in memory. */
+/** A body that is a small part of a larger piece of memory, as of what came over the network, would keep all of that. */
 export function withOwnMemory(entry: CacheEntry): CacheEntry {
-  const isPart = entry.body.buffer.byteLength > 2 * entry.body.length;
-  return isPart ? { ...entry, body: Buffer.from(entry.body) } : entry;
+  const { body } = entry;
+  if (body.buffer.byteLength <= 2 * body.length) return entry;
+  // Not from Node's pool: its pieces are shared with what lives for a moment only, and kept as long as any part of them.
+  const own = Buffer.allocUnsafeSlow(body.length);
+  body.copy(own);
+  return { ...entry, body: own };
 }

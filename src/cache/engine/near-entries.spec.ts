@@ -1,0 +1,45 @@
+import { FakeClock } from '../testing/fake-clock.js';
+import type { CacheEntry } from './cache-entry.js';
+import { heldEntry, NearEntries, withOwnMemory } from './near-entries.js';
+
+function entryOf(keyText: string, body: Buffer): CacheEntry {
+  return { keyText, shape: '', tokens: {}, ttlMs: 1000, graceMs: 0, loadMs: 1, head: {}, body };
+}
+
+describe('NearEntries', () => {
+  it('keeps what is used, half of its room, through a flood of what nobody asks for again', () => {
+    const clock = new FakeClock();
+    const near = new NearEntries(clock, 100_000);
+    const hold = (keyText: string) => {
+      near.hold(heldEntry(entryOf(keyText, Buffer.alloc(4000)), 1000, clock.monotonicMs(), 0));
+    };
+    const used = Array.from({ length: 10 }, (_, n) => `used ${n}`);
+    used.forEach(hold);
+
+    for (let n = 0; n < 1000; n++) {
+      expect(near.find(used[n % used.length]!)).toBeDefined();
+      hold(`once ${n}`);
+    }
+
+    expect(near.size().bytes).toBeLessThanOrEqual(100_000);
+    expect(near.size().entries).toBeGreaterThan(used.length);
+  });
+});
+
+describe('withOwnMemory', () => {
+  it('takes a short body out of the pool that it shares with others', () => {
+    const pooled = entryOf('a', Buffer.from('short'));
+
+    const { body } = withOwnMemory(pooled);
+
+    expect(pooled.body.buffer.byteLength).toBeGreaterThan(1000);
+    expect(body.toString()).toBe('short');
+    expect(body.buffer.byteLength).toBe(body.length);
+  });
+
+  it('leaves alone what has a piece of its own', () => {
+    const own = entryOf('a', Buffer.alloc(100_000));
+
+    expect(withOwnMemory(own)).toBe(own);
+  });
+});
