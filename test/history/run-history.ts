@@ -29,10 +29,10 @@ export interface History extends CheckedHistory {
 }
 
 const KEYS = 10;
-const READERS_A_PROCESS = 16;
+const READERS_A_PROCESS = 24;
 const WRITERS_A_PROCESS = 10;
-const READS_PER_WRITE = 50;
-/** A planted mistake has a minute to show itself: as much happens in it as else in five. */
+const READS_PER_WRITE = 100;
+/** A planted mistake has a minute to show itself: as much happens in it as else in ten. */
 const READS_PER_WRITE_PLANTED = 10;
 const PROGRESS_EVERY_MS = 10_000;
 
