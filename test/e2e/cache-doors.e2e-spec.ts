@@ -450,6 +450,8 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('cached routes
         void (async () => await door.canActivate(context()))();
         if (n % 1000 === 0) await turn();
       }
+      // The last ones are answered at the end of theirs.
+      await turn();
       await app.get(CacheService).settle();
     };
     await hits(2000);
