@@ -4,7 +4,7 @@ import type { CacheEntry } from './cache-entry.js';
 import type { EngineOptions } from './engine-options.js';
 import { keepIn, type Keeping } from './keeping.js';
 import type { Produce, Revive } from './loads.js';
-import { standing, type HeldEntry } from './near-entries.js';
+import { standing } from './near-entries.js';
 import { withPatience, type StaleReason } from './patience.js';
 import { RefreshAhead } from './refresh-ahead.js';
 import { SingleFlight } from './single-flight.js';
@@ -73,18 +73,23 @@ export class CacheEngine {
   peek(subject: Subject): Lookup | undefined {
     const held = this.#keeping?.entries.near(subject);
     if (!held || !this.#keeping?.entries.isTrusted(held, subject)) return undefined;
+    const found = standing(held, this.#options.clock);
+    if (found.freshForMs <= 0) return undefined;
     this.#options.emit({ event: 'cache.lookup', subject });
-    return this.#serve(subject, held);
+    return this.#serve(subject, found);
   }
 
   /** The entry, if there is one and everything it depends on is unchanged. Never rejects. */
   async lookup(subject: Subject, budget: Budget): Promise<Lookup> {
-    const { emit } = this.#options;
+    const { clock, emit } = this.#options;
     emit({ event: 'cache.lookup', subject });
     const looked = await this.#keeping?.ask(subject, budget, async (entries) => {
       const near = entries.near(subject);
-      if (near && (await entries.isValid(near, subject, budget))) return near;
-      return entries.read(subject, budget);
+      const found = near && (await entries.isValid(near, subject, budget)) && standing(near, clock);
+      // It may have expired while it was asked about, and another process may have replaced it.
+      if (found && found.freshForMs > 0) return found;
+      const stored = await entries.read(subject, budget);
+      return stored && standing(stored, clock);
     });
     if (!looked) {
       emit({ event: 'cache.fallback', subject });
@@ -212,8 +217,7 @@ export class CacheEngine {
     return withPatience(run, policy, this.#options.clock, goOnBehind, serveStale);
   }
 
-  #serve(subject: Subject, held: HeldEntry): Lookup {
-    const found = standing(held, this.#options.clock);
+  #serve(subject: Subject, found: Found): Lookup {
     if (found.freshForMs <= 0) {
       this.#options.emit({ event: 'cache.miss', subject });
       return { state: 'stale', found };

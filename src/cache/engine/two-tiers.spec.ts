@@ -143,6 +143,21 @@ describe('an entry held in this process', () => {
 
     expect(await here.get(subject, never)).toEqual({ value: 'second', how: 'hit' });
   });
+
+  it('gives way to it also when its time ends while it is being asked about', async () => {
+    await here.get(subject, gives('first'));
+    await settle();
+    clock.advance(9990);
+    await there.get(subject, gives('second'));
+    await settle();
+    here.store.replyLate(20, 'tokens');
+
+    const answer = here.get(subject, never);
+    await turn();
+    clock.advance(20);
+
+    expect(await answer).toEqual({ value: 'second', how: 'hit' });
+  });
 });
 
 describe('an entry of another shape', () => {
