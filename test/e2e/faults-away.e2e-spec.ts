@@ -59,6 +59,12 @@ function calls(...apps: VersionedApp[]): (n: number) => Promise<Answer> {
   };
 }
 
+/** Reads, and writes: those say nothing of the cache. */
+function split(answers: readonly Answer[]): [reads: Answer[], writes: Answer[]] {
+  const isRead = ({ cache }: Answer) => cache !== null;
+  return [answers.filter(isRead), answers.filter((answer) => !isRead(answer))];
+}
+
 function hits(one: VersionedApp): Promise<void> {
   return pollUntil(async () => (await one.get('probe')).cache === 'HIT', 30_000);
 }
@@ -170,12 +176,14 @@ describe.each([
       await wait(500);
     });
 
-    const first = between(answers, goneAt, goneAt + 1000);
+    const [reads, writes] = split(between(answers, goneAt, goneAt + 1000));
     const later = between(answers, goneAt + 1000, backAt);
     const gaveUp = one.count('cache.get_error') - errorsBefore;
     const usualMs = quantileMs(before, 0.99);
     figure(row, 'p99 before, ms', usualMs);
-    figure(row, 'p99 in the first second, ms', quantileMs(first, 0.99), { atMost: usualMs + 60 });
+    figure(row, 'p99 of reads in the first second, ms', quantileMs(reads, 0.99), { atMost: usualMs + 60 });
+    // An invalidation has 150 ms of its own before its write is answered as pending.
+    figure(row, 'slowest write in the first second, ms', quantileMs(writes, 1), { atMost: usualMs + 160 });
     figure(row, 'p99 later, ms', quantileMs(later, 0.99), { atMost: usualMs + 5 });
     // Those who were asking at that moment, and again at most once for every attempt to use it.
     figure(row, 'calls that gave up', gaveUp, { atMost: RATE });
