@@ -10,7 +10,7 @@ import { DatabaseUnavailable } from './fail-fast-pool.js';
 
 /** Codes of the operating system and of PostgreSQL (SQLSTATE) that mean: not now, perhaps later. */
 const unavailable =
-  /^(ECONNREFUSED|ECONNRESET|ECONNABORTED|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|08...|25006|53...|57014|57P0.|58...|28...|3D000)$/;
+  /^(ECONNREFUSED|ECONNRESET|ECONNABORTED|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|08...|25006|25P0[34]|53...|57014|57P0.|58...|28...|3D000)$/;
 
 /** pg gives these no code. */
 const lostConnection =

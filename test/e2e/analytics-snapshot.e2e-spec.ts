@@ -1,6 +1,8 @@
 import type { DataSource } from 'typeorm';
 import { CourseAnalyticsService } from '../../src/analytics/courses/course-analytics.service.js';
 import { inSharedSnapshot, type Query } from '../../src/analytics/facts/snapshot.js';
+import { databaseProblem } from '../../src/database/database-problem.js';
+import { DatabaseUnavailable } from '../../src/database/fail-fast-pool.js';
 import { patientDataSource } from '../../src/database/data-source.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { day, someRows, start, store } from './analytics-rows.js';
@@ -54,6 +56,43 @@ describe('a snapshot on two connections', () => {
       await expect(failing).rejects.toThrow('division by zero');
     }
     await expect(inSharedSnapshot(dataSource, (query) => query(countUsers, []))).resolves.toHaveLength(1);
+  });
+
+  it('is unavailable, not broken, when the first is killed before the second has joined it', async () => {
+    const dataSource = await pool(4);
+    const create = dataSource.createQueryRunner.bind(dataSource);
+    jest
+      .spyOn(dataSource, 'createQueryRunner')
+      .mockImplementationOnce(create)
+      .mockImplementationOnce((mode) => {
+        const second = create(mode);
+        const begin = second.startTransaction.bind(second);
+        second.startTransaction = async (level) => {
+          await begin(level);
+          await database.dataSource.query(
+            `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+             WHERE query LIKE '%pg_export_snapshot%' AND pid <> pg_backend_pid()`,
+          );
+        };
+        return second;
+      });
+
+    const error = await inSharedSnapshot(dataSource, (query) => query(countUsers, [])).catch(
+      (reason: unknown) => reason,
+    );
+
+    expect(databaseProblem(error)?.code).toBe('database_unavailable');
+    await expect(inSharedSnapshot(dataSource, (query) => query(countUsers, []))).resolves.toHaveLength(1);
+  });
+
+  it('shares one connection when others took the rest of the pool meanwhile', async () => {
+    const dataSource = await pool(2);
+    const create = dataSource.createQueryRunner.bind(dataSource);
+    const second = create();
+    second.startTransaction = () => Promise.reject(new DatabaseUnavailable('all connections are in use'));
+    jest.spyOn(dataSource, 'createQueryRunner').mockImplementationOnce(create).mockReturnValueOnce(second);
+
+    await expect(inSharedSnapshot(dataSource, (_, aside) => aside(countUsers, []))).resolves.toHaveLength(1);
   });
 
   it.each([1, 2, 3])(

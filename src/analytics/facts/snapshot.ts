@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { ClientBase, Pool } from 'pg';
 import type { DataSource, QueryRunner } from 'typeorm';
+import { DatabaseUnavailable } from '../../database/fail-fast-pool.js';
 
 /** Runs a statement and returns its rows. */
 export type Query = <Row>(sql: string, parameters: readonly unknown[]) => Promise<Row[]>;
@@ -11,8 +12,8 @@ export type Query = <Row>(sql: string, parameters: readonly unknown[]) => Promis
 const settings = `SET TRANSACTION READ ONLY; SET LOCAL jit = off; SET LOCAL max_parallel_workers_per_gather = 0;
   SET LOCAL work_mem = '32MB'; SET LOCAL random_page_cost = 1.1`;
 
-/** SQLSTATE of a snapshot whose transaction has ended. */
-const NO_SUCH_SNAPSHOT = '42704';
+/** SQLSTATE of a snapshot whose transaction has ended, and of one whose server process has. */
+const SNAPSHOT_IS_GONE = /^(42704|55000)$/;
 
 /** Runs `work` on one connection; all its statements see the database at the same moment. */
 export function inSnapshot<T>(dataSource: DataSource, work: (query: Query) => Promise<T>): Promise<T> {
@@ -32,16 +33,17 @@ export function inSharedSnapshot<T>(
 ): Promise<T> {
   return inSnapshot(dataSource, async (query) => {
     const second = isHalfFree(dataSource) ? await joinSnapshot(dataSource, query) : undefined;
-    const first = inTurn(query);
-    if (!second) return work(first, first);
-    const aside = inTurn((sql, parameters) => second.query(sql, [...parameters]));
+    const first = new Turns(query);
+    if (!second) return work(first.query, first.query);
+    const aside = new Turns((sql, parameters) => second.query(sql, [...parameters]));
     try {
-      const result = await work(first, aside);
+      const result = await work(first.query, aside.query);
       await end(second);
       return result;
     } catch (error) {
       // Of a database that hangs the caller has waited for one statement, which is enough.
-      void end(second).catch(() => undefined);
+      void aside.settle().then(() => end(second)).catch(() => undefined);
+      await first.settle();
       throw error;
     }
   });
@@ -71,20 +73,34 @@ async function joinSnapshot(dataSource: DataSource, query: Query): Promise<Query
   } catch (error) {
     // Given back as it is, it would fail whoever gets it next.
     void end(runner).catch(() => undefined);
-    // The first connection has broken meanwhile, as its next statement will tell.
-    if ((error as { code?: unknown }).code === NO_SUCH_SNAPSHOT) return undefined;
+    // The first connection has broken meanwhile, as its next statement will tell; or others took the rest of the pool.
+    const isGone = SNAPSHOT_IS_GONE.test(String((error as { code?: unknown }).code));
+    if (isGone || error instanceof DatabaseUnavailable) return undefined;
     throw error;
   }
 }
 
 /** A connection takes one statement at a time. */
-function inTurn(query: Query): Query {
-  let last: Promise<unknown> = Promise.resolve();
-  return <Row>(sql: string, parameters: readonly unknown[]) => {
-    const next = last.then(() => query<Row>(sql, parameters));
-    last = next.catch(() => undefined);
+class Turns {
+  #last: Promise<unknown> = Promise.resolve();
+  readonly #query: Query;
+
+  constructor(query: Query) {
+    this.#query = query;
+  }
+
+  readonly query: Query = <Row>(sql: string, parameters: readonly unknown[]) => {
+    const next = this.#last.then(() => this.#query<Row>(sql, parameters));
+    this.#last = next.catch(() => undefined);
     return next;
   };
+
+  /** Resolves when the connection has nothing to do any more. */
+  async settle(): Promise<void> {
+    let last;
+    do await (last = this.#last);
+    while (last !== this.#last);
+  }
 }
 
 /**
