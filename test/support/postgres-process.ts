@@ -23,7 +23,6 @@ export interface PostgresProcess {
 
 const throwAway = {
   fsync: 'off',
-  synchronous_commit: 'off',
   full_page_writes: 'off',
   // Of two transactions that wait for each other one is to be broken off soon.
   deadlock_timeout: '50ms',
