@@ -111,8 +111,8 @@ export class Environment {
   readonly DATABASE_CONNECT_TIMEOUT_MS: number = 2000;
 
   /** Longest wait for a connection while all are in use, ms */
-  @WholeNumber({ min: 10, max: 60_000, example: 500 })
-  readonly DATABASE_QUEUE_TIMEOUT_MS: number = 500;
+  @WholeNumber({ min: 10, max: 60_000, example: 400 })
+  readonly DATABASE_QUEUE_TIMEOUT_MS: number = 400;
 
   /** Longest run of one statement, ms; the server cancels it then */
   @WholeNumber({ min: 50, max: 600_000, example: 2000 })

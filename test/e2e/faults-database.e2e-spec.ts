@@ -43,7 +43,7 @@ beforeAll(async () => {
   env = {
     DATABASE_URL: proxy.url,
     DATABASE_POOL_SIZE: String(POOL),
-    DATABASE_QUEUE_TIMEOUT_MS: '500',
+    DATABASE_QUEUE_TIMEOUT_MS: '400',
     REDIS_URL: redis.url,
     // A busy machine shall not look like a slow Redis.
     REDIS_COMMAND_TIMEOUT_MS: '1000',
@@ -240,14 +240,15 @@ describe('a statement that takes its time', () => {
     await untilWhole();
     await untilHit();
     const before = await underLoad(
-      RATE,
+      5 * RATE,
       () => course.read(),
       () => wait(1000),
     );
 
     const long = Array.from({ length: 2 * POOL }, () => slow(1.5));
+    await pollUntil(async () => (await backends(SLOW_INSERTS)) === POOL, 10_000);
     const hits = await underLoad(
-      RATE,
+      5 * RATE,
       () => course.read(),
       async () => {
         await Promise.all(long);
@@ -273,8 +274,8 @@ describe('a statement that takes its time', () => {
   it('F36: whose connection is killed is answered 503, and has changed nothing', async () => {
     await untilWhole();
     const writing = slow(1.5);
-    await pollUntil(async () => (await backends(`query LIKE 'INSERT INTO "users"%'`)) === 1, 10_000);
-    await sql(killing(`query LIKE 'INSERT INTO "users"%'`));
+    await pollUntil(async () => (await backends(SLOW_INSERTS)) === 1, 10_000);
+    await sql(killing(SLOW_INSERTS));
 
     const answer = await writing;
 
@@ -285,6 +286,7 @@ describe('a statement that takes its time', () => {
   });
 });
 
+const SLOW_INSERTS = `query LIKE 'INSERT INTO "users"%' AND state = 'active'`;
 const OURS = `application_name = 'ai-native-backend'`;
 
 async function backends(which: string): Promise<number> {
