@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { decodeEntry, encodeEntry } from './cache-entry.js';
 
+const encoded = () => encodeEntry(entry)!;
 const entry = {
   keyText: 'p|/x',
   shape: 's1',
@@ -14,7 +15,7 @@ const entry = {
 
 describe('a stored entry', () => {
   it('comes back as it was', () => {
-    expect(decodeEntry(encodeEntry(entry))).toEqual(entry);
+    expect(decodeEntry(encoded())).toEqual(entry);
   });
 
   it('keeps its format: what an older process stored is still read', () => {
@@ -27,7 +28,7 @@ describe('a stored entry', () => {
   });
 
   it('is a miss where another program wrote another format', () => {
-    expect(decodeEntry(Buffer.concat([Buffer.from('ANC1'), encodeEntry(entry).subarray(4)]))).toBeUndefined();
+    expect(decodeEntry(Buffer.concat([Buffer.from('ANC1'), encoded().subarray(4)]))).toBeUndefined();
   });
 
   it('is a miss, never an error, whatever the bytes', () => {
@@ -40,11 +41,34 @@ describe('a stored entry', () => {
   });
 
   it('is a miss when any part of it is cut off or damaged in the header', () => {
-    const bytes = encodeEntry(entry);
+    const bytes = encoded();
     const headerEnd = bytes.length - entry.body.length;
 
     for (let length = 0; length < headerEnd; length++) {
       expect(decodeEntry(bytes.subarray(0, length))).toBeUndefined();
     }
+  });
+
+  it('comes back also with two thousand tags, and is not stored with so many that it would not', () => {
+    const tagged = (count: number) => ({
+      ...entry,
+      tokens: Object.fromEntries(Array.from({ length: count }, (_, n) => [`tag/course:"${n}"[{`, 't'.repeat(90)])),
+    });
+
+    expect(decodeEntry(encodeEntry(tagged(2000))!)).toEqual(tagged(2000));
+    expect(encodeEntry(tagged(4000))).toBeUndefined();
+  });
+
+  it.each([
+    ['lists in lists', '['.repeat(100_000)],
+    ['objects in objects', '{"a":'.repeat(40_000)],
+  ])('is a miss before it is parsed when its header is %s', (_, text) => {
+    const parse = jest.spyOn(JSON, 'parse');
+    const preamble = Buffer.from('ANC2....');
+    preamble.writeUInt32BE(text.length, 4);
+
+    expect(decodeEntry(Buffer.concat([preamble, Buffer.from(text)]))).toBeUndefined();
+    expect(parse).not.toHaveBeenCalled();
+    parse.mockRestore();
   });
 });

@@ -4,12 +4,16 @@
  */
 const MAGIC = Buffer.from('ANC2');
 const PREAMBLE_BYTES = MAGIC.length + 4;
-const MAX_HEADER_BYTES = 1024 * 1024;
+/** Room for two thousand tags. */
+const MAX_HEADER_BYTES = 256 * 1024;
+/** A smaller header is read in no time, however it is nested; 200 kB of lists in lists take 30 ms. */
+const SMALL_HEADER_BYTES = 8 * 1024;
+const TEXT = /"(?:[^"\\]|\\.)*"/g;
 /** Where a line of what belongs to a body could end. */
 // eslint-disable-next-line no-control-regex -- these are what must not be there
 const CONTROLS = /[\u0000-\u001f\u007f]/;
 /** What is larger is not looked at. */
-export const MAX_ENTRY_BYTES = 16 * 1024 * 1024;
+const MAX_ENTRY_BYTES = 16 * 1024 * 1024;
 
 /** An answer as it was given, with what it depends on. */
 export interface CacheEntry {
@@ -30,8 +34,10 @@ export interface CacheEntry {
   readonly body: Buffer;
 }
 
-export function encodeEntry({ body, ...header }: CacheEntry): Buffer {
+/** @returns `undefined` for one that is too large to be read again: a body of 16 MiB, or thousands of tags */
+export function encodeEntry({ body, ...header }: CacheEntry): Buffer | undefined {
   const headerBytes = Buffer.from(JSON.stringify(header));
+  if (!isReadable(headerBytes.length, body.length)) return undefined;
   const preamble = Buffer.alloc(PREAMBLE_BYTES);
   MAGIC.copy(preamble);
   preamble.writeUInt32BE(headerBytes.length, MAGIC.length);
@@ -40,17 +46,30 @@ export function encodeEntry({ body, ...header }: CacheEntry): Buffer {
 
 /** @returns `undefined` for anything {@link encodeEntry} did not write; never throws. The body shares the memory of `bytes`. */
 export function decodeEntry(bytes: Buffer): CacheEntry | undefined {
-  if (bytes.length < PREAMBLE_BYTES || bytes.length > MAX_ENTRY_BYTES) return undefined;
+  if (bytes.length < PREAMBLE_BYTES) return undefined;
   if (!bytes.subarray(0, MAGIC.length).equals(MAGIC)) return undefined;
   const headerBytes = bytes.readUInt32BE(MAGIC.length);
   const bodyStart = PREAMBLE_BYTES + headerBytes;
-  if (headerBytes > MAX_HEADER_BYTES || bodyStart > bytes.length) return undefined;
+  if (!isReadable(headerBytes, bytes.length - bodyStart)) return undefined;
+  const text = bytes.toString('utf8', PREAMBLE_BYTES, bodyStart);
+  if (headerBytes > SMALL_HEADER_BYTES && !isFlat(text)) return undefined;
   try {
-    const header: unknown = JSON.parse(bytes.toString('utf8', PREAMBLE_BYTES, bodyStart));
+    const header: unknown = JSON.parse(text);
     return isHeader(header) ? { ...header, body: bytes.subarray(bodyStart) } : undefined;
   } catch {
     return undefined;
   }
+}
+
+function isReadable(headerBytes: number, bodyBytes: number): boolean {
+  const size = PREAMBLE_BYTES + headerBytes + bodyBytes;
+  return bodyBytes >= 0 && headerBytes <= MAX_HEADER_BYTES && size <= MAX_ENTRY_BYTES;
+}
+
+/** Whether there are no more objects than a header has, and no lists. */
+function isFlat(json: string): boolean {
+  const withoutTexts = json.replace(TEXT, '');
+  return !withoutTexts.includes('[') && withoutTexts.split('{').length <= 4;
 }
 
 function isHeader(value: unknown): value is Omit<CacheEntry, 'body'> {

@@ -1,4 +1,4 @@
-import { decodeEntry, encodeEntry, MAX_ENTRY_BYTES, type CacheEntry } from '../engine/cache-entry.js';
+import { decodeEntry, encodeEntry, type CacheEntry } from '../engine/cache-entry.js';
 import { CacheError } from '../engine/cache-errors.js';
 import type { EntryName, Lease, Store, StoreOpened, StoreRead } from '../engine/store.js';
 import type { Outbox } from '../outbox/outbox.js';
@@ -87,7 +87,7 @@ export class RedisStore implements Store {
 
   async write(name: EntryName, entry: CacheEntry): Promise<void> {
     const bytes = encodeEntry(entry);
-    if (bytes.length > MAX_ENTRY_BYTES) throw new CacheError('CACHE_STORE_UNAVAILABLE', 'too-large');
+    if (!bytes) throw new CacheError('CACHE_STORE_UNAVAILABLE', 'too-large');
     const key = this.#keys.entry(name);
     const expiration = { type: 'PX', value: Math.ceil(entry.ttlMs + entry.graceMs) } as const;
     await this.#servers.write(this.#servers.nameOf(key), BACKGROUND_BUDGET_MS, ({ client }) =>
