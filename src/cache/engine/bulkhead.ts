@@ -1,3 +1,4 @@
+import { AsyncScope } from './async-scope.js';
 import { CacheError } from './cache-errors.js';
 import type { Clock } from './clock.js';
 
@@ -15,6 +16,9 @@ interface Waiter {
   readonly cancel: () => void;
 }
 
+/** Whoever is called by what runs there, however indirectly. */
+const inside = new AsyncScope<Bulkhead>();
+
 /**
  * Lets no more than so many runs through at a time, and no more than so many wait: what the cache keeps from the
  * database must not all come upon it when the cache is away.
@@ -30,12 +34,19 @@ export class Bulkhead {
     this.#options = options;
   }
 
+  /** Whether the caller is a part of something that has its place here. */
+  get isInside(): boolean {
+    return inside.current === this;
+  }
+
   /** @throws {CacheError} `CACHE_OVERLOADED` when too many wait, or when the wait is too long; `work` has not run then */
   async run<T>(work: () => Promise<T>): Promise<T> {
+    // A part that needed a place of its own would wait for the whole, and the whole for it.
+    if (this.isInside) return work();
     if (this.#running >= this.#options.concurrency) await this.#turn();
     else this.#running++;
     try {
-      return await work();
+      return await inside.run(this, work);
     } finally {
       this.#leave();
     }

@@ -1,5 +1,6 @@
 import type { Ask } from './ask.js';
 import type { Budget } from './budget.js';
+import type { Bulkhead } from './bulkhead.js';
 import type { EmitCacheEvent } from './cache-events.js';
 import type { Clock } from './clock.js';
 import type { EntryStore } from './entry-store.js';
@@ -12,6 +13,7 @@ export type Run<T> = Loaded<T> & Pick<Produced<T>, 'isShareable'>;
 export interface JoinOptions {
   readonly entries: EntryStore;
   readonly flights: SingleFlight;
+  readonly bulkhead: Bulkhead;
   readonly ask: Ask;
   readonly clock: Clock;
   readonly emit: EmitCacheEvent;
@@ -31,7 +33,7 @@ export async function join<T>(
   flight: Flight<Run<T>>,
   produce: () => Promise<Produced<T>>,
 ): Promise<Loaded<T> | undefined> {
-  const { clock, emit, flights } = options;
+  const { bulkhead, clock, emit, entries, flights } = options;
   const since = clock.monotonicMs();
   const verdict = await mayJoin(options, subject, budget, arrival, flight);
   if (verdict === 'no') {
@@ -47,7 +49,8 @@ export async function join<T>(
   const isUnproven = how === 'found' && flight.order < arrival;
   if (isUnproven && (await mayJoin(options, subject, budget, arrival, flight)) !== 'yes') return undefined;
   if (isShareable) return { value, how: 'joined', isStored };
-  return { value: (await produce()).value, how: 'ran', isStored: false };
+  const produced = await (entries.isAvailable ? produce() : bulkhead.run(produce));
+  return { value: produced.value, how: 'ran', isStored: false };
 }
 
 /** Whether a run under way has read nothing that was invalidated before this caller came. */

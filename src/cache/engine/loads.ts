@@ -1,6 +1,5 @@
 import { reasonOf } from './ask.js';
 import type { Budget } from './budget.js';
-import type { Bulkhead } from './bulkhead.js';
 import type { CacheEntry } from './cache-entry.js';
 import { CacheError } from './cache-errors.js';
 import { join, type JoinOptions, type Run } from './join.js';
@@ -20,7 +19,6 @@ type Open = (flight: Flight<unknown>) => Promise<Opening | undefined>;
 export interface LoadsOptions extends JoinOptions {
   readonly openings: Openings;
   readonly families: WatchedFamilies;
-  readonly bulkhead: Bulkhead;
   readonly tracer: Tracer;
   /** Owns work that nobody waits for. */
   readonly keep: (work: Promise<unknown>) => void;
@@ -44,12 +42,14 @@ export class Loads {
     produce: Produce<T>,
     revive: Revive<T>,
   ): Promise<Loaded<T>> {
-    const { flights, openings } = this.#options;
+    const { flights, openings, bulkhead } = this.#options;
     const arrival = flights.arrive();
     for (;;) {
       const flying = flights.find<Run<T>>(subject.keyText);
+      // It may be waiting for the place that this caller has.
+      const isBehind = bulkhead.isInside && flying?.calledAtMs === undefined;
       // From here to the start nothing is awaited, or two callers would both find nothing to join.
-      if (!flying) {
+      if (!flying || isBehind) {
         const open: Open = ({ dependencies }) => openings.wait(subject, budget, dependencies.possible);
         return this.#fly(subject, open, produce, revive);
       }

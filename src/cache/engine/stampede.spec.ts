@@ -260,4 +260,51 @@ describe('while the store is away', () => {
     expect((await running).value).toBe('done');
     expect(narrow.events.filter(({ event }) => event === 'cache.overloaded')).toHaveLength(2);
   });
+
+  it('a run that asks for another has no need of a second place', async () => {
+    const narrow = testEngine(here, { bulkhead: { ...bulkhead, concurrency: 2 } });
+    const inner = () => narrow.get(aSubject({}, 'view|/inner'), gives('inner'));
+    const outer = (n: number) =>
+      narrow.get(aSubject({}, `view|/${n}`), async () => {
+        await turn();
+        return (await inner()).value;
+      });
+
+    const answers = await Promise.all([outer(1), outer(2)]);
+
+    expect(answers.map(({ value }) => value)).toEqual(['inner', 'inner']);
+  });
+
+  it('nor does it wait for one that waits for its place', async () => {
+    const narrow = testEngine(here, { bulkhead });
+    const inner = () => narrow.get(aSubject({}, 'view|/inner'), gives('inner'));
+    const ready = deferred<undefined>();
+    const outer = narrow.get(aSubject({}, 'view|/outer'), async () => {
+      await ready.promise;
+      return (await inner()).value;
+    });
+    await turn();
+    const waiting = inner();
+    await turn();
+    ready.resolve(undefined);
+
+    expect((await outer).value).toBe('inner');
+    expect((await waiting).value).toBe('inner');
+  });
+
+  it('callers who share a run whose result cannot be shared then run no more at a time either', async () => {
+    const narrow = testEngine(here, { bulkhead: { ...bulkhead, queue: 10 } });
+    let [running, most] = [0, 0];
+    const produce = async () => {
+      most = Math.max(most, ++running);
+      await turn();
+      running--;
+      return { value: 'own', isShareable: false };
+    };
+    const get = () => narrow.engine.load(subject, narrow.engine.newBudget(), produce, ({ body }) => String(body));
+
+    await Promise.all([get(), get(), get(), get()]);
+
+    expect(most).toBe(1);
+  });
 });
