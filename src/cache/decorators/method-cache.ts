@@ -101,11 +101,11 @@ export class MethodCache {
     name: string | symbol,
     { method, args, run }: MethodCall,
   ): Promise<unknown> {
-    const { rules, isSoft, faults } = definition;
+    const { rules, faults } = definition;
     // Of a module that was loaded later nobody has told.
     faults.refuse();
     const resolve = isRoute(method) ? fromRouteArguments(controller, name, args) : fromArguments(args);
-    const known = argumentTags(rules, resolve).map((tag) => (isSoft ? softTag(tag) : tag));
+    const known = this.#exactTags(definition, () => argumentTags(rules, resolve));
     const outer = currentUnit();
     const cover = [...known, ...(this.#covers.get(definition) ?? [EPOCH])];
     const unit = outer ?? new UnitOfWork(definition.method, cover);
@@ -117,7 +117,8 @@ export class MethodCache {
         const returned = await run();
         return isObservable(returned) ? await lastValueFrom(returned, { defaultValue: undefined }) : returned;
       });
-      unit.join(this.#exactTags(definition, known, args, result));
+      unit.join(known);
+      unit.join(this.#exactTags(definition, () => resultTags(rules, args, result)));
       if (!outer) await this.#finish(unit, unit.joined);
       return result;
     } catch (error) {
@@ -140,14 +141,9 @@ export class MethodCache {
     return isConfirmed;
   }
 
-  #exactTags(
-    { method, rules, isSoft }: InvalidatingDefinition,
-    known: readonly string[],
-    args: unknown[],
-    result: unknown,
-  ): string[] {
+  #exactTags({ method, isSoft }: InvalidatingDefinition, name: () => readonly string[]): string[] {
     try {
-      return [...known, ...resultTags(rules, args, result).map((tag) => (isSoft ? softTag(tag) : tag))];
+      return name().map((tag) => (isSoft ? softTag(tag) : tag));
     } catch (error) {
       this.emit({ event: 'cache.rule_failed', method, reason: nameOf(error) });
       return [EPOCH];

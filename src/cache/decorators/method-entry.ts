@@ -15,7 +15,11 @@ const VALUE_FORM = 'value-1';
 /** The stored text of a value; the value itself where it has no stored form; or an exception in its place. */
 export type Kept = { readonly text: string } | { readonly raw: unknown } | { readonly thrown: unknown };
 
-/** What a call of a provider's method is to the engine. @returns `undefined` where an argument has no form that a key could hold */
+/**
+ * What a call of a provider's method is to the engine.
+ *
+ * @returns `undefined` where an argument has no form that a key could hold, or that a tag needs
+ */
 export function methodSubject(
   { prefix, shape, rules }: CachedDefinition,
   policy: EntryPolicy,
@@ -24,6 +28,7 @@ export function methodSubject(
   isListed: boolean,
 ): Subject | undefined {
   try {
+    const named = argumentTags(rules, fromArguments(args));
     return new Subject({
       prefix,
       keyText: methodKeyText(prefix, method, args),
@@ -32,7 +37,7 @@ export function methodSubject(
       hasResultTags: rules.functions.length > 0,
       tags: () => [
         ...prefixTags(prefix, leadingIds(args)),
-        ...argumentTags(rules, fromArguments(args)),
+        ...named,
         ...(isListed ? [] : [UNLISTED]),
       ],
     });

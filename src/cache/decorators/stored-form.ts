@@ -6,6 +6,8 @@ import { resultTags } from './tag-rules.js';
 interface MadeCall {
   readonly args: readonly unknown[];
   readonly result: unknown;
+  /** Tags that its arguments name, beside those that were known before. */
+  readonly argumentTags?: () => readonly string[];
 }
 
 /**
@@ -18,7 +20,7 @@ interface MadeCall {
  */
 export function storedForm<T>(
   definition: CachedDefinition,
-  { args, result }: MadeCall,
+  { args, result, argumentTags }: MadeCall,
   value: T,
   kept: { readonly body: Buffer; readonly head?: Readonly<Record<string, string>> },
   ttlMs?: number,
@@ -32,7 +34,7 @@ export function storedForm<T>(
       entry: {
         ...kept,
         ttlMs: ttlMs ?? definition.ttlMs(result),
-        resultTags: resultTags(definition.rules, args, result),
+        resultTags: [...(argumentTags?.() ?? []), ...resultTags(definition.rules, args, result)],
       },
     };
   } catch {

@@ -52,8 +52,9 @@ export function plainTagsOf({ templates, families = [] }: TagRules): string[] {
   return [...templates.map((template) => template.plain).filter((tag) => tag !== undefined), ...families];
 }
 
+/** @throws {CacheError} `CACHE_INVALID_OPTIONS` if something cannot be named */
 export function argumentTags(rules: TagRules, resolve: Resolve): string[] {
-  return rules.templates.map((template) => template.expand(resolve)).filter((tag) => tag !== undefined);
+  return rules.templates.flatMap((template) => template.expand(resolve));
 }
 
 /** @throws {CacheError} `CACHE_INVALID_OPTIONS` for a tag of another family than declared; what a function throws */

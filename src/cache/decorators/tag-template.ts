@@ -4,6 +4,9 @@ import { plainTag, prefixTag } from '../engine/tags.js';
 /** A value for a placeholder, or `undefined` where the call has none. */
 export type Resolve = (name: string) => unknown;
 
+/** That a template may come to in one call. */
+const MAX_TAGS = 100;
+
 /**
  * `course:{course_id}`, `student_risk:*` or `student_risk:{student_id}:*`, parsed once. Values are put in literally:
  * whatever they hold, they stay values.
@@ -32,10 +35,23 @@ export class TagTemplate {
     return this.prefix === undefined ? plainTag(this.#source) : undefined;
   }
 
-  /** @returns the tag's name in the store, or `undefined` if a placeholder has no value in this call */
-  expand(resolve: Resolve): string | undefined {
-    const values = new Map(this.names.map((name) => [name, literal(resolve(name))]));
-    if ([...values.values()].includes(undefined)) return undefined;
+  /**
+   * @returns the tags' names in the store: one, or one for each element of a list; none if a placeholder has no value in
+   *   this call
+   * @throws {CacheError} `CACHE_INVALID_OPTIONS` for a value that no tag can name, and for more than a hundred tags
+   */
+  expand(resolve: Resolve): string[] {
+    const choices = this.names.map((name) => literals(resolve(name), name));
+    const count = choices.reduce((product, { length }) => product * length, 1);
+    if (count > MAX_TAGS) throw unnameable(`${count} tags of ${this.#source}`);
+    let filled: ReadonlyMap<string, string>[] = [new Map()];
+    for (const [index, name] of this.names.entries()) {
+      filled = filled.flatMap((values) => choices[index]!.map((text) => new Map(values).set(name, text)));
+    }
+    return filled.map((values) => this.#fill(values));
+  }
+
+  #fill(values: ReadonlyMap<string, string>): string {
     const fill = (text: string) => text.replace(/\{([^{}]+)\}/g, (_, name: string) => values.get(name) ?? '');
     return this.prefix === undefined
       ? plainTag(fill(this.#source))
@@ -55,9 +71,22 @@ export function fromArguments(args: readonly unknown[]): Resolve {
   };
 }
 
-function literal(value: unknown): string | undefined {
-  const isScalar = typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint';
-  return isScalar ? String(value) : undefined;
+/** The text of a scalar; `undefined` for what is none. */
+export function literal(value: unknown): string | undefined {
+  return ['string', 'number', 'bigint', 'boolean'].includes(typeof value) ? String(value) : undefined;
+}
+
+function literals(value: unknown, name: string): string[] {
+  if (value === undefined || value === null) return [];
+  return (Array.isArray(value) ? value : [value]).map((element) => {
+    const text = literal(element);
+    if (text === undefined) throw unnameable(`{${name}}`);
+    return text;
+  });
+}
+
+function unnameable(what: string): CacheError {
+  return new CacheError('CACHE_INVALID_OPTIONS', `${what} cannot be named in this call`);
 }
 
 export function field(value: unknown, name: string): unknown {

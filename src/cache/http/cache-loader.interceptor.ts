@@ -42,7 +42,7 @@ export class CacheLoader implements NestInterceptor {
   /** Answers, and has the entry replaced when the answer is out, or audited. */
   #answer(ticket: CacheTicket, { found, isDue, isSampled }: Hit, next: CallHandler): unknown {
     const { plan, reply, subject } = ticket;
-    const run = new HandlerRun(plan, reply, next);
+    const run = new HandlerRun(ticket, next);
     run.detach();
     const produce = () => run.produce(false);
     if (isDue) this.#refresh(subject, produce);
@@ -69,7 +69,7 @@ export class CacheLoader implements NestInterceptor {
     const { plan, reply, subject, budget = this.engine.newBudget() } = ticket;
     const [outcome, forwarded] = outcomes[lookup.state];
     plan.headers.announce(reply, outcome, forwarded);
-    const run = new HandlerRun(plan, reply, next);
+    const run = new HandlerRun(ticket, next);
     // A 404 of before is nothing to fall back on.
     const stale = lookup.state === 'stale' && !isKeptException(lookup.found.entry) ? lookup.found : undefined;
     const since = performance.now();

@@ -1,7 +1,9 @@
 import type { CallHandler } from '@nestjs/common';
 import { lastValueFrom } from 'rxjs';
+import type { CacheRequest } from '../cache.options.js';
 import { storedForm } from '../decorators/stored-form.js';
 import type { NotStored, Produced } from '../engine/subject.js';
+import type { CacheTicket } from './cache-ticket.js';
 import { isClientError } from './client-error.js';
 import { divert } from './diverted-reply.js';
 import { entityTag } from './entity-tag.js';
@@ -19,6 +21,7 @@ export type Answer = Kept | { readonly thrown: unknown } | { readonly value: unk
 /** One run of all that is inside of the loader: pipes, interceptors, handler. */
 export class HandlerRun {
   readonly #plan: RoutePlan;
+  readonly #request: CacheRequest;
   readonly #next: CallHandler;
   readonly #original: Reply;
   readonly #headersBefore: HeadersByName;
@@ -27,8 +30,9 @@ export class HandlerRun {
   #state: 'waiting' | 'running' | 'over' = 'waiting';
   #isDetached = false;
 
-  constructor(plan: RoutePlan, reply: Reply, next: CallHandler) {
+  constructor({ plan, reply, request }: CacheTicket, next: CallHandler) {
     this.#plan = plan;
+    this.#request = request;
     this.#next = next;
     this.#original = reply;
     this.#reply = reply;
@@ -75,12 +79,12 @@ export class HandlerRun {
       );
       const kept = this.#kept(value);
       if (typeof kept === 'string') return { value: { value }, isShareable: false, notStoredBecause: kept };
-      return storedForm<Answer>(definition, call, kept, kept);
+      return storedForm<Answer>(definition, this.#made(call), kept, kept);
     } catch (error) {
       const kept = definition.answers.negativeTtlMs === undefined ? undefined : keptException(error);
       const thrown = { thrown: error };
       if (kept) {
-        const made = { args: call.args, result: undefined };
+        const made = { ...this.#made(call), result: undefined };
         return storedForm<Answer>(definition, made, thrown, kept, definition.answers.negativeTtlMs);
       }
       if (hasFallback && isClientError(error)) return { value: thrown, isShareable: true };
@@ -88,6 +92,10 @@ export class HandlerRun {
     } finally {
       this.#state = 'over';
     }
+  }
+
+  #made({ args, result }: HandlerCall) {
+    return { args, result, argumentTags: () => this.#plan.convertedTags(this.#request, args) };
   }
 
   #divert(headers: HeadersByName): void {

@@ -2,12 +2,13 @@ import type { CacheModuleOptions, CacheRequest } from '../cache.options.js';
 import { auditedForm } from '../decorators/audited-form.js';
 import type { CachedDefinition } from '../decorators/cached-definition.js';
 import { resolvePolicy } from '../decorators/entry-options.js';
-import { argumentTags } from '../decorators/tag-rules.js';
+import { argumentTags, type TagRules } from '../decorators/tag-rules.js';
+import { literal, type Resolve } from '../decorators/tag-template.js';
 import { routeKeyText, scopedKeyText } from '../engine/cache-key.js';
 import type { EntryPolicy } from '../engine/entry-policy.js';
 import { Subject } from '../engine/subject.js';
 import { prefixTags } from '../engine/tags.js';
-import type { DeclaredInput } from './declared-inputs.js';
+import { fromRouteArguments, type DeclaredInput } from './declared-inputs.js';
 import { RouteHeaders } from './route-headers.js';
 import { compileKeyText, pathOf } from './route-key.js';
 import { pathParameters, staticHeaders } from './route-metadata.js';
@@ -16,6 +17,7 @@ import { pathParameters, staticHeaders } from './route-metadata.js';
 interface RouteFacts {
   readonly inputs: readonly DeclaredInput[];
   readonly controller: object;
+  readonly name: string | symbol;
   readonly method: object;
   /** Whether any guard stands before it. */
   readonly isGuarded: boolean;
@@ -29,11 +31,13 @@ export class RoutePlan {
   readonly #keyText: (request: CacheRequest) => string;
   readonly #inputs: ReadonlyMap<string, DeclaredInput['read']>;
   readonly #parameters: readonly string[];
+  readonly #fromArguments: (args: readonly unknown[]) => Resolve;
+  #convertsTags = false;
 
   constructor(
     readonly definition: CachedDefinition,
     options: CacheModuleOptions,
-    { inputs, controller, method, isGuarded }: RouteFacts,
+    { inputs, controller, name, method, isGuarded }: RouteFacts,
   ) {
     const { prefix, key, scope = 'shared', answers, policy, audit } = definition;
     this.#options = options;
@@ -46,6 +50,7 @@ export class RoutePlan {
       : compileKeyText(prefix, inputs);
     this.#inputs = new Map(inputs.map(({ name, read }) => [name, read]));
     this.#parameters = pathParameters(controller, method);
+    this.#fromArguments = (args) => fromRouteArguments(controller, name, args);
     const visibility = answers.visibility ?? (isGuarded || scope !== 'shared' ? 'private' : 'public');
     this.headers = new RouteHeaders({
       isPublic: visibility === 'public',
@@ -68,7 +73,7 @@ export class RoutePlan {
       keyText,
       shape,
       policy: this.#policy,
-      hasResultTags: rules.functions.length > 0,
+      hasResultTags: this.#convertsTags || rules.functions.length > 0,
       tags: () => this.#tags(request),
     });
   }
@@ -89,13 +94,38 @@ export class RoutePlan {
     return this.definition.answers.storedHeaders.includes(name);
   }
 
+  /**
+   * Further tags of a call of the handler, whose arguments pipes may have made of the inputs: a write names them by what
+   * its own arguments are. That there are any is known from the first on; that one is not stored.
+   *
+   * @throws what {@link argumentTags} throws
+   */
+  convertedTags(request: CacheRequest, args: readonly unknown[]): string[] {
+    // It may not have come to the handler.
+    if (args.length === 0) return [];
+    const { prefix, rules } = this.definition;
+    const resolve = this.#fromArguments(args);
+    const values = this.#parameters.map((name) => literal(resolve(name)) ?? request.params[name] ?? '');
+    const known = this.#tags(request);
+    const named = [...prefixTags(prefix, values), ...argumentTags(rules, resolve)];
+    const further = named.filter((tag) => !known.includes(tag));
+    this.#convertsTags ||= further.length > 0;
+    return further;
+  }
+
   #tags(request: CacheRequest): string[] {
     const { prefix, rules } = this.definition;
     const values = this.#parameters.map((name) => request.params[name] ?? '');
-    return [
-      ...prefixTags(prefix, values),
-      ...argumentTags(rules, (name) => this.#inputs.get(name)?.(request)),
-    ];
+    return [...prefixTags(prefix, values), ...this.#namedTags(rules, request)];
+  }
+
+  #namedTags(rules: TagRules, request: CacheRequest): string[] {
+    try {
+      return argumentTags(rules, (name) => this.#inputs.get(name)?.(request));
+    } catch {
+      // What cannot be named of the arguments either is not stored.
+      return [];
+    }
   }
 
   #scoped(text: string, request: CacheRequest): string | undefined {

@@ -1,0 +1,154 @@
+import {
+  Body,
+  Controller,
+  DefaultValuePipe,
+  Get,
+  type INestApplication,
+  Param,
+  ParseIntPipe,
+  Post,
+  Query,
+} from '@nestjs/common';
+import { Cached, CacheService, InvalidateCache } from '../../src/cache/index.js';
+import { adapters, startCachedApp } from '../support/cached-app.js';
+
+let version = 0;
+
+class Entity {
+  constructor(readonly id: string) {}
+}
+
+const toEntity = { transform: (id: string) => new Entity(id) };
+
+/** Reads whose pipes make something else of what the client sent, and writes that name what they changed. */
+@Controller('items')
+class ItemsController {
+  @Get('tagged/:id')
+  @Cached({ ttl: 60, prefix: 'tagged_item', tags: ['item:{id}'] })
+  tagged(@Param('id', ParseIntPipe) id: number) {
+    return { id, version };
+  }
+
+  @Get('named/:id')
+  @Cached({ ttl: 60, prefix: 'named_item' })
+  named(@Param('id', ParseIntPipe) id: number) {
+    return { id, version };
+  }
+
+  @Get('page')
+  @Cached({ ttl: 60, prefix: 'item_page', tags: ['page:{page}'] })
+  page(@Query('page', new DefaultValuePipe('1')) page: string) {
+    return { page, version };
+  }
+
+  @Get('several')
+  @Cached({ ttl: 60, prefix: 'several_items', tags: ['item:{id}'] })
+  several(@Query('id') id: string | string[]) {
+    return { id, version };
+  }
+
+  @Get('entity/:id')
+  @Cached({ ttl: 60, prefix: 'entity_item', tags: ['item:{id}'] })
+  entity(@Param('id', toEntity) id: Entity) {
+    return { id: id.id, version };
+  }
+
+  @Post('tagged')
+  @InvalidateCache('item:{body.id}')
+  writeTagged(@Body() body: { id: unknown }) {
+    return { id: body.id, version: ++version };
+  }
+
+  @Post('named/:id')
+  @InvalidateCache('named_item:{id}:*')
+  writeNamed(@Param('id', ParseIntPipe) id: number) {
+    return { id, version: ++version };
+  }
+
+  @Post('page')
+  @InvalidateCache('page:{body.page}')
+  writePage(@Body() body: { page: string }) {
+    return { page: body.page, version: ++version };
+  }
+}
+
+describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('on %s', (adapter) => {
+  let app: INestApplication;
+  let url: string;
+  const events: { event: string; reason?: string }[] = [];
+
+  beforeAll(async () => {
+    const options = { onEvent: (event: { event: string }) => events.push(event) };
+    ({ app, url } = await startCachedApp({ adapter, controllers: [ItemsController], options }));
+  });
+
+  afterAll(() => app.close());
+
+  async function read(path: string): Promise<{ version: number; outcome: string | null }> {
+    const answer = await fetch(`${url}/items/${path}`);
+    const { version } = (await answer.json()) as { version: number };
+    await app.get(CacheService).settle();
+    return { version, outcome: answer.headers.get('x-cache') };
+  }
+
+  async function write(path: string, body: object = {}): Promise<number> {
+    const headers = { 'content-type': 'application/json' };
+    const answer = await fetch(`${url}/items/${path}`, {
+      method: 'POST',
+      headers,
+      body: JSON.stringify(body),
+    });
+    return ((await answer.json()) as { version: number }).version;
+  }
+
+  /** Until it comes from the cache, or clearly does not. */
+  async function warm(path: string): Promise<string | null> {
+    for (let n = 0; n < 3; n++) if ((await read(path)).outcome === 'HIT') return 'HIT';
+    return (await read(path)).outcome;
+  }
+
+  it.each([
+    ['an id as it is', 'tagged/7', () => write('tagged', { id: 7 })],
+    ['an id written otherwise', 'tagged/007', () => write('tagged', { id: 7 })],
+    ['an id in a prefix pattern', 'named/7', () => write('named/7')],
+    ['an id written otherwise in a prefix pattern', 'named/007', () => write('named/7')],
+    ['a default', 'page', () => write('page', { page: '1' })],
+    ['the first of several', 'several?id=a&id=b', () => write('tagged', { id: 'a' })],
+    ['the last of several', 'several?id=a&id=b', () => write('tagged', { id: 'b' })],
+    ['one of several that are written', 'tagged/8', () => write('tagged', { id: [7, 8] })],
+  ])('%s is kept until a write names what was meant', async (_, path, change) => {
+    expect(await warm(path)).toBe('HIT');
+
+    const written = await change();
+
+    expect(await read(path)).toMatchObject({ version: written, outcome: 'MISS' });
+  });
+
+  it('other ids stay, however they are written', async () => {
+    await warm('tagged/9');
+    await warm('tagged/010');
+
+    await write('tagged', { id: 7 });
+
+    expect((await read('tagged/9')).outcome).toBe('HIT');
+    expect((await read('tagged/010')).outcome).toBe('HIT');
+  });
+
+  it('what no tag can name is not kept, and a write of it makes everything old', async () => {
+    await warm('tagged/9');
+    events.length = 0;
+
+    expect(await warm('entity/5')).toBe('MISS');
+    const written = await write('tagged', { id: { deep: true } });
+
+    expect(events).toContainEqual(expect.objectContaining({ event: 'cache.no_store', reason: 'rule-failed' }));
+    expect(events).toContainEqual(expect.objectContaining({ event: 'cache.rule_failed' }));
+    expect((await read('tagged/9')).version).toBe(written);
+  });
+
+  it('more than a hundred in one call are not named one by one', async () => {
+    const many = Array.from({ length: 101 }, (_, n) => `id=${n}`).join('&');
+    expect(await warm(`several?${many}`)).toBe('MISS');
+    expect(await warm(`several?${many.slice(5)}`)).toBe('HIT');
+  });
+});
