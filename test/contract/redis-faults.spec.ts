@@ -340,7 +340,7 @@ function outboxWith(
     isReady: true,
     watch: () => undefined,
     settle: () => Promise.resolve(),
-    narrow: () => Promise.resolve(),
+    narrow: () => Promise.resolve(true),
     renew: () => Promise.resolve(),
     unsettled: () => Promise.resolve([]),
     relay: (_olderThanMs, apply) => relay(apply),

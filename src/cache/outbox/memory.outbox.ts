@@ -40,9 +40,9 @@ export class MemoryOutbox implements Outbox {
     return Promise.resolve();
   }
 
-  narrow(rows: readonly string[], tags: readonly string[]): Promise<void> {
+  narrow(rows: readonly string[], tags: readonly string[]): Promise<boolean> {
     for (const id of rows) this.#put(id, { tags, isTaken: false });
-    return Promise.resolve();
+    return Promise.resolve(true);
   }
 
   unsettled(rows: readonly string[]): Promise<readonly string[]> {

@@ -28,8 +28,10 @@ export interface Outbox {
   /**
    * Their owner gives these rows up, and any relay may take them at once. Puts what is known exactly by now in the
    * place of what they were written with.
+   *
+   * @returns whether all were still there; a relay that was too early knew only what they were written with
    */
-  narrow(rows: readonly string[], tags: readonly string[]): Promise<void>;
+  narrow(rows: readonly string[], tags: readonly string[]): Promise<boolean>;
 
   /** Those of these rows, given up by their owner, that nobody has settled yet. */
   unsettled(rows: readonly string[]): Promise<readonly string[]>;

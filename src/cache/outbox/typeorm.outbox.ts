@@ -59,11 +59,12 @@ export class TypeormOutbox implements Outbox {
     );
   }
 
-  async narrow(rows: readonly string[], tags: readonly string[]): Promise<void> {
-    await this.#dataSource.query(
-      `UPDATE cache_outbox SET tags = $2, renewed_at = '-infinity' WHERE id = ANY($1::bigint[])`,
+  async narrow(rows: readonly string[], tags: readonly string[]): Promise<boolean> {
+    const [found]: [{ id: string }[], number] = await this.#dataSource.query(
+      `UPDATE cache_outbox SET tags = $2, renewed_at = '-infinity' WHERE id = ANY($1::bigint[]) RETURNING id`,
       [rows, tags],
     );
+    return found.length === rows.length;
   }
 
   async unsettled(rows: readonly string[]): Promise<readonly string[]> {

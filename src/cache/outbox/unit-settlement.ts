@@ -59,12 +59,10 @@ export class UnitSettlement {
     const { outbox, keep } = this.#options;
     let isHandedOver = false;
     const handOver = async () => {
-      await outbox?.narrow(rows, tags);
-      isHandedOver = true;
+      isHandedOver = (await outbox?.narrow(rows, tags)) ?? false;
     };
     keep(handOver().catch(() => undefined));
     const isSettled = await this.#relays?.settled(rows, ms);
-    // A relay that took them earlier knew only what was known at the commit.
     return isSettled === true && isHandedOver;
   }
 }
