@@ -6,7 +6,7 @@ import type { Found } from './subject.js';
 export interface HeldEntry {
   readonly entry: CacheEntry;
   readonly tags: readonly string[];
-  /** When the run began that gave it, or before. */
+  /** When the run began that gave it, or before; of one from the store nearly so. */
   readonly bornAtMs: number;
   readonly freshUntilMs: number;
   readonly usableUntilMs: number;
@@ -30,7 +30,8 @@ export function heldEntry(entry: CacheEntry, leftMs: number, atMs: number, known
   return {
     entry,
     tags: Object.keys(entry.tokens),
-    bornAtMs: usableUntilMs - entry.graceMs - entry.ttlMs,
+    // What is left of its life was counted from the end of its run.
+    bornAtMs: usableUntilMs - entry.graceMs - entry.ttlMs - entry.loadMs,
     freshUntilMs: usableUntilMs - entry.graceMs,
     usableUntilMs,
     knownGoodAt,

@@ -217,6 +217,21 @@ describe('a soft invalidation', () => {
     expect((await here.get(view, gives('new'))).value).toBe('new');
   });
 
+  it('counts the age from the beginning of the run, also where the store is this tier itself', async () => {
+    const view = aSubject({ minFreshMs: 1000 });
+    const near = new NearEntries(clock, 10_000_000);
+    const alone = testEngine(here, { near, store: new MemoryStore(clock, near), backplane: undefined });
+    await alone.get(view, async () => {
+      clock.advance(300);
+      await alone.engine.invalidate(soft);
+      clock.advance(900);
+      return 'old';
+    });
+    await alone.engine.settle();
+
+    expect((await alone.get(view, gives('new'))).value).toBe('new');
+  });
+
   it('lets callers share a run that is younger than the view allows', async () => {
     const view = aSubject({ minFreshMs: 1000 });
     let finish: (value: string) => void = () => undefined;
