@@ -2,6 +2,7 @@ import { reasonOf } from './ask.js';
 import { Budget } from './budget.js';
 import type { CacheEntry } from './cache-entry.js';
 import type { EngineOptions } from './engine-options.js';
+import { pause } from './clock.js';
 import { keepIn, type Keeping } from './keeping.js';
 import type { Produce, Revive } from './loads.js';
 import { standing } from './near-entries.js';
@@ -12,6 +13,8 @@ import type { Found, Loaded, Lookup, Subject } from './subject.js';
 import { byHardness, familiesOf } from './tags.js';
 import { untraced } from './tracer.js';
 import { WatchedFamilies } from './watched-families.js';
+
+const CLOSE_PATIENCE_MS = 5000;
 
 /** The promise of the whole cache: what was computed before an invalidation is never given to anyone who asks after it. */
 export class CacheEngine {
@@ -199,10 +202,11 @@ export class CacheEngine {
     while (this.#background.size > 0) await Promise.allSettled(this.#background);
   }
 
-  /** As {@link settle}, and nothing begins behind the answers any more by itself. */
+  /** As {@link settle}, for 5 s at most, and nothing begins behind the answers any more by itself. */
   async close(): Promise<void> {
     this.#keeping?.audits.close();
-    await this.settle();
+    // A method that was given up may never end.
+    await Promise.race([this.settle(), pause(this.#options.clock, CLOSE_PATIENCE_MS)]);
   }
 
   /** A run that nobody waits for any more goes on behind the answers. */
