@@ -14,7 +14,7 @@ type Done = (error: Error | undefined, client: PoolClient | undefined, release: 
 /** First to find out; once it is known to be away, a slow answer is an answer too. */
 const FIRST_PROBE_MS = 1000;
 const LATER_PROBE_MS = 5000;
-const PROBE_PAUSE_MS = 250;
+const PROBE_EVERY_MS = 1000;
 const nothingToRelease = () => undefined;
 
 /**
@@ -68,7 +68,7 @@ export class FailFastPool extends Pool {
     const { queueTimeoutMillis, max = 10 } = this.#config;
     let isLate = false;
     const queued =
-      queueTimeoutMillis !== undefined && this.idleCount === 0 && this.totalCount >= max
+      queueTimeoutMillis !== undefined && this.totalCount >= max
         ? setTimeout(() => {
             isLate = true;
             done(new DatabaseUnavailable('all connections are in use'), undefined, nothingToRelease);
@@ -89,9 +89,14 @@ export class FailFastPool extends Pool {
   async #askUntilHeard(): Promise<void> {
     if (this.#isAsking || !this.#hasConnected) return;
     this.#isAsking = true;
-    while (!this.ending && (await isSilent(this.#config, this.#isAway ? LATER_PROBE_MS : FIRST_PROBE_MS))) {
-      this.#isAway = true;
-      await wait(PROBE_PAUSE_MS, undefined, { ref: false });
+    this.#isAway = !(await isHeard(this.#config, FIRST_PROBE_MS));
+    // One that waits on a broken line must not keep the next from being answered.
+    const heard = new AbortController();
+    while (this.#isAway && !this.ending && !heard.signal.aborted) {
+      void isHeard(this.#config, LATER_PROBE_MS).then((is) => {
+        if (is) heard.abort();
+      });
+      await wait(PROBE_EVERY_MS, undefined, { ref: false, signal: heard.signal }).catch(() => undefined);
     }
     this.#isAway = false;
     this.#isAsking = false;
@@ -130,7 +135,7 @@ class DisposableClient extends Client {
 }
 
 /** A server that refuses is heard: whoever asks it is refused at once anyway. */
-async function isSilent(config: PoolConfig, deadlineMs: number): Promise<boolean> {
+async function isHeard(config: PoolConfig, deadlineMs: number): Promise<boolean> {
   const client = new Client({
     ...config,
     connectionTimeoutMillis: deadlineMs,
@@ -140,9 +145,9 @@ async function isSilent(config: PoolConfig, deadlineMs: number): Promise<boolean
   try {
     await client.connect();
     await client.query('SELECT 1');
-    return false;
+    return true;
   } catch (error) {
-    return isTimeout(error);
+    return !isTimeout(error);
   } finally {
     void client.end().catch(() => undefined);
   }
