@@ -9,7 +9,7 @@ import type { HistogramCounts } from './engine/histogram.js';
 import type { NearEntries } from './engine/near-entries.js';
 import type { Store } from './engine/store.js';
 import { Subject } from './engine/subject.js';
-import { patternTag, plainTag, prefixTag, UNLISTED } from './engine/tags.js';
+import { patternTags, plainTag, prefixTag, UNLISTED } from './engine/tags.js';
 import { decodeValue, encodeValue } from './engine/value-codec.js';
 import { wholeForm } from './engine/whole-form.js';
 
@@ -99,7 +99,7 @@ export class CacheService {
    * @returns whether the store has confirmed it. If not, this process reads past the store until it has.
    */
   invalidate(...patterns: readonly string[]): Promise<boolean> {
-    return this.methods.invalidate(patterns.map(patternTag));
+    return this.methods.invalidate(patterns.flatMap(patternTags));
   }
 
   stats(): CacheStats {

@@ -258,6 +258,19 @@ describe('tags that only the result names', () => {
     },
   );
 
+  it('may be those of a prefix', async () => {
+    const prefixed = prefixTag('other', ['7']);
+    const run = deferred<Produced<string>>();
+    const early = get(() => run.promise, named);
+    await turn();
+    const other = new CacheEngine({ ...inOneOfManyProcesses(), store });
+    await other.invalidate([prefixed]);
+    run.resolve(produced('old', [prefixed]));
+    await early;
+
+    expect(await get(() => Promise.resolve(produced('new', [prefixed])), named)).toBe('new');
+  });
+
   it('are not disturbed by invalidations of other families', async () => {
     engine.watchFamilies([roster]);
     const run = deferred<Produced<string>>();

@@ -1,6 +1,6 @@
 import type { Store } from './store.js';
 import type { Subject } from './subject.js';
-import { ANY, familyTag } from './tags.js';
+import { ANY, familyTag, isPlainTag } from './tags.js';
 import { tokensByTag, type Tokens } from './tokens.js';
 
 /** What the work behind an answer, for which nobody waits, may take for each question, ms. */
@@ -29,8 +29,8 @@ export class ResultTokens {
     tokenTtlMs: number,
   ): Promise<Tokens | undefined> {
     if (tags.length === 0) return new Map();
-    const families = tags.map(familyTag);
-    const witnesses = [...new Set(families.map((family) => (opened.has(family) ? family : ANY)))];
+    const witnessOf = (tag: string) => (isPlainTag(tag) && opened.has(familyTag(tag)) ? familyTag(tag) : ANY);
+    const witnesses = [...new Set(tags.map(witnessOf))];
     const { tokens } = await this.#store.open(subject, tags, tokenTtlMs, BACKGROUND_BUDGET_MS);
     const after = await this.#store.tokens(witnesses, BACKGROUND_BUDGET_MS);
     const isUnmoved = witnesses.every((witness, index) => {

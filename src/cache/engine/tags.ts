@@ -42,8 +42,7 @@ export function byHardness(tags: readonly string[]): { hard: string[]; soft: str
 
 /** Tokens that an invalidation of `tags` takes away first, whether it is hard or soft: see docs/adr/0003. */
 export function familiesOf(tags: readonly string[]): string[] {
-  const plain = tags.filter(isPlainTag);
-  return [...new Set([...(plain.length > 0 ? [ANY] : []), ...plain.map(familyTag)])];
+  return [...new Set([...(tags.length > 0 ? [ANY] : []), ...tags.filter(isPlainTag).map(familyTag)])];
 }
 
 /** Whether the token only tells of invalidations of other tags, and so has to go before theirs. */
@@ -66,9 +65,12 @@ export function prefixTags(prefix: string, parameters: readonly string[]): strin
   ];
 }
 
-/** `student_risk:STU001:*` → its prefix tag; anything that does not end in `:*` is a plain tag. */
-export function patternTag(pattern: string): string {
-  if (!pattern.endsWith(':*')) return plainTag(pattern);
+/**
+ * The plain tag of that name, and for `student_risk:STU001:*` the prefix tag, too: the text may have been put together
+ * with an id that ends so.
+ */
+export function patternTags(pattern: string): string[] {
+  if (!pattern.endsWith(':*')) return [plainTag(pattern)];
   const [prefix = '', ...parameters] = pattern.slice(0, -2).split(':');
-  return prefixTag(prefix, parameters);
+  return [plainTag(pattern), prefixTag(prefix, parameters)];
 }
