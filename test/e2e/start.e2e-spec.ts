@@ -15,21 +15,38 @@ const canMount = isRoot && spawnSync('/bin/sh', ['-c', 'unshare -m mount -t tmpf
 const firstRequest = '/api/v3/analytics/courses/PROG-101';
 const startPatienceMs = 60_000;
 
+/** What a first start has left. */
+let earlier: string;
 let folder: string;
 let dataDir: string;
 let apps: AppProcess[];
 
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'start-'));
-  await chmod(folder, 0o755);
-  dataDir = join(folder, 'data');
-  apps = [];
+beforeAll(async () => {
+  await begin();
+  await (await startAndWait()).stop();
+  earlier = folder;
 });
+
+beforeEach(begin);
 
 afterEach(async () => {
   for (const app of apps) await app.stop();
   await rm(folder, { recursive: true, force: true });
 });
+
+afterAll(() => rm(earlier, { recursive: true, force: true }));
+
+async function begin(): Promise<void> {
+  folder = await mkdtemp(join(tmpdir(), 'start-'));
+  await chmod(folder, 0o755);
+  dataDir = join(folder, 'data');
+  apps = [];
+}
+
+/** As after an earlier start, with its owners and modes. */
+function hasStartedBefore(): void {
+  expect(spawnSync('cp', ['-a', join(earlier, 'data'), dataDir]).status).toBe(0);
+}
 
 async function start({ env = {}, ...options }: AppOptions = {}): Promise<AppProcess> {
   const app = await spawnApp({ env: { DATA_DIR: dataDir, DEMO_DATA: 'seed-doc', ...env }, ...options });
@@ -83,7 +100,7 @@ describe('starting without any settings', () => {
   });
 
   it('takes the data of the last start, and is there within 5 s', async () => {
-    await (await startAndWait()).stop();
+    hasStartedBefore();
     const times: number[] = [];
 
     // A machine that is busy with other tests may need a second try.
@@ -99,6 +116,7 @@ describe('starting without any settings', () => {
   });
 
   it('uses the database that a killed process left running', async () => {
+    hasStartedBefore();
     const first = await startAndWait();
     const pid = await databasePid();
     first.signal('SIGKILL');
@@ -112,6 +130,7 @@ describe('starting without any settings', () => {
   });
 
   it('finishes its own work at Ctrl-C and stops the database last', async () => {
+    hasStartedBefore();
     const app = await startAndWait();
 
     app.pressCtrlC();
@@ -138,6 +157,7 @@ describe('starting without any settings', () => {
 
 describe('what can be in the way of a start', () => {
   it('says in one line that the port is busy, and leaves the database of the other process alone', async () => {
+    hasStartedBefore();
     const first = await startAndWait();
 
     const second = await start({ port: first.port });
@@ -220,6 +240,7 @@ describe('what can be in the way of a start', () => {
 
 describe('starting with Redis', () => {
   it('says that the cache is there, and never its password', async () => {
+    hasStartedBefore();
     const app = await startAndWait({ env: { REDIS_URL: required('TEST_REDIS_URL') } });
     await app.stop();
 
