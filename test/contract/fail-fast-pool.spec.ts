@@ -51,7 +51,8 @@ afterEach(async () => {
   await pool.end();
 });
 
-const errorOf = (work: Promise<unknown>) => work.then(() => undefined).catch((error: Error) => error.message);
+const errorOf = (work: Promise<unknown>) =>
+  work.then(() => undefined).catch((error: unknown) => (error as Error).message);
 
 it('is used again as soon as a new connection is answered, while those from before stay dead', async () => {
   await pool.query('SELECT 1');

@@ -141,7 +141,9 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('on %s', (adap
     expect(await warm('entity/5')).toBe('MISS');
     const written = await write('tagged', { id: { deep: true } });
 
-    expect(events).toContainEqual(expect.objectContaining({ event: 'cache.no_store', reason: 'rule-failed' }));
+    expect(events).toContainEqual(
+      expect.objectContaining({ event: 'cache.no_store', reason: 'rule-failed' }),
+    );
     expect(events).toContainEqual(expect.objectContaining({ event: 'cache.rule_failed' }));
     expect((await read('tagged/9')).version).toBe(written);
   });

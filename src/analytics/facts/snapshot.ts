@@ -42,7 +42,10 @@ export function inSharedSnapshot<T>(
       return result;
     } catch (error) {
       // Of a database that hangs the caller has waited for one statement, which is enough.
-      void aside.settle().then(() => end(second)).catch(() => undefined);
+      void aside
+        .settle()
+        .then(() => end(second))
+        .catch(() => undefined);
       await first.settle();
       throw error;
     }

@@ -35,11 +35,7 @@ export function methodSubject(
       shape: `${VALUE_FORM} ${shape}`,
       policy,
       hasResultTags: rules.functions.length > 0,
-      tags: () => [
-        ...prefixTags(prefix, leadingIds(args)),
-        ...named,
-        ...(isListed ? [] : [UNLISTED]),
-      ],
+      tags: () => [...prefixTags(prefix, leadingIds(args)), ...named, ...(isListed ? [] : [UNLISTED])],
     });
   } catch {
     return undefined;

@@ -41,12 +41,11 @@ export class TagTemplate {
    * @throws {CacheError} `CACHE_INVALID_OPTIONS` for a value that no tag can name, and for more than a hundred tags
    */
   expand(resolve: Resolve): string[] {
-    const choices = this.names.map((name) => literals(resolve(name), name));
-    const count = choices.reduce((product, { length }) => product * length, 1);
-    if (count > MAX_TAGS) throw unnameable(`${count} tags of ${this.#source}`);
     let filled: ReadonlyMap<string, string>[] = [new Map()];
-    for (const [index, name] of this.names.entries()) {
-      filled = filled.flatMap((values) => choices[index]!.map((text) => new Map(values).set(name, text)));
+    for (const name of this.names) {
+      const texts = literals(resolve(name), name);
+      if (filled.length * texts.length > MAX_TAGS) throw unnameable(`more than ${MAX_TAGS} tags`);
+      filled = filled.flatMap((values) => texts.map((text) => new Map(values).set(name, text)));
     }
     return filled.map((values) => this.#fill(values));
   }

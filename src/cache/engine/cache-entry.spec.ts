@@ -52,7 +52,9 @@ describe('a stored entry', () => {
   it('comes back also with two thousand tags, and is not stored with so many that it would not', () => {
     const tagged = (count: number) => ({
       ...entry,
-      tokens: Object.fromEntries(Array.from({ length: count }, (_, n) => [`tag/course:"${n}"[{`, 't'.repeat(90)])),
+      tokens: Object.fromEntries(
+        Array.from({ length: count }, (_, n) => [`tag/course:"${n}"[{`, 't'.repeat(90)]),
+      ),
     });
 
     expect(decodeEntry(encodeEntry(tagged(2000))!)).toEqual(tagged(2000));

@@ -301,7 +301,8 @@ describe('while the store is away', () => {
       running--;
       return { value: 'own', isShareable: false };
     };
-    const get = () => narrow.engine.load(subject, narrow.engine.newBudget(), produce, ({ body }) => String(body));
+    const get = () =>
+      narrow.engine.load(subject, narrow.engine.newBudget(), produce, ({ body }) => String(body));
 
     await Promise.all([get(), get(), get(), get()]);
 
