@@ -71,13 +71,13 @@ describe('a snapshot on two connections', () => {
           await begin(level);
           await database.dataSource.query(
             `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-             WHERE query LIKE '%pg_export_snapshot%' AND pid <> pg_backend_pid()`,
+             WHERE datname = current_database() AND pid <> pg_backend_pid() ORDER BY xact_start LIMIT 1`,
           );
         };
         return second;
       });
 
-    const error = await inSharedSnapshot(dataSource, (query) => query(countUsers, [])).catch(
+    const error = await inSharedSnapshot(dataSource, (_, aside) => aside(countUsers, [])).catch(
       (reason: unknown) => reason,
     );
 

@@ -32,19 +32,25 @@ export function inSharedSnapshot<T>(
   work: (query: Query, aside: Query) => Promise<T>,
 ): Promise<T> {
   return inSnapshot(dataSource, async (query) => {
-    const second = isHalfFree(dataSource) ? await joinSnapshot(dataSource, query) : undefined;
     const first = new Turns(query);
-    if (!second) return work(first.query, first.query);
-    const aside = new Turns((sql, parameters) => second.query(sql, [...parameters]));
+    if (!isHalfFree(dataSource)) return work(first.query, first.query);
+    // Joins while the first is at work already: who met a database that hangs on both would wait twice.
+    const joining = joinSnapshot(dataSource, first.query);
+    joining.catch(() => undefined);
+    const aside = new Turns(async <Row>(sql: string, parameters: readonly unknown[]) => {
+      const second = await joining;
+      if (!second) return first.query<Row>(sql, parameters);
+      return second.query(sql, [...parameters]) as Promise<Row[]>;
+    });
+    const leave = () => joining.then(end, () => undefined);
     try {
       const result = await work(first.query, aside.query);
-      await end(second);
+      await leave();
       return result;
     } catch (error) {
-      // Of a database that hangs the caller has waited for one statement, which is enough.
       void aside
         .settle()
-        .then(() => end(second))
+        .then(leave)
         .catch(() => undefined);
       await first.settle();
       throw error;
@@ -52,8 +58,8 @@ export function inSharedSnapshot<T>(
   });
 }
 
-async function end(second: QueryRunner): Promise<void> {
-  if (second.isReleased) return;
+async function end(second: QueryRunner | undefined): Promise<void> {
+  if (!second || second.isReleased) return;
   try {
     await second.rollbackTransaction();
   } finally {
