@@ -111,7 +111,10 @@ export class Clients {
     if (port == null) return false;
     const begun = { kind, process, key, invokedUs: nowUs() };
     const answer = await ask(connection, port, kind, key);
-    const operation: Operation = answer ? { ...begun, returnedUs: nowUs(), ...answer } : begun;
+    const endedUs = nowUs();
+    const operation: Operation = answer
+      ? { ...begun, returnedUs: endedUs, ...answer }
+      : { ...begun, lostUs: endedUs };
     this.count[kind === 'read' ? 'reads' : 'writes']++;
     this.#lines.push(JSON.stringify(operation));
     if (this.#lines.length >= LINES_AT_ONCE) await this.#flush();

@@ -7,6 +7,8 @@ export interface Operation {
   readonly invokedUs: number;
   /** Absent: nobody knows what became of it. A write may have happened all the same. */
   readonly returnedUs?: number;
+  /** In the place of `returnedUs`: when the client gave it up. */
+  readonly lostUs?: number;
   /** What was read or written; each write makes it one more. Absent if the outcome is unknown. */
   readonly version?: number;
   /** The key that the answer to a read names. */

@@ -2,7 +2,7 @@ import type { CheckedHistory, FindingKind } from './check-history.js';
 import type { Strike } from './nemeses.js';
 import type { Operation } from './operation.js';
 
-/** What was asked while one nemesis struck, all its strikes together. */
+/** What one nemesis met, all its strikes together: what was under way while it struck. */
 export interface Window {
   /** `undefined`: while none did. */
   readonly name: string | undefined;
@@ -42,19 +42,21 @@ export function windowsOf(
     window.strikes++;
     return window;
   });
-  const at = (us: number): Counted => {
-    const index = strikes.findIndex(({ fromUs, toUs }) => us >= fromUs && us < toUs);
+  const met = ({ invokedUs, returnedUs, lostUs = Infinity }: Operation): Counted => {
+    const endedUs = returnedUs ?? lostUs;
+    const index = strikes.findIndex(({ fromUs, toUs }) => invokedUs < toUs && endedUs >= fromUs);
     return ofStrikes[index] ?? undisturbed;
   };
-  for (const { kind, invokedUs, returnedUs, cache } of operations) {
-    const window = at(invokedUs);
+  for (const operation of operations) {
+    const { kind, invokedUs, returnedUs, cache } = operation;
+    const window = met(operation);
     if (returnedUs === undefined) window.unknown++;
     else if (kind === 'read') {
       window.tookMs.push((returnedUs - invokedUs) / 1000);
       if (cache === 'HIT') window.hits++;
     }
   }
-  for (const { kind, read } of [...violations, ...tolerated]) at(read.invokedUs).findings[kind]++;
+  for (const { kind, read } of [...violations, ...tolerated]) met(read).findings[kind]++;
   const named = [...byName.values()].sort((a, b) => String(a.name).localeCompare(String(b.name)));
   return [...named, undisturbed].map(({ tookMs, ...window }) => {
     const took = Float64Array.from(tookMs).sort();
