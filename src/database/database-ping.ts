@@ -19,7 +19,11 @@ export class DatabasePing implements OnApplicationShutdown {
     private readonly connection: DatabaseConnection,
   ) {}
 
-  /** All who ask at once share one question. @returns whether an answer came within 500 ms; never throws */
+  /**
+   * All who ask at once share one question.
+   *
+   * @returns whether an answer came, within 500 ms, and as many before for a new connection; never throws
+   */
   isAnswering(): Promise<boolean> {
     this.#asking ??= this.#ask().finally(() => {
       this.#asking = undefined;

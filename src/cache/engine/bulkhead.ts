@@ -3,7 +3,7 @@ import { CacheError } from './cache-errors.js';
 import type { Clock } from './clock.js';
 
 export interface BulkheadOptions {
-  /** How many runs at a time. */
+  /** How many runs at a time while the store is away; those that a run itself asks for belong to it. */
   readonly concurrency: number;
   /** How many may wait for their turn. */
   readonly queue: number;
