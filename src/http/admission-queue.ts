@@ -78,7 +78,8 @@ export class AdmissionQueue {
     if (now - this.#waitingSinceMs <= BURST_MS) return this.#waiting.shift();
     const isLate = ({ sinceMs }: Waiter) => now - sinceMs > OVERLOADED_WAIT_MS;
     const inTime = this.#waiting.findIndex((waiter) => !isLate(waiter));
-    for (const waiter of this.#waiting.splice(0, inTime === -1 ? this.#waiting.length : inTime)) waiter.refuse();
+    for (const waiter of this.#waiting.splice(0, inTime === -1 ? this.#waiting.length : inTime))
+      waiter.refuse();
     return this.#waiting.pop();
   }
 }
