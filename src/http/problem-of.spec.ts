@@ -29,6 +29,7 @@ describe('the problem that stands for an error', () => {
     ['a problem of ours', new Problem('conflict', 'in our words'), 'conflict'],
     ['a refused connection', coded('ECONNREFUSED'), 'database_unavailable'],
     ['a shutdown of the server', coded('57P01'), 'database_unavailable'],
+    ['a transaction that the server gave up', coded('25P03'), 'database_unavailable'],
     ['too many connections', coded('53300'), 'database_unavailable'],
     [
       'a statement that took too long',

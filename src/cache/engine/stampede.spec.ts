@@ -220,6 +220,21 @@ describe('beyond its TTL', () => {
   });
 });
 
+it('a run that was given up and never ends holds up the end of the process for no more than 5 s', async () => {
+  const answer = here.get(aSubject({ hardTimeoutMs: 100 }), () => new Promise<never>(() => undefined));
+  await turn();
+  clock.advance(100);
+  await expect(answer).rejects.toMatchObject({ code: 'CACHE_FACTORY_TIMED_OUT' });
+  let isClosed = false;
+  const closing = here.engine.close().then(() => (isClosed = true));
+
+  clock.advance(4999);
+  await turn();
+  expect(isClosed).toBe(false);
+  clock.advance(1);
+  await closing;
+});
+
 describe('while the store is away', () => {
   const bulkhead = { concurrency: 1, queue: 1, waitMs: 1000 };
 
