@@ -2,6 +2,7 @@ import { connect } from 'node:net';
 import { generateKeyPair, SignJWT } from 'jose';
 import { mintToken } from '../../src/access/mint-token.js';
 import { readEnvironment } from '../../src/config/read-environment.js';
+import { figure } from '../support/figures.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { freePort, pollUntil } from '../support/processes.js';
 import { startTestApp, type TestApp } from '../support/test-app.js';
@@ -112,7 +113,7 @@ describe('a valid token', () => {
       404,
     ],
   ])(
-    'A4: is worth nothing within a second once its teacher is %s behind our back',
+    'A4, T2: is worth nothing within a second once its teacher is %s behind our back',
     async (_, sub, sql, status) => {
       const teacher = await token('teacher', sub);
       expect(await statusFor(teacher)).toBe(200);
@@ -120,8 +121,8 @@ describe('a valid token', () => {
       await database.dataSource.query(sql);
       const changedAt = performance.now();
 
-      await pollUntil(async () => (await statusFor(teacher)) === status, 2000);
-      expect(performance.now() - changedAt).toBeLessThan(1500);
+      await pollUntil(async () => (await statusFor(teacher)) === status, 20_000);
+      figure('T2', `${sub}: until it is refused, ms`, performance.now() - changedAt, { atMost: 1500 });
     },
   );
 

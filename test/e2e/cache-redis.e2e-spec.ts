@@ -10,6 +10,7 @@ import {
 } from '../../src/cache/index.js';
 import { expectHit, expectMiss } from '../../src/cache/testing/index.js';
 import { startCachedApp } from '../support/cached-app.js';
+import { figure } from '../support/figures.js';
 import { pollUntil, startRedis, type RedisProcess } from '../support/processes.js';
 import { startFaultProxy } from '../support/fault-proxy.js';
 
@@ -188,7 +189,7 @@ describe.each([
   ['hung', freeze, thaw],
   ['killed', kill, startAgain],
 ])('a Redis that is %s under way', (_, stop, restart) => {
-  it('costs one request its budget at most, and nobody an answer', async () => {
+  it('T8: costs one request its budget at most, and nobody an answer', async () => {
     const one = await start({ commandTimeoutMs: 50 });
     await connected(one);
     await get(one);
@@ -203,7 +204,7 @@ describe.each([
     await restart();
     const since = performance.now();
     await connected(one);
-    expect(performance.now() - since).toBeLessThan(3000);
+    figure('T8', 'until it is used again, ms', performance.now() - since, { atMost: 3000 });
   });
 
   it('does not bring back what was invalidated while it was away', async () => {
@@ -278,15 +279,15 @@ describe('settings of the connection', () => {
     expect(ms).toBeGreaterThanOrEqual(295);
   });
 
-  it('socketTimeoutMs bounds how long a silent connection is kept', async () => {
+  it('T9: socketTimeoutMs bounds how long a silent connection is kept', async () => {
     const one = await start({ socketTimeoutMs: 200 });
     await connected(one);
     redis.freeze();
     const since = performance.now();
 
-    await pollUntil(() => one.events.some(({ event }) => event === 'cache.reconnecting'), 3000);
+    await pollUntil(() => one.events.some(({ event }) => event === 'cache.reconnecting'), 20_000);
 
-    expect(performance.now() - since).toBeLessThan(900);
+    figure('T9', 'told 200 ms, given up after, ms', performance.now() - since, { atMost: 900 });
   });
 
   it('connectTimeoutMs bounds how long a server may take to greet', async () => {

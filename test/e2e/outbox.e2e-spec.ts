@@ -6,6 +6,7 @@ import { TypeormOutbox } from '../../src/cache/outbox/typeorm.outbox.js';
 import { patientDataSource } from '../../src/database/data-source.js';
 import { startCachedApp } from '../support/cached-app.js';
 import { deferred } from '../support/deferred.js';
+import { figure } from '../support/figures.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import {
   pollUntil,
@@ -349,7 +350,7 @@ describe('a process that is killed between its commit and its invalidation', () 
     await Promise.all(started.map((app) => app.stop()));
   });
 
-  it('leaves no other process with the old answer for longer than two seconds', async () => {
+  it('T10: leaves no other process with the old answer for longer than two seconds', async () => {
     const env = { DATABASE_URL: database.url, REDIS_URL: redis.url, CACHE_NAMESPACE: 'kill:' };
     const post = (url: string, path: string, body: object) =>
       fetch(`${url}/api/v3${path}`, {
@@ -381,9 +382,9 @@ describe('a process that is killed between its commit and its invalidation', () 
       redis.thaw();
       const since = performance.now();
 
-      await pollUntil(async () => (await total()).courses === n && (await rows()).length === 0, 5000);
+      await pollUntil(async () => (await total()).courses === n && (await rows()).length === 0, 20_000);
 
-      expect(performance.now() - since).toBeLessThan(2000);
+      figure('T10', 'old answer for, ms', performance.now() - since, { atMost: 2000 });
     }
   });
 });

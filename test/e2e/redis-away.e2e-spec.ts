@@ -39,22 +39,19 @@ function available(): Promise<void> {
 interface Answer {
   status: number;
   cache: string | null;
-  ms: number;
 }
 
-/** Keeps calling until told to stop; every answer's status, outcome and time. */
+/** Keeps calling until told to stop; every answer's status and outcome. */
 async function underLoad(work: (answers: readonly Answer[]) => Promise<void>): Promise<Answer[]> {
   const answers: Answer[] = [];
   let isOver = false;
   const loops = Array.from({ length: callers }, async (_, caller) => {
     for (let n = caller; !isOver; n++) {
-      const since = performance.now();
       const response = await fetch(running.url + (paths[n % paths.length] ?? ''));
       await response.arrayBuffer();
       answers.push({
         status: response.status,
         cache: response.headers.get('x-cache'),
-        ms: performance.now() - since,
       });
     }
   });

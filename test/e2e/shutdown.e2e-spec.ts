@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
+import { figure } from '../support/figures.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { type AppProcess, pollUntil, spawnApp, waitFor200 } from '../support/processes.js';
 
@@ -28,7 +29,7 @@ describe('stopping', () => {
     return app;
   }
 
-  it('fails no request under load: those in flight end, later ones are served until others take over', async () => {
+  it('T3: fails no request under load: those in flight end, later ones are served until others take over', async () => {
     const service = await start({ SHUTDOWN_GRACE_MS: '1500' });
     const agent = new Agent({ keepAlive: true, maxSockets: 20 });
     const statuses = new Map<string, number>();
@@ -63,11 +64,11 @@ describe('stopping', () => {
     expect(statuses.get('200')).toBeGreaterThan(100);
     const answeredAt = performance.now();
     expect(await service.ended).toBe(0);
-    expect(performance.now() - answeredAt).toBeLessThan(4000);
+    figure('T3', 'from the last answer to the end, ms', performance.now() - answeredAt, { atMost: 4000 });
     agent.destroy();
   });
 
-  it('waits no longer than it is told to for a request that does not end', async () => {
+  it('T4: waits no longer than it is told to for a request that does not end', async () => {
     const service = await start({ SHUTDOWN_DRAIN_MS: '500' });
     const stuck = halfSent(service).on('error', () => undefined);
     await wait(200);
@@ -76,11 +77,11 @@ describe('stopping', () => {
     service.signal('SIGTERM');
 
     expect(await service.ended).toBe(0);
-    expect(performance.now() - begunAt).toBeLessThan(5000);
+    figure('T4', 'told to wait 500 ms, ends after, ms', performance.now() - begunAt, { atMost: 5000 });
     stuck.destroy();
   });
 
-  it('exits at once at the second signal', async () => {
+  it('T5: exits at once at the second signal', async () => {
     const service = await start({ SHUTDOWN_GRACE_MS: '20000', SHUTDOWN_DEADLINE_MS: '60000' });
     service.signal('SIGTERM');
     await pollUntil(async () => (await get(`${service.url}/health/ready`)) === 503, 5000);
@@ -90,7 +91,7 @@ describe('stopping', () => {
     service.signal('SIGTERM');
 
     expect(await service.ended).toBe(1);
-    expect(performance.now() - begunAt).toBeLessThan(2000);
+    figure('T5', 'until it has ended, ms', performance.now() - begunAt, { atMost: 2000 });
   });
 
   it('takes two signals in a breath for one, as npm repeats those of the terminal', async () => {
