@@ -3,14 +3,18 @@ import { once } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
 import { createClient } from 'redis';
 import { figure } from '../support/figures.js';
+import { HttpConnection } from '../support/http-connection.js';
 import { pollUntil, startRedis, type RedisProcess } from '../support/processes.js';
 
 jest.setTimeout(120_000);
 
 interface Server {
   readonly process: ChildProcess;
+  readonly port: number;
   readonly url: string;
 }
+
+const PATIENCE_MS = 20_000;
 
 let redis: RedisProcess;
 let counts: ReturnType<typeof createClient>;
@@ -32,6 +36,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
+  for (const caller of callers) caller.close();
   for (const { process } of servers) process.disconnect();
   for (const { process } of servers) {
     if (process.exitCode === null && process.signalCode === null) await once(process, 'exit');
@@ -46,21 +51,28 @@ async function startServer(): Promise<Server> {
     execArgv: [],
   });
   const [port] = (await once(child, 'message')) as [number];
-  return { process: child, url: `http://127.0.0.1:${port}` };
+  return { process: child, port, url: `http://127.0.0.1:${port}` };
 }
 
 async function runsOf(name: string): Promise<number> {
   return Number(await counts.get(`runs:${name}`));
 }
 
-/** @returns what the slowest of `callers`, spread over all processes, waited, ms */
-async function herd(callers: number, path: string): Promise<number> {
+/** Callers who are connected already, the first to the first process, the second to the second. */
+const callers: HttpConnection[] = [];
+
+/** @returns what the slowest of `size` callers, spread over all processes, waited, ms */
+async function herd(size: number, path: string): Promise<number> {
+  while (callers.length < size) {
+    const caller = new HttpConnection(PATIENCE_MS);
+    await caller.ask(servers[callers.length % servers.length]!.port, 'GET', '/slow/0/warm-up');
+    callers.push(caller);
+  }
   const times = await Promise.all(
-    Array.from({ length: callers }, async (_, n) => {
+    callers.slice(0, size).map(async (caller, n) => {
       const since = performance.now();
-      const answer = await fetch(servers[n % servers.length]!.url + path);
-      await answer.text();
-      expect(answer.status).toBe(200);
+      const { status } = await caller.ask(servers[n % servers.length]!.port, 'GET', path);
+      expect(status).toBe(200);
       return performance.now() - since;
     }),
   );

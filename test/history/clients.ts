@@ -1,7 +1,7 @@
 import { createWriteStream, type WriteStream } from 'node:fs';
 import { once } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
-import { HttpConnection } from './http-connection.js';
+import { HttpConnection } from '../support/http-connection.js';
 import { nowUs, type Operation } from './operation.js';
 import { seeded } from './seeded.js';
 
