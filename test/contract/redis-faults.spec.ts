@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { createClient } from 'redis';
+import { encodeEntry } from '../../src/cache/engine/cache-entry.js';
 import { ANY, EPOCH } from '../../src/cache/engine/tags.js';
 import type { Outbox } from '../../src/cache/outbox/outbox.js';
 import { freePort, pollUntil, startRedis, type RedisProcess } from '../support/processes.js';
@@ -253,14 +254,10 @@ describe('what is no entry of ours', () => {
 
     await expect(one.store.write(name, entryOf(name, body))).rejects.toMatchObject({ message: 'too-large' });
 
-    const header = JSON.stringify({ ...entryOf(name, ''), body: undefined });
-    const length = Buffer.alloc(4);
-    length.writeUInt32BE(header.length);
+    const bytes = Buffer.concat([encodeEntry(entryOf(name, ''))!, body]);
     const client = createClient({ url: redis.adminUrl });
     await client.connect();
-    await client.set(name.key, Buffer.concat([Buffer.from('ANC2'), length, Buffer.from(header), body]), {
-      expiration: { type: 'PX', value: 60_000 },
-    });
+    await client.set(name.key, bytes, { expiration: { type: 'PX', value: 60_000 } });
     client.destroy();
     expect(await read(one)).toEqual(unreadable);
   });
@@ -320,7 +317,7 @@ describe('the breaker', () => {
 
   it('stays closed when one connection of two falls silent', async () => {
     const proxy = await startFaultProxy(redis.url);
-    const one = await openStore({ url: proxy.url });
+    const one = await openStore({ url: proxy.url, commandTimeoutMs: 1000 });
     await pollUntil(() => proxy.connections() === 3, 3000);
     await tokenOf(one);
     proxy.silence(0);

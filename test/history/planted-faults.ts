@@ -39,11 +39,11 @@ const plants: Record<PlantedFault, (redisUrl: string) => void> = {
   'tokens-after-the-load'() {
     const write = original('write');
     RedisStore.prototype.write = async function (this: RedisStore, name: EntryName, entry: CacheEntry) {
-      const tags = Object.keys(entry.tokens);
+      const { tags } = entry;
       // Makes those that an invalidation has just taken away: the entry is good under what comes after it.
       const { tokens: present } = await this.open(name, tags, TOKEN_TTL_MS, 1000);
-      const tokens = tags.map((tag, i) => [tag, present[i] ?? entry.tokens[tag] ?? ''] as const);
-      await write.call(this, name, { ...entry, tokens: Object.fromEntries(tokens) });
+      const tokens = entry.tokens.map((token, i) => present[i] ?? token);
+      await write.call(this, name, { ...entry, tokens, body: entry.body });
     };
   },
   'tokens-that-return'() {

@@ -1,6 +1,6 @@
 import { reasonOf } from './ask.js';
 import { Budget } from './budget.js';
-import type { CacheEntry } from './cache-entry.js';
+import { bodyLength, type CacheEntry } from './cache-entry.js';
 import type { EngineOptions } from './engine-options.js';
 import { pause } from './clock.js';
 import { keepIn, type Keeping } from './keeping.js';
@@ -226,7 +226,7 @@ export class CacheEngine {
       this.#options.emit({ event: 'cache.miss', subject });
       return { state: 'stale', found };
     }
-    this.#options.emit({ event: 'cache.hit', subject, bytes: found.entry.body.length });
+    this.#options.emit({ event: 'cache.hit', subject, bytes: bodyLength(found.entry) });
     const isDue = this.#refreshes.isDue(subject, found);
     const isSampled = !isDue && (this.#keeping?.audits.takes(subject) ?? false);
     return { state: 'hit', found, isDue, isSampled };

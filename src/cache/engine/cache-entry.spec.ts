@@ -5,7 +5,8 @@ const encoded = () => encodeEntry(entry)!;
 const entry = {
   keyText: 'p|/x',
   shape: 's1',
-  tokens: { epoch: 'e', 'tag/course:PROG-101': 't' },
+  tags: ['epoch', 'tag/course:PROG-101'],
+  tokens: ['e', 't'],
   ttlMs: 60_000,
   graceMs: 5_000,
   loadMs: 12,
@@ -52,9 +53,8 @@ describe('a stored entry', () => {
   it('comes back also with two thousand tags, and is not stored with so many that it would not', () => {
     const tagged = (count: number) => ({
       ...entry,
-      tokens: Object.fromEntries(
-        Array.from({ length: count }, (_, n) => [`tag/course:"${n}"[{`, 't'.repeat(90)]),
-      ),
+      tags: Array.from({ length: count }, (_, n) => `tag/course:"${n}"[{`),
+      tokens: Array.from({ length: count }, () => 't'.repeat(90)),
     });
 
     expect(decodeEntry(encodeEntry(tagged(2000))!)).toEqual(tagged(2000));

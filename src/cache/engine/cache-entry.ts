@@ -21,8 +21,10 @@ export interface CacheEntry {
   readonly keyText: string;
   /** Names the form of the body, so that another version of the program does not read it. */
   readonly shape: string;
-  /** Tag → the token it had before the answer was computed. */
-  readonly tokens: Readonly<Record<string, string>>;
+  /** What the answer depends on. */
+  readonly tags: readonly string[];
+  /** The token that each of the tags had before the answer was computed, in their order. */
+  readonly tokens: readonly string[];
   /** Fresh for so long, ms. */
   readonly ttlMs: number;
   /** Kept for so long beyond that, ms. */
@@ -32,10 +34,25 @@ export interface CacheEntry {
   /** What belongs to the body without being in it, by name. */
   readonly head: Readonly<Record<string, string>>;
   readonly body: Buffer;
+  /** The body once more, where it is held as text: short, and ASCII. */
+  readonly text?: string;
+}
+
+type Header = Omit<CacheEntry, 'body' | 'text' | 'tags' | 'tokens'> & {
+  /** Tag → token. */
+  readonly tokens: Readonly<Record<string, string>>;
+};
+
+/** In bytes, without making a buffer of what is held as text. */
+export function bodyLength(entry: CacheEntry): number {
+  return entry.text?.length ?? entry.body.length;
 }
 
 /** @returns `undefined` for one that is too large to be read again: a body of 16 MiB, or thousands of tags */
-export function encodeEntry({ body, ...header }: CacheEntry): Buffer | undefined {
+export function encodeEntry(entry: CacheEntry): Buffer | undefined {
+  const { keyText, shape, tags, ttlMs, graceMs, loadMs, head, body } = entry;
+  const tokens = Object.fromEntries(tags.map((tag, index) => [tag, entry.tokens[index] ?? '']));
+  const header: Header = { keyText, shape, tokens, ttlMs, graceMs, loadMs, head };
   const headerBytes = Buffer.from(JSON.stringify(header));
   if (!isReadable(headerBytes.length, body.length)) return undefined;
   const preamble = Buffer.alloc(PREAMBLE_BYTES);
@@ -55,7 +72,10 @@ export function decodeEntry(bytes: Buffer): CacheEntry | undefined {
   if (headerBytes > SMALL_HEADER_BYTES && !isFlat(text)) return undefined;
   try {
     const header: unknown = JSON.parse(text);
-    return isHeader(header) ? { ...header, body: bytes.subarray(bodyStart) } : undefined;
+    if (!isHeader(header)) return undefined;
+    const { keyText, shape, tokens, ttlMs, graceMs, loadMs, head } = header;
+    const [tags, body] = [Object.keys(tokens), bytes.subarray(bodyStart)];
+    return { keyText, shape, tags, tokens: Object.values(tokens), ttlMs, graceMs, loadMs, head, body };
   } catch {
     return undefined;
   }
@@ -72,7 +92,7 @@ function isFlat(json: string): boolean {
   return !withoutTexts.includes('[') && withoutTexts.split('{').length <= 4;
 }
 
-function isHeader(value: unknown): value is Omit<CacheEntry, 'body'> {
+function isHeader(value: unknown): value is Header {
   if (!isRecord(value)) return false;
   const { keyText, shape, tokens, ttlMs, graceMs, loadMs, head } = value;
   return (

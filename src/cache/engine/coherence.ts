@@ -36,7 +36,7 @@ export class Coherence implements BackplaneListener {
   }
 
   vouchesFor(held: HeldEntry, consistency: Consistency): boolean {
-    if (!this.#hears(consistency) || !this.#log.isQuietSince(held.knownGoodAt, held.tags)) return false;
+    if (!this.#hears(consistency) || !this.#log.isQuietSince(held.knownGoodAt, held.entry.tags)) return false;
     held.knownGoodAt = this.#log.mark();
     return true;
   }

@@ -1,10 +1,12 @@
 import type { Budget } from './budget.js';
 import type { EmitCacheEvent } from './cache-events.js';
+import { bodyLength } from './cache-entry.js';
 import type { Clock } from './clock.js';
 import type { Coherence } from './coherence.js';
-import { heldEntry, isFresh, withOwnMemory, type HeldEntry, type NearEntries } from './near-entries.js';
+import { heldEntry, isFresh, type HeldEntry, type NearEntries } from './near-entries.js';
 import type { Lease, Store, StoreRead } from './store.js';
 import type { NewEntry, Subject } from './subject.js';
+import { OwnMemory } from './own-memory.js';
 import { ResultTokens } from './result-tokens.js';
 import { ANY, EPOCH, familiesOf } from './tags.js';
 import { TokenReader } from './token-reader.js';
@@ -44,6 +46,7 @@ export class EntryStore {
   readonly #options: EntryStoreOptions;
   readonly #tokens: TokenReader;
   readonly #resultTokens: ResultTokens;
+  readonly #memory = new OwnMemory();
   #tokenTtlMs = MIN_TOKEN_TTL_MS;
 
   constructor(options: EntryStoreOptions) {
@@ -74,8 +77,8 @@ export class EntryStore {
   /** Whether `held` may be served now, by the tokens alone; all who ask at the same moment share one question. */
   async isValid(held: HeldEntry, subject: Pick<Subject, 'policy'>, budget: Budget): Promise<boolean> {
     const moment = this.#options.coherence.mark();
-    const present = await this.#tokens.read(held.tags, budget.leftMs);
-    const state = liveness(held.tags, (tag) => held.entry.tokens[tag], present);
+    const { tags, tokens } = held.entry;
+    const state = liveness(tags, tokens, await this.#tokens.read(tags, budget.leftMs));
     if (state === 'alive') held.knownGoodAt = moment;
     return state === 'alive' || (state === 'outdated' && this.#isYoung(held.bornAtMs, subject));
   }
@@ -115,7 +118,8 @@ export class EntryStore {
    */
   async isCurrent(subject: Subject, tokens: Tokens, calledAtMs: number, budget: Budget): Promise<boolean> {
     const tags = [...tokens.keys()].filter((tag) => tag !== ANY);
-    const state = liveness(tags, (tag) => tokens.get(tag), await this.#tokens.read(tags, budget.leftMs));
+    const before = tags.map((tag) => tokens.get(tag));
+    const state = liveness(tags, before, await this.#tokens.read(tags, budget.leftMs));
     return state === 'alive' || (state === 'outdated' && this.#isYoung(calledAtMs, subject));
   }
 
@@ -129,10 +133,12 @@ export class EntryStore {
     const named = await this.#resultTokens.read(subject, given.resultTags, opened.tokens, this.#tokenTtlMs);
     if (!named) return false;
     const certain = certainTags(subject).map((tag) => [tag, opened.tokens.get(tag) ?? ''] as const);
-    const entry = withOwnMemory({
+    const tokens = new Map([...certain, ...named]);
+    const entry = this.#memory.of({
       keyText: subject.keyText,
       shape: subject.shape,
-      tokens: Object.fromEntries([...certain, ...named]),
+      tags: [...tokens.keys()],
+      tokens: [...tokens.values()],
       ttlMs: jittered(given.ttlMs),
       graceMs: subject.policy.graceMs,
       loadMs: Math.round(loadMs),
@@ -146,7 +152,7 @@ export class EntryStore {
       bornAtMs: opened.atMs,
     });
     if (!opened.isForeign) await store.write(subject, entry);
-    emit({ event: 'cache.stored', subject, ttlMs: entry.ttlMs, bytes: entry.body.length });
+    emit({ event: 'cache.stored', subject, ttlMs: entry.ttlMs, bytes: bodyLength(entry) });
     return true;
   }
 
@@ -177,14 +183,14 @@ export class EntryStore {
     if (stored?.entry.keyText !== subject.keyText) return nothing;
     const { entry, leftMs } = stored;
     // Written by a program that did not know this tag yet: nothing tells whether it was invalidated.
-    if (!certainTags(subject).every((tag) => Object.hasOwn(entry.tokens, tag))) return nothing;
-    const unread = Object.keys(entry.tokens).filter((tag) => !tags.includes(tag));
+    if (!certainTags(subject).every((tag) => entry.tags.includes(tag))) return nothing;
+    const unread = entry.tags.filter((tag) => !tags.includes(tag));
     const further =
       unread.length > 0 ? await this.#tokens.read(unread, budget.leftMs) : new Map<string, string>();
     const present = new Map([...tokensByTag(tags, tokens), ...further]);
-    if (liveness(Object.keys(entry.tokens), (tag) => entry.tokens[tag], present) !== 'alive') return nothing;
+    if (liveness(entry.tags, entry.tokens, present) !== 'alive') return nothing;
     if (entry.shape !== subject.shape) return { held: undefined, isForeign: true };
-    const held = heldEntry(withOwnMemory(entry), leftMs, atMs, moment);
+    const held = heldEntry(this.#memory.of(entry), leftMs, atMs, moment);
     this.#options.near.hold(held);
     return { held, isForeign: false };
   }

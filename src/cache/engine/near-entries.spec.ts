@@ -1,9 +1,9 @@
 import { FakeClock } from '../testing/fake-clock.js';
 import type { CacheEntry } from './cache-entry.js';
-import { heldEntry, NearEntries, withOwnMemory } from './near-entries.js';
+import { heldEntry, NearEntries } from './near-entries.js';
 
 function entryOf(keyText: string, body: Buffer): CacheEntry {
-  return { keyText, shape: '', tokens: {}, ttlMs: 1000, graceMs: 0, loadMs: 1, head: {}, body };
+  return { keyText, shape: '', tags: [], tokens: [], ttlMs: 1000, graceMs: 0, loadMs: 1, head: {}, body };
 }
 
 describe('NearEntries', () => {
@@ -23,23 +23,5 @@ describe('NearEntries', () => {
 
     expect(near.size().bytes).toBeLessThanOrEqual(100_000);
     expect(near.size().entries).toBeGreaterThan(used.length);
-  });
-});
-
-describe('withOwnMemory', () => {
-  it('takes a short body out of the pool that it shares with others', () => {
-    const pooled = entryOf('a', Buffer.from('short'));
-
-    const { body } = withOwnMemory(pooled);
-
-    expect(pooled.body.buffer.byteLength).toBeGreaterThan(1000);
-    expect(body.toString()).toBe('short');
-    expect(body.buffer.byteLength).toBe(body.length);
-  });
-
-  it('leaves alone what has a piece of its own', () => {
-    const own = entryOf('a', Buffer.alloc(100_000));
-
-    expect(withOwnMemory(own)).toBe(own);
   });
 });

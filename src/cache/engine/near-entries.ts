@@ -1,11 +1,10 @@
-import type { CacheEntry } from './cache-entry.js';
+import { bodyLength, type CacheEntry } from './cache-entry.js';
 import type { Clock } from './clock.js';
 import type { Found } from './subject.js';
 
 /** An entry in this process, with what is known of its age and of its tokens. Times are monotonic. */
 export interface HeldEntry {
   readonly entry: CacheEntry;
-  readonly tags: readonly string[];
   /** When the run began that gave it, or before; of one from the store nearly so. */
   readonly bornAtMs: number;
   readonly freshUntilMs: number;
@@ -29,7 +28,6 @@ export function heldEntry(entry: CacheEntry, leftMs: number, atMs: number, known
   const usableUntilMs = atMs + leftMs;
   return {
     entry,
-    tags: Object.keys(entry.tokens),
     // What is left of its life was counted from the end of its run.
     bornAtMs: usableUntilMs - entry.graceMs - entry.ttlMs - entry.loadMs,
     freshUntilMs: usableUntilMs - entry.graceMs,
@@ -154,17 +152,11 @@ export class NearEntries {
   }
 }
 
-function cost({ keyText, tokens, head, body }: CacheEntry): number {
-  const texts = [...Object.entries(tokens), ...Object.entries(head)].flat();
-  return texts.reduce((sum, text) => sum + text.length, OVERHEAD_BYTES + 2 * keyText.length + body.length);
-}
-
-/** A body that is a small part of a larger piece of memory, as of what came over the network, would keep all of that. */
-export function withOwnMemory(entry: CacheEntry): CacheEntry {
-  const { body } = entry;
-  if (body.buffer.byteLength <= 2 * body.length) return entry;
-  // Not from Node's pool: its pieces are shared with what lives for a moment only, and kept as long as any part of them.
-  const own = Buffer.allocUnsafeSlow(body.length);
-  body.copy(own);
-  return { ...entry, body: own };
+function cost(entry: CacheEntry): number {
+  const { keyText, tags, tokens, head } = entry;
+  const texts = [...tags, ...tokens, ...Object.entries(head).flat()];
+  return texts.reduce(
+    (sum, text) => sum + text.length,
+    OVERHEAD_BYTES + 2 * keyText.length + bodyLength(entry),
+  );
 }

@@ -13,15 +13,15 @@ export function tokensByTag(tags: readonly string[], tokens: readonly (string | 
  */
 export type Liveness = 'alive' | 'outdated' | 'dead';
 
-/** @param computedUnder gives the token that a tag had before the run */
+/** @param tokens  those that the tags had before the run, in their order */
 export function liveness(
   tags: readonly string[],
-  computedUnder: (tag: string) => string | undefined,
+  tokens: readonly (string | undefined)[],
   present: Tokens,
 ): Liveness {
   let result: Liveness = 'alive';
-  for (const tag of tags) {
-    const [before, now] = [computedUnder(tag), present.get(tag)];
+  for (const [index, tag] of tags.entries()) {
+    const [before, now] = [tokens[index], present.get(tag)];
     if (now === before && now !== undefined) continue;
     if (now === undefined || before === undefined || hardHalf(now) !== hardHalf(before)) return 'dead';
     result = 'outdated';

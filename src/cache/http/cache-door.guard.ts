@@ -1,4 +1,3 @@
-import { isAscii } from 'node:buffer';
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import type { CacheRequest } from '../cache.options.js';
 import { CacheEngine } from '../engine/cache-engine.js';
@@ -11,12 +10,6 @@ import { replyOf } from './reply.js';
 import { RoutePlans } from './route-plans.js';
 import { StoredAnswer } from './stored-answer.js';
 import { Turn } from './turn.js';
-
-/**
- * A short text Node writes in one piece with the head. Encoding a longer one costs more than writing a second piece.
- * Measured, see docs/benchmarks.md.
- */
-const MAX_TEXT_BYTES = 2048;
 
 /** Never settles and keeps nothing alive: it forgets whoever waits. A shared pending promise would remember them all. */
 const NEVER = { then: () => undefined } as unknown as Promise<boolean>;
@@ -90,16 +83,13 @@ export class CacheDoor implements CanActivate {
     }
     const compressed = this.#compressed.select(answer, entry, codings);
     answer.describe(reply, headers, compressed?.coding);
-    reply.end(compressed?.body ?? answer.payload);
+    reply.end(compressed?.body ?? answer.body);
   }
 
   #answerOf(entry: CacheEntry): StoredAnswer {
     const known = this.#answers.get(entry);
     if (known) return known;
     const answer = new StoredAnswer(entry);
-    const { body } = entry;
-    const isShortText = body.length <= MAX_TEXT_BYTES && isAscii(body);
-    if (isShortText && this.engine.charge(entry, body.length)) answer.payload = body.toString('latin1');
     this.#answers.set(entry, answer);
     return answer;
   }

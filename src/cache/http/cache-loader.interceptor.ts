@@ -111,5 +111,5 @@ function give({ plan, reply, request }: CacheTicket, kept: Kept): unknown {
   const answer = new StoredAnswer(kept);
   if (answer.isHeld(request, reply, plan.headers.codings(request))) return undefined;
   answer.describe(reply, plan.headers);
-  return reply.sendable(answer.body);
+  return reply.sendable(kept.body);
 }

@@ -12,7 +12,7 @@ const MAX_AT_ONCE = 2;
 /** Nearly as small as the best, in a small part of its time. */
 const BROTLI_QUALITY = 5;
 
-const compress: Record<Coding, (body: Buffer) => Promise<Buffer>> = {
+const compress: Record<Coding, (body: Buffer | string) => Promise<Buffer>> = {
   br: (body) =>
     promisify(brotliCompress)(body, {
       params: {

@@ -7,6 +7,8 @@ import type { RouteHeaders } from './route-headers.js';
 /** An answer that can be kept and given to others. */
 export interface Kept {
   readonly body: Buffer;
+  /** The body once more, where it is held as text: short, and ASCII. */
+  readonly text?: string;
   readonly head: Readonly<Record<string, string>>;
 }
 
@@ -18,18 +20,16 @@ export interface CompressedForm {
 
 /** A kept answer as it is sent: what is the same each time is made once. */
 export class StoredAnswer {
-  readonly body: Buffer;
-  /** The body as it is handed to the adapter. */
-  payload: Buffer | string;
+  /** A short text Node writes in one piece with the head. */
+  readonly body: Buffer | string;
   /** Compressed forms as they become ready; `'none'` from when one is begun, and for good if it came to nothing. */
   readonly compressed: Partial<Record<Coding, CompressedForm | 'none'>> = {};
   readonly #etag: string;
   readonly #type: string;
   readonly #headers: readonly (readonly [name: string, value: string])[];
 
-  constructor({ body, head: { etag = '', 'content-type': type = '', ...headers } }: Kept) {
-    this.body = body;
-    this.payload = body;
+  constructor({ body, text, head: { etag = '', 'content-type': type = '', ...headers } }: Kept) {
+    this.body = text ?? body;
     this.#etag = etag;
     this.#type = type;
     this.#headers = Object.entries(headers);
