@@ -1,8 +1,13 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Invalidation, Usage } from './contender.process.js';
 import type { ContenderName } from './contenders.js';
 import type { DistinctLoadJob, LoadGenerator, LoadJob, LoadResult } from './load.js';
 import { Process } from './questions.js';
 import type { RedisClient } from './redis.js';
+
+const MIB = 1024 * 1024;
+/** Between two collections of garbage, and so many more at most. */
+const [PAGES_PATIENCE_MS, MAX_COLLECTIONS] = [500, 20];
 
 /** How much is measured. */
 export interface Scale {
@@ -53,8 +58,18 @@ export class Subject {
     return this.#process.ask('usage');
   }
 
-  /** RSS after garbage was collected, bytes; needs `--expose-gc`. */
+  /** RSS once collecting garbage makes it no smaller, bytes; needs `--expose-gc`. */
   async restingBytes(): Promise<number> {
+    let [before, now] = [Infinity, await this.#collected()];
+    // V8 hands free pages back a while after it has found them, some at a time.
+    for (let round = 0; round < MAX_COLLECTIONS && now < before - MIB; round++) {
+      await wait(PAGES_PATIENCE_MS);
+      [before, now] = [now, await this.#collected()];
+    }
+    return now;
+  }
+
+  async #collected(): Promise<number> {
     await this.#process.ask('collectGarbage');
     return (await this.usage()).rssBytes;
   }
