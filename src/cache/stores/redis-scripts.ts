@@ -18,6 +18,13 @@ for _, key in ipairs(KEYS) do
 end
 return 1`;
 
+/** Makes tokens where there are none, and has those that there are live on. KEYS: tokens. ARGV: a fresh one, ms. */
+export const MAKE_TOKENS = `
+for _, key in ipairs(KEYS) do
+  if not redis.call('SET', key, ARGV[1], 'NX', 'PX', ARGV[2]) then redis.call('PEXPIRE', key, ARGV[2]) end
+end
+return 1`;
+
 /** Takes a lease that is free or the owner's own; 1 if it is the owner's now. KEYS[1]: lease. ARGV: owner, ms. */
 export const TAKE_LEASE = `
 local owner = redis.call('GET', KEYS[1])

@@ -8,6 +8,7 @@ import { isEverywhere, partsOf, type Part, type Question } from './question-part
 import { RedisInvalidations } from './redis-invalidations.js';
 import { randomHalf, RedisKeys } from './redis-keys.js';
 import { releaseLease, renewLease, takeLease } from './redis-leases.js';
+import { MAKE_TOKENS } from './redis-scripts.js';
 
 const BACKGROUND_BUDGET_MS = 1000;
 /** Replies of PTTL. */
@@ -71,9 +72,9 @@ export class RedisStore implements Store {
     return this.#ask({ tags, name, lease }, (part) =>
       this.#servers.write(part.server, budgetMs, async (session) => {
         // One round trip: the client sends what is asked for in one tick together, and Redis keeps the order.
-        const made = part.tokens.map((key) => makeToken(session, key, tokenTtlMs));
+        const made = this.#makeTokens(session, part, tokenTtlMs);
         const taken = lease && part.lease ? takeLease(session, part.lease, lease) : true;
-        const [read, hasLease] = await Promise.all([this.#fetch(session, part), taken, ...made]);
+        const [read, hasLease] = await Promise.all([this.#fetch(session, part), taken, made]);
         if (read.tokens.includes(undefined)) await makeRoom(session, read);
         return { ...read, hasLease };
       }),
@@ -133,6 +134,15 @@ export class RedisStore implements Store {
     };
   }
 
+  /** The same for all: a token is compared only with those of its own tag. */
+  #makeTokens({ client }: RedisSession, { tokens }: Part, ttlMs: number): Promise<unknown> {
+    const parameters = [`${randomHalf()}.${randomHalf()}`, String(ttlMs)];
+    const made = inCommands(this.#servers, tokens).map((keys) =>
+      client.eval(MAKE_TOKENS, { keys, arguments: parameters }),
+    );
+    return Promise.all(made);
+  }
+
   async #fetch({ client, binary, identity }: RedisSession, part: Part): Promise<PartRead> {
     // The time that is left first: what has none by then, and is there, has just been written.
     const left = part.entry === undefined ? ABSENT : client.pTTL(part.entry);
@@ -161,14 +171,6 @@ export class RedisStore implements Store {
       command(session, key),
     );
   }
-}
-
-function makeToken({ client }: RedisSession, key: string, ttlMs: number): Promise<unknown> {
-  const fresh = `${randomHalf()}.${randomHalf()}`;
-  return Promise.all([
-    client.set(key, fresh, { condition: 'NX', expiration: { type: 'PX', value: ttlMs } }),
-    client.pExpire(key, ttlMs),
-  ]);
 }
 
 /** What cannot be made and is no text either was not put there by us, and would keep its entries from being found. */
