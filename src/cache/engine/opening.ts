@@ -7,8 +7,8 @@ import { isFresh } from './near-entries.js';
 import type { Store } from './store.js';
 import type { Subject } from './subject.js';
 
-/** Pauses between looks for what another process is computing, ms: doubled up to the second, with jitter. */
-const [FIRST_LOOK_MS, LATER_LOOK_MS] = [20, 200];
+/** Pauses between looks for what another process is computing: an eighth of what it has taken so far, with jitter, ms. */
+const [WAITED_PART, MIN_PAUSE_MS, MAX_PAUSE_MS] = [1 / 8, 20, 200];
 /** Who has waited so long for another process runs the method himself. */
 const MAX_WAIT_MS = 10_000;
 
@@ -38,11 +38,13 @@ export class Openings {
    */
   async wait(subject: Subject, budget: Budget, possible: readonly string[]): Promise<Opening | undefined> {
     const { clock, requestBudgetMs } = this.#options;
-    const giveUpAtMs = clock.monotonicMs() + MAX_WAIT_MS;
+    const sinceMs = clock.monotonicMs();
     let opening = await this.attempt(subject, budget, possible);
-    for (let looks = 0; opening && !opening.hasLease && clock.monotonicMs() < giveUpAtMs; looks++) {
-      if (isFresh(opening.held, clock)) break;
-      await pause(clock, Math.min(FIRST_LOOK_MS * 2 ** looks, LATER_LOOK_MS) * (0.5 + Math.random()));
+    while (opening && !opening.hasLease && !isFresh(opening.held, clock)) {
+      const waitedMs = clock.monotonicMs() - sinceMs;
+      if (waitedMs >= MAX_WAIT_MS) break;
+      const pauseMs = Math.min(Math.max(waitedMs * WAITED_PART, MIN_PAUSE_MS), MAX_PAUSE_MS);
+      await pause(clock, pauseMs * (0.5 + Math.random()));
       opening = await this.attempt(subject, new Budget(clock, requestBudgetMs), possible);
     }
     return opening;
