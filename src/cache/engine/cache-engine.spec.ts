@@ -197,6 +197,7 @@ describe('another process that invalidates while the method runs here', () => {
     const early = get(() => run.promise, named);
     await turn();
     const late = get(() => Promise.resolve(produced('after the write', [roster])), named);
+    await turn();
     await new CacheEngine({ ...inOneOfManyProcesses(), store }).invalidate([roster]);
     run.resolve(produced('before the write', [roster]));
 

@@ -47,6 +47,11 @@ export class EntryStore {
   readonly #tokens: TokenReader;
   readonly #resultTokens: ResultTokens;
   readonly #memory = new OwnMemory();
+  /** Questions that will be sent at the end of this moment, by key. */
+  readonly #asked = new Map<
+    string,
+    { readonly shape: string; readonly read: Promise<HeldEntry | undefined> }
+  >();
   #tokenTtlMs = MIN_TOKEN_TTL_MS;
 
   constructor(options: EntryStoreOptions) {
@@ -83,8 +88,23 @@ export class EntryStore {
     return state === 'alive' || (state === 'outdated' && this.#isYoung(held.bornAtMs, subject));
   }
 
-  /** The entry in the store, if it is the one asked for and nothing it depends on has changed. */
-  async read(subject: Subject, budget: Budget): Promise<HeldEntry | undefined> {
+  /**
+   * The entry in the store, if it is the one asked for and nothing it depends on has changed. All who ask for one entry
+   * at the same moment share one question; nobody is answered by a question that was sent before he came.
+   */
+  read(subject: Subject, budget: Budget): Promise<HeldEntry | undefined> {
+    const { keyText, shape } = subject;
+    const asked = this.#asked.get(keyText);
+    if (asked?.shape === shape) return asked.read;
+    const read = Promise.resolve().then(() => {
+      this.#asked.delete(keyText);
+      return this.#read(subject, budget);
+    });
+    this.#asked.set(keyText, { shape, read });
+    return read;
+  }
+
+  async #read(subject: Subject, budget: Budget): Promise<HeldEntry | undefined> {
     const { coherence, clock, store } = this.#options;
     const tags = certainTags(subject);
     const moment = coherence.mark();

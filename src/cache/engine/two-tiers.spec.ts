@@ -25,6 +25,23 @@ async function settle(): Promise<void> {
   await Promise.all([here.engine.settle(), there.engine.settle()]);
 }
 
+describe('an entry that another process holds', () => {
+  it('is asked for once by all who come at the same moment, and again by who comes later', async () => {
+    await there.get(subject, gives('one'));
+    await settle();
+    here.store.delay(10, 'read');
+
+    const first = Array.from({ length: 10 }, () => here.get(subject, never));
+    await turn();
+    const later = here.get(subject, never);
+    await turn();
+    clock.advance(10);
+
+    expect(await Promise.all([...first, later])).toEqual(Array(11).fill({ value: 'one', how: 'hit' }));
+    expect(here.store.calls('read')).toBe(2);
+  });
+});
+
 describe('an entry held in this process', () => {
   it('is served without being read from the store again', async () => {
     await here.get(subject, gives('one'));
