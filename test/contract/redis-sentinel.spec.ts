@@ -1,3 +1,4 @@
+import { systemClock } from '../../src/cache/engine/clock.js';
 import { EPOCH } from '../../src/cache/engine/tags.js';
 import { pollUntil } from '../support/processes.js';
 import { ask } from '../support/ask-redis.js';
@@ -90,6 +91,34 @@ describe('F18: a master named by sentinels', () => {
 
     const { tokens } = await open.store.open(name, tags, 60_000, BUDGET_MS);
     expect(await ask(processes.replica, ['GET', 'token:tag/course:1'])).toBe(tokens[1]?.split(':').at(-1));
+  });
+
+  it('F59: is left when it goes on cut off from the others; and what was taken away there is old elsewhere', async () => {
+    await start();
+    const looks: (() => void)[] = [];
+    const clock = {
+      ...systemClock,
+      schedule: (_: number, look: () => void) => (looks.push(look), () => undefined),
+    };
+    const late = openStore(
+      { sentinels: processes.sentinels, sentinelMaster: processes.masterName, password },
+      { clock },
+    );
+    await late.available(10_000);
+    const { tokens: before } = await open.store.open(name, tags, 60_000, BUDGET_MS);
+    const now = async () => (await open.store.tokens(tags, BUDGET_MS).catch(() => undefined)) ?? before;
+
+    await processes.isolateMaster();
+    const switchedAt = await failedOver();
+    await pollUntil(async () => (await now())[0] !== before[0], 10_000);
+    figure('F59', 'until the new master is used, ms', performance.now() - switchedAt, { atMost: 2000 });
+
+    const { tokens: after } = await open.store.open(name, tags, 60_000, BUDGET_MS);
+    await late.store.invalidate(['tag/course:1'], [], BUDGET_MS);
+    expect(await now()).toEqual(after);
+    for (const look of looks) look();
+    await pollUntil(async () => (await now())[0] !== after[0], 10_000);
+    await late.close();
   });
 
   it('is found although some sentinels are gone; none that knows it is reported once', async () => {

@@ -66,7 +66,7 @@ const plants: Record<PlantedFault, (redisUrl: string) => void> = {
     const beforeUse = original('beforeUse');
     RedisStore.prototype.beforeUse = function (this: RedisStore, session, server) {
       Object.assign(session.identity, { text: 'the same as ever' });
-      return beforeUse.call(this, session, server, false);
+      return beforeUse.call(this, session, server, 'known');
     };
   },
   'replays-the-old-token'(redisUrl) {

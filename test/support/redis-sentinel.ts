@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createClient } from 'redis';
 import { freePort, pollUntil, redisAdmin, required, startRedis, type RedisProcess } from './processes.js';
 import { ask } from './ask-redis.js';
 
@@ -13,6 +14,8 @@ export interface SentinelProcesses {
   readonly sentinels: readonly string[];
   /** What the sentinels call the master. */
   readonly masterName: string;
+  /** Cuts the links of the master to its replica and to the sentinels, and no others. */
+  isolateMaster(): Promise<void>;
   /** Port of whom the first sentinel takes for the master now. */
   masterPort(): Promise<number>;
   stop(): Promise<void>;
@@ -58,10 +61,20 @@ export async function startSentinels({ password }: { password?: string } = {}): 
     replica,
     sentinels: sentinels.map(({ port }) => `127.0.0.1:${port}`),
     masterName: MASTER_NAME,
+    isolateMaster: () => lockOut(master),
     masterPort: async () =>
       Number((await ask(sentinels[0]!, ['SENTINEL', 'GET-MASTER-ADDR-BY-NAME', MASTER_NAME])).split(',')[1]),
     stop,
   };
+}
+
+/** They all come as the administrator. */
+async function lockOut({ adminUrl }: RedisProcess): Promise<void> {
+  const client = createClient({ url: adminUrl });
+  await client.connect();
+  await client.sendCommand(['ACL', 'SETUSER', redisAdmin.name, 'off']);
+  await client.sendCommand(['CLIENT', 'KILL', 'USER', redisAdmin.name]);
+  client.destroy();
 }
 
 async function startSentinel(masterPort: number, password: string | undefined) {

@@ -40,6 +40,8 @@ const SILENCE_LIMIT_MS = 1000;
 const MAX_BACKOFF_MS = 2000;
 /** Each attempt asks the sentinels anew: the shorter it is, the sooner a failover is noticed. */
 const SENTINEL_LIMITS = { connectTimeoutMs: 1000, maxBackoffMs: 500 };
+/** How long a master that the sentinels have replaced is used at most, if it still answers. */
+const FOLLOW_MS = 1000;
 
 /**
  * Makes the way to Redis; nothing is opened before {@link RedisServers.start}.
@@ -78,7 +80,10 @@ export function connectRedis(redis: RedisOptions, { namespace, clock, emit }: Co
     case 'sentinel': {
       const timings = { ...options.timings, ...SENTINEL_LIMITS };
       timings.connectTimeoutMs = Math.min(timings.connectTimeoutMs, connectTimeoutMs);
-      return new SingleServer({ ...options, timings }, masterLocator(target, timings.connectTimeoutMs));
+      return new SingleServer(
+        { ...options, timings, followMs: FOLLOW_MS },
+        masterLocator(target, timings.connectTimeoutMs),
+      );
     }
     case 'cluster':
       return new RedisCluster(options, target.nodes, target.login);

@@ -154,7 +154,7 @@ export class RedisCluster implements RedisServers {
       locate: () => Promise.resolve(address),
       timings,
       clock,
-      beforeUse: (session, isNew) => beforeUse(session, name, isNew),
+      beforeUse: (session, arrival) => beforeUse(session, name, arrival),
       connections: pool ? share : Math.min(2, share),
       spread: pool,
       retryOnTimeout,

@@ -1,12 +1,14 @@
 import { CacheError } from '../engine/cache-errors.js';
 import type { BreakerState } from './circuit-breaker.js';
 import { RedisConnection, type ConnectionOptions } from './redis-connection.js';
+import type { RedisAddress } from './redis-address.js';
+import type { Arrival } from './redis-servers.js';
 import type { RedisCommand, RedisSession } from './redis-session.js';
 
-export interface RedisConnectionsOptions extends Pick<
-  ConnectionOptions,
-  'locate' | 'timings' | 'clock' | 'beforeUse'
-> {
+export interface RedisConnectionsOptions extends Pick<ConnectionOptions, 'locate' | 'timings' | 'clock'> {
+  readonly beforeUse: (session: RedisSession, arrival: Arrival) => Promise<void>;
+  /** How often the server is located anew although it answers, ms. Default: never. */
+  readonly followMs?: number | undefined;
   /** How many connections are held. */
   readonly connections: number;
   /** Whether commands are spread over all of them; else one serves and the others stand by. */
@@ -27,11 +29,14 @@ export class RedisConnections {
   readonly #options: RedisConnectionsOptions;
   readonly #connections: RedisConnection[];
   #turn = 0;
+  #stopFollowing: (() => void) | undefined;
+  /** Whether a server that still lived was left, and no other is in use yet. */
+  #hasMoved = false;
   #breaker: BreakerState = 'closed';
 
   constructor(options: RedisConnectionsOptions) {
     this.#options = options;
-    const { locate, timings, clock, beforeUse, onUp, onDown, onBreaker } = options;
+    const { locate, timings, clock, onUp, onDown, onBreaker } = options;
     this.#connections = Array.from(
       { length: options.connections },
       () =>
@@ -39,9 +44,10 @@ export class RedisConnections {
           locate,
           timings,
           clock,
-          beforeUse,
+          beforeUse: (session, isNew) => this.#beforeUse(session, isNew),
           onReady: (session) => {
-            this.#leaveOthers(session);
+            this.#leaveAllBut(session.address);
+            this.#hasMoved = false;
             onUp();
           },
           onLost: (...told) => {
@@ -57,6 +63,7 @@ export class RedisConnections {
           },
         }),
     );
+    this.#follow();
   }
 
   get isReady(): boolean {
@@ -93,6 +100,8 @@ export class RedisConnections {
   }
 
   async close(): Promise<void> {
+    this.#stopFollowing?.();
+    this.#stopFollowing = undefined;
     await Promise.all(this.#connections.map((connection) => connection.close()));
   }
 
@@ -112,11 +121,42 @@ export class RedisConnections {
     return ready[this.#turn % ready.length];
   }
 
-  /** Who was located last is right: an invalidation must not go to one server while reads go to another. */
-  #leaveOthers({ address }: RedisSession): void {
-    for (const connection of this.#connections) {
-      const other = connection.session?.address;
-      if (other && (other.host !== address.host || other.port !== address.port)) connection.leave();
+  #beforeUse(session: RedisSession, isNew: boolean): Promise<void> {
+    const isMove = isNew && (this.#hasMoved || this.#elsewhere(session.address).length > 0);
+    return this.#options.beforeUse(session, isMove ? 'moved' : isNew ? 'new' : 'known');
+  }
+
+  /** A master that was cut off from its sentinels goes on for whoever still reaches it, while they have named another. */
+  #follow(): void {
+    const { clock, followMs } = this.#options;
+    if (followMs === undefined) return;
+    this.#stopFollowing = clock.schedule(followMs, () => {
+      void this.#look().then(() => {
+        if (this.#stopFollowing) this.#follow();
+      });
+    });
+  }
+
+  async #look(): Promise<void> {
+    try {
+      this.#leaveAllBut(await this.#options.locate());
+    } catch {
+      // Nobody who could be asked says that it has moved.
     }
+  }
+
+  /** Who was located last is right: an invalidation must not go to one server while reads go to another. */
+  #leaveAllBut(address: RedisAddress): void {
+    for (const connection of this.#elsewhere(address)) {
+      this.#hasMoved = true;
+      connection.leave();
+    }
+  }
+
+  #elsewhere({ host, port }: RedisAddress): RedisConnection[] {
+    return this.#connections.filter(({ session }) => {
+      const other = session?.address;
+      return other && (other.host !== host || other.port !== port);
+    });
   }
 }

@@ -5,8 +5,14 @@ import type { RedisCommand, RedisSession } from './redis-session.js';
 /** One server, the master that sentinels name, or the masters of a cluster. */
 export type RedisTopology = 'single' | 'sentinel' | 'cluster';
 
+/**
+ * How a connection comes to be used: it was in use before; it is new; or it is new, and a server that still lived was left
+ * for it, which others may have left before.
+ */
+export type Arrival = 'known' | 'new' | 'moved';
+
 /** Runs on every living connection before it is used (again): what must be true before an answer is trusted. */
-export type BeforeUse = (session: RedisSession, server: string, isNew: boolean) => Promise<void>;
+export type BeforeUse = (session: RedisSession, server: string, arrival: Arrival) => Promise<void>;
 
 /**
  * Redis as commands reach it, whatever it consists of: one server, the master that sentinels name, or the masters of a

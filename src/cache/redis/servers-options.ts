@@ -15,6 +15,8 @@ export interface ServersOptions {
   /** Whether commands are spread over all of them. */
   readonly pool: boolean;
   readonly retryOnTimeout: boolean;
+  /** How often the server is located anew although it answers, ms. Default: never. */
+  readonly followMs?: number;
   /** Where invalidations are published. */
   readonly channel: string;
   readonly emit: EmitRedisEvent;

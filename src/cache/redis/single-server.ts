@@ -57,13 +57,14 @@ export class SingleServer implements RedisServers {
   }
 
   start(beforeUse: BeforeUse): void {
-    const { timings, clock, maxConnections, pool, retryOnTimeout } = this.#options;
+    const { timings, clock, maxConnections, pool, retryOnTimeout, followMs } = this.#options;
     const left = this.backplane ? maxConnections - 1 : maxConnections;
     this.#connections = new RedisConnections({
       locate: this.#locate,
       timings,
       clock,
-      beforeUse: (session, isNew) => beforeUse(session, NAME, isNew),
+      beforeUse: (session, arrival) => beforeUse(session, NAME, arrival),
+      followMs,
       connections: pool ? left : Math.min(2, left),
       spread: pool,
       retryOnTimeout,

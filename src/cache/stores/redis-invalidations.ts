@@ -3,7 +3,7 @@ import type { Outbox } from '../outbox/outbox.js';
 import { ABANDONED_AFTER_MS } from '../outbox/outbox-relay.js';
 import { within } from '../redis/deadline.js';
 import type { RedisSession } from '../redis/redis-session.js';
-import { inCommands, type RedisServers } from '../redis/redis-servers.js';
+import { inCommands, type Arrival, type RedisServers } from '../redis/redis-servers.js';
 import { OwedTokens } from './owed-tokens.js';
 import { randomHalf, type RedisKeys } from './redis-keys.js';
 import { SOFTEN } from './redis-scripts.js';
@@ -68,8 +68,10 @@ export class RedisInvalidations {
   }
 
   /** Pays what is owed to this server; on a new connection first what others owe. */
-  async beforeUse(session: RedisSession, server: string, isNew: boolean): Promise<void> {
-    if (isNew) await this.#payForOthers(session, server);
+  async beforeUse(session: RedisSession, server: string, arrival: Arrival): Promise<void> {
+    // What this process has lately taken away on the server that it left, nobody has taken away here.
+    if (arrival === 'moved') await this.#cutEpoch(session, server);
+    if (arrival !== 'known') await this.#payForOthers(session, server);
     await this.#owed.pay(
       (key) => this.#servers.nameOf(key) === server,
       (keys) => this.#cut(session, { server, hard: keys, soft: [] }),
@@ -94,9 +96,13 @@ export class RedisInvalidations {
     try {
       await within(OUTBOX_BUDGET_MS, payAll());
     } catch {
-      const epochs = this.#keys.tokens(EPOCH).filter((key) => this.#servers.nameOf(key) === server);
-      await this.#cut(session, { server, hard: epochs, soft: [] });
+      await this.#cutEpoch(session, server);
     }
+  }
+
+  #cutEpoch(session: RedisSession, server: string): Promise<void> {
+    const hard = this.#keys.tokens(EPOCH).filter((key) => this.#servers.nameOf(key) === server);
+    return this.#cut(session, { server, hard, soft: [] });
   }
 
   /** @param session what is new, and so cannot be asked for by name yet */

@@ -3,7 +3,7 @@ import { CacheError } from '../engine/cache-errors.js';
 import type { EntryName, Lease, Store, StoreOpened, StoreRead } from '../engine/store.js';
 import type { Outbox } from '../outbox/outbox.js';
 import type { RedisSession } from '../redis/redis-session.js';
-import { inCommands, type RedisServers } from '../redis/redis-servers.js';
+import { inCommands, type Arrival, type RedisServers } from '../redis/redis-servers.js';
 import { isEverywhere, partsOf, type Part, type Question } from './question-parts.js';
 import { RedisInvalidations } from './redis-invalidations.js';
 import { randomHalf, RedisKeys } from './redis-keys.js';
@@ -113,8 +113,8 @@ export class RedisStore implements Store {
   }
 
   /** Runs on every living connection before it is used (again). */
-  beforeUse(session: RedisSession, server: string, isNew: boolean): Promise<void> {
-    return this.#invalidations.beforeUse(session, server, isNew);
+  beforeUse(session: RedisSession, server: string, arrival: Arrival): Promise<void> {
+    return this.#invalidations.beforeUse(session, server, arrival);
   }
 
   /** Puts the question to all servers that it concerns at once, and their answers together. */
