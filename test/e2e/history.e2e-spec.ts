@@ -22,7 +22,7 @@ describe('npm run test:history', () => {
   // Each takes most of its time to wait, so they do it together.
   beforeAll(() => {
     const nemeses = 'redis-killed,redis-restored,service-killed,database-connections-killed';
-    broken = history('--minutes', '0.4', '--nemesis', nemeses, '--reads', '1');
+    broken = history('--minutes', '1', '--nemesis', nemeses, '--reads', '1');
     planted = history('--plant', 'tokens-that-return');
   });
 

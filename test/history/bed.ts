@@ -25,7 +25,7 @@ export interface ServiceProcess {
   child: ChildProcess;
 }
 
-const PROCESS_START_MS = 30_000;
+const PROCESS_START_MS = 60_000;
 
 /** A Redis, a PostgreSQL and processes of the service that use them, all of them real, to be broken. */
 export class Bed {

@@ -1,5 +1,6 @@
 // A small service of its own whose cached answers take their time; every run of a handler is counted in Redis, where all
-// processes count together. Says its port to its parent, and ends with it.
+// processes count together. Says its port to its parent, and ends with it; told a time, it does nothing else for so many
+// milliseconds.
 import 'reflect-metadata';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Controller, Get, Module, Param, Post } from '@nestjs/common';

@@ -1,3 +1,5 @@
+import { randomBytes } from 'node:crypto';
+
 /** Tag → its token. */
 export type Tokens = ReadonlyMap<string, string>;
 
@@ -27,6 +29,21 @@ export function liveness(
     result = 'outdated';
   }
   return result;
+}
+
+/** A new one: `hard.soft`. What is taken away hard has no token any more; what is outdated keeps the first half of it. */
+export function newToken(): string {
+  return `${newHalf()}.${newHalf()}`;
+}
+
+/** 96 bits: nobody ever makes the same again. */
+export function newHalf(): string {
+  return randomBytes(12).toString('base64url');
+}
+
+/** The token in place of `token` once what it stands for is outdated. */
+export function softened(token: string): string {
+  return `${hardHalf(token)}.${newHalf()}`;
 }
 
 function hardHalf(token: string): string {

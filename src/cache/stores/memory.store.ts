@@ -1,8 +1,8 @@
-import { randomBytes } from 'node:crypto';
 import type { CacheEntry } from '../engine/cache-entry.js';
 import type { Clock } from '../engine/clock.js';
 import { heldEntry, type NearEntries } from '../engine/near-entries.js';
 import type { EntryName, Lease, Store, StoreOpened, StoreRead } from '../engine/store.js';
+import { newToken, softened } from '../engine/tokens.js';
 
 const MAX_TOKENS = 200_000;
 const MAX_LEASES = 10_000;
@@ -42,9 +42,7 @@ export class MemoryStore implements Store {
     _budgetMs: number,
     lease?: Lease,
   ): Promise<StoreOpened> {
-    const tokens = tags.map((tag) =>
-      this.#renew(tag, this.#tokens.get(tag) ?? `${randomHalf()}.${randomHalf()}`),
-    );
+    const tokens = tags.map((tag) => this.#renew(tag, this.#tokens.get(tag) ?? newToken()));
     const hasLease = !lease || this.#take(name.keyText, lease);
     return Promise.resolve({ ...this.#stored(name.keyText), tokens, hasLease });
   }
@@ -62,7 +60,7 @@ export class MemoryStore implements Store {
     for (const tag of hard) this.#tokens.delete(tag);
     for (const tag of soft) {
       const token = this.#tokens.get(tag);
-      if (token !== undefined) this.#tokens.set(tag, `${token.split('.', 1)[0] ?? ''}.${randomHalf()}`);
+      if (token !== undefined) this.#tokens.set(tag, softened(token));
     }
     return Promise.resolve();
   }
@@ -110,8 +108,4 @@ function dropOldest(map: Map<string, unknown>, most: number): void {
   if (map.size <= most) return;
   const [oldest] = map.keys();
   if (oldest !== undefined) map.delete(oldest);
-}
-
-function randomHalf(): string {
-  return randomBytes(12).toString('base64url');
 }

@@ -1,11 +1,12 @@
 import { byHardness, EPOCH, familiesOf, isWitness, softTag } from '../engine/tags.js';
+import { newHalf } from '../engine/tokens.js';
 import type { Outbox } from '../outbox/outbox.js';
 import { ABANDONED_AFTER_MS } from '../outbox/outbox-relay.js';
 import { within } from '../redis/deadline.js';
 import type { RedisSession } from '../redis/redis-session.js';
 import { inCommands, type Arrival, type RedisServers } from '../redis/redis-servers.js';
 import { OwedTokens } from './owed-tokens.js';
-import { randomHalf, type RedisKeys } from './redis-keys.js';
+import type { RedisKeys } from './redis-keys.js';
 import { SOFTEN } from './redis-scripts.js';
 
 /** What the outbox may take before a new connection is used; after it the epoch goes. */
@@ -140,7 +141,7 @@ export class RedisInvalidations {
   // Taking a token away is as good as replacing it, for a missing token is a miss; and a full server still does it.
   async #cut({ client }: RedisSession, { hard, soft }: Cut): Promise<void> {
     const taken = inCommands(this.#servers, hard).map((keys) => client.del(keys));
-    const half = randomHalf();
+    const half = newHalf();
     const softened = inCommands(this.#servers, soft).map((keys) =>
       client.eval(SOFTEN, { keys, arguments: [half] }),
     );

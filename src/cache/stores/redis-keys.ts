@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import type { EntryName } from '../engine/store.js';
 import { EPOCH } from '../engine/tags.js';
 import { channelOf } from '../redis/redis-backplane.js';
@@ -45,9 +44,4 @@ export class RedisKeys {
   tagOf(token: string): string {
     return token.slice(this.#namespace.length + 'token:'.length);
   }
-}
-
-/** Half a token: 96 bits. */
-export function randomHalf(): string {
-  return randomBytes(12).toString('base64url');
 }

@@ -1,12 +1,13 @@
 import { decodeEntry, encodeEntry, type CacheEntry } from '../engine/cache-entry.js';
 import { CacheError } from '../engine/cache-errors.js';
 import type { EntryName, Lease, Store, StoreOpened, StoreRead } from '../engine/store.js';
+import { newToken } from '../engine/tokens.js';
 import type { Outbox } from '../outbox/outbox.js';
 import type { RedisSession } from '../redis/redis-session.js';
 import { inCommands, type Arrival, type RedisServers } from '../redis/redis-servers.js';
 import { isEverywhere, partsOf, type Part, type Question } from './question-parts.js';
 import { RedisInvalidations } from './redis-invalidations.js';
-import { randomHalf, RedisKeys } from './redis-keys.js';
+import { RedisKeys } from './redis-keys.js';
 import { releaseLease, renewLease, takeLease } from './redis-leases.js';
 import { MAKE_TOKENS } from './redis-scripts.js';
 
@@ -136,7 +137,7 @@ export class RedisStore implements Store {
 
   /** The same for all: a token is compared only with those of its own tag. */
   #makeTokens({ client }: RedisSession, { tokens }: Part, ttlMs: number): Promise<unknown> {
-    const parameters = [`${randomHalf()}.${randomHalf()}`, String(ttlMs)];
+    const parameters = [newToken(), String(ttlMs)];
     const made = inCommands(this.#servers, tokens).map((keys) =>
       client.eval(MAKE_TOKENS, { keys, arguments: parameters }),
     );
