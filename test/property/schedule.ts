@@ -79,7 +79,9 @@ function nextChoices(taken: readonly Choice[]): number[] | undefined {
   return undefined;
 }
 
-/** Everything that can go on without a step has gone on. */
+/** Everything that can go on without a step has gone on: Node runs the next tick when no promise has anything to do. */
 function quiet(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
+  return new Promise((resolve) => {
+    process.nextTick(resolve);
+  });
 }
