@@ -21,19 +21,22 @@ export interface Exploration {
   readonly violation: string | undefined;
 }
 
-/** @param maxRuns of a scenario with more orders half as many are run in turn, and as many again at random */
+/** @param maxRuns of a scenario with more orders this many are run: by turns the next in turn, and one at random */
 export async function explore(scenario: Scenario, maxRuns = Infinity): Promise<Exploration> {
   let choices: number[] = [];
-  for (let runs = 1; ; runs++) {
-    const isInTurn = runs <= maxRuns / 2;
+  for (let runs = 1, inTurn = 0; ; runs++) {
+    const isInTurn = maxRuns === Infinity || runs % 2 === 1;
     const { taken, violation } = await runOnce(scenario, (depth, of) =>
       isInTurn ? (choices[depth] ?? 0) : Math.floor(Math.random() * of),
     );
     if (violation !== undefined) return { runs, isComplete: false, violation };
-    const next = isInTurn ? nextChoices(taken) : choices;
-    if (!next) return { runs, isComplete: true, violation };
+    if (isInTurn) {
+      inTurn++;
+      const next = nextChoices(taken);
+      if (!next) return { runs: inTurn, isComplete: true, violation };
+      choices = next;
+    }
     if (runs >= maxRuns) return { runs, isComplete: false, violation };
-    choices = next;
   }
 }
 
