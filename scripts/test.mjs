@@ -2,7 +2,7 @@
 // and a real Redis. `npm test -- <arguments of Jest>` leaves the static checks out. The last line is
 // `Tests: N passed, M failed`; a test file that does not run, a failed static check, a password in the output, what
 // Redis did not allow and processes left behind count as one failed each, and the line before says so.
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -51,8 +51,9 @@ async function testEverything() {
   const redisServer = await findRedis(say);
   if (!redisServer) return testInDocker();
   const failedChecks = jestArguments.length === 0 ? await runStaticChecks(say) : [];
+  const openapi = await describeApi();
   const { env, redis } = await startServers(redisServer);
-  const { passed, failed } = await runJest(env);
+  const { passed, failed } = await runJest({ ...env, TEST_OPENAPI: openapi });
   const refusals = await redis.refusals();
   const leftOver = await tidyUp();
 
@@ -61,6 +62,21 @@ async function testEverything() {
   if (canaryHits > 0) failed.push(`a password appears ${canaryHits} times in this output`);
   if (leftOver.length > 0) failed.push(`processes left behind: ${leftOver.join('; ')}`);
   return { passed, failed };
+}
+
+/** Jest compiles without type information, so that the Swagger plugin cannot work there: the build tells what it is. */
+async function describeApi() {
+  // Goes away with the build.
+  const path = join(root, 'dist', '.openapi.json');
+  if (existsSync(path)) return path;
+  const { code, output } = await run(process.execPath, ['dist/openapi.cli.js'], {
+    env: { NODE_NO_WARNINGS: '1' },
+  });
+  if (code !== 0) throw new Error(`The API could not be described:\n${output.slice(-2000)}`);
+  const unfinished = `${path}.${process.pid}`;
+  writeFileSync(unfinished, output);
+  renameSync(unfinished, path);
+  return path;
 }
 
 async function startServers(redisServer) {
@@ -87,8 +103,6 @@ async function startServers(redisServer) {
 }
 
 async function runJest(env) {
-  // Made once here, or every test file that starts at the same time would make it for itself.
-  await run(process.execPath, ['test/support/build-openapi.mjs']);
   const results = join(folder, 'results.json');
   const parameters = ['--ci', '--json', `--outputFile=${results}`, ...jestArguments];
   const { code } = await run(process.execPath, ['node_modules/jest/bin/jest.js', ...parameters], {

@@ -1,9 +1,8 @@
-import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
-import { promisify } from 'node:util';
 import type { OpenAPIObject } from '@nestjs/swagger';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
+import { required } from './processes.js';
 
 type Schema = Record<string, unknown>;
 
@@ -17,13 +16,11 @@ export interface Answer {
 
 let document: Promise<OpenAPIObject> | undefined;
 
-/** The API's description, made from the sources as they are. */
+/** The API's description, as the build gives it. */
 export function openApiDocument(): Promise<OpenAPIObject> {
-  return (document ??= (async () => {
-    const script = `${process.cwd()}/test/support/build-openapi.mjs`;
-    const { stdout } = await promisify(execFile)(process.execPath, [script], { timeout: 120_000 });
-    return JSON.parse(await readFile(stdout.trim(), 'utf8')) as OpenAPIObject;
-  })());
+  return (document ??= readFile(required('TEST_OPENAPI'), 'utf8').then(
+    (text) => JSON.parse(text) as OpenAPIObject,
+  ));
 }
 
 // Swagger UI and the document itself are not described by the document.

@@ -6,7 +6,6 @@ import type { Variables } from '../../src/config/configuration-error.js';
 import { DatabaseConnection } from '../../src/database/database-connection.js';
 import { expectToMatchOpenApi, openApiDocument } from './openapi.js';
 
-// The first file of a run compiles the sources once for the OpenAPI document; a busy machine takes its time.
 jest.setTimeout(120_000);
 
 const methods = ['get', 'head', 'post', 'put', 'patch', 'delete'] as const;
