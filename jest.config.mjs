@@ -2,7 +2,7 @@
 // packages below are compiled to CommonJS inside Jest only.
 const swc = {
   swcrc: false,
-  sourceMaps: 'inline',
+  sourceMaps: true,
   module: { type: 'commonjs' },
   jsc: {
     target: 'es2022',
