@@ -16,16 +16,18 @@ const canMount = isRoot && spawnSync('/bin/sh', ['-c', 'unshare -m mount -t tmpf
 const firstRequest = '/api/v3/analytics/courses/PROG-101';
 const startPatienceMs = 60_000;
 
-/** What a first start has left. */
-let earlier: string;
+/** The first start of all, now over: its process, its answer, and the folder that it has left. */
+let first: { app: AppProcess; answer: unknown; folder: string };
 let folder: string;
 let dataDir: string;
 let apps: AppProcess[];
 
 beforeAll(async () => {
   await begin();
-  await (await startAndWait()).stop();
-  earlier = folder;
+  const app = await startAndWait();
+  const answer: unknown = await (await fetch(app.url + firstRequest)).json();
+  await app.stop();
+  first = { app, answer, folder };
 });
 
 beforeEach(begin);
@@ -35,7 +37,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-afterAll(() => rm(earlier, { recursive: true, force: true }));
+afterAll(() => rm(first.folder, { recursive: true, force: true }));
 
 async function begin(): Promise<void> {
   folder = await mkdtemp(join(tmpdir(), 'start-'));
@@ -46,7 +48,7 @@ async function begin(): Promise<void> {
 
 /** As after an earlier start, with its owners and modes. */
 function hasStartedBefore(): void {
-  expect(spawnSync('cp', ['-a', join(earlier, 'data'), dataDir]).status).toBe(0);
+  expect(spawnSync('cp', ['-a', join(first.folder, 'data'), dataDir]).status).toBe(0);
 }
 
 async function start({ env = {}, ...options }: AppOptions = {}): Promise<AppProcess> {
@@ -88,11 +90,10 @@ function complaints(app: AppProcess): string[] {
 }
 
 describe('starting without any settings', () => {
-  it('brings its own database with data in it, and says where to look', async () => {
-    const app = await startAndWait();
+  it('brings its own database with data in it, and says where to look', () => {
+    const { app, answer } = first;
 
-    const answer = await fetch(app.url + firstRequest);
-    expect(await answer.json()).toMatchObject({ course_id: 'PROG-101' });
+    expect(answer).toMatchObject({ course_id: 'PROG-101' });
     const local = `http://localhost:${app.port}`;
     expect(app.output()).toContain(`Swagger UI  ${local}/api/v3/docs`);
     expect(app.output()).toContain(`Health      ${local}/health`);
@@ -112,16 +113,16 @@ describe('starting without any settings', () => {
 
   it('uses the database that a killed process left running', async () => {
     hasStartedBefore();
-    const first = await startAndWait();
+    const killed = await startAndWait();
     const pid = await databasePid();
-    first.signal('SIGKILL');
-    await first.ended;
+    killed.signal('SIGKILL');
+    await killed.ended;
     expect(isRunning(pid)).toBe(true);
 
-    const second = await startAndWait();
+    const next = await startAndWait();
 
     expect(await databasePid()).toBe(pid);
-    expect(second.output()).toContain('Using the PostgreSQL that a killed process left running');
+    expect(next.output()).toContain('Using the PostgreSQL that a killed process left running');
   });
 
   it('finishes its own work at Ctrl-C and stops the database last', async () => {
@@ -153,15 +154,15 @@ describe('starting without any settings', () => {
 describe('what can be in the way of a start', () => {
   it('says in one line that the port is busy, and leaves the database of the other process alone', async () => {
     hasStartedBefore();
-    const first = await startAndWait();
+    const running = await startAndWait();
 
-    const second = await start({ port: first.port });
+    const second = await start({ port: running.port });
 
     expect(await second.ended).toBe(1);
     expect(complaints(second)).toEqual([
-      expect.stringMatching(new RegExp(`^Port ${first.port} is busy: .*PORT=`)),
+      expect.stringMatching(new RegExp(`^Port ${running.port} is busy: .*PORT=`)),
     ]);
-    expect((await fetch(first.url + firstRequest)).status).toBe(200);
+    expect((await fetch(running.url + firstRequest)).status).toBe(200);
   });
 
   it('says so too when it is another program that listens there', async () => {
