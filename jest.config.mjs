@@ -19,6 +19,9 @@ export default {
   maxWorkers: 2,
   // Jest forgets little of the modules of earlier files: a worker that has grown is replaced.
   workerIdleMemoryLimit: '800MB',
+  // Not the temporary folder, which goes away with each run.
+  cacheDirectory: '<rootDir>/node_modules/.cache/jest',
+  testSequencer: '<rootDir>/test/support/longest-first.mjs',
   testEnvironment: 'node',
   testTimeout: 30_000,
   roots: ['<rootDir>/src', '<rootDir>/test'],
