@@ -18,6 +18,10 @@ function rowsOf(preset: PresetName, wanted?: readonly string[]): Record<string, 
   );
 }
 
+let demo: ReturnType<typeof rowsOf> | undefined;
+/** Made once: nobody changes them. */
+const rowsOfDemo = () => (demo ??= rowsOf('demo'));
+
 const time = (cell: Cell | undefined): number => Date.parse(String(cell));
 
 describe('the generator', () => {
@@ -75,7 +79,7 @@ describe('the generator', () => {
   });
 
   it('lets nothing happen after the as-of moment, before the enrolment, or after the end', () => {
-    const { enrollments, submissions, tutor_sessions, tutor_messages, events, activities } = rowsOf('demo');
+    const { enrollments, submissions, tutor_sessions, tutor_messages, events, activities } = rowsOfDemo();
     const courseOf = new Map(activities!.map((activity) => [activity.id, activity.course_id]));
     const spans = new Map(
       enrollments!.map((e) => [
@@ -101,7 +105,7 @@ describe('the generator', () => {
   });
 
   it('never repeats a client id', () => {
-    const { submissions, tutor_messages, events } = rowsOf('demo');
+    const { submissions, tutor_messages, events } = rowsOfDemo();
     const ids = [...submissions!, ...tutor_messages!, ...events!].map((row) => row.client_id);
 
     expect(new Set(ids).size).toBe(ids.length);
@@ -113,7 +117,7 @@ describe('the generator', () => {
   });
 
   it('plants the cases that tests and examples name', () => {
-    const { users, enrollments, activities, submissions, tutor_sessions, events } = rowsOf('demo');
+    const { users, enrollments, activities, submissions, tutor_sessions, events } = rowsOfDemo();
     const of = (code: string) => {
       const user = users!.find((one) => one.code === code)!.id;
       const mine = (row: Row) => row.user_id === user;
