@@ -45,12 +45,14 @@ try {
 }
 
 async function testEverything() {
-  const ensured = await run(process.execPath, ['scripts/ensure.mjs'], { onOutput: say });
-  if (ensured.code !== 0) return { passed: 0, failed: ['installation or build'] };
-
+  if (!(await ensure('--no-build'))) return { passed: 0, failed: ['installation'] };
   const redisServer = await findRedis(say);
   if (!redisServer) return testInDocker();
-  const failedChecks = jestArguments.length === 0 ? await runStaticChecks(say) : [];
+  const [failedChecks, isBuilt] = await Promise.all([
+    jestArguments.length === 0 ? runStaticChecks(say) : [],
+    ensure(),
+  ]);
+  if (!isBuilt) return { passed: 0, failed: ['build'] };
   const openapi = await describeApi();
   const { env, redis } = await startServers(redisServer);
   const { passed, failed } = await runJest({ ...env, TEST_OPENAPI: openapi });
@@ -62,6 +64,11 @@ async function testEverything() {
   if (canaryHits > 0) failed.push(`a password appears ${canaryHits} times in this output`);
   if (leftOver.length > 0) failed.push(`processes left behind: ${leftOver.join('; ')}`);
   return { passed, failed };
+}
+
+async function ensure(...options) {
+  const { code } = await run(process.execPath, ['scripts/ensure.mjs', ...options], { onOutput: say });
+  return code === 0;
 }
 
 /** Jest compiles without type information, so that the Swagger plugin cannot work there: the build tells what it is. */
