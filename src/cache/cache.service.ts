@@ -85,7 +85,7 @@ export class CacheService {
         const value = encodeValue(await factory());
         return { value, isShareable: true, entry: { body: Buffer.from(value), ttlMs, resultTags: [] } };
       },
-      (entry) => entry.body.toString(),
+      (entry) => entry.text ?? entry.body.toString(),
     );
     return decodeValue(text) as T;
   }

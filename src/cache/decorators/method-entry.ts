@@ -62,7 +62,7 @@ export function producedValue(
   return storedForm<Kept>(definition, { args, result }, { text }, { body: Buffer.from(text) });
 }
 
-export const revive: Revive<Kept> = (entry) => ({ text: entry.body.toString() });
+export const revive: Revive<Kept> = (entry) => ({ text: entry.text ?? entry.body.toString() });
 
 /**
  * @returns `undefined` for a text that {@link encodeValue} did not write

@@ -38,6 +38,13 @@ export interface EntryStoreOptions {
   readonly jittered: (ttlMs: number) => number;
 }
 
+/** About one entry, for all who ask at the same moment; the one with the most patience says how long it may take. */
+interface Question {
+  readonly subject: Subject;
+  budget: Budget;
+  readonly read: Promise<HeldEntry | undefined>;
+}
+
 /**
  * Entries under tokens, in this process and in whatever store: an entry comes out only while every token it was computed
  * under is still the present one. Rejects when the store does.
@@ -48,10 +55,7 @@ export class EntryStore {
   readonly #resultTokens: ResultTokens;
   readonly #memory = new OwnMemory();
   /** Questions that will be sent at the end of this moment, by key. */
-  readonly #asked = new Map<
-    string,
-    { readonly shape: string; readonly read: Promise<HeldEntry | undefined> }
-  >();
+  readonly #asked = new Map<string, Question>();
   #tokenTtlMs = MIN_TOKEN_TTL_MS;
 
   constructor(options: EntryStoreOptions) {
@@ -71,7 +75,9 @@ export class EntryStore {
   /** The fresh entry that this process holds, whatever has been invalidated meanwhile. */
   near(subject: Subject): HeldEntry | undefined {
     const held = this.#options.near.find(subject.keyText);
-    return isFresh(held, this.#options.clock) && held?.entry.shape === subject.shape ? held : undefined;
+    if (!held || !isFresh(held, this.#options.clock)) return undefined;
+    const { shape, tags } = held.entry;
+    return shape === subject.shape && subject.tags.every((tag) => tags.includes(tag)) ? held : undefined;
   }
 
   /** Whether nobody needs to be asked about `held`. */
@@ -93,15 +99,22 @@ export class EntryStore {
    * at the same moment share one question; nobody is answered by a question that was sent before he came.
    */
   read(subject: Subject, budget: Budget): Promise<HeldEntry | undefined> {
-    const { keyText, shape } = subject;
+    const { keyText } = subject;
     const asked = this.#asked.get(keyText);
-    if (asked?.shape === shape) return asked.read;
-    const read = Promise.resolve().then(() => {
-      this.#asked.delete(keyText);
-      return this.#read(subject, budget);
-    });
-    this.#asked.set(keyText, { shape, read });
-    return read;
+    if (asked && isAlike(asked.subject, subject)) {
+      if (budget.leftMs > asked.budget.leftMs) asked.budget = budget;
+      return asked.read;
+    }
+    const question: Question = {
+      subject,
+      budget,
+      read: Promise.resolve().then(() => {
+        this.#asked.delete(keyText);
+        return this.#read(subject, question.budget);
+      }),
+    };
+    this.#asked.set(keyText, question);
+    return question.read;
   }
 
   async #read(subject: Subject, budget: Budget): Promise<HeldEntry | undefined> {
@@ -222,4 +235,8 @@ export class EntryStore {
 
 function certainTags(subject: Subject): string[] {
   return [EPOCH, ...subject.tags];
+}
+
+function isAlike(one: Subject, other: Subject): boolean {
+  return one.shape === other.shape && one.tags.join('\n') === other.tags.join('\n');
 }

@@ -24,4 +24,18 @@ describe('NearEntries', () => {
     expect(near.size().bytes).toBeLessThanOrEqual(100_000);
     expect(near.size().entries).toBeGreaterThan(used.length);
   });
+
+  it('counts what is kept beside an entry for as long as it holds it, also when it is put there again', () => {
+    const clock = new FakeClock();
+    const near = new NearEntries(clock, 100_000);
+    const entry = entryOf('a', Buffer.alloc(10));
+    near.hold(heldEntry(entry, 1000, clock.monotonicMs(), 0));
+    near.charge(entry, 5000);
+    const { bytes } = near.size();
+
+    near.hold(heldEntry(entry, 1000, clock.monotonicMs(), 0));
+    expect(near.size().bytes).toBe(bytes);
+    near.hold(heldEntry(entryOf('a', Buffer.alloc(10)), 1000, clock.monotonicMs(), 0));
+    expect(near.size().bytes).toBe(bytes - 5000);
+  });
 });

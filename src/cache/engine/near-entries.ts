@@ -91,7 +91,8 @@ export class NearEntries {
     const { keyText } = held.entry;
     const replaced = this.#slots.get(keyText);
     if (replaced) this.#remove(replaced);
-    const bytes = cost(held.entry);
+    // What is kept beside an entry stays with it.
+    const bytes = replaced?.held.entry === held.entry ? replaced.bytes : cost(held.entry);
     if (bytes > this.#maxBytes) return;
     this.#makeRoom(bytes);
     this.#add({ held, bytes, isUsed: replaced?.isUsed ?? false, older: this.#newest, newer: undefined });

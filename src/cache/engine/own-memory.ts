@@ -7,8 +7,8 @@ import type { CacheEntry } from './cache-entry.js';
  * Measured, see docs/benchmarks.md.
  */
 const MAX_TEXT_BYTES = 2048;
-/** So many texts are compared with later ones. */
-const MAX_SHARED_TEXTS = 1000;
+/** So many texts are compared with later ones, and none that is longer. */
+const [MAX_SHARED_TEXTS, MAX_SHARED_LENGTH] = [1000, 200];
 
 /** Entries as a process keeps them for long: in memory that is theirs alone, with one copy of what many have in common. */
 export class OwnMemory {
@@ -23,6 +23,7 @@ export class OwnMemory {
 
   /** One text for all that are equal, as tokens of a route and content types are. */
   #share(text: string): string {
+    if (text.length > MAX_SHARED_LENGTH) return text;
     const known = this.#shared.get(text);
     if (known !== undefined) return known;
     this.#shared.set(text, text);

@@ -1,7 +1,10 @@
 import { CacheError } from '../engine/cache-errors.js';
 
 /** One server as the client connects to it, in separate fields: the client never sees a URL it could print. */
-export interface RedisAddress extends HostAndPort, RedisLogin {}
+export interface RedisAddress extends HostAndPort, RedisLogin {
+  /** Of the failover that made it the master, where sentinels named it: the higher, the later. */
+  readonly failover?: number;
+}
 
 export interface HostAndPort {
   readonly host: string;

@@ -30,8 +30,10 @@ export class RedisConnections {
   readonly #connections: RedisConnection[];
   #turn = 0;
   #stopFollowing: (() => void) | undefined;
-  /** Whether a server that still lived was left, and no other is in use yet. */
-  #hasMoved = false;
+  /** Where all are to be. */
+  #place: RedisAddress | undefined;
+  /** Where they were last. */
+  #used: RedisAddress | undefined;
   #breaker: BreakerState = 'closed';
 
   constructor(options: RedisConnectionsOptions) {
@@ -46,8 +48,12 @@ export class RedisConnections {
           clock,
           beforeUse: (session, isNew) => this.#beforeUse(session, isNew),
           onReady: (session) => {
-            this.#leaveAllBut(session.address);
-            this.#hasMoved = false;
+            if (!isSame(session.address, this.#place)) {
+              // Another place was found while this one was made ready.
+              this.#connections.find((connection) => connection.session === session)?.leave();
+              return;
+            }
+            this.#used = session.address;
             onUp();
           },
           onLost: (...told) => {
@@ -78,7 +84,8 @@ export class RedisConnections {
   /** Whether it is this server that commands go to, as far as anybody knows. */
   isThis(identity: string): boolean {
     const sessions = this.#connections.flatMap(({ session }) => session ?? []);
-    return sessions.length === 0 || sessions.some((session) => session.identity.text === identity);
+    if (sessions.length > 0) return sessions.some((session) => session.identity.text === identity);
+    return this.#used === undefined || isSame(this.#used, this.#place);
   }
 
   /** For commands that change nothing: asked again elsewhere when the first connection is silent. */
@@ -121,9 +128,10 @@ export class RedisConnections {
     return ready[this.#turn % ready.length];
   }
 
-  #beforeUse(session: RedisSession, isNew: boolean): Promise<void> {
-    const isMove = isNew && (this.#hasMoved || this.#elsewhere(session.address).length > 0);
-    return this.#options.beforeUse(session, isMove ? 'moved' : isNew ? 'new' : 'known');
+  async #beforeUse(session: RedisSession, isNew: boolean): Promise<void> {
+    if (isNew && !this.#moveTo(session.address)) throw new CacheError('CACHE_STORE_UNAVAILABLE', 'BEHIND');
+    const isMove = isNew && this.#used !== undefined && !isSame(session.address, this.#used);
+    await this.#options.beforeUse(session, isMove ? 'moved' : isNew ? 'new' : 'known');
   }
 
   /** A master that was cut off from its sentinels goes on for whoever still reaches it, while they have named another. */
@@ -139,24 +147,34 @@ export class RedisConnections {
 
   async #look(): Promise<void> {
     try {
-      this.#leaveAllBut(await this.#options.locate());
+      const address = await this.#options.locate();
+      if (this.#elsewhere(address).length > 0) this.#moveTo(address);
     } catch {
       // Nobody who could be asked says that it has moved.
     }
   }
 
-  /** Who was located last is right: an invalidation must not go to one server while reads go to another. */
-  #leaveAllBut(address: RedisAddress): void {
-    for (const connection of this.#elsewhere(address)) {
-      this.#hasMoved = true;
-      connection.leave();
-    }
+  /**
+   * Leads all to one place, before it is used: an invalidation must not go to one server while reads go to another.
+   *
+   * @returns whether it is the right one. Sentinels may be behind, or not agree on how to spell it: only for a later
+   *   failover a living server is left
+   */
+  #moveTo(address: RedisAddress): boolean {
+    const left = this.#elsewhere(address);
+    const isLater = ({ session }: RedisConnection) =>
+      (address.failover ?? 0) > (session?.address.failover ?? 0);
+    if (!left.every(isLater)) return false;
+    this.#place = address;
+    for (const connection of left) connection.leave();
+    return true;
   }
 
-  #elsewhere({ host, port }: RedisAddress): RedisConnection[] {
-    return this.#connections.filter(({ session }) => {
-      const other = session?.address;
-      return other && (other.host !== host || other.port !== port);
-    });
+  #elsewhere(address: RedisAddress): RedisConnection[] {
+    return this.#connections.filter(({ session }) => session && !isSame(session.address, address));
   }
+}
+
+function isSame(one: RedisAddress, other: RedisAddress | undefined): boolean {
+  return one.host === other?.host && one.port === other.port;
 }

@@ -6,8 +6,8 @@ import type { RedisCommand, RedisSession } from './redis-session.js';
 export type RedisTopology = 'single' | 'sentinel' | 'cluster';
 
 /**
- * How a connection comes to be used: it was in use before; it is new; or it is new, and a server that still lived was left
- * for it, which others may have left before.
+ * How a connection comes to be used: it was in use before; it is new; or it is new, and leads to another server than the
+ * one in use before, which others may have left earlier.
  */
 export type Arrival = 'known' | 'new' | 'moved';
 

@@ -6,10 +6,7 @@ import { destroy, newClient } from './redis-client.js';
 
 type SentinelTarget = RedisTarget & { kind: 'sentinel' };
 
-interface Named extends HostAndPort {
-  /** The higher, the newer: every failover takes the next. */
-  readonly epoch: number;
-}
+type Named = HostAndPort & Required<Pick<RedisAddress, 'failover'>>;
 
 /** Once most have answered, the others are not waited for longer than this, ms. */
 const STRAGGLERS_MS = 100;
@@ -44,8 +41,8 @@ async function locate(target: SentinelTarget, patienceMs: number): Promise<Redis
   });
   const all = Promise.allSettled(asked);
   await Promise.race([all, most.then(() => wait(STRAGGLERS_MS, undefined, { ref: false }))]);
-  const [newest] = named.sort((one, other) => other.epoch - one.epoch);
-  if (newest) return { host: newest.host, port: newest.port, ...login };
+  const [newest] = named.sort((one, other) => other.failover - one.failover);
+  if (newest) return { ...newest, ...login };
   const failure = (await all).find((answer) => answer.status === 'rejected');
   throw new CacheError('CACHE_STORE_UNAVAILABLE', failureReason(failure?.reason), { cause: failure?.reason });
 }
@@ -59,7 +56,10 @@ async function ask(sentinel: HostAndPort, target: SentinelTarget, patienceMs: nu
     const fields = fieldsOf(await within(patienceMs, reply));
     const [host, port] = [fields.get('ip'), Number(fields.get('port'))];
     if (!host || !Number.isInteger(port)) throw new Error('No such master');
-    return { host, port, epoch: Number(fields.get('config-epoch') ?? 0) };
+    const failover = Number(fields.get('config-epoch') ?? 0);
+    // Until it is over the sentinel that leads it names the master of the one before.
+    const isUnderWay = fields.get('flags')?.includes('failover_in_progress') ?? false;
+    return { host, port, failover: isUnderWay ? failover - 1 : failover };
   } catch (error) {
     if (!String(error).includes('No such master')) throw error;
     throw new CacheError('CACHE_STORE_UNAVAILABLE', 'NO_MASTER', { cause: error });

@@ -1,0 +1,121 @@
+import { systemClock } from '../../src/cache/engine/clock.js';
+import type { RedisAddress } from '../../src/cache/redis/redis-address.js';
+import { RedisConnections } from '../../src/cache/redis/redis-connections.js';
+import type { Arrival } from '../../src/cache/redis/redis-servers.js';
+import { deferred } from '../support/deferred.js';
+import { pollUntil, startRedis, type RedisProcess } from '../support/processes.js';
+
+const BUDGET_MS = 1000;
+const login = { tls: false, username: undefined, password: undefined, database: 0 };
+
+let old: RedisProcess;
+let next: RedisProcess;
+let named: RedisAddress;
+let looks: number;
+let arrivals: { port: number; arrival: Arrival }[];
+let connections: RedisConnections;
+let ready: Promise<void>;
+
+beforeAll(async () => {
+  [old, next] = await Promise.all([startRedis(), startRedis()]);
+});
+
+beforeEach(async () => {
+  named = { host: '127.0.0.1', port: old.port, failover: 1, ...login };
+  looks = 0;
+  arrivals = [];
+  ready = Promise.resolve();
+  connections = new RedisConnections({
+    locate: () => {
+      looks++;
+      return Promise.resolve(named);
+    },
+    followMs: 20,
+    timings: {
+      connectTimeoutMs: 5000,
+      heartbeatMs: 100,
+      silenceLimitMs: 5000,
+      slowMs: 5000,
+      maxBackoffMs: 50,
+    },
+    clock: systemClock,
+    connections: 2,
+    spread: true,
+    retryOnTimeout: false,
+    beforeUse: ({ address }, arrival) => {
+      if (arrival === 'known') return Promise.resolve();
+      arrivals.push({ port: address.port, arrival });
+      return address.port === next.port ? ready : Promise.resolve();
+    },
+    onUp: () => undefined,
+    onDown: () => undefined,
+    onBreaker: () => undefined,
+  });
+  await pollUntil(async () => (await portsInUse()).size === 1 && arrivals.length === 2, 10_000);
+});
+
+afterEach(() => connections.close());
+
+afterAll(() => Promise.all([old.stop(), next.stop()]));
+
+/** Of more connections than there are. */
+async function portsInUse(): Promise<Set<number>> {
+  const asked = Array.from({ length: 4 }, () =>
+    connections.write(BUDGET_MS, ({ address }) => Promise.resolve(address.port)).catch(() => undefined),
+  );
+  return new Set((await Promise.all(asked)).filter((port) => port !== undefined));
+}
+
+async function moreLooks(): Promise<void> {
+  const before = looks;
+  await pollUntil(() => looks > before + 3, 10_000);
+}
+
+describe('connections to a server that may be named anew', () => {
+  it('leave a living one for that of a later failover, all of them before the first is used', async () => {
+    const prepared = deferred();
+    ready = prepared.promise;
+    named = { ...named, port: next.port, failover: 2 };
+    await pollUntil(() => arrivals.some(({ port }) => port === next.port), 10_000);
+
+    expect(await portsInUse()).toEqual(new Set());
+    prepared.resolve();
+    await pollUntil(async () => (await portsInUse()).has(next.port), 10_000);
+    await pollUntil(() => arrivals.length >= 4, 10_000);
+
+    expect(await portsInUse()).toEqual(new Set([next.port]));
+    expect(arrivals.find(({ port }) => port === next.port)).toEqual({ port: next.port, arrival: 'moved' });
+  });
+
+  it.each([
+    ['of the same failover, as where an address is spelled in two ways', 1],
+    ['of one before', 0],
+  ])('stay where they are when another is named that is %s', async (_, failover) => {
+    named = { ...named, port: next.port, failover };
+    await moreLooks();
+
+    expect(await portsInUse()).toEqual(new Set([old.port]));
+    expect(arrivals).toHaveLength(2);
+  });
+
+  it('refuse one that is behind while another lives', async () => {
+    named = { ...named, port: next.port, failover: 0 };
+    await connections.write(BUDGET_MS, ({ client }) => {
+      client.destroy();
+      return Promise.resolve();
+    });
+    await moreLooks();
+
+    expect(await portsInUse()).toEqual(new Set([old.port]));
+    expect(arrivals).toHaveLength(2);
+  });
+
+  it('come to another also where the one before died, as to one that others may have used before', async () => {
+    named = { ...named, port: next.port, failover: 2 };
+    await old.kill();
+    await pollUntil(async () => (await portsInUse()).has(next.port), 10_000);
+
+    expect(arrivals.find(({ port }) => port === next.port)?.arrival).toBe('moved');
+    old = await startRedis({ port: old.port });
+  });
+});
