@@ -174,13 +174,6 @@ describe('a run that the store could not vouch for', () => {
     const wiser = new Subject({ ...parts, tags: () => [...subject.tags, plainTag('roster:PROG-101')] });
     expect(await get(() => Promise.resolve(produced('new')), wiser)).toBe('new');
   });
-
-  it('nor is one that this process holds', async () => {
-    await get(() => Promise.resolve(produced('old')));
-    const wiser = new Subject({ ...parts, tags: () => [...subject.tags, plainTag('roster:PROG-101')] });
-
-    expect(await get(() => Promise.resolve(produced('new')), wiser)).toBe('new');
-  });
 });
 
 describe('another process that invalidates while the method runs here', () => {

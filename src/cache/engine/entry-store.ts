@@ -75,9 +75,7 @@ export class EntryStore {
   /** The fresh entry that this process holds, whatever has been invalidated meanwhile. */
   near(subject: Subject): HeldEntry | undefined {
     const held = this.#options.near.find(subject.keyText);
-    if (!held || !isFresh(held, this.#options.clock)) return undefined;
-    const { shape, tags } = held.entry;
-    return shape === subject.shape && subject.tags.every((tag) => tags.includes(tag)) ? held : undefined;
+    return isFresh(held, this.#options.clock) && held?.entry.shape === subject.shape ? held : undefined;
   }
 
   /** Whether nobody needs to be asked about `held`. */
