@@ -211,15 +211,27 @@ export async function pollUntil(check: () => boolean | Promise<boolean>, withinM
   }
 }
 
-/** A TCP port of 127.0.0.1 that nobody listens on at this moment. */
-export function freePort(): Promise<number> {
-  return new Promise((settle, reject) => {
+/**
+ * A TCP port that nobody listens on at this moment, below those that systems give to whoever connects somewhere: until it is
+ * used others come and go. With 10,000 added, as Redis Cluster does, it is below them too.
+ */
+export async function freePort(): Promise<number> {
+  for (let tries = 0; tries < 100; tries++) {
+    const port = 12_000 + Math.floor(Math.random() * 10_000);
+    if (await isFree(port)) return port;
+  }
+  throw new Error('no free port was found');
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((settle) => {
     const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
+    server.once('error', () => {
+      settle(false);
+    });
+    server.listen(port, () => {
       server.close(() => {
-        settle(typeof address === 'object' && address ? address.port : 0);
+        settle(true);
       });
     });
   });
