@@ -1,5 +1,5 @@
 // npm run test:faults: makes every fault of docs/reliability.md happen, or those that are named, and holds what was
-// measured to its target; as the times that it promises.
+// measured to its target, and the times that it promises besides.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -79,6 +79,8 @@ describe('connections to a server that may be named anew', () => {
     await pollUntil(() => arrivals.some(({ port }) => port === next.port), 10_000);
 
     expect(await portsInUse()).toEqual(new Set());
+    // What is heard from the old one proves nothing any more.
+    expect(connections.isThis('the identity of the old one')).toBe(false);
     prepared.resolve();
     await pollUntil(async () => (await portsInUse()).has(next.port), 10_000);
     await pollUntil(() => arrivals.length >= 4, 10_000);

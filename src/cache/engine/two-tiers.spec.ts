@@ -3,7 +3,9 @@ import { aSubject, course, testEngine, type TestEngine } from '../../../test/sup
 import { FakeClock, simulateInstances, type SimulatedInstance } from '../testing/index.js';
 import { MemoryStore } from '../stores/memory.store.js';
 import { NearEntries } from './near-entries.js';
-import { softTag } from './tags.js';
+import { defaultPolicy } from './entry-policy.js';
+import { Subject } from './subject.js';
+import { plainTag, softTag } from './tags.js';
 
 const subject = aSubject();
 const bounded = aSubject({ consistency: 'bounded' });
@@ -39,6 +41,23 @@ describe('an entry that another process holds', () => {
 
     expect(await Promise.all([...first, later])).toEqual(Array(11).fill({ value: 'one', how: 'hit' }));
     expect(here.store.calls('read')).toBe(2);
+  });
+
+  it('is not given to who names a further tag, also when both come at the same moment', async () => {
+    await there.get(subject, gives('old'));
+    await settle();
+    const wiser = new Subject({
+      prefix: 'view',
+      keyText: subject.keyText,
+      shape: '',
+      policy: defaultPolicy,
+      hasResultTags: false,
+      tags: () => [...subject.tags, plainTag('roster:1')],
+    });
+
+    const [known, further] = await Promise.all([here.get(subject, never), here.get(wiser, gives('new'))]);
+
+    expect([known.value, further.value]).toEqual(['old', 'new']);
   });
 });
 

@@ -40,7 +40,7 @@ const SILENCE_LIMIT_MS = 1000;
 const MAX_BACKOFF_MS = 2000;
 /** Each attempt asks the sentinels anew: the shorter it is, the sooner a failover is noticed. */
 const SENTINEL_LIMITS = { connectTimeoutMs: 1000, maxBackoffMs: 500 };
-/** How long a master that the sentinels have replaced is used at most, if it still answers. */
+/** How often the sentinels are asked whether the master that is in use still is one. */
 const FOLLOW_MS = 1000;
 
 /**
