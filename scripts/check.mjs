@@ -9,7 +9,7 @@ for (const [signal, code] of [
   process.once(signal, () => void endAll().then(() => process.exit(code)));
 }
 
-const failed = await runStaticChecks((text) => process.stdout.write(text));
+const failed = await runStaticChecks((text) => process.stdout.write(text), false);
 if (failed.length > 0) {
   process.stdout.write(`Failed: ${failed.join(', ')}. "npm run format" mends the format.\n`);
   process.exitCode = 1;

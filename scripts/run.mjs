@@ -1,5 +1,9 @@
 // Child processes that never outlive the script that started them.
 import { spawn } from 'node:child_process';
+import { setPriority } from 'node:os';
+
+/** As `nice -n 10`. */
+const background = 10;
 
 const running = new Set();
 let isOver = false;
@@ -9,11 +13,12 @@ let isOver = false;
  *
  * @param {string} command
  * @param {readonly string[]} parameters
- * @param {{ env?: Record<string, string | undefined>, onOutput?: (chunk: Buffer) => void, timeoutMs?: number }} [options]
+ * @param {{ env?: Record<string, string | undefined>, onOutput?: (chunk: Buffer) => void, timeoutMs?: number,
+ * isBackground?: boolean }} [options] `isBackground`: takes what others leave of the processor
  * @returns {Promise<{ code: number, output: string }>} code -1 when it was killed or could not be started; never
  * settles after `endAll`, so that a script that is being ended starts nothing more
  */
-export function run(command, parameters, { env, onOutput, timeoutMs = 30 * 60_000 } = {}) {
+export function run(command, parameters, { env, onOutput, timeoutMs = 30 * 60_000, isBackground } = {}) {
   return new Promise((settle) => {
     if (isOver) return;
     const child = spawn(command, parameters, {
@@ -21,6 +26,7 @@ export function run(command, parameters, { env, onOutput, timeoutMs = 30 * 60_00
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...env },
     });
+    if (isBackground && child.pid) setPriority(child.pid, background);
     const chunks = [];
     const collect = (chunk) => {
       if (onOutput) onOutput(chunk);

@@ -22,9 +22,10 @@ const checks = [
  * Runs all static checks, two at a time, and says of each in one line how it went; what failed shows its output.
  *
  * @param {(text: string) => void} say
+ * @param {boolean} isBackground  whether something else is to have the processor first
  * @returns {Promise<string[]>} the names of those that failed
  */
-export async function runStaticChecks(say) {
+export async function runStaticChecks(say, isBackground) {
   const waiting = [...checks];
   const failed = [];
   const work = async () => {
@@ -32,7 +33,8 @@ export async function runStaticChecks(say) {
       const [name, script, parameters] = check;
       const started = Date.now();
       const { code, output } = await run(process.execPath, [`node_modules/${script}`, ...parameters], {
-        timeoutMs: 5 * 60_000,
+        timeoutMs: 10 * 60_000,
+        isBackground,
       });
       const seconds = ((Date.now() - started) / 1000).toFixed(1);
       if (code === 0) say(`✓ ${name} (${seconds} s)\n`);

@@ -1,5 +1,5 @@
-// npm test: installs and builds what is missing, runs the static checks, then all tests against a real PostgreSQL
-// and a real Redis. `npm test -- <arguments of Jest>` leaves the static checks out. The last line is
+// npm test: installs and builds what is missing, then runs all tests against a real PostgreSQL and a real Redis, and the
+// static checks in the time that tests wait. `npm test -- <arguments of Jest>` leaves the checks out. The last line is
 // `Tests: N passed, M failed`; a test file that does not run, a failed static check, a password in the output, what
 // Redis did not allow and processes left behind count as one failed each, and the line before says so.
 import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -48,14 +48,12 @@ async function testEverything() {
   if (!(await ensure('--no-build'))) return { passed: 0, failed: ['installation'] };
   const redisServer = await findRedis(say);
   if (!redisServer) return testInDocker();
-  const [failedChecks, isBuilt] = await Promise.all([
-    jestArguments.length === 0 ? runStaticChecks(say) : [],
-    ensure(),
-  ]);
-  if (!isBuilt) return { passed: 0, failed: ['build'] };
+  const checks = jestArguments.length === 0 ? runStaticChecks(say, true) : [];
+  if (!(await ensure())) return { passed: 0, failed: ['build'] };
   const openapi = await describeApi();
   const { env, redis } = await startServers(redisServer);
   const { passed, failed } = await runJest({ ...env, TEST_OPENAPI: openapi });
+  const failedChecks = await checks;
   const refusals = await redis.refusals();
   const leftOver = await tidyUp();
 
