@@ -16,8 +16,8 @@ const canMount = isRoot && spawnSync('/bin/sh', ['-c', 'unshare -m mount -t tmpf
 const firstRequest = '/api/v3/analytics/courses/PROG-101';
 const startPatienceMs = 60_000;
 
-/** The first start of all, now over: its process, its answer, and the folder that it has left. */
-let first: { app: AppProcess; answer: unknown; folder: string };
+/** The first start of all, now over: its process, what it answered before and after another tried to start, its folder. */
+let first: { app: AppProcess; second: AppProcess; answers: unknown[]; folder: string };
 let folder: string;
 let dataDir: string;
 let apps: AppProcess[];
@@ -25,9 +25,12 @@ let apps: AppProcess[];
 beforeAll(async () => {
   await begin();
   const app = await startAndWait();
-  const answer: unknown = await (await fetch(app.url + firstRequest)).json();
+  const ask = async (): Promise<unknown> => (await fetch(app.url + firstRequest)).json();
+  const before = await ask();
+  const second = await start({ port: app.port });
+  await second.ended;
+  first = { app, second, answers: [before, await ask()], folder };
   await app.stop();
-  first = { app, answer, folder };
 });
 
 beforeEach(begin);
@@ -91,9 +94,9 @@ function complaints(app: AppProcess): string[] {
 
 describe('starting without any settings', () => {
   it('brings its own database with data in it, and says where to look', () => {
-    const { app, answer } = first;
+    const { app, answers } = first;
 
-    expect(answer).toMatchObject({ course_id: 'PROG-101' });
+    expect(answers[0]).toMatchObject({ course_id: 'PROG-101' });
     const local = `http://localhost:${app.port}`;
     expect(app.output()).toContain(`Swagger UI  ${local}/api/v3/docs`);
     expect(app.output()).toContain(`Health      ${local}/health`);
@@ -111,7 +114,7 @@ describe('starting without any settings', () => {
     expect(app.output()).not.toContain('Loaded the data set');
   });
 
-  it('uses the database that a killed process left running', async () => {
+  it('uses the database that a killed process left running, and stops it last at Ctrl-C', async () => {
     hasStartedBefore();
     const killed = await startAndWait();
     const pid = await databasePid();
@@ -120,19 +123,12 @@ describe('starting without any settings', () => {
     expect(isRunning(pid)).toBe(true);
 
     const next = await startAndWait();
-
     expect(await databasePid()).toBe(pid);
     expect(next.output()).toContain('Using the PostgreSQL that a killed process left running');
-  });
 
-  it('finishes its own work at Ctrl-C and stops the database last', async () => {
-    hasStartedBefore();
-    const app = await startAndWait();
-
-    app.pressCtrlC();
-
-    expect(await app.ended).toBe(0);
-    expect(app.output()).toMatch(/SIGINT: finishing what is in flight\n.*Stopped\n$/);
+    next.pressCtrlC();
+    expect(await next.ended).toBe(0);
+    expect(next.output()).toMatch(/SIGINT: finishing what is in flight\n.*Stopped\n$/);
     const log = await readFile(join(dataDir, 'postgres', 'server.log'), 'utf8');
     expect(log).toContain('received fast shutdown request');
     expect(log).not.toContain('terminating connection due to administrator command');
@@ -153,16 +149,13 @@ describe('starting without any settings', () => {
 
 describe('what can be in the way of a start', () => {
   it('says in one line that the port is busy, and leaves the database of the other process alone', async () => {
-    hasStartedBefore();
-    const running = await startAndWait();
-
-    const second = await start({ port: running.port });
+    const { app, second, answers } = first;
 
     expect(await second.ended).toBe(1);
     expect(complaints(second)).toEqual([
-      expect.stringMatching(new RegExp(`^Port ${running.port} is busy: .*PORT=`)),
+      expect.stringMatching(new RegExp(`^Port ${app.port} is busy: .*PORT=`)),
     ]);
-    expect((await fetch(running.url + firstRequest)).status).toBe(200);
+    expect(answers[1]).toMatchObject({ course_id: 'PROG-101' });
   });
 
   it('says so too when it is another program that listens there', async () => {
