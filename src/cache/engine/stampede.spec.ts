@@ -1,5 +1,7 @@
 import { deferred, turn } from '../../../test/support/deferred.js';
 import { aSubject, course, testEngine, type TestEngine } from '../../../test/support/test-engine.js';
+import { Subject } from './subject.js';
+import { plainTag } from './tags.js';
 import { FakeClock, simulateInstances, type SimulatedInstance } from '../testing/index.js';
 
 const subject = aSubject();
@@ -67,6 +69,26 @@ describe('callers of a cold key in several processes', () => {
 
     expect(run).toHaveBeenCalledTimes(1);
     expect((await Promise.all([late, other])).map(({ value }) => value)).toEqual(['unkept', 'kept']);
+  });
+
+  it('are not given what another process stored after something that only its result named was invalidated', async () => {
+    const named = new Subject({ ...aSubject(), tags: () => aSubject().tags, hasResultTags: true });
+    const zoo = plainTag('zoo:7');
+    const run = deferred<string>();
+    void there.get(named, () => run.promise, [zoo]);
+    await turn();
+    const waiting = here.get(named, gives('not needed'));
+    await turn();
+    here.store.delay(50, 'releaseLease');
+    run.resolve('old');
+    await pass(30);
+
+    await testEngine(others[0]!).engine.invalidate([zoo]);
+    const late = here.get(named, gives('new'));
+    await pass(100);
+
+    expect((await waiting).value).toBe('old');
+    expect((await late).value).toBe('new');
   });
 
   it('do not wait for a run that failed', async () => {
