@@ -5,6 +5,15 @@ import { plainTag } from './tags.js';
 import { FakeClock, simulateInstances, type SimulatedInstance } from '../testing/index.js';
 
 const subject = aSubject();
+/** The same, whose result names further tags. */
+const named = new Subject({
+  prefix: subject.prefix,
+  keyText: subject.keyText,
+  shape: subject.shape,
+  policy: subject.policy,
+  tags: () => subject.tags,
+  hasResultTags: true,
+});
 const never = () => Promise.reject(new Error('must not run'));
 const gives = (value: string) => () => Promise.resolve(value);
 
@@ -72,7 +81,6 @@ describe('callers of a cold key in several processes', () => {
   });
 
   it('are not given what another process stored after something that only its result named was invalidated', async () => {
-    const named = new Subject({ ...aSubject(), tags: () => aSubject().tags, hasResultTags: true });
     const zoo = plainTag('zoo:7');
     const run = deferred<string>();
     void there.get(named, () => run.promise, [zoo]);
@@ -89,6 +97,21 @@ describe('callers of a cold key in several processes', () => {
 
     expect((await waiting).value).toBe('old');
     expect((await late).value).toBe('new');
+  });
+
+  it('are not told of a failure from before something was invalidated that the result could have named', async () => {
+    const run = deferred<string>();
+    const first = here.get(named, () => run.promise).catch(() => 'not there');
+    await turn();
+
+    await there.engine.invalidate([plainTag('zoo:7')]);
+    const after = here.get(named, gives('there'));
+    await turn();
+    run.reject(new Error('not found'));
+    await pass(50);
+
+    expect(await first).toBe('not there');
+    expect((await after).value).toBe('there');
   });
 
   it('do not wait for a run that failed', async () => {
