@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
+import { declaredPolicy, type EntryOptions } from './decorators/entry-options.js';
 import { MethodCache } from './decorators/method-cache.js';
 import { CacheEngine } from './engine/cache-engine.js';
 import { methodKeyText } from './engine/cache-key.js';
 import { CacheStatistics, DEFAULT_PREFIX, type PrefixStatistics } from './engine/cache-statistics.js';
 import { durationMs, type Duration } from './engine/duration.js';
-import { defaultPolicy, type EntryPolicy } from './engine/entry-policy.js';
 import type { HistogramCounts } from './engine/histogram.js';
 import type { NearEntries } from './engine/near-entries.js';
 import type { Store } from './engine/store.js';
@@ -13,7 +13,8 @@ import { patternTags, plainTag, prefixTag, UNLISTED } from './engine/tags.js';
 import { decodeValue, encodeValue } from './engine/value-codec.js';
 import { wholeForm } from './engine/whole-form.js';
 
-export interface GetOrSetOptions {
+/** What `getOrSet` is told beside the key; what is not said holds as the module says it. */
+export interface GetOrSetOptions extends EntryOptions {
   /** How long the value is good for: seconds, or text such as `'45s'`. */
   ttl: Duration;
   /**
@@ -26,8 +27,6 @@ export interface GetOrSetOptions {
   /** Whether hits are audited: `factory` is called again then, up to seconds later. Default: where there are `tags`. */
   audit?: boolean;
 }
-
-const auditedPolicy: EntryPolicy = { ...defaultPolicy, audited: wholeForm };
 
 /** This process's cache, as it describes itself. */
 export interface CacheStats {
@@ -66,16 +65,22 @@ export class CacheService {
    * @param key      any text
    * @param options  `ttl` is required
    * @param factory  runs when there is no usable value; what it throws reaches all who waited and is not kept
-   * @throws {CacheError} `CACHE_INVALID_TTL`; `CACHE_UNSERIALISABLE` if the value has no stored form
+   * @throws {CacheError} `CACHE_INVALID_TTL`, `CACHE_INVALID_OPTIONS`; `CACHE_FACTORY_TIMED_OUT` after `hardTimeout`;
+   *   `CACHE_UNSERIALISABLE` if the value has no stored form
    */
   async getOrSet<T>(key: string, options: GetOrSetOptions, factory: () => Promise<T> | T): Promise<T> {
     const { ttl, prefix = DEFAULT_PREFIX, tags = [], audit = tags.length > 0 } = options;
-    const ttlMs = durationMs(ttl, `getOrSet(${prefix})`);
+    const where = `getOrSet(${prefix})`;
+    const ttlMs = durationMs(ttl, where);
     const subject = new Subject({
       prefix,
       keyText: methodKeyText(prefix, 'getOrSet', [key]),
       shape: '',
-      policy: audit ? auditedPolicy : defaultPolicy,
+      policy: {
+        ...this.methods.defaultPolicy,
+        ...declaredPolicy(options, where),
+        audited: audit ? wholeForm : undefined,
+      },
       hasResultTags: false,
       tags: () => [prefixTag(prefix), ...tags.map(plainTag), ...(tags.length > 0 ? [UNLISTED] : [])],
     });

@@ -11,6 +11,8 @@ describe('the outbox in PostgreSQL, through TypeORM', () => {
   beforeAll(async () => {
     database = await createTestDatabase();
     outbox = new TypeormOutbox(database.dataSource);
+    await database.dataSource.query('DROP TABLE cache_outbox');
+    await database.dataSource.query(TypeormOutbox.table);
   });
 
   beforeEach(() => database.dataSource.query('TRUNCATE cache_outbox'));
@@ -31,6 +33,33 @@ describe('the outbox in PostgreSQL, through TypeORM', () => {
     expect(await outbox.narrow(unit.rows, ['tag/book:2'])).toBe(true);
     await outbox.settle(unit.rows);
     expect(await outbox.narrow(unit.rows, ['tag/book:2'])).toBe(false);
+  });
+
+  it('lets a write outside a transaction happen where it is no test, and warns once for each method', async () => {
+    const warn = jest.spyOn(process, 'emitWarning').mockReturnValue(undefined);
+    process.env.NODE_ENV = 'production';
+    try {
+      const write = () =>
+        database.dataSource.query(`INSERT INTO users (code, role) VALUES ('UX', 'student')`);
+      for (const name of ['Books.add', 'Books.remove', 'Books.add']) {
+        const unit = new UnitOfWork(name, []);
+        outbox.watch();
+        await inUnit(unit, write).then(() =>
+          database.dataSource.query(`DELETE FROM users WHERE code = 'UX'`),
+        );
+        unit.end();
+      }
+    } finally {
+      process.env.NODE_ENV = 'test';
+    }
+
+    expect(warn.mock.calls).toEqual(
+      ['Books.add', 'Books.remove'].map((name) => [
+        expect.stringContaining(`${name} writes outside a transaction`),
+        { code: 'CACHE_WRITE_OUTSIDE_TRANSACTION' },
+      ]),
+    );
+    warn.mockRestore();
   });
 
   outboxContract(() => outbox, commit);

@@ -12,6 +12,7 @@ import {
 } from '@nestjs/common';
 import { IsString } from 'class-validator';
 import { Cached, CacheService, InvalidateCache, type CacheModuleEvent } from '../../src/cache/index.js';
+import { FakeClock } from '../../src/cache/testing/index.js';
 import { startCachedApp } from '../support/cached-app.js';
 import { deferred } from '../support/deferred.js';
 
@@ -399,6 +400,23 @@ describe('decorated methods of providers', () => {
     await cache.invalidate('item:a');
     await cache.getOrSet('k', { ttl: '2m', tags: ['item:a'] }, factory);
     expect(factory).toHaveBeenCalledTimes(2);
+  });
+
+  it('getOrSet keeps as the module says, or as it is told', async () => {
+    const clock = new FakeClock();
+    const other = await startCachedApp({ options: { clock, grace: 60, refreshAhead: 1 } });
+    const cache = other.app.get(CacheService);
+    const fails = () => Promise.reject<string>(new Error('source failed'));
+    await settled(cache.getOrSet('a', { ttl: 1 }, () => 'kept'));
+    await settled(cache.getOrSet('b', { ttl: 1, grace: 0 }, () => 'kept'));
+    clock.advance(2000);
+
+    expect(await cache.getOrSet('a', { ttl: 1 }, fails)).toBe('kept');
+    await expect(cache.getOrSet('b', { ttl: 1, grace: 0 }, fails)).rejects.toThrow('source failed');
+    await expect(cache.getOrSet('c', { ttl: 1, refreshAhead: 2 }, () => 'c')).rejects.toThrow(
+      'getOrSet(default): refreshAhead is a part of the TTL',
+    );
+    await other.app.close();
   });
 
   it('are counted by prefix', async () => {

@@ -25,7 +25,11 @@ export interface TestEngine extends SimulatedInstance {
   readonly engine: CacheEngine;
   readonly events: CacheEvent[];
   /** What a caller is given, and how: by a look, or as `load` says. */
-  get(subject: Subject, run: () => Promise<string>): Promise<{ value: string; how: string }>;
+  get(
+    subject: Subject,
+    run: () => Promise<string>,
+    resultTags?: string[],
+  ): Promise<{ value: string; how: string }>;
 }
 
 /** The engine of one process of several. */
@@ -40,10 +44,10 @@ export function testEngine(instance: SimulatedInstance, options: Partial<EngineO
     jitter: 0,
     ...options,
   });
-  const get: TestEngine['get'] = async (subject, run) => {
+  const get: TestEngine['get'] = async (subject, run, resultTags = []) => {
     const produce = async (): Promise<Produced<string>> => {
       const value = await run();
-      return { value, isShareable: true, entry: { body: Buffer.from(value), ttlMs: 10_000, resultTags: [] } };
+      return { value, isShareable: true, entry: { body: Buffer.from(value), ttlMs: 10_000, resultTags } };
     };
     const revive = ({ body }: { body: Buffer }) => body.toString();
     const budget = engine.newBudget();

@@ -144,11 +144,17 @@ export class EntryStore {
   }
 
   /**
-   * Whether a run under these tokens is still good for whoever asks now. {@link ANY} is left out: it moves for others,
-   * too.
+   * Whether a run under these tokens is still good for whoever asks now.
+   *
+   * @param tags of `tokens`, those to ask about. Default all but {@link ANY}, which moves for others, too
    */
-  async isCurrent(subject: Subject, tokens: Tokens, calledAtMs: number, budget: Budget): Promise<boolean> {
-    const tags = [...tokens.keys()].filter((tag) => tag !== ANY);
+  async isCurrent(
+    subject: Subject,
+    tokens: Tokens,
+    calledAtMs: number,
+    budget: Budget,
+    tags: readonly string[] = [...tokens.keys()].filter((tag) => tag !== ANY),
+  ): Promise<boolean> {
     const before = tags.map((tag) => tokens.get(tag));
     const state = liveness(tags, before, await this.#tokens.read(tags, budget.leftMs));
     return state === 'alive' || (state === 'outdated' && this.#isYoung(calledAtMs, subject));

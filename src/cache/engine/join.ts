@@ -43,7 +43,17 @@ export async function join<T>(
   if (verdict === 'unknown') await flight.result.catch(() => undefined);
   if (verdict !== 'yes') return undefined;
 
-  const { value, isShareable, how, isStored } = await flight.result;
+  let run: Run<T>;
+  try {
+    run = await flight.result;
+  } catch (error) {
+    // It named no tag of its own, so only what moves with every tag tells whether it is from before this caller came.
+    const everything = subject.hasResultTags ? flight.tokens?.keys() : undefined;
+    if (everything && (await mayJoin(options, subject, budget, arrival, flight, [...everything])) !== 'yes')
+      return undefined;
+    throw error;
+  }
+  const { value, isShareable, how, isStored } = run;
   emit({ event: 'cache.coalesced', subject, durationMs: clock.monotonicMs() - since });
   // An entry found by the run was judged when the store was asked, which may have been before this caller came.
   const isUnproven = how === 'found' && flight.order < arrival;
@@ -53,18 +63,23 @@ export async function join<T>(
   return { value: produced.value, how: 'ran', isStored: false };
 }
 
-/** Whether a run under way has read nothing that was invalidated before this caller came. */
+/**
+ * Whether a run under way has read nothing that was invalidated before this caller came.
+ *
+ * @param tags  what to ask about; by default what it depends on as far as anybody knows
+ */
 async function mayJoin(
   { ask, entries }: JoinOptions,
   subject: Subject,
   budget: Budget,
   arrival: number,
   { order, calledAtMs, tokens }: Flight<unknown>,
+  tags?: readonly string[],
 ): Promise<'yes' | 'no' | 'unknown'> {
   if (order > arrival) return 'yes';
   if (tokens) {
     const current = await ask(subject, budget, (asked) =>
-      asked.isCurrent(subject, tokens, calledAtMs ?? -Infinity, budget),
+      asked.isCurrent(subject, tokens, calledAtMs ?? -Infinity, budget, tags),
     );
     if (current) return current.answer ? 'yes' : 'no';
   } else if (calledAtMs === undefined) return 'yes';

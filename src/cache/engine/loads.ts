@@ -8,6 +8,7 @@ import type { Opening, Openings } from './opening.js';
 import type { Flight } from './single-flight.js';
 import type { Loaded, NewEntry, Produced, Subject } from './subject.js';
 import { EPOCH, familyTag } from './tags.js';
+import { tokensByTag } from './tokens.js';
 import type { Tracer } from './tracer.js';
 import type { WatchedFamilies } from './watched-families.js';
 
@@ -93,10 +94,15 @@ export class Loads {
     return flights.start<Run<T>>(subject.keyText, dependencies, async (flight) => {
       const opening = await open(flight);
       if (!opening) return this.#runUnkept(subject, flight, produce);
-      flight.tokens = opening.tokens;
-      if (!opening.held || !isFresh(opening.held, clock)) return this.#run(subject, flight, opening, produce);
-      await opening.lease.release();
-      return { value: revive(opening.held.entry), isShareable: true, how: 'found', isStored: true };
+      const { held, lease, tokens } = opening;
+      if (!held || !isFresh(held, clock)) {
+        flight.tokens = tokens;
+        return this.#run(subject, flight, opening, produce);
+      }
+      // Those who join ask about all that the entry depends on, which may be more than was read to begin a run.
+      flight.tokens = tokensByTag(held.entry.tags, held.entry.tokens);
+      await lease.release();
+      return { value: revive(held.entry), isShareable: true, how: 'found', isStored: true };
     }).result;
   }
 

@@ -1,8 +1,19 @@
 import { deferred, turn } from '../../../test/support/deferred.js';
 import { aSubject, course, testEngine, type TestEngine } from '../../../test/support/test-engine.js';
+import { Subject } from './subject.js';
+import { plainTag } from './tags.js';
 import { FakeClock, simulateInstances, type SimulatedInstance } from '../testing/index.js';
 
 const subject = aSubject();
+/** The same, whose result names further tags. */
+const named = new Subject({
+  prefix: subject.prefix,
+  keyText: subject.keyText,
+  shape: subject.shape,
+  policy: subject.policy,
+  tags: () => subject.tags,
+  hasResultTags: true,
+});
 const never = () => Promise.reject(new Error('must not run'));
 const gives = (value: string) => () => Promise.resolve(value);
 
@@ -67,6 +78,40 @@ describe('callers of a cold key in several processes', () => {
 
     expect(run).toHaveBeenCalledTimes(1);
     expect((await Promise.all([late, other])).map(({ value }) => value)).toEqual(['unkept', 'kept']);
+  });
+
+  it('are not given what another process stored after something that only its result named was invalidated', async () => {
+    const zoo = plainTag('zoo:7');
+    const run = deferred<string>();
+    void there.get(named, () => run.promise, [zoo]);
+    await turn();
+    const waiting = here.get(named, gives('not needed'));
+    await turn();
+    here.store.delay(50, 'releaseLease');
+    run.resolve('old');
+    await pass(30);
+
+    await testEngine(others[0]!).engine.invalidate([zoo]);
+    const late = here.get(named, gives('new'));
+    await pass(100);
+
+    expect((await waiting).value).toBe('old');
+    expect((await late).value).toBe('new');
+  });
+
+  it('are not told of a failure from before something was invalidated that the result could have named', async () => {
+    const run = deferred<string>();
+    const first = here.get(named, () => run.promise).catch(() => 'not there');
+    await turn();
+
+    await there.engine.invalidate([plainTag('zoo:7')]);
+    const after = here.get(named, gives('there'));
+    await turn();
+    run.reject(new Error('not found'));
+    await pass(50);
+
+    expect(await first).toBe('not there');
+    expect((await after).value).toBe('there');
   });
 
   it('do not wait for a run that failed', async () => {

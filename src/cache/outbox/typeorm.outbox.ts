@@ -19,23 +19,31 @@ const WRITES =
 export interface TypeormOutboxOptions {
   /**
    * Receives the method that wrote outside a transaction: such a write leaves no row, so a crash right after it leaves
-   * old answers until their TTL. Default: it throws, which is right for tests.
+   * old answers until their TTL. Default: where `NODE_ENV` is `test` it throws `CACHE_WRITE_OUTSIDE_TRANSACTION`,
+   * elsewhere Node prints a warning with that code, once for each method.
    */
   readonly onUnprotectedWrite?: (method: string) => void;
 }
 
 /**
- * The outbox in the table `cache_outbox` (`id bigint`, `tags text[]`, `renewed_at timestamptz`) of a PostgreSQL that is
- * reached through TypeORM. It sees every transaction of the data source: `dataSource.transaction`, repositories that
+ * The outbox in the table `cache_outbox` of a PostgreSQL that is reached through TypeORM; {@link TypeormOutbox.table}
+ * makes it. It sees every transaction of the data source: `dataSource.transaction`, repositories that
  * save, and query runners driven by hand. Nested transactions count with the outermost.
  */
 export class TypeormOutbox implements Outbox {
+  /** The statement that makes its table, for a migration. */
+  static readonly table = `CREATE TABLE cache_outbox (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    tags text[] NOT NULL,
+    renewed_at timestamptz NOT NULL DEFAULT clock_timestamp()
+  )`;
+
   readonly #dataSource: DataSource;
   readonly #subscriber: TransactionSubscriber;
 
   constructor(dataSource: DataSource, options: TypeormOutboxOptions = {}) {
     this.#dataSource = dataSource;
-    this.#subscriber = new TransactionSubscriber(options.onUnprotectedWrite ?? refuse);
+    this.#subscriber = new TransactionSubscriber(options.onUnprotectedWrite ?? refuseOrWarn());
   }
 
   watch(): void {
@@ -153,9 +161,17 @@ class TransactionSubscriber implements EntitySubscriberInterface {
   }
 }
 
-function refuse(method: string): never {
-  throw new CacheError(
-    'CACHE_WRITE_OUTSIDE_TRANSACTION',
-    `${method} writes outside a transaction, so its invalidation would not survive a crash. Write in one: dataSource.transaction(...).`,
-  );
+/** A write that fails is the sooner mended where it is tested, and the worse where it is needed. */
+function refuseOrWarn(): (method: string) => void {
+  const warned = new Set<string>();
+  return (method) => {
+    const code = 'CACHE_WRITE_OUTSIDE_TRANSACTION';
+    const message =
+      `${method} writes outside a transaction, so its invalidation would not survive a crash. ` +
+      'Write in one: dataSource.transaction(...).';
+    if (process.env.NODE_ENV === 'test') throw new CacheError(code, message);
+    if (warned.has(method)) return;
+    warned.add(method);
+    process.emitWarning(message, { code });
+  };
 }
