@@ -176,6 +176,36 @@ it('F20: follows a slot that moves to another master', async () => {
   expect((await open.store.open(nameOn(2), [tag], TOKEN_TTL_MS, BUDGET_MS)).tokens[0]).toBeDefined();
 });
 
+it('F20: goes on with all other slots of a master while one of them moves away, and then pays what it owes', async () => {
+  await start();
+  const [moving, staying] = [tagOn(0), tagOn(0, 'tag/other:')];
+  const slot = String(keySlot(`token:${moving}`));
+  const [from, to] = cluster.masters;
+  const [fromId, toId] = await Promise.all([from!, to!].map((redis) => ask(redis, ['CLUSTER', 'MYID'])));
+  await open.store.open(nameOn(0), [staying], TOKEN_TTL_MS, BUDGET_MS);
+  await ask(to!, ['CLUSTER', 'SETSLOT', slot, 'IMPORTING', fromId!]);
+  await ask(from!, ['CLUSTER', 'SETSLOT', slot, 'MIGRATING', toId!]);
+
+  await expect(open.store.invalidate([moving], [], 300)).rejects.toMatchObject({ message: 'ASK' });
+
+  const endMs = performance.now() + 2500;
+  while (performance.now() < endMs) {
+    expect(await open.store.tokens([staying], BUDGET_MS)).toEqual([expect.any(String)]);
+    await expect(open.store.tokens([moving], BUDGET_MS)).rejects.toMatchObject({ message: 'owed' });
+  }
+  await ask(to!, ['CLUSTER', 'SETSLOT', slot, 'NODE', toId!]);
+  await ask(to!, ['CLUSTER', 'BUMPEPOCH']);
+  await ask(from!, ['CLUSTER', 'SETSLOT', slot, 'NODE', toId!]);
+  await pollUntil(
+    () =>
+      open.store.tokens([moving], BUDGET_MS).then(
+        () => true,
+        () => false,
+      ),
+    10_000,
+  );
+});
+
 it('F19: uses the replica that was promoted, and believes nothing that it has from before', async () => {
   await start({ replicas: 1 });
   const [tag, other] = [tagOn(0), tagOn(1)];

@@ -35,19 +35,35 @@ export class OwedTokens {
 
   /**
    * @param isHere whether a key can be paid for now
-   * @param pay    rejects when it was not confirmed; then all stays owed
+   * @param pay    rejects when it was not confirmed; then all stays owed. Returns the keys that cannot be paid for here
+   *               after all, which stay owed, too
    */
-  async pay(isHere: (key: string) => boolean, pay: (keys: string[]) => Promise<void>): Promise<void> {
+  async pay(
+    isHere: (key: string) => boolean,
+    pay: (keys: readonly string[]) => Promise<readonly string[]>,
+  ): Promise<void> {
     if (this.#owed.size === 0) return;
     const debts = [...this.#owed];
-    const witnesses = debts.filter(([key]) => this.#isWitness(key));
-    const isWaiting = witnesses.some(([key]) => !isHere(key));
-    const others = isWaiting ? [] : debts.filter(([key]) => !this.#isWitness(key));
-    const due = [...witnesses, ...others].filter(([key]) => isHere(key));
-    while (due.length > 0) {
-      const paid = due.splice(0, PAID_AT_ONCE);
-      await pay(paid.map(([key]) => key));
-      for (const [key, debt] of paid) if (this.#owed.get(key) === debt) this.#owed.delete(key);
+    await this.#pay(
+      debts.filter(([key]) => this.#isWitness(key) && isHere(key)),
+      pay,
+    );
+    if ([...this.#owed.keys()].some(this.#isWitness)) return;
+    await this.#pay(
+      debts.filter(([key]) => !this.#isWitness(key) && isHere(key)),
+      pay,
+    );
+  }
+
+  async #pay(
+    debts: readonly (readonly [key: string, debt: number])[],
+    pay: (keys: readonly string[]) => Promise<readonly string[]>,
+  ): Promise<void> {
+    for (let from = 0; from < debts.length; from += PAID_AT_ONCE) {
+      const due = debts.slice(from, from + PAID_AT_ONCE);
+      const unpaid = new Set(await pay(due.map(([key]) => key)));
+      for (const [key, debt] of due)
+        if (this.#owed.get(key) === debt && !unpaid.has(key)) this.#owed.delete(key);
     }
   }
 }

@@ -2,7 +2,7 @@ import { byHardness, EPOCH, familiesOf, isWitness, softTag } from '../engine/tag
 import { newHalf } from '../engine/tokens.js';
 import type { Outbox } from '../outbox/outbox.js';
 import { ABANDONED_AFTER_MS } from '../outbox/outbox-relay.js';
-import { within } from '../redis/deadline.js';
+import { failureReason, within } from '../redis/deadline.js';
 import type { RedisSession } from '../redis/redis-session.js';
 import { inCommands, type Arrival, type RedisServers } from '../redis/redis-servers.js';
 import { OwedTokens } from './owed-tokens.js';
@@ -75,8 +75,23 @@ export class RedisInvalidations {
     if (arrival !== 'known') await this.#payForOthers(session, server);
     await this.#owed.pay(
       (key) => this.#servers.nameOf(key) === server,
-      (keys) => this.#cut(session, { server, hard: keys, soft: [] }),
+      (keys) => this.#payHere(session, server, keys),
     );
+  }
+
+  /** @returns what is not here any more while its slot is on the move: who has it in the end is paid */
+  async #payHere(session: RedisSession, server: string, keys: readonly string[]): Promise<readonly string[]> {
+    const elsewhere: string[] = [];
+    const cuts = inCommands(this.#servers, keys).map(async (hard) => {
+      try {
+        await this.#cut(session, { server, hard, soft: [] });
+      } catch (error) {
+        if (failureReason(error) !== 'ASK') throw error;
+        elsewhere.push(...hard);
+      }
+    });
+    await Promise.all(cuts);
+    return elsewhere;
   }
 
   async #payForOthers(session: RedisSession, server: string): Promise<void> {
