@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { createApp } from './app.setup.js';
 import { CacheBootError, CacheGraph, reportLines } from './cache/index.js';
 
-const usage = `Prints what is cached, under which keys and tags and for how long, what makes it old, and what looks wrong.
+const usage = `Prints what is cached, under which keys and tags and for how long, what invalidates it, and what looks wrong.
 Needs no database and no Redis.
 
   npm run -s cache:doctor -- [--json]

@@ -40,7 +40,7 @@ export interface LogFields {
   /** Code such as ECONNREFUSED; never an exception's text */
   error_code?: string;
   reason?: string;
-  /** Of the report on what is cached and what makes it old */
+  /** Of the report on what is cached and what invalidates it */
   line?: string;
   request_id?: string;
 }

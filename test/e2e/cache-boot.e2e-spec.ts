@@ -421,7 +421,7 @@ describe('an application with wrong decorators', () => {
     );
   });
 
-  it('starts without them, and tells who keeps what and who makes it old', async () => {
+  it('starts without them, and tells who keeps what and who invalidates it', async () => {
     const lines: string[] = [];
     const onEvent = (event: CacheModuleEvent) => {
       if (event.event === 'cache.graph') lines.push(event.line);

@@ -364,7 +364,7 @@ it('F36: connections killed at any moment cost answers, never a confirmed write 
   expectOnly(answers, 200, 503);
   expect((await course.readUncached()).status).toBe(200);
   expect((await course.read()).status).toBe(200);
-  // What was committed and could not be told is made up.
+  // What was committed and could not be told is carried out.
   await pollUntil(async () => (await sql('SELECT FROM cache_outbox')).length === 0, 10_000);
 });
 

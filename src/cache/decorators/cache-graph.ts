@@ -79,7 +79,7 @@ export class CacheGraph {
     for (const method of this.#writing) putFirst(INTERCEPTORS, method, this.notice);
   }
 
-  /** Who keeps what, and who makes it old; empty before the application was initialised. */
+  /** Who keeps what, and who invalidates it; empty before the application was initialised. */
   report(): CacheReport {
     const shaped = [...this.#recipes].map(([definition, recipe]) => {
       return [{ ...definition, shape: this.#shapes.get(definition) ?? definition.shape }, recipe] as const;

@@ -103,7 +103,7 @@ describe('the report on a cache', () => {
       'PREFIX  KEY',
       'course  course|/path',
       '',
-      'PREFIX  MADE OLD BY',
+      'PREFIX  INVALIDATED BY',
       'course  Writes.change',
       '',
       'METHOD         INVALIDATES',

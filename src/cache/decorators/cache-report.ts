@@ -5,7 +5,7 @@ import { mayHit } from './cover.js';
 import type { KeyRecipe } from './key-recipe.js';
 import { familiesOf, type TagRules } from './tag-rules.js';
 
-/** Who keeps what, and who makes it old, as the decorators of the application say. */
+/** Who keeps what, and who invalidates it, as the decorators of the application say. */
 export interface CacheReport {
   readonly cached: readonly CachedReport[];
   readonly invalidating: readonly InvalidatingReport[];
@@ -27,14 +27,14 @@ export interface CachedReport {
   readonly shape: string | undefined;
   /** What entries depend on, beside their prefix: templates, and what is said of functions. */
   readonly tags: readonly string[];
-  /** Methods that could make an entry old. */
+  /** Methods that could invalidate an entry. */
   readonly invalidatedBy: readonly string[];
 }
 
 export interface InvalidatingReport {
   readonly method: string;
   readonly tags: readonly string[];
-  /** Prefixes of the methods whose entries it could make old. */
+  /** Prefixes of the methods whose entries it could invalidate. */
   readonly invalidates: readonly string[];
 }
 
@@ -105,7 +105,7 @@ export function cacheReport(
   return { cached: views, invalidating: writes, warnings };
 }
 
-/** The report for people: what is cached, what keys are made of, what makes it old, what looks wrong. A table each. */
+/** The report for people: what is cached, what keys are made of, what invalidates it, what looks wrong. A table each. */
 export function reportLines({ cached, invalidating, warnings }: CacheReport): string[] {
   return [
     ...table(
@@ -120,7 +120,7 @@ export function reportLines({ cached, invalidating, warnings }: CacheReport): st
       cached.map(({ prefix, key }) => [prefix, key]),
     ),
     ...table(
-      ['PREFIX', 'MADE OLD BY'],
+      ['PREFIX', 'INVALIDATED BY'],
       cached.map(({ prefix, invalidatedBy }) => [prefix, listed(invalidatedBy)]),
     ),
     ...table(

@@ -19,7 +19,7 @@ export function coverOf(rules: TagRules, cached: readonly Cached[]): string[] {
   return [...new Set(met.map(({ prefix }) => prefixTag(prefix))), UNLISTED];
 }
 
-/** Whether some call of a method with these rules could make an entry of `cached` old. */
+/** Whether some call of a method with these rules could invalidate an entry of `cached`. */
 export function mayHit(rules: TagRules, cached: Cached): boolean {
   const families = familiesOf(cached.rules);
   const prefixes = [cached.prefix, ...cached.rules.templates.map(({ prefix }) => prefix)];

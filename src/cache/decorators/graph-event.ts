@@ -1,4 +1,4 @@
-/** A line of the report on who keeps what and who makes it old, when the application starts. */
+/** A line of the report on who keeps what and who invalidates it, when the application starts. */
 export interface GraphEvent {
   readonly event: 'cache.graph';
   readonly line: string;

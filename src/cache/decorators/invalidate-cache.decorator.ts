@@ -4,7 +4,7 @@ import { tagRules, type AnyMethod, type TagSource } from './tag-rules.js';
 import { methodName, wrapMethod } from './wrap-method.js';
 
 export interface InvalidateCacheOptions<M extends AnyMethod = AnyMethod> {
-  /** What the method makes old: see {@link InvalidateCache}. */
+  /** What the method invalidates: see {@link InvalidateCache}. */
   tags: TagSource<M> | readonly TagSource<M>[];
   /**
    * Families of the tags that functions name, such as `course`. They narrow what must go if the process dies between

@@ -201,7 +201,7 @@ export class EntryStore {
       await store.invalidate(inOrder, soft, budgetMs);
     } finally {
       // After the store: an entry whose tokens were read before must not be trusted on the strength of an earlier note.
-      // And also when it did not confirm: nobody else tells this process of what it has just made old.
+      // And also when it did not confirm: nobody else tells this process of what it has just invalidated.
       coherence.onInvalidated([...inOrder, ...soft]);
     }
   }

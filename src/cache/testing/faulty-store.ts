@@ -21,7 +21,7 @@ const BACKGROUND_BUDGET_MS = 1000;
 /**
  * A store of which a test can make every fault that the cache must bear: `CacheModule.forRoot({ store })`. It keeps the
  * contract of a store all the same: nobody waits longer than his budget, and what an invalidation that was not confirmed
- * had named is not read before it has been made up.
+ * had named is not read before it has been carried out.
  *
  * Each fault is put on some operations, or on all where none is named, and stays until {@link restore} or another fault.
  */
