@@ -1,6 +1,5 @@
 import {
   Global,
-  Inject,
   Module,
   type NestModule,
   type OnApplicationShutdown,
@@ -20,6 +19,7 @@ import { CacheLoader } from './http/cache-loader.interceptor.js';
 import { InvalidationNotice } from './http/invalidation-notice.js';
 import { RoutePlans } from './http/route-plans.js';
 import { RedisService } from './redis/redis.service.js';
+import { resolveOptions } from './resolve-options.js';
 
 /** One cache for the whole application: import it once, with `forRoot` or `forRootAsync`. */
 @Global()
@@ -28,7 +28,7 @@ import { RedisService } from './redis/redis.service.js';
   providers: [
     {
       provide: CacheParts,
-      useFactory: (options: CacheModuleOptions) => new CacheParts(options),
+      useFactory: (options: CacheModuleOptions) => new CacheParts(resolveOptions(options)),
       inject: [MODULE_OPTIONS_TOKEN],
     },
     { provide: CacheEngine, useFactory: (parts: CacheParts) => parts.engine, inject: [CacheParts] },
@@ -41,9 +41,9 @@ import { RedisService } from './redis/redis.service.js';
     },
     {
       provide: MethodCache,
-      useFactory: ({ engine, outbox, emit }: CacheParts, options: CacheModuleOptions) =>
-        new MethodCache(engine, outbox, options, emit, options.clock),
-      inject: [CacheParts, MODULE_OPTIONS_TOKEN],
+      useFactory: ({ engine, emit, options: { outbox, policy, clock } }: CacheParts) =>
+        new MethodCache(engine, outbox, policy, emit, clock),
+      inject: [CacheParts],
     },
     CacheDoor,
     CacheGraph,
@@ -71,7 +71,6 @@ export class CacheModule
   constructor(
     private readonly parts: CacheParts,
     private readonly graph: CacheGraph,
-    @Inject(MODULE_OPTIONS_TOKEN) private readonly options: CacheModuleOptions,
   ) {
     super();
   }
@@ -94,7 +93,7 @@ export class CacheModule
   #check(): void {
     if (this.#isChecked) return;
     this.#isChecked = true;
-    this.graph.build(this.options);
+    this.graph.build(this.parts.options);
     for (const prefix of this.graph.prefixes) this.parts.statistics.expect(prefix);
     const lines = reportLines(this.graph.report());
     for (const line of lines.filter(Boolean)) this.parts.emit({ event: 'cache.graph', line });

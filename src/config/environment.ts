@@ -213,7 +213,7 @@ export class Environment {
   )
   readonly CACHE_NAMESPACE: string = '';
 
-  /** Memory for cached answers in this process, bytes */
+  /** Memory for cached answers in this process, bytes; 0 leaves them to Redis alone */
   @WholeNumber({ min: 0, max: 64 * 1024 ** 3, example: 67_108_864 })
   readonly CACHE_L1_MAX_BYTES: number = 64 * 1024 * 1024;
 

@@ -151,6 +151,12 @@ describe('the settings', () => {
     expect(refused({ REDIS_URL: 'redis://:one@h', REDIS_PASSWORD: 'two' })).toEqual(['REDIS_PASSWORD']);
     expect(refused({ REDIS_PASSWORD: 'two' })).toEqual(['REDIS_URL']);
     expect(refused({ CACHE_REQUIRED: 'true' })).toEqual(['CACHE_REQUIRED']);
+    expect(refused({ CACHE_L1_MAX_BYTES: '0' })).toEqual(['CACHE_L1_MAX_BYTES']);
+    for (const useful of [{ REDIS_URL: 'redis://h' }, { CACHE_ENABLED: 'false' }]) {
+      expect(readEnvironment({ CACHE_L1_MAX_BYTES: '0', ...useful })).toMatchObject({
+        CACHE_L1_MAX_BYTES: 0,
+      });
+    }
     expect(refused({ DATABASE_QUERY_TIMEOUT_MS: '1000' })).toEqual(['DATABASE_QUERY_TIMEOUT_MS']);
     expect(refused({ SHUTDOWN_DEADLINE_MS: '1000' })).toEqual(['SHUTDOWN_DEADLINE_MS']);
     expect(refused({ AUTH_JWKS_URL: 'https://a.example/jwks' })).toEqual(['AUTH_ISSUER', 'AUTH_AUDIENCE']);

@@ -458,8 +458,8 @@ it.each([
   [{ namespace: 'a*' }],
   [{ redis: { url: 'redis://h' }, ...simulateInstances(1, new FakeClock())[0] }],
   [{ refreshAhead: 2 }],
-  [{ auditRate: -1 }],
   [{ auditRate: 2 }],
+  [{ maxBytes: 0 }],
 ])('an application does not start with options that make no sense: %j', async (given) => {
   await expect(startCachedApp({ options: given })).rejects.toMatchObject({ code: 'CACHE_INVALID_OPTIONS' });
 });

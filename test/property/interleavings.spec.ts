@@ -8,6 +8,7 @@ import { Subject, type Produced } from '../../src/cache/engine/subject.js';
 import { EPOCH, plainTag } from '../../src/cache/engine/tags.js';
 import { FakeClock } from '../../src/cache/testing/index.js';
 import { deferred } from '../support/deferred.js';
+import { plainLimits } from '../support/test-engine.js';
 import { explore, type Scenario, type Stage } from './schedule.js';
 import { SteppingStore, type StoreBehaviour } from './stepping-store.js';
 
@@ -100,9 +101,7 @@ function scenario(plan: Plan): Scenario {
         backplane: plan.hearing && backplane,
         clock,
         emit: () => undefined,
-        jitter: 0,
-        requestBudgetMs: 50,
-        invalidationBudgetMs: 150,
+        ...plainLimits,
       });
     const here = newEngine();
     const elsewhere = plan.writerIsElsewhere ? newEngine() : here;

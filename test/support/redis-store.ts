@@ -4,6 +4,7 @@ import type { Outbox } from '../../src/cache/outbox/outbox.js';
 import { connectRedis, type RedisOptions } from '../../src/cache/redis/connect-redis.js';
 import type { RedisEvent } from '../../src/cache/redis/redis-events.js';
 import type { RedisServers } from '../../src/cache/redis/redis-servers.js';
+import { resolveRedisOptions } from '../../src/cache/resolve-options.js';
 import { RedisStore } from '../../src/cache/stores/redis.store.js';
 import { pollUntil } from './processes.js';
 
@@ -28,7 +29,7 @@ export function openStore(
 ): OpenStore {
   const events: RedisEvent[] = [];
   // A busy machine must not look like a slow Redis, except where the limit itself is tested.
-  const options = { commandTimeoutMs: 1000, ...redis };
+  const options = resolveRedisOptions({ commandTimeoutMs: 1000, ...redis });
   const servers = connectRedis(options, { namespace, clock, emit: (event) => events.push(event) });
   const store = new RedisStore(servers, namespace, outbox);
   servers.start((...used) => store.beforeUse(...used));

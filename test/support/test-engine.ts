@@ -5,9 +5,20 @@ import { defaultPolicy, type EntryPolicy } from '../../src/cache/engine/entry-po
 import { NearEntries } from '../../src/cache/engine/near-entries.js';
 import { Subject, type Produced } from '../../src/cache/engine/subject.js';
 import { plainTag, prefixTag } from '../../src/cache/engine/tags.js';
+import { untraced } from '../../src/cache/engine/tracer.js';
 import type { SimulatedInstance } from '../../src/cache/testing/index.js';
 
 export const course = plainTag('course:PROG-101');
+
+/** How long an engine waits, and for how many; nothing is left to chance, and nobody looks on. */
+export const plainLimits = {
+  requestBudgetMs: 50,
+  invalidationBudgetMs: 150,
+  bulkhead: { concurrency: 32, queue: 1000, waitMs: 2000 },
+  jitter: 0,
+  auditRate: 0,
+  tracer: untraced,
+} satisfies Partial<EngineOptions>;
 
 /** `view` of one course, with whatever a test wants to be special. */
 export function aSubject(policy: Partial<EntryPolicy> = {}, keyText = 'view|/1'): Subject {
@@ -39,9 +50,7 @@ export function testEngine(instance: SimulatedInstance, options: Partial<EngineO
     ...instance,
     near: new NearEntries(instance.clock, 10_000_000),
     emit: (event) => events.push(event),
-    requestBudgetMs: 50,
-    invalidationBudgetMs: 150,
-    jitter: 0,
+    ...plainLimits,
     ...options,
   });
   const get: TestEngine['get'] = async (subject, run, resultTags = []) => {

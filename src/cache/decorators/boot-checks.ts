@@ -1,4 +1,3 @@
-import type { CacheModuleOptions } from '../cache.options.js';
 import { familyTag } from '../engine/tags.js';
 import {
   answersByItself,
@@ -8,6 +7,7 @@ import {
   type DeclaredInput,
 } from '../http/declared-inputs.js';
 import { isRoute, uncacheable } from '../http/route-metadata.js';
+import type { ResolvedOptions } from '../resolve-options.js';
 import type { CachedDefinition, DecoratedMethod, InvalidatingDefinition } from './cached-definition.js';
 import type { Faults } from './faults.js';
 import { familiesOf, type TagRules } from './tag-rules.js';
@@ -32,7 +32,7 @@ export function checkPrefixes(cached: readonly CachedDefinition[], faults: Fault
 export function checkRoute(
   found: DecoratedMethod<CachedDefinition>,
   isGuarded: boolean,
-  options: CacheModuleOptions,
+  options: ResolvedOptions,
   faults: Faults,
 ): DeclaredInput[] {
   const { type, name, method, definition, isStatic } = found;

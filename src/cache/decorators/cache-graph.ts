@@ -1,6 +1,5 @@
 import { Injectable } from '@nestjs/common';
 import { ApplicationConfig, DiscoveryService, MetadataScanner } from '@nestjs/core';
-import type { CacheModuleOptions } from '../cache.options.js';
 import { CacheEngine } from '../engine/cache-engine.js';
 import { CacheDoor } from '../http/cache-door.guard.js';
 import { CacheLoader } from '../http/cache-loader.interceptor.js';
@@ -9,6 +8,7 @@ import { InvalidationNotice } from '../http/invalidation-notice.js';
 import { isGet, isRoute } from '../http/route-metadata.js';
 import { RoutePlan } from '../http/route-plan.js';
 import { RoutePlans } from '../http/route-plans.js';
+import type { ResolvedOptions } from '../resolve-options.js';
 import { checkPatterns, checkPrefixes, checkProviderMethod, checkRoute } from './boot-checks.js';
 import {
   cachedDefinition,
@@ -55,7 +55,7 @@ export class CacheGraph {
   ) {}
 
   /** @throws {CacheBootError} naming everything that is wrong, with each method's name and what to do */
-  build(options: CacheModuleOptions): void {
+  build(options: ResolvedOptions): void {
     this.#discover();
     const cached = this.#cached.map(({ definition }) => definition);
     const definitions = [...cached, ...this.#invalidating.map(({ definition }) => definition)];
@@ -129,7 +129,7 @@ export class CacheGraph {
 
   #planRoute(
     found: DecoratedMethod<CachedDefinition>,
-    options: CacheModuleOptions,
+    options: ResolvedOptions,
     faults: Faults,
   ): DeclaredInput[] {
     const { type, name, method, definition } = found;

@@ -1,7 +1,7 @@
 import { isObservable, lastValueFrom } from 'rxjs';
 import { CacheEngine } from '../engine/cache-engine.js';
 import type { EmitCacheEvent } from '../engine/cache-events.js';
-import { systemClock, type Clock } from '../engine/clock.js';
+import type { Clock } from '../engine/clock.js';
 import { CacheError } from '../engine/cache-errors.js';
 import type { EntryPolicy } from '../engine/entry-policy.js';
 import type { Produced } from '../engine/subject.js';
@@ -16,7 +16,6 @@ import { currentUnit, inUnit, UnitOfWork } from '../outbox/unit-of-work.js';
 import { UnitSettlement } from '../outbox/unit-settlement.js';
 import { auditedForm } from './audited-form.js';
 import type { CachedDefinition, InvalidatingDefinition } from './cached-definition.js';
-import { resolvePolicy, type EntryDefaults } from './entry-options.js';
 import type { MethodCall } from './method-call.js';
 import { methodSubject, producedValue, revive, valueOf, type Kept } from './method-entry.js';
 import { argumentTags, resultTags } from './tag-rules.js';
@@ -28,14 +27,13 @@ export class MethodCache {
   readonly #listed = new Set<CachedDefinition>();
   readonly #settlement: UnitSettlement;
   readonly #policies = new WeakMap<CachedDefinition, EntryPolicy>();
-  readonly defaultPolicy: EntryPolicy;
 
   constructor(
     private readonly engine: CacheEngine,
     outbox: Outbox | undefined,
-    defaults: EntryDefaults,
+    readonly defaultPolicy: EntryPolicy,
     private readonly emit: EmitCacheEvent,
-    clock: Clock = systemClock,
+    clock: Clock,
   ) {
     this.#settlement = new UnitSettlement({
       outbox,
@@ -45,7 +43,6 @@ export class MethodCache {
         engine.keep(work);
       },
     });
-    this.defaultPolicy = resolvePolicy(defaults, {});
   }
 
   /** The methods that {@link cover} knows of. Entries of others, such as of modules loaded later, are `unlisted`. */

@@ -1,4 +1,5 @@
 import { deferred, turn } from '../../../test/support/deferred.js';
+import { plainLimits } from '../../../test/support/test-engine.js';
 import { FakeClock, simulateInstances, type FaultyStore, type SimulatedInstance } from '../testing/index.js';
 import { CacheEngine } from './cache-engine.js';
 import { defaultPolicy } from './entry-policy.js';
@@ -48,9 +49,7 @@ function inOneOfManyProcesses() {
     near: new NearEntries(clock, 1_000_000),
     backplane,
     emit: () => undefined,
-    requestBudgetMs: 50,
-    invalidationBudgetMs: 150,
-    jitter: 0,
+    ...plainLimits,
   };
 }
 

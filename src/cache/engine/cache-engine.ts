@@ -11,7 +11,6 @@ import { RefreshAhead } from './refresh-ahead.js';
 import { SingleFlight } from './single-flight.js';
 import type { Found, Loaded, Lookup, Subject } from './subject.js';
 import { byHardness, familiesOf } from './tags.js';
-import { untraced } from './tracer.js';
 import { WatchedFamilies } from './watched-families.js';
 
 const CLOSE_PATIENCE_MS = 5000;
@@ -162,7 +161,7 @@ export class CacheEngine {
    * @returns whether the store has confirmed it; never rejects
    */
   async invalidate(tags: readonly string[]): Promise<boolean> {
-    const { clock, emit, invalidationBudgetMs, tracer = untraced } = this.#options;
+    const { clock, emit, invalidationBudgetMs, tracer } = this.#options;
     if (tags.length === 0) return true;
     const { hard, soft } = byHardness(tags);
     const named = [...hard, ...soft];

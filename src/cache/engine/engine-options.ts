@@ -16,16 +16,15 @@ export interface EngineOptions {
   readonly backplane?: Backplane | undefined;
   readonly clock: Clock;
   readonly emit: EmitCacheEvent;
-  /** Default: nobody traces. */
-  readonly tracer?: Tracer | undefined;
+  readonly tracer: Tracer;
   /** What one request may wait for the store, in ms. */
   readonly requestBudgetMs: number;
   /** What one invalidation may wait for the store, in ms. */
   readonly invalidationBudgetMs: number;
-  /** What runs at a time while the store is away. Default: 32, 1,000 waiting for at most 2 s. */
-  readonly bulkhead?: BulkheadOptions | undefined;
+  /** What runs at a time while the store is away. */
+  readonly bulkhead: BulkheadOptions;
   /** The part of a TTL that an entry may lose at random, 0 to 1. */
   readonly jitter: number;
-  /** The part of the hits that is audited, 0 to 1. Default 0. */
-  readonly auditRate?: number | undefined;
+  /** The part of the hits that is audited, 0 to 1. */
+  readonly auditRate: number;
 }

@@ -7,7 +7,6 @@ import { EntryStore } from './entry-store.js';
 import { Loads, type LoadsOptions } from './loads.js';
 import { Openings } from './opening.js';
 import type { Store } from './store.js';
-import { untraced } from './tracer.js';
 
 /** What there is where something is kept. */
 export interface Keeping {
@@ -24,7 +23,7 @@ export function keepIn(
   options: EngineOptions,
   { flights, families, keep }: Pick<LoadsOptions, 'flights' | 'families' | 'keep'>,
 ): Keeping {
-  const { near, backplane, clock, emit, jitter, bulkhead, requestBudgetMs, tracer = untraced } = options;
+  const { near, backplane, clock, emit, jitter, bulkhead, requestBudgetMs, tracer } = options;
   const coherence = new Coherence(clock, backplane, store.kind === 'memory' && !backplane);
   backplane?.listen({
     onInvalidated: (tags) => {
@@ -45,9 +44,9 @@ export function keepIn(
     tracer,
     flights,
     families,
-    bulkhead: new Bulkhead(clock, bulkhead ?? { concurrency: 32, queue: 1000, waitMs: 2000 }),
+    bulkhead: new Bulkhead(clock, bulkhead),
     keep,
   });
-  const audits = new Audits({ rate: options.auditRate ?? 0, ask, clock, emit, requestBudgetMs, keep });
+  const audits = new Audits({ rate: options.auditRate, ask, clock, emit, requestBudgetMs, keep });
   return { ask, entries, openings, loads, audits };
 }

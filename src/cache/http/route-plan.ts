@@ -1,13 +1,13 @@
-import type { CacheModuleOptions, CacheRequest } from '../cache.options.js';
+import type { CacheRequest } from '../cache.options.js';
 import { auditedForm } from '../decorators/audited-form.js';
 import type { CachedDefinition } from '../decorators/cached-definition.js';
-import { resolvePolicy } from '../decorators/entry-options.js';
 import { argumentTags, type TagRules } from '../decorators/tag-rules.js';
 import { literal, type Resolve } from '../decorators/tag-template.js';
 import { routeKeyText, scopedKeyText } from '../engine/cache-key.js';
 import type { EntryPolicy } from '../engine/entry-policy.js';
 import { Subject } from '../engine/subject.js';
 import { prefixTags } from '../engine/tags.js';
+import type { ResolvedOptions } from '../resolve-options.js';
 import { fromRouteArguments, type DeclaredInput } from './declared-inputs.js';
 import { RouteHeaders } from './route-headers.js';
 import { compileKeyText, pathOf } from './route-key.js';
@@ -26,7 +26,7 @@ interface RouteFacts {
 /** Everything about a cached route that is known at boot, so that a request costs only lookups. */
 export class RoutePlan {
   readonly headers: RouteHeaders;
-  readonly #options: CacheModuleOptions;
+  readonly #options: ResolvedOptions;
   readonly #policy: EntryPolicy;
   readonly #keyText: (request: CacheRequest) => string;
   readonly #inputs: ReadonlyMap<string, DeclaredInput['read']>;
@@ -36,13 +36,14 @@ export class RoutePlan {
 
   constructor(
     readonly definition: CachedDefinition,
-    options: CacheModuleOptions,
+    options: ResolvedOptions,
     { inputs, controller, name, method, isGuarded }: RouteFacts,
   ) {
     const { prefix, key, scope = 'shared', answers, policy, audit } = definition;
     this.#options = options;
     this.#policy = {
-      ...resolvePolicy(options, policy),
+      ...options.policy,
+      ...policy,
       audited: auditedForm(audit, (body) => JSON.parse(body)),
     };
     this.#keyText = key
@@ -56,7 +57,7 @@ export class RoutePlan {
       isPublic: visibility === 'public',
       clientMaxAgeS: answers.clientMaxAgeS,
       graceMs: this.#policy.graceMs,
-      compress: options.compress ?? true,
+      compress: options.compress,
       keyed: inputs.filter(({ isHeader }) => isHeader).map(({ name }) => name),
       stored: answers.storedHeaders,
       fixed: staticHeaders(method),

@@ -1,7 +1,6 @@
-import { CacheError } from '../engine/cache-errors.js';
 import type { Clock } from '../engine/clock.js';
 import { channelOf } from './redis-backplane.js';
-import { maskedUrl, redisTarget, type RedisTargetOptions } from './redis-address.js';
+import { maskedUrl, type RedisTarget, type RedisTargetOptions } from './redis-address.js';
 import { RedisCluster } from './redis-cluster.js';
 import type { EmitRedisEvent } from './redis-events.js';
 import type { RedisServers } from './redis-servers.js';
@@ -25,14 +24,18 @@ export interface RedisOptions extends RedisTargetOptions {
   commandTimeoutMs?: number;
 }
 
+/** {@link RedisOptions}, complete and checked. */
+export interface ResolvedRedisOptions extends Readonly<
+  Required<Omit<RedisOptions, keyof RedisTargetOptions>>
+> {
+  readonly target: RedisTarget;
+}
+
 export interface ConnectOptions {
   readonly namespace: string;
   readonly clock: Clock;
   readonly emit: EmitRedisEvent;
 }
-
-/** `commandTimeoutMs`, when nobody says otherwise. */
-export const DEFAULT_COMMAND_TIMEOUT_MS = 50;
 
 const HEARTBEAT_MS = 500;
 /** A server that has not answered a heartbeat for a second is given up, however patient the socket may be. */
@@ -43,18 +46,12 @@ const SENTINEL_LIMITS = { connectTimeoutMs: 1000, maxBackoffMs: 500 };
 /** How often the sentinels are asked whether the master that is in use still is one. */
 const FOLLOW_MS = 1000;
 
-/**
- * Makes the way to Redis; nothing is opened before {@link RedisServers.start}.
- *
- * @throws {CacheError} `CACHE_INVALID_OPTIONS`
- */
-export function connectRedis(redis: RedisOptions, { namespace, clock, emit }: ConnectOptions): RedisServers {
-  const target = redisTarget(redis);
-  const { maxConnections = 50, pool = false, retryOnTimeout = true } = redis;
-  const { connectTimeoutMs = 5000, socketTimeoutMs = 5000 } = redis;
-  if (!Number.isInteger(maxConnections) || maxConnections < 1) {
-    throw new CacheError('CACHE_INVALID_OPTIONS', 'maxConnections must be a whole number of at least 1');
-  }
+/** Makes the way to Redis; nothing is opened before {@link RedisServers.start}. */
+export function connectRedis(
+  redis: ResolvedRedisOptions,
+  { namespace, clock, emit }: ConnectOptions,
+): RedisServers {
+  const { target, maxConnections, pool, retryOnTimeout, connectTimeoutMs, socketTimeoutMs } = redis;
   const options: ServersOptions = {
     url: maskedUrl(target),
     topology: target.kind === 'server' ? 'single' : target.kind,
@@ -62,7 +59,7 @@ export function connectRedis(redis: RedisOptions, { namespace, clock, emit }: Co
       connectTimeoutMs,
       heartbeatMs: HEARTBEAT_MS,
       silenceLimitMs: Math.min(socketTimeoutMs, SILENCE_LIMIT_MS),
-      slowMs: redis.commandTimeoutMs ?? DEFAULT_COMMAND_TIMEOUT_MS,
+      slowMs: redis.commandTimeoutMs,
       maxBackoffMs: MAX_BACKOFF_MS,
     },
     clock,

@@ -1,0 +1,105 @@
+import type { CacheModuleOptions } from './cache.options.js';
+import { defaultPolicy } from './engine/entry-policy.js';
+import { resolveOptions } from './resolve-options.js';
+import { FakeClock, simulateInstances } from './testing/index.js';
+
+const url = 'redis://h';
+
+function refusalOf(options: unknown): string {
+  try {
+    resolveOptions(options as CacheModuleOptions);
+  } catch (error) {
+    expect(error).toMatchObject({ code: 'CACHE_INVALID_OPTIONS' });
+    return (error as Error).message;
+  }
+  return 'not refused';
+}
+
+describe('the options of the module', () => {
+  it('are complete, whatever is left out', () => {
+    expect(resolveOptions({})).toMatchObject({
+      enabled: true,
+      redis: undefined,
+      namespace: '',
+      maxBytes: 67_108_864,
+      jitter: 0.1,
+      auditRate: 0.001,
+      bulkhead: { concurrency: 32, queue: 1000, waitMs: 2000 },
+      compress: true,
+      policy: defaultPolicy,
+      requestBudgetMs: 50,
+    });
+    expect(resolveOptions({ redis: { url }, bulkhead: { concurrency: 8 } as never })).toMatchObject({
+      redis: {
+        target: { kind: 'server' },
+        maxConnections: 50,
+        pool: false,
+        socketTimeoutMs: 5000,
+        connectTimeoutMs: 5000,
+        retryOnTimeout: true,
+        commandTimeoutMs: 50,
+      },
+      bulkhead: { concurrency: 8, queue: 1000, waitMs: 2000 },
+    });
+  });
+
+  it('are what was said', () => {
+    const given = {
+      enabled: false,
+      namespace: 'shop:',
+      maxBytes: 0,
+      jitter: 0,
+      auditRate: 1,
+      bulkhead: { concurrency: 1, queue: 0, waitMs: 0 },
+      compress: false,
+    };
+
+    expect(resolveOptions({ ...given, grace: '1m', redis: { url, commandTimeoutMs: 20 } })).toMatchObject({
+      ...given,
+      policy: { ...defaultPolicy, graceMs: 60_000 },
+      requestBudgetMs: 20,
+    });
+  });
+
+  it.each<[refusal: string, options: unknown]>([
+    ['enabled must be true or false, not', { enabled: 'false' }],
+    ['compress must be true or false, not 0', { compress: 0 }],
+    ['maxBytes must be a whole number, 0 to 9,007,199,254,740,991, not NaN', { maxBytes: NaN }],
+    ['maxBytes must be', { maxBytes: -1 }],
+    ['maxBytes must be', { maxBytes: Infinity }],
+    ["maxBytes must be a whole number, 0 to 9,007,199,254,740,991, not '64'", { maxBytes: '64' }],
+    ['maxBytes is 0, which leaves entries to Redis alone', { maxBytes: 0 }],
+    ['jitter must be a part of a TTL, 0 to 1, not 10', { jitter: 10 }],
+    ['jitter must be', { jitter: -0.1 }],
+    ['jitter must be', { jitter: NaN }],
+    ['auditRate must be a part of the hits, 0 to 1, not 2', { auditRate: 2 }],
+    ['auditRate must be', { auditRate: '0.5' }],
+    ['bulkhead.concurrency must be a whole number, 1 to', { bulkhead: { concurrency: 0 } }],
+    ['bulkhead.queue must be a whole number, 0 to', { bulkhead: { queue: 1.5 } }],
+    [
+      'bulkhead.waitMs must be a number of ms, 0 to 600,000, not Infinity',
+      { bulkhead: { waitMs: Infinity } },
+    ],
+    ["namespace must be a text of letters, digits and . : - _, not 'a*'", { namespace: 'a*' }],
+    ['namespace must be', { namespace: 7 }],
+    ['refreshAhead is a part of the TTL', { refreshAhead: 2 }],
+    ['redis.maxConnections must be a whole number, 1 to', { redis: { url, maxConnections: 0 } }],
+    ['redis.pool must be true or false', { redis: { url, pool: 'yes' } }],
+    ['redis.retryOnTimeout must be true or false', { redis: { url, retryOnTimeout: 1 } }],
+    ['redis.connectTimeoutMs must be a number of ms', { redis: { url, connectTimeoutMs: 0 } }],
+    ['redis.socketTimeoutMs must be a number of ms', { redis: { url, socketTimeoutMs: NaN } }],
+    ['redis.commandTimeoutMs must be a number of ms', { redis: { url, commandTimeoutMs: 2 ** 31 } }],
+    ['give exactly one of', { redis: {} }],
+    ['not both', { redis: { url }, ...simulateInstances(1, new FakeClock())[0] }],
+  ])('are refused with "%s" when they are %j', (refusal, options) => {
+    expect(refusalOf(options)).toContain(refusal);
+  });
+
+  it('may leave entries to Redis, or to a store, or to nobody', () => {
+    const { store } = simulateInstances(1, new FakeClock())[0]!;
+
+    for (const shared of [{ redis: { url } }, { store }, { enabled: false }]) {
+      expect(resolveOptions({ maxBytes: 0, ...shared }).maxBytes).toBe(0);
+    }
+  });
+});
