@@ -1,6 +1,6 @@
 import type { Budget } from './budget.js';
 import type { EmitCacheEvent } from './cache-events.js';
-import { bodyLength } from './cache-entry.js';
+import { bodyLength, type CacheEntry } from './cache-entry.js';
 import type { Clock } from './clock.js';
 import type { Coherence } from './coherence.js';
 import { heldEntry, isFresh, type HeldEntry, type NearEntries } from './near-entries.js';
@@ -53,7 +53,8 @@ export class EntryStore {
   readonly #options: EntryStoreOptions;
   readonly #tokens: TokenReader;
   readonly #resultTokens: ResultTokens;
-  readonly #memory = new OwnMemory();
+  /** Absent where nothing is held in this process. */
+  readonly #memory: OwnMemory | undefined;
   /** Questions that will be sent at the end of this moment, by key. */
   readonly #asked = new Map<string, Question>();
   #tokenTtlMs = MIN_TOKEN_TTL_MS;
@@ -62,6 +63,7 @@ export class EntryStore {
     this.#options = options;
     this.#tokens = new TokenReader(options.store);
     this.#resultTokens = new ResultTokens(options.store);
+    if (options.near.holdsAny) this.#memory = new OwnMemory();
   }
 
   get isAvailable(): boolean {
@@ -171,7 +173,7 @@ export class EntryStore {
     if (!named) return false;
     const certain = certainTags(subject).map((tag) => [tag, opened.tokens.get(tag) ?? ''] as const);
     const tokens = new Map([...certain, ...named]);
-    const entry = this.#memory.of({
+    const entry = this.#prepared({
       keyText: subject.keyText,
       shape: subject.shape,
       tags: [...tokens.keys()],
@@ -227,9 +229,14 @@ export class EntryStore {
     const present = new Map([...tokensByTag(tags, tokens), ...further]);
     if (liveness(entry.tags, entry.tokens, present) !== 'alive') return nothing;
     if (entry.shape !== subject.shape) return { held: undefined, isForeign: true };
-    const held = heldEntry(this.#memory.of(entry), leftMs, atMs, moment);
+    const held = heldEntry(this.#prepared(entry), leftMs, atMs, moment);
     this.#options.near.hold(held);
     return { held, isForeign: false };
+  }
+
+  /** For being held in this process. */
+  #prepared(entry: CacheEntry): CacheEntry {
+    return this.#memory?.of(entry) ?? entry;
   }
 
   #isYoung(bornAtMs: number, { policy }: Pick<Subject, 'policy'>): boolean {

@@ -75,6 +75,11 @@ export class NearEntries {
     this.#maxBytes = maxBytes;
   }
 
+  /** Whether there is room for anything at all. */
+  get holdsAny(): boolean {
+    return this.#maxBytes > 0;
+  }
+
   find(keyText: string): HeldEntry | undefined {
     const slot = this.#slots.get(keyText);
     if (!slot) return undefined;
@@ -87,7 +92,7 @@ export class NearEntries {
   }
 
   hold(held: HeldEntry): void {
-    if (this.#maxBytes === 0) return;
+    if (!this.holdsAny) return;
     const { keyText } = held.entry;
     const replaced = this.#slots.get(keyText);
     if (replaced) this.#remove(replaced);

@@ -61,6 +61,18 @@ describe('an entry that another process holds', () => {
   });
 });
 
+it('a process that holds nothing gives entries as they come, and makes none ready for being held', async () => {
+  const [first] = simulateInstances(1, clock) as [SimulatedInstance];
+  const bare = testEngine(first, { near: new NearEntries(clock, 0) });
+  await bare.get(subject, gives('one'));
+  await bare.engine.settle();
+
+  const looked = await bare.engine.lookup(subject, bare.engine.newBudget());
+
+  expect(looked).toMatchObject({ state: 'hit', found: { entry: { body: Buffer.from('one') } } });
+  expect(looked).not.toHaveProperty('found.entry.text');
+});
+
 describe('an entry held in this process', () => {
   it('is served without being read from the store again', async () => {
     await here.get(subject, gives('one'));
