@@ -300,5 +300,16 @@ export class Environment {
 }
 
 function isRedisUrl(text: string): boolean {
-  return isUrlOf('redis:', 'rediss:')(text) && /^\/?\d{0,5}$/.test(new URL(text).pathname);
+  if (!isUrlOf('redis:', 'rediss:')(text)) return false;
+  const { pathname, username, password } = new URL(text);
+  return /^\/?\d{0,5}$/.test(pathname) && isDecodable(username + password);
+}
+
+function isDecodable(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -124,6 +124,7 @@ describe('the settings', () => {
     ['REDIS_SOCKET_TIMEOUT', '-5'],
     ['REDIS_URL', 'redis://h/first'],
     ['REDIS_URL', 'http://h'],
+    ['REDIS_URL', 'redis://:100%@h'],
     ['REDIS_CLUSTER_NODES', 'redis-1'],
     ['REDIS_CLUSTER_NODES', 'redis://redis-1:6379'],
     ['REDIS_SENTINELS', 'a:26379,b:99999'],

@@ -64,11 +64,14 @@ describe('where Redis is', () => {
     ['whole number', { sentinels: ['h:1'], database: 1.5 }],
     ['is empty', { clusterNodes: [] }],
     ['host:port', { sentinels: ['redis://h:1'] }],
-    ['must look like', { url: 'http://h' }],
+    ['redis.url must look like', { url: 'http://h' }],
     ['must look like', { url: 'redis://:p#w@h' }],
-    ['database number', { url: 'redis://h/x' }],
-    ['different passwords', { url: 'redis://:secret@h', password: 'other' }],
-    ['percent sign', { url: 'redis://:100%@h' }],
+    ['the path of redis.url must be a database number', { url: 'redis://h/x' }],
+    [
+      'redis.url and redis.password hold different passwords',
+      { url: 'redis://:secret@h', password: 'other' },
+    ],
+    ['in redis.url has a percent sign', { url: 'redis://:100%@h' }],
   ])('is refused with "%s", and never repeated, when it is %j', (told, options) => {
     let message = '';
     try {

@@ -108,17 +108,17 @@ function parseUrl(url: string, password?: string): RedisTarget {
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
   if (!parsed || !/^rediss?:$/.test(parsed.protocol) || !parsed.hostname) {
     throw invalid(
-      'REDIS_URL must look like redis://localhost:6379/0 (special characters in the password percent-encoded)',
+      'redis.url must look like redis://localhost:6379/0 (special characters in the password percent-encoded)',
     );
   }
   const fromUrl = parsed.password ? decode(parsed.password) : undefined;
   const separate = password === '' ? undefined : password;
   if (fromUrl !== undefined && separate !== undefined && fromUrl !== separate) {
-    throw invalid('REDIS_URL and REDIS_PASSWORD hold different passwords; give one of them');
+    throw invalid('redis.url and redis.password hold different passwords; give one of them');
   }
   const database = Number(parsed.pathname.slice(1) || 0);
   if (!Number.isInteger(database) || database < 0) {
-    throw invalid('the path of REDIS_URL must be a database number, as in redis://localhost:6379/0');
+    throw invalid('the path of redis.url must be a database number, as in redis://localhost:6379/0');
   }
   return {
     kind: 'server',
@@ -150,12 +150,14 @@ function decode(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    throw invalid('the password in REDIS_URL has a percent sign that encodes nothing; write it as %25');
+    throw invalid(
+      'the user or password in redis.url has a percent sign that encodes nothing; write it as %25',
+    );
   }
 }
 
 function invalid(message: string): CacheError {
-  return new CacheError('CACHE_INVALID_OPTIONS', message);
+  return new CacheError('CACHE_INVALID_OPTIONS', `CacheModule: ${message}.`);
 }
 
 /** The inverse of {@link hostAndPort}. */
