@@ -1,13 +1,7 @@
 import { CurrentPrincipal } from './access/current-principal.decorator.js';
 import type { Principal } from './access/principal.js';
 import type { DataSource } from 'typeorm';
-import type {
-  BulkheadOptions,
-  CacheModuleOptions,
-  CacheRequest,
-  Outbox,
-  RedisOptions,
-} from './cache/index.js';
+import type { CacheModuleOptions, CacheRequest, Outbox, RedisOptions } from './cache/index.js';
 import { TypeormOutbox } from './cache/outbox/typeorm.outbox.js';
 import type { Environment } from './config/environment.js';
 import type { AppLogger } from './telemetry/app-logger.js';
@@ -38,17 +32,13 @@ export function cacheSettings(
     principal: principalOf,
     principalDecorators: [CurrentPrincipal],
     tracer: tracing,
-    bulkhead: bulkhead(environment),
+    // Below the size of the pool, so that writes and probes still get a connection.
+    bulkhead: { concurrency: Math.max(1, environment.DATABASE_POOL_SIZE - 2) },
     onEvent: (event) => {
       log(event);
       traceCacheEvent(event);
     },
   };
-}
-
-/** Below the size of the pool, so that writes and probes still get a connection. */
-function bulkhead({ DATABASE_POOL_SIZE }: Environment): BulkheadOptions {
-  return { concurrency: Math.max(1, DATABASE_POOL_SIZE - 2), queue: 1000, waitMs: 2000 };
 }
 
 function outbox(environment: Environment, logger: AppLogger, dataSource: DataSource): Outbox {
@@ -67,7 +57,7 @@ function redisSettings(environment: Environment): RedisOptions | undefined {
       ...place,
       maxConnections: environment.REDIS_MAX_CONNECTIONS,
       pool: environment.REDIS_POOL,
-      socketTimeoutMs: environment.REDIS_SOCKET_TIMEOUT * 1000,
+      socketTimeoutMs: Math.min(environment.REDIS_SOCKET_TIMEOUT, 1) * 1000,
       connectTimeoutMs: environment.REDIS_SOCKET_CONNECT_TIMEOUT * 1000,
       retryOnTimeout: environment.REDIS_RETRY_ON_TIMEOUT,
       commandTimeoutMs: environment.REDIS_COMMAND_TIMEOUT_MS,

@@ -53,7 +53,7 @@ export interface CacheModuleOptions extends EntryDefaults {
   tracer?: Tracer;
   /** In place of `redis`: a store that the application brings, such as a `FaultyStore` of the test kit. Default none. */
   store?: Store;
-  /** With `store`, how invalidations by other processes are heard. Default: there are no others. */
+  /** Only with `store`: how invalidations by other processes are heard. Default: there are no others. */
   backplane?: Backplane;
   /** Default: the system's clock. */
   clock?: Clock;

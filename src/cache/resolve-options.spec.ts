@@ -24,22 +24,22 @@ describe('the options of the module', () => {
       maxBytes: 67_108_864,
       jitter: 0.1,
       auditRate: 0.001,
-      bulkhead: { concurrency: 32, queue: 1000, waitMs: 2000 },
+      bulkhead: { concurrency: 32, maxWaiting: 1000, maxWaitMs: 2000 },
       compress: true,
       policy: defaultPolicy,
       requestBudgetMs: 50,
     });
-    expect(resolveOptions({ redis: { url }, bulkhead: { concurrency: 8 } as never })).toMatchObject({
+    expect(resolveOptions({ redis: { url }, bulkhead: { concurrency: 8 } })).toMatchObject({
       redis: {
         target: { kind: 'server' },
         maxConnections: 50,
         pool: false,
-        socketTimeoutMs: 5000,
+        socketTimeoutMs: 1000,
         connectTimeoutMs: 5000,
         retryOnTimeout: true,
         commandTimeoutMs: 50,
       },
-      bulkhead: { concurrency: 8, queue: 1000, waitMs: 2000 },
+      bulkhead: { concurrency: 8, maxWaiting: 1000, maxWaitMs: 2000 },
     });
   });
 
@@ -50,7 +50,7 @@ describe('the options of the module', () => {
       maxBytes: 0,
       jitter: 0,
       auditRate: 1,
-      bulkhead: { concurrency: 1, queue: 0, waitMs: 0 },
+      bulkhead: { concurrency: 1, maxWaiting: 0, maxWaitMs: 0 },
       compress: false,
     };
 
@@ -62,23 +62,23 @@ describe('the options of the module', () => {
   });
 
   it.each<[refusal: string, options: unknown]>([
-    ['enabled must be true or false, not', { enabled: 'false' }],
+    ["enabled must be true or false, not 'false'", { enabled: 'false' }],
     ['compress must be true or false, not 0', { compress: 0 }],
     ['maxBytes must be a whole number, 0 to 9,007,199,254,740,991, not NaN', { maxBytes: NaN }],
     ['maxBytes must be', { maxBytes: -1 }],
     ['maxBytes must be', { maxBytes: Infinity }],
     ["maxBytes must be a whole number, 0 to 9,007,199,254,740,991, not '64'", { maxBytes: '64' }],
-    ['maxBytes is 0, which leaves entries to Redis alone', { maxBytes: 0 }],
+    ['maxBytes: 0 leaves entries to Redis', { maxBytes: 0 }],
     ['jitter must be a part of a TTL, 0 to 1, not 10', { jitter: 10 }],
     ['jitter must be', { jitter: -0.1 }],
     ['jitter must be', { jitter: NaN }],
     ['auditRate must be a part of the hits, 0 to 1, not 2', { auditRate: 2 }],
     ['auditRate must be', { auditRate: '0.5' }],
     ['bulkhead.concurrency must be a whole number, 1 to', { bulkhead: { concurrency: 0 } }],
-    ['bulkhead.queue must be a whole number, 0 to', { bulkhead: { queue: 1.5 } }],
+    ['bulkhead.maxWaiting must be a whole number, 0 to', { bulkhead: { maxWaiting: 1.5 } }],
     [
-      'bulkhead.waitMs must be a number of ms, 0 to 600,000, not Infinity',
-      { bulkhead: { waitMs: Infinity } },
+      'bulkhead.maxWaitMs must be a number of ms, 0 to 600,000, not Infinity',
+      { bulkhead: { maxWaitMs: Infinity } },
     ],
     ["namespace must be a text of letters, digits and . : - _, not 'a*'", { namespace: 'a*' }],
     ['namespace must be', { namespace: 7 }],
@@ -87,9 +87,14 @@ describe('the options of the module', () => {
     ['redis.pool must be true or false', { redis: { url, pool: 'yes' } }],
     ['redis.retryOnTimeout must be true or false', { redis: { url, retryOnTimeout: 1 } }],
     ['redis.connectTimeoutMs must be a number of ms', { redis: { url, connectTimeoutMs: 0 } }],
-    ['redis.socketTimeoutMs must be a number of ms', { redis: { url, socketTimeoutMs: NaN } }],
+    [
+      'redis.socketTimeoutMs must be a number of ms, 100 to 1,000, not 5000',
+      { redis: { url, socketTimeoutMs: 5000 } },
+    ],
+    ['redis.socketTimeoutMs must be', { redis: { url, socketTimeoutMs: NaN } }],
     ['redis.commandTimeoutMs must be a number of ms', { redis: { url, commandTimeoutMs: 2 ** 31 } }],
     ['give exactly one of', { redis: {} }],
+    ['give store', { backplane: simulateInstances(1, new FakeClock())[0]!.backplane }],
     ['not both', { redis: { url }, ...simulateInstances(1, new FakeClock())[0] }],
   ])('are refused with "%s" when they are %j', (refusal, options) => {
     expect(refusalOf(options)).toContain(refusal);

@@ -38,33 +38,33 @@ const COMMAND_TIMEOUT_MS = 50;
 /** Nobody waits longer for anything; and a timer of Node's has a bound beyond which it ends at once. */
 const MAX_WAIT_MS = 600_000;
 
-/** @throws {CacheError} `CACHE_INVALID_OPTIONS`, `CACHE_INVALID_TTL`, naming what is wrong first, and what is allowed */
+/** @throws {CacheError} `CACHE_INVALID_OPTIONS`, `CACHE_INVALID_TTL`: names the first that is wrong, and what is allowed */
 export function resolveOptions(options: CacheModuleOptions): ResolvedOptions {
-  const { store, outbox, tracer = untraced, clock = systemClock } = options;
-  const enabled = flag('enabled', options.enabled, true);
+  const { store, backplane, outbox, tracer = untraced, clock = systemClock } = options;
+  const { enabled = true, namespace = '', maxBytes = 64 * 1024 * 1024, compress = true } = options;
+  const { jitter = 0.1, auditRate = 0.001 } = options;
+  const { concurrency = 32, maxWaiting = 1000, maxWaitMs = 2000 } = options.bulkhead ?? {};
   const redis = options.redis && resolveRedisOptions(options.redis);
-  const maxBytes = whole('maxBytes', options.maxBytes, 64 * 1024 * 1024, 0, Number.MAX_SAFE_INTEGER);
-  if (redis && store) throw invalid('either redis or a store of your own, not both');
   const isShared = redis !== undefined || store !== undefined;
+  if (redis && store) throw invalid('either redis or a store of your own, not both');
+  if (backplane && !store) throw invalid('backplane tells of a store of your own; give store, too');
   if (enabled && maxBytes === 0 && !isShared) {
-    throw invalid(
-      'maxBytes is 0, which leaves entries to Redis alone; give redis, or enabled: false to keep nothing',
-    );
+    throw invalid('maxBytes: 0 leaves entries to Redis; give redis, or enabled: false to keep nothing');
   }
   return {
     ...options,
-    enabled,
+    enabled: flag('enabled', enabled),
     redis,
-    namespace: namespaceOf(options.namespace),
-    maxBytes,
-    jitter: part('jitter', options.jitter, 0.1, 'a TTL'),
-    auditRate: part('auditRate', options.auditRate, 0.001, 'the hits'),
+    namespace: namespaceOf(namespace),
+    maxBytes: whole('maxBytes', maxBytes, [0, Number.MAX_SAFE_INTEGER]),
+    jitter: part('jitter', jitter, 'a TTL'),
+    auditRate: part('auditRate', auditRate, 'the hits'),
     bulkhead: {
-      concurrency: whole('bulkhead.concurrency', options.bulkhead?.concurrency, 32, 1, 1_000_000),
-      queue: whole('bulkhead.queue', options.bulkhead?.queue, 1000, 0, 1_000_000),
-      waitMs: milliseconds('bulkhead.waitMs', options.bulkhead?.waitMs, 2000, 0),
+      concurrency: whole('bulkhead.concurrency', concurrency, [1, 1_000_000]),
+      maxWaiting: whole('bulkhead.maxWaiting', maxWaiting, [0, 1_000_000]),
+      maxWaitMs: milliseconds('bulkhead.maxWaitMs', maxWaitMs, [0, MAX_WAIT_MS]),
     },
-    compress: flag('compress', options.compress, true),
+    compress: flag('compress', compress),
     policy: resolvePolicy(options, {}),
     outbox: enabled && isShared ? outbox : undefined,
     tracer,
@@ -75,60 +75,52 @@ export function resolveOptions(options: CacheModuleOptions): ResolvedOptions {
 
 /** @throws {CacheError} `CACHE_INVALID_OPTIONS` */
 export function resolveRedisOptions(redis: RedisOptions): ResolvedRedisOptions {
-  const ms = (name: 'socketTimeoutMs' | 'connectTimeoutMs' | 'commandTimeoutMs', otherwise: number) =>
-    milliseconds(`redis.${name}`, redis[name], otherwise, 1);
+  const { maxConnections = 50, pool = false, retryOnTimeout = true } = redis;
+  const { socketTimeoutMs = 1000, connectTimeoutMs = 5000, commandTimeoutMs = COMMAND_TIMEOUT_MS } = redis;
   return {
     target: redisTarget(redis),
-    maxConnections: whole('redis.maxConnections', redis.maxConnections, 50, 1, 10_000),
-    pool: flag('redis.pool', redis.pool, false),
-    socketTimeoutMs: ms('socketTimeoutMs', 5000),
-    connectTimeoutMs: ms('connectTimeoutMs', 5000),
-    retryOnTimeout: flag('redis.retryOnTimeout', redis.retryOnTimeout, true),
-    commandTimeoutMs: ms('commandTimeoutMs', COMMAND_TIMEOUT_MS),
+    maxConnections: whole('redis.maxConnections', maxConnections, [1, 10_000]),
+    pool: flag('redis.pool', pool),
+    // Between two heartbeats a connection rests for half of it: less would be a flood of them.
+    socketTimeoutMs: milliseconds('redis.socketTimeoutMs', socketTimeoutMs, [100, 1000]),
+    connectTimeoutMs: milliseconds('redis.connectTimeoutMs', connectTimeoutMs),
+    retryOnTimeout: flag('redis.retryOnTimeout', retryOnTimeout),
+    commandTimeoutMs: milliseconds('redis.commandTimeoutMs', commandTimeoutMs),
   };
 }
 
-function namespaceOf(namespace = ''): string {
-  return allowed(
-    'namespace',
-    namespace,
-    typeof namespace === 'string' && /^[\w.:-]*$/.test(namespace),
-    'a text of letters, digits and . : - _',
-  );
+type Range = readonly [min: number, max: number];
+
+function whole(option: string, value: number, range: Range): number {
+  const isAllowed = Number.isInteger(value) && isWithin(value, range);
+  return allowed(option, value, isAllowed, `a whole number, ${rangeText(range)}`);
 }
 
-function whole(
-  option: string,
-  given: number | undefined,
-  otherwise: number,
-  min: number,
-  max: number,
-): number {
-  const value = given ?? otherwise;
-  const isAllowed = Number.isInteger(value) && value >= min && value <= max;
-  return allowed(option, value, isAllowed, `a whole number, ${min} to ${max.toLocaleString('en')}`);
+function milliseconds(option: string, value: number, range: Range = [1, MAX_WAIT_MS]): number {
+  return allowed(option, value, isWithin(value, range), `a number of ms, ${rangeText(range)}`);
 }
 
-function milliseconds(option: string, given: number | undefined, otherwise: number, min: number): number {
-  const value = given ?? otherwise;
-  const isAllowed = typeof value === 'number' && value >= min && value <= MAX_WAIT_MS;
-  return allowed(option, value, isAllowed, `a number of ms, ${min} to ${MAX_WAIT_MS.toLocaleString('en')}`);
-}
-
-function part(option: string, given: number | undefined, otherwise: number, whole: string): number {
-  const value = given ?? otherwise;
-  return allowed(
-    option,
-    value,
-    typeof value === 'number' && value >= 0 && value <= 1,
-    `a part of ${whole}, 0 to 1`,
-  );
+function part(option: string, value: number, whole: string): number {
+  return allowed(option, value, isWithin(value, [0, 1]), `a part of ${whole}, 0 to 1`);
 }
 
 /** The text `'false'` of a variable would otherwise be true. */
-function flag(option: string, given: boolean | undefined, otherwise: boolean): boolean {
-  const value = given ?? otherwise;
+function flag(option: string, value: boolean): boolean {
   return allowed(option, value, typeof value === 'boolean', 'true or false');
+}
+
+function namespaceOf(value: string): string {
+  const isAllowed = typeof value === 'string' && /^[\w.:-]*$/.test(value);
+  return allowed('namespace', value, isAllowed, 'a text of letters, digits and . : - _');
+}
+
+/** Types do not hold where options come from JavaScript, or from a configuration that only says it has them. */
+function isWithin(value: unknown, [min, max]: Range): boolean {
+  return typeof value === 'number' && value >= min && value <= max;
+}
+
+function rangeText([min, max]: Range): string {
+  return `${min} to ${max.toLocaleString('en')}`;
 }
 
 function allowed<T>(option: string, value: T, isAllowed: boolean, what: string): T {

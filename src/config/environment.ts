@@ -183,7 +183,7 @@ export class Environment {
   @WholeNumber({ min: 3, max: 10_000, example: 50 })
   readonly REDIS_MAX_CONNECTIONS: number = 50;
 
-  /** Silence after which a connection to Redis is given up, s */
+  /** Silence after which a connection to Redis is given up, s; more than 1 counts as 1 */
   @Seconds({ min: 0.1, max: 600, example: 5 })
   readonly REDIS_SOCKET_TIMEOUT: number = 5;
 

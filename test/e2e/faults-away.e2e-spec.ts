@@ -115,7 +115,7 @@ describe.each([
 
 it('F2: a Redis that is stopped under load fails nobody, and the source is not flattened', async () => {
   const concurrency = 4;
-  const one = await start(redis.url, { bulkhead: { concurrency, queue: 1000, waitMs: 5000 } });
+  const one = await start(redis.url, { bulkhead: { concurrency, maxWaitMs: 5000 } });
   await one.available();
   database.beforeAnswer = () => wait(10);
   const before = await underLoad(RATE, calls(one), () => wait(1000));

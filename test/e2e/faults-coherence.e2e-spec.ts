@@ -24,7 +24,7 @@ beforeEach(async () => {
   redis = await startRedis({ args: ['--enable-debug-command', 'yes'] });
   // A busy machine shall not look like a slow Redis.
   const address = { url: redis.url, commandTimeoutMs: 5000 };
-  const options = { bulkhead: { concurrency: 1000, queue: 1000, waitMs: 10_000 } };
+  const options = { bulkhead: { concurrency: 1000, maxWaitMs: 10_000 } };
   [one, other] = [
     await startVersionedApp(database, address, options),
     await startVersionedApp(database, address, options),

@@ -14,7 +14,7 @@ export const course = plainTag('course:PROG-101');
 export const plainLimits = {
   requestBudgetMs: 50,
   invalidationBudgetMs: 150,
-  bulkhead: { concurrency: 32, queue: 1000, waitMs: 2000 },
+  bulkhead: { concurrency: 32, maxWaiting: 1000, maxWaitMs: 2000 },
   jitter: 0,
   auditRate: 0,
   tracer: untraced,

@@ -2,13 +2,14 @@ import { AsyncScope } from './async-scope.js';
 import { CacheError } from './cache-errors.js';
 import type { Clock } from './clock.js';
 
+/** What may run while the store is away; who is turned away gets `CACHE_OVERLOADED`, a client 503. */
 export interface BulkheadOptions {
-  /** How many runs at a time while the store is away; those that a run itself asks for belong to it. */
-  readonly concurrency: number;
-  /** How many may wait for their turn. */
-  readonly queue: number;
-  /** How long one may wait, ms. */
-  readonly waitMs: number;
+  /** How many runs at a time, at least 1; those that a run itself asks for belong to it. Default 32. */
+  readonly concurrency?: number;
+  /** How many may wait for their turn. Default 1,000; 0: nobody. */
+  readonly maxWaiting?: number;
+  /** How long one may wait, ms. Default 2,000. */
+  readonly maxWaitMs?: number;
 }
 
 interface Waiter {
@@ -25,11 +26,11 @@ const inside = new AsyncScope<Bulkhead>();
  */
 export class Bulkhead {
   readonly #clock: Clock;
-  readonly #options: BulkheadOptions;
+  readonly #options: Required<BulkheadOptions>;
   readonly #waiting = new Set<Waiter>();
   #running = 0;
 
-  constructor(clock: Clock, options: BulkheadOptions) {
+  constructor(clock: Clock, options: Required<BulkheadOptions>) {
     this.#clock = clock;
     this.#options = options;
   }
@@ -55,11 +56,11 @@ export class Bulkhead {
   /** Resolves when somebody who leaves has given his place. */
   #turn(): Promise<void> {
     return new Promise((resolve, reject) => {
-      if (this.#waiting.size >= this.#options.queue) {
+      if (this.#waiting.size >= this.#options.maxWaiting) {
         reject(overloaded());
         return;
       }
-      const cancel = this.#clock.schedule(this.#options.waitMs, () => {
+      const cancel = this.#clock.schedule(this.#options.maxWaitMs, () => {
         this.#waiting.delete(waiter);
         reject(overloaded());
       });

@@ -22,7 +22,7 @@ export interface EngineOptions {
   /** What one invalidation may wait for the store, in ms. */
   readonly invalidationBudgetMs: number;
   /** What runs at a time while the store is away. */
-  readonly bulkhead: BulkheadOptions;
+  readonly bulkhead: Required<BulkheadOptions>;
   /** The part of a TTL that an entry may lose at random, 0 to 1. */
   readonly jitter: number;
   /** The part of the hits that is audited, 0 to 1. */

@@ -281,7 +281,7 @@ it('a run that was given up and never ends holds up the end of the process for n
 });
 
 describe('while the store is away', () => {
-  const bulkhead = { concurrency: 1, queue: 1, waitMs: 1000 };
+  const bulkhead = { concurrency: 1, maxWaiting: 1, maxWaitMs: 1000 };
 
   beforeEach(() => {
     here.store.fail();
@@ -353,7 +353,7 @@ describe('while the store is away', () => {
   });
 
   it('callers who share a run whose result cannot be shared then run no more at a time either', async () => {
-    const narrow = testEngine(here, { bulkhead: { ...bulkhead, queue: 10 } });
+    const narrow = testEngine(here, { bulkhead: { ...bulkhead, maxWaiting: 10 } });
     let [running, most] = [0, 0];
     const produce = async () => {
       most = Math.max(most, ++running);

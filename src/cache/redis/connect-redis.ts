@@ -14,7 +14,7 @@ export interface RedisOptions extends RedisTargetOptions {
   maxConnections?: number;
   /** Spread commands over all `maxConnections`. Default false: one connection pipelines them all, one stands by. */
   pool?: boolean;
-  /** A connection silent for so long is given up, ms; never more than 1,000. Default 5,000. */
+  /** A connection that leaves a heartbeat unanswered for so long is given up, ms, 100 to 1,000. Default 1,000. */
   socketTimeoutMs?: number;
   /** TCP, TLS and handshake together, ms. Default 5,000. */
   connectTimeoutMs?: number;
@@ -38,8 +38,6 @@ export interface ConnectOptions {
 }
 
 const HEARTBEAT_MS = 500;
-/** A server that has not answered a heartbeat for a second is given up, however patient the socket may be. */
-const SILENCE_LIMIT_MS = 1000;
 const MAX_BACKOFF_MS = 2000;
 /** Each attempt asks the sentinels anew: the shorter it is, the sooner a failover is noticed. */
 const SENTINEL_LIMITS = { connectTimeoutMs: 1000, maxBackoffMs: 500 };
@@ -58,7 +56,7 @@ export function connectRedis(
     timings: {
       connectTimeoutMs,
       heartbeatMs: HEARTBEAT_MS,
-      silenceLimitMs: Math.min(socketTimeoutMs, SILENCE_LIMIT_MS),
+      silenceLimitMs: socketTimeoutMs,
       slowMs: redis.commandTimeoutMs,
       maxBackoffMs: MAX_BACKOFF_MS,
     },
