@@ -22,6 +22,7 @@ export function cacheSettings(
   const redis = redisSettings(environment);
   const log = cacheLog(logger);
   return {
+    name: 'ai-native',
     enabled: environment.CACHE_ENABLED,
     grace: GRACE_S,
     softTimeout: SOFT_TIMEOUT_S,

@@ -12,6 +12,13 @@ import type { RedisEvent } from './redis/redis-events.js';
 
 /** What {@link CacheModule.forRoot} takes. Everything is optional: without `redis` the cache lives in this process. */
 export interface CacheModuleOptions extends EntryDefaults {
+  /**
+   * What this cache is called: in `Cache-Status`, and with `-cache` behind it in Redis's `CLIENT LIST`. A token of
+   * RFC 9110 that begins with a letter. Default `cache`.
+   *
+   * @see RFC 9211 section 2
+   */
+  name?: string;
   /** Off: every method runs, nothing is stored, answers say `BYPASS`. Default true. */
   enabled?: boolean;
   /** Where Redis is. Absent: the cache is in this process, and serves this process only. */

@@ -18,6 +18,7 @@ function refusalOf(options: unknown): string {
 describe('the options of the module', () => {
   it('are complete, whatever is left out', () => {
     expect(resolveOptions({})).toMatchObject({
+      name: 'cache',
       enabled: true,
       redis: undefined,
       namespace: '',
@@ -31,7 +32,7 @@ describe('the options of the module', () => {
     });
     expect(resolveOptions({ redis: { url }, bulkhead: { concurrency: 8 } })).toMatchObject({
       redis: {
-        target: { kind: 'server' },
+        target: { kind: 'server', login: { clientName: 'cache-cache' } },
         maxConnections: 50,
         pool: false,
         socketTimeoutMs: 1000,
@@ -45,6 +46,7 @@ describe('the options of the module', () => {
 
   it('are what was said', () => {
     const given = {
+      name: 'shop',
       enabled: false,
       namespace: 'shop:',
       maxBytes: 0,
@@ -63,6 +65,14 @@ describe('the options of the module', () => {
 
   it.each<[refusal: string, options: unknown]>([
     ["enabled must be true or false, not 'false'", { enabled: 'false' }],
+    [
+      "name must be a token such as shop, from a letter on, of up to 64 characters, not 'my shop'",
+      { name: 'my shop' },
+    ],
+    ['name must be', { name: '' }],
+    ['name must be', { name: '1st' }],
+    ['name must be', { name: 'a;b' }],
+    ['name must be', { name: 'a\n' }],
     ['compress must be true or false, not 0', { compress: 0 }],
     ['maxBytes must be a whole number, 0 to 9,007,199,254,740,991, not NaN', { maxBytes: NaN }],
     ['maxBytes must be', { maxBytes: -1 }],

@@ -16,6 +16,7 @@ export interface ResolvedOptions extends Readonly<
     'principal' | 'tenant' | 'principalDecorators' | 'shapeOf' | 'onEvent' | 'store' | 'backplane'
   >
 > {
+  readonly name: string;
   readonly enabled: boolean;
   readonly redis: ResolvedRedisOptions | undefined;
   readonly namespace: string;
@@ -41,10 +42,11 @@ const MAX_WAIT_MS = 600_000;
 /** @throws {CacheError} `CACHE_INVALID_OPTIONS`, `CACHE_INVALID_TTL`: names the first that is wrong, and what is allowed */
 export function resolveOptions(options: CacheModuleOptions): ResolvedOptions {
   const { store, backplane, outbox, tracer = untraced, clock = systemClock } = options;
-  const { enabled = true, namespace = '', maxBytes = 64 * 1024 * 1024, compress = true } = options;
-  const { jitter = 0.1, auditRate = 0.001 } = options;
+  const { enabled = true, namespace = '', maxBytes = 64 * 1024 * 1024 } = options;
+  const { jitter = 0.1, auditRate = 0.001, compress = true } = options;
   const { concurrency = 32, maxWaiting = 1000, maxWaitMs = 2000 } = options.bulkhead ?? {};
-  const redis = options.redis && resolveRedisOptions(options.redis);
+  const name = tokenOf(options.name ?? 'cache');
+  const redis = options.redis && resolveRedisOptions(options.redis, name);
   const isShared = redis !== undefined || store !== undefined;
   if (redis && store) throw invalid('either redis or a store of your own, not both');
   if (backplane && !store) throw invalid('backplane tells of a store of your own; give store, too');
@@ -53,6 +55,7 @@ export function resolveOptions(options: CacheModuleOptions): ResolvedOptions {
   }
   return {
     ...options,
+    name,
     enabled: flag('enabled', enabled),
     redis,
     namespace: namespaceOf(namespace),
@@ -74,11 +77,11 @@ export function resolveOptions(options: CacheModuleOptions): ResolvedOptions {
 }
 
 /** @throws {CacheError} `CACHE_INVALID_OPTIONS` */
-export function resolveRedisOptions(redis: RedisOptions): ResolvedRedisOptions {
+export function resolveRedisOptions(redis: RedisOptions, name: string): ResolvedRedisOptions {
   const { maxConnections = 50, pool = false, retryOnTimeout = true } = redis;
   const { socketTimeoutMs = 1000, connectTimeoutMs = 5000, commandTimeoutMs = COMMAND_TIMEOUT_MS } = redis;
   return {
-    target: redisTarget(redis),
+    target: redisTarget(redis, `${name}-cache`),
     maxConnections: whole('redis.maxConnections', maxConnections, [1, 10_000]),
     pool: flag('redis.pool', pool),
     // Between two heartbeats a connection rests for half of it: less would be a flood of them.
@@ -107,6 +110,12 @@ function part(option: string, value: number, whole: string): number {
 /** The text `'false'` of a variable would otherwise be true. */
 function flag(option: string, value: boolean): boolean {
   return allowed(option, value, typeof value === 'boolean', 'true or false');
+}
+
+/** @see RFC 9110 section 5.6.2; one that RFC 9211 takes without quotes begins with a letter, RFC 9651 section 3.3.4 */
+function tokenOf(value: string): string {
+  const isAllowed = typeof value === 'string' && /^[a-z][\w!#$%&'*+.^`|~-]{0,63}$/i.test(value);
+  return allowed('name', value, isAllowed, 'a token such as shop, from a letter on, of up to 64 characters');
 }
 
 function namespaceOf(value: string): string {

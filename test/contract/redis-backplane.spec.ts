@@ -43,6 +43,7 @@ function listenTo(options: Partial<RedisBackplaneOptions>): RedisBackplane {
         username: undefined,
         password: undefined,
         database: 0,
+        clientName: 'test',
       }),
     timings: {
       connectTimeoutMs: 2000,

@@ -6,7 +6,7 @@ import { deferred } from '../support/deferred.js';
 import { pollUntil, startRedis, type RedisProcess } from '../support/processes.js';
 
 const BUDGET_MS = 1000;
-const login = { tls: false, username: undefined, password: undefined, database: 0 };
+const login = { tls: false, username: undefined, password: undefined, database: 0, clientName: 'test' };
 
 let old: RedisProcess;
 let next: RedisProcess;

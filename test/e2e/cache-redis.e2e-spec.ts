@@ -6,6 +6,7 @@ import {
   InvalidateCache,
   RedisService,
   type CacheModuleEvent,
+  type CacheModuleOptions,
   type RedisOptions,
 } from '../../src/cache/index.js';
 import { expectHit, expectMiss } from '../../src/cache/testing/index.js';
@@ -55,14 +56,15 @@ afterEach(async () => {
   await redis.stop();
 });
 
-async function start(options: Partial<RedisOptions> = {}) {
+async function start(redisOptions: Partial<RedisOptions> = {}, options: CacheModuleOptions = {}) {
   const events: CacheModuleEvent[] = [];
   const started = await startCachedApp({
     controllers: [ThingsController],
     // A busy machine must not look like a slow Redis, except where the limit itself is tested.
     options: {
-      redis: { url: redis.url, commandTimeoutMs: 1000, ...options },
+      redis: { url: redis.url, commandTimeoutMs: 1000, ...redisOptions },
       onEvent: (event) => events.push(event),
+      ...options,
     },
   });
   const instance = { ...started, events };
@@ -223,12 +225,10 @@ describe.each([
 });
 
 describe('settings of the connection', () => {
-  async function clients(): Promise<string[]> {
+  async function clients(named = 'ai-native-cache'): Promise<string[]> {
     const admin = createClient({ url: redis.adminUrl });
     await admin.connect();
-    const names = (await admin.clientList())
-      .map(({ name }) => name)
-      .filter((name) => name === 'ai-native-cache');
+    const names = (await admin.clientList()).map(({ name }) => name).filter((name) => name === named);
     await admin.close();
     return names;
   }
@@ -243,6 +243,22 @@ describe('settings of the connection', () => {
     await connected(pool);
     await Promise.all(Array.from({ length: 50 }, (_, n) => get(pool, String(n))));
     await pollUntil(async () => (await clients()).length === 5, 3000);
+  });
+
+  it('name tells two services apart, to who reads their answers and to who looks at the server', async () => {
+    const shop = await start({}, { name: 'shop' });
+    const bank = await start({ maxConnections: 1 }, { name: 'bank' });
+    await Promise.all([connected(shop), connected(bank)]);
+
+    const answers = [await get(shop), await get(bank)];
+
+    expect(answers.map(({ headers }) => headers.get('cache-status'))).toEqual([
+      'shop; fwd=miss; stored',
+      expect.stringMatching(/^bank; hit; ttl=\d\d$/),
+    ]);
+    expectHit(answers[1]!);
+    await pollUntil(async () => (await clients('shop-cache')).length === 3, 3000);
+    expect(await clients('bank-cache')).toHaveLength(1);
   });
 
   it.each([

@@ -33,7 +33,7 @@ export async function startCachedApp({
   options?: CacheModuleOptions;
   configure?: (app: INestApplication) => void;
 }): Promise<{ app: INestApplication; url: string }> {
-  const cache = CacheModule.forRoot({ jitter: 0, auditRate: 0, ...options });
+  const cache = CacheModule.forRoot({ name: 'ai-native', jitter: 0, auditRate: 0, ...options });
   const module = await Test.createTestingModule({
     imports: isCacheFirst ? [cache, ...features] : [...features, cache],
     controllers,

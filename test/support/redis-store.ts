@@ -29,7 +29,7 @@ export function openStore(
 ): OpenStore {
   const events: RedisEvent[] = [];
   // A busy machine must not look like a slow Redis, except where the limit itself is tested.
-  const options = resolveRedisOptions({ commandTimeoutMs: 1000, ...redis });
+  const options = resolveRedisOptions({ commandTimeoutMs: 1000, ...redis }, 'test');
   const servers = connectRedis(options, { namespace, clock, emit: (event) => events.push(event) });
   const store = new RedisStore(servers, namespace, outbox);
   servers.start((...used) => store.beforeUse(...used));

@@ -8,6 +8,8 @@ import type { StaticHeader } from './route-metadata.js';
 type Outcome = 'HIT' | 'MISS' | 'STALE' | 'BYPASS';
 
 interface RouteHeadersOptions {
+  /** For `Cache-Status`. */
+  readonly cacheName: string;
   readonly isPublic: boolean;
   /** How old an answer may be that a client uses without asking, s. */
   readonly clientMaxAgeS: number | undefined;
@@ -24,6 +26,7 @@ interface RouteHeadersOptions {
 
 /** The headers of a route's answers that are no part of what is kept; whatever can be is made at boot. */
 export class RouteHeaders {
+  readonly #cacheName: string;
   /** `Cache-Control` of an answer that is as good as new, and of a stale one. */
   readonly #fresh: string;
   readonly #stale: string;
@@ -34,7 +37,9 @@ export class RouteHeaders {
   readonly #fixedType: StaticHeader | undefined;
   readonly #fixedNames: ReadonlySet<string>;
 
-  constructor({ isPublic, clientMaxAgeS, graceMs, compress, keyed, stored, fixed }: RouteHeadersOptions) {
+  constructor(options: RouteHeadersOptions) {
+    const { cacheName, isPublic, clientMaxAgeS, graceMs, compress, keyed, stored, fixed } = options;
+    this.#cacheName = cacheName;
     const visibility = isPublic ? 'public' : 'private';
     this.#stale = `${visibility}, no-cache`;
     this.#fresh =
@@ -59,7 +64,7 @@ export class RouteHeaders {
    */
   announce(reply: Reply, outcome: Outcome, detail: string, cacheControl = 'private, no-cache'): void {
     reply.setHeader('x-cache', outcome);
-    reply.setHeader('cache-status', `ai-native; ${detail}`);
+    reply.setHeader('cache-status', `${this.#cacheName}; ${detail}`);
     this.set(reply, 'cache-control', cacheControl);
     addVary(reply, this.#vary);
   }

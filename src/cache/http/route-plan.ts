@@ -54,6 +54,7 @@ export class RoutePlan {
     this.#fromArguments = (args) => fromRouteArguments(controller, name, args);
     const visibility = answers.visibility ?? (isGuarded || scope !== 'shared' ? 'private' : 'public');
     this.headers = new RouteHeaders({
+      cacheName: options.name,
       isPublic: visibility === 'public',
       clientMaxAgeS: answers.clientMaxAgeS,
       graceMs: this.#policy.graceMs,

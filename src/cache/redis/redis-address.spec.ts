@@ -1,6 +1,7 @@
 import { maskedUrl, redisTarget, type RedisTargetOptions } from './redis-address.js';
 
-const login = { tls: false, username: undefined, password: undefined, database: 0 };
+const clientName = 'shop-cache';
+const login = { tls: false, username: undefined, password: undefined, database: 0, clientName };
 
 describe('where Redis is', () => {
   it.each<[RedisTargetOptions, ReturnType<typeof redisTarget>]>([
@@ -10,7 +11,7 @@ describe('where Redis is', () => {
       {
         kind: 'server',
         server: { host: '::1', port: 7000 },
-        login: { tls: true, username: 'me', password: 'p@ss', database: 3 },
+        login: { tls: true, username: 'me', password: 'p@ss', database: 3, clientName },
       },
     ],
     [
@@ -34,7 +35,7 @@ describe('where Redis is', () => {
           { host: '::1', port: 7001 },
           { host: 'b', port: 6379 },
         ],
-        login: { tls: true, username: 'me', password: 'pw', database: 0 },
+        login: { tls: true, username: 'me', password: 'pw', database: 0, clientName },
       },
     ],
     [
@@ -50,7 +51,7 @@ describe('where Redis is', () => {
       },
     ],
   ])('is read from %j', (options, expected) => {
-    expect(redisTarget(options)).toEqual(expected);
+    expect(redisTarget(options, clientName)).toEqual(expected);
   });
 
   it.each<[string, RedisTargetOptions]>([
@@ -75,7 +76,7 @@ describe('where Redis is', () => {
   ])('is refused with "%s", and never repeated, when it is %j', (told, options) => {
     let message = '';
     try {
-      redisTarget(options);
+      redisTarget(options, clientName);
     } catch (error) {
       expect(error).toMatchObject({ code: 'CACHE_INVALID_OPTIONS' });
       message = (error as Error).message;
@@ -92,6 +93,6 @@ describe('where Redis is', () => {
     ['redis+sentinel://***@a:1/mymaster/2', { sentinels: ['a:1'], username: 'me', database: 2 }],
     ['redis+sentinel://a:26379/m', { sentinels: ['a'], sentinelMaster: 'm' }],
   ])('is shown as %s', (shown, options) => {
-    expect(maskedUrl(redisTarget(options))).toBe(shown);
+    expect(maskedUrl(redisTarget(options, clientName))).toBe(shown);
   });
 });

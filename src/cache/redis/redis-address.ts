@@ -16,6 +16,8 @@ export interface RedisLogin {
   readonly username: string | undefined;
   readonly password: string | undefined;
   readonly database: number;
+  /** What the connection is called in the server's `CLIENT LIST`. */
+  readonly clientName: string;
 }
 
 /** Where Redis is: one server, one that sentinels name, or the masters of a cluster. */
@@ -45,8 +47,11 @@ export interface RedisTargetOptions {
   database?: number | undefined;
 }
 
-/** @throws {CacheError} `CACHE_INVALID_OPTIONS`; its message never holds a URL or a password */
-export function redisTarget(options: RedisTargetOptions): RedisTarget {
+/**
+ * @param clientName  see {@link RedisLogin}
+ * @throws {CacheError} `CACHE_INVALID_OPTIONS`; its message never holds a URL or a password
+ */
+export function redisTarget(options: RedisTargetOptions, clientName: string): RedisTarget {
   const { url, clusterNodes, sentinels, sentinelMaster, password, username, tls, database } = options;
   const given = [url, clusterNodes, sentinels].filter((place) => place !== undefined);
   if (given.length !== 1) {
@@ -59,7 +64,7 @@ export function redisTarget(options: RedisTargetOptions): RedisTarget {
     if (username !== undefined || tls !== undefined || database !== undefined) {
       throw invalid('redis.username, redis.tls and redis.database are part of redis.url; give them there');
     }
-    return parseUrl(url, password);
+    return parseUrl(url, password, clientName);
   }
   if (
     database !== undefined &&
@@ -72,6 +77,7 @@ export function redisTarget(options: RedisTargetOptions): RedisTarget {
     username,
     password: password === '' ? undefined : password,
     database: database ?? 0,
+    clientName,
   };
   if (clusterNodes) return { kind: 'cluster', nodes: list('clusterNodes', clusterNodes, 6379), login };
   const named = list('sentinels', sentinels ?? [], 26379);
@@ -103,7 +109,7 @@ export function hostAndPort({ host, port }: HostAndPort): string {
  *
  * @param password  overrides an absent one in the URL; both, and different, is an error; empty means none
  */
-function parseUrl(url: string, password?: string): RedisTarget {
+function parseUrl(url: string, password: string | undefined, clientName: string): RedisTarget {
   // The error of the platform's parser carries the whole URL, password included, so ours takes its place.
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
   if (!parsed || !/^rediss?:$/.test(parsed.protocol) || !parsed.hostname) {
@@ -128,6 +134,7 @@ function parseUrl(url: string, password?: string): RedisTarget {
       username: parsed.username ? decode(parsed.username) : undefined,
       password: fromUrl ?? separate,
       database,
+      clientName,
     },
   };
 }

@@ -7,7 +7,7 @@ export type BinaryClient = ReturnType<typeof asBinary>;
 
 /** A client that is no more than the protocol on one connection. */
 export function newClient(address: RedisAddress, connectTimeoutMs: number) {
-  const { host, port, tls, username, password, database } = address;
+  const { host, port, tls, username, password, database, clientName } = address;
   const client = createClient({
     socket: {
       host,
@@ -19,7 +19,7 @@ export function newClient(address: RedisAddress, connectTimeoutMs: number) {
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
     database,
-    name: 'ai-native-cache',
+    name: clientName,
     // A command kept for later would be a stale write later.
     disableOfflineQueue: true,
     commandsQueueMaxLength: 10_000,

@@ -48,9 +48,10 @@ async function locate(target: SentinelTarget, patienceMs: number): Promise<Redis
 }
 
 async function ask(sentinel: HostAndPort, target: SentinelTarget, patienceMs: number): Promise<Named> {
-  const { tls, password } = target.login;
+  const { tls, password, clientName } = target.login;
   // One that asks for no password takes any.
-  const client = newClient({ ...sentinel, tls, password, username: undefined, database: 0 }, patienceMs);
+  const address = { ...sentinel, tls, password, clientName, username: undefined, database: 0 };
+  const client = newClient(address, patienceMs);
   try {
     const reply = client.connect().then(() => client.sendCommand(['SENTINEL', 'MASTER', target.masterName]));
     const fields = fieldsOf(await within(patienceMs, reply));

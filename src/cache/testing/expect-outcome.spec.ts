@@ -5,7 +5,7 @@ type Outcome = keyof typeof checks;
 
 const outcomes = [
   ['ai-native; hit; ttl=12', 'HIT'],
-  ['ai-native; hit; ttl=0', 'HIT'],
+  ['shop; hit; ttl=0', 'HIT'],
   ['ai-native; hit; ttl=12, edge; fwd=miss', 'HIT'],
   ['ai-native; hit; ttl=-3', 'STALE'],
   ['ai-native; fwd=stale; ttl=-3', 'STALE'],
