@@ -50,6 +50,21 @@ function rows(path: string): { name: string; row: string }[] {
   return [...read(path).matchAll(/^\| `([^`]+)` *\|.*$/gm)].map(([row, name = '']) => ({ name, row }));
 }
 
+/** What stands under a heading of the second level. */
+function section(path: string, heading: string): string {
+  const [, rest = ''] = read(path).split(`\n## ${heading}\n`);
+  return rest.split('\n## ')[0] ?? '';
+}
+
+/** The names of an interface's own properties, by its source text. */
+function optionsOf(path: string, name: string): string[] {
+  const [, body = ''] =
+    new RegExp(`^export interface ${name}\\b.*?\\{\\n(.*?)^\\}`, 'ms').exec(read(path)) ?? [];
+  const options = [...body.matchAll(/^ {2}(?:readonly )?(\w+)\??:/gm)].map(([, option = '']) => option);
+  if (options.length === 0) throw new Error(`${path} has no options named ${name}`);
+  return options;
+}
+
 /** Code without its lines for the API description, and in one line. */
 function flat(code: string): string {
   return code
@@ -85,6 +100,44 @@ describe('docs/errors.md', () => {
     const documented = rows('docs/errors.md').filter(({ name }) => name.startsWith('CACHE_'));
 
     expect(documented.map(({ name }) => name)).toEqual(Object.keys(cacheErrors));
+  });
+});
+
+describe('docs/caching-reference.md', () => {
+  const path = 'docs/caching-reference.md';
+  const shared = optionsOf('src/cache/decorators/entry-options.ts', 'EntryOptions');
+  const [, picked = ''] = /EntryDefaults = Pick<EntryOptions, (.+)>/.exec(
+    read('src/cache/decorators/entry-options.ts'),
+  )!;
+
+  it.each([
+    [
+      '`@Cached`: options',
+      [
+        ...optionsOf('src/cache/decorators/cached.decorator.ts', 'CachedOptions'),
+        ...optionsOf('src/cache/http/answer-options.ts', 'AnswerOptions'),
+        ...shared,
+      ],
+    ],
+    [
+      '`@InvalidateCache`: patterns and the outbox',
+      optionsOf('src/cache/decorators/invalidate-cache.decorator.ts', 'InvalidateCacheOptions'),
+    ],
+    [
+      '`CacheModule.forRoot`',
+      [
+        ...optionsOf('src/cache/cache.options.ts', 'CacheModuleOptions'),
+        ...(picked.match(/\w+/g) ?? []),
+        ...optionsOf('src/cache/redis/connect-redis.ts', 'RedisOptions'),
+        ...optionsOf('src/cache/redis/redis-address.ts', 'RedisTargetOptions'),
+        ...optionsOf('src/cache/engine/bulkhead.ts', 'BulkheadOptions'),
+      ],
+    ],
+  ])('has a row for every option, and for no other, under %s', (heading, options) => {
+    const cells = [...section(path, heading).matchAll(/^\| (.*?) \|/gm)].map(([, cell = '']) => cell);
+    const documented = cells.flatMap((cell) => [...cell.matchAll(/`(\w+)`/g)].map(([, name]) => name));
+
+    expect(documented.sort()).toEqual([...options].sort());
   });
 });
 
