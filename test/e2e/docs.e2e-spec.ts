@@ -4,7 +4,7 @@ import type { CacheErrorCode } from '../../src/cache/index.js';
 import { storeKey } from '../../src/cache/engine/cache-key.js';
 import { readEnvironment, variableNames } from '../../src/config/read-environment.js';
 import { cacheMetrics } from '../../src/telemetry/cache-metrics.js';
-import { logCatalogue } from '../../src/telemetry/log-catalogue.js';
+import { logCatalogue, type LogEvent } from '../../src/telemetry/log-catalogue.js';
 import { problems } from '../../src/http/problem.js';
 
 const root = resolve(__dirname, '../..');
@@ -63,6 +63,18 @@ function optionsOf(path: string, name: string): string[] {
   const options = [...body.matchAll(/^ {2}(?:readonly )?(\w+)\??:/gm)].map(([, option = '']) => option);
   if (options.length === 0) throw new Error(`${path} has no options named ${name}`);
   return options;
+}
+
+/** What lines of an event look like: with all that it may tell, and without what is told only now and then. */
+function lineForms(event: LogEvent): RegExp[] {
+  const { emoji, text } = logCatalogue[event];
+  const anything = (name: string) => (name === 'tags' ? ['\0'] : '\0');
+  const form = (absent: readonly string[]) => {
+    const get = (_: unknown, name: string) => (absent.includes(name) ? undefined : anything(name));
+    const line = `${emoji} ${text(new Proxy({}, { get }))}`;
+    return new RegExp(`^${line.replace(/[.*+?^${}()|[\]\\]/g, '\\$&').replaceAll('\0', '.+')}$`);
+  };
+  return [form([]), form(['reason', 'server'])];
 }
 
 /** Code without its lines for the API description, and in one line. */
@@ -185,6 +197,30 @@ describe('docs/REDIS_INTEGRATION.md', () => {
 
     expect(events.length).toBeGreaterThan(5);
     expect(events.filter((event) => !Object.hasOwn(logCatalogue, event))).toEqual([]);
+  });
+
+  it('shows lines as the log writes them', () => {
+    const shown = [...read(path).matchAll(/^\| `(cache\.[a-z_]+)` \| `([^`]+)`/gm)];
+
+    expect(shown.length).toBeGreaterThan(10);
+    for (const [, event = '', line = ''] of shown) {
+      expect([event, line, lineForms(event as LogEvent).some((form) => form.test(line))]).toEqual([
+        event,
+        line,
+        true,
+      ]);
+    }
+  });
+
+  it('shows all figures that the cache tells of itself', () => {
+    const dto = read('src/system/redis-stats.dto.ts');
+    const figures = ['CacheFigures', 'CachePrefixFigures'].flatMap((name) => {
+      const [, body = ''] = new RegExp(`^export class ${name} \\{(.*?)^\\}`, 'ms').exec(dto) ?? [];
+      return [...body.matchAll(/^ {2}(\w+)!:/gm)].map(([, figure = '']) => figure);
+    });
+
+    expect(figures.length).toBeGreaterThan(20);
+    expect(figures.filter((figure) => !read(path).includes(`"${figure}":`))).toEqual([]);
   });
 });
 

@@ -51,7 +51,7 @@ export interface CachedOptions<M extends AnyMethod = AnyMethod> extends EntryOpt
  * are values like any other.
  *
  * @param options  a TTL in seconds, or all that {@link CachedOptions} names
- * @throws {CacheBootError} when the application starts, for all that is wrong with any decorator: see docs/caching.md
+ * @throws {CacheBootError} when the application starts, for all that is wrong with any decorator: see docs/errors.md
  * @example `@Cached({ ttl: 60, scope: 'shared', tags: ['course:{course_id}'] })`
  */
 export function Cached<M extends AnyMethod>(options: Duration | CachedOptions<M>): MethodDecorator {

@@ -28,7 +28,7 @@ export interface InvalidateCacheOptions<M extends AnyMethod = AnyMethod> {
  *   `student_risk:{student_id}:*`), a function `(args, result) => tags`. On a route a name in braces is a declared
  *   parameter, `{body.x}` a field of the body; on a provider's method `{0}`, `{0.id}` count arguments. A template whose
  *   value is absent in a call names nothing. Or all that {@link InvalidateCacheOptions} names
- * @throws {CacheBootError} when the application starts, for all that is wrong with any decorator: see docs/caching.md
+ * @throws {CacheBootError} when the application starts, for all that is wrong with any decorator: see docs/errors.md
  */
 export function InvalidateCache<M extends AnyMethod>(
   pattern: InvalidateCacheOptions<M>['tags'] | InvalidateCacheOptions<M>,

@@ -1,4 +1,7 @@
-/** Every error the cache can throw at whoever builds with it. Requests never see one: a failing cache is a miss. */
+/**
+ * Every error the cache can throw at whoever builds with it. A store that fails is none, but a miss. A route's client is
+ * told of two: `CACHE_FACTORY_TIMED_OUT` is answered with 504, `CACHE_OVERLOADED` with 503.
+ */
 export type CacheErrorCode =
   | 'CACHE_BOOT_FAILED'
   | 'CACHE_INVALID_TTL'
