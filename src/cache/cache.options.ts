@@ -25,7 +25,10 @@ export interface CacheModuleOptions extends EntryDefaults {
   redis?: RedisOptions;
   /** Put in front of every key in Redis, so that two applications can share one. Default none. */
   namespace?: string;
-  /** Upper bound of the entries held in this process, in bytes. 0 leaves them to Redis alone, and is refused where there is none. Default 64 MiB. */
+  /**
+   * Upper bound of the entries held in this process, in bytes. 0 leaves them to Redis alone, and is refused where there is
+   * none. Default 64 MiB.
+   */
   maxBytes?: number;
   /** The part of a TTL, 0 to 1, that an entry may lose at random: what was stored together shall not expire together. Default 0.1. */
   jitter?: number;
