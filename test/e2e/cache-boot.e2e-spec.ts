@@ -283,6 +283,12 @@ class Wrong {
     return {};
   }
 
+  @Get('prefix')
+  @Cached({ ttl: 60, tags: ['right-param:*'] })
+  oddPrefix() {
+    return {};
+  }
+
   @Post('tag')
   @InvalidateCache('corse:1')
   deadTag() {
@@ -339,6 +345,7 @@ const expected: [code: string, method: string, says: string][] = [
   ['CACHE_INVALID_OPTIONS', 'Wrong.everythingOdd', "the prefix 'a:b'"],
   ['CACHE_INVALID_OPTIONS', 'Wrong.everythingOdd', "'a*b'"],
   ['CACHE_INVALID_OPTIONS', 'Wrong.everythingOdd', "'course:1' is no family"],
+  ['CACHE_INVALID_OPTIONS', 'Wrong.oddPrefix', "the prefix 'right-param'"],
   ['CACHE_DUPLICATE_PREFIX', 'Wrong.samePrefix', 'Right.param'],
   ['CACHE_SCOPE_MISSING', 'Wrong.unscoped', 'behind a guard'],
   ['CACHE_SCOPE_MISSING', 'WrongCallerService.ofCaller', 'made anew for each request'],

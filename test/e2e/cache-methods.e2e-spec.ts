@@ -419,6 +419,19 @@ describe('decorated methods of providers', () => {
     await other.app.close();
   });
 
+  it('refuse, for code that is no method, what could only miss what it means', async () => {
+    const cache = app.get(CacheService);
+    const get = (options: object) => cache.getOrSet('k', { ttl: 60, ...options }, () => 7);
+    const refused = expect.objectContaining({ code: 'CACHE_INVALID_OPTIONS' });
+
+    await expect(get({ prefix: 'user:card' })).rejects.toEqual(refused);
+    await expect(get({ tags: ['*'] })).rejects.toEqual(refused);
+    for (const nothing of ['*', 'item*', ':*', '']) {
+      await expect(cache.invalidate('item:a', nothing)).rejects.toEqual(refused);
+    }
+    expect(await cache.invalidate('item:*', 'item:a*', 'item:')).toBe(true);
+  });
+
   it('are counted by prefix', async () => {
     await settled(prices.price('a'));
     await prices.price('a');

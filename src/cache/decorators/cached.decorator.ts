@@ -2,6 +2,7 @@ import { UseGuards, UseInterceptors } from '@nestjs/common';
 import type { CacheRequest } from '../cache.options.js';
 import type { KeyInputs } from '../engine/cache-key.js';
 import { durationMs, type Duration } from '../engine/duration.js';
+import { checkedPrefix } from '../engine/tags.js';
 import { answerRules, type AnswerOptions } from '../http/answer-options.js';
 import { CacheDoor } from '../http/cache-door.guard.js';
 import { CacheLoader } from '../http/cache-loader.interceptor.js';
@@ -70,9 +71,7 @@ export function Cached<M extends AnyMethod>(options: Duration | CachedOptions<M>
 function define(options: CachedOptions, method: string, name: string): CachedDefinition {
   const faults = new Faults();
   const prefix = options.prefix ?? name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-  if (!/^[a-z0-9_]+$/.test(prefix)) {
-    faults.add('CACHE_INVALID_OPTIONS', `${method}: the prefix '${prefix}' may hold only a-z, 0-9 and _.`);
-  }
+  faults.attempt(() => checkedPrefix(prefix, method));
   const { ttl, unless } = options;
   const fixedMs = typeof ttl === 'function' ? undefined : faults.attempt(() => durationMs(ttl, method));
   return {

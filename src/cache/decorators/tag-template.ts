@@ -1,5 +1,5 @@
 import { CacheError } from '../engine/cache-errors.js';
-import { plainTag, prefixTag } from '../engine/tags.js';
+import { checkedPrefix, plainTag, prefixTag } from '../engine/tags.js';
 
 /** A value for a placeholder, or `undefined` where the call has none. */
 export type Resolve = (name: string) => unknown;
@@ -28,6 +28,7 @@ export class TagTemplate {
         `${where}: '${source}' is neither a tag (course:{course_id}) nor a prefix pattern (student_risk:*).`,
       );
     }
+    if (this.prefix !== undefined) checkedPrefix(this.prefix, where);
   }
 
   /** The plain tag without values in it; `undefined` for a prefix pattern. */

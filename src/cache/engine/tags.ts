@@ -1,3 +1,5 @@
+import { CacheError } from './cache-errors.js';
+
 /*
  * A tag names something that answers depend on. In the store each tag has a token; these are the tags' own names there.
  * Three kinds live in separate name spaces, so that no id a caller sends can turn one into another:
@@ -66,10 +68,38 @@ export function prefixTags(prefix: string, parameters: readonly string[]): strin
 }
 
 /**
+ * @param where  who says it, for the message
+ * @throws {CacheError} `CACHE_INVALID_OPTIONS` for other characters than `[a-z0-9_]`: no pattern could name such a prefix
+ */
+export function checkedPrefix(prefix: string, where: string): string {
+  if (/^[a-z0-9_]+$/.test(prefix)) return prefix;
+  throw new CacheError(
+    'CACHE_INVALID_OPTIONS',
+    `${where}: the prefix '${prefix}' may hold only a-z, 0-9 and _.`,
+  );
+}
+
+/**
+ * @param where  as of {@link checkedPrefix}
+ * @throws {CacheError} `CACHE_INVALID_OPTIONS` for a tag without a word before its colon, and for a `*` in that word;
+ *   what follows may be anybody's id
+ */
+export function checkedTag(tag: string, where: string): string {
+  if (/^[^:*]+(:|$)/.test(tag)) return tag;
+  throw new CacheError(
+    'CACHE_INVALID_OPTIONS',
+    `${where}: '${tag.split(':', 1)[0] ?? ''}' begins no tag (course:PROG-101) and no prefix pattern (student_risk:*).`,
+  );
+}
+
+/**
  * The plain tag of that name, and for `student_risk:STU001:*` the prefix tag, too: the text may have been put together
  * with an id that ends so.
+ *
+ * @throws what {@link checkedTag} throws
  */
 export function patternTags(pattern: string): string[] {
+  checkedTag(pattern, 'invalidate');
   if (!pattern.endsWith(':*')) return [plainTag(pattern)];
   const [prefix = '', ...parameters] = pattern.slice(0, -2).split(':');
   return [plainTag(pattern), prefixTag(prefix, parameters)];
