@@ -98,6 +98,12 @@ class Right {
     return { seconds: 60 };
   }
 
+  @Get('dependent')
+  @Cached({ ttl: 60, tags: ['card:*'] })
+  rightDependent() {
+    return {};
+  }
+
   @Get('guarded')
   @UseGuards(always)
   @Cached({ ttl: 60, scope: 'shared' })
@@ -113,7 +119,7 @@ class Right {
   }
 
   @Patch(':id')
-  @InvalidateCache(['course:{id}', 'kind:{body.kind}', 'right_param:{id}:*', 'right_keyed:*'])
+  @InvalidateCache(['course:{id}', 'kind:{body.kind}', 'right_param:{id}:*', 'right_keyed:*', 'card:*'])
   write(@Param('id') id: string, @Body() body: PlainQuery) {
     return { id, body };
   }
@@ -373,7 +379,7 @@ const expected: [code: string, method: string, says: string][] = [
   ['CACHE_UNKNOWN_TEMPLATE_NAME', 'Wrong.unknownField', '{body.course}'],
   ['CACHE_UNKNOWN_TEMPLATE_NAME', 'WrongService.value', '{course_id}'],
   ['CACHE_PATTERN_MATCHES_NOTHING', 'Wrong.deadPrefix', "'nobody:*'"],
-  ['CACHE_PATTERN_MATCHES_NOTHING', 'Wrong.deadTag', "'corse:1'"],
+  ['CACHE_PATTERN_MATCHES_NOTHING', 'Wrong.deadTag', "a function without families: () => ['book:1']"],
 ];
 
 const options = { principal: () => 'ada', principalDecorators: [CurrentUser] };

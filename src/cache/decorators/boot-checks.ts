@@ -1,5 +1,4 @@
 import type { CacheModuleOptions } from '../cache.options.js';
-import { familyTag } from '../engine/tags.js';
 import {
   answersByItself,
   declaredInputs,
@@ -9,8 +8,9 @@ import {
 } from '../http/declared-inputs.js';
 import { isRoute, uncacheable } from '../http/route-metadata.js';
 import type { CachedDefinition, DecoratedMethod, InvalidatingDefinition } from './cached-definition.js';
+import { templateMayHit } from './cover.js';
 import type { Faults } from './faults.js';
-import { familiesOf, type TagRules } from './tag-rules.js';
+import type { TagRules } from './tag-rules.js';
 
 /** Two methods of one prefix would be one line in the statistics, and one target for `prefix:*`. */
 export function checkPrefixes(cached: readonly CachedDefinition[], faults: Faults): void {
@@ -109,18 +109,13 @@ export function checkPatterns(
 ): void {
   const { type, name, method, definition } = found;
   checkTemplates(found, isRoute(method) ? templateNames(type, name) : isArgument, faults);
-  const used = cached.map(({ rules }) => familiesOf(rules));
   const all = cached.map((other) => `${other.method} (${other.prefix})`).join(', ') || 'nothing';
   for (const template of definition.rules.templates) {
-    const { prefix, plain } = template;
-    const isFelt =
-      plain === undefined
-        ? cached.some((other) => other.prefix === prefix)
-        : used.some((families) => families?.has(familyTag(plain)) ?? true);
-    if (isFelt) continue;
+    if (cached.some((other) => templateMayHit(template, other))) continue;
     faults.add(
       'CACHE_PATTERN_MATCHES_NOTHING',
-      `${definition.method}: nothing that is cached depends on '${template.toString()}'. Cached: ${all}.`,
+      `${definition.method}: nothing that is cached depends on '${template.toString()}'. Cached: ${all}. ` +
+        "What only getOrSet keeps is named by a function without families: () => ['book:1'], or in the method: cache.invalidate('shelf:*').",
     );
   }
 }
