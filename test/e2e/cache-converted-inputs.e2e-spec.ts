@@ -3,6 +3,7 @@ import {
   Controller,
   DefaultValuePipe,
   Get,
+  Headers,
   type INestApplication,
   Param,
   ParseIntPipe,
@@ -53,6 +54,30 @@ class ItemsController {
     return { id: id.id, version };
   }
 
+  @Get('lower-header')
+  @Cached({ ttl: 60, tags: ['item:{x-item}'] })
+  byLowerHeader(@Headers('X-Item') id: string) {
+    return { id, version };
+  }
+
+  @Get('header')
+  @Cached({ ttl: 60, tags: ['item:{X-Item}'] })
+  byHeader(@Headers('X-Item') id: string) {
+    return { id, version };
+  }
+
+  @Post('lower-header')
+  @InvalidateCache('item:{x-item}')
+  writeByLowerHeader(@Headers('X-Item') id: string) {
+    return { id, version: ++version };
+  }
+
+  @Post('header')
+  @InvalidateCache('item:{X-Item}')
+  writeByHeader(@Headers('x-item') id: string) {
+    return { id, version: ++version };
+  }
+
   @Post('tagged')
   @InvalidateCache('item:{body.id}')
   writeTagged(@Body() body: { id: unknown }) {
@@ -85,14 +110,14 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('on %s', (adap
   afterAll(() => app.close());
 
   async function read(path: string): Promise<{ version: number; outcome: string | null }> {
-    const answer = await fetch(`${url}/items/${path}`);
+    const answer = await fetch(`${url}/items/${path}`, { headers: { 'x-item': '7' } });
     const { version } = (await answer.json()) as { version: number };
     await app.get(CacheService).settle();
     return { version, outcome: answer.headers.get('x-cache') };
   }
 
   async function write(path: string, body: object = {}): Promise<number> {
-    const headers = { 'content-type': 'application/json' };
+    const headers = { 'content-type': 'application/json', 'x-item': '7' };
     const answer = await fetch(`${url}/items/${path}`, {
       method: 'POST',
       headers,
@@ -115,6 +140,8 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('on %s', (adap
     ['a default', 'page', () => write('page', { page: '1' })],
     ['the first of several', 'several?id=a&id=b', () => write('tagged', { id: 'a' })],
     ['the last of several', 'several?id=a&id=b', () => write('tagged', { id: 'b' })],
+    ['a header, in either spelling', 'header', () => write('lower-header')],
+    ['a header, in the other spelling', 'lower-header', () => write('header')],
     ['one of several that are written', 'tagged/8', () => write('tagged', { id: [7, 8] })],
   ])('%s is kept until a write names what was meant', async (_, path, change) => {
     expect(await warm(path)).toBe('HIT');

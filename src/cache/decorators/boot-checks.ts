@@ -3,6 +3,7 @@ import {
   answersByItself,
   declaredInputs,
   decoratorFactory,
+  inputNamed,
   templateNames,
   type DeclaredInput,
 } from '../http/declared-inputs.js';
@@ -68,7 +69,7 @@ export function checkRoute(
   const inputs = key
     ? []
     : faults.attempt(() => declaredInputs(type, name, where, new Set(principals.map(decoratorFactory))));
-  if (inputs) checkTemplates(found, (wanted) => inputs.some((input) => input.name === wanted), faults);
+  if (inputs) checkTemplates(found, (wanted) => inputNamed(inputs, wanted) !== undefined, faults);
   return inputs ?? [];
 }
 

@@ -8,7 +8,7 @@ import { routeKeyText, scopedKeyText } from '../engine/cache-key.js';
 import type { EntryPolicy } from '../engine/entry-policy.js';
 import { Subject } from '../engine/subject.js';
 import { prefixTags } from '../engine/tags.js';
-import { fromRouteArguments, type DeclaredInput } from './declared-inputs.js';
+import { fromRouteArguments, inputNamed, type DeclaredInput } from './declared-inputs.js';
 import { RouteHeaders } from './route-headers.js';
 import { compileKeyText, pathOf } from './route-key.js';
 import { pathParameters, staticHeaders } from './route-metadata.js';
@@ -29,7 +29,7 @@ export class RoutePlan {
   readonly #options: CacheModuleOptions;
   readonly #policy: EntryPolicy;
   readonly #keyText: (request: CacheRequest) => string;
-  readonly #inputs: ReadonlyMap<string, DeclaredInput['read']>;
+  readonly #inputs: readonly DeclaredInput[];
   readonly #parameters: readonly string[];
   readonly #fromArguments: (args: readonly unknown[]) => Resolve;
   #convertsTags = false;
@@ -48,7 +48,7 @@ export class RoutePlan {
     this.#keyText = key
       ? (request) => routeKeyText(prefix, pathOf(request), key(request))
       : compileKeyText(prefix, inputs);
-    this.#inputs = new Map(inputs.map(({ name, read }) => [name, read]));
+    this.#inputs = inputs;
     this.#parameters = pathParameters(controller, method);
     this.#fromArguments = (args) => fromRouteArguments(controller, name, args);
     const visibility = answers.visibility ?? (isGuarded || scope !== 'shared' ? 'private' : 'public');
@@ -121,7 +121,7 @@ export class RoutePlan {
 
   #namedTags(rules: TagRules, request: CacheRequest): string[] {
     try {
-      return argumentTags(rules, (name) => this.#inputs.get(name)?.(request));
+      return argumentTags(rules, (name) => inputNamed(this.#inputs, name)?.read(request));
     } catch {
       // What cannot be named of the arguments either is not stored.
       return [];
