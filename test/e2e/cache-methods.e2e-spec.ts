@@ -11,6 +11,7 @@ import {
   Scope,
 } from '@nestjs/common';
 import { IsString } from 'class-validator';
+import { EMPTY, of, throwError, type Observable } from 'rxjs';
 import { Cached, CacheService, InvalidateCache, type CacheModuleEvent } from '../../src/cache/index.js';
 import { FakeClock } from '../../src/cache/testing/index.js';
 import { startCachedApp } from '../support/cached-app.js';
@@ -48,6 +49,13 @@ class Prices {
   unstorable(): Promise<unknown> {
     runs++;
     return Promise.resolve({ call: () => 1 });
+  }
+
+  @Cached({ ttl: 60, prefix: 'streamed' })
+  streamed(which: string): Observable<unknown> | Promise<unknown> {
+    runs++;
+    const failing = throwError(() => new Error('source failed'));
+    return { last: of({ part: 1 }, { part: 2 }), nothing: EMPTY, failing }[which] ?? EMPTY;
   }
 
   @InvalidateCache('item:{0.item}')
@@ -383,6 +391,16 @@ describe('decorated methods of providers', () => {
     expect((await get('/items?item=b')).run).toBe(4);
     await post('refused');
     expect((await get('/items?item=b')).run).toBe(4);
+  });
+
+  it('keep the last value of an Observable, and give it as a promise', async () => {
+    const ask = async (which: string) => settled(prices.streamed(which) as Promise<unknown>);
+
+    expect([await ask('last'), await ask('last'), runs]).toEqual([{ part: 2 }, { part: 2 }, 1]);
+    expect([await ask('nothing'), await ask('nothing'), runs]).toEqual([undefined, undefined, 2]);
+    await expect(ask('failing')).rejects.toThrow('source failed');
+    await expect(ask('failing')).rejects.toThrow('source failed');
+    expect(runs).toBe(4);
   });
 
   it('are joined by getOrSet for code that is no method', async () => {

@@ -1,4 +1,3 @@
-import { isObservable, lastValueFrom } from 'rxjs';
 import { CacheEngine } from '../engine/cache-engine.js';
 import type { EmitCacheEvent } from '../engine/cache-events.js';
 import { systemClock, type Clock } from '../engine/clock.js';
@@ -17,7 +16,7 @@ import { UnitSettlement } from '../outbox/unit-settlement.js';
 import { auditedForm } from './audited-form.js';
 import type { CachedDefinition, InvalidatingDefinition } from './cached-definition.js';
 import { resolvePolicy, type EntryDefaults } from './entry-options.js';
-import type { MethodCall } from './method-call.js';
+import { settled, type MethodCall } from './method-call.js';
 import { methodSubject, producedValue, revive, valueOf, type Kept } from './method-entry.js';
 import { argumentTags, resultTags } from './tag-rules.js';
 import { fromArguments } from './tag-template.js';
@@ -72,10 +71,10 @@ export class MethodCache {
     definition.faults.refuse();
     const policy = this.#policyOf(definition);
     const subject = methodSubject(definition, policy, method, args, this.#listed.has(definition));
-    if (!subject) return run();
+    if (!subject) return settled(run);
     const produce = async (): Promise<Produced<Kept>> => {
       try {
-        return producedValue(definition, args, await run());
+        return producedValue(definition, args, await settled(run));
       } catch (error) {
         if (policy.graceMs === 0 || !isClientError(error)) throw error;
         // Nothing stale may cover it.
@@ -113,10 +112,7 @@ export class MethodCache {
     const writtenBefore = unit.written;
     this.#settlement.enter(unit, outer === undefined);
     try {
-      const result = await inUnit(unit, async () => {
-        const returned = await run();
-        return isObservable(returned) ? await lastValueFrom(returned, { defaultValue: undefined }) : returned;
-      });
+      const result = await inUnit(unit, () => settled(run));
       unit.join(known);
       unit.join(this.#exactTags(definition, () => resultTags(rules, args, result)));
       if (!outer) await this.#finish(unit, unit.joined);
