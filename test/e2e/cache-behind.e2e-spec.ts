@@ -63,8 +63,25 @@ class MeddlesAfterwards implements NestInterceptor {
   }
 }
 
+@Injectable()
+class Limited {
+  @Cached({ ttl: 60, prefix: 'limited_value', hardTimeout: 3 })
+  async value(): Promise<number> {
+    const run = ++runs;
+    await gate?.promise;
+    return run;
+  }
+}
+
 @Controller('behind')
 class BehindController {
+  constructor(private readonly limits: Limited) {}
+
+  @Get('unkept')
+  async unkept() {
+    return { value: await this.limits.value() };
+  }
+
   @Get('refreshed/:id')
   @Cached({ ttl: 60, prefix: 'refreshed', store: { headers: ['link'] } })
   async refreshed(@Param('id') id: string, @Res({ passthrough: true }) response: Response) {
@@ -177,7 +194,7 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('behind the an
     ({ app, url } = await startCachedApp({
       adapter,
       controllers: [BehindController, ScopedController],
-      providers: [WhoAsks],
+      providers: [WhoAsks, Limited],
       options: { clock, onEvent: ({ event }) => void events.push(event as CacheEvent['event']) },
     }));
   });
@@ -350,6 +367,16 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('behind the an
     expect(runs).toBe(id === 'meddling' ? 2 : 1);
   });
 
+  it('a method of a provider that takes too long is 504 on a route that is not cached itself', async () => {
+    gate = deferred();
+    const asked = ask('behind/unkept');
+    await until(() => runs === 1);
+    clock.advance(3000);
+    const { status, text } = await asked;
+
+    expect([status, JSON.parse(text)]).toEqual([504, { message: 'Gateway Timeout', statusCode: 504 }]);
+  });
+
   it.each(['slow/a', 'observed'])('a run is stored when the client has gone meanwhile: %s', async (path) => {
     gate = deferred();
     const gone = new Promise((resolve) => {
@@ -387,6 +414,7 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('behind the an
     const other = await startCachedApp({
       adapter,
       controllers: [BehindController],
+      providers: [Limited],
       options: {
         clock,
         redis: { url: 'redis://127.0.0.1:1' },
