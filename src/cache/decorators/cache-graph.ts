@@ -63,7 +63,6 @@ export class CacheGraph {
     for (const definition of definitions) faults.addAll(definition.faults);
     checkPrefixes(cached, faults);
     for (const found of this.#cached) {
-      this.engine.expectTtl(found.definition.declaredTtlMs);
       const inputs = isRoute(found.method) ? this.#planRoute(found, options, faults) : [];
       if (!isRoute(found.method)) checkProviderMethod(found, faults);
       this.#recipes.set(found.definition, keyRecipe(found, inputs, this.application.getGlobalPrefix()));

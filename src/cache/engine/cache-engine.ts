@@ -39,11 +39,6 @@ export class CacheEngine {
       });
   }
 
-  /** Tokens will outlive every entry that carries them. */
-  expectTtl(longestTtlMs: number): void {
-    this.#keeping?.entries.expectTtl(longestTtlMs);
-  }
-
   /** Families whose tokens are read before a method whose result names its tags. Others become known as they come up. */
   watchFamilies(plainTags: readonly string[]): void {
     this.#families.watch(plainTags);
