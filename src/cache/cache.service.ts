@@ -71,7 +71,7 @@ export class CacheService {
   async getOrSet<T>(key: string, options: GetOrSetOptions, factory: () => Promise<T> | T): Promise<T> {
     const { ttl, prefix = DEFAULT_PREFIX, tags = [], audit = tags.length > 0 } = options;
     const where = `getOrSet(${prefix})`;
-    const ttlMs = durationMs(ttl, where);
+    const ttlMs = durationMs(ttl, `${where}, ttl`);
     checkedPrefix(prefix, where);
     for (const tag of tags) checkedTag(tag, where);
     const subject = new Subject({

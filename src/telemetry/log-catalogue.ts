@@ -56,6 +56,7 @@ const subject = ({ prefix, key }: LogFields) => prefix ?? key ?? 'unknown';
 const unstored: Readonly<Record<string, string>> = {
   'newer-write': 'computed before a newer write',
   unless: 'its method said so',
+  'no-ttl': 'its method gave it no time',
   status: 'its status is not 200',
   header: 'its handler set a header that the route does not store',
   'not-plain': 'it is no JSON object or array',

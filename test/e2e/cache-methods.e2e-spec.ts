@@ -51,6 +51,12 @@ class Prices {
     return Promise.resolve({ call: () => 1 });
   }
 
+  @Cached<Prices['timed']>({ ttl: (seconds) => seconds, prefix: 'timed' })
+  timed(seconds: number): Promise<number> {
+    runs++;
+    return Promise.resolve(seconds);
+  }
+
   @Cached({ ttl: 60, prefix: 'streamed' })
   streamed(which: string): Observable<unknown> | Promise<unknown> {
     runs++;
@@ -391,6 +397,21 @@ describe('decorated methods of providers', () => {
     expect((await get('/items?item=b')).run).toBe(4);
     await post('refused');
     expect((await get('/items?item=b')).run).toBe(4);
+  });
+
+  it.each([
+    [60, 1, undefined],
+    [0, 2, 'no-ttl'],
+    [0.0001, 2, 'no-ttl'],
+    [-5, 2, 'no-ttl'],
+    [NaN, 2, 'rule-failed'],
+    [Infinity, 2, 'rule-failed'],
+  ])('keep a value for as long as a function says: %s s', async (seconds, expectedRuns, reason) => {
+    const given = [await settled(prices.timed(seconds)), await settled(prices.timed(seconds))];
+
+    expect([...given, runs]).toEqual([seconds, seconds, expectedRuns]);
+    const reasons = events.map((event) => event.event === 'cache.no_store' && event.reason);
+    expect(reasons.find(Boolean)).toBe(reason);
   });
 
   it('keep the last value of an Observable, and give it as a promise', async () => {

@@ -53,7 +53,7 @@ const explanations: Readonly<Record<CacheWarning['kind'], string>> = {
   'hits-nothing': 'invalidates what nothing cached depends on',
   'unused-family': 'names tags of a family that nothing cached depends on',
   'never-invalidated': 'nothing invalidates it: good only until its TTL ends',
-  'no-shape': 'names no shape: change its prefix with the form of its result',
+  'no-shape': 'names no shape: give it one, and change that with the form of its result',
 };
 
 /**

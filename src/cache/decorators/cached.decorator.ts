@@ -15,7 +15,7 @@ import { tagRules, type AnyMethod, type TagSource } from './tag-rules.js';
 import { methodName, wrapMethod } from './wrap-method.js';
 
 export interface CachedOptions<M extends AnyMethod = AnyMethod> extends EntryOptions, AnswerOptions {
-  /** Seconds (`60`, `'45s'`, `'2m'`), or a function of the result that returns seconds. */
+  /** Seconds (`60`, `'45s'`, `'2m'`), or a function of the result that returns seconds; 0 or less: it is not kept. */
   ttl: Duration | ((result: Awaited<ReturnType<M>>) => number);
   /** First part of the key; `[a-z0-9_]`, unique in the application. Default: the method's name in snake case. */
   prefix?: string;
@@ -73,7 +73,8 @@ function define(options: CachedOptions, method: string, name: string): CachedDef
   const prefix = options.prefix ?? name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
   faults.attempt(() => checkedPrefix(prefix, method));
   const { ttl, unless } = options;
-  const fixedMs = typeof ttl === 'function' ? undefined : faults.attempt(() => durationMs(ttl, method));
+  const fixedMs =
+    typeof ttl === 'function' ? undefined : faults.attempt(() => durationMs(ttl, `${method}, ttl`));
   return {
     method,
     prefix,
@@ -83,10 +84,15 @@ function define(options: CachedOptions, method: string, name: string): CachedDef
     answers: faults.attempt(() => answerRules(options, options.scope, method)) ?? { storedHeaders: [] },
     audit: (options.audit as CachedDefinition['audit'] | undefined) ?? (options.tags ?? []).length > 0,
     declaredTtlMs: fixedMs ?? 0,
-    ttlMs: (result) => fixedMs ?? durationMs((ttl as (result: unknown) => number)(result), method),
+    ttlMs: (result) => fixedMs ?? resultTtlMs((ttl as (result: unknown) => number)(result), method),
     unless: (result) => (unless as ((result: unknown) => boolean) | undefined)?.(result) ?? false,
     ...(options.scope && { scope: options.scope }),
     ...(options.key && { key: options.key }),
     faults,
   };
+}
+
+/** @returns 0 for a result that is not to be kept */
+function resultTtlMs(seconds: number, method: string): number {
+  return Math.round(seconds * 1000) <= 0 ? 0 : durationMs(seconds, `${method}, ttl`);
 }
