@@ -17,7 +17,7 @@ import {
 import { REQUEST } from '@nestjs/core';
 import { defer, from, tap, type Observable } from 'rxjs';
 import { Cached, type CacheEvent, CacheService } from '../../src/cache/index.js';
-import { FakeClock } from '../../src/cache/testing/index.js';
+import { expectStale, FakeClock } from '../../src/cache/testing/index.js';
 import { adapters, startCachedApp } from '../support/cached-app.js';
 import { deferred, type Deferred } from '../support/deferred.js';
 import { pollUntil } from '../support/processes.js';
@@ -312,12 +312,16 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('behind the an
 
     expect(seen(stale)).toEqual([200, 'STALE', first.text]);
     expect(Object.keys(stale.headers).sort()).toEqual([...Object.keys(first.headers), 'age'].sort());
+    expect([stale.headers.age, stale.headers['cache-status']]).toEqual([
+      '92',
+      'ai-native; fwd=stale; ttl=-32',
+    ]);
     expect(late).toEqual(['before', 'after', 'interceptor']);
   });
 
   it('a run that takes too long is stored when it is done', async () => {
     await settled('behind/at-once');
-    clock.advance(90_000);
+    clock.advance(60_000);
     gate = deferred();
 
     const asked = ask('behind/at-once');
@@ -328,6 +332,11 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('behind the an
     await settle();
 
     expect(seen(stale)).toEqual([200, 'STALE', '{"run":1}']);
+    expectStale(stale);
+    expect([stale.headers.age, stale.headers['cache-status']]).toEqual([
+      '60',
+      'ai-native; fwd=stale; ttl=-1',
+    ]);
     expect(seen(await ask('behind/at-once'))).toEqual([200, 'HIT', '{"run":2}']);
   });
 

@@ -2,7 +2,7 @@ import { reasonOf } from './ask.js';
 import { Budget } from './budget.js';
 import { bodyLength, type CacheEntry } from './cache-entry.js';
 import type { EngineOptions } from './engine-options.js';
-import { pause } from './clock.js';
+import { pause, type Clock } from './clock.js';
 import { keepIn, type Keeping } from './keeping.js';
 import type { Produce, Revive } from './loads.js';
 import { standing } from './near-entries.js';
@@ -42,6 +42,10 @@ export class CacheEngine {
   /** Families whose tokens are read before a method whose result names its tags. Others become known as they come up. */
   watchFamilies(plainTags: readonly string[]): void {
     this.#families.watch(plainTags);
+  }
+
+  get clock(): Clock {
+    return this.#options.clock;
   }
 
   newBudget(): Budget {
