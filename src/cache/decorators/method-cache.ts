@@ -17,7 +17,7 @@ import { auditedForm } from './audited-form.js';
 import type { CachedDefinition, InvalidatingDefinition } from './cached-definition.js';
 import { resolvePolicy, type EntryDefaults } from './entry-options.js';
 import { settled, type MethodCall } from './method-call.js';
-import { methodSubject, producedValue, revive, valueOf, type Kept } from './method-entry.js';
+import { methodSubject, producedValue, revive, valueOf, type KeptValue } from './method-entry.js';
 import { argumentTags, resultTags } from './tag-rules.js';
 import { fromArguments } from './tag-template.js';
 
@@ -72,7 +72,7 @@ export class MethodCache {
     const policy = this.#policyOf(definition);
     const subject = methodSubject(definition, policy, method, args, this.#listed.has(definition));
     if (!subject) return settled(run);
-    const produce = async (): Promise<Produced<Kept>> => {
+    const produce = async (): Promise<Produced<KeptValue>> => {
       try {
         return producedValue(definition, args, await settled(run));
       } catch (error) {

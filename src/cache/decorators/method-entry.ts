@@ -13,7 +13,7 @@ import { fromArguments } from './tag-template.js';
 const VALUE_FORM = 'value-1';
 
 /** The stored text of a value; the value itself where it has no stored form; or an exception in its place. */
-export type Kept = { readonly text: string } | { readonly raw: unknown } | { readonly thrown: unknown };
+export type KeptValue = { readonly text: string } | { readonly raw: unknown } | { readonly thrown: unknown };
 
 /**
  * What a call of a provider's method is to the engine.
@@ -52,23 +52,23 @@ export function producedValue(
   definition: CachedDefinition,
   args: unknown[],
   result: unknown,
-): Produced<Kept> {
+): Produced<KeptValue> {
   let text: string;
   try {
     text = encodeValue(result);
   } catch {
     return { value: { raw: result }, isShareable: false, notStoredBecause: 'unserialisable' };
   }
-  return storedForm<Kept>(definition, { args, result }, { text }, { body: Buffer.from(text) });
+  return storedForm<KeptValue>(definition, { args, result }, { text }, { body: Buffer.from(text) });
 }
 
-export const revive: Revive<Kept> = (entry) => ({ text: entry.text ?? entry.body.toString() });
+export const revive: Revive<KeptValue> = (entry) => ({ text: entry.text ?? entry.body.toString() });
 
 /**
  * @returns `undefined` for a text that {@link encodeValue} did not write
  * @throws the exception that stands in the value's place
  */
-export function valueOf(kept: Kept): { readonly decoded: unknown } | undefined {
+export function valueOf(kept: KeptValue): { readonly decoded: unknown } | undefined {
   if ('thrown' in kept) throw kept.thrown;
   if ('raw' in kept) return { decoded: kept.raw };
   try {

@@ -226,7 +226,7 @@ export class CacheEngine {
       return { state: 'stale', found };
     }
     this.#options.emit({ event: 'cache.hit', subject, bytes: bodyLength(found.entry) });
-    const isDue = this.#refreshes.isDue(subject, found);
+    const isDue = this.#refreshes.claim(subject, found);
     const isSampled = !isDue && (this.#keeping?.audits.takes(subject) ?? false);
     return { state: 'hit', found, isDue, isSampled };
   }

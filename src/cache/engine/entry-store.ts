@@ -41,7 +41,7 @@ export interface EntryStoreOptions {
 }
 
 /** About one entry, for all who ask at the same moment; the one with the most patience says how long it may take. */
-interface Question {
+interface SharedRead {
   readonly subject: Subject;
   budget: Budget;
   readonly read: Promise<HeldEntry | undefined>;
@@ -57,7 +57,7 @@ export class EntryStore {
   readonly #resultTokens: ResultTokens;
   readonly #memory = new OwnMemory();
   /** Questions that will be sent at the end of this moment, by key. */
-  readonly #asked = new Map<string, Question>();
+  readonly #asked = new Map<string, SharedRead>();
   #tokenTtlMs = MIN_TOKEN_TTL_MS;
 
   constructor(options: EntryStoreOptions) {
@@ -101,16 +101,16 @@ export class EntryStore {
       if (budget.leftMs > asked.budget.leftMs) asked.budget = budget;
       return asked.read;
     }
-    const question: Question = {
+    const shared: SharedRead = {
       subject,
       budget,
       read: Promise.resolve().then(() => {
         this.#asked.delete(keyText);
-        return this.#read(subject, question.budget);
+        return this.#read(subject, shared.budget);
       }),
     };
-    this.#asked.set(keyText, question);
-    return question.read;
+    this.#asked.set(keyText, shared);
+    return shared.read;
   }
 
   async #read(subject: Subject, budget: Budget): Promise<HeldEntry | undefined> {
