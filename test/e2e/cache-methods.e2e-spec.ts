@@ -29,6 +29,11 @@ class Prices {
     return Promise.resolve({ item, currency, at: new Date(1000), run: ++runs });
   }
 
+  @Cached({ ttl: 60, prefix: 'label', tags: ['price:{0}:*'] })
+  async label(item: string): Promise<{ text: string; run: number }> {
+    return Promise.resolve({ text: `${item}: 1 EUR`, run: ++runs });
+  }
+
   async twice(item: string): Promise<number[]> {
     return [(await this.price(item)).run, (await this.price(item)).run];
   }
@@ -334,6 +339,15 @@ describe('decorated methods of providers', () => {
       expect((await settled(prices.price('b'))).run).toBe(5);
       await prices.falsy('zero');
       expect(runs).toBe(5);
+    });
+
+    it('drop what depends on a prefix with a leading argument, and with it on the whole prefix', async () => {
+      await settled(Promise.all([prices.label('a'), prices.label('b')]));
+
+      await prices.forgetItem('a');
+      expect([(await settled(prices.label('a'))).run, (await prices.label('b')).run]).toEqual([3, 2]);
+      await prices.forgetAll();
+      expect((await settled(prices.label('b'))).run).toBe(4);
     });
 
     it('A9: treat a star in an id as a character', async () => {

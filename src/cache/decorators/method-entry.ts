@@ -6,7 +6,7 @@ import { prefixTags, UNLISTED } from '../engine/tags.js';
 import { decodeValue, encodeValue } from '../engine/value-codec.js';
 import type { CachedDefinition } from './cached-definition.js';
 import { storedForm } from './stored-form.js';
-import { argumentTags } from './tag-rules.js';
+import { dependencies } from './tag-rules.js';
 import { fromArguments } from './tag-template.js';
 
 /** Names how values are written: a program that writes them otherwise must not read these. */
@@ -28,7 +28,7 @@ export function methodSubject(
   isListed: boolean,
 ): Subject | undefined {
   try {
-    const named = argumentTags(rules, fromArguments(args));
+    const named = dependencies(rules, fromArguments(args));
     return new Subject({
       prefix,
       keyText: methodKeyText(prefix, method, args),

@@ -1,4 +1,14 @@
-import { patternTags, plainTag, prefixTag } from './tags.js';
+import { patternTags, plainTag, prefixTag, prefixTags } from './tags.js';
+
+it.each([
+  [[], ['prefix/note']],
+  [
+    ['7', 'a/b', ''],
+    ['prefix/note', 'prefix/note/7', 'prefix/note/7/a%2Fb', 'prefix/note/7/a%2Fb/'],
+  ],
+])('an entry with the leading parameters %j depends on each part of them', (parameters, tags) => {
+  expect(prefixTags('note', parameters)).toEqual(tags);
+});
 
 describe('a pattern', () => {
   it.each([

@@ -61,10 +61,14 @@ export function prefixTag(prefix: string, parameters: readonly string[] = []): s
 
 /** The prefix and all its leading parameters: what `p:*`, `p:a:*`, `p:a:b:*` invalidate. */
 export function prefixTags(prefix: string, parameters: readonly string[]): string[] {
-  return [
-    prefixTag(prefix),
-    ...parameters.map((_, last) => prefixTag(prefix, parameters.slice(0, last + 1))),
-  ];
+  return leadingTags(prefixTag(prefix, parameters));
+}
+
+/** What an entry depends on that depends on `tag`: of a prefix with parameters each leading part, too. */
+export function leadingTags(tag: string): string[] {
+  if (!tag.startsWith('prefix/')) return [tag];
+  const parts = tag.split('/');
+  return parts.slice(1).map((_, last) => parts.slice(0, last + 2).join('/'));
 }
 
 /**

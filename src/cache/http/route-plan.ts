@@ -2,7 +2,7 @@ import type { CacheModuleOptions, CacheRequest } from '../cache.options.js';
 import { auditedForm } from '../decorators/audited-form.js';
 import type { CachedDefinition } from '../decorators/cached-definition.js';
 import { resolvePolicy } from '../decorators/entry-options.js';
-import { argumentTags, type TagRules } from '../decorators/tag-rules.js';
+import { dependencies, type TagRules } from '../decorators/tag-rules.js';
 import { literal, type Resolve } from '../decorators/tag-template.js';
 import { routeKeyText, scopedKeyText } from '../engine/cache-key.js';
 import type { EntryPolicy } from '../engine/entry-policy.js';
@@ -98,7 +98,7 @@ export class RoutePlan {
    * Further tags of a call of the handler, whose arguments pipes may have made of the inputs: a write names them by what
    * its own arguments are. That there are any is known from the first on; that one is not stored.
    *
-   * @throws what {@link argumentTags} throws
+   * @throws what {@link dependencies} throws
    */
   convertedTags(request: CacheRequest, args: readonly unknown[]): string[] {
     // It may not have come to the handler.
@@ -107,7 +107,7 @@ export class RoutePlan {
     const resolve = this.#fromArguments(args);
     const values = this.#parameters.map((name) => literal(resolve(name)) ?? request.params[name] ?? '');
     const known = this.#tags(request);
-    const named = [...prefixTags(prefix, values), ...argumentTags(rules, resolve)];
+    const named = [...prefixTags(prefix, values), ...dependencies(rules, resolve)];
     const further = named.filter((tag) => !known.includes(tag));
     this.#convertsTags ||= further.length > 0;
     return further;
@@ -121,7 +121,7 @@ export class RoutePlan {
 
   #namedTags(rules: TagRules, request: CacheRequest): string[] {
     try {
-      return argumentTags(rules, (name) => inputNamed(this.#inputs, name)?.read(request));
+      return dependencies(rules, (name) => inputNamed(this.#inputs, name)?.read(request));
     } catch {
       // What cannot be named of the arguments either is not stored.
       return [];
