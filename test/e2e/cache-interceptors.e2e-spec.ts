@@ -33,6 +33,7 @@ const eachAdapter = Object.keys(adapters) as Adapter[];
 
 let mapped = 0;
 let handled = 0;
+let asked = 0;
 
 class Person {
   @Exclude()
@@ -162,6 +163,25 @@ const results: Record<string, { value: () => unknown; isKept: boolean }> = {
   stream: { value: () => Readable.from(['str', 'eam']), isKept: false },
 };
 
+/** A query that runs when it is asked, each time anew, as those of query builders do. */
+class LazyQuery {
+  constructor(readonly result: object) {}
+
+  then(fulfilled: (result: object) => unknown) {
+    asked++;
+    return Promise.resolve(this.result).then(fulfilled);
+  }
+}
+
+/** What a handler may return in a result's place. */
+const wrappings: Record<string, (result: object) => unknown> = {
+  promise: (result) => Promise.resolve(result),
+  thenable: (result) => new LazyQuery(result),
+  observable: (result) => of({ item: 'first' }, result),
+  'promise of an observable': (result) => Promise.resolve(of(result)),
+  'thenable of an observable': (result) => new LazyQuery(of(result)),
+};
+
 @Controller('results')
 class ResultsController {
   @Get('cached/:kind')
@@ -173,6 +193,16 @@ class ResultsController {
   @Get('twin/:kind')
   twin(@Param('kind') kind: string) {
     return results[kind]?.value();
+  }
+
+  @Get('tagged/:kind')
+  @Cached<ResultsController['tagged']>({
+    ttl: 60,
+    prefix: 'tagged_results',
+    tags: [(_, result) => [`item:${result.item}`]],
+  })
+  tagged(@Param('kind') kind: string) {
+    return wrappings[kind]?.({ item: kind }) as Promise<{ item: string }>;
   }
 
   @Get('typed')
@@ -218,6 +248,18 @@ describe.each(eachAdapter)('what a handler returns on %s', (adapter) => {
 
     expect([first.answer, second.answer]).toEqual([twin.answer, twin.answer]);
     expect([first.outcome, second.outcome]).toEqual(['MISS', results[kind]?.isKept ? 'HIT' : 'MISS']);
+  });
+
+  it.each(Object.keys(wrappings))('is what tags are named by, and is asked once: a %s', async (kind) => {
+    asked = 0;
+    const path = `tagged/${encodeURIComponent(kind)}`;
+    const [miss, hit] = [await get(path), await get(path)];
+    await app.get(CacheService).invalidate(`item:${kind}`);
+    const after = await get(path);
+
+    expect([miss.outcome, hit.outcome, after.outcome]).toEqual(['MISS', 'HIT', 'MISS']);
+    expect(miss.answer.at(-1)).toBe(`{"item":"${kind}"}`);
+    expect(asked).toBe(kind.startsWith('thenable') ? 2 : 0);
   });
 
   it('has the type that @Header gives it', async () => {
