@@ -29,6 +29,8 @@ export function cacheLog(logger: AppLogger): (event: CacheModuleEvent) => void {
     if (event.event === 'cache.no_store' && lasting.has(event.reason)) {
       if (!isNews(`${event.subject.prefix} ${event.reason}`)) return;
     }
+    // A client may ask as often as it likes.
+    if (event.event === 'cache.key_failed' && !isNews(`${event.method} ${event.reason}`)) return;
     const fields = fieldsOf(event);
     if (event.event === 'cache.lookup') logger.event('cache.key', fields);
     logger.event(event.event, fields);

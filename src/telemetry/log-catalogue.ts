@@ -165,6 +165,11 @@ export const logCatalogue = {
     'warn',
     ({ method }) => `Neither a schema nor a shape names the form of what ${method} answers`,
   ),
+  'cache.key_failed': entry(
+    '⚠️',
+    'warn',
+    ({ method, reason }) => `There is no key for a request to ${method} (${reason}): it is not cached`,
+  ),
   'cache.rule_failed': entry(
     '❌',
     'error',

@@ -138,7 +138,7 @@ export class CacheGraph {
     const shape = definition.shape || (options.shapeOf?.({ controller: type, handler: name }) ?? '');
     if (!shape) this.#shapeless.push(definition.method);
     this.#shapes.set(definition, shape);
-    const facts = { inputs, controller: type, name, method, isGuarded };
+    const facts = { inputs, controller: type, name, method, isGuarded, emit: this.methods.emit };
     this.plans.add(type, method, new RoutePlan({ ...definition, shape }, options, facts));
     putLast(GUARDS, method, CacheDoor);
     return inputs;

@@ -2,7 +2,7 @@ import { isObservable, lastValueFrom } from 'rxjs';
 import { CacheEngine } from '../engine/cache-engine.js';
 import type { EmitCacheEvent } from '../engine/cache-events.js';
 import { systemClock, type Clock } from '../engine/clock.js';
-import { CacheError } from '../engine/cache-errors.js';
+import { errorName } from '../engine/cache-errors.js';
 import type { EntryPolicy } from '../engine/entry-policy.js';
 import type { Produced } from '../engine/subject.js';
 import { EPOCH, softTag } from '../engine/tags.js';
@@ -34,7 +34,7 @@ export class MethodCache {
     private readonly engine: CacheEngine,
     outbox: Outbox | undefined,
     defaults: EntryDefaults,
-    private readonly emit: EmitCacheEvent,
+    readonly emit: EmitCacheEvent,
     clock: Clock = systemClock,
   ) {
     this.#settlement = new UnitSettlement({
@@ -145,7 +145,7 @@ export class MethodCache {
     try {
       return name().map((tag) => (isSoft ? softTag(tag) : tag));
     } catch (error) {
-      this.emit({ event: 'cache.rule_failed', method, reason: nameOf(error) });
+      this.emit({ event: 'cache.rule_failed', method, reason: errorName(error) });
       return [EPOCH];
     }
   }
@@ -162,9 +162,4 @@ export class MethodCache {
   async #finish(unit: UnitOfWork, tags: readonly string[]): Promise<void> {
     if (!(await this.#settlement.leave(unit, tags))) announcePending();
   }
-}
-
-/** Never the text, which may quote what was handed in. */
-function nameOf(error: unknown): string {
-  return error instanceof CacheError ? error.code : error instanceof Error ? error.name : typeof error;
 }

@@ -27,3 +27,8 @@ export class CacheError extends Error {
     this.name = 'CacheError';
   }
 }
+
+/** What may be said of an error that anybody threw: never its text, which may quote what was handed in. */
+export function errorName(error: unknown): string {
+  return error instanceof CacheError ? error.code : error instanceof Error ? error.name : typeof error;
+}

@@ -4,6 +4,8 @@ import type { CachedDefinition } from '../decorators/cached-definition.js';
 import { resolvePolicy } from '../decorators/entry-options.js';
 import { argumentTags, type TagRules } from '../decorators/tag-rules.js';
 import { literal, type Resolve } from '../decorators/tag-template.js';
+import { errorName } from '../engine/cache-errors.js';
+import type { EmitCacheEvent } from '../engine/cache-events.js';
 import { routeKeyText, scopedKeyText } from '../engine/cache-key.js';
 import type { EntryPolicy } from '../engine/entry-policy.js';
 import { Subject } from '../engine/subject.js';
@@ -21,12 +23,17 @@ interface RouteFacts {
   readonly method: object;
   /** Whether any guard stands before it. */
   readonly isGuarded: boolean;
+  readonly emit: EmitCacheEvent;
 }
+
+/** Why a request is answered past the cache: its scope names nobody, or there is no key for it. */
+export type Unshared = 'nobody-to-share-with' | 'no-key';
 
 /** Everything about a cached route that is known at boot, so that a request costs only lookups. */
 export class RoutePlan {
   readonly headers: RouteHeaders;
   readonly #options: CacheModuleOptions;
+  readonly #emit: EmitCacheEvent;
   readonly #policy: EntryPolicy;
   readonly #keyText: (request: CacheRequest) => string;
   readonly #inputs: ReadonlyMap<string, DeclaredInput['read']>;
@@ -37,10 +44,11 @@ export class RoutePlan {
   constructor(
     readonly definition: CachedDefinition,
     options: CacheModuleOptions,
-    { inputs, controller, name, method, isGuarded }: RouteFacts,
+    { inputs, controller, name, method, isGuarded, emit }: RouteFacts,
   ) {
     const { prefix, key, scope = 'shared', answers, policy, audit } = definition;
     this.#options = options;
+    this.#emit = emit;
     this.#policy = {
       ...resolvePolicy(options, policy),
       audited: auditedForm(audit, (body) => JSON.parse(body)),
@@ -63,11 +71,17 @@ export class RoutePlan {
     });
   }
 
-  /** What a request asks the cache for; `undefined` where nobody can be named whose answer it would be. */
-  subject(request: CacheRequest): Subject | undefined {
-    const keyText = this.#scoped(this.#keyText(request), request);
-    if (keyText === undefined) return undefined;
-    const { prefix, shape, rules } = this.definition;
+  /** What a request asks the cache for, or why it does not. */
+  subject(request: CacheRequest): Subject | Unshared {
+    const { prefix, shape, rules, method } = this.definition;
+    let keyText: string | undefined;
+    try {
+      keyText = this.#scoped(this.#keyText(request), request);
+    } catch (error) {
+      this.#emit({ event: 'cache.key_failed', method, reason: errorName(error) });
+      return 'no-key';
+    }
+    if (keyText === undefined) return 'nobody-to-share-with';
     return new Subject({
       prefix,
       keyText,
@@ -132,8 +146,9 @@ export class RoutePlan {
     const { scope } = this.definition;
     if (scope !== 'user' && scope !== 'tenant') return text;
     const { principal, tenant } = this.#options;
-    const id = scope === 'user' ? principal?.(request) : tenant?.(request);
-    return id ? scopedKeyText(text, scope, id) : undefined;
+    const id: unknown = scope === 'user' ? principal?.(request) : tenant?.(request);
+    const isNobody = id === undefined || id === null || id === '';
+    return isNobody ? undefined : scopedKeyText(text, scope, id);
   }
 }
 
