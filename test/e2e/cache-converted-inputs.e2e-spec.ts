@@ -8,7 +8,9 @@ import {
   ParseIntPipe,
   Post,
   Query,
+  ValidationPipe,
 } from '@nestjs/common';
+import { IsOptional, IsString } from 'class-validator';
 import { Cached, CacheService, InvalidateCache } from '../../src/cache/index.js';
 import { adapters, startCachedApp } from '../support/cached-app.js';
 
@@ -19,6 +21,15 @@ class Entity {
 }
 
 const toEntity = { transform: (id: string) => new Entity(id) };
+
+/** Described in part: nothing decorates its second property. */
+class ListQuery {
+  @IsOptional()
+  @IsString()
+  page?: string;
+
+  tenant?: string;
+}
 
 /** Reads whose pipes make something else of what the client sent, and writes that name what they changed. */
 @Controller('items')
@@ -45,6 +56,18 @@ class ItemsController {
   @Cached({ ttl: 60, prefix: 'several_items', tags: ['item:{id}'] })
   several(@Query('id') id: string | string[]) {
     return { id, version };
+  }
+
+  @Get('list')
+  @Cached({ ttl: 60, prefix: 'item_list' })
+  list(@Query() { page, tenant }: ListQuery) {
+    return { page, tenant, version };
+  }
+
+  @Get('strict-list')
+  @Cached({ ttl: 60, prefix: 'strict_item_list' })
+  strictList(@Query(new ValidationPipe({ whitelist: true, transform: true })) { page, tenant }: ListQuery) {
+    return { page, tenant, version };
   }
 
   @Get('entity/:id')
@@ -84,11 +107,13 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('on %s', (adap
 
   afterAll(() => app.close());
 
-  async function read(path: string): Promise<{ version: number; outcome: string | null }> {
+  async function read(
+    path: string,
+  ): Promise<{ version: number; tenant?: string | undefined; outcome: string | null }> {
     const answer = await fetch(`${url}/items/${path}`);
-    const { version } = (await answer.json()) as { version: number };
+    const { version, tenant } = (await answer.json()) as { version: number; tenant?: string };
     await app.get(CacheService).settle();
-    return { version, outcome: answer.headers.get('x-cache') };
+    return { version, tenant, outcome: answer.headers.get('x-cache') };
   }
 
   async function write(path: string, body: object = {}): Promise<number> {
@@ -132,6 +157,35 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('on %s', (adap
 
     expect((await read('tagged/9')).outcome).toBe('HIT');
     expect((await read('tagged/010')).outcome).toBe('HIT');
+  });
+
+  it('what a query class does not describe is in the key where the handler is given it', async () => {
+    expect(await read('list?page=1')).toMatchObject({ tenant: undefined, outcome: 'MISS' });
+
+    for (const tenant of ['a', 'b']) {
+      expect(await read(`list?page=1&tenant=${tenant}`)).toMatchObject({ tenant, outcome: 'MISS' });
+      expect(await read(`list?tenant=${tenant}&page=1`)).toMatchObject({ tenant, outcome: 'HIT' });
+    }
+    expect((await read('list?page=1')).outcome).toBe('HIT');
+  });
+
+  it('what a query class does not describe is in no key once a pipe was seen to drop it', async () => {
+    const outcomes = [];
+    for (const query of [
+      '',
+      '?tenant=a',
+      '?tenant=b',
+      '?page=1&tenant=c',
+      '?page=1',
+      '?other=1',
+      '?other=2',
+    ]) {
+      const { tenant, outcome } = await read(`strict-list${query}`);
+      expect(tenant).toBeUndefined();
+      outcomes.push(outcome);
+    }
+
+    expect(outcomes).toEqual(['MISS', 'MISS', 'HIT', 'MISS', 'HIT', 'MISS', 'HIT']);
   });
 
   it('what no tag can name is not kept, and a write of it makes everything old', async () => {

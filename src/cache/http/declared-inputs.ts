@@ -61,6 +61,25 @@ export function declaredInputs(
   );
 }
 
+/** The arguments of a handler that take the whole query, and the names that it declares of it. */
+export interface WholeQuery {
+  readonly names: ReadonlySet<string>;
+  readonly taken: readonly { readonly index: number; readonly type: unknown }[];
+}
+
+/** @returns `undefined` where it takes parameters by name only */
+export function wholeQuery(controller: object, name: string | symbol): WholeQuery | undefined {
+  const queries = routeArguments(controller, name)
+    .filter(({ type }) => type === RouteParamtypes.QUERY)
+    .map((argument) => ({ argument, type: parameterType(controller, name, argument.index) }));
+  const taken = queries
+    .filter(({ argument }) => argument.data === undefined)
+    .map(({ argument: { index }, type }) => ({ index, type }));
+  if (taken.length === 0) return undefined;
+  const inputs = queries.flatMap(({ argument, type }) => namedInputs(argument, type) ?? []);
+  return { taken, names: new Set(inputs.map((input) => input.name)) };
+}
+
 /** Whether it takes the response, or Nest's `next`, so that what it returns is not what is sent. */
 export function answersByItself(controller: object, name: string | symbol): boolean {
   const passesThrough = Reflect.getMetadata('__responsePassthrough__', controller, name) === true;

@@ -10,10 +10,11 @@ import { routeKeyText, scopedKeyText } from '../engine/cache-key.js';
 import type { EntryPolicy } from '../engine/entry-policy.js';
 import { Subject } from '../engine/subject.js';
 import { prefixTags } from '../engine/tags.js';
-import { fromRouteArguments, type DeclaredInput } from './declared-inputs.js';
+import { fromRouteArguments, wholeQuery, type DeclaredInput } from './declared-inputs.js';
 import { RouteHeaders } from './route-headers.js';
 import { compileKeyText, pathOf } from './route-key.js';
 import { pathParameters, staticHeaders } from './route-metadata.js';
+import { UndeclaredQuery } from './undeclared-query.js';
 
 /** What is known of a route beside its own decorator. */
 interface RouteFacts {
@@ -36,6 +37,7 @@ export class RoutePlan {
   readonly #emit: EmitCacheEvent;
   readonly #policy: EntryPolicy;
   readonly #keyText: (request: CacheRequest) => string;
+  readonly #undeclared: UndeclaredQuery | undefined;
   readonly #inputs: ReadonlyMap<string, DeclaredInput['read']>;
   readonly #parameters: readonly string[];
   readonly #fromArguments: (args: readonly unknown[]) => Resolve;
@@ -53,6 +55,8 @@ export class RoutePlan {
       ...resolvePolicy(options, policy),
       audited: auditedForm(audit, (body) => JSON.parse(body)),
     };
+    const whole = key ? undefined : wholeQuery(controller, name);
+    this.#undeclared = whole && new UndeclaredQuery(whole);
     this.#keyText = key
       ? (request) => routeKeyText(prefix, pathOf(request), key(request))
       : compileKeyText(prefix, inputs);
@@ -76,7 +80,9 @@ export class RoutePlan {
     const { prefix, shape, rules, method } = this.definition;
     let keyText: string | undefined;
     try {
-      keyText = this.#scoped(this.#keyText(request), request);
+      const declared = this.#keyText(request);
+      const text = this.#undeclared ? declared + this.#undeclared.keyText(request) : declared;
+      keyText = this.#scoped(text, request);
     } catch (error) {
       this.#emit({ event: 'cache.key_failed', method, reason: errorName(error) });
       return 'no-key';
@@ -117,6 +123,7 @@ export class RoutePlan {
   convertedTags(request: CacheRequest, args: readonly unknown[]): string[] {
     // It may not have come to the handler.
     if (args.length === 0) return [];
+    this.#undeclared?.learn(request, args);
     const { prefix, rules } = this.definition;
     const resolve = this.#fromArguments(args);
     const values = this.#parameters.map((name) => literal(resolve(name)) ?? request.params[name] ?? '');
