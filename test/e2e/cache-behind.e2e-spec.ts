@@ -3,6 +3,7 @@ import {
   type CallHandler,
   Controller,
   type ExecutionContext,
+  ForbiddenException,
   Get,
   Inject,
   type INestApplication,
@@ -48,6 +49,16 @@ function meddle(response: Response, mark: string): void {
     late.push(mark);
   } catch (error) {
     late.push(error);
+  }
+}
+
+@Injectable()
+class RefusesSome implements NestInterceptor {
+  async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
+    const { headers } = context.switchToHttp().getRequest<{ headers: Record<string, string> }>();
+    await gate?.promise;
+    if (headers['x-refused']) throw new ForbiddenException();
+    return next.handle();
   }
 }
 
@@ -127,6 +138,13 @@ class BehindController {
   observed() {
     const run = ++runs;
     return defer(() => from((gate?.promise ?? Promise.resolve()).then(() => ({ run }))));
+  }
+
+  @Get('refusing')
+  @UseInterceptors(RefusesSome)
+  @Cached({ ttl: 60, prefix: 'refusing', grace: '10m' })
+  refusing() {
+    return { run: ++runs };
   }
 
   @Get('leader')
@@ -380,6 +398,22 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('behind the an
     ]);
     for (const { headers, text } of answers)
       expect(`session=${JSON.parse(text).run}`).toBe(headers['set-cookie']?.[0]);
+  });
+
+  it('who waits for a run that was refused has one of his own, with all the others', async () => {
+    gate = deferred();
+    const refused = rawRequest(`${url}/behind/refusing`, { headers: { 'x-refused': 'yes' } });
+    await until(() => events.includes('cache.miss'));
+    const asked = Array.from({ length: 3 }, () => ask('behind/refusing'));
+    await until(() => events.filter((event) => event === 'cache.miss').length === 4);
+    gate.resolve();
+
+    expect((await refused).status).toBe(403);
+    const answers = await Promise.all(asked);
+
+    expect(answers.map(({ status, text }) => [status, text])).toEqual(answers.map(() => [200, '{"run":1}']));
+    await settle();
+    expect((await ask('behind/refusing')).headers['x-cache']).toBe('HIT');
   });
 
   it('the store is away: what is too much waits, and is 503 with Retry-After when it has waited too long', async () => {

@@ -52,6 +52,8 @@ export interface Produced<T> {
   readonly isShareable: boolean;
   readonly entry?: NewEntry;
   readonly notStoredBecause?: NotStored;
+  /** The caller was refused before the method: that says nothing to those who waited, and they begin anew. */
+  readonly isRefused?: boolean | undefined;
 }
 
 /** What is to be kept of a run. */

@@ -3,6 +3,8 @@ import { AsyncScope } from '../engine/async-scope.js';
 
 /** The arguments a handler was called with and what it returned, before any interceptor shaped it. */
 export interface HandlerCall {
+  /** Whether it was called at all: a pipe may refuse, and an interceptor answer in its place. */
+  isReached: boolean;
   args: readonly unknown[];
   result: unknown;
 }
@@ -35,6 +37,7 @@ export function isInsideRunOf(owner: object): boolean {
 export function recordCall(args: readonly unknown[], run: () => unknown): unknown {
   const { owner, call } = running.current ?? {};
   if (!owner || !call) return run();
+  call.isReached = true;
   call.args = args;
   const keep = <T>(result: T): T => {
     call.result = result;

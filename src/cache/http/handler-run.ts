@@ -71,7 +71,7 @@ export class HandlerRun {
   async produce(hasFallback: boolean): Promise<Produced<Answer>> {
     if (this.#isDetached) this.#divert(this.#headersBefore);
     this.#state = 'running';
-    const call: HandlerCall = { args: [], result: undefined };
+    const call: HandlerCall = { isReached: false, args: [], result: undefined };
     const { definition } = this.#plan;
     try {
       const value: unknown = await observeCall(this, call, () =>
@@ -81,6 +81,9 @@ export class HandlerRun {
       if (typeof kept === 'string') return { value: { value }, isShareable: false, notStoredBecause: kept };
       return storedForm<Answer>(definition, this.#made(call), kept, kept);
     } catch (error) {
+      if (!call.isReached && isClientError(error)) {
+        return { value: { thrown: error }, isShareable: false, isRefused: true };
+      }
       const kept = definition.answers.negativeTtlMs === undefined ? undefined : keptException(error);
       const thrown = { thrown: error };
       if (kept) {
