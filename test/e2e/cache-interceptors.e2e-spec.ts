@@ -13,6 +13,7 @@ import {
   type NestInterceptor,
   Param,
   type Provider,
+  Res,
   StreamableFile,
   type Type,
   UseInterceptors,
@@ -205,6 +206,13 @@ class ResultsController {
     return wrappings[kind]?.({ item: kind }) as Promise<{ item: string }>;
   }
 
+  @Get('late-cookie')
+  @Cached({ ttl: 60, prefix: 'late_cookie' })
+  lateCookie(@Res({ passthrough: true }) reply: { setCookie: (name: string, value: string) => unknown }) {
+    reply.setCookie('session', String(++handled));
+    return { a: 1 };
+  }
+
   @Get('typed')
   @Header('Content-Type', 'application/vnd.own+json')
   @Cached({ ttl: 60, prefix: 'typed' })
@@ -294,6 +302,36 @@ describe('hooks of Fastify', () => {
     expect([miss.headers['x-cache'], hit.headers['x-cache']]).toEqual(['MISS', 'HIT']);
     expect(sent).toEqual([miss.text, hit.text]);
     expect([miss.headers['x-hook'], hit.headers['x-hook']]).toEqual(['1', '2']);
+  });
+
+  it('may write cookies that no header told of, and what has one is not kept', async () => {
+    handled = 0;
+    const http = new FastifyAdapter();
+    const cookies = new WeakMap<object, string[]>();
+    // As @fastify/cookie does.
+    http.getInstance().decorateReply('setCookie', function (this: object, name: string, value: string) {
+      cookies.set(this, [...(cookies.get(this) ?? []), `${name}=${value}`]);
+      return this;
+    });
+    http.getInstance().addHook('onSend', async (_request, reply, payload) => {
+      const set = cookies.get(reply);
+      if (set) reply.header('set-cookie', set);
+      return Promise.resolve(payload);
+    });
+    const { app, url } = await startCachedApp({ http, controllers: [ResultsController] });
+
+    const answers = [];
+    for (let n = 0; n < 2; n++) {
+      const { headers } = await rawRequest(`${url}/results/late-cookie`);
+      await app.get(CacheService).settle();
+      answers.push([headers['x-cache'], headers['set-cookie']]);
+    }
+    await app.close();
+
+    expect(answers).toEqual([
+      ['MISS', ['session=1']],
+      ['MISS', ['session=2']],
+    ]);
   });
 
   it('do not take a hit for a handler that never ends', async () => {

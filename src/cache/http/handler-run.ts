@@ -8,6 +8,7 @@ import { isClientError } from './client-error.js';
 import { divert } from './diverted-reply.js';
 import { entityTag } from './entity-tag.js';
 import { isInsideRunOf, observeCall, type HandlerCall } from './handler-call.js';
+import { watchLateCookies } from './late-cookies.js';
 import { keptException } from './kept-exception.js';
 import { replyOf, type HeadersByName, type Reply } from './reply.js';
 import type { RoutePlan } from './route-plan.js';
@@ -29,6 +30,7 @@ export class HandlerRun {
   #reply: Reply;
   #state: 'waiting' | 'running' | 'over' = 'waiting';
   #isDetached = false;
+  #hasLateCookie = false;
 
   constructor({ plan, reply, request }: CacheTicket, next: CallHandler) {
     this.#plan = plan;
@@ -38,6 +40,7 @@ export class HandlerRun {
     this.#reply = reply;
     this.#headersBefore = reply.headers();
     this.#statusBefore = reply.statusCode;
+    watchLateCookies(reply.response, () => this.#admitCookie());
   }
 
   /**
@@ -71,6 +74,7 @@ export class HandlerRun {
   async produce(hasFallback: boolean): Promise<Produced<Answer>> {
     if (this.#isDetached) this.#divert(this.#headersBefore);
     this.#state = 'running';
+    this.#hasLateCookie = false;
     const call: HandlerCall = { isReached: false, args: [], result: undefined };
     const { definition } = this.#plan;
     try {
@@ -105,12 +109,19 @@ export class HandlerRun {
     this.#reply = replyOf(divert(this.#original.response, headers, () => isInsideRunOf(this)));
   }
 
+  #admitCookie(): boolean {
+    if (!isInsideRunOf(this)) return true;
+    this.#hasLateCookie = true;
+    return !this.#isDetached;
+  }
+
   /** What is sent and kept, or why nothing can be kept. */
   #kept(value: unknown): Kept | NotStored {
     if (this.#reply.statusCode !== 200) return 'status';
     const headers = this.#reply.headers();
     const set = changed(this.#headersBefore, headers);
-    if (!set.every((name) => name in headers && this.#plan.storesHeader(name))) return 'header';
+    if (this.#hasLateCookie || !set.every((name) => name in headers && this.#plan.storesHeader(name)))
+      return 'header';
     const text = jsonText(value);
     if (text === undefined) return 'not-plain';
     const body = Buffer.from(text);
