@@ -3,7 +3,14 @@ import type { AppLogger } from './app-logger.js';
 import { logCatalogue, type LogEvent, type LogFields } from './log-catalogue.js';
 
 /** Reasons that lie in a method, and so come again with every result. */
-const lasting = new Set(['status', 'header', 'not-plain', 'unserialisable', 'rule-failed']);
+const lasting = new Set([
+  'status',
+  'header',
+  'not-plain',
+  'unserialisable',
+  'rule-failed',
+  'handler-skipped',
+]);
 /** Methods are few; a program that makes prefixes up must not fill the memory. */
 const MAX_REMEMBERED = 1000;
 

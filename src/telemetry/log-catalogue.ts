@@ -61,6 +61,7 @@ const unstored: Readonly<Record<string, string>> = {
   'not-plain': 'it is no JSON object or array',
   unserialisable: 'it holds what has no stored form',
   'rule-failed': 'a function of its decorator threw',
+  'handler-skipped': "an interceptor answered in its handler's place",
 };
 
 const failure = ({ error_code, reason }: LogFields) => error_code ?? reason ?? 'unknown error';

@@ -1,16 +1,23 @@
 import {
   Body,
+  type CallHandler,
   Controller,
   DefaultValuePipe,
+  type ExecutionContext,
   Get,
   type INestApplication,
+  Injectable,
+  type NestInterceptor,
+  NotFoundException,
   Param,
   ParseIntPipe,
   Post,
   Query,
+  UseInterceptors,
   ValidationPipe,
 } from '@nestjs/common';
 import { IsOptional, IsString } from 'class-validator';
+import { of, type Observable } from 'rxjs';
 import { Cached, CacheService, InvalidateCache } from '../../src/cache/index.js';
 import { adapters, startCachedApp } from '../support/cached-app.js';
 
@@ -21,6 +28,21 @@ class Entity {
 }
 
 const toEntity = { transform: (id: string) => new Entity(id) };
+
+const toKnown = {
+  transform: (id: string) => {
+    if (id === 'unknown') throw new NotFoundException();
+    return id;
+  },
+};
+
+@Injectable()
+class AnswersItself implements NestInterceptor {
+  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    const { params } = context.switchToHttp().getRequest<{ params: { id: string } }>();
+    return params.id === 'skipped' ? of({ version }) : next.handle();
+  }
+}
 
 /** Described in part: nothing decorates its second property. */
 class ListQuery {
@@ -68,6 +90,18 @@ class ItemsController {
   @Cached({ ttl: 60, prefix: 'strict_item_list' })
   strictList(@Query(new ValidationPipe({ whitelist: true, transform: true })) { page, tenant }: ListQuery) {
     return { page, tenant, version };
+  }
+
+  @Get('known/:id')
+  @UseInterceptors(AnswersItself)
+  @Cached<ItemsController['known']>({
+    ttl: 60,
+    prefix: 'known_item',
+    negativeTtl: 60,
+    tags: [([id]) => [`item:${id}`]],
+  })
+  known(@Param('id', toKnown) id: string) {
+    return { id, version };
   }
 
   @Get('entity/:id')
@@ -186,6 +220,14 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('on %s', (adap
     }
 
     expect(outcomes).toEqual(['MISS', 'MISS', 'HIT', 'MISS', 'HIT', 'MISS', 'HIT']);
+  });
+
+  it('what was said in the place of the handler is not kept where its arguments would name it', async () => {
+    for (const id of ['unknown', 'skipped']) {
+      const outcomes = [(await read(`known/${id}`)).outcome, (await read(`known/${id}`)).outcome];
+      expect(outcomes).toEqual(['MISS', 'MISS']);
+    }
+    expect(await warm('known/7')).toBe('HIT');
   });
 
   it('what no tag can name is not kept, and a write of it makes everything old', async () => {

@@ -36,7 +36,7 @@ export type CacheEvent =
 /**
  * Why an answer was not stored: computed before a newer write; the method's own `unless`; another status than 200; a
  * header that the route does not store; no JSON object; a value that has no stored form; a function of the decorator
- * that threw.
+ * that threw; an interceptor that answered in the handler's place.
  */
 export type NoStoreReason = 'newer-write' | NotStored;
 

@@ -44,7 +44,8 @@ export class Subject implements EntryName {
 }
 
 /** Why an answer has nothing to be stored, known as soon as the method has run. */
-export type NotStored = 'unless' | 'status' | 'header' | 'not-plain' | 'unserialisable' | 'rule-failed';
+export type NotStored =
+  'unless' | 'status' | 'header' | 'not-plain' | 'unserialisable' | 'rule-failed' | 'handler-skipped';
 
 /** What a run of the method gave. Only what `isShareable` is handed to others who waited for the same run. */
 export interface Produced<T> {

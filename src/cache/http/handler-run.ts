@@ -83,6 +83,9 @@ export class HandlerRun {
       );
       const kept = this.#kept(value);
       if (typeof kept === 'string') return { value: { value }, isShareable: false, notStoredBecause: kept };
+      if (!call.isReached && this.#plan.needsArguments) {
+        return { value: kept, isShareable: true, notStoredBecause: 'handler-skipped' };
+      }
       return storedForm<Answer>(definition, this.#made(call), kept, kept);
     } catch (error) {
       if (!call.isReached && isClientError(error)) {

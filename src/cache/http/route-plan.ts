@@ -98,6 +98,13 @@ export class RoutePlan {
     });
   }
 
+  /** Whether what an answer depends on cannot be named without a call of the handler. */
+  get needsArguments(): boolean {
+    const { functions, templates } = this.definition.rules;
+    const isNamed = functions.length > 0 || templates.some(({ names }) => names.length > 0);
+    return isNamed || this.#parameters.length > 0;
+  }
+
   /** Whether the client wants a new answer, and may have one made. */
   isRenewal(request: CacheRequest): boolean {
     const { mayBypass } = this.definition.answers;
@@ -121,8 +128,6 @@ export class RoutePlan {
    * @throws what {@link argumentTags} throws
    */
   convertedTags(request: CacheRequest, args: readonly unknown[]): string[] {
-    // It may not have come to the handler.
-    if (args.length === 0) return [];
     this.#undeclared?.learn(request, args);
     const { prefix, rules } = this.definition;
     const resolve = this.#fromArguments(args);
