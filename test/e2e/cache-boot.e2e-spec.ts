@@ -5,6 +5,7 @@ import {
   Controller,
   createParamDecorator,
   Get,
+  Header,
   Headers,
   HttpCode,
   Inject,
@@ -107,7 +108,8 @@ class Right {
 
   @Get('mine')
   @UseGuards(always)
-  @Cached({ ttl: 60, scope: 'user' })
+  @Header('Vary', 'Authorization')
+  @Cached({ ttl: 60, scope: 'user', clientMaxAge: 30 })
   rightMine(@CurrentUser() user: string) {
     return { user };
   }
@@ -194,6 +196,12 @@ class Wrong {
   @Get('public')
   @Cached({ ttl: 60, scope: 'user', visibility: 'public' })
   publicUser() {
+    return {};
+  }
+
+  @Get('aged')
+  @Cached({ ttl: 60, scope: 'user', clientMaxAge: 30 })
+  agedUser() {
     return {};
   }
 
@@ -355,6 +363,7 @@ const expected: [code: string, method: string, says: string][] = [
   ['CACHE_INVALID_TTL', 'Wrong.impatient', 'hardTimeout'],
   ['CACHE_INVALID_OPTIONS', 'Wrong.cookies', "'set-cookie'"],
   ['CACHE_INVALID_OPTIONS', 'Wrong.publicUser', "'public'"],
+  ['CACHE_INVALID_OPTIONS', 'Wrong.agedUser', "@Header('Vary', 'Authorization')"],
   ['CACHE_INVALID_OPTIONS', 'WrongService.asIfRoute', 'scope, visibility, negativeTtl, store'],
   ['CACHE_UNCACHEABLE_ROUTE', 'Wrong.ownResponse', '@Res() without passthrough'],
   ['CACHE_UNCACHEABLE_ROUTE', 'Wrong.keyedResponse', '@Res() without passthrough'],

@@ -7,7 +7,7 @@ import {
   templateNames,
   type DeclaredInput,
 } from '../http/declared-inputs.js';
-import { isRoute, uncacheable } from '../http/route-metadata.js';
+import { isRoute, staticHeaders, uncacheable } from '../http/route-metadata.js';
 import type { CachedDefinition, DecoratedMethod, InvalidatingDefinition } from './cached-definition.js';
 import type { Faults } from './faults.js';
 import { familiesOf, type TagRules } from './tag-rules.js';
@@ -36,7 +36,7 @@ export function checkRoute(
   faults: Faults,
 ): DeclaredInput[] {
   const { type, name, method, definition, isStatic } = found;
-  const { method: where, scope, key } = definition;
+  const { method: where, scope, key, answers } = definition;
   const reason =
     uncacheable(method) ??
     (answersByItself(type, name)
@@ -56,6 +56,15 @@ export function checkRoute(
     faults.add(
       'CACHE_PRINCIPAL_MISSING',
       `${where} has scope '${scope}', but CacheModule was not told how to read it from a request.`,
+    );
+  }
+  const isOfOne = scope === 'user' || scope === 'tenant';
+  const isVaried = staticHeaders(method).some((header) => header.name === 'vary');
+  if (isOfOne && answers.clientMaxAgeS !== undefined && !isVaried) {
+    faults.add(
+      'CACHE_INVALID_OPTIONS',
+      `${where} has scope '${scope}' and clientMaxAge, so a browser would give one login's answer to the next. ` +
+        "Name the header that tells them apart, such as @Header('Vary', 'Authorization'), or leave clientMaxAge out.",
     );
   }
   if (!isStatic && !key) {
