@@ -162,6 +162,7 @@ const results: Record<string, { value: () => unknown; isKept: boolean }> = {
   buffer: { value: () => Buffer.from('bytes'), isKept: false },
   file: { value: () => new StreamableFile(Buffer.from('file')), isKept: false },
   stream: { value: () => Readable.from(['str', 'eam']), isKept: false },
+  response: { value: () => Response.json({ a: 1 }), isKept: false },
 };
 
 /** A query that runs when it is asked, each time anew, as those of query builders do. */

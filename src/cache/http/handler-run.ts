@@ -143,6 +143,10 @@ function changed(before: HeadersByName, after: HeadersByName): string[] {
 function jsonText(value: unknown): string | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   const isStream =
-    'pipe' in value || 'getStream' in value || Symbol.asyncIterator in value || ArrayBuffer.isView(value);
+    'pipe' in value ||
+    'getStream' in value ||
+    Symbol.asyncIterator in value ||
+    ArrayBuffer.isView(value) ||
+    Object.prototype.toString.call(value) === '[object Response]';
   return isStream ? undefined : JSON.stringify(value);
 }
