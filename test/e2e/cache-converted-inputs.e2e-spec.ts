@@ -29,6 +29,11 @@ class Entity {
 
 const toEntity = { transform: (id: string) => new Entity(id) };
 
+/** Changes what the request itself holds, where the adapter hands that out. */
+const inPlace = {
+  transform: (query: { page: string }) => Object.assign(query, { page: String(Number(query.page)) }),
+};
+
 const toKnown = {
   transform: (id: string) => {
     if (id === 'unknown') throw new NotFoundException();
@@ -104,6 +109,12 @@ class ItemsController {
     return { id, version };
   }
 
+  @Get('in-place')
+  @Cached({ ttl: 60, prefix: 'in_place', tags: ['page:{page}'] })
+  inPlace(@Query(inPlace) { page }: ListQuery) {
+    return { page, version };
+  }
+
   @Get('entity/:id')
   @Cached({ ttl: 60, prefix: 'entity_item', tags: ['item:{id}'] })
   entity(@Param('id', toEntity) id: Entity) {
@@ -172,6 +183,7 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('on %s', (adap
     ['an id in a prefix pattern', 'named/7', () => write('named/7')],
     ['an id written otherwise in a prefix pattern', 'named/007', () => write('named/7')],
     ['a default', 'page', () => write('page', { page: '1' })],
+    ['a page that a pipe changes in place', 'in-place?page=003', () => write('page', { page: '3' })],
     ['the first of several', 'several?id=a&id=b', () => write('tagged', { id: 'a' })],
     ['the last of several', 'several?id=a&id=b', () => write('tagged', { id: 'b' })],
     ['one of several that are written', 'tagged/8', () => write('tagged', { id: [7, 8] })],

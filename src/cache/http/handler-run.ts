@@ -2,7 +2,7 @@ import type { CallHandler } from '@nestjs/common';
 import { lastValueFrom } from 'rxjs';
 import type { CacheRequest } from '../cache.options.js';
 import { storedForm } from '../decorators/stored-form.js';
-import type { NotStored, Produced } from '../engine/subject.js';
+import type { NotStored, Produced, Subject } from '../engine/subject.js';
 import type { CacheTicket } from './cache-ticket.js';
 import { isClientError } from './client-error.js';
 import { divert } from './diverted-reply.js';
@@ -22,6 +22,7 @@ export type Answer = Kept | { readonly thrown: unknown } | { readonly value: unk
 /** One run of all that is inside of the loader: pipes, interceptors, handler. */
 export class HandlerRun {
   readonly #plan: RoutePlan;
+  readonly #subject: Subject;
   readonly #request: CacheRequest;
   readonly #next: CallHandler;
   readonly #original: Reply;
@@ -32,8 +33,9 @@ export class HandlerRun {
   #isDetached = false;
   #hasLateCookie = false;
 
-  constructor({ plan, reply, request }: CacheTicket, next: CallHandler) {
+  constructor({ plan, subject, reply, request }: CacheTicket, next: CallHandler) {
     this.#plan = plan;
+    this.#subject = subject;
     this.#request = request;
     this.#next = next;
     this.#original = reply;
@@ -105,7 +107,8 @@ export class HandlerRun {
   }
 
   #made({ args, result }: HandlerCall) {
-    return { args, result, argumentTags: () => this.#plan.convertedTags(this.#request, args) };
+    const argumentTags = () => this.#plan.convertedTags(this.#request, args, this.#subject.tags);
+    return { args, result, argumentTags };
   }
 
   #divert(headers: HeadersByName): void {

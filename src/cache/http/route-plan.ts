@@ -125,14 +125,14 @@ export class RoutePlan {
    * Further tags of a call of the handler, whose arguments pipes may have made of the inputs: a write names them by what
    * its own arguments are. That there are any is known from the first on; that one is not stored.
    *
+   * @param known  those of the request as it came, before a pipe may have changed it
    * @throws what {@link argumentTags} throws
    */
-  convertedTags(request: CacheRequest, args: readonly unknown[]): string[] {
+  convertedTags(request: CacheRequest, args: readonly unknown[], known: readonly string[]): string[] {
     this.#undeclared?.learn(request, args);
     const { prefix, rules } = this.definition;
     const resolve = this.#fromArguments(args);
     const values = this.#parameters.map((name) => literal(resolve(name)) ?? request.params[name] ?? '');
-    const known = this.#tags(request);
     const named = [...prefixTags(prefix, values), ...argumentTags(rules, resolve)];
     const further = named.filter((tag) => !known.includes(tag));
     this.#convertsTags ||= further.length > 0;
