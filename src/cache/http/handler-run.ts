@@ -93,7 +93,8 @@ export class HandlerRun {
       if (!call.isReached && isClientError(error)) {
         return { value: { thrown: error }, isShareable: false, isRefused: true };
       }
-      const kept = definition.answers.negativeTtlMs === undefined ? undefined : keptException(error);
+      const isKept = definition.answers.negativeTtlMs !== undefined && this.#setHeaders().length === 0;
+      const kept = isKept ? keptException(error) : undefined;
       const thrown = { thrown: error };
       if (kept) {
         const made = { ...this.#made(call), result: undefined };
@@ -121,13 +122,18 @@ export class HandlerRun {
     return !this.#isDetached;
   }
 
+  /** The names of headers that the run has set, changed or taken away. */
+  #setHeaders(): string[] {
+    const set = changed(this.#headersBefore, this.#reply.headers());
+    return this.#hasLateCookie ? [...set, 'set-cookie'] : set;
+  }
+
   /** What is sent and kept, or why nothing can be kept. */
   #kept(value: unknown): Kept | NotStored {
     if (this.#reply.statusCode !== 200) return 'status';
     const headers = this.#reply.headers();
-    const set = changed(this.#headersBefore, headers);
-    if (this.#hasLateCookie || !set.every((name) => name in headers && this.#plan.storesHeader(name)))
-      return 'header';
+    const set = this.#setHeaders();
+    if (!set.every((name) => name in headers && this.#plan.storesHeader(name))) return 'header';
     const text = jsonText(value);
     if (text === undefined) return 'not-plain';
     const body = Buffer.from(text);
