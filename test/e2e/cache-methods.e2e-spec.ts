@@ -66,6 +66,16 @@ class Prices {
     return Promise.resolve();
   }
 
+  @Cached({ ttl: 60, prefix: 'numbered' })
+  numbered(_isSold: boolean, _id: bigint): Promise<number> {
+    return Promise.resolve(++runs);
+  }
+
+  @InvalidateCache('numbered:{0}:{1}:*')
+  renumber(_isSold: boolean, _id: bigint): Promise<void> {
+    return Promise.resolve();
+  }
+
   @InvalidateCache<Prices['changeMany']>([
     (args, result) => (result.changed ? args[0].map((item) => `item:${item}`) : []),
   ])
@@ -320,6 +330,15 @@ describe('decorated methods of providers', () => {
       expect((await settled(prices.price('b'))).run).toBe(5);
       await prices.falsy('zero');
       expect(runs).toBe(5);
+    });
+
+    it('drop a prefix with leading arguments of any kind that a tag can name', async () => {
+      await settled(prices.numbered(true, 7n));
+      await settled(prices.numbered(true, 8n));
+
+      await prices.renumber(true, 7n);
+
+      expect([await prices.numbered(true, 7n), await prices.numbered(true, 8n)]).toEqual([3, 2]);
     });
 
     it('A9: treat a star in an id as a character', async () => {

@@ -7,7 +7,7 @@ import { decodeValue, encodeValue } from '../engine/value-codec.js';
 import type { CachedDefinition } from './cached-definition.js';
 import { storedForm } from './stored-form.js';
 import { argumentTags } from './tag-rules.js';
-import { fromArguments } from './tag-template.js';
+import { fromArguments, literal } from './tag-template.js';
 
 /** Names how values are written: a program that writes them otherwise must not read these. */
 const VALUE_FORM = 'value-1';
@@ -42,9 +42,11 @@ export function methodSubject(
   }
 }
 
+/** Those before the first that no pattern could name. */
 function leadingIds(args: readonly unknown[]): string[] {
-  const end = args.findIndex((arg) => typeof arg !== 'string' && typeof arg !== 'number');
-  return args.slice(0, end === -1 ? undefined : end).map(String);
+  const ids = args.map(literal);
+  const end = ids.indexOf(undefined);
+  return (end === -1 ? ids : ids.slice(0, end)) as string[];
 }
 
 /** What a run gave: its value as text; where it has no stored form the value itself, for its caller only. */
