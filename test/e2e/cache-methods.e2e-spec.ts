@@ -18,6 +18,19 @@ import { deferred } from '../support/deferred.js';
 
 let runs = 0;
 
+/** As decorators for traces and transactions do: another function in the method's place, mostly with what was said of it. */
+function Span(isCopying = true): MethodDecorator {
+  return (_target, _name, descriptor: PropertyDescriptor) => {
+    const original = descriptor.value as (...args: unknown[]) => unknown;
+    const spanned = function (this: unknown, ...args: unknown[]): unknown {
+      return original.apply(this, args);
+    };
+    for (const key of isCopying ? (Reflect.getMetadataKeys(original) as unknown[]) : [])
+      Reflect.defineMetadata(key, Reflect.getMetadata(key, original), spanned);
+    descriptor.value = spanned;
+  };
+}
+
 @Injectable()
 class Prices {
   @Cached({ ttl: 60, prefix: 'price', tags: ['item:{0}'] })
@@ -161,6 +174,37 @@ class ItemsController {
   }
 }
 
+@Controller('spanned')
+class SpannedController {
+  @Get(':item')
+  @Span()
+  @Cached({ ttl: 60, prefix: 'spanned_view', tags: ['item:{item}'] })
+  view(@Param('item') item: string) {
+    return { item, run: ++runs };
+  }
+
+  @Post()
+  @Span()
+  @InvalidateCache('item:{body.item}')
+  write(@Body() body: { item: string }) {
+    return { written: body.item };
+  }
+
+  @Get('hidden/mine')
+  @Span(false)
+  @Cached({ ttl: 60, prefix: 'hidden_mine', scope: 'user' })
+  viewHidden() {
+    return { run: ++runs };
+  }
+
+  @Post('hidden')
+  @Span(false)
+  @InvalidateCache('item:{body.item}')
+  writeHidden(@Body() body: { item: string }) {
+    return { written: body.item };
+  }
+}
+
 @Controller('per-request')
 class PerRequestController {
   constructor(private readonly perRequest: PerRequest) {}
@@ -181,7 +225,7 @@ describe('decorated methods of providers', () => {
     runs = 0;
     events = [];
     ({ app, url } = await startCachedApp({
-      controllers: [ItemsController, PerRequestController],
+      controllers: [ItemsController, SpannedController, PerRequestController],
       providers: [
         Prices,
         Families,
@@ -402,6 +446,29 @@ describe('decorated methods of providers', () => {
     expect((await get('/items?item=b')).run).toBe(4);
     await post('refused');
     expect((await get('/items?item=b')).run).toBe(4);
+  });
+
+  it.each(['/spanned', '/spanned/hidden'])(
+    'are routes also with another decorator around them: %s',
+    async (path) => {
+      const view = async () => {
+        const response = await settled(fetch(`${url}/spanned/a`));
+        return [response.headers.get('x-cache'), await response.json()];
+      };
+      await view();
+      expect(await view()).toEqual(['HIT', { item: 'a', run: 1 }]);
+
+      const body = JSON.stringify({ item: 'a' });
+      await fetch(`${url}${path}`, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
+
+      expect(await view()).toEqual(['MISS', { item: 'a', run: 2 }]);
+    },
+  );
+
+  it("are not kept for whoever asks when they were to be one caller's and no route was found", async () => {
+    const view = async () => (await settled(fetch(`${url}/spanned/hidden/mine`))).json();
+
+    expect([await view(), await view()]).toEqual([{ run: 1 }, { run: 2 }]);
   });
 
   it('are joined by getOrSet for code that is no method', async () => {

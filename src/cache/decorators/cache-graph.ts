@@ -74,6 +74,8 @@ export class CacheGraph {
     }
     faults.refuse();
     this.methods.list(cached);
+    const routes = [...this.#cached, ...this.#invalidating].filter(({ method }) => isRoute(method));
+    this.methods.listRoutes(routes.map(({ definition }) => definition));
     this.engine.watchFamilies(definitions.flatMap(({ rules }) => plainTagsOf(rules)));
     this.#placeLoader();
     for (const method of this.#writing) putFirst(INTERCEPTORS, method, this.notice);

@@ -6,7 +6,6 @@ import { answerRules, type AnswerOptions } from '../http/answer-options.js';
 import { CacheDoor } from '../http/cache-door.guard.js';
 import { CacheLoader } from '../http/cache-loader.interceptor.js';
 import { recordCall } from '../http/handler-call.js';
-import { isRoute } from '../http/route-metadata.js';
 import { markCached, type CachedDefinition } from './cached-definition.js';
 import { declaredPolicy, type EntryOptions } from './entry-options.js';
 import { Faults } from './faults.js';
@@ -59,7 +58,9 @@ export function Cached<M extends AnyMethod>(options: Duration | CachedOptions<M>
     const given = (typeof options === 'object' ? options : { ttl: options }) as CachedOptions;
     const definition = define(given, methodName(target, name), String(name));
     const wrapper = wrapMethod(target, descriptor, (cache, { self, method, args, run }) =>
-      isRoute(method) ? recordCall(args, run) : cache.cached(definition, methodName(self, name), args, run),
+      cache.isRoute(definition, method)
+        ? recordCall(args, run)
+        : cache.cached(definition, methodName(self, name), args, run),
     );
     markCached(wrapper, definition);
     UseGuards(CacheDoor)(target, name, descriptor);

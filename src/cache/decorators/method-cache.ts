@@ -26,6 +26,7 @@ import { fromArguments } from './tag-template.js';
 export class MethodCache {
   readonly #covers = new Map<InvalidatingDefinition, readonly string[]>();
   readonly #listed = new Set<CachedDefinition>();
+  readonly #routes = new Set<object>();
   readonly #settlement: UnitSettlement;
   readonly #policies = new WeakMap<CachedDefinition, EntryPolicy>();
   readonly defaultPolicy: EntryPolicy;
@@ -53,6 +54,21 @@ export class MethodCache {
     for (const definition of cached) this.#listed.add(definition);
   }
 
+  /** What is said of methods that were found to be routes at start. */
+  listRoutes(definitions: readonly (CachedDefinition | InvalidatingDefinition)[]): void {
+    for (const definition of definitions) this.#routes.add(definition);
+  }
+
+  /**
+   * Whether the calls of a method come from HTTP.
+   *
+   * @param method  the function that the decorator put in its place; another decorator may have put its own around it,
+   *   and then only that one has a path
+   */
+  isRoute(definition: CachedDefinition | InvalidatingDefinition, method: object): boolean {
+    return this.#routes.has(definition) || isRoute(method);
+  }
+
   /** What takes in all that the method's functions could name. Of a method that was not found at start: everything. */
   cover(definition: InvalidatingDefinition, tags: readonly string[]): void {
     this.#covers.set(definition, tags);
@@ -70,8 +86,11 @@ export class MethodCache {
     run: () => unknown,
   ): Promise<unknown> {
     definition.faults.refuse();
+    const isListed = this.#listed.has(definition);
+    // It may be a route that was not found at start: its arguments do not tell who asks.
+    if (!isListed && (definition.scope === 'user' || definition.scope === 'tenant')) return run();
     const policy = this.#policyOf(definition);
-    const subject = methodSubject(definition, policy, method, args, this.#listed.has(definition));
+    const subject = methodSubject(definition, policy, method, args, isListed);
     if (!subject) return run();
     const produce = async (): Promise<Produced<Kept>> => {
       try {
@@ -104,7 +123,9 @@ export class MethodCache {
     const { rules, faults } = definition;
     // Of a module that was loaded later nobody has told.
     faults.refuse();
-    const resolve = isRoute(method) ? fromRouteArguments(controller, name, args) : fromArguments(args);
+    const resolve = this.isRoute(definition, method)
+      ? fromRouteArguments(controller, name, args)
+      : fromArguments(args);
     const known = this.#exactTags(definition, () => argumentTags(rules, resolve));
     const outer = currentUnit();
     const cover = [...known, ...(this.#covers.get(definition) ?? [EPOCH])];

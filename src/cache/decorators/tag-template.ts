@@ -62,10 +62,15 @@ export class TagTemplate {
   }
 }
 
-/** Placeholders of provider methods: `{0}` is the first argument, `{0.id}` a field of it. */
+/**
+ * Placeholders of provider methods: `{0}` is the first argument, `{0.id}` a field of it. For any other it throws
+ * `CACHE_INVALID_OPTIONS`.
+ */
 export function fromArguments(args: readonly unknown[]): Resolve {
   return (name) => {
     const [index = '', ...fields] = name.split('.');
+    // A route's, of which nobody could tell that it is one.
+    if (!/^\d+$/.test(index)) throw unnameable(`{${name}}`);
     return fields.reduce<unknown>(field, args[Number(index)]);
   };
 }
