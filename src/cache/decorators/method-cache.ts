@@ -45,6 +45,7 @@ export class MethodCache {
       keep: (work) => {
         engine.keep(work);
       },
+      onPending: announcePending,
     });
     this.defaultPolicy = resolvePolicy(defaults, {});
   }
@@ -140,12 +141,12 @@ export class MethodCache {
       });
       unit.join(known);
       unit.join(this.#exactTags(definition, () => resultTags(rules, args, result)));
-      if (!outer) await this.#finish(unit, unit.joined);
+      if (!outer) await this.#settlement.leave(unit, unit.joined);
       return result;
     } catch (error) {
       // What was committed before it threw is changed all the same, and what may have been may be.
       if (unit.written > writtenBefore) unit.join(cover);
-      if (!outer) await this.#finish(unit, unit.written > 0 ? unit.intent : unit.joined);
+      if (!outer) await this.#settlement.leave(unit, unit.written > 0 ? unit.intent : unit.joined);
       throw error;
     }
   }
@@ -178,10 +179,6 @@ export class MethodCache {
     const policy = { ...this.defaultPolicy, ...definition.policy, audited };
     this.#policies.set(definition, policy);
     return policy;
-  }
-
-  async #finish(unit: UnitOfWork, tags: readonly string[]): Promise<void> {
-    if (!(await this.#settlement.leave(unit, tags))) announcePending();
   }
 }
 

@@ -9,6 +9,7 @@ export class UnitOfWork {
   readonly #joined = new Set<string>();
   readonly #cover = new Set<string>();
   #isOver = false;
+  #settleLate: ((row: string) => Promise<void>) | undefined;
 
   /**
    * @param method  for messages
@@ -26,8 +27,17 @@ export class UnitOfWork {
     for (const tag of cover) this.#cover.add(tag);
   }
 
-  end(): void {
+  /** @param settleLate invalidates for a row that is committed only now, in a transaction that began outside of the unit */
+  end(settleLate?: (row: string) => Promise<void>): void {
     this.#isOver = true;
+    this.#settleLate = settleLate;
+  }
+
+  /** A row is committed. @returns resolves when its transaction may be taken for done; never rejects */
+  async committed(row: string): Promise<void> {
+    this.uncertain.delete(row);
+    if (this.#settleLate) await this.#settleLate(row);
+    else this.rows.push(row);
   }
 
   get isOver(): boolean {
