@@ -158,7 +158,10 @@ class TransactionSubscriber implements EntitySubscriberInterface {
     if (!unit) return;
     const open = this.#open.get(queryRunner);
     if (open && queryRunner.isTransactionActive) adopt(open, unit);
-    else if (WRITES.test(query.replace(COMMENTS, ''))) this.onUnprotectedWrite(unit.method);
+    else if (WRITES.test(query.replace(COMMENTS, ''))) {
+      this.onUnprotectedWrite(unit.method);
+      unit.presumeWritten();
+    }
   }
 
   #leave(queryRunner: QueryRunner): OpenTransaction | undefined {

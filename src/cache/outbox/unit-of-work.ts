@@ -8,6 +8,7 @@ export class UnitOfWork {
   readonly uncertain = new Set<string>();
   readonly #joined = new Set<string>();
   readonly #cover = new Set<string>();
+  #presumed = 0;
   #isOver = false;
   #settleLate: ((row: string) => Promise<void>) | undefined;
 
@@ -44,9 +45,14 @@ export class UnitOfWork {
     return this.#isOver;
   }
 
+  /** Something may have been written of which there is no row. */
+  presumeWritten(): void {
+    this.#presumed++;
+  }
+
   /** How much has been written so far, or may have been. */
   get written(): number {
-    return this.rows.length + this.uncertain.size;
+    return this.rows.length + this.uncertain.size + this.#presumed;
   }
 
   /** Further tags that are to be invalidated when the unit is over. */

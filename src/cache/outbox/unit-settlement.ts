@@ -33,7 +33,9 @@ export class UnitSettlement {
 
   /** @param isFirst whether the unit begins with this method */
   enter(unit: UnitOfWork, isFirst: boolean): void {
-    this.#options.outbox?.watch(unit);
+    const { outbox } = this.#options;
+    if (outbox) outbox.watch(unit);
+    else unit.presumeWritten();
     if (isFirst) this.#renewal?.begin(unit);
   }
 
