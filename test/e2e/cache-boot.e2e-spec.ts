@@ -20,6 +20,7 @@ import {
   Res,
   Scope,
   Sse,
+  type Type,
   UseGuards,
 } from '@nestjs/common';
 import { NestFactory, REQUEST } from '@nestjs/core';
@@ -345,6 +346,23 @@ const expected: [code: string, method: string, says: string][] = [
   ['CACHE_PRINCIPAL_MISSING', 'Wrong.noTenant', "'tenant'"],
   ['CACHE_UNDECLARED_INPUT', 'Wrong.rawRequest', '@Request(), @Body(), @Ip()'],
   ['CACHE_UNDECLARED_INPUT', 'Wrong.openQuery', '@Query()'],
+@Injectable()
+class WrongWriter {
+  @InvalidateCache('of_nobody:{0}:*')
+  deepArguments(_id: string): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+class Inherited {
+  @Cached({ ttl: 60, prefix: 'inherited' })
+  value(): Promise<object> {
+    return Promise.resolve(this);
+  }
+}
+
+const [OneTwin, OtherTwin] = [0, 1].map(() => class Twin extends Inherited {}) as [Type, Type];
+
   ['CACHE_UNDECLARED_INPUT', 'Wrong.allParams', '@Param(), @Headers()'],
   ['CACHE_UNDECLARED_INPUT', 'Wrong.custom', 'a custom parameter decorator'],
   ['CACHE_UNDECLARED_INPUT', 'Wrong.sharedUser', 'a custom parameter decorator'],
@@ -352,6 +370,7 @@ const expected: [code: string, method: string, says: string][] = [
   ['CACHE_UNDECLARED_INPUT', 'Wrong.renamed', "'order' of a query class"],
   ['CACHE_UNDECLARED_INPUT', 'Wrong.transformed', "'own' of a query class"],
   ['CACHE_UNDECLARED_INPUT', 'WrongPerRequest.perRequest', 'made anew for each request'],
+  ['CACHE_DUPLICATE_PREFIX', 'Inherited.value', "two classes named 'Twin'"],
   ['CACHE_INVALID_TTL', 'Wrong.impatient', 'hardTimeout'],
   ['CACHE_INVALID_OPTIONS', 'Wrong.cookies', "'set-cookie'"],
   ['CACHE_INVALID_OPTIONS', 'Wrong.publicUser', "'public'"],
@@ -377,7 +396,7 @@ describe('an application with wrong decorators', () => {
   beforeAll(async () => {
     error = (await startCachedApp({
       controllers: [Right, Wrong, WrongPerRequest],
-      providers: [WrongService, WrongCallerService, Caller],
+      providers: [WrongService, WrongWriter, WrongCallerService, Caller, OneTwin, OtherTwin],
       options,
     }).catch((reason: unknown) => reason)) as CacheBootError;
   });

@@ -9,6 +9,7 @@ import {
   Post,
   Query,
   Scope,
+  VersioningType,
 } from '@nestjs/common';
 import { IsString } from 'class-validator';
 import { Cached, CacheService, InvalidateCache, type CacheModuleEvent } from '../../src/cache/index.js';
@@ -333,6 +334,37 @@ describe('decorated methods of providers', () => {
 
   it('run plain on an object made outside of the application', async () => {
     const plain = new Prices();
+  it('keep answers of their own in each controller that inherits a route, where the path does not tell them apart', async () => {
+    abstract class View {
+      abstract readonly version: string;
+
+      @Get()
+      @Cached({ ttl: 60, prefix: 'versioned' })
+      view() {
+        return { version: this.version };
+      }
+    }
+    @Controller({ path: 'view', version: '1' })
+    class ViewV1 extends View {
+      readonly version = 'one';
+    }
+    @Controller({ path: 'view', version: '2' })
+    class ViewV2 extends View {
+      readonly version = 'two';
+    }
+    const other = await startCachedApp({
+      controllers: [ViewV1, ViewV2],
+      configure: (made) => made.enableVersioning({ type: VersioningType.HEADER, header: 'version' }),
+    });
+    const view = async (version: string) =>
+      (await fetch(`${other.url}/view`, { headers: { version } })).json();
+    await view('1');
+    await other.app.get(CacheService).settle();
+
+    expect([await view('1'), await view('2')]).toEqual([{ version: 'one' }, { version: 'two' }]);
+    await other.app.close();
+  });
+
 
     expect((await plain.price('a')).run).toBe(1);
     expect((await plain.price('a')).run).toBe(2);

@@ -13,13 +13,22 @@ import type { Faults } from './faults.js';
 import { familiesOf, type TagRules } from './tag-rules.js';
 
 /** Two methods of one prefix would be one line in the statistics, and one target for `prefix:*`. */
-export function checkPrefixes(cached: readonly CachedDefinition[], faults: Faults): void {
+export function checkPrefixes(cached: readonly DecoratedMethod<CachedDefinition>[], faults: Faults): void {
   const byPrefix = new Map<string, CachedDefinition>();
-  for (const definition of cached) {
+  const classes = new Map<CachedDefinition, Set<string>>();
+  for (const { type, definition } of cached) {
     const { method, prefix } = definition;
     const first = byPrefix.get(prefix) ?? definition;
     byPrefix.set(prefix, first);
-    // Two subclasses of one class share the definition; their paths keep their keys apart.
+    const names = classes.get(definition) ?? new Set();
+    // Two subclasses of one class share the definition; their names keep their keys apart.
+    if (names.has(type.name)) {
+      faults.add(
+        'CACHE_DUPLICATE_PREFIX',
+        `${method} is inherited by two classes named '${type.name}', whose keys would be the same. Rename one of them.`,
+      );
+    }
+    classes.set(definition, names.add(type.name));
     if (first === definition) continue;
     faults.add(
       'CACHE_DUPLICATE_PREFIX',

@@ -61,12 +61,13 @@ export class CacheGraph {
     const definitions = [...cached, ...this.#invalidating.map(({ definition }) => definition)];
     const faults = new Faults();
     for (const definition of definitions) faults.addAll(definition.faults);
-    checkPrefixes(cached, faults);
+    checkPrefixes(this.#cached, faults);
     for (const found of this.#cached) {
       this.engine.expectTtl(found.definition.declaredTtlMs);
       const inputs = isRoute(found.method) ? this.#planRoute(found, options, faults) : [];
       if (!isRoute(found.method)) checkProviderMethod(found, faults);
-      this.#recipes.set(found.definition, keyRecipe(found, inputs, this.application.getGlobalPrefix()));
+      const globalPrefix = this.application.getGlobalPrefix();
+      this.#recipes.set(found.definition, keyRecipe(found, inputs, globalPrefix, this.#isShared(found)));
     }
     for (const found of this.#invalidating) {
       checkPatterns(found, cached, faults);
@@ -140,7 +141,7 @@ export class CacheGraph {
     const shape = definition.shape || (options.shapeOf?.({ controller: type, handler: name }) ?? '');
     if (!shape) this.#shapeless.push(definition.method);
     this.#shapes.set(definition, shape);
-    const facts = { inputs, controller: type, name, method, isGuarded };
+    const facts = { inputs, controller: type, name, method, isGuarded, isShared: this.#isShared(found) };
     this.plans.add(type, method, new RoutePlan({ ...definition, shape }, options, facts));
     putLast(GUARDS, method, CacheDoor);
     return inputs;
@@ -157,6 +158,10 @@ export class CacheGraph {
   /** At the outermost level that has interceptors anyway, so that no other route pays for one. */
   #placeLoader(): void {
     const globals = this.application.getGlobalInterceptors();
+  #isShared({ definition }: DecoratedMethod<CachedDefinition>): boolean {
+    return this.#cached.filter((other) => other.definition === definition).length > 1;
+  }
+
     const hasGlobals = globals.length + this.application.getGlobalRequestInterceptors().length > 0;
     if (hasGlobals) globals.unshift(this.loader);
     for (const { type, method } of this.#cached.filter(({ method }) => isRoute(method))) {

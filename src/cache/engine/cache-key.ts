@@ -18,8 +18,8 @@ export function methodKeyText(prefix: string, method: string, args: readonly unk
   return `${prefix}|${method}|${encodeValue(args)}`;
 }
 
-/** Puts the principal or tenant into a key; the JSON keeps its separators from being forged. */
-export function scopedKeyText(text: string, scope: 'user' | 'tenant', id: string): string {
+/** Puts the principal, tenant or controller into a key; the JSON keeps its separators from being forged. */
+export function scopedKeyText(text: string, scope: 'user' | 'tenant' | 'class', id: string): string {
   return `${text}|${scope}:${pythonJson(id)}`;
 }
 

@@ -16,11 +16,13 @@ import { pathParameters, staticHeaders } from './route-metadata.js';
 /** What is known of a route beside its own decorator. */
 interface RouteFacts {
   readonly inputs: readonly DeclaredInput[];
-  readonly controller: object;
+  readonly controller: { readonly name: string };
   readonly name: string | symbol;
   readonly method: object;
   /** Whether any guard stands before it. */
   readonly isGuarded: boolean;
+  /** Whether other controllers inherit the same method: their answers may differ, and their paths need not. */
+  readonly isShared: boolean;
 }
 
 /** Everything about a cached route that is known at boot, so that a request costs only lookups. */
@@ -37,7 +39,7 @@ export class RoutePlan {
   constructor(
     readonly definition: CachedDefinition,
     options: CacheModuleOptions,
-    { inputs, controller, name, method, isGuarded }: RouteFacts,
+    { inputs, controller, name, method, isGuarded, isShared }: RouteFacts,
   ) {
     const { prefix, key, scope = 'shared', answers, policy, audit } = definition;
     this.#options = options;
@@ -45,9 +47,12 @@ export class RoutePlan {
       ...resolvePolicy(options, policy),
       audited: auditedForm(audit, (body) => JSON.parse(body)),
     };
-    this.#keyText = key
+    const keyText: (request: CacheRequest) => string = key
       ? (request) => routeKeyText(prefix, pathOf(request), key(request))
       : compileKeyText(prefix, inputs);
+    this.#keyText = isShared
+      ? (request) => scopedKeyText(keyText(request), 'class', controller.name)
+      : keyText;
     this.#inputs = new Map(inputs.map(({ name, read }) => [name, read]));
     this.#parameters = pathParameters(controller, method);
     this.#fromArguments = (args) => fromRouteArguments(controller, name, args);
