@@ -155,6 +155,18 @@ class ItemsController {
     return { item, run: ++runs };
   }
 
+  @Get(['shelves/:shelf/:item', 'titles/:title'])
+  @Cached({ ttl: 60, prefix: 'item_found' })
+  find() {
+    return { run: ++runs };
+  }
+
+  @Delete('titles/:title')
+  @InvalidateCache('item_found:{title}:*')
+  forgetTitle(@Param('title') title: string) {
+    return { title };
+  }
+
   @Get()
   @Cached({ ttl: 60, prefix: 'item_search', tags: ['item:{item}'] })
   search(@Query() query: ItemQuery) {
@@ -478,6 +490,18 @@ describe('decorated methods of providers', () => {
     expect((await get('/items?item=b')).run).toBe(4);
     await post('refused');
     expect((await get('/items?item=b')).run).toBe(4);
+  });
+
+  it('invalidate by the leading parameters of the path that was asked for, of several', async () => {
+    const found = async (path: string) => (await settled(fetch(`${url}/items/${path}`))).json();
+    await found('titles/a');
+    await found('shelves/a/b');
+
+    await fetch(`${url}/items/titles/a`, { method: 'DELETE' });
+
+    expect(await found('titles/a')).toEqual({ run: 3 });
+    await fetch(`${url}/items/titles/b`, { method: 'DELETE' });
+    expect(await found('titles/a')).toEqual({ run: 3 });
   });
 
   it.each(['/spanned', '/spanned/hidden'])(

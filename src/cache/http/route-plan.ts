@@ -32,7 +32,7 @@ export class RoutePlan {
   readonly #policy: EntryPolicy;
   readonly #keyText: (request: CacheRequest) => string;
   readonly #inputs: ReadonlyMap<string, DeclaredInput['read']>;
-  readonly #parameters: readonly string[];
+  readonly #parameters: readonly (readonly string[])[];
   readonly #fromArguments: (args: readonly unknown[]) => Resolve;
   #convertsTags = false;
 
@@ -108,20 +108,28 @@ export class RoutePlan {
   convertedTags(request: CacheRequest, args: readonly unknown[]): string[] {
     // It may not have come to the handler.
     if (args.length === 0) return [];
-    const { prefix, rules } = this.definition;
     const resolve = this.#fromArguments(args);
-    const values = this.#parameters.map((name) => literal(resolve(name)) ?? request.params[name] ?? '');
     const known = this.#tags(request);
-    const named = [...prefixTags(prefix, values), ...argumentTags(rules, resolve)];
+    const leading = this.#leadingTags((name) => literal(resolve(name)) ?? request.params[name]);
+    const named = [...leading, ...argumentTags(this.definition.rules, resolve)];
     const further = named.filter((tag) => !known.includes(tag));
     this.#convertsTags ||= further.length > 0;
     return further;
   }
 
   #tags(request: CacheRequest): string[] {
-    const { prefix, rules } = this.definition;
-    const values = this.#parameters.map((name) => request.params[name] ?? '');
-    return [...prefixTags(prefix, values), ...this.#namedTags(rules, request)];
+    const leading = this.#leadingTags((name) => request.params[name]);
+    return [...leading, ...this.#namedTags(this.definition.rules, request)];
+  }
+
+  /** Of each path as far as the request has its parameters, for nobody says which path it is. */
+  #leadingTags(valueOf: (parameter: string) => string | undefined): string[] {
+    const tags = this.#parameters.flatMap((names) => {
+      const values = names.map(valueOf);
+      const end = values.indexOf(undefined);
+      return prefixTags(this.definition.prefix, (end === -1 ? values : values.slice(0, end)) as string[]);
+    });
+    return [...new Set(tags)];
   }
 
   #namedTags(rules: TagRules, request: CacheRequest): string[] {
