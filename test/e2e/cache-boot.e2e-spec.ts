@@ -471,6 +471,15 @@ describe('an application with wrong decorators', () => {
 
 it.each([
   [{ redis: { url: 'http://nowhere' } }],
+
+  it('does not start with two caches, of which each would keep what the other invalidates', async () => {
+    @Module({ imports: [CacheModule.forRoot({})] })
+    class Feature {}
+
+    await expect(startCachedApp({ features: [Feature] })).rejects.toMatchObject({
+      faults: [{ code: 'CACHE_INVALID_OPTIONS', message: expect.stringContaining('forRoot') }],
+    });
+  });
   [{ redis: { url: 'redis://user:p%zz@host' } }],
   [{ redis: { url: 'redis://:one@host', password: 'two' } }],
   [{ redis: { url: 'redis://h', maxConnections: 0 } }],

@@ -60,6 +60,7 @@ export class CacheGraph {
     const cached = this.#cached.map(({ definition }) => definition);
     const definitions = [...cached, ...this.#invalidating.map(({ definition }) => definition)];
     const faults = new Faults();
+    this.#checkAlone(faults);
     for (const definition of definitions) faults.addAll(definition.faults);
     checkPrefixes(this.#cached, faults);
     for (const found of this.#cached) {
@@ -128,6 +129,16 @@ export class CacheGraph {
       isDecorated ||= cached !== undefined || invalidating !== undefined;
     }
     return isDecorated;
+  }
+
+  #checkAlone(faults: Faults): void {
+    const graphs = this.discovery.getProviders().filter(({ metatype }) => metatype === CacheGraph);
+    if (graphs.length <= 1) return;
+    faults.add(
+      'CACHE_INVALID_OPTIONS',
+      `CacheModule.forRoot is imported ${graphs.length} times, so each cache would keep what another invalidates. ` +
+        'Import it in one module: it is there for all of them.',
+    );
   }
 
   #planRoute(
