@@ -278,6 +278,18 @@ class Wrong {
     return body;
   }
 
+  @Post('itself')
+  @InvalidateCache('right_param:*')
+  writesItself(@Res() response: object) {
+    return { response };
+  }
+
+  @Post('deep/:id')
+  @InvalidateCache('right_param:{id}:{id}:*')
+  deepPattern(@Param('id') id: string) {
+    return { id };
+  }
+
   @Post('prefix')
   @InvalidateCache(['nobody:*', 'right_keyed:*'])
   deadPrefix() {
@@ -334,18 +346,6 @@ class WrongService {
   }
 }
 
-const expected: [code: string, method: string, says: string][] = [
-  ['CACHE_INVALID_TTL', 'Wrong.zero', '0'],
-  ['CACHE_INVALID_TTL', 'Wrong.everythingOdd', '5 min'],
-  ['CACHE_INVALID_OPTIONS', 'Wrong.everythingOdd', "the prefix 'a:b'"],
-  ['CACHE_INVALID_OPTIONS', 'Wrong.everythingOdd', "'a*b'"],
-  ['CACHE_INVALID_OPTIONS', 'Wrong.everythingOdd', "'course:1' is no family"],
-  ['CACHE_DUPLICATE_PREFIX', 'Wrong.samePrefix', 'Right.param'],
-  ['CACHE_SCOPE_MISSING', 'Wrong.unscoped', 'behind a guard'],
-  ['CACHE_SCOPE_MISSING', 'WrongCallerService.ofCaller', 'made anew for each request'],
-  ['CACHE_PRINCIPAL_MISSING', 'Wrong.noTenant', "'tenant'"],
-  ['CACHE_UNDECLARED_INPUT', 'Wrong.rawRequest', '@Request(), @Body(), @Ip()'],
-  ['CACHE_UNDECLARED_INPUT', 'Wrong.openQuery', '@Query()'],
 @Injectable()
 class WrongWriter {
   @InvalidateCache('of_nobody:{0}:*')
@@ -363,6 +363,19 @@ class Inherited {
 
 const [OneTwin, OtherTwin] = [0, 1].map(() => class Twin extends Inherited {}) as [Type, Type];
 
+const expected: [code: string, method: string, says: string][] = [
+  ['CACHE_INVALID_TTL', 'Wrong.zero', '0'],
+  ['CACHE_INVALID_TTL', 'Wrong.everythingOdd', '5 min'],
+  ['CACHE_INVALID_OPTIONS', 'Wrong.everythingOdd', "the prefix 'a:b'"],
+  ['CACHE_INVALID_OPTIONS', 'Wrong.everythingOdd', "'a*b'"],
+  ['CACHE_INVALID_OPTIONS', 'Wrong.everythingOdd', "'course:1' is no family"],
+  ['CACHE_DUPLICATE_PREFIX', 'Wrong.samePrefix', 'Right.param'],
+  ['CACHE_DUPLICATE_PREFIX', 'Inherited.value', "two classes named 'Twin'"],
+  ['CACHE_SCOPE_MISSING', 'Wrong.unscoped', 'behind a guard'],
+  ['CACHE_SCOPE_MISSING', 'WrongCallerService.ofCaller', 'made anew for each request'],
+  ['CACHE_PRINCIPAL_MISSING', 'Wrong.noTenant', "'tenant'"],
+  ['CACHE_UNDECLARED_INPUT', 'Wrong.rawRequest', '@Request(), @Body(), @Ip()'],
+  ['CACHE_UNDECLARED_INPUT', 'Wrong.openQuery', '@Query()'],
   ['CACHE_UNDECLARED_INPUT', 'Wrong.allParams', '@Param(), @Headers()'],
   ['CACHE_UNDECLARED_INPUT', 'Wrong.custom', 'a custom parameter decorator'],
   ['CACHE_UNDECLARED_INPUT', 'Wrong.sharedUser', 'a custom parameter decorator'],
@@ -370,11 +383,11 @@ const [OneTwin, OtherTwin] = [0, 1].map(() => class Twin extends Inherited {}) a
   ['CACHE_UNDECLARED_INPUT', 'Wrong.renamed', "'order' of a query class"],
   ['CACHE_UNDECLARED_INPUT', 'Wrong.transformed', "'own' of a query class"],
   ['CACHE_UNDECLARED_INPUT', 'WrongPerRequest.perRequest', 'made anew for each request'],
-  ['CACHE_DUPLICATE_PREFIX', 'Inherited.value', "two classes named 'Twin'"],
   ['CACHE_INVALID_TTL', 'Wrong.impatient', 'hardTimeout'],
   ['CACHE_INVALID_OPTIONS', 'Wrong.cookies', "'set-cookie'"],
   ['CACHE_INVALID_OPTIONS', 'Wrong.publicUser', "'public'"],
   ['CACHE_INVALID_OPTIONS', 'WrongService.asIfRoute', 'scope, visibility, negativeTtl, store'],
+  ['CACHE_INVALID_OPTIONS', 'Wrong.writesItself', 'before its invalidation'],
   ['CACHE_UNCACHEABLE_ROUTE', 'Wrong.ownResponse', '@Res() without passthrough'],
   ['CACHE_UNCACHEABLE_ROUTE', 'Wrong.keyedResponse', '@Res() without passthrough'],
   ['CACHE_UNCACHEABLE_ROUTE', 'Wrong.cachedPost', 'does not answer GET'],
@@ -386,6 +399,8 @@ const [OneTwin, OtherTwin] = [0, 1].map(() => class Twin extends Inherited {}) a
   ['CACHE_UNKNOWN_TEMPLATE_NAME', 'WrongService.value', '{course_id}'],
   ['CACHE_PATTERN_MATCHES_NOTHING', 'Wrong.deadPrefix', "'nobody:*'"],
   ['CACHE_PATTERN_MATCHES_NOTHING', 'Wrong.deadTag', "'corse:1'"],
+  ['CACHE_PATTERN_MATCHES_NOTHING', 'Wrong.deepPattern', 'names 2 parameters, but Right.param has 1'],
+  ['CACHE_PATTERN_MATCHES_NOTHING', 'WrongWriter.deepArguments', 'but WrongCallerService.ofNobody has 0'],
 ];
 
 const options = { principal: () => 'ada', principalDecorators: [CurrentUser] };
@@ -457,6 +472,15 @@ describe('an application with wrong decorators', () => {
     expect(lines).not.toContain('');
   });
 
+  it('does not start with two caches, of which each would keep what the other invalidates', async () => {
+    @Module({ imports: [CacheModule.forRoot({})] })
+    class Feature {}
+
+    await expect(startCachedApp({ features: [Feature] })).rejects.toMatchObject({
+      faults: [{ code: 'CACHE_INVALID_OPTIONS', message: expect.stringContaining('forRoot') }],
+    });
+  });
+
   it('does not start either where it serves no HTTP', async () => {
     @Module({ imports: [CacheModule.forRoot({})], providers: [WrongService] })
     class Worker {}
@@ -471,15 +495,6 @@ describe('an application with wrong decorators', () => {
 
 it.each([
   [{ redis: { url: 'http://nowhere' } }],
-
-  it('does not start with two caches, of which each would keep what the other invalidates', async () => {
-    @Module({ imports: [CacheModule.forRoot({})] })
-    class Feature {}
-
-    await expect(startCachedApp({ features: [Feature] })).rejects.toMatchObject({
-      faults: [{ code: 'CACHE_INVALID_OPTIONS', message: expect.stringContaining('forRoot') }],
-    });
-  });
   [{ redis: { url: 'redis://user:p%zz@host' } }],
   [{ redis: { url: 'redis://:one@host', password: 'two' } }],
   [{ redis: { url: 'redis://h', maxConnections: 0 } }],

@@ -334,18 +334,6 @@ describe('decorated methods of providers', () => {
     await other.app.close();
   });
 
-  it('work in request scope and on what a factory made', async () => {
-    const get = async () => (await fetch(`${url}/per-request/x`)).json();
-    const first = await settled(get());
-    const made = app.get<MadeElsewhere>(MADE);
-    await settled(made.value());
-
-    expect(await get()).toEqual(first);
-    expect(await made.value()).toBe(await made.value());
-  });
-
-  it('run plain on an object made outside of the application', async () => {
-    const plain = new Prices();
   it('keep answers of their own in each controller that inherits a route, where the path does not tell them apart', async () => {
     abstract class View {
       abstract readonly version: string;
@@ -377,6 +365,18 @@ describe('decorated methods of providers', () => {
     await other.app.close();
   });
 
+  it('work in request scope and on what a factory made', async () => {
+    const get = async () => (await fetch(`${url}/per-request/x`)).json();
+    const first = await settled(get());
+    const made = app.get<MadeElsewhere>(MADE);
+    await settled(made.value());
+
+    expect(await get()).toEqual(first);
+    expect(await made.value()).toBe(await made.value());
+  });
+
+  it('run plain on an object made outside of the application', async () => {
+    const plain = new Prices();
 
     expect((await plain.price('a')).run).toBe(1);
     expect((await plain.price('a')).run).toBe(2);

@@ -20,6 +20,7 @@ import {
 import { cacheReport, type CacheReport } from './cache-report.js';
 import { coverOf } from './cover.js';
 import { Faults } from './faults.js';
+import { checkAnswer, checkDepths } from './invalidation-checks.js';
 import { keyRecipe, type KeyRecipe } from './key-recipe.js';
 import { MethodCache } from './method-cache.js';
 import { plainTagsOf } from './tag-rules.js';
@@ -71,7 +72,9 @@ export class CacheGraph {
       this.#recipes.set(found.definition, keyRecipe(found, inputs, globalPrefix, this.#isShared(found)));
     }
     for (const found of this.#invalidating) {
+      checkAnswer(found, faults);
       checkPatterns(found, cached, faults);
+      checkDepths(found, this.#cached, faults);
       this.methods.cover(found.definition, coverOf(found.definition.rules, cached));
     }
     faults.refuse();
@@ -158,6 +161,10 @@ export class CacheGraph {
     return inputs;
   }
 
+  #isShared({ definition }: DecoratedMethod<CachedDefinition>): boolean {
+    return this.#cached.filter((other) => other.definition === definition).length > 1;
+  }
+
   #isGuarded(controller: object, method: object): boolean {
     const own = (Reflect.getMetadata(GUARDS, method) ?? []) as unknown[];
     const ofClass = (Reflect.getMetadata(GUARDS, controller) ?? []) as unknown[];
@@ -169,10 +176,6 @@ export class CacheGraph {
   /** At the outermost level that has interceptors anyway, so that no other route pays for one. */
   #placeLoader(): void {
     const globals = this.application.getGlobalInterceptors();
-  #isShared({ definition }: DecoratedMethod<CachedDefinition>): boolean {
-    return this.#cached.filter((other) => other.definition === definition).length > 1;
-  }
-
     const hasGlobals = globals.length + this.application.getGlobalRequestInterceptors().length > 0;
     if (hasGlobals) globals.unshift(this.loader);
     for (const { type, method } of this.#cached.filter(({ method }) => isRoute(method))) {

@@ -35,6 +35,11 @@ export class TagTemplate {
     return this.prefix === undefined ? plainTag(this.#source) : undefined;
   }
 
+  /** How many leading parameters a prefix pattern names. */
+  get depth(): number {
+    return this.prefix === undefined ? 0 : this.#source.split(':').length - 2;
+  }
+
   /**
    * @returns the tags' names in the store: one, or one for each element of a list; none if a placeholder has no value in
    *   this call
