@@ -10,7 +10,7 @@ import type { NearEntries } from './engine/near-entries.js';
 import type { Store } from './engine/store.js';
 import { Subject } from './engine/subject.js';
 import { patternTags, plainTag, prefixTag, UNLISTED } from './engine/tags.js';
-import { decodeValue, encodeValue } from './engine/value-codec.js';
+import { encodeValue } from './engine/value-codec.js';
 import { wholeForm } from './engine/whole-form.js';
 
 /** What `getOrSet` is told beside the key; what is not said holds as the module says it. */
@@ -84,15 +84,15 @@ export class CacheService {
       hasResultTags: false,
       tags: () => [prefixTag(prefix), ...tags.map(plainTag), ...(tags.length > 0 ? [UNLISTED] : [])],
     });
-    const text = await this.engine.getOrSet(
-      subject,
-      async () => {
-        const value = encodeValue(await factory());
-        return { value, isShareable: true, entry: { body: Buffer.from(value), ttlMs, resultTags: [] } };
-      },
-      (entry) => entry.text ?? entry.body.toString(),
-    );
-    return decodeValue(text) as T;
+    const value = await this.methods.value(subject, async () => {
+      const text = encodeValue(await factory());
+      return {
+        value: { text },
+        isShareable: true,
+        entry: { body: Buffer.from(text), ttlMs, resultTags: [] },
+      };
+    });
+    return value as T;
   }
 
   /**

@@ -13,6 +13,10 @@ import {
 } from '@nestjs/common';
 import { IsString } from 'class-validator';
 import { Cached, CacheService, InvalidateCache, type CacheModuleEvent } from '../../src/cache/index.js';
+import { CacheEngine } from '../../src/cache/engine/cache-engine.js';
+import { methodKeyText } from '../../src/cache/engine/cache-key.js';
+import { defaultPolicy } from '../../src/cache/engine/entry-policy.js';
+import { Subject } from '../../src/cache/engine/subject.js';
 import { FakeClock } from '../../src/cache/testing/index.js';
 import { startCachedApp } from '../support/cached-app.js';
 import { deferred } from '../support/deferred.js';
@@ -559,6 +563,24 @@ describe('decorated methods of providers', () => {
       'getOrSet(default): refreshAhead is a part of the TTL',
     );
     await other.app.close();
+  });
+
+  it('F21: take what lies under a key of getOrSet and is no value for a miss, and replace it', async () => {
+    const subject = new Subject({
+      prefix: 'default',
+      keyText: methodKeyText('default', 'getOrSet', ['k']),
+      shape: '',
+      policy: defaultPolicy,
+      hasResultTags: false,
+      tags: () => [],
+    });
+    const entry = { body: Buffer.from('no value'), ttlMs: 60_000, resultTags: [] };
+    const foreign = () => Promise.resolve({ value: undefined, isShareable: true, entry });
+    await settled(app.get(CacheEngine).getOrSet(subject, foreign, () => undefined));
+    const ask = () => app.get(CacheService).getOrSet('k', { ttl: 60 }, () => ++runs);
+
+    expect([await settled(ask()), await ask()]).toEqual([1, 1]);
+    expect(events.map(({ event }) => event)).toContain('cache.decode_error');
   });
 
   it('are counted by prefix', async () => {

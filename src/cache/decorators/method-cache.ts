@@ -4,7 +4,8 @@ import type { EmitCacheEvent } from '../engine/cache-events.js';
 import { systemClock, type Clock } from '../engine/clock.js';
 import { CacheError } from '../engine/cache-errors.js';
 import type { EntryPolicy } from '../engine/entry-policy.js';
-import type { Produced } from '../engine/subject.js';
+import type { Produce } from '../engine/loads.js';
+import type { Produced, Subject } from '../engine/subject.js';
 import { EPOCH, softTag } from '../engine/tags.js';
 import { decodeValue } from '../engine/value-codec.js';
 import { fromRouteArguments } from '../http/declared-inputs.js';
@@ -102,6 +103,11 @@ export class MethodCache {
         return { value: { thrown: error }, isShareable: true };
       }
     };
+    return this.value(subject, produce);
+  }
+
+  /** The kept value, as a copy, or what `produce` gives. */
+  async value(subject: Subject, produce: Produce<Kept>): Promise<unknown> {
     const kept = await this.engine.getOrSet(subject, produce, revive);
     const value = valueOf(kept);
     if (value) return value.decoded;
