@@ -8,4 +8,16 @@ describe('a pattern', () => {
   ])('%s names the tag that was put together with such an id, too', (pattern, tags) => {
     expect(patternTags(pattern)).toEqual(tags);
   });
+
+  it('names one id with a colon, or two ids: the text does not say which', () => {
+    const prefixes = (pattern: string) => patternTags(pattern).slice(1).sort();
+
+    expect(prefixes('note:urn:7:*')).toEqual(
+      [prefixTag('note', ['urn', '7']), prefixTag('note', ['urn:7'])].sort(),
+    );
+    expect(prefixes('note:a:b:c:*')).toEqual(
+      [['a', 'b', 'c'], ['a:b', 'c'], ['a', 'b:c'], ['a:b:c']].map((ids) => prefixTag('note', ids)).sort(),
+    );
+    expect(prefixes('note:fe80:1:2:3:4:*')).toEqual([prefixTag('note')]);
+  });
 });

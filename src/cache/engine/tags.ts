@@ -65,12 +65,27 @@ export function prefixTags(prefix: string, parameters: readonly string[]): strin
   ];
 }
 
+/** Each more would double the readings. */
+const MOST_SEGMENTS = 4;
+
 /**
  * The plain tag of that name, and for `student_risk:STU001:*` the prefix tag, too: the text may have been put together
- * with an id that ends so.
+ * with an id that ends so. An id may hold colons, too, so `p:a:b:*` names the ids `a` and `b` and the id `a:b`; beyond four
+ * texts all of the prefix.
  */
 export function patternTags(pattern: string): string[] {
   if (!pattern.endsWith(':*')) return [plainTag(pattern)];
   const [prefix = '', ...parameters] = pattern.slice(0, -2).split(':');
-  return [plainTag(pattern), prefixTag(prefix, parameters)];
+  if (parameters.length > MOST_SEGMENTS) return [plainTag(pattern), prefixTag(prefix)];
+  return [plainTag(pattern), ...readings(parameters).map((ids) => prefixTag(prefix, ids))];
+}
+
+/** Each way to read texts with colons between them as ids, which may hold colons. */
+function readings([first, ...rest]: readonly string[]): string[][] {
+  if (first === undefined) return [[]];
+  if (rest.length === 0) return [[first]];
+  return readings(rest).flatMap(([next = '', ...others]) => [
+    [first, next, ...others],
+    [`${first}:${next}`, ...others],
+  ]);
 }
