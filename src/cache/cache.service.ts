@@ -9,8 +9,8 @@ import type { HistogramCounts } from './engine/histogram.js';
 import type { NearEntries } from './engine/near-entries.js';
 import type { Store } from './engine/store.js';
 import { Subject } from './engine/subject.js';
-import { patternTags, plainTag, prefixTag, UNLISTED } from './engine/tags.js';
-import { decodeValue, encodeValue } from './engine/value-codec.js';
+import { checkedPrefix, checkedTag, patternTags, plainTag, prefixTag, UNLISTED } from './engine/tags.js';
+import { encodeValue } from './engine/value-codec.js';
 import { wholeForm } from './engine/whole-form.js';
 
 /** What `getOrSet` is told beside the key; what is not said holds as the module says it. */
@@ -18,7 +18,7 @@ export interface GetOrSetOptions extends EntryOptions {
   /** How long the value is good for: seconds, or text such as `'45s'`. */
   ttl: Duration;
   /**
-   * Groups keys for `invalidate('prefix:*')`; in the statistics only if a `@Cached` method has the same prefix. Default
+   * Groups keys for `invalidate('prefix:*')`; `[a-z0-9_]`; in the statistics only if a `@Cached` method has the same prefix. Default
    * `default`, where everything else is counted, too.
    */
   prefix?: string;
@@ -65,13 +65,15 @@ export class CacheService {
    * @param key      any text
    * @param options  `ttl` is required
    * @param factory  runs when there is no usable value; what it throws reaches all who waited and is not kept
-   * @throws {CacheError} `CACHE_INVALID_TTL`, `CACHE_INVALID_OPTIONS`; `CACHE_FACTORY_TIMED_OUT` after `hardTimeout`;
-   *   `CACHE_UNSERIALISABLE` if the value has no stored form
+   * @throws {CacheError} `CACHE_INVALID_TTL`; `CACHE_INVALID_OPTIONS`, also for a prefix or a tag that nothing could
+   *   invalidate; `CACHE_FACTORY_TIMED_OUT` after `hardTimeout`; `CACHE_UNSERIALISABLE` if the value has no stored form
    */
   async getOrSet<T>(key: string, options: GetOrSetOptions, factory: () => Promise<T> | T): Promise<T> {
     const { ttl, prefix = DEFAULT_PREFIX, tags = [], audit = tags.length > 0 } = options;
     const where = `getOrSet(${prefix})`;
-    const ttlMs = durationMs(ttl, where);
+    const ttlMs = durationMs(ttl, `${where}, ttl`);
+    checkedPrefix(prefix, where);
+    for (const tag of tags) checkedTag(tag, where);
     const subject = new Subject({
       prefix,
       keyText: methodKeyText(prefix, 'getOrSet', [key]),
@@ -84,15 +86,15 @@ export class CacheService {
       hasResultTags: false,
       tags: () => [prefixTag(prefix), ...tags.map(plainTag), ...(tags.length > 0 ? [UNLISTED] : [])],
     });
-    const text = await this.engine.getOrSet(
-      subject,
-      async () => {
-        const value = encodeValue(await factory());
-        return { value, isShareable: true, entry: { body: Buffer.from(value), ttlMs, resultTags: [] } };
-      },
-      (entry) => entry.text ?? entry.body.toString(),
-    );
-    return decodeValue(text) as T;
+    const value = await this.methods.value(subject, async () => {
+      const text = encodeValue(await factory());
+      return {
+        value: { text },
+        isShareable: true,
+        entry: { body: Buffer.from(text), ttlMs, resultTags: [] },
+      };
+    });
+    return value as T;
   }
 
   /**
@@ -102,8 +104,10 @@ export class CacheService {
    * resolves with true at once.
    *
    * @returns whether the store has confirmed it. If not, this process reads past the store until it has.
+   * @throws {CacheError} `CACHE_INVALID_OPTIONS`, and nothing is invalidated, if one of them begins with neither a tag's
+   *   word nor a prefix: there is no `*` for everything
    */
-  invalidate(...patterns: readonly string[]): Promise<boolean> {
+  async invalidate(...patterns: readonly string[]): Promise<boolean> {
     return this.methods.invalidate(patterns.flatMap(patternTags));
   }
 

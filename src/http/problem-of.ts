@@ -1,5 +1,4 @@
 import { HttpException } from '@nestjs/common';
-import { CacheError } from '../cache/index.js';
 import { databaseProblem } from '../database/database-problem.js';
 import { Problem, type ProblemCode, problems } from './problem.js';
 
@@ -21,12 +20,6 @@ const codeOfStatus: Readonly<Record<number, ProblemCode>> = {
   431: 'headers_too_large',
   503: 'overloaded',
   504: 'timed_out',
-};
-
-/** A cached method of a provider fails with these, whatever route calls it. */
-const statusOfCacheError: Readonly<Record<string, number>> = {
-  CACHE_OVERLOADED: 503,
-  CACHE_FACTORY_TIMED_OUT: 504,
 };
 
 /**
@@ -54,8 +47,7 @@ function keptProblem(error: unknown): Problem | undefined {
 
 function statusOf(error: unknown): number {
   if (error instanceof HttpException) return error.getStatus();
-  if (error instanceof CacheError) return statusOfCacheError[error.code] ?? 500;
-  // Fastify's own errors, and those of its plugins.
+  // Fastify's own errors, those of its plugins, and those of the cache.
   const { statusCode } = (error ?? {}) as { statusCode?: unknown };
   return typeof statusCode === 'number' ? statusCode : 500;
 }

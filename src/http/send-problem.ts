@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ProblemDto } from './problem.dto.js';
 import { type Problem, problems } from './problem.js';
 
+/** Unless whoever failed has said it already, as the cache does. */
 const retryAfterS = '2';
 
 /** Answers with the problem. Where half an answer is out already, it is broken off: nothing else would tell the caller. */
@@ -11,7 +12,7 @@ export function sendProblem(request: FastifyRequest, reply: FastifyReply, proble
     return;
   }
   const status = problem.getStatus();
-  if (status === 503) void reply.header('retry-after', retryAfterS);
+  if (status === 503 && !reply.hasHeader('retry-after')) void reply.header('retry-after', retryAfterS);
   void reply
     .headers({ 'cache-control': 'no-store', 'x-request-id': request.id, ...problem.more.headers })
     .code(status)

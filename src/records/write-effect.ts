@@ -1,6 +1,6 @@
 /**
  * What a write did, kept beside its answer and not in it, so that `@InvalidateCache` can tell which views are old.
- * An answer without an effect wrote nothing: a replay, a duplicate, a change to what was there already.
+ * An answer without an effect wrote nothing: a duplicate, a change to what was there already.
  */
 export interface WriteEffect {
   /** Columns that have another value now; empty for a new row. */

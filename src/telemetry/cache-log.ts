@@ -3,7 +3,14 @@ import type { AppLogger } from './app-logger.js';
 import { logCatalogue, type LogEvent, type LogFields } from './log-catalogue.js';
 
 /** Reasons that lie in a method, and so come again with every result. */
-const lasting = new Set(['status', 'header', 'not-plain', 'unserialisable', 'rule-failed']);
+const lasting = new Set([
+  'status',
+  'header',
+  'not-plain',
+  'unserialisable',
+  'rule-failed',
+  'handler-skipped',
+]);
 /** Methods are few; a program that makes prefixes up must not fill the memory. */
 const MAX_REMEMBERED = 1000;
 
@@ -29,6 +36,8 @@ export function cacheLog(logger: AppLogger): (event: CacheModuleEvent) => void {
     if (event.event === 'cache.no_store' && lasting.has(event.reason)) {
       if (!isNews(`${event.subject.prefix} ${event.reason}`)) return;
     }
+    // A client may ask as often as it likes.
+    if (event.event === 'cache.key_failed' && !isNews(`${event.method} ${event.reason}`)) return;
     const fields = fieldsOf(event);
     if (event.event === 'cache.lookup') logger.event('cache.key', fields);
     logger.event(event.event, fields);

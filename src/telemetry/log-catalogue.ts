@@ -56,11 +56,13 @@ const subject = ({ prefix, key }: LogFields) => prefix ?? key ?? 'unknown';
 const unstored: Readonly<Record<string, string>> = {
   'newer-write': 'computed before a newer write',
   unless: 'its method said so',
+  'no-ttl': 'its method gave it no time',
   status: 'its status is not 200',
   header: 'its handler set a header that the route does not store',
   'not-plain': 'it is no JSON object or array',
   unserialisable: 'it holds what has no stored form',
   'rule-failed': 'a function of its decorator threw',
+  'handler-skipped': "an interceptor answered in its handler's place",
 };
 
 const failure = ({ error_code, reason }: LogFields) => error_code ?? reason ?? 'unknown error';
@@ -164,6 +166,11 @@ export const logCatalogue = {
     '⚠️',
     'warn',
     ({ method }) => `Neither a schema nor a shape names the form of what ${method} answers`,
+  ),
+  'cache.key_failed': entry(
+    '⚠️',
+    'warn',
+    ({ method, reason }) => `There is no key for a request to ${method} (${reason}): it is not cached`,
   ),
   'cache.rule_failed': entry(
     '❌',

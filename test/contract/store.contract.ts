@@ -102,6 +102,14 @@ export function storeContract(use: () => Store, advance: (ms: number) => Promise
   });
 
   describe('tokens', () => {
+    it('takes none of their life away for whoever needs them for less long', async () => {
+      const { tokens } = await open();
+      await store.open(name, tags, SHORT_MS, BUDGET_MS);
+      await advance(SHORT_MS + 50);
+
+      expect(await present()).toEqual(tokens);
+    });
+
     it('gives a tag a token once, and the same to everyone who asks', async () => {
       const [first, second] = await Promise.all([open(), open()]);
 

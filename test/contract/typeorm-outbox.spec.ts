@@ -48,6 +48,8 @@ describe('the outbox in PostgreSQL, through TypeORM', () => {
           database.dataSource.query(`DELETE FROM users WHERE code = 'UX'`),
         );
         unit.end();
+        // There is no row of it.
+        expect(unit.written).toBe(1);
       }
     } finally {
       process.env.NODE_ENV = 'test';

@@ -3,6 +3,7 @@ import {
   type CallHandler,
   Controller,
   type ExecutionContext,
+  ForbiddenException,
   Get,
   Inject,
   type INestApplication,
@@ -17,7 +18,7 @@ import {
 import { REQUEST } from '@nestjs/core';
 import { defer, from, tap, type Observable } from 'rxjs';
 import { Cached, type CacheEvent, CacheService } from '../../src/cache/index.js';
-import { FakeClock } from '../../src/cache/testing/index.js';
+import { expectStale, FakeClock } from '../../src/cache/testing/index.js';
 import { adapters, startCachedApp } from '../support/cached-app.js';
 import { deferred, type Deferred } from '../support/deferred.js';
 import { pollUntil } from '../support/processes.js';
@@ -52,6 +53,16 @@ function meddle(response: Response, mark: string): void {
 }
 
 @Injectable()
+class RefusesSome implements NestInterceptor {
+  async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
+    const { headers } = context.switchToHttp().getRequest<{ headers: Record<string, string> }>();
+    await gate?.promise;
+    if (headers['x-refused']) throw new ForbiddenException();
+    return next.handle();
+  }
+}
+
+@Injectable()
 class MeddlesAfterwards implements NestInterceptor {
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     const response = context.switchToHttp().getResponse<Response>();
@@ -63,8 +74,25 @@ class MeddlesAfterwards implements NestInterceptor {
   }
 }
 
+@Injectable()
+class Limited {
+  @Cached({ ttl: 60, prefix: 'limited_value', hardTimeout: 3 })
+  async value(): Promise<number> {
+    const run = ++runs;
+    await gate?.promise;
+    return run;
+  }
+}
+
 @Controller('behind')
 class BehindController {
+  constructor(private readonly limits: Limited) {}
+
+  @Get('unkept')
+  async unkept() {
+    return { value: await this.limits.value() };
+  }
+
   @Get('refreshed/:id')
   @Cached({ ttl: 60, prefix: 'refreshed', store: { headers: ['link'] } })
   async refreshed(@Param('id') id: string, @Res({ passthrough: true }) response: Response) {
@@ -129,6 +157,13 @@ class BehindController {
     return defer(() => from((gate?.promise ?? Promise.resolve()).then(() => ({ run }))));
   }
 
+  @Get('refusing')
+  @UseInterceptors(RefusesSome)
+  @Cached({ ttl: 60, prefix: 'refusing', grace: '10m' })
+  refusing() {
+    return { run: ++runs };
+  }
+
   @Get('leader')
   @Cached({ ttl: 60, prefix: 'leader' })
   async leader(@Res({ passthrough: true }) response: Response) {
@@ -177,7 +212,7 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('behind the an
     ({ app, url } = await startCachedApp({
       adapter,
       controllers: [BehindController, ScopedController],
-      providers: [WhoAsks],
+      providers: [WhoAsks, Limited],
       options: { clock, onEvent: ({ event }) => void events.push(event as CacheEvent['event']) },
     }));
   });
@@ -295,12 +330,16 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('behind the an
 
     expect(seen(stale)).toEqual([200, 'STALE', first.text]);
     expect(Object.keys(stale.headers).sort()).toEqual([...Object.keys(first.headers), 'age'].sort());
+    expect([stale.headers.age, stale.headers['cache-status']]).toEqual([
+      '92',
+      'ai-native; fwd=stale; ttl=-32',
+    ]);
     expect(late).toEqual(['before', 'after', 'interceptor']);
   });
 
   it('a run that takes too long is stored when it is done', async () => {
     await settled('behind/at-once');
-    clock.advance(90_000);
+    clock.advance(60_000);
     gate = deferred();
 
     const asked = ask('behind/at-once');
@@ -311,6 +350,11 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('behind the an
     await settle();
 
     expect(seen(stale)).toEqual([200, 'STALE', '{"run":1}']);
+    expectStale(stale);
+    expect([stale.headers.age, stale.headers['cache-status']]).toEqual([
+      '60',
+      'ai-native; fwd=stale; ttl=-1',
+    ]);
     expect(seen(await ask('behind/at-once'))).toEqual([200, 'HIT', '{"run":2}']);
   });
 
@@ -350,6 +394,16 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('behind the an
     expect(runs).toBe(id === 'meddling' ? 2 : 1);
   });
 
+  it('a method of a provider that takes too long is 504 on a route that is not cached itself', async () => {
+    gate = deferred();
+    const asked = ask('behind/unkept');
+    await until(() => runs === 1);
+    clock.advance(3000);
+    const { status, text } = await asked;
+
+    expect([status, JSON.parse(text)]).toEqual([504, { message: 'Gateway Timeout', statusCode: 504 }]);
+  });
+
   it.each(['slow/a', 'observed'])('a run is stored when the client has gone meanwhile: %s', async (path) => {
     gate = deferred();
     const gone = new Promise((resolve) => {
@@ -382,11 +436,28 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('behind the an
       expect(`session=${JSON.parse(text).run}`).toBe(headers['set-cookie']?.[0]);
   });
 
+  it('who waits for a run that was refused has one of his own, with all the others', async () => {
+    gate = deferred();
+    const refused = rawRequest(`${url}/behind/refusing`, { headers: { 'x-refused': 'yes' } });
+    await until(() => events.includes('cache.miss'));
+    const asked = Array.from({ length: 3 }, () => ask('behind/refusing'));
+    await until(() => events.filter((event) => event === 'cache.miss').length === 4);
+    gate.resolve();
+
+    expect((await refused).status).toBe(403);
+    const answers = await Promise.all(asked);
+
+    expect(answers.map(({ status, text }) => [status, text])).toEqual(answers.map(() => [200, '{"run":1}']));
+    await settle();
+    expect((await ask('behind/refusing')).headers['x-cache']).toBe('HIT');
+  });
+
   it('the store is away: what is too much waits, and is 503 with Retry-After when it has waited too long', async () => {
     const events: string[] = [];
     const other = await startCachedApp({
       adapter,
       controllers: [BehindController],
+      providers: [Limited],
       options: {
         clock,
         redis: { url: 'redis://127.0.0.1:1' },

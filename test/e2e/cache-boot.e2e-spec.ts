@@ -5,6 +5,7 @@ import {
   Controller,
   createParamDecorator,
   Get,
+  Header,
   Headers,
   HttpCode,
   Inject,
@@ -20,6 +21,7 @@ import {
   Res,
   Scope,
   Sse,
+  type Type,
   UseGuards,
 } from '@nestjs/common';
 import { NestFactory, REQUEST } from '@nestjs/core';
@@ -98,6 +100,12 @@ class Right {
     return { seconds: 60 };
   }
 
+  @Get('dependent')
+  @Cached({ ttl: 60, tags: ['card:*'] })
+  rightDependent() {
+    return {};
+  }
+
   @Get('guarded')
   @UseGuards(always)
   @Cached({ ttl: 60, scope: 'shared' })
@@ -107,13 +115,14 @@ class Right {
 
   @Get('mine')
   @UseGuards(always)
-  @Cached({ ttl: 60, scope: 'user' })
+  @Header('Vary', 'Authorization')
+  @Cached({ ttl: 60, scope: 'user', clientMaxAge: 30 })
   rightMine(@CurrentUser() user: string) {
     return { user };
   }
 
   @Patch(':id')
-  @InvalidateCache(['course:{id}', 'kind:{body.kind}', 'right_param:{id}:*', 'right_keyed:*'])
+  @InvalidateCache(['course:{id}', 'kind:{body.kind}', 'right_param:{id}:*', 'right_keyed:*', 'card:*'])
   write(@Param('id') id: string, @Body() body: PlainQuery) {
     return { id, body };
   }
@@ -197,6 +206,12 @@ class Wrong {
     return {};
   }
 
+  @Get('aged')
+  @Cached({ ttl: 60, scope: 'user', clientMaxAge: 30 })
+  agedUser() {
+    return {};
+  }
+
   @Get('open-query')
   @Cached(60)
   openQuery(@Query() query: Record<string, string>) {
@@ -277,9 +292,27 @@ class Wrong {
     return body;
   }
 
+  @Post('itself')
+  @InvalidateCache('right_param:*')
+  writesItself(@Res() response: object) {
+    return { response };
+  }
+
+  @Post('deep/:id')
+  @InvalidateCache('right_param:{id}:{id}:*')
+  deepPattern(@Param('id') id: string) {
+    return { id };
+  }
+
   @Post('prefix')
   @InvalidateCache(['nobody:*', 'right_keyed:*'])
   deadPrefix() {
+    return {};
+  }
+
+  @Get('prefix')
+  @Cached({ ttl: 60, tags: ['right-param:*'] })
+  oddPrefix() {
     return {};
   }
 
@@ -333,13 +366,32 @@ class WrongService {
   }
 }
 
+@Injectable()
+class WrongWriter {
+  @InvalidateCache('of_nobody:{0}:*')
+  deepArguments(_id: string): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+class Inherited {
+  @Cached({ ttl: 60, prefix: 'inherited' })
+  value(): Promise<object> {
+    return Promise.resolve(this);
+  }
+}
+
+const [OneTwin, OtherTwin] = [0, 1].map(() => class Twin extends Inherited {}) as [Type, Type];
+
 const expected: [code: string, method: string, says: string][] = [
   ['CACHE_INVALID_TTL', 'Wrong.zero', '0'],
   ['CACHE_INVALID_TTL', 'Wrong.everythingOdd', '5 min'],
   ['CACHE_INVALID_OPTIONS', 'Wrong.everythingOdd', "the prefix 'a:b'"],
   ['CACHE_INVALID_OPTIONS', 'Wrong.everythingOdd', "'a*b'"],
   ['CACHE_INVALID_OPTIONS', 'Wrong.everythingOdd', "'course:1' is no family"],
+  ['CACHE_INVALID_OPTIONS', 'Wrong.oddPrefix', "the prefix 'right-param'"],
   ['CACHE_DUPLICATE_PREFIX', 'Wrong.samePrefix', 'Right.param'],
+  ['CACHE_DUPLICATE_PREFIX', 'Inherited.value', "two classes named 'Twin'"],
   ['CACHE_SCOPE_MISSING', 'Wrong.unscoped', 'behind a guard'],
   ['CACHE_SCOPE_MISSING', 'WrongCallerService.ofCaller', 'made anew for each request'],
   ['CACHE_PRINCIPAL_MISSING', 'Wrong.noTenant', "'tenant'"],
@@ -355,7 +407,9 @@ const expected: [code: string, method: string, says: string][] = [
   ['CACHE_INVALID_TTL', 'Wrong.impatient', 'hardTimeout'],
   ['CACHE_INVALID_OPTIONS', 'Wrong.cookies', "'set-cookie'"],
   ['CACHE_INVALID_OPTIONS', 'Wrong.publicUser', "'public'"],
+  ['CACHE_INVALID_OPTIONS', 'Wrong.agedUser', "@Header('Vary', 'Authorization')"],
   ['CACHE_INVALID_OPTIONS', 'WrongService.asIfRoute', 'scope, visibility, negativeTtl, store'],
+  ['CACHE_INVALID_OPTIONS', 'Wrong.writesItself', 'before its invalidation'],
   ['CACHE_UNCACHEABLE_ROUTE', 'Wrong.ownResponse', '@Res() without passthrough'],
   ['CACHE_UNCACHEABLE_ROUTE', 'Wrong.keyedResponse', '@Res() without passthrough'],
   ['CACHE_UNCACHEABLE_ROUTE', 'Wrong.cachedPost', 'does not answer GET'],
@@ -366,7 +420,10 @@ const expected: [code: string, method: string, says: string][] = [
   ['CACHE_UNKNOWN_TEMPLATE_NAME', 'Wrong.unknownField', '{body.course}'],
   ['CACHE_UNKNOWN_TEMPLATE_NAME', 'WrongService.value', '{course_id}'],
   ['CACHE_PATTERN_MATCHES_NOTHING', 'Wrong.deadPrefix', "'nobody:*'"],
+  ['CACHE_PATTERN_MATCHES_NOTHING', 'Wrong.deadTag', "a function without families: () => ['book:1']"],
   ['CACHE_PATTERN_MATCHES_NOTHING', 'Wrong.deadTag', "'corse:1'"],
+  ['CACHE_PATTERN_MATCHES_NOTHING', 'Wrong.deepPattern', 'names 2 parameters, but Right.param has 1'],
+  ['CACHE_PATTERN_MATCHES_NOTHING', 'WrongWriter.deepArguments', 'but WrongCallerService.ofNobody has 0'],
 ];
 
 const options = { principal: () => 'ada', principalDecorators: [CurrentUser] };
@@ -377,7 +434,7 @@ describe('an application with wrong decorators', () => {
   beforeAll(async () => {
     error = (await startCachedApp({
       controllers: [Right, Wrong, WrongPerRequest],
-      providers: [WrongService, WrongCallerService, Caller],
+      providers: [WrongService, WrongWriter, WrongCallerService, Caller, OneTwin, OtherTwin],
       options,
     }).catch((reason: unknown) => reason)) as CacheBootError;
   });
@@ -436,6 +493,15 @@ describe('an application with wrong decorators', () => {
     );
     expect(lines).toContainEqual(expect.stringMatching(/^by_result +Right.create$/));
     expect(lines).not.toContain('');
+  });
+
+  it('does not start with two caches, of which each would keep what the other invalidates', async () => {
+    @Module({ imports: [CacheModule.forRoot({})] })
+    class Feature {}
+
+    await expect(startCachedApp({ features: [Feature] })).rejects.toMatchObject({
+      faults: [{ code: 'CACHE_INVALID_OPTIONS', message: expect.stringContaining('forRoot') }],
+    });
   });
 
   it('does not start either where it serves no HTTP', async () => {

@@ -1,14 +1,24 @@
 import {
   Body,
+  type CallHandler,
   Controller,
   DefaultValuePipe,
+  type ExecutionContext,
   Get,
+  Headers,
   type INestApplication,
+  Injectable,
+  type NestInterceptor,
+  NotFoundException,
   Param,
   ParseIntPipe,
   Post,
   Query,
+  UseInterceptors,
+  ValidationPipe,
 } from '@nestjs/common';
+import { IsOptional, IsString } from 'class-validator';
+import { of, type Observable } from 'rxjs';
 import { Cached, CacheService, InvalidateCache } from '../../src/cache/index.js';
 import { adapters, startCachedApp } from '../support/cached-app.js';
 
@@ -19,6 +29,35 @@ class Entity {
 }
 
 const toEntity = { transform: (id: string) => new Entity(id) };
+
+/** Changes what the request itself holds, where the adapter hands that out. */
+const inPlace = {
+  transform: (query: { page: string }) => Object.assign(query, { page: String(Number(query.page)) }),
+};
+
+const toKnown = {
+  transform: (id: string) => {
+    if (id === 'unknown') throw new NotFoundException();
+    return id;
+  },
+};
+
+@Injectable()
+class AnswersItself implements NestInterceptor {
+  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    const { params } = context.switchToHttp().getRequest<{ params: { id: string } }>();
+    return params.id === 'skipped' ? of({ version }) : next.handle();
+  }
+}
+
+/** Described in part: nothing decorates its second property. */
+class ListQuery {
+  @IsOptional()
+  @IsString()
+  page?: string;
+
+  tenant?: string;
+}
 
 /** Reads whose pipes make something else of what the client sent, and writes that name what they changed. */
 @Controller('items')
@@ -47,10 +86,64 @@ class ItemsController {
     return { id, version };
   }
 
+  @Get('list')
+  @Cached({ ttl: 60, prefix: 'item_list' })
+  list(@Query() { page, tenant }: ListQuery) {
+    return { page, tenant, version };
+  }
+
+  @Get('strict-list')
+  @Cached({ ttl: 60, prefix: 'strict_item_list' })
+  strictList(@Query(new ValidationPipe({ whitelist: true, transform: true })) { page, tenant }: ListQuery) {
+    return { page, tenant, version };
+  }
+
+  @Get('known/:id')
+  @UseInterceptors(AnswersItself)
+  @Cached<ItemsController['known']>({
+    ttl: 60,
+    prefix: 'known_item',
+    negativeTtl: 60,
+    tags: [([id]) => [`item:${id}`]],
+  })
+  known(@Param('id', toKnown) id: string) {
+    return { id, version };
+  }
+
+  @Get('in-place')
+  @Cached({ ttl: 60, prefix: 'in_place', tags: ['page:{page}'] })
+  inPlace(@Query(inPlace) { page }: ListQuery) {
+    return { page, version };
+  }
+
   @Get('entity/:id')
   @Cached({ ttl: 60, prefix: 'entity_item', tags: ['item:{id}'] })
   entity(@Param('id', toEntity) id: Entity) {
     return { id: id.id, version };
+  }
+
+  @Get('lower-header')
+  @Cached({ ttl: 60, tags: ['item:{x-item}'] })
+  byLowerHeader(@Headers('X-Item') id: string) {
+    return { id, version };
+  }
+
+  @Get('header')
+  @Cached({ ttl: 60, tags: ['item:{X-Item}'] })
+  byHeader(@Headers('X-Item') id: string) {
+    return { id, version };
+  }
+
+  @Post('lower-header')
+  @InvalidateCache('item:{x-item}')
+  writeByLowerHeader(@Headers('X-Item') id: string) {
+    return { id, version: ++version };
+  }
+
+  @Post('header')
+  @InvalidateCache('item:{X-Item}')
+  writeByHeader(@Headers('x-item') id: string) {
+    return { id, version: ++version };
   }
 
   @Post('tagged')
@@ -84,15 +177,17 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('on %s', (adap
 
   afterAll(() => app.close());
 
-  async function read(path: string): Promise<{ version: number; outcome: string | null }> {
-    const answer = await fetch(`${url}/items/${path}`);
-    const { version } = (await answer.json()) as { version: number };
+  async function read(
+    path: string,
+  ): Promise<{ version: number; tenant?: string | undefined; outcome: string | null }> {
+    const answer = await fetch(`${url}/items/${path}`, { headers: { 'x-item': '7' } });
+    const { version, tenant } = (await answer.json()) as { version: number; tenant?: string };
     await app.get(CacheService).settle();
-    return { version, outcome: answer.headers.get('x-cache') };
+    return { version, tenant, outcome: answer.headers.get('x-cache') };
   }
 
   async function write(path: string, body: object = {}): Promise<number> {
-    const headers = { 'content-type': 'application/json' };
+    const headers = { 'content-type': 'application/json', 'x-item': '7' };
     const answer = await fetch(`${url}/items/${path}`, {
       method: 'POST',
       headers,
@@ -113,8 +208,11 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('on %s', (adap
     ['an id in a prefix pattern', 'named/7', () => write('named/7')],
     ['an id written otherwise in a prefix pattern', 'named/007', () => write('named/7')],
     ['a default', 'page', () => write('page', { page: '1' })],
+    ['a page that a pipe changes in place', 'in-place?page=003', () => write('page', { page: '3' })],
     ['the first of several', 'several?id=a&id=b', () => write('tagged', { id: 'a' })],
     ['the last of several', 'several?id=a&id=b', () => write('tagged', { id: 'b' })],
+    ['a header, in either spelling', 'header', () => write('lower-header')],
+    ['a header, in the other spelling', 'lower-header', () => write('header')],
     ['one of several that are written', 'tagged/8', () => write('tagged', { id: [7, 8] })],
   ])('%s is kept until a write names what was meant', async (_, path, change) => {
     expect(await warm(path)).toBe('HIT');
@@ -132,6 +230,43 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('on %s', (adap
 
     expect((await read('tagged/9')).outcome).toBe('HIT');
     expect((await read('tagged/010')).outcome).toBe('HIT');
+  });
+
+  it('what a query class does not describe is in the key where the handler is given it', async () => {
+    expect(await read('list?page=1')).toMatchObject({ tenant: undefined, outcome: 'MISS' });
+
+    for (const tenant of ['a', 'b']) {
+      expect(await read(`list?page=1&tenant=${tenant}`)).toMatchObject({ tenant, outcome: 'MISS' });
+      expect(await read(`list?tenant=${tenant}&page=1`)).toMatchObject({ tenant, outcome: 'HIT' });
+    }
+    expect((await read('list?page=1')).outcome).toBe('HIT');
+  });
+
+  it('what a query class does not describe is in no key once a pipe was seen to drop it', async () => {
+    const outcomes = [];
+    for (const query of [
+      '',
+      '?tenant=a',
+      '?tenant=b',
+      '?page=1&tenant=c',
+      '?page=1',
+      '?other=1',
+      '?other=2',
+    ]) {
+      const { tenant, outcome } = await read(`strict-list${query}`);
+      expect(tenant).toBeUndefined();
+      outcomes.push(outcome);
+    }
+
+    expect(outcomes).toEqual(['MISS', 'MISS', 'HIT', 'MISS', 'HIT', 'MISS', 'HIT']);
+  });
+
+  it('what was said in the place of the handler is not kept where its arguments would name it', async () => {
+    for (const id of ['unknown', 'skipped']) {
+      const outcomes = [(await read(`known/${id}`)).outcome, (await read(`known/${id}`)).outcome];
+      expect(outcomes).toEqual(['MISS', 'MISS']);
+    }
+    expect(await warm('known/7')).toBe('HIT');
   });
 
   it('what no tag can name is not kept, and a write of it makes everything old', async () => {

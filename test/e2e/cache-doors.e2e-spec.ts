@@ -38,10 +38,22 @@ interface Call {
 let runs: Record<string, number> = {};
 let gate: Deferred<void> | undefined;
 let asked: string[] = [];
+let keyFailures: string[] = [];
 
 function ran(name: string): number {
   return (runs[name] = (runs[name] ?? 0) + 1);
 }
+
+type KeyInputs = Record<string, unknown>;
+
+const oddKeys: Record<string, () => unknown> = {
+  late: () => Promise.resolve({ kind: 'a' }),
+  date: () => ({ at: new Date() }),
+  none: () => undefined,
+  failing: () => {
+    throw new Error('no key');
+  },
+};
 
 @Injectable()
 class NeedsToken implements CanActivate {
@@ -159,6 +171,12 @@ class OpenController {
     return { kind: request.query.kind, run: ran('keyed') };
   }
 
+  @Get('odd-key')
+  @Cached({ ttl: 60, prefix: 'odd_key', key: ({ query }) => oddKeys[String(query.kind)]?.() as KeyInputs })
+  oddKey() {
+    return { run: ran('oddKey') };
+  }
+
   @Get('briefly')
   @Cached<OpenController['briefly']>({ ttl: (result) => result.seconds, prefix: 'briefly' })
   briefly() {
@@ -197,7 +215,11 @@ class GuardedController {
 }
 
 const options = {
-  principal: (request: object) => (request as { user: string }).user,
+  principal: (request: object) => {
+    const { user } = request as { user: string };
+    // As an async function would.
+    return user === 'late' ? (Promise.resolve(user) as never) : user;
+  },
   principalDecorators: [CurrentUser],
 };
 
@@ -211,10 +233,17 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('cached routes
     clock = new FakeClock();
     gate = undefined;
     asked = [];
+    keyFailures = [];
     ({ app, url } = await startCachedApp({
       adapter,
       controllers: [OpenController, GuardedController],
-      options: { ...options, clock },
+      options: {
+        ...options,
+        clock,
+        onEvent: (event) => {
+          if (event.event === 'cache.key_failed') keyFailures.push(`${event.method} ${event.reason}`);
+        },
+      },
     }));
   });
 
@@ -274,6 +303,23 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('cached routes
 
     expect((await call('/open/keyed?kind=b')).text).toBe('{"kind":"b","run":2}');
     expectHit(await call('/open/keyed?kind=a&other=1'));
+  });
+
+  it('are not cached for requests for which there is no key', async () => {
+    for (const kind of Object.keys(oddKeys)) {
+      const [first, second] = await twice(`/open/odd-key?kind=${kind}`);
+      expect([first.status, first.cache, second.cache]).toEqual([200, 'BYPASS', 'BYPASS']);
+      expect(second.headers.get('cache-status')).toBe('ai-native; fwd=bypass; detail=no-key');
+    }
+    const late = await call('/guarded/mine', { headers: { 'x-user': 'late' } });
+
+    expect([late.cache, late.headers.get('cache-control')]).toEqual(['BYPASS', 'private, no-cache']);
+    expect(keyFailures).toEqual([
+      ...['CACHE_UNSERIALISABLE', 'CACHE_UNSERIALISABLE', 'CACHE_UNSERIALISABLE', 'Error'].flatMap(
+        (reason) => [`OpenController.oddKey ${reason}`, `OpenController.oddKey ${reason}`],
+      ),
+      'GuardedController.mine CACHE_UNSERIALISABLE',
+    ]);
   });
 
   it('never store what a pipe refuses', async () => {

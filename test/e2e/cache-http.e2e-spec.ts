@@ -127,8 +127,9 @@ class AnswersController {
 
   @Get('missing/:id')
   @Cached({ ttl: 60, prefix: 'missing', negativeTtl: 5, grace: 60, clientMaxAge: 60 })
-  missing(@Param('id') id: string) {
+  missing(@Param('id') id: string, @Res({ passthrough: true }) response: Response) {
     runs++;
+    if (id === 'marked') response.header('x-marked', 'yes');
     if (id === 'there') return { id };
     throw new NotFoundException({ statusCode: 404, message: `no ${id}`, hint: ['a', 1] });
   }
@@ -365,13 +366,18 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])(
       clock.advance(6000);
       const later = await call('missing/x');
       const [, there] = await twice('missing/there');
+      const marked = await twice('missing/marked');
 
       expect([miss.status, hit.status, later.status]).toEqual([404, 404, 404]);
       expect(miss.text).toBe('{"statusCode":404,"message":"no x","hint":["a",1]}');
       expect([hit.text, hit.headers['content-type']]).toEqual([miss.text, miss.headers['content-type']]);
       expect([miss, hit, later].map(({ headers }) => headers['x-cache'])).toEqual(['MISS', 'HIT', 'MISS']);
       expect(there.headers['x-cache']).toBe('HIT');
-      expect(runs).toBe(3);
+      expect(marked.map(({ status, headers }) => [status, headers['x-cache'], headers['x-marked']])).toEqual([
+        [404, 'MISS', 'yes'],
+        [404, 'MISS', 'yes'],
+      ]);
+      expect(runs).toBe(5);
     });
   },
 );

@@ -13,6 +13,7 @@ import {
   type NestInterceptor,
   Param,
   type Provider,
+  Res,
   StreamableFile,
   type Type,
   UseInterceptors,
@@ -33,6 +34,7 @@ const eachAdapter = Object.keys(adapters) as Adapter[];
 
 let mapped = 0;
 let handled = 0;
+let asked = 0;
 
 class Person {
   @Exclude()
@@ -160,6 +162,26 @@ const results: Record<string, { value: () => unknown; isKept: boolean }> = {
   buffer: { value: () => Buffer.from('bytes'), isKept: false },
   file: { value: () => new StreamableFile(Buffer.from('file')), isKept: false },
   stream: { value: () => Readable.from(['str', 'eam']), isKept: false },
+  response: { value: () => Response.json({ a: 1 }), isKept: false },
+};
+
+/** A query that runs when it is asked, each time anew, as those of query builders do. */
+class LazyQuery {
+  constructor(readonly result: object) {}
+
+  then(fulfilled: (result: object) => unknown) {
+    asked++;
+    return Promise.resolve(this.result).then(fulfilled);
+  }
+}
+
+/** What a handler may return in a result's place. */
+const wrappings: Record<string, (result: object) => unknown> = {
+  promise: (result) => Promise.resolve(result),
+  thenable: (result) => new LazyQuery(result),
+  observable: (result) => of({ item: 'first' }, result),
+  'promise of an observable': (result) => Promise.resolve(of(result)),
+  'thenable of an observable': (result) => new LazyQuery(of(result)),
 };
 
 @Controller('results')
@@ -173,6 +195,23 @@ class ResultsController {
   @Get('twin/:kind')
   twin(@Param('kind') kind: string) {
     return results[kind]?.value();
+  }
+
+  @Get('tagged/:kind')
+  @Cached<ResultsController['tagged']>({
+    ttl: 60,
+    prefix: 'tagged_results',
+    tags: [(_, result) => [`item:${result.item}`]],
+  })
+  tagged(@Param('kind') kind: string) {
+    return wrappings[kind]?.({ item: kind }) as Promise<{ item: string }>;
+  }
+
+  @Get('late-cookie')
+  @Cached({ ttl: 60, prefix: 'late_cookie' })
+  lateCookie(@Res({ passthrough: true }) reply: { setCookie: (name: string, value: string) => unknown }) {
+    reply.setCookie('session', String(++handled));
+    return { a: 1 };
   }
 
   @Get('typed')
@@ -220,6 +259,18 @@ describe.each(eachAdapter)('what a handler returns on %s', (adapter) => {
     expect([first.outcome, second.outcome]).toEqual(['MISS', results[kind]?.isKept ? 'HIT' : 'MISS']);
   });
 
+  it.each(Object.keys(wrappings))('is what tags are named by, and is asked once: a %s', async (kind) => {
+    asked = 0;
+    const path = `tagged/${encodeURIComponent(kind)}`;
+    const [miss, hit] = [await get(path), await get(path)];
+    await app.get(CacheService).invalidate(`item:${kind}`);
+    const after = await get(path);
+
+    expect([miss.outcome, hit.outcome, after.outcome]).toEqual(['MISS', 'HIT', 'MISS']);
+    expect(miss.answer.at(-1)).toBe(`{"item":"${kind}"}`);
+    expect(asked).toBe(kind.startsWith('thenable') ? 2 : 0);
+  });
+
   it('has the type that @Header gives it', async () => {
     const twin = await get('typed-twin');
     const [miss, hit] = [await get('typed'), await get('typed')];
@@ -252,6 +303,36 @@ describe('hooks of Fastify', () => {
     expect([miss.headers['x-cache'], hit.headers['x-cache']]).toEqual(['MISS', 'HIT']);
     expect(sent).toEqual([miss.text, hit.text]);
     expect([miss.headers['x-hook'], hit.headers['x-hook']]).toEqual(['1', '2']);
+  });
+
+  it('may write cookies that no header told of, and what has one is not kept', async () => {
+    handled = 0;
+    const http = new FastifyAdapter();
+    const cookies = new WeakMap<object, string[]>();
+    // As @fastify/cookie does.
+    http.getInstance().decorateReply('setCookie', function (this: object, name: string, value: string) {
+      cookies.set(this, [...(cookies.get(this) ?? []), `${name}=${value}`]);
+      return this;
+    });
+    http.getInstance().addHook('onSend', async (_request, reply, payload) => {
+      const set = cookies.get(reply);
+      if (set) reply.header('set-cookie', set);
+      return Promise.resolve(payload);
+    });
+    const { app, url } = await startCachedApp({ http, controllers: [ResultsController] });
+
+    const answers = [];
+    for (let n = 0; n < 2; n++) {
+      const { headers } = await rawRequest(`${url}/results/late-cookie`);
+      await app.get(CacheService).settle();
+      answers.push([headers['x-cache'], headers['set-cookie']]);
+    }
+    await app.close();
+
+    expect(answers).toEqual([
+      ['MISS', ['session=1']],
+      ['MISS', ['session=2']],
+    ]);
   });
 
   it('do not take a hit for a handler that never ends', async () => {

@@ -9,14 +9,33 @@ import {
   Post,
   Query,
   Scope,
+  VersioningType,
 } from '@nestjs/common';
 import { IsString } from 'class-validator';
+import { EMPTY, of, throwError, type Observable } from 'rxjs';
 import { Cached, CacheService, InvalidateCache, type CacheModuleEvent } from '../../src/cache/index.js';
+import { CacheEngine } from '../../src/cache/engine/cache-engine.js';
+import { methodKeyText } from '../../src/cache/engine/cache-key.js';
+import { defaultPolicy } from '../../src/cache/engine/entry-policy.js';
+import { Subject } from '../../src/cache/engine/subject.js';
 import { FakeClock } from '../../src/cache/testing/index.js';
 import { startCachedApp } from '../support/cached-app.js';
 import { deferred } from '../support/deferred.js';
 
 let runs = 0;
+
+/** As decorators for traces and transactions do: another function in the method's place, mostly with what was said of it. */
+function Span(isCopying = true): MethodDecorator {
+  return (_target, _name, descriptor: PropertyDescriptor) => {
+    const original = descriptor.value as (...args: unknown[]) => unknown;
+    const spanned = function (this: unknown, ...args: unknown[]): unknown {
+      return original.apply(this, args);
+    };
+    for (const key of isCopying ? (Reflect.getMetadataKeys(original) as unknown[]) : [])
+      Reflect.defineMetadata(key, Reflect.getMetadata(key, original), spanned);
+    descriptor.value = spanned;
+  };
+}
 
 @Injectable()
 class Prices {
@@ -26,6 +45,11 @@ class Prices {
     currency = 'EUR',
   ): Promise<{ item: string; currency: string; at: Date; run: number }> {
     return Promise.resolve({ item, currency, at: new Date(1000), run: ++runs });
+  }
+
+  @Cached({ ttl: 60, prefix: 'label', tags: ['price:{0}:*'] })
+  async label(item: string): Promise<{ text: string; run: number }> {
+    return Promise.resolve({ text: `${item}: 1 EUR`, run: ++runs });
   }
 
   async twice(item: string): Promise<number[]> {
@@ -50,9 +74,22 @@ class Prices {
     return Promise.resolve({ call: () => 1 });
   }
 
+  @Cached<Prices['timed']>({ ttl: (seconds) => seconds, prefix: 'timed' })
+  timed(seconds: number): Promise<number> {
+    runs++;
+    return Promise.resolve(seconds);
+  }
+
+  @Cached({ ttl: 60, prefix: 'streamed' })
+  streamed(which: string): Observable<unknown> | Promise<unknown> {
+    runs++;
+    const failing = throwError(() => new Error('source failed'));
+    return { last: of({ part: 1 }, { part: 2 }), nothing: EMPTY, failing }[which] ?? EMPTY;
+  }
+
   @InvalidateCache('item:{0.item}')
   async change(_change: { item: string }, fails = false): Promise<string> {
-    if (fails) return Promise.reject(new Error('rolled back'));
+    if (fails) return Promise.reject(new Error('failed after its write'));
     return Promise.resolve('done');
   }
 
@@ -63,6 +100,16 @@ class Prices {
 
   @InvalidateCache(['price:{0}:*'])
   forgetItem(_item: string): Promise<void> {
+    return Promise.resolve();
+  }
+
+  @Cached({ ttl: 60, prefix: 'numbered' })
+  numbered(_isSold: boolean, _id: bigint): Promise<number> {
+    return Promise.resolve(++runs);
+  }
+
+  @InvalidateCache('numbered:{0}:{1}:*')
+  renumber(_isSold: boolean, _id: bigint): Promise<void> {
     return Promise.resolve();
   }
 
@@ -131,6 +178,18 @@ class ItemsController {
     return { item, run: ++runs };
   }
 
+  @Get(['shelves/:shelf/:item', 'titles/:title'])
+  @Cached({ ttl: 60, prefix: 'item_found' })
+  find() {
+    return { run: ++runs };
+  }
+
+  @Delete('titles/:title')
+  @InvalidateCache('item_found:{title}:*')
+  forgetTitle(@Param('title') title: string) {
+    return { title };
+  }
+
   @Get()
   @Cached({ ttl: 60, prefix: 'item_search', tags: ['item:{item}'] })
   search(@Query() query: ItemQuery) {
@@ -148,6 +207,37 @@ class ItemsController {
   @InvalidateCache(['item:{item}', 'item_search:*'])
   remove(@Param('item') item: string) {
     return { removed: item };
+  }
+}
+
+@Controller('spanned')
+class SpannedController {
+  @Get(':item')
+  @Span()
+  @Cached({ ttl: 60, prefix: 'spanned_view', tags: ['item:{item}'] })
+  view(@Param('item') item: string) {
+    return { item, run: ++runs };
+  }
+
+  @Post()
+  @Span()
+  @InvalidateCache('item:{body.item}')
+  write(@Body() body: { item: string }) {
+    return { written: body.item };
+  }
+
+  @Get('hidden/mine')
+  @Span(false)
+  @Cached({ ttl: 60, prefix: 'hidden_mine', scope: 'user' })
+  viewHidden() {
+    return { run: ++runs };
+  }
+
+  @Post('hidden')
+  @Span(false)
+  @InvalidateCache('item:{body.item}')
+  writeHidden(@Body() body: { item: string }) {
+    return { written: body.item };
   }
 }
 
@@ -171,7 +261,7 @@ describe('decorated methods of providers', () => {
     runs = 0;
     events = [];
     ({ app, url } = await startCachedApp({
-      controllers: [ItemsController, PerRequestController],
+      controllers: [ItemsController, SpannedController, PerRequestController],
       providers: [
         Prices,
         Families,
@@ -267,6 +357,37 @@ describe('decorated methods of providers', () => {
     await other.app.close();
   });
 
+  it('keep answers of their own in each controller that inherits a route, where the path does not tell them apart', async () => {
+    abstract class View {
+      abstract readonly version: string;
+
+      @Get()
+      @Cached({ ttl: 60, prefix: 'versioned' })
+      view() {
+        return { version: this.version };
+      }
+    }
+    @Controller({ path: 'view', version: '1' })
+    class ViewV1 extends View {
+      readonly version = 'one';
+    }
+    @Controller({ path: 'view', version: '2' })
+    class ViewV2 extends View {
+      readonly version = 'two';
+    }
+    const other = await startCachedApp({
+      controllers: [ViewV1, ViewV2],
+      configure: (made) => made.enableVersioning({ type: VersioningType.HEADER, header: 'version' }),
+    });
+    const view = async (version: string) =>
+      (await fetch(`${other.url}/view`, { headers: { version } })).json();
+    await view('1');
+    await other.app.get(CacheService).settle();
+
+    expect([await view('1'), await view('2')]).toEqual([{ version: 'one' }, { version: 'two' }]);
+    await other.app.close();
+  });
+
   it('work in request scope and on what a factory made', async () => {
     const get = async () => (await fetch(`${url}/per-request/x`)).json();
     const first = await settled(get());
@@ -303,12 +424,12 @@ describe('decorated methods of providers', () => {
       expect((await prices.price('b')).run).toBe(2);
     });
 
-    it('drop nothing when they failed', async () => {
+    it('drop what they name also when they failed, for nobody can tell whether they had written', async () => {
       await settled(prices.price('a'));
 
-      await expect(prices.change({ item: 'a' }, true)).rejects.toThrow('rolled back');
+      await expect(prices.change({ item: 'a' }, true)).rejects.toThrow('failed after its write');
 
-      expect((await prices.price('a')).run).toBe(1);
+      expect((await prices.price('a')).run).toBe(2);
     });
 
     it('drop a prefix, or a prefix with a leading argument', async () => {
@@ -320,6 +441,24 @@ describe('decorated methods of providers', () => {
       expect((await settled(prices.price('b'))).run).toBe(5);
       await prices.falsy('zero');
       expect(runs).toBe(5);
+    });
+
+    it('drop what depends on a prefix with a leading argument, and with it on the whole prefix', async () => {
+      await settled(Promise.all([prices.label('a'), prices.label('b')]));
+
+      await prices.forgetItem('a');
+      expect([(await settled(prices.label('a'))).run, (await prices.label('b')).run]).toEqual([3, 2]);
+      await prices.forgetAll();
+      expect((await settled(prices.label('b'))).run).toBe(4);
+    });
+
+    it('drop a prefix with leading arguments of any kind that a tag can name', async () => {
+      await settled(prices.numbered(true, 7n));
+      await settled(prices.numbered(true, 8n));
+
+      await prices.renumber(true, 7n);
+
+      expect([await prices.numbered(true, 7n), await prices.numbered(true, 8n)]).toEqual([3, 2]);
     });
 
     it('A9: treat a star in an id as a character', async () => {
@@ -385,6 +524,66 @@ describe('decorated methods of providers', () => {
     expect((await get('/items?item=b')).run).toBe(4);
   });
 
+  it.each([
+    [60, 1, undefined],
+    [0, 2, 'no-ttl'],
+    [0.0001, 2, 'no-ttl'],
+    [-5, 2, 'no-ttl'],
+    [NaN, 2, 'rule-failed'],
+    [Infinity, 2, 'rule-failed'],
+  ])('keep a value for as long as a function says: %s s', async (seconds, expectedRuns, reason) => {
+    const given = [await settled(prices.timed(seconds)), await settled(prices.timed(seconds))];
+
+    expect([...given, runs]).toEqual([seconds, seconds, expectedRuns]);
+    const reasons = events.map((event) => event.event === 'cache.no_store' && event.reason);
+    expect(reasons.find(Boolean)).toBe(reason);
+  });
+
+  it('keep the last value of an Observable, and give it as a promise', async () => {
+    const ask = async (which: string) => settled(prices.streamed(which) as Promise<unknown>);
+
+    expect([await ask('last'), await ask('last'), runs]).toEqual([{ part: 2 }, { part: 2 }, 1]);
+    expect([await ask('nothing'), await ask('nothing'), runs]).toEqual([undefined, undefined, 2]);
+    await expect(ask('failing')).rejects.toThrow('source failed');
+    await expect(ask('failing')).rejects.toThrow('source failed');
+    expect(runs).toBe(4);
+  });
+
+  it('invalidate by the leading parameters of the path that was asked for, of several', async () => {
+    const found = async (path: string) => (await settled(fetch(`${url}/items/${path}`))).json();
+    await found('titles/a');
+    await found('shelves/a/b');
+
+    await fetch(`${url}/items/titles/a`, { method: 'DELETE' });
+
+    expect(await found('titles/a')).toEqual({ run: 3 });
+    await fetch(`${url}/items/titles/b`, { method: 'DELETE' });
+    expect(await found('titles/a')).toEqual({ run: 3 });
+  });
+
+  it.each(['/spanned', '/spanned/hidden'])(
+    'are routes also with another decorator around them: %s',
+    async (path) => {
+      const view = async () => {
+        const response = await settled(fetch(`${url}/spanned/a`));
+        return [response.headers.get('x-cache'), await response.json()];
+      };
+      await view();
+      expect(await view()).toEqual(['HIT', { item: 'a', run: 1 }]);
+
+      const body = JSON.stringify({ item: 'a' });
+      await fetch(`${url}${path}`, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
+
+      expect(await view()).toEqual(['MISS', { item: 'a', run: 2 }]);
+    },
+  );
+
+  it("are not kept for whoever asks when they were to be one caller's and no route was found", async () => {
+    const view = async () => (await settled(fetch(`${url}/spanned/hidden/mine`))).json();
+
+    expect([await view(), await view()]).toEqual([{ run: 1 }, { run: 2 }]);
+  });
+
   it('are joined by getOrSet for code that is no method', async () => {
     const cache = app.get(CacheService);
     const run = deferred<number>();
@@ -417,6 +616,37 @@ describe('decorated methods of providers', () => {
       'getOrSet(default): refreshAhead is a part of the TTL',
     );
     await other.app.close();
+  });
+
+  it('refuse, for code that is no method, what could only miss what it means', async () => {
+    const cache = app.get(CacheService);
+    const get = (options: object) => cache.getOrSet('k', { ttl: 60, ...options }, () => 7);
+    const refused = expect.objectContaining({ code: 'CACHE_INVALID_OPTIONS' });
+
+    await expect(get({ prefix: 'user:card' })).rejects.toEqual(refused);
+    await expect(get({ tags: ['*'] })).rejects.toEqual(refused);
+    for (const nothing of ['*', 'item*', ':*', '']) {
+      await expect(cache.invalidate('item:a', nothing)).rejects.toEqual(refused);
+    }
+    expect(await cache.invalidate('item:*', 'item:a*', 'item:')).toBe(true);
+  });
+
+  it('F21: take what lies under a key of getOrSet and is no value for a miss, and replace it', async () => {
+    const subject = new Subject({
+      prefix: 'default',
+      keyText: methodKeyText('default', 'getOrSet', ['k']),
+      shape: '',
+      policy: defaultPolicy,
+      hasResultTags: false,
+      tags: () => [],
+    });
+    const entry = { body: Buffer.from('no value'), ttlMs: 60_000, resultTags: [] };
+    const foreign = () => Promise.resolve({ value: undefined, isShareable: true, entry });
+    await settled(app.get(CacheEngine).getOrSet(subject, foreign, () => undefined));
+    const ask = () => app.get(CacheService).getOrSet('k', { ttl: 60 }, () => ++runs);
+
+    expect([await settled(ask()), await ask()]).toEqual([1, 1]);
+    expect(events.map(({ event }) => event)).toContain('cache.decode_error');
   });
 
   it('are counted by prefix', async () => {

@@ -1,6 +1,6 @@
 import type { INestApplication } from '@nestjs/common';
 import { Injectable } from '@nestjs/common';
-import { DataSource } from 'typeorm';
+import { DataSource, type EntityManager } from 'typeorm';
 import { Cached, CacheService, InvalidateCache } from '../../src/cache/index.js';
 import { TypeormOutbox } from '../../src/cache/outbox/typeorm.outbox.js';
 import { patientDataSource } from '../../src/database/data-source.js';
@@ -85,6 +85,12 @@ class Names {
       await manager.query('SELECT 1');
     });
     throw new Error('not found');
+  }
+
+  @InvalidateCache('name:{1}')
+  async renameIn(manager: EntityManager, code: string, fails = false): Promise<void> {
+    await manager.query(`UPDATE users SET full_name = 'new' WHERE code = $1`, [code]);
+    if (fails) throw new Error('failed after its write');
   }
 
   @InvalidateCache('name:{0}')
@@ -211,6 +217,49 @@ describe('a method that writes in transactions', () => {
     await work;
 
     expect(await names.name('U1')).toBe('new');
+  });
+
+  describe('that began before it', () => {
+    async function renameBoth(fails = false): Promise<void> {
+      await app.get(DataSource).transaction(async (manager) => {
+        await names.renameIn(manager, 'U1');
+        await names.renameIn(manager, 'U2', fails).catch(() => undefined);
+        // Others read what was before, and keep it.
+        expect(await settled(names.name('U1'))).toBe('old');
+        expect(await settled(names.name('U2'))).toBe('old');
+      });
+    }
+
+    it.each([false, true])('invalidates once that has committed; it failed: %s', async (fails) => {
+      await renameBoth(fails);
+
+      expect([await names.name('U1'), await names.name('U2')]).toEqual(['new', 'new']);
+      expect(await settled(rows())).toEqual([]);
+    });
+
+    it('leaves a row for each in that, for as long as Redis hangs', async () => {
+      await app.get(DataSource).transaction(async (manager) => {
+        await names.renameIn(manager, 'U1');
+        await names.renameIn(manager, 'U2');
+        redis.freeze();
+      });
+
+      expect((await rows()).map(({ tags }) => tags)).toEqual([['tag/name:U1'], ['tag/name:U2']]);
+      redis.thaw();
+      await pollUntil(async () => (await rows()).length === 0, 10_000);
+      expect(await names.name('U1')).toBe('new');
+    });
+
+    it('leaves nothing when that is rolled back', async () => {
+      const rolledBack = app.get(DataSource).transaction(async (manager) => {
+        await names.renameIn(manager, 'U1');
+        throw new Error('rolled back');
+      });
+      await expect(rolledBack).rejects.toThrow('rolled back');
+
+      expect(await names.name('U1')).toBe('old');
+      expect(await rows()).toEqual([]);
+    });
   });
 
   it('is refused when it writes outside a transaction', async () => {

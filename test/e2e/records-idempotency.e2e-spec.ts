@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { CacheService } from '../../src/cache/index.js';
 import { IdempotencyService } from '../../src/records/idempotency/idempotency.service.js';
 import { PostedRequest } from '../../src/records/idempotency/idempotent.decorator.js';
 import { wrote } from '../../src/records/write-effect.js';
@@ -36,6 +37,21 @@ describe('a POST with an Idempotency-Key', () => {
     expect(second.text).toBe(first.text);
     expect(first.headers).not.toHaveProperty('idempotency-replayed');
     expect(second.headers['idempotency-replayed']).toBe('true');
+  });
+
+  it('makes old what the first made old, when it is repeated: that may have failed after its commit', async () => {
+    const stats = async () => {
+      const { headers } = await app.request.get('/api/v3/system/stats');
+      await app.app.get(CacheService).settle();
+      return headers['x-cache'];
+    };
+    await addUser('lost', { user_id: 'L1', role: 'student' }).expect(201);
+    await stats();
+    expect(await stats()).toBe('HIT');
+
+    await addUser('lost', { user_id: 'L1', role: 'student' }).expect(201);
+
+    expect(await stats()).toBe('MISS');
   });
 
   it('A34: is refused if the key came with another body before', async () => {

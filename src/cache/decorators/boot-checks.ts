@@ -1,25 +1,35 @@
-import { familyTag } from '../engine/tags.js';
 import {
   answersByItself,
   declaredInputs,
   decoratorFactory,
+  inputNamed,
   templateNames,
   type DeclaredInput,
 } from '../http/declared-inputs.js';
-import { isRoute, uncacheable } from '../http/route-metadata.js';
+import { isRoute, staticHeaders, uncacheable } from '../http/route-metadata.js';
 import type { ResolvedOptions } from '../resolve-options.js';
 import type { CachedDefinition, DecoratedMethod, InvalidatingDefinition } from './cached-definition.js';
+import { templateMayHit } from './cover.js';
 import type { Faults } from './faults.js';
-import { familiesOf, type TagRules } from './tag-rules.js';
+import type { TagRules } from './tag-rules.js';
 
 /** Two methods of one prefix would be one line in the statistics, and one target for `prefix:*`. */
-export function checkPrefixes(cached: readonly CachedDefinition[], faults: Faults): void {
+export function checkPrefixes(cached: readonly DecoratedMethod<CachedDefinition>[], faults: Faults): void {
   const byPrefix = new Map<string, CachedDefinition>();
-  for (const definition of cached) {
+  const classes = new Map<CachedDefinition, Set<string>>();
+  for (const { type, definition } of cached) {
     const { method, prefix } = definition;
     const first = byPrefix.get(prefix) ?? definition;
     byPrefix.set(prefix, first);
-    // Two subclasses of one class share the definition; their paths keep their keys apart.
+    const names = classes.get(definition) ?? new Set();
+    // Two subclasses of one class share the definition; their names keep their keys apart.
+    if (names.has(type.name)) {
+      faults.add(
+        'CACHE_DUPLICATE_PREFIX',
+        `${method} is inherited by two classes named '${type.name}', whose keys would be the same. Rename one of them.`,
+      );
+    }
+    classes.set(definition, names.add(type.name));
     if (first === definition) continue;
     faults.add(
       'CACHE_DUPLICATE_PREFIX',
@@ -36,7 +46,7 @@ export function checkRoute(
   faults: Faults,
 ): DeclaredInput[] {
   const { type, name, method, definition, isStatic } = found;
-  const { method: where, scope, key } = definition;
+  const { method: where, scope, key, answers } = definition;
   const reason =
     uncacheable(method) ??
     (answersByItself(type, name)
@@ -58,6 +68,15 @@ export function checkRoute(
       `${where} has scope '${scope}', but CacheModule was not told how to read it from a request.`,
     );
   }
+  const isOfOne = scope === 'user' || scope === 'tenant';
+  const isVaried = staticHeaders(method).some((header) => header.name === 'vary');
+  if (isOfOne && answers.clientMaxAgeS !== undefined && !isVaried) {
+    faults.add(
+      'CACHE_INVALID_OPTIONS',
+      `${where} has scope '${scope}' and clientMaxAge, so a browser would give one login's answer to the next. ` +
+        "Name the header that tells them apart, such as @Header('Vary', 'Authorization'), or leave clientMaxAge out.",
+    );
+  }
   if (!isStatic && !key) {
     faults.add(
       'CACHE_UNDECLARED_INPUT',
@@ -68,7 +87,7 @@ export function checkRoute(
   const inputs = key
     ? []
     : faults.attempt(() => declaredInputs(type, name, where, new Set(principals.map(decoratorFactory))));
-  if (inputs) checkTemplates(found, (wanted) => inputs.some((input) => input.name === wanted), faults);
+  if (inputs) checkTemplates(found, (wanted) => inputNamed(inputs, wanted) !== undefined, faults);
   return inputs ?? [];
 }
 
@@ -109,18 +128,13 @@ export function checkPatterns(
 ): void {
   const { type, name, method, definition } = found;
   checkTemplates(found, isRoute(method) ? templateNames(type, name) : isArgument, faults);
-  const used = cached.map(({ rules }) => familiesOf(rules));
   const all = cached.map((other) => `${other.method} (${other.prefix})`).join(', ') || 'nothing';
   for (const template of definition.rules.templates) {
-    const { prefix, plain } = template;
-    const isFelt =
-      plain === undefined
-        ? cached.some((other) => other.prefix === prefix)
-        : used.some((families) => families?.has(familyTag(plain)) ?? true);
-    if (isFelt) continue;
+    if (cached.some((other) => templateMayHit(template, other))) continue;
     faults.add(
       'CACHE_PATTERN_MATCHES_NOTHING',
-      `${definition.method}: nothing that is cached depends on '${template.toString()}'. Cached: ${all}.`,
+      `${definition.method}: nothing that is cached depends on '${template.toString()}'. Cached: ${all}. ` +
+        "What only getOrSet keeps is named by a function without families: () => ['book:1'], or in the method: cache.invalidate('shelf:*').",
     );
   }
 }

@@ -20,6 +20,7 @@ import {
 import { cacheReport, type CacheReport } from './cache-report.js';
 import { coverOf } from './cover.js';
 import { Faults } from './faults.js';
+import { checkAnswer, checkDepths } from './invalidation-checks.js';
 import { keyRecipe, type KeyRecipe } from './key-recipe.js';
 import { MethodCache } from './method-cache.js';
 import { plainTagsOf } from './tag-rules.js';
@@ -60,20 +61,25 @@ export class CacheGraph {
     const cached = this.#cached.map(({ definition }) => definition);
     const definitions = [...cached, ...this.#invalidating.map(({ definition }) => definition)];
     const faults = new Faults();
+    this.#checkAlone(faults);
     for (const definition of definitions) faults.addAll(definition.faults);
-    checkPrefixes(cached, faults);
+    checkPrefixes(this.#cached, faults);
     for (const found of this.#cached) {
-      this.engine.expectTtl(found.definition.declaredTtlMs);
       const inputs = isRoute(found.method) ? this.#planRoute(found, options, faults) : [];
       if (!isRoute(found.method)) checkProviderMethod(found, faults);
-      this.#recipes.set(found.definition, keyRecipe(found, inputs, this.application.getGlobalPrefix()));
+      const globalPrefix = this.application.getGlobalPrefix();
+      this.#recipes.set(found.definition, keyRecipe(found, inputs, globalPrefix, this.#isShared(found)));
     }
     for (const found of this.#invalidating) {
+      checkAnswer(found, faults);
       checkPatterns(found, cached, faults);
+      checkDepths(found, this.#cached, faults);
       this.methods.cover(found.definition, coverOf(found.definition.rules, cached));
     }
     faults.refuse();
     this.methods.list(cached);
+    const routes = [...this.#cached, ...this.#invalidating].filter(({ method }) => isRoute(method));
+    this.methods.listRoutes(routes.map(({ definition }) => definition));
     this.engine.watchFamilies(definitions.flatMap(({ rules }) => plainTagsOf(rules)));
     this.#placeLoader();
     for (const method of this.#writing) putFirst(INTERCEPTORS, method, this.notice);
@@ -127,6 +133,16 @@ export class CacheGraph {
     return isDecorated;
   }
 
+  #checkAlone(faults: Faults): void {
+    const graphs = this.discovery.getProviders().filter(({ metatype }) => metatype === CacheGraph);
+    if (graphs.length <= 1) return;
+    faults.add(
+      'CACHE_INVALID_OPTIONS',
+      `CacheModule.forRoot is imported ${graphs.length} times, so each cache would keep what another invalidates. ` +
+        'Import it in one module: it is there for all of them.',
+    );
+  }
+
   #planRoute(
     found: DecoratedMethod<CachedDefinition>,
     options: ResolvedOptions,
@@ -138,10 +154,15 @@ export class CacheGraph {
     const shape = definition.shape || (options.shapeOf?.({ controller: type, handler: name }) ?? '');
     if (!shape) this.#shapeless.push(definition.method);
     this.#shapes.set(definition, shape);
-    const facts = { inputs, controller: type, name, method, isGuarded };
+    const isShared = this.#isShared(found);
+    const facts = { inputs, controller: type, name, method, isGuarded, isShared, emit: this.methods.emit };
     this.plans.add(type, method, new RoutePlan({ ...definition, shape }, options, facts));
     putLast(GUARDS, method, CacheDoor);
     return inputs;
+  }
+
+  #isShared({ definition }: DecoratedMethod<CachedDefinition>): boolean {
+    return this.#cached.filter((other) => other.definition === definition).length > 1;
   }
 
   #isGuarded(controller: object, method: object): boolean {

@@ -92,6 +92,12 @@ describe('the report on a cache', () => {
     ]);
   });
 
+  it('takes no function for dead that may name the tags of what no decorator keeps', () => {
+    const { warnings } = report([cached('alone', [])], [write('elsewhere', [byFunction])]);
+
+    expect(warnings.map(({ kind }) => kind)).toEqual(['never-invalidated']);
+  });
+
   it('is printed as tables, those without rows left out', () => {
     const lines = reportLines(report([course], [write('change', ['course:{id}', byFunction], ['course'])]));
 

@@ -1,9 +1,8 @@
 import type { Consistency, EntryPolicy } from '../engine/entry-policy.js';
-import { familyTag } from '../engine/tags.js';
 import type { CachedDefinition, InvalidatingDefinition } from './cached-definition.js';
-import { mayHit } from './cover.js';
+import { mayDependOn, mayHit } from './cover.js';
 import type { KeyRecipe } from './key-recipe.js';
-import { familiesOf, type TagRules } from './tag-rules.js';
+import type { TagRules } from './tag-rules.js';
 
 /** Who keeps what, and who invalidates it, as the decorators of the application say. */
 export interface CacheReport {
@@ -39,9 +38,9 @@ export interface InvalidatingReport {
 }
 
 /**
- * `hits-nothing`: an invalidation that no entry could ever feel. `unused-family`: one that names a family on which nothing
- * depends. `never-invalidated`: entries are good only until their TTL ends. `no-shape`: a deploy that changes the form of
- * a result finds entries of the old form.
+ * `hits-nothing`: an invalidation that no entry could ever feel; not where a function without `families` may name what
+ * only `getOrSet` keeps. `unused-family`: one that names a family on which nothing depends. `never-invalidated`: entries
+ * are good only until their TTL ends. `no-shape`: a deploy that changes the form of a result finds entries of the old form.
  */
 export interface CacheWarning {
   readonly kind: 'hits-nothing' | 'unused-family' | 'never-invalidated' | 'no-shape';
@@ -54,7 +53,7 @@ const explanations: Readonly<Record<CacheWarning['kind'], string>> = {
   'hits-nothing': 'invalidates what nothing cached depends on',
   'unused-family': 'names tags of a family that nothing cached depends on',
   'never-invalidated': 'nothing invalidates it: good only until its TTL ends',
-  'no-shape': 'names no shape: change its prefix with the form of its result',
+  'no-shape': 'names no shape: give it one, and change that with the form of its result',
 };
 
 /**
@@ -87,10 +86,13 @@ export function cacheReport(
     tags: tagsOf(rules),
     invalidates: [...cached.keys()].filter((other) => mayHit(rules, other)).map(({ prefix }) => prefix),
   }));
-  const used = [...cached.keys()].map(({ rules }) => familiesOf(rules));
-  const isUsed = (family: string) => used.some((families) => families?.has(familyTag(family)) ?? true);
+  const isUsed = (family: string) => [...cached.keys()].some((definition) => mayDependOn(definition, family));
+  /** What `getOrSet` keeps is not known, and a function may name its tags. */
+  const isDead = ({ rules }: InvalidatingDefinition) =>
+    (rules.functions.length === 0 || rules.families !== undefined) &&
+    ![...cached.keys()].some((other) => mayHit(rules, other));
   const suspects: Record<CacheWarning['kind'], string[]> = {
-    'hits-nothing': writes.filter(({ invalidates }) => invalidates.length === 0).map(({ method }) => method),
+    'hits-nothing': [...invalidating].filter(isDead).map(({ method }) => method),
     'unused-family': [...invalidating].flatMap(({ method, rules: { families = [] } }) =>
       families.filter((family) => !isUsed(family)).map((family) => `${method} (${familyName(family)})`),
     ),

@@ -21,6 +21,7 @@ export interface CachedDefinition {
   readonly audit: boolean | ((result: unknown) => unknown);
   /** 0 where a function of the result decides. */
   readonly declaredTtlMs: number;
+  /** 0 for a result that is not to be kept. */
   readonly ttlMs: (result: unknown) => number;
   readonly unless: (result: unknown) => boolean;
   /** What is wrong with it by itself; the application does not start with any. */

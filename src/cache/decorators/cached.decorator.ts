@@ -2,11 +2,11 @@ import { UseGuards, UseInterceptors } from '@nestjs/common';
 import type { CacheRequest } from '../cache.options.js';
 import type { KeyInputs } from '../engine/cache-key.js';
 import { durationMs, type Duration } from '../engine/duration.js';
+import { checkedPrefix } from '../engine/tags.js';
 import { answerRules, type AnswerOptions } from '../http/answer-options.js';
 import { CacheDoor } from '../http/cache-door.guard.js';
 import { CacheLoader } from '../http/cache-loader.interceptor.js';
 import { recordCall } from '../http/handler-call.js';
-import { isRoute } from '../http/route-metadata.js';
 import { markCached, type CachedDefinition } from './cached-definition.js';
 import { declaredPolicy, type EntryOptions } from './entry-options.js';
 import { Faults } from './faults.js';
@@ -14,7 +14,7 @@ import { tagRules, type AnyMethod, type TagSource } from './tag-rules.js';
 import { methodName, wrapMethod } from './wrap-method.js';
 
 export interface CachedOptions<M extends AnyMethod = AnyMethod> extends EntryOptions, AnswerOptions {
-  /** Seconds (`60`, `'45s'`, `'2m'`), or a function of the result that returns seconds. */
+  /** Seconds (`60`, `'45s'`, `'2m'`), or a function of the result that returns seconds; 0 or less: it is not kept. */
   ttl: Duration | ((result: Awaited<ReturnType<M>>) => number);
   /** First part of the key; `[a-z0-9_]`, unique in the application. Default: the method's name in snake case. */
   prefix?: string;
@@ -59,7 +59,9 @@ export function Cached<M extends AnyMethod>(options: Duration | CachedOptions<M>
     const given = (typeof options === 'object' ? options : { ttl: options }) as CachedOptions;
     const definition = define(given, methodName(target, name), String(name));
     const wrapper = wrapMethod(target, descriptor, (cache, { self, method, args, run }) =>
-      isRoute(method) ? recordCall(args, run) : cache.cached(definition, methodName(self, name), args, run),
+      cache.isRoute(definition, method)
+        ? recordCall(args, run)
+        : cache.cached(definition, methodName(self, name), args, run),
     );
     markCached(wrapper, definition);
     UseGuards(CacheDoor)(target, name, descriptor);
@@ -70,11 +72,10 @@ export function Cached<M extends AnyMethod>(options: Duration | CachedOptions<M>
 function define(options: CachedOptions, method: string, name: string): CachedDefinition {
   const faults = new Faults();
   const prefix = options.prefix ?? name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-  if (!/^[a-z0-9_]+$/.test(prefix)) {
-    faults.add('CACHE_INVALID_OPTIONS', `${method}: the prefix '${prefix}' may hold only a-z, 0-9 and _.`);
-  }
+  faults.attempt(() => checkedPrefix(prefix, method));
   const { ttl, unless } = options;
-  const fixedMs = typeof ttl === 'function' ? undefined : faults.attempt(() => durationMs(ttl, method));
+  const fixedMs =
+    typeof ttl === 'function' ? undefined : faults.attempt(() => durationMs(ttl, `${method}, ttl`));
   return {
     method,
     prefix,
@@ -84,10 +85,15 @@ function define(options: CachedOptions, method: string, name: string): CachedDef
     answers: faults.attempt(() => answerRules(options, options.scope, method)) ?? { storedHeaders: [] },
     audit: (options.audit as CachedDefinition['audit'] | undefined) ?? (options.tags ?? []).length > 0,
     declaredTtlMs: fixedMs ?? 0,
-    ttlMs: (result) => fixedMs ?? durationMs((ttl as (result: unknown) => number)(result), method),
+    ttlMs: (result) => fixedMs ?? resultTtlMs((ttl as (result: unknown) => number)(result), method),
     unless: (result) => (unless as ((result: unknown) => boolean) | undefined)?.(result) ?? false,
     ...(options.scope && { scope: options.scope }),
     ...(options.key && { key: options.key }),
     faults,
   };
+}
+
+/** @returns 0 for a result that is not to be kept */
+function resultTtlMs(seconds: number, method: string): number {
+  return Math.round(seconds * 1000) <= 0 ? 0 : durationMs(seconds, `${method}, ttl`);
 }

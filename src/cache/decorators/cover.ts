@@ -1,5 +1,6 @@
 import { familyTag, prefixTag, UNLISTED } from '../engine/tags.js';
 import { familiesOf, type TagRules } from './tag-rules.js';
+import type { TagTemplate } from './tag-template.js';
 
 interface Cached {
   readonly prefix: string;
@@ -21,14 +22,20 @@ export function coverOf(rules: TagRules, cached: readonly Cached[]): string[] {
 
 /** Whether some call of a method with these rules could invalidate an entry of `cached`. */
 export function mayHit(rules: TagRules, cached: Cached): boolean {
-  const families = familiesOf(cached.rules);
-  const prefixes = [cached.prefix, ...cached.rules.templates.map(({ prefix }) => prefix)];
   return (
-    functionsMayHit(rules, cached) ||
-    rules.templates.some(({ prefix, plain }) =>
-      plain === undefined ? prefixes.includes(prefix) : (families?.has(familyTag(plain)) ?? true),
-    )
+    functionsMayHit(rules, cached) || rules.templates.some((template) => templateMayHit(template, cached))
   );
+}
+
+/** Whether what the template names in some call could make an entry of `cached` old. */
+export function templateMayHit({ prefix, plain }: TagTemplate, cached: Cached): boolean {
+  if (plain !== undefined) return mayDependOn(cached, plain);
+  return prefix === cached.prefix || cached.rules.templates.some((other) => other.prefix === prefix);
+}
+
+/** Whether an entry of `cached` could depend on a plain tag of the same family. */
+export function mayDependOn({ rules }: Cached, plainTag: string): boolean {
+  return familiesOf(rules)?.has(familyTag(plainTag)) ?? true;
 }
 
 function functionsMayHit({ functions, families }: TagRules, cached: Cached): boolean {

@@ -21,8 +21,8 @@ export interface InvalidateCacheOptions<M extends AnyMethod = AnyMethod> {
 
 /**
  * Makes everything that depends on the named tags or prefixes unusable, once the method has succeeded and before its
- * answer leaves. So the method commits what it writes before it returns. If it threw, only what an outbox has seen it
- * commit is invalidated.
+ * answer leaves. So the method commits what it writes before it returns. If it threw, only what it may have
+ * committed is invalidated: an outbox knows; without one that is all.
  *
  * @param pattern  one or more of: a tag (`course:{body.course_id}`), a prefix pattern (`student_risk:*`,
  *   `student_risk:{student_id}:*`), a function `(args, result) => tags`. On a route a name in braces is a declared

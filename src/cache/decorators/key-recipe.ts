@@ -11,11 +11,15 @@ export interface KeyRecipe {
   readonly key: string;
 }
 
-/** @param globalPrefix  of all routes, such as `api/v3` */
+/**
+ * @param globalPrefix  of all routes, such as `api/v3`
+ * @param isShared      whether other controllers inherit the same method
+ */
 export function keyRecipe(
   { type, method, definition }: DecoratedMethod<CachedDefinition>,
   inputs: readonly DeclaredInput[],
   globalPrefix: string,
+  isShared: boolean,
 ): KeyRecipe {
   const { prefix, scope, key } = definition;
   if (!isRoute(method)) return { isRoute: false, key: `${prefix}|${definition.method}|arguments` };
@@ -25,6 +29,7 @@ export function keyRecipe(
     pathOf([globalPrefix, firstPath(type), firstPath(method)]),
     ...(key ? ['key(request)'] : []),
     ...(names.length > 0 ? [`{${names.join(', ')}}`] : []),
+    ...(isShared ? ['class'] : []),
     ...(scope === 'user' || scope === 'tenant' ? [scope] : []),
   ];
   return { isRoute: true, key: parts.join('|') };

@@ -1,10 +1,10 @@
-import { isObservable, lastValueFrom } from 'rxjs';
 import { CacheEngine } from '../engine/cache-engine.js';
 import type { EmitCacheEvent } from '../engine/cache-events.js';
 import type { Clock } from '../engine/clock.js';
-import { CacheError } from '../engine/cache-errors.js';
+import { errorName } from '../engine/cache-errors.js';
 import type { EntryPolicy } from '../engine/entry-policy.js';
-import type { Produced } from '../engine/subject.js';
+import type { Produce } from '../engine/loads.js';
+import type { Produced, Subject } from '../engine/subject.js';
 import { EPOCH, softTag } from '../engine/tags.js';
 import { decodeValue } from '../engine/value-codec.js';
 import { fromRouteArguments } from '../http/declared-inputs.js';
@@ -16,8 +16,8 @@ import { currentUnit, inUnit, UnitOfWork } from '../outbox/unit-of-work.js';
 import { UnitSettlement } from '../outbox/unit-settlement.js';
 import { auditedForm } from './audited-form.js';
 import type { CachedDefinition, InvalidatingDefinition } from './cached-definition.js';
-import type { MethodCall } from './method-call.js';
-import { methodSubject, producedValue, revive, valueOf, type Kept } from './method-entry.js';
+import { settled, type MethodCall } from './method-call.js';
+import { methodSubject, producedValue, revive, valueOf, type KeptValue } from './method-entry.js';
 import { argumentTags, resultTags } from './tag-rules.js';
 import { fromArguments } from './tag-template.js';
 
@@ -25,6 +25,7 @@ import { fromArguments } from './tag-template.js';
 export class MethodCache {
   readonly #covers = new Map<InvalidatingDefinition, readonly string[]>();
   readonly #listed = new Set<CachedDefinition>();
+  readonly #routes = new Set<object>();
   readonly #settlement: UnitSettlement;
   readonly #policies = new WeakMap<CachedDefinition, EntryPolicy>();
 
@@ -32,7 +33,7 @@ export class MethodCache {
     private readonly engine: CacheEngine,
     outbox: Outbox | undefined,
     readonly defaultPolicy: EntryPolicy,
-    private readonly emit: EmitCacheEvent,
+    readonly emit: EmitCacheEvent,
     clock: Clock,
   ) {
     this.#settlement = new UnitSettlement({
@@ -42,12 +43,28 @@ export class MethodCache {
       keep: (work) => {
         engine.keep(work);
       },
+      onPending: announcePending,
     });
   }
 
   /** The methods that {@link cover} knows of. Entries of others, such as of modules loaded later, are `unlisted`. */
   list(cached: readonly CachedDefinition[]): void {
     for (const definition of cached) this.#listed.add(definition);
+  }
+
+  /** What is said of methods that were found to be routes at start. */
+  listRoutes(definitions: readonly (CachedDefinition | InvalidatingDefinition)[]): void {
+    for (const definition of definitions) this.#routes.add(definition);
+  }
+
+  /**
+   * Whether the calls of a method come from HTTP.
+   *
+   * @param method  the function that the decorator put in its place; another decorator may have put its own around it,
+   *   and then only that one has a path
+   */
+  isRoute(definition: CachedDefinition | InvalidatingDefinition, method: object): boolean {
+    return this.#routes.has(definition) || isRoute(method);
   }
 
   /** What takes in all that the method's functions could name. Of a method that was not found at start: everything. */
@@ -67,18 +84,26 @@ export class MethodCache {
     run: () => unknown,
   ): Promise<unknown> {
     definition.faults.refuse();
+    const isListed = this.#listed.has(definition);
+    // It may be a route that was not found at start: its arguments do not tell who asks.
+    if (!isListed && (definition.scope === 'user' || definition.scope === 'tenant')) return settled(run);
     const policy = this.#policyOf(definition);
-    const subject = methodSubject(definition, policy, method, args, this.#listed.has(definition));
-    if (!subject) return run();
-    const produce = async (): Promise<Produced<Kept>> => {
+    const subject = methodSubject(definition, policy, method, args, isListed);
+    if (!subject) return settled(run);
+    const produce = async (): Promise<Produced<KeptValue>> => {
       try {
-        return producedValue(definition, args, await run());
+        return producedValue(definition, args, await settled(run));
       } catch (error) {
         if (policy.graceMs === 0 || !isClientError(error)) throw error;
         // Nothing stale may cover it.
         return { value: { thrown: error }, isShareable: true };
       }
     };
+    return this.value(subject, produce);
+  }
+
+  /** The kept value, as a copy, or what `produce` gives. */
+  async value(subject: Subject, produce: Produce<KeptValue>): Promise<unknown> {
     const kept = await this.engine.getOrSet(subject, produce, revive);
     const value = valueOf(kept);
     if (value) return value.decoded;
@@ -101,7 +126,9 @@ export class MethodCache {
     const { rules, faults } = definition;
     // Of a module that was loaded later nobody has told.
     faults.refuse();
-    const resolve = isRoute(method) ? fromRouteArguments(controller, name, args) : fromArguments(args);
+    const resolve = this.isRoute(definition, method)
+      ? fromRouteArguments(controller, name, args)
+      : fromArguments(args);
     const known = this.#exactTags(definition, () => argumentTags(rules, resolve));
     const outer = currentUnit();
     const cover = [...known, ...(this.#covers.get(definition) ?? [EPOCH])];
@@ -110,18 +137,15 @@ export class MethodCache {
     const writtenBefore = unit.written;
     this.#settlement.enter(unit, outer === undefined);
     try {
-      const result = await inUnit(unit, async () => {
-        const returned = await run();
-        return isObservable(returned) ? await lastValueFrom(returned, { defaultValue: undefined }) : returned;
-      });
+      const result = await inUnit(unit, () => settled(run));
       unit.join(known);
       unit.join(this.#exactTags(definition, () => resultTags(rules, args, result)));
-      if (!outer) await this.#finish(unit, unit.joined);
+      if (!outer) await this.#settlement.leave(unit, unit.joined);
       return result;
     } catch (error) {
       // What was committed before it threw is changed all the same, and what may have been may be.
       if (unit.written > writtenBefore) unit.join(cover);
-      if (!outer) await this.#finish(unit, unit.written > 0 ? unit.intent : unit.joined);
+      if (!outer) await this.#settlement.leave(unit, unit.written > 0 ? unit.intent : unit.joined);
       throw error;
     }
   }
@@ -142,7 +166,7 @@ export class MethodCache {
     try {
       return name().map((tag) => (isSoft ? softTag(tag) : tag));
     } catch (error) {
-      this.emit({ event: 'cache.rule_failed', method, reason: nameOf(error) });
+      this.emit({ event: 'cache.rule_failed', method, reason: errorName(error) });
       return [EPOCH];
     }
   }
@@ -155,13 +179,4 @@ export class MethodCache {
     this.#policies.set(definition, policy);
     return policy;
   }
-
-  async #finish(unit: UnitOfWork, tags: readonly string[]): Promise<void> {
-    if (!(await this.#settlement.leave(unit, tags))) announcePending();
-  }
-}
-
-/** Never the text, which may quote what was handed in. */
-function nameOf(error: unknown): string {
-  return error instanceof CacheError ? error.code : error instanceof Error ? error.name : typeof error;
 }

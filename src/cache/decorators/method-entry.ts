@@ -6,14 +6,14 @@ import { prefixTags, UNLISTED } from '../engine/tags.js';
 import { decodeValue, encodeValue } from '../engine/value-codec.js';
 import type { CachedDefinition } from './cached-definition.js';
 import { storedForm } from './stored-form.js';
-import { argumentTags } from './tag-rules.js';
-import { fromArguments } from './tag-template.js';
+import { dependencies } from './tag-rules.js';
+import { fromArguments, literal } from './tag-template.js';
 
 /** Names how values are written: a program that writes them otherwise must not read these. */
 const VALUE_FORM = 'value-1';
 
 /** The stored text of a value; the value itself where it has no stored form; or an exception in its place. */
-export type Kept = { readonly text: string } | { readonly raw: unknown } | { readonly thrown: unknown };
+export type KeptValue = { readonly text: string } | { readonly raw: unknown } | { readonly thrown: unknown };
 
 /**
  * What a call of a provider's method is to the engine.
@@ -28,7 +28,7 @@ export function methodSubject(
   isListed: boolean,
 ): Subject | undefined {
   try {
-    const named = argumentTags(rules, fromArguments(args));
+    const named = dependencies(rules, fromArguments(args));
     return new Subject({
       prefix,
       keyText: methodKeyText(prefix, method, args),
@@ -42,9 +42,11 @@ export function methodSubject(
   }
 }
 
+/** Those before the first that no pattern could name. */
 function leadingIds(args: readonly unknown[]): string[] {
-  const end = args.findIndex((arg) => typeof arg !== 'string' && typeof arg !== 'number');
-  return args.slice(0, end === -1 ? undefined : end).map(String);
+  const ids = args.map(literal);
+  const end = ids.indexOf(undefined);
+  return (end === -1 ? ids : ids.slice(0, end)) as string[];
 }
 
 /** What a run gave: its value as text; where it has no stored form the value itself, for its caller only. */
@@ -52,23 +54,23 @@ export function producedValue(
   definition: CachedDefinition,
   args: unknown[],
   result: unknown,
-): Produced<Kept> {
+): Produced<KeptValue> {
   let text: string;
   try {
     text = encodeValue(result);
   } catch {
     return { value: { raw: result }, isShareable: false, notStoredBecause: 'unserialisable' };
   }
-  return storedForm<Kept>(definition, { args, result }, { text }, { body: Buffer.from(text) });
+  return storedForm<KeptValue>(definition, { args, result }, { text }, { body: Buffer.from(text) });
 }
 
-export const revive: Revive<Kept> = (entry) => ({ text: entry.text ?? entry.body.toString() });
+export const revive: Revive<KeptValue> = (entry) => ({ text: entry.text ?? entry.body.toString() });
 
 /**
  * @returns `undefined` for a text that {@link encodeValue} did not write
  * @throws the exception that stands in the value's place
  */
-export function valueOf(kept: Kept): { readonly decoded: unknown } | undefined {
+export function valueOf(kept: KeptValue): { readonly decoded: unknown } | undefined {
   if ('thrown' in kept) throw kept.thrown;
   if ('raw' in kept) return { decoded: kept.raw };
   try {

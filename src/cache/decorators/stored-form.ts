@@ -28,12 +28,14 @@ export function storedForm<T>(
   try {
     if (ttlMs === undefined && definition.unless(result))
       return { value, isShareable: true, notStoredBecause: 'unless' };
+    const livesMs = ttlMs ?? definition.ttlMs(result);
+    if (livesMs === 0) return { value, isShareable: true, notStoredBecause: 'no-ttl' };
     return {
       value,
       isShareable: true,
       entry: {
         ...kept,
-        ttlMs: ttlMs ?? definition.ttlMs(result),
+        ttlMs: livesMs,
         resultTags: [...(argumentTags?.() ?? []), ...resultTags(definition.rules, args, result)],
       },
     };

@@ -1,5 +1,5 @@
 import { CacheError } from '../engine/cache-errors.js';
-import { familyTag, plainTag } from '../engine/tags.js';
+import { familyTag, leadingTags, plainTag } from '../engine/tags.js';
 import type { Faults } from './faults.js';
 import { TagTemplate, type Resolve } from './tag-template.js';
 
@@ -55,6 +55,11 @@ export function plainTagsOf({ templates, families = [] }: TagRules): string[] {
 /** @throws {CacheError} `CACHE_INVALID_OPTIONS` if something cannot be named */
 export function argumentTags(rules: TagRules, resolve: Resolve): string[] {
   return rules.templates.flatMap((template) => template.expand(resolve));
+}
+
+/** What an entry depends on by its arguments. @throws what {@link argumentTags} throws */
+export function dependencies(rules: TagRules, resolve: Resolve): string[] {
+  return argumentTags(rules, resolve).flatMap(leadingTags);
 }
 
 /** @throws {CacheError} `CACHE_INVALID_OPTIONS` for a tag of another family than declared; what a function throws */

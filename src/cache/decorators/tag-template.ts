@@ -1,5 +1,5 @@
 import { CacheError } from '../engine/cache-errors.js';
-import { plainTag, prefixTag } from '../engine/tags.js';
+import { checkedPrefix, plainTag, prefixTag } from '../engine/tags.js';
 
 /** A value for a placeholder, or `undefined` where the call has none. */
 export type Resolve = (name: string) => unknown;
@@ -28,11 +28,17 @@ export class TagTemplate {
         `${where}: '${source}' is neither a tag (course:{course_id}) nor a prefix pattern (student_risk:*).`,
       );
     }
+    if (this.prefix !== undefined) checkedPrefix(this.prefix, where);
   }
 
   /** The plain tag without values in it; `undefined` for a prefix pattern. */
   get plain(): string | undefined {
     return this.prefix === undefined ? plainTag(this.#source) : undefined;
+  }
+
+  /** How many leading parameters a prefix pattern names. */
+  get depth(): number {
+    return this.prefix === undefined ? 0 : this.#source.split(':').length - 2;
   }
 
   /**
@@ -62,10 +68,15 @@ export class TagTemplate {
   }
 }
 
-/** Placeholders of provider methods: `{0}` is the first argument, `{0.id}` a field of it. */
+/**
+ * Placeholders of provider methods: `{0}` is the first argument, `{0.id}` a field of it. For any other it throws
+ * `CACHE_INVALID_OPTIONS`.
+ */
 export function fromArguments(args: readonly unknown[]): Resolve {
   return (name) => {
     const [index = '', ...fields] = name.split('.');
+    // A route's, of which nobody could tell that it is one.
+    if (!/^\d+$/.test(index)) throw unnameable(`{${name}}`);
     return fields.reduce<unknown>(field, args[Number(index)]);
   };
 }

@@ -7,8 +7,9 @@ import type { CacheEntry } from './cache-entry.js';
 import type { EmitCacheEvent } from './cache-events.js';
 import type { Clock } from './clock.js';
 import type { AuditedForm } from './entry-policy.js';
+import type { Produce } from './loads.js';
 import { withPatience } from './patience.js';
-import type { Produced, Subject } from './subject.js';
+import type { Subject } from './subject.js';
 import { wholeForm } from './whole-form.js';
 
 /** Longer than an invalidation takes after its commit, ms: a write under way is no mistake. */
@@ -22,14 +23,12 @@ const MAX_LATE_MS = 100;
 /** Who takes longer is not waited for, ms. */
 const MAX_RUN_MS = 5000;
 
-type Produce = () => Promise<Produced<unknown>>;
-
 /** A hit that was taken: the entry that was served, and how to make the answer anew. */
 interface Sample {
   readonly subject: Subject;
   readonly entry: CacheEntry;
   readonly form: AuditedForm;
-  readonly produce: Produce;
+  readonly produce: Produce<unknown>;
 }
 
 type Verdict = 'right' | 'wrong' | 'later' | AuditSkip;
@@ -81,7 +80,7 @@ export class Audits {
    * @param entry    what was served
    * @param produce  called for each look that needs it, up to seconds later; what it gives is compared and forgotten
    */
-  begin(subject: Subject, entry: CacheEntry, produce: Produce): void {
+  begin(subject: Subject, entry: CacheEntry, produce: Produce<unknown>): void {
     const { audited: form } = subject.policy;
     if (!form || this.#isClosed) return;
     const sample = { subject, entry, form, produce };

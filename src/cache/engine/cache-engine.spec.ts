@@ -107,6 +107,27 @@ describe('a kept answer', () => {
   });
 });
 
+describe('the tokens of an answer', () => {
+  const day = 24 * 3_600_000;
+  const lasting = (keyText: string) =>
+    new Subject({ ...parts, keyText, policy: { ...defaultPolicy, graceMs: day } });
+  const keep = (of: Subject) => get(() => Promise.resolve(produced('kept')), of);
+
+  it('are made to outlive it, however long that is, also where two are the first to last so long', async () => {
+    const open = jest.spyOn(store, 'open');
+    const tags = [EPOCH, ...subject.tags];
+
+    await Promise.all([keep(lasting('view|/1')), keep(lasting('view|/2'))]);
+    const ofTwo = open.mock.calls.map(([{ keyText }, of, ttlMs]) => [keyText, of, ttlMs]);
+    open.mockClear();
+    await keep(lasting('view|/3'));
+
+    expect(ofTwo).toContainEqual(['view|/1', tags, 2 * (day + 60_000)]);
+    expect(ofTwo).toContainEqual(['view|/2', tags, 2 * (day + 60_000)]);
+    expect(open.mock.calls.map(([, of, ttlMs]) => [of, ttlMs])).toEqual([[tags, 2 * (day + 60_000)]]);
+  });
+});
+
 describe('an invalidation while the method runs', () => {
   it('keeps the overtaken value from being served later', async () => {
     const run = deferred<Produced<string>>();

@@ -2,7 +2,7 @@ import { reasonOf } from './ask.js';
 import { Budget } from './budget.js';
 import { bodyLength, type CacheEntry } from './cache-entry.js';
 import type { EngineOptions } from './engine-options.js';
-import { pause } from './clock.js';
+import { pause, type Clock } from './clock.js';
 import { keepIn, type Keeping } from './keeping.js';
 import type { Produce, Revive } from './loads.js';
 import { standing } from './near-entries.js';
@@ -38,14 +38,13 @@ export class CacheEngine {
       });
   }
 
-  /** Tokens will outlive every entry that carries them. */
-  expectTtl(longestTtlMs: number): void {
-    this.#keeping?.entries.expectTtl(longestTtlMs);
-  }
-
   /** Families whose tokens are read before a method whose result names its tags. Others become known as they come up. */
   watchFamilies(plainTags: readonly string[]): void {
     this.#families.watch(plainTags);
+  }
+
+  get clock(): Clock {
+    return this.#options.clock;
   }
 
   newBudget(): Budget {
@@ -226,7 +225,7 @@ export class CacheEngine {
       return { state: 'stale', found };
     }
     this.#options.emit({ event: 'cache.hit', subject, bytes: bodyLength(found.entry) });
-    const isDue = this.#refreshes.isDue(subject, found);
+    const isDue = this.#refreshes.claim(subject, found);
     const isSampled = !isDue && (this.#keeping?.audits.takes(subject) ?? false);
     return { state: 'hit', found, isDue, isSampled };
   }

@@ -19,8 +19,17 @@ export type CacheErrorCode =
   | 'CACHE_FACTORY_TIMED_OUT'
   | 'CACHE_OVERLOADED';
 
+/** Of the two that mean that an answer could not be had in time; all others are mistakes. */
+const statusOf: Partial<Record<CacheErrorCode, number>> = {
+  CACHE_FACTORY_TIMED_OUT: 504,
+  CACHE_OVERLOADED: 503,
+};
+
 /** @param message says what happened, where, and what to do next */
 export class CacheError extends Error {
+  /** The message is for developers: see {@link statusCode}. */
+  readonly expose = false;
+
   constructor(
     readonly code: CacheErrorCode,
     message: string,
@@ -29,4 +38,21 @@ export class CacheError extends Error {
     super(message, options);
     this.name = 'CacheError';
   }
+
+  /**
+   * The HTTP status that says the same; `undefined` for a mistake. With `status` and `expose` in the manner of the package
+   * http-errors, which Nest's own filter knows: whatever route calls the method answers so, without the message.
+   */
+  get statusCode(): number | undefined {
+    return statusOf[this.code];
+  }
+
+  get status(): number | undefined {
+    return this.statusCode;
+  }
+}
+
+/** What may be said of an error that anybody threw: never its text, which may quote what was handed in. */
+export function errorName(error: unknown): string {
+  return error instanceof CacheError ? error.code : error instanceof Error ? error.name : typeof error;
 }

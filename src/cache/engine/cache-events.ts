@@ -26,6 +26,8 @@ export type CacheEvent =
   | { event: 'cache.audit_skipped'; subject: Subject; reason: AuditSkip }
   /** Nothing names the form of a route's answers: after a change of it, old ones are served until their TTL. */
   | { event: 'cache.shape_unknown'; method: string }
+  /** There is no key for a request to a route, so it is answered past the cache. */
+  | { event: 'cache.key_failed'; method: string; reason: string }
   /** A function of `@InvalidateCache` threw, so that nobody knows what to invalidate but everything. */
   | { event: 'cache.rule_failed'; method: string; reason: string }
   | { event: 'cache.invalidated'; tags: readonly string[]; durationMs: number }
@@ -34,7 +36,7 @@ export type CacheEvent =
 /**
  * Why an answer was not stored: computed before a newer write; the method's own `unless`; another status than 200; a
  * header that the route does not store; no JSON object; a value that has no stored form; a function of the decorator
- * that threw.
+ * that threw; an interceptor that answered in the handler's place.
  */
 export type NoStoreReason = 'newer-write' | NotStored;
 

@@ -33,6 +33,50 @@ describe('the documented keys of the platform', () => {
   });
 });
 
+describe('a route’s key', () => {
+  it.each([
+    ['a Date', { at: new Date(0) }],
+    ['a Map', { ids: new Map([[1, 2]]) }],
+    ['a Set in a list', { ids: [new Set([1])] }],
+    ['parameters', new URLSearchParams('a=1')],
+    ['a promise', Promise.resolve({ a: 1 })],
+    ['bytes', { raw: Buffer.from('a') }],
+    ['NaN', { page: NaN }],
+    ['an infinity', { page: Infinity }],
+    ['a bigint', { page: 1n }],
+    ['a function', { page: () => 1 }],
+    ['nothing', undefined],
+  ])('is never made of what it would take for something else: %s', (_, inputs) => {
+    expect(() => routeKeyText('p', '/x', inputs as never)).toThrow(/no form that a key could hold/);
+  });
+
+  it('holds plain objects, wherever they come from', () => {
+    class Page {
+      number = 1;
+    }
+    const bare = Object.assign(Object.create(null) as object, { a: 1 });
+
+    expect(routeKeyText('p', '/x', { page: new Page(), bare, none: {} })).toBe(
+      'p|/x|{"bare": {"a": 1}, "none": {}, "page": {"number": 1}}',
+    );
+  });
+
+  it.each([[{}], [Promise.resolve('ada')], [true], [NaN], [undefined], [['ada']]])(
+    'never names as its principal what is no name: %j',
+    (id) => {
+      expect(() => scopedKeyText('p|/x', 'user', id)).toThrow(/no form that a key could hold/);
+    },
+  );
+
+  it('tells apart principals that are texts and numbers', () => {
+    expect(['7', 7, 7n].map((id) => scopedKeyText('', 'user', id))).toEqual([
+      '|user:"7"',
+      '|user:7',
+      '|user:7',
+    ]);
+  });
+});
+
 describe('different arguments', () => {
   it.each([
     [

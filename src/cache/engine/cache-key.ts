@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { encodeValue } from './value-codec.js';
+import { CacheError } from './cache-errors.js';
+import { encodeValue, isRecord } from './value-codec.js';
 
 /** What a method's parameters may be in a key: what arrived, before any pipe. */
 export type KeyInputs = Readonly<Record<string, unknown>>;
@@ -7,10 +8,13 @@ export type KeyInputs = Readonly<Record<string, unknown>>;
 /**
  * The text that names a route's answer: `prefix|path` and, if the handler declares inputs, `|` + their JSON with sorted
  * keys and Python's separators. Absent inputs are `null`. The documented keys of the platform depend on this recipe.
+ *
+ * @throws {CacheError} what {@link pythonJson} throws; also where there are no inputs at all, not even an empty object
  */
 export function routeKeyText(prefix: string, path: string, inputs: KeyInputs): string {
-  const declared = Object.keys(inputs).length > 0;
-  return declared ? `${prefix}|${path}|${pythonJson(inputs)}` : `${prefix}|${path}`;
+  const json = pythonJson(inputs);
+  if (json === 'null') throw unkeyable('nothing');
+  return json === '{}' ? `${prefix}|${path}` : `${prefix}|${path}|${json}`;
 }
 
 /** The text that names a provider method's value: types are told apart, separators cannot be forged. */
@@ -18,8 +22,15 @@ export function methodKeyText(prefix: string, method: string, args: readonly unk
   return `${prefix}|${method}|${encodeValue(args)}`;
 }
 
-/** Puts the principal or tenant into a key; the JSON keeps its separators from being forged. */
-export function scopedKeyText(text: string, scope: 'user' | 'tenant', id: string): string {
+/**
+ * Puts the principal, tenant or controller into a key; the JSON keeps its separators from being forged.
+ *
+ * @param id  a text, a finite number or a bigint
+ * @throws {CacheError} `CACHE_UNSERIALISABLE` for anything else, such as a promise: it would be the same for everybody
+ */
+export function scopedKeyText(text: string, scope: 'user' | 'tenant' | 'class', id: unknown): string {
+  if (typeof id === 'bigint') return `${text}|${scope}:${id}`;
+  if (typeof id !== 'string' && typeof id !== 'number') throw unkeyable(`as ${scope} a ${typeof id}`);
   return `${text}|${scope}:${pythonJson(id)}`;
 }
 
@@ -28,16 +39,27 @@ export function storeKey(prefix: string, keyText: string): string {
   return `cache:${prefix}:${createHash('md5').update(keyText).digest('hex')}`;
 }
 
-/** JSON as Python's `json.dumps(value, sort_keys=True)` writes it. */
+/**
+ * JSON as Python's `json.dumps(value, sort_keys=True)` writes it.
+ *
+ * @throws {CacheError} `CACHE_UNSERIALISABLE` for what JSON would write as something else: a Date, Map or Set, `NaN`
+ */
 export function pythonJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(pythonJson).join(', ')}]`;
   if (typeof value === 'object' && value !== null) {
+    if (!isRecord(value)) throw unkeyable(`a ${value.constructor.name}`);
     const fields = Object.entries(value)
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([key, field]) => `${pythonJson(key)}: ${pythonJson(field)}`);
     return `{${fields.join(', ')}}`;
   }
+  const isScalar = typeof value === 'string' || typeof value === 'boolean' || Number.isFinite(value);
+  if (!isScalar && value !== undefined && value !== null) throw unkeyable(`a ${typeof value}`);
   return escapeNonAscii(JSON.stringify(value ?? null));
+}
+
+function unkeyable(what: string): CacheError {
+  return new CacheError('CACHE_UNSERIALISABLE', `${what} has no form that a key could hold`);
 }
 
 function escapeNonAscii(json: string): string {

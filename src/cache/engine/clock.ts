@@ -3,17 +3,20 @@ export interface Clock {
   /** Milliseconds from an arbitrary start that never run backwards. For budgets, lifetimes and order. */
   monotonicMs(): number;
   /**
-   * Runs `task` once after `ms`, and keeps no process alive for it.
+   * Runs `task` once after `ms`, or after 24.8 days if that is sooner, and keeps no process alive for it.
    *
    * @returns takes it back, if it has not run yet
    */
   schedule(ms: number, task: () => void): () => void;
 }
 
+/** 24.8 days; `setTimeout` runs at once what shall wait for longer. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 export const systemClock: Clock = {
   monotonicMs: () => performance.now(),
   schedule: (ms, task) => {
-    const timer = setTimeout(task, ms).unref();
+    const timer = setTimeout(task, Math.min(ms, LONGEST_TIMER_MS)).unref();
     return () => {
       clearTimeout(timer);
     };

@@ -5,18 +5,26 @@ export type Duration = number | `${number}${'s' | 'm' | 'h'}`;
 
 const unitSeconds: Record<string, number> = { s: 1, m: 60, h: 3600 };
 
+const MOST_MS = 3.2e11;
+
 /**
- * @param where  the method that declares it, for the message
+ * @param where  what declares it, such as `Class.method, grace`, for the message
  * @returns milliseconds
  * @throws {CacheError} `CACHE_INVALID_TTL` unless the duration is above zero and at most ten years
  */
 export function durationMs(duration: unknown, where: string): number {
   const ms = Math.round(seconds(duration) * 1000);
-  if (ms > 0 && ms <= 3.2e11) return ms;
-  throw new CacheError(
-    'CACHE_INVALID_TTL',
-    `${where}: a TTL of ${JSON.stringify(duration)} is not a duration. Give seconds above zero (60) or text such as '45s', '2m', '1h'.`,
-  );
+  if (ms > 0 && ms <= MOST_MS) return ms;
+  const wrong =
+    ms > MOST_MS
+      ? 'is longer than ten years.'
+      : "is not a duration above zero: seconds (60), '45s', '2m', '1h'.";
+  throw new CacheError('CACHE_INVALID_TTL', `${where}: ${shown(duration)} ${wrong}`);
+}
+
+function shown(duration: unknown): string {
+  if (typeof duration === 'string') return `'${duration}'`;
+  return typeof duration === 'number' ? String(duration) : typeof duration;
 }
 
 function seconds(duration: unknown): number {

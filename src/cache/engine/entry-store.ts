@@ -7,7 +7,7 @@ import { heldEntry, isFresh, type HeldEntry, type NearEntries } from './near-ent
 import type { Lease, Store, StoreRead } from './store.js';
 import type { NewEntry, Subject } from './subject.js';
 import { OwnMemory } from './own-memory.js';
-import { ResultTokens } from './result-tokens.js';
+import { BACKGROUND_BUDGET_MS, ResultTokens } from './result-tokens.js';
 import { ANY, EPOCH, familiesOf } from './tags.js';
 import { TokenReader } from './token-reader.js';
 import { liveness, tokensByTag, type Tokens } from './tokens.js';
@@ -16,6 +16,8 @@ import { liveness, tokensByTag, type Tokens } from './tokens.js';
 export interface Opened {
   readonly held: HeldEntry | undefined;
   readonly tokens: Tokens;
+  /** How long these live, if nobody renews them. */
+  readonly tokenTtlMs: number;
   /** Whether this process may run the method for all. */
   readonly hasLease: boolean;
   /** Whether another version of the program keeps a good entry there: it is left to it. */
@@ -39,7 +41,7 @@ export interface EntryStoreOptions {
 }
 
 /** About one entry, for all who ask at the same moment; the one with the most patience says how long it may take. */
-interface Question {
+interface SharedRead {
   readonly subject: Subject;
   budget: Budget;
   readonly read: Promise<HeldEntry | undefined>;
@@ -56,7 +58,7 @@ export class EntryStore {
   /** Absent where nothing is held in this process. */
   readonly #memory: OwnMemory | undefined;
   /** Questions that will be sent at the end of this moment, by key. */
-  readonly #asked = new Map<string, Question>();
+  readonly #asked = new Map<string, SharedRead>();
   #tokenTtlMs = MIN_TOKEN_TTL_MS;
 
   constructor(options: EntryStoreOptions) {
@@ -68,10 +70,6 @@ export class EntryStore {
 
   get isAvailable(): boolean {
     return this.#options.store.isAvailable();
-  }
-
-  expectTtl(longestTtlMs: number): void {
-    this.#tokenTtlMs = Math.max(this.#tokenTtlMs, 2 * longestTtlMs);
   }
 
   /** The fresh entry that this process holds, whatever has been invalidated meanwhile. */
@@ -105,16 +103,16 @@ export class EntryStore {
       if (budget.leftMs > asked.budget.leftMs) asked.budget = budget;
       return asked.read;
     }
-    const question: Question = {
+    const shared: SharedRead = {
       subject,
       budget,
       read: Promise.resolve().then(() => {
         this.#asked.delete(keyText);
-        return this.#read(subject, question.budget);
+        return this.#read(subject, shared.budget);
       }),
     };
-    this.#asked.set(keyText, question);
-    return question.read;
+    this.#asked.set(keyText, shared);
+    return shared.read;
   }
 
   async #read(subject: Subject, budget: Budget): Promise<HeldEntry | undefined> {
@@ -135,10 +133,12 @@ export class EntryStore {
     const tags = [...certainTags(subject), ...possible];
     const moment = coherence.mark();
     const atMs = clock.monotonicMs();
-    const read = await store.open(subject, tags, this.#tokenTtlMs, budget.leftMs, lease);
+    const tokenTtlMs = this.#tokenTtlMs;
+    const read = await store.open(subject, tags, tokenTtlMs, budget.leftMs, lease);
     return {
       ...(await this.#judge(subject, tags, read, moment, atMs, budget)),
       tokens: tokensByTag(tags, read.tokens),
+      tokenTtlMs,
       hasLease: read.hasLease,
       moment,
       atMs,
@@ -169,6 +169,7 @@ export class EntryStore {
    */
   async put(subject: Subject, opened: Opened, given: NewEntry, loadMs: number): Promise<boolean> {
     const { store, near, emit, jittered } = this.#options;
+    await this.#outlive(subject, opened, given.ttlMs + subject.policy.graceMs);
     const named = await this.#resultTokens.read(subject, given.resultTags, opened.tokens, this.#tokenTtlMs);
     if (!named) return false;
     const certain = certainTags(subject).map((tag) => [tag, opened.tokens.get(tag) ?? ''] as const);
@@ -185,7 +186,6 @@ export class EntryStore {
       body: given.body,
     });
     const livesMs = entry.ttlMs + entry.graceMs;
-    this.expectTtl(livesMs);
     near.hold({
       ...heldEntry(entry, livesMs, this.#options.clock.monotonicMs(), opened.moment),
       bornAtMs: opened.atMs,
@@ -237,6 +237,14 @@ export class EntryStore {
   /** For being held in this process. */
   #prepared(entry: CacheEntry): CacheEntry {
     return this.#memory?.of(entry) ?? entry;
+  }
+
+  /** Has tokens live on for an entry that will be kept for longer than was known when they were asked for. */
+  async #outlive(subject: Subject, opened: Opened, livesMs: number): Promise<void> {
+    const wantedMs = 2 * livesMs;
+    if (wantedMs <= opened.tokenTtlMs) return;
+    this.#tokenTtlMs = Math.max(this.#tokenTtlMs, wantedMs);
+    await this.#options.store.open(subject, certainTags(subject), wantedMs, BACKGROUND_BUDGET_MS);
   }
 
   #isYoung(bornAtMs: number, { policy }: Pick<Subject, 'policy'>): boolean {

@@ -8,7 +8,7 @@ import type { Flight, SingleFlight } from './single-flight.js';
 import type { Loaded, Produced, Subject } from './subject.js';
 
 /** What a run gives to everyone who waits for it. */
-export type Run<T> = Loaded<T> & Pick<Produced<T>, 'isShareable'>;
+export type Run<T> = Loaded<T> & Pick<Produced<T>, 'isShareable' | 'isRefused'>;
 
 export interface JoinOptions {
   readonly entries: EntryStore;
@@ -53,7 +53,8 @@ export async function join<T>(
       return undefined;
     throw error;
   }
-  const { value, isShareable, how, isStored } = run;
+  const { value, isShareable, isRefused, how, isStored } = run;
+  if (isRefused) return undefined;
   emit({ event: 'cache.coalesced', subject, durationMs: clock.monotonicMs() - since });
   // An entry found by the run was judged when the store was asked, which may have been before this caller came.
   const isUnproven = how === 'found' && flight.order < arrival;

@@ -71,7 +71,7 @@ export class Loads {
   /**
    * Runs under `opening`, unless somebody else is at it by now.
    *
-   * @returns whether it ran
+   * @returns whether the method ran
    */
   async runUnder<T>(
     subject: Subject,
@@ -83,8 +83,9 @@ export class Loads {
       await opening.lease.release();
       return false;
     }
-    await this.#fly(subject, () => Promise.resolve({ ...opening, held: undefined }), produce, revive);
-    return true;
+    const open = () => Promise.resolve({ ...opening, held: undefined });
+    const { isRefused } = await this.#fly(subject, open, produce, revive);
+    return !isRefused;
   }
 
   async #fly<T>(subject: Subject, open: Open, produce: Produce<T>, revive: Revive<T>): Promise<Run<T>> {
@@ -119,10 +120,12 @@ export class Loads {
     };
     let storing: Promise<unknown> = Promise.resolve();
     try {
-      const [{ value, isShareable, entry }, loadMs] = await this.#call(subject, flight, produce);
+      const [{ value, isShareable, isRefused, entry }, loadMs] = await this.#call(subject, flight, produce);
       // What was not going to be stored has not named what it depends on.
-      if (!entry)
-        return { value, isShareable: isShareable && !subject.hasResultTags, how: 'ran', isStored: false };
+      if (!entry) {
+        const isForAll = isShareable && !subject.hasResultTags;
+        return { value, isShareable: isForAll, isRefused, how: 'ran', isStored: false };
+      }
 
       storing = this.#store(subject, flight, opening, entry, loadMs);
       const isWatched = entry.resultTags.every((tag) => tokens.has(familyTag(tag)));
@@ -137,8 +140,9 @@ export class Loads {
   async #runUnkept<T>(subject: Subject, flight: Flight<unknown>, produce: Produce<T>): Promise<Run<T>> {
     const { bulkhead, emit } = this.#options;
     try {
-      const [{ value, isShareable }] = await bulkhead.run(() => this.#call(subject, flight, produce));
-      return { value, isShareable, how: 'ran', isStored: false };
+      const [produced] = await bulkhead.run(() => this.#call(subject, flight, produce));
+      const { value, isShareable, isRefused } = produced;
+      return { value, isShareable, isRefused, how: 'ran', isStored: false };
     } catch (error) {
       const isOverload = error instanceof CacheError && error.code === 'CACHE_OVERLOADED';
       if (isOverload) emit({ event: 'cache.overloaded', subject });
@@ -156,8 +160,8 @@ export class Loads {
     flight.calledAtMs = since;
     const produced = await tracer.load(subject.prefix, flight.tokens ? 'miss' : 'bypass', produce);
     const loadMs = clock.monotonicMs() - since;
-    emit({ event: 'cache.loaded', subject, durationMs: loadMs });
-    const { notStoredBecause } = produced;
+    const { notStoredBecause, isRefused } = produced;
+    if (!isRefused) emit({ event: 'cache.loaded', subject, durationMs: loadMs });
     if (notStoredBecause) emit({ event: 'cache.no_store', subject, reason: notStoredBecause });
     return [produced, loadMs];
   }

@@ -20,8 +20,8 @@ export class RefreshAhead {
     this.#clock = clock;
   }
 
-  /** Whether this caller is to have it refreshed; of all who ask about one entry, one at a time is told so. */
-  isDue(subject: Subject, found: Found): boolean {
+  /** Gives this caller the right to have it refreshed, if it will soon expire and no other has that now. @returns whether */
+  claim(subject: Subject, found: Found): boolean {
     if (!this.isSoon(subject, found)) return false;
     const now = this.#clock.monotonicMs();
     if ((this.#lookAwayUntilMs.get(subject.keyText) ?? -Infinity) > now) return false;

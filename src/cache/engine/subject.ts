@@ -44,7 +44,15 @@ export class Subject implements EntryName {
 }
 
 /** Why an answer has nothing to be stored, known as soon as the method has run. */
-export type NotStored = 'unless' | 'status' | 'header' | 'not-plain' | 'unserialisable' | 'rule-failed';
+export type NotStored =
+  | 'unless'
+  | 'no-ttl'
+  | 'status'
+  | 'header'
+  | 'not-plain'
+  | 'unserialisable'
+  | 'rule-failed'
+  | 'handler-skipped';
 
 /** What a run of the method gave. Only what `isShareable` is handed to others who waited for the same run. */
 export interface Produced<T> {
@@ -52,6 +60,8 @@ export interface Produced<T> {
   readonly isShareable: boolean;
   readonly entry?: NewEntry;
   readonly notStoredBecause?: NotStored;
+  /** The caller was refused before the method: that says nothing to those who waited, and they begin anew. */
+  readonly isRefused?: boolean | undefined;
 }
 
 /** What is to be kept of a run. */

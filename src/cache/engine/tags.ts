@@ -1,3 +1,5 @@
+import { CacheError } from './cache-errors.js';
+
 /*
  * A tag names something that answers depend on. In the store each tag has a token; these are the tags' own names there.
  * Three kinds live in separate name spaces, so that no id a caller sends can turn one into another:
@@ -59,18 +61,65 @@ export function prefixTag(prefix: string, parameters: readonly string[] = []): s
 
 /** The prefix and all its leading parameters: what `p:*`, `p:a:*`, `p:a:b:*` invalidate. */
 export function prefixTags(prefix: string, parameters: readonly string[]): string[] {
-  return [
-    prefixTag(prefix),
-    ...parameters.map((_, last) => prefixTag(prefix, parameters.slice(0, last + 1))),
-  ];
+  return leadingTags(prefixTag(prefix, parameters));
+}
+
+/** What an entry depends on that depends on `tag`: of a prefix with parameters each leading part, too. */
+export function leadingTags(tag: string): string[] {
+  if (!tag.startsWith('prefix/')) return [tag];
+  const parts = tag.split('/');
+  return parts.slice(1).map((_, last) => parts.slice(0, last + 2).join('/'));
 }
 
 /**
+ * @param where  who says it, for the message
+ * @throws {CacheError} `CACHE_INVALID_OPTIONS` for other characters than `[a-z0-9_]`: no pattern could name such a prefix
+ */
+export function checkedPrefix(prefix: string, where: string): string {
+  if (/^[a-z0-9_]+$/.test(prefix)) return prefix;
+  throw new CacheError(
+    'CACHE_INVALID_OPTIONS',
+    `${where}: the prefix '${prefix}' may hold only a-z, 0-9 and _.`,
+  );
+}
+
+/**
+ * @param where  as of {@link checkedPrefix}
+ * @throws {CacheError} `CACHE_INVALID_OPTIONS` for a tag without a word before its colon, and for a `*` in that word;
+ *   what follows may be anybody's id
+ */
+export function checkedTag(tag: string, where: string): string {
+  if (/^[^:*]+(:|$)/.test(tag)) return tag;
+  throw new CacheError(
+    'CACHE_INVALID_OPTIONS',
+    `${where}: '${tag.split(':', 1)[0] ?? ''}' begins no tag (course:PROG-101) and no prefix pattern (student_risk:*).`,
+  );
+}
+
+/** Each more would double the readings. */
+const MOST_SEGMENTS = 4;
+
+/**
  * The plain tag of that name, and for `student_risk:STU001:*` the prefix tag, too: the text may have been put together
- * with an id that ends so.
+ * with an id that ends so. An id may hold colons, too, so `p:a:b:*` names the ids `a` and `b` and the id `a:b`; beyond four
+ * texts all of the prefix.
+ *
+ * @throws what {@link checkedTag} throws
  */
 export function patternTags(pattern: string): string[] {
+  checkedTag(pattern, 'invalidate');
   if (!pattern.endsWith(':*')) return [plainTag(pattern)];
   const [prefix = '', ...parameters] = pattern.slice(0, -2).split(':');
-  return [plainTag(pattern), prefixTag(prefix, parameters)];
+  if (parameters.length > MOST_SEGMENTS) return [plainTag(pattern), prefixTag(prefix)];
+  return [plainTag(pattern), ...readings(parameters).map((ids) => prefixTag(prefix, ids))];
+}
+
+/** Each way to read texts with colons between them as ids, which may hold colons. */
+function readings([first, ...rest]: readonly string[]): string[][] {
+  if (first === undefined) return [[]];
+  if (rest.length === 0) return [[first]];
+  return readings(rest).flatMap(([next = '', ...others]) => [
+    [first, next, ...others],
+    [`${first}:${next}`, ...others],
+  ]);
 }

@@ -65,7 +65,7 @@ function encodeObject(value: object, parents: readonly object[]): string {
 }
 
 /** Whether an object's own fields are all there is to it. Private fields beside public ones cannot be seen. */
-function isRecord(value: object): boolean {
+export function isRecord(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype === null || prototype === Object.prototype) return true;
   const isOrdinary = Object.prototype.toString.call(value) === '[object Object]';

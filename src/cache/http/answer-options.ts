@@ -11,7 +11,8 @@ export interface AnswerOptions {
   visibility?: 'private' | 'public';
   /**
    * How old an answer may become that clients use without asking again: `max-age`, and `stale-while-revalidate` for
-   * `grace`. Outside of the promise: nobody can tell a client about an invalidation. Default: it asks each time.
+   * `grace`. Outside of the promise: nobody can tell a client about an invalidation. With `scope: 'user' | 'tenant'` the
+   * route needs `@Header('Vary', …)` with the header that names the caller. Default: it asks each time.
    */
   clientMaxAge?: Duration;
   /**

@@ -39,8 +39,8 @@ export class CacheDoor implements CanActivate {
     const [request, response] = context.getArgs<[CacheRequest, object]>();
     const reply = replyOf(response);
     const subject = plan.subject(request);
-    if (!subject) {
-      plan.headers.announce(reply, 'BYPASS', 'fwd=bypass; detail=nobody-to-share-with');
+    if (typeof subject === 'string') {
+      plan.headers.announce(reply, 'BYPASS', `fwd=bypass; detail=${subject}`);
       return true;
     }
     return this.#turn.end.then(() => this.#look({ request, reply, plan, subject }));

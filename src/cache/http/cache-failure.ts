@@ -8,10 +8,10 @@ const RETRY_AFTER_S = '1';
 /** What the application's filters are to answer in place of a failure of the cache: 504 or 503. All else stays as it is. */
 export function httpFailure(error: unknown, reply: Reply): unknown {
   if (!(error instanceof CacheError)) return error;
-  switch (error.code) {
-    case 'CACHE_FACTORY_TIMED_OUT':
+  switch (error.statusCode) {
+    case 504:
       return new GatewayTimeoutException(undefined, { cause: error });
-    case 'CACHE_OVERLOADED':
+    case 503:
       reply.setHeader('retry-after', RETRY_AFTER_S);
       return new ServiceUnavailableException(undefined, { cause: error });
     default:

@@ -72,7 +72,8 @@ export class CacheLoader implements NestInterceptor {
     const run = new HandlerRun(ticket, next);
     // A 404 of before is nothing to fall back on.
     const stale = lookup.state === 'stale' && !isKeptException(lookup.found.entry) ? lookup.found : undefined;
-    const since = performance.now();
+    const { clock } = this.engine;
+    const sinceMs = clock.monotonicMs();
     let loaded: Loaded<Answer>;
     try {
       const produce = () => run.produce(stale !== undefined);
@@ -87,7 +88,7 @@ export class CacheLoader implements NestInterceptor {
     const { value, how } = loaded;
     if (how === 'stale' && stale) {
       run.detach();
-      plan.headers.announceStale(reply, stale, performance.now() - since);
+      plan.headers.announceStale(reply, stale, clock.monotonicMs() - sinceMs);
       return give(ticket, stale.entry);
     }
     if ('thrown' in value) throw value.thrown;

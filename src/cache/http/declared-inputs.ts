@@ -15,6 +15,7 @@ export interface DeclaredInput {
 interface RouteArgument {
   readonly type: RouteParamtypes | 'custom';
   readonly index: number;
+  /** Of a header in lower case. */
   readonly data: unknown;
   readonly factory: unknown;
 }
@@ -61,6 +62,25 @@ export function declaredInputs(
   );
 }
 
+/** The arguments of a handler that take the whole query, and the names that it declares of it. */
+export interface WholeQuery {
+  readonly names: ReadonlySet<string>;
+  readonly taken: readonly { readonly index: number; readonly type: unknown }[];
+}
+
+/** @returns `undefined` where it takes parameters by name only */
+export function wholeQuery(controller: object, name: string | symbol): WholeQuery | undefined {
+  const queries = routeArguments(controller, name)
+    .filter(({ type }) => type === RouteParamtypes.QUERY)
+    .map((argument) => ({ argument, type: parameterType(controller, name, argument.index) }));
+  const taken = queries
+    .filter(({ argument }) => argument.data === undefined)
+    .map(({ argument: { index }, type }) => ({ index, type }));
+  if (taken.length === 0) return undefined;
+  const inputs = queries.flatMap(({ argument, type }) => namedInputs(argument, type) ?? []);
+  return { taken, names: new Set(inputs.map((input) => input.name)) };
+}
+
 /** Whether it takes the response, or Nest's `next`, so that what it returns is not what is sent. */
 export function answersByItself(controller: object, name: string | symbol): boolean {
   const passesThrough = Reflect.getMetadata('__responsePassthrough__', controller, name) === true;
@@ -83,7 +103,9 @@ export function fromRouteArguments(
       if (part) return fields.slice(1).reduce<unknown>(field, args[part.index]);
       return whole && fields.reduce<unknown>(field, args[whole.index]);
     }
-    const named = declared.find(({ type, data }) => isNamed(type) && data === placeholder);
+    const named = declared.find(
+      ({ type, data }) => isNamed(type) && isCalled(data, type === RouteParamtypes.HEADERS, placeholder),
+    );
     if (named) return args[named.index];
     const whole = declared.find(({ type, data }) => type === RouteParamtypes.QUERY && data === undefined);
     return whole && field(args[whole.index], placeholder);
@@ -93,22 +115,31 @@ export function fromRouteArguments(
 /** The names that templates of this route may use. */
 export function templateNames(controller: object, name: string | symbol): (placeholder: string) => boolean {
   const declared = routeArguments(controller, name);
-  const names = new Set(
-    declared.flatMap(({ type, data, index }) => {
-      if (isNamed(type) && typeof data === 'string') return [data];
-      if (type === RouteParamtypes.QUERY) return properties(parameterType(controller, name, index)) ?? [];
-      return [];
-    }),
-  );
+  const isDeclared = (placeholder: string) =>
+    declared.some(({ type, data, index }) => {
+      if (type === RouteParamtypes.QUERY && data === undefined)
+        return properties(parameterType(controller, name, index))?.includes(placeholder);
+      return isNamed(type) && isCalled(data, type === RouteParamtypes.HEADERS, placeholder);
+    });
   const bodies = declared.filter(({ type }) => type === RouteParamtypes.BODY);
   return (placeholder) => {
-    if (!placeholder.startsWith('body.')) return names.has(placeholder);
+    if (!placeholder.startsWith('body.')) return isDeclared(placeholder);
     const first = placeholder.split('.')[1] ?? '';
     return bodies.some(
       ({ data, index }) =>
         data === first || (data === undefined && hasProperty(parameterType(controller, name, index), first)),
     );
   };
+}
+
+/** The input that a template of a cached route names so. */
+export function inputNamed(inputs: readonly DeclaredInput[], placeholder: string): DeclaredInput | undefined {
+  return inputs.find(({ name, isHeader = false }) => isCalled(name, isHeader, placeholder));
+}
+
+/** Headers have one name in any spelling. */
+function isCalled(name: unknown, isHeader: boolean, placeholder: string): boolean {
+  return name === (isHeader ? placeholder.toLowerCase() : placeholder);
 }
 
 /** What a parameter decorator made with `createParamDecorator` runs; decorators have no other identity. */
@@ -127,10 +158,8 @@ function namedInputs({ type, data }: RouteArgument, parameter: unknown): Declare
   if (typeof data === 'string') {
     if (type === RouteParamtypes.PARAM) return [{ name: data, read: (request) => request.params[data] }];
     if (type === RouteParamtypes.QUERY) return [{ name: data, read: (request) => request.query[data] }];
-    if (type === RouteParamtypes.HEADERS) {
-      const header = data.toLowerCase();
-      return [{ name: header, isHeader: true, read: (request) => request.headers[header] }];
-    }
+    if (type === RouteParamtypes.HEADERS)
+      return [{ name: data, isHeader: true, read: (request) => request.headers[data] }];
   }
   if (type === RouteParamtypes.QUERY) {
     return properties(parameter)?.map((name) => ({ name, read: (request) => request.query[name] }));
@@ -153,14 +182,12 @@ function routeArguments(controller: object, name: string | symbol): RouteArgumen
     string,
     { index: number; data?: unknown; factory?: unknown }
   >;
-  const found = Object.entries(metadata).map(([kind, { index, data, factory }]): RouteArgument => ({
-    type: kind.includes(CUSTOM_ARGUMENT)
-      ? 'custom'
-      : (argumentKinds.get(kind.split(':', 1)[0] ?? '') ?? 'custom'),
-    index,
-    data,
-    factory,
-  }));
+  const found = Object.entries(metadata).map(([kind, { index, data, factory }]): RouteArgument => {
+    const known = kind.includes(CUSTOM_ARGUMENT) ? undefined : argumentKinds.get(kind.split(':', 1)[0] ?? '');
+    const type = known ?? 'custom';
+    const isHeader = type === RouteParamtypes.HEADERS && typeof data === 'string';
+    return { type, index, data: isHeader ? data.toLowerCase() : data, factory };
+  });
   return found.sort((one, other) => one.index - other.index);
 }
 

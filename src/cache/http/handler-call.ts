@@ -3,6 +3,8 @@ import { AsyncScope } from '../engine/async-scope.js';
 
 /** The arguments a handler was called with and what it returned, before any interceptor shaped it. */
 export interface HandlerCall {
+  /** Whether it was called at all: a pipe may refuse, and an interceptor answer in its place. */
+  isReached: boolean;
   args: readonly unknown[];
   result: unknown;
 }
@@ -26,21 +28,28 @@ export function isInsideRunOf(owner: object): boolean {
   return running.current?.owner === owner;
 }
 
-/** Called in a decorated handler's place. */
+/**
+ * Called in a decorated handler's place.
+ *
+ * @returns what the handler returned; a promise in place of a thenable that is none, such as a database query, which would
+ *   run once more for each who asks it
+ */
 export function recordCall(args: readonly unknown[], run: () => unknown): unknown {
   const { owner, call } = running.current ?? {};
   if (!owner || !call) return run();
+  call.isReached = true;
   call.args = args;
-  // Another cached handler that this one calls must not leave its arguments here.
-  const returned = running.runPart({ owner, call: undefined }, run);
-  call.result = returned;
-  const keep = (result: unknown) => {
+  const keep = <T>(result: T): T => {
     call.result = result;
-  };
-  if (isObservable(returned)) return returned.pipe(tap(keep));
-  if (!(returned instanceof Promise)) return returned;
-  return returned.then((result: unknown) => {
-    keep(result);
     return result;
-  });
+  };
+  const observe = (value: unknown) => (isObservable(value) ? value.pipe(tap(keep)) : keep(value));
+  // Another cached handler that this one calls must not leave its arguments here.
+  const returned = running.runPart({ owner, call: undefined }, () => settled(run()));
+  return returned instanceof Promise ? returned.then(observe) : observe(returned);
+}
+
+function settled(value: unknown): unknown {
+  const isThenable = typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
+  return isThenable ? Promise.resolve(value) : value;
 }

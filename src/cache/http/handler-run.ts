@@ -2,12 +2,13 @@ import type { CallHandler } from '@nestjs/common';
 import { lastValueFrom } from 'rxjs';
 import type { CacheRequest } from '../cache.options.js';
 import { storedForm } from '../decorators/stored-form.js';
-import type { NotStored, Produced } from '../engine/subject.js';
+import type { NotStored, Produced, Subject } from '../engine/subject.js';
 import type { CacheTicket } from './cache-ticket.js';
 import { isClientError } from './client-error.js';
 import { divert } from './diverted-reply.js';
 import { entityTag } from './entity-tag.js';
 import { isInsideRunOf, observeCall, type HandlerCall } from './handler-call.js';
+import { watchLateCookies } from './late-cookies.js';
 import { keptException } from './kept-exception.js';
 import { replyOf, type HeadersByName, type Reply } from './reply.js';
 import type { RoutePlan } from './route-plan.js';
@@ -21,6 +22,7 @@ export type Answer = Kept | { readonly thrown: unknown } | { readonly value: unk
 /** One run of all that is inside of the loader: pipes, interceptors, handler. */
 export class HandlerRun {
   readonly #plan: RoutePlan;
+  readonly #subject: Subject;
   readonly #request: CacheRequest;
   readonly #next: CallHandler;
   readonly #original: Reply;
@@ -29,15 +31,18 @@ export class HandlerRun {
   #reply: Reply;
   #state: 'waiting' | 'running' | 'over' = 'waiting';
   #isDetached = false;
+  #hasLateCookie = false;
 
-  constructor({ plan, reply, request }: CacheTicket, next: CallHandler) {
+  constructor({ plan, subject, reply, request }: CacheTicket, next: CallHandler) {
     this.#plan = plan;
+    this.#subject = subject;
     this.#request = request;
     this.#next = next;
     this.#original = reply;
     this.#reply = reply;
     this.#headersBefore = reply.headers();
     this.#statusBefore = reply.statusCode;
+    watchLateCookies(reply.response, () => this.#admitCookie());
   }
 
   /**
@@ -71,7 +76,8 @@ export class HandlerRun {
   async produce(hasFallback: boolean): Promise<Produced<Answer>> {
     if (this.#isDetached) this.#divert(this.#headersBefore);
     this.#state = 'running';
-    const call: HandlerCall = { args: [], result: undefined };
+    this.#hasLateCookie = false;
+    const call: HandlerCall = { isReached: false, args: [], result: undefined };
     const { definition } = this.#plan;
     try {
       const value: unknown = await observeCall(this, call, () =>
@@ -79,9 +85,16 @@ export class HandlerRun {
       );
       const kept = this.#kept(value);
       if (typeof kept === 'string') return { value: { value }, isShareable: false, notStoredBecause: kept };
+      if (!call.isReached && this.#plan.needsArguments) {
+        return { value: kept, isShareable: true, notStoredBecause: 'handler-skipped' };
+      }
       return storedForm<Answer>(definition, this.#made(call), kept, kept);
     } catch (error) {
-      const kept = definition.answers.negativeTtlMs === undefined ? undefined : keptException(error);
+      if (!call.isReached && isClientError(error)) {
+        return { value: { thrown: error }, isShareable: false, isRefused: true };
+      }
+      const isKept = definition.answers.negativeTtlMs !== undefined && this.#setHeaders().length === 0;
+      const kept = isKept ? keptException(error) : undefined;
       const thrown = { thrown: error };
       if (kept) {
         const made = { ...this.#made(call), result: undefined };
@@ -95,18 +108,31 @@ export class HandlerRun {
   }
 
   #made({ args, result }: HandlerCall) {
-    return { args, result, argumentTags: () => this.#plan.convertedTags(this.#request, args) };
+    const argumentTags = () => this.#plan.convertedTags(this.#request, args, this.#subject.tags);
+    return { args, result, argumentTags };
   }
 
   #divert(headers: HeadersByName): void {
     this.#reply = replyOf(divert(this.#original.response, headers, () => isInsideRunOf(this)));
   }
 
+  #admitCookie(): boolean {
+    if (!isInsideRunOf(this)) return true;
+    this.#hasLateCookie = true;
+    return !this.#isDetached;
+  }
+
+  /** The names of headers that the run has set, changed or taken away. */
+  #setHeaders(): string[] {
+    const set = changed(this.#headersBefore, this.#reply.headers());
+    return this.#hasLateCookie ? [...set, 'set-cookie'] : set;
+  }
+
   /** What is sent and kept, or why nothing can be kept. */
   #kept(value: unknown): Kept | NotStored {
     if (this.#reply.statusCode !== 200) return 'status';
     const headers = this.#reply.headers();
-    const set = changed(this.#headersBefore, headers);
+    const set = this.#setHeaders();
     if (!set.every((name) => name in headers && this.#plan.storesHeader(name))) return 'header';
     const text = jsonText(value);
     if (text === undefined) return 'not-plain';
@@ -126,6 +152,10 @@ function changed(before: HeadersByName, after: HeadersByName): string[] {
 function jsonText(value: unknown): string | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   const isStream =
-    'pipe' in value || 'getStream' in value || Symbol.asyncIterator in value || ArrayBuffer.isView(value);
+    'pipe' in value ||
+    'getStream' in value ||
+    Symbol.asyncIterator in value ||
+    ArrayBuffer.isView(value) ||
+    Object.prototype.toString.call(value) === '[object Response]';
   return isStream ? undefined : JSON.stringify(value);
 }

@@ -86,7 +86,8 @@ export class RouteHeaders {
 
   /** @param waitedMs since the entry was found */
   announceStale(reply: Reply, { ageMs, freshForMs }: Found, waitedMs: number): void {
-    const ttl = Math.floor((freshForMs - waitedMs) / 1000);
+    // Also at the very end of its time: the sign says that it is stale. RFC 9211 section 2.4.
+    const ttl = Math.min(-1, Math.floor((freshForMs - waitedMs) / 1000));
     this.announce(reply, 'STALE', `fwd=stale; ttl=${ttl}`, this.#stale);
     reply.setHeader('age', String(Math.floor((ageMs + waitedMs) / 1000)));
   }

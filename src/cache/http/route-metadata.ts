@@ -9,12 +9,16 @@ export function isGet(method: object): boolean {
   return Reflect.getMetadata('method', method) === RequestMethod.GET;
 }
 
-/** The names of a route's path parameters, in the order of its path. */
-export function pathParameters(controller: object, method: object): string[] {
-  const paths = [controller, method].flatMap(
-    (holder) => Reflect.getMetadata('path', holder) as string | string[],
+/** For each path of a route the names of its parameters, in the order of the path. */
+export function pathParameters(controller: object, method: object): string[][] {
+  const [bases = [], paths = []] = [controller, method].map((holder) =>
+    [Reflect.getMetadata('path', holder) as string | string[]].flat(),
   );
-  return [...new Set(paths.flatMap((path) => [...path.matchAll(/:(\w+)/g)].map((match) => match[1] ?? '')))];
+  return bases.flatMap((base) => paths.map((path) => parametersOf(`${base}/${path}`)));
+}
+
+function parametersOf(path: string): string[] {
+  return [...new Set([...path.matchAll(/:(\w+)/g)].map((match) => match[1] ?? ''))];
 }
 
 /** What a `@Header()` says. */

@@ -1,55 +1,72 @@
 import type { CacheRequest } from '../cache.options.js';
 import { auditedForm } from '../decorators/audited-form.js';
 import type { CachedDefinition } from '../decorators/cached-definition.js';
-import { argumentTags, type TagRules } from '../decorators/tag-rules.js';
+import { dependencies, type TagRules } from '../decorators/tag-rules.js';
 import { literal, type Resolve } from '../decorators/tag-template.js';
+import { errorName } from '../engine/cache-errors.js';
+import type { EmitCacheEvent } from '../engine/cache-events.js';
 import { routeKeyText, scopedKeyText } from '../engine/cache-key.js';
 import type { EntryPolicy } from '../engine/entry-policy.js';
 import { Subject } from '../engine/subject.js';
 import { prefixTags } from '../engine/tags.js';
 import type { ResolvedOptions } from '../resolve-options.js';
-import { fromRouteArguments, type DeclaredInput } from './declared-inputs.js';
+import { fromRouteArguments, inputNamed, wholeQuery, type DeclaredInput } from './declared-inputs.js';
 import { RouteHeaders } from './route-headers.js';
 import { compileKeyText, pathOf } from './route-key.js';
 import { pathParameters, staticHeaders } from './route-metadata.js';
+import { UndeclaredQuery } from './undeclared-query.js';
 
 /** What is known of a route beside its own decorator. */
 interface RouteFacts {
   readonly inputs: readonly DeclaredInput[];
-  readonly controller: object;
+  readonly controller: { readonly name: string };
   readonly name: string | symbol;
   readonly method: object;
   /** Whether any guard stands before it. */
   readonly isGuarded: boolean;
+  readonly emit: EmitCacheEvent;
+  /** Whether other controllers inherit the same method: their answers may differ, and their paths need not. */
+  readonly isShared: boolean;
 }
+
+/** Why a request is answered past the cache: its scope names nobody, or there is no key for it. */
+export type Unshared = 'nobody-to-share-with' | 'no-key';
 
 /** Everything about a cached route that is known at boot, so that a request costs only lookups. */
 export class RoutePlan {
   readonly headers: RouteHeaders;
   readonly #options: ResolvedOptions;
+  readonly #emit: EmitCacheEvent;
   readonly #policy: EntryPolicy;
   readonly #keyText: (request: CacheRequest) => string;
-  readonly #inputs: ReadonlyMap<string, DeclaredInput['read']>;
-  readonly #parameters: readonly string[];
+  readonly #undeclared: UndeclaredQuery | undefined;
+  readonly #inputs: readonly DeclaredInput[];
+  readonly #parameters: readonly (readonly string[])[];
   readonly #fromArguments: (args: readonly unknown[]) => Resolve;
   #convertsTags = false;
 
   constructor(
     readonly definition: CachedDefinition,
     options: ResolvedOptions,
-    { inputs, controller, name, method, isGuarded }: RouteFacts,
+    { inputs, controller, name, method, isGuarded, isShared, emit }: RouteFacts,
   ) {
     const { prefix, key, scope = 'shared', answers, policy, audit } = definition;
     this.#options = options;
+    this.#emit = emit;
     this.#policy = {
       ...options.policy,
       ...policy,
       audited: auditedForm(audit, (body) => JSON.parse(body)),
     };
-    this.#keyText = key
+    const whole = key ? undefined : wholeQuery(controller, name);
+    this.#undeclared = whole && new UndeclaredQuery(whole);
+    const keyText: (request: CacheRequest) => string = key
       ? (request) => routeKeyText(prefix, pathOf(request), key(request))
       : compileKeyText(prefix, inputs);
-    this.#inputs = new Map(inputs.map(({ name, read }) => [name, read]));
+    this.#keyText = isShared
+      ? (request) => scopedKeyText(keyText(request), 'class', controller.name)
+      : keyText;
+    this.#inputs = inputs;
     this.#parameters = pathParameters(controller, method);
     this.#fromArguments = (args) => fromRouteArguments(controller, name, args);
     const visibility = answers.visibility ?? (isGuarded || scope !== 'shared' ? 'private' : 'public');
@@ -65,11 +82,19 @@ export class RoutePlan {
     });
   }
 
-  /** What a request asks the cache for; `undefined` where nobody can be named whose answer it would be. */
-  subject(request: CacheRequest): Subject | undefined {
-    const keyText = this.#scoped(this.#keyText(request), request);
-    if (keyText === undefined) return undefined;
-    const { prefix, shape, rules } = this.definition;
+  /** What a request asks the cache for, or why it does not. */
+  subject(request: CacheRequest): Subject | Unshared {
+    const { prefix, shape, rules, method } = this.definition;
+    let keyText: string | undefined;
+    try {
+      const declared = this.#keyText(request);
+      const text = this.#undeclared ? declared + this.#undeclared.keyText(request) : declared;
+      keyText = this.#scoped(text, request);
+    } catch (error) {
+      this.#emit({ event: 'cache.key_failed', method, reason: errorName(error) });
+      return 'no-key';
+    }
+    if (keyText === undefined) return 'nobody-to-share-with';
     return new Subject({
       prefix,
       keyText,
@@ -78,6 +103,13 @@ export class RoutePlan {
       hasResultTags: this.#convertsTags || rules.functions.length > 0,
       tags: () => this.#tags(request),
     });
+  }
+
+  /** Whether what an answer depends on cannot be named without a call of the handler. */
+  get needsArguments(): boolean {
+    const { functions, templates } = this.definition.rules;
+    const isNamed = functions.length > 0 || templates.some(({ names }) => names.length > 0);
+    return isNamed || this.#parameters.some((names) => names.length > 0);
   }
 
   /** Whether the client wants a new answer, and may have one made. */
@@ -100,30 +132,37 @@ export class RoutePlan {
    * Further tags of a call of the handler, whose arguments pipes may have made of the inputs: a write names them by what
    * its own arguments are. That there are any is known from the first on; that one is not stored.
    *
-   * @throws what {@link argumentTags} throws
+   * @param known  those of the request as it came, before a pipe may have changed it
+   * @throws what {@link dependencies} throws
    */
-  convertedTags(request: CacheRequest, args: readonly unknown[]): string[] {
-    // It may not have come to the handler.
-    if (args.length === 0) return [];
-    const { prefix, rules } = this.definition;
+  convertedTags(request: CacheRequest, args: readonly unknown[], known: readonly string[]): string[] {
+    this.#undeclared?.learn(request, args);
     const resolve = this.#fromArguments(args);
-    const values = this.#parameters.map((name) => literal(resolve(name)) ?? request.params[name] ?? '');
-    const known = this.#tags(request);
-    const named = [...prefixTags(prefix, values), ...argumentTags(rules, resolve)];
+    const leading = this.#leadingTags((name) => literal(resolve(name)) ?? request.params[name]);
+    const named = [...leading, ...dependencies(this.definition.rules, resolve)];
     const further = named.filter((tag) => !known.includes(tag));
     this.#convertsTags ||= further.length > 0;
     return further;
   }
 
   #tags(request: CacheRequest): string[] {
-    const { prefix, rules } = this.definition;
-    const values = this.#parameters.map((name) => request.params[name] ?? '');
-    return [...prefixTags(prefix, values), ...this.#namedTags(rules, request)];
+    const leading = this.#leadingTags((name) => request.params[name]);
+    return [...leading, ...this.#namedTags(this.definition.rules, request)];
+  }
+
+  /** Of each path as far as the request has its parameters, for nobody says which path it is. */
+  #leadingTags(valueOf: (parameter: string) => string | undefined): string[] {
+    const tags = this.#parameters.flatMap((names) => {
+      const values = names.map(valueOf);
+      const end = values.indexOf(undefined);
+      return prefixTags(this.definition.prefix, (end === -1 ? values : values.slice(0, end)) as string[]);
+    });
+    return [...new Set(tags)];
   }
 
   #namedTags(rules: TagRules, request: CacheRequest): string[] {
     try {
-      return argumentTags(rules, (name) => this.#inputs.get(name)?.(request));
+      return dependencies(rules, (name) => inputNamed(this.#inputs, name)?.read(request));
     } catch {
       // What cannot be named of the arguments either is not stored.
       return [];
@@ -134,8 +173,9 @@ export class RoutePlan {
     const { scope } = this.definition;
     if (scope !== 'user' && scope !== 'tenant') return text;
     const { principal, tenant } = this.#options;
-    const id = scope === 'user' ? principal?.(request) : tenant?.(request);
-    return id ? scopedKeyText(text, scope, id) : undefined;
+    const id: unknown = scope === 'user' ? principal?.(request) : tenant?.(request);
+    const isNobody = id === undefined || id === null || id === '';
+    return isNobody ? undefined : scopedKeyText(text, scope, id);
   }
 }
 

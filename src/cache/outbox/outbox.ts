@@ -4,8 +4,8 @@ import type { UnitOfWork } from './unit-of-work.js';
  * Keeps the intent to invalidate, in the data's own transaction, until the store has confirmed it: a process that dies
  * between its commit and its invalidation, or cannot reach the store, loses nothing.
  *
- * An implementation watches the transactions of the database it stands for. When one commits inside a
- * {@link UnitOfWork}, it writes a row with the unit's intent before the commit, and adds the row's id to the unit after.
+ * An implementation watches the transactions of the database it stands for. When one commits that was used inside a
+ * {@link UnitOfWork}, it writes a row with the unit's intent before the commit, and tells the unit of the row after.
  */
 export interface Outbox {
   /** Whether its database can be asked at all yet. */

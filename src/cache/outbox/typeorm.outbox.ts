@@ -44,6 +44,7 @@ export class TypeormOutbox implements Outbox {
   constructor(dataSource: DataSource, options: TypeormOutboxOptions = {}) {
     this.#dataSource = dataSource;
     this.#subscriber = new TransactionSubscriber(options.onUnprotectedWrite ?? refuseOrWarn());
+    this.watch();
   }
 
   watch(): void {
@@ -84,6 +85,7 @@ export class TypeormOutbox implements Outbox {
   }
 
   relay(olderThanMs: number, apply: (tags: readonly string[]) => Promise<boolean>): Promise<number> {
+    this.watch();
     return this.#dataSource.transaction(async (manager) => {
       const rows: { id: string; tags: string[] }[] = await manager.query(
         `SELECT id, tags FROM cache_outbox WHERE renewed_at < clock_timestamp() - $1 * interval '1 millisecond'
@@ -100,11 +102,12 @@ export class TypeormOutbox implements Outbox {
   }
 }
 
-/** A transaction as it is open on one connection: how deep it is nested, and the row it will commit. */
+/** A transaction as it is open on one connection. */
 interface OpenTransaction {
+  /** How deep it is nested. */
   depth: number;
-  unit: UnitOfWork | undefined;
-  row: string | undefined;
+  /** The units of work that used it, which may have begun after it, each with the row that it will commit. */
+  readonly rows: Map<UnitOfWork, string | undefined>;
 }
 
 class TransactionSubscriber implements EntitySubscriberInterface {
@@ -113,45 +116,52 @@ class TransactionSubscriber implements EntitySubscriberInterface {
   constructor(private readonly onUnprotectedWrite: (method: string) => void) {}
 
   afterTransactionStart({ queryRunner }: TransactionStartEvent): void {
-    const open = this.#open.get(queryRunner) ?? { depth: 0, unit: currentUnit(), row: undefined };
+    const open = this.#open.get(queryRunner) ?? { depth: 0, rows: new Map() };
     open.depth++;
     this.#open.set(queryRunner, open);
+    adopt(open, currentUnit());
   }
 
   async beforeTransactionCommit({ queryRunner }: TransactionCommitEvent): Promise<void> {
     const open = this.#open.get(queryRunner);
-    if (open?.depth !== 1 || !open.unit) return;
+    if (open?.depth !== 1 || open.rows.size === 0) return;
     // Asked first, for a transaction that may only read may not even try to insert.
     const [asked] = (await queryRunner.query(
       'SELECT pg_current_xact_id_if_assigned() IS NOT NULL AS "hasWritten"',
     )) as { hasWritten: boolean }[];
     if (!asked?.hasWritten) return;
-    const tags = open.unit.intent.map((tag) => tag.replaceAll('\0', ''));
-    const [row] = (await queryRunner.query('INSERT INTO cache_outbox (tags) VALUES ($1) RETURNING id', [
-      tags,
-    ])) as {
-      id: string;
-    }[];
-    open.row = row?.id;
-    if (row) open.unit.uncertain.add(row.id);
+    for (const unit of open.rows.keys()) {
+      const tags = unit.intent.map((tag) => tag.replaceAll('\0', ''));
+      const [row] = (await queryRunner.query('INSERT INTO cache_outbox (tags) VALUES ($1) RETURNING id', [
+        tags,
+      ])) as {
+        id: string;
+      }[];
+      open.rows.set(unit, row?.id);
+      if (row) unit.uncertain.add(row.id);
+    }
   }
 
-  afterTransactionCommit({ queryRunner }: TransactionCommitEvent): void {
+  async afterTransactionCommit({ queryRunner }: TransactionCommitEvent): Promise<void> {
     const open = this.#leave(queryRunner);
-    if (open?.depth !== 0 || open.row === undefined) return;
-    open.unit?.uncertain.delete(open.row);
-    open.unit?.rows.push(open.row);
+    if (open?.depth !== 0) return;
+    await Promise.all(rowsOf(open).map(([unit, row]) => unit.committed(row)));
   }
 
   afterTransactionRollback({ queryRunner }: TransactionRollbackEvent): void {
     const open = this.#leave(queryRunner);
-    if (open?.row !== undefined) open.unit?.uncertain.delete(open.row);
+    if (open) for (const [unit, row] of rowsOf(open)) unit.uncertain.delete(row);
   }
 
   beforeQuery({ query, queryRunner }: BeforeQueryEvent): void {
     const unit = currentUnit();
-    if (unit && !queryRunner.isTransactionActive && WRITES.test(query.replace(COMMENTS, '')))
+    if (!unit) return;
+    const open = this.#open.get(queryRunner);
+    if (open && queryRunner.isTransactionActive) adopt(open, unit);
+    else if (WRITES.test(query.replace(COMMENTS, ''))) {
       this.onUnprotectedWrite(unit.method);
+      unit.presumeWritten();
+    }
   }
 
   #leave(queryRunner: QueryRunner): OpenTransaction | undefined {
@@ -159,6 +169,14 @@ class TransactionSubscriber implements EntitySubscriberInterface {
     if (open && --open.depth === 0) this.#open.delete(queryRunner);
     return open;
   }
+}
+
+function adopt({ rows }: OpenTransaction, unit: UnitOfWork | undefined): void {
+  if (unit && !rows.has(unit)) rows.set(unit, undefined);
+}
+
+function rowsOf({ rows }: OpenTransaction): [UnitOfWork, string][] {
+  return [...rows].flatMap(([unit, row]) => (row === undefined ? [] : [[unit, row]]));
 }
 
 /** A write that fails is the sooner mended where it is tested, and the worse where it is needed. */

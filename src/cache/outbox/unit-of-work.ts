@@ -8,7 +8,9 @@ export class UnitOfWork {
   readonly uncertain = new Set<string>();
   readonly #joined = new Set<string>();
   readonly #cover = new Set<string>();
+  #presumed = 0;
   #isOver = false;
+  #settleLate: ((row: string) => Promise<void>) | undefined;
 
   /**
    * @param method  for messages
@@ -26,17 +28,31 @@ export class UnitOfWork {
     for (const tag of cover) this.#cover.add(tag);
   }
 
-  end(): void {
+  /** @param settleLate invalidates for a row that is committed only now, in a transaction that began outside of the unit */
+  end(settleLate?: (row: string) => Promise<void>): void {
     this.#isOver = true;
+    this.#settleLate = settleLate;
+  }
+
+  /** A row is committed. @returns resolves when its transaction may be taken for done; never rejects */
+  async committed(row: string): Promise<void> {
+    this.uncertain.delete(row);
+    if (this.#settleLate) await this.#settleLate(row);
+    else this.rows.push(row);
   }
 
   get isOver(): boolean {
     return this.#isOver;
   }
 
+  /** Something may have been written of which there is no row. */
+  presumeWritten(): void {
+    this.#presumed++;
+  }
+
   /** How much has been written so far, or may have been. */
   get written(): number {
-    return this.rows.length + this.uncertain.size;
+    return this.rows.length + this.uncertain.size + this.#presumed;
   }
 
   /** Further tags that are to be invalidated when the unit is over. */

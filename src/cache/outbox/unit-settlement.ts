@@ -14,6 +14,8 @@ export interface UnitSettlementOptions {
   readonly invalidate: (tags: readonly string[]) => Promise<boolean>;
   /** Owns work that nobody waits for. */
   readonly keep: (work: Promise<unknown>) => void;
+  /** Others may see for a while what was before. */
+  readonly onPending: () => void;
 }
 
 /** What becomes of the rows of a unit of work: kept from relays while it lasts, then settled, or left to whoever can. */
@@ -31,19 +33,29 @@ export class UnitSettlement {
 
   /** @param isFirst whether the unit begins with this method */
   enter(unit: UnitOfWork, isFirst: boolean): void {
-    this.#options.outbox?.watch(unit);
+    const { outbox } = this.#options;
+    if (outbox) outbox.watch(unit);
+    else unit.presumeWritten();
     if (isFirst) this.#renewal?.begin(unit);
   }
 
   /**
-   * The unit is over, and `tags` are old.
+   * The unit is over, and `tags` are old. So is all that it may have changed, once more, when a transaction that it was
+   * called in commits after it.
    *
-   * @returns whether that is confirmed, here or by another process within 1 s; never rejects
+   * @returns resolves when that is confirmed, here or by another process, or said to be pending after 1 s; never rejects
    */
-  async leave(unit: UnitOfWork, tags: readonly string[]): Promise<boolean> {
+  async leave(unit: UnitOfWork, tags: readonly string[]): Promise<void> {
+    unit.end((row) => this.#settle(unit, [row], unit.intent));
+    await this.#settle(unit, unit.rows, tags);
+  }
+
+  async #settle(unit: UnitOfWork, rows: readonly string[], tags: readonly string[]): Promise<void> {
+    if (!(await this.#isConfirmed(unit, rows, tags))) this.#options.onPending();
+  }
+
+  async #isConfirmed(unit: UnitOfWork, rows: readonly string[], tags: readonly string[]): Promise<boolean> {
     const { outbox, clock, invalidate, keep } = this.#options;
-    unit.end();
-    const { rows } = unit;
     const since = clock.monotonicMs();
     const isConfirmed = await invalidate(tags);
     this.#renewal?.end(unit);

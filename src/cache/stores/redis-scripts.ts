@@ -18,10 +18,13 @@ for _, key in ipairs(KEYS) do
 end
 return 1`;
 
-/** Makes tokens where there are none, and has those that there are live on. KEYS: tokens. ARGV: a fresh one, ms. */
+/**
+ * Makes tokens where there are none, and has those that there are live on, not for less long than they would: another may
+ * need them for longer. KEYS: tokens. ARGV: a fresh one, ms.
+ */
 export const MAKE_TOKENS = `
 for _, key in ipairs(KEYS) do
-  if not redis.call('SET', key, ARGV[1], 'NX', 'PX', ARGV[2]) then redis.call('PEXPIRE', key, ARGV[2]) end
+  if not redis.call('SET', key, ARGV[1], 'NX', 'PX', ARGV[2]) then redis.call('PEXPIRE', key, ARGV[2], 'GT') end
 end
 return 1`;
 

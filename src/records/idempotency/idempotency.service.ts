@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { Problem } from '../../http/problem.js';
 import { inTransaction } from '../transaction.js';
-import { isWritten } from '../write-effect.js';
+import { isWritten, wrote } from '../write-effect.js';
 import { canonicalJson } from './canonical-json.js';
 import type { PostedRequest } from './idempotent.decorator.js';
 
@@ -56,7 +56,9 @@ export class IdempotencyService {
       throw new Problem('idempotency_key_reused', 'The Idempotency-Key came with another body before.');
     }
     request.answered(stored.status_code, true);
-    return JSON.parse(stored.response) as object;
+    const answer = JSON.parse(stored.response) as object;
+    // The first one may have failed after its commit, and what it made old be shown still.
+    return stored.status_code === 201 ? wrote(answer) : answer;
   }
 
   private async claim(manager: EntityManager, scope: string, key: string): Promise<void> {
