@@ -35,8 +35,8 @@ import { resolveOptions } from './resolve-options.js';
     { provide: RedisService, useFactory: (parts: CacheParts) => parts.redis, inject: [CacheParts] },
     {
       provide: CacheService,
-      useFactory: ({ engine, store, near, statistics }: CacheParts, methods: MethodCache) =>
-        new CacheService(engine, methods, store, near, statistics),
+      useFactory: ({ engine, store, l1, statistics }: CacheParts, methods: MethodCache) =>
+        new CacheService(engine, methods, store, l1, statistics),
       inject: [CacheParts, MethodCache],
     },
     {

@@ -1,7 +1,7 @@
 import type { CacheModuleEvent } from './cache.options.js';
 import { CacheEngine } from './engine/cache-engine.js';
 import { CacheStatistics } from './engine/cache-statistics.js';
-import { NearEntries } from './engine/near-entries.js';
+import { L1Entries } from './engine/l1-entries.js';
 import type { Store } from './engine/store.js';
 import { OutboxRelay } from './outbox/outbox-relay.js';
 import { connectRedis } from './redis/connect-redis.js';
@@ -17,7 +17,7 @@ const INVALIDATION_BUDGET_MS = 150;
 export class CacheParts {
   readonly statistics = new CacheStatistics();
   readonly store: Store | undefined;
-  readonly near: NearEntries;
+  readonly l1: L1Entries;
   readonly engine: CacheEngine;
   readonly redis: RedisService;
   readonly servers: RedisServers | undefined;
@@ -25,7 +25,7 @@ export class CacheParts {
 
   constructor(readonly options: ResolvedOptions) {
     const { redis, namespace, clock, outbox, requestBudgetMs } = options;
-    this.near = new NearEntries(clock, options.maxBytes);
+    this.l1 = new L1Entries(clock, options.maxBytes);
     const emit = (event: CacheModuleEvent) => {
       this.emit(event);
       if (event.event === 'cache.ready') this.engine.keep(this.#tellServer());
@@ -37,7 +37,7 @@ export class CacheParts {
       ...options,
       store: this.store,
       backplane: this.servers?.backplane ?? options.backplane,
-      near: this.near,
+      l1: this.l1,
       invalidationBudgetMs: INVALIDATION_BUDGET_MS,
       emit: (event) => {
         this.statistics.record(event);
@@ -68,7 +68,7 @@ export class CacheParts {
 
   #openStore(): Store | undefined {
     const { enabled, namespace, clock, outbox } = this.options;
-    if (!this.servers) return enabled ? (this.options.store ?? new MemoryStore(clock, this.near)) : undefined;
+    if (!this.servers) return enabled ? (this.options.store ?? new MemoryStore(clock, this.l1)) : undefined;
     const store = enabled ? new RedisStore(this.servers, namespace, outbox) : undefined;
     this.servers.start((...used) => store?.beforeUse(...used) ?? Promise.resolve());
     return store;

@@ -6,7 +6,7 @@ import { methodKeyText } from './engine/cache-key.js';
 import { CacheStatistics, DEFAULT_PREFIX, type PrefixStatistics } from './engine/cache-statistics.js';
 import { durationMs, type Duration } from './engine/duration.js';
 import type { HistogramCounts } from './engine/histogram.js';
-import type { NearEntries } from './engine/near-entries.js';
+import type { L1Entries } from './engine/l1-entries.js';
 import type { Store } from './engine/store.js';
 import { Subject } from './engine/subject.js';
 import { checkedPrefix, checkedTag, patternTags, plainTag, prefixTag, UNLISTED } from './engine/tags.js';
@@ -52,7 +52,7 @@ export class CacheService {
     private readonly engine: CacheEngine,
     private readonly methods: MethodCache,
     private readonly store: Store | undefined,
-    private readonly near: NearEntries,
+    private readonly l1: L1Entries,
     private readonly statistics: CacheStatistics,
   ) {}
 
@@ -118,7 +118,7 @@ export class CacheService {
       isAvailable: this.store?.isAvailable() ?? false,
       entries: size?.entries,
       bytes: size?.bytes,
-      l1: this.near.size(),
+      l1: this.l1.size(),
       invalidationMs: this.statistics.invalidationMs,
       invalidationErrors: this.statistics.invalidationErrors,
       prefixes: this.statistics.byPrefix(),

@@ -1,4 +1,4 @@
-import { NearEntries } from '../../src/cache/engine/near-entries.js';
+import { L1Entries } from '../../src/cache/engine/l1-entries.js';
 import { MemoryStore } from '../../src/cache/stores/memory.store.js';
 import { FakeClock } from '../../src/cache/testing/index.js';
 import { figure, isMeasuring } from '../support/figures.js';
@@ -8,7 +8,7 @@ jest.setTimeout(isMeasuring ? 300_000 : 30_000);
 
 describe('the in-process store', () => {
   const clock = new FakeClock();
-  const newStore = (maxBytes: number) => new MemoryStore(clock, new NearEntries(clock, maxBytes));
+  const newStore = (maxBytes: number) => new MemoryStore(clock, new L1Entries(clock, maxBytes));
   const store = newStore(1_000_000);
 
   storeContract(

@@ -2,7 +2,7 @@ import type { Backplane, BackplaneListener } from '../../src/cache/engine/backpl
 import { CacheEngine } from '../../src/cache/engine/cache-engine.js';
 import { defaultPolicy, type Consistency } from '../../src/cache/engine/entry-policy.js';
 import { EntryStore } from '../../src/cache/engine/entry-store.js';
-import { NearEntries } from '../../src/cache/engine/near-entries.js';
+import { L1Entries } from '../../src/cache/engine/l1-entries.js';
 import { SingleFlight } from '../../src/cache/engine/single-flight.js';
 import { Subject, type Produced } from '../../src/cache/engine/subject.js';
 import { EPOCH, plainTag } from '../../src/cache/engine/tags.js';
@@ -26,7 +26,7 @@ const roster = plainTag('roster:1');
 interface Plan extends StoreBehaviour {
   readonly consistency?: Consistency;
   /** Without: entries are in the store alone. */
-  readonly hasNear?: boolean;
+  readonly hasL1?: boolean;
   readonly writerIsElsewhere?: boolean;
   /** Default 1. They write one after the other. */
   readonly writes?: number;
@@ -97,7 +97,7 @@ function scenario(plan: Plan): Scenario {
     const newEngine = () =>
       new CacheEngine({
         store,
-        near: new NearEntries(clock, plan.hasNear ? 1_000_000 : 0),
+        l1: new L1Entries(clock, plan.hasL1 ? 1_000_000 : 0),
         backplane: plan.hearing && backplane,
         clock,
         emit: () => undefined,
@@ -129,7 +129,7 @@ function scenario(plan: Plan): Scenario {
     const read = async () => {
       const atLeast = backplane.isSound ? acknowledged : 0;
       const early = plan.readsBeforeOpening ? await query() : undefined;
-      const produce = async (): Promise<Produced<number>> => {
+      const factory = async (): Promise<Produced<number>> => {
         const value = early ?? (await query());
         const resultTags = plan.resultTags ? [roster] : [];
         return {
@@ -138,7 +138,7 @@ function scenario(plan: Plan): Scenario {
           entry: { body: Buffer.from(String(value)), ttlMs: 1000, resultTags },
         };
       };
-      const value = await here.getOrSet(subject, produce, (entry) => Number(entry.body.toString()));
+      const value = await here.getOrSet(subject, factory, (entry) => Number(entry.body.toString()));
       if (value < atLeast) violation ??= 'a reader who started after the acknowledgement got the old value';
     };
     const write = async (value: number) => {
@@ -195,11 +195,11 @@ describe('in every order of events, nobody who starts after a write was acknowle
     ['one process', { coarse: 'all' }],
     ['one process, every token by itself', { readersAreLate: true, coarse: 'questions' }],
     ['one process, slow answers of the database', { slowAnswers: true, coarse: 'all' }],
-    ['one process, entries held near', { hasNear: true, coarse: 'all' }],
+    ['one process, entries held in L1', { hasL1: true, coarse: 'all' }],
     ['slow replies of the store', { slowReplies: true, coarse: 'all', readersAreLate: true }],
     ['the writer in another process', { writerIsElsewhere: true, fromCommitOn: true, coarse: 'questions' }],
     ['another process, slow answers', { slowAnswers: true, coarse: 'all', writerIsElsewhere: true }],
-    ['another process, entries held near', { hasNear: true, coarse: 'all', writerIsElsewhere: true }],
+    ['another process, entries held in L1', { hasL1: true, coarse: 'all', writerIsElsewhere: true }],
     ['tokens evicted at any time after the commit', { evicts: true, fromCommitOn: true, coarse: 'all' }],
     [
       'an invalidation replayed at any time',
@@ -220,11 +220,11 @@ describe('in every order of events, nobody who starts after a write was acknowle
     ],
     [
       'bounded, news that comes late',
-      { consistency: 'bounded', hasNear: true, hearing: 'late', writerIsElsewhere: true, coarse: 'all' },
+      { consistency: 'bounded', hasL1: true, hearing: 'late', writerIsElsewhere: true, coarse: 'all' },
     ],
     [
       'bounded, news that never comes',
-      { consistency: 'bounded', hasNear: true, hearing: 'lost', writerIsElsewhere: true, coarse: 'all' },
+      { consistency: 'bounded', hasL1: true, hearing: 'lost', writerIsElsewhere: true, coarse: 'all' },
     ],
   ])('%s', async (title, plan) => {
     const { runs, isComplete, violation } = await explore(scenario(plan), MAX_ORDERS);
@@ -257,10 +257,10 @@ describe('the exploration has teeth: it finds', () => {
       { replays: true, tokensAreReused: true, writes: 2, readersAreLate: true, coarse: 'all' },
     ],
     [
-      'entries held near without a lease',
+      'entries held in L1 without a lease',
       {
         consistency: 'bounded',
-        hasNear: true,
+        hasL1: true,
         hearing: 'lost, and nobody notices',
         writerIsElsewhere: true,
         coarse: 'all',

@@ -2,7 +2,7 @@ import { CacheEngine } from '../../src/cache/engine/cache-engine.js';
 import type { EngineOptions } from '../../src/cache/engine/engine-options.js';
 import type { CacheEvent } from '../../src/cache/engine/cache-events.js';
 import { defaultPolicy, type EntryPolicy } from '../../src/cache/engine/entry-policy.js';
-import { NearEntries } from '../../src/cache/engine/near-entries.js';
+import { L1Entries } from '../../src/cache/engine/l1-entries.js';
 import { Subject, type Produced } from '../../src/cache/engine/subject.js';
 import { plainTag, prefixTag } from '../../src/cache/engine/tags.js';
 import { untraced } from '../../src/cache/engine/tracer.js';
@@ -48,13 +48,13 @@ export function testEngine(instance: SimulatedInstance, options: Partial<EngineO
   const events: CacheEvent[] = [];
   const engine = new CacheEngine({
     ...instance,
-    near: new NearEntries(instance.clock, 10_000_000),
+    l1: new L1Entries(instance.clock, 10_000_000),
     emit: (event) => events.push(event),
     ...plainLimits,
     ...options,
   });
   const get: TestEngine['get'] = async (subject, run, resultTags = []) => {
-    const produce = async (): Promise<Produced<string>> => {
+    const factory = async (): Promise<Produced<string>> => {
       const value = await run();
       return { value, isShareable: true, entry: { body: Buffer.from(value), ttlMs: 10_000, resultTags } };
     };
@@ -62,11 +62,11 @@ export function testEngine(instance: SimulatedInstance, options: Partial<EngineO
     const budget = engine.newBudget();
     const looked = engine.peek(subject) ?? (await engine.lookup(subject, budget));
     if (looked.state === 'hit') {
-      if (looked.isDue) engine.refresh(subject, produce, revive);
+      if (looked.isDue) engine.refresh(subject, factory, revive);
       return { value: revive(looked.found.entry), how: 'hit' };
     }
     const stale = looked.state === 'stale' ? looked.found : undefined;
-    return engine.load(subject, budget, produce, revive, stale);
+    return engine.load(subject, budget, factory, revive, stale);
   };
   return { ...instance, engine, events, get };
 }

@@ -3,7 +3,7 @@ import type { EmitCacheEvent } from '../engine/cache-events.js';
 import type { Clock } from '../engine/clock.js';
 import { errorName } from '../engine/cache-errors.js';
 import type { EntryPolicy } from '../engine/entry-policy.js';
-import type { Produce } from '../engine/loads.js';
+import type { Factory } from '../engine/loads.js';
 import type { Produced, Subject } from '../engine/subject.js';
 import { EPOCH, softTag } from '../engine/tags.js';
 import { decodeValue } from '../engine/value-codec.js';
@@ -90,7 +90,7 @@ export class MethodCache {
     const policy = this.#policyOf(definition);
     const subject = methodSubject(definition, policy, method, args, isListed);
     if (!subject) return settled(run);
-    const produce = async (): Promise<Produced<KeptValue>> => {
+    const factory = async (): Promise<Produced<KeptValue>> => {
       try {
         return producedValue(definition, args, await settled(run));
       } catch (error) {
@@ -99,17 +99,17 @@ export class MethodCache {
         return { value: { thrown: error }, isShareable: true };
       }
     };
-    return this.value(subject, produce);
+    return this.value(subject, factory);
   }
 
-  /** The kept value, as a copy, or what `produce` gives. */
-  async value(subject: Subject, produce: Produce<KeptValue>): Promise<unknown> {
-    const kept = await this.engine.getOrSet(subject, produce, revive);
+  /** The kept value, as a copy, or what `factory` gives. */
+  async value(subject: Subject, factory: Factory<KeptValue>): Promise<unknown> {
+    const kept = await this.engine.getOrSet(subject, factory, revive);
     const value = valueOf(kept);
     if (value) return value.decoded;
     // Nobody here has written that: it is a miss, and is replaced.
     this.emit({ event: 'cache.decode_error', subject });
-    const renewed = await this.engine.renew(subject, this.engine.newBudget(), produce, revive);
+    const renewed = await this.engine.renew(subject, this.engine.newBudget(), factory, revive);
     return valueOf(renewed.value)?.decoded;
   }
 

@@ -216,14 +216,14 @@ describe('audits', () => {
     await ask(inner);
     await ask(ttlOnly);
     const outer = async () => [await ask(inner), await ask(ttlOnly)].join(', ');
-    const produce = async () => {
+    const factory = async () => {
       const value = await outer();
       return { value, isShareable: true, entry: { body: Buffer.from(value), ttlMs: 60_000, resultTags: [] } };
     };
     const view = audited({}, 'view|/outer');
-    await one.engine.getOrSet(view, produce, String);
+    await one.engine.getOrSet(view, factory, String);
     await one.engine.settle();
-    await one.engine.getOrSet(view, produce, String);
+    await one.engine.getOrSet(view, factory, String);
     source = 'changed';
     runs = 0;
     clock.advance(100);

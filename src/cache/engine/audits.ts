@@ -7,7 +7,7 @@ import type { CacheEntry } from './cache-entry.js';
 import type { EmitCacheEvent } from './cache-events.js';
 import type { Clock } from './clock.js';
 import type { AuditedForm } from './entry-policy.js';
-import type { Produce } from './loads.js';
+import type { Factory } from './loads.js';
 import { withPatience } from './patience.js';
 import type { Subject } from './subject.js';
 import { wholeForm } from './whole-form.js';
@@ -28,7 +28,7 @@ interface Sample {
   readonly subject: Subject;
   readonly entry: CacheEntry;
   readonly form: AuditedForm;
-  readonly produce: Produce<unknown>;
+  readonly factory: Factory<unknown>;
 }
 
 type Verdict = 'right' | 'wrong' | 'later' | AuditSkip;
@@ -78,12 +78,12 @@ export class Audits {
    * Looks at a hit again and again, behind the answers.
    *
    * @param entry    what was served
-   * @param produce  called for each look that needs it, up to seconds later; what it gives is compared and forgotten
+   * @param factory  called for each look that needs it, up to seconds later; what it gives is compared and forgotten
    */
-  begin(subject: Subject, entry: CacheEntry, produce: Produce<unknown>): void {
+  begin(subject: Subject, entry: CacheEntry, factory: Factory<unknown>): void {
     const { audited: form } = subject.policy;
     if (!form || this.#isClosed) return;
-    const sample = { subject, entry, form, produce };
+    const sample = { subject, entry, form, factory };
     this.#samples++;
     for (const afterMs of AUDIT_AFTER_MS) {
       this.#look(afterMs, sample, afterMs, () => this.#compare(sample, afterMs));
@@ -146,9 +146,9 @@ export class Audits {
     const budget = new Budget(clock, requestBudgetMs);
     const strictly = { policy: { ...subject.policy, minFreshMs: 0 } };
     const present = await ask(subject, budget, async (entries) => {
-      const near = entries.near(subject);
-      if (near && (entries.isTrusted(near, subject) || (await entries.isValid(near, strictly, budget)))) {
-        return near.entry;
+      const held = entries.inL1(subject);
+      if (held && (entries.isTrusted(held, subject) || (await entries.isValid(held, strictly, budget)))) {
+        return held.entry;
       }
       return (await entries.read(subject, budget))?.entry;
     });
@@ -158,12 +158,12 @@ export class Audits {
   }
 
   /** @throws what the method throws; whatever, where there is nothing to compare */
-  async #run({ subject, form, produce }: Sample): Promise<string> {
+  async #run({ subject, form, factory }: Sample): Promise<string> {
     const { clock } = this.#options;
     const since = clock.monotonicMs();
     const policy = { ...subject.policy, hardTimeoutMs: Math.min(subject.policy.hardTimeoutMs, MAX_RUN_MS) };
     try {
-      const { entry } = await withPatience(inside.run(this, produce), policy, clock, () => undefined);
+      const { entry } = await withPatience(inside.run(this, factory), policy, clock, () => undefined);
       if (!entry) throw new Error('nothing that could have been stored');
       return form(entry);
     } finally {

@@ -3,7 +3,7 @@ import { plainLimits } from '../../../test/support/test-engine.js';
 import { FakeClock, simulateInstances, type FaultyStore, type SimulatedInstance } from '../testing/index.js';
 import { CacheEngine } from './cache-engine.js';
 import { defaultPolicy } from './entry-policy.js';
-import { NearEntries } from './near-entries.js';
+import { L1Entries } from './l1-entries.js';
 import { Subject, type Produced } from './subject.js';
 import type { CacheEvent } from './cache-events.js';
 import { EPOCH, plainTag, prefixTag } from './tags.js';
@@ -46,7 +46,7 @@ function startAnew(): void {
 function inOneOfManyProcesses() {
   return {
     clock,
-    near: new NearEntries(clock, 1_000_000),
+    l1: new L1Entries(clock, 1_000_000),
     backplane,
     emit: () => undefined,
     ...plainLimits,
@@ -57,26 +57,26 @@ function produced(value: string, resultTags: string[] = []): Produced<string> {
   return { value, isShareable: true, entry: { body: Buffer.from(value), ttlMs: 60_000, resultTags } };
 }
 
-async function get(produce: () => Promise<Produced<string>>, of = subject): Promise<string> {
+async function get(factory: () => Promise<Produced<string>>, of = subject): Promise<string> {
   const budget = engine.newBudget();
   const looked = engine.peek(of) ?? (await engine.lookup(of, budget));
   if (looked.state === 'hit') return looked.found.entry.body.toString();
-  const { value } = await engine.load(of, budget, produce, (entry) => entry.body.toString());
+  const { value } = await engine.load(of, budget, factory, (entry) => entry.body.toString());
   await engine.settle();
   return value;
 }
 
 describe('a kept answer', () => {
   it('is given until its time is over, and the method runs once', async () => {
-    const produce = jest.fn(() => Promise.resolve(produced('first')));
+    const factory = jest.fn(() => Promise.resolve(produced('first')));
 
-    expect([await get(produce), await get(produce)]).toEqual(['first', 'first']);
+    expect([await get(factory), await get(factory)]).toEqual(['first', 'first']);
     clock.advance(59_999);
-    await get(produce);
-    expect(produce).toHaveBeenCalledTimes(1);
+    await get(factory);
+    expect(factory).toHaveBeenCalledTimes(1);
     clock.advance(1);
-    await get(produce);
-    expect(produce).toHaveBeenCalledTimes(2);
+    await get(factory);
+    expect(factory).toHaveBeenCalledTimes(2);
   });
 
   it('is never given again after an invalidation of something it depends on', async () => {
@@ -228,17 +228,17 @@ describe('another process that invalidates while the method runs here', () => {
 
   it('leaves a run that depends on something else to everyone', async () => {
     const run = deferred<Produced<string>>();
-    const produce = jest.fn(() => run.promise);
-    const early = get(produce);
+    const factory = jest.fn(() => run.promise);
+    const early = get(factory);
     await turn();
     await new CacheEngine({ ...inOneOfManyProcesses(), store }).invalidate([plainTag('course:OTHER')]);
 
-    const late = get(produce);
+    const late = get(factory);
     await turn();
     run.resolve(produced('shared'));
 
     expect(await Promise.all([early, late])).toEqual(['shared', 'shared']);
-    expect(produce).toHaveBeenCalledTimes(1);
+    expect(factory).toHaveBeenCalledTimes(1);
   });
 });
 
@@ -317,42 +317,42 @@ describe('tags that only the result names', () => {
 describe('a hundred callers of a cold key', () => {
   it('cost one run', async () => {
     const run = deferred<Produced<string>>();
-    const produce = jest.fn(() => run.promise);
+    const factory = jest.fn(() => run.promise);
 
-    const callers = Array.from({ length: 100 }, () => get(produce));
+    const callers = Array.from({ length: 100 }, () => get(factory));
     await turn();
     run.resolve(produced('shared'));
 
     expect(new Set(await Promise.all(callers))).toEqual(new Set(['shared']));
-    expect(produce).toHaveBeenCalledTimes(1);
+    expect(factory).toHaveBeenCalledTimes(1);
   });
 
   it('all see the error of that one run, and the next caller runs again', async () => {
     const run = deferred<Produced<string>>();
-    const produce = jest.fn(() => run.promise);
+    const factory = jest.fn(() => run.promise);
 
-    const callers = Promise.allSettled(Array.from({ length: 100 }, () => get(produce)));
+    const callers = Promise.allSettled(Array.from({ length: 100 }, () => get(factory)));
     await turn();
     run.reject(new Error('no'));
 
     expect((await callers).every((outcome) => outcome.status === 'rejected')).toBe(true);
-    expect(produce).toHaveBeenCalledTimes(1);
+    expect(factory).toHaveBeenCalledTimes(1);
     expect(await get(() => Promise.resolve(produced('again')))).toBe('again');
   });
 
   it('run for themselves when the answer belongs to one response only', async () => {
     const run = deferred();
-    const produce = jest.fn(async (): Promise<Produced<string>> => {
+    const factory = jest.fn(async (): Promise<Produced<string>> => {
       await run.promise;
       return { value: 'own', isShareable: false };
     });
 
-    const callers = [get(produce), get(produce), get(produce)];
+    const callers = [get(factory), get(factory), get(factory)];
     await turn();
     run.resolve();
     await Promise.all(callers);
 
-    expect(produce).toHaveBeenCalledTimes(3);
+    expect(factory).toHaveBeenCalledTimes(3);
   });
 });
 

@@ -4,8 +4,8 @@ import { bodyLength, type CacheEntry } from './cache-entry.js';
 import type { EngineOptions } from './engine-options.js';
 import { pause, type Clock } from './clock.js';
 import { keepIn, type Keeping } from './keeping.js';
-import type { Produce, Revive } from './loads.js';
-import { standing } from './near-entries.js';
+import type { Factory, Revive } from './loads.js';
+import { standing } from './l1-entries.js';
 import { withPatience, type StaleReason } from './patience.js';
 import { RefreshAhead } from './refresh-ahead.js';
 import { SingleFlight } from './single-flight.js';
@@ -52,27 +52,27 @@ export class CacheEngine {
   }
 
   /**
-   * The kept value, or what `produce` gives.
+   * The kept value, or what `factory` gives.
    *
    * @param revive  makes the value from an entry
    * @throws what {@link load} throws
    */
-  async getOrSet<T>(subject: Subject, produce: Produce<T>, revive: Revive<T>): Promise<T> {
-    if (this.#keeping?.audits.isInside && subject.policy.audited) return (await produce()).value;
+  async getOrSet<T>(subject: Subject, factory: Factory<T>, revive: Revive<T>): Promise<T> {
+    if (this.#keeping?.audits.isInside && subject.policy.audited) return (await factory()).value;
     const budget = this.newBudget();
     const looked = this.peek(subject) ?? (await this.lookup(subject, budget));
     if (looked.state !== 'hit') {
       const stale = looked.state === 'stale' ? looked.found : undefined;
-      return (await this.load(subject, budget, produce, revive, stale)).value;
+      return (await this.load(subject, budget, factory, revive, stale)).value;
     }
-    if (looked.isDue) this.refresh(subject, produce, revive);
-    if (looked.isSampled) this.audit(subject, looked.found.entry, produce);
+    if (looked.isDue) this.refresh(subject, factory, revive);
+    if (looked.isSampled) this.audit(subject, looked.found.entry, factory);
     return revive(looked.found.entry);
   }
 
   /** A hit for which nobody needs to be asked, at once; else `undefined`. */
   peek(subject: Subject): Lookup | undefined {
-    const held = this.#keeping?.entries.near(subject);
+    const held = this.#keeping?.entries.inL1(subject);
     if (!held || !this.#keeping?.entries.isTrusted(held, subject)) return undefined;
     const found = standing(held, this.#options.clock);
     if (found.freshForMs <= 0) return undefined;
@@ -85,8 +85,8 @@ export class CacheEngine {
     const { clock, emit } = this.#options;
     emit({ event: 'cache.lookup', subject });
     const looked = await this.#keeping?.ask(subject, budget, async (entries) => {
-      const near = entries.near(subject);
-      const found = near && (await entries.isValid(near, subject, budget)) && standing(near, clock);
+      const held = entries.inL1(subject);
+      const found = held && (await entries.isValid(held, subject, budget)) && standing(held, clock);
       // It may have expired while it was asked about, and another process may have replaced it.
       if (found && found.freshForMs > 0) return found;
       const stored = await entries.read(subject, budget);
@@ -102,21 +102,21 @@ export class CacheEngine {
   }
 
   /**
-   * Runs `produce`, or waits for the run of the same key that is already under way, here or in another process.
+   * Runs `factory`, or waits for the run of the same key that is already under way, here or in another process.
    *
    * @param stale  what may be given instead, if the run fails or takes longer than the policy's soft timeout
-   * @throws whatever `produce` throws; it reaches everyone who waited and is never stored
+   * @throws whatever `factory` throws; it reaches everyone who waited and is never stored
    * @throws {CacheError} `CACHE_FACTORY_TIMED_OUT` after the hard timeout, `CACHE_OVERLOADED` if the store is away and
    *   too many wait
    */
   async load<T>(
     subject: Subject,
     budget: Budget,
-    produce: Produce<T>,
+    factory: Factory<T>,
     revive: Revive<T>,
     stale?: Found,
   ): Promise<Loaded<T>> {
-    const run = this.#keeping?.loads.joinOrRun(subject, budget, produce, revive) ?? runAlone(produce);
+    const run = this.#keeping?.loads.joinOrRun(subject, budget, factory, revive) ?? runAlone(factory);
     if (!stale) return this.#await(run, subject);
     return this.#await(run, subject, (reason) => {
       this.#options.emit({ event: 'cache.stale_served', subject, reason, staleMs: -stale.freshForMs });
@@ -125,32 +125,32 @@ export class CacheEngine {
   }
 
   /**
-   * Runs `produce` whatever is kept, and stores what it gives: for a caller who may have the answer made anew.
+   * Runs `factory` whatever is kept, and stores what it gives: for a caller who may have the answer made anew.
    *
    * @throws what {@link load} throws
    */
   async renew<T>(
     subject: Subject,
     budget: Budget,
-    produce: Produce<T>,
+    factory: Factory<T>,
     revive: Revive<T>,
   ): Promise<Loaded<T>> {
-    const run = this.#keeping?.loads.renew(subject, budget, produce, revive) ?? runAlone(produce);
+    const run = this.#keeping?.loads.renew(subject, budget, factory, revive) ?? runAlone(factory);
     return this.#await(run, subject);
   }
 
   /** Has an entry replaced before it expires, behind the answers, by one process for all. Never rejects. */
-  refresh<T>(subject: Subject, produce: Produce<T>, revive: Revive<T>): void {
+  refresh<T>(subject: Subject, factory: Factory<T>, revive: Revive<T>): void {
     this.keep(
-      this.#refresh(subject, produce, revive).catch((error: unknown) => {
+      this.#refresh(subject, factory, revive).catch((error: unknown) => {
         this.#options.emit({ event: 'cache.refresh_failed', subject, reason: reasonOf(error) });
       }),
     );
   }
 
   /** Has a hit that was sampled checked against its source, behind the answers. Never throws. */
-  audit(subject: Subject, entry: CacheEntry, produce: Produce<unknown>): void {
-    this.#keeping?.audits.begin(subject, entry, produce);
+  audit(subject: Subject, entry: CacheEntry, factory: Factory<unknown>): void {
+    this.#keeping?.audits.begin(subject, entry, factory);
   }
 
   /**
@@ -186,7 +186,7 @@ export class CacheEngine {
    * @returns whether there is room; if not, nothing must be kept
    */
   charge(entry: CacheEntry, bytes: number): boolean {
-    return this.#options.near.charge(entry, bytes);
+    return this.#options.l1.charge(entry, bytes);
   }
 
   /** Owns work that nobody waits for, until it is done. It must not reject. */
@@ -230,7 +230,7 @@ export class CacheEngine {
     return { state: 'hit', found, isDue, isSampled };
   }
 
-  async #refresh<T>(subject: Subject, produce: Produce<T>, revive: Revive<T>): Promise<void> {
+  async #refresh<T>(subject: Subject, factory: Factory<T>, revive: Revive<T>): Promise<void> {
     if (!this.#keeping || this.#flights.find(subject.keyText)) return;
     const { openings, loads } = this.#keeping;
     const witnesses = subject.hasResultTags ? this.#families.witnesses() : [];
@@ -239,12 +239,12 @@ export class CacheEngine {
     const { held } = opening;
     const isDone = held && !this.#refreshes.isSoon(subject, standing(held, this.#options.clock));
     if (isDone) await opening.lease.release();
-    else if (await loads.runUnder(subject, opening, produce, revive))
+    else if (await loads.runUnder(subject, opening, factory, revive))
       this.#options.emit({ event: 'cache.refreshed', subject });
   }
 }
 
 /** Where nothing is kept. */
-async function runAlone<T>(produce: Produce<T>): Promise<Loaded<T>> {
-  return { value: (await produce()).value, how: 'ran', isStored: false };
+async function runAlone<T>(factory: Factory<T>): Promise<Loaded<T>> {
+  return { value: (await factory()).value, how: 'ran', isStored: false };
 }

@@ -2,7 +2,7 @@ import type { Backplane } from './backplane.js';
 import type { BulkheadOptions } from './bulkhead.js';
 import type { EmitCacheEvent } from './cache-events.js';
 import type { Clock } from './clock.js';
-import type { NearEntries } from './near-entries.js';
+import type { L1Entries } from './l1-entries.js';
 import type { Store } from './store.js';
 import type { Tracer } from './tracer.js';
 
@@ -11,7 +11,7 @@ export interface EngineOptions {
   /** Absent: nothing is kept, every method runs. */
   readonly store: Store | undefined;
   /** The entries of this process; the store's own, where the store is this process. */
-  readonly near: NearEntries;
+  readonly l1: L1Entries;
   /** How invalidations by other processes are heard; absent where there are none. */
   readonly backplane?: Backplane | undefined;
   readonly clock: Clock;

@@ -3,7 +3,7 @@ import type { EmitCacheEvent } from './cache-events.js';
 import { bodyLength, type CacheEntry } from './cache-entry.js';
 import type { Clock } from './clock.js';
 import type { Coherence } from './coherence.js';
-import { heldEntry, isFresh, type HeldEntry, type NearEntries } from './near-entries.js';
+import { heldEntry, isFresh, type HeldEntry, type L1Entries } from './l1-entries.js';
 import type { Lease, Store, StoreRead } from './store.js';
 import type { NewEntry, Subject } from './subject.js';
 import { OwnMemory } from './own-memory.js';
@@ -32,7 +32,7 @@ const MIN_TOKEN_TTL_MS = 2 * 3_600_000;
 
 export interface EntryStoreOptions {
   readonly store: Store;
-  readonly near: NearEntries;
+  readonly l1: L1Entries;
   readonly coherence: Coherence;
   readonly clock: Clock;
   readonly emit: EmitCacheEvent;
@@ -65,7 +65,7 @@ export class EntryStore {
     this.#options = options;
     this.#tokens = new TokenReader(options.store);
     this.#resultTokens = new ResultTokens(options.store);
-    if (options.near.holdsAny) this.#memory = new OwnMemory();
+    if (options.l1.holdsAny) this.#memory = new OwnMemory();
   }
 
   get isAvailable(): boolean {
@@ -73,8 +73,8 @@ export class EntryStore {
   }
 
   /** The fresh entry that this process holds, whatever has been invalidated meanwhile. */
-  near(subject: Subject): HeldEntry | undefined {
-    const held = this.#options.near.find(subject.keyText);
+  inL1(subject: Subject): HeldEntry | undefined {
+    const held = this.#options.l1.find(subject.keyText);
     return isFresh(held, this.#options.clock) && held?.entry.shape === subject.shape ? held : undefined;
   }
 
@@ -168,7 +168,7 @@ export class EntryStore {
    * @returns whether it did; not if an invalidation of a tag that the result names may have come in between
    */
   async put(subject: Subject, opened: Opened, given: NewEntry, loadMs: number): Promise<boolean> {
-    const { store, near, emit, jittered } = this.#options;
+    const { store, l1, emit, jittered } = this.#options;
     await this.#outlive(subject, opened, given.ttlMs + subject.policy.graceMs);
     const named = await this.#resultTokens.read(subject, given.resultTags, opened.tokens, this.#tokenTtlMs);
     if (!named) return false;
@@ -186,7 +186,7 @@ export class EntryStore {
       body: given.body,
     });
     const livesMs = entry.ttlMs + entry.graceMs;
-    near.hold({
+    l1.hold({
       ...heldEntry(entry, livesMs, this.#options.clock.monotonicMs(), opened.moment),
       bornAtMs: opened.atMs,
     });
@@ -230,7 +230,7 @@ export class EntryStore {
     if (liveness(entry.tags, entry.tokens, present) !== 'alive') return nothing;
     if (entry.shape !== subject.shape) return { held: undefined, isForeign: true };
     const held = heldEntry(this.#prepared(entry), leftMs, atMs, moment);
-    this.#options.near.hold(held);
+    this.#options.l1.hold(held);
     return { held, isForeign: false };
   }
 

@@ -31,7 +31,7 @@ export async function join<T>(
   budget: Budget,
   arrival: number,
   flight: Flight<Run<T>>,
-  produce: () => Promise<Produced<T>>,
+  factory: () => Promise<Produced<T>>,
 ): Promise<Loaded<T> | undefined> {
   const { bulkhead, clock, emit, entries, flights } = options;
   const since = clock.monotonicMs();
@@ -60,7 +60,7 @@ export async function join<T>(
   const isUnproven = how === 'found' && flight.order < arrival;
   if (isUnproven && (await mayJoin(options, subject, budget, arrival, flight)) !== 'yes') return undefined;
   if (isShareable) return { value, how: 'joined', isStored };
-  const produced = await (entries.isAvailable ? produce() : bulkhead.run(produce));
+  const produced = await (entries.isAvailable ? factory() : bulkhead.run(factory));
   return { value: produced.value, how: 'ran', isStored: false };
 }
 

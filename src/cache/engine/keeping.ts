@@ -23,7 +23,7 @@ export function keepIn(
   options: EngineOptions,
   { flights, families, keep }: Pick<LoadsOptions, 'flights' | 'families' | 'keep'>,
 ): Keeping {
-  const { near, backplane, clock, emit, jitter, bulkhead, requestBudgetMs, tracer } = options;
+  const { l1, backplane, clock, emit, jitter, bulkhead, requestBudgetMs, tracer } = options;
   const coherence = new Coherence(clock, backplane, store.kind === 'memory' && !backplane);
   backplane?.listen({
     onInvalidated: (tags) => {
@@ -32,7 +32,7 @@ export function keepIn(
     onGap: () => undefined,
   });
   const jittered = (ttlMs: number) => Math.max(1, Math.round(ttlMs * (1 - jitter * Math.random())));
-  const entries = new EntryStore({ store, near, coherence, clock, emit, jittered });
+  const entries = new EntryStore({ store, l1, coherence, clock, emit, jittered });
   const ask = asking(entries, emit);
   const openings = new Openings({ store, ask, clock, requestBudgetMs });
   const loads = new Loads({

@@ -3,7 +3,7 @@ import type { Budget } from './budget.js';
 import type { CacheEntry } from './cache-entry.js';
 import { CacheError } from './cache-errors.js';
 import { join, type JoinOptions, type Run } from './join.js';
-import { isFresh } from './near-entries.js';
+import { isFresh } from './l1-entries.js';
 import type { Opening, Openings } from './opening.js';
 import type { Flight } from './single-flight.js';
 import type { Loaded, NewEntry, Produced, Subject } from './subject.js';
@@ -12,7 +12,7 @@ import { tokensByTag } from './tokens.js';
 import type { Tracer } from './tracer.js';
 import type { WatchedFamilies } from './watched-families.js';
 
-export type Produce<T> = () => Promise<Produced<T>>;
+export type Factory<T> = () => Promise<Produced<T>>;
 export type Revive<T> = (entry: CacheEntry) => T;
 
 type Open = (flight: Flight<unknown>) => Promise<Opening | undefined>;
@@ -40,7 +40,7 @@ export class Loads {
   async joinOrRun<T>(
     subject: Subject,
     budget: Budget,
-    produce: Produce<T>,
+    factory: Factory<T>,
     revive: Revive<T>,
   ): Promise<Loaded<T>> {
     const { flights, openings, bulkhead } = this.#options;
@@ -52,20 +52,20 @@ export class Loads {
       // From here to the start nothing is awaited, or two callers would both find nothing to join.
       if (!flying || isBehind) {
         const open: Open = ({ dependencies }) => openings.wait(subject, budget, dependencies.possible);
-        return this.#fly(subject, open, produce, revive);
+        return this.#fly(subject, open, factory, revive);
       }
-      const joined = await join(this.#options, subject, budget, arrival, flying, produce);
+      const joined = await join(this.#options, subject, budget, arrival, flying, factory);
       if (joined) return joined;
     }
   }
 
   /** Runs whatever is kept or under way, and stores what that gives. */
-  renew<T>(subject: Subject, budget: Budget, produce: Produce<T>, revive: Revive<T>): Promise<Loaded<T>> {
+  renew<T>(subject: Subject, budget: Budget, factory: Factory<T>, revive: Revive<T>): Promise<Loaded<T>> {
     const open: Open = async ({ dependencies }) => {
       const opening = await this.#options.openings.attempt(subject, budget, dependencies.possible);
       return opening && { ...opening, held: undefined };
     };
-    return this.#fly(subject, open, produce, revive);
+    return this.#fly(subject, open, factory, revive);
   }
 
   /**
@@ -76,7 +76,7 @@ export class Loads {
   async runUnder<T>(
     subject: Subject,
     opening: Opening,
-    produce: Produce<T>,
+    factory: Factory<T>,
     revive: Revive<T>,
   ): Promise<boolean> {
     if (this.#options.flights.find(subject.keyText)) {
@@ -84,21 +84,21 @@ export class Loads {
       return false;
     }
     const open = () => Promise.resolve({ ...opening, held: undefined });
-    const { isRefused } = await this.#fly(subject, open, produce, revive);
+    const { isRefused } = await this.#fly(subject, open, factory, revive);
     return !isRefused;
   }
 
-  async #fly<T>(subject: Subject, open: Open, produce: Produce<T>, revive: Revive<T>): Promise<Run<T>> {
+  async #fly<T>(subject: Subject, open: Open, factory: Factory<T>, revive: Revive<T>): Promise<Run<T>> {
     const { flights, families, clock } = this.#options;
     const possible = subject.hasResultTags ? families.witnesses() : [];
     const dependencies = { certain: [EPOCH, ...subject.tags], possible };
     return flights.start<Run<T>>(subject.keyText, dependencies, async (flight) => {
       const opening = await open(flight);
-      if (!opening) return this.#runUnkept(subject, flight, produce);
+      if (!opening) return this.#runUnkept(subject, flight, factory);
       const { held, lease, tokens } = opening;
       if (!held || !isFresh(held, clock)) {
         flight.tokens = tokens;
-        return this.#run(subject, flight, opening, produce);
+        return this.#run(subject, flight, opening, factory);
       }
       // Those who join ask about all that the entry depends on, which may be more than was read to begin a run.
       flight.tokens = tokensByTag(held.entry.tags, held.entry.tokens);
@@ -111,7 +111,7 @@ export class Loads {
     subject: Subject,
     flight: Flight<unknown>,
     opening: Opening,
-    produce: Produce<T>,
+    factory: Factory<T>,
   ): Promise<Run<T>> {
     const { keep, families } = this.#options;
     const { lease, tokens } = opening;
@@ -120,7 +120,7 @@ export class Loads {
     };
     let storing: Promise<unknown> = Promise.resolve();
     try {
-      const [{ value, isShareable, isRefused, entry }, loadMs] = await this.#call(subject, flight, produce);
+      const [{ value, isShareable, isRefused, entry }, loadMs] = await this.#call(subject, flight, factory);
       // What was not going to be stored has not named what it depends on.
       if (!entry) {
         const isForAll = isShareable && !subject.hasResultTags;
@@ -137,10 +137,10 @@ export class Loads {
     }
   }
 
-  async #runUnkept<T>(subject: Subject, flight: Flight<unknown>, produce: Produce<T>): Promise<Run<T>> {
+  async #runUnkept<T>(subject: Subject, flight: Flight<unknown>, factory: Factory<T>): Promise<Run<T>> {
     const { bulkhead, emit } = this.#options;
     try {
-      const [produced] = await bulkhead.run(() => this.#call(subject, flight, produce));
+      const [produced] = await bulkhead.run(() => this.#call(subject, flight, factory));
       const { value, isShareable, isRefused } = produced;
       return { value, isShareable, isRefused, how: 'ran', isStored: false };
     } catch (error) {
@@ -153,12 +153,12 @@ export class Loads {
   async #call<T>(
     subject: Subject,
     flight: Flight<unknown>,
-    produce: Produce<T>,
+    factory: Factory<T>,
   ): Promise<[Produced<T>, loadMs: number]> {
     const { clock, emit, tracer } = this.#options;
     const since = clock.monotonicMs();
     flight.calledAtMs = since;
-    const produced = await tracer.load(subject.prefix, flight.tokens ? 'miss' : 'bypass', produce);
+    const produced = await tracer.load(subject.prefix, flight.tokens ? 'miss' : 'bypass', factory);
     const loadMs = clock.monotonicMs() - since;
     const { notStoredBecause, isRefused } = produced;
     if (!isRefused) emit({ event: 'cache.loaded', subject, durationMs: loadMs });

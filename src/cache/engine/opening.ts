@@ -3,7 +3,7 @@ import { Budget } from './budget.js';
 import { pause, type Clock } from './clock.js';
 import type { Opened } from './entry-store.js';
 import { LoadLease } from './load-lease.js';
-import { isFresh } from './near-entries.js';
+import { isFresh } from './l1-entries.js';
 import type { Store } from './store.js';
 import type { Subject } from './subject.js';
 

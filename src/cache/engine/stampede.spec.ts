@@ -355,14 +355,14 @@ describe('while the store is away', () => {
   it('callers who share a run whose result cannot be shared then run no more at a time either', async () => {
     const narrow = testEngine(here, { bulkhead: { ...bulkhead, maxWaiting: 10 } });
     let [running, most] = [0, 0];
-    const produce = async () => {
+    const factory = async () => {
       most = Math.max(most, ++running);
       await turn();
       running--;
       return { value: 'own', isShareable: false };
     };
     const get = () =>
-      narrow.engine.load(subject, narrow.engine.newBudget(), produce, ({ body }) => String(body));
+      narrow.engine.load(subject, narrow.engine.newBudget(), factory, ({ body }) => String(body));
 
     await Promise.all([get(), get(), get(), get()]);
 

@@ -2,7 +2,7 @@ import { turn } from '../../../test/support/deferred.js';
 import { aSubject, course, testEngine, type TestEngine } from '../../../test/support/test-engine.js';
 import { FakeClock, simulateInstances, type SimulatedInstance } from '../testing/index.js';
 import { MemoryStore } from '../stores/memory.store.js';
-import { NearEntries } from './near-entries.js';
+import { L1Entries } from './l1-entries.js';
 import { defaultPolicy } from './entry-policy.js';
 import { Subject } from './subject.js';
 import { plainTag, softTag } from './tags.js';
@@ -63,7 +63,7 @@ describe('an entry that another process holds', () => {
 
 it('a process that holds nothing gives entries as they come, and makes none ready for being held', async () => {
   const [first] = simulateInstances(1, clock) as [SimulatedInstance];
-  const bare = testEngine(first, { near: new NearEntries(clock, 0) });
+  const bare = testEngine(first, { l1: new L1Entries(clock, 0) });
   await bare.get(subject, gives('one'));
   await bare.engine.settle();
 
@@ -161,7 +161,7 @@ describe('an entry held in this process', () => {
   });
 
   it('is trusted at once where this process is alone, strong or not', async () => {
-    const store = new MemoryStore(clock, new NearEntries(clock, 10_000_000));
+    const store = new MemoryStore(clock, new L1Entries(clock, 10_000_000));
     const alone = testEngine(here, { store, backplane: undefined });
     await alone.get(subject, gives('one'));
     await alone.engine.settle();
@@ -267,8 +267,8 @@ describe('a soft invalidation', () => {
 
   it('counts the age from the beginning of the run, also where the store is this tier itself', async () => {
     const view = aSubject({ minFreshMs: 1000 });
-    const near = new NearEntries(clock, 10_000_000);
-    const alone = testEngine(here, { near, store: new MemoryStore(clock, near), backplane: undefined });
+    const l1 = new L1Entries(clock, 10_000_000);
+    const alone = testEngine(here, { l1, store: new MemoryStore(clock, l1), backplane: undefined });
     await alone.get(view, async () => {
       clock.advance(300);
       await alone.engine.invalidate(soft);

@@ -48,8 +48,8 @@ export class CacheDoor implements CanActivate {
 
   #look(asked: Omit<CacheTicket, 'lookup'>): boolean | Promise<boolean> {
     const { request, plan, subject } = asked;
-    const near = plan.isRenewal(request) ? RENEWAL : this.engine.peek(subject);
-    if (near) return this.#admit({ ...asked, lookup: near });
+    const peeked = plan.isRenewal(request) ? RENEWAL : this.engine.peek(subject);
+    if (peeked) return this.#admit({ ...asked, lookup: peeked });
     const budget = this.engine.newBudget();
     return this.engine.lookup(subject, budget).then((lookup) => this.#admit({ ...asked, lookup, budget }));
   }

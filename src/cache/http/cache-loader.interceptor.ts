@@ -3,7 +3,7 @@ import { from, of, type Observable } from 'rxjs';
 import type { CacheRequest } from '../cache.options.js';
 import { CacheEngine } from '../engine/cache-engine.js';
 import type { CacheEntry } from '../engine/cache-entry.js';
-import type { Produce } from '../engine/loads.js';
+import type { Factory } from '../engine/loads.js';
 import type { Hit, Loaded, Subject } from '../engine/subject.js';
 import { httpFailure } from './cache-failure.js';
 import { takeTicket, type CacheTicket } from './cache-ticket.js';
@@ -44,17 +44,17 @@ export class CacheLoader implements NestInterceptor {
     const { plan, reply, subject } = ticket;
     const run = new HandlerRun(ticket, next);
     run.detach();
-    const produce = () => run.produce(false);
-    if (isDue) this.#refresh(subject, produce);
-    if (isSampled) this.engine.audit(subject, found.entry, produce);
+    const factory = () => run.produce(false);
+    if (isDue) this.#refresh(subject, factory);
+    if (isSampled) this.engine.audit(subject, found.entry, factory);
     plan.headers.announceHit(reply, found);
     return give(ticket, found.entry);
   }
 
-  #refresh(subject: Subject, produce: Produce<Answer>): void {
+  #refresh(subject: Subject, factory: Factory<Answer>): void {
     const begun = new Promise<void>((resolve) => {
       setImmediate(() => {
-        this.engine.refresh<Answer>(subject, produce, revive);
+        this.engine.refresh<Answer>(subject, factory, revive);
         resolve();
       });
     });
@@ -76,11 +76,11 @@ export class CacheLoader implements NestInterceptor {
     const sinceMs = clock.monotonicMs();
     let loaded: Loaded<Answer>;
     try {
-      const produce = () => run.produce(stale !== undefined);
+      const factory = () => run.produce(stale !== undefined);
       loaded =
         lookup.state === 'renewal'
-          ? await this.engine.renew<Answer>(subject, budget, produce, revive)
-          : await this.engine.load<Answer>(subject, budget, produce, revive, stale);
+          ? await this.engine.renew<Answer>(subject, budget, factory, revive)
+          : await this.engine.load<Answer>(subject, budget, factory, revive, stale);
     } catch (error) {
       run.abandon();
       throw httpFailure(error, reply);

@@ -1,6 +1,6 @@
 import type { CacheEntry } from '../engine/cache-entry.js';
 import type { Clock } from '../engine/clock.js';
-import { heldEntry, type NearEntries } from '../engine/near-entries.js';
+import { heldEntry, type L1Entries } from '../engine/l1-entries.js';
 import type { EntryName, Lease, Store, StoreOpened, StoreRead } from '../engine/store.js';
 import { newToken, softened } from '../engine/tokens.js';
 
@@ -9,16 +9,16 @@ const MAX_LEASES = 10_000;
 
 /**
  * Entries, tokens and leases in this process. Serves one process only: nothing tells other processes of an invalidation.
- * Its entries are those that the engine holds near: without Redis the first tier is the store.
+ * Its entries are those of L1: without Redis the first tier is the store.
  */
 export class MemoryStore implements Store {
   readonly kind = 'memory';
   readonly #tokens = new Map<string, string>();
   readonly #leases = new Map<string, { owner: string; endsAtMs: number }>();
   readonly #clock: Clock;
-  readonly #entries: NearEntries;
+  readonly #entries: L1Entries;
 
-  constructor(clock: Clock, entries: NearEntries) {
+  constructor(clock: Clock, entries: L1Entries) {
     this.#clock = clock;
     this.#entries = entries;
   }

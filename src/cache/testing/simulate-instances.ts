@@ -1,5 +1,5 @@
 import type { Clock } from '../engine/clock.js';
-import { NearEntries } from '../engine/near-entries.js';
+import { L1Entries } from '../engine/l1-entries.js';
 import { MemoryStore } from '../stores/memory.store.js';
 import { FaultyStore } from './faulty-store.js';
 import { SimulatedLink } from './simulated-link.js';
@@ -35,7 +35,7 @@ class SharedStore extends MemoryStore {
   readonly #links: readonly SimulatedLink[];
 
   constructor(clock: Clock, links: readonly SimulatedLink[]) {
-    super(clock, new NearEntries(clock, MAX_BYTES));
+    super(clock, new L1Entries(clock, MAX_BYTES));
     this.#links = links;
   }
 

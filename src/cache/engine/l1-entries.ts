@@ -59,7 +59,7 @@ const MAX_PASSED_OVER = 32;
  *
  * @see Zhang and others, SIEVE is Simpler than LRU, NSDI 2024
  */
-export class NearEntries {
+export class L1Entries {
   readonly #slots = new Map<string, Slot>();
   readonly #clock: Clock;
   readonly #maxBytes: number;

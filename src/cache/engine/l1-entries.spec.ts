@@ -1,0 +1,41 @@
+import { FakeClock } from '../testing/fake-clock.js';
+import type { CacheEntry } from './cache-entry.js';
+import { heldEntry, L1Entries } from './l1-entries.js';
+
+function entryOf(keyText: string, body: Buffer): CacheEntry {
+  return { keyText, shape: '', tags: [], tokens: [], ttlMs: 1000, graceMs: 0, loadMs: 1, head: {}, body };
+}
+
+describe('L1Entries', () => {
+  it('keeps what is used, half of its room, through a flood of what nobody asks for again', () => {
+    const clock = new FakeClock();
+    const l1 = new L1Entries(clock, 100_000);
+    const hold = (keyText: string) => {
+      l1.hold(heldEntry(entryOf(keyText, Buffer.alloc(4000)), 1000, clock.monotonicMs(), 0));
+    };
+    const used = Array.from({ length: 10 }, (_, n) => `used ${n}`);
+    used.forEach(hold);
+
+    for (let n = 0; n < 1000; n++) {
+      expect(l1.find(used[n % used.length]!)).toBeDefined();
+      hold(`once ${n}`);
+    }
+
+    expect(l1.size().bytes).toBeLessThanOrEqual(100_000);
+    expect(l1.size().entries).toBeGreaterThan(used.length);
+  });
+
+  it('counts what is kept beside an entry for as long as it holds it, also when it is put there again', () => {
+    const clock = new FakeClock();
+    const l1 = new L1Entries(clock, 100_000);
+    const entry = entryOf('a', Buffer.alloc(10));
+    l1.hold(heldEntry(entry, 1000, clock.monotonicMs(), 0));
+    l1.charge(entry, 5000);
+    const { bytes } = l1.size();
+
+    l1.hold(heldEntry(entry, 1000, clock.monotonicMs(), 0));
+    expect(l1.size().bytes).toBe(bytes);
+    l1.hold(heldEntry(entryOf('a', Buffer.alloc(10)), 1000, clock.monotonicMs(), 0));
+    expect(l1.size().bytes).toBe(bytes - 5000);
+  });
+});
