@@ -1,19 +1,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { setPriority } from 'node:os';
 import { join, resolve } from 'node:path';
 
 jest.setTimeout(180_000);
-
-/** As `nice -n`. */
-const BACKGROUND = 10;
 
 const root = resolve(__dirname, '../..');
 
 async function history(...args: string[]): Promise<{ status: number; output: string }> {
   const child = spawn(process.execPath, [join(root, 'scripts/history.mjs'), ...args], { cwd: root });
-  // It asks as fast as it is answered, for a minute: of what others leave.
-  if (child.pid !== undefined) setPriority(child.pid, BACKGROUND);
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
