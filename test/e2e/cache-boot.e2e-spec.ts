@@ -421,7 +421,6 @@ const expected: [code: string, method: string, says: string][] = [
   ['CACHE_UNKNOWN_TEMPLATE_NAME', 'WrongService.value', '{course_id}'],
   ['CACHE_PATTERN_MATCHES_NOTHING', 'Wrong.deadPrefix', "'nobody:*'"],
   ['CACHE_PATTERN_MATCHES_NOTHING', 'Wrong.deadTag', "a function without families: () => ['book:1']"],
-  ['CACHE_PATTERN_MATCHES_NOTHING', 'Wrong.deadTag', "'corse:1'"],
   ['CACHE_PATTERN_MATCHES_NOTHING', 'Wrong.deepPattern', 'names 2 parameters, but Right.param has 1'],
   ['CACHE_PATTERN_MATCHES_NOTHING', 'WrongWriter.deepArguments', 'but WrongCallerService.ofNobody has 0'],
 ];
