@@ -123,6 +123,7 @@ describe('a thousand callers of a cold key, on three processes', () => {
 describe('a hot key with a TTL of one second', () => {
   it('F52: is refreshed behind the answers: nobody finds it expired', async () => {
     await herd(3, '/hot/key');
+    const cold = await runsOf('key');
     const end = performance.now() + 5000;
     const outcomes = new Map<string, number>();
     const call = async ({ url }: Server) => {
@@ -138,9 +139,10 @@ describe('a hot key with a TTL of one second', () => {
 
     figure('F52', 'hits', outcomes.get('HIT') ?? 0);
     figure('F52', 'misses', outcomes.get('MISS') ?? 0, { atMost: 0 });
-    figure('F52', 'runs in 5 s', await runsOf('key'), { atMost: 6 });
+    const runs = (await runsOf('key')) - cold;
+    figure('F52', 'runs in 5 s', runs, { atMost: 6 });
     expect(outcomes.get('HIT')).toBeGreaterThan(100);
-    expect(await runsOf('key')).toBeLessThan(12);
+    expect(runs).toBeLessThan(11);
   });
 });
 
