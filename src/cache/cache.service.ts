@@ -18,8 +18,8 @@ export interface GetOrSetOptions extends EntryOptions {
   /** How long the value is good for: seconds, or text such as `'45s'`. */
   ttl: Duration;
   /**
-   * Groups keys for `invalidate('prefix:*')`; `[a-z0-9_]`; in the statistics only if a `@Cached` method has the same prefix. Default
-   * `default`, where everything else is counted, too.
+   * Groups keys for `invalidate('prefix:*')`; `[a-z0-9_]`; in the statistics only if a `@Cached` method has the same
+   * prefix. Default `default`, where everything else is counted, too.
    */
   prefix?: string;
   /** What the value depends on: plain tags such as `course:PROG-101`. */

@@ -27,7 +27,7 @@ export function mayHit(rules: TagRules, cached: Cached): boolean {
   );
 }
 
-/** Whether what the template names in some call could make an entry of `cached` old. */
+/** Whether what the template names in some call could invalidate an entry of `cached`. */
 export function templateMayHit({ prefix, plain }: TagTemplate, cached: Cached): boolean {
   if (plain !== undefined) return mayDependOn(cached, plain);
   return prefix === cached.prefix || cached.rules.templates.some((other) => other.prefix === prefix);

@@ -49,8 +49,8 @@ export interface Store {
   read(name: EntryName, tags: readonly string[], budgetMs: number): Promise<StoreRead>;
 
   /**
-   * As {@link read}, but first gives every tag a token that has none, atomically, renews their lifetime where that was shorter, and takes or
-   * renews the lease unless it is another's.
+   * As {@link read}, but first gives every tag a token that has none, atomically, renews their lifetime where that was
+   * shorter, and takes or renews the lease unless it is another's.
    */
   open(
     name: EntryName,

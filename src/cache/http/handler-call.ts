@@ -45,11 +45,11 @@ export function recordCall(args: readonly unknown[], run: () => unknown): unknow
   };
   const observe = (value: unknown) => (isObservable(value) ? value.pipe(tap(keep)) : keep(value));
   // Another cached handler that this one calls must not leave its arguments here.
-  const returned = running.runPart({ owner, call: undefined }, () => settled(run()));
+  const returned = running.runPart({ owner, call: undefined }, () => asPromise(run()));
   return returned instanceof Promise ? returned.then(observe) : observe(returned);
 }
 
-function settled(value: unknown): unknown {
+function asPromise(value: unknown): unknown {
   const isThenable = typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
   return isThenable ? Promise.resolve(value) : value;
 }

@@ -32,8 +32,8 @@ export class UndeclaredQuery {
   /** Looks at what the handler was called with. */
   learn({ query }: CacheRequest, args: readonly unknown[]): void {
     const sent = this.#undeclared(query);
-    if (sent.length === 0 || !this.#whole.taken.every(({ index, type }) => this.#isPlain(args[index], type)))
-      return;
+    if (sent.length === 0) return;
+    if (!this.#whole.taken.every(({ index, type }) => this.#isWithout(sent, args[index], type))) return;
     for (const name of sent) if (this.#dropped.size < MAX_DROPPED) this.#dropped.add(name);
   }
 
@@ -41,13 +41,15 @@ export class UndeclaredQuery {
     return Object.keys(query).filter((name) => !this.#whole.names.has(name));
   }
 
-  /** Whether an argument can be seen to hold nothing but what is declared. */
-  #isPlain(arg: unknown, type: unknown): boolean {
+  /** Whether an argument can be seen to hold nothing but what is declared, and nothing of `names`, not even `undefined`. */
+  #isWithout(names: readonly string[], arg: unknown, type: unknown): boolean {
     if (typeof arg !== 'object' || arg === null) return false;
     const isOfType = arg.constructor === type;
     return (
       (isOfType || isRecord(arg)) &&
-      Object.entries(arg).every(([name, value]) => value === undefined || this.#whole.names.has(name))
+      Object.entries(arg).every(
+        ([name, value]) => this.#whole.names.has(name) || (value === undefined && !names.includes(name)),
+      )
     );
   }
 }

@@ -57,7 +57,7 @@ export class IdempotencyService {
     }
     request.answered(stored.status_code, true);
     const answer = JSON.parse(stored.response) as object;
-    // The first one may have failed after its commit, and what it made old be shown still.
+    // The first one may have failed after its commit, and what it should have invalidated be shown still.
     return stored.status_code === 201 ? wrote(answer) : answer;
   }
 
