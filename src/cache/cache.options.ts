@@ -1,7 +1,8 @@
+import type { CacheRequest } from './definition/cache-request.js';
 import type { GraphEvent } from './decorators/graph-event.js';
 import type { Backplane } from './engine/backplane.js';
 import type { BulkheadOptions } from './engine/bulkhead.js';
-import type { EntryDefaults } from './decorators/entry-options.js';
+import type { EntryDefaults } from './definition/entry-options.js';
 import type { CacheEvent } from './engine/cache-events.js';
 import type { Clock } from './engine/clock.js';
 import type { Store } from './engine/store.js';
@@ -76,14 +77,4 @@ export type CacheModuleEvent = CacheEvent | RedisEvent | GraphEvent;
 export interface CachedRoute {
   readonly controller: { readonly name: string };
   readonly handler: string;
-}
-
-/** What the cache reads of a request; Fastify's and Express's both have it. */
-export interface CacheRequest {
-  readonly method: string;
-  readonly url: string;
-  readonly originalUrl?: string;
-  readonly params: Readonly<Record<string, string>>;
-  readonly query: Readonly<Record<string, unknown>>;
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
 }

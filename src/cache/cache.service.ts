@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { declaredPolicy, type EntryOptions } from './decorators/entry-options.js';
+import { declaredPolicy, type EntryOptions } from './definition/entry-options.js';
 import { MethodCache } from './decorators/method-cache.js';
 import { CacheEngine } from './engine/cache-engine.js';
 import { methodKeyText } from './engine/cache-key.js';

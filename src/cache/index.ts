@@ -1,5 +1,5 @@
 export { CacheModule } from './cache.module.js';
-export type { CachedRoute, CacheModuleEvent, CacheModuleOptions, CacheRequest } from './cache.options.js';
+export type { CachedRoute, CacheModuleEvent, CacheModuleOptions } from './cache.options.js';
 export { CacheService, type CacheStats, type GetOrSetOptions } from './cache.service.js';
 export { CacheGraph } from './decorators/cache-graph.js';
 export {
@@ -12,11 +12,12 @@ export {
 export type { GraphEvent } from './decorators/graph-event.js';
 export { Cached, type CachedOptions } from './decorators/cached.decorator.js';
 export { InvalidateCache, type InvalidateCacheOptions } from './decorators/invalidate-cache.decorator.js';
-export type { TagSource } from './decorators/tag-rules.js';
+export type { TagSource } from './definition/tag-rules.js';
 export type { Backplane, BackplaneListener } from './engine/backplane.js';
 export type { BulkheadOptions } from './engine/bulkhead.js';
 export type { AuditAfterMs, AuditSkip } from './engine/audit-verdict.js';
-export { CacheBootError } from './decorators/faults.js';
+export type { CacheRequest } from './definition/cache-request.js';
+export { CacheBootError } from './definition/faults.js';
 export { CacheError, type CacheErrorCode } from './engine/cache-errors.js';
 export type { CacheEntry } from './engine/cache-entry.js';
 export type { CacheEvent, NoStoreReason } from './engine/cache-events.js';

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import type { CacheModuleOptions } from './cache.options.js';
-import { resolvePolicy } from './decorators/entry-options.js';
+import { resolvePolicy } from './definition/entry-options.js';
 import type { BulkheadOptions } from './engine/bulkhead.js';
 import { CacheError } from './engine/cache-errors.js';
 import { systemClock, type Clock } from './engine/clock.js';

@@ -117,9 +117,9 @@ describe('docs/errors.md', () => {
 
 describe('docs/caching-reference.md', () => {
   const path = 'docs/caching-reference.md';
-  const shared = optionsOf('src/cache/decorators/entry-options.ts', 'EntryOptions');
+  const shared = optionsOf('src/cache/definition/entry-options.ts', 'EntryOptions');
   const [, picked = ''] = /EntryDefaults = Pick<EntryOptions, (.+)>/.exec(
-    read('src/cache/decorators/entry-options.ts'),
+    read('src/cache/definition/entry-options.ts'),
   )!;
 
   it.each([
@@ -127,7 +127,7 @@ describe('docs/caching-reference.md', () => {
       '`@Cached`: options',
       [
         ...optionsOf('src/cache/decorators/cached.decorator.ts', 'CachedOptions'),
-        ...optionsOf('src/cache/http/answer-options.ts', 'AnswerOptions'),
+        ...optionsOf('src/cache/definition/answer-options.ts', 'AnswerOptions'),
         ...shared,
       ],
     ],

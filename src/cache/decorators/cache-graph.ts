@@ -16,14 +16,14 @@ import {
   type CachedDefinition,
   type DecoratedMethod,
   type InvalidatingDefinition,
-} from './cached-definition.js';
+} from '../definition/cached-definition.js';
 import { cacheReport, type CacheReport } from './cache-report.js';
 import { coverOf } from './cover.js';
-import { Faults } from './faults.js';
+import { Faults } from '../definition/faults.js';
 import { checkAnswer, checkDepths } from './invalidation-checks.js';
 import { keyRecipe, type KeyRecipe } from './key-recipe.js';
 import { MethodCache } from './method-cache.js';
-import { plainTagsOf } from './tag-rules.js';
+import { plainTagsOf } from '../definition/tag-rules.js';
 import { METHOD_CACHE, type Decorated } from './wrap-method.js';
 
 const GUARDS = '__guards__';

@@ -1,6 +1,6 @@
-import { markInvalidating, type InvalidatingDefinition } from './cached-definition.js';
-import { Faults } from './faults.js';
-import { tagRules, type AnyMethod, type TagSource } from './tag-rules.js';
+import { markInvalidating, type InvalidatingDefinition } from '../definition/cached-definition.js';
+import { Faults } from '../definition/faults.js';
+import { tagRules, type AnyMethod, type TagSource } from '../definition/tag-rules.js';
 import { methodName, wrapMethod } from './wrap-method.js';
 
 export interface InvalidateCacheOptions<M extends AnyMethod = AnyMethod> {

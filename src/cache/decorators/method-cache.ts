@@ -14,12 +14,12 @@ import { isRoute } from '../http/route-metadata.js';
 import type { Outbox } from '../outbox/outbox.js';
 import { currentUnit, inUnit, UnitOfWork } from '../outbox/unit-of-work.js';
 import { UnitSettlement } from '../outbox/unit-settlement.js';
-import { auditedForm } from './audited-form.js';
-import type { CachedDefinition, InvalidatingDefinition } from './cached-definition.js';
+import { auditedForm } from '../definition/audited-form.js';
+import type { CachedDefinition, InvalidatingDefinition } from '../definition/cached-definition.js';
 import { settled, type MethodCall } from './method-call.js';
 import { methodSubject, producedValue, revive, valueOf, type KeptValue } from './method-entry.js';
-import { argumentTags, resultTags } from './tag-rules.js';
-import { fromArguments } from './tag-template.js';
+import { argumentTags, resultTags } from '../definition/tag-rules.js';
+import { fromArguments } from '../definition/tag-template.js';
 
 /** What decorated methods call: the way from a method's arguments and result to the engine. */
 export class MethodCache {

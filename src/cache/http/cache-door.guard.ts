@@ -1,5 +1,5 @@
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
-import type { CacheRequest } from '../cache.options.js';
+import type { CacheRequest } from '../definition/cache-request.js';
 import { CacheEngine } from '../engine/cache-engine.js';
 import type { CacheEntry } from '../engine/cache-entry.js';
 import type { Found } from '../engine/subject.js';

@@ -1,6 +1,6 @@
 import { Injectable, type CallHandler, type ExecutionContext, type NestInterceptor } from '@nestjs/common';
 import { from, of, type Observable } from 'rxjs';
-import type { CacheRequest } from '../cache.options.js';
+import type { CacheRequest } from '../definition/cache-request.js';
 import { CacheEngine } from '../engine/cache-engine.js';
 import type { CacheEntry } from '../engine/cache-entry.js';
 import type { Factory } from '../engine/loads.js';

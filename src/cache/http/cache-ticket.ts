@@ -1,4 +1,4 @@
-import type { CacheRequest } from '../cache.options.js';
+import type { CacheRequest } from '../definition/cache-request.js';
 import type { Budget } from '../engine/budget.js';
 import type { Lookup, Subject } from '../engine/subject.js';
 import type { Reply } from './reply.js';

@@ -1,7 +1,7 @@
 import type { CallHandler } from '@nestjs/common';
 import { lastValueFrom } from 'rxjs';
-import type { CacheRequest } from '../cache.options.js';
-import { storedForm } from '../decorators/stored-form.js';
+import type { CacheRequest } from '../definition/cache-request.js';
+import { storedForm } from '../definition/stored-form.js';
 import type { NotStored, Produced, Subject } from '../engine/subject.js';
 import type { CacheTicket } from './cache-ticket.js';
 import { isClientError } from './client-error.js';

@@ -1,4 +1,4 @@
-import type { CacheRequest } from '../cache.options.js';
+import type { CacheRequest } from '../definition/cache-request.js';
 import type { Found } from '../engine/subject.js';
 import { acceptedCodings, type Coding } from './accept-encoding.js';
 import type { Reply } from './reply.js';

@@ -1,8 +1,8 @@
-import type { CacheRequest } from '../cache.options.js';
-import { auditedForm } from '../decorators/audited-form.js';
-import type { CachedDefinition } from '../decorators/cached-definition.js';
-import { dependencies, type TagRules } from '../decorators/tag-rules.js';
-import { literal, type Resolve } from '../decorators/tag-template.js';
+import type { CacheRequest } from '../definition/cache-request.js';
+import { auditedForm } from '../definition/audited-form.js';
+import type { CachedDefinition } from '../definition/cached-definition.js';
+import { dependencies, type TagRules } from '../definition/tag-rules.js';
+import { literal, type Resolve } from '../definition/tag-template.js';
 import { errorName } from '../engine/cache-errors.js';
 import type { EmitCacheEvent } from '../engine/cache-events.js';
 import { routeKeyText, scopedKeyText } from '../engine/cache-key.js';

@@ -1,4 +1,4 @@
-import type { CacheRequest } from '../cache.options.js';
+import type { CacheRequest } from '../definition/cache-request.js';
 import type { Coding } from './accept-encoding.js';
 import { codedTag, heldTag } from './entity-tag.js';
 import type { Reply } from './reply.js';

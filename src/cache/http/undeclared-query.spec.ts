@@ -1,4 +1,4 @@
-import type { CacheRequest } from '../cache.options.js';
+import type { CacheRequest } from '../definition/cache-request.js';
 import { UndeclaredQuery } from './undeclared-query.js';
 
 class Page {

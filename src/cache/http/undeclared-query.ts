@@ -1,4 +1,4 @@
-import type { CacheRequest } from '../cache.options.js';
+import type { CacheRequest } from '../definition/cache-request.js';
 import { pythonJson } from '../engine/cache-key.js';
 import { isRecord } from '../engine/value-codec.js';
 import type { WholeQuery } from './declared-inputs.js';

@@ -1,4 +1,4 @@
-import type { CacheRequest } from '../cache.options.js';
+import type { CacheRequest } from './cache-request.js';
 import { CacheError } from '../engine/cache-errors.js';
 import { durationMs, type Duration } from '../engine/duration.js';
 
