@@ -10,8 +10,9 @@ import { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } from './cache.module-de
 import type { CacheModuleOptions } from './cache.options.js';
 import { CacheParts } from './cache.parts.js';
 import { CacheService } from './cache.service.js';
-import { reportLines } from './decorators/cache-report.js';
 import { CacheGraph } from './decorators/cache-graph.js';
+import { reportLines } from './decorators/cache-report.js';
+import { Invalidations } from './decorators/invalidations.js';
 import { MethodCache } from './decorators/method-cache.js';
 import { CacheEngine } from './engine/cache-engine.js';
 import { CacheDoor } from './http/cache-door.guard.js';
@@ -42,7 +43,7 @@ import { resolveOptions } from './resolve-options.js';
     {
       provide: MethodCache,
       useFactory: ({ engine, emit, options: { outbox, policy, clock } }: CacheParts) =>
-        new MethodCache(engine, outbox, policy, emit, clock),
+        new MethodCache(engine, new Invalidations(engine, outbox, emit, clock), policy, emit),
       inject: [CacheParts],
     },
     CacheDoor,

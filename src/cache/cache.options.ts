@@ -1,8 +1,8 @@
-import type { CacheRequest } from './definition/cache-request.js';
 import type { GraphEvent } from './decorators/graph-event.js';
+import type { CacheRequest } from './definition/cache-request.js';
+import type { EntryDefaults } from './definition/entry-options.js';
 import type { Backplane } from './engine/backplane.js';
 import type { BulkheadOptions } from './engine/bulkhead.js';
-import type { EntryDefaults } from './definition/entry-options.js';
 import type { CacheEvent } from './engine/cache-events.js';
 import type { Clock } from './engine/clock.js';
 import type { Store } from './engine/store.js';

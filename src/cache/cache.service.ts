@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { declaredPolicy, type EntryOptions } from './definition/entry-options.js';
 import { MethodCache } from './decorators/method-cache.js';
+import { declaredPolicy, type EntryOptions } from './definition/entry-options.js';
 import { CacheEngine } from './engine/cache-engine.js';
 import { methodKeyText } from './engine/cache-key.js';
 import { CacheStatistics, DEFAULT_PREFIX, type PrefixStatistics } from './engine/cache-statistics.js';
@@ -108,7 +108,7 @@ export class CacheService {
    *   word nor a prefix: there is no `*` for everything
    */
   async invalidate(...patterns: readonly string[]): Promise<boolean> {
-    return this.methods.invalidate(patterns.flatMap(patternTags));
+    return this.methods.invalidations.invalidate(patterns.flatMap(patternTags));
   }
 
   stats(): CacheStats {

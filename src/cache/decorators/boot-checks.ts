@@ -1,3 +1,10 @@
+import type {
+  CachedDefinition,
+  DecoratedMethod,
+  InvalidatingDefinition,
+} from '../definition/cached-definition.js';
+import type { Faults } from '../definition/faults.js';
+import type { TagRules } from '../definition/tag-rules.js';
 import {
   answersByItself,
   declaredInputs,
@@ -8,14 +15,7 @@ import {
 } from '../http/declared-inputs.js';
 import { isRoute, staticHeaders, uncacheable } from '../http/route-metadata.js';
 import type { ResolvedOptions } from '../resolve-options.js';
-import type {
-  CachedDefinition,
-  DecoratedMethod,
-  InvalidatingDefinition,
-} from '../definition/cached-definition.js';
 import { templateMayHit } from './cover.js';
-import type { Faults } from '../definition/faults.js';
-import type { TagRules } from '../definition/tag-rules.js';
 
 /** Two methods of one prefix would be one line in the statistics, and one target for `prefix:*`. */
 export function checkPrefixes(cached: readonly DecoratedMethod<CachedDefinition>[], faults: Faults): void {

@@ -1,5 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import { ApplicationConfig, DiscoveryService, MetadataScanner } from '@nestjs/core';
+import {
+  cachedDefinition,
+  invalidatingDefinition,
+  type CachedDefinition,
+  type DecoratedMethod,
+  type InvalidatingDefinition,
+} from '../definition/cached-definition.js';
+import { Faults } from '../definition/faults.js';
+import { plainTagsOf } from '../definition/tag-rules.js';
 import { CacheEngine } from '../engine/cache-engine.js';
 import { CacheDoor } from '../http/cache-door.guard.js';
 import { CacheLoader } from '../http/cache-loader.interceptor.js';
@@ -10,20 +19,11 @@ import { RoutePlan } from '../http/route-plan.js';
 import { RoutePlans } from '../http/route-plans.js';
 import type { ResolvedOptions } from '../resolve-options.js';
 import { checkPatterns, checkPrefixes, checkProviderMethod, checkRoute } from './boot-checks.js';
-import {
-  cachedDefinition,
-  invalidatingDefinition,
-  type CachedDefinition,
-  type DecoratedMethod,
-  type InvalidatingDefinition,
-} from '../definition/cached-definition.js';
 import { cacheReport, type CacheReport } from './cache-report.js';
 import { coverOf } from './cover.js';
-import { Faults } from '../definition/faults.js';
 import { checkAnswer, checkDepths } from './invalidation-checks.js';
 import { keyRecipe, type KeyRecipe } from './key-recipe.js';
 import { MethodCache } from './method-cache.js';
-import { plainTagsOf } from '../definition/tag-rules.js';
 import { METHOD_CACHE, type Decorated } from './wrap-method.js';
 
 const GUARDS = '__guards__';
@@ -74,7 +74,7 @@ export class CacheGraph {
       checkAnswer(found, faults);
       checkPatterns(found, cached, faults);
       checkDepths(found, this.#cached, faults);
-      this.methods.cover(found.definition, coverOf(found.definition.rules, cached));
+      this.methods.invalidations.cover(found.definition, coverOf(found.definition.rules, cached));
     }
     faults.refuse();
     this.methods.list(cached);

@@ -1,9 +1,9 @@
-import { defaultPolicy } from '../engine/entry-policy.js';
 import { answerRules } from '../definition/answer-options.js';
-import { cacheReport, reportLines } from './cache-report.js';
 import type { CachedDefinition, InvalidatingDefinition } from '../definition/cached-definition.js';
 import { Faults } from '../definition/faults.js';
 import { tagRules, type TagSource } from '../definition/tag-rules.js';
+import { defaultPolicy } from '../engine/entry-policy.js';
+import { cacheReport, reportLines } from './cache-report.js';
 
 const faults = new Faults();
 const byFunction = () => [];

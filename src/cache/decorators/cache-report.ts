@@ -1,8 +1,8 @@
-import type { Consistency, EntryPolicy } from '../engine/entry-policy.js';
 import type { CachedDefinition, InvalidatingDefinition } from '../definition/cached-definition.js';
+import type { TagRules } from '../definition/tag-rules.js';
+import type { Consistency, EntryPolicy } from '../engine/entry-policy.js';
 import { mayDependOn, mayHit } from './cover.js';
 import type { KeyRecipe } from './key-recipe.js';
-import type { TagRules } from '../definition/tag-rules.js';
 
 /** Who keeps what, and who invalidates it, as the decorators of the application say. */
 export interface CacheReport {

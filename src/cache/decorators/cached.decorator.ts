@@ -1,16 +1,16 @@
 import { UseGuards, UseInterceptors } from '@nestjs/common';
-import type { CacheRequest } from '../definition/cache-request.js';
-import type { KeyInputs } from '../engine/cache-key.js';
-import { durationMs, type Duration } from '../engine/duration.js';
-import { checkedPrefix } from '../engine/tags.js';
 import { answerRules, type AnswerOptions } from '../definition/answer-options.js';
-import { CacheDoor } from '../http/cache-door.guard.js';
-import { CacheLoader } from '../http/cache-loader.interceptor.js';
-import { recordCall } from '../http/handler-call.js';
+import type { CacheRequest } from '../definition/cache-request.js';
 import { markCached, type CachedDefinition } from '../definition/cached-definition.js';
 import { declaredPolicy, type EntryOptions } from '../definition/entry-options.js';
 import { Faults } from '../definition/faults.js';
 import { tagRules, type AnyMethod, type TagSource } from '../definition/tag-rules.js';
+import type { KeyInputs } from '../engine/cache-key.js';
+import { durationMs, type Duration } from '../engine/duration.js';
+import { checkedPrefix } from '../engine/tags.js';
+import { CacheDoor } from '../http/cache-door.guard.js';
+import { CacheLoader } from '../http/cache-loader.interceptor.js';
+import { recordCall } from '../http/handler-call.js';
 import { methodName, wrapMethod } from './wrap-method.js';
 
 export interface CachedOptions<M extends AnyMethod = AnyMethod> extends EntryOptions, AnswerOptions {

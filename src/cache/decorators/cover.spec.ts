@@ -1,6 +1,6 @@
-import { coverOf } from './cover.js';
 import { Faults } from '../definition/faults.js';
 import { tagRules, type TagSource } from '../definition/tag-rules.js';
+import { coverOf } from './cover.js';
 
 const rules = (sources: TagSource[], families?: string[]) =>
   tagRules(sources, families, 'Test.method', new Faults());

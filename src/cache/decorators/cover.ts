@@ -1,6 +1,6 @@
-import { familyTag, prefixTag, UNLISTED } from '../engine/tags.js';
 import { familiesOf, type TagRules } from '../definition/tag-rules.js';
 import type { TagTemplate } from '../definition/tag-template.js';
+import { familyTag, prefixTag, UNLISTED } from '../engine/tags.js';
 
 interface Cached {
   readonly prefix: string;

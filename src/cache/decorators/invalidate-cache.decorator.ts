@@ -1,6 +1,8 @@
 import { markInvalidating, type InvalidatingDefinition } from '../definition/cached-definition.js';
 import { Faults } from '../definition/faults.js';
 import { tagRules, type AnyMethod, type TagSource } from '../definition/tag-rules.js';
+import { fromArguments } from '../definition/tag-template.js';
+import { fromRouteArguments } from '../http/declared-inputs.js';
 import { methodName, wrapMethod } from './wrap-method.js';
 
 export interface InvalidateCacheOptions<M extends AnyMethod = AnyMethod> {
@@ -40,9 +42,12 @@ export function InvalidateCache<M extends AnyMethod>(
     const faults = new Faults();
     const rules = tagRules(sources, families, method, faults);
     const definition: InvalidatingDefinition = { method, rules, isSoft: soft, faults };
-    const wrapper = wrapMethod(target, descriptor, (cache, call) =>
-      cache.invalidating(definition, target.constructor, name, call),
-    );
+    const wrapper = wrapMethod(target, descriptor, (cache, call) => {
+      const resolve = cache.isRoute(definition, call.method)
+        ? fromRouteArguments(target.constructor, name, call.args)
+        : fromArguments(call.args);
+      return cache.invalidations.invalidateAfter(definition, resolve, call);
+    });
     markInvalidating(wrapper, definition);
   };
 }

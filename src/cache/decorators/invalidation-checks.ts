@@ -1,11 +1,11 @@
-import { answersByItself } from '../http/declared-inputs.js';
-import { isRoute, pathParameters } from '../http/route-metadata.js';
 import type {
   CachedDefinition,
   DecoratedMethod,
   InvalidatingDefinition,
 } from '../definition/cached-definition.js';
 import type { Faults } from '../definition/faults.js';
+import { answersByItself } from '../http/declared-inputs.js';
+import { isRoute, pathParameters } from '../http/route-metadata.js';
 
 /** An answer must not leave before its invalidation. */
 export function checkAnswer(

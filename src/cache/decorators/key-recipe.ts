@@ -1,6 +1,6 @@
+import type { CachedDefinition, DecoratedMethod } from '../definition/cached-definition.js';
 import type { DeclaredInput } from '../http/declared-inputs.js';
 import { isRoute } from '../http/route-metadata.js';
-import type { CachedDefinition, DecoratedMethod } from '../definition/cached-definition.js';
 
 export interface KeyRecipe {
   readonly isRoute: boolean;

@@ -1,13 +1,13 @@
+import type { CachedDefinition } from '../definition/cached-definition.js';
+import { storedForm } from '../definition/stored-form.js';
+import { dependencies } from '../definition/tag-rules.js';
+import { fromArguments, literal } from '../definition/tag-template.js';
 import { methodKeyText } from '../engine/cache-key.js';
 import type { EntryPolicy } from '../engine/entry-policy.js';
 import type { Revive } from '../engine/loads.js';
 import { Subject, type Produced } from '../engine/subject.js';
 import { prefixTags, UNLISTED } from '../engine/tags.js';
 import { decodeValue, encodeValue } from '../engine/value-codec.js';
-import type { CachedDefinition } from '../definition/cached-definition.js';
-import { storedForm } from '../definition/stored-form.js';
-import { dependencies } from '../definition/tag-rules.js';
-import { fromArguments, literal } from '../definition/tag-template.js';
 
 /** Names how values are written: a program that writes them otherwise must not read these. */
 const VALUE_FORM = 'value-1';

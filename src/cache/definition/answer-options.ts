@@ -1,6 +1,6 @@
-import type { CacheRequest } from './cache-request.js';
 import { CacheError } from '../engine/cache-errors.js';
 import { durationMs, type Duration } from '../engine/duration.js';
+import type { CacheRequest } from './cache-request.js';
 
 /** What `@Cached` may say of a route's HTTP answers; without effect on methods that are no routes. */
 export interface AnswerOptions {

@@ -1,7 +1,7 @@
-import type { CacheRequest } from './cache-request.js';
 import type { KeyInputs } from '../engine/cache-key.js';
 import type { EntryPolicy } from '../engine/entry-policy.js';
 import type { AnswerRules } from './answer-options.js';
+import type { CacheRequest } from './cache-request.js';
 import type { Faults } from './faults.js';
 import type { TagRules } from './tag-rules.js';
 

@@ -1,8 +1,8 @@
 import { RouteParamtypes } from '@nestjs/common/internal';
 import type { CacheRequest } from '../definition/cache-request.js';
+import { field, type Resolve } from '../definition/tag-template.js';
 import { CacheError } from '../engine/cache-errors.js';
 import { renamedProperty } from './renamed-property.js';
-import { field, type Resolve } from '../definition/tag-template.js';
 
 /** Something a handler declares that it reads of a request, as it arrives, before any pipe. */
 export interface DeclaredInput {

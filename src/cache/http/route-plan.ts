@@ -1,5 +1,5 @@
-import type { CacheRequest } from '../definition/cache-request.js';
 import { auditedForm } from '../definition/audited-form.js';
+import type { CacheRequest } from '../definition/cache-request.js';
 import type { CachedDefinition } from '../definition/cached-definition.js';
 import { dependencies, type TagRules } from '../definition/tag-rules.js';
 import { literal, type Resolve } from '../definition/tag-template.js';

@@ -1,0 +1,97 @@
+import type { InvalidatingDefinition } from '../definition/cached-definition.js';
+import { argumentTags, resultTags } from '../definition/tag-rules.js';
+import type { Resolve } from '../definition/tag-template.js';
+import { CacheEngine } from '../engine/cache-engine.js';
+import { errorName } from '../engine/cache-errors.js';
+import type { EmitCacheEvent } from '../engine/cache-events.js';
+import type { Clock } from '../engine/clock.js';
+import { EPOCH, softTag } from '../engine/tags.js';
+import { announcePending } from '../http/invalidation-notice.js';
+import type { Outbox } from '../outbox/outbox.js';
+import { currentUnit, inUnit, UnitOfWork } from '../outbox/unit-of-work.js';
+import { UnitSettlement } from '../outbox/unit-settlement.js';
+import { settled, type MethodCall } from './method-call.js';
+
+/** What methods under `@InvalidateCache` call: a unit of work around each, carried out when it has committed. */
+export class Invalidations {
+  readonly #covers = new Map<InvalidatingDefinition, readonly string[]>();
+  readonly #settlement: UnitSettlement;
+
+  constructor(
+    private readonly engine: CacheEngine,
+    outbox: Outbox | undefined,
+    private readonly emit: EmitCacheEvent,
+    clock: Clock,
+  ) {
+    this.#settlement = new UnitSettlement({
+      outbox,
+      clock,
+      invalidate: (tags) => engine.invalidate(tags),
+      keep: (work) => {
+        engine.keep(work);
+      },
+      onPending: announcePending,
+    });
+  }
+
+  /** What takes in all that the method's functions could name. Of a method that was not found at start: everything. */
+  cover(definition: InvalidatingDefinition, tags: readonly string[]): void {
+    this.#covers.set(definition, tags);
+  }
+
+  /**
+   * Runs the method, then invalidates. What cannot be told exactly is told too broadly, never too narrowly. Inside
+   * another such method it joins that one's unit of work: nothing is invalidated before the outermost has committed.
+   *
+   * @param resolve  the values of placeholders in this call
+   */
+  async invalidateAfter(
+    definition: InvalidatingDefinition,
+    resolve: Resolve,
+    { args, run }: MethodCall,
+  ): Promise<unknown> {
+    const { method, rules, faults } = definition;
+    // Of a module that was loaded later nobody has told.
+    faults.refuse();
+    const known = this.#exactTags(definition, () => argumentTags(rules, resolve));
+    const outer = currentUnit();
+    const cover = [...known, ...(this.#covers.get(definition) ?? [EPOCH])];
+    const unit = outer ?? new UnitOfWork(method, cover);
+    outer?.widen(cover);
+    const writtenBefore = unit.written;
+    this.#settlement.enter(unit, outer === undefined);
+    try {
+      const result = await inUnit(unit, () => settled(run));
+      unit.join(known);
+      unit.join(this.#exactTags(definition, () => resultTags(rules, args, result)));
+      if (!outer) await this.#settlement.leave(unit, unit.joined);
+      return result;
+    } catch (error) {
+      // What was committed before it threw is changed all the same, and what may have been may be.
+      if (unit.written > writtenBefore) unit.join(cover);
+      if (!outer) await this.#settlement.leave(unit, unit.written > 0 ? unit.intent : unit.joined);
+      throw error;
+    }
+  }
+
+  /** Invalidates now, or with the unit of work that this is called in. */
+  async invalidate(tags: readonly string[]): Promise<boolean> {
+    const unit = currentUnit();
+    if (unit) {
+      unit.join(tags);
+      return true;
+    }
+    const isConfirmed = await this.engine.invalidate(tags);
+    if (!isConfirmed) announcePending();
+    return isConfirmed;
+  }
+
+  #exactTags({ method, isSoft }: InvalidatingDefinition, name: () => readonly string[]): string[] {
+    try {
+      return name().map((tag) => (isSoft ? softTag(tag) : tag));
+    } catch (error) {
+      this.emit({ event: 'cache.rule_failed', method, reason: errorName(error) });
+      return [EPOCH];
+    }
+  }
+}
