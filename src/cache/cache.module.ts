@@ -12,6 +12,7 @@ import { CacheParts } from './cache.parts.js';
 import { CacheService } from './cache.service.js';
 import { CacheGraph } from './decorators/cache-graph.js';
 import { reportLines } from './decorators/cache-report.js';
+import { DecoratedMethods } from './decorators/decorated-methods.js';
 import { Invalidations } from './decorators/invalidations.js';
 import { MethodCache } from './decorators/method-cache.js';
 import { CacheEngine } from './engine/cache-engine.js';
@@ -49,6 +50,7 @@ import { resolveOptions } from './resolve-options.js';
     CacheDoor,
     CacheGraph,
     CacheLoader,
+    DecoratedMethods,
     InvalidationNotice,
     RoutePlans,
   ],

@@ -4,11 +4,25 @@ import type {
   InvalidatingDefinition,
 } from '../definition/cached-definition.js';
 import type { Faults } from '../definition/faults.js';
-import { answersByItself } from '../http/declared-inputs.js';
+import { templateNames } from '../http/declared-inputs.js';
+import { answersByItself, parameterTypes } from '../http/route-arguments.js';
 import { isRoute, pathParameters } from '../http/route-metadata.js';
+import { templateMayHit } from './cover.js';
+import { checkTemplates, isArgument } from './template-checks.js';
+
+/** @param cached  all that the application caches */
+export function checkInvalidation(
+  found: DecoratedMethod<InvalidatingDefinition>,
+  cached: readonly DecoratedMethod<CachedDefinition>[],
+  faults: Faults,
+): void {
+  checkAnswer(found, faults);
+  checkPatterns(found, cached, faults);
+  checkDepths(found, cached, faults);
+}
 
 /** An answer must not leave before its invalidation. */
-export function checkAnswer(
+function checkAnswer(
   { type, name, method, definition }: DecoratedMethod<InvalidatingDefinition>,
   faults: Faults,
 ): void {
@@ -20,8 +34,28 @@ export function checkAnswer(
   );
 }
 
+/** Every template must be one that something cached could ever feel. */
+function checkPatterns(
+  found: DecoratedMethod<InvalidatingDefinition>,
+  cached: readonly DecoratedMethod<CachedDefinition>[],
+  faults: Faults,
+): void {
+  const { type, name, method, definition } = found;
+  checkTemplates(found, isRoute(method) ? templateNames(type, name) : isArgument, faults);
+  const all =
+    cached.map(({ definition: { method, prefix } }) => `${method} (${prefix})`).join(', ') || 'nothing';
+  for (const template of definition.rules.templates) {
+    if (cached.some((other) => templateMayHit(template, other.definition))) continue;
+    faults.add(
+      'CACHE_PATTERN_MATCHES_NOTHING',
+      `${definition.method}: nothing that is cached depends on '${template.toString()}'. Cached: ${all}. ` +
+        "What only getOrSet keeps is named by a function without families: () => ['book:1'], or in the method: cache.invalidate('shelf:*').",
+    );
+  }
+}
+
 /** A prefix pattern names no more leading parameters than entries of the prefix are grouped by. */
-export function checkDepths(
+function checkDepths(
   { definition: { method, rules } }: DecoratedMethod<InvalidatingDefinition>,
   cached: readonly DecoratedMethod<CachedDefinition>[],
   faults: Faults,
@@ -45,9 +79,7 @@ export function checkDepths(
 /** The most that entries are grouped by; infinite where optional arguments or another decorator leave it open. */
 function leadingParameters({ type, name, method }: DecoratedMethod<CachedDefinition>): number {
   if (isRoute(method)) return Math.max(...pathParameters(type, method).map(({ length }) => length));
-  const { prototype } = type as { prototype?: object };
-  const types =
-    prototype && (Reflect.getMetadata('design:paramtypes', prototype, name) as unknown[] | undefined);
+  const types = parameterTypes(type, name);
   const { length } = method as { length?: number };
   return types && types.length === length ? length : Infinity;
 }

@@ -3,6 +3,7 @@ import type { CacheRequest } from '../definition/cache-request.js';
 import { field, type Resolve } from '../definition/tag-template.js';
 import { CacheError } from '../engine/cache-errors.js';
 import { renamedProperty } from './renamed-property.js';
+import { parameterTypes, routeArguments, type RouteArgument } from './route-arguments.js';
 
 /** Something a handler declares that it reads of a request, as it arrives, before any pipe. */
 export interface DeclaredInput {
@@ -11,22 +12,6 @@ export interface DeclaredInput {
   readonly isHeader?: true;
   readonly read: (request: CacheRequest) => unknown;
 }
-
-interface RouteArgument {
-  readonly type: RouteParamtypes | 'custom';
-  readonly index: number;
-  /** Of a header in lower case. */
-  readonly data: unknown;
-  readonly factory: unknown;
-}
-
-const argumentKinds = new Map(
-  Object.values(RouteParamtypes)
-    .filter((kind) => typeof kind !== 'string')
-    .map((kind) => [String(kind), kind]),
-);
-const ROUTE_ARGUMENTS = '__routeArguments__';
-const CUSTOM_ARGUMENT = '__customRouteArgs__';
 
 /**
  * The inputs of a handler, read from its own parameter decorators.
@@ -45,7 +30,7 @@ export function declaredInputs(
   for (const argument of routeArguments(controller, name)) {
     if (argument.type === RouteParamtypes.RESPONSE) continue;
     if (argument.type === 'custom' && principalFactories.has(argument.factory)) continue;
-    const type = parameterType(controller, name, argument.index);
+    const type = parameterTypes(controller, name)?.[argument.index];
     const named = namedInputs(argument, type);
     const renamed = named && argument.data === undefined ? renamedProperty(type, named) : undefined;
     if (renamed !== undefined) unknown.push(`'${renamed}' of a query class from elsewhere`);
@@ -72,20 +57,13 @@ export interface WholeQuery {
 export function wholeQuery(controller: object, name: string | symbol): WholeQuery | undefined {
   const queries = routeArguments(controller, name)
     .filter(({ type }) => type === RouteParamtypes.QUERY)
-    .map((argument) => ({ argument, type: parameterType(controller, name, argument.index) }));
+    .map((argument) => ({ argument, type: parameterTypes(controller, name)?.[argument.index] }));
   const taken = queries
     .filter(({ argument }) => argument.data === undefined)
     .map(({ argument: { index }, type }) => ({ index, type }));
   if (taken.length === 0) return undefined;
   const inputs = queries.flatMap(({ argument, type }) => namedInputs(argument, type) ?? []);
   return { taken, names: new Set(inputs.map((input) => input.name)) };
-}
-
-/** Whether it takes the response, or Nest's `next`, so that what it returns is not what is sent. */
-export function answersByItself(controller: object, name: string | symbol): boolean {
-  const passesThrough = Reflect.getMetadata('__responsePassthrough__', controller, name) === true;
-  const takes = routeArguments(controller, name).map(({ type }) => type);
-  return !passesThrough && (takes.includes(RouteParamtypes.RESPONSE) || takes.includes(RouteParamtypes.NEXT));
 }
 
 /** Placeholders of a route: declared parameters by name, `{body.x}` fields of the body; from the call's arguments. */
@@ -118,7 +96,7 @@ export function templateNames(controller: object, name: string | symbol): (place
   const isDeclared = (placeholder: string) =>
     declared.some(({ type, data, index }) => {
       if (type === RouteParamtypes.QUERY && data === undefined)
-        return properties(parameterType(controller, name, index))?.includes(placeholder);
+        return properties(parameterTypes(controller, name)?.[index])?.includes(placeholder);
       return isNamed(type) && isCalled(data, type === RouteParamtypes.HEADERS, placeholder);
     });
   const bodies = declared.filter(({ type }) => type === RouteParamtypes.BODY);
@@ -127,7 +105,8 @@ export function templateNames(controller: object, name: string | symbol): (place
     const first = placeholder.split('.')[1] ?? '';
     return bodies.some(
       ({ data, index }) =>
-        data === first || (data === undefined && hasProperty(parameterType(controller, name, index), first)),
+        data === first ||
+        (data === undefined && hasProperty(parameterTypes(controller, name)?.[index], first)),
     );
   };
 }
@@ -140,17 +119,6 @@ export function inputNamed(inputs: readonly DeclaredInput[], placeholder: string
 /** Headers have one name in any spelling. */
 function isCalled(name: unknown, isHeader: boolean, placeholder: string): boolean {
   return name === (isHeader ? placeholder.toLowerCase() : placeholder);
-}
-
-/** What a parameter decorator made with `createParamDecorator` runs; decorators have no other identity. */
-export function decoratorFactory(decorator: () => ParameterDecorator): unknown {
-  class Probe {
-    method(_argument: unknown): void {
-      return undefined;
-    }
-  }
-  decorator()(Probe.prototype, 'method', 0);
-  return routeArguments(Probe, 'method')[0]?.factory;
 }
 
 /** @returns `undefined` where it reads something whose name cannot be known */
@@ -175,26 +143,6 @@ function asWritten({ type }: RouteArgument): string {
 
 function isNamed(type: RouteArgument['type']): boolean {
   return type === RouteParamtypes.PARAM || type === RouteParamtypes.QUERY || type === RouteParamtypes.HEADERS;
-}
-
-function routeArguments(controller: object, name: string | symbol): RouteArgument[] {
-  const metadata = (Reflect.getMetadata(ROUTE_ARGUMENTS, controller, name) ?? {}) as Record<
-    string,
-    { index: number; data?: unknown; factory?: unknown }
-  >;
-  const found = Object.entries(metadata).map(([kind, { index, data, factory }]): RouteArgument => {
-    const known = kind.includes(CUSTOM_ARGUMENT) ? undefined : argumentKinds.get(kind.split(':', 1)[0] ?? '');
-    const type = known ?? 'custom';
-    const isHeader = type === RouteParamtypes.HEADERS && typeof data === 'string';
-    return { type, index, data: isHeader ? data.toLowerCase() : data, factory };
-  });
-  return found.sort((one, other) => one.index - other.index);
-}
-
-function parameterType(controller: object, name: string | symbol, index: number): unknown {
-  const prototype = (controller as { prototype: object }).prototype;
-  const types = Reflect.getMetadata('design:paramtypes', prototype, name) as unknown[] | undefined;
-  return types?.[index];
 }
 
 function hasProperty(type: unknown, name: string): boolean {

@@ -1,21 +1,10 @@
-import type {
-  CachedDefinition,
-  DecoratedMethod,
-  InvalidatingDefinition,
-} from '../definition/cached-definition.js';
+import type { CachedDefinition, DecoratedMethod } from '../definition/cached-definition.js';
 import type { Faults } from '../definition/faults.js';
-import type { TagRules } from '../definition/tag-rules.js';
-import {
-  answersByItself,
-  declaredInputs,
-  decoratorFactory,
-  inputNamed,
-  templateNames,
-  type DeclaredInput,
-} from '../http/declared-inputs.js';
-import { isRoute, staticHeaders, uncacheable } from '../http/route-metadata.js';
+import { declaredInputs, inputNamed, type DeclaredInput } from '../http/declared-inputs.js';
+import { answersByItself, decoratorFactory } from '../http/route-arguments.js';
+import { staticHeaders, uncacheable } from '../http/route-metadata.js';
 import type { ResolvedOptions } from '../resolve-options.js';
-import { templateMayHit } from './cover.js';
+import { checkTemplates, isArgument } from './template-checks.js';
 
 /** Two methods of one prefix would be one line in the statistics, and one target for `prefix:*`. */
 export function checkPrefixes(cached: readonly DecoratedMethod<CachedDefinition>[], faults: Faults): void {
@@ -122,44 +111,4 @@ export function checkProviderMethod(found: DecoratedMethod<CachedDefinition>, fa
     );
   }
   checkTemplates(found, isArgument, faults);
-}
-
-/** Every template must be one that something cached could ever feel. */
-export function checkPatterns(
-  found: DecoratedMethod<InvalidatingDefinition>,
-  cached: readonly CachedDefinition[],
-  faults: Faults,
-): void {
-  const { type, name, method, definition } = found;
-  checkTemplates(found, isRoute(method) ? templateNames(type, name) : isArgument, faults);
-  const all = cached.map((other) => `${other.method} (${other.prefix})`).join(', ') || 'nothing';
-  for (const template of definition.rules.templates) {
-    if (cached.some((other) => templateMayHit(template, other))) continue;
-    faults.add(
-      'CACHE_PATTERN_MATCHES_NOTHING',
-      `${definition.method}: nothing that is cached depends on '${template.toString()}'. Cached: ${all}. ` +
-        "What only getOrSet keeps is named by a function without families: () => ['book:1'], or in the method: cache.invalidate('shelf:*').",
-    );
-  }
-}
-
-/** @param isName  whether a placeholder has a value in calls of the method */
-function checkTemplates(
-  { definition: { method, rules } }: DecoratedMethod<{ method: string; rules: TagRules }>,
-  isName: (placeholder: string) => boolean,
-  faults: Faults,
-): void {
-  for (const template of rules.templates) {
-    const unknown = template.names.find((name) => !isName(name));
-    if (unknown === undefined) continue;
-    faults.add(
-      'CACHE_UNKNOWN_TEMPLATE_NAME',
-      `${method}: '{${unknown}}' in '${template.toString()}' names nothing that the method declares.`,
-    );
-  }
-}
-
-/** The placeholders of methods that are no routes: `{0}`, `{0.id}`. */
-function isArgument(placeholder: string): boolean {
-  return /^\d+(\.\w+)*$/.test(placeholder);
 }

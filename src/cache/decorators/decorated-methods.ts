@@ -1,0 +1,67 @@
+import { Injectable } from '@nestjs/common';
+import { DiscoveryService, MetadataScanner } from '@nestjs/core';
+import {
+  cachedDefinition,
+  invalidatingDefinition,
+  type CachedDefinition,
+  type DecoratedMethod,
+  type InvalidatingDefinition,
+} from '../definition/cached-definition.js';
+import { isGet, isRoute } from '../http/route-metadata.js';
+import { MethodCache } from './method-cache.js';
+import { METHOD_CACHE, type Decorated } from './wrap-method.js';
+
+/** Every decorated method of the application's controllers and providers. */
+@Injectable()
+export class DecoratedMethods {
+  readonly cached: DecoratedMethod<CachedDefinition>[] = [];
+  readonly invalidating: DecoratedMethod<InvalidatingDefinition>[] = [];
+  /** Handlers of routes that may invalidate something, themselves or through whatever they call. */
+  readonly writing = new Set<object>();
+
+  constructor(
+    private readonly discovery: DiscoveryService,
+    private readonly scanner: MetadataScanner,
+    private readonly methods: MethodCache,
+  ) {}
+
+  find(): void {
+    const seen = new Set<object>();
+    for (const wrapper of [...this.discovery.getControllers(), ...this.discovery.getProviders()]) {
+      const isStatic = wrapper.isDependencyTreeStatic();
+      const prototype = prototypeOf(wrapper.metatype, isStatic ? wrapper.instance : undefined);
+      if (!prototype) continue;
+      const isDecorated = seen.has(prototype) || this.#collect(prototype, isStatic);
+      if (!isDecorated) continue;
+      seen.add(prototype);
+      // Nest injects into what it constructs; what a factory made is given the cache here.
+      if (isStatic) equip(wrapper.instance as Decorated, this.methods);
+    }
+  }
+
+  #collect(prototype: object, isStatic: boolean): boolean {
+    const type = prototype.constructor;
+    let isDecorated = false;
+    for (const name of this.scanner.getAllMethodNames(prototype)) {
+      const method = (prototype as Record<string, object>)[name] ?? {};
+      const cached = cachedDefinition(method);
+      const invalidating = invalidatingDefinition(method);
+      if (cached) this.cached.push({ type, name, method, definition: cached, isStatic });
+      if (invalidating) this.invalidating.push({ type, name, method, definition: invalidating, isStatic });
+      if (isRoute(method) && (invalidating || !isGet(method))) this.writing.add(method);
+      isDecorated ||= cached !== undefined || invalidating !== undefined;
+    }
+    return isDecorated;
+  }
+}
+
+function equip(instance: Decorated, methods: MethodCache): void {
+  if (!(METHOD_CACHE in instance)) instance[METHOD_CACHE] = methods;
+}
+
+/** Of the instance where there is one: that holds for classes, subclasses and what factories made. */
+function prototypeOf(metatype: unknown, instance: unknown): object | undefined {
+  if (typeof instance === 'object' && instance !== null)
+    return Object.getPrototypeOf(instance) as object | undefined;
+  return (metatype as { prototype?: object } | undefined)?.prototype;
+}
