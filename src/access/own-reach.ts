@@ -10,8 +10,10 @@ interface Named {
   readonly courses: ReadonlySet<string>;
   /** Owners of the named things, and people named as students or users */
   readonly people: ReadonlySet<string>;
-  /** People whose learning in all their courses is asked for, unless a course is named too */
+  /** People whose learning in all their courses is asked for, since no course is named */
   readonly students: ReadonlySet<string>;
+  /** Whether the answer speaks of their courses at an earlier moment */
+  readonly isPast: boolean;
 }
 
 /**
@@ -20,7 +22,8 @@ interface Named {
  * - A **student** owns himself, his enrollments, submissions and sessions, and may see the courses he has not dropped.
  * - A **teacher** owns the courses in which he is an active teacher or assistant, what belongs to them, and the
  *   students of them. With a course named, a student must be in that course; with none, all courses in which
- *   the student is active must be the teacher's, since the answer would speak of all of them.
+ *   the student is active must be the teacher's, since the answer would speak of all of them; for a past moment all
+ *   in which he ever was. Only `course_id` names a course: what else is named need not be read by the route.
  * - A **service** or **admin** owns nothing: their reach is `all` or none.
  */
 @Injectable()
@@ -41,14 +44,14 @@ export class OwnReach {
   ): Promise<void> {
     const ids = requestedIds(request, created);
     if (idNames.every((name) => ids[name].length === 0)) throw namesNothing();
-    const named = await this.named(ids);
+    const named = { ...(await this.named(ids)), isPast: isPast(request) };
     if (person === null) throw notFound();
     if (principal.role === 'student') checkStudent(person, named);
     else if (principal.role === 'teacher') await this.checkTeacher(person, named);
     else throw notFound();
   }
 
-  private async named(ids: RequestedIds): Promise<Named> {
+  private async named(ids: RequestedIds): Promise<Omit<Named, 'isPast'>> {
     const belongings = await Promise.all([
       ...ids.activity_id.map((id) => this.rights.activity(id)),
       ...ids.enrollment_id.map((id) => this.rights.enrollment(id)),
@@ -64,11 +67,11 @@ export class OwnReach {
         ...ids.user_id,
         ...found.flatMap(({ person_id }) => (person_id === undefined ? [] : [person_id])),
       ]),
-      students: new Set(ids.student_id),
+      students: new Set(ids.course_id.length === 0 ? ids.student_id : []),
     };
   }
 
-  private async checkTeacher(teacher: Person, { courses, people, students }: Named): Promise<void> {
+  private async checkTeacher(teacher: Person, { courses, people, students, isPast }: Named): Promise<void> {
     const taught = taughtCourses(teacher);
     if (!all(courses, taught)) throw notFound();
     for (const code of people) {
@@ -77,10 +80,14 @@ export class OwnReach {
       if (person === null || person.status === 'deleted') throw notFound();
       const studied = studiedCourses(person);
       if (![...studied].some((course) => taught.has(course)) || !all(courses, studied)) throw notFound();
-      const needsCourse = courses.size === 0 && students.has(code);
-      if (needsCourse && !all(currentCourses(person), taught)) throw courseMissing();
+      const told = isPast ? studied : currentCourses(person);
+      if (students.has(code) && !all(told, taught)) throw courseMissing();
     }
   }
+}
+
+function isPast({ params }: IdSources): boolean {
+  return typeof params === 'object' && params !== null && Object.hasOwn(params, 'as_of');
 }
 
 function checkStudent(student: Person, { courses, people }: Named): void {

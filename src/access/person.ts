@@ -13,6 +13,8 @@ interface PersonEnrollment {
   readonly course_id: string;
   readonly role: EnrollmentRole;
   readonly status: EnrollmentStatus;
+  /** Whether it has not ended, by the dates too: one that was completed without a date ends with its course. */
+  readonly is_current: boolean;
 }
 
 /** A teaching assistant sees what the teacher of the course sees; an observer teaches nobody. */
@@ -35,7 +37,7 @@ export function studiedCourses(person: Person): ReadonlySet<string> {
 
 /** Courses in which a person is a student at present. */
 export function currentCourses(person: Person): ReadonlySet<string> {
-  return coursesWhere(person, ({ role, status }) => role === 'student' && status === 'active');
+  return coursesWhere(person, ({ role, is_current }) => role === 'student' && is_current);
 }
 
 function coursesWhere(

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { Cached } from '../cache/index.js';
+import { isActiveSql } from '../records/enrollments/enrollment-end.sql.js';
 import type { Person } from './person.js';
 
 /** Where a thing belongs. Neither ever changes. */
@@ -32,7 +33,8 @@ export class RightsService {
     return this.first<Person>(
       `SELECT u.code, u.role,
               CASE WHEN u.deleted_at IS NOT NULL THEN 'deleted' WHEN u.is_active THEN 'active' ELSE 'inactive' END AS status,
-              coalesce(json_agg(json_build_object('course_id', c.code, 'role', e.role, 'status', e.status))
+              coalesce(json_agg(json_build_object('course_id', c.code, 'role', e.role, 'status', e.status,
+                                                'is_current', ${isActiveSql('now()')}))
                        FILTER (WHERE e.id IS NOT NULL), '[]') AS enrollments
        FROM users u
        LEFT JOIN enrollments e ON e.user_id = u.id

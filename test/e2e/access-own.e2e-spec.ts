@@ -117,6 +117,21 @@ describe('a teacher', () => {
 
   it('must name a course to ask about a student who learns with others too', async () => {
     expect(await verdict('teacher', 'TEACH001', { params: { student_id: 'STU003' } })).toBe('forbidden');
+    const beside = { params: { student_id: 'STU003' }, query: { activity_id: 'PROG-101-A1' } };
+    expect(await verdict('teacher', 'TEACH001', beside)).toBe('forbidden');
+  });
+
+  it('must name one too where he once learnt with others, if that time is asked for', async () => {
+    const now = { params: { student_id: 'STU008' } };
+    const past = { params: { student_id: 'STU008', as_of: '2026-01-15T00:00:00Z' } };
+    expect(await verdict('teacher', 'TEACH001', now)).toBe('passes');
+    expect(await verdict('teacher', 'TEACH001', past)).toBe('forbidden');
+    const named = { ...past, query: { course_id: 'PROG-101' } };
+    expect(await verdict('teacher', 'TEACH001', named)).toBe('passes');
+  });
+
+  it('must name one where a course of others still runs for a student who has completed it', async () => {
+    expect(await verdict('teacher', 'TEACH001', { params: { student_id: 'STU009' } })).toBe('forbidden');
   });
 
   it('still sees who finished or dropped his course', async () => {

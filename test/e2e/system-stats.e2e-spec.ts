@@ -61,8 +61,8 @@ describe('system statistics', () => {
 
     const stats = await service.stats(now);
 
-    expect(stats).toMatchObject({ total_users: 12, users_by_role: { student: 6, teacher: 5, admin: 1 } });
-    expect(stats).toMatchObject({ total_courses: 2, total_enrollments: 13, total_events: 2 });
+    expect(stats).toMatchObject({ total_users: 14, users_by_role: { student: 8, teacher: 5, admin: 1 } });
+    expect(stats).toMatchObject({ total_courses: 2, total_enrollments: 17, total_events: 2 });
     expect(stats).toMatchObject({ total_sessions: 2, total_attempts: 2 });
   });
 
@@ -71,7 +71,7 @@ describe('system statistics', () => {
     await database.dataSource.query(`UPDATE users SET deleted_at = now() WHERE code = 'STU001'`);
     await database.dataSource.query('DELETE FROM submissions');
 
-    await expect(service.stats(now)).resolves.toMatchObject({ total_users: 11, total_attempts: 0 });
+    await expect(service.stats(now)).resolves.toMatchObject({ total_users: 13, total_attempts: 0 });
   });
 
   it.each([

@@ -30,7 +30,7 @@ describe('GET /api/v3/system/stats', () => {
     const second = await app.request.get('/api/v3/system/stats').expect(200).expect(expectHit);
 
     expect(first.body).toEqual({
-      total_users: 12,
+      total_users: 14,
       total_sessions: 2,
       total_attempts: 2,
       sessions_today: expect.any(Number),
@@ -38,10 +38,10 @@ describe('GET /api/v3/system/stats', () => {
       active_users_24h: expect.any(Number),
       open_sessions: 2,
       total_courses: 2,
-      total_enrollments: 13,
+      total_enrollments: 17,
       total_events: 0,
       total_events_exact: true,
-      users_by_role: { student: 6, teacher: 5, admin: 1 },
+      users_by_role: { student: 8, teacher: 5, admin: 1 },
     });
     expect(second.text).toBe(first.text);
   });
@@ -61,7 +61,7 @@ describe('GET /api/v3/system/stats', () => {
       .expect(201);
 
     const { body } = await app.request.get('/api/v3/system/stats').expect(expectMiss);
-    expect(body.users_by_role.student).toBe(7);
+    expect(body.users_by_role.student).toBe(9);
   });
 });
 

@@ -11,7 +11,8 @@ export interface TwoCourses {
  *
  * PROG-101: teacher TEACH001, assistant TEACH003, observer TEACH004, TEACH005 who left; students STU001, STU003 (in
  * both courses), STU004 (completed), STU005 (dropped), STU006 (deleted). PROG-102: teacher TEACH002; students STU002,
- * STU003. STU007 is deactivated, ADMIN001 an administrator. STU001 and STU002 have each a submission to the activity
+ * STU003. STU007 is deactivated. STU008 and STU009 learn in PROG-101; of PROG-102 STU008 dropped out, and STU009 has
+ * completed it before its end. ADMIN001 is an administrator. STU001 and STU002 have each a submission to the activity
  * `<course>-A1` and a session `SES-<student>`.
  */
 export async function peopleOfTwoCourses(dataSource: DataSource): Promise<TwoCourses> {
@@ -20,7 +21,7 @@ export async function peopleOfTwoCourses(dataSource: DataSource): Promise<TwoCou
     SELECT code, 'Name of ' || code,
            CASE left(code, 3) WHEN 'STU' THEN 'student' WHEN 'TEA' THEN 'teacher' ELSE 'admin' END,
            code <> 'STU007', CASE code WHEN 'STU006' THEN now() END
-    FROM unnest(ARRAY['STU001', 'STU002', 'STU003', 'STU004', 'STU005', 'STU006', 'STU007', 'ADMIN001',
+    FROM unnest(ARRAY['STU001', 'STU002', 'STU003', 'STU004', 'STU005', 'STU006', 'STU007', 'STU008', 'STU009', 'ADMIN001',
                       'TEACH001', 'TEACH002', 'TEACH003', 'TEACH004', 'TEACH005']) AS code;
 
     INSERT INTO courses (code, name, starts_at, ends_at)
@@ -36,7 +37,9 @@ export async function peopleOfTwoCourses(dataSource: DataSource): Promise<TwoCou
       ('STU001', 'PROG-101', 'student', 'active'), ('STU002', 'PROG-102', 'student', 'active'),
       ('STU003', 'PROG-101', 'student', 'active'), ('STU003', 'PROG-102', 'student', 'active'),
       ('STU004', 'PROG-101', 'student', 'completed'), ('STU005', 'PROG-101', 'student', 'dropped'),
-      ('STU006', 'PROG-101', 'student', 'active'), ('STU007', 'PROG-101', 'student', 'active')
+      ('STU006', 'PROG-101', 'student', 'active'), ('STU007', 'PROG-101', 'student', 'active'),
+      ('STU008', 'PROG-101', 'student', 'active'), ('STU008', 'PROG-102', 'student', 'dropped'),
+      ('STU009', 'PROG-101', 'student', 'active'), ('STU009', 'PROG-102', 'student', 'completed')
     ) AS e (person, course, role, status)
     JOIN users u ON u.code = e.person JOIN courses c ON c.code = e.course;
 

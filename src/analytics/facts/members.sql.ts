@@ -1,3 +1,4 @@
+import { isActiveSql } from '../../records/enrollments/enrollment-end.sql.js';
 import { ofStudent, type Scope } from './scope.js';
 
 /** Who is a student of the courses at the moment. */
@@ -13,14 +14,3 @@ export function membersSql(scope: Scope): string {
     AND e.role = 'student' AND e.enrolled_at <= ${asOf} AND ${isActiveSql(asOf)}
     AND (u.deleted_at IS NULL OR u.deleted_at > ${asOf})`;
 }
-
-/**
- * When enrollment `e` of course `c` ended. One that was completed or failed without a date ended with its course; one
- * that was dropped without a date counts as never active.
- */
-export const endedAtSql = `
-  CASE WHEN e.status = 'active' THEN 'infinity'
-       ELSE coalesce(e.ended_at, CASE WHEN e.status <> 'dropped' THEN c.ends_at ELSE '-infinity' END) END`;
-
-/** Whether enrollment `e` of course `c` is active at a moment. */
-export const isActiveSql = (asOf: string): string => `(${endedAtSql} > ${asOf})`;

@@ -1,4 +1,4 @@
-import { endedAtSql } from './members.sql.js';
+import { endedAtSql } from '../../records/enrollments/enrollment-end.sql.js';
 
 /** What a student of a course did, as far as his peers are compared with it. */
 export interface PeerRow {

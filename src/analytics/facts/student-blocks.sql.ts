@@ -1,6 +1,7 @@
+import { isActiveSql } from '../../records/enrollments/enrollment-end.sql.js';
 import { attemptsSql } from './attempts.sql.js';
 import { enrollmentFactsSql } from './enrollment-facts.sql.js';
-import { isActiveSql, membersSql } from './members.sql.js';
+import { membersSql } from './members.sql.js';
 import { oneStudent } from './scope.js';
 
 /** A student by code. `$1` code, `$2` the moment. */
