@@ -55,9 +55,15 @@ describe('the ids that a request names', () => {
     },
   );
 
-  it('are refused when they are too many', () => {
-    const course_id = Array.from({ length: 21 }, (_, index) => `PROG-${index}`);
+  it.each([
+    ['of one name', { course_id: 21 }],
+    ['of all names together', { course_id: 6, activity_id: 5, session_id: 5, submission_id: 5 }],
+  ])('are refused when they are too many %s', (_, counts) => {
+    const named = Object.entries(counts).map(([name, count]) => [
+      name,
+      Array.from({ length: count }, (_, index) => `${name}-${index}`),
+    ]);
 
-    expect(() => requestedIds({ query: { course_id } })).toThrow(Problem);
+    expect(() => requestedIds({ query: Object.fromEntries(named) as unknown })).toThrow(Problem);
   });
 });

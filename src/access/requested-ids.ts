@@ -21,8 +21,8 @@ export interface IdSources {
   readonly body?: unknown;
 }
 
-/** Each distinct id costs a look-up, so their number is bounded. */
-const maxIdsPerName = 20;
+/** Each distinct id costs a look-up, before anything limits how many requests are at work; so their number is bounded. */
+const maxIds = 20;
 
 /**
  * Every id that a request names in its path, query or body.
@@ -33,13 +33,16 @@ const maxIdsPerName = 20;
  * @throws {Problem} `validation_failed` for an id that is no text, or for too many of them
  */
 export function requestedIds({ params, query, body }: IdSources, created?: IdName): RequestedIds {
+  let count = 0;
   const collect = (name: IdName): readonly string[] => {
     const found = new Set([
       ...idsIn(params, name, '/path'),
       ...idsIn(query, name, '/query'),
       ...(name === created ? [] : idsIn(body, name, '')),
     ]);
-    if (found.size > maxIdsPerName) throw refused(`/query/${name}`, `names more than ${maxIdsPerName} ids`);
+    count += found.size;
+    if (count > maxIds)
+      throw refused(`/query/${name}`, `is beyond the ${maxIds} ids that a request may name`);
     return [...found];
   };
   return {
