@@ -104,6 +104,7 @@ describe('A18: a token signed with the shared secret', () => {
     ['has no subject', () => signed(without('sub'))],
     ['has an empty subject', () => signed({ ...goodClaims(), sub: '' })],
     ['has a huge subject', () => signed({ ...goodClaims(), sub: 'S'.repeat(201) })],
+    ['has a subject that is no text', () => signed({ ...goodClaims(), sub: 12345 as unknown as string })],
     ['has no role', () => signed(without('role'))],
     ['has an unknown role', () => signed({ ...goodClaims(), role: 'root' })],
     ['has a list of roles', () => signed({ ...goodClaims(), role: ['admin'] })],

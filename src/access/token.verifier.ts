@@ -71,7 +71,9 @@ function keysOf({ AUTH_JWT_SECRET, AUTH_JWKS_URL, isProduction }: Environment): 
 }
 
 function principalOf({ sub, role }: JWTPayload): Principal {
-  if (sub === undefined || sub === '' || sub.length > maxSubLength || !isRole(role)) throw invalidToken();
+  // The library checks the signature, not the type, of what somebody signed.
+  const isName = typeof sub === 'string' && sub !== '' && sub.length <= maxSubLength;
+  if (!isName || !isRole(role)) throw invalidToken();
   return { sub, role };
 }
 
