@@ -2,6 +2,7 @@ import type { INestApplication } from '@nestjs/common';
 import { Injectable } from '@nestjs/common';
 import { Cached, CacheService, InvalidateCache, MemoryOutbox } from '../../src/cache/index.js';
 import { startCachedApp } from '../support/cached-app.js';
+import { deferred } from '../support/deferred.js';
 import { pollUntil, startRedis, type RedisProcess } from '../support/processes.js';
 
 /** Its database is a Map: there are no transactions. */
@@ -14,10 +15,30 @@ class Books {
     return Promise.resolve(this.#titles.get(id));
   }
 
+  write(id: string, title: string): void {
+    this.#titles.set(id, title);
+  }
+
   @InvalidateCache('book:{0}')
   rename(id: string, title: string, fails = false): Promise<void> {
     this.#titles.set(id, title);
     return fails ? Promise.reject(new Error('failed after its write')) : Promise.resolve();
+  }
+}
+
+@Injectable()
+class Shelves {
+  constructor(private readonly books: Books) {}
+
+  @InvalidateCache<Shelves['begin']>(() => [])
+  begin(work: () => Promise<void>): Promise<{ work: Promise<void> }> {
+    return Promise.resolve({ work: work() });
+  }
+
+  @InvalidateCache('book:{1}')
+  async renameAfter(gate: Promise<void>, id: string): Promise<void> {
+    await gate;
+    this.books.write(id, 'new');
   }
 }
 
@@ -31,7 +52,7 @@ describe('with an outbox in memory, a method that writes', () => {
     redis = await startRedis();
     outbox = new MemoryOutbox();
     ({ app } = await startCachedApp({
-      providers: [Books],
+      providers: [Books, Shelves],
       options: { redis: { url: redis.url, commandTimeoutMs: 1000 }, outbox },
     }));
     books = app.get(Books);
@@ -62,6 +83,20 @@ describe('with an outbox in memory, a method that writes', () => {
 
   it('invalidates also when it fails, for nobody can tell whether it had written', async () => {
     await expect(books.rename('1', 'new', true)).rejects.toThrow('failed after its write');
+
+    expect(await books.title('1')).toBe('new');
+    expect(await owed()).toEqual([]);
+  });
+
+  it('invalidates what a method it called writes after it', async () => {
+    const shelves = app.get(Shelves);
+    const gate = deferred();
+    const { work } = await shelves.begin(() => shelves.renameAfter(gate.promise, '1'));
+    await books.title('1');
+    await app.get(CacheService).settle();
+
+    gate.resolve();
+    await work;
 
     expect(await books.title('1')).toBe('new');
     expect(await owed()).toEqual([]);

@@ -94,6 +94,22 @@ class Names {
   }
 
   @InvalidateCache('name:{0}')
+  async renameTogether(code: string, other: string): Promise<void> {
+    await this.dataSource.transaction(async (manager) => {
+      await manager.query(`UPDATE users SET full_name = 'new' WHERE code = $1`, [code]);
+      await this.renameIn(manager, other, true).catch(() => undefined);
+    });
+  }
+
+  @InvalidateCache('name:{1}')
+  async renameAfter(gate: Promise<void>, code: string): Promise<void> {
+    await gate;
+    await this.dataSource.transaction((manager) =>
+      manager.query(`UPDATE users SET full_name = 'new' WHERE code = $1`, [code]),
+    );
+  }
+
+  @InvalidateCache('name:{0}')
   async renameUnprotected(code: string): Promise<void> {
     await this.dataSource.query('UPDATE users SET full_name = $2 WHERE code = $1', [code, 'x']);
   }
@@ -192,6 +208,42 @@ describe('a method that writes in transactions', () => {
     await names.enrol('U1', 'new');
 
     expect(await names.name('U1')).toBe('new');
+  });
+
+  it('invalidates what a method that failed had written in its own transaction', async () => {
+    await settled(names.name('U2'));
+
+    await settled(names.renameTogether('U1', 'U2'));
+
+    expect(await names.name('U2')).toBe('new');
+    expect(await rows()).toEqual([]);
+  });
+
+  it('invalidates what a method it called commits after it', async () => {
+    await settled(names.name('U1'));
+    const gate = deferred();
+    const { work } = await names.begin(() => names.renameAfter(gate.promise, 'U1'));
+    // Others read what was before, and keep it.
+    expect(await settled(names.name('U1'))).toBe('old');
+
+    gate.resolve();
+    await settled(work);
+
+    expect(await names.name('U1')).toBe('new');
+    expect(await rows()).toEqual([]);
+  });
+
+  it('leaves a row for what a method it called commits after it, for as long as Redis hangs', async () => {
+    const gate = deferred();
+    const { work } = await names.begin(() => names.renameAfter(gate.promise, 'U1'));
+    redis.freeze();
+
+    gate.resolve();
+    await work;
+
+    expect((await rows()).flatMap(({ tags }) => tags)).toContain('tag/name:U1');
+    redis.thaw();
+    await pollUntil(async () => (await rows()).length === 0, 10_000);
   });
 
   it('leaves no row and invalidates nothing when it only read', async () => {

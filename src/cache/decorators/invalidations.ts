@@ -57,30 +57,30 @@ export class Invalidations {
     const outer = currentUnit();
     const cover = [...known, ...(this.#covers.get(definition) ?? [EPOCH])];
     const unit = outer ?? new UnitOfWork(method, cover);
-    outer?.widen(cover);
+    outer?.enter(cover);
     const writtenBefore = unit.written;
     this.#settlement.enter(unit, outer === undefined);
     try {
       const result = await inUnit(unit, () => settled(run));
       unit.join(known);
       unit.join(this.#exactTags(definition, () => resultTags(rules, args, result)));
-      if (!outer) await this.#settlement.leave(unit, unit.joined);
       return result;
     } catch (error) {
-      // What was committed before it threw is changed all the same, and what may have been may be.
-      if (unit.written > writtenBefore) unit.join(cover);
-      if (!outer) await this.#settlement.leave(unit, unit.written > 0 ? unit.intent : unit.joined);
+      unit.fear(cover, writtenBefore);
       throw error;
+    } finally {
+      unit.exit();
+      // Nobody waited for a method that ends after the one around it: it settles for itself.
+      if (!outer || unit.hasEnded) await this.#settlement.leave(unit);
     }
   }
 
   /** Invalidates now, or with the unit of work that this is called in. */
   async invalidate(tags: readonly string[]): Promise<boolean> {
     const unit = currentUnit();
-    if (unit) {
-      unit.join(tags);
-      return true;
-    }
+    unit?.join(tags);
+    // Where the outermost method has ended, nobody knows whether this belongs to one that is still inside.
+    if (unit && !unit.hasEnded) return true;
     const isConfirmed = await this.engine.invalidate(tags);
     if (!isConfirmed) announcePending();
     return isConfirmed;

@@ -1,6 +1,9 @@
 import { AsyncScope } from '../engine/async-scope.js';
 
-/** One run of a method under `@InvalidateCache`, with all transactions in it. */
+/**
+ * One run of a method under `@InvalidateCache`, with all transactions in it and all such methods that it calls: it is
+ * over when the last of them is.
+ */
 export class UnitOfWork {
   /** Ids of the outbox rows that were committed. */
   readonly rows: string[] = [];
@@ -8,8 +11,11 @@ export class UnitOfWork {
   readonly uncertain = new Set<string>();
   readonly #joined = new Set<string>();
   readonly #cover = new Set<string>();
+  /** Tags of methods inside that threw, and how much had been written when the first of these began. */
+  readonly #feared = new Map<string, number>();
   #presumed = 0;
-  #isOver = false;
+  #inside = 0;
+  #hasEnded = false;
   #settleLate: ((row: string) => Promise<void>) | undefined;
 
   /**
@@ -20,17 +26,27 @@ export class UnitOfWork {
     readonly method: string,
     cover: readonly string[],
   ) {
-    this.widen(cover);
+    this.enter(cover);
   }
 
   /** A method inside has begun: its tags belong to whatever commits from here on. */
-  widen(cover: readonly string[]): void {
+  enter(cover: readonly string[]): void {
+    this.#inside++;
     for (const tag of cover) this.#cover.add(tag);
   }
 
-  /** @param settleLate invalidates for a row that is committed only now, in a transaction that began outside of the unit */
+  exit(): void {
+    this.#inside--;
+  }
+
+  /**
+   * The outermost method has ended.
+   *
+   * @param settleLate invalidates for a row that is committed only now: in a transaction that began outside of the unit,
+   *   or by a method that nobody waited for
+   */
   end(settleLate?: (row: string) => Promise<void>): void {
-    this.#isOver = true;
+    this.#hasEnded = true;
     this.#settleLate = settleLate;
   }
 
@@ -41,8 +57,13 @@ export class UnitOfWork {
     else this.rows.push(row);
   }
 
+  /** Whether the outermost method has ended; others may still be inside. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
   get isOver(): boolean {
-    return this.#isOver;
+    return this.#hasEnded && this.#inside === 0;
   }
 
   /** Something may have been written of which there is no row. */
@@ -60,17 +81,28 @@ export class UnitOfWork {
     for (const tag of tags) this.#joined.add(tag);
   }
 
+  /**
+   * A method inside threw. What it may have changed is to be invalidated if anything was written since it began, or is
+   * yet: its own writes may be part of a transaction that the method around it commits.
+   */
+  fear(cover: readonly string[], writtenBefore: number): void {
+    for (const tag of cover) {
+      this.#feared.set(tag, Math.min(writtenBefore, this.#feared.get(tag) ?? Infinity));
+    }
+  }
+
   get joined(): readonly string[] {
-    return [...this.#joined];
+    const feared = [...this.#feared].filter(([, writtenBefore]) => this.written > writtenBefore);
+    return [...new Set([...this.#joined, ...feared.map(([tag]) => tag)])];
   }
 
   /** What must be invalidated if nothing more becomes known: rather too much than too little. */
   get intent(): readonly string[] {
-    return [...new Set([...this.#cover, ...this.#joined])];
+    return [...new Set([...this.#cover, ...this.joined])];
   }
 }
 
-const units = new AsyncScope<UnitOfWork>();
+const units = new AsyncScope<UnitOfWork | undefined>();
 
 export function currentUnit(): UnitOfWork | undefined {
   const unit = units.current;
@@ -79,4 +111,9 @@ export function currentUnit(): UnitOfWork | undefined {
 
 export function inUnit<T>(unit: UnitOfWork, run: () => Promise<T>): Promise<T> {
   return units.run(unit, run);
+}
+
+/** For what is written about a unit of work, and is no work of it. */
+export function outsideUnits<T>(run: () => T): T {
+  return units.runPart(undefined, run);
 }

@@ -2,7 +2,7 @@ import type { Clock } from '../engine/clock.js';
 import type { Outbox } from './outbox.js';
 import { RelayWatch } from './relay-watch.js';
 import { RowRenewal } from './row-renewal.js';
-import type { UnitOfWork } from './unit-of-work.js';
+import { outsideUnits, type UnitOfWork } from './unit-of-work.js';
 
 /** What a writer waits for others to confirm what the store did not confirm to him, from his own attempt on, ms. */
 const PENDING_LIMIT_MS = 1000;
@@ -40,18 +40,19 @@ export class UnitSettlement {
   }
 
   /**
-   * The unit is over, and `tags` are old. So is all that it may have changed, once more, when a transaction that it was
-   * called in commits after it.
+   * The outermost method has ended, and what the unit joined is old; all that it may change, where methods that nobody
+   * waited for are still inside. So is that, once more, when a transaction commits after it.
    *
    * @returns resolves when that is confirmed, here or by another process, or said to be pending after 1 s; never rejects
    */
-  async leave(unit: UnitOfWork, tags: readonly string[]): Promise<void> {
+  async leave(unit: UnitOfWork): Promise<void> {
     unit.end((row) => this.#settle(unit, [row], unit.intent));
-    await this.#settle(unit, unit.rows, tags);
+    await this.#settle(unit, unit.rows, unit.isOver ? unit.joined : unit.intent);
   }
 
   async #settle(unit: UnitOfWork, rows: readonly string[], tags: readonly string[]): Promise<void> {
-    if (!(await this.#isConfirmed(unit, rows, tags))) this.#options.onPending();
+    const isConfirmed = await outsideUnits(() => this.#isConfirmed(unit, rows, tags));
+    if (!isConfirmed) this.#options.onPending();
   }
 
   async #isConfirmed(unit: UnitOfWork, rows: readonly string[], tags: readonly string[]): Promise<boolean> {
