@@ -231,7 +231,7 @@ export class CacheEngine {
   }
 
   async #refresh<T>(subject: Subject, factory: Factory<T>, revive: Revive<T>): Promise<void> {
-    if (!this.#keeping || this.#flights.find(subject.keyText)) return;
+    if (!this.#keeping || this.#keeping.loads.isUnderWay(subject)) return;
     const { openings, loads } = this.#keeping;
     const witnesses = subject.hasResultTags ? this.#families.witnesses() : [];
     const opening = await openings.attempt(subject, this.newBudget(), witnesses);

@@ -228,7 +228,7 @@ export class EntryStore {
       unread.length > 0 ? await this.#tokens.read(unread, budget.leftMs) : new Map<string, string>();
     const present = new Map([...tokensByTag(tags, tokens), ...further]);
     if (liveness(entry.tags, entry.tokens, present) !== 'alive') return nothing;
-    if (entry.shape !== subject.shape) return { held: undefined, isForeign: true };
+    if (entry.shape !== subject.shape) return { held: undefined, isForeign: leftMs > entry.graceMs };
     const held = heldEntry(this.#prepared(entry), leftMs, atMs, moment);
     this.#options.l1.hold(held);
     return { held, isForeign: false };

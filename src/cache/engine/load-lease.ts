@@ -4,10 +4,12 @@ import type { EntryName, Lease, Store } from './store.js';
 
 /** What others wait at most when a process dies in the middle of a run, ms. */
 const LEASE_MS = 1500;
+/** Who has waited so long for another's run runs the method himself, ms: that run may never end. */
+export const LONGEST_WAIT_MS = 10_000;
 
 /**
- * The right to run a method for all processes: renewed while the run takes, given back after it. Nothing depends on it
- * but the number of runs: a lease that is lost makes two of one.
+ * The right to run a method for all processes: renewed while the run takes, but no longer than anybody waits for one, and
+ * given back after it. Nothing depends on it but the number of runs: a lease that is lost makes two of one.
  */
 export class LoadLease {
   readonly lease: Lease = { owner: randomUUID(), ttlMs: LEASE_MS };
@@ -15,6 +17,7 @@ export class LoadLease {
   readonly #name: EntryName;
   readonly #clock: Clock;
   #cancel: (() => void) | undefined;
+  #untilMs = Infinity;
 
   constructor(store: Store, name: EntryName, clock: Clock) {
     this.#store = store;
@@ -22,8 +25,16 @@ export class LoadLease {
     this.#clock = clock;
   }
 
-  /** @param isWorthIt  whether what is being computed may still be stored; if not, others need not wait for it */
-  hold(isWorthIt: () => Promise<boolean>): void {
+  /**
+   * @param forMs      for how long at most
+   * @param isWorthIt  whether what is being computed may still be stored; if not, others need not wait for it
+   */
+  hold(forMs: number, isWorthIt: () => Promise<boolean>): void {
+    this.#untilMs = this.#clock.monotonicMs() + forMs;
+    this.#renewLater(isWorthIt);
+  }
+
+  #renewLater(isWorthIt: () => Promise<boolean>): void {
     this.#cancel = this.#clock.schedule(LEASE_MS / 3, () => {
       // If the store is away the lease runs out by itself.
       this.#renew(isWorthIt).catch(() => undefined);
@@ -43,9 +54,10 @@ export class LoadLease {
   }
 
   async #renew(isWorthIt: () => Promise<boolean>): Promise<void> {
+    if (this.#clock.monotonicMs() >= this.#untilMs) return this.release();
     const isRenewed = await this.#store.renewLease(this.#name, this.lease);
     if (!isRenewed || !this.#cancel) return;
-    this.hold(isWorthIt);
+    this.#renewLater(isWorthIt);
     if (!(await isWorthIt())) await this.release();
   }
 }

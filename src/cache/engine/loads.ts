@@ -4,7 +4,7 @@ import type { CacheEntry } from './cache-entry.js';
 import { CacheError } from './cache-errors.js';
 import { join, type JoinOptions, type Run } from './join.js';
 import { isFresh } from './l1-entries.js';
-import type { Opening, Openings } from './opening.js';
+import { longestRunMs, type Opening, type Openings } from './opening.js';
 import type { Flight } from './single-flight.js';
 import type { Loaded, NewEntry, Produced, Subject } from './subject.js';
 import { EPOCH, familyTag } from './tags.js';
@@ -46,7 +46,7 @@ export class Loads {
     const { flights, openings, bulkhead } = this.#options;
     const arrival = flights.arrive();
     for (;;) {
-      const flying = flights.find<Run<T>>(subject.keyText);
+      const flying = this.#flying<T>(subject);
       // It may be waiting for the place that this caller has.
       const isBehind = bulkhead.isInside && flying?.calledAtMs === undefined;
       // From here to the start nothing is awaited, or two callers would both find nothing to join.
@@ -57,6 +57,11 @@ export class Loads {
       const joined = await join(this.#options, subject, budget, arrival, flying, factory);
       if (joined) return joined;
     }
+  }
+
+  /** Whether there is a run that others wait for. */
+  isUnderWay(subject: Subject): boolean {
+    return this.#flying(subject) !== undefined;
   }
 
   /** Runs whatever is kept or under way, and stores what that gives. */
@@ -79,13 +84,24 @@ export class Loads {
     factory: Factory<T>,
     revive: Revive<T>,
   ): Promise<boolean> {
-    if (this.#options.flights.find(subject.keyText)) {
+    if (this.isUnderWay(subject)) {
       await opening.lease.release();
       return false;
     }
     const open = () => Promise.resolve({ ...opening, held: undefined });
     const { isRefused } = await this.#fly(subject, open, factory, revive);
     return !isRefused;
+  }
+
+  /** The run under way. One that takes longer than anybody waits for it may never end: it is left to itself. */
+  #flying<T>(subject: Subject): Flight<Run<T>> | undefined {
+    const { flights, clock } = this.#options;
+    const flight = flights.find<Run<T>>(subject.keyText);
+    const sinceMs = flight?.calledAtMs ?? Infinity;
+    if (!flight || clock.monotonicMs() - sinceMs < longestRunMs(subject)) return flight;
+    flights.forget(subject.keyText, flight);
+    flight.onOvertaken();
+    return undefined;
   }
 
   async #fly<T>(subject: Subject, open: Open, factory: Factory<T>, revive: Revive<T>): Promise<Run<T>> {

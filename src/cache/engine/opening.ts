@@ -2,15 +2,13 @@ import type { Ask } from './ask.js';
 import { Budget } from './budget.js';
 import { pause, type Clock } from './clock.js';
 import type { Opened } from './entry-store.js';
-import { LoadLease } from './load-lease.js';
+import { LoadLease, LONGEST_WAIT_MS } from './load-lease.js';
 import { isFresh } from './l1-entries.js';
 import type { Store } from './store.js';
 import type { Subject } from './subject.js';
 
 /** Pauses between looks for what another process is computing: an eighth of what it has taken so far, with jitter, ms. */
 const [WAITED_PART, MIN_PAUSE_MS, MAX_PAUSE_MS] = [1 / 8, 20, 200];
-/** Who has waited so long for another process runs the method himself. */
-const MAX_WAIT_MS = 10_000;
 
 /** Tokens to run under, and the lease to be given back after; or the entry that makes a run needless. */
 export type Opening = Opened & { readonly lease: LoadLease };
@@ -31,7 +29,7 @@ export class Openings {
   }
 
   /**
-   * Waits, where another process is at it, for its entry or for its lease to end; for `MAX_WAIT_MS` at most.
+   * Waits, where another process is at it, for its entry or for its lease to end; for 10 s at most.
    *
    * @param possible  tags that tell whether something the result may name was invalidated
    * @returns `undefined` if the store did not answer
@@ -42,7 +40,7 @@ export class Openings {
     let opening = await this.attempt(subject, budget, possible);
     while (opening && !opening.hasLease && !isFresh(opening.held, clock)) {
       const waitedMs = clock.monotonicMs() - sinceMs;
-      if (waitedMs >= MAX_WAIT_MS) break;
+      if (waitedMs >= LONGEST_WAIT_MS) break;
       const pauseMs = Math.min(Math.max(waitedMs * WAITED_PART, MIN_PAUSE_MS), MAX_PAUSE_MS);
       await pause(clock, pauseMs * (0.5 + Math.random()));
       opening = await this.attempt(subject, new Budget(clock, requestBudgetMs), possible);
@@ -61,7 +59,9 @@ export class Openings {
       if (store.isAvailable()) void lease.disclaim();
       return undefined;
     }
-    if (opened.answer.hasLease) lease.hold(() => this.#isCurrent(subject, opened.answer));
+    if (opened.answer.hasLease) {
+      lease.hold(longestRunMs(subject), () => this.#isCurrent(subject, opened.answer));
+    }
     return { ...opened.answer, lease };
   }
 
@@ -71,4 +71,9 @@ export class Openings {
     const current = await ask(subject, budget, (entries) => entries.isCurrent(subject, tokens, atMs, budget));
     return current?.answer ?? true;
   }
+}
+
+/** How long others wait for a run of this, here and in other processes, ms. */
+export function longestRunMs({ policy }: Subject): number {
+  return Math.min(policy.hardTimeoutMs, LONGEST_WAIT_MS);
 }

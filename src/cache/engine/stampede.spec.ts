@@ -265,6 +265,43 @@ describe('beyond its TTL', () => {
   });
 });
 
+describe('a run that never ends', () => {
+  const lost = () => new Promise<never>(() => undefined);
+
+  it('is joined by nobody who comes after its hard timeout, here or elsewhere', async () => {
+    const impatient = aSubject({ hardTimeoutMs: 200 });
+    const first = here.get(impatient, lost);
+    const joined = here.get(impatient, never);
+    await turn();
+    clock.advance(200);
+    await expect(first).rejects.toMatchObject({ code: 'CACHE_FACTORY_TIMED_OUT' });
+    await expect(joined).rejects.toMatchObject({ code: 'CACHE_FACTORY_TIMED_OUT' });
+
+    expect((await here.get(impatient, gives('again'))).value).toBe('again');
+    await turn();
+    expect((await there.get(impatient, never)).value).toBe('again');
+  });
+
+  it('is waited for no longer than ten seconds, and then others may run', async () => {
+    void here.get(subject, lost);
+    await turn();
+    await pass(10_600);
+    const run = jest.fn(gives('again'));
+
+    expect((await there.get(subject, run)).value).toBe('again');
+    expect((await here.get(aSubject({}, 'view|/2'), gives('other'))).value).toBe('other');
+    expect(run).toHaveBeenCalledTimes(1);
+  });
+
+  it('is joined by nobody here either who comes after ten seconds', async () => {
+    void here.get(subject, lost);
+    await turn();
+    clock.advance(10_000);
+
+    expect((await here.get(subject, gives('again'))).value).toBe('again');
+  });
+});
+
 it('a run that was given up and never ends holds up the end of the process for no more than 5 s', async () => {
   const answer = here.get(aSubject({ hardTimeoutMs: 100 }), () => new Promise<never>(() => undefined));
   await turn();
