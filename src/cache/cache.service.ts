@@ -76,7 +76,8 @@ export class CacheService {
     for (const tag of tags) checkedTag(tag, where);
     const subject = new Subject({
       prefix,
-      keyText: methodKeyText(prefix, 'getOrSet', [key]),
+      // Who names other tags asks for something else: an entry without them would outlive their invalidation.
+      keyText: methodKeyText(prefix, 'getOrSet', [key, ...tags.toSorted()]),
       shape: '',
       policy: {
         ...this.methods.defaultPolicy,

@@ -21,8 +21,23 @@ import { IsOptional, IsString } from 'class-validator';
 import { of, type Observable } from 'rxjs';
 import { Cached, CacheService, InvalidateCache } from '../../src/cache/index.js';
 import { adapters, startCachedApp } from '../support/cached-app.js';
+import { deferred, turn } from '../support/deferred.js';
+import { pollUntil } from '../support/processes.js';
 
 let version = 0;
+
+/** Handlers under way: what they read is what was there when they began. */
+let gate: { entered: () => void; leave: Promise<void> } | undefined;
+
+async function held<T>(read: () => T): Promise<T> {
+  const before = Promise.resolve().then(read);
+  before.catch(() => undefined);
+  await before.catch(() => undefined);
+  const { leave } = gate ?? {};
+  gate?.entered();
+  await leave;
+  return before;
+}
 
 class Entity {
   constructor(readonly id: string) {}
@@ -96,6 +111,28 @@ class ItemsController {
   @Cached({ ttl: 60, prefix: 'strict_item_list' })
   strictList(@Query(new ValidationPipe({ whitelist: true, transform: true })) { page, tenant }: ListQuery) {
     return { page, tenant, version };
+  }
+
+  @Get('unkept/:id')
+  @Cached({ ttl: 60, prefix: 'unkept_item', tags: ['item:{id}'], unless: () => true })
+  unkept(@Param('id', ParseIntPipe) id: number) {
+    return held(() => ({ id, version }));
+  }
+
+  @Get('unmade/:id')
+  @Cached({ ttl: 60, prefix: 'unmade_item', tags: ['item:{id}'] })
+  unmade(@Param('id', ParseIntPipe) id: number) {
+    const found = version > 0;
+    return held(() => {
+      if (!found) throw new NotFoundException();
+      return { id, version };
+    });
+  }
+
+  @Get('unnamed')
+  @Cached({ ttl: 60, prefix: 'unnamed_item', tags: ['item:{id}'] })
+  unnamed(@Query('id') id: string[]) {
+    return held(() => ({ id, version }));
   }
 
   @Get('known/:id')
@@ -259,6 +296,30 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('on %s', (adap
     }
 
     expect(outcomes).toEqual(['MISS', 'MISS', 'HIT', 'MISS', 'HIT', 'MISS', 'HIT']);
+  });
+
+  it.each([
+    ['is not kept', 'unkept/007'],
+    ['is not there yet', 'unmade/007'],
+    ['names more than can be named', `unnamed?${Array.from({ length: 101 }, (_, n) => `id=${n}`).join('&')}`],
+  ])('who asks after a write gets nothing from before it: what %s', async (_, path) => {
+    version = 0;
+    const entered = deferred();
+    const leave = deferred();
+    gate = { entered: entered.resolve, leave: leave.promise };
+    const before = read(path);
+    await entered.promise;
+    gate = undefined;
+
+    const written = await write('tagged', { id: 7 });
+    events.length = 0;
+    const after = read(path);
+    await pollUntil(() => events.some(({ event }) => event === 'cache.miss'), 5000);
+    await turn();
+    leave.resolve();
+
+    expect((await before).version).not.toBe(written);
+    expect((await after).version).toBe(written);
   });
 
   it('what was said in the place of the handler is not kept where its arguments would name it', async () => {

@@ -25,21 +25,22 @@ export function storedForm<T>(
   kept: { readonly body: Buffer; readonly head?: Readonly<Record<string, string>> },
   ttlMs?: number,
 ): Produced<T> {
+  let further: readonly string[];
+  try {
+    further = argumentTags?.() ?? [];
+  } catch {
+    return { value, isShareable: false, notStoredBecause: 'rule-failed' };
+  }
+  // Who joined a run that leaves no entry could ask only about what was known before the call.
+  const isShareable = further.length === 0;
   try {
     if (ttlMs === undefined && definition.unless(result))
-      return { value, isShareable: true, notStoredBecause: 'unless' };
+      return { value, isShareable, notStoredBecause: 'unless' };
     const livesMs = ttlMs ?? definition.ttlMs(result);
-    if (livesMs === 0) return { value, isShareable: true, notStoredBecause: 'no-ttl' };
-    return {
-      value,
-      isShareable: true,
-      entry: {
-        ...kept,
-        ttlMs: livesMs,
-        resultTags: [...(argumentTags?.() ?? []), ...resultTags(definition.rules, args, result)],
-      },
-    };
+    if (livesMs === 0) return { value, isShareable, notStoredBecause: 'no-ttl' };
+    const named = [...further, ...resultTags(definition.rules, args, result)];
+    return { value, isShareable: true, entry: { ...kept, ttlMs: livesMs, resultTags: named } };
   } catch {
-    return { value, isShareable: true, notStoredBecause: 'rule-failed' };
+    return { value, isShareable, notStoredBecause: 'rule-failed' };
   }
 }

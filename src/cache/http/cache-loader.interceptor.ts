@@ -44,7 +44,7 @@ export class CacheLoader implements NestInterceptor {
     const { plan, reply, subject } = ticket;
     const run = new HandlerRun(ticket, next);
     run.detach();
-    const factory = () => run.produce(false);
+    const factory = () => run.produce(subject.policy.graceMs > 0);
     if (isDue) this.#refresh(subject, factory);
     if (isSampled) this.engine.audit(subject, found.entry, factory);
     plan.headers.announceHit(reply, found);
@@ -76,7 +76,7 @@ export class CacheLoader implements NestInterceptor {
     const sinceMs = clock.monotonicMs();
     let loaded: Loaded<Answer>;
     try {
-      const factory = () => run.produce(stale !== undefined);
+      const factory = () => run.produce(subject.policy.graceMs > 0);
       loaded =
         lookup.state === 'renewal'
           ? await this.engine.renew<Answer>(subject, budget, factory, revive)

@@ -71,7 +71,7 @@ export class HandlerRun {
   /**
    * Runs, and says what of it may be kept. Once detached it may be called again, when the run before is over.
    *
-   * @param hasFallback  whether a failure is going to be covered by a stale answer. What the client did wrong is none.
+   * @param hasFallback  whether a failure may be covered by a stale answer. What the client did wrong is none.
    */
   async produce(hasFallback: boolean): Promise<Produced<Answer>> {
     if (this.#isDetached) this.#divert(this.#headersBefore);
@@ -100,7 +100,10 @@ export class HandlerRun {
         const made = { ...this.#made(call), result: undefined };
         return storedForm<Answer>(definition, made, thrown, kept, definition.answers.negativeTtlMs);
       }
-      if (hasFallback && isClientError(error)) return { value: thrown, isShareable: true };
+      if (!isClientError(error)) throw error;
+      // From before something changed that only this call has named, or not: who joined could not tell.
+      if (!this.#isAllKnown(call)) return { value: thrown, isShareable: false };
+      if (hasFallback) return { value: thrown, isShareable: true };
       throw error;
     } finally {
       this.#state = 'over';
@@ -108,8 +111,20 @@ export class HandlerRun {
   }
 
   #made({ args, result }: HandlerCall) {
-    const argumentTags = () => this.#plan.convertedTags(this.#request, args, this.#subject.tags);
-    return { args, result, argumentTags };
+    return { args, result, argumentTags: () => this.#furtherTags(args) };
+  }
+
+  #furtherTags(args: readonly unknown[]): string[] {
+    return this.#plan.convertedTags(this.#request, args, this.#subject.tags);
+  }
+
+  /** Whether all that the call depends on was known before it. */
+  #isAllKnown({ args }: HandlerCall): boolean {
+    try {
+      return this.#furtherTags(args).length === 0;
+    } catch {
+      return false;
+    }
   }
 
   #divert(headers: HeadersByName): void {
