@@ -108,6 +108,20 @@ const arrangements: [string, Placed][] = levels.flatMap((serializer) =>
   }),
 );
 
+@Controller('secrets')
+class SecretsController {
+  @Get('twin')
+  twin() {
+    return { secret: 'hidden', shown: '<b>&' };
+  }
+
+  @Get('cached')
+  @Cached({ ttl: 60, prefix: 'secrets' })
+  cached() {
+    return this.twin();
+  }
+}
+
 describe.each(eachAdapter)('interceptors around a cached route on %s', (adapter) => {
   it.each(arrangements)('shape the answer once, as without the cache: %s', async (_, placed) => {
     for (const isCacheFirst of [true, false]) {
@@ -276,6 +290,36 @@ describe.each(eachAdapter)('what a handler returns on %s', (adapter) => {
     const [miss, hit] = [await get('typed'), await get('typed')];
 
     expect([miss.answer, hit.answer, hit.outcome]).toEqual([twin.answer, twin.answer, 'HIT']);
+  });
+});
+
+describe.each(eachAdapter)('the serialiser of the application on %s', (adapter) => {
+  const hide = (name: string, value: unknown) => (name === 'secret' ? undefined : value);
+
+  it('writes what is sent and kept, as without the cache', async () => {
+    const { app, url } = await startCachedApp({
+      adapter,
+      controllers: [SecretsController],
+      configure: (made) => {
+        const http = made.getHttpAdapter().getInstance() as {
+          set?: (setting: string, value: unknown) => void;
+          setReplySerializer?: (serialize: (value: unknown) => string) => void;
+        };
+        http.setReplySerializer?.((value) => JSON.stringify(value, hide, 1));
+        http.set?.('json replacer', hide);
+        http.set?.('json spaces', 1);
+        http.set?.('json escape', true);
+      },
+    });
+    const get = async (path: string) => (await rawRequest(`${url}/secrets/${path}`)).text;
+
+    const twin = await get('twin');
+    const miss = await get('cached');
+    await app.get(CacheService).settle();
+
+    expect(twin).not.toContain('hidden');
+    expect([miss, await get('cached')]).toEqual([twin, twin]);
+    await app.close();
   });
 });
 

@@ -149,7 +149,7 @@ export class HandlerRun {
     const headers = this.#reply.headers();
     const set = this.#setHeaders();
     if (!set.every((name) => name in headers && this.#plan.storesHeader(name))) return 'header';
-    const text = jsonText(value);
+    const text = isJson(value) ? this.#original.serialized(value) : undefined;
     if (text === undefined) return 'not-plain';
     const body = Buffer.from(text);
     const stored = Object.fromEntries(set.sort().map((name) => [name, [headers[name]].flat().join(', ')]));
@@ -163,14 +163,14 @@ function changed(before: HeadersByName, after: HeadersByName): string[] {
   return [...names].filter((name) => String(before[name]) !== String(after[name]));
 }
 
-/** The text that both adapters would send for an object or array; other values they treat each in their own way. */
-function jsonText(value: unknown): string | undefined {
-  if (typeof value !== 'object' || value === null) return undefined;
+/** Whether both adapters write it as JSON; other values they treat each in their own way. */
+function isJson(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null) return false;
   const isStream =
     'pipe' in value ||
     'getStream' in value ||
     Symbol.asyncIterator in value ||
     ArrayBuffer.isView(value) ||
     Object.prototype.toString.call(value) === '[object Response]';
-  return isStream ? undefined : JSON.stringify(value);
+  return !isStream;
 }

@@ -18,6 +18,11 @@ export interface Reply {
   setStatus(status: number): void;
   /** Sends the answer; nothing may be sent after it. */
   end(body: Buffer | string | undefined): void;
+  /**
+   * The text that the adapter sends for an object, with whatever serialiser the application gave it; `undefined` where
+   * JSON has none.
+   */
+  serialized(value: object): string | undefined;
   /** What an interceptor returns for these very bytes to be sent. */
   sendable(body: Buffer): unknown;
 }
@@ -33,6 +38,11 @@ export interface FastifyResponse {
   removeHeader(name: string): unknown;
   status(code: number): unknown;
   send(body?: Buffer | string): unknown;
+  serialize(value: object): string | undefined;
+}
+
+interface ExpressResponse extends ServerResponse {
+  readonly app?: { get(setting: string): unknown };
 }
 
 /** @param response what Nest hands to guards and interceptors */
@@ -79,13 +89,17 @@ class FastifyReply implements Reply {
     this.response.send(body);
   }
 
+  serialized(value: object): string | undefined {
+    return this.response.serialize(value);
+  }
+
   sendable(body: Buffer): unknown {
     return body;
   }
 }
 
 class ExpressReply implements Reply {
-  constructor(readonly response: ServerResponse) {}
+  constructor(readonly response: ExpressResponse) {}
 
   get statusCode(): number {
     return this.response.statusCode;
@@ -120,8 +134,25 @@ class ExpressReply implements Reply {
     this.response.end(body);
   }
 
+  serialized(value: object): string | undefined {
+    const { app } = this.response;
+    const text = JSON.stringify(
+      value,
+      app?.get('json replacer') as Replacer,
+      app?.get('json spaces') as string | number | undefined,
+    ) as string | undefined;
+    return app?.get('json escape') ? text?.replace(/[<>&]/g, escaped) : text;
+  }
+
   /** Nest would write a buffer as JSON here. */
   sendable(body: Buffer): unknown {
     return body.toString();
   }
+}
+
+type Replacer = ((this: unknown, key: string, value: unknown) => unknown) | undefined;
+
+/** As Express writes what a page could take for HTML. */
+function escaped(character: string): string {
+  return `\\u00${character.charCodeAt(0).toString(16)}`;
 }
