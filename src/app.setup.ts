@@ -2,11 +2,11 @@ import { RequestMethod } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { OpenAPIObject } from '@nestjs/swagger';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest, preHandlerHookHandler } from 'fastify';
 import { AppModule } from './app.module.js';
 import type { Variables } from './config/configuration-error.js';
 import { ConfigurationModule } from './config/config.module.js';
-import type { Environment } from './config/environment.js';
+import { Environment } from './config/environment.js';
 import { holdUntilReady } from './database/hold-until-ready.js';
 import { ShutdownState } from './health/shutdown-state.js';
 import { AnswerShapes } from './http/answer-shapes.js';
@@ -25,6 +25,7 @@ import { sendProblem } from './http/send-problem.js';
 import { RequestValidationPipe } from './http/validation.pipe.js';
 import { AppLogger } from './telemetry/app-logger.js';
 import { EventLoop } from './telemetry/event-loop.js';
+import { RequestScope } from './telemetry/request-scope.js';
 
 /**
  * Makes the application, complete but for listening; the service and its tests share all of this.
@@ -126,4 +127,16 @@ function addRequestHooks(app: NestFastifyApplication, { data, docs }: SecurityHe
   });
   fastify.addHook('onRequest', refuseWhileBehind(app.get(EventLoop)));
   fastify.addHook('onRequest', holdUntilReady(app));
+  nameRequests(app);
+}
+
+/** From the guards on every line of the log names the request that it is about, where lines have such fields. */
+function nameRequests(app: NestFastifyApplication): void {
+  if (app.get(Environment).LOG_FORMAT !== 'json') return;
+  const requests = app.get(RequestScope);
+  // Not before: what reads a body leaves the scope.
+  const hook: preHandlerHookHandler = (request, _reply, done) => {
+    requests.run(request.id, done);
+  };
+  app.getHttpAdapter().getInstance().addHook('preHandler', hook);
 }

@@ -13,6 +13,8 @@ export interface AppLoggerOptions {
   /** Receives whole lines, newline included. Default: standard output */
   write?: (line: string) => void;
   now?: () => Date;
+  /** Id of the request that a line is about, for JSON; default: none */
+  requestId?: () => string | undefined;
 }
 
 const names: Readonly<Record<LogLevel, string>> = {
@@ -41,13 +43,15 @@ export class AppLogger implements LoggerService {
   readonly #mask: (text: string) => string;
   readonly #write: (line: string) => void;
   readonly #now: () => Date;
+  readonly #requestId: () => string | undefined;
 
-  constructor({ level, format, secrets = [], write, now }: AppLoggerOptions) {
+  constructor({ level, format, secrets = [], write, now, requestId }: AppLoggerOptions) {
     this.#threshold = logLevels.indexOf(level);
     this.#format = format;
     this.#mask = masker(secrets);
     this.#write = write ?? ((line) => process.stdout.write(line));
     this.#now = now ?? (() => new Date());
+    this.#requestId = requestId ?? (() => undefined);
   }
 
   isEnabled(level: LogLevel): boolean {
@@ -123,7 +127,8 @@ export class AppLogger implements LoggerService {
   }
 
   #asJson(level: LogLevel, text: string, fields: Readonly<Record<string, unknown>>): string {
-    const record = { time: this.#now().toISOString(), level, message: text, ...fields };
+    const request_id = this.#requestId();
+    const record = { time: this.#now().toISOString(), level, message: text, request_id, ...fields };
     const safe = (_key: string, value: unknown) => {
       if (typeof value === 'string') return oneLine(this.#mask(value));
       return typeof value === 'bigint' ? String(value) : value;

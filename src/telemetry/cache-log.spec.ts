@@ -72,6 +72,38 @@ describe('the log of the cache', () => {
     ]);
   });
 
+  it('tells once that requests go past the store, and again when that was over meanwhile', () => {
+    const { log, lines } = recorded({ level: 'warn' });
+    const { subject } = asked();
+    const warning = '18:52:18 - WARNING - ⚠️ Falling back to uncached execution';
+
+    for (let n = 0; n < 3; n++) log({ event: 'cache.fallback', subject });
+    expect(lines).toEqual([warning]);
+
+    log({ event: 'cache.breaker', state: 'half-open' });
+    log({ event: 'cache.fallback', subject });
+    expect(lines.filter((line) => line === warning)).toHaveLength(1);
+
+    log({ event: 'cache.breaker', state: 'closed' });
+    log({ event: 'cache.fallback', subject });
+    log({ event: 'cache.connected' });
+    log({ event: 'cache.fallback', subject });
+    expect(lines.filter((line) => line === warning)).toHaveLength(3);
+  });
+
+  it('names the request that a line is about; of connections none, whoever came upon it', () => {
+    const { log, lines } = recorded({ format: 'json', requestId: () => 'request-1' });
+
+    log({ event: 'cache.miss', subject: asked().subject });
+    log({ event: 'cache.breaker', state: 'open' });
+
+    const told = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(told.map(({ event, request_id }) => [event, request_id])).toEqual([
+      ['cache.miss', 'request-1'],
+      ['cache.breaker', undefined],
+    ]);
+  });
+
   it('tells once why a method is never stored, and each time why a result was not', () => {
     const { log, lines } = recorded();
     const { subject } = asked();

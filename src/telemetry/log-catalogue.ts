@@ -42,7 +42,8 @@ export interface LogFields {
   reason?: string;
   /** Of the report on what is cached and what invalidates it */
   line?: string;
-  request_id?: string;
+  /** Of the request that the line is about; `undefined` by name: of none, whoever it was that came upon it */
+  request_id?: string | undefined;
 }
 
 interface LogEntry {
@@ -122,7 +123,7 @@ export const logCatalogue = {
     'error',
     (fields) => `Redis SET error for key ${fields.key}: ${failure(fields)}`,
   ),
-  'cache.fallback': entry('⚠️', 'debug', () => 'Falling back to uncached execution'),
+  'cache.fallback': entry('⚠️', 'warn', () => 'Falling back to uncached execution'),
   'cache.decode_error': entry('❌', 'error', ({ key }) => `Unreadable cached value, treated as MISS: ${key}`),
   'cache.coalesced': entry(
     '⏳',

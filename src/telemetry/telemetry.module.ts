@@ -4,24 +4,27 @@ import { secretsOf } from '../config/secrets.js';
 import { AppLogger } from './app-logger.js';
 import { EventLoop } from './event-loop.js';
 import { Metrics } from './metrics.js';
+import { RequestScope } from './request-scope.js';
 
 /** The log, which others reach through Nest's `Logger`, the metrics, and whether the process keeps up. */
 @Global()
 @Module({
   providers: [
+    RequestScope,
     {
       provide: AppLogger,
-      inject: [Environment],
-      useFactory: (environment: Environment) =>
+      inject: [Environment, RequestScope],
+      useFactory: (environment: Environment, requests: RequestScope) =>
         new AppLogger({
           level: environment.LOG_LEVEL,
           format: environment.LOG_FORMAT,
           secrets: secretsOf(environment),
+          requestId: () => requests.id,
         }),
     },
     EventLoop,
     Metrics,
   ],
-  exports: [AppLogger, EventLoop, Metrics],
+  exports: [AppLogger, EventLoop, Metrics, RequestScope],
 })
 export class TelemetryModule {}
