@@ -158,6 +158,40 @@ class OpenController {
     return new StreamableFile(Buffer.from(`run ${ran('file')}`));
   }
 
+  @Get('slow-file')
+  @Cached({ ttl: 60, prefix: 'slow_file' })
+  async slowFile() {
+    await gate?.promise;
+    return new StreamableFile(Buffer.from('file'));
+  }
+
+  @Get('created')
+  @Cached({ ttl: 60, prefix: 'created' })
+  created(@Res({ passthrough: true }) response: { status: (code: number) => void }) {
+    response.status(201);
+    return { run: ran('created') };
+  }
+
+  @Get('not-for-long')
+  @Cached({ ttl: () => 0, prefix: 'not_for_long' })
+  notForLong() {
+    return { run: ran('notForLong') };
+  }
+
+  @Get('odd-tag')
+  @Cached({
+    ttl: 60,
+    prefix: 'odd_tag',
+    tags: [
+      () => {
+        throw new Error('of a decorator');
+      },
+    ],
+  })
+  oddTag() {
+    return { run: ran('oddTag') };
+  }
+
   @Get('nothing')
   @Cached({ ttl: 60, prefix: 'nothing' })
   nothing() {
@@ -425,6 +459,43 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('cached routes
       expect(second.type).toBe(first.type);
     },
   );
+
+  it.each([
+    ['/open/file', 'fwd=miss; detail=not-plain'],
+    ['/open/text', 'fwd=miss; detail=not-plain'],
+    ['/open/nothing', 'fwd=miss; detail=not-plain'],
+    ['/open/sets-header', 'fwd=miss; detail=header'],
+    ['/open/created', 'fwd=miss; detail=status'],
+    ['/open/not-for-long', 'fwd=miss; detail=no-ttl'],
+    ['/open/sometimes', 'fwd=miss; detail=unless'],
+    ['/open/odd-tag', 'fwd=miss; detail=rule-failed'],
+  ])('say why they are not stored: %s', async (path, expected) => {
+    const { headers } = await call(path);
+
+    expect(headers.get('cache-status')).toBe(`ai-native; ${expected}`);
+  });
+
+  it('say so to each of those who waited for one run', async () => {
+    gate = deferred();
+    const callers = [call('/open/slow-file'), call('/open/slow-file')];
+    await until(() => misses('slow_file') === 2);
+    gate.resolve();
+
+    for (const { status, headers, text } of await Promise.all(callers)) {
+      expect([status, text]).toEqual([200, 'file']);
+      expect(headers.get('cache-status')).toBe('ai-native; fwd=miss; detail=not-plain');
+    }
+  });
+
+  it('say that what was computed before a newer write is not stored', async () => {
+    gate = deferred();
+    const asking = call('/open/slow/late');
+    await until(() => misses('slow') === 1);
+    await app.get(CacheService).invalidate('slow:late:*');
+    gate.resolve();
+
+    expect((await asking).headers.get('cache-status')).toBe('ai-native; fwd=miss; detail=newer-write');
+  });
 
   it('never store an error; waiting callers share one run and get answers of their own', async () => {
     gate = deferred();

@@ -224,6 +224,40 @@ describe.each([
   });
 });
 
+it('a tag takes the same memory however much it names and however often it is invalidated', async () => {
+  const one = await start();
+  await connected(one);
+  const cache = one.app.get(CacheService);
+  const keep = async (count: number) => {
+    for (let n = 0; n < count; n++)
+      await cache.getOrSet(`kept:${n}`, { ttl: 60, tags: ['group:1'] }, () => n);
+    await cache.settle();
+  };
+  const admin = createClient({ url: redis.adminUrl });
+  await admin.connect();
+  /** Of all keys that are no entry. */
+  const bytesOfTags = async () => {
+    const keys = (await admin.keys('*')).filter((key) => !key.startsWith('cache:'));
+    const sizes = await Promise.all(keys.map((key) => admin.strLen(key)));
+    return Object.fromEntries(keys.sort().map((key, i) => [key, sizes[i]]));
+  };
+
+  await keep(1);
+  const ofOne = await bytesOfTags();
+  await keep(500);
+  const ofMany = await bytesOfTags();
+  for (let n = 0; n < 20; n++) {
+    await cache.invalidate('group:1');
+    await keep(1);
+  }
+
+  expect(Object.keys(ofOne)).toContain('token:tag/group:1');
+  expect((await admin.keys('cache:*')).length).toBe(500);
+  expect(ofMany).toEqual(ofOne);
+  expect(await bytesOfTags()).toEqual(ofOne);
+  await admin.close();
+});
+
 describe('settings of the connection', () => {
   async function clients(named = 'ai-native-cache'): Promise<string[]> {
     const admin = createClient({ url: redis.adminUrl });

@@ -246,5 +246,5 @@ export class CacheEngine {
 
 /** Where nothing is kept. */
 async function runAlone<T>(factory: Factory<T>): Promise<Loaded<T>> {
-  return { value: (await factory()).value, how: 'ran', isStored: false };
+  return { value: (await factory()).value, how: 'ran', isStored: false, notStoredBecause: 'store-away' };
 }

@@ -53,15 +53,20 @@ export async function join<T>(
       return undefined;
     throw error;
   }
-  const { value, isShareable, isRefused, how, isStored } = run;
+  const { value, isShareable, isRefused, how, isStored, notStoredBecause } = run;
   if (isRefused) return undefined;
   emit({ event: 'cache.coalesced', subject, durationMs: clock.monotonicMs() - since });
   // An entry found by the run was judged when the store was asked, which may have been before this caller came.
   const isUnproven = how === 'found' && flight.order < arrival;
   if (isUnproven && (await mayJoin(options, subject, budget, arrival, flight)) !== 'yes') return undefined;
-  if (isShareable) return { value, how: 'joined', isStored };
+  if (isShareable) return { value, how: 'joined', isStored, notStoredBecause };
   const produced = await (entries.isAvailable ? factory() : bulkhead.run(factory));
-  return { value: produced.value, how: 'ran', isStored: false };
+  return {
+    value: produced.value,
+    how: 'ran',
+    isStored: false,
+    notStoredBecause: produced.notStoredBecause,
+  };
 }
 
 /**

@@ -136,18 +136,25 @@ export class Loads {
     };
     let storing: Promise<unknown> = Promise.resolve();
     try {
-      const [{ value, isShareable, isRefused, entry }, loadMs] = await this.#call(subject, flight, factory);
+      const [produced, loadMs] = await this.#call(subject, flight, factory);
+      const { value, isShareable, isRefused, entry, notStoredBecause } = produced;
       // What was not going to be stored has not named what it depends on.
       if (!entry) {
         const isForAll = isShareable && !subject.hasResultTags;
-        return { value, isShareable: isForAll, isRefused, how: 'ran', isStored: false };
+        return { value, isShareable: isForAll, isRefused, how: 'ran', isStored: false, notStoredBecause };
       }
 
       storing = this.#store(subject, flight, opening, entry, loadMs);
       const isWatched = entry.resultTags.every((tag) => tokens.has(familyTag(tag)));
       families.watch(entry.resultTags);
       // Who joined could see only that the watched families had not moved. Of another family nobody could say.
-      return { value, isShareable: isShareable && isWatched, how: 'ran', isStored: !flight.isDoomed };
+      return {
+        value,
+        isShareable: isShareable && isWatched,
+        how: 'ran',
+        isStored: !flight.isDoomed,
+        notStoredBecause: flight.isDoomed ? 'newer-write' : undefined,
+      };
     } finally {
       keep(storing.then(() => lease.release()));
     }
@@ -158,7 +165,14 @@ export class Loads {
     try {
       const [produced] = await bulkhead.run(() => this.#call(subject, flight, factory));
       const { value, isShareable, isRefused } = produced;
-      return { value, isShareable, isRefused, how: 'ran', isStored: false };
+      return {
+        value,
+        isShareable,
+        isRefused,
+        how: 'ran',
+        isStored: false,
+        notStoredBecause: 'store-away',
+      };
     } catch (error) {
       const isOverload = error instanceof CacheError && error.code === 'CACHE_OVERLOADED';
       if (isOverload) emit({ event: 'cache.overloaded', subject });

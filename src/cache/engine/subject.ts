@@ -105,4 +105,6 @@ export interface Loaded<T> {
   readonly how: 'ran' | 'joined' | 'found' | 'stale';
   /** Whether it is being stored. */
   readonly isStored: boolean;
+  /** Why not, where that is known by now. */
+  readonly notStoredBecause?: NotStored | 'newer-write' | 'store-away' | undefined;
 }

@@ -92,8 +92,12 @@ export class CacheLoader implements NestInterceptor {
       return give(ticket, stale.entry);
     }
     if ('thrown' in value) throw value.thrown;
-    if ('value' in value) return value.value;
-    plan.headers.announceNew(reply, outcome, [forwarded, ...details(loaded)].join('; '));
+    const told = [forwarded, ...details(loaded, lookup.state === 'bypass')].join('; ');
+    if ('value' in value) {
+      if (!reply.isSent) plan.headers.tell(reply, told);
+      return value.value;
+    }
+    plan.headers.announceNew(reply, outcome, told);
     return give(ticket, value);
   }
 }
@@ -102,9 +106,14 @@ function revive(entry: CacheEntry): Answer {
   return isKeptException(entry) ? { thrown: revivedException(entry) } : entry;
 }
 
-function details({ how, isStored }: Loaded<Answer>): string[] {
+/** @param isExplained  whether it was said already why nothing is stored */
+function details({ how, isStored, notStoredBecause }: Loaded<Answer>, isExplained: boolean): string[] {
   const isShared = how === 'joined' || how === 'found';
-  return [...(isShared ? ['collapsed'] : []), ...(isStored && how !== 'found' ? ['stored'] : [])];
+  return [
+    ...(isShared ? ['collapsed'] : []),
+    ...(isStored && how !== 'found' ? ['stored'] : []),
+    ...(notStoredBecause && !isExplained ? [`detail=${notStoredBecause}`] : []),
+  ];
 }
 
 /** Writes the headers of a kept answer. @returns what Nest is to send */

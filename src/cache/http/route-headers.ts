@@ -64,9 +64,14 @@ export class RouteHeaders {
    */
   announce(reply: Reply, outcome: Outcome, detail: string, cacheControl = 'private, no-cache'): void {
     reply.setHeader('x-cache', outcome);
-    reply.setHeader('cache-status', `${this.#cacheName}; ${detail}`);
+    this.tell(reply, detail);
     this.set(reply, 'cache-control', cacheControl);
     addVary(reply, this.#vary);
+  }
+
+  /** Completes what was announced before a run; the rest may be the handler's own by now. @param detail as of {@link announce} */
+  tell(reply: Reply, detail: string): void {
+    reply.setHeader('cache-status', `${this.#cacheName}; ${detail}`);
   }
 
   /** @param detail as of {@link announce} */
