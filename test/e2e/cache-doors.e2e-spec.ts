@@ -24,6 +24,7 @@ import { of } from 'rxjs';
 import { Cached, CacheService } from '../../src/cache/index.js';
 import { CacheDoor } from '../../src/cache/http/cache-door.guard.js';
 import { adapters, startCachedApp } from '../support/cached-app.js';
+import { PlainClient } from '../support/plain-client.js';
 import { deferred, turn, type Deferred } from '../support/deferred.js';
 import { expectHit, expectMiss, FakeClock } from '../../src/cache/testing/index.js';
 
@@ -68,6 +69,14 @@ class NeedsToken implements CanActivate {
 const CurrentUser = createParamDecorator(
   (_: undefined, context: ExecutionContext) => context.switchToHttp().getRequest<{ user: string }>().user,
 );
+
+/** One parameter in many writings; adapters and proxies do not agree on what they say. */
+const cloaks = [
+  ...['', 'id=1', 'id=2', 'id=1&id=2', 'id=2&id=1', 'id=1;id=2', 'id[]=2', 'id[]=1&id[]=2', 'id[0]=2'],
+  ...['id[a]=2', 'id.a=2', 'ID=2', 'Id=1', 'id=1%00', 'id%00=2', '%69d=1', 'i%64=2', 'id=%31', 'id', 'id='],
+  ...[';id=2', 'x;id=2', '&id=1', '&&id=2&', 'utm_source=x&id=1', 'id=1&utm_source=2', '?id=2', 'id=1?id=2'],
+  ...['id+=2', '+id=1', 'id=+1', 'id=1+', 'id=%E0%A4%A', '%=1&id=2', '__proto__[id]=2', 'constructor=2'],
+];
 
 @Controller('open')
 class OpenController {
@@ -136,6 +145,17 @@ class OpenController {
     ran('missing');
     await gate?.promise;
     throw new NotFoundException(`no ${id}`);
+  }
+
+  @Get('seen')
+  @Cached({ ttl: 60, prefix: 'seen' })
+  seen(@Query('id') id: unknown) {
+    return { id: id ?? null };
+  }
+
+  @Get('seen-now')
+  seenNow(@Query('id') id: unknown) {
+    return this.seen(id);
   }
 
   @Get('slow/:id')
@@ -322,6 +342,32 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('cached routes
     expectMiss(await call('/open/plain/b?x=1'));
     expectMiss(await call('/open/plain/a'));
     expectMiss(await call('/open/plain/a?x=1&x=2'));
+  });
+
+  it('A6: answer each way of writing a parameter as the handler itself would, whoever asked before', async () => {
+    const client = new PlainClient(url);
+    const ask = (path: string, query: string, body?: string) =>
+      client.send({
+        path: `/open/${path}?${query}`,
+        headers: body === undefined ? {} : { 'content-type': 'application/json' },
+        body,
+      });
+    const truth = new Map<string, string | undefined>();
+    for (const query of cloaks) truth.set(query, (await ask('seen-now', query)).text);
+
+    // In opposite orders: each kept answer is there when the others come.
+    for (const queries of [cloaks, cloaks, [...cloaks].reverse()]) {
+      for (const query of queries) {
+        const { text } = await ask('seen', query);
+        expect([query, text]).toEqual([query, truth.get(query)]);
+      }
+    }
+    const fat = await ask('seen', '', '{"id":"2"}');
+    expect([fat.headers['x-cache'], fat.text]).toEqual(['HIT', truth.get('')]);
+    const tagged = await ask('seen', 'utm_source=x&id=1');
+    expect([tagged.headers['x-cache'], tagged.text]).toEqual(['HIT', truth.get('id=1')]);
+    expect(new Set(truth.values()).size).toBeGreaterThan(4);
+    client.close();
   });
 
   it('keep declared headers apart', async () => {
