@@ -12,6 +12,7 @@ import {
   VersioningType,
 } from '@nestjs/common';
 import { IsString } from 'class-validator';
+import fc from 'fast-check';
 import { EMPTY, of, throwError, type Observable } from 'rxjs';
 import { Cached, CacheService, InvalidateCache, type CacheModuleEvent } from '../../src/cache/index.js';
 import { CacheEngine } from '../../src/cache/engine/cache-engine.js';
@@ -468,6 +469,28 @@ describe('decorated methods of providers', () => {
       await prices.forgetItem('*');
 
       expect((await prices.price('a')).run).toBe(1);
+    });
+
+    it('A9: drop what they name and nothing else, whatever characters an id has', async () => {
+      const character = fc.constantFrom(...Array.from('ab*?[]^-\\:{}/|. \n\0é'));
+      const id = fc.string({ unit: character, minLength: 1, maxLength: 5 });
+      await fc.assert(
+        fc.asyncProperty(id, id, async (one, other) => {
+          fc.pre(one !== other);
+          await settled(Promise.all([prices.price(one), prices.price(other)]));
+          const kept = (await prices.price(other)).run;
+
+          for (const drop of [() => prices.change({ item: one }), () => prices.forgetItem(one)]) {
+            const before = (await settled(prices.price(one))).run;
+            await drop();
+            expect([
+              (await settled(prices.price(one))).run === before,
+              (await prices.price(other)).run,
+            ]).toEqual([false, kept]);
+          }
+        }),
+        { numRuns: 100 },
+      );
     });
 
     it('ask their result when a function names the tags', async () => {

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { methodKeyText, pythonJson, routeKeyText, scopedKeyText, storeKey } from './cache-key.js';
 
@@ -106,6 +107,47 @@ describe('different arguments', () => {
       }),
       { numRuns: 2000 },
     );
+  });
+
+  it('A7: never share a key, by the million of pairs', () => {
+    const long = 'x'.repeat(10_000);
+    const near = fc.constantFrom(
+      'a:b',
+      'a',
+      'b',
+      'b:c',
+      'c',
+      '',
+      '1',
+      'null',
+      'NaN',
+      '-0',
+      '\u00e9',
+      'e\u0301',
+    );
+    const value = fc.oneof(
+      near,
+      fc.constantFrom(1, -0, 0, NaN, null, undefined, 1n, true, 'true', new Date(0), `${long}1`, `${long}2`),
+      fc.string({ maxLength: 3 }),
+      fc.integer({ min: 0, max: 20 }),
+      fc.date({ noInvalidDate: false }),
+      fc.array(near, { maxLength: 3 }),
+      fc.dictionary(near, near, { maxKeys: 3, noNullPrototype: true }),
+    );
+    const samples = fc.sample(fc.array(value, { minLength: 1, maxLength: 3 }), 2500);
+
+    // Each kind of value written in a way of its own, fields in order: not how keys are made.
+    const byKey = new Map<string, string>();
+    for (const args of samples) {
+      const key = methodKeyText('p', 'C.m', args);
+      const written = inspect(args, { depth: 9, sorted: true, maxStringLength: null, breakLength: Infinity });
+      if ((byKey.get(key) ?? written) !== written) expect(written).toBe(byKey.get(key));
+      byKey.set(key, written);
+    }
+
+    const different = new Set(byKey.values()).size;
+    expect(different).toBe(byKey.size);
+    expect((different * (different - 1)) / 2).toBeGreaterThan(1e6);
   });
 
   it('share a key when they differ only in the order of fields', () => {
