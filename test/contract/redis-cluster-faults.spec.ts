@@ -49,6 +49,13 @@ async function allAnswer(): Promise<boolean> {
   return answers.every(({ status }) => status === 'fulfilled');
 }
 
+/** Whether it answered. */
+const settledAs = [() => true, () => false] as const;
+
+function isClusterDown(error: unknown): boolean {
+  return String(error).includes('CLUSTERDOWN');
+}
+
 async function wait(work: () => Promise<unknown>): Promise<number> {
   const since = performance.now();
   await work().catch(() => undefined);
@@ -155,6 +162,62 @@ it('takes a tag away again after its witness, when the witness was on a hung mas
       ),
     10_000,
   );
+});
+
+it('F17: takes a slot that nobody serves for no answer, and serves all others meanwhile', async () => {
+  await start();
+  const [lost, other] = [tagOn(0), tagOn(1)];
+  const [before] = (await open.store.open(nameOn(2), [lost, other], TOKEN_TTL_MS, BUDGET_MS)).tokens;
+  const slot = String(keySlot(`token:${lost}`));
+  for (const master of cluster.masters) await ask(master, ['CLUSTER', 'DELSLOTS', slot]);
+  await expect(ask(cluster.masters[0]!, ['GET', `token:${lost}`])).rejects.toThrow('CLUSTERDOWN');
+
+  for (let n = 0; n < 20; n++) {
+    await expect(open.store.tokens([lost], BUDGET_MS)).rejects.toMatchObject({
+      ...unavailable,
+      message: 'CLUSTERDOWN',
+    });
+    expect(await open.store.tokens([other], BUDGET_MS)).toEqual([expect.any(String)]);
+  }
+  expect(open.store.isAvailable()).toBe(true);
+
+  await ask(cluster.masters[0]!, ['CLUSTER', 'ADDSLOTS', slot]);
+  const since = performance.now();
+  await pollUntil(() => open.store.tokens([lost], BUDGET_MS).then(...settledAs), 10_000);
+  figure(
+    'F17',
+    'a slot without a master (CLUSTERDOWN): until it is used again, ms',
+    performance.now() - since,
+    {
+      atMost: 5000,
+    },
+  );
+  expect(await open.store.tokens([lost], BUDGET_MS)).toEqual([before]);
+});
+
+it('F17: takes a cluster that is down as a whole for one that is away', async () => {
+  await start();
+  const [one, other] = [tagOn(1), tagOn(2)];
+  await open.store.open(nameOn(2), [one, other], TOKEN_TTL_MS, BUDGET_MS);
+  for (const master of cluster.masters)
+    await ask(master, ['CONFIG', 'SET', 'cluster-require-full-coverage', 'yes']);
+  const slot = String(keySlot(`token:${tagOn(0)}`));
+  for (const master of cluster.masters) await ask(master, ['CLUSTER', 'DELSLOTS', slot]);
+  await pollUntil(
+    () => ask(cluster.masters[1]!, ['GET', `token:${one}`]).then(() => false, isClusterDown),
+    5000,
+  );
+
+  await expect(open.store.tokens([one], BUDGET_MS)).rejects.toMatchObject({
+    ...unavailable,
+    message: 'CLUSTERDOWN',
+  });
+
+  for (const master of cluster.masters)
+    await ask(master, ['CONFIG', 'SET', 'cluster-require-full-coverage', 'no']);
+  await ask(cluster.masters[0]!, ['CLUSTER', 'ADDSLOTS', slot]);
+  await pollUntil(allAnswer, 10_000);
+  expect(await open.store.tokens([one], BUDGET_MS)).toEqual([expect.any(String)]);
 });
 
 it('F20: follows a slot that moves to another master', async () => {

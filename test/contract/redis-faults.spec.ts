@@ -5,6 +5,7 @@ import { ANY, EPOCH } from '../../src/cache/engine/tags.js';
 import type { Outbox } from '../../src/cache/outbox/outbox.js';
 import { freePort, pollUntil, startRedis, type RedisProcess } from '../support/processes.js';
 import { ask } from '../support/ask-redis.js';
+import { figure } from '../support/figures.js';
 import { openStore as openStoreOf, type OpenStore } from '../support/redis-store.js';
 import { startFaultProxy } from '../support/fault-proxy.js';
 import { aName, entryOf } from './store.contract.js';
@@ -100,6 +101,32 @@ describe('a Redis that forgets or remembers too much', () => {
     expect(now?.endsWith(raw)).toBe(true);
     expect(now).not.toBe(token);
     await other.stop();
+  });
+
+  it('F17: is never believed as a replica that has lost its master and says so', async () => {
+    const one = await openStore({ url: redis.url });
+    const token = await tokenOf(one);
+    await ask(redis, ['CONFIG', 'SET', 'replica-serve-stale-data', 'no']);
+
+    await ask(redis, ['REPLICAOF', '127.0.0.1', '1']);
+
+    await expect(ask(redis, ['GET', `token:${tag}`])).rejects.toThrow('MASTERDOWN');
+    const told = new Set<string>();
+    await pollUntil(async () => {
+      const answer: unknown = await one.store.tokens([tag], BUDGET_MS).catch((error: unknown) => error);
+      expect(answer).toMatchObject(unavailable);
+      told.add((answer as Error).message);
+      return !one.store.isAvailable();
+    }, 3000);
+    expect([...told]).toContain('MASTERDOWN');
+
+    await ask(redis, ['REPLICAOF', 'NO', 'ONE']);
+    const since = performance.now();
+    await one.available(10_000);
+    figure('F17', 'has lost its master (MASTERDOWN): until it is used again, ms', performance.now() - since, {
+      atMost: 5000,
+    });
+    expect(await tokenOf(one)).not.toBe(token);
   });
 
   it('gives every process the same tokens as long as it is the same', async () => {
