@@ -27,6 +27,11 @@ export const contenders = {
     ...guarded,
     consistency: 'bounded',
   }),
+  'bounded-unaudited': cached('bounded, of which no hit is checked against its source (`auditRate: 0`)', {
+    ...guarded,
+    consistency: 'bounded',
+    auditRate: 0,
+  }),
   'bounded-open': cached('bounded in an application without guards', { ...open, consistency: 'bounded' }),
   'bounded-express-open': cached('bounded on Express, without guards', {
     ...open,

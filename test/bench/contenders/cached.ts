@@ -10,6 +10,8 @@ interface CachedSettings {
   readonly adapter?: Adapter;
   /** Bound of the tier in the process, bytes; 0: Redis only. */
   readonly maxBytes?: number;
+  /** Part of the hits that is checked against the handler behind the answer. Default: the cache's own */
+  readonly auditRate?: number;
   readonly ttlSeconds?: number;
   /** What the handler waits for before it answers, ms. */
   readonly handlerMs?: number;
@@ -20,7 +22,7 @@ export const runsAtMs: number[] = [];
 
 /** The cache of this project, in an application of its own. Every answer carries the tag `size:{size}`. */
 export function cached(description: string, settings: CachedSettings): Contender {
-  const { adapter, maxBytes } = settings;
+  const { adapter, maxBytes, auditRate } = settings;
   return {
     description,
     start: (redisUrl, name) =>
@@ -31,6 +33,7 @@ export function cached(description: string, settings: CachedSettings): Contender
               redis: { url: redisUrl },
               namespace: `${name}:`,
               ...(maxBytes === undefined ? {} : { maxBytes }),
+              ...(auditRate === undefined ? {} : { auditRate }),
             }),
           ],
           controllers: [cachedController(settings)],
