@@ -59,7 +59,9 @@ try {
       seconds,
       only,
       isQuick: quick,
-      command: ['npm run bench', ...process.argv.slice(2)].join(' '),
+      command: ['npm run bench', ...(process.argv.length > 2 ? ['--'] : []), ...process.argv.slice(2)].join(
+        ' ',
+      ),
       say: (line) => process.stderr.write(`${line}\n`),
       print: (text) => process.stdout.write(text),
     });
