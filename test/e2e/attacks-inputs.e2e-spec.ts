@@ -4,7 +4,7 @@ import type { Operation } from '../fuzz/operations.js';
 import type { Answer } from '../support/openapi.js';
 import { type AttackedApp, startAttackedApp } from '../support/attacked-app.js';
 import { figure, isMeasuring } from '../support/figures.js';
-import type { PlainRequest } from '../support/plain-client.js';
+import { PlainClient, type PlainRequest } from '../support/plain-client.js';
 
 jest.setTimeout(120_000);
 
@@ -62,14 +62,17 @@ async function expectAll(
   expect(wrong.flat()).toEqual([]);
 }
 
-/** Asks one after the other, each as if it were alone. @returns how long the slowest took, ms */
+/** Asks one after the other, each as if it were alone, and judges nothing. @returns how long the slowest took, ms */
 async function slowestMs(attacks: readonly PlainRequest[]): Promise<number> {
+  const client = new PlainClient(target.app.url);
+  const authorization = `Bearer ${target.tokenOf('root')}`;
   let slowest = 0;
   for (const attack of attacks) {
     const startedAt = performance.now();
-    await target.ask(attack);
+    await client.send({ ...attack, headers: { authorization, ...attack.headers } });
     slowest = Math.max(slowest, performance.now() - startedAt);
   }
+  client.close();
   return slowest;
 }
 
