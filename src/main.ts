@@ -2,17 +2,19 @@ import { createApp } from './app.setup.js';
 import { Environment } from './config/environment.js';
 import { DatabaseConnection } from './database/database-connection.js';
 import { ShutdownState } from './health/shutdown-state.js';
-import { stopOnSignals } from './shutdown.js';
+import { stopInOrder } from './shutdown.js';
 import { startBanner } from './start-banner.js';
 import { startFailure } from './start-failure.js';
 
+process.on('uncaughtException', failToStart);
 try {
   const app = await createApp();
   const environment = app.get(Environment);
   const { HOST, PORT } = environment;
   await app.listen(PORT, HOST);
   const { port } = new URL(await app.getUrl());
-  stopOnSignals(app);
+  stopInOrder(app);
+  process.off('uncaughtException', failToStart);
   const database = app.get(DatabaseConnection);
   const shutdown = app.get(ShutdownState, { strict: false });
   await database.open();
@@ -20,6 +22,10 @@ try {
     process.stdout.write(startBanner(environment, Number(port)));
   }
 } catch (error) {
+  failToStart(error);
+}
+
+function failToStart(error: unknown): void {
   process.stderr.write(`${startFailure(error)}\n`);
   process.exit(1);
 }

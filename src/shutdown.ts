@@ -1,8 +1,10 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import { isNativeError } from 'node:util/types';
 import { Logger } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Environment } from './config/environment.js';
 import { ShutdownState } from './health/shutdown-state.js';
+import type { LogRecord } from './telemetry/log-catalogue.js';
 
 /** npm passes Ctrl-C on to a process that got it from the terminal already: that is one signal, not two. */
 const echoMs = 500;
@@ -10,29 +12,42 @@ const sweepMs = 100;
 
 /**
  * Stops the service so that no request fails: look unready and serve on (SHUTDOWN_GRACE_MS), let requests in
- * flight finish (SHUTDOWN_DRAIN_MS), close what the modules opened, the database last. A second signal, or
- * SHUTDOWN_DEADLINE_MS, ends the process at once.
+ * flight finish (SHUTDOWN_DRAIN_MS), close what the modules opened, the database last. Begins at SIGTERM or SIGINT, exit
+ * code 0, or when something fails that nobody handles, exit code 1. A second signal, or SHUTDOWN_DEADLINE_MS, ends the
+ * process at once.
  */
-export function stopOnSignals(app: NestFastifyApplication): void {
+export function stopInOrder(app: NestFastifyApplication): void {
+  const logger = new Logger('Shutdown');
   let begunAt: number | undefined;
+  let hasFailed = false;
+  const begin = () => {
+    begunAt = performance.now();
+    void stop(app, logger, () => (hasFailed ? 1 : 0));
+  };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
       if (begunAt === undefined) {
-        begunAt = performance.now();
-        void stop(app, signal);
+        logger.log(`🔌 ${signal}: finishing what is in flight`);
+        begin();
       } else if (performance.now() - begunAt > echoMs) {
         process.exit(1);
       }
     });
   }
+  // Node throws rejections that nobody handles: they come here too.
+  process.on('uncaughtException', (error: unknown) => {
+    // What fails next may be a consequence, or the log itself.
+    if (hasFailed) return;
+    hasFailed = true;
+    logger.error(unhandled(error));
+    if (begunAt === undefined) begin();
+  });
 }
 
-async function stop(app: NestFastifyApplication, signal: NodeJS.Signals): Promise<void> {
+async function stop(app: NestFastifyApplication, logger: Logger, exitCode: () => number): Promise<void> {
   const environment = app.get(Environment);
-  const logger = new Logger('Shutdown');
   setTimeout(() => process.exit(1), environment.SHUTDOWN_DEADLINE_MS).unref();
   app.get(ShutdownState, { strict: false }).begin();
-  logger.log(`🔌 ${signal}: finishing what is in flight`);
 
   await wait(environment.SHUTDOWN_GRACE_MS);
   const server = app.getHttpServer();
@@ -48,8 +63,21 @@ async function stop(app: NestFastifyApplication, signal: NodeJS.Signals): Promis
     clearTimeout(drained);
     clearInterval(sweep);
     logger.log('🔌 Stopped');
-    process.exit(0);
+    process.exit(exitCode());
   } catch {
     process.exit(1);
   }
+}
+
+/** What failed, and where; the words of an exception may hold anything. */
+function unhandled(error: unknown): LogRecord {
+  if (!isNativeError(error)) return { event: 'process.failed', reason: typeof error };
+  const { name, message, stack = '', code } = error as NodeJS.ErrnoException;
+  const at = /^ {4}at (.+)$/m.exec(stack.replace(message, ''))?.[1];
+  return {
+    event: 'process.failed',
+    reason: name,
+    ...(code === undefined ? {} : { error_code: code }),
+    ...(at === undefined ? {} : { at }),
+  };
 }

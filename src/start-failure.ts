@@ -1,8 +1,11 @@
 import { CacheError } from './cache/index.js';
 import { ConfigurationError } from './config/configuration-error.js';
 import { EmbeddedPostgresError } from './database/embedded-postgres.js';
+import { masker } from './telemetry/safe-text.js';
 
-/** What to tell somebody whose service does not start: one clear line, or the list of bad variables. */
+const mask = masker([]);
+
+/** What to tell somebody whose service does not start: one clear line, the list of bad variables, or all there is. */
 export function startFailure(error: unknown): string {
   if (error instanceof ConfigurationError || error instanceof EmbeddedPostgresError) return error.message;
   if (error instanceof CacheError) return `${error.code} ${error.message}`;
@@ -16,5 +19,5 @@ export function startFailure(error: unknown): string {
     return `Port ${port} needs more rights than this user has: set PORT above 1023, for example PORT=8000.`;
   if (code === 'EADDRNOTAVAIL')
     return `This machine has no address ${address}: set HOST, for example HOST=0.0.0.0.`;
-  return `The service could not start: ${stack ?? message}`;
+  return mask(`The service could not start: ${stack ?? message}`);
 }

@@ -112,14 +112,20 @@ describe('the log', () => {
     expect(lines[0]).toContain('redis://:***@redis:6379/0');
   });
 
-  it('keeps the words of an exception to itself, and shows where it came from', () => {
-    const { logger, lines } = recorded();
+  it.each([
+    ['text', 'ERROR - TypeError\n    at '],
+    ['json', '"message":"TypeError","stack":"    at '],
+  ] as const)(
+    'keeps the words of an exception to itself, and shows where it came from (%s)',
+    (format, start) => {
+      const { logger, lines } = recorded({ format });
 
-    logger.error(new TypeError('SELECT secret FROM users'));
+      logger.error(new TypeError('SELECT secret FROM users'));
 
-    expect(lines[0]).toContain('ERROR - TypeError\n    at ');
-    expect(lines[0]).not.toContain('SELECT');
-  });
+      expect(lines[0]).toContain(start);
+      expect(lines[0]).not.toContain('SELECT');
+    },
+  );
 
   it('passes over what Nest tells of its own modules', () => {
     const { logger, lines } = recorded();

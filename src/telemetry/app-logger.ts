@@ -122,13 +122,18 @@ export class AppLogger implements LoggerService {
     const request = typeof request_id === 'string' ? ` [${request_id}]` : '';
     const line = oneLine(this.#mask(`${time} - ${names[level]} - ${text}${request}`));
     if (typeof stack !== 'string') return line;
-    const frames = stack.split('\n').filter((frame) => frame.startsWith('    at '));
-    return [line, ...frames.map((frame) => oneLine(this.#mask(frame)))].join('\n');
+    return [line, ...framesOf(stack).map((frame) => oneLine(this.#mask(frame)))].join('\n');
   }
 
   #asJson(level: LogLevel, text: string, fields: Readonly<Record<string, unknown>>): string {
-    const request_id = this.#requestId();
-    const record = { time: this.#now().toISOString(), level, message: text, request_id, ...fields };
+    const record: Record<string, unknown> = {
+      time: this.#now().toISOString(),
+      level,
+      message: text,
+      request_id: this.#requestId(),
+      ...fields,
+    };
+    if (typeof record.stack === 'string') record.stack = framesOf(record.stack).join('\n');
     const safe = (_key: string, value: unknown) => {
       if (typeof value === 'string') return oneLine(this.#mask(value));
       return typeof value === 'bigint' ? String(value) : value;
@@ -152,4 +157,9 @@ function isLogEvent(value: unknown): value is LogEvent {
 
 function isStack(value: unknown): value is string {
   return typeof value === 'string' && /\n\s+at /.test(value);
+}
+
+/** Without the words of the exception, which may hold anything. */
+function framesOf(stack: string): string[] {
+  return stack.split('\n').filter((frame) => frame.startsWith('    at '));
 }

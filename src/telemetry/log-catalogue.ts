@@ -40,6 +40,8 @@ export interface LogFields {
   /** Code such as ECONNREFUSED; never an exception's text */
   error_code?: string;
   reason?: string;
+  /** Place in the code */
+  at?: string;
   /** Of the report on what is cached and what invalidates it */
   line?: string;
   /** Of the request that the line is about; `undefined` by name: of none, whoever it was that came upon it */
@@ -207,6 +209,12 @@ export const logCatalogue = {
     'info',
     ({ count, duplicates, rejected, duration_ms }) =>
       `Ingested ${count} events (${duplicates} duplicates, ${rejected} rejected) in ${duration_ms} ms`,
+  ),
+  'process.failed': entry(
+    '❌',
+    'error',
+    ({ reason, error_code, at }) =>
+      `Nobody handled ${[reason, error_code].filter(Boolean).join(' ')}${at === undefined ? '' : ` at ${at}`}: stopping`,
   ),
 } satisfies Record<string, LogEntry>;
 

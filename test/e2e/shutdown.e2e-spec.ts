@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
 import { figure } from '../support/figures.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { type AppProcess, pollUntil, spawnApp, waitFor200 } from '../support/processes.js';
@@ -103,6 +104,41 @@ describe('stopping', () => {
     expect(await service.ended).toBe(0);
     expect(service.output()).toContain('Stopped');
   });
+
+  it.each(['rejection', 'exception'])(
+    'F48: an %s that nobody handles ends it in order, with one line that keeps the words to itself',
+    async (way) => {
+      const service = await start({
+        NODE_OPTIONS: `--import=${pathToFileURL('test/support/unhandled-failure.mjs').href}`,
+        FAILURE: way,
+        LOG_FORMAT: 'json',
+      });
+      const slow = halfSent(service);
+      await pollUntil(async () => (await get(`${service.url}/health/ready`)) === 200, 5000);
+
+      service.signal('SIGUSR2');
+      await pollUntil(() => service.output().includes('process.failed'), 5000);
+      slow.end('"role":"student"}');
+      const [answer] = (await once(slow, 'response')) as [IncomingMessage];
+      answer.resume();
+
+      expect(answer.statusCode).toBe(201);
+      expect(await service.ended).toBe(1);
+      const lines = service
+        .output()
+        .split('\n')
+        .filter((line) => line.includes('TypeError'));
+      expect(lines.map((line) => JSON.parse(line) as object)).toEqual([
+        expect.objectContaining({
+          event: 'process.failed',
+          level: 'error',
+          reason: 'TypeError',
+          at: expect.stringContaining('test/support/unhandled-failure.mjs'),
+        }),
+      ]);
+      expect(service.output()).not.toContain('canary');
+    },
+  );
 });
 
 function get(url: string, agent?: Agent): Promise<number> {
