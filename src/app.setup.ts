@@ -10,6 +10,7 @@ import { Environment } from './config/environment.js';
 import { holdUntilReady } from './database/hold-until-ready.js';
 import { ShutdownState } from './health/shutdown-state.js';
 import { AnswerShapes } from './http/answer-shapes.js';
+import { limitConnection, SILENT_MS } from './http/connection-limits.js';
 import { HandlerLimit } from './http/handler-limit.interceptor.js';
 import { acceptJson } from './http/json-body.js';
 import { createOpenApiDocument, isApiDocs, serveApiDocs } from './http/openapi.js';
@@ -95,7 +96,7 @@ function fastifyAdapter(environment: Environment, headers: SecurityHeaders['data
     trustProxy: environment.TRUSTED_PROXIES.length > 0 && [...environment.TRUSTED_PROXIES],
     requestTimeout: 30_000,
     keepAliveTimeout: 72_000,
-    connectionTimeout: 0,
+    connectionTimeout: SILENT_MS,
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     requestIdHeader: false,
@@ -120,6 +121,7 @@ function addRequestHooks(app: NestFastifyApplication, { data, docs }: SecurityHe
     { ...docs, ...unkept },
     { ...data, ...unkept },
   ];
+  fastify.addHook('onRequest', limitConnection);
   fastify.addHook('onRequest', (request, reply, done) => {
     void reply.headers(isApiDocs(request.url) ? ofDocs : ofData).header('x-request-id', request.id);
     if (shutdown.hasBegun) void reply.header('connection', 'close');
