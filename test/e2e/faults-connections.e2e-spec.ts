@@ -3,6 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import fastify, { type FastifyInstance } from 'fastify';
 import { limitConnection, MAX_UNANSWERED, SILENT_MS } from '../../src/http/connection-limits.js';
+import { EventLoop } from '../../src/telemetry/event-loop.js';
 import { figure, isMeasuring } from '../support/figures.js';
 import { type Answer, failed, quantileMs } from '../support/load.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
@@ -18,10 +19,16 @@ const to = (url: string) => connect(Number(new URL(url).port), '127.0.0.1').on('
 describe('slow clients', () => {
   let database: TestDatabase;
   let service: TestApp;
+  let eventLoop: EventLoop;
 
   beforeAll(async () => {
     database = await createTestDatabase();
-    service = await startTestApp({ env: { DATABASE_URL: database.url, MAX_CONNECTIONS: '100' } });
+    service = await startTestApp({
+      env: { DATABASE_URL: database.url, MAX_CONNECTIONS: '100', MAX_EVENT_LOOP_DELAY_MS: '250' },
+    });
+    eventLoop = service.app.get(EventLoop);
+    // How late the tests make it is not looked at: they say so themselves.
+    eventLoop.onApplicationShutdown();
   });
 
   afterAll(async () => {
@@ -96,6 +103,28 @@ describe('slow clients', () => {
       async () => (await fetch(service.url + live).catch(() => undefined))?.status === 200,
       10_000,
     );
+  });
+
+  it('F45: while it is behind for longer than a moment, all but probes and metrics are refused', async () => {
+    const [probe, data, metrics] = [live, '/api/v3/users', '/metrics'];
+    const statuses = async () => {
+      const answers = await Promise.all([probe, metrics, data].map((path) => service.request.get(path)));
+      return answers.map(({ status }) => status);
+    };
+
+    eventLoop.sample(300);
+    expect(await statuses()).toEqual([200, 200, 200]);
+
+    eventLoop.sample(300);
+    expect(await statuses()).toEqual([200, 200, 503]);
+    const { headers, body } = await service.request.get(data);
+    expect(headers['retry-after']).toMatch(/^\d+$/);
+    expect(body).toMatchObject({ code: 'overloaded' });
+    // Others shall take what comes.
+    expect((await service.request.get('/health/ready')).status).toBe(503);
+
+    eventLoop.sample(200);
+    expect(await statuses()).toEqual([200, 200, 200]);
   });
 });
 
