@@ -20,10 +20,10 @@ class HerdController {
     return { name, process: process.pid };
   }
 
-  /** Good for a second, and made in 50 ms. */
+  /** Good for a second, and made in 500 ms. */
   async hot(name) {
     await counts.incr(`runs:${name}`);
-    await wait(50);
+    await wait(500);
     return { name };
   }
 
@@ -37,7 +37,7 @@ class HerdController {
   }
 }
 route('slow', Get('slow/:ms/:name'), ['ms', 'name'], Cached({ ttl: 60 }));
-route('hot', Get('hot/:name'), ['name'], Cached({ ttl: 1 }));
+route('hot', Get('hot/:name'), ['name'], Cached({ ttl: 1, grace: 60, softTimeout: 0 }));
 route('version', Get('version/:name'), ['name'], Cached({ ttl: 60, consistency: 'bounded' }));
 route('write', Post('version/:name'), ['name'], InvalidateCache('version:{name}:*'));
 Controller()(HerdController);
@@ -47,7 +47,7 @@ Module({
   imports: [
     CacheModule.forRoot({
       // The number of runs is looked at here, not what a busy machine makes of a deadline.
-      redis: { url: process.env.REDIS_URL, commandTimeoutMs: 5000 },
+      ...(process.env.REDIS_URL ? { redis: { url: process.env.REDIS_URL, commandTimeoutMs: 5000 } } : {}),
     }),
   ],
   controllers: [HerdController],
