@@ -10,8 +10,8 @@ beforeEach(() => {
   events = [];
 });
 
-const enter = (name: string) => {
-  const turn = queue.enter();
+const enter = (name: string, purpose: 'read' | 'write' = 'read') => {
+  const turn = queue.enter(purpose);
   if (!turn) events.push(`${name} at once`);
   turn?.then(
     () => events.push(name),
@@ -48,6 +48,25 @@ it('serves the latest first, and refuses who has waited, once it is no burst any
   expect(await told()).toEqual(['d']);
 });
 
+it('serves reads before writes once it is no burst any more', async () => {
+  for (const name of ['a', 'b']) enter(name);
+  enter('write 1', 'write');
+  enter('read 1');
+  queue.leave();
+  now += 550;
+  enter('write 2', 'write');
+  enter('read 2');
+  enter('write 3', 'write');
+  await told();
+
+  queue.leave();
+  expect(await told()).toEqual(['read 1 refused', 'read 2']);
+  queue.leave();
+  expect(await told()).toEqual(['write 3']);
+  queue.leave();
+  expect(await told()).toEqual(['write 2']);
+});
+
 it('serves on after it has refused all who waited', async () => {
   for (const name of ['a', 'b', 'c', 'd']) enter(name);
   now += 2000;
@@ -64,7 +83,7 @@ it('serves on after it has refused all who waited', async () => {
 it('refuses at once when the queue is full', () => {
   for (let n = 0; n < 22; n++) enter(String(n));
 
-  expect(() => queue.enter()).toThrow('Too many requests');
+  expect(() => queue.enter('read')).toThrow('Too many requests');
 });
 
 it('keeps nobody for longer than 5 s, also when those who are served never leave', async () => {

@@ -1,6 +1,9 @@
 import { Problem } from './problem.js';
 
+type Purpose = 'read' | 'write';
+
 interface Waiter {
+  readonly purpose: Purpose;
   readonly sinceMs: number;
   readonly admit: () => void;
   readonly refuse: () => void;
@@ -16,9 +19,9 @@ const OVERLOADED_WAIT_MS = 100;
 const MAX_WAIT_MS = 5000;
 
 /**
- * Serves no more than so many at a time. A burst waits for its turn. Where more comes than can be served, whoever comes last
- * is served first, and whoever has waited is refused: else all would wait for as long as their clients do, and get answers
- * that nobody reads any more.
+ * Serves no more than so many at a time. A burst waits for its turn. Where more comes than can be served, reads go before
+ * writes, whose clients can send them again later; of each whoever comes last is served first, and whoever has waited is
+ * refused: else all would wait for as long as their clients do, and get answers that nobody reads any more.
  */
 export class AdmissionQueue {
   readonly #max: number;
@@ -39,7 +42,7 @@ export class AdmissionQueue {
    * @returns nothing, or what to wait for
    * @throws {Problem} `overloaded`, at once or later; who is refused has not entered
    */
-  enter(): Promise<void> | undefined {
+  enter(purpose: Purpose): Promise<void> | undefined {
     if (this.#serving < this.#max) {
       this.#serving++;
       return undefined;
@@ -52,7 +55,8 @@ export class AdmissionQueue {
         this.#waiting.splice(this.#waiting.indexOf(waiter), 1);
         waiter.refuse();
       }, MAX_WAIT_MS).unref();
-      const waiter = {
+      const waiter: Waiter = {
+        purpose,
         sinceMs,
         admit: () => {
           clearTimeout(timer);
@@ -80,7 +84,8 @@ export class AdmissionQueue {
     const inTime = this.#waiting.findIndex((waiter) => !isLate(waiter));
     for (const waiter of this.#waiting.splice(0, inTime === -1 ? this.#waiting.length : inTime))
       waiter.refuse();
-    return this.#waiting.pop();
+    const read = this.#waiting.findLastIndex(({ purpose }) => purpose === 'read');
+    return this.#waiting.splice(read, 1)[0];
   }
 }
 

@@ -19,13 +19,14 @@ export class HandlerLimit implements NestInterceptor {
     context: ExecutionContext,
     next: CallHandler,
   ): Observable<unknown> | Promise<Observable<unknown>> {
-    if (isOperational(context.switchToHttp().getRequest<FastifyRequest>())) return next.handle();
+    const request = context.switchToHttp().getRequest<FastifyRequest>();
+    if (isOperational(request)) return next.handle();
     const serve = () =>
       next.handle().pipe(
         finalize(() => {
           this.#queue.leave();
         }),
       );
-    return this.#queue.enter()?.then(serve) ?? serve();
+    return this.#queue.enter(request.method === 'GET' ? 'read' : 'write')?.then(serve) ?? serve();
   }
 }
