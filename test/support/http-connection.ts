@@ -35,13 +35,14 @@ export class HttpConnection {
    *
    * @throws {Error} if no whole answer came; an answer that comes later reaches nobody
    */
-  ask(port: number, method: 'GET' | 'POST', path: string): Promise<HttpAnswer> {
+  ask(port: number, method: 'GET' | 'POST', path: string, json = ''): Promise<HttpAnswer> {
     if (port !== this.#port) this.close();
     return new Promise((resolve, reject) => {
       this.#question = { resolve, reject };
       const socket = (this.#socket ??= this.#connect(port));
-      const length = method === 'POST' ? 'content-length: 0\r\n' : '';
-      socket.write(`${method} ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\n${length}\r\n`);
+      const type = json === '' ? '' : 'content-type: application/json\r\n';
+      const length = method === 'POST' ? `content-length: ${Buffer.byteLength(json)}\r\n` : '';
+      socket.write(`${method} ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\n${type}${length}\r\n${json}`);
     });
   }
 
