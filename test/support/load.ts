@@ -68,6 +68,12 @@ export async function underLoad(
   return answers;
 }
 
+/** What a load gives while there is no fault; where that is measured, for longer, and when all code has run before. */
+export async function usualLoad(perSecond: number, call: (n: number) => Promise<Answer>): Promise<Answer[]> {
+  if (isMeasuring) await underLoad(perSecond, call, () => wait(2000));
+  return underLoad(perSecond, call, () => wait(isMeasuring ? 3000 : 1000));
+}
+
 /** The time that no more than the given share of answers exceeds, ms; not a number without answers. */
 export function quantileMs(answers: readonly Answer[], share: number): number {
   const sorted = answers.map(({ ms }) => ms).sort((a, b) => a - b);
