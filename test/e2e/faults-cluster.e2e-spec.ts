@@ -68,7 +68,7 @@ it('F19: a cluster that loses one of three masters under load fails nobody', asy
   await start(1);
   const before = await underLoad(RATE, call, () => wait(2000));
 
-  let [killedAt, promotedAt] = [0, 0];
+  let [killedAt, promotedAt, usedMs] = [0, 0, 0];
   const answers = await underLoad(RATE, call, async () => {
     killedAt = performance.now();
     // The token of the prefix is there, on which all these entries depend: nothing worse can be lost.
@@ -78,14 +78,15 @@ it('F19: a cluster that loses one of three masters under load fails nobody', asy
       30_000,
     );
     promotedAt = performance.now();
-    await pollUntil(allHit, 30_000);
+    await pollUntil(async () => (await apps[0]!.get('probe')).cache === 'HIT', 30_000);
+    usedMs = performance.now() - promotedAt;
   });
-  const usedMs = performance.now() - promotedAt;
+  await pollUntil(allHit, 30_000);
 
   const [usual, without] = [hitsOf(before), hitsOf(between(answers, killedAt, promotedAt))];
   figure('F19', 'hits before, %', usual);
   figure('F19', 'hits without one of three masters, %', without, { atLeast: usual - 100 / 3 - 10 });
-  figure('F19', 'until everything is found again after the promotion, ms', usedMs);
+  figure('F19', 'until entries are found again after the promotion, ms', usedMs, { atMost: 2000 });
   expectAllRight([...before, ...answers]);
 });
 
@@ -95,7 +96,7 @@ it('F20: a cluster whose slots are moved with their keys under load fails nobody
   const [from, to] = cluster.masters;
   const before = await underLoad(RATE, call, () => wait(1000));
 
-  let [movedMs, isFoundMs] = [0, 0];
+  let movedMs = 0;
   const answers = await underLoad(RATE, call, async () => {
     const since = performance.now();
     await redisCli(
@@ -107,9 +108,10 @@ it('F20: a cluster whose slots are moved with their keys under load fails nobody
       ...['--cluster-slots', String(slots), '--cluster-yes'],
     );
     movedMs = performance.now() - since;
-    await pollUntil(allHit, 30_000);
-    isFoundMs = performance.now() - since - movedMs;
   });
+  const since = performance.now();
+  await pollUntil(allHit, 30_000);
+  const isFoundMs = performance.now() - since;
 
   const commands = await ask(from!, ['INFO', 'commandstats']);
   const migrations = Number(/^cmdstat_migrate:calls=(\d+)/m.exec(commands)?.[1] ?? 0);
