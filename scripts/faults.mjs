@@ -97,11 +97,12 @@ function spoken({ name, value, target }) {
 }
 
 function write(figures) {
+  const today = new Date().toISOString().slice(0, 10);
   const text = readFileSync(document, 'utf8').replace(/^\| ([FT]\d+) \|.*\|$/gm, (line, row) => {
     const own = figures.filter((figure) => figure.row === row);
     if (own.length === 0) return line;
     const told = own.map((figure) => (isMet(figure) ? '' : '**missed** ') + spoken(figure)).join('; ');
-    return [...line.split('|').slice(0, 4), ` ${told} `, ''].join('|');
+    return [...line.split('|').slice(0, 4), ` ${today}: ${told} `, ''].join('|');
   });
   writeFileSync(document, text);
 }
