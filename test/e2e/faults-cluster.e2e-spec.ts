@@ -92,7 +92,7 @@ it('F19: a cluster that loses one of three masters under load fails nobody', asy
 
 it('F20: a cluster whose slots are moved with their keys under load fails nobody', async () => {
   await start(0);
-  const slots = isMeasuring ? 5000 : 1000;
+  const slots = isMeasuring ? 5000 : 500;
   const [from, to] = cluster.masters;
   const before = await underLoad(RATE, call, () => wait(1000));
 
