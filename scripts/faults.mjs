@@ -73,7 +73,9 @@ function measured() {
   }
 }
 
+/** What is no number was measured of nothing, which meets no target; JSON makes it null. */
 function isMet({ value, target = {} }) {
+  if (![value, ...Object.values(target)].every(Number.isFinite)) return false;
   return value <= (target.atMost ?? Infinity) && value >= (target.atLeast ?? -Infinity);
 }
 
@@ -89,16 +91,18 @@ function table(rows, figures) {
 
 function spoken({ name, value, target }) {
   const [bound, limit] = Object.entries(target ?? {})[0] ?? [];
-  if (bound === undefined) return `${name}: ${value}`;
-  return `${name}: ${value} (${bound === 'atMost' ? '≤' : '≥'} ${Math.round(limit * 100) / 100})`;
+  const told = `${name}: ${value ?? 'nothing measured'}`;
+  if (bound === undefined) return told;
+  return `${told} (${bound === 'atMost' ? '≤' : '≥'} ${Math.round(limit * 100) / 100})`;
 }
 
 function write(figures) {
+  const today = new Date().toISOString().slice(0, 10);
   const text = readFileSync(document, 'utf8').replace(/^\| ([FT]\d+) \|.*\|$/gm, (line, row) => {
     const own = figures.filter((figure) => figure.row === row);
     if (own.length === 0) return line;
     const told = own.map((figure) => (isMet(figure) ? '' : '**missed** ') + spoken(figure)).join('; ');
-    return [...line.split('|').slice(0, 4), ` ${told} `, ''].join('|');
+    return [...line.split('|').slice(0, 4), ` ${today}: ${told} `, ''].join('|');
   });
   writeFileSync(document, text);
 }

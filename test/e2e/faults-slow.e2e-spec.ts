@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { figure } from '../support/figures.js';
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.js';
-import { between, failed, quantileMs, shareOf, underLoad } from '../support/load.js';
+import { between, failed, quantileMs, shareOf, underLoad, usualLoad } from '../support/load.js';
 import { pollUntil, startRedis, type RedisProcess } from '../support/processes.js';
 import { startVersionedApp, VersionedDatabase, type VersionedApp } from '../support/versioned-app.js';
 
@@ -33,7 +33,7 @@ afterEach(async () => {
 const call = (n: number) => (n % 10 === 1 ? one.write(String(n % KEYS)) : one.get(String(n % KEYS)));
 
 it('F5: a Redis that takes 200 ms for everything is soon not asked any more', async () => {
-  const before = await underLoad(RATE, call, () => wait(1000));
+  const before = await usualLoad(RATE, call);
   const errorsBefore = one.count('cache.get_error');
 
   let since = 0;
@@ -57,7 +57,7 @@ it('F5: a Redis that takes 200 ms for everything is soon not asked any more', as
 });
 
 it('F6: a Redis that takes 2 s for one reply in a hundred is used for the others', async () => {
-  const before = await underLoad(RATE, call, () => wait(1000));
+  const before = await usualLoad(RATE, call);
 
   const answers = await underLoad(RATE, call, async () => {
     proxy.delay(2000, 0.01);

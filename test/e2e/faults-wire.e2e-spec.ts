@@ -1,7 +1,6 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { createServer as createTcpServer, type AddressInfo, type Socket } from 'node:net';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as wait } from 'node:timers/promises';
 import { CacheService, RedisService } from '../../src/cache/index.js';
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.js';
@@ -151,6 +150,21 @@ it.each(['sentinels', 'clusterNodes'] as const)(
   },
 );
 
+/** @returns what `work` gives, and for how long nothing else could run at most until shortly after, ms */
+async function longestBlock<T>(work: () => Promise<T>): Promise<[T, number]> {
+  let [last, longest] = [performance.now(), 0];
+  const ticks = setInterval(() => {
+    const now = performance.now();
+    longest = Math.max(longest, now - last);
+    last = now;
+  }, 1);
+  const result = await work();
+  // What came last may be followed by more work for it.
+  await wait(50);
+  clearInterval(ticks);
+  return [result, longest];
+}
+
 describe('F21: A14: an entry that is', () => {
   const header = (text: string) => {
     const length = Buffer.alloc(4);
@@ -171,14 +185,11 @@ describe('F21: A14: an entry that is', () => {
     // What this process holds itself would hide what is in Redis.
     const other = await startVersionedApp(database, { url: proxy.url, commandTimeoutMs: 1000 });
     await other.available();
-    const delay = monitorEventLoopDelay({ resolution: 5 });
-    delay.enable();
 
-    const answer = await other.get('1');
-    delay.disable();
+    const [answer, blockMs] = await longestBlock(() => other.get('1'));
     await other.app.get(CacheService).settle();
 
-    figure('F21', `${whole.length} bytes: longest block, ms`, delay.max / 1e6, { atMost: 20 });
+    figure('F21', `${whole.length} bytes: longest block, ms`, blockMs, { atMost: 20 });
     expect(answer.status).toBe(200);
     expect(answer.cache).not.toBe('HIT');
     await other.available();
@@ -196,11 +207,16 @@ describe('F21: A14: an entry that is', () => {
     const other = await startVersionedApp(database, { url: proxy.url });
     await other.available();
 
-    const answers = await Promise.all(Array.from({ length: 5 }, () => other.get('1')));
+    const [answers, blockMs] = await longestBlock(async () => {
+      const asked = await Promise.all(Array.from({ length: 5 }, () => other.get('1')));
+      // What is too late for an answer comes all the same, and is put together then.
+      await pollUntil(async () => (await other.get('2')).cache === 'HIT', 20_000);
+      return asked;
+    });
 
+    figure('F21', '50,000,000 bytes: longest block, ms', blockMs, { atMost: 20 });
     expect(failed(answers)).toEqual([]);
     expect(shareOf(answers, 'HIT')).toBe(0);
-    await pollUntil(async () => (await other.get('2')).cache === 'HIT', 20_000);
     expect(database.wrong).toEqual([]);
     await other.close();
   });

@@ -13,7 +13,10 @@ export interface FaultProxy {
   delay(ms: number, share?: number): void;
   /** Passes nothing on any more, without closing: on the n-th connection, oldest first, or on all, also new ones. */
   silence(index?: number): void;
-  /** Resets each connection when the server has sent so many more bytes on it; asked anew for each, also new ones. */
+  /**
+   * Breaks each connection off when the server has sent so many more bytes on it; asked anew for each, also new ones.
+   * Node ends a stream before it resets it: who has read what came sees an end, who has not a reset.
+   */
   cut(afterBytes: () => number): void;
   /**
    * Resets each connection on which the client sends this text: before the server has it, or when it has done what was

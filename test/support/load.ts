@@ -1,4 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import { isMeasuring } from './figures.js';
 
 export interface Answer {
   readonly status: number;
@@ -9,14 +10,17 @@ export interface Answer {
   readonly ms: number;
 }
 
-const MAX_UNANSWERED = 32;
-const STEP_MS = 5;
+const MAX_UNANSWERED = 1000;
+
+/** No answer for so long is none. Times are judged where the machine is idle. */
+const PATIENCE_MS = isMeasuring ? 2000 : Infinity;
 
 /**
  * Calls at a steady pace while `work` goes on, however long answers take, so that slow ones do not make the load
- * lighter; no more than `MAX_UNANSWERED` at a time.
+ * lighter. Times count from the moment a call was due: who asks late because something stood still has waited too.
  *
  * @param call gets the number of the call
+ * @throws {Error} if `MAX_UNANSWERED` calls wait at once: the load was not what it claims to be
  */
 export async function underLoad(
   perSecond: number,
@@ -28,22 +32,28 @@ export async function underLoad(
   let isOver = false;
   let failure: unknown;
 
+  const ask = async (n: number, dueMs: number) => {
+    const lateMs = performance.now() - dueMs;
+    const answer = await call(n);
+    answers.push({ ...answer, atMs: dueMs, ms: answer.ms + lateMs });
+  };
   const pace = async () => {
     const since = performance.now();
-    for (let n = 0; !isOver;) {
-      const due = ((performance.now() - since) * perSecond) / 1000;
-      for (; n < due && unanswered.size < MAX_UNANSWERED; n++) {
-        const answered = call(n)
-          .then(
-            (answer) => void answers.push(answer),
-            (error: unknown) => void (failure ??= error),
-          )
-          .finally(() => unanswered.delete(answered));
-        unanswered.add(answered);
+    for (let n = 0; !isOver && !failure;) {
+      const dueMs = since + (n * 1000) / perSecond;
+      const earlyMs = dueMs - performance.now();
+      if (earlyMs > 0) {
+        await wait(earlyMs);
+        continue;
       }
-      // What could not be asked in time is left out, or a slow machine would be asked it all at once.
-      n = Math.max(n, Math.floor(due));
-      await wait(STEP_MS);
+      if (unanswered.size >= MAX_UNANSWERED) {
+        failure = new Error(`${MAX_UNANSWERED} calls wait: the others could not be made`);
+        break;
+      }
+      const asked = ask(n++, dueMs)
+        .catch((error: unknown) => void (failure ??= error))
+        .finally(() => unanswered.delete(asked));
+      unanswered.add(asked);
     }
     await Promise.all(unanswered);
   };
@@ -54,24 +64,32 @@ export async function underLoad(
     isOver = true;
     await pacing;
   }
-  if (failure) throw new Error('a call was not answered', { cause: failure });
+  if (failure) throw new Error('a call was not answered, or not made', { cause: failure });
   return answers;
 }
 
-/** The time that no more than the given share of answers exceeds, ms; 0 without answers. */
+/** What a load gives while there is no fault; where that is measured, for longer, and when all code has run before. */
+export async function usualLoad(perSecond: number, call: (n: number) => Promise<Answer>): Promise<Answer[]> {
+  if (isMeasuring) await underLoad(perSecond, call, () => wait(2000));
+  return underLoad(perSecond, call, () => wait(isMeasuring ? 3000 : 1000));
+}
+
+/** The time that no more than the given share of answers exceeds, ms; not a number without answers. */
 export function quantileMs(answers: readonly Answer[], share: number): number {
   const sorted = answers.map(({ ms }) => ms).sort((a, b) => a - b);
-  return Math.round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0);
+  return Math.round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN);
 }
 
 export function between(answers: readonly Answer[], fromMs: number, toMs = Infinity): Answer[] {
   return answers.filter(({ atMs }) => atMs >= fromMs && atMs < toMs);
 }
 
+/** Between 0 and 1; not a number without answers. */
 export function shareOf(answers: readonly Answer[], cache: string): number {
-  return answers.filter((answer) => answer.cache === cache).length / Math.max(1, answers.length);
+  return answers.filter((answer) => answer.cache === cache).length / answers.length;
 }
 
+/** Errors, and, where times are measured, what took longer than anybody waits. */
 export function failed(answers: readonly Answer[]): Answer[] {
-  return answers.filter(({ status }) => status >= 400);
+  return answers.filter(({ status, ms }) => status >= 400 || ms > PATIENCE_MS);
 }

@@ -20,6 +20,8 @@ export class VersionedDatabase {
   /** Awaited between reading a version and giving it. */
   beforeAnswer: (id: string) => Promise<unknown> | undefined = () => undefined;
   mostAtOnce = 0;
+  /** Reads of all. */
+  runs = 0;
   readonly #versions = new Map<string, number>();
   readonly #confirmed = new Map<string, number>();
   #atOnce = 0;
@@ -27,6 +29,7 @@ export class VersionedDatabase {
   async read(id: string): Promise<{ id: string; version: number }> {
     const version = this.#versions.get(id) ?? 0;
     this.reads.set(id, (this.reads.get(id) ?? 0) + 1);
+    this.runs++;
     this.mostAtOnce = Math.max(this.mostAtOnce, ++this.#atOnce);
     try {
       await this.beforeAnswer(id);
