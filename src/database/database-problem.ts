@@ -17,7 +17,7 @@ const lostConnection =
   /^(Connection terminated|Client has encountered a connection error|Query read timeout|timeout exceeded when trying to connect|timeout expired|Cannot use a pool after calling end|Client was closed)/;
 
 const contention = /^(40001|40P01|55P03)$/;
-const badText = /^(22021|22P02|22P05|22003|22007|22008)$/;
+const badText = /^(22021|22P02|22P05|22003|22007|22008|22009)$/;
 
 /**
  * The problem that stands for an error of the database, if it is one.

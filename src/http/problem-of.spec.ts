@@ -47,6 +47,11 @@ describe('the problem that stands for an error', () => {
       new QueryFailedError(secret, [], coded('22021')),
       'validation_failed',
     ],
+    [
+      'a time zone that does not exist',
+      new QueryFailedError(secret, [], coded('22009')),
+      'validation_failed',
+    ],
     ['a deadlock', new QueryFailedError(secret, [], coded('40P01')), 'overloaded'],
     ['a mistake in our SQL', new QueryFailedError(secret, [], coded('42601')), 'internal_error'],
     ['a mistake in our code', new TypeError(secret), 'internal_error'],

@@ -137,7 +137,7 @@ describe('a batch of events', () => {
     const twice = event();
     const answer = await send(
       lines(
-        event(), // 1
+        event({ occurred_at: '2026-02-05T18:52:18+20:00' }), // 1: PostgreSQL reads no such time zone
         '{"id": ', // 2
         '', // 3
         '[]', // 4

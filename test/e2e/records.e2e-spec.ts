@@ -393,6 +393,15 @@ describe('records over HTTP', () => {
       expect([answer.status, pointers(answer.body)]).toEqual([422, [pointer]]);
     });
 
+    it('may be written in any time zone, also in one that PostgreSQL does not read', async () => {
+      const [east, west] = ['2026-02-05T18:52:18+20:00', '2026-02-05T18:52:18-23:59'];
+      const id = randomUUID();
+      const first = await post('/events', { ...event, id, occurred_at: east }).expect(201);
+      expect(first.body.occurred_at).toBe('2026-02-04T22:52:18.000Z');
+      await post('/events', { ...event, id, occurred_at: '2026-02-04T22:52:18Z' }).expect(200);
+      await post('/events', { ...event, id: randomUUID(), occurred_at: west }).expect(201);
+    });
+
     it('may be 4 minutes ahead of our clock', async () => {
       const soon = new Date(Date.now() + 240_000).toISOString();
       await post('/events', { ...event, id: randomUUID(), occurred_at: soon }).expect(201);

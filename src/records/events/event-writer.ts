@@ -141,7 +141,8 @@ function resolved(event: CreateEventDto, ids = nothingFound): ResolvedEvent | Re
     activity_id,
     session_id,
     verb: event.verb,
-    occurred_at: event.occurred_at,
+    // As text of ours: PostgreSQL reads no time zone of 16 hours or more.
+    occurred_at: new Date(event.occurred_at).toISOString(),
     quantity: event.quantity ?? 1,
     ...(event.data ? { data: event.data } : {}),
   };
