@@ -180,6 +180,13 @@ describe('a batch of events', () => {
     expect(answer.body.invalidated_tags).toEqual(['system', 'course:PROG-101', 'student:STU001']);
   });
 
+  it('takes the lines beside those that bring a constructor', async () => {
+    const poisons = ['null', '1', '"x"', '[]', '{}', '{"prototype":null}'];
+    const bad = poisons.map((poison) => lines(event()).replace('{', `{"constructor":${poison},`));
+    const answer = await send(lines(...bad, event(), event({ data: { constructor: null } })));
+    expect(answer.body).toMatchObject({ received: 8, accepted: 2, rejected: 6 });
+  });
+
   it('names no more than 100 bad lines', async () => {
     const answer = await send('x\n'.repeat(2500));
     expect(answer.body).toMatchObject({ received: 2500, rejected: 2500 });

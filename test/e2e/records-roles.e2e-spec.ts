@@ -124,6 +124,8 @@ describe('what a role sees and may say', () => {
       '[]',
       '"text"',
       '{"__proto__":{"role":"admin"}}',
+      '{"constructor":null}',
+      '{"constructor":{"name":1}}',
       '{',
       '',
     ]) {

@@ -20,10 +20,9 @@ function eventIn(bytes: Buffer): CreateEventDto | Refusal {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     return refusal('invalid_json', 'The line is no JSON object in UTF-8.');
   }
-  // Assigning this name would replace the prototype, and with it the rules.
-  if (Object.hasOwn(value, '__proto__')) {
-    return refusal('validation_failed', 'property __proto__ should not exist');
-  }
+  // Assigning one of these would replace what the rules are found by.
+  const poison = ['__proto__', 'constructor'].find((name) => Object.hasOwn(value, name));
+  if (poison !== undefined) return refusal('validation_failed', `property ${poison} should not exist`);
   const event = Object.assign(new CreateEventDto(), value);
   const errors = validateSync(event, {
     whitelist: true,
