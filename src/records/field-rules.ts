@@ -1,16 +1,6 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiProperty } from '@nestjs/swagger';
-import {
-  IsInt,
-  isISO8601,
-  IsNumber,
-  IsUUID,
-  Matches,
-  Max,
-  Min,
-  ValidateBy,
-  ValidateIf,
-} from 'class-validator';
+import { IsInt, isISO8601, IsUUID, Matches, Max, Min, ValidateBy, ValidateIf } from 'class-validator';
 import { publicIdPattern } from './public-id.js';
 
 const instantPattern = /^(19|20|21)\d\d-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/;
@@ -43,7 +33,7 @@ export const IsInstant = () =>
 /** A number from `min` to `max` with at most so many decimals. */
 export const IsNumberBetween = (min: number, max: number, { decimals }: { decimals: number }) =>
   applyDecorators(
-    decimals === 0 ? IsInt() : IsNumber({ maxDecimalPlaces: decimals }),
+    decimals === 0 ? IsInt() : IsNumberOf(decimals),
     Min(min),
     Max(max),
     ApiProperty({
@@ -52,6 +42,16 @@ export const IsNumberBetween = (min: number, max: number, { decimals }: { decima
       ...(decimals === 0 ? { type: 'integer' } : { multipleOf: Number(`1e-${decimals}`) }),
     }),
   );
+
+/** `IsNumber` of class-validator looks for the decimals in the number's text, and fails where that is `1e-7`. */
+const IsNumberOf = (decimals: number) =>
+  ValidateBy({
+    name: 'isNumber',
+    validator: {
+      validate: (value) => typeof value === 'number' && Number(value.toFixed(decimals)) === value,
+      defaultMessage: () => `$property must be a number with at most ${decimals} decimals`,
+    },
+  });
 
 /** Text of 1 to `max` characters, more than blanks, that the database can store. */
 export const IsPlainText = (max: number) =>

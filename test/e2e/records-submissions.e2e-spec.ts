@@ -140,10 +140,13 @@ describe('submissions', () => {
     expect(answers.map(({ status }) => status).sort()).toEqual([200, 412, 412, 412]);
   });
 
-  it.each([-1, 100.01, 33.333, '80', null, undefined])('are not graded with %s', async (score) => {
-    const [last] = await attempts('STU001');
-    await grade(last!.submission_id, { score }, '*').expect(400);
-  });
+  it.each([-1, 100.01, 33.333, 1e-7, -1e-7, 5e-324, 99.999999999, '80', null, undefined])(
+    'are not graded with %s',
+    async (score) => {
+      const [last] = await attempts('STU001');
+      await grade(last!.submission_id, { score }, '*').expect(400);
+    },
+  );
 
   it('are listed newest first, by course, student and activity', async () => {
     const page = await app.request.get(`${api}/submissions?course_id=PROG-101&limit=5`);

@@ -211,6 +211,8 @@ describe('records over HTTP', () => {
 
     it.each([
       ['no points', { points: 0 }],
+      ['next to no points', { points: 1e-7 }],
+      ['next to no weight', { weight: 1e-7 }],
       ['a negative weight', { weight: -1 }],
       ['a weight that is not a number', { weight: 'heavy' }],
       ['an unknown kind', { kind: 'party' }],
