@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { patientDatabase } from '../support/patient-database.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { startTestApp, type TestApp } from '../support/test-app.js';
-import { peopleOfTwoCourses } from '../support/two-courses.js';
+import { peopleOfTwoCourses, type TwoCourses } from '../support/two-courses.js';
 
 interface Shown {
   submission_id: string;
@@ -13,6 +13,7 @@ interface Shown {
 describe('submissions', () => {
   let database: TestDatabase;
   let app: TestApp;
+  let people: TwoCourses;
 
   const api = '/api/v3';
   const submit = (body: object) =>
@@ -27,7 +28,7 @@ describe('submissions', () => {
 
   beforeAll(async () => {
     database = await createTestDatabase();
-    await peopleOfTwoCourses(database.dataSource);
+    people = await peopleOfTwoCourses(database.dataSource);
     app = await startTestApp({ env: { DATABASE_URL: database.url, ...patientDatabase } });
   });
   afterAll(async () => {
@@ -131,6 +132,22 @@ describe('submissions', () => {
       { old_score: null, new_score: '80.00', reason: null },
       { old_score: '80.00', new_score: '62.25', reason: 'Appeal' },
     ]);
+  });
+
+  it('whose grade is corrected do not lose the one they had in the past', async () => {
+    const id = people.submissions.STU002;
+    await database.dataSource.query(
+      `UPDATE submissions SET status = 'graded', score = 45, submitted_at = now() - interval '21 days',
+         graded_at = now() - interval '20 days' WHERE id = $1`,
+      [id],
+    );
+    const before = (await shown(id)).body.graded_at;
+    const corrected = await grade(id, { score: 50 }, '*').expect(200);
+    expect(corrected.body).toMatchObject({ score: 50, graded_at: before });
+
+    const lastWeek = new Date(Date.now() - 7 * 86_400_000).toISOString();
+    const view = await app.request.get(`${api}/analytics/students/STU002/at/${lastWeek}?course_id=PROG-102`);
+    expect(view.body.courses).toMatchObject([{ average_score: 50 }]);
   });
 
   it('graded by two teachers at once get one of the grades', async () => {

@@ -8,7 +8,7 @@ import { tutoringSql } from './tutoring.sql.js';
  *
  * The course view, the student view and
  * its trend all run this text, so that they cannot disagree. Only rows with an event time up to the moment count;
- * what has no history (publication, weights, deadlines, voided attempts) counts as it is today.
+ * what has no history (publication, weights, deadlines, corrected grades, voided attempts) counts as it is today.
  */
 function studentsSql(scope: Scope): string {
   const { asOf } = scope;

@@ -37,7 +37,8 @@ export class GradesService {
         reason: dto.reason ?? null,
       });
       submission.score = dto.score;
-      submission.gradedAt = new Date();
+      // A correction says what the grade should have been from the first.
+      submission.gradedAt ??= new Date();
       submission.gradedBy = actorId;
       if (submission.status === 'submitted') submission.status = 'graded';
       await manager.save(submission);

@@ -72,7 +72,7 @@ export class SubmissionDto {
   score!: number | null;
 
   /**
-   * When it was graded (UTC); null while not graded
+   * When it was graded first (UTC); null while not graded. A correction leaves it
    * @example "2026-02-03T09:00:00.000Z"
    */
   @Instant()
