@@ -3,7 +3,7 @@
  * An answer without an effect wrote nothing: a duplicate, a change to what was there already.
  */
 export interface WriteEffect {
-  /** Columns that have another value now; empty for a new row. */
+  /** Columns that have another value now, also `firstTraceAt` of the course; else empty for a new row. */
   readonly changed: readonly string[];
   /** Codes of further courses that show the row, such as those of a renamed student. */
   readonly courses: readonly string[];

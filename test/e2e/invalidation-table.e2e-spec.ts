@@ -127,6 +127,7 @@ const event = (id: string) => ({
   verb: 'viewed',
   occurred_at: justNow,
 });
+const hoursAgo = (hours: number) => new Date(Date.now() - hours * 3_600_000).toISOString();
 const eventId = randomUUID();
 
 const rows: [write: string, run: () => Promise<unknown>, recomputed: View[]][] = [
@@ -202,6 +203,16 @@ const rows: [write: string, run: () => Promise<unknown>, recomputed: View[]][] =
     ['stats', 'otherCourse', 'stranger'],
   ],
   [
+    'session started, the first trace of the course',
+    () =>
+      send('post', '/sessions', {
+        student_id: 'STU001',
+        course_id: 'PROG-101',
+        started_at: hoursAgo(1),
+      }),
+    ['stats', 'course', ...everyoneInTheCourse],
+  ],
+  [
     'session started',
     () => send('post', '/sessions', { session_id: 'S1', student_id: 'STU001', course_id: 'PROG-101' }),
     ['stats', 'course', ...own],
@@ -239,8 +250,18 @@ const rows: [write: string, run: () => Promise<unknown>, recomputed: View[]][] =
     ['stats', 'course', ...own],
   ],
   ['event received', () => send('post', '/events', event(eventId)), ['stats', 'course', ...own]],
+  [
+    'event received that happened before all others of the course',
+    () => send('post', '/events', { ...event(randomUUID()), occurred_at: hoursAgo(2) }),
+    ['stats', 'course', ...everyoneInTheCourse],
+  ],
   ['event received twice', () => send('post', '/events', event(eventId)), []],
   ['batch received', () => batch(event(randomUUID()), event(randomUUID())), ['stats', 'course', ...own]],
+  [
+    'batch received with what happened before all others of the course',
+    () => batch({ ...event(randomUUID()), occurred_at: hoursAgo(3) }),
+    ['stats', 'course', ...everyoneInTheCourse],
+  ],
   ['batch of duplicates received', () => batch(event(eventId)), []],
   [
     'write rejected',

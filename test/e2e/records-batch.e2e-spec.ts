@@ -41,6 +41,7 @@ describe('a batch of events', () => {
     await database.dataSource.query(
       `INSERT INTO users (code, role) SELECT 'MANY' || n, 'student' FROM generate_series(1, 501) n`,
     );
+    await database.dataSource.query(`UPDATE courses SET first_trace_at = '2026-01-15T00:00:00Z'`);
     app = await startTestApp({ env: { DATABASE_URL: database.url, ...patientDatabase } });
   });
   afterAll(async () => {
@@ -213,6 +214,27 @@ describe('a batch of events', () => {
       'roster:PROG-101',
       'student:STU002',
     ]);
+  });
+
+  it('names all of a course of which nothing so early was known', async () => {
+    const early = (more: Event) => event({ course_id: 'PROG-102', student_id: 'STU002', ...more });
+    const answer = await send(
+      lines(
+        event(),
+        early({ occurred_at: '2026-01-14T00:00:00Z' }),
+        early({ occurred_at: '2026-01-13T00:00:00Z' }),
+      ),
+    );
+    expect(answer.body.invalidated_tags).toEqual([
+      'system',
+      'course:PROG-101',
+      'course:PROG-102',
+      'roster:PROG-102',
+      'student:STU001',
+      'student:STU002',
+    ]);
+    const again = await send(lines(early({ occurred_at: '2026-01-13T00:00:00Z' })));
+    expect(again.body.invalidated_tags).toEqual(['system', 'course:PROG-102', 'student:STU002']);
   });
 
   describe('that is atomic', () => {

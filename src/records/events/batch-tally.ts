@@ -14,6 +14,8 @@ export class BatchTally {
   readonly #errors: LineError[] = [];
   /** Per course those students who have new events, until they are too many to name. */
   readonly #students = new Map<string, Set<string>>();
+  /** Courses of which nothing so early was known: what it says of absence has changed for all who are in them. */
+  readonly #firstTraces = new Set<string>();
 
   get rejected(): number {
     return this.#rejected;
@@ -27,14 +29,15 @@ export class BatchTally {
     });
   }
 
-  /** One tag for each student, or one for all of a course when over 500 of them have new events. */
+  /** One tag for each student; one for all of a course with a first trace, or when over 500 have new events. */
   tags(): string[] {
     if (this.#accepted === 0) return [];
     const students = new Set<string>();
     const rosters: string[] = [];
     for (const [course, active] of this.#students) {
-      if (active.size > maxStudentTags) rosters.push(`roster:${course}`);
-      else active.forEach((student) => students.add(`student:${student}`));
+      const areTooMany = active.size > maxStudentTags;
+      if (areTooMany || this.#firstTraces.has(course)) rosters.push(`roster:${course}`);
+      if (!areTooMany) active.forEach((student) => students.add(`student:${student}`));
     }
     const courses = [...this.#students.keys()].map((course) => `course:${course}`);
     return ['system', ...courses, ...rosters, ...students];
@@ -60,7 +63,10 @@ export class BatchTally {
       this.#duplicates += 1;
     } else {
       this.#accepted += 1;
-      if ('event' in line) this.#touch(line.event.course_id, line.event.student_id);
+      if (!('event' in line)) return;
+      const { course_id, student_id } = line.event;
+      this.#touch(course_id, student_id);
+      if (outcome === 'first_trace') this.#firstTraces.add(course_id);
     }
   }
 

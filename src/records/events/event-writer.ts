@@ -8,8 +8,8 @@ export interface Refusal {
   readonly detail: string;
 }
 
-/** What became of one event. */
-export type Outcome = 'accepted' | 'duplicate' | Refusal;
+/** What became of one event. A `first_trace` was accepted, and nothing so early was known of its course. */
+export type Outcome = 'accepted' | 'first_trace' | 'duplicate' | Refusal;
 
 interface ResolvedEvent {
   client_id: string;
@@ -23,7 +23,10 @@ interface ResolvedEvent {
   data?: Record<string, unknown>;
 }
 
-type ResolvedIds = Record<'user_id' | 'course_id' | 'activity_id' | 'session_id', string | null>;
+/** What the names in an event stand for, and the first trace of its course before it. */
+interface Resolved extends Record<'user_id' | 'course_id' | 'activity_id' | 'session_id', string | null> {
+  first_trace_at: Date | null;
+}
 
 const columns = `client_id uuid, user_id bigint, course_id bigint, activity_id bigint, session_id bigint, verb text,
   occurred_at timestamptz, quantity integer, data jsonb`;
@@ -55,8 +58,8 @@ export class EventWriter {
     );
     const compared = [...repeats];
     for (const [clientId, first] of firsts) {
-      if (inserted.has(clientId)) outcomes[first.index] = 'accepted';
-      else compared.push(first);
+      if (!inserted.has(clientId)) compared.push(first);
+      else outcomes[first.index] = isFirstTrace(first.row, ids[first.index]) ? 'first_trace' : 'accepted';
     }
     const isSame = await this.compare(
       manager,
@@ -70,7 +73,7 @@ export class EventWriter {
     return outcomes;
   }
 
-  private resolve(manager: EntityManager, events: readonly CreateEventDto[]): Promise<ResolvedIds[]> {
+  private resolve(manager: EntityManager, events: readonly CreateEventDto[]): Promise<Resolved[]> {
     const named = events.map(({ student_id, course_id, activity_id, session_id }, position) => ({
       position,
       student_id,
@@ -78,8 +81,8 @@ export class EventWriter {
       activity_id,
       session_id,
     }));
-    return manager.query<ResolvedIds[]>(
-      `SELECT u.id AS user_id, c.id AS course_id, a.id AS activity_id, s.id AS session_id
+    return manager.query<Resolved[]>(
+      `SELECT u.id AS user_id, c.id AS course_id, a.id AS activity_id, s.id AS session_id, c.first_trace_at
        FROM jsonb_to_recordset($1::jsonb)
          AS named(position integer, student_id text, course_id text, activity_id text, session_id text)
        LEFT JOIN users u ON u.code = named.student_id AND u.deleted_at IS NULL
@@ -122,7 +125,13 @@ export class EventWriter {
   }
 }
 
-const nothingFound: ResolvedIds = { user_id: null, course_id: null, activity_id: null, session_id: null };
+const nothingFound: Resolved = {
+  user_id: null,
+  course_id: null,
+  activity_id: null,
+  session_id: null,
+  first_trace_at: null,
+};
 
 function resolved(event: CreateEventDto, ids = nothingFound): ResolvedEvent | Refusal {
   const { user_id, course_id, activity_id, session_id } = ids;
@@ -146,4 +155,8 @@ function resolved(event: CreateEventDto, ids = nothingFound): ResolvedEvent | Re
     quantity: event.quantity ?? 1,
     ...(event.data ? { data: event.data } : {}),
   };
+}
+
+function isFirstTrace({ occurred_at }: ResolvedEvent, { first_trace_at } = nothingFound): boolean {
+  return first_trace_at === null || Date.parse(occurred_at) < first_trace_at.getTime();
 }

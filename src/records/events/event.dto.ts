@@ -230,7 +230,8 @@ export class BatchDto {
   errors!: LineError[];
 
   /**
-   * What in the cache is old now: `system`, the courses and the students, or `roster:` for a course with over 500 of them
+   * What in the cache is old now: `system`, the courses and the students; `roster:` for a course with over 500 of them, or
+   * of which nothing so early was known
    * @example ["system", "course:PROG-101", "student:STU001"]
    */
   invalidated_tags!: string[];

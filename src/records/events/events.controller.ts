@@ -29,8 +29,13 @@ export class EventsController {
   @CreatedOrKnown(EventDto)
   @InvalidateCache<EventsController['create']>({
     tags: (_, event) =>
-      ifWritten(event, () => ['system', `course:${event.course_id}`, `student:${event.student_id}`]),
-    families: ['system', 'course', 'student'],
+      ifWritten(event, ({ changed }) => [
+        'system',
+        `course:${event.course_id}`,
+        `student:${event.student_id}`,
+        ...(changed.includes('firstTraceAt') ? [`roster:${event.course_id}`] : []),
+      ]),
+    families: ['system', 'course', 'student', 'roster'],
   })
   create(@Body() body: CreateEventDto, @Posted() request: PostedRequest): Promise<EventDto> {
     return this.idempotency.run(request, (manager) => this.events.create(manager, body));

@@ -26,6 +26,7 @@ export class EventsService {
       unprocessable(fieldOf[outcome.code] ?? 'id', 'unknown', outcome.detail.replace(/\.$/, ''));
     }
     const event = EventDto.of(dto);
-    return outcome === 'accepted' ? wrote(event) : event;
+    if (outcome === 'duplicate') return event;
+    return wrote(event, { changed: outcome === 'first_trace' ? ['firstTraceAt'] : [] });
   }
 }

@@ -34,8 +34,13 @@ export class TutorSessionsController {
   @CreatedOrKnown(TutorSessionDto)
   @InvalidateCache<TutorSessionsController['start']>({
     tags: (_, session) =>
-      ifWritten(session, () => ['system', `course:${session.course_id}`, `student:${session.student_id}`]),
-    families: ['system', 'course', 'student'],
+      ifWritten(session, ({ changed }) => [
+        'system',
+        `course:${session.course_id}`,
+        `student:${session.student_id}`,
+        ...(changed.includes('firstTraceAt') ? [`roster:${session.course_id}`] : []),
+      ]),
+    families: ['system', 'course', 'student', 'roster'],
   })
   start(@Body() body: CreateTutorSessionDto, @Posted() request: PostedRequest): Promise<TutorSessionDto> {
     return this.idempotency.run(request, (manager) => this.sessions.start(manager, body));

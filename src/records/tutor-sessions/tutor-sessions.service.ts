@@ -48,7 +48,10 @@ export class TutorSessionsService {
       lastEventAt: startedAt,
       clientId: dto.client_id ?? null,
     });
-    return wrote(TutorSessionDto.of(await manager.save(session)));
+    const isFirstTrace = course.firstTraceAt === null || startedAt < course.firstTraceAt;
+    return wrote(TutorSessionDto.of(await manager.save(session)), {
+      changed: isFirstTrace ? ['firstTraceAt'] : [],
+    });
   }
 
   async get(code: string): Promise<TutorSessionDto> {
