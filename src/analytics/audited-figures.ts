@@ -1,4 +1,5 @@
-import type { CourseAnalyticsDto, CourseStudentDto } from './courses/course-analytics.dto.js';
+import type { CourseAnalyticsDto } from './courses/course-analytics.dto.js';
+import type { CourseStudents } from './courses/course-students.js';
 import type { StudentRiskDto } from './students/student-risk.dto.js';
 
 /*
@@ -24,7 +25,7 @@ export function courseFigures(view: CourseAnalyticsDto): unknown {
   };
 }
 
-export function courseStudentFigures(students: readonly CourseStudentDto[]): unknown {
+export function courseStudentFigures({ students }: CourseStudents): unknown {
   const figures = students.map(({ student_id, student_name, last_activity_at, ...student }) => {
     const { exercises_completed, total_exercises, average_score } = student;
     return {

@@ -3,6 +3,7 @@ import type {
   CourseStudentPage,
 } from '../../src/analytics/courses/course-analytics.dto.js';
 import { expectHit, expectMiss } from '../../src/cache/testing/index.js';
+import { pollUntil } from '../support/processes.js';
 import { startTestApp, type TestApp } from '../support/test-app.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { day, someRows, store, type Rows } from './analytics-rows.js';
@@ -124,6 +125,23 @@ describe('the analytics over HTTP', () => {
       expect(new Set(seen.map(({ student_id }) => student_id)).size).toBe(25);
     },
   );
+
+  it('lists students as they stand after a deadline, however long the list was to be kept', async () => {
+    const now = Date.now();
+    await store(database.dataSource, {
+      ...tiedRows(),
+      course: { code: 'DUE-1', startsAt: now - 30 * day, endsAt: now + 30 * day, passMark: 60 },
+      students: [{ code: 'DUE001', enrolledAt: now - 20 * day, endedAt: null, status: 'active' }],
+      activities: [{ code: 'DUE-1-A1', status: 'published', weight: 1, dueAt: now + 2000, isRequired: true }],
+      events: [],
+    });
+
+    // It is kept for a minute where nothing is due.
+    await pollUntil(async () => {
+      const { body } = await app.request.get(`${base}/courses/DUE-1/students`).expect(200);
+      return body.data[0].top_factor === 'missing_work';
+    }, 20_000);
+  });
 
   it('puts the highest risk first, and the ids decide between equal ones', async () => {
     const { body } = await app.request.get(`${base}/courses/TIES-1`).expect(200);

@@ -71,7 +71,8 @@ export class CourseAnalyticsController {
     @Param('course_id') courseId: string,
     @Query() { limit, cursor, sort }: CourseStudentsQuery,
   ): Promise<CourseStudentPage> {
-    const students = inOrderOf(await this.courses.students(courseId), sort);
+    const list = await this.courses.students(courseId);
+    const students = inOrderOf(list.students, sort);
     const last = cursor === undefined ? undefined : placeFrom(cursor, sort);
     const rest = last
       ? students.filter((student) => comparePlaces(placeOf(student, sort), last) > 0)

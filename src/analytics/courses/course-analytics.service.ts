@@ -10,8 +10,9 @@ import { allStudents } from '../facts/scope.js';
 import { inSharedSnapshot, inSnapshot, type Query } from '../facts/snapshot.js';
 import type { StudentRow } from '../facts/student-facts.js';
 import { twelveMondays } from '../iso-week.js';
-import type { CourseAnalyticsDto, CourseStudentDto } from './course-analytics.dto.js';
-import { courseStudent } from './course-students.js';
+import { secondsUntilChange } from '../seconds-until-change.js';
+import type { CourseAnalyticsDto } from './course-analytics.dto.js';
+import { type CourseStudents, courseStudent } from './course-students.js';
 import {
   type ActivityRow,
   type PublishedActivity,
@@ -50,20 +51,25 @@ export class CourseAnalyticsService {
   }
 
   /**
-   * All active students of a course now, in no order. Kept for a minute, so that the pages of a list cost one
-   * computation and fit together.
+   * All active students of a course now, in no order. Kept for a minute, or until the next deadline, so that the pages of
+   * a list cost one computation and fit together.
    *
    * @throws {Problem} `not_found`
    */
   @Cached<CourseAnalyticsService['students']>({
-    ttl: 60,
+    ttl: (list) => secondsUntilChange(list, 60),
     prefix: 'course_students',
+    shape: 'timed',
     tags: ['course:{0}'],
     audit: courseStudentFigures,
   })
-  async students(code: string): Promise<CourseStudentDto[]> {
-    const rated = await this.ratedStudents(code, new Date());
-    return rated.students.map(courseStudent);
+  async students(code: string): Promise<CourseStudents> {
+    const { course, students } = await this.ratedStudents(code, new Date());
+    return {
+      students: students.map(courseStudent),
+      next_deadline_at: course.nextDeadlineAt?.toISOString() ?? null,
+      generated_at: new Date().toISOString(),
+    };
   }
 
   /**

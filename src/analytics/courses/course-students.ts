@@ -3,6 +3,14 @@ import { topFactor } from '../risk/risk-model.js';
 import { rounded } from '../statistics.js';
 import type { CourseStudentDto } from './course-analytics.dto.js';
 
+/** All active students of a course. */
+export interface CourseStudents {
+  students: CourseStudentDto[];
+  /** when they change by themselves (UTC); `null` if never */
+  next_deadline_at: string | null;
+  generated_at: string;
+}
+
 export function courseStudent({ row, risk }: RatedStudent): CourseStudentDto {
   return {
     student_id: row.student_id,
