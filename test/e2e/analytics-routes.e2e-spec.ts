@@ -143,6 +143,28 @@ describe('the analytics over HTTP', () => {
     }, 20_000);
   });
 
+  it('takes back the cursor of the longest name there can be', async () => {
+    const name = '\u0001'.repeat(200);
+    const now = Date.now();
+    await store(database.dataSource, {
+      ...tiedRows(),
+      course: { code: 'NAMES-1', startsAt: now - 30 * day, endsAt: now + 30 * day, passMark: 60 },
+      students: ['1', '2'].map((last) => ({
+        code: 'N'.repeat(63) + last,
+        enrolledAt: now - 20 * day,
+        endedAt: null,
+        status: 'active',
+      })),
+      activities: [],
+      events: [],
+    });
+    await database.dataSource.query(`UPDATE users SET full_name = $1 WHERE code LIKE 'NNN%'`, [name]);
+    const path = `${base}/courses/NAMES-1/students?sort=name&limit=1`;
+    const first = await app.request.get(path).expect(200);
+    const second = await app.request.get(`${path}&cursor=${first.body.next_cursor}`).expect(200);
+    expect(second.body).toMatchObject({ data: [{ student_name: name }], next_cursor: null });
+  });
+
   it('puts the highest risk first, and the ids decide between equal ones', async () => {
     const { body } = await app.request.get(`${base}/courses/TIES-1`).expect(200);
     const places = body.students.map(

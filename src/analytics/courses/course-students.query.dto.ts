@@ -1,7 +1,10 @@
 import { ApiPropertyOptional } from '@nestjs/swagger';
-import { IsIn, IsOptional } from 'class-validator';
+import { IsIn, IsOptional, IsString, MaxLength } from 'class-validator';
 import { PageQuery } from '../../http/page.dto.js';
 import { type StudentOrder, studentOrders } from './course-students.js';
+
+/** A name of 200 characters of which JSON makes six each, and an id of 64, in base64. */
+const LONGEST_CURSOR = 1700;
 
 /** Which students of the course, and in which order. */
 export class CourseStudentsQuery extends PageQuery {
@@ -14,4 +17,13 @@ export class CourseStudentsQuery extends PageQuery {
   @IsOptional()
   @IsIn(studentOrders)
   sort: StudentOrder = 'risk';
+
+  /**
+   * `next_cursor` of the page before; leave out for the first page
+   * @example "WyJTVFUwNTAiXQ"
+   */
+  @IsOptional()
+  @IsString()
+  @MaxLength(LONGEST_CURSOR)
+  override cursor?: string;
 }
