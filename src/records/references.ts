@@ -1,4 +1,5 @@
 import { IsNull, type EntityManager } from 'typeorm';
+import type { Principal } from '../access/principal.js';
 import { Problem } from '../http/problem.js';
 import { Activity } from './activities/activity.entity.js';
 import { Course } from './courses/course.entity.js';
@@ -17,13 +18,18 @@ export async function courseNamedBy(manager: EntityManager, field: string, code:
   return course ?? unknown(field, 'no such course');
 }
 
-/** The activity that a body names, with its course. */
+/** The activity that a body names, with its course. To a student one that is not published does not exist. */
 export async function activityNamedBy(
   manager: EntityManager,
+  { role }: Principal,
   field: string,
   code: string,
 ): Promise<Activity> {
   const activity = await manager.findOne(Activity, { where: { code }, relations: { course: true } });
+  if (role === 'student' && activity?.status !== 'published') {
+    // In the words in which he is refused what does not exist, or is another's.
+    throw new Problem('not_found', 'Nothing is found under this address.');
+  }
   return activity ?? unknown(field, 'no such activity');
 }
 

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mintToken } from '../../src/access/mint-token.js';
 import { readEnvironment } from '../../src/config/read-environment.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
@@ -72,6 +73,31 @@ describe('what a role sees and may say', () => {
     ]);
     await as('student', 'get', '/activities/PROG-101-draft').expect(404);
     await as('teacher', 'get', '/activities/PROG-101-draft').expect(200);
+  });
+
+  it.each(['draft', 'archived'])('does not tell a student that an activity is %s', async (status) => {
+    const about = (activity_id: string) => ({ student_id: 'STU001', activity_id });
+    const inCourse = (activity_id: string) => ({ ...about(activity_id), course_id: 'PROG-101' });
+    const event = (activity_id: string) => {
+      return {
+        ...inCourse(activity_id),
+        id: randomUUID(),
+        verb: 'viewed',
+        occurred_at: '2026-02-05T18:52:18Z',
+      };
+    };
+    for (const [path, body, ofService] of [
+      ['/submissions', about, 422],
+      ['/sessions', inCourse, 201],
+      ['/events', event, 201],
+    ] as const) {
+      const hidden = await as('student', 'post', path).send(body(`PROG-101-${status}`));
+      const unknown = await as('student', 'post', path).send(body('PROG-101-none'));
+      expect([path, hidden.status, hidden.body.detail]).toEqual([path, 404, unknown.body.detail]);
+      await as('service', 'post', path)
+        .send(body(`PROG-101-${status}`))
+        .expect(ofService);
+    }
   });
 
   it('lets a teacher enrol people, but not teachers, and in his own courses only', async () => {

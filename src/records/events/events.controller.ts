@@ -2,6 +2,8 @@ import { Body, Controller, HttpCode, Post, Query, Req } from '@nestjs/common';
 import { ApiBody, ApiConsumes, ApiHeader, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { Access } from '../../access/access.decorator.js';
+import { CurrentPrincipal } from '../../access/current-principal.decorator.js';
+import type { Principal } from '../../access/principal.js';
 import { InvalidateCache } from '../../cache/index.js';
 import { IdempotencyService } from '../idempotency/idempotency.service.js';
 import { CreatedOrKnown, Idempotent, Posted, PostedRequest } from '../idempotency/idempotent.decorator.js';
@@ -37,8 +39,12 @@ export class EventsController {
       ]),
     families: ['system', 'course', 'student', 'roster'],
   })
-  create(@Body() body: CreateEventDto, @Posted() request: PostedRequest): Promise<EventDto> {
-    return this.idempotency.run(request, (manager) => this.events.create(manager, body));
+  create(
+    @CurrentPrincipal() principal: Principal,
+    @Body() body: CreateEventDto,
+    @Posted() request: PostedRequest,
+  ): Promise<EventDto> {
+    return this.idempotency.run(request, (manager) => this.events.create(manager, principal, body));
   }
 
   /**

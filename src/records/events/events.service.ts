@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
+import type { Principal } from '../../access/principal.js';
 import { Problem } from '../../http/problem.js';
-import { pastMoment, unprocessable } from '../references.js';
+import { activityNamedBy, pastMoment, unprocessable } from '../references.js';
 import { wrote } from '../write-effect.js';
 import { EventWriter } from './event-writer.js';
 import { EventDto, type CreateEventDto } from './event.dto.js';
@@ -18,7 +19,7 @@ const fieldOf: Record<string, string> = {
 export class EventsService {
   constructor(private readonly writer: EventWriter) {}
 
-  async create(manager: EntityManager, dto: CreateEventDto): Promise<EventDto> {
+  async create(manager: EntityManager, principal: Principal, dto: CreateEventDto): Promise<EventDto> {
     pastMoment('occurred_at', dto.occurred_at);
     const [outcome] = await this.writer.write(manager, [dto]);
     if (typeof outcome === 'object') {
@@ -27,6 +28,9 @@ export class EventsService {
     }
     const event = EventDto.of(dto);
     if (outcome === 'duplicate') return event;
+    if (principal.role === 'student' && dto.activity_id) {
+      await activityNamedBy(manager, principal, 'activity_id', dto.activity_id);
+    }
     return wrote(event, { changed: outcome === 'first_trace' ? ['firstTraceAt'] : [] });
   }
 }

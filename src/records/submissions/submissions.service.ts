@@ -35,7 +35,7 @@ export class SubmissionsService {
     if (known) return known;
 
     const user = await userNamedBy(manager, 'student_id', dto.student_id);
-    const activity = await activityNamedBy(manager, 'activity_id', dto.activity_id);
+    const activity = await activityNamedBy(manager, principal, 'activity_id', dto.activity_id);
     await activeEnrollment(manager, 'student_id', user, activity.course);
     const knownMeanwhile = await this.known(manager, dto);
     if (knownMeanwhile) return knownMeanwhile;

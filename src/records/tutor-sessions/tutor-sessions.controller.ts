@@ -42,8 +42,12 @@ export class TutorSessionsController {
       ]),
     families: ['system', 'course', 'student', 'roster'],
   })
-  start(@Body() body: CreateTutorSessionDto, @Posted() request: PostedRequest): Promise<TutorSessionDto> {
-    return this.idempotency.run(request, (manager) => this.sessions.start(manager, body));
+  start(
+    @CurrentPrincipal() principal: Principal,
+    @Body() body: CreateTutorSessionDto,
+    @Posted() request: PostedRequest,
+  ): Promise<TutorSessionDto> {
+    return this.idempotency.run(request, (manager) => this.sessions.start(manager, principal, body));
   }
 
   /** Shows one conversation, without its messages. */

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager, type FindOptionsWhere } from 'typeorm';
+import type { Principal } from '../../access/principal.js';
 import { Problem } from '../../http/problem.js';
 import {
   activeEnrollment,
@@ -20,13 +21,19 @@ import { TutorSession } from './tutor-session.entity.js';
 export class TutorSessionsService {
   constructor(private readonly dataSource: DataSource) {}
 
-  async start(manager: EntityManager, dto: CreateTutorSessionDto): Promise<TutorSessionDto> {
+  async start(
+    manager: EntityManager,
+    principal: Principal,
+    dto: CreateTutorSessionDto,
+  ): Promise<TutorSessionDto> {
     const known = await this.known(manager, dto);
     if (known) return known;
 
     const user = await userNamedBy(manager, 'student_id', dto.student_id);
     const course = await courseNamedBy(manager, 'course_id', dto.course_id);
-    const activity = dto.activity_id ? await activityNamedBy(manager, 'activity_id', dto.activity_id) : null;
+    const activity = dto.activity_id
+      ? await activityNamedBy(manager, principal, 'activity_id', dto.activity_id)
+      : null;
     if (activity && activity.courseId !== course.id) {
       unprocessable('activity_id', 'unknown', 'no activity of this course');
     }
