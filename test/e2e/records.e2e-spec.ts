@@ -244,6 +244,13 @@ describe('records over HTTP', () => {
       expect(dropped.body.ended_at).not.toBeNull();
       expect((await patch(path, { status: 'dropped' })).body).toEqual(dropped.body);
 
+      const corrected = await patch(path, { status: 'failed' });
+      expect(corrected.body).toMatchObject({
+        status: 'failed',
+        final_result: null,
+        ended_at: dropped.body.ended_at,
+      });
+
       const back = await patch(path, { status: 'active' });
       expect(back.body).toMatchObject({ status: 'active', final_result: null, ended_at: null });
       expect((await get(path)).body).toEqual(back.body);

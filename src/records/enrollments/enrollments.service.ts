@@ -114,17 +114,12 @@ function after(enrollment: Enrollment, dto: ChangeEnrollmentDto): Partial<Enroll
     if (dto.final_result) unprocessable('final_result', 'order', 'an active enrolment has no result');
     return { status, endedAt: null, finalResult: null };
   }
-  const isEnding = status !== enrollment.status;
-  const endedAt =
-    dto.ended_at === undefined
-      ? isEnding
-        ? new Date()
-        : enrollment.endedAt
-      : pastMoment('ended_at', dto.ended_at);
+  const known = enrollment.status === 'active' ? new Date() : enrollment.endedAt;
+  const endedAt = dto.ended_at === undefined ? known : pastMoment('ended_at', dto.ended_at);
   if (endedAt && endedAt < enrollment.enrolledAt) {
     unprocessable('ended_at', 'order', 'must not lie before enrolled_at');
   }
-  const kept = isEnding ? null : enrollment.finalResult;
+  const kept = status === enrollment.status ? enrollment.finalResult : null;
   const finalResult = dto.final_result === undefined ? kept : dto.final_result;
   if (finalResult && !resultsOf[status].includes(finalResult)) {
     unprocessable('final_result', 'order', `does not go with the status ${status}`);
