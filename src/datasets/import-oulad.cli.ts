@@ -4,6 +4,7 @@ import { importOulad } from './oulad/import-oulad.js';
 import type { OuladOptions } from './oulad/oulad-options.js';
 import { readStarts } from './oulad/starts.js';
 import { summaryText } from './oulad/summary-text.js';
+import { whenItShows } from './outdate-answers.js';
 import { CommandRefused, runCommand } from './run-command.js';
 import { showProgress } from './show-progress.js';
 import { withDatabase } from './with-database.js';
@@ -71,6 +72,7 @@ async function main(): Promise<void> {
     );
     progress?.end();
     console.log(summaryText(summary, options.rejectsFile));
+    console.log(whenItShows);
   } finally {
     progress?.end();
   }

@@ -3,6 +3,7 @@ import { dumpSha256, writeDump } from './dump.js';
 import { generate } from './generator/generate.js';
 import { type PresetName, presetNames } from './generator/presets.js';
 import { loadPreset } from './load-preset.js';
+import { whenItShows } from './outdate-answers.js';
 import { CommandRefused, runCommand } from './run-command.js';
 import { showProgress } from './show-progress.js';
 import { withDatabase } from './with-database.js';
@@ -104,9 +105,7 @@ async function load(dataSource: Parameters<typeof loadPreset>[0], wish: Wish): P
     progress?.end();
     const counts = Object.entries(rows).map(([table, count]) => `${count} ${table}`);
     console.log(`Loaded ${wish.preset} as of ${wish.asOf.toISOString()}: ${counts.join(', ')}.`);
-    console.log(
-      `It took ${((Date.now() - startedAtMs) / 1000).toFixed(1)} s. A running service may answer from its cache for another minute.`,
-    );
+    console.log(`It took ${((Date.now() - startedAtMs) / 1000).toFixed(1)} s. ${whenItShows}`);
   } finally {
     progress?.end();
   }

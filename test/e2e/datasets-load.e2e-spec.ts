@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { dumpSha256 } from '../../src/datasets/dump.js';
 import { generate } from '../../src/datasets/generator/generate.js';
 import { copyRows } from '../../src/datasets/copy-rows.js';
@@ -5,6 +6,8 @@ import { DatabaseNotEmpty, loadPreset } from '../../src/datasets/load-preset.js'
 import { patientDataSource } from '../../src/database/data-source.js';
 import type { ClientBase } from 'pg';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
+import { pollUntil, required } from '../support/processes.js';
+import { startTestApp } from '../support/test-app.js';
 import { runCli } from '../support/run-cli.js';
 
 const asOf = new Date('2026-02-05T18:52:18Z');
@@ -115,6 +118,27 @@ describe('loading a preset', () => {
       tutor_sessions: 2_500,
     });
     expect(await query(`SELECT code FROM users WHERE code = 'STU999'`)).toEqual([]);
+  });
+
+  it('makes old what the processes that share a Redis have kept, also what is kept for an hour', async () => {
+    const app = await startTestApp({
+      env: {
+        DATABASE_URL: database.url,
+        REDIS_URL: required('TEST_REDIS_URL'),
+        CACHE_NAMESPACE: `${randomUUID()}:`,
+      },
+    });
+    const look = async () => {
+      const view = `/api/v3/analytics/courses/PROG-101/at/${asOf.toISOString()}`;
+      return (await app.request.get(view).expect(200)).headers['x-cache'];
+    };
+    try {
+      await pollUntil(async () => (await look()) === 'HIT', 10_000);
+      await loadPreset(database.dataSource, { preset: 'seed-doc', seed: 7, asOf, whenNotEmpty: 'reset' });
+      await pollUntil(async () => (await look()) !== 'HIT', 10_000);
+    } finally {
+      await app.close();
+    }
   });
 
   it('fills an empty database once, however many start together', async () => {

@@ -363,6 +363,9 @@ describe('importing files in the format of OULAD', () => {
   it('changes nothing when repeated, also when its notes are lost', async () => {
     await importOulad(database.dataSource, options());
     const { batches: _, ...first } = await contents(database.dataSource);
+    const outdated = () => database.dataSource.query('SELECT tags FROM cache_outbox');
+    const told = await outdated();
+    expect(told).toContainEqual({ tags: ['epoch'] });
 
     const again = await importOulad(database.dataSource, options());
     expect(again.files.every(({ wasDone }) => wasDone)).toBe(true);
@@ -374,6 +377,7 @@ describe('importing files in the format of OULAD', () => {
 
     const { batches: __, ...second } = await contents(database.dataSource);
     expect(second).toEqual(first);
+    expect(await outdated()).toEqual(told);
     const click = anew.files.find(({ name }) => name === 'studentVle.csv');
     expect(click).toMatchObject({ imported: 0, unchanged: 6, rejected: 3, wasDone: false });
     expect(await readRejects(join(folder, 'again.ndjson'))).toEqual(await readRejects());
