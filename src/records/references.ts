@@ -12,6 +12,15 @@ export async function userNamedBy(manager: EntityManager, field: string, code: s
   return user ?? unknown(field, 'no such user');
 }
 
+/** The same, locked: until the transaction ends nobody renames or deletes him, and whoever does finds what it wrote. */
+export async function lockedUserNamedBy(manager: EntityManager, field: string, code: string): Promise<User> {
+  const user = await manager.findOne(User, {
+    where: { code, deletedAt: IsNull() },
+    lock: { mode: 'pessimistic_read' },
+  });
+  return user ?? unknown(field, 'no such user');
+}
+
 /** The course that a body names. */
 export async function courseNamedBy(manager: EntityManager, field: string, code: string): Promise<Course> {
   const course = await manager.findOneBy(Course, { code });

@@ -1,8 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { DataSource } from 'typeorm';
+import type { Principal } from '../../src/access/principal.js';
+import { EnrollmentsService } from '../../src/records/enrollments/enrollments.service.js';
 import { inTransaction } from '../../src/records/transaction.js';
+import { UsersService } from '../../src/records/users/users.service.js';
+import { ifWritten } from '../../src/records/write-effect.js';
 import { deferred } from '../support/deferred.js';
 import { patientDatabase } from '../support/patient-database.js';
+import { pollUntil } from '../support/processes.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { startTestApp, type TestApp } from '../support/test-app.js';
 import { peopleOfTwoCourses } from '../support/two-courses.js';
@@ -189,6 +194,33 @@ describe('a transaction', () => {
     });
     await expect(failing).rejects.toMatchObject({ code: 'conflict' });
     expect(runs).toBe(1);
+  });
+});
+
+describe('someone who is enrolled while he is renamed', () => {
+  it('is renamed in that course, too', async () => {
+    const admin = { role: 'admin', sub: 'ADMIN001' } as Principal;
+    const [enrollments, users] = [
+      new EnrollmentsService(database.dataSource),
+      new UsersService(database.dataSource),
+    ];
+    const isRenaming = async () => {
+      const [waiting] = await database.dataSource.query<{ n: number }[]>(
+        `SELECT count(*)::int AS n FROM pg_stat_activity
+         WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%"users"%FOR NO KEY UPDATE%'`,
+      );
+      return waiting!.n > 0;
+    };
+
+    const renaming = await database.dataSource.transaction(async (manager) => {
+      await enrollments.create(manager, admin, { user_id: 'STU007', course_id: 'PROG-102' });
+      const renamed = users.change('STU007', { full_name: 'Ada' });
+      let isOver = false;
+      void renamed.finally(() => (isOver = true));
+      await pollUntil(async () => isOver || (await isRenaming()), 20_000);
+      return [renamed];
+    });
+    expect(ifWritten(await renaming[0]!, ({ courses }) => courses)).toEqual(['PROG-101', 'PROG-102']);
   });
 });
 
