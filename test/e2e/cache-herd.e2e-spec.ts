@@ -108,8 +108,7 @@ describe('a thousand callers of a cold key, on three processes', () => {
 
     const runs = await runsOf('long');
     figure('F51', 'runs of a method of 3.5 s', runs, { atMost: 1 });
-    // A process that gets nowhere cannot renew its lease.
-    expect(runs).toBeLessThanOrEqual(PROCESSES);
+    expect(runs).toBe(1);
   });
 
   it('F42: wait at most two seconds longer when the process that runs it is killed', async () => {
