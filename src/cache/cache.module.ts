@@ -37,8 +37,10 @@ import { resolveOptions } from './resolve-options.js';
     { provide: RedisService, useFactory: (parts: CacheParts) => parts.redis, inject: [CacheParts] },
     {
       provide: CacheService,
-      useFactory: ({ engine, store, l1, statistics }: CacheParts, methods: MethodCache) =>
-        new CacheService(engine, methods, store, l1, statistics),
+      useFactory: (parts: CacheParts, methods: MethodCache) => {
+        const { engine, l1, statistics, options } = parts;
+        return new CacheService(engine, methods, options.enabled ? parts.store : undefined, l1, statistics);
+      },
       inject: [CacheParts, MethodCache],
     },
     {

@@ -20,7 +20,10 @@ export interface CacheModuleOptions extends EntryDefaults {
    * @see RFC 9211 section 2
    */
   name?: string;
-  /** Off: every method runs, nothing is stored, answers say `BYPASS`. Default true. */
+  /**
+   * Off: every method runs, nothing is stored, answers say `BYPASS`; invalidations still reach those who share the Redis.
+   * Default true.
+   */
   enabled?: boolean;
   /** Where Redis is. Absent: the cache is in this process, and serves this process only. */
   redis?: RedisOptions;

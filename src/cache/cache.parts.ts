@@ -68,9 +68,9 @@ export class CacheParts {
 
   #openStore(): Store | undefined {
     const { enabled, namespace, clock, outbox } = this.options;
-    if (!this.servers) return enabled ? (this.options.store ?? new MemoryStore(clock, this.l1)) : undefined;
-    const store = enabled ? new RedisStore(this.servers, namespace, outbox) : undefined;
-    this.servers.start((...used) => store?.beforeUse(...used) ?? Promise.resolve());
+    if (!this.servers) return this.options.store ?? (enabled ? new MemoryStore(clock, this.l1) : undefined);
+    const store = new RedisStore(this.servers, namespace, outbox);
+    this.servers.start((...used) => store.beforeUse(...used));
     return store;
   }
 

@@ -69,7 +69,7 @@ export function resolveOptions(options: CacheModuleOptions): ResolvedOptions {
     },
     compress: flag('compress', compress),
     policy: resolvePolicy(options, {}),
-    outbox: enabled && isShared ? outbox : undefined,
+    outbox: isShared ? outbox : undefined,
     tracer,
     clock,
     requestBudgetMs: redis?.commandTimeoutMs ?? COMMAND_TIMEOUT_MS,

@@ -3,6 +3,7 @@ import { Budget } from './budget.js';
 import { bodyLength, type CacheEntry } from './cache-entry.js';
 import type { EngineOptions } from './engine-options.js';
 import { pause, type Clock } from './clock.js';
+import type { EntryStore } from './entry-store.js';
 import { keepIn, type Keeping } from './keeping.js';
 import type { Factory, Revive } from './loads.js';
 import { standing } from './l1-entries.js';
@@ -19,6 +20,7 @@ const CLOSE_PATIENCE_MS = 5000;
 export class CacheEngine {
   readonly #options: EngineOptions;
   readonly #keeping: Keeping | undefined;
+  readonly #entries: EntryStore | undefined;
   readonly #flights = new SingleFlight();
   readonly #families = new WatchedFamilies();
   readonly #refreshes: RefreshAhead;
@@ -27,7 +29,7 @@ export class CacheEngine {
   constructor(options: EngineOptions) {
     this.#options = options;
     this.#refreshes = new RefreshAhead(options.clock);
-    this.#keeping =
+    const keeping =
       options.store &&
       keepIn(options.store, options, {
         flights: this.#flights,
@@ -36,6 +38,8 @@ export class CacheEngine {
           this.keep(work);
         },
       });
+    this.#entries = keeping?.entries;
+    this.#keeping = (options.enabled ?? true) ? keeping : undefined;
   }
 
   /** Families whose tokens are read before a method whose result names its tags. Others become known as they come up. */
@@ -169,9 +173,7 @@ export class CacheEngine {
     this.#flights.overtake(soft);
     const since = clock.monotonicMs();
     try {
-      await tracer.invalidate(tags, async () =>
-        this.#keeping?.entries.invalidate(hard, soft, invalidationBudgetMs),
-      );
+      await tracer.invalidate(tags, async () => this.#entries?.invalidate(hard, soft, invalidationBudgetMs));
       emit({ event: 'cache.invalidated', tags, durationMs: clock.monotonicMs() - since });
       return true;
     } catch (error) {

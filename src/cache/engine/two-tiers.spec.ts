@@ -15,12 +15,18 @@ const gives = (value: string) => () => Promise.resolve(value);
 let clock: FakeClock;
 let here: TestEngine;
 let there: TestEngine;
+let third: SimulatedInstance;
 
 beforeEach(() => {
   clock = new FakeClock();
-  const [first, second] = simulateInstances(2, clock) as [SimulatedInstance, SimulatedInstance];
+  const [first, second, last] = simulateInstances(3, clock) as [
+    SimulatedInstance,
+    SimulatedInstance,
+    SimulatedInstance,
+  ];
   here = testEngine(first);
   there = testEngine(second);
+  third = last;
 });
 
 async function settle(): Promise<void> {
@@ -208,6 +214,21 @@ describe('an entry held in this process', () => {
   });
 });
 
+describe('a process in which the cache is switched off', () => {
+  it('keeps nothing, and still has others forget what it changes', async () => {
+    const off = testEngine(third, { enabled: false });
+    await here.get(subject, gives('old'));
+    await settle();
+
+    expect((await off.get(subject, gives('its own'))).value).toBe('its own');
+    expect(await here.get(subject, never)).toEqual({ value: 'old', how: 'hit' });
+    expect(await off.engine.invalidate([course])).toBe(true);
+    expect((await here.get(subject, gives('new'))).value).toBe('new');
+    off.store.fail();
+    expect(await off.engine.invalidate([course])).toBe(false);
+  });
+});
+
 describe('an entry of another shape', () => {
   it('is left in the store to the program that knows it', async () => {
     await here.get(subject, gives('theirs'));
@@ -227,6 +248,27 @@ describe('an entry of another shape', () => {
 
     expect(await there.get(newer, never)).toEqual({ value: 'ours', how: 'hit' });
     expect(await here.get(subject, never)).toEqual({ value: 'theirs', how: 'hit' });
+  });
+
+  it('is replaced once it is no longer fresh', async () => {
+    const lasting = { graceMs: 60_000, refreshAhead: 1 };
+    const theirs = aSubject(lasting);
+    const ours = new Subject({
+      prefix: theirs.prefix,
+      keyText: theirs.keyText,
+      shape: 'v2',
+      policy: theirs.policy,
+      hasResultTags: false,
+      tags: () => theirs.tags,
+    });
+    await here.get(theirs, gives('theirs'));
+    await settle();
+    clock.advance(10_001);
+
+    await there.get(ours, gives('ours'));
+    await settle();
+
+    expect((await testEngine(third).get(ours, never)).value).toBe('ours');
   });
 });
 
