@@ -1,4 +1,4 @@
-import { patternTags, plainTag, prefixTag, prefixTags } from './tags.js';
+import { familyTag, patternTags, plainTag, prefixTag, prefixTags } from './tags.js';
 
 it.each([
   [[], ['prefix/note']],
@@ -8,6 +8,18 @@ it.each([
   ],
 ])('an entry with the leading parameters %j depends on each part of them', (parameters, tags) => {
   expect(prefixTags('note', parameters)).toEqual(tags);
+});
+
+it('a long id is named by its hash, in its family, and by the same in a pattern', () => {
+  const id = `x:*/${'y'.repeat(20_000)}`;
+
+  expect(plainTag(`course:${id}`)).toHaveLength('tag/course:#'.length + 43);
+  expect(familyTag(plainTag(`course:${id}`))).toBe('family/course');
+  expect(plainTag(`course:${id}`)).not.toBe(plainTag(`course:${id}z`));
+  expect(prefixTag('note', [id, '7'])).toMatch(/^prefix\/note\/#[\w-]{43}\/7$/);
+  expect(patternTags(`course:${id}`)).toEqual([plainTag(`course:${id}`)]);
+  // Nobody's own id can be taken for one.
+  expect(prefixTag('note', ['#x'])).toBe('prefix/note/%23x');
 });
 
 describe('a pattern', () => {

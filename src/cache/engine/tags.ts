@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { CacheError } from './cache-errors.js';
 
 /*
@@ -17,8 +18,12 @@ export const ANY = 'any';
 /** Tagged entries that no decorator found at start stands for depend on it, so that a cover can take them in. */
 export const UNLISTED = 'unlisted';
 
+/** Its token is kept by name, in memory too, and whoever asks chooses how long an id is: beyond so many characters it is hashed. */
+const LONGEST_NAME = 200;
+
 export function plainTag(tag: string): string {
-  return `tag/${tag}`;
+  if (tag.length <= LONGEST_NAME) return `tag/${tag}`;
+  return `tag/${tag.split(':', 1)[0] ?? ''}:${hashed(tag)}`;
 }
 
 /** @param tag a plain tag; its family is the text before the first colon */
@@ -55,8 +60,14 @@ export function isWitness(tag: string): boolean {
 /** @param parameters values as received; each is encoded, so a `*` or `/` in an id is only a character */
 export function prefixTag(prefix: string, parameters: readonly string[] = []): string {
   // Through a buffer, for half a surrogate pair is no character that could be encoded.
-  const encoded = parameters.map((value) => encodeURIComponent(Buffer.from(value).toString()));
+  const encoded = parameters.map((value) =>
+    value.length > LONGEST_NAME ? hashed(value) : encodeURIComponent(Buffer.from(value).toString()),
+  );
   return ['prefix', prefix, ...encoded].join('/');
+}
+
+function hashed(text: string): string {
+  return `#${createHash('sha256').update(text).digest('base64url')}`;
 }
 
 /** The prefix and all its leading parameters: what `p:*`, `p:a:*`, `p:a:b:*` invalidate. */

@@ -1,5 +1,6 @@
 import { EPOCH } from '../engine/tags.js';
 import type { Outbox } from './outbox.js';
+import { relayedTags } from './relayed-tags.js';
 import type { UnitOfWork } from './unit-of-work.js';
 
 /** What waits, rows and their tags together. Beyond it everything is invalidated, in place of all that waits. */
@@ -55,7 +56,7 @@ export class MemoryOutbox implements Outbox {
     if (taken.length === 0) return 0;
     for (const [, row] of taken) row.isTaken = true;
     try {
-      if (!(await apply([...new Set(taken.flatMap(([, { tags }]) => tags))]))) return 0;
+      if (!(await apply(relayedTags(taken.map(([, row]) => row))))) return 0;
       for (const [id, row] of taken) if (this.#rows.get(id) === row) this.#remove(id);
       return taken.length;
     } finally {

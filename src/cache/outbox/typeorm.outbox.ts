@@ -9,6 +9,7 @@ import type {
 } from 'typeorm';
 import { CacheError } from '../engine/cache-errors.js';
 import type { Outbox } from './outbox.js';
+import { relayedTags } from './relayed-tags.js';
 import { currentUnit, type UnitOfWork } from './unit-of-work.js';
 
 const MAX_ROWS_A_ROUND = 500;
@@ -92,8 +93,7 @@ export class TypeormOutbox implements Outbox {
          ORDER BY id LIMIT ${MAX_ROWS_A_ROUND} FOR UPDATE SKIP LOCKED`,
         [olderThanMs],
       );
-      const tags = [...new Set(rows.flatMap((row) => row.tags))];
-      if (rows.length === 0 || !(await apply(tags))) return 0;
+      if (rows.length === 0 || !(await apply(relayedTags(rows)))) return 0;
       await manager.query('DELETE FROM cache_outbox WHERE id = ANY($1::bigint[])', [
         rows.map(({ id }) => id),
       ]);

@@ -123,7 +123,8 @@ export class RedisInvalidations {
 
   /** @param session what is new, and so cannot be asked for by name yet */
   #cutThrough(session: RedisSession, server: string, cut: Cut): Promise<void> {
-    if (cut.server === server) return this.#cut(session, cut);
+    // A server that falls silent here must not keep the rows from everybody else's relays.
+    if (cut.server === server) return within(OUTBOX_BUDGET_MS, this.#cut(session, cut));
     return this.#servers.write(cut.server, OUTBOX_BUDGET_MS, (other) => this.#cut(other, cut));
   }
 
