@@ -1,5 +1,7 @@
 import { Injectable } from '@nestjs/common';
+import { Batch, type LoadMany } from './batch.js';
 import { MethodCache } from './decorators/method-cache.js';
+import type { KeptValue } from './decorators/method-entry.js';
 import { declaredPolicy, type EntryOptions } from './definition/entry-options.js';
 import { CacheEngine } from './engine/cache-engine.js';
 import { methodKeyText } from './engine/cache-key.js';
@@ -8,7 +10,7 @@ import { durationMs, type Duration } from './engine/duration.js';
 import type { HistogramCounts } from './engine/histogram.js';
 import type { L1Entries } from './engine/l1-entries.js';
 import type { Store } from './engine/store.js';
-import { Subject } from './engine/subject.js';
+import { Subject, type Produced } from './engine/subject.js';
 import { checkedPrefix, checkedTag, patternTags, plainTag, prefixTag, UNLISTED } from './engine/tags.js';
 import { encodeValue } from './engine/value-codec.js';
 import { wholeForm } from './engine/whole-form.js';
@@ -26,6 +28,12 @@ export interface GetOrSetOptions extends EntryOptions {
   tags?: readonly string[];
   /** Whether hits are audited: `factory` is called again then, up to seconds later. Default: where there are `tags`. */
   audit?: boolean;
+}
+
+/** The same for many keys. */
+export interface GetManyOptions extends Omit<GetOrSetOptions, 'tags'> {
+  /** What each value depends on; a function is told the key. */
+  tags?: readonly string[] | ((key: string) => readonly string[]);
 }
 
 /** This process's cache, as it describes itself. */
@@ -69,33 +77,38 @@ export class CacheService {
    *   invalidate; `CACHE_FACTORY_TIMED_OUT` after `hardTimeout`; `CACHE_UNSERIALISABLE` if the value has no stored form
    */
   async getOrSet<T>(key: string, options: GetOrSetOptions, factory: () => Promise<T> | T): Promise<T> {
-    const { ttl, prefix = DEFAULT_PREFIX, tags = [], audit = tags.length > 0 } = options;
-    const where = `getOrSet(${prefix})`;
-    const ttlMs = durationMs(ttl, `${where}, ttl`);
-    checkedPrefix(prefix, where);
-    for (const tag of tags) checkedTag(tag, where);
-    const subject = new Subject({
-      prefix,
-      // Who names other tags asks for something else: an entry without them would outlive their invalidation.
-      keyText: methodKeyText(prefix, 'getOrSet', [key, ...tags.toSorted()]),
-      shape: '',
-      policy: {
-        ...this.methods.defaultPolicy,
-        ...declaredPolicy(options, where),
-        audited: audit ? wholeForm : undefined,
-      },
-      hasResultTags: false,
-      tags: () => [prefixTag(prefix), ...tags.map(plainTag), ...(tags.length > 0 ? [UNLISTED] : [])],
+    const { subject, ttlMs } = this.#asked(key, options, 'getOrSet');
+    return (await this.methods.value(subject, async () => stored(await factory(), ttlMs))) as T;
+  }
+
+  /**
+   * The values kept under `keys`, each as {@link getOrSet} gives it; `load` is called for those together that are not kept,
+   * and not being computed already.
+   *
+   * @param keys     a key named twice counts once
+   * @param options  `tags` may be told of each key
+   * @param load     called once where all comes in one turn of the event loop; what it throws is thrown
+   * @returns the values by key, without keys that `load` left out or gave `undefined` for: these are not kept either
+   * @throws what {@link getOrSet} throws
+   */
+  async getMany<T>(
+    keys: readonly string[],
+    options: GetManyOptions,
+    load: LoadMany<T>,
+  ): Promise<Map<string, T>> {
+    const batch = new Batch(load);
+    const { tags = [] } = options;
+    const asked = [...new Set(keys)].map(async (key) => {
+      const ofKey = { ...options, tags: typeof tags === 'function' ? tags(key) : tags };
+      const { subject, ttlMs } = this.#asked(key, ofKey, 'getMany');
+      const value = await this.methods.value(subject, async () => {
+        const given = await batch.valueOf(key);
+        return given === undefined ? { value: { raw: given }, isShareable: true } : stored(given, ttlMs);
+      });
+      return [key, value as T | undefined] as const;
     });
-    const value = await this.methods.value(subject, async () => {
-      const text = encodeValue(await factory());
-      return {
-        value: { text },
-        isShareable: true,
-        entry: { body: Buffer.from(text), ttlMs, resultTags: [] },
-      };
-    });
-    return value as T;
+    const found = await Promise.all(asked);
+    return new Map(found.filter((pair): pair is readonly [string, T] => pair[1] !== undefined));
   }
 
   /**
@@ -130,4 +143,35 @@ export class CacheService {
   settle(): Promise<void> {
     return this.engine.settle();
   }
+
+  #asked(key: string, options: GetOrSetOptions, caller: string): { subject: Subject; ttlMs: number } {
+    const { ttl, prefix = DEFAULT_PREFIX, tags = [], audit = tags.length > 0 } = options;
+    const where = `${caller}(${prefix})`;
+    const ttlMs = durationMs(ttl, `${where}, ttl`);
+    checkedPrefix(prefix, where);
+    for (const tag of tags) checkedTag(tag, where);
+    const subject = new Subject({
+      prefix,
+      // Who names other tags asks for something else: an entry without them would outlive their invalidation.
+      keyText: methodKeyText(prefix, 'getOrSet', [key, ...tags.toSorted()]),
+      shape: '',
+      policy: {
+        ...this.methods.defaultPolicy,
+        ...declaredPolicy(options, where),
+        audited: audit ? wholeForm : undefined,
+      },
+      hasResultTags: false,
+      tags: () => [prefixTag(prefix), ...tags.map(plainTag), ...(tags.length > 0 ? [UNLISTED] : [])],
+    });
+    return { subject, ttlMs };
+  }
+}
+
+function stored(value: unknown, ttlMs: number): Produced<KeptValue> {
+  const text = encodeValue(value);
+  return {
+    value: { text },
+    isShareable: true,
+    entry: { body: Buffer.from(text), ttlMs, resultTags: [] },
+  };
 }

@@ -1,6 +1,7 @@
 export { CacheModule } from './cache.module.js';
 export type { CachedRoute, CacheModuleEvent, CacheModuleOptions } from './cache.options.js';
-export { CacheService, type CacheStats, type GetOrSetOptions } from './cache.service.js';
+export type { LoadMany } from './batch.js';
+export { CacheService, type CacheStats, type GetManyOptions, type GetOrSetOptions } from './cache.service.js';
 export { CacheGraph } from './decorators/cache-graph.js';
 export {
   reportLines,

@@ -624,6 +624,50 @@ describe('decorated methods of providers', () => {
     expect(factory).toHaveBeenCalledTimes(2);
   });
 
+  it('getMany loads together what is not kept, and each key is invalidated by its own tags', async () => {
+    const cache = app.get(CacheService);
+    const asked: (readonly string[])[] = [];
+    const load = (keys: readonly string[]) => {
+      asked.push(keys);
+      return new Map(keys.filter((key) => key !== 'none').map((key) => [key, `${key}${asked.length}`]));
+    };
+    const tags = (key: string) => [`item:${key}`];
+    const get = (...keys: string[]) => settled(cache.getMany(keys, { ttl: 60, prefix: 'many', tags }, load));
+
+    const first = await get('a', 'b', 'none', 'a');
+    await cache.invalidate('item:b');
+    const second = await get('a', 'b', 'c', 'none');
+
+    expect(Object.fromEntries(first)).toEqual({ a: 'a1', b: 'b1' });
+    expect(Object.fromEntries(second)).toEqual({ a: 'a1', b: 'b2', c: 'c2' });
+    expect(asked.map((keys) => keys.toSorted())).toEqual([
+      ['a', 'b', 'none'],
+      ['b', 'c', 'none'],
+    ]);
+    expect((await get()).size).toBe(0);
+  });
+
+  it('getMany shares runs with other callers, and tells all who waited what failed', async () => {
+    const cache = app.get(CacheService);
+    const gate = deferred();
+    let calls = 0;
+    const load = async (keys: readonly string[]) => {
+      calls++;
+      await gate.promise;
+      if (keys.includes('bad')) throw new Error('source failed');
+      return new Map(keys.map((key) => [key, key]));
+    };
+    const ask = (keys: string[]) => cache.getMany(keys, { ttl: 60, prefix: 'shared_many' }, load);
+    const both = [ask(['x', 'y']), ask(['y', 'x'])];
+    const bad = ask(['bad', 'z']);
+
+    gate.resolve();
+
+    await expect(bad).rejects.toThrow('source failed');
+    for (const found of await Promise.all(both)) expect([...found.keys()].sort()).toEqual(['x', 'y']);
+    expect(calls).toBe(2);
+  });
+
   it('getOrSet keeps as the module says, or as it is told', async () => {
     const clock = new FakeClock();
     const other = await startCachedApp({ options: { clock, grace: 60, refreshAhead: 1 } });
