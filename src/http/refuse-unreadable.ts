@@ -8,6 +8,9 @@ const codes: Readonly<Record<string, ProblemCode>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
 };
 
+/** A client that reads the answer and goes needs less; one that stays must not hold its connection for ever. */
+const lingerMs = 1000;
+
 /**
  * Answers what Node's parser could not make a request of, and closes: no filter ever sees these.
  *
@@ -41,4 +44,9 @@ function refuse(error: NodeJS.ErrnoException, socket: Socket, headers: readonly 
     ...headers,
   ];
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+  // Not at once: what the client still sends would be met by a reset, which takes the answer from it.
+  const linger = setTimeout(() => socket.destroy(), lingerMs).unref();
+  socket.once('close', () => {
+    clearTimeout(linger);
+  });
 }
