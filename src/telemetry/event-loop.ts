@@ -26,8 +26,11 @@ export class EventLoop implements OnApplicationBootstrap, OnApplicationShutdown 
 
   onApplicationBootstrap(): void {
     this.#delay.enable();
+    let sampledAtMs = performance.now();
     this.#timer = setInterval(() => {
-      this.sample(this.#delay.mean / 1e6 - resolutionMs);
+      const nowMs = performance.now();
+      this.sample(latenessMs(this.#delay.mean / 1e6, nowMs - sampledAtMs));
+      sampledAtMs = nowMs;
       this.#delay.reset();
     }, sampleMs).unref();
   }
@@ -37,8 +40,19 @@ export class EventLoop implements OnApplicationBootstrap, OnApplicationShutdown 
     this.#delay.disable();
   }
 
-  /** @param lateMs  mean lateness of timers since the last sample */
+  /** @param lateMs  lateness of timers since the last sample */
   sample(lateMs: number): void {
     this.#lateSamples = lateMs > this.#tooLateMs ? this.#lateSamples + 1 : 0;
   }
+}
+
+/**
+ * How late timers ran since the last sample, ms.
+ *
+ * @param meanTickMs  between two ticks of the monitor; `NaN` where turns were so long that there were no two
+ * @param elapsedMs  since the last sample
+ */
+export function latenessMs(meanTickMs: number, elapsedMs: number): number {
+  const tickMs = Number.isNaN(meanTickMs) ? elapsedMs : meanTickMs;
+  return Math.max(tickMs - resolutionMs, elapsedMs - sampleMs);
 }
