@@ -13,6 +13,7 @@ import { AnswerShapes } from './http/answer-shapes.js';
 import { limitConnection, SILENT_MS } from './http/connection-limits.js';
 import { HandlerLimit } from './http/handler-limit.interceptor.js';
 import { acceptJson } from './http/json-body.js';
+import { crossOrigin } from './http/cross-origin.js';
 import { createOpenApiDocument, isApiDocs, serveApiDocs } from './http/openapi.js';
 import { ProblemFilter } from './http/problem.filter.js';
 import { problemOf } from './http/problem-of.js';
@@ -60,7 +61,7 @@ export async function createApp(variables?: Variables): Promise<NestFastifyAppli
   });
   app.useGlobalPipes(new RequestValidationPipe());
   app.useGlobalFilters(new ProblemFilter(routes));
-  if (environment.ALLOWED_ORIGINS.length > 0) app.enableCors({ origin: [...environment.ALLOWED_ORIGINS] });
+  if (environment.ALLOWED_ORIGINS.length > 0) app.enableCors(crossOrigin(environment.ALLOWED_ORIGINS));
   app.useGlobalInterceptors(new HandlerLimit(environment.MAX_REQUESTS_IN_FLIGHT));
   app.getHttpServer().maxConnections = environment.MAX_CONNECTIONS;
   addRequestHooks(app, security);

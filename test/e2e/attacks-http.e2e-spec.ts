@@ -202,6 +202,32 @@ describe('A24: whom the answer is for', () => {
       expect(answer.headers.get('vary')).toMatch(/\borigin\b/i);
     }
   });
+
+  it.each(['PUT', 'PATCH', 'DELETE'])('lets pages of an allowed origin %s', async (method) => {
+    const answer = await fetch(`${service.url}${users}/X`, {
+      method: 'OPTIONS',
+      headers: { origin, 'access-control-request-method': method },
+    });
+
+    expect(answer.headers.get('access-control-allow-methods')?.split(', ')).toContain(method);
+  });
+
+  it('lets pages of an allowed origin read every field that the API describes', async () => {
+    const answer = await fetch(service.url + users, { headers: { origin } });
+    const description = (await (await fetch(`${service.url}/api/v3/openapi.json`)).json()) as {
+      paths: Record<string, Record<string, { responses: Record<string, { headers?: object }> }>>;
+    };
+
+    const fields = Object.values(description.paths)
+      .flatMap((path) => Object.values(path))
+      .flatMap(({ responses }) => Object.values(responses))
+      .flatMap(({ headers = {} }) => Object.keys(headers));
+    expect(fields).toContain('ETag');
+    const exposed = answer.headers.get('access-control-expose-headers')?.split(', ');
+    // The rest is any page's to read (Fetch, 2.2.2).
+    const toExpose = fields.filter((field) => field !== 'Cache-Control');
+    expect(exposed).toEqual(expect.arrayContaining(toExpose));
+  });
 });
 
 it.each(['/health/live', '/health/ready', '/health/startup', '/health/ready?verbose=1'])(
