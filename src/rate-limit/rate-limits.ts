@@ -26,7 +26,8 @@ export class RateLimits implements ThrottlerStorage, OnApplicationShutdown {
     private readonly environment: Environment,
     redis: RedisService,
   ) {
-    const windowMs = environment.RATE_LIMIT_WINDOW * 1000;
+    // Redis takes whole milliseconds only, and 16.1 * 1000 is none.
+    const windowMs = Math.round(environment.RATE_LIMIT_WINDOW * 1000);
     this.#counters = new RateCounters({ windowMs, share: sharedCounts(redis) });
   }
 
