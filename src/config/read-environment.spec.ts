@@ -132,6 +132,8 @@ describe('the settings', () => {
     ['ALLOWED_ORIGINS', 'http://a.example/path'],
     ['AUTH_JWKS_URL', 'file:///etc/passwd'],
     ['TRUSTED_PROXIES', '10.0.0.0/33'],
+    ['TRUSTED_PROXIES', '0.0.0.0/0'],
+    ['TRUSTED_PROXIES', '::/0'],
     ['TRUSTED_PROXIES', 'proxy.example.org'],
     ['RATE_LIMIT_CALLER', '0'],
     ['CACHE_AUDIT_RATE', '1.5'],

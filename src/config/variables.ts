@@ -141,12 +141,12 @@ export function isHostAndPort(text: string): boolean {
   return port !== undefined && Number(port) <= 65_535;
 }
 
-/** An IP address, or a network such as `10.0.0.0/8`. */
+/** An IP address, or a network such as `10.0.0.0/8`; all addresses (`/0`) are none. */
 export function isAddressOrNetwork(text: string): boolean {
   const [address = '', bits, ...rest] = text.split('/');
   const version = isIP(address);
   if (version === 0 || rest.length > 0) return false;
-  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128));
+  return bits === undefined || (/^[1-9]\d{0,2}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128));
 }
 
 function splitList(text: string): string[] {
