@@ -2,6 +2,7 @@ import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { Client } from 'pg';
 import { DataSource } from 'typeorm';
 import { DatabaseConnection } from './database-connection.js';
+import { endClient } from './end-client.js';
 
 const deadlineMs = 500;
 
@@ -64,5 +65,5 @@ export class DatabasePing implements OnApplicationShutdown {
 }
 
 async function discard(pending: Promise<Client>): Promise<void> {
-  await pending.then((client) => client.end()).catch(() => undefined);
+  await pending.then(endClient).catch(() => undefined);
 }
