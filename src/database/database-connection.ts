@@ -57,7 +57,7 @@ export class DatabaseConnection implements OnApplicationShutdown {
 
   async #openUntilReady(): Promise<void> {
     let pauseMs = firstPauseMs;
-    for (let attempt = 1; !this.#stop.signal.aborted; attempt++) {
+    for (let attempt = 1; !this.#isStopping(); attempt++) {
       try {
         await this.#openOnce();
         this.#isReady = true;
@@ -65,6 +65,7 @@ export class DatabaseConnection implements OnApplicationShutdown {
         return;
       } catch (error) {
         if (error instanceof EmbeddedPostgresError) throw error;
+        if (this.#isStopping()) return;
         if (attempt === 1) {
           this.#logger.error(`❌ Database not available (${reasonOf(error)}), trying again until it is`);
         }
@@ -76,9 +77,13 @@ export class DatabaseConnection implements OnApplicationShutdown {
     }
   }
 
+  #isStopping(): boolean {
+    return this.#stop.signal.aborted;
+  }
+
   async #openOnce(): Promise<void> {
     const url = this.environment.DATABASE_URL ?? (await this.#startEmbedded());
-    const names = await migrate(url);
+    const names = await migrate(url, { signal: this.#stop.signal });
     if (names.length > 0) this.#logger.log(`🔧 Database migrated: ${names.join(', ')}`);
     if (!this.dataSource.isInitialized) {
       await this.dataSource.setOptions({ url }).initialize();

@@ -1,31 +1,62 @@
 import { Client } from 'pg';
-import { patientDataSource } from './data-source.js';
+import { keptAlive, patientDataSource } from './data-source.js';
+import { endClient } from './end-client.js';
 
 /** Any number, as long as every version of this service uses the same. */
 const migrationLock = 1_770_000_000;
+
+/** The server itself ends our wait for the lock; an answer that comes no sooner than this never comes. */
+const answerMarginMs = 5000;
+
+/** Else the server would keep the lock of a machine that has vanished for two hours. */
+const endWhenVanished =
+  'SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3';
+
+export interface MigrateOptions {
+  /** For the turn of other processes. Default: a minute */
+  readonly longestWaitMs?: number;
+  /** Ends the wait for the turn; migrations that run are finished. */
+  readonly signal?: AbortSignal | undefined;
+}
 
 /**
  * Brings the schema up to date. Processes that start together take turns: the first migrates, the others find nothing to do.
  *
  * @param url  of the database itself, not of a pooler: the lock belongs to the connection
- * @param longestWaitMs  for the turn of other processes
  * @returns names of the migrations that ran
- * @throws if another process holds the lock for longer, or the database cannot be reached
+ * @throws if another process holds the lock for longer, the database cannot be reached, or `signal` came before the turn
  */
-export async function migrate(url: string, longestWaitMs = 60_000): Promise<string[]> {
+export async function migrate(
+  url: string,
+  { longestWaitMs = 60_000, signal }: MigrateOptions = {},
+): Promise<string[]> {
   const client = new Client({
+    ...keptAlive,
     connectionString: url,
     connectionTimeoutMillis: 5000,
     lock_timeout: longestWaitMs,
+    query_timeout: longestWaitMs + answerMarginMs,
   });
   // A connection lost while we wait rejects the query too; without a listener it would also end the process.
   client.on('error', () => undefined);
   await client.connect();
   try {
-    await client.query('SELECT pg_advisory_lock($1)', [migrationLock]);
+    await takeTurn(client, signal);
     return await runPending(url);
   } finally {
-    await client.end();
+    await endClient(client);
+  }
+}
+
+async function takeTurn(client: Client, signal: AbortSignal | undefined): Promise<void> {
+  const giveUp = (): void => void endClient(client);
+  signal?.addEventListener('abort', giveUp);
+  try {
+    await client.query(endWhenVanished);
+    await client.query('SELECT pg_advisory_lock($1)', [migrationLock]);
+    signal?.throwIfAborted();
+  } finally {
+    signal?.removeEventListener('abort', giveUp);
   }
 }
 

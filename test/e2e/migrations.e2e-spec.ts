@@ -21,6 +21,14 @@ describe('migrations', () => {
     await database.drop();
   });
 
+  const waiting = async (which: string) => {
+    const { rows } = await client.query<{ n: number }>(
+      `SELECT count(*)::int AS n FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND ${which}
+       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
+    );
+    return rows[0]?.n;
+  };
+
   it('F39: run once when three processes start together', async () => {
     const apps = await Promise.all([1, 2, 3].map(() => spawnApp({ env: { DATABASE_URL: database.url } })));
 
@@ -45,13 +53,6 @@ describe('migrations', () => {
          $$ BEGIN PERFORM pg_advisory_xact_lock_shared(42); END $$;
        CREATE EVENT TRIGGER park ON ddl_command_start WHEN TAG IN ('CREATE INDEX') EXECUTE FUNCTION park()`,
     );
-    const waiting = async (which: string) => {
-      const { rows } = await client.query<{ n: number }>(
-        `SELECT count(*)::int AS n FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND ${which}
-         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
-      );
-      return rows[0]?.n;
-    };
     const env = { DATABASE_URL: database.url };
     const doomed = await spawnApp({ env });
     await pollUntil(async () => (await waiting('objid = 42')) === 1, 60_000);
@@ -79,10 +80,21 @@ describe('migrations', () => {
     expect(await migrate(database.url)).toEqual([]);
   });
 
+  it('are given up at once by a service that is to end while another process has its turn', async () => {
+    await client.query('SELECT pg_advisory_lock(1770000000)');
+    const stop = new AbortController();
+    const given = expect(migrate(database.url, { signal: stop.signal })).rejects.toThrow(/terminated/);
+    await pollUntil(async () => (await waiting('objid = 1770000000')) === 1, 10_000);
+
+    stop.abort();
+
+    await given;
+  });
+
   it('give up when another process keeps its turn for too long, and leave the schema alone', async () => {
     await client.query('SELECT pg_advisory_lock(1770000000)');
 
-    await expect(migrate(database.url, 200)).rejects.toMatchObject({ code: '55P03' });
+    await expect(migrate(database.url, { longestWaitMs: 200 })).rejects.toMatchObject({ code: '55P03' });
 
     const { rows } = await client.query<{ table: string | null }>(`SELECT to_regclass('users') AS table`);
     expect(rows[0]?.table).toBeNull();
