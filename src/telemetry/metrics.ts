@@ -5,10 +5,13 @@ import { CacheService, RedisService } from '../cache/index.js';
 import { cacheMetrics } from './cache-metrics.js';
 import { show } from './shown-metric.js';
 
+const freshMs = 1000;
+
 /** Everything that this service measures of itself, for Prometheus. */
 @Injectable()
 export class Metrics {
   readonly #register = new Registry();
+  #latest: { readonly askedAtMs: number; readonly text: Promise<string> } | undefined;
 
   constructor(cache: CacheService, redis: RedisService, dataSource: DataSource) {
     const metrics = cacheMetrics({
@@ -23,9 +26,13 @@ export class Metrics {
     return this.#register.contentType;
   }
 
-  /** The present values, in Prometheus's text format. */
+  /** Values of the last second, in Prometheus's text format: anybody may ask, and no more often they are read. */
   text(): Promise<string> {
-    return Registry.merge([processRegister(), this.#register]).metrics();
+    const askedAtMs = performance.now();
+    if (!this.#latest || askedAtMs - this.#latest.askedAtMs >= freshMs) {
+      this.#latest = { askedAtMs, text: Registry.merge([processRegister(), this.#register]).metrics() };
+    }
+    return this.#latest.text;
   }
 }
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { CacheService } from '../../src/cache/index.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
-import { required } from '../support/processes.js';
+import { pollUntil, required } from '../support/processes.js';
 import { startTestApp, type TestApp } from '../support/test-app.js';
 import { peopleOfTwoCourses } from '../support/two-courses.js';
 
@@ -27,8 +27,16 @@ function parse(text: string): Line[] {
     });
 }
 
+let lastText: string | undefined;
+
+/** Values are shared for a second: those of now come when they are no more the last ones. */
 async function scrape(app: TestApp): Promise<{ text: string; lines: Line[] }> {
-  const { text } = await app.request.get('/metrics').expect(200);
+  let text = '';
+  await pollUntil(async () => {
+    ({ text } = await app.request.get('/metrics').expect(200));
+    return text !== lastText;
+  }, 5000);
+  lastText = text;
   return { text, lines: parse(text) };
 }
 

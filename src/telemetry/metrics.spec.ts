@@ -1,0 +1,36 @@
+import type { DataSource } from 'typeorm';
+import type { CacheService, RedisService } from '../cache/index.js';
+import { Metrics } from './metrics.js';
+
+afterEach(() => {
+  jest.useRealTimers();
+});
+
+it('are read once a second, however many ask', async () => {
+  jest.useFakeTimers();
+  const stats = {
+    prefixes: new Map(),
+    invalidationMs: { bounds: [], counts: [], count: 0, sum: 0 },
+    invalidationErrors: 0,
+    l1: { entries: 0, bytes: 0 },
+    isAvailable: true,
+  };
+  const query = jest.fn(() => Promise.resolve([{ rows: 7 }]));
+  const metrics = new Metrics(
+    { stats: () => stats } as unknown as CacheService,
+    { status: () => 'ready', breaker: undefined } as unknown as RedisService,
+    { isInitialized: true, query } as unknown as DataSource,
+  );
+
+  const texts = await Promise.all([metrics.text(), metrics.text()]);
+  jest.advanceTimersByTime(999);
+  texts.push(await metrics.text());
+
+  expect(texts[0]).toContain('cache_outbox_rows 7');
+  expect(new Set(texts).size).toBe(1);
+  expect(query).toHaveBeenCalledTimes(1);
+
+  jest.advanceTimersByTime(1);
+  await metrics.text();
+  expect(query).toHaveBeenCalledTimes(2);
+});
