@@ -13,6 +13,8 @@ const timeoutMs = 3000;
 const cooldownMs = 30_000;
 /** How long a withdrawn key is trusted at most. */
 const maxAgeMs = 10 * 60_000;
+/** Age from which they are fetched behind the callers, so that a provider that is away then has as long to come back. */
+const renewedAfterMs = maxAgeMs / 2;
 /** How long after a failed fetch no other is tried, so that callers do not each wait for a dead server. */
 const retryPauseMs = 1000;
 
@@ -26,6 +28,9 @@ class Pausing extends Error {}
 export function publishedKeys(url: URL): JWTVerifyGetKey {
   const logger = new Logger('Access');
   let failedAtMs = -Infinity;
+  let isFailing = false;
+  /** By the clock that `jose` takes their age by. */
+  let renewAtMs = Infinity;
   const fetchUnlessPausing: FetchImplementation = (href, options) => {
     if (performance.now() - failedAtMs < retryPauseMs) return Promise.reject(new Pausing());
     return fetch(href, options);
@@ -36,15 +41,26 @@ export function publishedKeys(url: URL): JWTVerifyGetKey {
     cacheMaxAge: maxAgeMs,
     [customFetch]: fetchUnlessPausing,
   });
+  const failed = (error: unknown): void => {
+    if (error instanceof Pausing) return;
+    failedAtMs = performance.now();
+    if (!isFailing) logger.error(`The keys of AUTH_JWKS_URL cannot be fetched: ${reasonOf(error)}`);
+    isFailing = true;
+  };
+  const renew = async (): Promise<void> => {
+    await keys.reload();
+    renewAtMs = Date.now() + renewedAfterMs;
+    if (isFailing) logger.log('The keys of AUTH_JWKS_URL are fetched again');
+    isFailing = false;
+  };
   return async (header, token) => {
     try {
+      if (!keys.fresh) await renew();
+      else if (Date.now() >= renewAtMs) renew().catch(failed);
       return await keys(header, token);
     } catch (error) {
       if (isFaultOfToken(error)) throw error;
-      if (!(error instanceof Pausing)) {
-        failedAtMs = performance.now();
-        logger.error(`The keys of AUTH_JWKS_URL cannot be fetched: ${reasonOf(error)}`);
-      }
+      failed(error);
       throw new Problem(
         'credentials_unverifiable',
         'The keys that tokens are signed with cannot be fetched.',

@@ -203,6 +203,44 @@ describe('A18: a token signed by the identity provider', () => {
     expect(requests).toBe(1);
   });
 
+  it('leaves one line in the log for an outage, however many callers meet it', async () => {
+    const errors = jest.spyOn(Logger.prototype, 'error').mockReturnValue();
+    answer(500);
+    const token = await signedByProvider();
+
+    await Promise.all(Array.from({ length: 5 }, () => problemOf(verifier.verify(token))));
+
+    expect(errors).toHaveBeenCalledTimes(1);
+    errors.mockRestore();
+  });
+
+  it('is accepted while the provider is away when its keys were to be renewed, for as long as they are trusted', async () => {
+    const token = await signedByProvider();
+    await verifier.verify(token);
+    const clock = jest.spyOn(Date, 'now');
+    const startedAtMs = Date.now();
+    const minutesLater = (minutes: number) => clock.mockReturnValue(startedAtMs + minutes * 60_000);
+    const errors = jest.spyOn(Logger.prototype, 'error').mockReturnValue();
+
+    minutesLater(4);
+    await verifier.verify(token);
+    expect(requests).toBe(1);
+
+    minutesLater(6);
+    answer(500);
+    const told = new Promise((settle) => errors.mockImplementation(settle));
+    await expect(verifier.verify(token)).resolves.toMatchObject({ sub: 'TEACH001' });
+    await told;
+    expect(requests).toBe(2);
+
+    minutesLater(9);
+    await expect(verifier.verify(token)).resolves.toMatchObject({ sub: 'TEACH001' });
+    minutesLater(11);
+    expect((await problemOf(verifier.verify(token))).code).toBe('credentials_unverifiable');
+    clock.mockRestore();
+    errors.mockRestore();
+  });
+
   it('answers 503 while the provider refuses connections', async () => {
     provider.close();
     provider.closeAllConnections();
