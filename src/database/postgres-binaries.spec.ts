@@ -75,7 +75,8 @@ if (process.getuid?.() === 0) {
     const wish = { binaries, homeDir: join(locked, 'data'), user, shelters: [folder] };
     const lines: string[] = [];
 
-    const placed = await placeForUser(wish, (line) => lines.push(line));
+    const umask = process.umask(0o077);
+    const placed = await placeForUser(wish, (line) => lines.push(line)).finally(() => process.umask(umask));
     const again = await placeForUser(wish, () => undefined);
 
     expect(again).toEqual(placed);

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { cp, lstat, mkdir, readFile, rename, rm, stat, symlink } from 'node:fs/promises';
+import { chmod, cp, lstat, mkdir, readFile, rename, rm, stat, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
@@ -130,13 +130,16 @@ async function openShelter(shelters: readonly string[]): Promise<string> {
   for (const parent of shelters) {
     const folder = join(parent, 'ai-native-backend');
     try {
-      await mkdir(folder, { recursive: true, mode: 0o755 });
+      await mkdir(folder, { recursive: true });
     } catch {
       continue;
     }
     // In a folder where all may write, somebody else may have made it first.
     const found = await lstat(folder);
-    if (found.isDirectory() && found.uid === 0) return folder;
+    if (!found.isDirectory() || found.uid !== 0) continue;
+    // Whatever the umask of this process: the server's user has to enter.
+    await chmod(folder, 0o755);
+    return folder;
   }
   throw new EmbeddedPostgresError(
     `No folder can take the data of PostgreSQL (${shelters.join(', ')}): clone into one that all users may enter`,
