@@ -85,7 +85,8 @@ export class AdmissionQueue {
     for (const waiter of this.#waiting.splice(0, inTime === -1 ? this.#waiting.length : inTime))
       waiter.refuse();
     const read = this.#waiting.findLastIndex(({ purpose }) => purpose === 'read');
-    return this.#waiting.splice(read, 1)[0];
+    const [next] = this.#waiting.splice(read === -1 ? this.#waiting.length - 1 : read, 1);
+    return next;
   }
 }
 

@@ -4,6 +4,8 @@ import { finalize, type Observable } from 'rxjs';
 import { AdmissionQueue } from './admission-queue.js';
 import { isOperational } from './operational.js';
 
+const reads = new Set(['GET', 'HEAD']);
+
 /**
  * Lets no more than so many requests at a time reach their handlers; see {@link AdmissionQueue} for the others. Hits of the
  * cache, and those who wait for the run of another, come to no interceptor.
@@ -27,6 +29,6 @@ export class HandlerLimit implements NestInterceptor {
           this.#queue.leave();
         }),
       );
-    return this.#queue.enter(request.method === 'GET' ? 'read' : 'write')?.then(serve) ?? serve();
+    return this.#queue.enter(reads.has(request.method) ? 'read' : 'write')?.then(serve) ?? serve();
   }
 }
