@@ -1,31 +1,4 @@
-import { createApp } from './app.setup.js';
-import { Environment } from './config/environment.js';
-import { DatabaseConnection } from './database/database-connection.js';
-import { ShutdownState } from './health/shutdown-state.js';
-import { stopInOrder } from './shutdown.js';
-import { startBanner } from './start-banner.js';
-import { startFailure } from './start-failure.js';
+import './stop-while-starting.js';
 
-process.on('uncaughtException', failToStart);
-try {
-  const app = await createApp();
-  const environment = app.get(Environment);
-  const { HOST, PORT } = environment;
-  await app.listen(PORT, HOST);
-  const { port } = new URL(await app.getUrl());
-  stopInOrder(app);
-  process.off('uncaughtException', failToStart);
-  const database = app.get(DatabaseConnection);
-  const shutdown = app.get(ShutdownState, { strict: false });
-  await database.open();
-  if (database.isReady && !shutdown.hasBegun && environment.LOG_FORMAT === 'text') {
-    process.stdout.write(startBanner(environment, Number(port)));
-  }
-} catch (error) {
-  failToStart(error);
-}
-
-function failToStart(error: unknown): void {
-  process.stderr.write(`${startFailure(error)}\n`);
-  process.exit(1);
-}
+// Not imported above: all that would be loaded before anything listens to signals, and that is most of a start.
+await import('./start.js');
