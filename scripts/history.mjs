@@ -21,6 +21,7 @@ Exits with 1 if there was one, or if there were too few reads and hits to mean a
   --nemesis <which>  all (default), none, or names separated by commas
   --seed <n>         of the order of everything; default: another each time
   --reads <n>        answered reads a second that must be reached, default 100
+  --rest <ms>        how long each of the 24 readers of a process rests after an answer, default 0
   --teeth            plants seven mistakes, one after the other, for a minute at most each: all must be found
   --plant <mistake>  plants this one only
 `;
@@ -88,6 +89,7 @@ function parsed() {
         nemesis: { type: 'string', default: 'all' },
         seed: { type: 'string', default: String(1 + Math.floor(Math.random() * 1e9)) },
         reads: { type: 'string', default: '100' },
+        rest: { type: 'string', default: '0' },
         plant: { type: 'string' },
         teeth: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h' },
@@ -101,6 +103,7 @@ function parsed() {
     for (const name of ['minutes', 'processes', 'seed', 'reads']) {
       if (!(Number(values[name]) > 0)) throw new Error(`--${name} must be a number above zero.`);
     }
+    if (!(Number(values.rest) >= 0)) throw new Error('--rest must be a number of milliseconds.');
     return { values };
   } catch (error) {
     return fail(error.message);

@@ -58,11 +58,17 @@ export class Bed {
     ]);
     await database.dataSource.destroy();
     const bed = new Bed(options, folder, database, await startRedis({ args: ['--dir', folder] }));
-    for (let n = 0; n < options.processes; n++) {
-      const proxy = await startFaultProxy(bed.redis.url);
-      bed.services.push({ proxy, port: null, child: undefined as never });
+    try {
+      for (let n = 0; n < options.processes; n++) {
+        const proxy = await startFaultProxy(bed.redis.url);
+        bed.services.push({ proxy, port: null, child: undefined as never });
+      }
+      const starts = await Promise.allSettled(bed.services.map((service) => bed.startService(service)));
+      for (const start of starts) if (start.status === 'rejected') throw start.reason as Error;
+    } catch (error) {
+      await bed.stop();
+      throw error;
     }
-    await Promise.all(bed.services.map((service) => bed.startService(service)));
     return bed;
   }
 
@@ -133,7 +139,8 @@ export class Bed {
     this.redis.thaw();
     for (const service of this.services) {
       service.port = null;
-      service.child.kill('SIGKILL');
+      // Of a start that failed not every process has begun.
+      (service.child as ChildProcess | undefined)?.kill('SIGKILL');
       await service.proxy.close();
     }
     await this.redis.stop();

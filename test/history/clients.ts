@@ -8,8 +8,10 @@ import { seeded } from './seeded.js';
 export interface ClientsOptions {
   readonly processes: number;
   readonly keys: number;
-  /** Readers at a time for each process; each asks again when it was answered. */
+  /** Readers at a time for each process; each asks again when it was answered and has rested. */
   readonly readers: number;
+  /** How long a reader rests, ms. */
+  readonly restMs: number;
   /** Writes at a time for each process. */
   readonly writers: number;
   /** So many reads go with each write, however fast the machine is. */
@@ -77,6 +79,7 @@ export class Clients {
       const isAnswered = await this.#call('read', process, connection);
       // A process that is down is not besieged.
       if (!isAnswered) await wait(PAUSE_MS);
+      else if (this.#options.restMs > 0) await wait(this.#options.restMs);
     }
   }
 

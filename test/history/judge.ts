@@ -13,6 +13,8 @@ export interface JudgeOptions {
   readonly seed: string;
   /** Answered reads a second, at least. */
   readonly reads: string;
+  /** How long each reader rests after an answer, ms. */
+  readonly rest: string;
   /** Default: all, one after the other. */
   readonly plant?: string;
   readonly say: (line: string) => void;
@@ -37,6 +39,7 @@ export async function judge(options: JudgeOptions): Promise<boolean> {
     consistency,
     nemeses,
     seed: Number(options.seed),
+    restMs: Number(options.rest),
     say,
   });
   print(

@@ -20,6 +20,8 @@ export interface HistoryOptions {
   /** Of the order in which nemeses strike, and of what is read and written. */
   readonly seed: number;
   readonly planted?: PlantedFault | undefined;
+  /** How long each reader rests after an answer, ms. Default 0: it asks again at once. */
+  readonly restMs?: number;
   readonly say: (line: string) => void;
 }
 
@@ -52,6 +54,7 @@ export async function runHistory(options: HistoryOptions): Promise<History> {
     processes,
     keys: KEYS,
     readers: READERS_A_PROCESS,
+    restMs: options.restMs ?? 0,
     writers: WRITERS_A_PROCESS,
     readsPerWrite: planted ? READS_PER_WRITE_PLANTED : READS_PER_WRITE,
     seed,
