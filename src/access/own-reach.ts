@@ -12,8 +12,6 @@ interface Named {
   readonly people: ReadonlySet<string>;
   /** People whose learning in all their courses is asked for, since no course is named */
   readonly students: ReadonlySet<string>;
-  /** Whether the answer speaks of their courses at an earlier moment */
-  readonly isPast: boolean;
 }
 
 /**
@@ -44,14 +42,14 @@ export class OwnReach {
   ): Promise<void> {
     const ids = requestedIds(request, created);
     if (idNames.every((name) => ids[name].length === 0)) throw namesNothing();
-    const named = { ...(await this.named(ids)), isPast: isPast(request) };
+    const named = await this.named(ids);
     if (person === null) throw notFound();
     if (principal.role === 'student') checkStudent(person, named);
-    else if (principal.role === 'teacher') await this.checkTeacher(person, named);
+    else if (principal.role === 'teacher') await this.checkTeacher(person, named, isPast(request));
     else throw notFound();
   }
 
-  private async named(ids: RequestedIds): Promise<Omit<Named, 'isPast'>> {
+  private async named(ids: RequestedIds): Promise<Named> {
     const belongings = await Promise.all([
       ...ids.activity_id.map((id) => this.rights.activity(id)),
       ...ids.enrollment_id.map((id) => this.rights.enrollment(id)),
@@ -71,7 +69,12 @@ export class OwnReach {
     };
   }
 
-  private async checkTeacher(teacher: Person, { courses, people, students, isPast }: Named): Promise<void> {
+  /** @param isPast  whether the answer speaks of the courses of students at an earlier moment */
+  private async checkTeacher(
+    teacher: Person,
+    { courses, people, students }: Named,
+    isPast: boolean,
+  ): Promise<void> {
     const taught = taughtCourses(teacher);
     if (!all(courses, taught)) throw notFound();
     for (const code of people) {
@@ -99,7 +102,8 @@ function all(some: ReadonlySet<string>, among: ReadonlySet<string>): boolean {
   return [...some].every((member) => among.has(member));
 }
 
-function notFound(): Problem {
+/** One answer for what is missing and for what is another's. */
+export function notFound(): Problem {
   return new Problem('not_found', 'Nothing is found under this address.');
 }
 

@@ -4,7 +4,7 @@ import { importOulad } from './oulad/import-oulad.js';
 import type { OuladOptions } from './oulad/oulad-options.js';
 import { readStarts } from './oulad/starts.js';
 import { summaryText } from './oulad/summary-text.js';
-import { whenItShows } from './outdate-answers.js';
+import { whenItShows } from './invalidate-answers.js';
 import { CommandRefused, runCommand } from './run-command.js';
 import { showProgress } from './show-progress.js';
 import { withDatabase } from './with-database.js';

@@ -3,7 +3,7 @@ import type { DataSource } from 'typeorm';
 import { copyRows } from './copy-rows.js';
 import { generate } from './generator/generate.js';
 import type { PresetName } from './generator/presets.js';
-import { outdateAnswers } from './outdate-answers.js';
+import { invalidateAnswers } from './invalidate-answers.js';
 
 export type { PresetName } from './generator/presets.js';
 
@@ -72,7 +72,7 @@ export async function loadPreset(dataSource: DataSource, options: LoadPresetOpti
         await empty(client);
       }
       const rows = await fill(client, preset, seed, asOf, onProgress);
-      await outdateAnswers(client);
+      await invalidateAnswers(client);
       await runner.commitTransaction();
       await client.query('ANALYZE');
       return { isLoaded: true, rows };

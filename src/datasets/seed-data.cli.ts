@@ -3,7 +3,7 @@ import { dumpSha256, writeDump } from './dump.js';
 import { generate } from './generator/generate.js';
 import { type PresetName, presetNames } from './generator/presets.js';
 import { loadPreset } from './load-preset.js';
-import { whenItShows } from './outdate-answers.js';
+import { whenItShows } from './invalidate-answers.js';
 import { CommandRefused, runCommand } from './run-command.js';
 import { showProgress } from './show-progress.js';
 import { withDatabase } from './with-database.js';

@@ -1,4 +1,5 @@
 import { IsNull, type EntityManager } from 'typeorm';
+import { notFound } from '../access/own-reach.js';
 import type { Principal } from '../access/principal.js';
 import { Problem } from '../http/problem.js';
 import { Activity } from './activities/activity.entity.js';
@@ -6,17 +7,20 @@ import { Course } from './courses/course.entity.js';
 import { Enrollment } from './enrollments/enrollment.entity.js';
 import { User } from './users/user.entity.js';
 
-/** The user whom a body names, not deleted. */
-export async function userNamedBy(manager: EntityManager, field: string, code: string): Promise<User> {
-  const user = await manager.findOneBy(User, { code, deletedAt: IsNull() });
-  return user ?? unknown(field, 'no such user');
-}
-
-/** The same, locked: until the transaction ends nobody renames or deletes him, and whoever does finds what it wrote. */
-export async function lockedUserNamedBy(manager: EntityManager, field: string, code: string): Promise<User> {
+/**
+ * The user whom a body names, not deleted.
+ *
+ * @param isLocked  until the transaction ends nobody renames or deletes him, and whoever does finds what it wrote
+ */
+export async function userNamedBy(
+  manager: EntityManager,
+  field: string,
+  code: string,
+  { isLocked = false } = {},
+): Promise<User> {
   const user = await manager.findOne(User, {
     where: { code, deletedAt: IsNull() },
-    lock: { mode: 'pessimistic_read' },
+    ...(isLocked && { lock: { mode: 'pessimistic_read' } }),
   });
   return user ?? unknown(field, 'no such user');
 }
@@ -36,8 +40,7 @@ export async function activityNamedBy(
 ): Promise<Activity> {
   const activity = await manager.findOne(Activity, { where: { code }, relations: { course: true } });
   if (role === 'student' && activity?.status !== 'published') {
-    // In the words in which he is refused what does not exist, or is another's.
-    throw new Problem('not_found', 'Nothing is found under this address.');
+    throw notFound();
   }
   return activity ?? unknown(field, 'no such activity');
 }

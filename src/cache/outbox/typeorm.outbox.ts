@@ -8,6 +8,7 @@ import type {
   TransactionStartEvent,
 } from 'typeorm';
 import { CacheError } from '../engine/cache-errors.js';
+import { EPOCH } from '../engine/tags.js';
 import type { Outbox } from './outbox.js';
 import { relayedTags } from './relayed-tags.js';
 import { currentUnit, type UnitOfWork } from './unit-of-work.js';
@@ -38,6 +39,9 @@ export class TypeormOutbox implements Outbox {
     tags text[] NOT NULL,
     renewed_at timestamptz NOT NULL DEFAULT clock_timestamp()
   )`;
+
+  /** For a program that has no cache, and fills the tables of services that have: commits with its data that all is old. */
+  static readonly invalidateEverything = `INSERT INTO cache_outbox (tags) VALUES ('{${EPOCH}}')`;
 
   readonly #dataSource: DataSource;
   readonly #subscriber: TransactionSubscriber;

@@ -1,5 +1,5 @@
 import type { ClientBase } from 'pg';
-import { outdateAnswers } from '../outdate-answers.js';
+import { invalidateAnswers } from '../invalidate-answers.js';
 import { csvRows, type CsvRow } from './csv-rows.js';
 import { BadRow } from './fields.js';
 import type { OuladFile, ParseContext } from './oulad-file.js';
@@ -101,7 +101,7 @@ async function writeBatch(
          finished_at = CASE WHEN $6 THEN now() END WHERE id = $1`,
       [after.id, after.ok, after.dup, after.later, after.bad, isLast],
     );
-    if (written > 0) await outdateAnswers(client);
+    if (written > 0) await invalidateAnswers(client);
     await client.query('COMMIT');
     return after;
   } catch (error) {

@@ -4,7 +4,7 @@ import type { Principal } from '../../access/principal.js';
 import { Problem } from '../../http/problem.js';
 import { keysetPage } from '../keyset-page.js';
 import { isRowId } from '../public-id.js';
-import { courseNamedBy, lockedUserNamedBy, pastMoment, unprocessable } from '../references.js';
+import { courseNamedBy, pastMoment, unprocessable, userNamedBy } from '../references.js';
 import { inTransaction } from '../transaction.js';
 import { onlyOwnRows } from '../visible-courses.js';
 import { change, wrote } from '../write-effect.js';
@@ -39,7 +39,7 @@ export class EnrollmentsService {
       await this.mustTeach(manager, principal, dto.course_id);
       if (role === 'teacher') throw new Problem('forbidden', 'Only an admin enrols teachers.');
     }
-    const user = await lockedUserNamedBy(manager, 'user_id', dto.user_id);
+    const user = await userNamedBy(manager, 'user_id', dto.user_id, { isLocked: true });
     const course = await courseNamedBy(manager, 'course_id', dto.course_id);
     const enrollment = manager.create(Enrollment, {
       userId: user.id,

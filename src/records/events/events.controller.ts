@@ -7,6 +7,7 @@ import type { Principal } from '../../access/principal.js';
 import { InvalidateCache } from '../../cache/index.js';
 import { IdempotencyService } from '../idempotency/idempotency.service.js';
 import { CreatedOrKnown, Idempotent, Posted, PostedRequest } from '../idempotency/idempotent.decorator.js';
+import { traceTags } from '../trace-tags.js';
 import { ifWritten } from '../write-effect.js';
 import { EventBatchService } from './event-batch.service.js';
 import { BatchDto, BatchQuery, CreateEventDto, EventDto } from './event.dto.js';
@@ -30,13 +31,7 @@ export class EventsController {
   @Idempotent()
   @CreatedOrKnown(EventDto)
   @InvalidateCache<EventsController['create']>({
-    tags: (_, event) =>
-      ifWritten(event, ({ changed }) => [
-        'system',
-        `course:${event.course_id}`,
-        `student:${event.student_id}`,
-        ...(changed.includes('firstTraceAt') ? [`roster:${event.course_id}`] : []),
-      ]),
+    tags: (_, event) => ifWritten(event, (effect) => traceTags(event, effect)),
     families: ['system', 'course', 'student', 'roster'],
   })
   create(

@@ -7,6 +7,7 @@ import { InvalidateCache } from '../../cache/index.js';
 import { IdempotencyService } from '../idempotency/idempotency.service.js';
 import { CreatedOrKnown, Idempotent, Posted, PostedRequest } from '../idempotency/idempotent.decorator.js';
 import { SessionId } from '../path-ids.js';
+import { traceTags } from '../trace-tags.js';
 import { ifWritten } from '../write-effect.js';
 import { TutorMessagesService } from './tutor-messages.service.js';
 import {
@@ -33,13 +34,7 @@ export class TutorSessionsController {
   @Idempotent()
   @CreatedOrKnown(TutorSessionDto)
   @InvalidateCache<TutorSessionsController['start']>({
-    tags: (_, session) =>
-      ifWritten(session, ({ changed }) => [
-        'system',
-        `course:${session.course_id}`,
-        `student:${session.student_id}`,
-        ...(changed.includes('firstTraceAt') ? [`roster:${session.course_id}`] : []),
-      ]),
+    tags: (_, session) => ifWritten(session, (effect) => traceTags(session, effect)),
     families: ['system', 'course', 'student', 'roster'],
   })
   start(

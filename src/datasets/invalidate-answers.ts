@@ -1,12 +1,12 @@
 import type { ClientBase } from 'pg';
+import { TypeormOutbox } from '../cache/outbox/typeorm.outbox.js';
 
 /**
  * Commits, with the data of the open transaction, that no answer kept anywhere holds any more: the processes that share a
  * Redis carry it out.
  */
-export async function outdateAnswers(client: ClientBase): Promise<void> {
-  // The tag that every entry depends on.
-  await client.query(`INSERT INTO cache_outbox (tags) VALUES ('{epoch}')`);
+export async function invalidateAnswers(client: ClientBase): Promise<void> {
+  await client.query(TypeormOutbox.invalidateEverything);
 }
 
 /** What whoever fills a database should know about services that run on it. */
