@@ -56,6 +56,18 @@ describe('the in-process store', () => {
     expect(await Promise.all([0, 1, 13].map(isHeld))).toEqual([true, false, true]);
   });
 
+  it('F46: stays within its bytes however many keys come, whatever their answers take', async () => {
+    const maxBytes = 8_000_000;
+    const small = newStore(maxBytes);
+
+    for (let n = 0; n < 20_000; n++) {
+      const name = aName();
+      await small.write(name, entryOf(name, Buffer.alloc(2 ** (n % 17))));
+    }
+
+    expect(small.size().bytes).toBeLessThanOrEqual(maxBytes);
+    expect(small.size().entries).toBeGreaterThan(0);
+  });
   it('F46: makes room for a new entry also where all others are in use', async () => {
     const small = newStore(20_000);
     const names = Array.from({ length: 12 }, () => aName());
