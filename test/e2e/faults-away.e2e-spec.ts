@@ -1,3 +1,4 @@
+import { promises } from 'node:dns';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { CacheModuleOptions, RedisOptions } from '../../src/cache/index.js';
 import { figure, isMeasuring } from '../support/figures.js';
@@ -311,4 +312,58 @@ it('F15: a Redis that does not take the password any more is tried now and then,
   expect(shareOf(refused, 'HIT')).toBe(0);
   await operator.sendCommand(['ACL', 'SETUSER', 'default', '+mget']);
   await hits(one);
+});
+
+describe('F56: a name service that is gone', () => {
+  let isGone = false;
+  const { lookup } = promises;
+
+  beforeEach(() => {
+    isGone = false;
+    jest.spyOn(promises, 'lookup').mockImplementation((async (host: string, options: object) => {
+      if (host !== 'redis.test') return lookup(host, options);
+      if (isGone) throw Object.assign(new Error('getaddrinfo EAI_AGAIN redis.test'), { code: 'EAI_AGAIN' });
+      return [{ address: '127.0.0.1', family: 4 }];
+    }) as typeof lookup);
+  });
+
+  afterEach(() => {
+    jest.restoreAllMocks();
+  });
+
+  const named = () => redis.url.replace('127.0.0.1', 'redis.test');
+
+  it('F56: connections that are lost meanwhile are made again, to where the name led last', async () => {
+    const one = await start(named());
+    await hits(one);
+    const operator = (admin = await connectAdmin(redis));
+
+    let usedMs = 0;
+    const answers = await underLoad(RATE, calls(one), async () => {
+      isGone = true;
+      await operator.sendCommand(['CLIENT', 'KILL', 'USER', 'default']);
+      const since = performance.now();
+      await pollUntil(() => one.count('cache.reconnecting') > 0, 5000);
+      await hits(one);
+      usedMs = performance.now() - since;
+    });
+
+    figure('F56', 'until Redis is used again, ms', usedMs, { atMost: 3000 });
+    expectAllRight(answers);
+  });
+
+  it('F56: who starts meanwhile answers without Redis, and uses it once there are names', async () => {
+    isGone = true;
+    const one = await start(named());
+    const answers = await underLoad(RATE, calls(one), () => wait(1000));
+    isGone = false;
+    const since = performance.now();
+    await hits(one);
+
+    figure('F56', 'started without names: until Redis is used, ms', performance.now() - since, {
+      atMost: 3000,
+    });
+    expectAllRight(answers);
+    expect(shareOf(answers, 'HIT')).toBe(0);
+  });
 });

@@ -1,9 +1,12 @@
 import { createClient, RESP_TYPES } from 'redis';
 import type { RedisAddress } from './redis-address.js';
+import { rememberingLookup } from './remembering-lookup.js';
 
 export type RedisClient = ReturnType<typeof newClient>;
 /** Gives what is stored as bytes, not as text. */
 export type BinaryClient = ReturnType<typeof asBinary>;
+
+const lookup = rememberingLookup();
 
 /** A client that is no more than the protocol on one connection. */
 export function newClient(address: RedisAddress, connectTimeoutMs: number) {
@@ -12,6 +15,7 @@ export function newClient(address: RedisAddress, connectTimeoutMs: number) {
     socket: {
       host,
       port,
+      lookup,
       ...(tls ? { tls } : {}),
       connectTimeout: connectTimeoutMs,
       reconnectStrategy: false,
