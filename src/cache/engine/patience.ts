@@ -22,6 +22,10 @@ export async function withPatience<T>(
   serveStale?: (reason: StaleReason) => T,
 ): Promise<T> {
   const patienceMs = serveStale ? Math.min(policy.softTimeoutMs, policy.hardTimeoutMs) : policy.hardTimeoutMs;
+  if (serveStale && patienceMs === 0) {
+    onGivenUp();
+    return serveStale('timeout');
+  }
   try {
     return await (patienceMs === Infinity ? run : Promise.race([run, timeOut(clock, patienceMs, run)]));
   } catch (error) {

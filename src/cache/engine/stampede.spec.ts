@@ -236,6 +236,16 @@ describe('beyond its TTL', () => {
     expect(await here.get(view, never)).toEqual({ value: 'new', how: 'hit' });
   });
 
+  it('an entry is given at once where nobody is to wait, also when the run takes no time', async () => {
+    const eager = aSubject({ graceMs: 60_000, softTimeoutMs: 0, refreshAhead: 1 });
+    await expired(eager);
+
+    expect(await here.get(eager, gives('new'))).toMatchObject({ value: 'old', how: 'stale' });
+
+    await here.engine.settle();
+    expect(await here.get(eager, never)).toEqual({ value: 'new', how: 'hit' });
+  });
+
   it('an entry is not given once what it depends on was invalidated: time is forgiven, that is not', async () => {
     await expired();
     await there.engine.invalidate([course]);
