@@ -8,6 +8,7 @@ import { Environment } from './config/environment.js';
 import { DatabaseModule } from './database/database.module.js';
 import { firstStart } from './first-start.js';
 import { FrontPageController } from './front-page.controller.js';
+import type { AdmissionQueue } from './http/admission-queue.js';
 import type { AnswerShapes } from './http/answer-shapes.js';
 import { HealthModule } from './health/health.module.js';
 import { RecordsModule } from './records/records.module.js';
@@ -21,8 +22,13 @@ export class AppModule {
   /**
    * @param configuration  the module that makes the settings injectable
    * @param shapes         names the forms of what the routes answer
+   * @param admission      says whether one more can be served
    */
-  static forRoot(configuration: DynamicModule, shapes: AnswerShapes): DynamicModule {
+  static forRoot(
+    configuration: DynamicModule,
+    shapes: AnswerShapes,
+    admission: AdmissionQueue,
+  ): DynamicModule {
     return {
       module: AppModule,
       imports: [
@@ -34,6 +40,9 @@ export class AppModule {
           useFactory: (environment: Environment, logger: AppLogger, dataSource: DataSource) => ({
             ...cacheSettings(environment, logger, dataSource),
             shapeOf: (route) => shapes.of(route),
+            admission: () => {
+              admission.check('read');
+            },
           }),
         }),
         AccessModule,

@@ -9,6 +9,7 @@ import { ConfigurationModule } from './config/config.module.js';
 import { Environment } from './config/environment.js';
 import { holdUntilReady } from './database/hold-until-ready.js';
 import { ShutdownState } from './health/shutdown-state.js';
+import { AdmissionQueue } from './http/admission-queue.js';
 import { AnswerShapes } from './http/answer-shapes.js';
 import { limitConnection, SILENT_MS } from './http/connection-limits.js';
 import { HandlerLimit } from './http/handler-limit.interceptor.js';
@@ -45,7 +46,9 @@ export async function createApp(variables?: Variables): Promise<NestFastifyAppli
   });
 
   const shapes = new AnswerShapes();
-  const app = await NestFactory.create<NestFastifyApplication>(AppModule.forRoot(module, shapes), adapter, {
+  const admission = new AdmissionQueue(environment.MAX_REQUESTS_IN_FLIGHT);
+  const root = AppModule.forRoot(module, shapes, admission);
+  const app = await NestFactory.create<NestFastifyApplication>(root, adapter, {
     bufferLogs: true,
     abortOnError: false,
     bodyParser: false,
@@ -62,7 +65,7 @@ export async function createApp(variables?: Variables): Promise<NestFastifyAppli
   app.useGlobalPipes(new RequestValidationPipe());
   app.useGlobalFilters(new ProblemFilter(routes));
   if (environment.ALLOWED_ORIGINS.length > 0) app.enableCors(crossOrigin(environment.ALLOWED_ORIGINS));
-  app.useGlobalInterceptors(new HandlerLimit(environment.MAX_REQUESTS_IN_FLIGHT));
+  app.useGlobalInterceptors(new HandlerLimit(admission));
   app.getHttpServer().maxConnections = environment.MAX_CONNECTIONS;
   addRequestHooks(app, security);
   describeApi(app, shapes, environment);

@@ -43,6 +43,11 @@ export interface CacheModuleOptions extends EntryDefaults {
   auditRate?: number;
   /** What runs at a time while Redis is away. Default: 32 at a time, 1,000 waiting for at most 2 s. */
   bulkhead?: BulkheadOptions;
+  /**
+   * Asked before a route's method runs because nothing is kept, unless a run that is under way can be shared: what it throws
+   * is the answer, and nothing has been done for the run. For shedding load early. Default: every method may run.
+   */
+  admission?: () => void;
   /** Also keep bodies over 1 KiB compressed, and send them so to clients that accept it. Default true. */
   compress?: boolean;
   /**

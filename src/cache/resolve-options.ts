@@ -13,7 +13,14 @@ import { redisTarget } from './redis/redis-address.js';
 export interface ResolvedOptions extends Readonly<
   Pick<
     CacheModuleOptions,
-    'principal' | 'tenant' | 'principalDecorators' | 'shapeOf' | 'onEvent' | 'store' | 'backplane'
+    | 'admission'
+    | 'principal'
+    | 'tenant'
+    | 'principalDecorators'
+    | 'shapeOf'
+    | 'onEvent'
+    | 'store'
+    | 'backplane'
   >
 > {
   readonly name: string;

@@ -36,33 +36,59 @@ it('serves so many at once, and a burst in its order', async () => {
   expect(await told()).toEqual(['e at once']);
 });
 
-it('serves the latest first, and refuses who has waited, once it is no burst any more', async () => {
+/** Fills both places and one in the queue, and lets it be no burst any more, with one done each 50 ms. */
+const overloaded = async () => {
   for (const name of ['a', 'b', 'c']) enter(name);
-  now += 550;
-  for (const name of ['d', 'e']) enter(name);
-  await told();
+  for (let n = 0; n < 12; n++) {
+    enter(`earlier ${n}`);
+    now += 50;
+    queue.leave();
+  }
+  expect(await told()).toHaveLength(14);
+};
+
+it('refuses at once whoever would wait for longer than 100 ms, once it is no burst any more', async () => {
+  await overloaded();
+  enter('d');
+  expect(() => {
+    queue.check('read');
+  }).toThrow('Too many requests');
+  expect(() => queue.enter('read')).toThrow('Too many requests');
+  expect(() => queue.enter('write')).toThrow('Too many requests');
 
   queue.leave();
-  expect(await told()).toEqual(['c refused', 'e']);
   queue.leave();
-  expect(await told()).toEqual(['d']);
+  expect(await told()).toEqual(['earlier 11', 'd']);
+  enter('e');
+  expect(() => {
+    queue.check('write');
+  }).not.toThrow();
+});
+
+it('refuses who has waited for longer than that after all', async () => {
+  await overloaded();
+  enter('d');
+  now += 40;
+  queue.leave();
+  now += 70;
+  enter('e');
+
+  queue.leave();
+  expect(await told()).toEqual(['earlier 11', 'd refused', 'e']);
 });
 
 it('serves reads before writes once it is no burst any more', async () => {
-  for (const name of ['a', 'b']) enter(name);
+  await overloaded();
   enter('write 1', 'write');
   enter('read 1');
-  queue.leave();
-  now += 550;
-  enter('write 2', 'write');
-  enter('read 2');
-  enter('write 3', 'write');
-  await told();
+  expect(() => {
+    queue.check('write');
+  }).toThrow('Too many requests');
 
   queue.leave();
-  expect(await told()).toEqual(['read 1 refused', 'read 2']);
   queue.leave();
-  expect(await told()).toEqual(['write 3']);
+  expect(await told()).toEqual(['write 1 refused', 'earlier 11', 'read 1']);
+  enter('write 2', 'write');
   queue.leave();
   expect(await told()).toEqual(['write 2']);
 });

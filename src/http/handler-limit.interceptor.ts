@@ -1,21 +1,17 @@
 import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { finalize, type Observable } from 'rxjs';
-import { AdmissionQueue } from './admission-queue.js';
+import type { AdmissionQueue } from './admission-queue.js';
 import { isOperational } from './operational.js';
 
 const reads = new Set(['GET', 'HEAD']);
 
 /**
- * Lets no more than so many requests at a time reach their handlers; see {@link AdmissionQueue} for the others. Hits of the
+ * Lets no more requests at a time reach their handlers than the queue serves; see {@link AdmissionQueue} for the others. Hits of the
  * cache, and those who wait for the run of another, come to no interceptor.
  */
 export class HandlerLimit implements NestInterceptor {
-  readonly #queue: AdmissionQueue;
-
-  constructor(max: number) {
-    this.#queue = new AdmissionQueue(max);
-  }
+  constructor(private readonly queue: AdmissionQueue) {}
 
   intercept(
     context: ExecutionContext,
@@ -26,9 +22,9 @@ export class HandlerLimit implements NestInterceptor {
     const serve = () =>
       next.handle().pipe(
         finalize(() => {
-          this.#queue.leave();
+          this.queue.leave();
         }),
       );
-    return this.#queue.enter(reads.has(request.method) ? 'read' : 'write')?.then(serve) ?? serve();
+    return this.queue.enter(reads.has(request.method) ? 'read' : 'write')?.then(serve) ?? serve();
   }
 }

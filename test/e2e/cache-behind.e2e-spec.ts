@@ -13,6 +13,7 @@ import {
   Param,
   Res,
   Scope,
+  ServiceUnavailableException,
   UseInterceptors,
 } from '@nestjs/common';
 import { REQUEST } from '@nestjs/core';
@@ -35,6 +36,7 @@ interface Response {
 let runs = 0;
 let gate: Deferred<void> | undefined;
 let failure: Error | undefined;
+let isFull = false;
 let late: unknown[] = [];
 
 /** All that one can do to a response, on either adapter. */
@@ -206,6 +208,7 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('behind the an
     runs = 0;
     gate = undefined;
     failure = undefined;
+    isFull = false;
     late = [];
     events = [];
     clock = new FakeClock();
@@ -213,7 +216,13 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('behind the an
       adapter,
       controllers: [BehindController, ScopedController],
       providers: [WhoAsks, Limited],
-      options: { clock, onEvent: ({ event }) => void events.push(event as CacheEvent['event']) },
+      options: {
+        clock,
+        onEvent: ({ event }) => void events.push(event as CacheEvent['event']),
+        admission: () => {
+          if (isFull) throw new ServiceUnavailableException();
+        },
+      },
     }));
   });
 
@@ -450,6 +459,29 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('behind the an
     expect(answers.map(({ status, text }) => [status, text])).toEqual(answers.map(() => [200, '{"run":1}']));
     await settle();
     expect((await ask('behind/refusing')).headers['x-cache']).toBe('HIT');
+  });
+
+  it('a run that the application does not admit is refused before it begins; hits, and who shares a run, are served', async () => {
+    await settled('behind/forgiving/kept');
+    gate = deferred();
+    const running = ask('behind/forgiving/new');
+    await until(() => runs === 2);
+    isFull = true;
+    const shared = ask('behind/forgiving/new');
+    await until(() => events.filter((event) => event === 'cache.miss').length === 3);
+
+    const [kept, refused] = [await ask('behind/forgiving/kept'), await ask('behind/forgiving/other')];
+    gate.resolve();
+    const answers = [await running, await shared];
+
+    expect([kept.status, kept.headers['x-cache']]).toEqual([200, 'HIT']);
+    expect([refused.status, refused.headers['x-cache']]).toEqual([503, 'MISS']);
+    expect(answers.map(({ status }) => status)).toEqual([200, 200]);
+    expect(runs).toBe(2);
+
+    clock.advance(90_000);
+    failure = new Error('the database is away');
+    expect((await settled('behind/forgiving/kept')).headers['x-cache']).toBe('STALE');
   });
 
   it('the store is away: what is too much waits, and is 503 with Retry-After when it has waited too long', async () => {

@@ -105,6 +105,11 @@ export class CacheEngine {
     return { state: 'miss' };
   }
 
+  /** Whether there is a run that others wait for in this process. */
+  isUnderWay(subject: Subject): boolean {
+    return this.#keeping?.loads.isUnderWay(subject) ?? false;
+  }
+
   /**
    * Runs `factory`, or waits for the run of the same key that is already under way, here or in another process.
    *
@@ -233,7 +238,7 @@ export class CacheEngine {
   }
 
   async #refresh<T>(subject: Subject, factory: Factory<T>, revive: Revive<T>): Promise<void> {
-    if (!this.#keeping || this.#keeping.loads.isUnderWay(subject)) return;
+    if (!this.#keeping || this.isUnderWay(subject)) return;
     const { openings, loads } = this.#keeping;
     const witnesses = subject.hasResultTags ? this.#families.witnesses() : [];
     const opening = await openings.attempt(subject, this.newBudget(), witnesses);

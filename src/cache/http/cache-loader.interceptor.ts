@@ -69,6 +69,7 @@ export class CacheLoader implements NestInterceptor {
     const { plan, reply, subject, budget = this.engine.newBudget() } = ticket;
     const [outcome, forwarded] = outcomes[lookup.state];
     plan.headers.announce(reply, outcome, forwarded);
+    if (lookup.state === 'miss' && !this.engine.isUnderWay(subject)) plan.admit();
     const run = new HandlerRun(ticket, next);
     // A 404 of before is nothing to fall back on.
     const stale = lookup.state === 'stale' && !isKeptException(lookup.found.entry) ? lookup.found : undefined;

@@ -123,6 +123,11 @@ export class RoutePlan {
     }
   }
 
+  /** Asks the application whether the method may be run now. @throws what it refuses it with */
+  admit(): void {
+    this.#options.admission?.();
+  }
+
   /** Whether a header that the handler sets is stored with the answer. */
   storesHeader(name: string): boolean {
     return this.definition.answers.storedHeaders.includes(name);
