@@ -23,7 +23,7 @@ describe('npm run test:history', () => {
   beforeAll(() => {
     const nemeses = 'redis-killed,redis-restored,service-killed,database-connections-killed';
     // Readers rest, for other tests run beside them; the command alone takes all that the machine has.
-    const readers = ['--reads', '50', '--rest', '100'];
+    const readers = ['--reads', '50', '--rest', '200'];
     broken = history('--minutes', '1', '--nemesis', nemeses, ...readers);
     planted = history('--plant', 'tokens-that-return');
   });

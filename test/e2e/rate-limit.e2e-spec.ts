@@ -21,7 +21,7 @@ interface Service {
 }
 
 const AUTH_JWT_SECRET = 'a-secret-of-this-test-and-nothing-else';
-const LIMIT = 400;
+const LIMIT = 200;
 const path = '/api/v3/system/info';
 
 let database: TestDatabase;
