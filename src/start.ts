@@ -3,6 +3,7 @@ import { createApp } from './app.setup.js';
 import { Environment } from './config/environment.js';
 import { DatabaseConnection } from './database/database-connection.js';
 import { ShutdownState } from './health/shutdown-state.js';
+import { listenForProbes } from './http/probe-port.js';
 import { stopInOrder } from './shutdown.js';
 import { startBanner } from './start-banner.js';
 import { startFailure } from './start-failure.js';
@@ -11,8 +12,9 @@ process.on('uncaughtException', failToStart);
 try {
   const app = await createApp();
   const environment = app.get(Environment);
-  const { HOST, PORT } = environment;
+  const { HOST, PORT, HEALTH_PORT } = environment;
   await app.listen(PORT, HOST);
+  if (HEALTH_PORT !== undefined) await listenForProbes(app, HEALTH_PORT, HOST);
   const { port } = new URL(await app.getUrl());
   stopInOrder(app);
   startIsOver();

@@ -30,6 +30,9 @@ export function contradictions(environment: Environment, given: Variables): BadV
   if (given.AUTH_JWKS_URL && !given.AUTH_AUDIENCE) {
     complain('AUTH_AUDIENCE', 'must be set with AUTH_JWKS_URL, for example ai-native-backend');
   }
+  if (environment.HEALTH_PORT === environment.PORT) {
+    complain('HEALTH_PORT', 'must not be PORT, for example 8001');
+  }
   if (environment.DATABASE_QUERY_TIMEOUT_MS <= environment.DATABASE_STATEMENT_TIMEOUT_MS) {
     complain(
       'DATABASE_QUERY_TIMEOUT_MS',

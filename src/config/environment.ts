@@ -41,6 +41,11 @@ export class Environment {
   @WholeNumber({ min: 0, max: 65_535, example: 8000 })
   readonly PORT: number = 8000;
 
+  /** TCP port that serves /health and /metrics alone, beside PORT: probes wait there for no client. Default: none */
+  @Optional()
+  @WholeNumber({ min: 1, max: 65_535, example: 8001 })
+  readonly HEALTH_PORT?: number;
+
   /** Largest request body, bytes */
   @WholeNumber({ min: 1024, max: 64 * 1024 * 1024, example: 1_048_576 })
   readonly BODY_LIMIT: number = 1024 * 1024;

@@ -160,6 +160,7 @@ describe('the settings', () => {
         CACHE_L1_MAX_BYTES: 0,
       });
     }
+    expect(refused({ PORT: '8001', HEALTH_PORT: '8001' })).toEqual(['HEALTH_PORT']);
     expect(refused({ DATABASE_QUERY_TIMEOUT_MS: '1000' })).toEqual(['DATABASE_QUERY_TIMEOUT_MS']);
     expect(refused({ SHUTDOWN_DEADLINE_MS: '1000' })).toEqual(['SHUTDOWN_DEADLINE_MS']);
     expect(refused({ AUTH_JWKS_URL: 'https://a.example/jwks' })).toEqual(['AUTH_ISSUER', 'AUTH_AUDIENCE']);

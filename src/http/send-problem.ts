@@ -36,6 +36,6 @@ export function bodyOf(problem: Problem, instance: string, requestId: string): P
 }
 
 /** The path of the request, as it came, without the query. */
-export function pathOf(request: FastifyRequest): string {
-  return request.url.split('?', 1)[0] ?? '/';
+export function pathOf({ url }: Pick<FastifyRequest, 'url'>): string {
+  return url.split('?', 1)[0] ?? '/';
 }

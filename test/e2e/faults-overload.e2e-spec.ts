@@ -5,7 +5,7 @@ import { figure, isMeasuring } from '../support/figures.js';
 import { HttpConnection } from '../support/http-connection.js';
 import { type Answer, quantileMs } from '../support/load.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
-import { type AppProcess, pollUntil, spawnApp, waitFor200 } from '../support/processes.js';
+import { type AppProcess, freePort, pollUntil, spawnApp, waitFor200 } from '../support/processes.js';
 
 jest.setTimeout(300_000);
 
@@ -47,6 +47,7 @@ const requests: Record<Kind, () => Request> = {
 
 let database: TestDatabase;
 let app: AppProcess;
+let healthPort: number;
 let looker: Client;
 const idle: HttpConnection[] = [];
 const clients: HttpConnection[] = [];
@@ -58,7 +59,10 @@ beforeAll(async () => {
   await database.dataSource.destroy();
   looker = new Client({ connectionString: database.url });
   await looker.connect();
-  app = await spawnApp({ env: { DATABASE_URL: database.url, LOG_LEVEL: 'warn' } });
+  healthPort = await freePort();
+  app = await spawnApp({
+    env: { DATABASE_URL: database.url, LOG_LEVEL: 'warn', HEALTH_PORT: String(healthPort) },
+  });
   await waitFor200(app, '/health/ready', 60_000);
 });
 
@@ -141,18 +145,28 @@ const statusOf = async (of: string) => {
 };
 const untilItServes = () => pollUntil(async () => (await statusOf(path())) === 200, 20_000);
 
-/** Asks the probe until `work` is over. */
-async function probed<T>(work: Promise<T>): Promise<[T, Set<number | undefined>]> {
-  const statuses = new Set<number | undefined>();
-  let isOver = false;
+interface Probes {
+  readonly statuses: Set<number>;
+  readonly slowestMs: number;
+}
+
+/** Asks whether it is alive until `work` is over, as an orchestrator does: on a new connection each time. */
+async function probed<T>(work: Promise<T>): Promise<[T, Probes]> {
+  const statuses = new Set<number>();
+  let [isOver, slowestMs] = [false, 0];
   const probing = pollUntil(async () => {
-    statuses.add(await statusOf('/health/live'));
+    const since = performance.now();
+    const url = `http://127.0.0.1:${healthPort}/health/live`;
+    const answer = await fetch(url, { headers: { connection: 'close' } });
+    await answer.text();
+    statuses.add(answer.status);
+    slowestMs = Math.max(slowestMs, performance.now() - since);
     return isOver;
   }, 120_000);
   const result = await work;
   isOver = true;
   await probing;
-  return [result, statuses];
+  return [result, { statuses, slowestMs }];
 }
 
 /** Transactions of the service so far: its connections tell when they end, so they are ended. */
@@ -222,9 +236,10 @@ describe('five times what it can do', () => {
     const [misses, writes] = [percentGood(of(answers, 'miss')), percentGood(of(answers, 'write'))];
     figure('F53', 'writes served, %', writes);
     figure('F53', 'misses served, %', misses, { atLeast: writes });
+    figure('F53', 'slowest probe, ms', probes.slowestMs);
     figure('F53', 'until it serves again, ms', performance.now() - endedAt, { atMost: 5000 });
     expect(answers.filter(({ status }) => ![200, 201, 503].includes(status))).toEqual([]);
-    expect(probes).toEqual(new Set([200]));
+    expect(probes.statuses).toEqual(new Set([200]));
   });
 
   it('F54: clients who ask again at once, three times, cost the database nothing', async () => {
@@ -260,7 +275,7 @@ describe('five times what it can do', () => {
     expect(times).toBeGreaterThan(answers.length);
     expect(good(answers).length).toBeGreaterThan(0);
     expect(answers.filter(({ status }) => ![200, 201, 503].includes(status))).toEqual([]);
-    expect(probes).toEqual(new Set([200]));
+    expect(probes.statuses).toEqual(new Set([200]));
   });
 });
 

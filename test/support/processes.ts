@@ -246,7 +246,7 @@ export function required(name: string): string {
 }
 
 function inheritedEnvironment(): Record<string, string> {
-  const mine = /^(DATABASE_URL|REDIS_|AUTH_|DATA_DIR|PORT|NODE_ENV|JEST_)/;
+  const mine = /^(DATABASE_URL|REDIS_|AUTH_|DATA_DIR|PORT|HEALTH_PORT|NODE_ENV|JEST_)/;
   return Object.fromEntries(
     Object.entries(process.env).filter(
       (pair): pair is [string, string] => pair[1] !== undefined && !mine.test(pair[0]),

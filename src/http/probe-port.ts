@@ -1,0 +1,54 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { isOperational } from './operational.js';
+import { Problem } from './problem.js';
+import { requestIdOf } from './request-id.js';
+import { bodyOf, pathOf } from './send-problem.js';
+
+/** Probes and scrapers are few. */
+const MAX_CONNECTIONS = 100;
+const TIMEOUT_MS = 10_000;
+
+/**
+ * Serves what operators and orchestrators ask on a port of its own as well. On the service's a probe that connects anew waits
+ * behind all clients who do, for Node takes on one connection of a port in each turn of its loop; and when `MAX_CONNECTIONS`
+ * are open it gets none. All other paths are 404 there.
+ *
+ * @param app  listens already
+ * @throws {Error} as `listen` does, with `setting`: the variable that names the port
+ */
+export async function listenForProbes(
+  app: NestFastifyApplication,
+  port: number,
+  host: string,
+): Promise<void> {
+  const fastify = app.getHttpAdapter().getInstance();
+  const server = createServer(
+    { requestTimeout: TIMEOUT_MS, headersTimeout: TIMEOUT_MS },
+    (request, response) => {
+      const { url = '/' } = request;
+      if (isOperational({ url })) fastify.routing(request, response);
+      else refuse(request, response, url);
+    },
+  );
+  server.maxConnections = MAX_CONNECTIONS;
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error) => {
+      reject(Object.assign(error, { setting: 'HEALTH_PORT' }));
+    });
+    server.listen(port, host, resolve);
+  });
+}
+
+function refuse(request: IncomingMessage, response: ServerResponse, url: string): void {
+  const id = requestIdOf(request);
+  const problem = new Problem('not_found', 'Only /health and /metrics are served on this port.');
+  response.writeHead(problem.getStatus(), {
+    'content-type': 'application/problem+json',
+    'cache-control': 'no-store',
+    'x-request-id': id,
+    // What else it sends is not read.
+    connection: 'close',
+  });
+  response.end(JSON.stringify(bodyOf(problem, pathOf({ url }), id)));
+}

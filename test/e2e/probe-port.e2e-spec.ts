@@ -1,0 +1,94 @@
+import { connect, type Socket } from 'node:net';
+import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
+import { type AppProcess, freePort, pollUntil, spawnApp, waitFor200 } from '../support/processes.js';
+
+jest.setTimeout(120_000);
+
+const MAX_CONNECTIONS = 10;
+
+let database: TestDatabase;
+let app: AppProcess;
+let port: number;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  port = await freePort();
+  app = await spawnApp({
+    env: {
+      DATABASE_URL: database.url,
+      HEALTH_PORT: String(port),
+      MAX_CONNECTIONS: String(MAX_CONNECTIONS),
+      SHUTDOWN_GRACE_MS: '2000',
+    },
+  });
+  await waitFor200(app, '/health/ready', 60_000);
+});
+
+afterAll(async () => {
+  await app.stop();
+  await database.drop();
+});
+
+/** On a connection of its own, as probes ask. */
+const ask = (path: string, on = port, method = 'GET') =>
+  fetch(`http://127.0.0.1:${on}${path}`, { method, headers: { connection: 'close' } });
+
+it.each(['/health', '/health/live', '/health/ready', '/health/startup', '/metrics'])(
+  'HEALTH_PORT serves %s as the service’s own port does',
+  async (path) => {
+    const [here, there] = await Promise.all([ask(path), ask(path, app.port)]);
+
+    expect([here.status, there.status]).toEqual([200, 200]);
+    const names = ({ headers }: Response) => [...headers.keys()].filter((name) => name !== 'content-length');
+    expect(names(here)).toEqual(names(there));
+    expect(await here.text()).not.toBe('');
+    await there.text();
+  },
+);
+
+it.each([
+  ['GET', '/'],
+  ['GET', '/api/v3/system/info'],
+  ['POST', '/api/v3/users'],
+  ['GET', '/healthy'],
+])('HEALTH_PORT has no %s %s', async (method, path) => {
+  const answer = await ask(path, port, method);
+
+  expect(answer.status).toBe(404);
+  expect(await answer.json()).toMatchObject({ code: 'not_found', instance: path });
+});
+
+it('HEALTH_PORT answers probes when the service takes no more connections', async () => {
+  const taken: Socket[] = Array.from({ length: MAX_CONNECTIONS }, () => connect(app.port, '127.0.0.1'));
+  try {
+    await pollUntil(async () => {
+      const refused = await ask('/health/live', app.port).then(
+        () => false,
+        () => true,
+      );
+      return refused;
+    }, 10_000);
+
+    expect((await ask('/health/live')).status).toBe(200);
+    expect((await ask('/health/ready')).status).toBe(200);
+  } finally {
+    for (const socket of taken) socket.destroy();
+  }
+});
+
+it('the start fails in one line that names HEALTH_PORT where something else listens there', async () => {
+  const second = await spawnApp({ env: { DATABASE_URL: database.url, HEALTH_PORT: String(port) } });
+
+  expect(await second.ended).toBe(1);
+  expect(second.output().trim().split('\n').at(-1)).toMatch(
+    new RegExp(`^Port ${port} is busy: .*HEALTH_PORT=`),
+  );
+});
+
+it('HEALTH_PORT says until the end that the service is stopping', async () => {
+  app.signal('SIGTERM');
+
+  await pollUntil(async () => (await ask('/health/ready')).status === 503, 1500);
+  expect((await ask('/health/live')).status).toBe(200);
+  expect(await app.ended).toBe(0);
+});
