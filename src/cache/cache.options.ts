@@ -44,8 +44,9 @@ export interface CacheModuleOptions extends EntryDefaults {
   /** What runs at a time while Redis is away. Default: 32 at a time, 1,000 waiting for at most 2 s. */
   bulkhead?: BulkheadOptions;
   /**
-   * Asked before a route's method runs because nothing is kept, unless a run that is under way can be shared: what it throws
-   * is the answer, and nothing has been done for the run. For shedding load early. Default: every method may run.
+   * Asked before a route's method runs because the store has nothing, unless this process runs it already and that run can
+   * be shared: what it throws is the answer, and nothing has been done for the run. For shedding load early. Not asked while
+   * Redis is away (`bulkhead`), nor where an expired answer can stand in. Default: every method may run.
    */
   admission?: () => void;
   /** Also keep bodies over 1 KiB compressed, and send them so to clients that accept it. Default true. */

@@ -36,74 +36,131 @@ it('serves so many at once, and a burst in its order', async () => {
   expect(await told()).toEqual(['e at once']);
 });
 
-/** Fills both places and one in the queue, and lets it be no burst any more, with one done each 50 ms. */
-const overloaded = async () => {
+/** Fills both places, and lets it be no burst any more, with one done each `stepMs`; nobody waits afterwards. */
+const overload = async (stepMs = 50) => {
   for (const name of ['a', 'b', 'c']) enter(name);
-  for (let n = 0; n < 12; n++) {
-    enter(`earlier ${n}`);
-    now += 50;
+  const times = Math.ceil(600 / stepMs);
+  for (let n = 1; n <= times; n++) {
+    if (n < times) enter(`earlier ${n}`);
+    now += stepMs;
     queue.leave();
   }
-  expect(await told()).toHaveLength(14);
+  expect(await told()).toHaveLength(times + 2);
+};
+
+const isFull = () => {
+  try {
+    queue.check('read');
+    return false;
+  } catch {
+    return true;
+  }
 };
 
 it('refuses at once whoever would wait for longer than 100 ms, once it is no burst any more', async () => {
-  await overloaded();
-  enter('d');
-  expect(() => {
-    queue.check('read');
-  }).toThrow('Too many requests');
+  await overload();
+  for (const name of ['d', 'e']) enter(name);
+  expect(isFull()).toBe(true);
   expect(() => queue.enter('read')).toThrow('Too many requests');
   expect(() => queue.enter('write')).toThrow('Too many requests');
 
   queue.leave();
   queue.leave();
-  expect(await told()).toEqual(['earlier 11', 'd']);
-  enter('e');
-  expect(() => {
-    queue.check('write');
-  }).not.toThrow();
+  expect(await told()).toEqual(['d', 'e']);
+  enter('f');
+  expect(isFull()).toBe(false);
 });
 
-it('refuses who has waited for longer than that after all', async () => {
-  await overloaded();
-  enter('d');
-  now += 40;
-  queue.leave();
-  now += 70;
-  enter('e');
+it.each([
+  [10, 10],
+  [25, 4],
+  [100, 1],
+  [300, 1],
+])('lets as many wait as are served in 100 ms: with one done each %d ms, %d', async (stepMs, places) => {
+  await overload(stepMs);
 
+  let waiting = 0;
+  for (; !isFull(); waiting++) enter(`new ${waiting}`);
+
+  expect(waiting).toBe(places);
+});
+
+it('is not misled by many who are done at one moment', async () => {
+  queue = new AdmissionQueue(10, () => now);
+  for (let n = 0; n < 10; n++) enter(`serving ${n}`);
+  for (let round = 0; round < 5; round++) {
+    for (let n = 0; n < 10 && !isFull(); n++) enter(`waiting ${n}`);
+    now += 200;
+    for (let n = 0; n < 10; n++) queue.leave();
+  }
+  await told();
+  // Half of them found nobody who waited.
+  for (let n = 0; n < 5; n++) enter(`serving again ${n}`);
+  expect(await told()).toHaveLength(5);
+});
+
+it('is no burst again while all places are taken, however few wait', async () => {
+  await overload(300);
+  enter('first');
+  for (let n = 0; n < 5; n++) {
+    expect(isFull()).toBe(true);
+    now += 300;
+    queue.leave();
+    enter(`later ${n}`);
+  }
+  expect(await told()).toEqual(['first', 'later 0', 'later 1', 'later 2', 'later 3']);
+});
+
+it('refuses those of a burst that did not end who have waited longest, writes before reads', async () => {
+  for (const name of ['a', 'b', 'c', 'd', 'e']) enter(name);
+  enter('write', 'write');
+  for (const name of ['f', 'g']) enter(name);
+  await told();
+  now += 100;
   queue.leave();
-  expect(await told()).toEqual(['earlier 11', 'd refused', 'e']);
+  expect(await told()).toEqual(['c']);
+
+  // One has been done in 500 ms.
+  now += 500;
+  queue.leave();
+  expect(await told()).toEqual(['write refused', 'd refused', 'e refused', 'f refused', 'g']);
 });
 
 it('serves reads before writes once it is no burst any more', async () => {
-  await overloaded();
-  enter('write 1', 'write');
+  await overload();
   enter('read 1');
+  enter('write 1', 'write');
+  enter('read 2');
   expect(() => {
     queue.check('write');
   }).toThrow('Too many requests');
 
   queue.leave();
   queue.leave();
-  expect(await told()).toEqual(['write 1 refused', 'earlier 11', 'read 1']);
+  expect(await told()).toEqual(['write 1 refused', 'read 1', 'read 2']);
   enter('write 2', 'write');
   queue.leave();
   expect(await told()).toEqual(['write 2']);
 });
 
-it('serves on after it has refused all who waited', async () => {
+it('takes no place from a write for a read in a burst', async () => {
+  for (let n = 0; n < 22; n++) enter(String(n), 'write');
+
+  expect(() => queue.enter('read')).toThrow('Too many requests');
+  expect(await told()).toEqual(['0 at once', '1 at once']);
+});
+
+it('serves on after it has refused who waited', async () => {
   for (const name of ['a', 'b', 'c', 'd']) enter(name);
   now += 2000;
   await told();
 
   queue.leave();
   queue.leave();
-  expect(await told()).toEqual(['c refused', 'd refused']);
+  expect(await told()).toEqual(['c refused', 'd']);
   enter('e');
   enter('f');
-  expect(await told()).toEqual(['e at once', 'f at once']);
+  expect(await told()).toEqual(['e at once']);
 });
 
 it('refuses at once when the queue is full', () => {

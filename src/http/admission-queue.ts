@@ -17,8 +17,6 @@ const BURST_MS = 500;
 const OVERLOADED_WAIT_MS = 100;
 /** How long one waits at all, whatever becomes of those who are being served. */
 const MAX_WAIT_MS = 5000;
-/** What each that is done counts in the mean. */
-const NEWEST = 1 / 16;
 
 /**
  * Serves no more than so many at a time. A burst waits for its turn. Where more comes than can be served, no more wait than
@@ -31,9 +29,12 @@ export class AdmissionQueue {
   readonly #now: () => number;
   readonly #waiting: Waiter[] = [];
   #serving = 0;
-  #waitingSinceMs = 0;
-  #leftAtMs = 0;
-  /** Between two that are done, while others wait. */
+  /** Since when whoever comes must wait. */
+  #fullSinceMs: number | undefined;
+  /** Those done since then, for the mean. */
+  #done = 0;
+  #countedSinceMs = 0;
+  /** Between two that are done. */
   #meanMs: number;
 
   /** @param now  monotonic, ms. Default: `performance.now` */
@@ -46,7 +47,7 @@ export class AdmissionQueue {
   /** @throws {Problem} `overloaded` if whoever entered now would be refused */
   check(purpose: Purpose): void {
     if (this.#serving < this.#max || this.#waiting.length < this.#places) return;
-    if (purpose === 'write' || this.#lastWrite === undefined) throw overloaded();
+    if (purpose === 'write' || this.#isBurst || this.#of('write').length === 0) throw overloaded();
   }
 
   /**
@@ -61,9 +62,12 @@ export class AdmissionQueue {
       return undefined;
     }
     this.check(purpose);
-    if (this.#waiting.length >= this.#places) this.#lastWrite?.refuse();
+    if (this.#waiting.length >= this.#places) this.#of('write').at(-1)?.refuse();
     const sinceMs = this.#now();
-    if (this.#waiting.length === 0) this.#waitingSinceMs = sinceMs;
+    if (this.#fullSinceMs === undefined) {
+      this.#fullSinceMs = sinceMs;
+      this.#count(sinceMs);
+    }
     return new Promise((resolve, reject) => {
       const end = (how: () => void) => () => {
         clearTimeout(timer);
@@ -81,35 +85,48 @@ export class AdmissionQueue {
 
   leave(): void {
     const now = this.#now();
-    if (this.#waiting.length > 0) {
-      const sinceMs = Math.max(this.#leftAtMs, this.#waitingSinceMs);
-      this.#meanMs += NEWEST * (now - sinceMs - this.#meanMs);
+    this.#done++;
+    const countedMs = now - this.#countedSinceMs;
+    // Over a while, for many may be done at one moment.
+    if (this.#fullSinceMs !== undefined && countedMs >= OVERLOADED_WAIT_MS) {
+      this.#meanMs = countedMs / this.#done;
+      this.#count(now);
     }
-    this.#leftAtMs = now;
     const next = this.#next();
-    if (next) next.admit();
-    else this.#serving--;
+    if (next) {
+      next.admit();
+      return;
+    }
+    this.#serving--;
+    this.#fullSinceMs = undefined;
   }
 
   #next(): Waiter | undefined {
     if (this.#isBurst) return this.#waiting[0];
-    const now = this.#now();
-    for (const waiter of this.#waiting.filter(({ sinceMs }) => now - sinceMs > OVERLOADED_WAIT_MS))
-      waiter.refuse();
+    const [reads, writes] = [this.#of('read'), this.#of('write')];
+    // Of a burst that did not end.
+    const surplus = Math.max(0, this.#waiting.length - Math.floor(this.#places));
+    for (const waiter of [...writes, ...reads].slice(0, surplus)) waiter.refuse();
     return this.#waiting.find(({ purpose }) => purpose === 'read') ?? this.#waiting[0];
   }
 
+  #count(fromMs: number): void {
+    this.#done = 0;
+    this.#countedSinceMs = fromMs;
+  }
+
   get #isBurst(): boolean {
-    return this.#waiting.length === 0 || this.#now() - this.#waitingSinceMs <= BURST_MS;
+    return this.#fullSinceMs === undefined || this.#now() - this.#fullSinceMs <= BURST_MS;
   }
 
   /** How many may wait. */
   get #places(): number {
-    return this.#isBurst ? PLACES * this.#max : Math.max(1, OVERLOADED_WAIT_MS / this.#meanMs);
+    const places = PLACES * this.#max;
+    return this.#isBurst ? places : Math.min(places, Math.max(1, OVERLOADED_WAIT_MS / this.#meanMs));
   }
 
-  get #lastWrite(): Waiter | undefined {
-    return this.#waiting.findLast(({ purpose }) => purpose === 'write');
+  #of(purpose: Purpose): Waiter[] {
+    return this.#waiting.filter((waiter) => waiter.purpose === purpose);
   }
 }
 

@@ -1,18 +1,27 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type ServerOptions, type ServerResponse } from 'node:http';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { SILENT_MS } from './connection-limits.js';
 import { isOperational } from './operational.js';
 import { Problem } from './problem.js';
+import { refuseUnreadable } from './refuse-unreadable.js';
 import { requestIdOf } from './request-id.js';
+import { securityHeaders, type SecurityHeaders } from './security-headers.js';
 import { bodyOf, pathOf } from './send-problem.js';
 
 /** Probes and scrapers are few. */
 const MAX_CONNECTIONS = 100;
-const TIMEOUT_MS = 10_000;
+/** A client that sends or reads little must not keep a place for long. */
+const LIMITS: ServerOptions = {
+  headersTimeout: 10_000,
+  requestTimeout: 10_000,
+  connectionsCheckingInterval: 2000,
+  requireHostHeader: false,
+};
 
 /**
  * Serves what operators and orchestrators ask on a port of its own as well. On the service's a probe that connects anew waits
  * behind all clients who do, for Node takes on one connection of a port in each turn of its loop; and when `MAX_CONNECTIONS`
- * are open it gets none. All other paths are 404 there.
+ * are open it gets none. All other paths are 404 there. It is open until the process ends, so that it can be seen to stop.
  *
  * @param app  listens already
  * @throws {Error} as `listen` does, with `setting`: the variable that names the port
@@ -23,15 +32,14 @@ export async function listenForProbes(
   host: string,
 ): Promise<void> {
   const fastify = app.getHttpAdapter().getInstance();
-  const server = createServer(
-    { requestTimeout: TIMEOUT_MS, headersTimeout: TIMEOUT_MS },
-    (request, response) => {
-      const { url = '/' } = request;
-      if (isOperational({ url })) fastify.routing(request, response);
-      else refuse(request, response, url);
-    },
-  );
+  const { data: headers } = await securityHeaders();
+  const server = createServer(LIMITS, (request, response) => {
+    const { url = '/' } = request;
+    if (isOperational({ url })) fastify.routing(request, response);
+    else refuse(request, response, url, headers);
+  });
   server.maxConnections = MAX_CONNECTIONS;
+  server.setTimeout(SILENT_MS).on('clientError', refuseUnreadable(headers));
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => {
       reject(Object.assign(error, { setting: 'HEALTH_PORT' }));
@@ -40,10 +48,16 @@ export async function listenForProbes(
   });
 }
 
-function refuse(request: IncomingMessage, response: ServerResponse, url: string): void {
+function refuse(
+  request: IncomingMessage,
+  response: ServerResponse,
+  url: string,
+  headers: SecurityHeaders['data'],
+): void {
   const id = requestIdOf(request);
   const problem = new Problem('not_found', 'Only /health and /metrics are served on this port.');
   response.writeHead(problem.getStatus(), {
+    ...headers,
     'content-type': 'application/problem+json',
     'cache-control': 'no-store',
     'x-request-id': id,

@@ -50,6 +50,7 @@ it('F11: a connection that is reset in the middle of a reply costs one request i
     // Some as soon as they are made, most after some answers.
     proxy.cut(() => Math.floor(50_000 * Math.random() ** 2));
     await wait(isMeasuring ? 20_000 : 3000);
+    await pollUntil(() => proxy.accepted() > 5, 30_000);
     await proxy.restore();
     await hits();
   });

@@ -1,4 +1,4 @@
-import { connect, type Socket } from 'node:net';
+import { connect } from 'node:net';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { type AppProcess, freePort, pollUntil, spawnApp, waitFor200 } from '../support/processes.js';
 
@@ -18,7 +18,9 @@ beforeAll(async () => {
       DATABASE_URL: database.url,
       HEALTH_PORT: String(port),
       MAX_CONNECTIONS: String(MAX_CONNECTIONS),
-      SHUTDOWN_GRACE_MS: '2000',
+      SHUTDOWN_GRACE_MS: '200',
+      SHUTDOWN_DRAIN_MS: '20000',
+      SHUTDOWN_DEADLINE_MS: '30000',
     },
   });
   await waitFor200(app, '/health/ready', 60_000);
@@ -59,7 +61,9 @@ it.each([
 });
 
 it('HEALTH_PORT answers probes when the service takes no more connections', async () => {
-  const taken: Socket[] = Array.from({ length: MAX_CONNECTIONS }, () => connect(app.port, '127.0.0.1'));
+  const taken = Array.from({ length: 2 * MAX_CONNECTIONS }, () =>
+    connect(app.port, '127.0.0.1').on('error', () => undefined),
+  );
   try {
     await pollUntil(async () => {
       const refused = await ask('/health/live', app.port).then(
@@ -85,10 +89,22 @@ it('the start fails in one line that names HEALTH_PORT where something else list
   );
 });
 
-it('HEALTH_PORT says until the end that the service is stopping', async () => {
+it('HEALTH_PORT says that the service is stopping also when that takes no more connections', async () => {
+  const unfinished = connect(app.port, '127.0.0.1').on('error', () => undefined);
+  unfinished.write(
+    'POST /api/v3/users HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{',
+  );
+  await pollUntil(async () => (await ask('/health/live', app.port)).status === 200, 10_000);
   app.signal('SIGTERM');
 
-  await pollUntil(async () => (await ask('/health/ready')).status === 503, 1500);
+  const isClosed = () =>
+    ask('/health/live', app.port).then(
+      () => false,
+      () => true,
+    );
+  await pollUntil(isClosed, 10_000);
+  expect((await ask('/health/ready')).status).toBe(503);
   expect((await ask('/health/live')).status).toBe(200);
+  unfinished.destroy();
   expect(await app.ended).toBe(0);
 });

@@ -2,10 +2,16 @@ import { promises, type LookupAddress, type LookupOptions } from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import { within } from './deadline.js';
 
+interface Question {
+  readonly answer: Promise<LookupAddress[]>;
+  /** Rejects when the answer is late: for who asks later, at once. */
+  readonly inTime: Promise<LookupAddress[]>;
+}
+
 type Ask = (host: string, options: LookupOptions & { all: true }) => Promise<LookupAddress[]>;
 
 /** A name service that says nothing for so long is away, if there is something to go by, ms. */
-const PATIENCE_MS = 500;
+const PATIENCE_MS = 250;
 /** Names come from settings, and from clusters and sentinels, who could make them up. */
 const MAX_NAMES = 100;
 
@@ -20,30 +26,38 @@ export function rememberingLookup(
   ask: Ask = (host, options) => promises.lookup(host, options),
 ): LookupFunction {
   const remembered = new Map<string, LookupAddress[]>();
-  const asked = new Map<string, Promise<LookupAddress[]>>();
+  const asked = new Map<string, Question>();
 
-  const askOnce = (name: string, host: string, options: LookupOptions) => {
+  const remember = (name: string, found: LookupAddress[]) => {
+    remembered.delete(name);
+    remembered.set(name, found);
+    const [oldest] = remembered.keys();
+    if (remembered.size > MAX_NAMES && oldest !== undefined) remembered.delete(oldest);
+  };
+  const question = (name: string, host: string, options: LookupOptions): Question => {
     const underWay = asked.get(name);
     if (underWay) return underWay;
-    const answer = ask(host, { ...options, all: true })
-      .then((found) => {
-        remembered.delete(name);
-        remembered.set(name, found);
-        const [oldest] = remembered.keys();
-        if (remembered.size > MAX_NAMES && oldest !== undefined) remembered.delete(oldest);
-        return found;
-      })
-      .finally(() => asked.delete(name));
-    asked.set(name, answer);
-    return answer;
+    const answer = ask(host, { ...options, all: true }).finally(() => asked.delete(name));
+    answer.then(
+      (found) => {
+        remember(name, found);
+      },
+      (error: unknown) => {
+        if (isNoSuchName(error)) remembered.delete(name);
+      },
+    );
+    const begun = { answer, inTime: within(PATIENCE_MS, answer) };
+    begun.inTime.catch(() => undefined);
+    asked.set(name, begun);
+    return begun;
   };
   const find = async (host: string, options: LookupOptions) => {
     const name = `${host} ${options.family ?? 0} ${options.hints ?? 0}`;
-    const answer = askOnce(name, host, options);
-    const last = remembered.get(name);
-    if (!last) return answer;
-    return within(PATIENCE_MS, answer).catch((error: unknown) => {
-      if (isNoSuchName(error)) throw error;
+    const { answer, inTime } = question(name, host, options);
+    if (!remembered.has(name)) return answer;
+    return inTime.catch((error: unknown) => {
+      const last = remembered.get(name);
+      if (isNoSuchName(error) || !last) throw error;
       return last;
     });
   };
