@@ -39,6 +39,7 @@ export async function migrate(
   });
   // A connection lost while we wait rejects the query too; without a listener it would also end the process.
   client.on('error', () => undefined);
+  signal?.throwIfAborted();
   await client.connect();
   try {
     await takeTurn(client, signal);
@@ -52,6 +53,8 @@ async function takeTurn(client: Client, signal: AbortSignal | undefined): Promis
   const giveUp = (): void => void endClient(client);
   signal?.addEventListener('abort', giveUp);
   try {
+    // One that came while we connected calls nobody.
+    signal?.throwIfAborted();
     await client.query(endWhenVanished);
     await client.query('SELECT pg_advisory_lock($1)', [migrationLock]);
     signal?.throwIfAborted();

@@ -91,6 +91,17 @@ describe('migrations', () => {
     await given;
   });
 
+  it('are not begun by a service that is to end already', async () => {
+    await client.query('SELECT pg_advisory_lock(1770000000)');
+    const stop = new AbortController();
+    const given = migrate(database.url, { signal: stop.signal });
+    // It connects now.
+    stop.abort(new Error('to end'));
+
+    await expect(given).rejects.toThrow('to end');
+    await expect(migrate(database.url, { signal: stop.signal })).rejects.toThrow('to end');
+  });
+
   it('give up when another process keeps its turn for too long, and leave the schema alone', async () => {
     await client.query('SELECT pg_advisory_lock(1770000000)');
 
