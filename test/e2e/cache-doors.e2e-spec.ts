@@ -147,6 +147,14 @@ class OpenController {
     throw new NotFoundException(`no ${id}`);
   }
 
+  @Get('missing-named/:id')
+  @Cached({ ttl: 60, prefix: 'missing_named', grace: 60, tags: [(_, result) => [`named:${String(result)}`]] })
+  async missingNamed(@Param('id') id: string) {
+    ran('missing_named');
+    await gate?.promise;
+    throw new NotFoundException(`no ${id}`);
+  }
+
   @Get('seen')
   @Cached({ ttl: 60, prefix: 'seen' })
   seen(@Query('id') id: unknown) {
@@ -553,6 +561,27 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('cached routes
     expect(runs.missing).toBe(1);
     await call('/open/missing/x');
     expect(runs.missing).toBe(2);
+  });
+
+  it('share what is not there also where the result would name its tags, but not from before an invalidation', async () => {
+    const path = '/open/missing-named/x';
+    gate = deferred();
+    const callers = Array.from({ length: 5 }, () => call(path));
+    await until(() => misses('missing_named') === 5);
+    gate.resolve();
+
+    expect((await Promise.all(callers)).map(({ status }) => status)).toEqual([404, 404, 404, 404, 404]);
+    expect(runs.missing_named).toBe(1);
+
+    gate = deferred();
+    const early = call(path);
+    await until(() => runs.missing_named === 2);
+    await app.get(CacheService).invalidate('named:x');
+    const late = call(path);
+    await until(() => misses('missing_named') === 7);
+    gate.resolve();
+    expect([(await early).status, (await late).status]).toEqual([404, 404]);
+    expect(runs.missing_named).toBe(3);
   });
 
   it('run once for many callers of a cold key', async () => {

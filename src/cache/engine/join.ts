@@ -8,7 +8,11 @@ import type { Flight, SingleFlight } from './single-flight.js';
 import type { Loaded, Produced, Subject } from './subject.js';
 
 /** What a run gives to everyone who waits for it. */
-export type Run<T> = Loaded<T> & Pick<Produced<T>, 'isShareable' | 'isRefused'>;
+export type Run<T> = Loaded<T> &
+  Pick<Produced<T>, 'isShareable' | 'isRefused'> & {
+    /** It has not named all that it depends on. */
+    readonly isUnnamed?: boolean;
+  };
 
 export interface JoinOptions {
   readonly entries: EntryStore;
@@ -43,18 +47,22 @@ export async function join<T>(
   if (verdict === 'unknown') await flight.result.catch(() => undefined);
   if (verdict !== 'yes') return undefined;
 
+  // What named no tag of its own: only what moves with every tag tells whether it is from before this caller came.
+  const isOutdated = async () => {
+    const everything = flight.tokens?.keys();
+    return (
+      everything && (await mayJoin(options, subject, budget, arrival, flight, [...everything])) !== 'yes'
+    );
+  };
   let run: Run<T>;
   try {
     run = await flight.result;
   } catch (error) {
-    // It named no tag of its own, so only what moves with every tag tells whether it is from before this caller came.
-    const everything = subject.hasResultTags ? flight.tokens?.keys() : undefined;
-    if (everything && (await mayJoin(options, subject, budget, arrival, flight, [...everything])) !== 'yes')
-      return undefined;
+    if (subject.hasResultTags && (await isOutdated())) return undefined;
     throw error;
   }
-  const { value, isShareable, isRefused, how, isStored, notStoredBecause } = run;
-  if (isRefused) return undefined;
+  const { value, isShareable, isRefused, isUnnamed, how, isStored, notStoredBecause } = run;
+  if (isRefused || (isShareable && isUnnamed && (await isOutdated()))) return undefined;
   emit({ event: 'cache.coalesced', subject, durationMs: clock.monotonicMs() - since });
   // An entry found by the run was judged when the store was asked, which may have been before this caller came.
   const isUnproven = how === 'found' && flight.order < arrival;

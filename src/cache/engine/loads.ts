@@ -138,10 +138,9 @@ export class Loads {
     try {
       const [produced, loadMs] = await this.#call(subject, flight, factory);
       const { value, isShareable, isRefused, entry, notStoredBecause } = produced;
-      // What was not going to be stored has not named what it depends on.
       if (!entry) {
-        const isForAll = isShareable && !subject.hasResultTags;
-        return { value, isShareable: isForAll, isRefused, how: 'ran', isStored: false, notStoredBecause };
+        const isUnnamed = subject.hasResultTags;
+        return { value, isShareable, isRefused, isUnnamed, how: 'ran', isStored: false, notStoredBecause };
       }
 
       storing = this.#store(subject, flight, opening, entry, loadMs);
