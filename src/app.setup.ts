@@ -11,7 +11,7 @@ import { holdUntilReady } from './database/hold-until-ready.js';
 import { ShutdownState } from './health/shutdown-state.js';
 import { AdmissionQueue } from './http/admission-queue.js';
 import { AnswerShapes } from './http/answer-shapes.js';
-import { limitConnection, SILENT_MS } from './http/connection-limits.js';
+import { limitConnection, serverLimits, SILENT_MS } from './http/connection-limits.js';
 import { HandlerLimit } from './http/handler-limit.interceptor.js';
 import { acceptJson } from './http/json-body.js';
 import { crossOrigin } from './http/cross-origin.js';
@@ -86,16 +86,7 @@ function describeApi(
 
 function fastifyAdapter(environment: Environment, headers: SecurityHeaders['data']): FastifyAdapter {
   return new FastifyAdapter({
-    http: {
-      maxHeaderSize: 16 * 1024,
-      headersTimeout: 10_000,
-      // How often Node looks for requests that are late: the limits hold to within that.
-      connectionsCheckingInterval: 2000,
-      // Else Node would take the first of two, and a proxy before us perhaps the second.
-      joinDuplicateHeaders: true,
-      // Refused by ourselves, with a problem.
-      requireHostHeader: false,
-    },
+    http: serverLimits,
     bodyLimit: environment.BODY_LIMIT,
     trustProxy: environment.TRUSTED_PROXIES.length > 0 && [...environment.TRUSTED_PROXIES],
     requestTimeout: 30_000,

@@ -4,14 +4,13 @@ type Purpose = 'read' | 'write';
 
 interface Waiter {
   readonly purpose: Purpose;
-  readonly sinceMs: number;
   readonly admit: () => void;
   readonly refuse: () => void;
 }
 
 /** Places in the queue of a burst, for each that is being served. */
 const PLACES = 10;
-/** A queue that has not been empty for so long is no burst: more comes than can be served. */
+/** Where no place has been free for so long it is no burst: more comes than can be served. */
 const BURST_MS = 500;
 /** How long one may wait then. */
 const OVERLOADED_WAIT_MS = 100;
@@ -63,10 +62,9 @@ export class AdmissionQueue {
     }
     this.check(purpose);
     if (this.#waiting.length >= this.#places) this.#of('write').at(-1)?.refuse();
-    const sinceMs = this.#now();
     if (this.#fullSinceMs === undefined) {
-      this.#fullSinceMs = sinceMs;
-      this.#count(sinceMs);
+      this.#fullSinceMs = this.#now();
+      this.#count(this.#fullSinceMs);
     }
     return new Promise((resolve, reject) => {
       const end = (how: () => void) => () => {
@@ -77,7 +75,7 @@ export class AdmissionQueue {
       const refuse = end(() => {
         reject(overloaded());
       });
-      const waiter: Waiter = { purpose, sinceMs, admit: end(resolve), refuse };
+      const waiter: Waiter = { purpose, admit: end(resolve), refuse };
       const timer = setTimeout(refuse, MAX_WAIT_MS).unref();
       this.#waiting.push(waiter);
     });
@@ -103,11 +101,10 @@ export class AdmissionQueue {
 
   #next(): Waiter | undefined {
     if (this.#isBurst) return this.#waiting[0];
-    const [reads, writes] = [this.#of('read'), this.#of('write')];
     // Of a burst that did not end.
     const surplus = Math.max(0, this.#waiting.length - Math.floor(this.#places));
-    for (const waiter of [...writes, ...reads].slice(0, surplus)) waiter.refuse();
-    return this.#waiting.find(({ purpose }) => purpose === 'read') ?? this.#waiting[0];
+    for (const waiter of [...this.#of('write'), ...this.#of('read')].slice(0, surplus)) waiter.refuse();
+    return this.#of('read')[0] ?? this.#waiting[0];
   }
 
   #count(fromMs: number): void {

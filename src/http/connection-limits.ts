@@ -3,6 +3,18 @@ import type { onRequestHookHandler } from 'fastify';
 
 /** How long a connection may be silent, ms: the server's `timeout`, which notices only at its second end that nothing is read. */
 export const SILENT_MS = 15_000;
+/** What every server of this process lets a client take its time for, and does with what is no request. */
+export const serverLimits = {
+  headersTimeout: 10_000,
+  // How often Node looks for requests that are late: the limits hold to within that.
+  connectionsCheckingInterval: 2000,
+  // Refused by ourselves, with a problem.
+  requireHostHeader: false,
+  maxHeaderSize: 16 * 1024,
+  // Else Node would take the first of two, and a proxy before us perhaps the second.
+  joinDuplicateHeaders: true,
+};
+
 /** Requests of a connection that are not answered yet: who waits for answers has one. */
 export const MAX_UNANSWERED = 10;
 

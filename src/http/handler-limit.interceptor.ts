@@ -7,8 +7,8 @@ import { isOperational } from './operational.js';
 const reads = new Set(['GET', 'HEAD']);
 
 /**
- * Lets no more requests at a time reach their handlers than the queue serves; see {@link AdmissionQueue} for the others. Hits of the
- * cache, and those who wait for the run of another, come to no interceptor.
+ * Lets no more requests at a time reach their handlers than the queue serves; see {@link AdmissionQueue} for the others.
+ * Hits of the cache, and those who wait for the run of another, come to no interceptor.
  */
 export class HandlerLimit implements NestInterceptor {
   constructor(private readonly queue: AdmissionQueue) {}

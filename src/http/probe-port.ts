@@ -1,6 +1,6 @@
-import { createServer, type IncomingMessage, type ServerOptions, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { SILENT_MS } from './connection-limits.js';
+import { serverLimits, SILENT_MS } from './connection-limits.js';
 import { isOperational } from './operational.js';
 import { Problem } from './problem.js';
 import { refuseUnreadable } from './refuse-unreadable.js';
@@ -10,13 +10,8 @@ import { bodyOf, pathOf } from './send-problem.js';
 
 /** Probes and scrapers are few. */
 const MAX_CONNECTIONS = 100;
-/** A client that sends or reads little must not keep a place for long. */
-const LIMITS: ServerOptions = {
-  headersTimeout: 10_000,
-  requestTimeout: 10_000,
-  connectionsCheckingInterval: 2000,
-  requireHostHeader: false,
-};
+/** Probes have no body. */
+const REQUEST_TIMEOUT_MS = 10_000;
 
 /**
  * Serves what operators and orchestrators ask on a port of its own as well. On the service's a probe that connects anew waits
@@ -33,11 +28,14 @@ export async function listenForProbes(
 ): Promise<void> {
   const fastify = app.getHttpAdapter().getInstance();
   const { data: headers } = await securityHeaders();
-  const server = createServer(LIMITS, (request, response) => {
-    const { url = '/' } = request;
-    if (isOperational({ url })) fastify.routing(request, response);
-    else refuse(request, response, url, headers);
-  });
+  const server = createServer(
+    { ...serverLimits, requestTimeout: REQUEST_TIMEOUT_MS },
+    (request, response) => {
+      const { url = '/' } = request;
+      if (isOperational({ url })) fastify.routing(request, response);
+      else refuse(request, response, url, headers);
+    },
+  );
   server.maxConnections = MAX_CONNECTIONS;
   server.setTimeout(SILENT_MS).on('clientError', refuseUnreadable(headers));
   await new Promise<void>((resolve, reject) => {

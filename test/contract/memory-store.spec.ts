@@ -68,6 +68,7 @@ describe('the in-process store', () => {
     expect(small.size().bytes).toBeLessThanOrEqual(maxBytes);
     expect(small.size().entries).toBeGreaterThan(0);
   });
+
   it('F46: makes room for a new entry also where all others are in use', async () => {
     const small = newStore(20_000);
     const names = Array.from({ length: 12 }, () => aName());

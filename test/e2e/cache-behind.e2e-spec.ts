@@ -493,6 +493,10 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('behind the an
       options: {
         clock,
         redis: { url: 'redis://127.0.0.1:1' },
+        // Not asked: the bulkhead decides.
+        admission: () => {
+          throw new ServiceUnavailableException();
+        },
         onEvent: ({ event }) => void events.push(event),
       },
     });

@@ -57,6 +57,7 @@ it.each([
   const answer = await ask(path, port, method);
 
   expect(answer.status).toBe(404);
+  expect(answer.headers.get('x-content-type-options')).toBe('nosniff');
   expect(await answer.json()).toMatchObject({ code: 'not_found', instance: path });
 });
 
