@@ -15,6 +15,9 @@ import { checkedPrefix, checkedTag, patternTags, plainTag, prefixTag, UNLISTED }
 import { encodeValue } from './engine/value-codec.js';
 import { wholeForm } from './engine/whole-form.js';
 
+/** In place of the value of a key that `load` of `getMany` left out. */
+const LEFT_OUT = Symbol('left out');
+
 /** What `getOrSet` is told beside the key; what is not said holds as the module says it. */
 export interface GetOrSetOptions extends EntryOptions {
   /** How long the value is good for: seconds, or text such as `'45s'`. */
@@ -78,7 +81,9 @@ export class CacheService {
    */
   async getOrSet<T>(key: string, options: GetOrSetOptions, factory: () => Promise<T> | T): Promise<T> {
     const { subject, ttlMs } = this.#asked(key, options, 'getOrSet');
-    return (await this.methods.value(subject, async () => stored(await factory(), ttlMs))) as T;
+    const value = await this.methods.value(subject, async () => stored(await factory(), ttlMs));
+    // That of a getMany, which was joined, says nothing about what `factory` gives.
+    return value === LEFT_OUT ? this.getOrSet(key, options, factory) : (value as T);
   }
 
   /**
@@ -98,17 +103,19 @@ export class CacheService {
   ): Promise<Map<string, T>> {
     const batch = new Batch(load);
     const { tags = [] } = options;
-    const asked = [...new Set(keys)].map(async (key) => {
+    const valueOf = async (key: string) => {
       const ofKey = { ...options, tags: typeof tags === 'function' ? tags(key) : tags };
       const { subject, ttlMs } = this.#asked(key, ofKey, 'getMany');
       const value = await this.methods.value(subject, async () => {
         const given = await batch.valueOf(key);
-        return given === undefined ? { value: { raw: given }, isShareable: true } : stored(given, ttlMs);
+        return given === undefined ? { value: { raw: LEFT_OUT }, isShareable: true } : stored(given, ttlMs);
       });
-      return [key, value as T | undefined] as const;
-    });
-    const found = await Promise.all(asked);
-    return new Map(found.filter((pair): pair is readonly [string, T] => pair[1] !== undefined));
+      return [key, value] as const;
+    };
+    const found = await this.engine.together(() => Promise.all([...new Set(keys)].map(valueOf)));
+    const isThere = (pair: readonly [string, unknown]): pair is readonly [string, T] =>
+      pair[1] !== LEFT_OUT && pair[1] !== undefined;
+    return new Map(found.filter(isThere));
   }
 
   /**

@@ -668,6 +668,39 @@ describe('decorated methods of providers', () => {
     expect(calls).toBe(2);
   });
 
+  it('getMany takes one place of the bulkhead for all its keys while Redis is away', async () => {
+    const redis = { url: 'redis://127.0.0.1:1' };
+    const other = await startCachedApp({ options: { redis, bulkhead: { concurrency: 1, maxWaiting: 1 } } });
+    const cache = other.app.get(CacheService);
+    const keys = (of: string) => Array.from({ length: 100 }, (_, n) => `${of}${n}`);
+    const load = jest.fn((asked: readonly string[]) => new Map(asked.map((key) => [key, key])));
+
+    const found = await Promise.all(['a', 'b'].map((of) => cache.getMany(keys(of), { ttl: 60 }, load)));
+
+    expect(found.map(({ size }) => size)).toEqual([100, 100]);
+    expect(load.mock.calls.map(([asked]) => asked.length)).toEqual([100, 100]);
+    await other.app.close();
+  });
+
+  it('a value that getMany found nothing for is looked for by whoever waited for it', async () => {
+    const cache = app.get(CacheService);
+    const gate = deferred();
+    const load = async () => {
+      await gate.promise;
+      return new Map<string, string>();
+    };
+    const many = [1, 2].map(() => cache.getMany(['gone'], { ttl: 60, prefix: 'left_out' }, load));
+    const own = jest.fn(() => 'own');
+    const one = cache.getOrSet('gone', { ttl: 60, prefix: 'left_out' }, own);
+
+    gate.resolve();
+
+    expect((await Promise.all(many)).map(({ size }) => size)).toEqual([0, 0]);
+    expect(await one).toBe('own');
+    expect(await cache.getOrSet('gone', { ttl: 60, prefix: 'left_out' }, own)).toBe('own');
+    expect(own).toHaveBeenCalledTimes(1);
+  });
+
   it('getOrSet keeps as the module says, or as it is told', async () => {
     const clock = new FakeClock();
     const other = await startCachedApp({ options: { clock, grace: 60, refreshAhead: 1 } });

@@ -17,8 +17,16 @@ interface Waiter {
   readonly cancel: () => void;
 }
 
-/** Whoever is called by what runs there, however indirectly. */
-const inside = new AsyncScope<Bulkhead>();
+/** Taken by the first who needs it, left by the last. */
+interface Place {
+  readonly bulkhead: Bulkhead;
+  users: number;
+  entering: Promise<void> | undefined;
+  isTaken: boolean;
+}
+
+/** The place of whatever calls, however indirectly. */
+const current = new AsyncScope<Place>();
 
 /**
  * Lets no more than so many runs through at a time, and no more than so many wait: what the cache keeps from the
@@ -37,20 +45,42 @@ export class Bulkhead {
 
   /** Whether the caller is a part of something that has its place here. */
   get isInside(): boolean {
-    return inside.current === this;
+    return this.#own?.isTaken ?? false;
   }
 
-  /** @throws {CacheError} `CACHE_OVERLOADED` when too many wait, or when the wait is too long; `work` has not run then */
+  /**
+   * A part that needed a place of its own would wait for the whole, and the whole for it: it shares that of the whole.
+   *
+   * @throws {CacheError} `CACHE_OVERLOADED` when too many wait, or when the wait is too long; `work` has not run then
+   */
   async run<T>(work: () => Promise<T>): Promise<T> {
-    // A part that needed a place of its own would wait for the whole, and the whole for it.
-    if (this.isInside) return work();
+    const place = this.#own;
+    if (!place) return this.sharing(() => this.run(work));
+    place.users++;
+    try {
+      await (place.entering ??= this.#enter(place));
+      return await work();
+    } finally {
+      place.users--;
+      if (place.users === 0) this.#leave(place);
+    }
+  }
+
+  /** Whatever `work` has run here, at once or one after the other, needs one place for all. */
+  sharing<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#own) return work();
+    return current.run({ bulkhead: this, users: 0, entering: undefined, isTaken: false }, work);
+  }
+
+  get #own(): Place | undefined {
+    const place = current.current;
+    return place?.bulkhead === this ? place : undefined;
+  }
+
+  async #enter(place: Place): Promise<void> {
     if (this.#running >= this.#options.concurrency) await this.#turn();
     else this.#running++;
-    try {
-      return await inside.run(this, work);
-    } finally {
-      this.#leave();
-    }
+    place.isTaken = true;
   }
 
   /** Resolves when somebody who leaves has given his place. */
@@ -69,7 +99,10 @@ export class Bulkhead {
     });
   }
 
-  #leave(): void {
+  #leave(place: Place): void {
+    place.entering = undefined;
+    if (!place.isTaken) return;
+    place.isTaken = false;
     const [next] = this.#waiting;
     if (!next) {
       this.#running--;

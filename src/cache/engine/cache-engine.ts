@@ -148,6 +148,11 @@ export class CacheEngine {
     return this.#await(run, subject);
   }
 
+  /** Work that asks for many things: while the store is away, its runs take one place of the bulkhead for all. */
+  together<T>(work: () => Promise<T>): Promise<T> {
+    return this.#keeping?.bulkhead.sharing(work) ?? work();
+  }
+
   /** Has an entry replaced before it expires, behind the answers, by one process for all. Never rejects. */
   refresh<T>(subject: Subject, factory: Factory<T>, revive: Revive<T>): void {
     this.keep(

@@ -14,6 +14,7 @@ export interface Keeping {
   readonly entries: EntryStore;
   readonly openings: Openings;
   readonly loads: Loads;
+  readonly bulkhead: Bulkhead;
   readonly audits: Audits;
 }
 
@@ -23,7 +24,7 @@ export function keepIn(
   options: EngineOptions,
   { flights, families, keep }: Pick<LoadsOptions, 'flights' | 'families' | 'keep'>,
 ): Keeping {
-  const { l1, backplane, clock, emit, jitter, bulkhead, requestBudgetMs, tracer } = options;
+  const { l1, backplane, clock, emit, jitter, requestBudgetMs, tracer } = options;
   const coherence = new Coherence(clock, backplane, store.kind === 'memory' && !backplane);
   backplane?.listen({
     onInvalidated: (tags) => {
@@ -34,6 +35,7 @@ export function keepIn(
   const jittered = (ttlMs: number) => Math.max(1, Math.round(ttlMs * (1 - jitter * Math.random())));
   const entries = new EntryStore({ store, l1, coherence, clock, emit, jittered });
   const ask = asking(entries, emit);
+  const bulkhead = new Bulkhead(clock, options.bulkhead);
   const openings = new Openings({ store, ask, clock, requestBudgetMs });
   const loads = new Loads({
     entries,
@@ -44,9 +46,9 @@ export function keepIn(
     tracer,
     flights,
     families,
-    bulkhead: new Bulkhead(clock, bulkhead),
+    bulkhead,
     keep,
   });
   const audits = new Audits({ rate: options.auditRate, ask, clock, emit, requestBudgetMs, keep });
-  return { ask, entries, openings, loads, audits };
+  return { ask, entries, openings, loads, bulkhead, audits };
 }
