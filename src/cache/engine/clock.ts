@@ -27,3 +27,24 @@ export const systemClock: Clock = {
 export function pause(clock: Clock, ms: number): Promise<void> {
   return new Promise((resolve) => clock.schedule(ms, resolve));
 }
+
+/**
+ * Waits for `work`, for `ms` at most; without end where that is Infinity.
+ *
+ * @returns `undefined` if it takes longer; it goes on
+ * @throws what `work` throws within that time
+ */
+export async function within<T>(clock: Clock, ms: number, work: Promise<T>): Promise<T | undefined> {
+  if (ms === Infinity) return work;
+  let cancel: (() => void) | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    cancel = clock.schedule(ms, () => {
+      resolve(undefined);
+    });
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    cancel?.();
+  }
+}

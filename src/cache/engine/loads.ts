@@ -44,7 +44,7 @@ export class Loads {
     revive: Revive<T>,
   ): Promise<Loaded<T>> {
     const { flights, openings, bulkhead } = this.#options;
-    const arrival = flights.arrive();
+    const caller = { arrival: flights.arrive(), refusals: 0 };
     for (;;) {
       const flying = this.#flying<T>(subject);
       // It may be waiting for the place that this caller has.
@@ -54,7 +54,7 @@ export class Loads {
         const open: Open = ({ dependencies }) => openings.wait(subject, budget, dependencies.possible);
         return this.#fly(subject, open, factory, revive);
       }
-      const joined = await join(this.#options, subject, budget, arrival, flying, factory);
+      const joined = await join(this.#options, subject, budget, caller, flying, factory);
       if (joined) return joined;
     }
   }

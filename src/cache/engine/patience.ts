@@ -1,5 +1,5 @@
 import { CacheError } from './cache-errors.js';
-import type { Clock } from './clock.js';
+import { within, type Clock } from './clock.js';
 import type { EntryPolicy } from './entry-policy.js';
 
 /** Why a stale answer was given. */
@@ -14,7 +14,7 @@ export type StaleReason = 'timeout' | 'error';
  * @throws what the run throws; {@link CacheError} `CACHE_FACTORY_TIMED_OUT`
  * @see RFC 5861 section 4
  */
-export async function withPatience<T>(
+export async function withPatience<T extends object>(
   run: Promise<T>,
   policy: EntryPolicy,
   clock: Clock,
@@ -22,27 +22,15 @@ export async function withPatience<T>(
   serveStale?: (reason: StaleReason) => T,
 ): Promise<T> {
   const patienceMs = serveStale ? Math.min(policy.softTimeoutMs, policy.hardTimeoutMs) : policy.hardTimeoutMs;
-  if (serveStale && patienceMs === 0) {
-    onGivenUp();
-    return serveStale('timeout');
-  }
   try {
-    return await (patienceMs === Infinity ? run : Promise.race([run, timeOut(clock, patienceMs, run)]));
+    // Who waits for no time must not wait for a timer either.
+    const loaded = serveStale && patienceMs === 0 ? undefined : await within(clock, patienceMs, run);
+    if (loaded) return loaded;
   } catch (error) {
-    if (error instanceof TimedOut) onGivenUp();
-    if (serveStale) return serveStale(error instanceof TimedOut ? 'timeout' : 'error');
-    if (!(error instanceof TimedOut)) throw error;
-    throw new CacheError('CACHE_FACTORY_TIMED_OUT', `no answer within ${patienceMs} ms, and none was kept`);
+    if (serveStale) return serveStale('error');
+    throw error;
   }
-}
-
-class TimedOut extends Error {}
-
-function timeOut(clock: Clock, ms: number, unless: Promise<unknown>): Promise<never> {
-  return new Promise((_, reject) => {
-    const cancel = clock.schedule(ms, () => {
-      reject(new TimedOut());
-    });
-    unless.then(cancel, cancel);
-  });
+  onGivenUp();
+  if (serveStale) return serveStale('timeout');
+  throw new CacheError('CACHE_FACTORY_TIMED_OUT', `no answer within ${patienceMs} ms, and none was kept`);
 }

@@ -1,6 +1,6 @@
 import { deferred, turn } from '../../../test/support/deferred.js';
 import { aSubject, course, testEngine, type TestEngine } from '../../../test/support/test-engine.js';
-import { Subject } from './subject.js';
+import { Subject, type Produced } from './subject.js';
 import { plainTag } from './tags.js';
 import { FakeClock, simulateInstances, type SimulatedInstance } from '../testing/index.js';
 
@@ -222,6 +222,19 @@ describe('beyond its TTL', () => {
     );
   });
 
+  it('an entry covers a run that fails where it is waited for without end', async () => {
+    const patient = aSubject({ graceMs: 60_000, softTimeoutMs: Infinity, refreshAhead: 1 });
+    await expired(patient);
+    const run = deferred<string>();
+
+    const answer = here.get(patient, () => run.promise);
+    await turn();
+    clock.advance(9000);
+    run.reject(new Error('no'));
+
+    expect(await answer).toMatchObject({ value: 'old', how: 'stale' });
+  });
+
   it('an entry is given after the soft timeout, and the run goes on and is kept', async () => {
     await expired();
     const run = deferred<string>();
@@ -303,12 +316,67 @@ describe('a run that never ends', () => {
     expect(run).toHaveBeenCalledTimes(1);
   });
 
+  it('is left after ten seconds by those who joined it, who then share another', async () => {
+    void here.get(subject, lost);
+    await turn();
+    await pass(4000);
+    const run = jest.fn(gives('again'));
+    const joined = [here.get(subject, run), here.get(subject, run)];
+    await pass(5990);
+    expect(run).not.toHaveBeenCalled();
+    await pass(610);
+
+    expect((await Promise.all(joined)).map(({ value }) => value)).toEqual(['again', 'again']);
+    expect(run).toHaveBeenCalledTimes(1);
+  });
+
+  it('is left by those who wait for its end while the store is away, too', async () => {
+    here.store.fail();
+    void here.get(subject, lost);
+    await turn();
+    const waiting = here.get(subject, gives('again'));
+    await pass(10_000);
+
+    expect((await waiting).value).toBe('again');
+  });
+
   it('is joined by nobody here either who comes after ten seconds', async () => {
     void here.get(subject, lost);
     await turn();
     clock.advance(10_000);
 
     expect((await here.get(subject, gives('again'))).value).toBe('again');
+  });
+});
+
+describe('a caller who is refused before the method runs', () => {
+  const refused = { value: 'refused', isShareable: false, isRefused: true };
+  const load = (factory: () => Promise<Produced<string>>) =>
+    here.engine.load(subject, here.engine.newBudget(), factory, ({ body }) => String(body));
+
+  it('leaves the others to one run', async () => {
+    const shared = jest.fn(() => Promise.resolve({ value: 'shared', isShareable: true }));
+    const first = load(() => Promise.resolve(refused));
+    const others = Array.from({ length: 10 }, () => load(shared));
+
+    expect((await first).value).toBe('refused');
+    expect((await Promise.all(others)).map(({ value }) => value)).toEqual(Array(10).fill('shared'));
+    expect(shared).toHaveBeenCalledTimes(1);
+  });
+
+  it('makes no queue of those who are refused as well', async () => {
+    let [running, most] = [0, 0];
+    const callers = Array.from({ length: 20 }, () =>
+      load(async () => {
+        most = Math.max(most, ++running);
+        await turn();
+        running--;
+        return refused;
+      }),
+    );
+
+    expect((await Promise.all(callers)).map(({ value }) => value)).toEqual(Array(20).fill('refused'));
+    expect(most).toBe(18);
   });
 });
 
@@ -380,6 +448,26 @@ describe('while the store is away', () => {
     const answers = await Promise.all([outer(1), outer(2)]);
 
     expect(answers.map(({ value }) => value)).toEqual(['inner', 'inner']);
+  });
+
+  it('what asks for many things together has need of one place for all', async () => {
+    const narrow = testEngine(here, { bulkhead: { ...bulkhead, maxWaiting: 2 } });
+    const all = (name: string, run: () => Promise<string>) =>
+      narrow.engine.together(() =>
+        Promise.all(['1', '2', '3'].map((n) => narrow.get(aSubject({}, `view|/${name}${n}`), run))),
+      );
+    const ready = deferred<string>();
+    const others = jest.fn(gives('b'));
+    const first = all('a', () => ready.promise);
+    const second = all('b', others);
+    await turn();
+    expect(others).not.toHaveBeenCalled();
+
+    ready.resolve('a');
+
+    expect((await first).map(({ value }) => value)).toEqual(['a', 'a', 'a']);
+    expect((await second).map(({ value }) => value)).toEqual(['b', 'b', 'b']);
+    expect((await all('c', gives('c'))).map(({ value }) => value)).toEqual(['c', 'c', 'c']);
   });
 
   it('nor does it wait for one that waits for its place', async () => {
