@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { whileHolding } from './exclusive-file.js';
@@ -36,12 +36,23 @@ if (process.platform === 'linux') {
   });
 }
 
-it('takes over a file that stayed empty, not one that is just being made', async () => {
+it('takes over an empty file at once: nobody who holds one leaves it so', async () => {
   await writeFile(path, '');
-  await expect(take()).rejects.toThrow('is held by process');
 
-  await utimes(path, 1, 1);
   expect(await take()).toMatch(new RegExp(`^${process.pid} `));
+});
+
+it('leaves alone what another has by now, because somebody deleted the file', async () => {
+  await whileHolding(path, 200, async () => {
+    await rm(path);
+    await writeFile(path, String(process.ppid));
+  });
+
+  expect(await readFile(path, 'utf8')).toBe(String(process.ppid));
+});
+
+it('says why it cannot make the file', async () => {
+  await expect(whileHolding(join(folder, 'none', 'lock'), 200, take)).rejects.toThrow('ENOENT');
 });
 
 it('does not take the file of a process that lives', async () => {

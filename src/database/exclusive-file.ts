@@ -1,9 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { open, readFile, rm, stat } from 'node:fs/promises';
+import { link, readFile, rm, writeFile } from 'node:fs/promises';
 import { setTimeout as wait } from 'node:timers/promises';
-
-/** Whoever makes the file writes into it at once: one that stays empty for longer was left by a process that died there. */
-const emptyPatienceMs = 1000;
 
 /** What this process has written, or is about to write, into files that it holds. */
 const held = new Set<string>();
@@ -29,53 +26,65 @@ export async function whileHolding<T>(path: string, patienceMs: number, work: ()
   const mark = `${process.pid} ${(await startOf(process.pid)) ?? '-'} ${randomUUID()}`;
   held.add(mark);
   try {
-    while (!(await tryToCreate(path, mark))) {
-      const found = await readFile(path, 'utf8').catch(() => undefined);
-      if (found !== undefined && (await isLeftBehind(path, found))) await takeAway(path, patienceMs);
-      else if (Date.now() > deadline) {
+    for (;;) {
+      const found = await contentOf(path);
+      if (found === undefined) {
+        if (await create(path, mark)) break;
+      } else if (await isLeftBehind(found)) await takeAway(path, patienceMs);
+      else if (Date.now() <= deadline) await wait(50);
+      else {
         throw new Error(
-          `${path} is held by process ${parseInt(found ?? '')}; if that is not this program, delete the file`,
+          `${path} is held by process ${parseInt(found)}; if that is not this program, delete the file`,
         );
-      } else await wait(50);
+      }
     }
     try {
       return await work();
     } finally {
-      await rm(path, { force: true });
+      // Somebody may have deleted it, as he was told to, and another may have made it since.
+      if ((await contentOf(path)) === mark) await rm(path, { force: true });
     }
   } finally {
     held.delete(mark);
   }
 }
 
-async function tryToCreate(path: string, mark: string): Promise<boolean> {
+/** Under another name first: it must not be seen, nor left, half written. @returns whether nobody was faster */
+async function create(path: string, mark: string): Promise<boolean> {
+  const written = `${path}.${randomUUID()}`;
   try {
-    const file = await open(path, 'wx', 0o600);
-    await file.writeFile(mark);
-    await file.close();
+    await writeFile(written, mark, { flag: 'wx', mode: 0o600 });
+    await link(written, path);
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
     throw error;
+  } finally {
+    await rm(written, { force: true });
   }
 }
 
-async function isLeftBehind(path: string, mark: string): Promise<boolean> {
-  if (mark === '') {
-    const made = await stat(path).catch(() => undefined);
-    return made !== undefined && Date.now() - made.mtimeMs > emptyPatienceMs;
+async function contentOf(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
   }
+}
+
+async function isLeftBehind(mark: string): Promise<boolean> {
   const [pid, start = '-'] = mark.split(' ');
   if (Number(pid) === process.pid) return !held.has(mark);
-  if (!isAlive(Number(pid))) return true;
+  if (!Number(pid) || !isAlive(Number(pid))) return true;
   return start !== '-' && start !== ((await startOf(Number(pid))) ?? start);
 }
 
 /** Those who find the same take turns in this too, or the slower would take away what the faster has just made. */
 async function takeAway(path: string, patienceMs: number): Promise<void> {
   await whileHolding(`${path}.takeover`, patienceMs, async () => {
-    const found = await readFile(path, 'utf8').catch(() => undefined);
-    if (found !== undefined && (await isLeftBehind(path, found))) await rm(path, { force: true });
+    const found = await contentOf(path);
+    if (found !== undefined && (await isLeftBehind(found))) await rm(path, { force: true });
   });
 }
 
