@@ -1,7 +1,7 @@
 import type { Scale } from './bench.js';
 import { contenders } from './contenders.js';
 import type { Machine } from './machine.js';
-import { figuresTable, type Report } from './report.js';
+import { figuresTable, obstacles, type Report } from './report.js';
 import { markdownTable } from './tables.js';
 
 export interface Run extends Machine, Scale {
@@ -16,6 +16,7 @@ export function documentOf(run: Run, reports: readonly Report[]): string {
   const versions = packages.map(
     (name) => `${name} ${run.lock.packages[`node_modules/${name}`]?.version ?? '–'}`,
   );
+  const figures = reports.flatMap((report) => report.figures);
   return `# Benchmarks
 
 How fast the cache is, against what Nest can do at all and against others. \`npm run bench\` writes this page; change
@@ -34,9 +35,9 @@ How fast the cache is, against what Nest can do at all and against others. \`npm
 
 A ratio is the median of the ratios of all rounds; behind it the smallest and the largest.
 
-${markdownTable(figuresTable(reports.flatMap(({ figures }) => figures)))}
+${markdownTable(figuresTable(figures))}
 
-${reports.map(section).join('\n')}
+${obstacles(figures)}${reports.map(section).join('\n')}
 ## The contenders
 
 ${markdownTable({

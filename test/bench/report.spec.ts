@@ -1,4 +1,4 @@
-import { atLeast, atMost, figuresTable, short, sizeName } from './report.js';
+import { atLeast, atMost, figuresTable, obstacles, short, sizeName } from './report.js';
 
 it('short keeps the digits that matter', () => {
   expect([0.0213, 0.949, 9, 74.24, 312.4, 31_420, Number.NaN].map(short)).toEqual([
@@ -23,4 +23,13 @@ it('a figure is judged by its median, and shows the extremes', () => {
     ['ours', 'at least 0.95', '0.94 (0.80 to 1.10)', 'NO'],
     ['runs', 'at most 1', '0.94 (0.80 to 1.10)', 'yes'],
   ]);
+});
+
+it('what is known to stand in the way is said of what was missed, and of nothing else', () => {
+  const measured = { median: 3, min: 2, max: 4 };
+  const figures = [atLeast('a / b', 9, measured, 'b is fast'), atLeast('a / c', 2, measured, 'c is fast')];
+
+  expect(obstacles(figures)).toContain('\n- a / b: b is fast.\n');
+  expect(obstacles(figures)).not.toContain('a / c');
+  expect(obstacles([atLeast('a / c', 2, measured, 'c is fast'), atLeast('a / d', 9, measured)])).toBe('');
 });

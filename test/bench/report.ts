@@ -7,6 +7,8 @@ export interface Figure {
   readonly target: string;
   readonly measured: string;
   readonly isMet: boolean;
+  /** What stands in the way, as far as it is known; said where the target is missed. */
+  readonly obstacle?: string | undefined;
 }
 
 /** What one scenario has found. */
@@ -25,8 +27,17 @@ export function figuresTable(figures: readonly Figure[]): Table {
   };
 }
 
-export function atLeast(name: string, target: number, measured: Spread): Figure {
+/** A list of what was missed for reasons that are known. */
+export function obstacles(figures: readonly Figure[]): string {
+  const missed = figures.filter(({ isMet, obstacle }) => !isMet && obstacle !== undefined);
+  if (missed.length === 0) return '';
+  const lines = missed.map(({ name, obstacle }) => `- ${name}: ${obstacle}.`);
+  return `What stands in the way of those that were missed:\n\n${lines.join('\n')}\n\n`;
+}
+
+export function atLeast(name: string, target: number, measured: Spread, obstacle?: string): Figure {
   return {
+    obstacle,
     name,
     target: `at least ${target}`,
     measured: spreadText(measured),

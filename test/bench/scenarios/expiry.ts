@@ -52,6 +52,7 @@ export async function expiry(bench: Bench): Promise<Report> {
         target: 'under 25 ms',
         measured: `${short(maxMs.max)} ms`,
         isMet: maxMs.max < 25,
+        obstacle: `\`lasting\`, of which nothing expires, has ${short(spread(of(lasting, 'maxMs')).max)} ms`,
       },
     ],
   };
