@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { whileHolding } from './exclusive-file.js';
@@ -49,6 +49,12 @@ it('leaves alone what another has by now, because somebody deleted the file', as
   });
 
   expect(await readFile(path, 'utf8')).toBe(String(process.ppid));
+});
+
+it('gives up in time what it can neither read nor make', async () => {
+  await symlink(join(folder, 'nowhere'), path);
+
+  await expect(take()).rejects.toThrow('can be neither read nor made');
 });
 
 it('says why it cannot make the file', async () => {

@@ -28,10 +28,10 @@ export async function whileHolding<T>(path: string, patienceMs: number, work: ()
   try {
     for (;;) {
       const found = await contentOf(path);
-      if (found === undefined) {
-        if (await create(path, mark)) break;
-      } else if (await isLeftBehind(found)) await takeAway(path, patienceMs);
+      if (found === undefined && (await create(path, mark))) break;
+      if (found !== undefined && (await isLeftBehind(found))) await takeAway(path, patienceMs);
       else if (Date.now() <= deadline) await wait(50);
+      else if (found === undefined) throw new Error(`${path} can be neither read nor made`);
       else {
         throw new Error(
           `${path} is held by process ${parseInt(found)}; if that is not this program, delete the file`,
