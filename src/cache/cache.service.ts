@@ -17,6 +17,10 @@ import { wholeForm } from './engine/whole-form.js';
 
 /** In place of the value of a key that `load` of `getMany` left out. */
 const LEFT_OUT = Symbol('left out');
+/** After so many of them a caller of `getOrSet` makes a run of his own: there may always be another `getMany`. */
+const MOST_LEFT_OUT = 2;
+/** How many keys `getMany` asks for at a time: each is a few commands, and others use the connection, too. */
+const SLICE = 100;
 
 /** What `getOrSet` is told beside the key; what is not said holds as the module says it. */
 export interface GetOrSetOptions extends EntryOptions {
@@ -81,18 +85,22 @@ export class CacheService {
    */
   async getOrSet<T>(key: string, options: GetOrSetOptions, factory: () => Promise<T> | T): Promise<T> {
     const { subject, ttlMs } = this.#asked(key, options, 'getOrSet');
-    const value = await this.methods.value(subject, async () => stored(await factory(), ttlMs));
-    // That of a getMany, which was joined, says nothing about what `factory` gives.
-    return value === LEFT_OUT ? this.getOrSet(key, options, factory) : (value as T);
+    const produce = async () => stored(await factory(), ttlMs);
+    for (let joined = 0; joined < MOST_LEFT_OUT; joined++) {
+      const value = await this.methods.value(subject, produce);
+      // That of a getMany, which was joined, says nothing about what `factory` gives.
+      if (value !== LEFT_OUT) return value as T;
+    }
+    return (await this.methods.renewed(subject, produce)) as T;
   }
 
   /**
    * The values kept under `keys`, each as {@link getOrSet} gives it; `load` is called for those together that are not kept,
-   * and not being computed already.
+   * and not being computed already: for 100 keys at most, and then for the next.
    *
    * @param keys     a key named twice counts once
    * @param options  `tags` may be told of each key
-   * @param load     called once where all comes in one turn of the event loop; what it throws is thrown
+   * @param load     called once for 100 keys, where all comes in one turn of the event loop; what it throws is thrown
    * @returns the values by key, without keys that `load` left out or gave `undefined` for: these are not kept either
    * @throws what {@link getOrSet} throws
    */
@@ -112,10 +120,15 @@ export class CacheService {
       });
       return [key, value] as const;
     };
-    const found = await this.engine.together(() => Promise.all([...new Set(keys)].map(valueOf)));
-    const isThere = (pair: readonly [string, unknown]): pair is readonly [string, T] =>
-      pair[1] !== LEFT_OUT && pair[1] !== undefined;
-    return new Map(found.filter(isThere));
+    const found = new Map<string, T>();
+    const distinct = [...new Set(keys)];
+    await this.engine.together(async () => {
+      for (let from = 0; from < distinct.length; from += SLICE) {
+        for (const [key, value] of await Promise.all(distinct.slice(from, from + SLICE).map(valueOf)))
+          if (value !== LEFT_OUT && value !== undefined) found.set(key, value as T);
+      }
+    });
+    return found;
   }
 
   /**

@@ -82,8 +82,13 @@ export class MethodCache {
     if (value) return value.decoded;
     // Nobody here has written that: it is a miss, and is replaced.
     this.emit({ event: 'cache.decode_error', subject });
-    const renewed = await this.engine.renew(subject, this.engine.newBudget(), factory, revive);
-    return valueOf(renewed.value)?.decoded;
+    return this.renewed(subject, factory);
+  }
+
+  /** What `factory` gives now, whatever is kept. */
+  async renewed(subject: Subject, factory: Factory<KeptValue>): Promise<unknown> {
+    const { value } = await this.engine.renew(subject, this.engine.newBudget(), factory, revive);
+    return valueOf(value)?.decoded;
   }
 
   #policyOf(definition: CachedDefinition): EntryPolicy {
