@@ -59,7 +59,8 @@ export class Bulkhead {
     place.users++;
     try {
       await (place.entering ??= this.#enter(place));
-      return await work();
+      // What it calls is a part of it also when whoever began it waits no more.
+      return await current.run(place, work);
     } finally {
       place.users--;
       if (place.users === 0) this.#leave(place);

@@ -7,7 +7,7 @@ import type { EntryStore } from './entry-store.js';
 import { keepIn, type Keeping } from './keeping.js';
 import type { Factory, Revive } from './loads.js';
 import { standing } from './l1-entries.js';
-import { withPatience, type StaleReason } from './patience.js';
+import { withPatience } from './patience.js';
 import { RefreshAhead } from './refresh-ahead.js';
 import { SingleFlight } from './single-flight.js';
 import type { Found, Loaded, Lookup, Subject } from './subject.js';
@@ -125,9 +125,15 @@ export class CacheEngine {
     revive: Revive<T>,
     stale?: Found,
   ): Promise<Loaded<T>> {
-    const run = this.#keeping?.loads.joinOrRun(subject, budget, factory, revive) ?? runAlone(factory);
-    if (!stale) return this.#await(run, subject);
-    return this.#await(run, subject, (reason) => {
+    let isAwaited = true;
+    const loads = this.#keeping?.loads;
+    const run = loads?.joinOrRun(subject, budget, factory, revive, () => isAwaited) ?? runAlone(factory);
+    const goOnBehind = () => {
+      isAwaited = false;
+      this.#goOnBehind(run);
+    };
+    if (!stale) return withPatience(run, subject.policy, this.clock, goOnBehind);
+    return withPatience(run, subject.policy, this.clock, goOnBehind, (reason) => {
       this.#options.emit({ event: 'cache.stale_served', subject, reason, staleMs: -stale.freshForMs });
       return { value: revive(stale.entry), how: 'stale', isStored: false };
     });
@@ -145,7 +151,9 @@ export class CacheEngine {
     revive: Revive<T>,
   ): Promise<Loaded<T>> {
     const run = this.#keeping?.loads.renew(subject, budget, factory, revive) ?? runAlone(factory);
-    return this.#await(run, subject);
+    return withPatience(run, subject.policy, this.clock, () => {
+      this.#goOnBehind(run);
+    });
   }
 
   /** Work that asks for many things: while the store is away, its runs take one place of the bulkhead for all. */
@@ -219,16 +227,8 @@ export class CacheEngine {
     await Promise.race([this.settle(), pause(this.#options.clock, CLOSE_PATIENCE_MS)]);
   }
 
-  /** A run that nobody waits for any more goes on behind the answers. */
-  #await<T>(
-    run: Promise<Loaded<T>>,
-    { policy }: Subject,
-    serveStale?: (reason: StaleReason) => Loaded<T>,
-  ): Promise<Loaded<T>> {
-    const goOnBehind = () => {
-      this.keep(run.catch(() => undefined));
-    };
-    return withPatience(run, policy, this.#options.clock, goOnBehind, serveStale);
+  #goOnBehind(run: Promise<unknown>): void {
+    this.keep(run.catch(() => undefined));
   }
 
   #serve(subject: Subject, found: Found): Lookup {

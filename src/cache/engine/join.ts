@@ -1,6 +1,5 @@
 import type { Ask } from './ask.js';
 import type { Budget } from './budget.js';
-import type { Bulkhead } from './bulkhead.js';
 import type { EmitCacheEvent } from './cache-events.js';
 import { within, type Clock } from './clock.js';
 import type { EntryStore } from './entry-store.js';
@@ -18,26 +17,24 @@ export type Run<T> = Loaded<T> &
 export interface JoinOptions {
   readonly entries: EntryStore;
   readonly flights: SingleFlight;
-  readonly bulkhead: Bulkhead;
   readonly ask: Ask;
   readonly clock: Clock;
   readonly emit: EmitCacheEvent;
 }
 
+/** Who waits for runs. */
 export interface Caller {
   /** His place in the order of flights. */
   readonly arrival: number;
-  /** How many runs said nothing to him, for they were refused before the method. */
+  /** How many runs said nothing to him, for their own callers were refused before the method. */
   refusals: number;
 }
-
-/** After so many runs that were refused a caller makes his own: they may all be, and wait for one another. */
-const MOST_REFUSALS = 2;
 
 /**
  * Waits for a run under way, if it is good enough for this caller, for as long as anybody waits for one.
  *
- * @returns `undefined` if it is not: then that run is out of reach, or over
+ * @returns `'again'` if it is not: then that run is out of reach, or over. `'alone'` where its result is its own
+ *   caller's, and this one shall make his
  */
 export async function join<T>(
   options: JoinOptions,
@@ -45,9 +42,8 @@ export async function join<T>(
   budget: Budget,
   caller: Caller,
   flight: Flight<Run<T>>,
-  factory: () => Promise<Produced<T>>,
-): Promise<Loaded<T> | undefined> {
-  const { bulkhead, clock, emit, entries, flights } = options;
+): Promise<Loaded<T> | 'again' | 'alone'> {
+  const { clock, emit, flights } = options;
   const { arrival } = caller;
   const since = clock.monotonicMs();
   const result = () => {
@@ -60,7 +56,7 @@ export async function join<T>(
     flight.onOvertaken();
   }
   if (verdict === 'unknown') await result().catch(() => undefined);
-  if (verdict !== 'yes') return undefined;
+  if (verdict !== 'yes') return 'again';
 
   // What named no tag of its own: only what moves with every tag tells whether it is from before this caller came.
   const isOutdated = async () => {
@@ -73,25 +69,27 @@ export async function join<T>(
   try {
     run = await result();
   } catch (error) {
-    if (subject.hasResultTags && (await isOutdated())) return undefined;
+    if (subject.hasResultTags && (await isOutdated())) return 'again';
     throw error;
   }
-  if (!run) return undefined;
+  if (!run) return 'again';
   const { value, isShareable, isRefused, isUnnamed, how, isStored, notStoredBecause } = run;
-  if (isRefused && ++caller.refusals < MOST_REFUSALS) return undefined;
-  if (isShareable && isUnnamed && (await isOutdated())) return undefined;
-  emit({ event: 'cache.coalesced', subject, durationMs: clock.monotonicMs() - since });
+  if (isRefused) return flight.leftAlone++ < mayBeRefusedToo(++caller.refusals) ? 'alone' : 'again';
+  if (isShareable && isUnnamed && (await isOutdated())) return 'again';
   // An entry found by the run was judged when the store was asked, which may have been before this caller came.
   const isUnproven = how === 'found' && flight.order < arrival;
-  if (isUnproven && (await mayJoin(options, subject, budget, arrival, flight)) !== 'yes') return undefined;
-  if (isShareable) return { value, how: 'joined', isStored, notStoredBecause };
-  const produced = await (entries.isAvailable ? factory() : bulkhead.run(factory));
-  return {
-    value: produced.value,
-    how: 'ran',
-    isStored: false,
-    notStoredBecause: produced.notStoredBecause,
-  };
+  if (isUnproven && (await mayJoin(options, subject, budget, arrival, flight)) !== 'yes') return 'again';
+  if (!isShareable) return 'alone';
+  emit({ event: 'cache.coalesced', subject, durationMs: clock.monotonicMs() - since });
+  return { value, how: 'joined', isStored, notStoredBecause };
+}
+
+/**
+ * How many do not wait for the next run: 0, 1, 3, 7, … of those who waited in vain. Where all are refused, no more than a
+ * few runs follow one another; where one is not, nearly all the others share his.
+ */
+function mayBeRefusedToo(refusals: number): number {
+  return 2 ** Math.min(refusals - 1, 10) - 1;
 }
 
 /**

@@ -1,5 +1,6 @@
 import { reasonOf } from './ask.js';
 import type { Budget } from './budget.js';
+import type { Bulkhead } from './bulkhead.js';
 import type { CacheEntry } from './cache-entry.js';
 import { CacheError } from './cache-errors.js';
 import { join, type JoinOptions, type Run } from './join.js';
@@ -18,6 +19,7 @@ export type Revive<T> = (entry: CacheEntry) => T;
 type Open = (flight: Flight<unknown>) => Promise<Opening | undefined>;
 
 export interface LoadsOptions extends JoinOptions {
+  readonly bulkhead: Bulkhead;
   readonly openings: Openings;
   readonly families: WatchedFamilies;
   readonly tracer: Tracer;
@@ -37,11 +39,16 @@ export class Loads {
     this.#options = options;
   }
 
+  /**
+   * @param isAwaited  whether anybody waits for the result; if not, no further run begins for it
+   * @throws whatever `factory` throws; {@link CacheError} `CACHE_FACTORY_TIMED_OUT` where nobody waits any more
+   */
   async joinOrRun<T>(
     subject: Subject,
     budget: Budget,
     factory: Factory<T>,
     revive: Revive<T>,
+    isAwaited: () => boolean,
   ): Promise<Loaded<T>> {
     const { flights, openings, bulkhead } = this.#options;
     const caller = { arrival: flights.arrive(), refusals: 0 };
@@ -54,8 +61,10 @@ export class Loads {
         const open: Open = ({ dependencies }) => openings.wait(subject, budget, dependencies.possible);
         return this.#fly(subject, open, factory, revive);
       }
-      const joined = await join(this.#options, subject, budget, caller, flying, factory);
-      if (joined) return joined;
+      const joined = await join(this.#options, subject, budget, caller, flying);
+      if (typeof joined === 'object') return joined;
+      if (!isAwaited()) throw new CacheError('CACHE_FACTORY_TIMED_OUT', 'nobody waits for it any more');
+      if (joined === 'alone') return this.#runAlone(subject, factory);
     }
   }
 
@@ -105,7 +114,7 @@ export class Loads {
   }
 
   async #fly<T>(subject: Subject, open: Open, factory: Factory<T>, revive: Revive<T>): Promise<Run<T>> {
-    const { flights, families, clock } = this.#options;
+    const { flights, families, clock, keep } = this.#options;
     const possible = subject.hasResultTags ? families.witnesses() : [];
     const dependencies = { certain: [EPOCH, ...subject.tags], possible };
     return flights.start<Run<T>>(subject.keyText, dependencies, async (flight) => {
@@ -118,7 +127,7 @@ export class Loads {
       }
       // Those who join ask about all that the entry depends on, which may be more than was read to begin a run.
       flight.tokens = tokensByTag(held.entry.tags, held.entry.tokens);
-      await lease.release();
+      keep(lease.release());
       return { value: revive(held.entry), isShareable: true, how: 'found', isStored: true };
     }).result;
   }
@@ -160,18 +169,23 @@ export class Loads {
   }
 
   async #runUnkept<T>(subject: Subject, flight: Flight<unknown>, factory: Factory<T>): Promise<Run<T>> {
+    const call = () => this.#call(subject, flight, factory);
+    const [{ value, isShareable, isRefused }] = await this.#inBulkhead(subject, call);
+    return { value, isShareable, isRefused, how: 'ran', isStored: false, notStoredBecause: 'store-away' };
+  }
+
+  /** For one caller, who has waited for a run that gave him nothing. */
+  async #runAlone<T>(subject: Subject, factory: Factory<T>): Promise<Loaded<T>> {
+    const call = () => this.#call(subject, undefined, factory);
+    const isKept = this.#options.entries.isAvailable;
+    const [{ value, notStoredBecause }] = await (isKept ? call() : this.#inBulkhead(subject, call));
+    return { value, how: 'ran', isStored: false, notStoredBecause };
+  }
+
+  async #inBulkhead<T>(subject: Subject, work: () => Promise<T>): Promise<T> {
     const { bulkhead, emit } = this.#options;
     try {
-      const [produced] = await bulkhead.run(() => this.#call(subject, flight, factory));
-      const { value, isShareable, isRefused } = produced;
-      return {
-        value,
-        isShareable,
-        isRefused,
-        how: 'ran',
-        isStored: false,
-        notStoredBecause: 'store-away',
-      };
+      return await bulkhead.run(work);
     } catch (error) {
       const isOverload = error instanceof CacheError && error.code === 'CACHE_OVERLOADED';
       if (isOverload) emit({ event: 'cache.overloaded', subject });
@@ -181,13 +195,13 @@ export class Loads {
 
   async #call<T>(
     subject: Subject,
-    flight: Flight<unknown>,
+    flight: Flight<unknown> | undefined,
     factory: Factory<T>,
   ): Promise<[Produced<T>, loadMs: number]> {
     const { clock, emit, tracer } = this.#options;
     const since = clock.monotonicMs();
-    flight.calledAtMs = since;
-    const produced = await tracer.load(subject.prefix, flight.tokens ? 'miss' : 'bypass', factory);
+    if (flight) flight.calledAtMs = since;
+    const produced = await tracer.load(subject.prefix, flight?.tokens ? 'miss' : 'bypass', factory);
     const loadMs = clock.monotonicMs() - since;
     const { notStoredBecause, isRefused } = produced;
     if (!isRefused) emit({ event: 'cache.loaded', subject, durationMs: loadMs });

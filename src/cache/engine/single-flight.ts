@@ -20,6 +20,8 @@ export interface Flight<T> {
   tokens: Tokens | undefined;
   /** Called when something that the result depends on was invalidated, here or elsewhere. */
   onOvertaken: () => void;
+  /** How many of those who joined make their own run because its caller was refused. */
+  leftAlone: number;
   result: Promise<T>;
 }
 
@@ -50,6 +52,7 @@ export class SingleFlight {
       calledAtMs: undefined,
       tokens: undefined,
       onOvertaken: () => undefined,
+      leftAlone: 0,
       result: Promise.resolve() as Promise<never>,
     };
     this.#flights.set(key, flight);

@@ -114,6 +114,21 @@ describe('callers of a cold key in several processes', () => {
     expect((await after).value).toBe('there');
   });
 
+  it('do not wait for the lease to be given back when another process has stored it by then', async () => {
+    const looked = here.engine.lookup(subject, here.engine.newBudget());
+    await looked;
+    await there.get(subject, gives('theirs'));
+    await there.engine.settle();
+    here.store.hang('releaseLease');
+
+    const factory = () => Promise.reject(new Error('must not run'));
+    const loaded = await here.engine.load(subject, here.engine.newBudget(), factory, ({ body }) =>
+      String(body),
+    );
+
+    expect(loaded).toMatchObject({ value: 'theirs', how: 'found' });
+  });
+
   it('do not wait for a run that failed', async () => {
     const run = deferred<string>();
     const first = here.get(subject, () => run.promise).catch(() => 'failed');
@@ -330,6 +345,36 @@ describe('a run that never ends', () => {
     expect(run).toHaveBeenCalledTimes(1);
   });
 
+  it.each([
+    ['told so', {}],
+    ['given something stale', { graceMs: 60_000, softTimeoutMs: 100, refreshAhead: 1 }],
+  ])('has no other run follow for those who have been %s by then', async (_, policy) => {
+    const impatient = aSubject({ hardTimeoutMs: 200, ...policy });
+    await here.get(impatient, gives('old'));
+    await here.engine.settle();
+    clock.advance(10_001);
+    const run = jest.fn(lost);
+    const answers = Array.from({ length: 20 }, () => here.get(impatient, run).catch(() => 'told so'));
+    await turn();
+    await pass(200);
+    await Promise.all(answers);
+    await pass(5000);
+
+    expect(run).toHaveBeenCalledTimes(1);
+  });
+
+  it('takes one place, however many had joined it', async () => {
+    here.store.fail();
+    const narrow = testEngine(here, { bulkhead: { concurrency: 2, maxWaiting: 9, maxWaitMs: 1000 } });
+    const impatient = aSubject({ hardTimeoutMs: 200 });
+    const answers = Array.from({ length: 5 }, () => narrow.get(impatient, lost).catch(() => 'told so'));
+    await turn();
+    await pass(1000);
+
+    expect(await Promise.all(answers)).toEqual(Array(5).fill('told so'));
+    expect((await narrow.get(aSubject({}, 'view|/2'), gives('fine'))).value).toBe('fine');
+  });
+
   it('is left by those who wait for its end while the store is away, too', async () => {
     here.store.fail();
     void here.get(subject, lost);
@@ -364,19 +409,33 @@ describe('a caller who is refused before the method runs', () => {
     expect(shared).toHaveBeenCalledTimes(1);
   });
 
-  it('makes no queue of those who are refused as well', async () => {
-    let [running, most] = [0, 0];
-    const callers = Array.from({ length: 20 }, () =>
+  it('leaves nearly all others to one run, which is kept, also when the next is refused as well', async () => {
+    const entry = { body: Buffer.from('shared'), ttlMs: 10_000, resultTags: [] };
+    const shared = jest.fn(() => Promise.resolve({ value: 'shared', isShareable: true, entry }));
+    const both = [1, 2].map(() => load(() => Promise.resolve(refused)));
+    const others = Array.from({ length: 100 }, () => load(shared));
+
+    expect((await Promise.all(both)).map(({ value }) => value)).toEqual(['refused', 'refused']);
+    expect((await Promise.all(others)).map(({ value }) => value)).toEqual(Array(100).fill('shared'));
+    expect(shared).toHaveBeenCalledTimes(2);
+    await here.engine.settle();
+    expect((await here.get(subject, never)).value).toBe('shared');
+  });
+
+  it('makes no long queue of those who are refused as well', async () => {
+    const rounds = new Set<number>();
+    let round = 0;
+    const callers = Array.from({ length: 100 }, () =>
       load(async () => {
-        most = Math.max(most, ++running);
+        rounds.add(round);
         await turn();
-        running--;
+        round++;
         return refused;
       }),
     );
 
-    expect((await Promise.all(callers)).map(({ value }) => value)).toEqual(Array(20).fill('refused'));
-    expect(most).toBe(18);
+    expect((await Promise.all(callers)).map(({ value }) => value)).toEqual(Array(100).fill('refused'));
+    expect(rounds.size).toBeLessThan(10);
   });
 });
 
@@ -468,6 +527,25 @@ describe('while the store is away', () => {
     expect((await first).map(({ value }) => value)).toEqual(['a', 'a', 'a']);
     expect((await second).map(({ value }) => value)).toEqual(['b', 'b', 'b']);
     expect((await all('c', gives('c'))).map(({ value }) => value)).toEqual(['c', 'c', 'c']);
+  });
+
+  it('nor has a part of it, when whoever began it has been answered by then', async () => {
+    const narrow = testEngine(here, { bulkhead });
+    const [begun, ready] = [deferred<undefined>(), deferred<undefined>()];
+    const inner = () => narrow.get(aSubject({}, 'view|/inner'), gives('inner'));
+    let outer: Promise<{ value: string }> | undefined;
+    await narrow.engine.together(() => {
+      outer = narrow.get(aSubject({}, 'view|/outer'), async () => {
+        begun.resolve(undefined);
+        await ready.promise;
+        return (await inner()).value;
+      });
+      return begun.promise;
+    });
+
+    ready.resolve(undefined);
+
+    expect((await outer)?.value).toBe('inner');
   });
 
   it('nor does it wait for one that waits for its place', async () => {

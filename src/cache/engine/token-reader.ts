@@ -38,7 +38,7 @@ export class TokenReader {
   #queueOf(partition: string): Queue {
     const known = this.#queues.get(partition);
     if (known) return known;
-    const queue = new Queue(this.#store);
+    const queue = new Queue(this.#store, () => this.#queues.delete(partition));
     this.#queues.set(partition, queue);
     return queue;
   }
@@ -55,10 +55,12 @@ class Queue {
   readonly #store: Store;
   #tags = new Set<string>();
   #waiters: Waiter[] = [];
+  readonly #onEmpty: () => void;
   #isAsking = false;
 
-  constructor(store: Store) {
+  constructor(store: Store, onEmpty: () => void) {
     this.#store = store;
+    this.#onEmpty = onEmpty;
   }
 
   read(tags: readonly string[], budgetMs: number): Promise<Tokens> {
@@ -87,5 +89,6 @@ class Queue {
       }
     }
     this.#isAsking = false;
+    this.#onEmpty();
   }
 }
