@@ -1,4 +1,4 @@
-import { isNestedTooDeeply } from './json-body.js';
+import { excessOf } from './json-body.js';
 
 const nested = (levels: number, open = '[', close = ']') => open.repeat(levels) + close.repeat(levels);
 
@@ -8,8 +8,8 @@ it.each([
   ['both by turns', nested(16, '[{"a":', '}]'), nested(17, '[{"a":', '}]')],
   ['what is not closed', '['.repeat(32), '['.repeat(100_000)],
 ])('takes 32 levels of %s, not 33', (_, good, bad) => {
-  expect(isNestedTooDeeply(good)).toBe(false);
-  expect(isNestedTooDeeply(bad)).toBe(true);
+  expect(excessOf(good)).toBeUndefined();
+  expect(excessOf(bad)).toBe('is nested too deeply');
 });
 
 it.each([
@@ -20,9 +20,27 @@ it.each([
   ['an escape at the end', '["\\'],
   ['nothing', ''],
 ])('takes %s', (_, json) => {
-  expect(isNestedTooDeeply(json)).toBe(false);
+  expect(excessOf(json)).toBeUndefined();
 });
 
 it('sees what lies behind a text', () => {
-  expect(isNestedTooDeeply(`${'["\\\\",'.repeat(33)}1${']'.repeat(33)}`)).toBe(true);
+  expect(excessOf(`${'["\\\\",'.repeat(33)}1${']'.repeat(33)}`)).toBe('is nested too deeply');
+});
+
+const list = (count: number) => `[${Array(count).fill('{}').join(',')}]`;
+const object = (count: number) => `{${Array.from({ length: count }, (_, n) => `"${n}":[1]`).join(',')}}`;
+
+it.each([
+  ['elements', list(4200), list(4202)],
+  ['fields of one object', object(1500), object(1501)],
+  ['fields in a list', `[[1],${object(1500)}]`, `[[1],${object(1501)}]`],
+  [
+    'members in all',
+    `[${object(1400)},${object(1400)},${object(1390)}]`,
+    list(3).replaceAll('{}', object(1450)),
+  ],
+  ['members of what is no JSON', ','.repeat(4200), ','.repeat(4201)],
+])('takes so many %s, not more', (_, good, bad) => {
+  expect(excessOf(good)).toBeUndefined();
+  expect(excessOf(bad)).toBe('has too many fields or elements');
 });

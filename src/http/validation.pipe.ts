@@ -28,8 +28,8 @@ export class RequestValidationPipe extends ValidationPipe {
 
   /** @throws {Problem} `validation_failed`, naming at most 50 parts */
   override async transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
-    // The pipe of Nest would take it for an empty object.
-    if (value === null && metadata.type === 'body')
+    // The pipe of Nest would take the one for an empty object, and look at each element of the other.
+    if (metadata.type === 'body' && (value === null || Array.isArray(value)))
       throw new Problem('validation_failed', 'The body must be an object.');
     try {
       return await super.transform(value, metadata);

@@ -284,13 +284,38 @@ describe('what is sent to any route', () => {
           })),
         ),
     );
-    const attacks = [...ofQuery, ...many, ...ofBody];
+    const attacks = [...ofQuery, ...many, ...ofBody, ...tooMany()];
     await expectAll('A21', attacks);
 
     expect(await target.digest()).toBe(before);
     if (isMeasuring) figure('T11', 'slowest answer, ms', await slowestMs(attacks), { atMost: 20 });
   });
 });
+
+/** Bodies of up to 1 MB with more fields or elements than anything here has, in each place where one could be. */
+function tooMany() {
+  const fields = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, n) => [`k${n}`, 0]));
+  const isRefusedAtOnce = ({ status, body }: Answer) =>
+    status === 400 &&
+    (body as { code: string; detail: string }).code === 'bad_request' &&
+    (body as { detail: string }).detail.includes('too many');
+  return withJson().flatMap((operation) => {
+    const body = bodyOf(operation);
+    const [first = 'data'] = Object.keys(schemaOf(operation).properties ?? {});
+    return [
+      { ...body, ...fields(70_000) },
+      { ...body, [first]: fields(70_000) },
+      { ...body, [first]: Array(200_000).fill({}) },
+      Array(200_000).fill({}),
+    ].map((value) => ({
+      method: operation.method,
+      path: target.pathOf(operation),
+      headers: { ...json, 'if-match': '*' },
+      body: JSON.stringify(value),
+      expected: isRefusedAtOnce,
+    }));
+  });
+}
 
 describe('the address of any route', () => {
   it('A17: answers to no other method than it offers, whatever a header asks for', async () => {
