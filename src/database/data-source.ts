@@ -75,15 +75,16 @@ export function requestPool(settings: PoolSettings, onPoolError: (error: Error) 
 /**
  * A connection without time limits on statements, for migrations, imports and tests.
  *
- * @param poolSize  connections at most
+ * @param poolSize     connections at most
+ * @param tableLockMs  what a statement waits for a table that others use; 0: without end
  */
-export function patientDataSource(url: string, poolSize = 2): DataSource {
+export function patientDataSource(url: string, poolSize = 2, tableLockMs = 0): DataSource {
   return new DataSource({
     ...shared,
     url,
     poolSize,
     connectTimeoutMS: 5000,
     applicationName: 'ai-native-backend',
-    extra: keptAlive,
+    extra: { ...keptAlive, lock_timeout: tableLockMs },
   });
 }

@@ -8,6 +8,12 @@ const migrationLock = 1_770_000_000;
 /** The server itself ends our wait for the lock; an answer that comes no sooner than this never comes. */
 const answerMarginMs = 5000;
 
+/**
+ * What a migration waits for a table that others use, such as a backup: whatever else wants the table waits behind it, the
+ * writes of all replicas too.
+ */
+const tableLockMs = 5000;
+
 /** Else the server would keep the lock of a machine that has vanished for two hours. */
 const endWhenVanished =
   'SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3';
@@ -24,7 +30,8 @@ export interface MigrateOptions {
  *
  * @param url  of the database itself, not of a pooler: the lock belongs to the connection
  * @returns names of the migrations that ran
- * @throws if another process holds the lock for longer, the database cannot be reached, or `signal` came before the turn
+ * @throws if another process holds the lock for longer, or for 5 s a table that a migration needs; if the database cannot be
+ *   reached, or `signal` came before the turn
  */
 export async function migrate(
   url: string,
@@ -64,7 +71,7 @@ async function takeTurn(client: Client, signal: AbortSignal | undefined): Promis
 }
 
 async function runPending(url: string): Promise<string[]> {
-  const dataSource = await patientDataSource(url).initialize();
+  const dataSource = await patientDataSource(url, 2, tableLockMs).initialize();
   try {
     const migrations = await dataSource.runMigrations({ transaction: 'each' });
     return migrations.map(({ name }) => name);

@@ -1,4 +1,5 @@
 import { Client } from 'pg';
+import { patientDataSource } from '../../src/database/data-source.js';
 import { migrate } from '../../src/database/migrate.js';
 import { figure } from '../support/figures.js';
 import { createEmptyDatabase } from '../support/postgres.js';
@@ -50,7 +51,7 @@ describe('migrations', () => {
     await client.query(
       `SELECT pg_advisory_lock(42);
        CREATE FUNCTION park() RETURNS event_trigger LANGUAGE plpgsql AS
-         $$ BEGIN PERFORM pg_advisory_xact_lock_shared(42); END $$;
+         $$ BEGIN PERFORM set_config('lock_timeout', '0', true), pg_advisory_xact_lock_shared(42); END $$;
        CREATE EVENT TRIGGER park ON ddl_command_start WHEN TAG IN ('CREATE INDEX') EXECUTE FUNCTION park()`,
     );
     const env = { DATABASE_URL: database.url };
@@ -73,6 +74,19 @@ describe('migrations', () => {
     expect(rows.length).toBeGreaterThan(0);
     expect(rows.filter(({ times }) => times !== 1)).toEqual([]);
     await Promise.all(others.map((app) => app.stop()));
+  });
+
+  it('do not wait without end for a table that somebody else uses, for all its writers wait behind them', async () => {
+    const dataSource = await patientDataSource(database.url).initialize();
+    await dataSource.runMigrations({ transaction: 'each' });
+    await dataSource.undoLastMigration();
+    await dataSource.destroy();
+    await client.query('BEGIN; LOCK TABLE cache_outbox IN ACCESS SHARE MODE');
+
+    await expect(migrate(database.url)).rejects.toMatchObject({ code: '55P03' });
+
+    await client.query('ROLLBACK');
+    expect(await migrate(database.url)).toEqual(['OutboxRenewal1770000003000']);
   });
 
   it('tell what they did, and find nothing to do the second time', async () => {
