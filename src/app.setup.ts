@@ -18,7 +18,7 @@ import { crossOrigin } from './http/cross-origin.js';
 import { createOpenApiDocument, isApiDocs, serveApiDocs } from './http/openapi.js';
 import { ProblemFilter } from './http/problem.filter.js';
 import { problemOf } from './http/problem-of.js';
-import { refuseHead } from './http/refuse-head.js';
+import { originForm, refuseHead } from './http/refuse-head.js';
 import { refuseUnreadable } from './http/refuse-unreadable.js';
 import { requestIdOf } from './http/request-id.js';
 import { RouteTable } from './http/route-table.js';
@@ -89,6 +89,7 @@ function fastifyAdapter(environment: Environment, headers: SecurityHeaders['data
     http: serverLimits,
     bodyLimit: environment.BODY_LIMIT,
     trustProxy: environment.TRUSTED_PROXIES.length > 0 && [...environment.TRUSTED_PROXIES],
+    rewriteUrl: ({ url = '/' }) => originForm(url),
     requestTimeout: 30_000,
     keepAliveTimeout: 72_000,
     connectionTimeout: SILENT_MS,

@@ -30,6 +30,15 @@ export function refuseHead({ url, raw, headers }: FastifyRequest): Problem | und
   return undefined;
 }
 
+/**
+ * A request's target without scheme and host, which it may have in front (RFC 9112 section 3.2.2): what is told of an
+ * address, or kept by it, must not be what the caller makes of it.
+ */
+export function originForm(target: string): string {
+  const path = target.replace(/^https?:\/\/[^/?#]*/i, '');
+  return path === target || path.startsWith('/') ? path : `/${path}`;
+}
+
 /** RFC 9112 section 3.2: exactly one `Host`, which HTTP/1.0 may leave out. */
 function isHttp1({ httpVersionMajor, httpVersionMinor, headers: { host } }: IncomingMessage): boolean {
   if (httpVersionMajor !== 1) return false;

@@ -169,9 +169,23 @@ it.each([
 });
 
 describe('A24: whom the answer is for', () => {
+  // So that a page of one has another after it.
+  beforeAll(async () => {
+    for (const user_id of ['PAGE1', 'PAGE2'])
+      await service.request.post(users).send({ user_id, role: 'student' }).expect(201);
+  });
+
   it.each([
     ['a host of somebody else', get('/', 'X-Forwarded-Host: evil.example')],
     ['an absolute address', 'GET http://evil.example/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'],
+    [
+      'an absolute address that is told the next page',
+      `GET http://evil.example${users}?limit=1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`,
+    ],
+    [
+      'an absolute address that leads nowhere',
+      'GET http://evil.example?x=1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n',
+    ],
     ['a host that is no host', 'GET / HTTP/1.1\r\nHost: evil.example@x\r\nConnection: close\r\n\r\n'],
   ])('does not repeat %s', async (_, text) => {
     const said = await say(text);

@@ -1,4 +1,5 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { CacheService } from '../../src/cache/index.js';
 import { IdempotencyService } from '../../src/records/idempotency/idempotency.service.js';
 import { PostedRequest } from '../../src/records/idempotency/idempotent.decorator.js';
@@ -52,6 +53,24 @@ describe('a POST with an Idempotency-Key', () => {
     await addUser('lost', { user_id: 'L1', role: 'student' }).expect(201);
 
     expect(await stats()).toBe('MISS');
+  });
+
+  it('A34: is the same request again however its address is spelled, and however long that is', async () => {
+    const body = { user_id: 'A2', role: 'student' };
+    const spelled = async (target: string) => {
+      const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+        const headers = { 'content-type': 'application/json', 'idempotency-key': 'spelled' };
+        const { port } = new URL(app.url);
+        const request = httpRequest({ port, method: 'POST', path: target, headers }, resolve);
+        request.on('error', reject).end(JSON.stringify(body));
+      });
+      answer.resume();
+      return [answer.statusCode, answer.headers['idempotency-replayed']];
+    };
+
+    expect(await spelled('/api/v3/users')).toEqual([201, undefined]);
+    expect(await spelled('/api/v3/%75sers?a=b')).toEqual([201, 'true']);
+    expect(await spelled(`http://${randomBytes(3000).toString('hex')}/api/v3/users`)).toEqual([201, 'true']);
   });
 
   it('A34: is refused if the key came with another body before', async () => {

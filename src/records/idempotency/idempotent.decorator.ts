@@ -7,7 +7,7 @@ import { Problem } from '../../http/problem.js';
 /** What {@link IdempotencyService} needs to know of a request. */
 export class PostedRequest {
   constructor(
-    /** Principal, method and path: the same key of another caller, or elsewhere, is another key. */
+    /** Principal, method, route and its parameters, however they are spelled: the same key of another caller, or elsewhere, is another key. */
     readonly scope: string,
     /** The `Idempotency-Key`; without one the request is simply run. */
     readonly key: string | undefined,
@@ -48,7 +48,7 @@ export const Posted = createParamDecorator((_: undefined, context: ExecutionCont
   const reply = http.getResponse<FastifyReply>();
   const { role, sub } = request.principal;
   return new PostedRequest(
-    `${role}:${sub} ${request.method} ${request.url.split('?', 1)[0] ?? ''}`,
+    `${role}:${sub} ${request.method} ${request.routeOptions.url ?? ''} ${JSON.stringify(request.params)}`,
     readKey(request.headers['idempotency-key']),
     request.body ?? null,
     (status, isReplayed) => {
