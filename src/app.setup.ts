@@ -14,6 +14,7 @@ import { AnswerShapes } from './http/answer-shapes.js';
 import { limitConnection, serverLimits, SILENT_MS } from './http/connection-limits.js';
 import { HandlerLimit } from './http/handler-limit.interceptor.js';
 import { acceptJson } from './http/json-body.js';
+import { limitUploads } from './http/limit-uploads.js';
 import { crossOrigin } from './http/cross-origin.js';
 import { createOpenApiDocument, isApiDocs, serveApiDocs } from './http/openapi.js';
 import { ProblemFilter } from './http/problem.filter.js';
@@ -125,6 +126,7 @@ function addRequestHooks(app: NestFastifyApplication, { data, docs }: SecurityHe
   });
   fastify.addHook('onRequest', refuseWhileBehind(app.get(EventLoop)));
   fastify.addHook('onRequest', holdUntilReady(app));
+  fastify.addHook('onRequest', limitUploads(app.get(Environment).BODY_LIMIT));
   nameRequests(app);
 }
 

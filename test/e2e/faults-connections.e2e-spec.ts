@@ -4,6 +4,8 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { createGzip } from 'node:zlib';
 import fastify, { type FastifyInstance } from 'fastify';
 import { limitConnection, MAX_UNANSWERED, SILENT_MS } from '../../src/http/connection-limits.js';
+import { Environment } from '../../src/config/environment.js';
+import { mostUploads } from '../../src/http/limit-uploads.js';
 import { EventLoop } from '../../src/telemetry/event-loop.js';
 import { figure, isMeasuring } from '../support/figures.js';
 import { type Answer, failed, quantileMs } from '../support/load.js';
@@ -83,6 +85,33 @@ describe('slow clients', () => {
     for (const { said } of cut) expect(said).toMatch(/^(HTTP\/1\.1 408 |$)/);
     expect(failed(good)).toEqual([]);
     Object.assign(server, { ...limits, maxConnections: 100 });
+  });
+
+  it('F50: holds no more bodies that are still coming than memory is meant for, and not the oldest', async () => {
+    const server = service.app.getHttpServer();
+    Object.assign(server, { maxConnections: 5000 });
+    const most = mostUploads(service.app.get(Environment).BODY_LIMIT);
+    const head =
+      'POST /api/v3/users HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{';
+    const closed = new Set<number>();
+    const sockets: Socket[] = [];
+    for (let n = 0; n < most + 10; n++) {
+      const socket = to(service.url);
+      socket.on('close', () => closed.add(n)).resume();
+      sockets.push(socket);
+      // Each comes after the one before.
+      await new Promise((written) => socket.write(head, written));
+      if (n % 20 === 0) await service.request.get(live).expect(200);
+    }
+
+    await pollUntil(() => closed.size >= 10, 10_000);
+    await service.request.post('/api/v3/users').send({ user_id: 'UPLOAD', role: 'student' }).expect(201);
+    await pollUntil(() => closed.size >= 11, 10_000);
+
+    expect(Math.max(...closed)).toBeLessThan(most / 2);
+    expect(closed.size).toBeLessThan(20);
+    for (const socket of sockets) socket.destroy();
+    Object.assign(server, { maxConnections: 100 });
   });
 
   it('F50: answers no connection that asks on and on without waiting', async () => {
