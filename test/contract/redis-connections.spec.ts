@@ -1,3 +1,4 @@
+import { connect, createServer, type AddressInfo, type Server } from 'node:net';
 import { systemClock } from '../../src/cache/engine/clock.js';
 import type { RedisAddress } from '../../src/cache/redis/redis-address.js';
 import { RedisConnections } from '../../src/cache/redis/redis-connections.js';
@@ -20,36 +21,40 @@ beforeAll(async () => {
   [old, next] = await Promise.all([startRedis(), startRedis()]);
 });
 
+const calm = {
+  timings: {
+    connectTimeoutMs: 5000,
+    heartbeatMs: 100,
+    silenceLimitMs: 5000,
+    slowMs: 5000,
+    maxBackoffMs: 50,
+  },
+  clock: systemClock,
+  connections: 2,
+  spread: true,
+  retryOnTimeout: false,
+  onUp: () => undefined,
+  onDown: () => undefined,
+  onBreaker: () => undefined,
+};
+
 beforeEach(async () => {
   named = { host: '127.0.0.1', port: old.port, failover: 1, ...login };
   looks = 0;
   arrivals = [];
   ready = Promise.resolve();
   connections = new RedisConnections({
+    ...calm,
     locate: () => {
       looks++;
       return Promise.resolve(named);
     },
     followMs: 20,
-    timings: {
-      connectTimeoutMs: 5000,
-      heartbeatMs: 100,
-      silenceLimitMs: 5000,
-      slowMs: 5000,
-      maxBackoffMs: 50,
-    },
-    clock: systemClock,
-    connections: 2,
-    spread: true,
-    retryOnTimeout: false,
     beforeUse: ({ address }, arrival) => {
       if (arrival === 'known') return Promise.resolve();
       arrivals.push({ port: address.port, arrival });
       return address.port === next.port ? ready : Promise.resolve();
     },
-    onUp: () => undefined,
-    onDown: () => undefined,
-    onBreaker: () => undefined,
   });
   await pollUntil(async () => (await portsInUse()).size === 1 && arrivals.length === 2, 10_000);
 });
@@ -119,5 +124,86 @@ describe('connections to a server that may be named anew', () => {
 
     expect(arrivals.find(({ port }) => port === next.port)?.arrival).toBe('moved');
     old = await startRedis({ port: old.port });
+  });
+});
+
+describe('connections to an address that leads to another server by now', () => {
+  let address: Server;
+  let leadsTo: RedisProcess;
+  let behind: RedisConnections;
+  let came: { identity: string; arrival: Arrival }[];
+  let prepared: Promise<void>;
+
+  beforeEach(async () => {
+    leadsTo = old;
+    came = [];
+    prepared = Promise.resolve();
+    address = createServer((socket) => {
+      const server = connect(leadsTo.port, '127.0.0.1');
+      for (const end of [socket, server]) end.on('error', () => undefined);
+      socket.pipe(server).on('close', () => socket.destroy());
+      server.pipe(socket).on('close', () => server.destroy());
+    });
+    await new Promise<void>((listening) => address.listen(0, '127.0.0.1', listening));
+    const { port } = address.address() as AddressInfo;
+    behind = new RedisConnections({
+      ...calm,
+      locate: () => Promise.resolve({ host: '127.0.0.1', port, ...login }),
+      beforeUse: ({ identity }, arrival) => {
+        if (arrival === 'known') return Promise.resolve();
+        came.push({ identity: identity.text, arrival });
+        return prepared;
+      },
+    });
+    await pollUntil(() => came.length === 2, 10_000);
+    await pollUntil(async () => (await identitiesInUse()).size === 1, 10_000);
+  });
+
+  afterEach(async () => {
+    await behind.close();
+    address.close();
+  });
+
+  async function identitiesInUse(): Promise<Set<string>> {
+    const asked = Array.from({ length: 4 }, () =>
+      behind.write(BUDGET_MS, ({ identity }) => Promise.resolve(identity.text)).catch(() => undefined),
+    );
+    return new Set((await Promise.all(asked)).filter((identity) => identity !== undefined));
+  }
+
+  it('leave the one before, all of them before the first is used, as one that others may have used before', async () => {
+    const [before] = await identitiesInUse();
+    const made = deferred();
+    prepared = made.promise;
+    leadsTo = next;
+    await behind.write(BUDGET_MS, ({ client }) => {
+      client.destroy();
+      return Promise.resolve();
+    });
+    await pollUntil(() => came.length >= 3, 10_000);
+
+    expect(await identitiesInUse()).toEqual(new Set());
+    expect(came[2]?.identity).not.toBe(before);
+    expect(came[2]?.arrival).toBe('moved');
+    made.resolve();
+    await pollUntil(async () => (await identitiesInUse()).size === 1, 10_000);
+
+    expect([...(await identitiesInUse())]).toEqual([came[2]?.identity]);
+  });
+
+  it('take it for that also when it could not be made ready at first', async () => {
+    const failed = deferred();
+    prepared = failed.promise;
+    leadsTo = next;
+    await behind.write(BUDGET_MS, ({ client }) => {
+      client.destroy();
+      return Promise.resolve();
+    });
+    await pollUntil(() => came.length >= 3, 10_000);
+    prepared = Promise.resolve();
+    failed.reject(new Error('no'));
+    await pollUntil(async () => (await identitiesInUse()).size === 1, 10_000);
+
+    expect(came.slice(2, 4).map(({ arrival }) => arrival)).toEqual(['moved', 'moved']);
   });
 });

@@ -34,6 +34,8 @@ export class RedisConnections {
   #place: RedisAddress | undefined;
   /** Where they were last. */
   #used: RedisAddress | undefined;
+  /** Whether they have left a server there for another, which none of them has used yet. */
+  #hasLeft = false;
   #breaker: BreakerState = 'closed';
 
   constructor(options: RedisConnectionsOptions) {
@@ -48,12 +50,13 @@ export class RedisConnections {
           clock,
           beforeUse: (session, isNew) => this.#beforeUse(session, isNew),
           onReady: (session) => {
-            if (!isSame(session.address, this.#place)) {
-              // Another place was found while this one was made ready.
+            // Another place, or another server there, was found while this one was made ready.
+            if (!isSame(session.address, this.#place) || this.#strangersTo(session).length > 0) {
               this.#connections.find((connection) => connection.session === session)?.leave();
               return;
             }
             this.#used = session.address;
+            this.#hasLeft = false;
             onUp();
           },
           onLost: (...told) => {
@@ -130,7 +133,11 @@ export class RedisConnections {
 
   async #beforeUse(session: RedisSession, isNew: boolean): Promise<void> {
     if (isNew && !this.#moveTo(session.address)) throw new CacheError('CACHE_STORE_UNAVAILABLE', 'BEHIND');
-    const isMove = isNew && this.#used !== undefined && !isSame(session.address, this.#used);
+    const strangers = isNew ? this.#strangersTo(session) : [];
+    for (const connection of strangers) connection.leave();
+    this.#hasLeft ||= strangers.length > 0;
+    const isElsewhere = this.#used !== undefined && !isSame(session.address, this.#used);
+    const isMove = isNew && (isElsewhere || this.#hasLeft);
     await this.#options.beforeUse(session, isMove ? 'moved' : isNew ? 'new' : 'known');
   }
 
@@ -168,6 +175,13 @@ export class RedisConnections {
     this.#place = address;
     for (const connection of left) connection.leave();
     return true;
+  }
+
+  /** Those that came to another server at the same address: it may be a name or a proxy, and lead to a new one by now. */
+  #strangersTo({ address, identity }: RedisSession): RedisConnection[] {
+    return this.#connections.filter(
+      ({ session }) => session && isSame(session.address, address) && session.identity.text !== identity.text,
+    );
   }
 
   #elsewhere(address: RedisAddress): RedisConnection[] {
