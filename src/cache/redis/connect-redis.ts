@@ -10,7 +10,10 @@ import { SingleServer } from './single-server.js';
 
 /** Where Redis is, and how this process connects to it. */
 export interface RedisOptions extends RedisTargetOptions {
-  /** Upper bound of this process's connections, the one that hears of invalidations included. Default 50. */
+  /**
+   * Upper bound of this process's connections, the one that hears of invalidations included. Default 50. On a cluster that
+   * grows, its new masters come on top.
+   */
   maxConnections?: number;
   /** Spread commands over all `maxConnections`. Default false: one connection pipelines them all, one stands by. */
   pool?: boolean;
