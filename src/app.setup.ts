@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import { RequestMethod } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -90,7 +91,9 @@ function fastifyAdapter(environment: Environment, headers: SecurityHeaders['data
     http: serverLimits,
     bodyLimit: environment.BODY_LIMIT,
     trustProxy: environment.TRUSTED_PROXIES.length > 0 && [...environment.TRUSTED_PROXIES],
-    rewriteUrl: ({ url = '/' }) => originForm(url),
+    // The other address, too: it is the one that keys are made of.
+    rewriteUrl: (request: IncomingMessage & { originalUrl?: string }) =>
+      (request.originalUrl = originForm(request.url ?? '/')),
     requestTimeout: 30_000,
     keepAliveTimeout: 72_000,
     connectionTimeout: SILENT_MS,

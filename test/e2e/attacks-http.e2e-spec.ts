@@ -1,5 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
+import { CacheService } from '../../src/cache/index.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { startTestApp, type TestApp } from '../support/test-app.js';
 
@@ -193,6 +194,15 @@ describe('A24: whom the answer is for', () => {
     expect(statuses(said)).toHaveLength(1);
     expect([200, 400, 404]).toContain(statuses(said)[0]);
     expect(said).not.toContain('evil.example');
+  });
+
+  it('finds the same answer kept whatever host an absolute address names', async () => {
+    const stats = (host: string) =>
+      say(`GET ${host}/api/v3/system/stats HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+    await stats('');
+    await service.app.get(CacheService).settle();
+
+    expect(await stats('http://evil.example')).toMatch(/^x-cache: hit/im);
   });
 
   it.each([
