@@ -62,15 +62,19 @@ export class Bulkhead {
       // What it calls is a part of it also when whoever began it waits no more.
       return await current.run(place, work);
     } finally {
-      place.users--;
-      if (place.users === 0) this.#leave(place);
+      this.#release(place);
     }
   }
 
   /** Whatever `work` has run here, at once or one after the other, needs one place for all. */
-  sharing<T>(work: () => Promise<T>): Promise<T> {
+  async sharing<T>(work: () => Promise<T>): Promise<T> {
     if (this.#own) return work();
-    return current.run({ bulkhead: this, users: 0, entering: undefined, isTaken: false }, work);
+    const place: Place = { bulkhead: this, users: 1, entering: undefined, isTaken: false };
+    try {
+      return await current.run(place, work);
+    } finally {
+      this.#release(place);
+    }
   }
 
   get #own(): Place | undefined {
@@ -100,7 +104,9 @@ export class Bulkhead {
     });
   }
 
-  #leave(place: Place): void {
+  #release(place: Place): void {
+    place.users--;
+    if (place.users > 0) return;
     place.entering = undefined;
     if (!place.isTaken) return;
     place.isTaken = false;

@@ -529,6 +529,24 @@ describe('while the store is away', () => {
     expect((await all('c', gives('c'))).map(({ value }) => value)).toEqual(['c', 'c', 'c']);
   });
 
+  it('and keeps that until it is through', async () => {
+    const narrow = testEngine(here, { bulkhead: { ...bulkhead, maxWaiting: 2 } });
+    const order: string[] = [];
+    const parts = (name: string) =>
+      narrow.engine.together(async () => {
+        for (const n of ['1', '2']) {
+          await narrow.get(aSubject({}, `view|/${name}${n}`), () => {
+            order.push(name + n);
+            return Promise.resolve(name);
+          });
+        }
+      });
+
+    await Promise.all(['a', 'b', 'c'].map(parts));
+
+    expect(order).toEqual(['a1', 'a2', 'b1', 'b2', 'c1', 'c2']);
+  });
+
   it('nor has a part of it, when whoever began it has been answered by then', async () => {
     const narrow = testEngine(here, { bulkhead });
     const [begun, ready] = [deferred<undefined>(), deferred<undefined>()];
