@@ -10,9 +10,9 @@ const answerMarginMs = 5000;
 
 /**
  * What a migration waits for a table that others use, such as a backup: whatever else wants the table waits behind it, the
- * writes of all replicas too.
+ * writes of all replicas too. Less than these have patience for; whoever migrates tries again.
  */
-const tableLockMs = 5000;
+const tableLockMs = 500;
 
 /** Else the server would keep the lock of a machine that has vanished for two hours. */
 const endWhenVanished =
@@ -30,7 +30,7 @@ export interface MigrateOptions {
  *
  * @param url  of the database itself, not of a pooler: the lock belongs to the connection
  * @returns names of the migrations that ran
- * @throws if another process holds the lock for longer, or for 5 s a table that a migration needs; if the database cannot be
+ * @throws if another process holds the lock for longer, or for 0.5 s a table that a migration needs; if the database cannot be
  *   reached, or `signal` came before the turn
  */
 export async function migrate(
