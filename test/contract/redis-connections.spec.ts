@@ -206,4 +206,17 @@ describe('connections to an address that leads to another server by now', () => 
 
     expect(came.slice(2, 4).map(({ arrival }) => arrival)).toEqual(['moved', 'moved']);
   });
+
+  it('take it for that also when all were lost at once', async () => {
+    leadsTo = next;
+    for (let n = 0; n < 2; n++) {
+      await behind.write(BUDGET_MS, ({ client }) => {
+        client.destroy();
+        return Promise.resolve();
+      });
+    }
+    await pollUntil(() => came.length >= 3, 10_000);
+
+    expect(came[2]?.arrival).toBe('moved');
+  });
 });

@@ -32,10 +32,8 @@ export class RedisConnections {
   #stopFollowing: (() => void) | undefined;
   /** Where all are to be. */
   #place: RedisAddress | undefined;
-  /** Where they were last. */
-  #used: RedisAddress | undefined;
-  /** Whether they have left a server there for another, which none of them has used yet. */
-  #hasLeft = false;
+  /** Which of them was the last to come into use. */
+  #used: RedisSession | undefined;
   #breaker: BreakerState = 'closed';
 
   constructor(options: RedisConnectionsOptions) {
@@ -55,8 +53,7 @@ export class RedisConnections {
               this.#connections.find((connection) => connection.session === session)?.leave();
               return;
             }
-            this.#used = session.address;
-            this.#hasLeft = false;
+            this.#used = session;
             onUp();
           },
           onLost: (...told) => {
@@ -88,7 +85,7 @@ export class RedisConnections {
   isThis(identity: string): boolean {
     const sessions = this.#connections.flatMap(({ session }) => session ?? []);
     if (sessions.length > 0) return sessions.some((session) => session.identity.text === identity);
-    return this.#used === undefined || isSame(this.#used, this.#place);
+    return this.#used === undefined || isSame(this.#used.address, this.#place);
   }
 
   /** For commands that change nothing: asked again elsewhere when the first connection is silent. */
@@ -133,11 +130,8 @@ export class RedisConnections {
 
   async #beforeUse(session: RedisSession, isNew: boolean): Promise<void> {
     if (isNew && !this.#moveTo(session.address)) throw new CacheError('CACHE_STORE_UNAVAILABLE', 'BEHIND');
-    const strangers = isNew ? this.#strangersTo(session) : [];
-    for (const connection of strangers) connection.leave();
-    this.#hasLeft ||= strangers.length > 0;
-    const isElsewhere = this.#used !== undefined && !isSame(session.address, this.#used);
-    const isMove = isNew && (isElsewhere || this.#hasLeft);
+    if (isNew) for (const connection of this.#strangersTo(session)) connection.leave();
+    const isMove = isNew && this.#used !== undefined && !isSameServer(session, this.#used);
     await this.#options.beforeUse(session, isMove ? 'moved' : isNew ? 'new' : 'known');
   }
 
@@ -178,9 +172,9 @@ export class RedisConnections {
   }
 
   /** Those that came to another server at the same address: it may be a name or a proxy, and lead to a new one by now. */
-  #strangersTo({ address, identity }: RedisSession): RedisConnection[] {
+  #strangersTo(one: RedisSession): RedisConnection[] {
     return this.#connections.filter(
-      ({ session }) => session && isSame(session.address, address) && session.identity.text !== identity.text,
+      ({ session }) => session && isSame(session.address, one.address) && !isSameServer(session, one),
     );
   }
 
@@ -191,4 +185,9 @@ export class RedisConnections {
 
 function isSame(one: RedisAddress, other: RedisAddress | undefined): boolean {
   return one.host === other?.host && one.port === other.port;
+}
+
+/** Where it was started again, or another promoted there, it is not: nobody knows who has used it before. */
+function isSameServer(one: RedisSession, other: RedisSession): boolean {
+  return isSame(one.address, other.address) && one.identity.text === other.identity.text;
 }
