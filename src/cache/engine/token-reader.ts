@@ -1,6 +1,9 @@
 import type { Store } from './store.js';
 import { tokensByTag, type Tokens } from './tokens.js';
 
+/** More than a cluster has masters: then some of them are gone. */
+const MANY_QUEUES = 100;
+
 /**
  * Reads tokens for all who wait at the same moment with one question: while one is under way the next gathers, as in
  * the group commit of databases. Nobody is answered by a question that was sent before he came.
@@ -38,7 +41,9 @@ export class TokenReader {
   #queueOf(partition: string): Queue {
     const known = this.#queues.get(partition);
     if (known) return known;
-    const queue = new Queue(this.#store, () => this.#queues.delete(partition));
+    if (this.#queues.size >= MANY_QUEUES)
+      for (const [name, { isIdle }] of this.#queues) if (isIdle) this.#queues.delete(name);
+    const queue = new Queue(this.#store);
     this.#queues.set(partition, queue);
     return queue;
   }
@@ -55,12 +60,14 @@ class Queue {
   readonly #store: Store;
   #tags = new Set<string>();
   #waiters: Waiter[] = [];
-  readonly #onEmpty: () => void;
   #isAsking = false;
 
-  constructor(store: Store, onEmpty: () => void) {
+  constructor(store: Store) {
     this.#store = store;
-    this.#onEmpty = onEmpty;
+  }
+
+  get isIdle(): boolean {
+    return !this.#isAsking;
   }
 
   read(tags: readonly string[], budgetMs: number): Promise<Tokens> {
@@ -89,6 +96,5 @@ class Queue {
       }
     }
     this.#isAsking = false;
-    this.#onEmpty();
   }
 }
