@@ -171,15 +171,19 @@ describe('connections to an address that leads to another server by now', () => 
     return new Set((await Promise.all(asked)).filter((identity) => identity !== undefined));
   }
 
+  async function loseOne(): Promise<void> {
+    await behind.write(BUDGET_MS, ({ client }) => {
+      client.destroy();
+      return Promise.resolve();
+    });
+  }
+
   it('leave the one before, all of them before the first is used, as one that others may have used before', async () => {
     const [before] = await identitiesInUse();
     const made = deferred();
     prepared = made.promise;
     leadsTo = next;
-    await behind.write(BUDGET_MS, ({ client }) => {
-      client.destroy();
-      return Promise.resolve();
-    });
+    await loseOne();
     await pollUntil(() => came.length >= 3, 10_000);
 
     expect(await identitiesInUse()).toEqual(new Set());
@@ -195,10 +199,7 @@ describe('connections to an address that leads to another server by now', () => 
     const failed = deferred();
     prepared = failed.promise;
     leadsTo = next;
-    await behind.write(BUDGET_MS, ({ client }) => {
-      client.destroy();
-      return Promise.resolve();
-    });
+    await loseOne();
     await pollUntil(() => came.length >= 3, 10_000);
     prepared = Promise.resolve();
     failed.reject(new Error('no'));
@@ -209,12 +210,7 @@ describe('connections to an address that leads to another server by now', () => 
 
   it('take it for that also when all were lost at once', async () => {
     leadsTo = next;
-    for (let n = 0; n < 2; n++) {
-      await behind.write(BUDGET_MS, ({ client }) => {
-        client.destroy();
-        return Promise.resolve();
-      });
-    }
+    for (let n = 0; n < 2; n++) await loseOne();
     await pollUntil(() => came.length >= 3, 10_000);
 
     expect(came[2]?.arrival).toBe('moved');
