@@ -1,5 +1,4 @@
-// Sources are ES modules; Jest on Node < 24.9 cannot require() them, so both they and the ESM-only
-// packages below are compiled to CommonJS inside Jest only.
+// Sources are ES modules; Jest on Node < 24.9 cannot require() them, so they are compiled to CommonJS inside Jest only.
 const swc = {
   swcrc: false,
   sourceMaps: true,
@@ -11,8 +10,6 @@ const swc = {
     transform: { legacyDecorator: true, decoratorMetadata: true, useDefineForClassFields: false },
   },
 };
-const esmOnly =
-  '@nestjs|cookie|file-type|strtok3|token-types|uint8array-extras|@tokenizer|@borewit|jose|uuid|csv-parse|content-disposition|light-my-request/node_modules/cookie';
 
 // One project: each would read the tree, resolve and compile all it needs anew.
 export default {
@@ -23,11 +20,15 @@ export default {
   // Not the temporary folder, which goes away with each run.
   cacheDirectory: '<rootDir>/node_modules/.cache/jest',
   testSequencer: '<rootDir>/test/support/longest-first.mjs',
-  testEnvironment: 'node',
+  // In contexts of their own, files would each load some 1,500 modules of packages anew.
+  testEnvironment: '<rootDir>/test/support/shared-context.environment.mjs',
   testTimeout: 30_000,
   roots: ['<rootDir>/src', '<rootDir>/test'],
   testMatch: ['<rootDir>/src/**/*.spec.ts', '<rootDir>/test/*/*.spec.ts', '<rootDir>/test/*/*.e2e-spec.ts'],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': ['$1', '$1.js'] },
-  transform: { '^.+\\.(ts|js)$': ['@swc/jest', swc] },
-  transformIgnorePatterns: [`/node_modules/(?!(${esmOnly})/)`],
+  transform: {
+    '/node_modules/.+\\.[cm]?js$': '<rootDir>/test/support/loaded-by-node.mjs',
+    '\\.(ts|js)$': ['@swc/jest', swc],
+  },
+  transformIgnorePatterns: ['/node_modules/(jest-|@jest/|@sinonjs/|@swc/|expect/)'],
 };

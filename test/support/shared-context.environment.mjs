@@ -1,0 +1,53 @@
+import { createRequire } from 'node:module';
+import vm from 'node:vm';
+import { ModernFakeTimers } from '@jest/fake-timers';
+import { ModuleMocker } from 'jest-mock';
+
+// Jest compiles each module for the context of its file; without one, Node compiles it for its own.
+const { compileFunction } = vm;
+vm.compileFunction = (code, parameters, { parsingContext: _, ...options }) =>
+  compileFunction(code, parameters, options);
+
+/**
+ * An environment of Jest without a context of its own, so that packages, which Node loads (`loaded-by-node.mjs`), and
+ * tests mean the same by `Error` or `Date`. Our own modules are loaded anew for each file as ever. What a file leaves
+ * in globals and variables goes away with it.
+ */
+export default class SharedContextEnvironment {
+  global = globalThis;
+  moduleMocker = new ModuleMocker(globalThis);
+  fakeTimers = null;
+  #globals = new Set(Reflect.ownKeys(globalThis));
+  #console = globalThis.console;
+  #variables = { ...process.env };
+  // Jest puts its own in their place.
+  #ofProcess = { exit: process.exit, getBuiltinModule: process.getBuiltinModule };
+
+  constructor({ projectConfig }) {
+    this.fakeTimersModern = new ModernFakeTimers({ config: projectConfig, global: globalThis });
+    globalThis.loadByNode = createRequire(import.meta.url);
+  }
+
+  getVmContext() {
+    return globalThis;
+  }
+
+  exportConditions() {
+    return ['node', 'node-addons'];
+  }
+
+  async setup() {}
+
+  async teardown() {
+    this.fakeTimersModern.dispose();
+    for (const key of Reflect.ownKeys(globalThis)) {
+      if (!this.#globals.has(key)) Reflect.deleteProperty(globalThis, key);
+    }
+    globalThis.console = this.#console;
+    for (const name of Object.keys(process.env)) {
+      if (!(name in this.#variables)) Reflect.deleteProperty(process.env, name);
+    }
+    Object.assign(process.env, this.#variables);
+    Object.assign(process, this.#ofProcess);
+  }
+}
