@@ -91,6 +91,13 @@ describe('a stored entry', () => {
     );
   });
 
+  it.each(['a\r\nset-cookie: b', 'Ā', '\u007f'])(
+    'is a miss where its head says what no header may: %j',
+    (etag) => {
+      expect(decodeEntry(encodeEntry({ ...entry, head: { etag } })!)).toBeUndefined();
+    },
+  );
+
   it('is a miss when any part of it is cut off or damaged in the header', () => {
     const bytes = encoded();
     const headerEnd = bytes.length - entry.body.length;

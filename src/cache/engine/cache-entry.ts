@@ -9,9 +9,8 @@ const MAX_HEADER_BYTES = 256 * 1024;
 /** A smaller header is read in no time, however it is nested; 200 kB of lists in lists take 30 ms. */
 const SMALL_HEADER_BYTES = 8 * 1024;
 const TEXT = /"(?:[^"\\]|\\.)*"/g;
-/** Where a line of what belongs to a body could end. */
-// eslint-disable-next-line no-control-regex -- these are what must not be there
-const CONTROLS = /[\u0000-\u001f\u007f]/;
+/** What belongs to a body becomes lines of a head: nothing may be there that could end one, or that Node refuses in one. */
+const IN_NO_LINE = /[^\u0020-\u007e\u0080-\u00ff]/;
 /** What is larger is not looked at. */
 const MAX_ENTRY_BYTES = 16 * 1024 * 1024;
 
@@ -101,7 +100,7 @@ function isHeader(value: unknown): value is Header {
     [ttlMs, graceMs, loadMs].every((ms) => typeof ms === 'number' && ms >= 0) &&
     isTextByName(tokens) &&
     isTextByName(head) &&
-    Object.values(head).every((text) => !CONTROLS.test(text))
+    Object.values(head).every((text) => !IN_NO_LINE.test(text))
   );
 }
 
