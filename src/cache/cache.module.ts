@@ -19,6 +19,7 @@ import { CacheEngine } from './engine/cache-engine.js';
 import { CacheDoor } from './http/cache-door.guard.js';
 import { CacheLoader } from './http/cache-loader.interceptor.js';
 import { InvalidationNotice } from './http/invalidation-notice.js';
+import { RoutePaths } from './http/route-paths.js';
 import { RoutePlans } from './http/route-plans.js';
 import { RedisService } from './redis/redis.service.js';
 import { resolveOptions } from './resolve-options.js';
@@ -53,6 +54,7 @@ import { resolveOptions } from './resolve-options.js';
     CacheGraph,
     CacheLoader,
     DecoratedMethods,
+    RoutePaths,
     InvalidationNotice,
     RoutePlans,
   ],

@@ -7,9 +7,10 @@ import { CacheEngine } from '../engine/cache-engine.js';
 import { CacheDoor } from '../http/cache-door.guard.js';
 import { CacheLoader } from '../http/cache-loader.interceptor.js';
 import type { DeclaredInput } from '../http/declared-inputs.js';
-import { guardsOf, interceptorsOf, putFirstInterceptor, putLastGuard } from '../http/enhancers.js';
+import { guardsOf, interceptorsOf, pipesOf, putFirstInterceptor, putLastGuard } from '../http/enhancers.js';
 import { InvalidationNotice } from '../http/invalidation-notice.js';
 import { isRoute } from '../http/route-metadata.js';
+import { RoutePaths } from '../http/route-paths.js';
 import { RoutePlan } from '../http/route-plan.js';
 import { RoutePlans } from '../http/route-plans.js';
 import type { ResolvedOptions } from '../resolve-options.js';
@@ -36,6 +37,7 @@ export class CacheGraph {
     private readonly discovery: DiscoveryService,
     private readonly decorated: DecoratedMethods,
     private readonly application: ApplicationConfig,
+    private readonly paths: RoutePaths,
     private readonly engine: CacheEngine,
     private readonly plans: RoutePlans,
     private readonly loader: CacheLoader,
@@ -55,8 +57,7 @@ export class CacheGraph {
     for (const found of this.decorated.cached) {
       const inputs = isRoute(found.method) ? this.#planRoute(found, options, faults) : [];
       if (!isRoute(found.method)) checkProviderMethod(found, faults);
-      const globalPrefix = this.application.getGlobalPrefix();
-      this.#recipes.set(found.definition, keyRecipe(found, inputs, globalPrefix, this.#isShared(found)));
+      this.#recipes.set(found.definition, keyRecipe(found, inputs, this.#isShared(found)));
     }
     for (const found of this.decorated.invalidating) {
       checkInvalidation(found, this.decorated.cached, faults);
@@ -107,15 +108,26 @@ export class CacheGraph {
     options: ResolvedOptions,
     faults: Faults,
   ): DeclaredInput[] {
-    const { type, name, method, definition } = found;
+    const { type, name, method, paths, definition } = found;
     const isGuarded = this.#isGuarded(type, method);
     const inputs = checkRoute(found, isGuarded, options, faults);
     const shape = definition.shape || (options.shapeOf?.({ controller: type, handler: name }) ?? '');
     if (!shape) this.#shapeless.push(definition.method);
     this.#shapes.set(definition, shape);
     const isShared = this.#isShared(found);
-    const facts = { inputs, controller: type, name, method, isGuarded, isShared, emit: this.methods.emit };
-    this.plans.add(type, method, new RoutePlan({ ...definition, shape }, options, facts));
+    const plan = new RoutePlan({ ...definition, shape }, options, {
+      inputs,
+      paths,
+      pipes: [...this.application.getGlobalPipes(), ...pipesOf(type), ...pipesOf(method)],
+      versionHeaders: this.paths.versionHeaders,
+      controller: type,
+      name,
+      method,
+      isGuarded,
+      isShared,
+      emit: this.methods.emit,
+    });
+    this.plans.add(type, method, plan);
     putLastGuard(method, CacheDoor);
     return inputs;
   }

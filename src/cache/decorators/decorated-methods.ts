@@ -8,6 +8,7 @@ import {
   type InvalidatingDefinition,
 } from '../definition/cached-definition.js';
 import { isGet, isRoute } from '../http/route-metadata.js';
+import { RoutePaths } from '../http/route-paths.js';
 import { MethodCache } from './method-cache.js';
 import { METHOD_CACHE, type Decorated } from './wrap-method.js';
 
@@ -22,6 +23,7 @@ export class DecoratedMethods {
   constructor(
     private readonly discovery: DiscoveryService,
     private readonly scanner: MetadataScanner,
+    private readonly paths: RoutePaths,
     private readonly methods: MethodCache,
   ) {}
 
@@ -46,8 +48,10 @@ export class DecoratedMethods {
       const method = (prototype as Record<string, object>)[name] ?? {};
       const cached = cachedDefinition(method);
       const invalidating = invalidatingDefinition(method);
-      if (cached) this.cached.push({ type, name, method, definition: cached, isStatic });
-      if (invalidating) this.invalidating.push({ type, name, method, definition: invalidating, isStatic });
+      const paths = isRoute(method) ? this.paths.of(type, method) : [];
+      const found = { type, name, method, paths, isStatic };
+      if (cached) this.cached.push({ ...found, definition: cached });
+      if (invalidating) this.invalidating.push({ ...found, definition: invalidating });
       if (isRoute(method) && (invalidating || !isGet(method))) this.writing.add(method);
       isDecorated ||= cached !== undefined || invalidating !== undefined;
     }

@@ -6,7 +6,8 @@ import type {
 import type { Faults } from '../definition/faults.js';
 import { templateNames } from '../http/declared-inputs.js';
 import { answersByItself, parameterTypes } from '../http/route-arguments.js';
-import { isRoute, pathParameters } from '../http/route-metadata.js';
+import { isRoute } from '../http/route-metadata.js';
+import { pathParameters } from '../http/route-paths.js';
 import { templateMayHit } from './cover.js';
 import { checkTemplates, isArgument } from './template-checks.js';
 
@@ -77,8 +78,8 @@ function checkDepths(
 }
 
 /** The most that entries are grouped by; infinite where optional arguments or another decorator leave it open. */
-function leadingParameters({ type, name, method }: DecoratedMethod<CachedDefinition>): number {
-  if (isRoute(method)) return Math.max(...pathParameters(type, method).map(({ length }) => length));
+function leadingParameters({ type, name, method, paths }: DecoratedMethod<CachedDefinition>): number {
+  if (isRoute(method)) return Math.max(...pathParameters(paths).map(({ length }) => length));
   const types = parameterTypes(type, name);
   const { length } = method as { length?: number };
   return types && types.length === length ? length : Infinity;

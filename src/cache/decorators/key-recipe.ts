@@ -11,14 +11,10 @@ export interface KeyRecipe {
   readonly key: string;
 }
 
-/**
- * @param globalPrefix  of all routes, such as `api/v3`
- * @param isShared      whether other controllers inherit the same method
- */
+/** @param isShared  whether other controllers inherit the same method */
 export function keyRecipe(
-  { type, method, definition }: DecoratedMethod<CachedDefinition>,
+  { method, paths: [path = ''], definition }: DecoratedMethod<CachedDefinition>,
   inputs: readonly DeclaredInput[],
-  globalPrefix: string,
   isShared: boolean,
 ): KeyRecipe {
   const { prefix, scope, key } = definition;
@@ -26,23 +22,11 @@ export function keyRecipe(
   const names = inputs.map(({ name }) => name).sort();
   const parts = [
     prefix,
-    pathOf([globalPrefix, firstPath(type), firstPath(method)]),
+    path,
     ...(key ? ['key(request)'] : []),
     ...(names.length > 0 ? [`{${names.join(', ')}}`] : []),
     ...(isShared ? ['class'] : []),
     ...(scope === 'user' || scope === 'tenant' ? [scope] : []),
   ];
   return { isRoute: true, key: parts.join('|') };
-}
-
-function firstPath(holder: object): string {
-  const [path = ''] = [Reflect.getMetadata('path', holder) as string | string[]].flat();
-  return path;
-}
-
-function pathOf(parts: readonly string[]): string {
-  return `/${parts
-    .flatMap((part) => part.split('/'))
-    .filter(Boolean)
-    .join('/')}`;
 }

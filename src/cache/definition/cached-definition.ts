@@ -42,6 +42,8 @@ export interface DecoratedMethod<Definition> {
   readonly name: string;
   readonly method: object;
   readonly definition: Definition;
+  /** Of a route, from the root, such as `/api/v3/users/:id`; the first is the usual one. */
+  readonly paths: readonly string[];
   /** Not made anew for each request, so that no request can be injected into it. */
   readonly isStatic: boolean;
 }

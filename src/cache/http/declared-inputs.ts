@@ -50,7 +50,7 @@ export function declaredInputs(
 /** The arguments of a handler that take the whole query, and the names that it declares of it. */
 export interface WholeQuery {
   readonly names: ReadonlySet<string>;
-  readonly taken: readonly { readonly index: number; readonly type: unknown }[];
+  readonly taken: readonly { readonly type: unknown; readonly pipes: readonly unknown[] }[];
 }
 
 /** @returns `undefined` where it takes parameters by name only */
@@ -60,7 +60,7 @@ export function wholeQuery(controller: object, name: string | symbol): WholeQuer
     .map((argument) => ({ argument, type: parameterTypes(controller, name)?.[argument.index] }));
   const taken = queries
     .filter(({ argument }) => argument.data === undefined)
-    .map(({ argument: { index }, type }) => ({ index, type }));
+    .map(({ argument: { pipes }, type }) => ({ type, pipes }));
   if (taken.length === 0) return undefined;
   const inputs = queries.flatMap(({ argument, type }) => namedInputs(argument, type) ?? []);
   return { taken, names: new Set(inputs.map((input) => input.name)) };

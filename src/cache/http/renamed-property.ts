@@ -21,10 +21,14 @@ export function renamedProperty(type: unknown, inputs: readonly { name: string }
   return inputs.find(isRenamed)?.name;
 }
 
-/** Where the application has no class-transformer, nothing is renamed. It keeps its record in a file of its own only. */
+/**
+ * That which Nest's pipes use: in another copy's record is nothing that they would do. Where there is none, nothing is
+ * renamed. It keeps its record in a file of its own only.
+ */
 function transformerMetadata(): TransformerMetadata | undefined {
   try {
-    const storage: unknown = createRequire(import.meta.url)('class-transformer/cjs/storage.js');
+    const nest = createRequire(import.meta.url).resolve('@nestjs/common');
+    const storage: unknown = createRequire(nest)('class-transformer/cjs/storage.js');
     return (storage as { defaultMetadataStorage?: TransformerMetadata }).defaultMetadataStorage;
   } catch {
     return undefined;

@@ -7,6 +7,8 @@ export interface RouteArgument {
   /** Of a header in lower case. */
   readonly data: unknown;
   readonly factory: unknown;
+  /** Its own, beside those of the route. */
+  readonly pipes: readonly unknown[];
 }
 
 const argumentKinds = new Map(
@@ -21,14 +23,19 @@ const CUSTOM_ARGUMENT = '__customRouteArgs__';
 export function routeArguments(controller: object, name: string | symbol): RouteArgument[] {
   const metadata = (Reflect.getMetadata(ROUTE_ARGUMENTS, controller, name) ?? {}) as Record<
     string,
-    { index: number; data?: unknown; factory?: unknown }
+    { index: number; data?: unknown; factory?: unknown; pipes?: unknown[] }
   >;
-  const found = Object.entries(metadata).map(([kind, { index, data, factory }]): RouteArgument => {
-    const known = kind.includes(CUSTOM_ARGUMENT) ? undefined : argumentKinds.get(kind.split(':', 1)[0] ?? '');
-    const type = known ?? 'custom';
-    const isHeader = type === RouteParamtypes.HEADERS && typeof data === 'string';
-    return { type, index, data: isHeader ? data.toLowerCase() : data, factory };
-  });
+  const found = Object.entries(metadata).map(
+    ([kind, { index, data, factory, pipes = [] }]): RouteArgument => {
+      const known = kind.includes(CUSTOM_ARGUMENT)
+        ? undefined
+        : argumentKinds.get(kind.split(':', 1)[0] ?? '');
+      const type = known ?? 'custom';
+      const isHeader = type === RouteParamtypes.HEADERS && typeof data === 'string';
+      // Nest reads an empty name as none, and gives all there is.
+      return { type, index, data: (isHeader ? data.toLowerCase() : data) || undefined, factory, pipes };
+    },
+  );
   return found.sort((one, other) => one.index - other.index);
 }
 

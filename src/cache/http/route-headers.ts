@@ -16,7 +16,7 @@ interface RouteHeadersOptions {
   readonly graceMs: number;
   /** Whether bodies are also sent compressed. */
   readonly compress: boolean;
-  /** Names of the headers that are in the key. */
+  /** Names of the request headers that an answer depends on. */
   readonly keyed: readonly string[];
   /** Names of the headers that are kept with the answer. */
   readonly stored: readonly string[];
@@ -47,7 +47,7 @@ export class RouteHeaders {
     const fixedVary = fixed
       .filter(({ name }) => name === 'vary')
       .map(({ value }) => textOf(value).toLowerCase());
-    this.#vary = [...(compress ? ['accept-encoding'] : []), ...keyed, ...fixedVary].join(', ');
+    this.#vary = [...new Set([...(compress ? ['accept-encoding'] : []), ...keyed, ...fixedVary])].join(', ');
     this.#compress = compress;
     this.#stored = stored;
     this.#fixedType = fixed.find(({ name }) => name === 'content-type');

@@ -9,18 +9,6 @@ export function isGet(method: object): boolean {
   return Reflect.getMetadata('method', method) === RequestMethod.GET;
 }
 
-/** For each path of a route the names of its parameters, in the order of the path. */
-export function pathParameters(controller: object, method: object): string[][] {
-  const [bases = [], paths = []] = [controller, method].map((holder) =>
-    [Reflect.getMetadata('path', holder) as string | string[]].flat(),
-  );
-  return bases.flatMap((base) => paths.map((path) => parametersOf(`${base}/${path}`)));
-}
-
-function parametersOf(path: string): string[] {
-  return [...new Set([...path.matchAll(/:(\w+)/g)].map((match) => match[1] ?? ''))];
-}
-
 /** What a `@Header()` says. */
 export interface StaticHeader {
   /** In lower case. */

@@ -13,12 +13,19 @@ import type { ResolvedOptions } from '../resolve-options.js';
 import { fromRouteArguments, inputNamed, wholeQuery, type DeclaredInput } from './declared-inputs.js';
 import { RouteHeaders } from './route-headers.js';
 import { compileKeyText, pathOf } from './route-key.js';
-import { pathParameters, staticHeaders } from './route-metadata.js';
-import { UndeclaredQuery } from './undeclared-query.js';
+import { staticHeaders } from './route-metadata.js';
+import { pathParameters } from './route-paths.js';
+import { dropsUndeclared, undeclaredText } from './undeclared-query.js';
 
 /** What is known of a route beside its own decorator. */
 interface RouteFacts {
   readonly inputs: readonly DeclaredInput[];
+  /** From the root; the first is the usual one. */
+  readonly paths: readonly string[];
+  /** Those that all arguments meet, in their order. */
+  readonly pipes: readonly unknown[];
+  /** By which versions of one path are told apart. */
+  readonly versionHeaders: readonly string[];
   readonly controller: { readonly name: string };
   readonly name: string | symbol;
   readonly method: object;
@@ -39,7 +46,8 @@ export class RoutePlan {
   readonly #emit: EmitCacheEvent;
   readonly #policy: EntryPolicy;
   readonly #keyText: (request: CacheRequest) => string;
-  readonly #undeclared: UndeclaredQuery | undefined;
+  /** Names beside which others may stand in the query and be read. */
+  readonly #declaredQuery: ReadonlySet<string> | undefined;
   readonly #inputs: readonly DeclaredInput[];
   readonly #parameters: readonly (readonly string[])[];
   readonly #fromArguments: (args: readonly unknown[]) => Resolve;
@@ -48,9 +56,10 @@ export class RoutePlan {
   constructor(
     readonly definition: CachedDefinition,
     options: ResolvedOptions,
-    { inputs, controller, name, method, isGuarded, isShared, emit }: RouteFacts,
+    facts: RouteFacts,
   ) {
     const { prefix, key, scope = 'shared', answers, policy, audit } = definition;
+    const { inputs, paths, pipes, controller, name, method, isGuarded, isShared, emit } = facts;
     this.#options = options;
     this.#emit = emit;
     this.#policy = {
@@ -59,7 +68,8 @@ export class RoutePlan {
       audited: auditedForm(audit, (body) => JSON.parse(body)),
     };
     const whole = key ? undefined : wholeQuery(controller, name);
-    this.#undeclared = whole && new UndeclaredQuery(whole);
+    const isOpen = whole?.taken.some(({ type, pipes: own }) => !dropsUndeclared([...pipes, ...own], type));
+    this.#declaredQuery = isOpen ? whole?.names : undefined;
     const keyText: (request: CacheRequest) => string = key
       ? (request) => routeKeyText(prefix, pathOf(request), key(request))
       : compileKeyText(prefix, inputs);
@@ -67,7 +77,7 @@ export class RoutePlan {
       ? (request) => scopedKeyText(keyText(request), 'class', controller.name)
       : keyText;
     this.#inputs = inputs;
-    this.#parameters = pathParameters(controller, method);
+    this.#parameters = pathParameters(paths);
     this.#fromArguments = (args) => fromRouteArguments(controller, name, args);
     const visibility = answers.visibility ?? (isGuarded || scope !== 'shared' ? 'private' : 'public');
     this.headers = new RouteHeaders({
@@ -76,7 +86,7 @@ export class RoutePlan {
       clientMaxAgeS: answers.clientMaxAgeS,
       graceMs: this.#policy.graceMs,
       compress: options.compress,
-      keyed: inputs.filter(({ isHeader }) => isHeader).map(({ name }) => name),
+      keyed: [...facts.versionHeaders, ...inputs.filter(({ isHeader }) => isHeader).map(({ name }) => name)],
       stored: answers.storedHeaders,
       fixed: staticHeaders(method),
     });
@@ -88,7 +98,7 @@ export class RoutePlan {
     let keyText: string | undefined;
     try {
       const declared = this.#keyText(request);
-      const text = this.#undeclared ? declared + this.#undeclared.keyText(request) : declared;
+      const text = this.#declaredQuery ? declared + undeclaredText(request, this.#declaredQuery) : declared;
       keyText = this.#scoped(text, request);
     } catch (error) {
       this.#emit({ event: 'cache.key_failed', method, reason: errorName(error) });
@@ -141,7 +151,6 @@ export class RoutePlan {
    * @throws what {@link dependencies} throws
    */
   convertedTags(request: CacheRequest, args: readonly unknown[], known: readonly string[]): string[] {
-    this.#undeclared?.learn(request, args);
     const resolve = this.#fromArguments(args);
     const leading = this.#leadingTags((name) => literal(resolve(name)) ?? request.params[name]);
     const named = [...leading, ...dependencies(this.definition.rules, resolve)];

@@ -1,55 +1,43 @@
+import { ValidationPipe } from '@nestjs/common';
 import type { CacheRequest } from '../definition/cache-request.js';
 import { pythonJson } from '../engine/cache-key.js';
-import { isRecord } from '../engine/value-codec.js';
-import type { WholeQuery } from './declared-inputs.js';
-
-/** So many names are known to be dropped; those of others stay in the key. */
-const MAX_DROPPED = 100;
 
 /**
- * Query parameters beside those that a query class describes. A class may be described in part, and a handler reads what
- * it is given: so they are in the key, until a run has shown that pipes drop those of that name.
+ * What a key gets for query parameters beside those that a query class describes: a class may be described in part, and a
+ * handler reads what it is given. Nothing where there are none.
  */
-export class UndeclaredQuery {
-  readonly #whole: WholeQuery;
-  readonly #dropped = new Set<string>();
-
-  constructor(whole: WholeQuery) {
-    this.#whole = whole;
+export function undeclaredText({ query }: CacheRequest, declared: ReadonlySet<string>): string {
+  let given: Record<string, unknown> | undefined;
+  for (const name of Object.keys(query)) {
+    if (declared.has(name)) continue;
+    given ??= Object.create(null) as Record<string, unknown>;
+    given[name] = query[name];
   }
+  return given ? `|query:${pythonJson(given)}` : '';
+}
 
-  /** What a key gets for them; nothing where there are none. */
-  keyText({ query }: CacheRequest): string {
-    let given: Record<string, unknown> | undefined;
-    for (const name of Object.keys(query)) {
-      if (this.#whole.names.has(name) || this.#dropped.has(name)) continue;
-      given ??= Object.create(null) as Record<string, unknown>;
-      given[name] = query[name];
-    }
-    return given ? `|query:${pythonJson(given)}` : '';
-  }
+/**
+ * Whether such parameters are dropped before anything can read them: the first pipe is Nest's own and drops them
+ * (`whitelist`), without refusing them, and no setter of the class sees them before that.
+ *
+ * @param pipes  all that the argument meets, in their order
+ * @param type   the query class
+ */
+export function dropsUndeclared([first]: readonly unknown[], type: unknown): boolean {
+  if (!(first instanceof ValidationPipe) || first.constructor !== ValidationPipe) return false;
+  const { validatorOptions, expectedType } = first as unknown as {
+    validatorOptions?: { whitelist?: boolean; forbidNonWhitelisted?: boolean };
+    expectedType?: unknown;
+  };
+  const { whitelist = false, forbidNonWhitelisted = false } = validatorOptions ?? {};
+  return whitelist && !forbidNonWhitelisted && !expectedType && !hasSetter(type);
+}
 
-  /** Looks at what the handler was called with. */
-  learn({ query }: CacheRequest, args: readonly unknown[]): void {
-    const sent = this.#undeclared(query);
-    if (sent.length === 0) return;
-    if (!this.#whole.taken.every(({ index, type }) => this.#isWithout(sent, args[index], type))) return;
-    for (const name of sent) if (this.#dropped.size < MAX_DROPPED) this.#dropped.add(name);
+function hasSetter(type: unknown): boolean {
+  let prototype = (type as { prototype?: object | null }).prototype ?? null;
+  while (prototype && prototype !== Object.prototype) {
+    if (Object.values(Object.getOwnPropertyDescriptors(prototype)).some(({ set }) => set)) return true;
+    prototype = Object.getPrototypeOf(prototype) as object | null;
   }
-
-  #undeclared(query: object): string[] {
-    return Object.keys(query).filter((name) => !this.#whole.names.has(name));
-  }
-
-  /** Whether an argument can be seen to hold nothing but what is declared, and nothing of `names`, not even `undefined`. */
-  #isWithout(names: readonly string[], arg: unknown, type: unknown): boolean {
-    if (typeof arg !== 'object' || arg === null) return false;
-    const isOfType = arg.constructor === type;
-    return (
-      (isOfType || isRecord(arg)) &&
-      Object.entries(arg).every(
-        ([name, value]) => this.#whole.names.has(name) || (value === undefined && !names.includes(name)),
-      )
-    );
-  }
+  return false;
 }
