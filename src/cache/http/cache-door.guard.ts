@@ -75,6 +75,8 @@ export class CacheDoor implements CanActivate {
     const { entry } = found;
     const answer = this.#answerOf(entry);
     const codings = headers.codings(request);
+    // Whatever a guard has set: Nest, too, sets it only after them.
+    reply.setStatus(200);
     headers.setFixed(reply);
     headers.announceHit(reply, found);
     if (answer.isHeld(request, reply, codings)) {

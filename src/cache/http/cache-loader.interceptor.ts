@@ -34,9 +34,11 @@ export class CacheLoader implements NestInterceptor {
     const ticket = takeTicket(request);
     if (!ticket) return next.handle();
     const { lookup } = ticket;
-    return lookup.state === 'hit'
-      ? of(this.#answer(ticket, lookup, next))
-      : from(this.#load(ticket, lookup, next));
+    if (lookup.state === 'hit') return of(this.#answer(ticket, lookup, next));
+    const loading = this.#load(ticket, lookup, next);
+    // Nest does not even subscribe for a client that has gone meanwhile: its failure would be nobody's, and end the process.
+    loading.catch(() => undefined);
+    return from(loading);
   }
 
   /** Answers, and has the entry replaced when the answer is out, or audited. */

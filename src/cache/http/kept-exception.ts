@@ -4,12 +4,18 @@ import type { Kept } from './stored-answer.js';
 /** Only of this is it certain that it is as true for the next caller as for this one. */
 const KEPT_STATUS: number = HttpStatus.NOT_FOUND;
 
-/** The stored form of a 404 that a handler threw; of nothing else. */
+/**
+ * The stored form of a 404 that a handler threw; of nothing else, and of no class of the application's own: its filters
+ * would answer another class otherwise.
+ */
 export function keptException(error: unknown): Kept | undefined {
   if (!(error instanceof HttpException) || error.getStatus() !== KEPT_STATUS) return undefined;
+  const { constructor: type } = error;
+  if (type !== HttpException && type !== NotFoundException) return undefined;
   const { cause: _cause, ...fields } = error;
+  const isNamed = type === NotFoundException;
   try {
-    const text = JSON.stringify({ message: error.message, response: error.getResponse(), fields });
+    const text = JSON.stringify({ message: error.message, response: error.getResponse(), fields, isNamed });
     return { body: Buffer.from(text), head: { status: String(KEPT_STATUS) } };
   } catch {
     return undefined;
@@ -21,17 +27,19 @@ export function isKeptException({ head }: Kept): boolean {
 }
 
 /**
- * An exception equal to the kept one: status, response, message and fields, but of no subclass. Made anew for each
- * caller, so that each request's own filters answer. One that nobody here has written is a plain one.
+ * An exception equal to the kept one: class, status, response, message and fields. Made anew for each caller, so that each
+ * request's own filters answer. One that nobody here has written is a plain one.
  */
 export function revivedException({ body }: Kept): HttpException {
   try {
-    const { message, response, fields } = JSON.parse(body.toString()) as {
+    const { message, response, fields, isNamed } = JSON.parse(body.toString()) as {
       message: string;
       response: string | object;
       fields: object;
+      isNamed: boolean;
     };
-    return Object.assign(new HttpException(response, KEPT_STATUS), fields, { message });
+    const revived = isNamed ? new NotFoundException(response) : new HttpException(response, KEPT_STATUS);
+    return Object.assign(revived, fields, { message });
   } catch {
     return new NotFoundException();
   }

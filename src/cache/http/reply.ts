@@ -20,7 +20,7 @@ export interface Reply {
   end(body: Buffer | string | undefined): void;
   /**
    * The text that the adapter sends for an object, with whatever serialiser the application gave it; `undefined` where
-   * JSON has none.
+   * JSON has none, and where only the adapter itself can tell.
    */
   serialized(value: object): string | undefined;
   /** What an interceptor returns for these very bytes to be sent. */
@@ -39,6 +39,7 @@ export interface FastifyResponse {
   status(code: number): unknown;
   send(body?: Buffer | string): unknown;
   serialize(value: object): string | undefined;
+  getSerializationFunction(status: number | string): unknown;
 }
 
 interface ExpressResponse extends ServerResponse {
@@ -90,12 +91,25 @@ class FastifyReply implements Reply {
   }
 
   serialized(value: object): string | undefined {
-    return this.response.serialize(value);
+    const { response } = this;
+    const hasTypedSchemas = [200, '2xx'].some(
+      (status) => typeof response.getSerializationFunction(status) === 'object',
+    );
+    return hasTypedSchemas || isShapedBeforeSerialization(response) ? undefined : response.serialize(value);
   }
 
   sendable(body: Buffer): unknown {
     return body;
   }
+}
+
+/** Whether `preSerialization` hooks have a say. Fastify tells nobody in public. */
+function isShapedBeforeSerialization({ request }: FastifyResponse): boolean {
+  const key = Object.getOwnPropertySymbols(request).find(
+    ({ description }) => description === 'fastify.context',
+  );
+  const context = key && (request as Record<symbol, { preSerialization?: unknown } | undefined>)[key];
+  return Boolean(context?.preSerialization);
 }
 
 class ExpressReply implements Reply {
@@ -136,6 +150,8 @@ class ExpressReply implements Reply {
 
   serialized(value: object): string | undefined {
     const { app } = this.response;
+    // What a middleware has put in its place shapes the answer.
+    if (Object.hasOwn(this.response, 'json')) return undefined;
     const text = JSON.stringify(
       value,
       app?.get('json replacer') as Replacer,

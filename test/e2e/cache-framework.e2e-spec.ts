@@ -1,0 +1,422 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import type { ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
+import {
+  Catch,
+  Controller,
+  Get,
+  Headers,
+  HttpException,
+  Injectable,
+  Module,
+  NotFoundException,
+  Param,
+  Post,
+  Query,
+  UseFilters,
+  UseGuards,
+  UseInterceptors,
+  ValidationPipe,
+  Version,
+  VersioningType,
+  type ArgumentsHost,
+  type CallHandler,
+  type CanActivate,
+  type ExceptionFilter,
+  type ExecutionContext,
+  type INestApplication,
+  type NestInterceptor,
+} from '@nestjs/common';
+import { RouterModule } from '@nestjs/core';
+import { RouteSchema, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { IsOptional, IsString } from 'class-validator';
+import { defer, map, type Observable } from 'rxjs';
+import { Cached, InvalidateCache } from '../../src/cache/index.js';
+import { adapters, startCachedApp } from '../support/cached-app.js';
+import { deferred } from '../support/deferred.js';
+
+let version = 0;
+let app: INestApplication;
+let url: string;
+
+afterEach(() => app.close());
+
+type Adapter = keyof typeof adapters;
+
+async function start(adapter: Adapter, options: Omit<Parameters<typeof startCachedApp>[0], 'adapter'>) {
+  ({ app, url } = await startCachedApp({ adapter, ...options }));
+}
+
+interface Got {
+  readonly status: number;
+  readonly outcome: string | null;
+  readonly body: string;
+  readonly headers: Headers;
+}
+
+async function get(path: string, headers: Record<string, string> = {}): Promise<Got> {
+  const answer = await fetch(url + path, { headers });
+  const outcome = answer.headers.get('x-cache');
+  return { status: answer.status, outcome, body: await answer.text(), headers: answer.headers };
+}
+
+const settings = { ttl: 60, scope: 'shared' } as const;
+
+describe.each(Object.keys(adapters) as Adapter[])('on %s', (adapter) => {
+  it('a client that has gone costs nobody else anything, also where the cache is switched off', async () => {
+    const entered = deferred<ServerResponse>();
+    const leave = deferred();
+    const ran = deferred();
+
+    @Injectable()
+    class Slow implements CanActivate {
+      async canActivate(context: ExecutionContext): Promise<boolean> {
+        const response = context.switchToHttp().getResponse<ServerResponse & { raw?: ServerResponse }>();
+        entered.resolve(response.raw ?? response);
+        await leave.promise;
+        return true;
+      }
+    }
+
+    @Controller()
+    class Failing {
+      @Get()
+      @UseGuards(Slow)
+      @Cached(settings)
+      fail(): Observable<never> {
+        return defer(async () => {
+          await Promise.resolve();
+          ran.resolve();
+          throw new Error('nobody listens');
+        });
+      }
+    }
+
+    const nobodys: unknown[] = [];
+    const collect = (error: unknown) => void nobodys.push(error);
+    process.on('unhandledRejection', collect);
+    try {
+      await start(adapter, { controllers: [Failing], options: { enabled: false } });
+      const { port } = app.getHttpServer().address() as AddressInfo;
+      const client = connect(port, '127.0.0.1');
+      client.write('GET / HTTP/1.1\r\nhost: a\r\n\r\n');
+      const response = await entered.promise;
+      const closed = once(response, 'close');
+      client.destroy();
+      await closed;
+
+      leave.resolve();
+      await ran.promise;
+      await new Promise((resolve) => setImmediate(resolve));
+
+      expect(nobodys).toEqual([]);
+    } finally {
+      process.off('unhandledRejection', collect);
+    }
+  });
+
+  it('an answer that comes of a parameter which its class does not describe is shared with nobody else', async () => {
+    class ListQuery {
+      @IsOptional()
+      @IsString()
+      page?: string;
+    }
+
+    class WithSetter extends ListQuery {
+      set p(page: string) {
+        this.page = page;
+      }
+    }
+
+    const alias = { transform: (query: { page?: string; p?: string }) => ({ page: query.page ?? query.p }) };
+    const strict = new ValidationPipe({ whitelist: true, transform: true });
+
+    @Controller()
+    class Lists {
+      @Get('alias')
+      @Cached({ ...settings, prefix: 'alias' })
+      alias(@Query(alias) { page }: ListQuery) {
+        return { page };
+      }
+
+      @Get('setter')
+      @Cached({ ...settings, prefix: 'setter' })
+      setter(@Query(strict) { page }: WithSetter) {
+        return { page };
+      }
+    }
+
+    await start(adapter, { controllers: [Lists] });
+
+    for (const path of ['alias', 'setter']) {
+      await get(`/${path}?page=1&p=1`);
+      for (const p of ['2', '3', '4']) {
+        expect(await get(`/${path}?p=${p}`)).toMatchObject({ outcome: 'MISS', body: `{"page":"${p}"}` });
+      }
+    }
+  });
+
+  it('however many names clients invent, those that are dropped are in no key', async () => {
+    class ListQuery {
+      @IsOptional()
+      @IsString()
+      page?: string;
+    }
+
+    @Controller()
+    class Lists {
+      @Get()
+      @Cached(settings)
+      list(@Query() { page }: ListQuery) {
+        return { page };
+      }
+    }
+
+    const configure = (made: INestApplication) =>
+      made.useGlobalPipes(new ValidationPipe({ whitelist: true }));
+    await start(adapter, { controllers: [Lists], configure });
+    await get('/');
+
+    const invented = Array.from({ length: 101 }, (_, n) => `x${n}=1`).join('&');
+
+    expect((await get(`/?${invented}`)).outcome).toBe('HIT');
+    expect((await get('/?r=1')).outcome).toBe('HIT');
+  });
+
+  it.each([
+    ['a module', 'shops/:a', undefined, '/shops/s1/items/i1'],
+    ['all modules', undefined, 'shops/:a', '/shops/s1/items/i1'],
+    ['both', 'stores/:b', 'shops/:a', '/shops/s1/stores/x/items/i1'],
+  ])('prefix patterns count parameters in the path of %s', async (_, ofModule, ofAll, path) => {
+    @Controller('items')
+    class Items {
+      @Get(':größe')
+      @Cached({ ...settings, prefix: 'view' })
+      read(@Param('größe') size: string) {
+        return { size, version };
+      }
+
+      @Post(':größe')
+      @InvalidateCache('view:{a}:*')
+      write(@Param('a') a: string) {
+        return { a, version: ++version };
+      }
+    }
+
+    @Module({ controllers: [Items] })
+    class ItemsModule {}
+
+    @Module({
+      imports: [ItemsModule, RouterModule.register([{ path: ofModule ?? '', module: ItemsModule }])],
+    })
+    class Shops {}
+
+    const configure = (made: INestApplication) =>
+      ofAll && made.setGlobalPrefix(ofAll, { exclude: ['health'] });
+    await start(adapter, { features: [Shops], configure: configure as (made: INestApplication) => void });
+    await get(path);
+    expect((await get(path)).outcome).toBe('HIT');
+    const other = path.replace('s1', 's2');
+    await get(other);
+
+    await fetch(url + path, { method: 'POST' });
+
+    expect(await get(path)).toMatchObject({ outcome: 'MISS', body: JSON.stringify({ size: 'i1', version }) });
+    expect((await get(other)).outcome).toBe('HIT');
+  });
+
+  it('a stream that an interceptor wraps is sent as the adapter sends it, and not kept', async () => {
+    const wrapped: NestInterceptor = {
+      intercept: (_: ExecutionContext, next: CallHandler) =>
+        next.handle().pipe(map((data: unknown) => ({ data }))),
+    };
+
+    @Controller()
+    @UseInterceptors(wrapped)
+    class Streams {
+      @Get('twin')
+      twin() {
+        return Readable.from(['hello']);
+      }
+
+      @Get('cached')
+      @Cached(settings)
+      stream() {
+        return Readable.from(['hello']);
+      }
+
+      @Get('field')
+      @Cached({ ...settings, prefix: 'field' })
+      field() {
+        return { pipe: 'a', getStream: 'b' };
+      }
+    }
+
+    await start(adapter, { controllers: [Streams] });
+    const { body } = await get('/twin');
+
+    for (let n = 0; n < 2; n++) expect(await get('/cached')).toMatchObject({ outcome: 'MISS', body });
+    await get('/field');
+    expect(await get('/field')).toMatchObject({
+      outcome: 'HIT',
+      body: '{"data":{"pipe":"a","getStream":"b"}}',
+    });
+  });
+
+  it('a 404 that is kept meets the same filter as the first, and one of another class is not kept', async () => {
+    class Gone extends NotFoundException {}
+
+    @Catch(NotFoundException)
+    class OwnAnswer implements ExceptionFilter {
+      catch(error: HttpException, host: ArgumentsHost) {
+        app.getHttpAdapter().reply(host.switchToHttp().getResponse(), { mine: error.message }, 404);
+      }
+    }
+
+    @Controller()
+    @UseFilters(OwnAnswer)
+    class Missing {
+      @Get('missing/:id')
+      @Cached({ ...settings, negativeTtl: 60 })
+      missing(@Param('id') id: string): never {
+        throw id === 'own' ? new Gone('gone') : new NotFoundException('gone');
+      }
+    }
+
+    await start(adapter, { controllers: [Missing] });
+
+    for (const outcome of ['MISS', 'HIT']) {
+      expect(await get('/missing/a')).toMatchObject({ status: 404, outcome, body: '{"mine":"gone"}' });
+    }
+    for (let n = 0; n < 2; n++) expect(await get('/missing/own')).toMatchObject({ outcome: 'MISS' });
+  });
+
+  it('inputs without a name are all there are, and the boot is refused', async () => {
+    @Controller()
+    class Unnamed {
+      @Get()
+      @Cached(settings)
+      read(@Headers('') headers: Record<string, string>) {
+        return { user: headers['x-user'] };
+      }
+    }
+
+    await expect(start(adapter, { controllers: [Unnamed] })).rejects.toMatchObject({
+      message: expect.stringContaining('@Headers()'),
+    });
+    await start(adapter, {});
+  });
+
+  it('the status of a hit is that of the answer, whatever a guard has set', async () => {
+    const setsStatus: CanActivate = {
+      canActivate(context: ExecutionContext) {
+        app.getHttpAdapter().status(context.switchToHttp().getResponse(), 202);
+        return true;
+      },
+    };
+
+    @Controller()
+    class Guarded {
+      @Get()
+      @UseGuards(setsStatus)
+      @Cached(settings)
+      read() {
+        return { version };
+      }
+    }
+
+    await start(adapter, { controllers: [Guarded] });
+
+    for (const outcome of ['MISS', 'HIT']) expect(await get('/')).toMatchObject({ status: 200, outcome });
+  });
+
+  it.each([
+    ['a header', { type: VersioningType.HEADER, header: 'X-Version' } as const, 'x-version'],
+    ['the media type', { type: VersioningType.MEDIA_TYPE, key: 'v=' } as const, 'accept'],
+  ])('caches outside are told that versions are told apart by %s', async (_, versioning, name) => {
+    @Controller()
+    class Versions {
+      @Version('1')
+      @Get()
+      @Cached({ ...settings, clientMaxAge: 60 })
+      first() {
+        return { version: 1 };
+      }
+    }
+
+    await start(adapter, {
+      controllers: [Versions],
+      configure: (made) => made.enableVersioning(versioning),
+    });
+    const headers = { 'x-version': '1', accept: 'application/json;v=1' };
+
+    for (const outcome of ['MISS', 'HIT']) {
+      const got = await get('/', headers);
+      expect(got.outcome).toBe(outcome);
+      expect(got.headers.get('vary')?.split(', ')).toContain(name);
+    }
+  });
+});
+
+describe('what shapes the object itself before it is serialised has its say, and the answer is not kept', () => {
+  @Controller()
+  class Secrets {
+    @Get()
+    @Cached(settings)
+    read() {
+      return { secret: 1 };
+    }
+  }
+
+  it('a preSerialization hook of Fastify', async () => {
+    const configure = (made: INestApplication) =>
+      (made as NestFastifyApplication)
+        .getHttpAdapter()
+        .getInstance()
+        .addHook('preSerialization', (_request, _reply, _payload, done) => done(null, { redacted: true }));
+    await start('fastify', { controllers: [Secrets], configure });
+
+    for (let n = 0; n < 2; n++) {
+      expect(await get('/')).toMatchObject({ outcome: 'MISS', body: '{"redacted":true}' });
+    }
+  });
+
+  it('a middleware of Express that replaces res.json', async () => {
+    interface Replaced {
+      json: (body: unknown) => unknown;
+    }
+    const configure = (made: INestApplication) =>
+      made.use((_request: object, response: Replaced, next: () => void) => {
+        const json = response.json.bind(response);
+        response.json = () => json({ redacted: true });
+        next();
+      });
+    await start('express', { controllers: [Secrets], configure });
+
+    for (let n = 0; n < 2; n++) {
+      expect(await get('/')).toMatchObject({ outcome: 'MISS', body: '{"redacted":true}' });
+    }
+  });
+
+  it('a response schema of Fastify for each content type', async () => {
+    const schema = { type: 'object', properties: { shown: { type: 'string' } } };
+
+    @Controller()
+    class Described {
+      @Get()
+      @RouteSchema({ response: { 200: { content: { 'application/json': { schema } } } } })
+      @Cached(settings)
+      read() {
+        return { shown: 'x', hidden: 'y' };
+      }
+    }
+
+    await start('fastify', { controllers: [Described] });
+
+    for (let n = 0; n < 2; n++) {
+      expect(await get('/')).toMatchObject({ status: 200, outcome: 'MISS', body: '{"shown":"x"}' });
+    }
+  });
+});
