@@ -38,7 +38,18 @@ const pool = requestPool(
   },
   () => undefined,
 );
-const dataSource = await new DataSource(pool).initialize();
+const dataSource = await connected();
+
+/** A busy machine keeps a start waiting; the bed says when it has waited for too long. */
+async function connected(): Promise<DataSource> {
+  try {
+    return await new DataSource(pool).initialize();
+  } catch (error) {
+    process.stderr.write(`no database yet: ${(error as Error).message}\n`);
+    await wait(100);
+    return connected();
+  }
+}
 
 async function read(key: string): Promise<Versioned> {
   const [row] = await dataSource.query<Versioned[]>('SELECT key, version FROM versions WHERE key = $1', [
