@@ -32,7 +32,7 @@ import {
 import { RouterModule } from '@nestjs/core';
 import { RouteSchema, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { IsOptional, IsString } from 'class-validator';
-import { defer, map, type Observable } from 'rxjs';
+import { defer, map, mergeMap, type Observable } from 'rxjs';
 import { Cached, InvalidateCache } from '../../src/cache/index.js';
 import { adapters, startCachedApp } from '../support/cached-app.js';
 import { deferred } from '../support/deferred.js';
@@ -227,10 +227,15 @@ describe.each(Object.keys(adapters) as Adapter[])('on %s', (adapter) => {
     expect((await get(other)).outcome).toBe('HIT');
   });
 
-  it('a stream that an interceptor wraps is sent as the adapter sends it, and not kept', async () => {
+  it('a stream that an interceptor wraps is sent as the adapter sends it, and not kept; what is made of one is', async () => {
     const wrapped: NestInterceptor = {
       intercept: (_: ExecutionContext, next: CallHandler) =>
         next.handle().pipe(map((data: unknown) => ({ data }))),
+    };
+
+    const collected: NestInterceptor = {
+      intercept: (_: ExecutionContext, next: CallHandler<Readable>) =>
+        next.handle().pipe(mergeMap(async (stream) => ({ chunks: await stream.toArray() }))),
     };
 
     @Controller()
@@ -247,6 +252,13 @@ describe.each(Object.keys(adapters) as Adapter[])('on %s', (adapter) => {
         return Readable.from(['hello']);
       }
 
+      @Get('collected')
+      @UseInterceptors(collected)
+      @Cached({ ...settings, prefix: 'collected' })
+      collected() {
+        return Readable.from(['hello']);
+      }
+
       @Get('field')
       @Cached({ ...settings, prefix: 'field' })
       field() {
@@ -258,6 +270,8 @@ describe.each(Object.keys(adapters) as Adapter[])('on %s', (adapter) => {
     const { body } = await get('/twin');
 
     for (let n = 0; n < 2; n++) expect(await get('/cached')).toMatchObject({ outcome: 'MISS', body });
+    await get('/collected');
+    expect(await get('/collected')).toMatchObject({ outcome: 'HIT', body: '{"data":{"chunks":["hello"]}}' });
     await get('/field');
     expect(await get('/field')).toMatchObject({
       outcome: 'HIT',
@@ -375,7 +389,7 @@ describe('what shapes the object itself before it is serialised has its say, and
       (made as NestFastifyApplication)
         .getHttpAdapter()
         .getInstance()
-        .addHook('preSerialization', (_request, _reply, _payload, done) => done(null, { redacted: true }));
+        .addHook('preSerialization', () => Promise.resolve({ redacted: true }));
     await start('fastify', { controllers: [Secrets], configure });
 
     for (let n = 0; n < 2; n++) {

@@ -83,8 +83,7 @@ export class HandlerRun {
       const value: unknown = await observeCall(this, call, () =>
         lastValueFrom(this.#next.handle(), { defaultValue: undefined }),
       );
-      // However interceptors have wrapped it, Nest sends a stream as a stream.
-      const kept = isStream(call.result) ? 'not-plain' : this.#kept(value);
+      const kept = this.#kept(value);
       if (typeof kept === 'string') return { value: { value }, isShareable: false, notStoredBecause: kept };
       if (!call.isReached && this.#plan.needsArguments) {
         return { value: kept, isShareable: true, notStoredBecause: 'handler-skipped' };
@@ -150,8 +149,7 @@ export class HandlerRun {
     const headers = this.#reply.headers();
     const set = this.#setHeaders();
     if (!set.every((name) => name in headers && this.#plan.storesHeader(name))) return 'header';
-    const isJson = typeof value === 'object' && value !== null && !isStream(value);
-    const text = isJson ? this.#original.serialized(value) : undefined;
+    const text = isJson(value) ? this.#original.serialized(value) : undefined;
     if (text === undefined) return 'not-plain';
     const body = Buffer.from(text);
     const stored = Object.fromEntries(set.sort().map((name) => [name, [headers[name]].flat().join(', ')]));
@@ -165,7 +163,13 @@ function changed(before: HeadersByName, after: HeadersByName): string[] {
   return [...names].filter((name) => String(before[name]) !== String(after[name]));
 }
 
-/** Whether it is an object that adapters do not write as JSON, but each in its own way. */
+/** Whether both adapters write it as JSON; other values they treat each in their own way. */
+function isJson(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return false;
+  // Nest sends a stream also where an interceptor has wrapped it.
+  return !isStream(value) && (Array.isArray(value) || !Object.values(value).some(isStream));
+}
+
 function isStream(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
   const { pipe, getStream } = value as { pipe?: unknown; getStream?: unknown };
@@ -173,7 +177,6 @@ function isStream(value: unknown): boolean {
     typeof pipe === 'function' ||
     typeof getStream === 'function' ||
     Symbol.asyncIterator in value ||
-    ArrayBuffer.isView(value) ||
     Object.prototype.toString.call(value) === '[object Response]'
   );
 }

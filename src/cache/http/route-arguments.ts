@@ -31,9 +31,10 @@ export function routeArguments(controller: object, name: string | symbol): Route
         ? undefined
         : argumentKinds.get(kind.split(':', 1)[0] ?? '');
       const type = known ?? 'custom';
-      const isHeader = type === RouteParamtypes.HEADERS && typeof data === 'string';
       // Nest reads an empty name as none, and gives all there is.
-      return { type, index, data: (isHeader ? data.toLowerCase() : data) || undefined, factory, pipes };
+      const input = data === '' ? undefined : data;
+      const isHeader = type === RouteParamtypes.HEADERS && typeof input === 'string';
+      return { type, index, data: isHeader ? input.toLowerCase() : input, factory, pipes };
     },
   );
   return found.sort((one, other) => one.index - other.index);

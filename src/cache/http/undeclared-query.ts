@@ -36,7 +36,8 @@ export function dropsUndeclared([first]: readonly unknown[], type: unknown): boo
 function hasSetter(type: unknown): boolean {
   let prototype = (type as { prototype?: object | null }).prototype ?? null;
   while (prototype && prototype !== Object.prototype) {
-    if (Object.values(Object.getOwnPropertyDescriptors(prototype)).some(({ set }) => set)) return true;
+    const properties = Object.values(Object.getOwnPropertyDescriptors(prototype));
+    if (properties.some((property) => typeof property.set === 'function')) return true;
     prototype = Object.getPrototypeOf(prototype) as object | null;
   }
   return false;
