@@ -1,4 +1,5 @@
 import { reasonOf } from './ask.js';
+import { errorName } from './cache-errors.js';
 import { Budget } from './budget.js';
 import { bodyLength, type CacheEntry } from './cache-entry.js';
 import type { EngineOptions } from './engine-options.js';
@@ -165,7 +166,7 @@ export class CacheEngine {
   refresh<T>(subject: Subject, factory: Factory<T>, revive: Revive<T>): void {
     this.keep(
       this.#refresh(subject, factory, revive).catch((error: unknown) => {
-        this.#options.emit({ event: 'cache.refresh_failed', subject, reason: reasonOf(error) });
+        this.#options.emit({ event: 'cache.refresh_failed', subject, reason: errorName(error) });
       }),
     );
   }
