@@ -1,7 +1,7 @@
 import { UseGuards, UseInterceptors } from '@nestjs/common';
 import { answerRules, type AnswerOptions } from '../definition/answer-options.js';
 import type { CacheRequest } from '../definition/cache-request.js';
-import { markCached, type CachedDefinition } from '../definition/cached-definition.js';
+import { cachedDefinition, markCached, type CachedDefinition } from '../definition/cached-definition.js';
 import { declaredPolicy, type EntryOptions } from '../definition/entry-options.js';
 import { Faults } from '../definition/faults.js';
 import { tagRules, type AnyMethod, type TagSource } from '../definition/tag-rules.js';
@@ -47,7 +47,8 @@ export interface CachedOptions<M extends AnyMethod = AnyMethod> extends EntryOpt
  * Keeps what a method answers.
  *
  * On a controller's route the HTTP answer is kept, as the bytes that were sent, and a hit runs guards only. On a method
- * of any provider the value is kept, and every caller gets a copy. Errors are never kept; `null`, `0`, `''` and `false`
+ * of any provider the value is kept, and every caller gets a copy. Errors are not kept, but for 404s by `negativeTtl`;
+ * `null`, `0`, `''` and `false`
  * are values like any other.
  *
  * @param options  a TTL in seconds, or all that {@link CachedOptions} names
@@ -58,6 +59,9 @@ export function Cached<M extends AnyMethod>(options: Duration | CachedOptions<M>
   return (target, name, descriptor) => {
     const given = (typeof options === 'object' ? options : { ttl: options }) as CachedOptions;
     const definition = define(given, methodName(target, name), String(name));
+    if (cachedDefinition(descriptor.value as object)) {
+      definition.faults.add('CACHE_INVALID_OPTIONS', `${definition.method} has two @Cached.`);
+    }
     const wrapper = wrapMethod(target, descriptor, (cache, { self, method, args, run }) =>
       cache.isRoute(definition, method)
         ? recordCall(args, run)

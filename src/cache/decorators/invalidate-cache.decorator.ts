@@ -1,4 +1,8 @@
-import { markInvalidating, type InvalidatingDefinition } from '../definition/cached-definition.js';
+import {
+  invalidatingDefinition,
+  markInvalidating,
+  type InvalidatingDefinition,
+} from '../definition/cached-definition.js';
 import { Faults } from '../definition/faults.js';
 import { tagRules, type AnyMethod, type TagSource } from '../definition/tag-rules.js';
 import { fromArguments } from '../definition/tag-template.js';
@@ -28,8 +32,8 @@ export interface InvalidateCacheOptions<M extends AnyMethod = AnyMethod> {
  *
  * @param pattern  one or more of: a tag (`course:{body.course_id}`), a prefix pattern (`student_risk:*`,
  *   `student_risk:{student_id}:*`), a function `(args, result) => tags`. On a route a name in braces is a declared
- *   parameter, `{body.x}` a field of the body; on a provider's method `{0}`, `{0.id}` count arguments. A template whose
- *   value is absent in a call names nothing. Or all that {@link InvalidateCacheOptions} names
+ *   parameter, `{body.x}` a field of the body; on a provider's method `{0}`, `{0.id}` count arguments. A tag whose
+ *   value is absent in a call names nothing, a prefix pattern what stands before it. Or all that {@link InvalidateCacheOptions} names
  * @throws {CacheBootError} when the application starts, for all that is wrong with any decorator: see docs/errors.md
  */
 export function InvalidateCache<M extends AnyMethod>(
@@ -41,6 +45,9 @@ export function InvalidateCache<M extends AnyMethod>(
     const sources = [tags].flat() as readonly TagSource[];
     const faults = new Faults();
     const rules = tagRules(sources, families, method, faults);
+    if (invalidatingDefinition(descriptor.value as object)) {
+      faults.add('CACHE_INVALID_OPTIONS', `${method} has two @InvalidateCache. One takes all the patterns.`);
+    }
     const definition: InvalidatingDefinition = { method, rules, isSoft: soft, faults };
     const wrapper = wrapMethod(target, descriptor, (cache, call) => {
       const resolve = cache.isRoute(definition, call.method)

@@ -4,7 +4,7 @@ import type {
   InvalidatingDefinition,
 } from '../definition/cached-definition.js';
 import type { Faults } from '../definition/faults.js';
-import { templateNames } from '../http/declared-inputs.js';
+import { ambiguousName, templateNames } from '../http/declared-inputs.js';
 import { answersByItself, parameterTypes } from '../http/route-arguments.js';
 import { isRoute } from '../http/route-metadata.js';
 import { pathParameters } from '../http/route-paths.js';
@@ -27,7 +27,15 @@ function checkAnswer(
   { type, name, method, definition }: DecoratedMethod<InvalidatingDefinition>,
   faults: Faults,
 ): void {
-  if (!isRoute(method) || !answersByItself(type, name)) return;
+  if (!isRoute(method)) return;
+  if (Reflect.hasMetadata('__sse__', method)) {
+    faults.add(
+      'CACHE_INVALID_OPTIONS',
+      `${definition.method} streams events, so it never ends, and nothing it sends could leave before its invalidation. ` +
+        'Call CacheService.invalidate where it writes.',
+    );
+  }
+  if (!answersByItself(type, name)) return;
   faults.add(
     'CACHE_INVALID_OPTIONS',
     `${definition.method} answers by itself, with @Res() without passthrough or @Next(), so before its invalidation. ` +
@@ -43,6 +51,14 @@ function checkPatterns(
 ): void {
   const { type, name, method, definition } = found;
   checkTemplates(found, isRoute(method) ? templateNames(type, name) : isArgument, faults);
+  const names = definition.rules.templates.flatMap((template) => template.names);
+  const ambiguous = isRoute(method) ? ambiguousName(type, name, names) : undefined;
+  if (ambiguous !== undefined) {
+    faults.add(
+      'CACHE_UNKNOWN_TEMPLATE_NAME',
+      `${definition.method} declares two inputs named '${ambiguous}', so '{${ambiguous}}' says nothing. Rename one.`,
+    );
+  }
   const all =
     cached.map(({ definition: { method, prefix } }) => `${method} (${prefix})`).join(', ') || 'nothing';
   for (const template of definition.rules.templates) {

@@ -42,11 +42,17 @@ export class TagTemplate {
   }
 
   /**
-   * @returns the tags' names in the store: one, or one for each element of a list; none if a placeholder has no value in
-   *   this call
+   * @returns the tags' names in the store: one, or one for each element of a list. If a placeholder has no value in this
+   *   call, none of a tag, and of a prefix pattern what its parameters before that name: rather too much than too little
    * @throws {CacheError} `CACHE_INVALID_OPTIONS` for a value that no tag can name, and for more than a hundred tags
    */
   expand(resolve: Resolve): string[] {
+    const absent = this.prefix === undefined ? undefined : this.names.find((name) => isAbsent(resolve(name)));
+    if (absent !== undefined) {
+      const before = this.#source.slice(0, this.#source.indexOf(`{${absent}}`));
+      const leading = before.slice(0, before.lastIndexOf(':'));
+      return new TagTemplate(`${leading}:*`, this.#source).expand(resolve);
+    }
     let filled: ReadonlyMap<string, string>[] = [new Map()];
     for (const name of this.names) {
       const texts = literals(resolve(name), name);
@@ -86,8 +92,12 @@ export function literal(value: unknown): string | undefined {
   return ['string', 'number', 'bigint', 'boolean'].includes(typeof value) ? String(value) : undefined;
 }
 
+function isAbsent(value: unknown): value is undefined | null {
+  return value === undefined || value === null;
+}
+
 function literals(value: unknown, name: string): string[] {
-  if (value === undefined || value === null) return [];
+  if (isAbsent(value)) return [];
   return (Array.isArray(value) ? value : [value]).map((element) => {
     const text = literal(element);
     if (text === undefined) throw unnameable(`{${name}}`);
@@ -99,8 +109,18 @@ function unnameable(what: string): CacheError {
   return new CacheError('CACHE_INVALID_OPTIONS', `${what} cannot be named in this call`);
 }
 
+/**
+ * A field of a value, also one that its class computes; of a list that of each element.
+ *
+ * @returns `undefined` where there is none
+ * @throws {CacheError} `CACHE_INVALID_OPTIONS` for what can have no fields: nobody could say what was meant
+ */
 export function field(value: unknown, name: string): unknown {
-  return typeof value === 'object' && value !== null && Object.hasOwn(value, name)
-    ? (value as Record<string, unknown>)[name]
-    : undefined;
+  if (isAbsent(value)) return undefined;
+  if (typeof value !== 'object') throw unnameable(`{${name}} of a ${typeof value}`);
+  if (Object.hasOwn(value, name)) return (value as Record<string, unknown>)[name];
+  if (Array.isArray(value)) {
+    return value.map((element: unknown) => field(element, name)).filter((of) => !isAbsent(of));
+  }
+  return name in value && !(name in Object.prototype) ? (value as Record<string, unknown>)[name] : undefined;
 }

@@ -111,6 +111,21 @@ export function templateNames(controller: object, name: string | symbol): (place
   };
 }
 
+/** Which of the names that templates of this route use is that of two inputs, so that nobody can say which is meant. */
+export function ambiguousName(
+  controller: object,
+  name: string | symbol,
+  placeholders: readonly string[],
+): string | undefined {
+  const declared = routeArguments(controller, name).filter(({ type }) => isNamed(type));
+  return placeholders.find((placeholder) => {
+    const meant = declared.filter(({ type, data }) =>
+      isCalled(data, type === RouteParamtypes.HEADERS, placeholder),
+    );
+    return new Set(meant.map(({ type }) => type)).size > 1;
+  });
+}
+
 /** The input that a template of a cached route names so. */
 export function inputNamed(inputs: readonly DeclaredInput[], placeholder: string): DeclaredInput | undefined {
   return inputs.find(({ name, isHeader = false }) => isCalled(name, isHeader, placeholder));

@@ -4,19 +4,21 @@ import { createRequire } from 'node:module';
 interface TransformerMetadata {
   findExposeMetadata(type: unknown, property: string): { options?: { name?: string } } | undefined;
   findTransformMetadatas(type: unknown, property: string, direction: number): readonly unknown[];
+  findTypeMetadata(type: unknown, property: string): { typeFunction?: { length: number } } | undefined;
 }
 
 const PLAIN_TO_CLASS = 0;
 
 /**
  * The first property whose value does not come as it is from the parameter of its name: `@Expose({ name })` reads
- * another, `@Transform` may read any. A key made from the property's own name would not hold what the handler reads.
+ * another, `@Transform` may read any, and so may a `@Type` that is given the object. A key made from the property's own name would not hold what the handler reads.
  */
 export function renamedProperty(type: unknown, inputs: readonly { name: string }[]): string | undefined {
   const metadata = transformerMetadata();
   if (!metadata) return undefined;
   const isRenamed = ({ name }: { name: string }) =>
     metadata.findTransformMetadatas(type, name, PLAIN_TO_CLASS).length > 0 ||
+    (metadata.findTypeMetadata(type, name)?.typeFunction?.length ?? 0) > 0 ||
     (metadata.findExposeMetadata(type, name)?.options?.name ?? name) !== name;
   return inputs.find(isRenamed)?.name;
 }

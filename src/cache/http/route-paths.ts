@@ -46,9 +46,22 @@ export class RoutePaths {
 
 /** For each of the paths the names of its parameters, in the order of the path. */
 export function pathParameters(paths: readonly string[]): string[][] {
-  return paths.map((path) => [
-    ...new Set([...path.matchAll(/:([\p{ID_Start}$_][\p{ID_Continue}$]*)/gu)].map(([, name = '']) => name)),
-  ]);
+  return paths.map((path) => {
+    const found = withoutPatterns(path).matchAll(/:(?:"([^"]*)"|([\p{ID_Start}$_][\p{ID_Continue}$]*))/gu);
+    return [...new Set([...found].map(([, quoted, name = '']) => quoted ?? name))];
+  });
+}
+
+/** Without escaped colons, and without what parameters must look like. */
+function withoutPatterns(path: string): string {
+  const bare = path.replace(/\\.|::/g, '');
+  const innermost = /\([^()]*\)/g;
+  let shorter = bare.replace(innermost, '');
+  for (let before = bare; shorter !== before;) {
+    before = shorter;
+    shorter = before.replace(innermost, '');
+  }
+  return shorter;
 }
 
 function pathsOf(holder: object): string[] {
