@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import {
+  Body,
   Catch,
   Controller,
   Get,
@@ -15,6 +16,7 @@ import {
   Param,
   Post,
   Query,
+  Sse,
   UseFilters,
   UseGuards,
   UseInterceptors,
@@ -31,9 +33,11 @@ import {
 } from '@nestjs/common';
 import { RouterModule } from '@nestjs/core';
 import { RouteSchema, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { Type as TypeOf } from 'class-transformer';
 import { IsOptional, IsString } from 'class-validator';
-import { defer, map, mergeMap, type Observable } from 'rxjs';
-import { Cached, InvalidateCache } from '../../src/cache/index.js';
+import { defer, EMPTY, map, mergeMap, type Observable } from 'rxjs';
+import { Cached, CacheService, InvalidateCache } from '../../src/cache/index.js';
+import { FakeClock } from '../../src/cache/testing/index.js';
 import { adapters, startCachedApp } from '../support/cached-app.js';
 import { deferred } from '../support/deferred.js';
 
@@ -60,6 +64,11 @@ async function get(path: string, headers: Record<string, string> = {}): Promise<
   const answer = await fetch(url + path, { headers });
   const outcome = answer.headers.get('x-cache');
   return { status: answer.status, outcome, body: await answer.text(), headers: answer.headers };
+}
+
+function post(path: string, body: unknown): Promise<Response> {
+  const headers = { 'content-type': 'application/json' };
+  return fetch(url + path, { method: 'POST', headers, body: JSON.stringify(body) });
 }
 
 const settings = { ttl: 60, scope: 'shared' } as const;
@@ -372,6 +381,216 @@ describe.each(Object.keys(adapters) as Adapter[])('on %s', (adapter) => {
       expect(got.headers.get('vary')?.split(', ')).toContain(name);
     }
   });
+
+  it('a guard that puts something else into the parameters of the path costs the cache, not the answer', async () => {
+    const converts: CanActivate = {
+      canActivate(context: ExecutionContext) {
+        const { params } = context.switchToHttp().getRequest<{ params: Record<string, unknown> }>();
+        params.id = Number(params.id);
+        return true;
+      },
+    };
+
+    @Controller()
+    class Converted {
+      @Get(':id')
+      @UseGuards(converts)
+      @Cached(settings)
+      read(@Param('id') id: number) {
+        return { id };
+      }
+    }
+
+    await start(adapter, { controllers: [Converted] });
+
+    for (let n = 0; n < 2; n++) {
+      expect(await get('/7')).toMatchObject({ status: 200, outcome: 'BYPASS', body: '{"id":7}' });
+    }
+  });
+
+  it.each([
+    ['each element of a list in a list', 'view/1', { items: [{ id: '0' }, { id: '1' }] }],
+    ['a field of what should have had some', 'view/1', { items: 'a' }],
+  ])('what a body names as %s is invalidated', async (_, path, body) => {
+    @Controller()
+    class Views {
+      @Get('view/:id')
+      @Cached({ ...settings, tags: ['item:{id}'] })
+      read(@Param('id') id: string) {
+        return { id, version };
+      }
+
+      @Post('views')
+      @InvalidateCache('item:{body.items.id}')
+      write(@Body() given: object) {
+        return { given, version: ++version };
+      }
+    }
+
+    await start(adapter, { controllers: [Views] });
+    await get(`/${path}`);
+
+    await post('/views', body);
+
+    expect((await get(`/${path}`)).outcome).toBe('MISS');
+  });
+
+  it('what each element of a list that is the body names is invalidated, and a field that its class computes', async () => {
+    class Course {
+      readonly #name: string;
+
+      constructor(name: string) {
+        this.#name = name;
+      }
+
+      get id() {
+        return this.#name;
+      }
+    }
+
+    @Injectable()
+    class Courses {
+      @InvalidateCache('item:{0.id}')
+      write(course: Course) {
+        return Promise.resolve(course);
+      }
+    }
+
+    @Controller()
+    class Views {
+      @Get('view/:id')
+      @Cached({ ...settings, tags: ['item:{id}'] })
+      read(@Param('id') id: string) {
+        return { id, version };
+      }
+
+      @Post('views')
+      @InvalidateCache('item:{body.id}')
+      write(@Body() given: object[]) {
+        return { given };
+      }
+    }
+
+    await start(adapter, { controllers: [Views], providers: [Courses] });
+    await get('/view/1');
+    await post('/views', [{ id: '0' }, { id: '1' }]);
+    expect((await get('/view/1')).outcome).toBe('MISS');
+
+    await app.get(Courses).write(new Course('1'));
+    expect((await get('/view/1')).outcome).toBe('MISS');
+  });
+
+  it('a prefix pattern whose value is absent names what stands before it', async () => {
+    @Controller()
+    class Views {
+      @Get('view/:id')
+      @Cached({ ...settings, prefix: 'view' })
+      read(@Param('id') id: string) {
+        return { id, version };
+      }
+
+      @Post('views')
+      @InvalidateCache('view:{body.id}:*')
+      write(@Body() given: object) {
+        return { given };
+      }
+    }
+
+    await start(adapter, { controllers: [Views] });
+    await get('/view/1');
+
+    await post('/views', {});
+
+    expect((await get('/view/1')).outcome).toBe('MISS');
+  });
+
+  it('a cookie that comes with an answer is for one client, so that nothing outside may keep it for others', async () => {
+    @Controller()
+    class Open {
+      @Get()
+      @Cached({ ...settings, clientMaxAge: 30 })
+      read() {
+        return { version };
+      }
+    }
+
+    const setsCookie = (_request: object, response: ServerResponse, next: () => void) => {
+      response.setHeader('set-cookie', 'sid=1');
+      next();
+    };
+    const configure = (made: INestApplication) =>
+      adapter === 'express'
+        ? made.use(setsCookie)
+        : (made as NestFastifyApplication)
+            .getHttpAdapter()
+            .getInstance()
+            .addHook('onRequest', (_request, reply, done) => {
+              reply.header('set-cookie', 'sid=1');
+              done();
+            });
+    await start(adapter, { controllers: [Open], configure: configure as (made: INestApplication) => void });
+
+    for (const outcome of ['MISS', 'HIT']) {
+      const got = await get('/');
+      expect(got.outcome).toBe(outcome);
+      expect(got.headers.get('cache-control')).toMatch(/^private/);
+    }
+  });
+
+  it('what could not be meant is refused at the start', async () => {
+    class Filtered {
+      @IsOptional()
+      @TypeOf((given) => ((given?.object as { kind?: string } | undefined)?.kind ? Object : Array))
+      filter?: object;
+    }
+
+    @Controller()
+    class Wrong {
+      @Sse('events')
+      @InvalidateCache('item:1')
+      events() {
+        return EMPTY;
+      }
+
+      @Post('twice/:id')
+      @InvalidateCache('item:{id}')
+      @InvalidateCache('typo:{id}')
+      twice(@Param('id') id: string) {
+        return id;
+      }
+
+      @Post('both/:course')
+      @InvalidateCache('item:{course}')
+      both(@Query('course') query: string, @Param('course') id: string) {
+        return { query, id };
+      }
+
+      @Get('filtered')
+      @Cached({ ...settings, tags: ['item:1'] })
+      filtered(@Query() query: Filtered) {
+        return { query };
+      }
+
+      @Get('cached-twice')
+      @Cached(settings)
+      @Cached(settings)
+      cachedTwice() {
+        return {};
+      }
+    }
+
+    const refused = await start(adapter, { controllers: [Wrong] }).catch(String);
+    for (const said of [
+      'Wrong.events streams events',
+      'Wrong.twice has two @InvalidateCache',
+      "Wrong.both declares two inputs named 'course'",
+      "Wrong.filtered reads 'filter' of a query class",
+      'Wrong.cachedTwice has two @Cached',
+    ]) {
+      expect(refused).toContain(said);
+    }
+    await start(adapter, {});
+  });
 });
 
 describe('what shapes the object itself before it is serialised has its say, and the answer is not kept', () => {
@@ -410,7 +629,7 @@ describe('what shapes the object itself before it is serialised has its say, and
     await start('express', { controllers: [Secrets], configure });
 
     for (let n = 0; n < 2; n++) {
-      expect(await get('/')).toMatchObject({ outcome: 'MISS', body: '{"redacted":true}' });
+      expect(await get('/')).toMatchObject({ outcome: 'BYPASS', body: '{"redacted":true}' });
     }
   });
 
@@ -432,5 +651,77 @@ describe('what shapes the object itself before it is serialised has its say, and
     for (let n = 0; n < 2; n++) {
       expect(await get('/')).toMatchObject({ status: 200, outcome: 'MISS', body: '{"shown":"x"}' });
     }
+  });
+
+  it.each(['of one response', 'of the application'])(
+    'a res.json of Express that is replaced, %s',
+    async (whose) => {
+      interface Replaced {
+        json: (body: unknown) => unknown;
+        app: { response: Replaced };
+      }
+      const configure = (made: INestApplication) =>
+        made.use((request: { headers: Record<string, string> }, response: Replaced, next: () => void) => {
+          if (request.headers['x-admin']) {
+            next();
+            return;
+          }
+          const holder = whose === 'of one response' ? response : response.app.response;
+          const { json } = response;
+          holder.json = function (this: unknown) {
+            return json.call(this, { redacted: true });
+          };
+          next();
+        });
+      await start('express', { controllers: [Secrets], configure });
+
+      const admin = await get('/', { 'x-admin': 'yes' });
+      expect(admin.body).toBe('{"secret":1}');
+
+      expect((await get('/')).body).toBe('{"redacted":true}');
+    },
+  );
+
+  it('a serialiser and a type that a hook of Fastify sets for one reply', async () => {
+    const configure = (made: INestApplication) =>
+      (made as NestFastifyApplication)
+        .getHttpAdapter()
+        .getInstance()
+        .addHook('onRequest', (request, reply, done) => {
+          if (request.headers.accept === 'application/yaml') {
+            void reply.type('application/yaml').serializer(() => 'secret: 1');
+          }
+          done();
+        });
+    await start('fastify', { controllers: [Secrets], configure });
+
+    for (let n = 0; n < 2; n++) {
+      const yaml = await get('/', { accept: 'application/yaml' });
+      expect(yaml.body).toBe('secret: 1');
+      expect((await get('/')).body).toBe('{"secret":1}');
+    }
+  });
+
+  it('a response schema of Fastify hides the same after a 304, which a run goes on behind', async () => {
+    const clock = new FakeClock();
+
+    @Controller()
+    class Described {
+      @Get()
+      @RouteSchema({ response: { 200: { type: 'object', properties: { shown: { type: 'string' } } } } })
+      @Cached({ ttl: 10, scope: 'shared' })
+      read() {
+        return { shown: 'x', hidden: 'y' };
+      }
+    }
+
+    await start('fastify', { controllers: [Described], options: { clock } });
+    const { headers } = await get('/');
+    clock.advance(9900);
+    const held = await get('/', { 'if-none-match': headers.get('etag') ?? '' });
+    expect(held.status).toBe(304);
+    await app.get(CacheService).settle();
+
+    expect(await get('/')).toMatchObject({ outcome: 'HIT', body: '{"shown":"x"}' });
   });
 });

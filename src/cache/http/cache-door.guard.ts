@@ -38,7 +38,7 @@ export class CacheDoor implements CanActivate {
     if (!plan) return true;
     const [request, response] = context.getArgs<[CacheRequest, object]>();
     const reply = replyOf(response);
-    const subject = plan.subject(request);
+    const subject = reply.isPlain ? plan.subject(request) : 'not-plain';
     if (typeof subject === 'string') {
       plan.headers.announce(reply, 'BYPASS', `fwd=bypass; detail=${subject}`);
       return true;

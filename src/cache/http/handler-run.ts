@@ -10,7 +10,7 @@ import { entityTag } from './entity-tag.js';
 import { isInsideRunOf, observeCall, type HandlerCall } from './handler-call.js';
 import { keptException } from './kept-exception.js';
 import { watchLateCookies } from './late-cookies.js';
-import { replyOf, type HeadersByName, type Reply } from './reply.js';
+import { isFastify, replyOf, type HeadersByName, type Reply } from './reply.js';
 import type { RoutePlan } from './route-plan.js';
 import type { Kept } from './stored-answer.js';
 
@@ -149,7 +149,9 @@ export class HandlerRun {
     const headers = this.#reply.headers();
     const set = this.#setHeaders();
     if (!set.every((name) => name in headers && this.#plan.storesHeader(name))) return 'header';
-    const text = isJson(value) ? this.#original.serialized(value) : undefined;
+    // Fastify's serialiser goes by the status and by what the run itself has set; Express's by the application.
+    const by = isFastify(this.#original.response) ? this.#reply : this.#original;
+    const text = isJson(value) ? by.serialized(value) : undefined;
     if (text === undefined) return 'not-plain';
     const body = Buffer.from(text);
     const stored = Object.fromEntries(set.sort().map((name) => [name, [headers[name]].flat().join(', ')]));

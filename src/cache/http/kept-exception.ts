@@ -12,7 +12,10 @@ export function keptException(error: unknown): Kept | undefined {
   if (!(error instanceof HttpException) || error.getStatus() !== KEPT_STATUS) return undefined;
   const { constructor: type } = error;
   if (type !== HttpException && type !== NotFoundException) return undefined;
-  const { cause: _cause, ...fields } = error;
+  // What led to it is nobody's to keep, and may hold anything; Nest keeps it twice.
+  const fields = Object.fromEntries(
+    Object.entries(error).filter(([name]) => !['cause', 'options'].includes(name)),
+  );
   const isNamed = type === NotFoundException;
   try {
     const text = JSON.stringify({ message: error.message, response: error.getResponse(), fields, isNamed });

@@ -7,6 +7,8 @@ export interface Reply {
   /** What Nest hands to guards, interceptors and handlers. */
   readonly response: object;
   readonly statusCode: number;
+  /** Whether nothing has been set yet, for this one, that will shape an answer or name its type. */
+  readonly isPlain: boolean;
   /** Whether its headers are on their way, so that none can be set any more. */
   readonly isSent: boolean;
   /** A copy. */
@@ -40,10 +42,11 @@ export interface FastifyResponse {
   send(body?: Buffer | string): unknown;
   serialize(value: object): string | undefined;
   getSerializationFunction(status: number | string): unknown;
+  readonly [internal: symbol]: unknown;
 }
 
 interface ExpressResponse extends ServerResponse {
-  readonly app?: { get(setting: string): unknown };
+  readonly app?: { get(setting: string): unknown; readonly response?: object };
 }
 
 /** @param response what Nest hands to guards and interceptors */
@@ -60,6 +63,12 @@ class FastifyReply implements Reply {
 
   get statusCode(): number {
     return this.response.statusCode;
+  }
+
+  get isPlain(): boolean {
+    const { response } = this;
+    const hasSerializer = Boolean(response[serializerKey(response)]);
+    return !hasSerializer && response.getHeader('content-type') === undefined;
   }
 
   get isSent(): boolean {
@@ -112,11 +121,36 @@ function isShapedBeforeSerialization({ request }: FastifyResponse): boolean {
   return Boolean(context?.preSerialization);
 }
 
+const serializerKeys = new WeakMap<object, symbol>();
+const NO_SERIALIZER = Symbol('no serializer');
+
+/** Where replies of this kind hold a serialiser of their own. Fastify tells nobody in public. */
+function serializerKey(response: FastifyResponse): symbol {
+  const known = serializerKeys.get(response.constructor);
+  if (known) return known;
+  const keys = Object.getOwnPropertySymbols(response);
+  const key = keys.find(({ description }) => description === 'fastify.reply.serializer') ?? NO_SERIALIZER;
+  serializerKeys.set(response.constructor, key);
+  return key;
+}
+
+/** Whether a middleware, or the application for all, shapes what is written as JSON. */
+function isJsonReplaced(response: ExpressResponse): boolean {
+  const ofApplication = response.app?.response;
+  return (
+    Object.hasOwn(response, 'json') || (ofApplication !== undefined && Object.hasOwn(ofApplication, 'json'))
+  );
+}
+
 class ExpressReply implements Reply {
   constructor(readonly response: ExpressResponse) {}
 
   get statusCode(): number {
     return this.response.statusCode;
+  }
+
+  get isPlain(): boolean {
+    return !isJsonReplaced(this.response) && this.response.getHeader('content-type') === undefined;
   }
 
   get isSent(): boolean {
@@ -150,8 +184,7 @@ class ExpressReply implements Reply {
 
   serialized(value: object): string | undefined {
     const { app } = this.response;
-    // What a middleware has put in its place shapes the answer.
-    if (Object.hasOwn(this.response, 'json')) return undefined;
+    if (isJsonReplaced(this.response)) return undefined;
     const text = JSON.stringify(
       value,
       app?.get('json replacer') as Replacer,

@@ -27,6 +27,7 @@ interface RouteHeadersOptions {
 /** The headers of a route's answers that are no part of what is kept; whatever can be is made at boot. */
 export class RouteHeaders {
   readonly #cacheName: string;
+  readonly #isPublic: boolean;
   /** `Cache-Control` of an answer that is as good as new, and of a stale one. */
   readonly #fresh: string;
   readonly #stale: string;
@@ -40,6 +41,7 @@ export class RouteHeaders {
   constructor(options: RouteHeadersOptions) {
     const { cacheName, isPublic, clientMaxAgeS, graceMs, compress, keyed, stored, fixed } = options;
     this.#cacheName = cacheName;
+    this.#isPublic = isPublic;
     const visibility = isPublic ? 'public' : 'private';
     this.#stale = `${visibility}, no-cache`;
     this.#fresh =
@@ -65,7 +67,9 @@ export class RouteHeaders {
   announce(reply: Reply, outcome: Outcome, detail: string, cacheControl = 'private, no-cache'): void {
     reply.setHeader('x-cache', outcome);
     this.tell(reply, detail);
-    this.set(reply, 'cache-control', cacheControl);
+    // A cookie is for one client: RFC 9111 section 7.3.
+    const isPersonal = this.#isPublic && reply.header('set-cookie') !== undefined;
+    this.set(reply, 'cache-control', isPersonal ? 'private, no-cache' : cacheControl);
     addVary(reply, this.#vary);
   }
 

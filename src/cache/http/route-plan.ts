@@ -97,6 +97,7 @@ export class RoutePlan {
     const { prefix, shape, rules, method } = this.definition;
     let keyText: string | undefined;
     try {
+      this.#checkParameters(request);
       const declared = this.#keyText(request);
       const text = this.#declaredQuery ? declared + undeclaredText(request, this.#declaredQuery) : declared;
       keyText = this.#scoped(text, request);
@@ -167,11 +168,22 @@ export class RoutePlan {
   /** Of each path as far as the request has its parameters, for nobody says which path it is. */
   #leadingTags(valueOf: (parameter: string) => string | undefined): string[] {
     const tags = this.#parameters.flatMap((names) => {
-      const values = names.map(valueOf);
-      const end = values.indexOf(undefined);
-      return prefixTags(this.definition.prefix, (end === -1 ? values : values.slice(0, end)) as string[]);
+      const values = names.map(valueOf).filter((value) => value !== undefined);
+      return prefixTags(this.definition.prefix, values);
     });
     return [...new Set(tags)];
+  }
+
+  /** A guard may have put something else there: what no tag can name, no write would find. */
+  #checkParameters({ params }: CacheRequest): void {
+    for (const names of this.#parameters) {
+      for (const name of names) {
+        const value: unknown = params[name];
+        if (value !== undefined && typeof value !== 'string') {
+          throw new TypeError(`The parameter ${name} of the path is no text any more.`);
+        }
+      }
+    }
   }
 
   #namedTags(rules: TagRules, request: CacheRequest): string[] {
