@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
+import { pollUntil } from '../support/processes.js';
 import { startRedisCluster, type RedisClusterProcesses } from '../support/redis-cluster.js';
 import { openStore, type OpenStore } from '../support/redis-store.js';
 import { storeContract } from './store.contract.js';
@@ -14,6 +15,13 @@ describe('the store in a Redis Cluster', () => {
     cluster = await startRedisCluster();
     open = openStore({ clusterNodes: cluster.nodes.slice(0, 1) }, { namespace: `${randomUUID()}:` });
     await open.available();
+    // Each master has a connection of its own, and the first that is there is enough for that.
+    const { servers } = open;
+    const ask = (name: string) => servers.read(name, 1000, (session) => session.client.ping());
+    await pollUntil(async () => {
+      const asked = await Promise.allSettled(servers.names.map(ask));
+      return asked.length === 3 && asked.every(({ status }) => status === 'fulfilled');
+    }, 10_000);
   });
 
   afterAll(async () => {
