@@ -71,6 +71,18 @@ describe('the analytics over HTTP', () => {
     await app.request.get(`${base}/students/STU001`).expect(200).expect(expectHit);
   });
 
+  it.each(['STU001', `STU001/at/2026-02-19T12:00:00Z`])(
+    'keeps the risk of %s, which depends on writes about peers that do not name it, for 45 s at most',
+    async (student) => {
+      for (let n = 0; n < 2; n++)
+        await app.request.get(`${base}/students/${student}?course_id=PROG-101`).expect(200);
+      const hit = await app.request.get(`${base}/students/${student}?course_id=PROG-101`).expect(expectHit);
+
+      const [, ttlS] = /ttl=(\d+)/.exec(hit.get('cache-status') ?? '') ?? [];
+      expect(Number(ttlS)).toBeLessThanOrEqual(45);
+    },
+  );
+
   it('answers the same at a past moment however often, and from the cache', async () => {
     for (const path of [`courses/PROG-101/at/${asOf}`, `students/STU001/at/${asOf}`]) {
       const first = await app.request.get(`${base}/${path}`).expect(200);

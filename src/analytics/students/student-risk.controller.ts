@@ -56,7 +56,8 @@ export class StudentRiskController {
   @ApiQuery(courseQuery)
   @CachedAnswer()
   @Cached<StudentRiskController['studentRiskAt']>({
-    ttl: 3600,
+    // The past changes too: its peers' events may come late, and name the student no more than those of now do.
+    ttl: 45,
     prefix: 'student_risk_at',
     scope: 'shared',
     tags: ['student:{student_id}', (_, view) => view.courses.map(({ course_id }) => `roster:${course_id}`)],
