@@ -48,8 +48,7 @@ export interface CachedOptions<M extends AnyMethod = AnyMethod> extends EntryOpt
  *
  * On a controller's route the HTTP answer is kept, as the bytes that were sent, and a hit runs guards only. On a method
  * of any provider the value is kept, and every caller gets a copy. Errors are not kept, but for 404s by `negativeTtl`;
- * `null`, `0`, `''` and `false`
- * are values like any other.
+ * `null`, `0`, `''` and `false` are values like any other.
  *
  * @param options  a TTL in seconds, or all that {@link CachedOptions} names
  * @throws {CacheBootError} when the application starts, for all that is wrong with any decorator: see docs/errors.md

@@ -33,7 +33,8 @@ export interface InvalidateCacheOptions<M extends AnyMethod = AnyMethod> {
  * @param pattern  one or more of: a tag (`course:{body.course_id}`), a prefix pattern (`student_risk:*`,
  *   `student_risk:{student_id}:*`), a function `(args, result) => tags`. On a route a name in braces is a declared
  *   parameter, `{body.x}` a field of the body; on a provider's method `{0}`, `{0.id}` count arguments. A tag whose
- *   value is absent in a call names nothing, a prefix pattern what stands before it. Or all that {@link InvalidateCacheOptions} names
+ *   value is absent in a call names nothing, a prefix pattern what stands before it. Or all that
+ *   {@link InvalidateCacheOptions} names
  * @throws {CacheBootError} when the application starts, for all that is wrong with any decorator: see docs/errors.md
  */
 export function InvalidateCache<M extends AnyMethod>(

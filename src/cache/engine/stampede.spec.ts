@@ -209,11 +209,13 @@ describe('an entry that will soon expire', () => {
     await here.engine.settle();
     clock.advance(8001);
 
-    await here.get(subject, () => Promise.reject(new Error('no')));
+    await here.get(subject, () => Promise.reject(new TypeError('what the method was given')));
     await here.engine.settle();
 
     expect((await here.get(subject, never)).value).toBe('first');
-    expect(here.events.map(({ event }) => event)).toContain('cache.refresh_failed');
+    expect(here.events).toContainEqual(
+      expect.objectContaining({ event: 'cache.refresh_failed', reason: 'TypeError' }),
+    );
   });
 });
 

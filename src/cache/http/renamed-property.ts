@@ -11,7 +11,8 @@ const PLAIN_TO_CLASS = 0;
 
 /**
  * The first property whose value does not come as it is from the parameter of its name: `@Expose({ name })` reads
- * another, `@Transform` may read any, and so may a `@Type` that is given the object. A key made from the property's own name would not hold what the handler reads.
+ * another, `@Transform` may read any, and so may a `@Type` that is given the object. A key made from the property's own
+ * name would not hold what the handler reads.
  */
 export function renamedProperty(type: unknown, inputs: readonly { name: string }[]): string | undefined {
   const metadata = transformerMetadata();
