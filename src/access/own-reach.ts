@@ -8,8 +8,10 @@ import { RightsService, type Belonging } from './rights.service.js';
 /** Everything that a request points at, reduced to courses and people. */
 interface Named {
   readonly courses: ReadonlySet<string>;
-  /** Owners of the named things, and people named as students or users */
+  /** People named as students or users */
   readonly people: ReadonlySet<string>;
+  /** People whose the named enrolments, submissions and sessions are */
+  readonly owners: ReadonlySet<string>;
   /** People whose learning in all their courses is asked for, since no course is named */
   readonly students: ReadonlySet<string>;
 }
@@ -18,8 +20,8 @@ interface Named {
  * Decides the reach `own`: may the caller touch everything that this request names?
  *
  * - A **student** owns himself, his enrollments, submissions and sessions, and may see the courses he has not dropped.
- * - A **teacher** owns the courses in which he is an active teacher or assistant, what belongs to them, and the
- *   students of them. With a course named, a student must be in that course; with none, all courses in which
+ * - A **teacher** owns the courses in which he is an active teacher or assistant, what belongs to them (enrolments of
+ *   teachers and observers too), and the students of them. With a course named, a student must be in that course; with none, all courses in which
  *   the student is active must be the teacher's, since the answer would speak of all of them; for a past moment all
  *   in which he ever was. Only `course_id` names a course: what else is named need not be read by the route.
  * - A **service** or **admin** owns nothing: their reach is `all` or none.
@@ -60,11 +62,8 @@ export class OwnReach {
     if (found.length < belongings.length) throw notFound();
     return {
       courses: new Set([...ids.course_id, ...found.map(({ course_id }) => course_id)]),
-      people: new Set([
-        ...ids.student_id,
-        ...ids.user_id,
-        ...found.flatMap(({ person_id }) => (person_id === undefined ? [] : [person_id])),
-      ]),
+      people: new Set([...ids.student_id, ...ids.user_id]),
+      owners: new Set(found.flatMap(({ person_id }) => (person_id === undefined ? [] : [person_id]))),
       students: new Set(ids.course_id.length === 0 ? ids.student_id : []),
     };
   }
@@ -72,20 +71,26 @@ export class OwnReach {
   /** @param isPast  whether the answer speaks of the courses of students at an earlier moment */
   private async checkTeacher(
     teacher: Person,
-    { courses, people, students }: Named,
+    { courses, people, owners, students }: Named,
     isPast: boolean,
   ): Promise<void> {
     const taught = taughtCourses(teacher);
     if (!all(courses, taught)) throw notFound();
+    for (const code of owners) await this.notDeleted(code);
     for (const code of people) {
       if (code === teacher.code) continue;
-      const person = await this.rights.person(code);
-      if (person === null || person.status === 'deleted') throw notFound();
+      const person = await this.notDeleted(code);
       const studied = studiedCourses(person);
       if (![...studied].some((course) => taught.has(course)) || !all(courses, studied)) throw notFound();
       const told = isPast ? studied : currentCourses(person);
       if (students.has(code) && !all(told, taught)) throw courseMissing();
     }
+  }
+
+  private async notDeleted(code: string): Promise<Person> {
+    const person = await this.rights.person(code);
+    if (person === null || person.status === 'deleted') throw notFound();
+    return person;
   }
 }
 
@@ -93,9 +98,9 @@ function isPast({ params }: IdSources): boolean {
   return typeof params === 'object' && params !== null && Object.hasOwn(params, 'as_of');
 }
 
-function checkStudent(student: Person, { courses, people }: Named): void {
+function checkStudent(student: Person, { courses, people, owners }: Named): void {
   if (!all(courses, attendedCourses(student))) throw notFound();
-  if (!all(people, new Set([student.code]))) throw notFound();
+  if (!all(new Set([...people, ...owners]), new Set([student.code]))) throw notFound();
 }
 
 function all(some: ReadonlySet<string>, among: ReadonlySet<string>): boolean {

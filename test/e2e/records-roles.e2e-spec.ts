@@ -110,6 +110,68 @@ describe('what a role sees and may say', () => {
     await enrol('admin', { user_id: 'TEACH002', course_id: 'PROG-101', role: 'teacher' }).expect(201);
   });
 
+  it('has a teacher enrol only students as students, for he then sees whom he has enrolled', async () => {
+    const enrol = (who: string, user_id: string) =>
+      as(who, 'post', '/enrollments').send({ user_id, course_id: 'PROG-101' });
+    for (const other of ['TEACH002', 'ADMIN001']) {
+      await as('teacher', 'get', `/users/${other}`).expect(404);
+      const refused = await enrol('teacher', other).expect(422);
+      expect(refused.body.errors).toEqual([expect.objectContaining({ pointer: '/user_id', code: 'role' })]);
+      await as('teacher', 'get', `/users/${other}`).expect(404);
+    }
+    await enrol('admin', 'TEACH003').expect(201);
+  });
+
+  it('shows a teacher all enrolments of his courses, and has an admin change those of teachers', async () => {
+    const { body } = await as('admin', 'get', '/enrollments?limit=100').expect(200);
+    const idOf = (user: string, role: string): string =>
+      body.data.find((row: Record<string, string>) => row.user_id === user && row.role === role)
+        .enrollment_id;
+    const change = (who: string, id: string, status: string) =>
+      as(who, 'patch', `/enrollments/${id}`).send({ status });
+
+    for (const [user, role] of [
+      ['TEACH001', 'teacher'],
+      ['TEACH003', 'ta'],
+      ['TEACH004', 'observer'],
+    ] as const) {
+      await as('teacher', 'get', `/enrollments/${idOf(user, role)}`).expect(200);
+    }
+    await change('teacher', idOf('TEACH004', 'observer'), 'dropped').expect(200);
+    for (const user of ['TEACH001', 'TEACH005']) {
+      await change('teacher', idOf(user, 'teacher'), user === 'TEACH005' ? 'active' : 'dropped').expect(403);
+    }
+    expect(await listed('former', '/courses', 'course_id')).toEqual([]);
+    const [ofDeleted] = await database.dataSource.query(
+      `SELECT e.id FROM enrollments e JOIN users u ON u.id = e.user_id WHERE u.code = 'STU006'`,
+    );
+    await change('teacher', ofDeleted.id, 'dropped').expect(404);
+    const elsewhere = (await as('admin', 'get', '/enrollments?course_id=PROG-102&user_id=TEACH002')).body
+      .data[0];
+    await as('teacher', 'get', `/enrollments/${elsewhere.enrollment_id}`).expect(404);
+    await change('admin', idOf('TEACH005', 'teacher'), 'completed').expect(200);
+  });
+
+  it('lets nobody judge his own work', async () => {
+    await database.dataSource.query(
+      `INSERT INTO submissions (user_id, activity_id, attempt_no, submitted_at)
+       SELECT u.id, a.id, 1, now() FROM users u, activities a
+       WHERE u.code IN ('TEACH001', 'STU003') AND a.code = 'PROG-101-A1'`,
+    );
+    const { body } = await as('admin', 'get', '/submissions?limit=100').expect(200);
+    const idOf = (student: string): string =>
+      body.data.find((row: Record<string, string>) => row.student_id === student).submission_id;
+    const grade = (who: string, student: string) =>
+      as(who, 'put', `/submissions/${idOf(student)}/grade`)
+        .set('If-Match', '*')
+        .send({ score: 100 });
+
+    await grade('teacher', 'TEACH001').expect(403);
+    await as('teacher', 'post', `/submissions/${idOf('TEACH001')}/void`).expect(403);
+    await grade('teacher', 'STU003').expect(200);
+    await grade('admin', 'TEACH001').expect(200);
+  });
+
   it('does not let a student choose the time at which he hands in, nor speak as the tutor', async () => {
     const body = { student_id: 'STU001', activity_id: 'PROG-101-A1' };
     const early = { ...body, submitted_at: '2026-01-01T00:00:00Z' };

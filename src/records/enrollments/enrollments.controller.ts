@@ -29,7 +29,7 @@ export class EnrollmentsController {
     private readonly idempotency: IdempotencyService,
   ) {}
 
-  /** Enrols a person in a course; a teacher in the courses that he or she teaches. */
+  /** Enrols a person in a course; a teacher in the courses that he or she teaches, and as students only students. */
   @Post()
   @Access({ admin: 'all', teacher: 'listed' })
   @Idempotent()
@@ -60,14 +60,18 @@ export class EnrollmentsController {
     return this.enrollments.get(enrollmentId);
   }
 
-  /** Ends an enrolment, corrects how it ended, or takes it up again. */
+  /** Ends an enrolment, corrects how it ended, or takes it up again; only an admin does so to teachers. */
   @Patch(':enrollment_id')
   @Access({ admin: 'all', teacher: 'own' })
   @InvalidateCache<EnrollmentsController['change']>({
     tags: (_, enrollment) => staleAfter(enrollment),
     families: ['system', 'course', 'student'],
   })
-  change(@EnrollmentId() enrollmentId: string, @Body() body: ChangeEnrollmentDto): Promise<EnrollmentDto> {
-    return this.enrollments.change(enrollmentId, body);
+  change(
+    @EnrollmentId() enrollmentId: string,
+    @CurrentPrincipal() principal: Principal,
+    @Body() body: ChangeEnrollmentDto,
+  ): Promise<EnrollmentDto> {
+    return this.enrollments.change(enrollmentId, principal, body);
   }
 }

@@ -40,6 +40,10 @@ export class EnrollmentsService {
       if (role === 'teacher') throw new Problem('forbidden', 'Only an admin enrols teachers.');
     }
     const user = await userNamedBy(manager, 'user_id', dto.user_id, { isLocked: true });
+    // Whom a teacher has as a student is shown to him, with the address: nobody else is to be had that way.
+    if (principal.role === 'teacher' && role === 'student' && user.role !== 'student') {
+      unprocessable('user_id', 'role', 'not a student; an admin may enrol this person as one');
+    }
     const course = await courseNamedBy(manager, 'course_id', dto.course_id);
     const enrollment = manager.create(Enrollment, {
       userId: user.id,
@@ -79,7 +83,7 @@ export class EnrollmentsService {
     return EnrollmentDto.of(enrollment ?? missing());
   }
 
-  change(id: string, dto: ChangeEnrollmentDto): Promise<EnrollmentDto> {
+  change(id: string, principal: Principal, dto: ChangeEnrollmentDto): Promise<EnrollmentDto> {
     return inTransaction(this.dataSource, async (manager) => {
       const enrollment = await manager.findOne(Enrollment, {
         where: { id },
@@ -87,6 +91,9 @@ export class EnrollmentsService {
         lock: { mode: 'for_no_key_update', tables: ['enrollments'] },
       });
       if (!enrollment) return missing();
+      if (principal.role === 'teacher' && enrollment.role === 'teacher') {
+        throw new Problem('forbidden', 'Only an admin changes the enrolments of teachers.');
+      }
       const changed = change(enrollment, after(enrollment, dto));
       if (changed.length === 0) return EnrollmentDto.of(enrollment);
       await manager.save(enrollment);

@@ -8,7 +8,7 @@ import { wrote } from '../write-effect.js';
 import { mustMatch } from './entity-tag.js';
 import { GradeChange } from './grade-change.entity.js';
 import { SubmissionDto, type GradeDto } from './submission.dto.js';
-import { lockedSubmission } from './submissions.service.js';
+import { lockedSubmission, mustBeOfAnother } from './submissions.service.js';
 
 /** Grades, and the record of who changed them. */
 @Injectable()
@@ -24,6 +24,7 @@ export class GradesService {
   ): Promise<SubmissionDto> {
     return inTransaction(this.dataSource, async (manager) => {
       const submission = await lockedSubmission(manager, id);
+      mustBeOfAnother(submission, principal);
       mustMatch(ifMatch, SubmissionDto.of(submission));
       if (submission.status === 'voided') throw new Problem('conflict', 'A void submission is not graded.');
       if (submission.score === dto.score) return SubmissionDto.of(submission);

@@ -86,9 +86,10 @@ export class SubmissionsController {
   })
   async void(
     @SubmissionId() submissionId: string,
+    @CurrentPrincipal() principal: Principal,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<SubmissionDto> {
-    return tagged(reply, await this.submissions.void(submissionId));
+    return tagged(reply, await this.submissions.void(submissionId, principal));
   }
 
   /** Sets or changes the grade of the submission as it was seen. */

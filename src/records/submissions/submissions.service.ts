@@ -86,9 +86,10 @@ export class SubmissionsService {
   }
 
   /** The last attempt that is not void becomes the one that counts. */
-  void(id: string): Promise<SubmissionDto> {
+  void(id: string, principal: Principal): Promise<SubmissionDto> {
     return inTransaction(this.dataSource, async (manager) => {
       const submission = await lockedSubmission(manager, id);
+      mustBeOfAnother(submission, principal);
       if (submission.status === 'voided') return SubmissionDto.of(submission);
       submission.status = 'voided';
       submission.isFinal = false;
@@ -149,6 +150,13 @@ export async function lockedSubmission(manager: EntityManager, id: string): Prom
   });
   if (!submission) throw new Problem('not_found', 'There is no such submission.');
   return submission;
+}
+
+/** Who teaches one course and learns in it too, or did once, does not judge his own work. */
+export function mustBeOfAnother({ user }: Submission, { role, sub }: Principal): void {
+  if (role === 'teacher' && user.code === sub) {
+    throw new Problem('forbidden', 'Nobody judges his own work.');
+  }
 }
 
 const relations = { user: true, activity: { course: true } } as const;
