@@ -16,6 +16,8 @@ import { InitialSchema1770000000000 } from './migrations/1770000000000-initial-s
 import { AnalyticsIndexes1770000001000 } from './migrations/1770000001000-analytics-indexes.js';
 import { OuladImport1770000002000 } from './migrations/1770000002000-oulad-import.js';
 import { OutboxRenewal1770000003000 } from './migrations/1770000003000-outbox-renewal.js';
+import { DueWhenHandedIn1770000004000 } from './migrations/1770000004000-due-when-handed-in.js';
+import { ForgetDeleted1770000005000 } from './migrations/1770000005000-forget-deleted.js';
 
 const entities = [
   Activity,
@@ -43,6 +45,8 @@ const shared = {
     AnalyticsIndexes1770000001000,
     OuladImport1770000002000,
     OutboxRenewal1770000003000,
+    DueWhenHandedIn1770000004000,
+    ForgetDeleted1770000005000,
   ],
   synchronize: false,
   logging: false,

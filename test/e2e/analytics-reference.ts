@@ -35,7 +35,7 @@ export function reference(all: Rows, asOf: number) {
         .filter((s) => s.student === student.code && s.activity === activity.code && s.status !== 'voided')
         .sort((a, b) => a.attempt - b.attempt);
       const real = attempts.filter(({ status }) => status !== 'banked');
-      const dueAt = real[0]?.dueAtEffective ?? activity.dueAt;
+      const dueAt = real[0]?.dueAtEffective ?? null;
       const isLate =
         real.length > 0 && dueAt !== null && Math.floor(real[0]!.at / minute) > Math.floor(dueAt / minute);
       const isBanked = attempts.length > 0 && real.length === 0;

@@ -66,6 +66,9 @@ describe('records over HTTP', () => {
       await post('/users', { user_id: 'MAIL2', role: 'student', email: 'oNE@example.org' }).expect(409);
       await post('/users', { user_id: 'MAIL3', role: 'student' }).expect(201);
       await patch('/users/MAIL3', { email: 'ONE@example.org' }).expect(409);
+      await post('/users', { user_id: 'MAIL4', role: 'student', email: 'four@example.org' }).expect(201);
+      await app.request.delete(`${api}/users/MAIL4`).expect(204);
+      await patch('/users/MAIL3', { email: 'Four@example.org' }).expect(200);
     });
 
     it('leave the time of change alone when nothing changes', async () => {

@@ -9,7 +9,8 @@ import { ofStudent, type Scope } from './scope.js';
  */
 export function attemptsSql(scope: Scope): string {
   const { asOf } = scope;
-  const dueAt = 'coalesce(s.due_at_effective, a.due_at)';
+  // As the activity stood when the attempt was handed in: a due date that came later makes nobody late.
+  const dueAt = 's.due_at_effective';
   // Seconds of due dates are ignored: late is from the next full minute on.
   const isLate = `coalesce(s.submitted_at > ${dueAt}
         AND date_trunc('minute', s.submitted_at) > date_trunc('minute', ${dueAt}), false)`;

@@ -40,7 +40,7 @@ export const submissions: OuladFile<SubmissionRow & { readonly as_of_day: number
 // two weeks after the submission is assumed. A grade that a teacher has given since is left alone.
 const upsertSubmissions = `
   WITH given AS (
-    SELECT r.row, r.is_banked, e.user_id, a.id AS activity_id,
+    SELECT r.row, r.is_banked, e.user_id, a.id AS activity_id, a.due_at,
       c.starts_at + make_interval(days => r.day, hours => 12) AS submitted_at,
       CASE WHEN r.is_banked OR r.as_of_day IS NULL OR r.day + ${gradingDays} <= r.as_of_day THEN r.score END AS score
     FROM json_to_recordset($1) AS r(row int, activity text, student text, day int, is_banked boolean, score numeric,
@@ -50,8 +50,9 @@ const upsertSubmissions = `
     LEFT JOIN users u ON u.code = r.student
     LEFT JOIN enrollments e ON e.user_id = u.id AND e.course_id = a.course_id AND e.role = 'student'
   ), written AS (
-    INSERT INTO submissions AS s (user_id, activity_id, attempt_no, submitted_at, status, score, graded_at, is_final)
-    SELECT DISTINCT ON (user_id, activity_id) user_id, activity_id, 1, submitted_at,
+    INSERT INTO submissions AS s (user_id, activity_id, attempt_no, submitted_at, due_at_effective, status, score,
+      graded_at, is_final)
+    SELECT DISTINCT ON (user_id, activity_id) user_id, activity_id, 1, submitted_at, due_at,
       CASE WHEN is_banked THEN 'banked' WHEN score IS NULL THEN 'submitted' ELSE 'graded' END, score,
       CASE WHEN score IS NULL THEN NULL WHEN is_banked THEN submitted_at
         ELSE submitted_at + interval '${gradingDays} days' END, true

@@ -44,9 +44,9 @@ export class UsersService {
     return this.update(code, { email: dto.email, fullName: dto.full_name, role: dto.role });
   }
 
-  /** The row stays, for what points at it; the person is found no more. */
+  /** The row stays, for what points at it, without name and address; the person is found no more. */
   delete(code: string): Promise<UserDto> {
-    return this.update(code, { isActive: false, deletedAt: new Date() });
+    return this.update(code, { email: null, fullName: null, isActive: false, deletedAt: new Date() });
   }
 
   private update(code: string, values: { [K in keyof User]?: User[K] | undefined }): Promise<UserDto> {
