@@ -383,6 +383,28 @@ describe('importing files in the format of OULAD', () => {
     expect(await readRejects(join(folder, 'again.ndjson'))).toEqual(await readRejects());
   });
 
+  it('leaves a grade alone that was given since, by whomever', async () => {
+    await importOulad(database.dataSource, options());
+    const [graded] = await database.dataSource
+      .query(
+        `UPDATE submissions SET score = 1 WHERE id = (SELECT min(id) FROM submissions WHERE status = 'graded')
+       RETURNING id`,
+      )
+      .then(([rows]: [{ id: string }[]]) => rows);
+    await database.dataSource.query(
+      'INSERT INTO grade_changes (submission_id, old_score, new_score) VALUES ($1, 2, 1)',
+      [graded!.id],
+    );
+    await database.dataSource.query('DELETE FROM import_batches');
+
+    await importOulad(database.dataSource, options());
+
+    const [after] = await database.dataSource.query('SELECT score::float FROM submissions WHERE id = $1', [
+      graded!.id,
+    ]);
+    expect(after).toEqual({ score: 1 });
+  });
+
   it('imports pages and personal traits only when told so', async () => {
     await importOulad(database.dataSource, options({ materials: true, withDemographics: true }));
     const { activities, demographics } = await contents(database.dataSource);

@@ -314,6 +314,7 @@ describe('records over HTTP', () => {
       await say({ sender: 'student', kind: 'question', content: 'x'.repeat(20_001) }).expect(400);
 
       await patch(path, { ended_at: '2026-02-05T09:00:00Z' }).expect(422);
+      await patch(path, { ended_at: '2026-02-05T10:01:30Z' }).expect(422);
       const ended = await patch(path, { ended_at: '2026-02-05T10:30:00Z' });
       expect(ended.body).toMatchObject({
         message_count: 2,

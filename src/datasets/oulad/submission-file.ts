@@ -37,11 +37,12 @@ export const submissions: OuladFile<SubmissionRow & { readonly as_of_day: number
 };
 
 // The course, and with it the first day, is known through the assessment. When a grade was given is not in the data:
-// two weeks after the submission is assumed. A grade that a teacher has given since is left alone.
+// two weeks after the submission is assumed. A grade that somebody has given since is left alone. Days are of 24 hours:
+// those of the server's time zone need not be.
 const upsertSubmissions = `
   WITH given AS (
     SELECT r.row, r.is_banked, e.user_id, a.id AS activity_id, a.due_at,
-      c.starts_at + make_interval(days => r.day, hours => 12) AS submitted_at,
+      c.starts_at + make_interval(hours => r.day * 24 + 12) AS submitted_at,
       CASE WHEN r.is_banked OR r.as_of_day IS NULL OR r.day + ${gradingDays} <= r.as_of_day THEN r.score END AS score
     FROM json_to_recordset($1) AS r(row int, activity text, student text, day int, is_banked boolean, score numeric,
       as_of_day int)
@@ -55,12 +56,12 @@ const upsertSubmissions = `
     SELECT DISTINCT ON (user_id, activity_id) user_id, activity_id, 1, submitted_at, due_at,
       CASE WHEN is_banked THEN 'banked' WHEN score IS NULL THEN 'submitted' ELSE 'graded' END, score,
       CASE WHEN score IS NULL THEN NULL WHEN is_banked THEN submitted_at
-        ELSE submitted_at + interval '${gradingDays} days' END, true
+        ELSE submitted_at + interval '${gradingDays * 24} hours' END, true
     FROM given WHERE user_id IS NOT NULL
     ORDER BY user_id, activity_id, row DESC
     ON CONFLICT (user_id, activity_id, attempt_no) DO UPDATE SET submitted_at = excluded.submitted_at,
       status = excluded.status, score = excluded.score, graded_at = excluded.graded_at
-    WHERE s.graded_by IS NULL AND s.status <> 'voided'
+    WHERE s.status <> 'voided' AND NOT EXISTS (SELECT 1 FROM grade_changes g WHERE g.submission_id = s.id)
       AND (s.submitted_at, s.status, s.score) IS DISTINCT FROM (excluded.submitted_at, excluded.status, excluded.score)
     RETURNING 1
   )

@@ -77,9 +77,11 @@ export class TutorSessionsService {
         }
         return TutorSessionDto.of(session);
       }
-      const endedAt = given ?? new Date();
-      if (endedAt < session.startedAt) unprocessable('ended_at', 'order', 'must not lie before started_at');
-      session.endedAt = endedAt;
+      if (given && given < session.lastEventAt) {
+        unprocessable('ended_at', 'order', 'must not lie before last_event_at');
+      }
+      // A client whose clock runs ahead may have begun or spoken in our future.
+      session.endedAt = given ?? new Date(Math.max(Date.now(), session.lastEventAt.getTime()));
       await manager.save(session);
       return wrote(TutorSessionDto.of(session), { changed: ['endedAt'] });
     });
