@@ -1,3 +1,5 @@
+import { CacheError } from './engine/cache-errors.js';
+
 /** Gives the values of many keys; a key that it leaves out has none. */
 export type LoadMany<T> = (
   keys: readonly string[],
@@ -28,6 +30,12 @@ export class Batch<T> {
       this.#next = undefined;
       return this.#load(keys);
     });
-    return { keys, values };
+    return { keys, values: values.then(asMap) };
   }
+}
+
+/** What comes from JavaScript need not be what the type says; a record would be one where every key is left out. */
+function asMap<T>(given: ReadonlyMap<string, T>): ReadonlyMap<string, T> {
+  if (typeof (given as Partial<typeof given> | undefined)?.get === 'function') return given;
+  throw new CacheError('CACHE_INVALID_OPTIONS', 'getMany: load returned no Map.');
 }

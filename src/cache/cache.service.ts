@@ -2,8 +2,10 @@ import { Injectable } from '@nestjs/common';
 import { Batch, type LoadMany } from './batch.js';
 import { MethodCache } from './decorators/method-cache.js';
 import type { KeptValue } from './decorators/method-entry.js';
-import { declaredPolicy, type EntryOptions } from './definition/entry-options.js';
+import { declaredPolicy, entryOptionNames, type EntryOptions } from './definition/entry-options.js';
+import { checkNames, type OptionNames } from './definition/option-names.js';
 import { CacheEngine } from './engine/cache-engine.js';
+import { CacheError } from './engine/cache-errors.js';
 import { methodKeyText } from './engine/cache-key.js';
 import { CacheStatistics, DEFAULT_PREFIX, type PrefixStatistics } from './engine/cache-statistics.js';
 import { durationMs, type Duration } from './engine/duration.js';
@@ -15,6 +17,13 @@ import { checkedPrefix, checkedTag, patternTags, plainTag, prefixTag, UNLISTED }
 import { encodeValue } from './engine/value-codec.js';
 import { wholeForm } from './engine/whole-form.js';
 
+const optionNames: OptionNames<GetOrSetOptions> = {
+  ttl: true,
+  prefix: true,
+  tags: true,
+  audit: true,
+  ...entryOptionNames,
+};
 /** In place of the value of a key that `load` of `getMany` left out. */
 const LEFT_OUT = Symbol('left out');
 /** After so many of them a caller of `getOrSet` makes a run of his own: there may always be another `getMany`. */
@@ -84,8 +93,8 @@ export class CacheService {
    *   invalidate; `CACHE_FACTORY_TIMED_OUT` after `hardTimeout`; `CACHE_UNSERIALISABLE` if the value has no stored form
    */
   async getOrSet<T>(key: string, options: GetOrSetOptions, factory: () => Promise<T> | T): Promise<T> {
-    const { subject, ttlMs } = this.#asked(key, options, 'getOrSet');
-    const produce = async () => stored(await factory(), ttlMs);
+    const { subject, kept } = this.#asked(key, options, 'getOrSet');
+    const produce = async () => kept(await factory());
     for (let joined = 0; joined < MOST_LEFT_OUT; joined++) {
       const value = await this.methods.value(subject, produce);
       // That of a getMany, which was joined, says nothing about what `factory` gives.
@@ -113,10 +122,10 @@ export class CacheService {
     const { tags = [] } = options;
     const valueOf = async (key: string) => {
       const ofKey = { ...options, tags: typeof tags === 'function' ? tags(key) : tags };
-      const { subject, ttlMs } = this.#asked(key, ofKey, 'getMany');
+      const { subject, kept } = this.#asked(key, ofKey, 'getMany');
       const value = await this.methods.value(subject, async () => {
         const given = await batch.valueOf(key);
-        return given === undefined ? { value: { raw: LEFT_OUT }, isShareable: true } : stored(given, ttlMs);
+        return given === undefined ? { value: { raw: LEFT_OUT }, isShareable: true } : kept(given);
       });
       return [key, value] as const;
     };
@@ -164,12 +173,20 @@ export class CacheService {
     return this.engine.settle();
   }
 
-  #asked(key: string, options: GetOrSetOptions, caller: string): { subject: Subject; ttlMs: number } {
+  /** @returns what is asked for, and how a value is kept for it */
+  #asked(
+    key: string,
+    options: GetOrSetOptions,
+    caller: string,
+  ): { subject: Subject; kept: (value: unknown) => Produced<KeptValue> } {
     const { ttl, prefix = DEFAULT_PREFIX, tags = [], audit = tags.length > 0 } = options;
     const where = `${caller}(${prefix})`;
+    checkNames(options, optionNames, where);
     const ttlMs = durationMs(ttl, `${where}, ttl`);
     checkedPrefix(prefix, where);
     for (const tag of tags) checkedTag(tag, where);
+    // A function of `@InvalidateCache` may name it, and nobody knows before the method has run.
+    const isNameable = tags.length > 0 || prefix !== DEFAULT_PREFIX;
     const subject = new Subject({
       prefix,
       // Who names other tags asks for something else: an entry without them would outlive their invalidation.
@@ -181,14 +198,20 @@ export class CacheService {
         audited: audit ? wholeForm : undefined,
       },
       hasResultTags: false,
-      tags: () => [prefixTag(prefix), ...tags.map(plainTag), ...(tags.length > 0 ? [UNLISTED] : [])],
+      tags: () => [prefixTag(prefix), ...tags.map(plainTag), ...(isNameable ? [UNLISTED] : [])],
     });
-    return { subject, ttlMs };
+    return { subject, kept: (value) => stored(value, ttlMs, where) };
   }
 }
 
-function stored(value: unknown, ttlMs: number): Produced<KeptValue> {
-  const text = encodeValue(value);
+function stored(value: unknown, ttlMs: number, where: string): Produced<KeptValue> {
+  let text: string;
+  try {
+    text = encodeValue(value);
+  } catch (error) {
+    if (!(error instanceof CacheError)) throw error;
+    throw new CacheError(error.code, `${where}: ${error.message}.`);
+  }
   return {
     value: { text },
     isShareable: true,

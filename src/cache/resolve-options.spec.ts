@@ -104,6 +104,9 @@ describe('the options of the module', () => {
     ['redis.socketTimeoutMs must be', { redis: { url, socketTimeoutMs: NaN } }],
     ['redis.commandTimeoutMs must be a number of ms', { redis: { url, commandTimeoutMs: 2 ** 31 } }],
     ['give exactly one of', { redis: {} }],
+    ["CacheModule: there is no option 'redisUrl'. There are: name, enabled, redis,", { redisUrl: url }],
+    ["CacheModule, redis: there is no option 'host'. There are: url,", { redis: { url, host: 'h' } }],
+    ["CacheModule, bulkhead: there is no option 'max'", { bulkhead: { max: 3 } }],
     ['give store', { backplane: simulateInstances(1, new FakeClock())[0]!.backplane }],
     ['not both', { redis: { url }, ...simulateInstances(1, new FakeClock())[0] }],
   ])('are refused with "%s" when they are %j', (refusal, options) => {

@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 import type { CacheModuleOptions } from './cache.options.js';
 import { resolvePolicy } from './definition/entry-options.js';
+import { checkNames, type OptionNames } from './definition/option-names.js';
 import type { BulkheadOptions } from './engine/bulkhead.js';
 import { CacheError } from './engine/cache-errors.js';
 import { systemClock, type Clock } from './engine/clock.js';
@@ -42,12 +43,62 @@ export interface ResolvedOptions extends Readonly<
   readonly requestBudgetMs: number;
 }
 
+const optionNames: OptionNames<CacheModuleOptions> = {
+  name: true,
+  enabled: true,
+  redis: true,
+  namespace: true,
+  maxBytes: true,
+  jitter: true,
+  auditRate: true,
+  bulkhead: true,
+  admission: true,
+  compress: true,
+  outbox: true,
+  principal: true,
+  tenant: true,
+  principalDecorators: true,
+  shapeOf: true,
+  onEvent: true,
+  tracer: true,
+  store: true,
+  backplane: true,
+  clock: true,
+  grace: true,
+  softTimeout: true,
+  consistency: true,
+  refreshAhead: true,
+};
+const redisOptionNames: OptionNames<RedisOptions> = {
+  url: true,
+  clusterNodes: true,
+  sentinels: true,
+  sentinelMaster: true,
+  password: true,
+  username: true,
+  tls: true,
+  database: true,
+  maxConnections: true,
+  pool: true,
+  socketTimeoutMs: true,
+  connectTimeoutMs: true,
+  retryOnTimeout: true,
+  commandTimeoutMs: true,
+};
+const bulkheadOptionNames: OptionNames<BulkheadOptions> = {
+  concurrency: true,
+  maxWaiting: true,
+  maxWaitMs: true,
+};
+
 const COMMAND_TIMEOUT_MS = 50;
 /** Nobody waits longer for anything; and a timer of Node's has a bound beyond which it ends at once. */
 const MAX_WAIT_MS = 600_000;
 
 /** @throws {CacheError} `CACHE_INVALID_OPTIONS`, `CACHE_INVALID_TTL`: names the first that is wrong, and what is allowed */
 export function resolveOptions(options: CacheModuleOptions): ResolvedOptions {
+  checkNames(options, optionNames, 'CacheModule');
+  checkNames(options.bulkhead ?? {}, bulkheadOptionNames, 'CacheModule, bulkhead');
   const { store, backplane, outbox, tracer = untraced, clock = systemClock } = options;
   const { enabled = true, namespace = '', maxBytes = 64 * 1024 * 1024 } = options;
   const { jitter = 0.1, auditRate = 0.001, compress = true } = options;
@@ -85,6 +136,7 @@ export function resolveOptions(options: CacheModuleOptions): ResolvedOptions {
 
 /** @throws {CacheError} `CACHE_INVALID_OPTIONS` */
 export function resolveRedisOptions(redis: RedisOptions, name: string): ResolvedRedisOptions {
+  checkNames(redis, redisOptionNames, 'CacheModule, redis');
   const { maxConnections = 50, pool = false, retryOnTimeout = true } = redis;
   const { socketTimeoutMs = 1000, connectTimeoutMs = 5000, commandTimeoutMs = COMMAND_TIMEOUT_MS } = redis;
   return {

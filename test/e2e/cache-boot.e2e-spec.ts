@@ -316,6 +316,48 @@ class Wrong {
     return {};
   }
 
+  @Get('misspelt')
+  @Cached({ ttl: 60, tag: ['course:1'] } as { ttl: number })
+  misspelt() {
+    return {};
+  }
+
+  @Get('scope')
+  @Cached({ ttl: 60, scope: 'users' as 'user' })
+  oddScope() {
+    return {};
+  }
+
+  @Post('misspelt')
+  @InvalidateCache({ tags: 'right_param:*', family: ['course'] } as { tags: string })
+  misspeltWrite() {
+    return {};
+  }
+
+  @Post('nothing')
+  @InvalidateCache([])
+  namesNothing() {
+    return {};
+  }
+
+  @Post('number')
+  @InvalidateCache(['right_param:*', 1 as never])
+  namesNumber() {
+    return {};
+  }
+
+  @Post('dollar/:id')
+  @InvalidateCache('right_param:${id}:*')
+  dollar(@Param('id') id: string) {
+    return { id };
+  }
+
+  @Post('gap')
+  @InvalidateCache('right_param::*')
+  gap() {
+    return {};
+  }
+
   @Post('tag')
   @InvalidateCache('corse:1')
   deadTag() {
@@ -357,6 +399,11 @@ class WrongCallerService {
 class WrongService {
   @Cached({ ttl: 60, tags: ['course:{course_id}'] })
   value(course_id: string): Promise<string> {
+    return Promise.resolve(course_id);
+  }
+
+  @Cached({ ttl: 60, tags: ['course:{0}', 'student:{1}'] })
+  fewArguments(course_id: string): Promise<string> {
     return Promise.resolve(course_id);
   }
 
@@ -410,6 +457,13 @@ const expected: [code: string, method: string, says: string][] = [
   ['CACHE_INVALID_OPTIONS', 'Wrong.agedUser', "@Header('Vary', 'Authorization')"],
   ['CACHE_INVALID_OPTIONS', 'WrongService.asIfRoute', 'scope, visibility, negativeTtl, store'],
   ['CACHE_INVALID_OPTIONS', 'Wrong.writesItself', 'before its invalidation'],
+  ['CACHE_INVALID_OPTIONS', 'Wrong.misspelt:', "no option 'tag'. There are: ttl, prefix, scope, tags"],
+  ['CACHE_INVALID_OPTIONS', 'Wrong.oddScope', "'shared', 'user' or 'tenant'"],
+  ['CACHE_INVALID_OPTIONS', 'Wrong.misspeltWrite', "no option 'family'. There are: tags, families, soft"],
+  ['CACHE_INVALID_OPTIONS', 'Wrong.namesNothing', 'names nothing'],
+  ['CACHE_INVALID_OPTIONS', 'Wrong.namesNumber', 'tags are texts'],
+  ['CACHE_INVALID_OPTIONS', 'Wrong.dollar', "a $ too many: 'right_param:{id}:*'"],
+  ['CACHE_INVALID_OPTIONS', 'Wrong.gap', "'right_param::*' is neither"],
   ['CACHE_UNCACHEABLE_ROUTE', 'Wrong.ownResponse', '@Res() without passthrough'],
   ['CACHE_UNCACHEABLE_ROUTE', 'Wrong.keyedResponse', '@Res() without passthrough'],
   ['CACHE_UNCACHEABLE_ROUTE', 'Wrong.cachedPost', 'does not answer GET'],
@@ -419,8 +473,9 @@ const expected: [code: string, method: string, says: string][] = [
   ['CACHE_UNKNOWN_TEMPLATE_NAME', 'Wrong.unknownName', '{course_id}'],
   ['CACHE_UNKNOWN_TEMPLATE_NAME', 'Wrong.unknownField', '{body.course}'],
   ['CACHE_UNKNOWN_TEMPLATE_NAME', 'WrongService.value', '{course_id}'],
+  ['CACHE_UNKNOWN_TEMPLATE_NAME', 'WrongService.fewArguments', "'{1}'"],
   ['CACHE_PATTERN_MATCHES_NOTHING', 'Wrong.deadPrefix', "'nobody:*'"],
-  ['CACHE_PATTERN_MATCHES_NOTHING', 'Wrong.deadTag', "a function without families: () => ['book:1']"],
+  ['CACHE_PATTERN_MATCHES_NOTHING', 'Wrong.deadTag', "a function: () => ['book:1', 'shelf:*']"],
   ['CACHE_PATTERN_MATCHES_NOTHING', 'Wrong.deepPattern', 'names 2 parameters, but Right.param has 1'],
   ['CACHE_PATTERN_MATCHES_NOTHING', 'WrongWriter.deepArguments', 'but WrongCallerService.ofNobody has 0'],
 ];
@@ -510,7 +565,11 @@ describe('an application with wrong decorators', () => {
     await expect(
       NestFactory.createApplicationContext(Worker, { logger: false, abortOnError: false }),
     ).rejects.toMatchObject({
-      faults: [{ code: 'CACHE_UNKNOWN_TEMPLATE_NAME' }, { code: 'CACHE_INVALID_OPTIONS' }],
+      faults: [
+        { code: 'CACHE_UNKNOWN_TEMPLATE_NAME' },
+        { code: 'CACHE_UNKNOWN_TEMPLATE_NAME' },
+        { code: 'CACHE_INVALID_OPTIONS' },
+      ],
     });
   });
 });

@@ -121,6 +121,11 @@ class Prices {
     return Promise.resolve({ changed, items: items.length });
   }
 
+  @InvalidateCache<Prices['changeNamed']>((args) => args)
+  changeNamed(..._names: string[]): Promise<void> {
+    return Promise.resolve();
+  }
+
   @InvalidateCache<Prices['changeOddly']>(() => {
     throw new TypeError('quotes what it was given');
   })
@@ -503,6 +508,31 @@ describe('decorated methods of providers', () => {
       expect((await prices.price('b')).run).toBe(4);
     });
 
+    it('drop a prefix that a function names, and of it what leading arguments say', async () => {
+      await settled(Promise.all([prices.price('a'), prices.price('b')]));
+
+      await prices.changeNamed('price:a:*');
+      expect([(await settled(prices.price('a'))).run, (await prices.price('b')).run]).toEqual([3, 2]);
+      await prices.changeNamed('label:*', 'item:c');
+      expect([(await prices.price('a')).run, (await prices.price('b')).run]).toEqual([3, 2]);
+      await prices.changeNamed('price:*');
+      expect((await prices.price('b')).run).toBe(4);
+    });
+
+    it.each(['', ':a', '*', undefined])(
+      'drop everything when a function names %j, and tell of it',
+      async (name) => {
+        await settled(prices.price('a'));
+
+        await prices.changeNamed(name!);
+
+        expect((await prices.price('a')).run).toBe(2);
+        expect(events).toContainEqual(
+          expect.objectContaining({ event: 'cache.rule_failed', method: 'Prices.changeNamed' }),
+        );
+      },
+    );
+
     it('drop everything when a function of theirs threw, and tell of it', async () => {
       await settled(prices.price('a'));
 
@@ -622,6 +652,32 @@ describe('decorated methods of providers', () => {
     await cache.invalidate('item:a');
     await cache.getOrSet('k', { ttl: '2m', tags: ['item:a'] }, factory);
     expect(factory).toHaveBeenCalledTimes(2);
+  });
+
+  it('does not keep what would depend on a prefix pattern of a function', async () => {
+    const families = app.get(Families);
+
+    expect([await settled(families.held('item:*')), await families.held('item:*')]).toEqual([1, 2]);
+  });
+
+  it('getOrSet and getMany refuse options that do not exist, and getMany what is no Map', async () => {
+    const cache = app.get(CacheService);
+    const misspelt = { ttl: 60, tag: ['item:a'] };
+
+    await expect(cache.getOrSet('k', misspelt, () => 1)).rejects.toThrow(
+      "getOrSet(default): there is no option 'tag'. There are: ttl, prefix, tags",
+    );
+    await expect(cache.getMany(['k'], misspelt, () => new Map())).rejects.toThrow("no option 'tag'");
+    await expect(cache.getOrSet('k', { ttl: 60, prefix: 'odd' }, () => new Set([1]))).rejects.toMatchObject({
+      code: 'CACHE_UNSERIALISABLE',
+      message: 'getOrSet(odd): a Set cannot be stored.',
+    });
+    for (const given of [undefined, { k: 1 }]) {
+      await expect(cache.getMany(['k'], { ttl: 60 }, () => given as never)).rejects.toMatchObject({
+        code: 'CACHE_INVALID_OPTIONS',
+        message: 'getMany: load returned no Map.',
+      });
+    }
   });
 
   it('getMany loads together what is not kept, and each key is invalidated by its own tags', async () => {

@@ -63,7 +63,12 @@ describe('the report on a cache', () => {
   it.each<[string, InvalidatingDefinition, string[]]>([
     ['a tag', write('tag', ['course:{body.id}']), ['course']],
     ['a prefix, and who depends on it', write('prefix', ['course:{id}:*']), ['course', 'summary']],
-    ['a function of one family', write('family', [byFunction], ['course']), ['course']],
+    [
+      'a function of one family, which is a prefix, too',
+      write('family', [byFunction], ['course']),
+      ['course', 'summary'],
+    ],
+    ['a function of one prefix', write('prefix_named', [byFunction], ['summary']), ['summary']],
     ['a function of any family', write('any', [byFunction]), ['course']],
     ['a function of another family', write('other', [byFunction], ['student']), []],
   ])('tells whom an invalidation may hit: %s', (_, { method, rules }, prefixes) => {

@@ -1,7 +1,7 @@
 import type { CachedDefinition, InvalidatingDefinition } from '../definition/cached-definition.js';
 import type { TagRules } from '../definition/tag-rules.js';
 import type { Consistency, EntryPolicy } from '../engine/entry-policy.js';
-import { mayDependOn, mayHit } from './cover.js';
+import { familyMayHit, mayHit } from './cover.js';
 import type { KeyRecipe } from './key-recipe.js';
 
 /** Who keeps what, and who invalidates it, as the decorators of the application say. */
@@ -86,7 +86,8 @@ export function cacheReport(
     tags: tagsOf(rules),
     invalidates: [...cached.keys()].filter((other) => mayHit(rules, other)).map(({ prefix }) => prefix),
   }));
-  const isUsed = (family: string) => [...cached.keys()].some((definition) => mayDependOn(definition, family));
+  const isUsed = (family: string) =>
+    [...cached.keys()].some((definition) => familyMayHit(family, definition));
   /** What `getOrSet` keeps is not known, and a function may name its tags. */
   const isDead = ({ rules }: InvalidatingDefinition) =>
     (rules.functions.length === 0 || rules.families !== undefined) &&

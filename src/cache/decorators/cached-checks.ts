@@ -4,7 +4,7 @@ import { declaredInputs, inputNamed, type DeclaredInput } from '../http/declared
 import { answersByItself, decoratorFactory } from '../http/route-arguments.js';
 import { staticHeaders, uncacheable } from '../http/route-metadata.js';
 import type { ResolvedOptions } from '../resolve-options.js';
-import { checkTemplates, isArgument } from './template-checks.js';
+import { argumentNames, checkTemplates } from './template-checks.js';
 
 /** Two methods of one prefix would be one line in the statistics, and one target for `prefix:*`. */
 export function checkPrefixes(cached: readonly DecoratedMethod<CachedDefinition>[], faults: Faults): void {
@@ -58,7 +58,7 @@ export function checkRoute(
   if ((scope === 'user' && !options.principal) || (scope === 'tenant' && !options.tenant)) {
     faults.add(
       'CACHE_PRINCIPAL_MISSING',
-      `${where} has scope '${scope}', but CacheModule was not told how to read it from a request.`,
+      `${where} has scope '${scope}', but CacheModule was not told how to read it from a request: give it '${scope === 'user' ? 'principal' : 'tenant'}'.`,
     );
   }
   const isOfOne = scope === 'user' || scope === 'tenant';
@@ -110,5 +110,5 @@ export function checkProviderMethod(found: DecoratedMethod<CachedDefinition>, fa
       `${method}: ${unheard.join(', ')} can be said of a route only, and this method is none.`,
     );
   }
-  checkTemplates(found, isArgument, faults);
+  checkTemplates(found, argumentNames(found), faults);
 }

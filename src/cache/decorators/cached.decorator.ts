@@ -2,8 +2,9 @@ import { UseGuards, UseInterceptors } from '@nestjs/common';
 import { answerRules, type AnswerOptions } from '../definition/answer-options.js';
 import type { CacheRequest } from '../definition/cache-request.js';
 import { cachedDefinition, markCached, type CachedDefinition } from '../definition/cached-definition.js';
-import { declaredPolicy, type EntryOptions } from '../definition/entry-options.js';
+import { declaredPolicy, entryOptionNames, type EntryOptions } from '../definition/entry-options.js';
 import { Faults } from '../definition/faults.js';
+import { checkNames, type OptionNames } from '../definition/option-names.js';
 import { tagRules, type AnyMethod, type TagSource } from '../definition/tag-rules.js';
 import type { KeyInputs } from '../engine/cache-key.js';
 import { durationMs, type Duration } from '../engine/duration.js';
@@ -23,7 +24,10 @@ export interface CachedOptions<M extends AnyMethod = AnyMethod> extends EntryOpt
    * `user`, `tenant`: the key names the principal or the tenant.
    */
   scope?: 'shared' | 'user' | 'tenant';
-  /** What the answer depends on, beside its own prefix: templates, or functions of arguments and result. */
+  /**
+   * What the answer depends on, beside its own prefix: templates, or functions of arguments and result that return plain
+   * tags.
+   */
   tags?: readonly TagSource<M>[];
   /**
    * Families of the tags that functions name, such as `roster`: so that an invalidation of a misspelt tag is found at
@@ -42,6 +46,24 @@ export interface CachedOptions<M extends AnyMethod = AnyMethod> extends EntryOpt
   /** Names the form of the result; change it with the form. */
   shape?: string;
 }
+
+const optionNames: OptionNames<CachedOptions> = {
+  ttl: true,
+  prefix: true,
+  scope: true,
+  tags: true,
+  families: true,
+  unless: true,
+  key: true,
+  audit: true,
+  shape: true,
+  visibility: true,
+  clientMaxAge: true,
+  mayBypass: true,
+  store: true,
+  negativeTtl: true,
+  ...entryOptionNames,
+};
 
 /**
  * Keeps what a method answers.
@@ -76,7 +98,13 @@ function define(options: CachedOptions, method: string, name: string): CachedDef
   const faults = new Faults();
   const prefix = options.prefix ?? name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
   faults.attempt(() => checkedPrefix(prefix, method));
-  const { ttl, unless } = options;
+  faults.attempt(() => {
+    checkNames(options, optionNames, method);
+  });
+  const { ttl, unless, scope } = options;
+  if (scope !== undefined && !['shared', 'user', 'tenant'].includes(scope)) {
+    faults.add('CACHE_INVALID_OPTIONS', `${method}: scope is 'shared', 'user' or 'tenant'.`);
+  }
   const fixedMs =
     typeof ttl === 'function' ? undefined : faults.attempt(() => durationMs(ttl, `${method}, ttl`));
   return {
@@ -85,12 +113,12 @@ function define(options: CachedOptions, method: string, name: string): CachedDef
     shape: options.shape ?? '',
     rules: tagRules(options.tags ?? [], options.families, method, faults),
     policy: faults.attempt(() => declaredPolicy(options, method)) ?? {},
-    answers: faults.attempt(() => answerRules(options, options.scope, method)) ?? { storedHeaders: [] },
+    answers: faults.attempt(() => answerRules(options, scope, method)) ?? { storedHeaders: [] },
     audit: (options.audit as CachedDefinition['audit'] | undefined) ?? (options.tags ?? []).length > 0,
     declaredTtlMs: fixedMs ?? 0,
     ttlMs: (result) => fixedMs ?? resultTtlMs((ttl as (result: unknown) => number)(result), method),
     unless: (result) => (unless as ((result: unknown) => boolean) | undefined)?.(result) ?? false,
-    ...(options.scope && { scope: options.scope }),
+    ...(scope && { scope }),
     ...(options.key && { key: options.key }),
     faults,
   };

@@ -19,8 +19,10 @@ describe('the cover of a method that invalidates', () => {
     expect(coverOf(rules(['course:{id}']), cached)).toEqual([]);
   });
 
-  it('takes in every method that depends on a plain tag, and what no decorator stands for', () => {
+  it('takes in every method, for a function may name its prefix, and what no decorator stands for', () => {
     expect(coverOf(rules([byFunction]), cached)).toEqual([
+      'prefix/untagged',
+      'prefix/by_prefix',
       'prefix/course',
       'prefix/student',
       'prefix/any',
@@ -36,6 +38,7 @@ describe('the cover of a method that invalidates', () => {
       ['roster', 'course'],
       ['prefix/course', 'prefix/any', 'prefix/roster'],
     ],
+    [['untagged'], ['prefix/untagged', 'prefix/by_prefix', 'prefix/any']],
     [[], ['prefix/any']],
   ])('is narrowed by the families of its functions: %j', (families, expected) => {
     expect(coverOf(rules(['student:{id}', byFunction], families), cached)).toEqual([...expected, 'unlisted']);

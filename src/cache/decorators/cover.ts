@@ -1,6 +1,6 @@
 import { familiesOf, type TagRules } from '../definition/tag-rules.js';
 import type { TagTemplate } from '../definition/tag-template.js';
-import { familyTag, prefixTag, UNLISTED } from '../engine/tags.js';
+import { familyTag, plainTag, prefixTag, UNLISTED } from '../engine/tags.js';
 
 interface Cached {
   readonly prefix: string;
@@ -8,15 +8,16 @@ interface Cached {
 }
 
 /**
- * What takes in every tag that functions could name: the prefixes of all methods that depend on such a tag. It is known
- * before the method has run, when the tags themselves are not.
+ * What takes in every tag and prefix pattern that functions could name: the prefixes of all methods that feel one. It is
+ * known before the method has run, when the tags themselves are not.
  *
  * @param rules   of the method that invalidates
  * @param cached  all that the application caches
  */
 export function coverOf(rules: TagRules, cached: readonly Cached[]): string[] {
   if (rules.functions.length === 0) return [];
-  const met = cached.filter((other) => functionsMayHit(rules, other));
+  // Functions that say no families may name any prefix.
+  const met = rules.families ? cached.filter((other) => functionsMayHit(rules, other)) : cached;
   return [...new Set(met.map(({ prefix }) => prefixTag(prefix))), UNLISTED];
 }
 
@@ -34,14 +35,24 @@ export function templateMayHit({ prefix, plain }: TagTemplate, cached: Cached): 
 }
 
 /** Whether an entry of `cached` could depend on a plain tag of the same family. */
-export function mayDependOn({ rules }: Cached, plainTag: string): boolean {
+function mayDependOn({ rules }: Cached, plainTag: string): boolean {
   return familiesOf(rules)?.has(familyTag(plainTag)) ?? true;
+}
+
+/**
+ * Whether a tag or a prefix pattern that a function names could invalidate an entry of `cached`.
+ *
+ * @param family  what the function says its names begin with, as `tag/course`
+ */
+export function familyMayHit(family: string, cached: Cached): boolean {
+  const prefixes = [cached.prefix, ...cached.rules.templates.map(({ prefix }) => prefix)];
+  return mayDependOn(cached, family) || prefixes.some((prefix) => prefix && plainTag(prefix) === family);
 }
 
 function functionsMayHit({ functions, families }: TagRules, cached: Cached): boolean {
   if (functions.length === 0) return false;
   const used = familiesOf(cached.rules);
-  const named = families && new Set(families.map(familyTag));
   // Where nothing is said of a function's tags, they may be of any family.
-  return used ? [...used].some((family) => named?.has(family) ?? true) : true;
+  if (!families) return used === undefined || used.size > 0;
+  return used === undefined || families.some((family) => familyMayHit(family, cached));
 }

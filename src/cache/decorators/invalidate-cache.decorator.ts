@@ -4,6 +4,7 @@ import {
   type InvalidatingDefinition,
 } from '../definition/cached-definition.js';
 import { Faults } from '../definition/faults.js';
+import { checkNames, type OptionNames } from '../definition/option-names.js';
 import { tagRules, type AnyMethod, type TagSource } from '../definition/tag-rules.js';
 import { fromArguments } from '../definition/tag-template.js';
 import { fromRouteArguments } from '../http/declared-inputs.js';
@@ -25,13 +26,15 @@ export interface InvalidateCacheOptions<M extends AnyMethod = AnyMethod> {
   soft?: boolean;
 }
 
+const optionNames: OptionNames<InvalidateCacheOptions> = { tags: true, families: true, soft: true };
+
 /**
  * Makes everything that depends on the named tags or prefixes unusable, once the method has succeeded and before its
  * answer leaves. So the method commits what it writes before it returns. If it threw, only what it may have
  * committed is invalidated: an outbox knows; without one that is all.
  *
  * @param pattern  one or more of: a tag (`course:{body.course_id}`), a prefix pattern (`student_risk:*`,
- *   `student_risk:{student_id}:*`), a function `(args, result) => tags`. On a route a name in braces is a declared
+ *   `student_risk:{student_id}:*`), a function `(args, result) => patterns`. On a route a name in braces is a declared
  *   parameter, `{body.x}` a field of the body; on a provider's method `{0}`, `{0.id}` count arguments. A tag whose
  *   value is absent in a call names nothing, a prefix pattern what stands before it. Or all that
  *   {@link InvalidateCacheOptions} names
@@ -42,9 +45,15 @@ export function InvalidateCache<M extends AnyMethod>(
 ): MethodDecorator {
   return (target, name, descriptor) => {
     const method = methodName(target, name);
-    const { tags, families, soft = false } = optionsOf(pattern);
-    const sources = [tags].flat() as readonly TagSource[];
+    const options = optionsOf(pattern);
+    const { tags, families, soft = false } = options;
     const faults = new Faults();
+    faults.attempt(() => {
+      checkNames(options, optionNames, method);
+    });
+    const sources = [tags].flat() as readonly TagSource[];
+    if (sources.length === 0)
+      faults.add('CACHE_INVALID_OPTIONS', `${method}: @InvalidateCache names nothing.`);
     const rules = tagRules(sources, families, method, faults);
     if (invalidatingDefinition(descriptor.value as object)) {
       faults.add('CACHE_INVALID_OPTIONS', `${method} has two @InvalidateCache. One takes all the patterns.`);
@@ -63,5 +72,6 @@ export function InvalidateCache<M extends AnyMethod>(
 function optionsOf<M extends AnyMethod>(
   pattern: InvalidateCacheOptions<M>['tags'] | InvalidateCacheOptions<M>,
 ): InvalidateCacheOptions<M> {
-  return typeof pattern === 'object' && 'tags' in pattern ? pattern : { tags: pattern };
+  const isWhole = typeof pattern === 'object' && !Array.isArray(pattern);
+  return (isWhole ? pattern : { tags: pattern }) as InvalidateCacheOptions<M>;
 }

@@ -5,11 +5,11 @@ import type {
 } from '../definition/cached-definition.js';
 import type { Faults } from '../definition/faults.js';
 import { ambiguousName, templateNames } from '../http/declared-inputs.js';
-import { answersByItself, parameterTypes } from '../http/route-arguments.js';
+import { answersByItself } from '../http/route-arguments.js';
 import { isRoute } from '../http/route-metadata.js';
 import { pathParameters } from '../http/route-paths.js';
 import { templateMayHit } from './cover.js';
-import { checkTemplates, isArgument } from './template-checks.js';
+import { argumentCount, argumentNames, checkTemplates } from './template-checks.js';
 
 /** @param cached  all that the application caches */
 export function checkInvalidation(
@@ -50,7 +50,7 @@ function checkPatterns(
   faults: Faults,
 ): void {
   const { type, name, method, definition } = found;
-  checkTemplates(found, isRoute(method) ? templateNames(type, name) : isArgument, faults);
+  checkTemplates(found, isRoute(method) ? templateNames(type, name) : argumentNames(found), faults);
   const names = definition.rules.templates.flatMap((template) => template.names);
   const ambiguous = isRoute(method) ? ambiguousName(type, name, names) : undefined;
   if (ambiguous !== undefined) {
@@ -66,7 +66,7 @@ function checkPatterns(
     faults.add(
       'CACHE_PATTERN_MATCHES_NOTHING',
       `${definition.method}: nothing that is cached depends on '${template.toString()}'. Cached: ${all}. ` +
-        "What only getOrSet keeps is named by a function without families: () => ['book:1'], or in the method: cache.invalidate('shelf:*').",
+        "What only getOrSet keeps is named by a function: () => ['book:1', 'shelf:*'], or in the method: cache.invalidate('shelf:*').",
     );
   }
 }
@@ -93,10 +93,8 @@ function checkDepths(
   }
 }
 
-/** The most that entries are grouped by; infinite where optional arguments or another decorator leave it open. */
-function leadingParameters({ type, name, method, paths }: DecoratedMethod<CachedDefinition>): number {
-  if (isRoute(method)) return Math.max(...pathParameters(paths).map(({ length }) => length));
-  const types = parameterTypes(type, name);
-  const { length } = method as { length?: number };
-  return types && types.length === length ? length : Infinity;
+/** The most that entries are grouped by. */
+function leadingParameters(found: DecoratedMethod<CachedDefinition>): number {
+  if (!isRoute(found.method)) return argumentCount(found);
+  return Math.max(...pathParameters(found.paths).map(({ length }) => length));
 }

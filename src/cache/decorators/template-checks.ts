@@ -1,6 +1,7 @@
 import type { DecoratedMethod } from '../definition/cached-definition.js';
 import type { Faults } from '../definition/faults.js';
 import type { TagRules } from '../definition/tag-rules.js';
+import { parameterTypes } from '../http/route-arguments.js';
 
 /** @param isName  whether a placeholder has a value in calls of the method */
 export function checkTemplates(
@@ -18,7 +19,21 @@ export function checkTemplates(
   }
 }
 
-/** The placeholders of methods that are no routes: `{0}`, `{0.id}`. */
-export function isArgument(placeholder: string): boolean {
-  return /^\d+(\.\w+)*$/.test(placeholder);
+/** The placeholders of a method that is no route: `{0}`, `{0.id}`, of as many arguments as it has. */
+export function argumentNames(
+  found: Pick<DecoratedMethod<unknown>, 'type' | 'name' | 'method'>,
+): (placeholder: string) => boolean {
+  const count = argumentCount(found);
+  return (placeholder) => /^\d+(\.\w+)*$/.test(placeholder) && Number.parseInt(placeholder, 10) < count;
+}
+
+/** Infinite where optional arguments or another decorator leave it open. */
+export function argumentCount({
+  type,
+  name,
+  method,
+}: Pick<DecoratedMethod<unknown>, 'type' | 'name' | 'method'>): number {
+  const types = parameterTypes(type, name);
+  const { length } = method as { length?: number };
+  return types && types.length === length ? length : Infinity;
 }

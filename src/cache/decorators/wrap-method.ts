@@ -2,8 +2,11 @@ import { Inject } from '@nestjs/common';
 import { MethodCache } from './method-cache.js';
 import type { MethodCall } from './method-call.js';
 
-/** Where Nest puts the application's own {@link MethodCache} on every instance with a decorated method. */
-export const METHOD_CACHE = Symbol('method cache');
+/**
+ * Where Nest puts the application's own {@link MethodCache} on every instance with a decorated method. Nest's message tells
+ * its name where the module is missing.
+ */
+export const METHOD_CACHE = Symbol('CacheModule.forRoot');
 
 type Runnable = (this: Decorated, ...args: unknown[]) => unknown;
 

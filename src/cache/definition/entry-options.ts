@@ -1,6 +1,7 @@
 import { CacheError } from '../engine/cache-errors.js';
 import { durationMs, type Duration } from '../engine/duration.js';
 import { defaultPolicy, type Consistency, type EntryPolicy } from '../engine/entry-policy.js';
+import type { OptionNames } from './option-names.js';
 
 /** How `@Cached` keeps entries and waits for runs. Durations are seconds (`60`), or text (`'45s'`, `'2m'`). */
 export interface EntryOptions {
@@ -25,6 +26,15 @@ export interface EntryOptions {
   /** The part of its TTL after which a hit also has the answer made anew, behind it: above 0; 1 is never. Default 0.8. */
   refreshAhead?: number;
 }
+
+export const entryOptionNames: OptionNames<EntryOptions> = {
+  grace: true,
+  softTimeout: true,
+  hardTimeout: true,
+  minFresh: true,
+  consistency: true,
+  refreshAhead: true,
+};
 
 /** What the module may say for all methods. */
 export type EntryDefaults = Pick<EntryOptions, 'grace' | 'softTimeout' | 'consistency' | 'refreshAhead'>;

@@ -1,11 +1,14 @@
 import { CacheError } from '../engine/cache-errors.js';
-import { familyTag, leadingTags, plainTag } from '../engine/tags.js';
+import { checkedTag, familyTag, leadingTags, patternTags, plainTag } from '../engine/tags.js';
 import type { Faults } from './faults.js';
 import { TagTemplate, type Resolve } from './tag-template.js';
 
 export type AnyMethod = (...args: never[]) => unknown;
 
-/** A template such as `course:{course_id}`, or a function of arguments and result that names plain tags. */
+/**
+ * A template such as `course:{course_id}`, or a function of arguments and result that names plain tags; under
+ * `@InvalidateCache` also prefix patterns.
+ */
 export type TagSource<M extends AnyMethod = AnyMethod> =
   string | ((args: Parameters<M>, result: Awaited<ReturnType<M>>) => readonly string[]);
 
@@ -30,6 +33,9 @@ export function tagRules(
       'CACHE_INVALID_OPTIONS',
       `${where}: '${odd}' is no family of tags. A family is the word before the colon: course.`,
     );
+  }
+  if (sources.some((source) => !['string', 'function'].includes(typeof source))) {
+    faults.add('CACHE_INVALID_OPTIONS', `${where}: tags are texts, and functions that return texts.`);
   }
   return {
     templates: sources
@@ -62,11 +68,32 @@ export function dependencies(rules: TagRules, resolve: Resolve): string[] {
   return argumentTags(rules, resolve).flatMap(leadingTags);
 }
 
-/** @throws {CacheError} `CACHE_INVALID_OPTIONS` for a tag of another family than declared; what a function throws */
+/**
+ * What an entry depends on by its result.
+ *
+ * @throws {CacheError} `CACHE_INVALID_OPTIONS` for what is no tag, or one of another family than declared; what a function
+ *   throws
+ */
 export function resultTags(rules: TagRules, args: readonly unknown[], result: unknown): string[] {
-  const tags = rules.functions.flatMap((of) => of(args, result)).map(plainTag);
+  const names = namedByFunctions(rules, args, result);
+  const pattern = names.find((name) => name.endsWith(':*'));
+  if (pattern === undefined) return names.map(plainTag);
+  throw new CacheError(
+    'CACHE_INVALID_OPTIONS',
+    `a function named '${pattern}', on which no result can depend`,
+  );
+}
+
+/** What a call invalidates by its result, tags and prefix patterns. @throws what {@link resultTags} throws */
+export function resultPatterns(rules: TagRules, args: readonly unknown[], result: unknown): string[] {
+  return namedByFunctions(rules, args, result).flatMap(patternTags);
+}
+
+function namedByFunctions(rules: TagRules, args: readonly unknown[], result: unknown): string[] {
+  const names = rules.functions.flatMap((of) => of(args, result));
+  for (const name of names) checkedTag(name, 'a function');
   const declared = rules.families && new Set(rules.families.map(familyTag));
-  const stranger = declared && tags.find((tag) => !declared.has(familyTag(tag)));
-  if (stranger === undefined) return tags;
+  const stranger = declared && names.find((name) => !declared.has(familyTag(plainTag(name))));
+  if (stranger === undefined) return names;
   throw new CacheError('CACHE_INVALID_OPTIONS', `a function named '${stranger}', of no declared family`);
 }

@@ -22,7 +22,12 @@ export class TagTemplate {
     this.names = [...source.matchAll(/\{([^{}]+)\}/g)].map((match) => match[1] ?? '');
     const bare = source.replace(/\{[^{}]+\}/g, '');
     this.prefix = bare.endsWith(':*') ? source.split(':', 1)[0] : undefined;
-    if (!/^[^:{}]+(:|$)/.test(source) || /[{}]/.test(bare) || bare.replace(/:\*$/, '').includes('*')) {
+    if (source.includes('${')) {
+      const meant = source.replaceAll('${', '{');
+      throw new CacheError('CACHE_INVALID_OPTIONS', `${where}: '${source}' has a $ too many: '${meant}'.`);
+    }
+    const isWhole = /^[^:{}]+(:[^:]+)*$/.test(source);
+    if (!isWhole || /[{}]/.test(bare) || bare.replace(/:\*$/, '').includes('*')) {
       throw new CacheError(
         'CACHE_INVALID_OPTIONS',
         `${where}: '${source}' is neither a tag (course:{course_id}) nor a prefix pattern (student_risk:*).`,

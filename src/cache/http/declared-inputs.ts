@@ -43,7 +43,7 @@ export function declaredInputs(
   if (unknown.length === 0) return inputs;
   throw new CacheError(
     'CACHE_UNDECLARED_INPUT',
-    `${where} reads ${unknown.join(', ')}, so its key cannot be known. Declare what it reads (@Param('x'), @Query('x'), a query class) or give @Cached a key function.`,
+    `${where} reads ${unknown.join(', ')}, so its key cannot be known. Declare what it reads (@Param('x'), @Query('x'), a query class with class-validator's decorators) or give @Cached a key function.`,
   );
 }
 
