@@ -67,7 +67,10 @@ export interface CacheModuleOptions extends EntryDefaults {
    * other's entries. Asked once for each route that names no `shape` of its own. Default: nobody knows.
    */
   shapeOf?: (route: CachedRoute) => string | undefined;
-  /** Receives every event; for logs. What it throws is ignored; it must not wait. */
+  /**
+   * Receives every event; for logs, through {@link withoutRepeats}. What it throws is ignored; it must not wait. Default:
+   * warnings and errors go to Nest's logger.
+   */
   onEvent?: (event: CacheModuleEvent) => void;
   /** Puts spans around runs and invalidations. Default: nobody traces. */
   tracer?: Tracer;

@@ -54,7 +54,7 @@ export class CacheParts {
   /** Never throws: whoever listens must not be able to break an answer. */
   readonly emit = (event: CacheModuleEvent): void => {
     try {
-      this.options.onEvent?.(event);
+      this.options.onEvent(event);
     } catch {
       // It is the listener's own.
     }

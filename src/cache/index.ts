@@ -1,5 +1,6 @@
 export { CacheModule } from './cache.module.js';
 export type { CachedRoute, CacheModuleEvent, CacheModuleOptions } from './cache.options.js';
+export { withoutRepeats } from './without-repeats.js';
 export type { LoadMany } from './batch.js';
 export { CacheService, type CacheStats, type GetManyOptions, type GetOrSetOptions } from './cache.service.js';
 export { CacheGraph } from './decorators/cache-graph.js';

@@ -8,20 +8,14 @@ import { systemClock, type Clock } from './engine/clock.js';
 import type { EntryPolicy } from './engine/entry-policy.js';
 import { untraced, type Tracer } from './engine/tracer.js';
 import type { RedisOptions, ResolvedRedisOptions } from './redis/connect-redis.js';
+import { logWarnings } from './log-warnings.js';
 import { redisTarget } from './redis/redis-address.js';
 
 /** {@link CacheModuleOptions} as the parts of a cache read them: complete and checked, so that none has defaults. */
 export interface ResolvedOptions extends Readonly<
   Pick<
     CacheModuleOptions,
-    | 'admission'
-    | 'principal'
-    | 'tenant'
-    | 'principalDecorators'
-    | 'shapeOf'
-    | 'onEvent'
-    | 'store'
-    | 'backplane'
+    'admission' | 'principal' | 'tenant' | 'principalDecorators' | 'shapeOf' | 'store' | 'backplane'
   >
 > {
   readonly name: string;
@@ -37,6 +31,7 @@ export interface ResolvedOptions extends Readonly<
   readonly policy: EntryPolicy;
   /** Absent where it would be of no use, too. */
   readonly outbox: CacheModuleOptions['outbox'];
+  readonly onEvent: NonNullable<CacheModuleOptions['onEvent']>;
   readonly tracer: Tracer;
   readonly clock: Clock;
   /** What one request may wait for the store, ms. */
@@ -128,6 +123,7 @@ export function resolveOptions(options: CacheModuleOptions): ResolvedOptions {
     compress: flag('compress', compress),
     policy: resolvePolicy(options, {}),
     outbox: isShared ? outbox : undefined,
+    onEvent: options.onEvent ?? logWarnings(),
     tracer,
     clock,
     requestBudgetMs: redis?.commandTimeoutMs ?? COMMAND_TIMEOUT_MS,

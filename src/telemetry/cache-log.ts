@@ -1,16 +1,7 @@
-import type { CacheModuleEvent, Subject } from '../cache/index.js';
+import { withoutRepeats, type CacheModuleEvent, type Subject } from '../cache/index.js';
 import type { AppLogger } from './app-logger.js';
 import { logCatalogue, type LogEvent, type LogFields } from './log-catalogue.js';
 
-/** Reasons that lie in a method, and so come again with every result. */
-const lasting = new Set([
-  'status',
-  'header',
-  'not-plain',
-  'unserialisable',
-  'rule-failed',
-  'handler-skipped',
-]);
 /** What happens to the connections, which belong to no request, not even to the one that came upon it. */
 const ofConnections: ReadonlySet<string> = new Set([
   'cache.init',
@@ -24,8 +15,6 @@ const ofConnections: ReadonlySet<string> = new Set([
   'cache.disabled',
   'cache.disconnected',
 ]);
-/** Methods are few; a program that makes prefixes up must not fill the memory. */
-const MAX_REMEMBERED = 1000;
 
 /**
  * Writes the cache's events as the catalogue says; what has no line there is for statistics only. Most events are hits
@@ -37,36 +26,13 @@ export function cacheLog(logger: AppLogger): (event: CacheModuleEvent) => void {
     events.filter((event) => logger.isEnabled(logCatalogue[event].level)),
   );
   const isWritten = (event: string): event is LogEvent => written.has(event);
-  const told = new Set<string>();
-  let isFallbackTold = false;
-  const isNews = (method: string) => {
-    if (told.has(method)) return false;
-    if (told.size < MAX_REMEMBERED) told.add(method);
-    return true;
-  };
 
-  return (event) => {
-    if (isRecovery(event)) isFallbackTold = false;
+  return withoutRepeats((event) => {
     if (!isWritten(event.event)) return;
-    if (event.event === 'cache.no_store' && lasting.has(event.reason)) {
-      if (!isNews(`${event.subject.prefix} ${event.reason}`)) return;
-    }
-    // Every request falls back for as long as the store is away: that is one change, and one line.
-    if (event.event === 'cache.fallback') {
-      if (isFallbackTold) return;
-      isFallbackTold = true;
-    }
-    // A client may ask as often as it likes.
-    if (event.event === 'cache.key_failed' && !isNews(`${event.method} ${event.reason}`)) return;
     const fields = fieldsOf(event);
     if (event.event === 'cache.lookup') logger.event('cache.key', fields);
     logger.event(event.event, fields);
-  };
-}
-
-/** The store may be asked again: the next request that goes past it is news. */
-function isRecovery(event: CacheModuleEvent): boolean {
-  return event.event === 'cache.connected' || (event.event === 'cache.breaker' && event.state === 'closed');
+  });
 }
 
 /** The cache counts in milliseconds and writes names its own way; the log has one spelling for all. */

@@ -1,0 +1,52 @@
+import type { CacheModuleEvent } from './cache.options.js';
+
+/** Reasons that lie in a method, and so come again with every result. */
+const lasting: ReadonlySet<string> = new Set([
+  'status',
+  'header',
+  'not-plain',
+  'unserialisable',
+  'rule-failed',
+  'handler-skipped',
+]);
+/** Methods are few; a program that makes prefixes up must not fill the memory. */
+const MAX_REMEMBERED = 1000;
+
+/**
+ * Hands on what is news, for logs: that a method's results cannot be stored, or its requests have no key, once for each
+ * method and reason; that answers are made without the store, once until it is back; everything else each time.
+ */
+export function withoutRepeats(listen: (event: CacheModuleEvent) => void): (event: CacheModuleEvent) => void {
+  const told = new Set<string>();
+  let isFallbackTold = false;
+  const isKnown = (news: string) => {
+    if (told.has(news)) return true;
+    if (told.size < MAX_REMEMBERED) told.add(news);
+    return false;
+  };
+  const isRepeat = (event: CacheModuleEvent): boolean => {
+    switch (event.event) {
+      case 'cache.no_store':
+        return lasting.has(event.reason) && isKnown(`${event.subject.prefix} ${event.reason}`);
+      case 'cache.key_failed':
+        // A client may ask as often as it likes.
+        return isKnown(`${event.method} ${event.reason}`);
+      case 'cache.fallback': {
+        const wasTold = isFallbackTold;
+        isFallbackTold = true;
+        return wasTold;
+      }
+      default:
+        return false;
+    }
+  };
+  return (event) => {
+    if (isRecovery(event)) isFallbackTold = false;
+    if (!isRepeat(event)) listen(event);
+  };
+}
+
+/** The store may be asked again: the next request that goes past it is news. */
+function isRecovery(event: CacheModuleEvent): boolean {
+  return event.event === 'cache.connected' || (event.event === 'cache.breaker' && event.state === 'closed');
+}
