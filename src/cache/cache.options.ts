@@ -30,15 +30,15 @@ export interface CacheModuleOptions extends EntryDefaults {
   /** Put in front of every key in Redis, so that two applications can share one. Default none. */
   namespace?: string;
   /**
-   * Upper bound of the entries held in this process, in bytes. 0 leaves them to Redis alone, and is refused where there is
-   * none. Default 64 MiB.
+   * Upper bound of the entries held in this process, in bytes. 0 leaves them to Redis or `store` alone, and is refused where
+   * there is neither. Default 64 MiB.
    */
   maxBytes?: number;
   /** The part of a TTL, 0 to 1, that an entry may lose at random: what was stored together shall not expire together. Default 0.1. */
   jitter?: number;
   /**
-   * The part of the hits, 0 to 1, that is audited: checked against its source behind the answer. Default 0.001; less where
-   * that would take more than a hundredth of the time.
+   * The part of the hits, 0 to 1, that is audited at least: checked against its source behind the answer. Above 0.5 all are.
+   * Default 0.001; less where that would take more than a hundredth of the time.
    */
   auditRate?: number;
   /** What runs at a time while Redis is away. Default: 32 at a time, 1,000 waiting for at most 2 s. */
@@ -53,7 +53,7 @@ export interface CacheModuleOptions extends EntryDefaults {
   compress?: boolean;
   /**
    * Keeps invalidations that a crash or an outage would lose: `TypeormOutbox`, or {@link MemoryOutbox}, which promises
-   * less. Used with Redis only: the in-process store dies with its process. Default none.
+   * less. Used with Redis or a `store` only: the in-process store dies with its process. Default none.
    */
   outbox?: Outbox;
   /** Who is calling, for `scope: 'user'`. `undefined`: the answer is not cached. */

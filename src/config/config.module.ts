@@ -4,7 +4,7 @@ import type { Variables } from './configuration-error.js';
 import { Environment } from './environment.js';
 import { readEnvironment } from './read-environment.js';
 
-/** Makes the validated {@link Environment} injectable everywhere. Nobody else reads `process.env`. */
+/** Makes the validated {@link Environment} injectable everywhere. No setting is read elsewhere. */
 @Module({})
 export class ConfigurationModule {
   /**

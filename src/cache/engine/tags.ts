@@ -3,7 +3,8 @@ import { CacheError } from './cache-errors.js';
 
 /*
  * A tag names something that answers depend on. In the store each tag has a token; these are the tags' own names there.
- * Three kinds live in separate name spaces, so that no id a caller sends can turn one into another:
+ * Beside the single words below, three kinds live in separate name spaces, so that no id a caller sends can turn one into
+ * another:
  *   tag/course:PROG-101          named by a decorator
  *   family/course                changes whenever any tag of the family changes
  *   prefix/student_risk/STU001   every entry of a prefix, by leading parameters

@@ -14,8 +14,8 @@ const INFO_BUDGET_MS = 500;
 /**
  * Redis for code that wants it directly: JSON in and out, keys under the application's namespace.
  *
- * No call waits longer than the command timeout, and none throws because Redis is away: a read then finds nothing and
- * a write says `false`.
+ * No call waits longer than the command timeout, but for {@link stats} (500 ms) and {@link deletePattern} (1 s a step), and
+ * none throws because Redis is away: a read then finds nothing and a write says `false`.
  */
 @Injectable()
 export class RedisService {
