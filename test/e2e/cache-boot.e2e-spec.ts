@@ -72,6 +72,12 @@ class Right {
     return { id };
   }
 
+  @Get('two/:group/:id')
+  @Cached({ ttl: 60, prefix: 'right_two' })
+  two(@Param('group') group: string, @Param('id') id: string) {
+    return { group, id };
+  }
+
   @Get('query')
   @Cached('45s')
   rightQuery(@Query('kind') kind: string, @Headers('Accept-Language') language: string) {
@@ -304,6 +310,17 @@ class Wrong {
     return { id };
   }
 
+  @Post('order/:group/:id')
+  @InvalidateCache([
+    'right_two:{id}:*',
+    'right_two:{group}:*',
+    'right_two:{group}:{id}:*',
+    'right_two:{id}x:*',
+  ])
+  otherOrder(@Param('group') group: string, @Param('id') id: string) {
+    return { group, id };
+  }
+
   @Post('prefix')
   @InvalidateCache(['nobody:*', 'right_keyed:*'])
   deadPrefix() {
@@ -477,6 +494,11 @@ const expected: [code: string, method: string, says: string][] = [
   ['CACHE_PATTERN_MATCHES_NOTHING', 'Wrong.deadPrefix', "'nobody:*'"],
   ['CACHE_PATTERN_MATCHES_NOTHING', 'Wrong.deadTag', "a function: () => ['book:1', 'shelf:*']"],
   ['CACHE_PATTERN_MATCHES_NOTHING', 'Wrong.deepPattern', 'names 2 parameters, but Right.param has 1'],
+  [
+    'CACHE_PATTERN_MATCHES_NOTHING',
+    "Wrong.otherOrder: 'right_two:{id}:*'",
+    'Right.two, /right/two/:group/:id',
+  ],
   ['CACHE_PATTERN_MATCHES_NOTHING', 'WrongWriter.deepArguments', 'but WrongCallerService.ofNobody has 0'],
 ];
 

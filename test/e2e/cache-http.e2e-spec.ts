@@ -110,6 +110,15 @@ class AnswersController {
     return { run: ++runs };
   }
 
+  @Get('located')
+  @Cached({ ttl: 60, prefix: 'located', store: { headers: ['content-location', 'expires', 'x-total'] } })
+  located(@Res({ passthrough: true }) response: Response) {
+    response.header('Content-Location', '/located/1');
+    response.header('Expires', 'Thu, 01 Jan 2026 00:00:00 GMT');
+    response.header('X-Total', '7');
+    return { run: ++runs };
+  }
+
   @Get('linked-and-more')
   @Cached({ ttl: 60, prefix: 'linked_and_more', store: { headers: ['link'] } })
   linkedAndMore(@Res({ passthrough: true }) response: Response) {
@@ -193,6 +202,18 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])(
         expect.stringMatching(/^application\/vnd\.own\+json/),
         expect.stringMatching(/^application\/vnd\.own\+json/),
       ]);
+    });
+
+    it('say in a 304 where the answer lies and when it expires, as RFC 9110 section 15.4.5 wants', async () => {
+      const [miss] = await twice('located');
+      const held = await call('located', { 'if-none-match': miss.headers.etag! });
+
+      expect([held.status, held.headers['x-cache']]).toEqual([304, 'HIT']);
+      expect(held.headers).toMatchObject({
+        'content-location': '/located/1',
+        expires: 'Thu, 01 Jan 2026 00:00:00 GMT',
+      });
+      expect(held.headers).not.toHaveProperty('x-total');
     });
 
     it('let nobody keep an error as they let him keep an answer', async () => {

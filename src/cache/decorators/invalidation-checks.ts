@@ -20,6 +20,7 @@ export function checkInvalidation(
   checkAnswer(found, faults);
   checkPatterns(found, cached, faults);
   checkDepths(found, cached, faults);
+  checkOrder(found, cached, faults);
 }
 
 /** An answer must not leave before its invalidation. */
@@ -90,6 +91,32 @@ function checkDepths(
       `${method}: '${template.toString()}' names ${depth} parameters, but ${first.definition.method} ` +
         `has ${leadingParameters(first)}.`,
     );
+  }
+}
+
+/** A leading parameter goes by its place in the path: one of the same name at another place would be another's value. */
+function checkOrder(
+  { definition: { method, rules } }: DecoratedMethod<InvalidatingDefinition>,
+  cached: readonly DecoratedMethod<CachedDefinition>[],
+  faults: Faults,
+): void {
+  for (const template of rules.templates) {
+    const meant = cached.filter(({ definition }) => definition.prefix === template.prefix);
+    for (const view of meant.filter((other) => isRoute(other.method))) {
+      const paths = pathParameters(view.paths);
+      const misplaced = template.leading.find((segment, place) => {
+        const [, name] = /^\{(.+)\}$/.exec(segment) ?? [];
+        const isAnother = (names: readonly string[]) =>
+          name !== undefined && place < names.length && names[place] !== name && names.includes(name);
+        return paths.every(isAnother);
+      });
+      if (misplaced === undefined) continue;
+      faults.add(
+        'CACHE_PATTERN_MATCHES_NOTHING',
+        `${method}: '${template.toString()}' has ${misplaced} at another place than the path of ` +
+          `${view.definition.method}, ${view.paths[0] ?? ''}.`,
+      );
+    }
   }
 }
 

@@ -41,9 +41,14 @@ export class TagTemplate {
     return this.prefix === undefined ? plainTag(this.#source) : undefined;
   }
 
-  /** How many leading parameters a prefix pattern names. */
+  /** The leading parameters that a prefix pattern names, each as it is written: `{student_id}`. */
+  get leading(): readonly string[] {
+    return this.prefix === undefined ? [] : this.#source.slice(0, -2).split(':').slice(1);
+  }
+
+  /** How many those are. */
   get depth(): number {
-    return this.prefix === undefined ? 0 : this.#source.split(':').length - 2;
+    return this.leading.length;
   }
 
   /**
@@ -71,7 +76,7 @@ export class TagTemplate {
     const fill = (text: string) => text.replace(/\{([^{}]+)\}/g, (_, name: string) => values.get(name) ?? '');
     return this.prefix === undefined
       ? plainTag(fill(this.#source))
-      : prefixTag(this.prefix, this.#source.slice(0, -2).split(':').slice(1).map(fill));
+      : prefixTag(this.prefix, this.leading.map(fill));
   }
 
   toString(): string {

@@ -18,6 +18,9 @@ export interface CompressedForm {
   readonly body: Buffer;
 }
 
+/** A 304 says these, too, as the 200 would. RFC 9110 section 15.4.5 */
+const OF_NOT_MODIFIED: ReadonlySet<string> = new Set(['content-location', 'expires']);
+
 /** A kept answer as it is sent: what is the same each time is made once. */
 export class StoredAnswer {
   /** A short text Node writes in one piece with the head. */
@@ -27,18 +30,26 @@ export class StoredAnswer {
   readonly #etag: string;
   readonly #type: string;
   readonly #headers: readonly (readonly [name: string, value: string])[];
+  readonly #ofNotModified: readonly (readonly [name: string, value: string])[];
 
   constructor({ body, text, head: { etag = '', 'content-type': type = '', ...headers } }: Kept) {
     this.body = text ?? body;
     this.#etag = etag;
     this.#type = type;
     this.#headers = Object.entries(headers);
+    this.#ofNotModified = this.#headers.filter(([name]) => OF_NOT_MODIFIED.has(name));
   }
 
   /** Says that the client holds the answer already, if it does. @returns whether it does */
-  isHeld(request: CacheRequest, reply: Reply, codings: readonly Coding[]): boolean {
+  isHeld(
+    request: CacheRequest,
+    reply: Reply,
+    headers: RouteHeaders,
+    codings = headers.codings(request),
+  ): boolean {
     const held = heldTag(request.headers['if-none-match'], this.#etag, codings);
     if (held === undefined) return false;
+    for (const [name, value] of this.#ofNotModified) headers.setStored(reply, name, value);
     reply.setHeader('etag', held);
     reply.setStatus(304);
     return true;
