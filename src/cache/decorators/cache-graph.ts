@@ -57,7 +57,7 @@ export class CacheGraph {
     for (const found of this.decorated.cached) {
       const inputs = isRoute(found.method) ? this.#planRoute(found, options, faults) : [];
       if (!isRoute(found.method)) checkProviderMethod(found, faults);
-      this.#recipes.set(found.definition, keyRecipe(found, inputs, this.#isShared(found)));
+      this.#recipes.set(found.definition, keyRecipe(found, inputs, this.#isInherited(found)));
     }
     for (const found of this.decorated.invalidating) {
       checkInvalidation(found, this.decorated.cached, faults);
@@ -114,7 +114,7 @@ export class CacheGraph {
     const shape = definition.shape || (options.shapeOf?.({ controller: type, handler: name }) ?? '');
     if (!shape) this.#shapeless.push(definition.method);
     this.#shapes.set(definition, shape);
-    const isShared = this.#isShared(found);
+    const isInherited = this.#isInherited(found);
     const plan = new RoutePlan({ ...definition, shape }, options, {
       inputs,
       paths,
@@ -124,7 +124,7 @@ export class CacheGraph {
       name,
       method,
       isGuarded,
-      isShared,
+      isInherited,
       emit: this.methods.emit,
     });
     this.plans.add(type, method, plan);
@@ -132,7 +132,7 @@ export class CacheGraph {
     return inputs;
   }
 
-  #isShared({ definition }: DecoratedMethod<CachedDefinition>): boolean {
+  #isInherited({ definition }: DecoratedMethod<CachedDefinition>): boolean {
     return this.decorated.cached.filter((other) => other.definition === definition).length > 1;
   }
 

@@ -11,11 +11,11 @@ export interface KeyRecipe {
   readonly key: string;
 }
 
-/** @param isShared  whether other controllers inherit the same method */
+/** @param isInherited  whether other controllers inherit the same method */
 export function keyRecipe(
   { method, paths: [path = ''], definition }: DecoratedMethod<CachedDefinition>,
   inputs: readonly DeclaredInput[],
-  isShared: boolean,
+  isInherited: boolean,
 ): KeyRecipe {
   const { prefix, scope, key } = definition;
   if (!isRoute(method)) return { isRoute: false, key: `${prefix}|${definition.method}|arguments` };
@@ -25,7 +25,7 @@ export function keyRecipe(
     path,
     ...(key ? ['key(request)'] : []),
     ...(names.length > 0 ? [`{${names.join(', ')}}`] : []),
-    ...(isShared ? ['class'] : []),
+    ...(isInherited ? ['class'] : []),
     ...(scope === 'user' || scope === 'tenant' ? [scope] : []),
   ];
   return { isRoute: true, key: parts.join('|') };

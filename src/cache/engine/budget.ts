@@ -1,5 +1,8 @@
 import type { Clock } from './clock.js';
 
+/** What the work behind an answer, for which nobody waits, may take for each question, ms. */
+export const BACKGROUND_BUDGET_MS = 1000;
+
 /**
  * What a question is given at least, ms. A process that stalls for longer than its budget has spent it without the store
  * being slow; if that made its requests run their methods, it would stall the more.

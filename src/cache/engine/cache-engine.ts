@@ -12,7 +12,7 @@ import { withPatience } from './patience.js';
 import { RefreshAhead } from './refresh-ahead.js';
 import { SingleFlight } from './single-flight.js';
 import type { Found, Loaded, Lookup, Subject } from './subject.js';
-import { byHardness, familiesOf } from './tags.js';
+import { byHardness, witnessesOf } from './tags.js';
 import { WatchedFamilies } from './watched-families.js';
 
 const CLOSE_PATIENCE_MS = 5000;
@@ -188,7 +188,7 @@ export class CacheEngine {
     const { hard, soft } = byHardness(tags);
     const named = [...hard, ...soft];
     this.#families.watch(named);
-    this.#flights.doom([...familiesOf(named), ...hard]);
+    this.#flights.doom([...witnessesOf(named), ...hard]);
     this.#flights.overtake(soft);
     const since = clock.monotonicMs();
     try {

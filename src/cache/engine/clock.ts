@@ -34,7 +34,7 @@ export function pause(clock: Clock, ms: number): Promise<void> {
  * @returns `undefined` if it takes longer; it goes on
  * @throws what `work` throws within that time
  */
-export async function within<T>(clock: Clock, ms: number, work: Promise<T>): Promise<T | undefined> {
+export async function resultWithin<T>(clock: Clock, ms: number, work: Promise<T>): Promise<T | undefined> {
   if (ms === Infinity) return work;
   let cancel: (() => void) | undefined;
   const late = new Promise<undefined>((resolve) => {

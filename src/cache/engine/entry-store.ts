@@ -1,4 +1,4 @@
-import type { Budget } from './budget.js';
+import { BACKGROUND_BUDGET_MS, type Budget } from './budget.js';
 import type { EmitCacheEvent } from './cache-events.js';
 import { bodyLength, type CacheEntry } from './cache-entry.js';
 import type { Clock } from './clock.js';
@@ -7,8 +7,8 @@ import { heldEntry, isFresh, type HeldEntry, type L1Entries } from './l1-entries
 import type { Lease, Store, StoreRead } from './store.js';
 import type { NewEntry, Subject } from './subject.js';
 import { OwnMemory } from './own-memory.js';
-import { BACKGROUND_BUDGET_MS, ResultTokens } from './result-tokens.js';
-import { ANY, EPOCH, familiesOf } from './tags.js';
+import { ResultTokens } from './result-tokens.js';
+import { ANY, EPOCH, witnessesOf } from './tags.js';
 import { TokenReader } from './token-reader.js';
 import { liveness, tokensByTag, type Tokens } from './tokens.js';
 
@@ -198,7 +198,7 @@ export class EntryStore {
   /** Takes the tokens of `hard` away, families first, and of those of `soft` the soft halves. */
   async invalidate(hard: readonly string[], soft: readonly string[], budgetMs: number): Promise<void> {
     const { store, coherence } = this.#options;
-    const inOrder = [...familiesOf([...hard, ...soft]), ...hard];
+    const inOrder = [...witnessesOf([...hard, ...soft]), ...hard];
     try {
       await store.invalidate(inOrder, soft, budgetMs);
     } finally {

@@ -1,7 +1,7 @@
 import type { Ask } from './ask.js';
 import type { Budget } from './budget.js';
 import type { EmitCacheEvent } from './cache-events.js';
-import { within, type Clock } from './clock.js';
+import { resultWithin, type Clock } from './clock.js';
 import type { EntryStore } from './entry-store.js';
 import { longestRunMs } from './opening.js';
 import type { Flight, SingleFlight } from './single-flight.js';
@@ -48,9 +48,10 @@ export async function join<T>(
   const since = clock.monotonicMs();
   const result = () => {
     const now = clock.monotonicMs();
-    return within(clock, (flight.calledAtMs ?? now) + longestRunMs(subject) - now, flight.result);
+    return resultWithin(clock, (flight.calledAtMs ?? now) + longestRunMs(subject) - now, flight.result);
   };
-  const verdict = await mayJoin(options, subject, budget, arrival, flight);
+  const verdictOn = (tags?: readonly string[]) => mayJoin(options, subject, budget, arrival, flight, tags);
+  const verdict = await verdictOn();
   if (verdict === 'no') {
     flights.forget(subject.keyText, flight);
     flight.onOvertaken();
@@ -61,9 +62,7 @@ export async function join<T>(
   // What named no tag of its own: only what moves with every tag tells whether it is from before this caller came.
   const isOutdated = async () => {
     const everything = flight.tokens?.keys();
-    return (
-      everything && (await mayJoin(options, subject, budget, arrival, flight, [...everything])) !== 'yes'
-    );
+    return everything && (await verdictOn([...everything])) !== 'yes';
   };
   let run: Run<T> | undefined;
   try {
@@ -78,7 +77,7 @@ export async function join<T>(
   if (isShareable && isUnnamed && (await isOutdated())) return 'again';
   // An entry found by the run was judged when the store was asked, which may have been before this caller came.
   const isUnproven = how === 'found' && flight.order < arrival;
-  if (isUnproven && (await mayJoin(options, subject, budget, arrival, flight)) !== 'yes') return 'again';
+  if (isUnproven && (await verdictOn()) !== 'yes') return 'again';
   if (!isShareable) return 'alone';
   emit({ event: 'cache.coalesced', subject, durationMs: clock.monotonicMs() - since });
   return { value, how: 'joined', isStored, notStoredBecause };

@@ -1,5 +1,5 @@
 import { CacheError } from './cache-errors.js';
-import { within, type Clock } from './clock.js';
+import { resultWithin, type Clock } from './clock.js';
 import type { EntryPolicy } from './entry-policy.js';
 
 /** Why a stale answer was given. */
@@ -24,7 +24,7 @@ export async function withPatience<T extends object>(
   const patienceMs = serveStale ? Math.min(policy.softTimeoutMs, policy.hardTimeoutMs) : policy.hardTimeoutMs;
   try {
     // Who waits for no time must not wait for a timer either.
-    const loaded = serveStale && patienceMs === 0 ? undefined : await within(clock, patienceMs, run);
+    const loaded = serveStale && patienceMs === 0 ? undefined : await resultWithin(clock, patienceMs, run);
     if (loaded) return loaded;
   } catch (error) {
     if (serveStale) return serveStale('error');

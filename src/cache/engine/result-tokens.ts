@@ -1,10 +1,8 @@
+import { BACKGROUND_BUDGET_MS } from './budget.js';
 import type { Store } from './store.js';
 import type { Subject } from './subject.js';
 import { ANY, familyTag, isPlainTag } from './tags.js';
 import { tokensByTag, type Tokens } from './tokens.js';
-
-/** What the work behind an answer, for which nobody waits, may take for each question, ms. */
-export const BACKGROUND_BUDGET_MS = 1000;
 
 /**
  * Tokens of tags that only the result knows, read after the method ran. That is sound only if their family's token has

@@ -86,8 +86,4 @@ export class SingleFlight {
       tags.some((tag) => certain.includes(tag) || possible.includes(tag));
     return [...this.#flights].filter(([, flight]) => isNamed(flight));
   }
-
-  get size(): number {
-    return this.#flights.size;
-  }
 }

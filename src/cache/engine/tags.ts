@@ -49,7 +49,7 @@ export function byHardness(tags: readonly string[]): { hard: string[]; soft: str
 }
 
 /** Tokens that an invalidation of `tags` takes away first, whether it is hard or soft: see docs/adr/0003. */
-export function familiesOf(tags: readonly string[]): string[] {
+export function witnessesOf(tags: readonly string[]): string[] {
   return [...new Set([...(tags.length > 0 ? [ANY] : []), ...tags.filter(isPlainTag).map(familyTag)])];
 }
 

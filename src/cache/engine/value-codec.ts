@@ -4,7 +4,7 @@ import { CacheError } from './cache-errors.js';
  * JSON for what JSON forgets. A value that has no JSON form of its own becomes `{"$type": text}`; an object that
  * happens to have a key starting with `$` gets another `$` in front, so nothing a caller stores can be mistaken for ours.
  */
-const tags = { date: '$date', bigint: '$bigint', undefined: '$undefined', number: '$number' } as const;
+const markers = { date: '$date', bigint: '$bigint', undefined: '$undefined', number: '$number' } as const;
 
 /**
  * Writes any plain value as text; keys are sorted, so equal values give equal text.
@@ -31,11 +31,11 @@ function encode(value: unknown, parents: readonly object[]): string {
     case 'number':
       return Number.isFinite(value) && !Object.is(value, -0)
         ? JSON.stringify(value)
-        : tagged(tags.number, Object.is(value, -0) ? '-0' : String(value));
+        : marked(markers.number, Object.is(value, -0) ? '-0' : String(value));
     case 'bigint':
-      return tagged(tags.bigint, value.toString());
+      return marked(markers.bigint, value.toString());
     case 'undefined':
-      return tagged(tags.undefined, '');
+      return marked(markers.undefined, '');
     case 'object':
       return value === null ? 'null' : encodeObject(value, parents);
     default:
@@ -48,7 +48,7 @@ function encodeObject(value: object, parents: readonly object[]): string {
     throw new CacheError('CACHE_UNSERIALISABLE', 'a value that contains itself cannot be stored');
   const inside = [...parents, value];
   if (value instanceof Date)
-    return tagged(tags.date, Number.isNaN(value.getTime()) ? '' : value.toISOString());
+    return marked(markers.date, Number.isNaN(value.getTime()) ? '' : value.toISOString());
   if (value instanceof Map || value instanceof Set || ArrayBuffer.isView(value)) {
     throw new CacheError('CACHE_UNSERIALISABLE', `a ${value.constructor.name} cannot be stored`);
   }
@@ -81,8 +81,8 @@ function hasToJson(value: object): value is { toJSON: () => unknown } {
   return 'toJSON' in value && typeof value.toJSON === 'function';
 }
 
-function tagged(tag: string, text: string): string {
-  return `{"${tag}":${JSON.stringify(text)}}`;
+function marked(marker: string, text: string): string {
+  return `{"${marker}":${JSON.stringify(text)}}`;
 }
 
 function decode(value: unknown): unknown {
@@ -91,22 +91,22 @@ function decode(value: unknown): unknown {
   const entries = Object.entries(value);
   const [first] = entries;
   if (entries.length === 1 && first && typeof first[1] === 'string' && /^\$[^$]/.test(first[0])) {
-    return untagged(first[0], first[1]);
+    return unmarked(first[0], first[1]);
   }
   return Object.fromEntries(
     entries.map(([key, field]) => [key.startsWith('$') ? key.slice(1) : key, decode(field)]),
   );
 }
 
-function untagged(tag: string, text: string): unknown {
-  switch (tag) {
-    case tags.date:
+function unmarked(marker: string, text: string): unknown {
+  switch (marker) {
+    case markers.date:
       return new Date(text);
-    case tags.bigint:
+    case markers.bigint:
       return BigInt(text);
-    case tags.number:
+    case markers.number:
       return Number(text);
-    case tags.undefined:
+    case markers.undefined:
       return undefined;
     default:
       throw new CacheError('CACHE_UNSERIALISABLE', 'the stored value has a form this version does not know');

@@ -46,7 +46,7 @@ export class CacheLoader implements NestInterceptor {
     const { plan, reply, subject } = ticket;
     const run = new HandlerRun(ticket, next);
     run.detach();
-    const factory = () => run.produce(subject.policy.graceMs > 0);
+    const factory = () => run.produce();
     if (isDue) this.#refresh(subject, factory);
     if (isSampled) this.engine.audit(subject, found.entry, factory);
     plan.headers.announceHit(reply, found);
@@ -79,7 +79,7 @@ export class CacheLoader implements NestInterceptor {
     const sinceMs = clock.monotonicMs();
     let loaded: Loaded<Answer>;
     try {
-      const factory = () => run.produce(subject.policy.graceMs > 0);
+      const factory = () => run.produce();
       loaded =
         lookup.state === 'renewal'
           ? await this.engine.renew<Answer>(subject, budget, factory, revive)
@@ -111,9 +111,9 @@ function revive(entry: CacheEntry): Answer {
 
 /** @param isExplained  whether it was said already why nothing is stored */
 function details({ how, isStored, notStoredBecause }: Loaded<Answer>, isExplained: boolean): string[] {
-  const isShared = how === 'joined' || how === 'found';
+  const isCollapsed = how === 'joined' || how === 'found';
   return [
-    ...(isShared ? ['collapsed'] : []),
+    ...(isCollapsed ? ['collapsed'] : []),
     ...(isStored && how !== 'found' ? ['stored'] : []),
     ...(notStoredBecause && !isExplained ? [`detail=${notStoredBecause}`] : []),
   ];

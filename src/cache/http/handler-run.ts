@@ -70,10 +70,8 @@ export class HandlerRun {
 
   /**
    * Runs, and says what of it may be kept. Once detached it may be called again, when the run before is over.
-   *
-   * @param hasFallback  whether a failure may be covered by a stale answer. What the client did wrong is none.
    */
-  async produce(hasFallback: boolean): Promise<Produced<Answer>> {
+  async produce(): Promise<Produced<Answer>> {
     if (this.#isDetached) this.#divert(this.#headersBefore);
     this.#state = 'running';
     this.#hasLateCookie = false;
@@ -103,7 +101,8 @@ export class HandlerRun {
       if (!isClientError(error)) throw error;
       // From before something changed that only this call has named, or not: who joined could not tell.
       if (!this.#isAllKnown(call)) return { value: thrown, isShareable: false };
-      if (hasFallback) return { value: thrown, isShareable: true };
+      // A failure may be covered by a stale answer. What the client did wrong is none.
+      if (this.#subject.policy.graceMs > 0) return { value: thrown, isShareable: true };
       throw error;
     } finally {
       this.#state = 'over';

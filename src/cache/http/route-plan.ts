@@ -33,7 +33,7 @@ interface RouteFacts {
   readonly isGuarded: boolean;
   readonly emit: EmitCacheEvent;
   /** Whether other controllers inherit the same method: their answers may differ, and their paths need not. */
-  readonly isShared: boolean;
+  readonly isInherited: boolean;
 }
 
 /** Why a request is answered past the cache: its scope names nobody, or there is no key for it. */
@@ -59,7 +59,7 @@ export class RoutePlan {
     facts: RouteFacts,
   ) {
     const { prefix, key, scope = 'shared', answers, policy, audit } = definition;
-    const { inputs, paths, pipes, controller, name, method, isGuarded, isShared, emit } = facts;
+    const { inputs, paths, pipes, controller, name, method, isGuarded, isInherited, emit } = facts;
     this.#options = options;
     this.#emit = emit;
     this.#policy = {
@@ -73,7 +73,7 @@ export class RoutePlan {
     const keyText: (request: CacheRequest) => string = key
       ? (request) => routeKeyText(prefix, pathOf(request), key(request))
       : compileKeyText(prefix, inputs);
-    this.#keyText = isShared
+    this.#keyText = isInherited
       ? (request) => scopedKeyText(keyText(request), 'class', controller.name)
       : keyText;
     this.#inputs = inputs;

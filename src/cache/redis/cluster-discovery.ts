@@ -1,4 +1,4 @@
-import { within } from './deadline.js';
+import { withDeadline } from './deadline.js';
 import type { HostAndPort, RedisLogin } from './redis-address.js';
 import { destroy, newClient } from './redis-client.js';
 import type { RedisConnections } from './redis-connections.js';
@@ -43,7 +43,7 @@ async function askNewcomer(
   const client = newClient({ ...node, ...login }, connectTimeoutMs);
   try {
     const table = client.connect().then(() => askTable(client, node));
-    return await within(Math.min(connectTimeoutMs, 2 * TABLE_BUDGET_MS), table);
+    return await withDeadline(Math.min(connectTimeoutMs, 2 * TABLE_BUDGET_MS), table);
   } finally {
     destroy(client);
   }

@@ -6,7 +6,7 @@ import { CacheError } from '../engine/cache-errors.js';
  *
  * @throws {CacheError} `CACHE_STORE_UNAVAILABLE` with the reason `timeout`
  */
-export async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+export async function withDeadline<T>(ms: number, work: Promise<T>): Promise<T> {
   let stop: (() => void) | undefined;
   const late = new Promise<never>((_, reject) => {
     stop = whenOverdue(ms, () => {

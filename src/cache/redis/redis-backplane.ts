@@ -11,7 +11,7 @@ export interface RedisBackplaneOptions extends Pick<ConnectionOptions, 'locate' 
 
 const HEARTBEAT_MS = 250;
 /** What was heard may be relied on for so long after a heartbeat was sent that has been answered. */
-const LEASE_MS = 1000;
+const HEARD_FOR_MS = 1000;
 
 /** Where invalidations are published, as a JSON list of tags. */
 export function channelOf(namespace: string): string {
@@ -60,7 +60,7 @@ export class RedisBackplane implements Backplane {
         this.#heardUntilMs = -Infinity;
       },
       onHeartbeat: ({ identity }, sentAtMs) => {
-        if (isOurs(identity)) this.#heardUntilMs = sentAtMs + LEASE_MS;
+        if (isOurs(identity)) this.#heardUntilMs = sentAtMs + HEARD_FOR_MS;
         else this.#connection?.leave();
       },
     });

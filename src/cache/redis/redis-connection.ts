@@ -2,7 +2,7 @@ import { CacheError } from '../engine/cache-errors.js';
 import type { Clock } from '../engine/clock.js';
 import { BreakablePause } from './breakable-pause.js';
 import { CircuitBreaker, type BreakerState } from './circuit-breaker.js';
-import { failureReason, whenOverdue, within } from './deadline.js';
+import { failureReason, whenOverdue, withDeadline } from './deadline.js';
 import type { RedisAddress } from './redis-address.js';
 import { asBinary, destroy, newClient, type RedisClient } from './redis-client.js';
 import type { RedisCommand, RedisSession } from './redis-session.js';
@@ -74,7 +74,7 @@ export class RedisConnection {
     let isSlow = false;
     const stop = budgetMs > slowMs ? whenOverdue(slowMs, () => (isSlow = true)) : undefined;
     try {
-      const answer = await within(budgetMs, command(session));
+      const answer = await withDeadline(budgetMs, command(session));
       this.#breaker.answered(isSlow);
       return answer;
     } catch (error) {
@@ -139,10 +139,10 @@ export class RedisConnection {
     client.on('error', onGone);
     client.on('end', onGone);
     try {
-      await within(connectTimeoutMs, client.connect());
-      const identity = await within(connectTimeoutMs, identify(client));
+      await withDeadline(connectTimeoutMs, client.connect());
+      const identity = await withDeadline(connectTimeoutMs, identify(client));
       const session = { client, binary: asBinary(client), address, identity };
-      await within(BEFORE_USE_TIMEOUT_MS, this.#options.beforeUse(session, true));
+      await withDeadline(BEFORE_USE_TIMEOUT_MS, this.#options.beforeUse(session, true));
       return session;
     } catch (error) {
       destroy(client);
@@ -157,7 +157,7 @@ export class RedisConnection {
       const sentAtMs = clock.monotonicMs();
       const isInTime = await this.#heartbeat(session);
       onHeartbeat?.(session, sentAtMs);
-      await within(timings.silenceLimitMs, beforeUse(session, false));
+      await withDeadline(timings.silenceLimitMs, beforeUse(session, false));
       // Only now: what must be true before an answer is trusted is true.
       if (isInTime) this.#breaker.probed();
       await this.#rest(Math.min(timings.heartbeatMs, timings.silenceLimitMs / 2));
@@ -169,12 +169,12 @@ export class RedisConnection {
     const { silenceLimitMs, slowMs } = this.#options.timings;
     const answer = confirm(client, identity);
     try {
-      await within(Math.min(slowMs, silenceLimitMs), answer);
+      await withDeadline(Math.min(slowMs, silenceLimitMs), answer);
       return true;
     } catch (error) {
       if (failureReason(error) !== 'timeout') throw error;
       this.#breaker.broke();
-      await within(Math.max(0, silenceLimitMs - slowMs), answer);
+      await withDeadline(Math.max(0, silenceLimitMs - slowMs), answer);
       return false;
     }
   }

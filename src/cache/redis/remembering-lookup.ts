@@ -1,6 +1,6 @@
 import { promises, type LookupAddress, type LookupOptions } from 'node:dns';
 import type { LookupFunction } from 'node:net';
-import { within } from './deadline.js';
+import { withDeadline } from './deadline.js';
 
 interface Question {
   readonly answer: Promise<LookupAddress[]>;
@@ -46,7 +46,7 @@ export function rememberingLookup(
         if (isNoSuchName(error)) remembered.delete(name);
       },
     );
-    const begun = { answer, inTime: within(PATIENCE_MS, answer) };
+    const begun = { answer, inTime: withDeadline(PATIENCE_MS, answer) };
     begun.inTime.catch(() => undefined);
     asked.set(name, begun);
     return begun;

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { CacheError } from '../engine/cache-errors.js';
-import { failureReason, within } from './deadline.js';
+import { failureReason, withDeadline } from './deadline.js';
 import type { HostAndPort, RedisAddress, RedisTarget } from './redis-address.js';
 import { destroy, newClient } from './redis-client.js';
 
@@ -54,7 +54,7 @@ async function ask(sentinel: HostAndPort, target: SentinelTarget, patienceMs: nu
   const client = newClient(address, patienceMs);
   try {
     const reply = client.connect().then(() => client.sendCommand(['SENTINEL', 'MASTER', target.masterName]));
-    const fields = fieldsOf(await within(patienceMs, reply));
+    const fields = fieldsOf(await withDeadline(patienceMs, reply));
     const [host, port] = [fields.get('ip'), Number(fields.get('port'))];
     if (!host || !Number.isInteger(port)) throw new Error('No such master');
     const failover = Number(fields.get('config-epoch') ?? 0);

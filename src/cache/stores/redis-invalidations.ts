@@ -1,8 +1,8 @@
-import { byHardness, EPOCH, familiesOf, isWitness, softTag } from '../engine/tags.js';
+import { byHardness, EPOCH, witnessesOf, isWitness, softTag } from '../engine/tags.js';
 import { newHalf } from '../engine/tokens.js';
 import type { Outbox } from '../outbox/outbox.js';
 import { ABANDONED_AFTER_MS } from '../outbox/outbox-relay.js';
-import { failureReason, within } from '../redis/deadline.js';
+import { failureReason, withDeadline } from '../redis/deadline.js';
 import type { RedisSession } from '../redis/redis-session.js';
 import { inCommands, type Arrival, type RedisServers } from '../redis/redis-servers.js';
 import { OwedTokens } from './owed-tokens.js';
@@ -101,7 +101,7 @@ export class RedisInvalidations {
     const pay = async (intent: readonly string[]) => {
       const { hard, soft } = byHardness(intent);
       const tags = [...hard, ...soft];
-      for (const wave of this.#waves([...familiesOf(tags), ...tags], [])) {
+      for (const wave of this.#waves([...witnessesOf(tags), ...tags], [])) {
         await Promise.all(wave.map((cut) => this.#cutThrough(session, server, cut)));
       }
       return true;
@@ -110,7 +110,7 @@ export class RedisInvalidations {
       while ((await outbox.relay(ABANDONED_AFTER_MS, pay)) > 0);
     };
     try {
-      await within(OUTBOX_BUDGET_MS, payAll());
+      await withDeadline(OUTBOX_BUDGET_MS, payAll());
     } catch {
       await this.#cutEpoch(session, server);
     }
@@ -124,7 +124,7 @@ export class RedisInvalidations {
   /** @param session what is new, and so cannot be asked for by name yet */
   #cutThrough(session: RedisSession, server: string, cut: Cut): Promise<void> {
     // A server that falls silent here must not keep the rows from everybody else's relays.
-    if (cut.server === server) return within(OUTBOX_BUDGET_MS, this.#cut(session, cut));
+    if (cut.server === server) return withDeadline(OUTBOX_BUDGET_MS, this.#cut(session, cut));
     return this.#servers.write(cut.server, OUTBOX_BUDGET_MS, (other) => this.#cut(other, cut));
   }
 

@@ -1,3 +1,4 @@
+import { BACKGROUND_BUDGET_MS } from '../engine/budget.js';
 import { decodeEntry, encodeEntry, type CacheEntry } from '../engine/cache-entry.js';
 import { CacheError } from '../engine/cache-errors.js';
 import type { EntryName, Lease, Store, StoreOpened, StoreRead } from '../engine/store.js';
@@ -11,7 +12,6 @@ import { RedisKeys } from './redis-keys.js';
 import { releaseLease, renewLease, takeLease } from './redis-leases.js';
 import { MAKE_TOKENS } from './redis-scripts.js';
 
-const BACKGROUND_BUDGET_MS = 1000;
 /** Replies of PTTL. */
 const [WITHOUT_END, ABSENT] = [-1, -2];
 /** Stands for the token of a tag that has one on every server: it is part of all others. */

@@ -1,3 +1,4 @@
+import { BACKGROUND_BUDGET_MS } from '../engine/budget.js';
 import type { CacheEntry } from '../engine/cache-entry.js';
 import { CacheError } from '../engine/cache-errors.js';
 import type { Clock } from '../engine/clock.js';
@@ -14,9 +15,6 @@ export type LosableOperation = 'write' | 'invalidate' | 'releaseLease';
 type Do<T> = () => Promise<T>;
 /** How an operation is done, given how it would be done without a fault. */
 type Fault = <T>(operation: Do<T>) => Promise<T>;
-
-/** What an operation that names no budget of its own may take, ms. */
-const BACKGROUND_BUDGET_MS = 1000;
 
 /**
  * A store of which a test can make every fault that the cache must bear: `CacheModule.forRoot({ store })`. It keeps the

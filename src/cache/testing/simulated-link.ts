@@ -2,7 +2,7 @@ import type { Backplane, BackplaneListener } from '../engine/backplane.js';
 import type { Clock } from '../engine/clock.js';
 
 /** What was heard may be relied on for so long after it was last proven that nothing is missing, ms. */
-const LEASE_MS = 1000;
+const HEARD_FOR_MS = 1000;
 
 /**
  * How one instance hears of the others' invalidations: whole at first, and a test can make every fault of it. Needs no
@@ -78,7 +78,7 @@ export class SimulatedLink implements Backplane {
   }
 
   #proveUntil(): number {
-    return this.#clock.monotonicMs() - this.#delayMs + LEASE_MS;
+    return this.#clock.monotonicMs() - this.#delayMs + HEARD_FOR_MS;
   }
 
   #deliver(tags: readonly string[]): void {
