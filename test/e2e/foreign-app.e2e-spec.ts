@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { installForeignApp, type ForeignApp } from '../support/foreign-app.js';
 import {
@@ -30,6 +31,22 @@ it('is packed with its declarations, and without anything that is not built', ()
 
   expect(beside.sort()).toEqual(['README.md', 'package.json']);
   expect(foreign.packed.filter((path) => path.includes('.spec.'))).toEqual([]);
+});
+
+it('leaves Nest to the application, for two copies would not know each other’s decorators', async () => {
+  const path = join(foreign.folder, 'node_modules', 'ai-native-backend', 'package.json');
+  const { dependencies, peerDependencies } = JSON.parse(await readFile(path, 'utf8')) as Record<
+    string,
+    object
+  >;
+
+  expect(Object.keys(peerDependencies!).sort()).toEqual([
+    '@nestjs/common',
+    '@nestjs/core',
+    'reflect-metadata',
+    'rxjs',
+  ]);
+  expect(Object.keys(dependencies!).filter((name) => name in peerDependencies!)).toEqual([]);
 });
 
 it('needs neither TypeORM, PostgreSQL nor Fastify', () => {
