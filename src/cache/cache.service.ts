@@ -13,7 +13,14 @@ import type { HistogramCounts } from './engine/histogram.js';
 import type { L1Entries } from './engine/l1-entries.js';
 import type { Store } from './engine/store.js';
 import { Subject, type Produced } from './engine/subject.js';
-import { checkedPrefix, checkedTag, patternTags, plainTag, prefixTag, UNLISTED } from './engine/tags.js';
+import {
+  checkedPrefix,
+  checkedTag,
+  dependenciesOn,
+  patternTags,
+  prefixTag,
+  UNLISTED,
+} from './engine/tags.js';
 import { encodeValue } from './engine/value-codec.js';
 import { wholeForm } from './engine/whole-form.js';
 
@@ -40,7 +47,7 @@ export interface GetOrSetOptions extends EntryOptions {
    * prefix. Default `default`, where everything else is counted, too.
    */
   prefix?: string;
-  /** What the value depends on: plain tags such as `course:PROG-101`. */
+  /** What the value depends on: tags such as `course:PROG-101`, and prefixes such as `student_risk:*`. */
   tags?: readonly string[];
   /** Whether hits are audited: `factory` is called again then, up to seconds later. Default: where there are `tags`. */
   audit?: boolean;
@@ -198,7 +205,11 @@ export class CacheService {
         audited: audit ? wholeForm : undefined,
       },
       hasResultTags: false,
-      tags: () => [prefixTag(prefix), ...tags.map(plainTag), ...(isNameable ? [UNLISTED] : [])],
+      tags: () => [
+        prefixTag(prefix),
+        ...tags.flatMap(patternTags).flatMap(dependenciesOn),
+        ...(isNameable ? [UNLISTED] : []),
+      ],
     });
     return { subject, kept: (value) => stored(value, ttlMs, where) };
   }

@@ -104,6 +104,11 @@ class Prices {
     return Promise.resolve();
   }
 
+  @Cached({ ttl: 60, tags: ['price:*'] })
+  dearest(): Promise<number> {
+    return Promise.resolve(++runs);
+  }
+
   @Cached({ ttl: 60, prefix: 'numbered' })
   numbered(_isSold: boolean, _id: bigint): Promise<number> {
     return Promise.resolve(++runs);
@@ -458,6 +463,16 @@ describe('decorated methods of providers', () => {
       expect((await settled(prices.label('b'))).run).toBe(4);
     });
 
+    it('drop what depends on all of a prefix with each part of it', async () => {
+      await settled(prices.dearest());
+      await settled(prices.price('b'));
+
+      await prices.forgetItem('a');
+      expect([await settled(prices.dearest()), (await prices.price('b')).run]).toEqual([3, 2]);
+      await prices.forgetAll();
+      expect(await prices.dearest()).toBe(4);
+    });
+
     it('drop a prefix with leading arguments of any kind that a tag can name', async () => {
       await settled(prices.numbered(true, 7n));
       await settled(prices.numbered(true, 8n));
@@ -652,6 +667,18 @@ describe('decorated methods of providers', () => {
     await cache.invalidate('item:a');
     await cache.getOrSet('k', { ttl: '2m', tags: ['item:a'] }, factory);
     expect(factory).toHaveBeenCalledTimes(2);
+  });
+
+  it('getOrSet depends on a prefix, too, with what leading arguments say', async () => {
+    const cache = app.get(CacheService);
+    let made = 0;
+    const get = (tag: string) => settled(cache.getOrSet('k', { ttl: 60, tags: [tag] }, () => ++made));
+    expect([await get('price:*'), await get('price:a:*'), await get('price:b:*')]).toEqual([1, 2, 3]);
+
+    await prices.forgetItem('a');
+    expect([await get('price:*'), await get('price:a:*'), await get('price:b:*')]).toEqual([4, 5, 3]);
+    await prices.forgetAll();
+    expect([await get('price:*'), await get('price:a:*'), await get('price:b:*')]).toEqual([6, 7, 8]);
   });
 
   it('does not keep what would depend on a prefix pattern of a function', async () => {

@@ -1,5 +1,5 @@
 import { CacheError } from '../engine/cache-errors.js';
-import { checkedTag, familyTag, leadingTags, patternTags, plainTag } from '../engine/tags.js';
+import { checkedTag, dependenciesOn, familyTag, patternTags, plainTag } from '../engine/tags.js';
 import type { Faults } from './faults.js';
 import { TagTemplate, type Resolve } from './tag-template.js';
 
@@ -65,7 +65,7 @@ export function argumentTags(rules: TagRules, resolve: Resolve): string[] {
 
 /** What an entry depends on by its arguments. @throws what {@link argumentTags} throws */
 export function dependencies(rules: TagRules, resolve: Resolve): string[] {
-  return argumentTags(rules, resolve).flatMap(leadingTags);
+  return argumentTags(rules, resolve).flatMap(dependenciesOn);
 }
 
 /**

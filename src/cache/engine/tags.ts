@@ -3,11 +3,12 @@ import { CacheError } from './cache-errors.js';
 
 /*
  * A tag names something that answers depend on. In the store each tag has a token; these are the tags' own names there.
- * Beside the single words below, three kinds live in separate name spaces, so that no id a caller sends can turn one into
+ * Beside the single words below, four kinds live in separate name spaces, so that no id a caller sends can turn one into
  * another:
  *   tag/course:PROG-101          named by a decorator
  *   family/course                changes whenever any tag of the family changes
  *   prefix/student_risk/STU001   every entry of a prefix, by leading parameters
+ *   below/student_risk           changes whenever a part of student_risk:* is invalidated, for whoever depends on all of it
  */
 
 /** Every entry depends on it; it changes when the store may have come back with old contents. */
@@ -41,11 +42,21 @@ export function softTag(tag: string): string {
   return `~${tag}`;
 }
 
-/** What an invalidation names, by its kind. What is named both ways is hard. */
+/** What an invalidation reaches, by its kind. What is named both ways is hard. */
 export function byHardness(tags: readonly string[]): { hard: string[]; soft: string[] } {
-  const hard = [...new Set(tags.filter((tag) => !tag.startsWith('~')))];
-  const soft = [...new Set(tags.filter((tag) => tag.startsWith('~')).map((tag) => tag.slice(1)))];
-  return { hard, soft: soft.filter((tag) => !hard.includes(tag)) };
+  const softly = tags.filter((tag) => tag.startsWith('~')).map((tag) => tag.slice(1));
+  const hard = reached(tags.filter((tag) => !tag.startsWith('~')));
+  return { hard, soft: reached(softly).filter((tag) => !hard.includes(tag)) };
+}
+
+/** The tags, and for parts of a prefix what tells of them to those who depend on more of it. */
+function reached(tags: readonly string[]): string[] {
+  const wholes = tags.flatMap((tag) => (tag.startsWith('prefix/') ? leadingTags(tag).slice(0, -1) : []));
+  return [...new Set([...tags, ...wholes.map(belowTag)])];
+}
+
+function belowTag(prefixTag: string): string {
+  return `below/${prefixTag.slice('prefix/'.length)}`;
 }
 
 /** Tokens that an invalidation of `tags` takes away first, whether it is hard or soft: see docs/adr/0003. */
@@ -76,10 +87,14 @@ export function prefixTags(prefix: string, parameters: readonly string[]): strin
   return leadingTags(prefixTag(prefix, parameters));
 }
 
-/** What an entry depends on that depends on `tag`: of a prefix with parameters each leading part, too. */
-export function leadingTags(tag: string): string[] {
-  if (!tag.startsWith('prefix/')) return [tag];
-  const parts = tag.split('/');
+/** What an entry depends on that depends on `tag`: of a prefix also each leading part, and every part of it. */
+export function dependenciesOn(tag: string): string[] {
+  return tag.startsWith('prefix/') ? [...leadingTags(tag), belowTag(tag)] : [tag];
+}
+
+/** Of `prefix/p/a` both `prefix/p` and `prefix/p/a`. */
+function leadingTags(prefixTag: string): string[] {
+  const parts = prefixTag.split('/');
   return parts.slice(1).map((_, last) => parts.slice(0, last + 2).join('/'));
 }
 
