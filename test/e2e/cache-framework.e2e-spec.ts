@@ -316,6 +316,28 @@ describe.each(Object.keys(adapters) as Adapter[])('on %s', (adapter) => {
     for (let n = 0; n < 2; n++) expect(await get('/missing/own')).toMatchObject({ outcome: 'MISS' });
   });
 
+  it('an Observable that ends without a value fails as it does without the cache', async () => {
+    @Controller()
+    class Silent {
+      @Get('cached')
+      @Cached(settings)
+      cached() {
+        return EMPTY;
+      }
+
+      @Get('plain')
+      plain() {
+        return EMPTY;
+      }
+    }
+
+    await start(adapter, { controllers: [Silent] });
+
+    const plain = await get('/plain');
+    expect(await get('/cached')).toMatchObject({ status: plain.status, body: plain.body });
+    expect(plain.status).toBe(500);
+  });
+
   it('inputs without a name are all there are, and the boot is refused', async () => {
     @Controller()
     class Unnamed {

@@ -78,9 +78,7 @@ export class HandlerRun {
     const call: HandlerCall = { isReached: false, args: [], result: undefined };
     const { definition } = this.#plan;
     try {
-      const value: unknown = await observeCall(this, call, () =>
-        lastValueFrom(this.#next.handle(), { defaultValue: undefined }),
-      );
+      const value: unknown = await observeCall(this, call, () => lastValueFrom(this.#next.handle()));
       const kept = this.#kept(value);
       if (typeof kept === 'string') return { value: { value }, isShareable: false, notStoredBecause: kept };
       if (!call.isReached && this.#plan.needsArguments) {
