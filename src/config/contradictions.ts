@@ -1,5 +1,5 @@
 import type { BadVariable, Variables } from './configuration-error.js';
-import type { Environment } from './environment.js';
+import { Environment } from './environment.js';
 
 /** Settings that are valid one by one, and wrong together. `given` holds what was set by hand. */
 export function contradictions(environment: Environment, given: Variables): BadVariable[] {
@@ -58,6 +58,8 @@ export function contradictions(environment: Environment, given: Variables): BadV
   return bad;
 }
 
+const defaults = new Environment();
+
 /** Each says where Redis is; one is enough. */
 const redisPlaces = ['REDIS_URL', 'REDIS_CLUSTER_NODES', 'REDIS_SENTINELS'] as const;
 
@@ -78,13 +80,15 @@ function redisContradictions(given: Variables): BadVariable[] {
       'differs from the password in REDIS_URL: give it in one place, for example REDIS_URL=redis://localhost:6379/0 and REDIS_PASSWORD',
     );
   }
+  // A line of .env.example that only lost its "#" says nothing.
+  const isSaid = (name: keyof Environment) => given[name] && given[name] !== String(defaults[name]);
   for (const name of ['REDIS_USERNAME', 'REDIS_TLS'] as const) {
-    if (given[name] && !given.REDIS_CLUSTER_NODES && !given.REDIS_SENTINELS) {
+    if (isSaid(name) && !given.REDIS_CLUSTER_NODES && !given.REDIS_SENTINELS) {
       complain(name, 'is part of REDIS_URL, for example rediss://app@localhost:6379/0');
     }
   }
   for (const name of ['REDIS_SENTINEL_MASTER', 'REDIS_DATABASE'] as const) {
-    if (given[name] && !given.REDIS_SENTINELS) {
+    if (isSaid(name) && !given.REDIS_SENTINELS) {
       complain(name, 'needs REDIS_SENTINELS, for example sentinel-1:26379,sentinel-2:26379');
     }
   }

@@ -247,6 +247,23 @@ describe('.env.example', () => {
     }
   });
 
+  it('starts with every default that is no more than taken out of its comment, with a Redis and without', () => {
+    // Whoever names who issues tokens believes that they are checked.
+    const said = described.filter(
+      ({ name, value }) => value !== '' && !/^AUTH_(ISSUER|AUDIENCE)$/.test(name),
+    );
+    const lines = Object.fromEntries(said.map(({ name, value }) => [name, value]));
+
+    for (const place of [
+      {},
+      { REDIS_URL: 'redis://h' },
+      { REDIS_CLUSTER_NODES: 'a:1' },
+      { REDIS_SENTINELS: 'a:1' },
+    ]) {
+      expect(readEnvironment({ ...lines, ...place })).toMatchObject({ PORT: 8000 });
+    }
+  });
+
   it('says of every variable what it means', () => {
     for (const block of text.split('\n\n').filter((part) => /^# ?[A-Z][A-Z0-9_]+=/m.test(part))) {
       expect(block).toMatch(/^# [A-Z0-9"`][\s\S]{15,}\n#[A-Z0-9_]+=.*\n?$/);
