@@ -86,6 +86,9 @@ describe('what a role sees and may say', () => {
         occurred_at: '2026-02-05T18:52:18Z',
       };
     };
+    const shown = await as('student', 'get', `/activities/PROG-101-${status}`).expect(404);
+    const none = await as('student', 'get', '/activities/PROG-101-none').expect(404);
+    expect(shown.body.detail).toBe(none.body.detail);
     for (const [path, body, ofService] of [
       ['/submissions', about, 422],
       ['/sessions', inCourse, 201],

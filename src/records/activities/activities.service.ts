@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
+import { notFound } from '../../access/own-reach.js';
 import type { Principal } from '../../access/principal.js';
 import type { PageQuery } from '../../http/page.dto.js';
 import { Problem } from '../../http/problem.js';
@@ -62,7 +63,8 @@ export class ActivitiesService {
       where: { code },
       relations: { course: true },
     });
-    if (!activity || (principal.role === 'student' && activity.status !== 'published')) return missing();
+    if (principal.role === 'student' && activity?.status !== 'published') throw notFound();
+    if (!activity) return missing();
     return ActivityDto.of(activity);
   }
 
