@@ -62,7 +62,8 @@ export async function activeEnrollment(
   return enrollment ?? unknown(field, 'not an active student of this course');
 }
 
-const clockSkewMs = 5 * 60_000;
+/** How far a client's clock may be off. */
+export const clockSkewMs = 5 * 60_000;
 
 /** Reads a moment that has passed; a client's clock may be five minutes ahead of ours. */
 export function pastMoment(field: string, text: string): Date {
@@ -82,6 +83,7 @@ export function unprocessable(field: string, code: string, detail: string): neve
   });
 }
 
-function unknown(field: string, detail: string): never {
+/** Refuses a field that names something which is not there. */
+export function unknown(field: string, detail: string): never {
   return unprocessable(field, 'unknown', detail);
 }

@@ -405,6 +405,37 @@ describe('importing files in the format of OULAD', () => {
     expect(after).toEqual({ score: 1 });
   });
 
+  it('leaves a grade alone that is being given while it imports', async () => {
+    await importOulad(database.dataSource, options());
+    await database.dataSource.query('DELETE FROM import_batches');
+    const teacher = new Client({ connectionString: database.url });
+    await teacher.connect();
+    onTestEnd.push(() => teacher.end());
+    await teacher.query('BEGIN');
+    const { rows } = await teacher.query<{ id: string }>(
+      `UPDATE submissions SET score = 95 WHERE id = (SELECT min(id) FROM submissions WHERE status = 'graded')
+       RETURNING id`,
+    );
+    const id = rows[0]!.id;
+
+    const importing = importOulad(database.dataSource, options());
+    await pollUntil(async () => {
+      const waiting = await teacher.query(
+        `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+      );
+      return waiting.rows.length > 0;
+    }, 10_000);
+    await teacher.query(
+      'INSERT INTO grade_changes (submission_id, old_score, new_score) VALUES ($1, 2, 95)',
+      [id],
+    );
+    await teacher.query('COMMIT');
+    await importing;
+
+    const after = await teacher.query('SELECT score::float FROM submissions WHERE id = $1', [id]);
+    expect(after.rows).toEqual([{ score: 95 }]);
+  });
+
   it('imports pages and personal traits only when told so', async () => {
     await importOulad(database.dataSource, options({ materials: true, withDemographics: true }));
     const { activities, demographics } = await contents(database.dataSource);

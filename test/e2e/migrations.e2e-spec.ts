@@ -103,9 +103,22 @@ describe('migrations', () => {
       FROM courses, generate_series(1, 2) n;
       INSERT INTO submissions (user_id, activity_id, attempt_no, submitted_at, due_at_effective)
       SELECT u.id, a.id, n, now(), CASE n WHEN 2 THEN timestamptz '2026-03-01Z' END
-      FROM users u, activities a, generate_series(1, 2) n WHERE u.code = 'A'`);
+      FROM users u, activities a, generate_series(1, 3) n WHERE u.code = 'A'`);
+    const grader = new Client({ connectionString: database.url });
+    await grader.connect();
+    await grader.query('BEGIN; UPDATE submissions SET score = 1 WHERE attempt_no = 1');
 
-    await migrate(database.url);
+    // Whoever is at a row meanwhile neither waits nor is waited for, and its row comes last.
+    const migrating = migrate(database.url);
+    await pollUntil(async () => {
+      const { rows } = await client.query(
+        'SELECT 1 FROM submissions WHERE attempt_no = 3 AND due_at_effective IS NOT NULL',
+      );
+      return rows.length > 0;
+    }, 10_000);
+    await grader.query('COMMIT');
+    await grader.end();
+    await migrating;
 
     const { rows: users } = await client.query('SELECT code, email, full_name FROM users ORDER BY 1');
     expect(users).toEqual([
@@ -119,8 +132,10 @@ describe('migrations', () => {
     expect(due).toEqual([
       { code: 'D1', attempt_no: 1, due: '02-01' },
       { code: 'D1', attempt_no: 2, due: '03-01' },
+      { code: 'D1', attempt_no: 3, due: '02-01' },
       { code: 'D2', attempt_no: 1, due: null },
       { code: 'D2', attempt_no: 2, due: '03-01' },
+      { code: 'D2', attempt_no: 3, due: null },
     ]);
   });
 

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { DataSource } from 'typeorm';
 import type { Principal } from '../../src/access/principal.js';
 import { EnrollmentsService } from '../../src/records/enrollments/enrollments.service.js';
+import { IdempotencyService } from '../../src/records/idempotency/idempotency.service.js';
 import { inTransaction } from '../../src/records/transaction.js';
 import { UsersService } from '../../src/records/users/users.service.js';
 import { ifWritten } from '../../src/records/write-effect.js';
@@ -202,7 +203,7 @@ describe('someone who is enrolled while he is renamed', () => {
     const admin = { role: 'admin', sub: 'ADMIN001' } as Principal;
     const [enrollments, users] = [
       new EnrollmentsService(database.dataSource),
-      new UsersService(database.dataSource),
+      new UsersService(database.dataSource, new IdempotencyService(database.dataSource)),
     ];
     const isRenaming = async () => {
       const [waiting] = await database.dataSource.query<{ n: number }[]>(

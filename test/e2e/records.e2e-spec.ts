@@ -71,6 +71,21 @@ describe('records over HTTP', () => {
       await patch('/users/MAIL3', { email: 'Four@example.org' }).expect(200);
     });
 
+    it('are forgotten with what is kept for a repeated request', async () => {
+      const add = (name: string) =>
+        post('/users', { user_id: name, role: 'student', full_name: 'To Forget' }).set(
+          'Idempotency-Key',
+          name,
+        );
+      const [first] = [await add('GONE1'), await add('GONE2')];
+      expect((await add('GONE1')).body).toEqual(first.body);
+
+      await app.request.delete(`${api}/users/GONE1`).expect(204);
+
+      expect((await add('GONE1')).status).toBe(409);
+      expect((await add('GONE2')).body).toMatchObject({ full_name: 'To Forget' });
+    });
+
     it('leave the time of change alone when nothing changes', async () => {
       const before = await get('/users/STU002');
       expect((await patch('/users/STU002', { role: 'student' })).body).toEqual(before.body);
@@ -314,11 +329,12 @@ describe('records over HTTP', () => {
       await say({ sender: 'student', kind: 'question', content: 'x'.repeat(20_001) }).expect(400);
 
       await patch(path, { ended_at: '2026-02-05T09:00:00Z' }).expect(422);
-      await patch(path, { ended_at: '2026-02-05T10:01:30Z' }).expect(422);
+      await say({ sender: 'tutor', kind: 'hint', sent_at: '2026-02-05T10:20:00Z' }).expect(201);
+      await patch(path, { ended_at: '2026-02-05T10:14:59Z' }).expect(422);
       const ended = await patch(path, { ended_at: '2026-02-05T10:30:00Z' });
       expect(ended.body).toMatchObject({
-        message_count: 2,
-        hint_count: 1,
+        message_count: 3,
+        hint_count: 2,
         ended_at: '2026-02-05T10:30:00.000Z',
       });
       expect((await patch(path, {})).body).toEqual(ended.body);
@@ -326,7 +342,20 @@ describe('records over HTTP', () => {
       await say({ sender: 'student', kind: 'question' }).expect(409);
       await say({ sender: 'student', kind: 'question', sent_at: '2026-02-05T10:31:00Z' }).expect(422);
       await say({ sender: 'student', kind: 'question', sent_at: '2026-02-05T10:29:00Z' }).expect(201);
-      expect((await get(path)).body).toMatchObject({ message_count: 3 });
+      expect((await get(path)).body).toMatchObject({ message_count: 4 });
+    });
+
+    it('end with what was last said, where the clock of who ends them is behind', async () => {
+      const started_at = '2026-02-06T10:00:00Z';
+      const { body } = await post('/sessions', { student_id: 'STU001', course_id: 'PROG-101', started_at });
+      const path = `/sessions/${body.session_id}`;
+      const sent_at = '2026-02-06T10:20:00Z';
+      await post(`${path}/messages`, { sender: 'tutor', kind: 'hint', sent_at }).expect(201);
+
+      for (let repeated = 0; repeated < 2; repeated++) {
+        const ended = await patch(path, { ended_at: '2026-02-06T10:19:58Z' }).expect(200);
+        expect(ended.body.ended_at).toBe('2026-02-06T10:20:00.000Z');
+      }
     });
 
     it('with a client_id start once', async () => {

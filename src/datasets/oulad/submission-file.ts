@@ -33,8 +33,19 @@ export const submissions: OuladFile<SubmissionRow & { readonly as_of_day: number
     };
     return asOfDay !== null && submitted.day > asOfDay ? null : submitted;
   },
-  write: (client, rows) => writeRows(client, upsertSubmissions, rows),
+  write: async (client, rows) => {
+    await client.query(lockSubmissions, [JSON.stringify(rows)]);
+    return writeRows(client, upsertSubmissions, rows);
+  },
 };
+
+// Whoever grades one of them has ended before the next statement looks for grades, or waits until it has.
+const lockSubmissions = `
+  SELECT s.id FROM json_to_recordset($1) AS r(activity text, student text)
+  JOIN activities a ON a.code = r.activity
+  JOIN users u ON u.code = r.student
+  JOIN submissions s ON s.user_id = u.id AND s.activity_id = a.id
+  ORDER BY s.id FOR NO KEY UPDATE OF s`;
 
 // The course, and with it the first day, is known through the assessment. When a grade was given is not in the data:
 // two weeks after the submission is assumed. A grade that somebody has given since is left alone. Days are of 24 hours:
@@ -61,7 +72,7 @@ const upsertSubmissions = `
     ORDER BY user_id, activity_id, row DESC
     ON CONFLICT (user_id, activity_id, attempt_no) DO UPDATE SET submitted_at = excluded.submitted_at,
       status = excluded.status, score = excluded.score, graded_at = excluded.graded_at
-    WHERE s.status <> 'voided' AND NOT EXISTS (SELECT 1 FROM grade_changes g WHERE g.submission_id = s.id)
+    WHERE s.graded_by IS NULL AND s.status <> 'voided' AND NOT EXISTS (SELECT 1 FROM grade_changes g WHERE g.submission_id = s.id)
       AND (s.submitted_at, s.status, s.score) IS DISTINCT FROM (excluded.submitted_at, excluded.status, excluded.score)
     RETURNING 1
   )

@@ -4,7 +4,7 @@ import type { Principal } from '../../access/principal.js';
 import { Problem } from '../../http/problem.js';
 import { keysetPage } from '../keyset-page.js';
 import { isRowId } from '../public-id.js';
-import { courseNamedBy, pastMoment, unprocessable, userNamedBy } from '../references.js';
+import { courseNamedBy, pastMoment, unknown, unprocessable, userNamedBy } from '../references.js';
 import { inTransaction } from '../transaction.js';
 import { onlyOwnRows } from '../visible-courses.js';
 import { change, wrote } from '../write-effect.js';
@@ -40,9 +40,9 @@ export class EnrollmentsService {
       if (role === 'teacher') throw new Problem('forbidden', 'Only an admin enrols teachers.');
     }
     const user = await userNamedBy(manager, 'user_id', dto.user_id, { isLocked: true });
-    // Whom a teacher has as a student is shown to him, with the address: nobody else is to be had that way.
+    // Whom a teacher has as a student is shown to him, with the address: nobody else is to be had, or found, that way.
     if (principal.role === 'teacher' && role === 'student' && user.role !== 'student') {
-      unprocessable('user_id', 'role', 'not a student; an admin may enrol this person as one');
+      unknown('user_id', 'no such user');
     }
     const course = await courseNamedBy(manager, 'course_id', dto.course_id);
     const enrollment = manager.create(Enrollment, {
@@ -91,8 +91,9 @@ export class EnrollmentsService {
         lock: { mode: 'for_no_key_update', tables: ['enrollments'] },
       });
       if (!enrollment) return missing();
-      if (principal.role === 'teacher' && enrollment.role === 'teacher') {
-        throw new Problem('forbidden', 'Only an admin changes the enrolments of teachers.');
+      const isOwn = enrollment.user.code === principal.sub;
+      if (principal.role === 'teacher' && (isOwn || enrollment.role === 'teacher')) {
+        throw new Problem('forbidden', 'Only an admin changes the enrolments of teachers, and your own.');
       }
       const changed = change(enrollment, after(enrollment, dto));
       if (changed.length === 0) return EnrollmentDto.of(enrollment);

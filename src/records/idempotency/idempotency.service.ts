@@ -46,6 +46,15 @@ export class IdempotencyService {
     });
   }
 
+  /** Takes away the answers that would tell the name and the address of a person who is to be forgotten. */
+  async forgetPerson(manager: EntityManager, code: string): Promise<void> {
+    await manager.query(
+      `DELETE FROM idempotency_keys
+       WHERE (response #>> '{}')::jsonb ->> 'user_id' = $1 AND (response #>> '{}')::jsonb ? 'email'`,
+      [code],
+    );
+  }
+
   private answer<T extends object>(request: PostedRequest, answer: T): T {
     request.answered(statusOf(answer), false);
     return answer;

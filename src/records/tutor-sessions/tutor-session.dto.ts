@@ -170,7 +170,7 @@ export class CreateTutorSessionDto {
 /** The end of a conversation. */
 export class EndTutorSessionDto {
   /**
-   * When it ended, with a time zone, not before what was last said; now if left out
+   * When it ended, with a time zone, up to 5 minutes before what was last said, and then set to that; now if left out
    * @example "2026-02-05T19:20:00Z"
    */
   @IfGiven()

@@ -6,6 +6,7 @@ import { Problem } from '../../http/problem.js';
 import {
   activeEnrollment,
   activityNamedBy,
+  clockSkewMs,
   courseNamedBy,
   pastMoment,
   unprocessable,
@@ -70,15 +71,13 @@ export class TutorSessionsService {
   end(code: string, dto: EndTutorSessionDto): Promise<TutorSessionDto> {
     return inTransaction(this.dataSource, async (manager) => {
       const session = await lockedSession(manager, code);
-      const given = dto.ended_at === undefined ? undefined : pastMoment('ended_at', dto.ended_at);
+      const given =
+        dto.ended_at === undefined ? undefined : endOf(session, pastMoment('ended_at', dto.ended_at));
       if (session.endedAt) {
         if (given && given.getTime() !== session.endedAt.getTime()) {
           throw new Problem('conflict', 'The session ended already, at another time.');
         }
         return TutorSessionDto.of(session);
-      }
-      if (given && given < session.lastEventAt) {
-        unprocessable('ended_at', 'order', 'must not lie before last_event_at');
       }
       // A client whose clock runs ahead may have begun or spoken in our future.
       session.endedAt = given ?? new Date(Math.max(Date.now(), session.lastEventAt.getTime()));
@@ -123,4 +122,11 @@ function findSession(manager: EntityManager, where: FindOptionsWhere<TutorSessio
     where,
     relations: { user: true, course: true, activity: true },
   });
+}
+
+/** The end as it is told, not before what was last said: the clock of who tells it may be behind, but by minutes at most. */
+function endOf({ lastEventAt }: TutorSession, told: Date): Date {
+  if (told >= lastEventAt) return told;
+  if (lastEventAt.getTime() - told.getTime() <= clockSkewMs) return lastEventAt;
+  return unprocessable('ended_at', 'order', 'must not lie before last_event_at');
 }

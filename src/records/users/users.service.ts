@@ -3,16 +3,20 @@ import { DataSource, IsNull, type EntityManager } from 'typeorm';
 import type { PageQuery } from '../../http/page.dto.js';
 import { Problem } from '../../http/problem.js';
 import { keysetPage } from '../keyset-page.js';
+import { IdempotencyService } from '../idempotency/idempotency.service.js';
 import { isPublicId } from '../public-id.js';
 import { inTransaction } from '../transaction.js';
 import { change, wrote } from '../write-effect.js';
 import { UserDto, type ChangeUserDto, type CreateUserDto, type UserPage } from './user.dto.js';
 import { User } from './user.entity.js';
 
-/** People: added, changed, and deleted without being forgotten. */
+/** People: added, changed, and deleted while what they did stays. */
 @Injectable()
 export class UsersService {
-  constructor(private readonly dataSource: DataSource) {}
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly idempotency: IdempotencyService,
+  ) {}
 
   async create(manager: EntityManager, dto: CreateUserDto): Promise<UserDto> {
     const user = manager.create(User, {
@@ -46,10 +50,15 @@ export class UsersService {
 
   /** The row stays, for what points at it, without name and address; the person is found no more. */
   delete(code: string): Promise<UserDto> {
-    return this.update(code, { email: null, fullName: null, isActive: false, deletedAt: new Date() });
+    const values = { email: null, fullName: null, isActive: false, deletedAt: new Date() };
+    return this.update(code, values, (manager) => this.idempotency.forgetPerson(manager, code));
   }
 
-  private update(code: string, values: { [K in keyof User]?: User[K] | undefined }): Promise<UserDto> {
+  private update(
+    code: string,
+    values: { [K in keyof User]?: User[K] | undefined },
+    alsoWrite?: (manager: EntityManager) => Promise<void>,
+  ): Promise<UserDto> {
     return inTransaction(this.dataSource, async (manager) => {
       const user = await manager.findOne(User, {
         where: { code, deletedAt: IsNull() },
@@ -60,6 +69,7 @@ export class UsersService {
       if (changed.length === 0) return UserDto.of(user);
       user.updatedAt = new Date();
       await manager.save(user);
+      await alsoWrite?.(manager);
       return wrote(UserDto.of(user), { changed, courses: await studiedCourses(manager, user) });
     });
   }
