@@ -40,6 +40,9 @@ function install() {
   const started = Date.now();
   const options = [
     'ci',
+    // Nest is a peer, so that who takes the cache into an application has it once; whatever the user's npm is set to.
+    '--legacy-peer-deps=false',
+    '--include=peer',
     '--include=dev',
     '--include=optional',
     '--no-audit',

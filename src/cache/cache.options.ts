@@ -69,7 +69,7 @@ export interface CacheModuleOptions extends EntryDefaults {
   shapeOf?: (route: CachedRoute) => string | undefined;
   /**
    * Receives every event; for logs, through {@link withoutRepeats}. What it throws is ignored; it must not wait. Default:
-   * warnings and errors go to Nest's logger.
+   * what somebody should know goes to Nest's logger.
    */
   onEvent?: (event: CacheModuleEvent) => void;
   /** Puts spans around runs and invalidations. Default: nobody traces. */

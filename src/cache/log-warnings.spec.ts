@@ -5,7 +5,8 @@ import { logWarnings } from './log-warnings.js';
 
 const subject = { prefix: 'book' } as Subject;
 
-function written(...events: CacheModuleEvent[]): string[] {
+/** @returns how it listens, and what it has written */
+function listening(nowMs = () => 0) {
   const lines: string[] = [];
   const logger = new Logger('Cache');
   for (const level of ['log', 'warn', 'error'] as const) {
@@ -13,7 +14,12 @@ function written(...events: CacheModuleEvent[]): string[] {
       .spyOn(logger, level)
       .mockImplementation((...[text]: unknown[]) => void lines.push(`${level} ${String(text)}`));
   }
-  events.forEach(logWarnings(logger));
+  return { tell: logWarnings(logger, nowMs), lines };
+}
+
+function written(...events: CacheModuleEvent[]): string[] {
+  const { tell, lines } = listening();
+  events.forEach(tell);
   return lines;
 }
 
@@ -22,32 +28,64 @@ describe('an application that listens to no events', () => {
     expect(
       written(
         { event: 'cache.connect_failed', reason: 'ECONNREFUSED' },
+        { event: 'cache.reconnecting', attempt: 1, delayMs: 1, reason: 'timeout', server: 'h:1' },
+        { event: 'cache.reconnecting', attempt: 2, delayMs: 2, reason: 'timeout', server: 'h:1' },
+        { event: 'cache.breaker', state: 'open' },
+        { event: 'cache.breaker', state: 'half-open' },
         { event: 'cache.rule_failed', method: 'Books.change', reason: 'TypeError' },
         { event: 'cache.audit_wrong', subject, afterMs: 100 },
-        { event: 'cache.invalidate_error', tags: [], reason: 'timeout' },
+        { event: 'cache.invalidate_error', tags: [], reason: 'redis://user:secret@h' },
       ),
     ).toEqual([
       'warn Redis cannot be reached (ECONNREFUSED): it is tried again',
+      'warn The connection to Redis at h:1 was lost (timeout)',
+      'warn Redis answers late or not at all: it is not asked for now',
       'error A function of @InvalidateCache on Books.change failed (TypeError): everything is invalidated',
       'error An answer of book was old: what it was made from has changed without an invalidation',
-      'error Redis has not confirmed an invalidation (timeout): it is tried again, and until then Redis is not read',
+      'error The store has not confirmed an invalidation: it is tried again, and nothing old is read there meanwhile',
     ]);
   });
 
-  it('is told once what comes again with every request, until it was over', () => {
+  it('is told once what comes again with every request, and of an outage once a minute until it is over', () => {
+    let now = 0;
+    const { tell, lines } = listening(() => now);
     const unkept: CacheModuleEvent = { event: 'cache.no_store', subject, reason: 'header' };
     const past: CacheModuleEvent = { event: 'cache.fallback', subject };
     const unkeyed: CacheModuleEvent = { event: 'cache.key_failed', method: 'Books.get', reason: 'TypeError' };
+    const outage = expect.stringContaining('warn Answers are made past the cache');
+    const takenLines = () => lines.splice(0);
 
-    expect(written(unkept, unkept, past, past, { event: 'cache.connected' }, past, unkeyed, unkeyed)).toEqual(
-      [
-        'warn A result of book is not kept: header',
-        'warn Redis is away: answers are made without it until it is back',
-        'log Redis is connected',
-        'warn Redis is away: answers are made without it until it is back',
-        expect.stringContaining('warn A request to Books.get has no key'),
-      ],
-    );
+    for (const event of [unkept, unkept, past, past, unkeyed, unkeyed]) tell(event);
+    expect(takenLines()).toEqual([
+      'warn A result of book is not kept: header',
+      outage,
+      expect.stringContaining('warn A request to Books.get has no key'),
+    ]);
+    now = 59_999;
+    tell(past);
+    expect(takenLines()).toEqual([]);
+    now = 60_000;
+    for (const event of [past, past, unkept, unkeyed]) tell(event);
+    expect(takenLines()).toEqual([outage]);
+    for (const event of [{ event: 'cache.connected' } as const, past, past]) tell(event);
+    expect(takenLines()).toEqual(['log Redis is connected', outage]);
+  });
+
+  it('is told once a minute of what goes wrong again and again', () => {
+    let now = 0;
+    const { tell, lines } = listening(() => now);
+    const failed = (method: string): CacheModuleEvent => ({
+      event: 'cache.rule_failed',
+      method,
+      reason: 'TypeError',
+    });
+
+    for (let n = 0; n < 1000; n++) tell(failed('Books.change'));
+    tell(failed('Books.add'));
+    expect(lines).toHaveLength(2);
+    now = 60_000;
+    tell(failed('Books.change'));
+    expect(lines).toHaveLength(3);
   });
 
   it('is not told of what happens all the time', () => {

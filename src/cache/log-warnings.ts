@@ -2,32 +2,59 @@ import { Logger } from '@nestjs/common';
 import type { CacheModuleEvent } from './cache.options.js';
 import { withoutRepeats } from './without-repeats.js';
 
+type Line = readonly [level: 'log' | 'warn' | 'error', text: string] | undefined;
 type Lines = {
-  readonly [Name in CacheModuleEvent['event']]?: (
-    event: Extract<CacheModuleEvent, { event: Name }>,
-  ) => readonly [level: 'log' | 'warn' | 'error', text: string] | undefined;
+  readonly [Name in CacheModuleEvent['event']]?: (event: Extract<CacheModuleEvent, { event: Name }>) => Line;
 };
+
+/** The same line comes once a minute at most; more different ones than so many are not told apart meanwhile. */
+const REPEAT_AFTER_MS = 60_000;
+const MAX_REMEMBERED = 1000;
 
 /** `unless` and a TTL of 0 are what the method wants, and a newer write is what happens. */
 const wanted: ReadonlySet<string> = new Set(['newer-write', 'unless', 'no-ttl']);
 
 const lines: Lines = {
-  'cache.connected': () => ['log', 'Redis is connected'],
-  'cache.connect_failed': ({ reason }) => ['warn', `Redis cannot be reached (${reason}): it is tried again`],
-  'cache.fallback': () => ['warn', 'Redis is away: answers are made without it until it is back'],
+  'cache.connected': ({ server }) => ['log', `Redis${at(server)} is connected`],
+  'cache.connect_failed': ({ reason, server }) => [
+    'warn',
+    `Redis${at(server)} cannot be reached (${reason}): it is tried again`,
+  ],
+  'cache.reconnecting': ({ attempt, reason, server }) =>
+    attempt > 1 ? undefined : ['warn', `The connection to Redis${at(server)} was lost (${reason})`],
+  'cache.breaker': ({ state, server }) =>
+    state === 'open'
+      ? ['warn', `Redis${at(server)} answers late or not at all: it is not asked for now`]
+      : undefined,
+  'cache.fallback': () => [
+    'warn',
+    'Answers are made past the cache, for its store does not answer or it is switched off',
+  ],
+  'cache.overloaded': ({ subject }) => [
+    'warn',
+    `Callers of ${subject.prefix} are refused: the store is away, and too many answers are being made`,
+  ],
   'cache.no_store': ({ subject, reason }) =>
     wanted.has(reason) ? undefined : ['warn', `A result of ${subject.prefix} is not kept: ${reason}`],
   'cache.key_failed': ({ method, reason }) => [
     'warn',
     `A request to ${method} has no key (${reason}), so it is answered past the cache`,
   ],
+  'cache.decode_error': ({ subject }) => [
+    'warn',
+    `What is kept for ${subject.prefix} was not written by this cache`,
+  ],
+  'cache.refresh_failed': ({ subject, reason }) => [
+    'warn',
+    `An answer of ${subject.prefix} cannot be refreshed: ${reason}`,
+  ],
   'cache.rule_failed': ({ method, reason }) => [
     'error',
     `A function of @InvalidateCache on ${method} failed (${reason}): everything is invalidated`,
   ],
-  'cache.invalidate_error': ({ reason }) => [
+  'cache.invalidate_error': () => [
     'error',
-    `Redis has not confirmed an invalidation (${reason}): it is tried again, and until then Redis is not read`,
+    'The store has not confirmed an invalidation: it is tried again, and nothing old is read there meanwhile',
   ],
   'cache.audit_wrong': ({ subject }) => [
     'error',
@@ -35,12 +62,33 @@ const lines: Lines = {
   ],
 };
 
-/** Writes what somebody should know to Nest's logger, as `Cache`: for applications that do not listen to events. */
-export function logWarnings(logger = new Logger('Cache')): (event: CacheModuleEvent) => void {
+/**
+ * Writes what somebody should know to Nest's logger, as `Cache`: for applications that do not listen to events.
+ *
+ * @param nowMs  Default: the system's clock
+ */
+export function logWarnings(
+  logger = new Logger('Cache'),
+  nowMs: () => number = () => performance.now(),
+): (event: CacheModuleEvent) => void {
+  const toldAtMs = new Map<string, number>();
+  const isRepeat = (text: string): boolean => {
+    const now = nowMs();
+    if (now - (toldAtMs.get(text) ?? -Infinity) < REPEAT_AFTER_MS) return true;
+    if (toldAtMs.size >= MAX_REMEMBERED) toldAtMs.clear();
+    toldAtMs.set(text, now);
+    return false;
+  };
   return withoutRepeats((event) => {
-    const line = lines[event.event] as
-      ((event: CacheModuleEvent) => ReturnType<NonNullable<Lines[keyof Lines]>>) | undefined;
-    const said = line?.(event);
-    if (said) logger[said[0]](said[1]);
-  });
+    const line = lines[event.event] as ((event: CacheModuleEvent) => Line) | undefined;
+    const [level, text] = line?.(event) ?? [];
+    if (!level || text === undefined) return;
+    // The connection comes and goes, and each time is told; so is what follows from it.
+    const isChange = event.event === 'cache.connected' || event.event === 'cache.fallback';
+    if (isChange || !isRepeat(text)) logger[level](text);
+  }, nowMs);
+}
+
+function at(server: string | undefined): string {
+  return server === undefined ? '' : ` at ${server}`;
 }

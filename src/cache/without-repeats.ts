@@ -9,16 +9,23 @@ const lasting: ReadonlySet<string> = new Set([
   'rule-failed',
   'handler-skipped',
 ]);
+/** Who reads the log of a long outage sees that it goes on. */
+const REPEAT_AFTER_MS = 60_000;
 /** Methods are few; a program that makes prefixes up must not fill the memory. */
 const MAX_REMEMBERED = 1000;
 
 /**
  * Hands on what is news, for logs: that a method's results cannot be stored, or its requests have no key, once for each
- * method and reason; that answers are made without the store, once until it is back; everything else each time.
+ * method and reason; that answers are made without the store, once a minute until it is back; everything else each time.
+ *
+ * @param nowMs  Default: the system's clock
  */
-export function withoutRepeats(listen: (event: CacheModuleEvent) => void): (event: CacheModuleEvent) => void {
+export function withoutRepeats(
+  listen: (event: CacheModuleEvent) => void,
+  nowMs: () => number = () => performance.now(),
+): (event: CacheModuleEvent) => void {
   const told = new Set<string>();
-  let isFallbackTold = false;
+  let fallbackToldAtMs = -Infinity;
   const isKnown = (news: string) => {
     if (told.has(news)) return true;
     if (told.size < MAX_REMEMBERED) told.add(news);
@@ -32,16 +39,17 @@ export function withoutRepeats(listen: (event: CacheModuleEvent) => void): (even
         // A client may ask as often as it likes.
         return isKnown(`${event.method} ${event.reason}`);
       case 'cache.fallback': {
-        const wasTold = isFallbackTold;
-        isFallbackTold = true;
-        return wasTold;
+        const now = nowMs();
+        if (now - fallbackToldAtMs < REPEAT_AFTER_MS) return true;
+        fallbackToldAtMs = now;
+        return false;
       }
       default:
         return false;
     }
   };
   return (event) => {
-    if (isRecovery(event)) isFallbackTold = false;
+    if (isRecovery(event)) fallbackToldAtMs = -Infinity;
     if (!isRepeat(event)) listen(event);
   };
 }

@@ -67,7 +67,7 @@ class TransformingQuery {
 @Controller('right')
 class Right {
   @Get('param/:id')
-  @Cached({ ttl: 60, prefix: 'right_param', tags: ['course:{id}'] })
+  @Cached({ ttl: 60, prefix: 'right_param', tags: ['course:{id}', 'App::Model:{id}'] })
   param(@Param('id') id: string) {
     return { id };
   }
@@ -76,6 +76,13 @@ class Right {
   @Cached({ ttl: 60, prefix: 'right_two' })
   two(@Param('group') group: string, @Param('id') id: string) {
     return { group, id };
+  }
+
+  /** What is called `id` here is the group there. */
+  @Patch('groups/:id')
+  @InvalidateCache(['right_two:{id}:*', 'App::Model:{id}'])
+  changeGroup(@Param('id') id: string) {
+    return { id };
   }
 
   @Get('query')
@@ -140,6 +147,15 @@ class Right {
   })
   create() {
     return { id: 1 };
+  }
+}
+
+@Injectable()
+class RightListener {
+  /** An emitter hands it what it does not declare. */
+  @InvalidateCache('course:{0.id}')
+  handle(): Promise<void> {
+    return Promise.resolve();
   }
 }
 
@@ -510,7 +526,7 @@ describe('an application with wrong decorators', () => {
   beforeAll(async () => {
     error = (await startCachedApp({
       controllers: [Right, Wrong, WrongPerRequest],
-      providers: [WrongService, WrongWriter, WrongCallerService, Caller, OneTwin, OtherTwin],
+      providers: [RightListener, WrongService, WrongWriter, WrongCallerService, Caller, OneTwin, OtherTwin],
       options,
     }).catch((reason: unknown) => reason)) as CacheBootError;
   });

@@ -30,7 +30,7 @@ describe('A35: what is installed', () => {
   });
 
   it('A35: is named by version or range, never by address, file or tag', () => {
-    const ranges = ['dependencies', 'devDependencies', 'optionalDependencies'].flatMap((kind) =>
+    const ranges = ['dependencies', 'peerDependencies', 'devDependencies', 'optionalDependencies'].flatMap((kind) =>
       Object.entries(manifest[kind] ?? {}),
     );
 
@@ -64,7 +64,7 @@ describe('A35: what is installed', () => {
 
     expect(bill.bomFormat).toBe('CycloneDX');
     expect(bill.components.map(({ name }) => name)).toEqual(
-      expect.arrayContaining(Object.keys(manifest.dependencies ?? {})),
+      expect.arrayContaining(Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies })),
     );
     expect(bill.components.filter(({ hashes = [] }) => hashes.length === 0)).toEqual([]);
   });

@@ -27,11 +27,13 @@ describe('the cover of a method that invalidates', () => {
       'prefix/student',
       'prefix/any',
       'prefix/roster',
+      'prefix/default',
       'unlisted',
     ]);
   });
 
   it.each([
+    [['default'], ['prefix/any', 'prefix/default']],
     [['course'], ['prefix/course', 'prefix/any']],
     [['system'], ['prefix/student', 'prefix/any']],
     [

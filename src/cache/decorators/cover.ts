@@ -1,5 +1,6 @@
 import { familiesOf, type TagRules } from '../definition/tag-rules.js';
 import type { TagTemplate } from '../definition/tag-template.js';
+import { DEFAULT_PREFIX } from '../engine/cache-statistics.js';
 import { familyTag, plainTag, prefixTag, UNLISTED } from '../engine/tags.js';
 
 interface Cached {
@@ -18,7 +19,10 @@ export function coverOf(rules: TagRules, cached: readonly Cached[]): string[] {
   if (rules.functions.length === 0) return [];
   // Functions that say no families may name any prefix.
   const met = rules.families ? cached.filter((other) => functionsMayHit(rules, other)) : cached;
-  return [...new Set(met.map(({ prefix }) => prefixTag(prefix))), UNLISTED];
+  const prefixes = met.map(({ prefix }) => prefix);
+  // What getOrSet keeps under no prefix of its own.
+  if (rules.families?.includes(plainTag(DEFAULT_PREFIX)) ?? true) prefixes.push(DEFAULT_PREFIX);
+  return [...new Set(prefixes.map((prefix) => prefixTag(prefix))), UNLISTED];
 }
 
 /** Whether some call of a method with these rules could invalidate an entry of `cached`. */

@@ -51,10 +51,9 @@ export function InvalidateCache<M extends AnyMethod>(
     faults.attempt(() => {
       checkNames(options, optionNames, method);
     });
-    const sources = [tags].flat() as readonly TagSource[];
-    if (sources.length === 0)
+    if (Array.isArray(tags) && tags.length === 0)
       faults.add('CACHE_INVALID_OPTIONS', `${method}: @InvalidateCache names nothing.`);
-    const rules = tagRules(sources, families, method, faults);
+    const rules = tagRules(tags as TagSource | readonly TagSource[], families, method, faults);
     if (invalidatingDefinition(descriptor.value as object)) {
       faults.add('CACHE_INVALID_OPTIONS', `${method} has two @InvalidateCache. One takes all the patterns.`);
     }

@@ -94,29 +94,35 @@ function checkDepths(
   }
 }
 
-/** A leading parameter goes by its place in the path: one of the same name at another place would be another's value. */
+/**
+ * A leading parameter goes by its place in the path of what is cached. Where this route's own path has the name of that place,
+ * and the pattern another one that only stands elsewhere there, it takes another's value.
+ */
 function checkOrder(
-  { definition: { method, rules } }: DecoratedMethod<InvalidatingDefinition>,
+  { method, paths, definition }: DecoratedMethod<InvalidatingDefinition>,
   cached: readonly DecoratedMethod<CachedDefinition>[],
   faults: Faults,
 ): void {
-  for (const template of rules.templates) {
-    const meant = cached.filter(({ definition }) => definition.prefix === template.prefix);
-    for (const view of meant.filter((other) => isRoute(other.method))) {
-      const paths = pathParameters(view.paths);
-      const misplaced = template.leading.find((segment, place) => {
-        const [, name] = /^\{(.+)\}$/.exec(segment) ?? [];
-        const isAnother = (names: readonly string[]) =>
-          name !== undefined && place < names.length && names[place] !== name && names.includes(name);
-        return paths.every(isAnother);
-      });
-      if (misplaced === undefined) continue;
-      faults.add(
-        'CACHE_PATTERN_MATCHES_NOTHING',
-        `${method}: '${template.toString()}' has ${misplaced} at another place than the path of ` +
-          `${view.definition.method}, ${view.paths[0] ?? ''}.`,
-      );
-    }
+  if (!isRoute(method)) return;
+  const own = new Set(pathParameters(paths).flat());
+  for (const template of definition.rules.templates) {
+    const views = cached.filter(
+      (other) => other.definition.prefix === template.prefix && isRoute(other.method),
+    );
+    const viewed = views.flatMap((view) => pathParameters(view.paths));
+    const misplaced = template.leading.find((segment, place) => {
+      const [, name = ''] = /^\{(.+)\}$/.exec(segment) ?? [];
+      const isAnother = (names: readonly string[]) =>
+        names[place] !== name && names.includes(name) && own.has(names[place] ?? '');
+      return own.has(name) && viewed.length > 0 && viewed.every(isAnother);
+    });
+    if (misplaced === undefined) continue;
+    const [view] = views;
+    faults.add(
+      'CACHE_PATTERN_MATCHES_NOTHING',
+      `${definition.method}: '${template.toString()}' has ${misplaced} at another place than the path of ` +
+        `${view?.definition.method ?? ''}, ${view?.paths[0] ?? ''}.`,
+    );
   }
 }
 

@@ -9,8 +9,8 @@ export type OptionNames<Options> = Readonly<Record<keyof Options, true>>;
  * @throws {CacheError} `CACHE_INVALID_OPTIONS` for a name that is none, with those that are
  */
 export function checkNames(options: object, names: Readonly<Record<string, true>>, where: string): void {
-  for (const name of Object.keys(options)) {
-    if (Object.hasOwn(names, name)) continue;
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined || Object.hasOwn(names, name)) continue;
     const known = Object.keys(names).join(', ');
     throw new CacheError(
       'CACHE_INVALID_OPTIONS',

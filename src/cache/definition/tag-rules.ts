@@ -22,11 +22,14 @@ export interface TagRules {
 
 /** @param families  words such as `course`, of which the functions' tags are */
 export function tagRules(
-  sources: readonly TagSource[],
-  families: readonly string[] | undefined,
+  given: TagSource | readonly TagSource[],
+  givenFamilies: readonly string[] | undefined,
   where: string,
   faults: Faults,
 ): TagRules {
+  // A single one from JavaScript is as good as a list of one.
+  const sources = [given].flat() as readonly TagSource[];
+  const families = givenFamilies && [givenFamilies].flat();
   const odd = families?.find((family) => !/^[^:*{}]+$/.test(family));
   if (odd !== undefined) {
     faults.add(

@@ -26,8 +26,13 @@ export class TagTemplate {
       const meant = source.replaceAll('${', '{');
       throw new CacheError('CACHE_INVALID_OPTIONS', `${where}: '${source}' has a $ too many: '${meant}'.`);
     }
-    const isWhole = /^[^:{}]+(:[^:]+)*$/.test(source);
-    if (!isWhole || /[{}]/.test(bare) || bare.replace(/:\*$/, '').includes('*')) {
+    const isWhole = this.prefix === undefined || !source.includes('::');
+    if (
+      !isWhole ||
+      !/^[^:{}]+(:|$)/.test(source) ||
+      /[{}]/.test(bare) ||
+      bare.replace(/:\*$/, '').includes('*')
+    ) {
       throw new CacheError(
         'CACHE_INVALID_OPTIONS',
         `${where}: '${source}' is neither a tag (course:{course_id}) nor a prefix pattern (student_risk:*).`,
