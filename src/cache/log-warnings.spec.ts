@@ -42,7 +42,7 @@ describe('an application that listens to no events', () => {
       'warn Redis answers late or not at all: it is not asked for now',
       'error A function of @InvalidateCache on Books.change failed (TypeError): everything is invalidated',
       'error An answer of book was old: what it was made from has changed without an invalidation',
-      'error The store has not confirmed an invalidation: it is tried again, and nothing old is read there meanwhile',
+      'error The store has not confirmed an invalidation: it is tried again, and this process reads nothing old meanwhile',
     ]);
   });
 
@@ -69,6 +69,21 @@ describe('an application that listens to no events', () => {
     expect(takenLines()).toEqual([outage]);
     for (const event of [{ event: 'cache.connected' } as const, past, past]) tell(event);
     expect(takenLines()).toEqual(['log Redis is connected', outage]);
+  });
+
+  it('is told once that the cache is switched off, and anew of what is lost again', () => {
+    const off: CacheModuleEvent = { event: 'cache.fallback', subject, reason: 'switched-off' };
+    const lost: CacheModuleEvent = { event: 'cache.reconnecting', attempt: 1, delayMs: 1, reason: 'timeout' };
+    let now = 0;
+    const { tell, lines } = listening(() => now);
+
+    tell(off);
+    now = 3_600_000;
+    tell(off);
+    for (const event of [lost, lost, { event: 'cache.connected' } as const, lost]) tell(event);
+
+    const loss = 'warn The connection to Redis was lost (timeout)';
+    expect(lines).toEqual([expect.stringContaining('switched off'), loss, 'log Redis is connected', loss]);
   });
 
   it('is told once a minute of what goes wrong again and again', () => {

@@ -20,8 +20,12 @@ const lines: Lines = {
     'warn',
     `Redis${at(server)} cannot be reached (${reason}): it is tried again`,
   ],
-  'cache.reconnecting': ({ attempt, reason, server }) =>
-    attempt > 1 ? undefined : ['warn', `The connection to Redis${at(server)} was lost (${reason})`],
+  'cache.reconnecting': ({ reason, server }) => [
+    'warn',
+    `The connection to Redis${at(server)} was lost (${reason})`,
+  ],
+  'cache.get_error': ({ subject }) => ['warn', `The store could not be read for ${subject.prefix}`],
+  'cache.set_error': ({ subject }) => ['warn', `The store could not be written for ${subject.prefix}`],
   'cache.breaker': ({ state, server }) =>
     state === 'open'
       ? ['warn', `Redis${at(server)} answers late or not at all: it is not asked for now`]
@@ -54,7 +58,7 @@ const lines: Lines = {
   ],
   'cache.invalidate_error': () => [
     'error',
-    'The store has not confirmed an invalidation: it is tried again, and nothing old is read there meanwhile',
+    'The store has not confirmed an invalidation: it is tried again, and this process reads nothing old meanwhile',
   ],
   'cache.audit_wrong': ({ subject }) => [
     'error',
@@ -83,9 +87,10 @@ export function logWarnings(
     const line = lines[event.event] as ((event: CacheModuleEvent) => Line) | undefined;
     const [level, text] = line?.(event) ?? [];
     if (!level || text === undefined) return;
-    // The connection comes and goes, and each time is told; so is what follows from it.
-    const isChange = event.event === 'cache.connected' || event.event === 'cache.fallback';
-    if (isChange || !isRepeat(text)) logger[level](text);
+    // What was lost then may be lost again.
+    if (event.event === 'cache.connected') toldAtMs.clear();
+    else if (isRepeat(text)) return;
+    logger[level](text);
   }, nowMs);
 }
 

@@ -39,6 +39,7 @@ export function withoutRepeats(
         // A client may ask as often as it likes.
         return isKnown(`${event.method} ${event.reason}`);
       case 'cache.fallback': {
+        if (event.reason) return isKnown(event.reason);
         const now = nowMs();
         if (now - fallbackToldAtMs < REPEAT_AFTER_MS) return true;
         fallbackToldAtMs = now;

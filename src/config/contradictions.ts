@@ -80,8 +80,8 @@ function redisContradictions(given: Variables): BadVariable[] {
       'differs from the password in REDIS_URL: give it in one place, for example REDIS_URL=redis://localhost:6379/0 and REDIS_PASSWORD',
     );
   }
-  // A line of .env.example that only lost its "#" says nothing.
-  const isSaid = (name: keyof Environment) => given[name] && given[name] !== String(defaults[name]);
+  const nothing = unsaid(given);
+  const isSaid = (name: keyof typeof nothing) => given[name] && given[name] !== nothing[name];
   for (const name of ['REDIS_USERNAME', 'REDIS_TLS'] as const) {
     if (isSaid(name) && !given.REDIS_CLUSTER_NODES && !given.REDIS_SENTINELS) {
       complain(name, 'is part of REDIS_URL, for example rediss://app@localhost:6379/0');
@@ -93,6 +93,18 @@ function redisContradictions(given: Variables): BadVariable[] {
     }
   }
   return bad;
+}
+
+/** Values that say nothing: of lines of .env.example that only lost their "#", and what repeats the URL. */
+function unsaid({ REDIS_URL = '' }: Variables) {
+  const { REDIS_TLS, REDIS_DATABASE, REDIS_SENTINEL_MASTER } = defaults;
+  const url = URL.canParse(REDIS_URL) ? new URL(REDIS_URL) : undefined;
+  return {
+    REDIS_USERNAME: url?.username,
+    REDIS_TLS: String(url ? url.protocol === 'rediss:' : REDIS_TLS),
+    REDIS_DATABASE: url ? url.pathname.slice(1) || '0' : String(REDIS_DATABASE),
+    REDIS_SENTINEL_MASTER,
+  };
 }
 
 function hasTwoPasswords({ REDIS_URL, REDIS_PASSWORD }: Variables): boolean {

@@ -190,6 +190,13 @@ describe('the settings', () => {
       'REDIS_USERNAME',
       'REDIS_TLS',
     ]);
+    expect(refused({ REDIS_URL: 'rediss://h/3', REDIS_TLS: 'false', REDIS_DATABASE: '0' })).toEqual([
+      'REDIS_TLS',
+      'REDIS_DATABASE',
+    ]);
+    expect(
+      readEnvironment({ REDIS_URL: 'rediss://h/3', REDIS_TLS: 'true', REDIS_DATABASE: '3' }).hasRedis,
+    ).toBe(true);
     expect(refused({ ...cluster, REDIS_DATABASE: '1', REDIS_SENTINEL_MASTER: 'm' })).toEqual([
       'REDIS_SENTINEL_MASTER',
       'REDIS_DATABASE',

@@ -78,6 +78,25 @@ class Right {
     return { group, id };
   }
 
+  @Get('shelves')
+  @Cached({ ttl: 60, tags: [() => ['shelf:*']], families: ['shelf'] })
+  shelves() {
+    return {};
+  }
+
+  @Post('shelves/:id')
+  @InvalidateCache('shelf:{id}:*')
+  changeShelf(@Param('id') id: string) {
+    return { id };
+  }
+
+  /** Both ends are old. */
+  @Post('two/:group/:id')
+  @InvalidateCache(['right_two:{group}:*', 'right_two:{id}:*'])
+  swap(@Param('group') group: string, @Param('id') id: string) {
+    return { group, id };
+  }
+
   /** What is called `id` here is the group there. */
   @Patch('groups/:id')
   @InvalidateCache(['right_two:{id}:*', 'App::Model:{id}'])
@@ -327,12 +346,7 @@ class Wrong {
   }
 
   @Post('order/:group/:id')
-  @InvalidateCache([
-    'right_two:{id}:*',
-    'right_two:{group}:*',
-    'right_two:{group}:{id}:*',
-    'right_two:{id}x:*',
-  ])
+  @InvalidateCache('right_two:{id}:*')
   otherOrder(@Param('group') group: string, @Param('id') id: string) {
     return { group, id };
   }
@@ -385,6 +399,24 @@ class Wrong {
     return { id };
   }
 
+  @Post('colon/:id')
+  @InvalidateCache('right_two:{id}*')
+  noColon(@Param('id') id: string) {
+    return { id };
+  }
+
+  @Get('hole/:id')
+  @Cached({ ttl: 60, tags: ['course::{id}'] })
+  hole(@Param('id') id: string) {
+    return { id };
+  }
+
+  @Get('end/:id')
+  @Cached({ ttl: 60, tags: ['course:{id}:'] })
+  openEnd(@Param('id') id: string) {
+    return { id };
+  }
+
   @Post('gap')
   @InvalidateCache('right_param::*')
   gap() {
@@ -433,6 +465,11 @@ class WrongService {
   @Cached({ ttl: 60, tags: ['course:{course_id}'] })
   value(course_id: string): Promise<string> {
     return Promise.resolve(course_id);
+  }
+
+  @Cached({ ttl: 60, tags: ['course:{0}'] })
+  noArgument(): Promise<string> {
+    return Promise.resolve('');
   }
 
   @Cached({ ttl: 60, tags: ['course:{0}', 'student:{1}'] })
@@ -497,6 +534,9 @@ const expected: [code: string, method: string, says: string][] = [
   ['CACHE_INVALID_OPTIONS', 'Wrong.namesNumber', 'tags are texts'],
   ['CACHE_INVALID_OPTIONS', 'Wrong.dollar', "a $ too many: 'right_param:{id}:*'"],
   ['CACHE_INVALID_OPTIONS', 'Wrong.gap', "'right_param::*' is neither"],
+  ['CACHE_INVALID_OPTIONS', 'Wrong.noColon', "'right_two:{id}*' is neither"],
+  ['CACHE_INVALID_OPTIONS', 'Wrong.hole', "'course::{id}' is neither"],
+  ['CACHE_INVALID_OPTIONS', 'Wrong.openEnd', "'course:{id}:' is neither"],
   ['CACHE_UNCACHEABLE_ROUTE', 'Wrong.ownResponse', '@Res() without passthrough'],
   ['CACHE_UNCACHEABLE_ROUTE', 'Wrong.keyedResponse', '@Res() without passthrough'],
   ['CACHE_UNCACHEABLE_ROUTE', 'Wrong.cachedPost', 'does not answer GET'],
@@ -507,6 +547,7 @@ const expected: [code: string, method: string, says: string][] = [
   ['CACHE_UNKNOWN_TEMPLATE_NAME', 'Wrong.unknownField', '{body.course}'],
   ['CACHE_UNKNOWN_TEMPLATE_NAME', 'WrongService.value', '{course_id}'],
   ['CACHE_UNKNOWN_TEMPLATE_NAME', 'WrongService.fewArguments', "'{1}'"],
+  ['CACHE_UNKNOWN_TEMPLATE_NAME', 'WrongService.noArgument', "'{0}'"],
   ['CACHE_PATTERN_MATCHES_NOTHING', 'Wrong.deadPrefix', "'nobody:*'"],
   ['CACHE_PATTERN_MATCHES_NOTHING', 'Wrong.deadTag', "a function: () => ['book:1', 'shelf:*']"],
   ['CACHE_PATTERN_MATCHES_NOTHING', 'Wrong.deepPattern', 'names 2 parameters, but Right.param has 1'],
@@ -604,6 +645,7 @@ describe('an application with wrong decorators', () => {
       NestFactory.createApplicationContext(Worker, { logger: false, abortOnError: false }),
     ).rejects.toMatchObject({
       faults: [
+        { code: 'CACHE_UNKNOWN_TEMPLATE_NAME' },
         { code: 'CACHE_UNKNOWN_TEMPLATE_NAME' },
         { code: 'CACHE_UNKNOWN_TEMPLATE_NAME' },
         { code: 'CACHE_INVALID_OPTIONS' },

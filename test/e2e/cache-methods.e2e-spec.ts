@@ -681,10 +681,15 @@ describe('decorated methods of providers', () => {
     expect([await get('price:*'), await get('price:a:*'), await get('price:b:*')]).toEqual([6, 7, 8]);
   });
 
-  it('does not keep what would depend on a prefix pattern of a function', async () => {
+  it('keep what depends on a prefix that a function names, until a part of it goes', async () => {
     const families = app.get(Families);
+    const held = () => settled(families.held('item:*'));
 
-    expect([await settled(families.held('item:*')), await families.held('item:*')]).toEqual([1, 2]);
+    expect([await held(), await held()]).toEqual([1, 1]);
+    await families.drop('item:a:*');
+    expect([await held(), await held()]).toEqual([2, 2]);
+    await families.drop('item:*');
+    expect(await held()).toBe(3);
   });
 
   it('getOrSet and getMany refuse options that do not exist, and getMany what is no Map', async () => {

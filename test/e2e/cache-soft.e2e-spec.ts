@@ -19,6 +19,30 @@ class BoardController {
     return { id, value };
   }
 
+  @Get('league')
+  @Cached({ ttl: 60, prefix: 'league', minFresh: 1, tags: ['score:*'] })
+  league() {
+    return { value };
+  }
+
+  @Get('table')
+  @Cached({ ttl: 60, prefix: 'table', consistency: 'bounded', tags: ['score:*'] })
+  table() {
+    return { value };
+  }
+
+  @Post('goals/:id')
+  @InvalidateCache({ tags: 'score:{id}:*', soft: true })
+  goal(@Param('id') id: string) {
+    return { id, value: ++value };
+  }
+
+  @Delete('goals/:id')
+  @InvalidateCache('score:{id}:*')
+  noGoal(@Param('id') id: string) {
+    return { id, value: ++value };
+  }
+
   @Post('moves/:id')
   @InvalidateCache({ tags: 'game:{id}', soft: true })
   move(@Param('id') id: string) {
@@ -79,6 +103,20 @@ describe.each([
     expect(await read('/board/1')).toBe('HIT 1');
     clock.advance(1);
     expect([await read('/board/1'), await read('/board/1')]).toEqual(['MISS 2', 'HIT 2']);
+  });
+
+  it('of a part of a prefix is one of the whole, soft or not, for who depends on that', async () => {
+    const views = async () => [await read('/league'), await read('/table'), await read('/score/9')];
+    expect(await views()).toEqual(['MISS 1', 'MISS 1', 'MISS 1']);
+    expect(await views()).toEqual(['HIT 1', 'HIT 1', 'HIT 1']);
+
+    await write('/goals/1', 'POST');
+    expect(await views()).toEqual(['HIT 1', 'MISS 2', 'HIT 1']);
+    clock.advance(1000);
+    expect(await views()).toEqual(['MISS 2', 'HIT 2', 'HIT 1']);
+
+    await write('/goals/1', 'DELETE');
+    expect(await views()).toEqual(['MISS 3', 'MISS 3', 'HIT 1']);
   });
 
   it('is overtaken by one that is not soft', async () => {

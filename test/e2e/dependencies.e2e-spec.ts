@@ -30,8 +30,8 @@ describe('A35: what is installed', () => {
   });
 
   it('A35: is named by version or range, never by address, file or tag', () => {
-    const ranges = ['dependencies', 'peerDependencies', 'devDependencies', 'optionalDependencies'].flatMap((kind) =>
-      Object.entries(manifest[kind] ?? {}),
+    const ranges = ['dependencies', 'peerDependencies', 'devDependencies', 'optionalDependencies'].flatMap(
+      (kind) => Object.entries(manifest[kind] ?? {}),
     );
 
     expect(ranges.length).toBeGreaterThan(20);

@@ -390,7 +390,9 @@ describe('a method that writes in transactions', () => {
     const renaming = names.renameSlowly('U1', 'new', gate.promise);
     await pollUntil(async () => (await rows()).length > 0, 5000);
 
-    expect(await rows()).toMatchObject([{ tags: ['tag/name:U1', 'prefix/name', 'unlisted'] }]);
+    expect(await rows()).toMatchObject([
+      { tags: ['tag/name:U1', 'prefix/name', 'prefix/default', 'unlisted'] },
+    ]);
     gate.resolve();
     await renaming;
   });

@@ -4,7 +4,7 @@ import { declaredInputs, inputNamed, type DeclaredInput } from '../http/declared
 import { answersByItself, decoratorFactory } from '../http/route-arguments.js';
 import { staticHeaders, uncacheable } from '../http/route-metadata.js';
 import type { ResolvedOptions } from '../resolve-options.js';
-import { argumentNames, checkTemplates } from './template-checks.js';
+import { argumentCount, argumentNames, checkTemplates } from './template-checks.js';
 
 /** Two methods of one prefix would be one line in the statistics, and one target for `prefix:*`. */
 export function checkPrefixes(cached: readonly DecoratedMethod<CachedDefinition>[], faults: Faults): void {
@@ -110,5 +110,5 @@ export function checkProviderMethod(found: DecoratedMethod<CachedDefinition>, fa
       `${method}: ${unheard.join(', ')} can be said of a route only, and this method is none.`,
     );
   }
-  checkTemplates(found, argumentNames(found), faults);
+  checkTemplates(found, argumentNames(argumentCount(found)), faults);
 }

@@ -24,10 +24,7 @@ export interface CachedOptions<M extends AnyMethod = AnyMethod> extends EntryOpt
    * `user`, `tenant`: the key names the principal or the tenant.
    */
   scope?: 'shared' | 'user' | 'tenant';
-  /**
-   * What the answer depends on, beside its own prefix: templates, or functions of arguments and result that return plain
-   * tags.
-   */
+  /** What the answer depends on, beside its own prefix: templates, or functions of arguments and result. */
   tags?: readonly TagSource<M>[];
   /**
    * Families of the tags that functions name, such as `roster`: so that an invalidation of a misspelt tag is found at

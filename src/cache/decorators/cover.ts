@@ -35,7 +35,11 @@ export function mayHit(rules: TagRules, cached: Cached): boolean {
 /** Whether what the template names in some call could invalidate an entry of `cached`. */
 export function templateMayHit({ prefix, plain }: TagTemplate, cached: Cached): boolean {
   if (plain !== undefined) return mayDependOn(cached, plain);
-  return prefix === cached.prefix || cached.rules.templates.some((other) => other.prefix === prefix);
+  if (prefix === undefined) return false;
+  const { functions, templates } = cached.rules;
+  // A function may name the prefix, too.
+  const isNamed = functions.length > 0 && mayDependOn(cached, plainTag(prefix));
+  return isNamed || prefix === cached.prefix || templates.some((other) => other.prefix === prefix);
 }
 
 /** Whether an entry of `cached` could depend on a plain tag of the same family. */

@@ -51,7 +51,9 @@ function checkPatterns(
   faults: Faults,
 ): void {
   const { type, name, method, definition } = found;
-  checkTemplates(found, isRoute(method) ? templateNames(type, name) : argumentNames(found), faults);
+  // One that declares no argument may still be handed some, such as by an emitter.
+  const ofArguments = argumentNames(argumentCount(found) || Infinity);
+  checkTemplates(found, isRoute(method) ? templateNames(type, name) : ofArguments, faults);
   const names = definition.rules.templates.flatMap((template) => template.names);
   const ambiguous = isRoute(method) ? ambiguousName(type, name, names) : undefined;
   if (ambiguous !== undefined) {
@@ -106,6 +108,8 @@ function checkOrder(
   if (!isRoute(method)) return;
   const own = new Set(pathParameters(paths).flat());
   for (const template of definition.rules.templates) {
+    // Who names the prefix twice has thought of the order: both ends of a friendship are old.
+    if (definition.rules.templates.filter(({ prefix }) => prefix === template.prefix).length > 1) continue;
     const views = cached.filter(
       (other) => other.definition.prefix === template.prefix && isRoute(other.method),
     );

@@ -1,5 +1,5 @@
 import type { InvalidatingDefinition } from '../definition/cached-definition.js';
-import { argumentTags, resultPatterns } from '../definition/tag-rules.js';
+import { argumentTags, resultTags } from '../definition/tag-rules.js';
 import type { Resolve } from '../definition/tag-template.js';
 import { CacheEngine } from '../engine/cache-engine.js';
 import { errorName } from '../engine/cache-errors.js';
@@ -63,7 +63,7 @@ export class Invalidations {
     try {
       const result = await inUnit(unit, () => settled(run));
       unit.join(known);
-      unit.join(this.#exactTags(definition, () => resultPatterns(rules, args, result)));
+      unit.join(this.#exactTags(definition, () => resultTags(rules, args, result)));
       return result;
     } catch (error) {
       unit.fear(cover, writtenBefore);

@@ -19,18 +19,12 @@ export function checkTemplates(
   }
 }
 
-/**
- * The placeholders of a method that is no route: `{0}`, `{0.id}`, of as many arguments as it has; of any, where it declares none,
- * for then it may be called by something that hands it some, such as an emitter.
- */
-export function argumentNames(
-  found: Pick<DecoratedMethod<unknown>, 'type' | 'name' | 'method'>,
-): (placeholder: string) => boolean {
-  const count = argumentCount(found) || Infinity;
+/** The placeholders of a method that is no route, `{0}`, `{0.id}`, of so many arguments. */
+export function argumentNames(count: number): (placeholder: string) => boolean {
   return (placeholder) => /^\d+(\.\w+)*$/.test(placeholder) && Number.parseInt(placeholder, 10) < count;
 }
 
-/** Infinite where optional arguments or another decorator leave it open. */
+/** How many arguments it declares: infinite where optional arguments or another decorator leave it open. */
 export function argumentCount({
   type,
   name,

@@ -1,6 +1,6 @@
 import type { Produced } from '../engine/subject.js';
 import type { CachedDefinition } from './cached-definition.js';
-import { resultTags } from './tag-rules.js';
+import { resultDependencies } from './tag-rules.js';
 
 /** A call of the method as it was, before anything shaped its result. */
 interface MadeCall {
@@ -38,7 +38,7 @@ export function storedForm<T>(
       return { value, isShareable, notStoredBecause: 'unless' };
     const livesMs = ttlMs ?? definition.ttlMs(result);
     if (livesMs === 0) return { value, isShareable, notStoredBecause: 'no-ttl' };
-    const named = [...further, ...resultTags(definition.rules, args, result)];
+    const named = [...further, ...resultDependencies(definition.rules, args, result)];
     return { value, isShareable: true, entry: { ...kept, ttlMs: livesMs, resultTags: named } };
   } catch {
     return { value, isShareable, notStoredBecause: 'rule-failed' };

@@ -5,10 +5,7 @@ import { TagTemplate, type Resolve } from './tag-template.js';
 
 export type AnyMethod = (...args: never[]) => unknown;
 
-/**
- * A template such as `course:{course_id}`, or a function of arguments and result that names plain tags; under
- * `@InvalidateCache` also prefix patterns.
- */
+/** A template such as `course:{course_id}`, or a function of arguments and result that names tags and prefix patterns. */
 export type TagSource<M extends AnyMethod = AnyMethod> =
   string | ((args: Parameters<M>, result: Awaited<ReturnType<M>>) => readonly string[]);
 
@@ -74,21 +71,15 @@ export function dependencies(rules: TagRules, resolve: Resolve): string[] {
 /**
  * What an entry depends on by its result.
  *
- * @throws {CacheError} `CACHE_INVALID_OPTIONS` for what is no tag, or one of another family than declared; what a function
- *   throws
+ * @throws {CacheError} `CACHE_INVALID_OPTIONS` for what is neither a tag nor a prefix pattern, or of another family than
+ *   declared; what a function throws
  */
-export function resultTags(rules: TagRules, args: readonly unknown[], result: unknown): string[] {
-  const names = namedByFunctions(rules, args, result);
-  const pattern = names.find((name) => name.endsWith(':*'));
-  if (pattern === undefined) return names.map(plainTag);
-  throw new CacheError(
-    'CACHE_INVALID_OPTIONS',
-    `a function named '${pattern}', on which no result can depend`,
-  );
+export function resultDependencies(rules: TagRules, args: readonly unknown[], result: unknown): string[] {
+  return resultTags(rules, args, result).flatMap(dependenciesOn);
 }
 
-/** What a call invalidates by its result, tags and prefix patterns. @throws what {@link resultTags} throws */
-export function resultPatterns(rules: TagRules, args: readonly unknown[], result: unknown): string[] {
+/** What a call invalidates by its result. @throws what {@link resultDependencies} throws */
+export function resultTags(rules: TagRules, args: readonly unknown[], result: unknown): string[] {
   return namedByFunctions(rules, args, result).flatMap(patternTags);
 }
 

@@ -21,18 +21,15 @@ export class TagTemplate {
     this.#source = source;
     this.names = [...source.matchAll(/\{([^{}]+)\}/g)].map((match) => match[1] ?? '');
     const bare = source.replace(/\{[^{}]+\}/g, '');
-    this.prefix = bare.endsWith(':*') ? source.split(':', 1)[0] : undefined;
+    this.prefix = source.endsWith(':*') ? source.split(':', 1)[0] : undefined;
     if (source.includes('${')) {
       const meant = source.replaceAll('${', '{');
       throw new CacheError('CACHE_INVALID_OPTIONS', `${where}: '${source}' has a $ too many: '${meant}'.`);
     }
-    const isWhole = this.prefix === undefined || !source.includes('::');
-    if (
-      !isWhole ||
-      !/^[^:{}]+(:|$)/.test(source) ||
-      /[{}]/.test(bare) ||
-      bare.replace(/:\*$/, '').includes('*')
-    ) {
+    const named = this.prefix === undefined ? bare : bare.slice(0, -2);
+    // A part that is left empty is forgotten; but App::Model is a word that others use.
+    const hasGap = (this.prefix === undefined ? /::\{|\}::|:$/ : /::/).test(source);
+    if (!/^[^:{}]+(:|$)/.test(source) || hasGap || /[{}*]/.test(named)) {
       throw new CacheError(
         'CACHE_INVALID_OPTIONS',
         `${where}: '${source}' is neither a tag (course:{course_id}) nor a prefix pattern (student_risk:*).`,

@@ -98,7 +98,7 @@ export class CacheEngine {
       return stored && standing(stored, clock);
     });
     if (!looked) {
-      emit({ event: 'cache.fallback', subject });
+      emit({ event: 'cache.fallback', subject, ...(!this.#keeping && { reason: 'switched-off' }) });
       return { state: 'bypass' };
     }
     if (looked.answer) return this.#serve(subject, looked.answer);

@@ -14,7 +14,7 @@ export type CacheEvent =
   | { event: 'cache.refreshed'; subject: Subject }
   | { event: 'cache.refresh_failed'; subject: Subject; reason: string }
   | { event: 'cache.no_store'; subject: Subject; reason: NoStoreReason }
-  | { event: 'cache.fallback'; subject: Subject }
+  | { event: 'cache.fallback'; subject: Subject; reason?: 'switched-off' }
   | { event: 'cache.overloaded'; subject: Subject }
   | { event: 'cache.get_error'; subject: Subject; reason: string }
   | { event: 'cache.set_error'; subject: Subject; reason: string }

@@ -8,9 +8,10 @@ export class ForgetDeleted1770000005000 implements MigrationInterface {
       WHERE deleted_at IS NOT NULL AND (email IS NOT NULL OR full_name IS NOT NULL);
 
       -- Answers that are kept for repeated requests.
-      DELETE FROM idempotency_keys USING users
-      WHERE deleted_at IS NOT NULL AND (response #>> '{}')::jsonb ->> 'user_id' = code
-        AND (response #>> '{}')::jsonb ? 'email';
+      WITH of_people AS MATERIALIZED (
+        SELECT scope, key, (response #>> '{}')::jsonb AS answer FROM idempotency_keys WHERE scope LIKE '% POST %/users {}')
+      DELETE FROM idempotency_keys k USING of_people o, users u
+      WHERE k.scope = o.scope AND k.key = o.key AND o.answer ->> 'user_id' = u.code AND u.deleted_at IS NOT NULL;
     `);
   }
 

@@ -44,7 +44,7 @@ const lockSubmissions = `
   SELECT s.id FROM json_to_recordset($1) AS r(activity text, student text)
   JOIN activities a ON a.code = r.activity
   JOIN users u ON u.code = r.student
-  JOIN submissions s ON s.user_id = u.id AND s.activity_id = a.id
+  JOIN submissions s ON s.user_id = u.id AND s.activity_id = a.id AND s.attempt_no = 1
   ORDER BY s.id FOR NO KEY UPDATE OF s`;
 
 // The course, and with it the first day, is known through the assessment. When a grade was given is not in the data:

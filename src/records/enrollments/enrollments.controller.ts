@@ -60,7 +60,7 @@ export class EnrollmentsController {
     return this.enrollments.get(enrollmentId);
   }
 
-  /** Ends an enrolment, corrects how it ended, or takes it up again; only an admin does so to teachers. */
+  /** Ends an enrolment, corrects how it ended, or takes it up again; only an admin does so to teachers, and to one's own. */
   @Patch(':enrollment_id')
   @Access({ admin: 'all', teacher: 'own' })
   @InvalidateCache<EnrollmentsController['change']>({

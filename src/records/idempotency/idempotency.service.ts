@@ -49,8 +49,11 @@ export class IdempotencyService {
   /** Takes away the answers that would tell the name and the address of a person who is to be forgotten. */
   async forgetPerson(manager: EntityManager, code: string): Promise<void> {
     await manager.query(
-      `DELETE FROM idempotency_keys
-       WHERE (response #>> '{}')::jsonb ->> 'user_id' = $1 AND (response #>> '{}')::jsonb ? 'email'`,
+      `WITH of_people AS MATERIALIZED (
+         SELECT scope, key, (response #>> '{}')::jsonb AS answer FROM idempotency_keys
+         WHERE scope LIKE '% POST %/users {}')
+       DELETE FROM idempotency_keys USING of_people o
+       WHERE idempotency_keys.scope = o.scope AND idempotency_keys.key = o.key AND o.answer ->> 'user_id' = $1`,
       [code],
     );
   }

@@ -71,14 +71,15 @@ export class TutorSessionsService {
   end(code: string, dto: EndTutorSessionDto): Promise<TutorSessionDto> {
     return inTransaction(this.dataSource, async (manager) => {
       const session = await lockedSession(manager, code);
-      const given =
-        dto.ended_at === undefined ? undefined : endOf(session, pastMoment('ended_at', dto.ended_at));
+      const told = dto.ended_at === undefined ? undefined : pastMoment('ended_at', dto.ended_at);
+      const given = told && endOf(session, told);
       if (session.endedAt) {
-        if (given && given.getTime() !== session.endedAt.getTime()) {
+        if (told && given?.getTime() !== session.endedAt.getTime()) {
           throw new Problem('conflict', 'The session ended already, at another time.');
         }
         return TutorSessionDto.of(session);
       }
+      if (told && !given) unprocessable('ended_at', 'order', 'must not lie before last_event_at');
       // A client whose clock runs ahead may have begun or spoken in our future.
       session.endedAt = given ?? new Date(Math.max(Date.now(), session.lastEventAt.getTime()));
       await manager.save(session);
@@ -124,9 +125,12 @@ function findSession(manager: EntityManager, where: FindOptionsWhere<TutorSessio
   });
 }
 
-/** The end as it is told, not before what was last said: the clock of who tells it may be behind, but by minutes at most. */
-function endOf({ lastEventAt }: TutorSession, told: Date): Date {
+/**
+ * The end as it is told, not before what was last said: the clock of who tells it may be behind, but by minutes at most.
+ *
+ * @returns `undefined` for a time before that
+ */
+function endOf({ lastEventAt }: TutorSession, told: Date): Date | undefined {
   if (told >= lastEventAt) return told;
-  if (lastEventAt.getTime() - told.getTime() <= clockSkewMs) return lastEventAt;
-  return unprocessable('ended_at', 'order', 'must not lie before last_event_at');
+  return lastEventAt.getTime() - told.getTime() <= clockSkewMs ? lastEventAt : undefined;
 }
