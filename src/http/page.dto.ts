@@ -12,9 +12,10 @@ export class PageQuery {
   @ApiPropertyOptional({ type: 'integer' })
   @IsOptional()
   @Type(() => Number)
-  @IsInt()
   @Min(1)
   @Max(200)
+  // The last is checked first: what is no number is told so.
+  @IsInt()
   limit: number = 50;
 
   /**

@@ -99,6 +99,10 @@ describe('problems', () => {
     expect(query.body.errors).toEqual([
       { pointer: '/query/limit', code: 'max', detail: 'limit must not be greater than 200' },
     ]);
+    const noNumber = await service.request.get(`${users}?limit=abc`);
+    expect(noNumber.body.errors).toEqual([
+      { pointer: '/query/limit', code: 'int', detail: 'limit must be an integer number' },
+    ]);
   });
 
   it.each([
