@@ -100,6 +100,7 @@ export class CacheService {
    *   invalidate; `CACHE_FACTORY_TIMED_OUT` after `hardTimeout`; `CACHE_UNSERIALISABLE` if the value has no stored form
    */
   async getOrSet<T>(key: string, options: GetOrSetOptions, factory: () => Promise<T> | T): Promise<T> {
+    checkNames(options, optionNames, 'getOrSet');
     const { subject, kept } = this.#asked(key, options, 'getOrSet');
     const produce = async () => kept(await factory());
     for (let joined = 0; joined < MOST_LEFT_OUT; joined++) {
@@ -125,6 +126,7 @@ export class CacheService {
     options: GetManyOptions,
     load: LoadMany<T>,
   ): Promise<Map<string, T>> {
+    checkNames(options, optionNames, 'getMany');
     const batch = new Batch(load);
     const { tags = [] } = options;
     const valueOf = async (key: string) => {
@@ -188,7 +190,6 @@ export class CacheService {
   ): { subject: Subject; kept: (value: unknown) => Produced<KeptValue> } {
     const { ttl, prefix = DEFAULT_PREFIX, tags = [], audit = tags.length > 0 } = options;
     const where = `${caller}(${prefix})`;
-    checkNames(options, optionNames, where);
     const ttlMs = durationMs(ttl, `${where}, ttl`);
     checkedPrefix(prefix, where);
     for (const tag of tags) checkedTag(tag, where);

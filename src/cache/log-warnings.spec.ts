@@ -14,7 +14,7 @@ function listening(nowMs = () => 0) {
       .spyOn(logger, level)
       .mockImplementation((...[text]: unknown[]) => void lines.push(`${level} ${String(text)}`));
   }
-  return { tell: logWarnings(logger, nowMs), lines };
+  return { tell: logWarnings(logger, { monotonicMs: nowMs }), lines };
 }
 
 function written(...events: CacheModuleEvent[]): string[] {

@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { CacheModuleEvent } from './cache.options.js';
-import { withoutRepeats } from './without-repeats.js';
+import { systemClock, type Clock } from './engine/clock.js';
+import { lastingReasons, withoutRepeats } from './without-repeats.js';
 
 type Line = readonly [level: 'log' | 'warn' | 'error', text: string] | undefined;
 type Lines = {
@@ -10,9 +11,6 @@ type Lines = {
 /** The same line comes once a minute at most; more different ones than so many are not told apart meanwhile. */
 const REPEAT_AFTER_MS = 60_000;
 const MAX_REMEMBERED = 1000;
-
-/** `unless` and a TTL of 0 are what the method wants, and a newer write is what happens. */
-const wanted: ReadonlySet<string> = new Set(['newer-write', 'unless', 'no-ttl']);
 
 const lines: Lines = {
   'cache.connected': ({ server }) => ['log', `Redis${at(server)} is connected`],
@@ -38,8 +36,9 @@ const lines: Lines = {
     'warn',
     `Callers of ${subject.prefix} are refused: the store is away, and too many answers are being made`,
   ],
+  // All else is what the method wants, or a newer write.
   'cache.no_store': ({ subject, reason }) =>
-    wanted.has(reason) ? undefined : ['warn', `A result of ${subject.prefix} is not kept: ${reason}`],
+    lastingReasons.has(reason) ? ['warn', `A result of ${subject.prefix} is not kept: ${reason}`] : undefined,
   'cache.key_failed': ({ method, reason }) => [
     'warn',
     `A request to ${method} has no key (${reason}), so it is answered past the cache`,
@@ -66,18 +65,14 @@ const lines: Lines = {
   ],
 };
 
-/**
- * Writes what somebody should know to Nest's logger, as `Cache`: for applications that do not listen to events.
- *
- * @param nowMs  Default: the system's clock
- */
+/** Writes what somebody should know to Nest's logger, as `Cache`: for applications that do not listen to events. */
 export function logWarnings(
   logger = new Logger('Cache'),
-  nowMs: () => number = () => performance.now(),
+  clock: Pick<Clock, 'monotonicMs'> = systemClock,
 ): (event: CacheModuleEvent) => void {
   const toldAtMs = new Map<string, number>();
   const isRepeat = (text: string): boolean => {
-    const now = nowMs();
+    const now = clock.monotonicMs();
     if (now - (toldAtMs.get(text) ?? -Infinity) < REPEAT_AFTER_MS) return true;
     if (toldAtMs.size >= MAX_REMEMBERED) toldAtMs.clear();
     toldAtMs.set(text, now);
@@ -91,7 +86,7 @@ export function logWarnings(
     if (event.event === 'cache.connected') toldAtMs.clear();
     else if (isRepeat(text)) return;
     logger[level](text);
-  }, nowMs);
+  }, clock);
 }
 
 function at(server: string | undefined): string {

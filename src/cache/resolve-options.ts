@@ -123,7 +123,7 @@ export function resolveOptions(options: CacheModuleOptions): ResolvedOptions {
     compress: flag('compress', compress),
     policy: resolvePolicy(options, {}),
     outbox: hasSharedStore ? outbox : undefined,
-    onEvent: options.onEvent ?? logWarnings(),
+    onEvent: options.onEvent ?? logWarnings(undefined, clock),
     tracer,
     clock,
     requestBudgetMs: redis?.commandTimeoutMs ?? COMMAND_TIMEOUT_MS,

@@ -1,7 +1,8 @@
 import type { CacheModuleEvent } from './cache.options.js';
+import { systemClock, type Clock } from './engine/clock.js';
 
 /** Reasons that lie in a method, and so come again with every result. */
-const lasting: ReadonlySet<string> = new Set([
+export const lastingReasons: ReadonlySet<string> = new Set([
   'status',
   'header',
   'not-plain',
@@ -17,12 +18,10 @@ const MAX_REMEMBERED = 1000;
 /**
  * Hands on what is news, for logs: that a method's results cannot be stored, or its requests have no key, once for each
  * method and reason; that answers are made without the store, once a minute until it is back; everything else each time.
- *
- * @param nowMs  Default: the system's clock
  */
 export function withoutRepeats(
   listen: (event: CacheModuleEvent) => void,
-  nowMs: () => number = () => performance.now(),
+  clock: Pick<Clock, 'monotonicMs'> = systemClock,
 ): (event: CacheModuleEvent) => void {
   const told = new Set<string>();
   let fallbackToldAtMs = -Infinity;
@@ -34,13 +33,13 @@ export function withoutRepeats(
   const isRepeat = (event: CacheModuleEvent): boolean => {
     switch (event.event) {
       case 'cache.no_store':
-        return lasting.has(event.reason) && isKnown(`${event.subject.prefix} ${event.reason}`);
+        return lastingReasons.has(event.reason) && isKnown(`${event.subject.prefix} ${event.reason}`);
       case 'cache.key_failed':
         // A client may ask as often as it likes.
         return isKnown(`${event.method} ${event.reason}`);
       case 'cache.fallback': {
         if (event.reason) return isKnown(event.reason);
-        const now = nowMs();
+        const now = clock.monotonicMs();
         if (now - fallbackToldAtMs < REPEAT_AFTER_MS) return true;
         fallbackToldAtMs = now;
         return false;

@@ -697,7 +697,10 @@ describe('decorated methods of providers', () => {
     const misspelt = { ttl: 60, tag: ['item:a'] };
 
     await expect(cache.getOrSet('k', misspelt, () => 1)).rejects.toThrow(
-      "getOrSet(default): there is no option 'tag'. There are: ttl, prefix, tags",
+      "getOrSet: there is no option 'tag'. There are: ttl, prefix, tags",
+    );
+    await expect(cache.getMany([], misspelt, () => new Map())).rejects.toThrow(
+      "getMany: there is no option 'tag'",
     );
     await expect(cache.getMany(['k'], misspelt, () => new Map())).rejects.toThrow("no option 'tag'");
     await expect(cache.getOrSet('k', { ttl: 60, prefix: 'odd' }, () => new Set([1]))).rejects.toMatchObject({

@@ -23,7 +23,10 @@ export interface EntryOptions {
    * is staler than 1 s, and a hit in this process asks nobody. Default `strong`.
    */
   consistency?: Consistency;
-  /** The part of its TTL after which a hit also has the answer made anew, behind it: above 0, and below 0.5 as 0.5; 1 is never. Default 0.8. */
+  /**
+   * The part of its TTL after which a hit also has the answer made anew, behind it: above 0, and below 0.5 as 0.5; 1 is never.
+   * Default 0.8.
+   */
   refreshAhead?: number;
 }
 
