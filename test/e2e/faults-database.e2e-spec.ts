@@ -522,7 +522,7 @@ describe('F48: whatever can emit an error has somebody who hears it', () => {
   });
 
   it('in every file that makes a connection', () => {
-    const makers = /\bnew Client\(|\bcreateClient\(/;
+    const makers = /\bnew Client\(|\bcreateClient\(|\.factory\(/;
     const files = readdirSync('src', { recursive: true, encoding: 'utf8' })
       .filter((name) => name.endsWith('.ts') && !name.endsWith('.spec.ts'))
       .map((name) => [name, readFileSync(join('src', name), 'utf8')] as const)

@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createClient } from 'redis';
 import { freePort, pollUntil, redisAdmin, required, startRedis, type RedisProcess } from './processes.js';
 import { ask } from './ask-redis.js';
+import { connectAdmin } from './redis-admin.js';
 
 export interface SentinelProcesses {
   readonly master: RedisProcess;
@@ -69,9 +69,8 @@ export async function startSentinels({ password }: { password?: string } = {}): 
 }
 
 /** They all come as the administrator. */
-async function lockOut({ adminUrl }: RedisProcess): Promise<void> {
-  const client = createClient({ url: adminUrl });
-  await client.connect();
+async function lockOut(server: RedisProcess): Promise<void> {
+  const client = await connectAdmin(server);
   await client.sendCommand(['ACL', 'SETUSER', redisAdmin.name, 'off']);
   await client.sendCommand(['CLIENT', 'KILL', 'USER', redisAdmin.name]);
   client.destroy();
