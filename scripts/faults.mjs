@@ -8,12 +8,14 @@ import { parseArgs } from 'node:util';
 import { endAll, run } from './run.mjs';
 
 const document = 'docs/reliability.md';
+const figuresDocument = 'docs/fault-figures.md';
+const rowPattern = /^\| ([FT]\d+) \|.*\|$/gm;
 const usage = `npm run test:faults -- [rows] [--write]
 
 Runs the tests of the rows of ${document}, such as F4 F41, or of all of them, one after the other, and prints what
 was measured beside its target. Keep the machine idle. Exits with 1 if a test failed or a target was missed.
 
-  --write   puts the figures into ${document}
+  --write   puts the figures into ${figuresDocument}, and what came of them into ${document}
 `;
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
@@ -38,18 +40,25 @@ process.stdout.write(
 );
 process.exitCode = hasPassed && missed.length === 0 ? 0 : 1;
 
-/** The rows of the document's table: name, what is checked, the files of its tests; and what stands under "Measured". */
+/** The rows of the document's tables: name, what is checked, the files of its tests; and what stands under "Measured". */
 function documented() {
-  const lines = readFileSync(document, 'utf8').match(/^\| [FT]\d+ \|.*\|$/gm) ?? [];
+  const lines = readFileSync(document, 'utf8').match(rowPattern) ?? [];
   return lines.map((line) => {
-    const [, row, checked, tests, figures] = line.split('|').map((cell) => cell.trim());
+    const [row, checked, tests, outcome] = cells(line);
     return {
       row,
       checked,
       tests: [...tests.matchAll(/`(test\/[\w./-]+)`/g)].map(([, path]) => path),
-      figures,
+      outcome,
     };
   });
+}
+
+function cells(line) {
+  return line
+    .split('|')
+    .slice(1, -1)
+    .map((cell) => cell.trim());
 }
 
 async function test(rows) {
@@ -80,31 +89,54 @@ function isMet({ value, target = {} }) {
 }
 
 function table(rows, figures) {
-  const lines = rows.flatMap(({ row, checked, tests, figures: reason }) => {
+  const lines = rows.flatMap(({ row, checked, tests, outcome }) => {
     const own = figures.filter((figure) => figure.row === row);
     const heading = `${row}  ${checked}`;
-    if (tests.length === 0) return [heading, `    not run: ${reason}`];
+    if (tests.length === 0) return [heading, `    not run: ${outcome}`];
     return [heading, ...own.map((figure) => `    ${isMet(figure) ? ' ' : '!'} ${spoken(figure)}`)];
   });
   return `${lines.join('\n')}\n`;
 }
 
 function spoken({ name, value, target }) {
-  const [bound, limit] = Object.entries(target ?? {})[0] ?? [];
-  const told = `${name}: ${value ?? 'nothing measured'}`;
-  if (bound === undefined) return told;
-  return `${told} (${bound === 'atMost' ? '≤' : '≥'} ${Math.round(limit * 100) / 100})`;
+  return `${name}: ${value ?? 'nothing measured'}${target ? ` (${bound(target)})` : ''}`;
 }
 
+function bound({ atMost, atLeast }) {
+  const limit = Math.round((atMost ?? atLeast) * 100) / 100;
+  return `${atMost === undefined ? '≥' : '≤'} ${limit}`;
+}
+
+/** Figures of rows that were not measured now stay as they are. */
 function write(figures) {
   const today = new Date().toISOString().slice(0, 10);
-  const text = readFileSync(document, 'utf8').replace(/^\| ([FT]\d+) \|.*\|$/gm, (line, row) => {
-    const own = figures.filter((figure) => figure.row === row);
+  const ofRow = (row) => figures.filter((figure) => figure.row === row);
+  const before = readFileSync(figuresDocument, 'utf8');
+  const lines = documented().flatMap(({ row }) => {
+    const own = ofRow(row);
+    if (own.length === 0) return (before.match(rowPattern) ?? []).filter((line) => cells(line)[0] === row);
+    return own.map((figure) => figureLine(today, figure));
+  });
+  writeFileSync(figuresDocument, `${before.replace(rowPattern, '').trimEnd()}\n${lines.join('\n')}\n`);
+
+  const text = readFileSync(document, 'utf8').replace(rowPattern, (line, row) => {
+    const own = ofRow(row);
     if (own.length === 0) return line;
-    const told = own.map((figure) => (isMet(figure) ? '' : '**missed** ') + spoken(figure)).join('; ');
-    return [...line.split('|').slice(0, 4), ` ${today}: ${told} `, ''].join('|');
+    return `| ${[...cells(line).slice(0, 3), outcomeOf(today, own)].join(' | ')} |`;
   });
   writeFileSync(document, text);
+}
+
+function figureLine(today, figure) {
+  const { row, name, value, target } = figure;
+  const told = value ?? 'nothing measured';
+  return `| ${row} | ${today} | ${name} | ${isMet(figure) ? told : `**${told}**`} | ${target ? bound(target) : ''} |`;
+}
+
+function outcomeOf(today, figures) {
+  const count = figures.length === 1 ? '1 figure' : `${figures.length} figures`;
+  const missed = figures.filter((figure) => !isMet(figure)).length;
+  return `${today}: ${count}${missed > 0 ? `, **${missed} missed**` : ''}`;
 }
 
 function options() {
