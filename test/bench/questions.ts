@@ -37,7 +37,7 @@ export class Process {
   /** @param file  a file of this folder, as it is called after compiling */
   constructor(file: string, args: readonly string[] = [], execArgv: readonly string[] = []) {
     const child = fork(fileURLToPath(new URL(file, import.meta.url)), args, {
-      execArgv: ['--enable-source-maps', ...execArgv],
+      execArgv: [...execArgv],
       env: { ...process.env, NODE_ENV: 'production' },
     });
     this.#child = child;

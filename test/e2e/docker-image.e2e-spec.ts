@@ -61,7 +61,7 @@ describe('docker/Dockerfile', () => {
   });
 
   it('starts the service itself, not a shell that would keep signals from it', () => {
-    expect(JSON.parse(last('CMD')?.rest ?? '')).toEqual(['node', '--enable-source-maps', 'dist/main.js']);
+    expect(JSON.parse(last('CMD')?.rest ?? '')).toEqual(['node', 'dist/main.js']);
   });
 
   it.each([

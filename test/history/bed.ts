@@ -89,7 +89,7 @@ export class Bed {
   async startService(service: ServiceProcess): Promise<void> {
     const { consistency, planted } = this.#options;
     const child = fork(fileURLToPath(new URL('./server.process.js', import.meta.url)), {
-      execArgv: ['--enable-source-maps'],
+      execArgv: [],
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       env: {
         PATH: process.env.PATH,

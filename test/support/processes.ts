@@ -143,7 +143,7 @@ export async function spawnApp({
   maxFiles,
 }: AppOptions = {}): Promise<AppProcess> {
   const usedPort = port ?? (await freePort());
-  const program = [process.execPath, '--enable-source-maps', main];
+  const program = [process.execPath, main];
   const [command = '', ...parameters] =
     maxFiles === undefined
       ? program
