@@ -19,7 +19,7 @@ export default {
   workerIdleMemoryLimit: '800MB',
   // Not the temporary folder, which goes away with each run.
   cacheDirectory: '<rootDir>/node_modules/.cache/jest',
-  testSequencer: '<rootDir>/test/support/longest-first.mjs',
+  testSequencer: '<rootDir>/test/support/test-order.mjs',
   // In contexts of their own, files would each load some 1,500 modules of packages anew.
   testEnvironment: '<rootDir>/test/support/shared-context.environment.mjs',
   testTimeout: 30_000,

@@ -16,6 +16,7 @@ describe('npm run bench', () => {
     expect(bench('--check')).toMatchObject({
       status: 0,
       stdout: expect.stringMatching(/^\d+ contenders serve the right bytes$/m),
+      stderr: '',
     });
   }, 120_000);
 
