@@ -36,6 +36,10 @@ export function newClient(address: RedisAddress, connectTimeoutMs: number) {
   client.on('error', () => {
     destroy(client);
   });
+  // Who is destroyed while it connects would go on once it has, and nobody would close that connection.
+  client.on('connect', () => {
+    if (!client.isOpen) client.destroy();
+  });
   return client;
 }
 

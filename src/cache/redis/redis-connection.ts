@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { CacheError } from '../engine/cache-errors.js';
 import type { Clock } from '../engine/clock.js';
 import { BreakablePause } from './breakable-pause.js';
@@ -138,8 +139,12 @@ export class RedisConnection {
     };
     client.on('error', onGone);
     client.on('end', onGone);
+    // The client itself waits on for the network when it is destroyed.
+    const destroyed = once(client, 'end').then(() => {
+      throw new CacheError('CACHE_STORE_UNAVAILABLE', 'disconnected');
+    });
     try {
-      await withDeadline(connectTimeoutMs, client.connect());
+      await withDeadline(connectTimeoutMs, Promise.race([client.connect(), destroyed]));
       const identity = await withDeadline(connectTimeoutMs, identify(client));
       const session = { client, binary: asBinary(client), address, identity };
       await withDeadline(BEFORE_USE_TIMEOUT_MS, this.#options.beforeUse(session, true));
