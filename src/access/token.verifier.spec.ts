@@ -77,6 +77,20 @@ describe('A18: a token signed with the shared secret', () => {
     await expect(verifier.verify(token)).resolves.toMatchObject({ sub: 'TEACH001' });
   });
 
+  it('has its signature checked once while it comes again and again, and anew when it has expired meanwhile', async () => {
+    const check = jest.spyOn(crypto.subtle, 'verify');
+    const token = await signed({ ...goodClaims(), exp: now() + 1 });
+    await verifier.verify(token);
+    await expect(verifier.verify(token)).resolves.toEqual({ sub: 'TEACH001', role: 'teacher' });
+    expect(check).toHaveBeenCalledTimes(1);
+
+    const clock = jest.spyOn(Date, 'now').mockReturnValue(Date.now() + 8000);
+    await verifier.verify(token);
+    expect(check).toHaveBeenCalledTimes(2);
+    clock.mockRestore();
+    check.mockRestore();
+  });
+
   const refused: [string, () => Promise<string> | string][] = [
     ['is no token', () => 'abc'],
     ['is empty', () => ''],

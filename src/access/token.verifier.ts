@@ -1,15 +1,17 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { createSecretKey } from 'node:crypto';
+import { webcrypto } from 'node:crypto';
 import { errors, jwtVerify, type JWTPayload, type JWTVerifyGetKey } from 'jose';
 import { Environment } from '../config/environment.js';
 import { Problem } from '../http/problem.js';
 import { publishedKeys } from './published-keys.js';
 import { principalRoles, type Principal, type PrincipalRole } from './principal.js';
+import { RecentTokens } from './recent-tokens.js';
 
 /** Longer tokens are refused unread. Node itself refuses headers of more than 16 KiB. */
 const maxTokenBytes = 8 * 1024;
 const maxSubLength = 200;
 const clockToleranceSeconds = 5;
+const hs256 = { name: 'HMAC', hash: 'SHA-256' };
 
 /** Where keys come from decides which algorithms count: a public key must never pass for an HMAC secret. */
 interface Keys {
@@ -21,6 +23,7 @@ interface Keys {
 @Injectable()
 export class TokenVerifier {
   private readonly logger = new Logger('Access');
+  private readonly recent = new RecentTokens();
   private readonly keys: Keys | undefined;
 
   constructor(private readonly environment: Environment) {
@@ -40,6 +43,8 @@ export class TokenVerifier {
    */
   async verify(token: string): Promise<Principal> {
     if (this.keys === undefined || Buffer.byteLength(token) > maxTokenBytes) throw invalidToken();
+    const known = this.recent.find(token);
+    if (known) return known;
     try {
       const { payload } = await jwtVerify(token, this.keys.find, {
         algorithms: [...this.keys.algorithms],
@@ -48,7 +53,9 @@ export class TokenVerifier {
         requiredClaims: ['exp', 'sub', 'role'],
         clockTolerance: clockToleranceSeconds,
       });
-      return principalOf(payload);
+      const principal = principalOf(payload);
+      this.recent.add(token, principal, Number(payload.exp) * 1000);
+      return principal;
     } catch (error) {
       if (error instanceof Problem) throw error;
       this.logger.debug(`Token refused: ${error instanceof errors.JOSEError ? error.code : 'unreadable'}`);
@@ -62,7 +69,8 @@ function keysOf({ AUTH_JWT_SECRET, AUTH_JWKS_URL, isProduction }: Environment): 
     return { algorithms: ['RS256', 'ES256', 'EdDSA'], find: publishedKeys(new URL(AUTH_JWKS_URL)) };
   }
   if (AUTH_JWT_SECRET !== undefined) {
-    const secret = createSecretKey(Buffer.from(AUTH_JWT_SECRET));
+    // Any other form of a secret the library would import again for each token.
+    const secret = webcrypto.subtle.importKey('raw', Buffer.from(AUTH_JWT_SECRET), hs256, false, ['verify']);
     return { algorithms: ['HS256'], find: () => secret };
   }
   if (isProduction)
