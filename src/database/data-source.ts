@@ -71,6 +71,8 @@ export function requestPool(settings: PoolSettings, onPoolError: (error: Error) 
       idle_in_transaction_session_timeout: settings.DATABASE_IDLE_IN_TRANSACTION_TIMEOUT_MS,
       query_timeout: settings.DATABASE_QUERY_TIMEOUT_MS,
       ...keptAlive,
+      // What is idle stays: a new connection has to be made, and has prepared nothing.
+      idleTimeoutMillis: 0,
       maxLifetimeSeconds: settings.DATABASE_MAX_LIFETIME,
     },
   };
