@@ -5,6 +5,7 @@ import { Problem } from '../http/problem.js';
 import { Activity } from './activities/activity.entity.js';
 import { Course } from './courses/course.entity.js';
 import { Enrollment } from './enrollments/enrollment.entity.js';
+import { findUnique } from './find-unique.js';
 import { User } from './users/user.entity.js';
 
 /**
@@ -38,7 +39,7 @@ export async function activityNamedBy(
   field: string,
   code: string,
 ): Promise<Activity> {
-  const activity = await manager.findOne(Activity, { where: { code }, relations: { course: true } });
+  const activity = await findUnique(manager, Activity, { where: { code }, relations: { course: true } });
   if (role === 'student' && activity?.status !== 'published') {
     throw notFound();
   }

@@ -5,6 +5,7 @@ import type { Principal } from '../../access/principal.js';
 import type { PageQuery } from '../../http/page.dto.js';
 import { Problem } from '../../http/problem.js';
 import { Course } from '../courses/course.entity.js';
+import { findUnique } from '../find-unique.js';
 import { keysetPage } from '../keyset-page.js';
 import { isPublicId } from '../public-id.js';
 import { unprocessable } from '../references.js';
@@ -59,7 +60,7 @@ export class ActivitiesService {
   }
 
   async get(principal: Principal, code: string): Promise<ActivityDto> {
-    const activity = await this.dataSource.manager.findOne(Activity, {
+    const activity = await findUnique(this.dataSource.manager, Activity, {
       where: { code },
       relations: { course: true },
     });

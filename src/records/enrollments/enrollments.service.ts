@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import type { Principal } from '../../access/principal.js';
 import { Problem } from '../../http/problem.js';
+import { findUnique } from '../find-unique.js';
 import { keysetPage } from '../keyset-page.js';
 import { isRowId } from '../public-id.js';
 import { courseNamedBy, pastMoment, unknown, unprocessable, userNamedBy } from '../references.js';
@@ -76,7 +77,7 @@ export class EnrollmentsService {
   }
 
   async get(id: string): Promise<EnrollmentDto> {
-    const enrollment = await this.dataSource.manager.findOne(Enrollment, {
+    const enrollment = await findUnique(this.dataSource.manager, Enrollment, {
       where: { id },
       relations: { user: true, course: true },
     });

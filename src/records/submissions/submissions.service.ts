@@ -3,6 +3,7 @@ import { DataSource, type EntityManager, type FindOptionsWhere } from 'typeorm';
 import type { Principal } from '../../access/principal.js';
 import { Problem } from '../../http/problem.js';
 import type { Activity } from '../activities/activity.entity.js';
+import { findUnique } from '../find-unique.js';
 import { keysetPage } from '../keyset-page.js';
 import { isRowId } from '../public-id.js';
 import { activeEnrollment, activityNamedBy, pastMoment, unprocessable, userNamedBy } from '../references.js';
@@ -162,7 +163,7 @@ export function mustBeOfAnother({ user }: Submission, { role, sub }: Principal):
 const relations = { user: true, activity: { course: true } } as const;
 
 function findSubmission(manager: EntityManager, where: FindOptionsWhere<Submission>) {
-  return manager.findOne(Submission, { where, relations });
+  return findUnique(manager, Submission, { where, relations });
 }
 
 function mustBeOpen(activity: Activity, submittedAt: Date): void {

@@ -3,6 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager, type FindOptionsWhere } from 'typeorm';
 import type { Principal } from '../../access/principal.js';
 import { Problem } from '../../http/problem.js';
+import { findUnique } from '../find-unique.js';
 import {
   activeEnrollment,
   activityNamedBy,
@@ -119,7 +120,7 @@ export async function lockedSession(manager: EntityManager, code: string): Promi
 }
 
 function findSession(manager: EntityManager, where: FindOptionsWhere<TutorSession>) {
-  return manager.findOne(TutorSession, {
+  return findUnique(manager, TutorSession, {
     where,
     relations: { user: true, course: true, activity: true },
   });

@@ -1,0 +1,11 @@
+import type { EntityManager, EntityTarget, FindManyOptions, ObjectLiteral } from 'typeorm';
+
+/** The row with a unique key, in one statement: `findOne` makes two where there are relations. */
+export async function findUnique<Row extends ObjectLiteral>(
+  manager: EntityManager,
+  entity: EntityTarget<Row>,
+  options: Pick<FindManyOptions<Row>, 'where' | 'relations'>,
+): Promise<Row | null> {
+  const [row] = await manager.find(entity, options);
+  return row ?? null;
+}
