@@ -16,6 +16,8 @@ export class TagTemplate {
   /** The prefix of a prefix pattern; `undefined` for a tag. */
   readonly prefix: string | undefined;
   readonly #source: string;
+  /** What is written, in parts: the whole of a tag, each parameter of a prefix pattern. */
+  readonly #parts: readonly Part[];
 
   constructor(source: string, where: string) {
     this.#source = source;
@@ -36,6 +38,7 @@ export class TagTemplate {
       );
     }
     if (this.prefix !== undefined) checkedPrefix(this.prefix, where);
+    this.#parts = (this.prefix === undefined ? [source] : this.leading).map(parse);
   }
 
   /** The plain tag without values in it; `undefined` for a prefix pattern. */
@@ -75,15 +78,24 @@ export class TagTemplate {
   }
 
   #fill(values: ReadonlyMap<string, string>): string {
-    const fill = (text: string) => text.replace(/\{([^{}]+)\}/g, (_, name: string) => values.get(name) ?? '');
-    return this.prefix === undefined
-      ? plainTag(fill(this.#source))
-      : prefixTag(this.prefix, this.leading.map(fill));
+    const filled = this.#parts.map((part) => fill(part, values));
+    return this.prefix === undefined ? plainTag(filled.join('')) : prefixTag(this.prefix, filled);
   }
 
   toString(): string {
     return this.#source;
   }
+}
+
+/** Texts and the names of placeholders, in turn. */
+type Part = readonly string[];
+
+function parse(text: string): Part {
+  return text.split(/\{([^{}]+)\}/);
+}
+
+function fill(part: Part, values: ReadonlyMap<string, string>): string {
+  return part.map((text, place) => (place % 2 === 0 ? text : (values.get(text) ?? ''))).join('');
 }
 
 /**
