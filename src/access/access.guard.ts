@@ -1,11 +1,10 @@
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
-import { Reflector } from '@nestjs/core';
 import { Problem } from '../http/problem.js';
-import { ACCESS_RULE, CREATED_ID, PUBLIC_ROUTE, type AccessRule } from './access.decorator.js';
+import { AccessRules } from './access-rules.js';
 import { OwnReach } from './own-reach.js';
 import type { Person } from './person.js';
 import type { Principal } from './principal.js';
-import type { IdName, IdSources } from './requested-ids.js';
+import type { IdSources } from './requested-ids.js';
 import { RightsService } from './rights.service.js';
 import { TokenVerifier, invalidToken, tokenMissing } from './token.verifier.js';
 
@@ -20,30 +19,25 @@ interface IncomingRequest extends IdSources {
 @Injectable()
 export class AccessGuard implements CanActivate {
   constructor(
-    private readonly reflector: Reflector,
+    private readonly rules: AccessRules,
     private readonly tokens: TokenVerifier,
     private readonly rights: RightsService,
     private readonly ownReach: OwnReach,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
-    const targets = [context.getHandler(), context.getClass()];
-    if (this.reflector.getAllAndOverride<true | undefined>(PUBLIC_ROUTE, targets)) return true;
+    const { isPublic, rule, created } = this.rules.of(context);
+    if (isPublic) return true;
     const request = context.switchToHttp().getRequest<IncomingRequest>();
 
     const { principal } = request;
     if (principal === undefined) throw tokenMissing();
     const person = await this.personOf(principal);
-    // The boot refuses routes without a rule; should one slip through, nobody may use it.
-    const rule = this.reflector.getAllAndOverride<AccessRule | undefined>(ACCESS_RULE, targets) ?? {};
     const reach = rule[principal.role];
     if (reach === undefined) {
       throw new Problem('forbidden', `The role ${principal.role} has no access to this.`);
     }
-    if (reach === 'own') {
-      const created = this.reflector.getAllAndOverride<IdName | undefined>(CREATED_ID, targets);
-      await this.ownReach.check(principal, person, request, created);
-    }
+    if (reach === 'own') await this.ownReach.check(principal, person, request, created);
     return true;
   }
 

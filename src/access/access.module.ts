@@ -3,6 +3,7 @@ import { APP_GUARD, DiscoveryModule, DiscoveryService } from '@nestjs/core';
 import { RateLimitGuard } from '../rate-limit/rate-limit.guard.js';
 import { RateLimitModule } from '../rate-limit/rate-limit.module.js';
 import { AccessGuard } from './access.guard.js';
+import { AccessRules } from './access-rules.js';
 import { AuthenticationGuard } from './authentication.guard.js';
 import { OwnReach } from './own-reach.js';
 import { requireRules } from './require-rules.js';
@@ -13,6 +14,7 @@ import { TokenVerifier } from './token.verifier.js';
 @Module({
   imports: [DiscoveryModule, RateLimitModule],
   providers: [
+    AccessRules,
     RightsService,
     OwnReach,
     TokenVerifier,

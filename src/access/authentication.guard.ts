@@ -1,8 +1,7 @@
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
-import { Reflector } from '@nestjs/core';
 import { Problem } from '../http/problem.js';
 import { RateLimits } from '../rate-limit/rate-limits.js';
-import { PUBLIC_ROUTE } from './access.decorator.js';
+import { AccessRules } from './access-rules.js';
 import type { Principal } from './principal.js';
 import { TokenVerifier, invalidToken, tokenMissing } from './token.verifier.js';
 
@@ -19,14 +18,13 @@ const everybody: Principal = { sub: 'anonymous', role: 'admin' };
 @Injectable()
 export class AuthenticationGuard implements CanActivate {
   constructor(
-    private readonly reflector: Reflector,
+    private readonly rules: AccessRules,
     private readonly tokens: TokenVerifier,
     private readonly limits: RateLimits,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
-    const targets = [context.getHandler(), context.getClass()];
-    if (this.reflector.getAllAndOverride<true | undefined>(PUBLIC_ROUTE, targets)) return true;
+    if (this.rules.of(context).isPublic) return true;
     const request = context.switchToHttp().getRequest<IncomingRequest>();
     if (this.tokens.isOpen) {
       request.principal = everybody;
