@@ -11,7 +11,7 @@ import { Problem } from '../http/problem.js';
 const timeoutMs = 3000;
 /** How soon an unknown `kid` may ask for the keys again: made-up ones must not become a flood of requests. */
 const cooldownMs = 30_000;
-/** How long a withdrawn key is trusted at most. */
+/** How long a withdrawn key is trusted at most; a token that it has just been checked with counts for 10 s more. */
 const maxAgeMs = 10 * 60_000;
 /** Age from which they are fetched behind the callers, so that a provider that is away then has as long to come back. */
 const renewedAfterMs = maxAgeMs / 2;

@@ -6,31 +6,33 @@ const MAX_TOKENS = 1000;
 
 interface Trusted {
   readonly principal: Principal;
-  readonly fromMs: number;
-  readonly untilMs: number;
+  /** By the clock of the machine, as the token says it. */
+  readonly expiresAtMs: number;
+  /** By a clock that is never set. */
+  readonly trustedUntilMs: number;
 }
 
 /** Tokens that were right a moment ago: checking a signature takes longer than answering from the cache. */
 export class RecentTokens {
+  /** In the order in which they are to be forgotten. */
   readonly #trusted = new Map<string, Trusted>();
 
   find(token: string): Principal | undefined {
     const trusted = this.#trusted.get(token);
-    if (!trusted) return undefined;
-    const now = Date.now();
-    // A clock that was set back says nothing about how long ago that was.
-    if (trusted.fromMs <= now && now < trusted.untilMs) return trusted.principal;
-    this.#trusted.delete(token);
-    return undefined;
+    return trusted && isGood(trusted) ? trusted.principal : undefined;
   }
 
   /** @param expiresAtMs  when the token itself expires, by the clock of the machine */
   add(token: string, principal: Principal, expiresAtMs: number): void {
-    if (this.#trusted.size >= MAX_TOKENS) {
-      const [oldest = ''] = this.#trusted.keys();
-      this.#trusted.delete(oldest);
+    for (const [other, trusted] of this.#trusted) {
+      if (this.#trusted.size < MAX_TOKENS && isGood(trusted)) break;
+      this.#trusted.delete(other);
     }
-    const fromMs = Date.now();
-    this.#trusted.set(token, { principal, fromMs, untilMs: Math.min(fromMs + TRUSTED_MS, expiresAtMs) });
+    this.#trusted.delete(token);
+    this.#trusted.set(token, { principal, expiresAtMs, trustedUntilMs: performance.now() + TRUSTED_MS });
   }
+}
+
+function isGood({ expiresAtMs, trustedUntilMs }: Trusted): boolean {
+  return performance.now() < trustedUntilMs && Date.now() < expiresAtMs;
 }

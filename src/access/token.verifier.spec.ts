@@ -61,6 +61,8 @@ beforeAll(() => {
   Logger.overrideLogger(false);
 });
 
+afterEach(() => jest.restoreAllMocks());
+
 describe('A18: a token signed with the shared secret', () => {
   const verifier = new TokenVerifier(readEnvironment({ ...identity, AUTH_JWT_SECRET: secret }));
 
@@ -79,16 +81,14 @@ describe('A18: a token signed with the shared secret', () => {
 
   it('has its signature checked once while it comes again and again, and anew when it has expired meanwhile', async () => {
     const check = jest.spyOn(crypto.subtle, 'verify');
-    const token = await signed({ ...goodClaims(), exp: now() + 1 });
+    const token = await signed({ ...goodClaims(), exp: now() + 4 });
     await verifier.verify(token);
     await expect(verifier.verify(token)).resolves.toEqual({ sub: 'TEACH001', role: 'teacher' });
     expect(check).toHaveBeenCalledTimes(1);
 
-    const clock = jest.spyOn(Date, 'now').mockReturnValue(Date.now() + 8000);
+    jest.spyOn(Date, 'now').mockReturnValue(Date.now() + 8000);
     await verifier.verify(token);
     expect(check).toHaveBeenCalledTimes(2);
-    clock.mockRestore();
-    check.mockRestore();
   });
 
   const refused: [string, () => Promise<string> | string][] = [
@@ -225,15 +225,16 @@ describe('A18: a token signed by the identity provider', () => {
     await Promise.all(Array.from({ length: 5 }, () => problemOf(verifier.verify(token))));
 
     expect(errors).toHaveBeenCalledTimes(1);
-    errors.mockRestore();
   });
 
   it('is accepted while the provider is away when its keys were to be renewed, for as long as they are trusted', async () => {
     const token = await signedByProvider();
     await verifier.verify(token);
-    const clock = jest.spyOn(Date, 'now');
-    const startedAtMs = Date.now();
-    const minutesLater = (minutes: number) => clock.mockReturnValue(startedAtMs + minutes * 60_000);
+    const [startedAtMs, runsForMs] = [Date.now(), performance.now()];
+    const minutesLater = (minutes: number) => {
+      jest.spyOn(Date, 'now').mockReturnValue(startedAtMs + minutes * 60_000);
+      jest.spyOn(performance, 'now').mockReturnValue(runsForMs + minutes * 60_000);
+    };
     const errors = jest.spyOn(Logger.prototype, 'error').mockReturnValue();
 
     minutesLater(4);
@@ -251,8 +252,6 @@ describe('A18: a token signed by the identity provider', () => {
     await expect(verifier.verify(token)).resolves.toMatchObject({ sub: 'TEACH001' });
     minutesLater(11);
     expect((await problemOf(verifier.verify(token))).code).toBe('credentials_unverifiable');
-    clock.mockRestore();
-    errors.mockRestore();
   });
 
   it('answers 503 while the provider refuses connections', async () => {
