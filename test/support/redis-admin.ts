@@ -1,13 +1,13 @@
 import { RedisClient } from 'redis';
 
-// `createClient` would make a class with all commands anew for each server.
-const newClient = RedisClient.factory();
+// The package's `createClient` makes a class with all commands anew for each server.
+const makeClient = RedisClient.factory();
 
 export type RedisAdmin = Awaited<ReturnType<typeof connectAdmin>>;
 
 /** A connection on which a test does to Redis what the service would not. Its server may end before it: that is no error. */
 export async function connectAdmin({ adminUrl }: { adminUrl: string }) {
-  const client = newClient({ url: adminUrl, disableOfflineQueue: true });
+  const client = makeClient({ url: adminUrl, disableOfflineQueue: true });
   client.on('error', () => undefined);
   await client.connect();
   return client;

@@ -7,13 +7,13 @@ export type RedisClient = ReturnType<typeof newClient>;
 export type BinaryClient = ReturnType<typeof asBinary>;
 
 const lookup = rememberingLookup();
-// `createClient` makes a class with a function for each command anew for each address, which takes some 10 ms.
-const createClient = NodeRedis.factory();
+// The package's `createClient` makes a class with a function for each command anew for each address: tens of ms.
+const makeClient = NodeRedis.factory();
 
 /** A client that is no more than the protocol on one connection. */
 export function newClient(address: RedisAddress, connectTimeoutMs: number) {
   const { host, port, tls, username, password, database, clientName } = address;
-  const client = createClient({
+  const client = makeClient({
     socket: {
       host,
       port,

@@ -1,17 +1,14 @@
 import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { systemClock } from '../engine/clock.js';
+import type { RedisAddress } from './redis-address.js';
 import { RedisConnection } from './redis-connection.js';
 
-it('is closed at once, also while a server keeps it waiting', async () => {
-  // It never answers the greeting of TLS.
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  const login = { tls: true, username: undefined, password: undefined, database: 0, clientName: 'test' };
-  const minute = 60_000;
-  const connection = new RedisConnection({
-    locate: () => Promise.resolve({ ...login, host: '127.0.0.1', port }),
+const minute = 60_000;
+
+const connectionTo = (locate: () => Promise<RedisAddress>) =>
+  new RedisConnection({
+    locate,
     timings: {
       connectTimeoutMs: minute,
       heartbeatMs: minute,
@@ -24,9 +21,25 @@ it('is closed at once, also while a server keeps it waiting', async () => {
     onReady: () => undefined,
     onLost: () => undefined,
   });
-  await once(server, 'connection');
 
-  await connection.close();
+describe('a connection that is not made yet is closed at once', () => {
+  it('while the greeting of TLS is not answered', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const login = { tls: true, username: undefined, password: undefined, database: 0, clientName: 'test' };
+    const connection = connectionTo(() => Promise.resolve({ ...login, host: '127.0.0.1', port }));
+    const [socket] = (await once(server, 'connection')) as [Socket];
 
-  server.close();
-}, 5000);
+    await connection.close();
+
+    socket.destroy();
+    server.close();
+  }, 5000);
+
+  it('while nobody says where the server is', async () => {
+    const connection = connectionTo(() => new Promise(() => undefined));
+
+    await connection.close();
+  }, 5000);
+});

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { CacheError } from '../engine/cache-errors.js';
 import type { Clock } from '../engine/clock.js';
 import { BreakablePause } from './breakable-pause.js';
@@ -45,6 +44,7 @@ export class RedisConnection {
   #session: RedisSession | undefined;
   #newest: RedisClient | undefined;
   #isNudged = false;
+  #giveUpOpening: () => void = () => undefined;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
@@ -98,7 +98,8 @@ export class RedisConnection {
 
   async close(): Promise<void> {
     this.#pause.close();
-    // Whatever it waits for, a greeting or a heartbeat, fails at once.
+    this.#giveUpOpening();
+    // A heartbeat that it waits for fails at once.
     if (this.#newest) destroy(this.#newest);
     await this.#life;
   }
@@ -108,7 +109,7 @@ export class RedisConnection {
     for (let attempt = 1; !this.#pause.isClosed(); attempt++) {
       let reason = 'disconnected';
       try {
-        const session = await this.#open();
+        const session = await this.#openUnlessClosed();
         attempt = 0;
         this.#session = session;
         this.#breaker.probed();
@@ -128,6 +129,16 @@ export class RedisConnection {
     }
   }
 
+  /** Locating the server, the network, and what must be true before use may each take seconds. */
+  #openUnlessClosed(): Promise<RedisSession> {
+    const closed = new Promise<never>((_, reject) => {
+      this.#giveUpOpening = () => {
+        reject(new CacheError('CACHE_STORE_UNAVAILABLE', 'disconnected'));
+      };
+    });
+    return Promise.race([this.#open(), closed]);
+  }
+
   async #open(): Promise<RedisSession> {
     const { connectTimeoutMs } = this.#options.timings;
     const address = await this.#options.locate();
@@ -139,12 +150,8 @@ export class RedisConnection {
     };
     client.on('error', onGone);
     client.on('end', onGone);
-    // The client itself waits on for the network when it is destroyed.
-    const destroyed = once(client, 'end').then(() => {
-      throw new CacheError('CACHE_STORE_UNAVAILABLE', 'disconnected');
-    });
     try {
-      await withDeadline(connectTimeoutMs, Promise.race([client.connect(), destroyed]));
+      await withDeadline(connectTimeoutMs, client.connect());
       const identity = await withDeadline(connectTimeoutMs, identify(client));
       const session = { client, binary: asBinary(client), address, identity };
       await withDeadline(BEFORE_USE_TIMEOUT_MS, this.#options.beforeUse(session, true));
