@@ -4,7 +4,7 @@ import type { EntityManager, EntityTarget, FindManyOptions, ObjectLiteral } from
 export async function findUnique<Row extends ObjectLiteral>(
   manager: EntityManager,
   entity: EntityTarget<Row>,
-  options: Pick<FindManyOptions<Row>, 'where' | 'relations'>,
+  options: Required<Pick<FindManyOptions<Row>, 'where' | 'relations'>>,
 ): Promise<Row | null> {
   const [row] = await manager.find(entity, options);
   return row ?? null;

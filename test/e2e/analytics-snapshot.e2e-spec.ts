@@ -1,6 +1,11 @@
 import type { DataSource } from 'typeorm';
 import { CourseAnalyticsService } from '../../src/analytics/courses/course-analytics.service.js';
-import { inSharedSnapshot, type Query } from '../../src/analytics/facts/snapshot.js';
+import {
+  inPreparedSnapshot,
+  inSharedSnapshot,
+  inSnapshot,
+  type Query,
+} from '../../src/analytics/facts/snapshot.js';
 import { databaseProblem } from '../../src/database/database-problem.js';
 import { DatabaseUnavailable } from '../../src/database/fail-fast-pool.js';
 import { patientDataSource } from '../../src/database/data-source.js';
@@ -28,6 +33,25 @@ afterAll(async () => {
 });
 
 const plain = (view: object) => JSON.parse(JSON.stringify(view)) as object;
+
+it.each([
+  ['on one connection', inSnapshot],
+  ['on two', inSharedSnapshot],
+  ['of prepared statements', inPreparedSnapshot],
+])('a snapshot %s sees one moment and writes nothing', async (_, inOne) => {
+  const states = await inOne(await pool(4), (query: Query, aside = query) =>
+    Promise.all(
+      [query, aside].map((run) =>
+        run(
+          `SELECT current_setting('transaction_isolation') || ', ' || current_setting('transaction_read_only') AS is`,
+          [],
+        ),
+      ),
+    ),
+  );
+
+  expect(states).toEqual(Array(2).fill([{ is: 'repeatable read, on' }]));
+});
 
 describe('a snapshot on two connections', () => {
   it.each([

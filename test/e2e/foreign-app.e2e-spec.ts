@@ -59,11 +59,15 @@ it('needs neither TypeORM, PostgreSQL nor Fastify', () => {
 });
 
 it('brings a test kit that needs no test runner of ours', () => {
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['--test', 'dist/'], {
-    cwd: foreign.folder,
-    encoding: 'utf8',
-    env: { PATH: process.env.PATH },
-  });
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    ['--test', '--test-reporter=tap', 'dist/books.test.js', 'dist/instances.test.js'],
+    {
+      cwd: foreign.folder,
+      encoding: 'utf8',
+      env: { PATH: process.env.PATH },
+    },
+  );
 
   expect([status, stdout + stderr]).toEqual([0, expect.stringContaining('# pass 3')]);
 });

@@ -9,11 +9,9 @@ export type Query = <Row>(sql: string, parameters: readonly unknown[]) => Promis
 // The guesses that switch on JIT compilation cost more than it brings, and so do parallel workers beside a second
 // connection. A course of 5,000 needs more memory for hashing than the default. What is asked for often lies in memory,
 // where an index costs little.
-const settings = `SET LOCAL jit = off; SET LOCAL max_parallel_workers_per_gather = 0;
+// The isolation level is among them, for TypeORM would send a statement of its own for it.
+const settings = `SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL jit = off; SET LOCAL max_parallel_workers_per_gather = 0;
   SET LOCAL work_mem = '32MB'; SET LOCAL random_page_cost = 1.1`;
-
-/** With the first statement: TypeORM would send a statement of its own for the isolation level. */
-const oneMoment = 'SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY';
 
 /** SQLSTATE of a snapshot whose transaction has ended, and of one whose server process has. */
 const SNAPSHOT_IS_GONE = /^(42704|55000)$/;
@@ -21,7 +19,7 @@ const SNAPSHOT_IS_GONE = /^(42704|55000)$/;
 /** Runs `work` on one connection; all its statements see the database at the same moment. */
 export function inSnapshot<T>(dataSource: DataSource, work: (query: Query) => Promise<T>): Promise<T> {
   return dataSource.transaction(async (manager) => {
-    await manager.query(`${oneMoment}; ${settings}`);
+    await manager.query(settings);
     return work((sql, parameters) => manager.query(sql, [...parameters]));
   });
 }
@@ -80,7 +78,7 @@ async function joinSnapshot(dataSource: DataSource, query: Query): Promise<Query
   const runner = dataSource.createQueryRunner();
   try {
     await runner.startTransaction();
-    await runner.query(`${oneMoment}; SET TRANSACTION SNAPSHOT '${snapshot?.id ?? ''}'; ${settings}`);
+    await runner.query(`${settings}; SET TRANSACTION SNAPSHOT '${snapshot?.id ?? ''}'`);
     return runner;
   } catch (error) {
     // Given back as it is, it would fail whoever gets it next.
@@ -124,7 +122,7 @@ export function inPreparedSnapshot<T>(
   work: (query: Query) => Promise<T>,
 ): Promise<T> {
   return dataSource.transaction(async (manager) => {
-    await manager.query(`${oneMoment}; ${settings}; SET LOCAL plan_cache_mode = force_generic_plan`);
+    await manager.query(`${settings}; SET LOCAL plan_cache_mode = force_generic_plan`);
     const client = (await manager.queryRunner?.connect()) as ClientBase;
     return work(async <Row>(text: string, parameters: readonly unknown[]) => {
       const { rows } = await client.query({ name: nameOf(text), text, values: [...parameters] });

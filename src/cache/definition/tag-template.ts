@@ -6,6 +6,7 @@ export type Resolve = (name: string) => unknown;
 
 /** That a template may come to in one call. */
 const MAX_TAGS = 100;
+const PLACEHOLDERS = /\{([^{}]+)\}/g;
 
 /**
  * `course:{course_id}`, `student_risk:*` or `student_risk:{student_id}:*`, parsed once. Values are put in literally:
@@ -16,13 +17,13 @@ export class TagTemplate {
   /** The prefix of a prefix pattern; `undefined` for a tag. */
   readonly prefix: string | undefined;
   readonly #source: string;
-  /** What is written, in parts: the whole of a tag, each parameter of a prefix pattern. */
-  readonly #parts: readonly Part[];
+  /** The whole of a tag, each parameter of a prefix pattern. */
+  readonly #written: readonly Pieces[];
 
   constructor(source: string, where: string) {
     this.#source = source;
-    this.names = [...source.matchAll(/\{([^{}]+)\}/g)].map((match) => match[1] ?? '');
-    const bare = source.replace(/\{[^{}]+\}/g, '');
+    this.names = [...source.matchAll(PLACEHOLDERS)].map((match) => match[1] ?? '');
+    const bare = source.replace(PLACEHOLDERS, '');
     this.prefix = source.endsWith(':*') ? source.split(':', 1)[0] : undefined;
     if (source.includes('${')) {
       const meant = source.replaceAll('${', '{');
@@ -38,7 +39,7 @@ export class TagTemplate {
       );
     }
     if (this.prefix !== undefined) checkedPrefix(this.prefix, where);
-    this.#parts = (this.prefix === undefined ? [source] : this.leading).map(parse);
+    this.#written = (this.prefix === undefined ? [source] : this.leading).map(parse);
   }
 
   /** The plain tag without values in it; `undefined` for a prefix pattern. */
@@ -78,7 +79,7 @@ export class TagTemplate {
   }
 
   #fill(values: ReadonlyMap<string, string>): string {
-    const filled = this.#parts.map((part) => fill(part, values));
+    const filled = this.#written.map((pieces) => fill(pieces, values));
     return this.prefix === undefined ? plainTag(filled.join('')) : prefixTag(this.prefix, filled);
   }
 
@@ -88,14 +89,14 @@ export class TagTemplate {
 }
 
 /** Texts and the names of placeholders, in turn. */
-type Part = readonly string[];
+type Pieces = readonly string[];
 
-function parse(text: string): Part {
-  return text.split(/\{([^{}]+)\}/);
+function parse(text: string): Pieces {
+  return text.split(PLACEHOLDERS);
 }
 
-function fill(part: Part, values: ReadonlyMap<string, string>): string {
-  return part.map((text, place) => (place % 2 === 0 ? text : (values.get(text) ?? ''))).join('');
+function fill(pieces: Pieces, values: ReadonlyMap<string, string>): string {
+  return pieces.map((piece, place) => (place % 2 === 0 ? piece : (values.get(piece) ?? ''))).join('');
 }
 
 /**
