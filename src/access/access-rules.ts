@@ -1,5 +1,6 @@
 import { Injectable, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
+import { PerRoute } from '../http/per-route.js';
 import { ACCESS_RULE, CREATED_ID, PUBLIC_ROUTE, type AccessRule } from './access.decorator.js';
 import type { IdName } from './requested-ids.js';
 
@@ -11,25 +12,19 @@ export interface RouteAccess {
   readonly created: IdName | undefined;
 }
 
-/** Reads what is said of each route once: a hit of the cache has little else to do. */
 @Injectable()
 export class AccessRules {
-  readonly #known = new WeakMap<object, WeakMap<object, RouteAccess>>();
+  readonly #routes: PerRoute<RouteAccess>;
 
-  constructor(private readonly reflector: Reflector) {}
+  constructor(reflector: Reflector) {
+    this.#routes = new PerRoute((places) => ({
+      isPublic: reflector.getAllAndOverride<true | undefined>(PUBLIC_ROUTE, places) ?? false,
+      rule: reflector.getAllAndOverride<AccessRule | undefined>(ACCESS_RULE, places) ?? {},
+      created: reflector.getAllAndOverride<IdName | undefined>(CREATED_ID, places),
+    }));
+  }
 
   of(context: ExecutionContext): RouteAccess {
-    const [controller, handler] = [context.getClass(), context.getHandler()];
-    const known = this.#known.get(controller)?.get(handler);
-    if (known) return known;
-    const places = [handler, controller];
-    const access: RouteAccess = {
-      isPublic: this.reflector.getAllAndOverride<true | undefined>(PUBLIC_ROUTE, places) ?? false,
-      rule: this.reflector.getAllAndOverride<AccessRule | undefined>(ACCESS_RULE, places) ?? {},
-      created: this.reflector.getAllAndOverride<IdName | undefined>(CREATED_ID, places),
-    };
-    const ofController = this.#known.get(controller) ?? new WeakMap<object, RouteAccess>();
-    this.#known.set(controller, ofController.set(handler, access));
-    return access;
+    return this.#routes.of(context);
   }
 }

@@ -1,6 +1,7 @@
 import { Injectable, type ExecutionContext } from '@nestjs/common';
 import { ThrottlerGuard, type ThrottlerLimitDetail } from '@nestjs/throttler';
 import { THROTTLER_LIMIT, THROTTLER_SKIP } from '@nestjs/throttler/dist/throttler.constants.js';
+import { PerRoute, type RoutePlaces } from '../http/per-route.js';
 import { trackerOf, type LimitedRequest, type RateLimits } from './rate-limits.js';
 
 type Handling = 'exempt' | 'common' | 'own';
@@ -13,11 +14,11 @@ const ADMITTED = Promise.resolve(true);
  */
 @Injectable()
 export class RateLimitGuard extends ThrottlerGuard {
-  readonly #handlings = new WeakMap<object, Handling>();
+  readonly #handlings = new PerRoute((places) => this.#handlingOf(places));
 
   /** The base would read all metadata and wait five times for each request; a hit of the cache has little else to do. */
   override canActivate(context: ExecutionContext): Promise<boolean> {
-    const handling = this.#handlingOf(context);
+    const handling = this.#handlings.of(context);
     if (handling === 'own') return super.canActivate(context);
     if (handling === 'common') this.#limits.admit(context.switchToHttp().getRequest<LimitedRequest>());
     return ADMITTED;
@@ -38,14 +39,9 @@ export class RateLimitGuard extends ThrottlerGuard {
     return this.storageService as RateLimits;
   }
 
-  #handlingOf(context: ExecutionContext): Handling {
-    const handler = context.getHandler();
-    const known = this.#handlings.get(handler);
-    if (known) return known;
-    const says = (key: string): unknown =>
-      this.reflector.getAllAndOverride(`${key}default`, [handler, context.getClass()]);
-    const handling = says(THROTTLER_SKIP) ? 'exempt' : says(THROTTLER_LIMIT) === undefined ? 'common' : 'own';
-    this.#handlings.set(handler, handling);
-    return handling;
+  #handlingOf(places: RoutePlaces): Handling {
+    const says = (key: string): unknown => this.reflector.getAllAndOverride(`${key}default`, places);
+    if (says(THROTTLER_SKIP)) return 'exempt';
+    return says(THROTTLER_LIMIT) === undefined ? 'common' : 'own';
   }
 }
