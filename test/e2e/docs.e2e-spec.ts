@@ -255,6 +255,42 @@ it('docs/reliability.md names for each fault a test that carries its name', () =
   expect(without).toEqual([]);
 });
 
+describe('docs/fault-figures.md', () => {
+  const cells = (path: string) =>
+    [...read(path).matchAll(/^\| ([FT]\d+) \|.*\|$/gm)].map(([line]) =>
+      line
+        .split('|')
+        .slice(1, -1)
+        .map((cell) => cell.trim()),
+    );
+  const figures = cells('docs/fault-figures.md');
+
+  it('makes bold what misses its target, and nothing else', () => {
+    const wrong = figures.filter(([, , , told = '', target = '']) => {
+      const [value, limit] = [told.replaceAll('*', ''), target.slice(1)].map(Number) as [number, number];
+      // What is told is rounded: of what seems to be equal it does not say which is more.
+      if (target !== '' && value === limit) return false;
+      const isMissed = target !== '' && !(target.startsWith('≤') ? value < limit : value > limit);
+      return told.startsWith('**') !== isMissed;
+    });
+
+    expect(figures.length).toBeGreaterThan(200);
+    expect(wrong).toEqual([]);
+  });
+
+  it('has the figures that docs/reliability.md counts', () => {
+    const outcomes = cells('docs/reliability.md').map(([row, , , outcome]) => [row, outcome]);
+    const counted = outcomes.map(([row]) => {
+      const own = figures.filter(([of]) => of === row);
+      const missed = own.filter(([, , , told = '']) => told.startsWith('**')).length;
+      const told = `${own[0]?.[1]}: ${own.length} ${own.length === 1 ? 'figure' : 'figures'}`;
+      return [row, own.length === 0 ? '' : told + (missed > 0 ? `, **${missed} missed**` : '')];
+    });
+
+    expect(outcomes).toEqual(counted);
+  });
+});
+
 describe('docs/security.md', () => {
   const path = 'docs/security.md';
 

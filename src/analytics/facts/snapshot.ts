@@ -10,8 +10,8 @@ export type Query = <Row>(sql: string, parameters: readonly unknown[]) => Promis
 // connection. A course of 5,000 needs more memory for hashing than the default. What is asked for often lies in memory,
 // where an index costs little.
 // The isolation level is among them, for TypeORM would send a statement of its own for it.
-const settings = `SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL jit = off; SET LOCAL max_parallel_workers_per_gather = 0;
-  SET LOCAL work_mem = '32MB'; SET LOCAL random_page_cost = 1.1`;
+const settings = `SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY;
+  SET LOCAL jit = off; SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL work_mem = '32MB'; SET LOCAL random_page_cost = 1.1`;
 
 /** SQLSTATE of a snapshot whose transaction has ended, and of one whose server process has. */
 const SNAPSHOT_IS_GONE = /^(42704|55000)$/;
