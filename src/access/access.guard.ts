@@ -32,7 +32,7 @@ export class AccessGuard implements CanActivate {
 
     const { principal } = request;
     if (principal === undefined) throw tokenMissing();
-    const person = await this.personOf(principal);
+    const person = await this.#personOf(principal);
     const reach = rule[principal.role];
     if (reach === undefined) {
       throw new Problem('forbidden', `The role ${principal.role} has no access to this.`);
@@ -45,7 +45,7 @@ export class AccessGuard implements CanActivate {
    * A token outlives changes in the database. So who was deleted, deactivated or degraded there is refused
    * at once; who is not in the database at all (an administrator of the identity provider) is judged by the token.
    */
-  private async personOf(principal: Principal): Promise<Person | null> {
+  async #personOf(principal: Principal): Promise<Person | null> {
     if (this.tokens.isOpen || principal.role === 'service') return null;
     const person = await this.rights.person(principal.sub);
     if (person === null) return null;

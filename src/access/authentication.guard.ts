@@ -32,13 +32,13 @@ export class AuthenticationGuard implements CanActivate {
     }
     const { authorization } = request.headers;
     if (authorization === undefined) throw tokenMissing();
-    const principal = await this.verify(authorization, request.ip);
+    const principal = await this.#verify(authorization, request.ip);
     request.principal = principal;
     request.caller = principal.sub;
     return true;
   }
 
-  private async verify(authorization: string, ip: string): Promise<Principal> {
+  async #verify(authorization: string, ip: string): Promise<Principal> {
     try {
       const token = /^Bearer +(\S+)$/i.exec(authorization)?.[1];
       if (token === undefined) throw invalidToken();

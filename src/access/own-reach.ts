@@ -44,14 +44,14 @@ export class OwnReach {
   ): Promise<void> {
     const ids = requestedIds(request, created);
     if (idNames.every((name) => ids[name].length === 0)) throw namesNothing();
-    const named = await this.named(ids);
+    const named = await this.#named(ids);
     if (person === null) throw notFound();
     if (principal.role === 'student') checkStudent(person, named);
-    else if (principal.role === 'teacher') await this.checkTeacher(person, named, isPast(request));
+    else if (principal.role === 'teacher') await this.#checkTeacher(person, named, isPast(request));
     else throw notFound();
   }
 
-  private async named(ids: RequestedIds): Promise<Named> {
+  async #named(ids: RequestedIds): Promise<Named> {
     const belongings = await Promise.all([
       ...ids.activity_id.map((id) => this.rights.activity(id)),
       ...ids.enrollment_id.map((id) => this.rights.enrollment(id)),
@@ -69,17 +69,17 @@ export class OwnReach {
   }
 
   /** @param isPast  whether the answer speaks of the courses of students at an earlier moment */
-  private async checkTeacher(
+  async #checkTeacher(
     teacher: Person,
     { courses, people, owners, students }: Named,
     isPast: boolean,
   ): Promise<void> {
     const taught = taughtCourses(teacher);
     if (!all(courses, taught)) throw notFound();
-    for (const code of owners) await this.notDeleted(code);
+    for (const code of owners) await this.#notDeleted(code);
     for (const code of people) {
       if (code === teacher.code) continue;
-      const person = await this.notDeleted(code);
+      const person = await this.#notDeleted(code);
       const studied = studiedCourses(person);
       if (![...studied].some((course) => taught.has(course)) || !all(courses, studied)) throw notFound();
       const told = isPast ? studied : currentCourses(person);
@@ -87,7 +87,7 @@ export class OwnReach {
     }
   }
 
-  private async notDeleted(code: string): Promise<Person> {
+  async #notDeleted(code: string): Promise<Person> {
     const person = await this.rights.person(code);
     if (person === null || person.status === 'deleted') throw notFound();
     return person;

@@ -30,7 +30,7 @@ export class RightsService {
   })
   async person(code: string): Promise<Person | null> {
     if (!isPlausibleCode(code)) return null;
-    return this.first<Person>(
+    return this.#first<Person>(
       `SELECT u.code, u.role,
               CASE WHEN u.deleted_at IS NOT NULL THEN 'deleted' WHEN u.is_active THEN 'active' ELSE 'inactive' END AS status,
               coalesce(json_agg(json_build_object('course_id', c.code, 'role', e.role, 'status', e.status,
@@ -48,7 +48,7 @@ export class RightsService {
   @Cached<RightsService['activity']>({ ttl: 300, prefix: 'rights_activity', unless: isMissing })
   async activity(code: string): Promise<Belonging | null> {
     if (!isPlausibleCode(code)) return null;
-    return this.first<Belonging>(
+    return this.#first<Belonging>(
       'SELECT c.code AS course_id FROM activities a JOIN courses c ON c.id = a.course_id WHERE a.code = $1',
       code,
     );
@@ -57,7 +57,7 @@ export class RightsService {
   @Cached<RightsService['enrollment']>({ ttl: 300, prefix: 'rights_enrollment', unless: isMissing })
   async enrollment(id: string): Promise<Belonging | null> {
     if (!isPlausibleNumber(id)) return null;
-    return this.first<Belonging>(
+    return this.#first<Belonging>(
       `SELECT c.code AS course_id, u.code AS person_id
        FROM enrollments e JOIN courses c ON c.id = e.course_id JOIN users u ON u.id = e.user_id
        WHERE e.id = $1`,
@@ -68,7 +68,7 @@ export class RightsService {
   @Cached<RightsService['submission']>({ ttl: 300, prefix: 'rights_submission', unless: isMissing })
   async submission(id: string): Promise<Belonging | null> {
     if (!isPlausibleNumber(id)) return null;
-    return this.first<Belonging>(
+    return this.#first<Belonging>(
       `SELECT c.code AS course_id, u.code AS person_id
        FROM submissions s
        JOIN activities a ON a.id = s.activity_id
@@ -82,7 +82,7 @@ export class RightsService {
   @Cached<RightsService['session']>({ ttl: 300, prefix: 'rights_session', unless: isMissing })
   async session(code: string): Promise<Belonging | null> {
     if (!isPlausibleCode(code)) return null;
-    return this.first<Belonging>(
+    return this.#first<Belonging>(
       `SELECT c.code AS course_id, u.code AS person_id
        FROM tutor_sessions s JOIN courses c ON c.id = s.course_id JOIN users u ON u.id = s.user_id
        WHERE s.code = $1`,
@@ -90,7 +90,7 @@ export class RightsService {
     );
   }
 
-  private async first<T>(sql: string, parameter: string): Promise<T | null> {
+  async #first<T>(sql: string, parameter: string): Promise<T | null> {
     const rows: T[] = await this.dataSource.query(sql, [parameter]);
     return rows[0] ?? null;
   }

@@ -22,17 +22,17 @@ interface Keys {
 /** Turns a bearer token into a {@link Principal}. */
 @Injectable()
 export class TokenVerifier {
-  private readonly logger = new Logger('Access');
-  private readonly recent = new RecentTokens();
-  private readonly keys: Keys | undefined;
+  readonly #logger = new Logger('Access');
+  readonly #recent = new RecentTokens();
+  readonly #keys: Keys | undefined;
 
   constructor(private readonly environment: Environment) {
-    this.keys = keysOf(environment);
+    this.#keys = keysOf(environment);
   }
 
   /** Whether no credentials are configured, so that everybody may do everything. Never in production. */
   get isOpen(): boolean {
-    return this.keys === undefined;
+    return this.#keys === undefined;
   }
 
   /**
@@ -42,23 +42,23 @@ export class TokenVerifier {
    *   published keys cannot be fetched
    */
   async verify(token: string): Promise<Principal> {
-    if (this.keys === undefined || Buffer.byteLength(token) > maxTokenBytes) throw invalidToken();
-    const known = this.recent.find(token);
+    if (this.#keys === undefined || Buffer.byteLength(token) > maxTokenBytes) throw invalidToken();
+    const known = this.#recent.find(token);
     if (known) return known;
     try {
-      const { payload } = await jwtVerify(token, this.keys.find, {
-        algorithms: [...this.keys.algorithms],
+      const { payload } = await jwtVerify(token, this.#keys.find, {
+        algorithms: [...this.#keys.algorithms],
         issuer: this.environment.AUTH_ISSUER,
         audience: this.environment.AUTH_AUDIENCE,
         requiredClaims: ['exp', 'sub', 'role'],
         clockTolerance: clockToleranceSeconds,
       });
       const principal = principalOf(payload);
-      this.recent.add(token, principal, Number(payload.exp) * 1000);
+      this.#recent.add(token, principal, Number(payload.exp) * 1000);
       return principal;
     } catch (error) {
       if (error instanceof Problem) throw error;
-      this.logger.debug(`Token refused: ${error instanceof errors.JOSEError ? error.code : 'unreadable'}`);
+      this.#logger.debug(`Token refused: ${error instanceof errors.JOSEError ? error.code : 'unreadable'}`);
       throw invalidToken();
     }
   }

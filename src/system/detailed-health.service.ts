@@ -10,7 +10,7 @@ import { hitRate } from './hit-rate.js';
 /** Asks every part how it is, all at once; each has its own deadline. */
 @Injectable()
 export class DetailedHealthService {
-  private readonly logger = new Logger('Health');
+  readonly #logger = new Logger('Health');
 
   constructor(
     private readonly database: DatabasePing,
@@ -19,25 +19,25 @@ export class DetailedHealthService {
   ) {}
 
   async report(): Promise<DetailedHealthDto> {
-    const [database, redis] = await Promise.all([this.databaseHealth(), this.redisHealth()]);
+    const [database, redis] = await Promise.all([this.#databaseHealth(), this.#redisHealth()]);
     const status = overall(database, redis);
-    this.logger.log({ event: 'health.check', status } satisfies LogRecord);
+    this.#logger.log({ event: 'health.check', status } satisfies LogRecord);
     return {
       status,
       timestamp: new Date().toISOString(),
       app_name: service.name,
       version: service.version,
       debug_mode: this.environment.DEBUG,
-      components: { database, redis, llm: this.llmHealth() },
+      components: { database, redis, llm: this.#llmHealth() },
     };
   }
 
-  private async databaseHealth(): Promise<DatabaseHealth> {
+  async #databaseHealth(): Promise<DatabaseHealth> {
     const isAnswering = await this.database.isAnswering();
     return { status: isAnswering ? 'healthy' : 'unhealthy', type: 'PostgreSQL' };
   }
 
-  private async redisHealth(): Promise<RedisHealth> {
+  async #redisHealth(): Promise<RedisHealth> {
     const url = this.redis.maskedUrl ?? null;
     const unknown = { url, connected_clients: null, used_memory: null, hit_rate: null };
     if (this.redis.status() === 'not_configured') return { status: 'not_configured', ...unknown };
@@ -52,7 +52,7 @@ export class DetailedHealthService {
     };
   }
 
-  private llmHealth(): LlmHealth {
+  #llmHealth(): LlmHealth {
     const provider = this.environment.LLM_PROVIDER ?? null;
     return { status: provider === null ? 'not_configured' : 'configured', provider };
   }

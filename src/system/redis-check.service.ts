@@ -10,7 +10,7 @@ const keyTtlSeconds = 60;
 /** Tries Redis out for an operator. */
 @Injectable()
 export class RedisCheckService {
-  private readonly logger = new Logger('Redis');
+  readonly #logger = new Logger('Redis');
 
   constructor(private readonly redis: RedisService) {}
 
@@ -21,7 +21,7 @@ export class RedisCheckService {
    */
   async run(): Promise<RedisTestDto> {
     if (this.redis.status() === 'not_configured') throw redisNotConfigured();
-    this.logger.log({ event: 'cache.selftest' } satisfies LogRecord);
+    this.#logger.log({ event: 'cache.selftest' } satisfies LogRecord);
     const key = `test:redis:connection:${randomUUID()}`;
     const value: RedisTestValue = { timestamp: new Date().toISOString(), test: 'success' };
 

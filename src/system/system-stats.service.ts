@@ -28,19 +28,19 @@ const sql = `
 /** Reads counters that the database keeps itself, and three short stretches of indexes: no table is walked. */
 @Injectable()
 export class SystemStatsService {
-  private readonly logger = new Logger('System');
+  readonly #logger = new Logger('System');
 
   constructor(private readonly dataSource: DataSource) {}
 
   async stats(now = new Date()): Promise<SystemStatsDto> {
-    this.logger.log({ event: 'stats.fetch' } satisfies LogRecord);
-    const stats = await this.read(now);
+    this.#logger.log({ event: 'stats.fetch' } satisfies LogRecord);
+    const stats = await this.#read(now);
     const { total_users: users, total_sessions: sessions } = stats;
-    this.logger.log({ event: 'stats.done', users, sessions } satisfies LogRecord);
+    this.#logger.log({ event: 'stats.done', users, sessions } satisfies LogRecord);
     return stats;
   }
 
-  private async read(now: Date): Promise<SystemStatsDto> {
+  async #read(now: Date): Promise<SystemStatsDto> {
     const midnight = utcMidnightBefore(now);
     const [row]: [Row] = await this.dataSource.query(sql, [
       now,

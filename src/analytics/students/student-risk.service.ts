@@ -51,15 +51,15 @@ export class StudentRiskService {
    */
   riskNow(studentCode: string, courseCode: string | null): Promise<StudentRiskDto> {
     const now = Date.now();
-    return this.assess(studentCode, courseCode, new Date(now), new Date(now - (now % 30_000)));
+    return this.#assess(studentCode, courseCode, new Date(now), new Date(now - (now % 30_000)));
   }
 
   /** The same as of any moment. */
   riskAt(studentCode: string, courseCode: string | null, asOf: Date): Promise<StudentRiskDto> {
-    return this.assess(studentCode, courseCode, asOf, asOf);
+    return this.#assess(studentCode, courseCode, asOf, asOf);
   }
 
-  private async assess(
+  async #assess(
     studentCode: string,
     courseCode: string | null,
     asOf: Date,

@@ -6,32 +6,32 @@ import { elementAt } from './element-at.js';
  * the same on every machine and Node version; `Math.log`, `Math.exp` and the like are not.
  */
 export class Random {
-  private a: number;
-  private b: number;
-  private c: number;
-  private counter = 1;
+  #a: number;
+  #b: number;
+  #c: number;
+  #counter = 1;
 
   /** One stream per name: a new table or entity never shifts the numbers of another. */
   constructor(seed: number, table: string, entity: string | number = '') {
     const hash = createHash('sha256').update(`${seed}/${table}/${entity}`).digest();
-    this.a = hash.readInt32LE(0);
-    this.b = hash.readInt32LE(4);
-    this.c = hash.readInt32LE(8);
+    this.#a = hash.readInt32LE(0);
+    this.#b = hash.readInt32LE(4);
+    this.#c = hash.readInt32LE(8);
   }
 
-  private bits(): number {
-    const sum = (((this.a + this.b) | 0) + this.counter) | 0;
-    this.counter = (this.counter + 1) | 0;
-    this.a = this.b ^ (this.b >>> 9);
-    this.b = (this.c + (this.c << 3)) | 0;
-    this.c = (this.c << 21) | (this.c >>> 11);
-    this.c = (this.c + sum) | 0;
+  #bits(): number {
+    const sum = (((this.#a + this.#b) | 0) + this.#counter) | 0;
+    this.#counter = (this.#counter + 1) | 0;
+    this.#a = this.#b ^ (this.#b >>> 9);
+    this.#b = (this.#c + (this.#c << 3)) | 0;
+    this.#c = (this.#c << 21) | (this.#c >>> 11);
+    this.#c = (this.#c + sum) | 0;
     return sum >>> 0;
   }
 
   /** 0 (included) to 1 (excluded). */
   next(): number {
-    return this.bits() / 4_294_967_296;
+    return this.#bits() / 4_294_967_296;
   }
 
   /** A number of `from` (included) to `to` (excluded). */
@@ -56,7 +56,7 @@ export class Random {
 
   /** A UUID of version 4. */
   uuid(): string {
-    const hex = [this.bits(), this.bits(), this.bits(), this.bits()]
+    const hex = [this.#bits(), this.#bits(), this.#bits(), this.#bits()]
       .map((word) => word.toString(16).padStart(8, '0'))
       .join('');
     const variant = '89ab'.charAt(Number.parseInt(hex.charAt(16), 16) & 3);

@@ -25,7 +25,7 @@ export class ActivitiesService {
   constructor(private readonly dataSource: DataSource) {}
 
   async create(manager: EntityManager, courseCode: string, dto: CreateActivityDto): Promise<ActivityDto> {
-    const course = await this.courseOf(manager, courseCode);
+    const course = await this.#courseOf(manager, courseCode);
     const activity = manager.create(Activity, {
       code: dto.activity_id,
       courseId: course.id,
@@ -44,7 +44,7 @@ export class ActivitiesService {
   }
 
   async list(principal: Principal, courseCode: string, page: PageQuery): Promise<ActivityPage> {
-    const course = await this.courseOf(this.dataSource.manager, courseCode);
+    const course = await this.#courseOf(this.dataSource.manager, courseCode);
     const activities = this.dataSource.manager
       .createQueryBuilder(Activity, 'activity')
       .innerJoinAndSelect('activity.course', 'course')
@@ -95,7 +95,7 @@ export class ActivitiesService {
     });
   }
 
-  private async courseOf(manager: EntityManager, code: string): Promise<Course> {
+  async #courseOf(manager: EntityManager, code: string): Promise<Course> {
     const course = await manager.findOneBy(Course, { code });
     if (!course) throw new Problem('not_found', 'There is no such course.');
     return course;

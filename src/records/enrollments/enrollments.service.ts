@@ -37,7 +37,7 @@ export class EnrollmentsService {
   ): Promise<EnrollmentDto> {
     const role = dto.role ?? 'student';
     if (principal.role === 'teacher') {
-      await this.mustTeach(manager, principal, dto.course_id);
+      await this.#mustTeach(manager, principal, dto.course_id);
       if (role === 'teacher') throw new Problem('forbidden', 'Only an admin enrols teachers.');
     }
     const user = await userNamedBy(manager, 'user_id', dto.user_id, { isLocked: true });
@@ -104,7 +104,7 @@ export class EnrollmentsService {
   }
 
   /** The guard cannot ask for `own` here: who is to be enrolled does not belong to the teacher yet. */
-  private async mustTeach(manager: EntityManager, { sub }: Principal, courseCode: string): Promise<void> {
+  async #mustTeach(manager: EntityManager, { sub }: Principal, courseCode: string): Promise<void> {
     const taught = await manager
       .createQueryBuilder(Enrollment, 'enrollment')
       .innerJoin('enrollment.user', 'user', 'user.code = :sub AND user.deletedAt IS NULL', { sub })

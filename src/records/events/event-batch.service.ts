@@ -34,7 +34,7 @@ export class EventBatchService {
     const tally = new BatchTally();
     try {
       for await (const lines of inChunks(eventLines(body), chunkLines)) {
-        const outcomes = await inTransaction(this.dataSource, (manager) => this.write(manager, lines));
+        const outcomes = await inTransaction(this.dataSource, (manager) => this.#write(manager, lines));
         tally.add(lines, outcomes);
       }
     } catch (error) {
@@ -42,7 +42,7 @@ export class EventBatchService {
       await this.cache.invalidate(...tally.tags());
       throw error;
     }
-    return this.report(tally, startedAtMs);
+    return this.#report(tally, startedAtMs);
   }
 
   /**
@@ -58,22 +58,22 @@ export class EventBatchService {
 
     const tally = await inTransaction(this.dataSource, async (manager) => {
       const attempt = new BatchTally();
-      for (const lines of chunks) attempt.add(lines, await this.write(manager, lines));
+      for (const lines of chunks) attempt.add(lines, await this.#write(manager, lines));
       if (attempt.rejected > 0) throw rejection(attempt.result());
       return attempt;
     });
-    return this.report(tally, startedAtMs);
+    return this.#report(tally, startedAtMs);
   }
 
   /** @returns one outcome for each line, in their order */
-  private async write(manager: EntityManager, lines: readonly EventLine[]): Promise<Outcome[]> {
+  async #write(manager: EntityManager, lines: readonly EventLine[]): Promise<Outcome[]> {
     const events = lines.flatMap((line) => ('event' in line ? [line.event] : []));
     const written = await this.writer.write(manager, events);
     let next = 0;
     return lines.flatMap((line) => ('refusal' in line ? [line.refusal] : written.slice(next, ++next)));
   }
 
-  private report(tally: BatchTally, startedAtMs: number): BatchDto {
+  #report(tally: BatchTally, startedAtMs: number): BatchDto {
     const result = tally.result();
     this.#logger.log({
       event: 'ingest.batch',

@@ -44,7 +44,7 @@ export class EventWriter {
     const outcomes = new Array<Outcome>(events.length);
     const firsts = new Map<string, { index: number; row: ResolvedEvent }>();
     const repeats: { index: number; row: ResolvedEvent }[] = [];
-    const ids = await this.resolve(manager, events);
+    const ids = await this.#resolve(manager, events);
     for (const [index, event] of events.entries()) {
       const row = resolved(event, ids[index]);
       if ('code' in row) outcomes[index] = row;
@@ -52,7 +52,7 @@ export class EventWriter {
       else firsts.set(row.client_id, { index, row });
     }
 
-    const inserted = await this.insert(
+    const inserted = await this.#insert(
       manager,
       [...firsts.values()].map(({ row }) => row),
     );
@@ -61,7 +61,7 @@ export class EventWriter {
       if (!inserted.has(clientId)) compared.push(first);
       else outcomes[first.index] = isFirstTrace(first.row, ids[first.index]) ? 'first_trace' : 'accepted';
     }
-    const isSame = await this.compare(
+    const isSame = await this.#compare(
       manager,
       compared.map(({ row }) => row),
     );
@@ -73,7 +73,7 @@ export class EventWriter {
     return outcomes;
   }
 
-  private resolve(manager: EntityManager, events: readonly CreateEventDto[]): Promise<Resolved[]> {
+  #resolve(manager: EntityManager, events: readonly CreateEventDto[]): Promise<Resolved[]> {
     const named = events.map(({ student_id, course_id, activity_id, session_id }, position) => ({
       position,
       student_id,
@@ -95,7 +95,7 @@ export class EventWriter {
   }
 
   /** In the order of their ids, so that two batches with the same events cannot wait for each other in a circle. */
-  private async insert(manager: EntityManager, rows: ResolvedEvent[]): Promise<Set<string>> {
+  async #insert(manager: EntityManager, rows: ResolvedEvent[]): Promise<Set<string>> {
     if (rows.length === 0) return new Set();
     const written = await manager.query<{ client_id: string }[]>(
       `INSERT INTO events (client_id, user_id, course_id, activity_id, session_id, verb, occurred_at, quantity, data)
@@ -108,7 +108,7 @@ export class EventWriter {
   }
 
   /** A statement of its own: it must see what others committed while ours waited to insert the same id. */
-  private async compare(manager: EntityManager, rows: ResolvedEvent[]): Promise<boolean[]> {
+  async #compare(manager: EntityManager, rows: ResolvedEvent[]): Promise<boolean[]> {
     if (rows.length === 0) return [];
     const compared = await manager.query<{ is_same: boolean | null }[]>(
       `SELECT (e.user_id, e.course_id, e.verb, e.occurred_at, e.quantity)

@@ -33,15 +33,15 @@ export class IdempotencyService {
    */
   run<T extends object>(request: PostedRequest, work: (manager: EntityManager) => Promise<T>): Promise<T> {
     return inTransaction(this.dataSource, async (manager) => {
-      if (request.key === undefined) return this.answer(request, await work(manager));
+      if (request.key === undefined) return this.#answer(request, await work(manager));
 
-      await this.claim(manager, request.scope, request.key);
-      const stored = await this.find(manager, request.scope, request.key);
-      if (stored) return this.replay(request, stored) as T;
+      await this.#claim(manager, request.scope, request.key);
+      const stored = await this.#find(manager, request.scope, request.key);
+      if (stored) return this.#replay(request, stored) as T;
 
-      const answer = this.answer(request, await work(manager));
-      await this.store(manager, request, request.key, answer);
-      await this.purgeSome(manager);
+      const answer = this.#answer(request, await work(manager));
+      await this.#store(manager, request, request.key, answer);
+      await this.#purgeSome(manager);
       return answer;
     });
   }
@@ -58,12 +58,12 @@ export class IdempotencyService {
     );
   }
 
-  private answer<T extends object>(request: PostedRequest, answer: T): T {
+  #answer<T extends object>(request: PostedRequest, answer: T): T {
     request.answered(statusOf(answer), false);
     return answer;
   }
 
-  private replay(request: PostedRequest, stored: StoredAnswer): object {
+  #replay(request: PostedRequest, stored: StoredAnswer): object {
     if (stored.request_hash !== hashOf(request)) {
       throw new Problem('idempotency_key_reused', 'The Idempotency-Key came with another body before.');
     }
@@ -73,7 +73,7 @@ export class IdempotencyService {
     return stored.status_code === 201 ? wrote(answer) : answer;
   }
 
-  private async claim(manager: EntityManager, scope: string, key: string): Promise<void> {
+  async #claim(manager: EntityManager, scope: string, key: string): Promise<void> {
     const [row] = await manager.query<{ claimed: boolean }[]>(
       `SELECT pg_try_advisory_xact_lock(hashtextextended($1 || ' ' || $2, 0)) AS claimed`,
       [scope, key],
@@ -85,7 +85,7 @@ export class IdempotencyService {
     }
   }
 
-  private async find(manager: EntityManager, scope: string, key: string): Promise<StoredAnswer | undefined> {
+  async #find(manager: EntityManager, scope: string, key: string): Promise<StoredAnswer | undefined> {
     const [row] = await manager.query<StoredAnswer[]>(
       `SELECT request_hash, status_code, response #>> '{}' AS response FROM idempotency_keys
        WHERE scope = $1 AND key = $2 AND expires_at > now()`,
@@ -94,7 +94,7 @@ export class IdempotencyService {
     return row;
   }
 
-  private async store(manager: EntityManager, request: PostedRequest, key: string, answer: object) {
+  async #store(manager: EntityManager, request: PostedRequest, key: string, answer: object) {
     await manager.query(
       `INSERT INTO idempotency_keys (scope, key, request_hash, status_code, response, expires_at)
        VALUES ($1, $2, $3, $4, to_jsonb($5::text), now() + interval '24 hours')
@@ -105,7 +105,7 @@ export class IdempotencyService {
   }
 
   /** Each new key takes up to ten expired ones with it, so that the table needs no caretaker. */
-  private async purgeSome(manager: EntityManager): Promise<void> {
+  async #purgeSome(manager: EntityManager): Promise<void> {
     await manager.query(
       `DELETE FROM idempotency_keys WHERE (scope, key) IN (
          SELECT scope, key FROM idempotency_keys WHERE expires_at <= now()

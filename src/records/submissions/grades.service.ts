@@ -29,7 +29,7 @@ export class GradesService {
       if (submission.status === 'voided') throw new Problem('conflict', 'A void submission is not graded.');
       if (submission.score === dto.score) return SubmissionDto.of(submission);
 
-      const actorId = await this.idOf(manager, principal);
+      const actorId = await this.#idOf(manager, principal);
       await manager.insert(GradeChange, {
         submissionId: submission.id,
         actorId,
@@ -48,7 +48,7 @@ export class GradesService {
   }
 
   /** A service, or a caller in open development mode, is no user. */
-  private async idOf(manager: EntityManager, { sub }: Principal): Promise<string | null> {
+  async #idOf(manager: EntityManager, { sub }: Principal): Promise<string | null> {
     return (await manager.findOneBy(User, { code: sub }))?.id ?? null;
   }
 }

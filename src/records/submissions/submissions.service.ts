@@ -32,13 +32,13 @@ export class SubmissionsService {
     if (principal.role === 'student' && dto.submitted_at !== undefined) {
       throw new Problem('forbidden', 'The time at which a student hands in is ours to say.');
     }
-    const known = await this.known(manager, dto);
+    const known = await this.#known(manager, dto);
     if (known) return known;
 
     const user = await userNamedBy(manager, 'student_id', dto.student_id);
     const activity = await activityNamedBy(manager, principal, 'activity_id', dto.activity_id);
     await activeEnrollment(manager, 'student_id', user, activity.course);
-    const knownMeanwhile = await this.known(manager, dto);
+    const knownMeanwhile = await this.#known(manager, dto);
     if (knownMeanwhile) return knownMeanwhile;
 
     const submittedAt =
@@ -49,7 +49,7 @@ export class SubmissionsService {
       user,
       activityId: activity.id,
       activity,
-      attemptNo: await this.supersede(manager, user, activity),
+      attemptNo: await this.#supersede(manager, user, activity),
       submittedAt,
       dueAtEffective: activity.dueAt,
       clientId: dto.client_id ?? null,
@@ -106,7 +106,7 @@ export class SubmissionsService {
     });
   }
 
-  private async known(manager: EntityManager, dto: CreateSubmissionDto): Promise<SubmissionDto | undefined> {
+  async #known(manager: EntityManager, dto: CreateSubmissionDto): Promise<SubmissionDto | undefined> {
     if (dto.client_id === undefined) return undefined;
     const submission = await findSubmission(manager, { clientId: dto.client_id });
     if (!submission) return undefined;
@@ -119,7 +119,7 @@ export class SubmissionsService {
   }
 
   /** Earlier attempts stop counting. Answers the number of the new one; the student's enrolment is locked. */
-  private async supersede(manager: EntityManager, user: User, activity: Activity): Promise<number> {
+  async #supersede(manager: EntityManager, user: User, activity: Activity): Promise<number> {
     await manager.query(
       'UPDATE submissions SET is_final = false WHERE user_id = $1 AND activity_id = $2 AND is_final',
       [user.id, activity.id],

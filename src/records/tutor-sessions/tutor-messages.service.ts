@@ -23,7 +23,7 @@ export class TutorMessagesService {
     }
     const session = await lockedSession(manager, sessionCode);
     const length = dto.content?.length ?? dto.length ?? 0;
-    const known = await this.known(manager, session, dto, length);
+    const known = await this.#known(manager, session, dto, length);
     if (known) return known;
 
     const message = manager.create(TutorMessage, {
@@ -38,7 +38,7 @@ export class TutorMessagesService {
     return wrote(TutorMessageDto.of(await manager.save(message), session));
   }
 
-  private async known(
+  async #known(
     manager: EntityManager,
     session: TutorSession,
     dto: CreateTutorMessageDto,

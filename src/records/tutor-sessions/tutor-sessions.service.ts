@@ -28,7 +28,7 @@ export class TutorSessionsService {
     principal: Principal,
     dto: CreateTutorSessionDto,
   ): Promise<TutorSessionDto> {
-    const known = await this.known(manager, dto);
+    const known = await this.#known(manager, dto);
     if (known) return known;
 
     const user = await userNamedBy(manager, 'student_id', dto.student_id);
@@ -40,7 +40,7 @@ export class TutorSessionsService {
       unprocessable('activity_id', 'unknown', 'no activity of this course');
     }
     await activeEnrollment(manager, 'student_id', user, course);
-    const knownMeanwhile = await this.known(manager, dto);
+    const knownMeanwhile = await this.#known(manager, dto);
     if (knownMeanwhile) return knownMeanwhile;
 
     const startedAt = dto.started_at === undefined ? new Date() : pastMoment('started_at', dto.started_at);
@@ -89,10 +89,7 @@ export class TutorSessionsService {
   }
 
   /** The session that this `client_id` began already; 409 if that was another one. */
-  private async known(
-    manager: EntityManager,
-    dto: CreateTutorSessionDto,
-  ): Promise<TutorSessionDto | undefined> {
+  async #known(manager: EntityManager, dto: CreateTutorSessionDto): Promise<TutorSessionDto | undefined> {
     if (dto.client_id === undefined) return undefined;
     const session = await findSession(manager, { clientId: dto.client_id });
     if (!session) return undefined;

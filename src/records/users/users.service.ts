@@ -45,16 +45,16 @@ export class UsersService {
   }
 
   change(code: string, dto: ChangeUserDto): Promise<UserDto> {
-    return this.update(code, { email: dto.email, fullName: dto.full_name, role: dto.role });
+    return this.#update(code, { email: dto.email, fullName: dto.full_name, role: dto.role });
   }
 
   /** The row stays, for what points at it, without name and address; the person is found no more. */
   delete(code: string): Promise<UserDto> {
     const values = { email: null, fullName: null, isActive: false, deletedAt: new Date() };
-    return this.update(code, values, (manager) => this.idempotency.forgetPerson(manager, code));
+    return this.#update(code, values, (manager) => this.idempotency.forgetPerson(manager, code));
   }
 
-  private update(
+  #update(
     code: string,
     values: { [K in keyof User]?: User[K] | undefined },
     alsoWrite?: (manager: EntityManager) => Promise<void>,
