@@ -19,11 +19,12 @@ interface Named {
 /**
  * Decides the reach `own`: may the caller touch everything that this request names?
  *
- * - A **student** owns himself, his enrollments, submissions and sessions, and may see the courses he has not dropped.
- * - A **teacher** owns the courses in which he is an active teacher or assistant, what belongs to them (enrolments of
- *   teachers and observers too), and the students of them. With a course named, a student must be in that course; with none, all courses in which
- *   the student is active must be the teacher's, since the answer would speak of all of them; for a past moment all
- *   in which he ever was. Only `course_id` names a course: what else is named need not be read by the route.
+ * - A **student** owns their own record, enrolments, submissions and sessions, and may see the courses not dropped.
+ * - A **teacher** owns the courses in which they are an active teacher or assistant, what belongs to them (enrolments of
+ *   teachers and observers too), and the students of them. With a course named, a student must be in that course; with
+ *   none, all courses in which the student is active must be the teacher's, since the answer would speak of all of them;
+ *   for a past moment all in which the student ever was. Only `course_id` names a course: what else is named need not be
+ *   read by the route.
  * - A **service** or **admin** owns nothing: their reach is `all` or none.
  */
 @Injectable()
@@ -31,7 +32,7 @@ export class OwnReach {
   constructor(private readonly rights: RightsService) {}
 
   /**
-   * @param person   the caller as the database knows him, if it does
+   * @param person   the caller as the database knows them, if it does
    * @param created  the id in the body that the request gives to something new
    * @throws {Problem} `not_found` for what is missing or another's, one and the same answer for both;
    *   `validation_failed` if the request names nothing at all; `forbidden` if a course must be named

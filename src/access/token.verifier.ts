@@ -89,7 +89,7 @@ function isRole(role: unknown): role is PrincipalRole {
   return principalRoles.some((known) => known === role);
 }
 
-/** One answer for every fault of a token: it tells an attacker nothing about which check stopped him. */
+/** One answer for every fault of a token: it tells an attacker nothing about which check stopped it. */
 export function invalidToken(): Problem {
   return new Problem('unauthorized', 'A valid bearer token is needed.', {
     headers: { 'WWW-Authenticate': 'Bearer error="invalid_token"' },

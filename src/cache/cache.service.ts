@@ -33,7 +33,7 @@ const optionNames: OptionNames<GetOrSetOptions> = {
 };
 /** In place of the value of a key that `load` of `getMany` left out. */
 const LEFT_OUT = Symbol('left out');
-/** After so many of them a caller of `getOrSet` makes a run of his own: there may always be another `getMany`. */
+/** After so many of them a caller of `getOrSet` makes a run of their own: there may always be another `getMany`. */
 const MOST_LEFT_OUT = 2;
 /** How many keys `getMany` asks for at a time: each is a few commands, and others use the connection, too. */
 const SLICE = 100;

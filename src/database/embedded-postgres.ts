@@ -72,7 +72,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
       cluster: join(dir, 'cluster'),
       log: options.log,
     };
-    // Never closed to its owner-to-be, not for a moment: another start may just be looking whether he can enter.
+    // Never closed to its owner-to-be, not for a moment: another start may just be looking whether it can enter.
     await giveToServer(home, dir);
     await chmod(dir, 0o700);
     const takeTurn = <T>(work: () => Promise<T>): Promise<T> =>

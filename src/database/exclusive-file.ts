@@ -41,7 +41,7 @@ export async function whileHolding<T>(path: string, patienceMs: number, work: ()
     try {
       return await work();
     } finally {
-      // Somebody may have deleted it, as he was told to, and another may have made it since.
+      // Somebody may have deleted it, as they were told to, and another may have made it since.
       if ((await contentOf(path)) === mark) await rm(path, { force: true });
     }
   } finally {

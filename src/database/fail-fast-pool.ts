@@ -111,7 +111,7 @@ const READ_ONLY = '25006';
 
 /**
  * A connection that ends when it is of no use any more. Left alone it would go back to the pool: still busy with the
- * statement that was given up, in a transaction that the next user would commit with his own; or to the wrong server.
+ * statement that was given up, in a transaction that the next user would commit with their own; or to the wrong server.
  */
 class DisposableClient extends Client {
   constructor(config?: PoolConfig) {

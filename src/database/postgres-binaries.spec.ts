@@ -41,7 +41,7 @@ it('gives up a command that takes too long, and tells one that cannot be run fro
   expect((await runCommand('/bin/sh', ['-c', 'exit 3'], place)).code).toBe(3);
 });
 
-// An ordinary user runs the server as himself, and can enter his own folders.
+// Ordinary users run the server as themselves, and can enter their own folders.
 if (process.getuid?.() === 0) {
   it('runs the server as nobody when root starts it', async () => {
     const user = await serverUser(join(folder, 'no-cluster-yet'));

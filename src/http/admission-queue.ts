@@ -19,7 +19,7 @@ const MAX_WAIT_MS = 5000;
 
 /**
  * Serves no more than so many at a time. A burst waits for its turn. Where more comes than can be served, no more wait than
- * will be served soon, and whoever comes then is refused at once, before much is done for him: else all would wait for as
+ * will be served soon, and whoever comes then is refused at once, before much is done for them: else all would wait for as
  * long as their clients do, and get answers that nobody reads any more. Reads go before writes, whose clients can send
  * them again later.
  */

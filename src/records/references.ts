@@ -11,7 +11,7 @@ import { User } from './users/user.entity.js';
 /**
  * The user whom a body names, not deleted.
  *
- * @param isLocked  until the transaction ends nobody renames or deletes him, and whoever does finds what it wrote
+ * @param isLocked  until the transaction ends nobody renames or deletes the user, and whoever does finds what it wrote
  */
 export async function userNamedBy(
   manager: EntityManager,
@@ -48,7 +48,7 @@ export async function activityNamedBy(
 
 /**
  * The active enrolment of a student, locked until the transaction ends: what one student does in one course happens
- * one after the other, and nobody can drop him meanwhile.
+ * one after the other, and nobody can drop the student meanwhile.
  */
 export async function activeEnrollment(
   manager: EntityManager,

@@ -8,7 +8,7 @@ const firstPauseMs = 10;
 /** Deadlock and serialisation failure: the database asks for the whole transaction again. */
 const retryable = new Set(['40P01', '40001']);
 
-/** What the caller is told when a constraint of the schema refuses his row. */
+/** What the caller is told when a constraint of the schema refuses their row. */
 const conflicts: Record<string, string> = {
   users_code_key: 'A user with this id exists already, or existed.',
   users_email_key: 'Another user has this email address.',

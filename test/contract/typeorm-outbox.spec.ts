@@ -24,7 +24,7 @@ describe('the outbox in PostgreSQL, through TypeORM', () => {
       await manager.query(`INSERT INTO users (code, role) VALUES ($1, 'student')`, [`U${++written}`]);
     });
 
-  it('says whether a relay was earlier than the owner who gives his rows up', async () => {
+  it('says whether a relay was earlier than the owner who gives their rows up', async () => {
     const unit = new UnitOfWork('Books.rename', ['tag/book:1']);
     outbox.watch();
     await inUnit(unit, commit);

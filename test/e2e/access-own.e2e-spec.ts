@@ -77,7 +77,7 @@ describe('a student', () => {
     expect(await verdict('student', 'STU001', withRowNumbers(request))).toBe(expected);
   });
 
-  it('keeps the material of a course he finished, and loses that of one he dropped', async () => {
+  it('keeps the material of a course they finished, and loses that of one they dropped', async () => {
     expect(await verdict('student', 'STU004', { params: { course_id: 'PROG-101' } })).toBe('passes');
     expect(await verdict('student', 'STU005', { params: { course_id: 'PROG-101' } })).toBe('not_found');
   });
@@ -121,7 +121,7 @@ describe('a teacher', () => {
     expect(await verdict('teacher', 'TEACH001', beside)).toBe('forbidden');
   });
 
-  it('must name one too where he once learnt with others, if that time is asked for', async () => {
+  it('must name one too where the student once learnt with others, if that time is asked for', async () => {
     const now = { params: { student_id: 'STU008' } };
     const past = { params: { student_id: 'STU008', as_of: '2026-01-15T00:00:00Z' } };
     expect(await verdict('teacher', 'TEACH001', now)).toBe('passes');
@@ -134,7 +134,7 @@ describe('a teacher', () => {
     expect(await verdict('teacher', 'TEACH001', { params: { student_id: 'STU009' } })).toBe('forbidden');
   });
 
-  it('still sees who finished or dropped his course', async () => {
+  it('still sees who finished or dropped their course', async () => {
     expect(await verdict('teacher', 'TEACH001', { params: { student_id: 'STU004' } })).toBe('passes');
     expect(await verdict('teacher', 'TEACH001', { params: { student_id: 'STU005' } })).toBe('passes');
   });

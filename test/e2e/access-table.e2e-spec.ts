@@ -13,7 +13,7 @@ type PrincipalName = (typeof principals)[number];
  * Who may do what. Every thing that is asked for belongs to STU001 in PROG-101.
  *
  * teacher: TEACH001 of PROG-101; stranger: TEACH002 of another course; self: STU001; other: STU002 of another course;
- * nobody: no token; forged: a token with a wrong signature. `ok`: the guard lets him pass. A route is asked in the
+ * nobody: no token; forged: a token with a wrong signature. `ok`: the guard lets them pass. A route is asked in the
  * order of the columns, so the administrator has filled the cache before anybody else asks.
  *
  * After the route: ids that go into the body of a write. Lists are `ok` for all whose service narrows them.

@@ -35,7 +35,7 @@ function namesIn({ text = '' }: Answer): string {
   return [...new Set(text.match(/\b(STU|TEACH|PROG-|SES-)[\w-]+/g))].sort().join(' ');
 }
 
-it('A1: A16: gives every caller on every route the answer that no cache had given him', async () => {
+it('A1: A16: gives every caller on every route the answer that no cache had given them', async () => {
   const bare: TestApp = await startTestApp({ env: { ...target.env, CACHE_ENABLED: 'false' } });
   const crossings: string[] = [];
   let compared = 0;

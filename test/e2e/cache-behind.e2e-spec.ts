@@ -428,7 +428,7 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('behind the an
     expect(runs).toBe(1);
   });
 
-  it('who waits for a run that sets a cookie runs himself', async () => {
+  it('who waits for a run that sets a cookie runs themselves', async () => {
     gate = deferred();
     const asked = Array.from({ length: 3 }, () => ask('behind/leader'));
     await until(() => events.filter((event) => event === 'cache.miss').length === 3);
@@ -445,7 +445,7 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('behind the an
       expect(`session=${JSON.parse(text).run}`).toBe(headers['set-cookie']?.[0]);
   });
 
-  it('who waits for a run that was refused has one of his own, with all the others', async () => {
+  it('who waits for a run that was refused has one of their own, with all the others', async () => {
     gate = deferred();
     const refused = rawRequest(`${url}/behind/refusing`, { headers: { 'x-refused': 'yes' } });
     await until(() => events.includes('cache.miss'));

@@ -638,7 +638,7 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('cached routes
     const context = hitContext(adapter, OpenController, 'plain', '/open/plain/x', { id: 'x' });
     const hits = async (count: number) => {
       for (let n = 0; n < count; n++) {
-        // As Nest does: somebody awaits the guard, and nobody holds on to him.
+        // As Nest does: somebody awaits the guard, and nobody holds on to it.
         void (async () => await door.canActivate(context()))();
         if (n % 1000 === 0) await turn();
       }

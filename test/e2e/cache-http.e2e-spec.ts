@@ -216,7 +216,7 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])(
       expect(held.headers).not.toHaveProperty('x-total');
     });
 
-    it('let nobody keep an error as they let him keep an answer', async () => {
+    it('let nobody keep an error as they let them keep an answer', async () => {
       const { status, headers } = await call('missing/x');
 
       expect([status, headers['cache-control']]).toEqual([404, 'private, no-cache']);
@@ -279,7 +279,7 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])(
       for (const tag of tags) expect(tag).toMatch(/^"[\w-]+"$/);
     });
 
-    it('A26: are 304 to who holds any form of them that he still accepts', async () => {
+    it('A26: are 304 to who holds any form of them that they still accept', async () => {
       const br = { 'accept-encoding': 'br' };
       const bare = (await call('large/a', br)).headers.etag ?? '';
       await call('large/a', br);

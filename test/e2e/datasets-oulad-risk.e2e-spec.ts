@@ -12,7 +12,7 @@ import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
  * formula. What must agree is every student's score, and with it the ranking (AUC, label Fail against Pass and
  * Distinction). The files hold no tutor sessions, so five of the six factors can apply; clicks and submissions both
  * count as activity. "Day 30" is the end of that day. Submissions count from their day on, scores fourteen days
- * later, as the import assumes. A student is in the ranking while he is registered, whatever his result became.
+ * later, as the import assumes. A student is in the ranking while they are registered, whatever their result became.
  *
  * Five of the six courses hold no clicks, so that the two factors of activity do not apply there, and students of whom
  * nothing else is known have no score and no place in the ranking (at day 30, 1,805 of 6,465). The ranking is weaker than

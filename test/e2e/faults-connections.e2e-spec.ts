@@ -357,7 +357,7 @@ describe('a process that is sent bodies which are too large', () => {
         const since = performance.now();
         const answer = await refusal(to(app.url), send);
         times.push([name, performance.now() - since]);
-        // Who goes on sending may be cut off before he has read it.
+        // Who goes on sending may be cut off before they have read it.
         expect([name, answer]).toEqual([name, expect.stringMatching(/^(HTTP\/1\.1 413 |$)/)]);
       }
     });

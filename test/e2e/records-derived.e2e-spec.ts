@@ -198,7 +198,7 @@ describe('a transaction', () => {
   });
 });
 
-describe('someone who is enrolled while he is renamed', () => {
+describe('someone who is enrolled while they are renamed', () => {
   it('is renamed in that course, too', async () => {
     const admin = { role: 'admin', sub: 'ADMIN001' } as Principal;
     const [enrollments, users] = [

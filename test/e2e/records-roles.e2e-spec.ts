@@ -104,7 +104,7 @@ describe('what a role sees and may say', () => {
     }
   });
 
-  it('lets a teacher enrol people, but not teachers, and in his own courses only', async () => {
+  it('lets a teacher enrol people, but not teachers, and in their own courses only', async () => {
     const enrol = (who: string, body: object) => as(who, 'post', '/enrollments').send(body);
     await enrol('teacher', { user_id: 'STU002', course_id: 'PROG-101' }).expect(201);
     await enrol('teacher', { user_id: 'STU001', course_id: 'PROG-102' }).expect(404);
@@ -114,7 +114,7 @@ describe('what a role sees and may say', () => {
     await enrol('admin', { user_id: 'TEACH002', course_id: 'PROG-101', role: 'teacher' }).expect(201);
   });
 
-  it('has a teacher enrol only students as students, for he then sees whom he has enrolled', async () => {
+  it('has a teacher enrol only students as students, for they then see whom they have enrolled', async () => {
     const enrol = (who: string, user_id: string) =>
       as(who, 'post', '/enrollments').send({ user_id, course_id: 'PROG-101' });
     for (const other of ['TEACH002', 'ADMIN001']) {
@@ -126,7 +126,7 @@ describe('what a role sees and may say', () => {
     await enrol('admin', 'TEACH003').expect(201);
   });
 
-  it('shows a teacher all enrolments of his courses, and has an admin change those of teachers', async () => {
+  it('shows a teacher all enrolments of their courses, and has an admin change those of teachers', async () => {
     const { body } = await as('admin', 'get', '/enrollments?limit=100').expect(200);
     const idOf = (user: string, role: string): string =>
       body.data.find((row: Record<string, string>) => row.user_id === user && row.role === role)
@@ -161,7 +161,7 @@ describe('what a role sees and may say', () => {
     await change('admin', idOf('TEACH005', 'teacher'), 'completed').expect(200);
   });
 
-  it('lets nobody judge his own work', async () => {
+  it('lets nobody judge their own work', async () => {
     await database.dataSource.query(
       `INSERT INTO submissions (user_id, activity_id, attempt_no, submitted_at)
        SELECT u.id, a.id, 1, now() FROM users u, activities a
@@ -181,7 +181,7 @@ describe('what a role sees and may say', () => {
     await grade('admin', 'TEACH001').expect(200);
   });
 
-  it('does not let a student choose the time at which he hands in, nor speak as the tutor', async () => {
+  it('does not let a student choose the time at which they hand in, nor speak as the tutor', async () => {
     const body = { student_id: 'STU001', activity_id: 'PROG-101-A1' };
     const early = { ...body, submitted_at: '2026-01-01T00:00:00Z' };
     await as('student', 'post', '/submissions').send(early).expect(403);

@@ -18,7 +18,7 @@ beforeEach(async () => {
 
 afterEach(() => database.drop());
 
-/** A viewing by a student of PROG-101, the only trace of him. */
+/** A viewing by a student of PROG-101, their only trace. */
 async function view(student: string, at: string): Promise<void> {
   await database.dataSource.query(
     `INSERT INTO events (user_id, course_id, verb, occurred_at, client_id)

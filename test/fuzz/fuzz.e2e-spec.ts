@@ -15,7 +15,7 @@ const isLong = process.env.FUZZ_REQUESTS !== undefined;
 jest.setTimeout(120_000 + requests * 50);
 
 const secret = 'a-secret-of-this-test-and-nothing-else';
-/** The administrator is known to the identity provider only: no request can delete him. */
+/** The administrator is known to the identity provider only: no request can delete them. */
 const callers = {
   admin: ['admin', 'someone@example.org'],
   service: ['service', 'moodle'],

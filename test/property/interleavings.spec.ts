@@ -32,7 +32,7 @@ interface Plan extends StoreBehaviour {
   readonly writes?: number;
   /** The second reader starts once the last write is acknowledged, not earlier. */
   readonly readersAreLate?: boolean;
-  /** The second reader starts once the data are committed, not earlier; before that he could see only the old value. */
+  /** The second reader starts once the data are committed, not earlier; before that it could see only the old value. */
   readonly fromCommitOn?: boolean;
   readonly resultTags?: boolean;
   readonly invalidatesFirst?: boolean;

@@ -73,7 +73,7 @@ export class CourseAnalyticsService {
   }
 
   /**
-   * Every active student of a course with his risk at a moment.
+   * Every active student of a course with their risk at a moment.
    *
    * @throws {Problem} `not_found`
    */

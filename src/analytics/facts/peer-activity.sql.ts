@@ -1,6 +1,6 @@
 import { endedAtSql } from '../../records/enrollments/enrollment-end.sql.js';
 
-/** What a student of a course did, as far as his peers are compared with it. */
+/** What a student of a course did, as far as their peers are compared with it. */
 export interface PeerRow {
   /** ms since 1970 */
   from: number;

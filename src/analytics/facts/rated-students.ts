@@ -7,7 +7,7 @@ export interface RatedStudent {
   readonly risk: Risk;
 }
 
-/** Rates all active students of one course; each is compared with the median of the others and himself. */
+/** Rates all active students of one course; each is compared with the median of the others and themselves. */
 export function rateStudents(
   rows: readonly StudentRow[],
   course: CourseDates,

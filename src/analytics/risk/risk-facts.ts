@@ -6,7 +6,7 @@ export type CoursePhase = (typeof coursePhases)[number];
 /**
  * The raw numbers of one enrolment at one moment: all that the model knows. Only published activities count,
  * banked work counts nowhere, voided attempts do not exist. Work that was due before the student enrolled was never due
- * for him.
+ * for them.
  */
 export interface RiskFacts {
   readonly phase: CoursePhase;

@@ -88,7 +88,7 @@ export class Bulkhead {
     place.isTaken = true;
   }
 
-  /** Resolves when somebody who leaves has given his place. */
+  /** Resolves when somebody who leaves has given their place. */
   #turn(): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.#waiting.size >= this.#options.maxWaiting) {

@@ -94,7 +94,7 @@ export class EntryStore {
 
   /**
    * The entry in the store, if it is the one asked for and nothing it depends on has changed. All who ask for one entry
-   * at the same moment share one question; nobody is answered by a question that was sent before he came.
+   * at the same moment share one question; nobody is answered by a question that was sent before they came.
    */
   read(subject: Subject, budget: Budget): Promise<HeldEntry | undefined> {
     const { keyText } = subject;

@@ -24,9 +24,9 @@ export interface JoinOptions {
 
 /** Who waits for runs. */
 export interface Caller {
-  /** His place in the order of flights. */
+  /** Their place in the order of flights. */
   readonly arrival: number;
-  /** How many runs said nothing to him, for their own callers were refused before the method. */
+  /** How many runs said nothing to them, for their own callers were refused before the method. */
   refusals: number;
 }
 
@@ -34,7 +34,7 @@ export interface Caller {
  * Waits for a run under way, if it is good enough for this caller, for as long as anybody waits for one.
  *
  * @returns `'again'` if it is not: then that run is out of reach, or over. `'alone'` where its result is its own
- *   caller's, and this one shall make his
+ *   caller's, and this one shall make their own
  */
 export async function join<T>(
   options: JoinOptions,
@@ -85,7 +85,7 @@ export async function join<T>(
 
 /**
  * How many do not wait for the next run: 0, 1, 3, 7, … of those who waited in vain. Where all are refused, no more than a
- * few runs follow one another; where one is not, nearly all the others share his.
+ * few runs follow one another; where one is not, nearly all the others share theirs.
  */
 function mayBeRefusedToo(refusals: number): number {
   return 2 ** Math.min(refusals - 1, 10) - 1;

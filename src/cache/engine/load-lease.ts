@@ -4,7 +4,7 @@ import type { EntryName, Lease, Store } from './store.js';
 
 /** What others wait at most when a process dies in the middle of a run, ms. */
 const LEASE_MS = 1500;
-/** Who has waited so long for another's run runs the method himself, ms: that run may never end. */
+/** Who has waited so long for another's run runs the method themselves, ms: that run may never end. */
 export const LONGEST_WAIT_MS = 10_000;
 
 /**

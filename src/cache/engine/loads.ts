@@ -174,7 +174,7 @@ export class Loads {
     return { value, isShareable, isRefused, how: 'ran', isStored: false, notStoredBecause: 'store-away' };
   }
 
-  /** For one caller, who has waited for a run that gave him nothing. */
+  /** For one caller, who has waited for a run that gave them nothing. */
   async #runAlone<T>(subject: Subject, factory: Factory<T>): Promise<Loaded<T>> {
     const call = () => this.#call(subject, undefined, factory);
     const isKept = this.#options.entries.isAvailable;

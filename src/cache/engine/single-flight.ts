@@ -33,7 +33,7 @@ export class SingleFlight {
   readonly #flights = new Map<string, Flight<unknown>>();
   #order = 0;
 
-  /** A caller's place in that order: a flight with a higher one began after he came. */
+  /** A caller's place in that order: a flight with a higher one began after they came. */
   arrive(): number {
     return ++this.#order;
   }

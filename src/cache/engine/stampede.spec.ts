@@ -30,7 +30,7 @@ beforeEach(() => {
   others = rest;
 });
 
-/** Time passes in steps shorter than any budget, and everybody does what he does then. */
+/** Time passes in steps shorter than any budget, and everybody does what they do then. */
 async function pass(ms: number): Promise<void> {
   for (let passed = 0; passed < ms; passed += 10) {
     clock.advance(10);

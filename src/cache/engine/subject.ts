@@ -84,9 +84,9 @@ export interface Found {
 export interface Hit {
   readonly state: 'hit';
   readonly found: Found;
-  /** This caller is the one who should also have it refreshed, behind his answer. */
+  /** This caller is the one who should also have it refreshed, behind their answer. */
   readonly isDue: boolean;
-  /** This caller is one who should also have it audited, behind his answer. */
+  /** This caller is one who should also have it audited, behind their answer. */
   readonly isSampled: boolean;
 }
 

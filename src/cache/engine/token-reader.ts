@@ -6,7 +6,7 @@ const MANY_QUEUES = 100;
 
 /**
  * Reads tokens for all who wait at the same moment with one question: while one is under way the next gathers, as in
- * the group commit of databases. Nobody is answered by a question that was sent before he came.
+ * the group commit of databases. Nobody is answered by a question that was sent before they came.
  */
 export class TokenReader {
   readonly #store: Store;

@@ -3,7 +3,7 @@ import { FakeClock } from '../testing/index.js';
 import type { Outbox } from './outbox.js';
 import { RelayWatch } from './relay-watch.js';
 
-describe('whoever waits for his rows to be settled', () => {
+describe('whoever waits for their rows to be settled', () => {
   let clock: FakeClock;
   let unsettled: jest.Mock<Promise<readonly string[]>, [readonly string[]]>;
   let watch: RelayWatch;
@@ -43,7 +43,7 @@ describe('whoever waits for his rows to be settled', () => {
   it.each<[string, () => Promise<readonly string[]>]>([
     ['hangs', () => deferred<readonly string[]>().promise],
     ['is away', () => Promise.reject(new Error('away'))],
-  ])('waits no longer than he said when the database %s', async (_, answer) => {
+  ])('waits no longer than they said when the database %s', async (_, answer) => {
     unsettled.mockImplementation(answer);
     const waiting = watch.settled(['1'], 850);
 
@@ -52,7 +52,7 @@ describe('whoever waits for his rows to be settled', () => {
     expect(await waiting).toBe(false);
   });
 
-  it('waits no longer than a thousand others let him', async () => {
+  it('waits no longer than a thousand others let them', async () => {
     const others = Array.from({ length: 1000 }, (_, n) => watch.settled([String(n)], 1000));
 
     expect(await watch.settled(['late'], 1000)).toBe(false);

@@ -2,7 +2,7 @@ import { pause, type Clock } from '../engine/clock.js';
 import type { Outbox } from './outbox.js';
 
 const POLL_MS = 100;
-/** Whoever comes when so many wait is told at once that his rows are not settled. */
+/** Whoever comes when so many wait is told at once that their rows are not settled. */
 const MAX_WAITING = 1000;
 
 interface Waiting {

@@ -4,7 +4,7 @@ import { RelayWatch } from './relay-watch.js';
 import { RowRenewal } from './row-renewal.js';
 import { outsideUnits, type UnitOfWork } from './unit-of-work.js';
 
-/** What a writer waits for others to confirm what the store did not confirm to him, from his own attempt on, ms. */
+/** What a writer waits for others to confirm what the store did not confirm to it, from its own attempt on, ms. */
 const PENDING_LIMIT_MS = 1000;
 
 export interface UnitSettlementOptions {

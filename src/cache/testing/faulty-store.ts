@@ -18,7 +18,7 @@ type Fault = <T>(operation: Do<T>) => Promise<T>;
 
 /**
  * A store of which a test can make every fault that the cache must bear: `CacheModule.forRoot({ store })`. It keeps the
- * contract of a store all the same: nobody waits longer than his budget, and what an invalidation that was not confirmed
+ * contract of a store all the same: nobody waits longer than their budget, and what an invalidation that was not confirmed
  * had named is not read before it has been carried out.
  *
  * Each fault is put on some operations, or on all where none is named, and stays until {@link restore} or another fault.
@@ -61,7 +61,7 @@ export class FaultyStore implements Store {
     });
   }
 
-  /** Not done: the caller is refused when his budget ends. With {@link restore} it is done after all, in order. */
+  /** Not done: the caller is refused when their budget ends. With {@link restore} it is done after all, in order. */
   hang(...operations: StoreOperation[]): void {
     for (const name of named(operations)) {
       this.#put([name], async (operation) => {

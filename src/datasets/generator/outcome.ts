@@ -14,7 +14,7 @@ const distinctionFrom = 90;
 // What the work does not tell: with it, work done in the first third ranks the failures at an AUC near 0.77.
 const untoldPoints = 19;
 
-/** How a student's course ended: by leaving, or by what he handed in and a good share of chance. */
+/** How a student's course ended: by leaving, or by what they handed in and a good share of chance. */
 export function outcomeOf(plan: Plan, enrollment: PlannedEnrollment, work: readonly PlannedWork[]): Outcome {
   const { course, id, kind, leftAtMs } = enrollment;
   if (leftAtMs !== null) return { status: 'dropped', endedAtMs: leftAtMs, result: 'withdrawn' };

@@ -33,21 +33,21 @@ export interface PlannedCourse {
   readonly activities: readonly PlannedActivity[];
 }
 
-/** A student in a course, with what drives his behaviour: ability and diligence are normal numbers. */
+/** A student in a course, with what drives their behaviour: ability and diligence are normal numbers. */
 export interface PlannedEnrollment {
   readonly id: number;
   readonly user: PlannedUser;
   readonly course: PlannedCourse;
   readonly kind: Case;
   readonly enrolledAtMs: number;
-  /** When he left the course, if he has. */
+  /** When they left the course, if they have. */
   readonly leftAtMs: number | null;
   readonly priorAttempts: number;
   readonly ability: number;
   readonly diligence: number;
   /** His share of the rows of activity; 0 for those who are never seen. */
   readonly activityWeight: number;
-  /** The time between which he can be active; empty when `fromMs >= toMs`. */
+  /** The time between which they can be active; empty when `fromMs >= toMs`. */
   readonly fromMs: number;
   readonly toMs: number;
 }

@@ -29,7 +29,7 @@ export class EnrollmentsController {
     private readonly idempotency: IdempotencyService,
   ) {}
 
-  /** Enrols a person in a course; a teacher in the courses that he or she teaches, and as students only students. */
+  /** Enrols a person in a course; a teacher in the courses that they teach, and as students only students. */
   @Post()
   @Access({ admin: 'all', teacher: 'listed' })
   @Idempotent()

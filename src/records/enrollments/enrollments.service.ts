@@ -41,7 +41,7 @@ export class EnrollmentsService {
       if (role === 'teacher') throw new Problem('forbidden', 'Only an admin enrols teachers.');
     }
     const user = await userNamedBy(manager, 'user_id', dto.user_id, { isLocked: true });
-    // Whom a teacher has as a student is shown to him, with the address: nobody else is to be had that way.
+    // Whom a teacher has as a student is shown to them, with the address: nobody else is to be had that way.
     if (principal.role === 'teacher' && role === 'student' && user.role !== 'student') {
       unknown('user_id', 'no such user');
     }

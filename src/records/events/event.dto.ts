@@ -68,7 +68,7 @@ export class CreateEventDto {
   session_id?: string | null;
 
   /**
-   * What he or she did. Counted as activity: viewed, opened, attempted, submitted, passed, failed, asked, received_hint,
+   * What the student did. Counted as activity: viewed, opened, attempted, submitted, passed, failed, asked, received_hint,
    * completed, logged_in, logged_out; any other word in lower case is stored and not counted
    * @example "viewed"
    */

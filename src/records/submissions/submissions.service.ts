@@ -134,7 +134,7 @@ export class SubmissionsService {
 
 /**
  * One submission, locked until the transaction ends. The attempts of a student at an activity change one after the
- * other, so the lock is on his enrolment first, as when he hands in.
+ * other, so the lock is on the enrolment first, as when one is handed in.
  */
 export async function lockedSubmission(manager: EntityManager, id: string): Promise<Submission> {
   await manager.query(
@@ -153,10 +153,10 @@ export async function lockedSubmission(manager: EntityManager, id: string): Prom
   return submission;
 }
 
-/** Who teaches one course and learns in it too, or did once, does not judge his own work. */
+/** Who teaches one course and learns in it too, or did once, does not judge their own work. */
 export function mustBeOfAnother({ user }: Submission, { role, sub }: Principal): void {
   if (role === 'teacher' && user.code === sub) {
-    throw new Problem('forbidden', 'Nobody judges his own work.');
+    throw new Problem('forbidden', 'Nobody judges their own work.');
   }
 }
 
