@@ -114,6 +114,25 @@ describe('what a role sees and may say', () => {
     await enrol('admin', { user_id: 'TEACH002', course_id: 'PROG-101', role: 'teacher' }).expect(201);
   });
 
+  it('lets an assistant enrol students, and change how they stand, but nobody else', async () => {
+    const enrol = (body: object) =>
+      as('assistant', 'post', '/enrollments').send({ course_id: 'PROG-101', ...body });
+    for (const role of ['teacher', 'ta', 'observer']) {
+      const refused = await enrol({ user_id: 'TEACH002', role }).expect(403);
+      expect(refused.body.detail).toBe((await enrol({ user_id: 'NOBODY', role }).expect(403)).body.detail);
+    }
+    const { body } = await as('admin', 'get', '/enrollments?course_id=PROG-101&user_id=TEACH004').expect(200);
+    expect(body.data).toMatchObject([{ role: 'observer' }]);
+    await as('assistant', 'patch', `/enrollments/${body.data[0].enrollment_id}`)
+      .send({ status: 'dropped' })
+      .expect(403);
+    await as('admin', 'post', '/users').send({ user_id: 'STU020', role: 'student' }).expect(201);
+    const made = await enrol({ user_id: 'STU020' }).expect(201);
+    await as('assistant', 'patch', `/enrollments/${made.body.enrollment_id}`)
+      .send({ status: 'dropped' })
+      .expect(200);
+  });
+
   it('has a teacher enrol only students as students, for they then see whom they have enrolled', async () => {
     const enrol = (who: string, user_id: string) =>
       as(who, 'post', '/enrollments').send({ user_id, course_id: 'PROG-101' });

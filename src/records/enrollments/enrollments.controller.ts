@@ -29,7 +29,10 @@ export class EnrollmentsController {
     private readonly idempotency: IdempotencyService,
   ) {}
 
-  /** Enrols a person in a course; a teacher in the courses that they teach, and as students only students. */
+  /**
+   * Enrols a person in a course: a teacher anybody but teachers in the courses that they teach, an assistant students; both
+   * as students only students.
+   */
   @Post()
   @Access({ admin: 'all', teacher: 'listed' })
   @Idempotent()
@@ -60,7 +63,10 @@ export class EnrollmentsController {
     return this.enrollments.get(enrollmentId);
   }
 
-  /** Ends an enrolment, corrects how it ended, or takes it up again; only an admin does so to teachers, and to one's own. */
+  /**
+   * Ends an enrolment, corrects how it ended, or takes it up again; only an admin does so to teachers and to one's own, only
+   * a teacher to assistants and observers.
+   */
   @Patch(':enrollment_id')
   @Access({ admin: 'all', teacher: 'own' })
   @InvalidateCache<EnrollmentsController['change']>({

@@ -16,13 +16,26 @@ import {
   type EnrollmentPage,
   type EnrollmentQuery,
 } from './enrollment.dto.js';
-import { Enrollment, type EnrollmentStatus, type FinalResult } from './enrollment.entity.js';
+import {
+  Enrollment,
+  type EnrollmentRole,
+  type EnrollmentStatus,
+  type FinalResult,
+} from './enrollment.entity.js';
 
 const resultsOf: Record<EnrollmentStatus, readonly FinalResult[]> = {
   active: [],
   completed: ['pass', 'distinction'],
   failed: ['fail'],
   dropped: ['withdrawn'],
+};
+
+type StaffRole = 'teacher' | 'ta';
+
+/** Whose enrolments those who teach a course make and change: an assistant those of students only. */
+const inChargeOf: Record<StaffRole, readonly EnrollmentRole[]> = {
+  teacher: ['student', 'ta', 'observer'],
+  ta: ['student'],
 };
 
 /** Who is what in which course. */
@@ -37,8 +50,13 @@ export class EnrollmentsService {
   ): Promise<EnrollmentDto> {
     const role = dto.role ?? 'student';
     if (principal.role === 'teacher') {
-      await this.#mustTeach(manager, principal, dto.course_id);
-      if (role === 'teacher') throw new Problem('forbidden', 'Only an admin enrols teachers.');
+      const own = await this.#roleOfStaff(manager, principal, dto.course_id);
+      if (!inChargeOf[own].includes(role)) {
+        throw new Problem(
+          'forbidden',
+          'Only an admin enrols teachers, and only a teacher assistants and observers.',
+        );
+      }
     }
     const user = await userNamedBy(manager, 'user_id', dto.user_id, { isLocked: true });
     // Whom a teacher has as a student is shown to them, with the address: nobody else is to be had that way.
@@ -92,9 +110,14 @@ export class EnrollmentsService {
         lock: { mode: 'for_no_key_update', tables: ['enrollments'] },
       });
       if (!enrollment) return missing();
-      const isOwn = enrollment.user.code === principal.sub;
-      if (principal.role === 'teacher' && (isOwn || enrollment.role === 'teacher')) {
-        throw new Problem('forbidden', 'Only an admin changes the enrolments of teachers, and your own.');
+      if (principal.role === 'teacher') {
+        const own = await this.#roleOfStaff(manager, principal, enrollment.course.code);
+        if (enrollment.user.code === principal.sub || !inChargeOf[own].includes(enrollment.role)) {
+          throw new Problem(
+            'forbidden',
+            'Only an admin changes enrolments of teachers and your own, and only a teacher those of assistants and observers.',
+          );
+        }
       }
       const changed = change(enrollment, after(enrollment, dto));
       if (changed.length === 0) return EnrollmentDto.of(enrollment);
@@ -103,15 +126,21 @@ export class EnrollmentsService {
     });
   }
 
-  /** The guard cannot ask for `own` here: who is to be enrolled does not belong to the teacher yet. */
-  async #mustTeach(manager: EntityManager, { sub }: Principal, courseCode: string): Promise<void> {
+  /**
+   * What the caller is in a course. The guard cannot ask for `own` when somebody is enrolled, who does not belong to the
+   * teacher yet, and does not tell assistants from teachers.
+   *
+   * @throws {Problem} `not_found` for a course that they do not teach
+   */
+  async #roleOfStaff(manager: EntityManager, { sub }: Principal, courseCode: string): Promise<StaffRole> {
     const taught = await manager
       .createQueryBuilder(Enrollment, 'enrollment')
       .innerJoin('enrollment.user', 'user', 'user.code = :sub AND user.deletedAt IS NULL', { sub })
       .innerJoin('enrollment.course', 'course', 'course.code = :courseCode', { courseCode })
       .where(`enrollment.role IN ('teacher', 'ta') AND enrollment.status = 'active'`)
-      .getExists();
-    if (!taught) throw new Problem('not_found', 'There is no such course.');
+      .getMany();
+    if (taught.length === 0) throw new Problem('not_found', 'There is no such course.');
+    return taught.some(({ role }) => role === 'teacher') ? 'teacher' : 'ta';
   }
 }
 
