@@ -24,6 +24,15 @@ describe('the outbox in PostgreSQL, through TypeORM', () => {
       await manager.query(`INSERT INTO users (code, role) VALUES ($1, 'student')`, [`U${++written}`]);
     });
 
+  it('opens no transaction where nothing waits', async () => {
+    const transaction = jest.spyOn(database.dataSource, 'transaction');
+
+    expect(await outbox.relay(0, () => Promise.resolve(true))).toBe(0);
+
+    expect(transaction).not.toHaveBeenCalled();
+    transaction.mockRestore();
+  });
+
   it('says whether a relay was earlier than the owner who gives their rows up', async () => {
     const unit = new UnitOfWork('Books.rename', ['tag/book:1']);
     outbox.watch();
