@@ -16,8 +16,9 @@ it('are read once a second, however many ask', async () => {
     isAvailable: true,
   };
   const query = jest.fn(() => Promise.resolve([{ rows: 7 }]));
+  const takeStats = jest.fn(() => stats);
   const metrics = new Metrics(
-    { stats: () => stats } as unknown as CacheService,
+    { stats: takeStats } as unknown as CacheService,
     { status: () => 'ready', breaker: undefined } as unknown as RedisService,
     { isInitialized: true, query } as unknown as DataSource,
   );
@@ -29,8 +30,10 @@ it('are read once a second, however many ask', async () => {
   expect(texts[0]).toContain('cache_outbox_rows 7');
   expect(new Set(texts).size).toBe(1);
   expect(query).toHaveBeenCalledTimes(1);
+  expect(takeStats).toHaveBeenCalledTimes(1);
 
   jest.advanceTimersByTime(1);
   await metrics.text();
   expect(query).toHaveBeenCalledTimes(2);
+  expect(takeStats).toHaveBeenCalledTimes(2);
 });

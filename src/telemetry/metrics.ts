@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { DataSource } from 'typeorm';
-import { CacheService, RedisService } from '../cache/index.js';
+import { CacheService, RedisService, type CacheStats } from '../cache/index.js';
 import { cacheMetrics } from './cache-metrics.js';
 import { show } from './shown-metric.js';
 
@@ -11,11 +11,13 @@ const freshMs = 1000;
 @Injectable()
 export class Metrics {
   readonly #register = new Registry();
+  #stats: CacheStats | undefined;
   #latest: { readonly askedAtMs: number; readonly text: Promise<string> } | undefined;
 
   constructor(cache: CacheService, redis: RedisService, dataSource: DataSource) {
     const metrics = cacheMetrics({
-      stats: () => cache.stats(),
+      // Taken once for all of them: it copies what is counted, for each prefix.
+      stats: () => (this.#stats ??= cache.stats()),
       redis: () => ({ status: redis.status(), breaker: redis.breaker }),
       outboxRows: async () => (redis.status() === 'not_configured' ? undefined : outboxRows(dataSource)),
     });
@@ -30,6 +32,7 @@ export class Metrics {
   text(): Promise<string> {
     const askedAtMs = performance.now();
     if (!this.#latest || askedAtMs - this.#latest.askedAtMs >= freshMs) {
+      this.#stats = undefined;
       this.#latest = { askedAtMs, text: Registry.merge([processRegister(), this.#register]).metrics() };
     }
     return this.#latest.text;
