@@ -194,9 +194,9 @@ describe('the settings', () => {
       'REDIS_TLS',
       'REDIS_DATABASE',
     ]);
-    expect(
-      readEnvironment({ REDIS_URL: 'rediss://h/3', REDIS_TLS: 'true', REDIS_DATABASE: '3' }).hasRedis,
-    ).toBe(true);
+    const url = { REDIS_URL: 'rediss://app@h/3', REDIS_TLS: 'true', REDIS_DATABASE: '3' };
+    expect(readEnvironment({ ...url, REDIS_USERNAME: 'app' }).hasRedis).toBe(true);
+    expect(refused({ ...url, REDIS_USERNAME: 'other' })).toEqual(['REDIS_USERNAME']);
     expect(refused({ ...cluster, REDIS_DATABASE: '1', REDIS_SENTINEL_MASTER: 'm' })).toEqual([
       'REDIS_SENTINEL_MASTER',
       'REDIS_DATABASE',

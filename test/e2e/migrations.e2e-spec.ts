@@ -89,54 +89,73 @@ describe('migrations', () => {
     expect(await migrate(database.url)).toContain('OutboxRenewal1770000003000');
   });
 
-  it('give earlier attempts the due date that counted for them, and forget who was deleted', async () => {
-    const dataSource = await patientDataSource(database.url).initialize();
-    await dataSource.runMigrations({ transaction: 'each' });
-    for (let undone = 0; undone < 2; undone++) await dataSource.undoLastMigration();
-    await dataSource.destroy();
-    await client.query(`
-      INSERT INTO users (code, email, full_name, role, deleted_at)
-      VALUES ('A', 'a@example.org', 'A', 'student', NULL), ('B', 'b@example.org', 'B', 'student', now());
-      INSERT INTO courses (code, name, starts_at, ends_at) VALUES ('C', 'C', '2026-01-01Z', '2026-06-01Z');
-      INSERT INTO activities (code, course_id, title, kind, status, due_at)
-      SELECT 'D' || n, id, 'D', 'quiz', 'published', CASE n WHEN 1 THEN timestamptz '2026-02-01Z' END
-      FROM courses, generate_series(1, 2) n;
-      INSERT INTO submissions (user_id, activity_id, attempt_no, submitted_at, due_at_effective)
-      SELECT u.id, a.id, n, now(), CASE n WHEN 2 THEN timestamptz '2026-03-01Z' END
-      FROM users u, activities a, generate_series(1, 3) n WHERE u.code = 'A'`);
-    const grader = new Client({ connectionString: database.url });
-    await grader.connect();
-    await grader.query('BEGIN; UPDATE submissions SET score = 1 WHERE attempt_no = 1');
-
-    // Whoever is at a row meanwhile neither waits nor is waited for, and its row comes last.
-    const migrating = migrate(database.url);
-    await pollUntil(async () => {
-      const { rows } = await client.query(
-        'SELECT 1 FROM submissions WHERE attempt_no = 3 AND due_at_effective IS NOT NULL',
+  describe('of attempts that keep no due date yet', () => {
+    let grader: Client;
+    const due = async (activity: string) => {
+      const { rows } = await client.query<{ due: string | null }>(
+        `SELECT to_char(s.due_at_effective AT TIME ZONE 'UTC', 'MM-DD') AS due
+         FROM submissions s JOIN activities a ON a.id = s.activity_id WHERE a.code = $1 ORDER BY attempt_no`,
+        [activity],
       );
-      return rows.length > 0;
-    }, 10_000);
-    await grader.query('COMMIT');
-    await grader.end();
-    await migrating;
+      return rows.map((row) => row.due);
+    };
+    /** Whoever is at a row meanwhile neither waits nor is waited for, and its row comes last. */
+    const untilOnlyTheGradedIsLeft = () => pollUntil(async () => (await due('D1'))[2] !== null, 10_000);
 
-    const { rows: users } = await client.query('SELECT code, email, full_name FROM users ORDER BY 1');
-    expect(users).toEqual([
-      { code: 'A', email: 'a@example.org', full_name: 'A' },
-      { code: 'B', email: null, full_name: null },
-    ]);
-    const { rows: due } = await client.query(
-      `SELECT a.code, s.attempt_no, to_char(s.due_at_effective AT TIME ZONE 'UTC', 'MM-DD') AS due
-       FROM submissions s JOIN activities a ON a.id = s.activity_id ORDER BY 1, 2`,
-    );
-    expect(due).toEqual([
-      { code: 'D1', attempt_no: 1, due: '02-01' },
-      { code: 'D1', attempt_no: 2, due: '03-01' },
-      { code: 'D1', attempt_no: 3, due: '02-01' },
-      { code: 'D2', attempt_no: 1, due: null },
-      { code: 'D2', attempt_no: 2, due: '03-01' },
-      { code: 'D2', attempt_no: 3, due: null },
-    ]);
+    beforeEach(async () => {
+      const dataSource = await patientDataSource(database.url).initialize();
+      await dataSource.runMigrations({ transaction: 'each' });
+      for (let undone = 0; undone < 2; undone++) await dataSource.undoLastMigration();
+      await dataSource.destroy();
+      await client.query(`
+        INSERT INTO users (code, email, full_name, role, deleted_at)
+        VALUES ('A', 'a@example.org', 'A', 'student', NULL), ('B', 'b@example.org', 'B', 'student', now());
+        INSERT INTO courses (code, name, starts_at, ends_at) VALUES ('C', 'C', '2026-01-01Z', '2026-06-01Z');
+        INSERT INTO activities (code, course_id, title, kind, status, due_at)
+        SELECT 'D' || n, id, 'D', 'quiz', 'published', CASE n WHEN 1 THEN timestamptz '2026-02-01Z' END
+        FROM courses, generate_series(1, 2) n;
+        INSERT INTO submissions (user_id, activity_id, attempt_no, submitted_at, due_at_effective)
+        SELECT u.id, a.id, n, now(), CASE n WHEN 2 THEN timestamptz '2026-03-01Z' END
+        FROM users u, activities a, generate_series(1, 3) n WHERE u.code = 'A'`);
+      grader = new Client({ connectionString: database.url });
+      await grader.connect();
+      await grader.query('BEGIN; UPDATE submissions SET score = 1 WHERE attempt_no = 1');
+    });
+
+    afterEach(() => grader.end());
+
+    it('give them the one that counted for them, and forget who was deleted', async () => {
+      const migrating = migrate(database.url);
+      await untilOnlyTheGradedIsLeft();
+      await grader.query('COMMIT');
+      await migrating;
+
+      const { rows: users } = await client.query('SELECT code, email, full_name FROM users ORDER BY 1');
+      expect(users).toEqual([
+        { code: 'A', email: 'a@example.org', full_name: 'A' },
+        { code: 'B', email: null, full_name: null },
+      ]);
+      expect(await due('D1')).toEqual(['02-01', '03-01', '02-01']);
+      expect(await due('D2')).toEqual([null, '03-01', null]);
+    });
+
+    it('go on where they were ended half way, and leave what they had filled in', async () => {
+      const ended = expect(migrate(database.url)).rejects.toThrow();
+      await untilOnlyTheGradedIsLeft();
+      const { rows } = await grader.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+      await client.query(
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+         WHERE datname = current_database() AND pid NOT IN (pg_backend_pid(), $1)`,
+        [rows[0]?.pid],
+      );
+      await ended;
+      await grader.query('COMMIT');
+      await client.query(`UPDATE activities SET due_at = '2026-05-01Z' WHERE code = 'D1'`);
+
+      expect(await migrate(database.url)).toContain('DueWhenHandedIn1770000004000');
+
+      expect(await due('D1')).toEqual(['05-01', '03-01', '02-01']);
+    });
   });
 
   it('tell what they did, and find nothing to do the second time', async () => {

@@ -409,6 +409,23 @@ describe('a method that writes in transactions', () => {
     expect(factory).toHaveBeenCalledTimes(2);
   });
 
+  it('has who depends on all of a prefix feel a part of it, also when another process finishes it', async () => {
+    const cache = app.get(CacheService);
+    const all = jest.fn(() => 1);
+    const other = jest.fn(() => 1);
+    const views = async () => {
+      await settled(cache.getOrSet('all', { ttl: 600, tags: ['name:*'] }, all));
+      await settled(cache.getOrSet('other', { ttl: 600, tags: ['name:U2:*'] }, other));
+    };
+    await views();
+    await database.dataSource.query(`INSERT INTO cache_outbox (tags) VALUES ('{prefix/name/U1}')`);
+
+    await pollUntil(async () => (await rows()).length === 0, 5000);
+    await views();
+
+    expect([all.mock.calls.length, other.mock.calls.length]).toEqual([2, 1]);
+  });
+
   it('F26: is finished by any other process when its own does not', async () => {
     await settled(names.name('U1'));
     await database.dataSource.query(`UPDATE users SET full_name = 'new' WHERE code = 'U1'`);
