@@ -43,6 +43,12 @@ class AnswersController {
     return { run: ++runs };
   }
 
+  @Get('unguarded')
+  @Cached({ ttl: 60, prefix: 'unguarded', scope: 'shared' })
+  unguarded() {
+    return { run: ++runs };
+  }
+
   @Get('guarded')
   @UseGuards(LetsAllThrough)
   @Cached({ ttl: 60, prefix: 'guarded', scope: 'shared' })
@@ -193,6 +199,27 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])(
       expect([miss.headers['x-cache'], hit.headers['x-cache']]).toEqual(['MISS', 'HIT']);
       expect([miss.headers['cache-control'], hit.headers['cache-control']]).toEqual([expected, expected]);
       expect(hit.headers['content-type']).toBe(miss.headers['content-type']);
+    });
+
+    it('are nobody else’s where a middleware may have looked at Authorization, unless the route says more', async () => {
+      await call('open');
+      const answers = await twice('open', { authorization: 'Bearer one' });
+      const anonymous = await call('open');
+
+      for (const { headers } of answers) {
+        expect(headers).toMatchObject({
+          'x-cache': 'BYPASS',
+          'cache-status': 'ai-native; fwd=bypass; detail=authorization',
+          'cache-control': 'private, no-cache',
+        });
+      }
+      expect([...answers, anonymous].map(({ text }) => text)).toEqual(
+        [2, 3, 1].map((run) => `{"run":${run}}`),
+      );
+      for (const path of ['unguarded', 'guarded', 'guarded-public']) {
+        const [miss, hit] = await twice(path, { authorization: 'Bearer one' });
+        expect([miss.headers['x-cache'], hit.headers['x-cache']]).toEqual(['MISS', 'HIT']);
+      }
     });
 
     it('have the last word on content types and Cache-Control with @Header', async () => {

@@ -36,8 +36,8 @@ interface RouteFacts {
   readonly isInherited: boolean;
 }
 
-/** Why a request is answered past the cache: its scope names nobody, or there is no key for it. */
-export type Unshared = 'nobody-to-share-with' | 'no-key';
+/** Why a request is answered past the cache: it says who asks, its scope names nobody, or there is no key for it. */
+export type Unshared = 'authorization' | 'nobody-to-share-with' | 'no-key';
 
 /** Everything about a cached route that is known at boot, so that a request costs only lookups. */
 export class RoutePlan {
@@ -51,6 +51,11 @@ export class RoutePlan {
   readonly #inputs: readonly DeclaredInput[];
   readonly #parameters: readonly (readonly string[])[];
   readonly #fromArguments: (args: readonly unknown[]) => Resolve;
+  /**
+   * Whether the application says who shares the answers. Where it does not, there is no guard; but a middleware may look
+   * at `Authorization`, and nobody can tell: RFC 9111 section 3.5.
+   */
+  readonly #saysWhoShares: boolean;
   #convertsTags = false;
 
   constructor(
@@ -79,6 +84,7 @@ export class RoutePlan {
     this.#inputs = inputs;
     this.#parameters = pathParameters(paths);
     this.#fromArguments = (args) => fromRouteArguments(controller, name, args);
+    this.#saysWhoShares = (definition.scope ?? answers.visibility) !== undefined;
     const visibility = answers.visibility ?? (isGuarded || scope !== 'shared' ? 'private' : 'public');
     this.headers = new RouteHeaders({
       cacheName: options.name,
@@ -95,6 +101,7 @@ export class RoutePlan {
   /** What a request asks the cache for, or why it does not. */
   subject(request: CacheRequest): Subject | Unshared {
     const { prefix, shape, rules, method } = this.definition;
+    if (!this.#saysWhoShares && request.headers.authorization !== undefined) return 'authorization';
     let keyText: string | undefined;
     try {
       this.#checkParameters(request);
