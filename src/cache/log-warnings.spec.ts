@@ -55,11 +55,13 @@ describe('an application that listens to no events', () => {
     const outage = expect.stringContaining('warn Answers are made past the cache');
     const takenLines = () => lines.splice(0);
 
-    for (const event of [unkept, unkept, past, past, unkeyed, unkeyed]) tell(event);
+    const unscoped: CacheModuleEvent = { event: 'cache.scope_unknown', method: 'Books.get' };
+    for (const event of [unkept, unkept, past, past, unkeyed, unkeyed, unscoped, unscoped]) tell(event);
     expect(takenLines()).toEqual([
       'warn A result of book is not kept: header',
       outage,
       expect.stringContaining('warn A request to Books.get has no key'),
+      expect.stringContaining('warn Requests to Books.get with Authorization'),
     ]);
     now = 59_999;
     tell(past);

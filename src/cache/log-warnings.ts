@@ -43,6 +43,10 @@ const lines: Lines = {
     'warn',
     `A request to ${method} has no key (${reason}), so it is answered past the cache`,
   ],
+  'cache.scope_unknown': ({ method }) => [
+    'warn',
+    `Requests to ${method} with Authorization are answered past the cache: give @Cached a scope`,
+  ],
   'cache.decode_error': ({ subject }) => [
     'warn',
     `What is kept for ${subject.prefix} was not written by this cache`,

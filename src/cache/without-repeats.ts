@@ -16,8 +16,8 @@ const REPEAT_AFTER_MS = 60_000;
 const MAX_REMEMBERED = 1000;
 
 /**
- * Hands on what is news, for logs: that a method's results cannot be stored, or its requests have no key, once for each
- * method and reason; that answers are made without the store, once a minute until it is back; everything else each time.
+ * Hands on what is news, for logs: that a method's results cannot be stored, or its requests have no key or no scope, once
+ * for each method and reason; that answers are made without the store, once a minute until it is back; everything else each time.
  */
 export function withoutRepeats(
   listen: (event: CacheModuleEvent) => void,
@@ -37,6 +37,8 @@ export function withoutRepeats(
       case 'cache.key_failed':
         // A client may ask as often as it likes.
         return isKnown(`${event.method} ${event.reason}`);
+      case 'cache.scope_unknown':
+        return isKnown(`${event.method} scope`);
       case 'cache.fallback': {
         if (event.reason) return isKnown(event.reason);
         const now = clock.monotonicMs();

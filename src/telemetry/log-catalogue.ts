@@ -170,6 +170,11 @@ export const logCatalogue = {
     'warn',
     ({ method }) => `Neither a schema nor a shape names the form of what ${method} answers`,
   ),
+  'cache.scope_unknown': entry(
+    '⚠️',
+    'warn',
+    ({ method }) => `Requests to ${method} with Authorization are not cached: it names no scope`,
+  ),
   'cache.key_failed': entry(
     '⚠️',
     'warn',

@@ -27,10 +27,11 @@ describe('the outbox in PostgreSQL, through TypeORM', () => {
   it('opens no transaction where nothing waits', async () => {
     const transaction = jest.spyOn(database.dataSource, 'transaction');
 
-    expect(await outbox.relay(0, () => Promise.resolve(true))).toBe(0);
-
-    expect(transaction).not.toHaveBeenCalled();
+    const relayed = await outbox.relay(0, () => Promise.resolve(true));
+    const { length } = transaction.mock.calls;
     transaction.mockRestore();
+
+    expect([relayed, length]).toEqual([0, 0]);
   });
 
   it('says whether a relay was earlier than the owner who gives their rows up', async () => {

@@ -471,11 +471,14 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('behind the an
     await until(() => events.filter((event) => event === 'cache.miss').length === 3);
 
     const [kept, refused] = [await ask('behind/forgiving/kept'), await ask('behind/forgiving/other')];
+    const headers = { authorization: 'Bearer one' };
+    const past = await rawRequest(`${url}/behind/forgiving/kept`, { headers });
     gate.resolve();
     const answers = [await running, await shared];
 
     expect([kept.status, kept.headers['x-cache']]).toEqual([200, 'HIT']);
     expect([refused.status, refused.headers['x-cache']]).toEqual([503, 'MISS']);
+    expect([past.status, past.headers['x-cache']]).toEqual([503, 'BYPASS']);
     expect(answers.map(({ status }) => status)).toEqual([200, 200]);
     expect(runs).toBe(2);
 

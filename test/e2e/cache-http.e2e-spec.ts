@@ -49,6 +49,18 @@ class AnswersController {
     return { run: ++runs };
   }
 
+  @Get('unguarded-public')
+  @Cached({ ttl: 60, prefix: 'unguarded_public', visibility: 'public' })
+  unguardedPublic() {
+    return { run: ++runs };
+  }
+
+  @Get('unguarded-private')
+  @Cached({ ttl: 60, prefix: 'unguarded_private', visibility: 'private' })
+  unguardedPrivate() {
+    return { run: ++runs };
+  }
+
   @Get('guarded')
   @UseGuards(LetsAllThrough)
   @Cached({ ttl: 60, prefix: 'guarded', scope: 'shared' })
@@ -156,14 +168,22 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])(
     let app: INestApplication;
     let url: string;
     let clock: FakeClock;
+    let unscoped: string[];
 
     beforeEach(async () => {
       runs = 0;
+      unscoped = [];
       clock = new FakeClock();
       ({ app, url } = await startCachedApp({
         adapter,
         controllers: [AnswersController],
-        options: { clock, principal: ({ headers }) => headers['x-user'] as string | undefined },
+        options: {
+          clock,
+          principal: ({ headers }) => headers['x-user'] as string | undefined,
+          onEvent: (event) => {
+            if (event.event === 'cache.scope_unknown') unscoped.push(event.method);
+          },
+        },
         configure: (created) => {
           created.enableCors({ origin: ['http://one.example', 'http://two.example'] });
         },
@@ -202,24 +222,38 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])(
     });
 
     it('are nobody else’s where a middleware may have looked at Authorization, unless the route says more', async () => {
-      await call('open');
-      const answers = await twice('open', { authorization: 'Bearer one' });
-      const anonymous = await call('open');
+      const authorization = 'Bearer one';
+      for (const path of ['open', 'unguarded-private']) {
+        const anonymous = await call(path);
+        const answers = [
+          ...(await twice(path, { authorization })),
+          await call(path, { authorization, 'if-none-match': anonymous.headers.etag ?? '' }),
+        ];
 
-      for (const { headers } of answers) {
-        expect(headers).toMatchObject({
-          'x-cache': 'BYPASS',
-          'cache-status': 'ai-native; fwd=bypass; detail=authorization',
-          'cache-control': 'private, no-cache',
-        });
+        expect(new Set([anonymous, ...answers].map(({ text }) => text)).size).toBe(4);
+        for (const { headers } of [...answers, await call(path, { authorization }, 'HEAD')]) {
+          expect(headers).toMatchObject({
+            'x-cache': 'BYPASS',
+            'cache-status': 'ai-native; fwd=bypass; detail=authorization',
+            'cache-control': 'private, no-cache',
+          });
+        }
+        const again = await call(path);
+        expect([again.headers['x-cache'], again.text]).toEqual(['HIT', anonymous.text]);
       }
-      expect([...answers, anonymous].map(({ text }) => text)).toEqual(
-        [2, 3, 1].map((run) => `{"run":${run}}`),
-      );
-      for (const path of ['unguarded', 'guarded', 'guarded-public']) {
-        const [miss, hit] = await twice(path, { authorization: 'Bearer one' });
+      for (const path of ['unguarded', 'unguarded-public', 'guarded', 'guarded-public']) {
+        const [miss, hit] = await twice(path, { authorization });
         expect([miss.headers['x-cache'], hit.headers['x-cache']]).toEqual(['MISS', 'HIT']);
       }
+      expect([...new Set(unscoped)]).toEqual([
+        'AnswersController.open',
+        'AnswersController.unguardedPrivate',
+      ]);
+    });
+
+    it('name Authorization in Vary where clients use them without asking, and it would make another', async () => {
+      for (const { headers } of await twice('kept-by-clients')) expect(headers.vary).toMatch(/authorization/);
+      for (const { headers } of await twice('open')) expect(headers.vary).not.toMatch(/authorization/);
     });
 
     it('have the last word on content types and Cache-Control with @Header', async () => {

@@ -21,7 +21,8 @@ export interface CachedOptions<M extends AnyMethod = AnyMethod> extends EntryOpt
   prefix?: string;
   /**
    * Who shares an answer. Must be said on a route behind a guard. `shared`: everyone whom the guards let through;
-   * `user`, `tenant`: the key names the principal or the tenant.
+   * `user`, `tenant`: the key names the principal or the tenant. Default, on a route without a guard: everyone who asks
+   * without `Authorization`; who asks with it is answered past the cache, unless `visibility` is `public`.
    */
   scope?: 'shared' | 'user' | 'tenant';
   /** What the answer depends on, beside its own prefix: templates, or functions of arguments and result. */

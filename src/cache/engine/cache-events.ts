@@ -26,6 +26,8 @@ export type CacheEvent =
   | { event: 'cache.audit_skipped'; subject: Subject; reason: AuditSkip }
   /** Nothing names the form of a route's answers: after a change of it, old ones are served until their TTL. */
   | { event: 'cache.shape_unknown'; method: string }
+  /** A request says who asks, with `Authorization`, and its route not who shares the answers: it is answered past the cache. */
+  | { event: 'cache.scope_unknown'; method: string }
   /** There is no key for a request to a route, so it is answered past the cache. */
   | { event: 'cache.key_failed'; method: string; reason: string }
   /** A function of `@InvalidateCache` threw, so that nobody knows what to invalidate but everything. */

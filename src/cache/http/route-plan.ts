@@ -36,7 +36,7 @@ interface RouteFacts {
   readonly isInherited: boolean;
 }
 
-/** Why a request is answered past the cache: it says who asks, its scope names nobody, or there is no key for it. */
+/** Why a request is answered past the cache: it tells who asks, the route's scope names nobody, or there is no key. */
 export type Unshared = 'authorization' | 'nobody-to-share-with' | 'no-key';
 
 /** Everything about a cached route that is known at boot, so that a request costs only lookups. */
@@ -52,8 +52,8 @@ export class RoutePlan {
   readonly #parameters: readonly (readonly string[])[];
   readonly #fromArguments: (args: readonly unknown[]) => Resolve;
   /**
-   * Whether the application says who shares the answers. Where it does not, there is no guard; but a middleware may look
-   * at `Authorization`, and nobody can tell: RFC 9111 section 3.5.
+   * Whether the application says that others may have an answer. Where it does not, no guard stands before the route; but a
+   * middleware may look at `Authorization`, and nobody can tell: RFC 9111 section 3.5.
    */
   readonly #saysWhoShares: boolean;
   #convertsTags = false;
@@ -84,15 +84,21 @@ export class RoutePlan {
     this.#inputs = inputs;
     this.#parameters = pathParameters(paths);
     this.#fromArguments = (args) => fromRouteArguments(controller, name, args);
-    this.#saysWhoShares = (definition.scope ?? answers.visibility) !== undefined;
+    this.#saysWhoShares = definition.scope !== undefined || answers.visibility === 'public';
     const visibility = answers.visibility ?? (isGuarded || scope !== 'shared' ? 'private' : 'public');
+    const keyed = [
+      ...facts.versionHeaders,
+      ...inputs.filter(({ isHeader }) => isHeader).map(({ name }) => name),
+    ];
+    // Who uses such an answer without asking us must not give it to somebody whom we would have answered otherwise.
+    if (!this.#saysWhoShares && answers.clientMaxAgeS !== undefined) keyed.push('authorization');
     this.headers = new RouteHeaders({
       cacheName: options.name,
       isPublic: visibility === 'public',
       clientMaxAgeS: answers.clientMaxAgeS,
       graceMs: this.#policy.graceMs,
       compress: options.compress,
-      keyed: [...facts.versionHeaders, ...inputs.filter(({ isHeader }) => isHeader).map(({ name }) => name)],
+      keyed,
       stored: answers.storedHeaders,
       fixed: staticHeaders(method),
     });
@@ -101,7 +107,10 @@ export class RoutePlan {
   /** What a request asks the cache for, or why it does not. */
   subject(request: CacheRequest): Subject | Unshared {
     const { prefix, shape, rules, method } = this.definition;
-    if (!this.#saysWhoShares && request.headers.authorization !== undefined) return 'authorization';
+    if (!this.#saysWhoShares && request.headers.authorization !== undefined) {
+      this.#emit({ event: 'cache.scope_unknown', method });
+      return 'authorization';
+    }
     let keyText: string | undefined;
     try {
       this.#checkParameters(request);

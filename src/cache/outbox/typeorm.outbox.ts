@@ -14,7 +14,7 @@ import { relayedTags } from './relayed-tags.js';
 import { currentUnit, type UnitOfWork } from './unit-of-work.js';
 
 const MAX_ROWS_A_ROUND = 500;
-const ABANDONED = `cache_outbox WHERE renewed_at < clock_timestamp() - $1 * interval '1 millisecond'`;
+const FROM_ABANDONED = `FROM cache_outbox WHERE renewed_at < clock_timestamp() - $1 * interval '1 millisecond'`;
 const COMMENTS = /--[^\n]*|\/\*[\s\S]*?\*\//g;
 const WRITES =
   /^\s*(insert|update|delete|merge|copy|truncate|call)\b|^\s*with\b[\s\S]*\b(insert|update|delete|merge)\b/i;
@@ -93,11 +93,11 @@ export class TypeormOutbox implements Outbox {
   async relay(olderThanMs: number, apply: (tags: readonly string[]) => Promise<boolean>): Promise<number> {
     this.watch();
     // Every process asks twice a second, nearly always in vain: that is one statement, without a transaction around it.
-    const found: unknown[] = await this.#dataSource.query(`SELECT FROM ${ABANDONED} LIMIT 1`, [olderThanMs]);
+    const found: unknown[] = await this.#dataSource.query(`SELECT ${FROM_ABANDONED} LIMIT 1`, [olderThanMs]);
     if (found.length === 0) return 0;
     return this.#dataSource.transaction(async (manager) => {
       const rows: { id: string; tags: string[] }[] = await manager.query(
-        `SELECT id, tags FROM ${ABANDONED} ORDER BY id LIMIT ${MAX_ROWS_A_ROUND} FOR UPDATE SKIP LOCKED`,
+        `SELECT id, tags ${FROM_ABANDONED} ORDER BY id LIMIT ${MAX_ROWS_A_ROUND} FOR UPDATE SKIP LOCKED`,
         [olderThanMs],
       );
       if (rows.length === 0 || !(await apply(relayedTags(rows)))) return 0;
