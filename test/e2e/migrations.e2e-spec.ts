@@ -90,7 +90,7 @@ describe('migrations', () => {
   });
 
   describe('of attempts that keep no due date yet', () => {
-    let grader: Client;
+    let grader: Client | undefined;
     const due = async (activity: string) => {
       const { rows } = await client.query<{ due: string | null }>(
         `SELECT to_char(s.due_at_effective AT TIME ZONE 'UTC', 'MM-DD') AS due
@@ -122,12 +122,12 @@ describe('migrations', () => {
       await grader.query('BEGIN; UPDATE submissions SET score = 1 WHERE attempt_no = 1');
     });
 
-    afterEach(() => grader.end());
+    afterEach(() => grader?.end());
 
     it('give them the one that counted for them, and forget who was deleted', async () => {
       const migrating = migrate(database.url);
       await untilOnlyTheGradedIsLeft();
-      await grader.query('COMMIT');
+      await grader!.query('COMMIT');
       await migrating;
 
       const { rows: users } = await client.query('SELECT code, email, full_name FROM users ORDER BY 1');
@@ -140,16 +140,16 @@ describe('migrations', () => {
     });
 
     it('go on where they were ended half way, and leave what they had filled in', async () => {
-      const ended = expect(migrate(database.url)).rejects.toThrow();
+      const ended = expect(migrate(database.url)).rejects.toThrow(/terminat|released/i);
       await untilOnlyTheGradedIsLeft();
-      const { rows } = await grader.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+      const { rows } = await grader!.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
       await client.query(
         `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
          WHERE datname = current_database() AND pid NOT IN (pg_backend_pid(), $1)`,
         [rows[0]?.pid],
       );
       await ended;
-      await grader.query('COMMIT');
+      await grader!.query('COMMIT');
       await client.query(`UPDATE activities SET due_at = '2026-05-01Z' WHERE code = 'D1'`);
 
       expect(await migrate(database.url)).toContain('DueWhenHandedIn1770000004000');

@@ -33,6 +33,7 @@ describe('what a role sees and may say', () => {
       service: await token('service', 'moodle'),
       teacher: await token('teacher', 'TEACH001'),
       former: await token('teacher', 'TEACH005'),
+      second: await token('teacher', 'TEACH002'),
       assistant: await token('teacher', 'TEACH003'),
       student: await token('student', 'STU001'),
       both: await token('student', 'STU003'),
@@ -114,23 +115,33 @@ describe('what a role sees and may say', () => {
     await enrol('admin', { user_id: 'TEACH002', course_id: 'PROG-101', role: 'teacher' }).expect(201);
   });
 
-  it('lets an assistant enrol students, and change how they stand, but nobody else', async () => {
+  it('lets an assistant enrol nobody but students, and change how nobody else stands', async () => {
     const enrol = (body: object) =>
       as('assistant', 'post', '/enrollments').send({ course_id: 'PROG-101', ...body });
     for (const role of ['teacher', 'ta', 'observer']) {
       const refused = await enrol({ user_id: 'TEACH002', role }).expect(403);
       expect(refused.body.detail).toBe((await enrol({ user_id: 'NOBODY', role }).expect(403)).body.detail);
     }
-    const { body } = await as('admin', 'get', '/enrollments?course_id=PROG-101&user_id=TEACH004').expect(200);
-    expect(body.data).toMatchObject([{ role: 'observer' }]);
-    await as('assistant', 'patch', `/enrollments/${body.data[0].enrollment_id}`)
-      .send({ status: 'dropped' })
-      .expect(403);
+    const both = { user_id: 'TEACH002', course_id: 'PROG-101', role: 'ta' };
+    await as('admin', 'post', '/enrollments').send(both).expect(201);
+    const { body } = await as('admin', 'get', '/enrollments?course_id=PROG-101&limit=100').expect(200);
+    for (const role of ['teacher', 'ta', 'observer']) {
+      const other = body.data.find(
+        (row: Record<string, string>) => row.role === role && row.user_id !== 'TEACH003',
+      );
+      await as('assistant', 'patch', `/enrollments/${other.enrollment_id}`)
+        .send({ status: 'dropped' })
+        .expect(403);
+    }
     await as('admin', 'post', '/users').send({ user_id: 'STU020', role: 'student' }).expect(201);
     const made = await enrol({ user_id: 'STU020' }).expect(201);
     await as('assistant', 'patch', `/enrollments/${made.body.enrollment_id}`)
       .send({ status: 'dropped' })
       .expect(200);
+    // Who is a teacher there, too, is one.
+    await as('second', 'post', '/enrollments')
+      .send({ user_id: 'TEACH005', course_id: 'PROG-101', role: 'observer' })
+      .expect(201);
   });
 
   it('has a teacher enrol only students as students, for they then see whom they have enrolled', async () => {

@@ -45,7 +45,7 @@ export interface PlannedEnrollment {
   readonly priorAttempts: number;
   readonly ability: number;
   readonly diligence: number;
-  /** His share of the rows of activity; 0 for those who are never seen. */
+  /** Their share of the rows of activity; 0 for those who are never seen. */
   readonly activityWeight: number;
   /** The time between which they can be active; empty when `fromMs >= toMs`. */
   readonly fromMs: number;

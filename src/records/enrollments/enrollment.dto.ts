@@ -137,8 +137,8 @@ export class CreateEnrollmentDto {
   course_id!: string;
 
   /**
-   * What the person is in the course; `student` if left out. Only an admin enrols teachers, and only a teacher or an
-   * admin assistants and observers
+   * What the person is in the course; `student` if left out. Only an admin enrols teachers;
+   * assistants enrol students only
    * @example "student"
    */
   @IfGiven()

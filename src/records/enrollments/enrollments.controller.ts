@@ -30,8 +30,8 @@ export class EnrollmentsController {
   ) {}
 
   /**
-   * Enrols a person in a course: a teacher anybody but teachers in the courses that they teach, an assistant students; both
-   * as students only students.
+   * Enrols a person in a course. Teachers enrol anybody but teachers in the courses that they teach, assistants only
+   * students there; only people who are students become students that way.
    */
   @Post()
   @Access({ admin: 'all', teacher: 'listed' })
@@ -64,8 +64,8 @@ export class EnrollmentsController {
   }
 
   /**
-   * Ends an enrolment, corrects how it ended, or takes it up again; only an admin does so to teachers and to one's own, only
-   * a teacher to assistants and observers.
+   * Ends an enrolment, corrects how it ended, or takes it up again. Teachers do so for anybody but teachers and themselves,
+   * assistants for students only.
    */
   @Patch(':enrollment_id')
   @Access({ admin: 'all', teacher: 'own' })

@@ -50,12 +50,9 @@ export class EnrollmentsService {
   ): Promise<EnrollmentDto> {
     const role = dto.role ?? 'student';
     if (principal.role === 'teacher') {
-      const own = await this.#roleOfStaff(manager, principal, dto.course_id);
+      const own = (await this.#roleOfStaff(manager, principal, dto.course_id)) ?? noSuchCourse();
       if (!inChargeOf[own].includes(role)) {
-        throw new Problem(
-          'forbidden',
-          'Only an admin enrols teachers, and only a teacher assistants and observers.',
-        );
+        throw new Problem('forbidden', 'Assistants enrol students only, and only an admin enrols teachers.');
       }
     }
     const user = await userNamedBy(manager, 'user_id', dto.user_id, { isLocked: true });
@@ -111,11 +108,11 @@ export class EnrollmentsService {
       });
       if (!enrollment) return missing();
       if (principal.role === 'teacher') {
-        const own = await this.#roleOfStaff(manager, principal, enrollment.course.code);
+        const own = (await this.#roleOfStaff(manager, principal, enrollment.course.code)) ?? missing();
         if (enrollment.user.code === principal.sub || !inChargeOf[own].includes(enrollment.role)) {
           throw new Problem(
             'forbidden',
-            'Only an admin changes enrolments of teachers and your own, and only a teacher those of assistants and observers.',
+            'Assistants change enrolments of students only, and only an admin those of teachers and your own.',
           );
         }
       }
@@ -127,20 +124,22 @@ export class EnrollmentsService {
   }
 
   /**
-   * What the caller is in a course. The guard cannot ask for `own` when somebody is enrolled, who does not belong to the
-   * teacher yet, and does not tell assistants from teachers.
-   *
-   * @throws {Problem} `not_found` for a course that they do not teach
+   * What the caller is in a course, if they teach it. The guard cannot ask for `own` when somebody is enrolled, who does not
+   * belong to the teacher yet, and does not tell assistants from teachers.
    */
-  async #roleOfStaff(manager: EntityManager, { sub }: Principal, courseCode: string): Promise<StaffRole> {
+  async #roleOfStaff(
+    manager: EntityManager,
+    { sub }: Principal,
+    courseCode: string,
+  ): Promise<StaffRole | undefined> {
     const taught = await manager
       .createQueryBuilder(Enrollment, 'enrollment')
       .innerJoin('enrollment.user', 'user', 'user.code = :sub AND user.deletedAt IS NULL', { sub })
       .innerJoin('enrollment.course', 'course', 'course.code = :courseCode', { courseCode })
       .where(`enrollment.role IN ('teacher', 'ta') AND enrollment.status = 'active'`)
       .getMany();
-    if (taught.length === 0) throw new Problem('not_found', 'There is no such course.');
-    return taught.some(({ role }) => role === 'teacher') ? 'teacher' : 'ta';
+    const roles = taught.map(({ role }) => role);
+    return roles.includes('teacher') ? 'teacher' : roles.includes('ta') ? 'ta' : undefined;
   }
 }
 
@@ -163,6 +162,10 @@ function after(enrollment: Enrollment, dto: ChangeEnrollmentDto): Partial<Enroll
     unprocessable('final_result', 'order', `does not go with the status ${status}`);
   }
   return { status, endedAt, finalResult };
+}
+
+function noSuchCourse(): never {
+  throw new Problem('not_found', 'There is no such course.');
 }
 
 function missing(): never {

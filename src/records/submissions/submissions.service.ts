@@ -134,7 +134,7 @@ export class SubmissionsService {
 
 /**
  * One submission, locked until the transaction ends. The attempts of a student at an activity change one after the
- * other, so the lock is on the enrolment first, as when one is handed in.
+ * other, so the lock is on the enrolment first, as when an attempt is handed in.
  */
 export async function lockedSubmission(manager: EntityManager, id: string): Promise<Submission> {
   await manager.query(
