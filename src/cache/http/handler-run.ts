@@ -81,7 +81,7 @@ export class HandlerRun {
       const value: unknown = await observeCall(this, call, () => lastValueFrom(this.#next.handle()));
       const kept = this.#kept(value);
       if (typeof kept === 'string') return { value: { value }, isShareable: false, notStoredBecause: kept };
-      if (!call.isReached && this.#plan.needsArguments) {
+      if (!call.isReached && this.#plan.tags.needsArguments) {
         return { value: kept, isShareable: true, notStoredBecause: 'handler-skipped' };
       }
       return storedForm<Answer>(definition, this.#made(call), kept, kept);
@@ -112,7 +112,7 @@ export class HandlerRun {
   }
 
   #furtherTags(args: readonly unknown[]): string[] {
-    return this.#plan.convertedTags(this.#request, args, this.#subject.tags);
+    return this.#plan.tags.ofCall(this.#request, args, this.#subject.tags);
   }
 
   /** Whether all that the call depends on was known before it. */

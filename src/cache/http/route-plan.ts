@@ -1,20 +1,18 @@
 import { auditedForm } from '../definition/audited-form.js';
 import type { CacheRequest } from '../definition/cache-request.js';
 import type { CachedDefinition } from '../definition/cached-definition.js';
-import { dependencies, type TagRules } from '../definition/tag-rules.js';
-import { literal, type Resolve } from '../definition/tag-template.js';
 import { errorName } from '../engine/cache-errors.js';
 import type { EmitCacheEvent } from '../engine/cache-events.js';
 import { routeKeyText, scopedKeyText } from '../engine/cache-key.js';
 import type { EntryPolicy } from '../engine/entry-policy.js';
 import { Subject } from '../engine/subject.js';
-import { prefixTags } from '../engine/tags.js';
 import type { ResolvedOptions } from '../resolve-options.js';
-import { fromRouteArguments, inputNamed, wholeQuery, type DeclaredInput } from './declared-inputs.js';
+import { fromRouteArguments, wholeQuery, type DeclaredInput } from './declared-inputs.js';
 import { RouteHeaders } from './route-headers.js';
 import { compileKeyText, pathOf } from './route-key.js';
 import { staticHeaders } from './route-metadata.js';
 import { pathParameters } from './route-paths.js';
+import { RouteTags } from './route-tags.js';
 import { dropsUndeclared, undeclaredText } from './undeclared-query.js';
 
 /** What is known of a route beside its own decorator. */
@@ -42,21 +40,18 @@ export type Unshared = 'authorization' | 'nobody-to-share-with' | 'no-key';
 /** Everything about a cached route that is known at boot, so that a request costs only lookups. */
 export class RoutePlan {
   readonly headers: RouteHeaders;
+  readonly tags: RouteTags;
   readonly #options: ResolvedOptions;
   readonly #emit: EmitCacheEvent;
   readonly #policy: EntryPolicy;
   readonly #keyText: (request: CacheRequest) => string;
   /** Names beside which others may stand in the query and be read. */
   readonly #declaredQuery: ReadonlySet<string> | undefined;
-  readonly #inputs: readonly DeclaredInput[];
-  readonly #parameters: readonly (readonly string[])[];
-  readonly #fromArguments: (args: readonly unknown[]) => Resolve;
   /**
    * Whether the application says that others may have an answer. Where it does not, no guard stands before the route; but a
    * middleware may look at `Authorization`, and nobody can tell: RFC 9111 section 3.5.
    */
   readonly #saysWhoShares: boolean;
-  #convertsTags = false;
 
   constructor(
     readonly definition: CachedDefinition,
@@ -81,9 +76,13 @@ export class RoutePlan {
     this.#keyText = isInherited
       ? (request) => scopedKeyText(keyText(request), 'class', controller.name)
       : keyText;
-    this.#inputs = inputs;
-    this.#parameters = pathParameters(paths);
-    this.#fromArguments = (args) => fromRouteArguments(controller, name, args);
+    this.tags = new RouteTags({
+      prefix,
+      rules: definition.rules,
+      inputs,
+      parameters: pathParameters(paths),
+      fromArguments: (args) => fromRouteArguments(controller, name, args),
+    });
     this.#saysWhoShares = definition.scope !== undefined || answers.visibility === 'public';
     const visibility = answers.visibility ?? (isGuarded || scope !== 'shared' ? 'private' : 'public');
     const keyed = [
@@ -106,14 +105,14 @@ export class RoutePlan {
 
   /** What a request asks the cache for, or why it does not. */
   subject(request: CacheRequest): Subject | Unshared {
-    const { prefix, shape, rules, method } = this.definition;
+    const { prefix, shape, method } = this.definition;
     if (!this.#saysWhoShares && request.headers.authorization !== undefined) {
       this.#emit({ event: 'cache.scope_unknown', method });
       return 'authorization';
     }
     let keyText: string | undefined;
     try {
-      this.#checkParameters(request);
+      this.tags.checkParameters(request);
       const declared = this.#keyText(request);
       const text = this.#declaredQuery ? declared + undeclaredText(request, this.#declaredQuery) : declared;
       keyText = this.#scoped(text, request);
@@ -127,16 +126,9 @@ export class RoutePlan {
       keyText,
       shape,
       policy: this.#policy,
-      hasResultTags: this.#convertsTags || rules.functions.length > 0,
-      tags: () => this.#tags(request),
+      hasResultTags: this.tags.dependsOnCall,
+      tags: () => this.tags.ofRequest(request),
     });
-  }
-
-  /** Whether what an answer depends on cannot be named without a call of the handler. */
-  get needsArguments(): boolean {
-    const { functions, templates } = this.definition.rules;
-    const isNamed = functions.length > 0 || templates.some(({ names }) => names.length > 0);
-    return isNamed || this.#parameters.some((names) => names.length > 0);
   }
 
   /** Whether the client wants a new answer, and may have one made. */
@@ -158,57 +150,6 @@ export class RoutePlan {
   /** Whether a header that the handler sets is stored with the answer. */
   storesHeader(name: string): boolean {
     return this.definition.answers.storedHeaders.includes(name);
-  }
-
-  /**
-   * Further tags of a call of the handler, whose arguments pipes may have made of the inputs: a write names them by what
-   * its own arguments are. That there are any is known from the first on; that one is not stored.
-   *
-   * @param known  those of the request as it came, before a pipe may have changed it
-   * @throws what {@link dependencies} throws
-   */
-  convertedTags(request: CacheRequest, args: readonly unknown[], known: readonly string[]): string[] {
-    const resolve = this.#fromArguments(args);
-    const leading = this.#leadingTags((name) => literal(resolve(name)) ?? request.params[name]);
-    const named = [...leading, ...dependencies(this.definition.rules, resolve)];
-    const further = named.filter((tag) => !known.includes(tag));
-    this.#convertsTags ||= further.length > 0;
-    return further;
-  }
-
-  #tags(request: CacheRequest): string[] {
-    const leading = this.#leadingTags((name) => request.params[name]);
-    return [...leading, ...this.#namedTags(this.definition.rules, request)];
-  }
-
-  /** Of each path as far as the request has its parameters, for nobody says which path it is. */
-  #leadingTags(valueOf: (parameter: string) => string | undefined): string[] {
-    const tags = this.#parameters.flatMap((names) => {
-      const values = names.map(valueOf).filter((value) => value !== undefined);
-      return prefixTags(this.definition.prefix, values);
-    });
-    return [...new Set(tags)];
-  }
-
-  /** A guard may have put something else there: what no tag can name, no write would find. */
-  #checkParameters({ params }: CacheRequest): void {
-    for (const names of this.#parameters) {
-      for (const name of names) {
-        const value: unknown = params[name];
-        if (value !== undefined && typeof value !== 'string') {
-          throw new TypeError(`The parameter ${name} of the path is no text any more.`);
-        }
-      }
-    }
-  }
-
-  #namedTags(rules: TagRules, request: CacheRequest): string[] {
-    try {
-      return dependencies(rules, (name) => inputNamed(this.#inputs, name)?.read(request));
-    } catch {
-      // What cannot be named of the arguments either is not stored.
-      return [];
-    }
   }
 
   #scoped(text: string, request: CacheRequest): string | undefined {

@@ -1,0 +1,87 @@
+import type { CacheRequest } from '../definition/cache-request.js';
+import { dependencies, type TagRules } from '../definition/tag-rules.js';
+import { literal, type Resolve } from '../definition/tag-template.js';
+import { prefixTags } from '../engine/tags.js';
+import { inputNamed, type DeclaredInput } from './declared-inputs.js';
+
+interface RouteTagsOptions {
+  readonly prefix: string;
+  readonly rules: TagRules;
+  readonly inputs: readonly DeclaredInput[];
+  /** The parameters of each path, in their order. */
+  readonly parameters: readonly (readonly string[])[];
+  /** How templates find what they name among the arguments of a call. */
+  readonly fromArguments: (args: readonly unknown[]) => Resolve;
+}
+
+/** What the answers of a route depend on: by the inputs of a request, and by the arguments that pipes have made of them. */
+export class RouteTags {
+  readonly #options: RouteTagsOptions;
+  #convertsTags = false;
+
+  constructor(options: RouteTagsOptions) {
+    this.#options = options;
+  }
+
+  /** Whether what an answer depends on cannot be named without a call of the handler. */
+  get needsArguments(): boolean {
+    const { rules, parameters } = this.#options;
+    const isNamed = rules.functions.length > 0 || rules.templates.some(({ names }) => names.length > 0);
+    return isNamed || parameters.some((names) => names.length > 0);
+  }
+
+  /** Whether a call may name more than its request does. */
+  get dependsOnCall(): boolean {
+    return this.#convertsTags || this.#options.rules.functions.length > 0;
+  }
+
+  /** @throws {TypeError} where a guard has put something into the path's parameters that no tag can name: no write would find it */
+  checkParameters({ params }: CacheRequest): void {
+    for (const names of this.#options.parameters) {
+      for (const name of names) {
+        const value: unknown = params[name];
+        if (value !== undefined && typeof value !== 'string') {
+          throw new TypeError(`The parameter ${name} of the path is no text any more.`);
+        }
+      }
+    }
+  }
+
+  /** What is known of the request as it came. */
+  ofRequest(request: CacheRequest): string[] {
+    const { rules, inputs } = this.#options;
+    const leading = this.#leading((name) => request.params[name]);
+    try {
+      return [...leading, ...dependencies(rules, (name) => inputNamed(inputs, name)?.read(request))];
+    } catch {
+      // What cannot be named of the arguments either is not stored.
+      return leading;
+    }
+  }
+
+  /**
+   * Further tags of a call of the handler, whose arguments pipes may have made of the inputs: a write names them by what
+   * its own arguments are. That there are any is known from the first on; that one is not stored.
+   *
+   * @param known  those of the request as it came, before a pipe may have changed it
+   * @throws what {@link dependencies} throws
+   */
+  ofCall(request: CacheRequest, args: readonly unknown[], known: readonly string[]): string[] {
+    const resolve = this.#options.fromArguments(args);
+    const leading = this.#leading((name) => literal(resolve(name)) ?? request.params[name]);
+    const named = [...leading, ...dependencies(this.#options.rules, resolve)];
+    const further = named.filter((tag) => !known.includes(tag));
+    this.#convertsTags ||= further.length > 0;
+    return further;
+  }
+
+  /** Of each path as far as the request has its parameters, for nobody says which path it is. */
+  #leading(valueOf: (parameter: string) => string | undefined): string[] {
+    const { prefix, parameters } = this.#options;
+    const tags = parameters.flatMap((names) => {
+      const values = names.map(valueOf).filter((value) => value !== undefined);
+      return prefixTags(prefix, values);
+    });
+    return [...new Set(tags)];
+  }
+}
