@@ -1,63 +1,20 @@
 import { Injectable } from '@nestjs/common';
 import { Batch, type LoadMany } from './batch.js';
 import { MethodCache } from './decorators/method-cache.js';
-import type { KeptValue } from './decorators/method-entry.js';
-import { declaredPolicy, entryOptionNames, type EntryOptions } from './definition/entry-options.js';
-import { checkNames, type OptionNames } from './definition/option-names.js';
 import { CacheEngine } from './engine/cache-engine.js';
-import { CacheError } from './engine/cache-errors.js';
-import { methodKeyText } from './engine/cache-key.js';
-import { CacheStatistics, DEFAULT_PREFIX, type PrefixStatistics } from './engine/cache-statistics.js';
-import { durationMs, type Duration } from './engine/duration.js';
+import { CacheStatistics, type PrefixStatistics } from './engine/cache-statistics.js';
 import type { HistogramCounts } from './engine/histogram.js';
 import type { L1Entries } from './engine/l1-entries.js';
 import type { Store } from './engine/store.js';
-import { Subject, type Produced } from './engine/subject.js';
-import {
-  checkedPrefix,
-  checkedTag,
-  dependenciesOn,
-  patternTags,
-  prefixTag,
-  UNLISTED,
-} from './engine/tags.js';
-import { encodeValue } from './engine/value-codec.js';
-import { wholeForm } from './engine/whole-form.js';
+import { patternTags } from './engine/tags.js';
+import { checkOptions, keyed, type GetManyOptions, type GetOrSetOptions } from './get-or-set.js';
 
-const optionNames: OptionNames<GetOrSetOptions> = {
-  ttl: true,
-  prefix: true,
-  tags: true,
-  audit: true,
-  ...entryOptionNames,
-};
 /** In place of the value of a key that `load` of `getMany` left out. */
 const LEFT_OUT = Symbol('left out');
 /** After so many of them a caller of `getOrSet` makes a run of their own: there may always be another `getMany`. */
 const MOST_LEFT_OUT = 2;
 /** How many keys `getMany` asks for at a time: each is a few commands, and others use the connection, too. */
 const SLICE = 100;
-
-/** What `getOrSet` is told beside the key; what is not said holds as the module says it. */
-export interface GetOrSetOptions extends EntryOptions {
-  /** How long the value is good for: seconds, or text such as `'45s'`. */
-  ttl: Duration;
-  /**
-   * Groups keys for `invalidate('prefix:*')`; `[a-z0-9_]`; in the statistics only if a `@Cached` method has the same
-   * prefix. Default `default`, where everything else is counted, too.
-   */
-  prefix?: string;
-  /** What the value depends on: tags such as `course:PROG-101`, and prefixes such as `student_risk:*`. */
-  tags?: readonly string[];
-  /** Whether hits are audited: `factory` is called again then, up to seconds later. Default: where there are `tags`. */
-  audit?: boolean;
-}
-
-/** The same for many keys. */
-export interface GetManyOptions extends Omit<GetOrSetOptions, 'tags'> {
-  /** What each value depends on; a function is told the key. */
-  tags?: readonly string[] | ((key: string) => readonly string[]);
-}
 
 /** This process's cache, as it describes itself. */
 export interface CacheStats {
@@ -100,8 +57,8 @@ export class CacheService {
    *   invalidate; `CACHE_FACTORY_TIMED_OUT` after `hardTimeout`; `CACHE_UNSERIALISABLE` if the value has no stored form
    */
   async getOrSet<T>(key: string, options: GetOrSetOptions, factory: () => Promise<T> | T): Promise<T> {
-    checkNames(options, optionNames, 'getOrSet');
-    const { subject, kept } = this.#asked(key, options, 'getOrSet');
+    checkOptions(options, 'getOrSet');
+    const { subject, kept } = keyed(key, options, 'getOrSet', this.methods.defaultPolicy);
     const produce = async () => kept(await factory());
     for (let joined = 0; joined < MOST_LEFT_OUT; joined++) {
       const value = await this.methods.value(subject, produce);
@@ -126,12 +83,12 @@ export class CacheService {
     options: GetManyOptions,
     load: LoadMany<T>,
   ): Promise<Map<string, T>> {
-    checkNames(options, optionNames, 'getMany');
+    checkOptions(options, 'getMany');
     const batch = new Batch(load);
     const { tags = [] } = options;
     const valueOf = async (key: string) => {
       const ofKey = { ...options, tags: typeof tags === 'function' ? tags(key) : tags };
-      const { subject, kept } = this.#asked(key, ofKey, 'getMany');
+      const { subject, kept } = keyed(key, ofKey, 'getMany', this.methods.defaultPolicy);
       const value = await this.methods.value(subject, async () => {
         const given = await batch.valueOf(key);
         return given === undefined ? { value: { raw: LEFT_OUT }, isShareable: true } : kept(given);
@@ -181,52 +138,4 @@ export class CacheService {
   settle(): Promise<void> {
     return this.engine.settle();
   }
-
-  /** @returns what is asked for, and how a value is kept for it */
-  #asked(
-    key: string,
-    options: GetOrSetOptions,
-    caller: string,
-  ): { subject: Subject; kept: (value: unknown) => Produced<KeptValue> } {
-    const { ttl, prefix = DEFAULT_PREFIX, tags = [], audit = tags.length > 0 } = options;
-    const where = `${caller}(${prefix})`;
-    const ttlMs = durationMs(ttl, `${where}, ttl`);
-    checkedPrefix(prefix, where);
-    for (const tag of tags) checkedTag(tag, where);
-    // A function of `@InvalidateCache` may name it, and nobody knows before the method has run.
-    const isNameable = tags.length > 0 || prefix !== DEFAULT_PREFIX;
-    const subject = new Subject({
-      prefix,
-      // Who names other tags asks for something else: an entry without them would outlive their invalidation.
-      keyText: methodKeyText(prefix, 'getOrSet', [key, ...tags.toSorted()]),
-      shape: '',
-      policy: {
-        ...this.methods.defaultPolicy,
-        ...declaredPolicy(options, where),
-        audited: audit ? wholeForm : undefined,
-      },
-      hasResultTags: false,
-      tags: () => [
-        prefixTag(prefix),
-        ...tags.flatMap(patternTags).flatMap(dependenciesOn),
-        ...(isNameable ? [UNLISTED] : []),
-      ],
-    });
-    return { subject, kept: (value) => stored(value, ttlMs, where) };
-  }
-}
-
-function stored(value: unknown, ttlMs: number, where: string): Produced<KeptValue> {
-  let text: string;
-  try {
-    text = encodeValue(value);
-  } catch (error) {
-    if (!(error instanceof CacheError)) throw error;
-    throw new CacheError(error.code, `${where}: ${error.message}.`);
-  }
-  return {
-    value: { text },
-    isShareable: true,
-    entry: { body: Buffer.from(text), ttlMs, resultTags: [] },
-  };
 }

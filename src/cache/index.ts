@@ -2,7 +2,8 @@ export { CacheModule } from './cache.module.js';
 export type { CachedRoute, CacheModuleEvent, CacheModuleOptions } from './cache.options.js';
 export { withoutRepeats } from './without-repeats.js';
 export type { LoadMany } from './batch.js';
-export { CacheService, type CacheStats, type GetManyOptions, type GetOrSetOptions } from './cache.service.js';
+export { CacheService, type CacheStats } from './cache.service.js';
+export type { GetManyOptions, GetOrSetOptions } from './get-or-set.js';
 export { CacheGraph } from './decorators/cache-graph.js';
 export {
   reportLines,

@@ -1,0 +1,105 @@
+import type { KeptValue } from './decorators/method-entry.js';
+import { declaredPolicy, entryOptionNames, type EntryOptions } from './definition/entry-options.js';
+import { checkNames, type OptionNames } from './definition/option-names.js';
+import { CacheError } from './engine/cache-errors.js';
+import { methodKeyText } from './engine/cache-key.js';
+import { DEFAULT_PREFIX } from './engine/cache-statistics.js';
+import { durationMs, type Duration } from './engine/duration.js';
+import type { EntryPolicy } from './engine/entry-policy.js';
+import { Subject, type Produced } from './engine/subject.js';
+import {
+  checkedPrefix,
+  checkedTag,
+  dependenciesOn,
+  patternTags,
+  prefixTag,
+  UNLISTED,
+} from './engine/tags.js';
+import { encodeValue } from './engine/value-codec.js';
+import { wholeForm } from './engine/whole-form.js';
+
+/** What `getOrSet` is told beside the key; what is not said holds as the module says it. */
+export interface GetOrSetOptions extends EntryOptions {
+  /** How long the value is good for: seconds, or text such as `'45s'`. */
+  ttl: Duration;
+  /**
+   * Groups keys for `invalidate('prefix:*')`; `[a-z0-9_]`; in the statistics only if a `@Cached` method has the same
+   * prefix. Default `default`, where everything else is counted, too.
+   */
+  prefix?: string;
+  /** What the value depends on: tags such as `course:PROG-101`, and prefixes such as `student_risk:*`. */
+  tags?: readonly string[];
+  /** Whether hits are audited: `factory` is called again then, up to seconds later. Default: where there are `tags`. */
+  audit?: boolean;
+}
+
+/** The same for many keys. */
+export interface GetManyOptions extends Omit<GetOrSetOptions, 'tags'> {
+  /** What each value depends on; a function is told the key. */
+  tags?: readonly string[] | ((key: string) => readonly string[]);
+}
+
+const optionNames: OptionNames<GetOrSetOptions> = {
+  ttl: true,
+  prefix: true,
+  tags: true,
+  audit: true,
+  ...entryOptionNames,
+};
+
+/** What is asked for under a key, and how a value is kept for it. */
+interface Keyed {
+  readonly subject: Subject;
+  /** @throws {CacheError} `CACHE_UNSERIALISABLE` if the value has no stored form */
+  readonly kept: (value: unknown) => Produced<KeptValue>;
+}
+
+/** @throws {CacheError} `CACHE_INVALID_OPTIONS` for an option that there is not */
+export function checkOptions(options: GetOrSetOptions | GetManyOptions, caller: string): void {
+  checkNames(options, optionNames, caller);
+}
+
+/**
+ * @param caller    who was told the options, for messages
+ * @param defaults  what holds where they do not say
+ * @throws {CacheError} `CACHE_INVALID_TTL`; `CACHE_INVALID_OPTIONS`, also for a prefix or a tag that nothing could
+ *   invalidate
+ */
+export function keyed(key: string, options: GetOrSetOptions, caller: string, defaults: EntryPolicy): Keyed {
+  const { ttl, prefix = DEFAULT_PREFIX, tags = [], audit = tags.length > 0 } = options;
+  const where = `${caller}(${prefix})`;
+  const ttlMs = durationMs(ttl, `${where}, ttl`);
+  checkedPrefix(prefix, where);
+  for (const tag of tags) checkedTag(tag, where);
+  // A function of `@InvalidateCache` may name it, and nobody knows before the method has run.
+  const isNameable = tags.length > 0 || prefix !== DEFAULT_PREFIX;
+  const subject = new Subject({
+    prefix,
+    // Who names other tags asks for something else: an entry without them would outlive their invalidation.
+    keyText: methodKeyText(prefix, 'getOrSet', [key, ...tags.toSorted()]),
+    shape: '',
+    policy: { ...defaults, ...declaredPolicy(options, where), audited: audit ? wholeForm : undefined },
+    hasResultTags: false,
+    tags: () => [
+      prefixTag(prefix),
+      ...tags.flatMap(patternTags).flatMap(dependenciesOn),
+      ...(isNameable ? [UNLISTED] : []),
+    ],
+  });
+  return { subject, kept: (value) => stored(value, ttlMs, where) };
+}
+
+function stored(value: unknown, ttlMs: number, where: string): Produced<KeptValue> {
+  let text: string;
+  try {
+    text = encodeValue(value);
+  } catch (error) {
+    if (!(error instanceof CacheError)) throw error;
+    throw new CacheError(error.code, `${where}: ${error.message}.`);
+  }
+  return {
+    value: { text },
+    isShareable: true,
+    entry: { body: Buffer.from(text), ttlMs, resultTags: [] },
+  };
+}
