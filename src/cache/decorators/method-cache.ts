@@ -3,8 +3,7 @@ import type { CachedDefinition, InvalidatingDefinition } from '../definition/cac
 import { CacheEngine } from '../engine/cache-engine.js';
 import type { EmitCacheEvent } from '../engine/cache-events.js';
 import type { EntryPolicy } from '../engine/entry-policy.js';
-import type { Factory } from '../engine/loads.js';
-import type { Produced, Subject } from '../engine/subject.js';
+import type { Factory, Produced, Subject } from '../engine/subject.js';
 import { decodeValue } from '../engine/value-codec.js';
 import { isClientError } from '../http/client-error.js';
 import { isRoute } from '../http/route-metadata.js';

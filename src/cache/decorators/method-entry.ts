@@ -4,8 +4,7 @@ import { dependencies } from '../definition/tag-rules.js';
 import { fromArguments, literal } from '../definition/tag-template.js';
 import { methodKeyText } from '../engine/cache-key.js';
 import type { EntryPolicy } from '../engine/entry-policy.js';
-import type { Revive } from '../engine/loads.js';
-import { Subject, type Produced } from '../engine/subject.js';
+import { type Produced, type Revive, Subject } from '../engine/subject.js';
 import { prefixTags, UNLISTED } from '../engine/tags.js';
 import { decodeValue, encodeValue } from '../engine/value-codec.js';
 

@@ -7,9 +7,8 @@ import type { CacheEntry } from './cache-entry.js';
 import type { EmitCacheEvent } from './cache-events.js';
 import type { Clock } from './clock.js';
 import type { AuditedForm } from './entry-policy.js';
-import type { Factory } from './loads.js';
 import { withPatience } from './patience.js';
-import type { Subject } from './subject.js';
+import type { Factory, Subject } from './subject.js';
 import { wholeForm } from './whole-form.js';
 
 /** Longer than an invalidation takes after its commit, ms: a write under way is no mistake. */

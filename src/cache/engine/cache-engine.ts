@@ -1,17 +1,14 @@
 import { reasonOf } from './ask.js';
 import { Budget } from './budget.js';
 import { bodyLength, type CacheEntry } from './cache-entry.js';
-import { errorName } from './cache-errors.js';
 import type { EngineOptions } from './engine-options.js';
 import { pause, type Clock } from './clock.js';
 import type { EntryStore } from './entry-store.js';
 import { keepIn, type Keeping } from './keeping.js';
-import type { Factory, Revive } from './loads.js';
 import { standing } from './l1-entries.js';
 import { withPatience } from './patience.js';
-import { RefreshAhead } from './refresh-ahead.js';
 import { SingleFlight } from './single-flight.js';
-import type { Found, Loaded, Lookup, Subject } from './subject.js';
+import type { Factory, Found, Loaded, Lookup, Revive, Subject } from './subject.js';
 import { byHardness, witnessesOf } from './tags.js';
 import { WatchedFamilies } from './watched-families.js';
 
@@ -24,12 +21,10 @@ export class CacheEngine {
   readonly #entries: EntryStore | undefined;
   readonly #flights = new SingleFlight();
   readonly #families = new WatchedFamilies();
-  readonly #refreshes: RefreshAhead;
   readonly #background = new Set<Promise<unknown>>();
 
   constructor(options: EngineOptions) {
     this.#options = options;
-    this.#refreshes = new RefreshAhead(options.clock);
     const keeping =
       options.store &&
       keepIn(options.store, options, {
@@ -162,13 +157,9 @@ export class CacheEngine {
     return this.#keeping?.bulkhead.sharing(work) ?? work();
   }
 
-  /** Has an entry replaced before it expires, behind the answers, by one process for all. Never rejects. */
+  /** Has an entry replaced before it expires, behind the answers, by one process for all. Never throws. */
   refresh<T>(subject: Subject, factory: Factory<T>, revive: Revive<T>): void {
-    this.keep(
-      this.#refresh(subject, factory, revive).catch((error: unknown) => {
-        this.#options.emit({ event: 'cache.refresh_failed', subject, reason: errorName(error) });
-      }),
-    );
+    this.#keeping?.refreshAhead.begin(subject, factory, revive);
   }
 
   /** Has a hit that was sampled checked against its source, behind the answers. Never throws. */
@@ -238,22 +229,9 @@ export class CacheEngine {
       return { state: 'stale', found };
     }
     this.#options.emit({ event: 'cache.hit', subject, bytes: bodyLength(found.entry) });
-    const isDue = this.#refreshes.claim(subject, found);
+    const isDue = this.#keeping?.refreshAhead.claim(subject, found) ?? false;
     const isSampled = !isDue && (this.#keeping?.audits.takes(subject) ?? false);
     return { state: 'hit', found, isDue, isSampled };
-  }
-
-  async #refresh<T>(subject: Subject, factory: Factory<T>, revive: Revive<T>): Promise<void> {
-    if (!this.#keeping || this.isUnderWay(subject)) return;
-    const { openings, loads } = this.#keeping;
-    const witnesses = subject.hasResultTags ? this.#families.witnesses() : [];
-    const opening = await openings.attempt(subject, this.newBudget(), witnesses);
-    if (!opening?.hasLease) return;
-    const { held } = opening;
-    const isDone = held && !this.#refreshes.isSoon(subject, standing(held, this.#options.clock));
-    if (isDone) await opening.lease.release();
-    else if (await loads.runUnder(subject, opening, factory, revive))
-      this.#options.emit({ event: 'cache.refreshed', subject });
   }
 }
 

@@ -8,6 +8,7 @@ import type { Lease, Store, StoreRead } from './store.js';
 import type { NewEntry, Subject } from './subject.js';
 import { OwnMemory } from './own-memory.js';
 import { ResultTokens } from './result-tokens.js';
+import { SharedReads } from './shared-reads.js';
 import { ANY, EPOCH, witnessesOf } from './tags.js';
 import { TokenReader } from './token-reader.js';
 import { liveness, tokensByTag, type Tokens } from './tokens.js';
@@ -40,13 +41,6 @@ export interface EntryStoreOptions {
   readonly jittered: (ttlMs: number) => number;
 }
 
-/** About one entry, for all who ask at the same moment; the one with the most patience says how long it may take. */
-interface SharedRead {
-  readonly subject: Subject;
-  budget: Budget;
-  readonly read: Promise<HeldEntry | undefined>;
-}
-
 /**
  * Entries under tokens, in this process and in whatever store: an entry comes out only while every token it was computed
  * under is still the present one. Rejects when the store does.
@@ -57,8 +51,7 @@ export class EntryStore {
   readonly #resultTokens: ResultTokens;
   /** Absent where nothing is held in this process. */
   readonly #memory: OwnMemory | undefined;
-  /** Questions that will be sent at the end of this moment, by key. */
-  readonly #asked = new Map<string, SharedRead>();
+  readonly #reads = new SharedReads((subject, budget) => this.#read(subject, budget));
   #tokenTtlMs = MIN_TOKEN_TTL_MS;
 
   constructor(options: EntryStoreOptions) {
@@ -92,27 +85,9 @@ export class EntryStore {
     return state === 'alive' || (state === 'outdated' && this.#isYoung(held.bornAtMs, subject));
   }
 
-  /**
-   * The entry in the store, if it is the one asked for and nothing it depends on has changed. All who ask for one entry
-   * at the same moment share one question; nobody is answered by a question that was sent before they came.
-   */
+  /** The entry in the store, if it is the one asked for and nothing it depends on has changed. */
   read(subject: Subject, budget: Budget): Promise<HeldEntry | undefined> {
-    const { keyText } = subject;
-    const asked = this.#asked.get(keyText);
-    if (asked && isAlike(asked.subject, subject)) {
-      if (budget.leftMs > asked.budget.leftMs) asked.budget = budget;
-      return asked.read;
-    }
-    const shared: SharedRead = {
-      subject,
-      budget,
-      read: Promise.resolve().then(() => {
-        this.#asked.delete(keyText);
-        return this.#read(subject, shared.budget);
-      }),
-    };
-    this.#asked.set(keyText, shared);
-    return shared.read;
+    return this.#reads.read(subject, budget);
   }
 
   async #read(subject: Subject, budget: Budget): Promise<HeldEntry | undefined> {
@@ -254,8 +229,4 @@ export class EntryStore {
 
 function certainTags(subject: Subject): string[] {
   return [EPOCH, ...subject.tags];
-}
-
-function isAlike(one: Subject, other: Subject): boolean {
-  return one.shape === other.shape && one.tags.join('\n') === other.tags.join('\n');
 }

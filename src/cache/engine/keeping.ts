@@ -5,15 +5,17 @@ import { Coherence } from './coherence.js';
 import type { EngineOptions } from './engine-options.js';
 import { EntryStore } from './entry-store.js';
 import { Loads, type LoadsOptions } from './loads.js';
+import { MethodRuns } from './method-runs.js';
 import { Openings } from './opening.js';
+import { RefreshAhead } from './refresh-ahead.js';
 import type { Store } from './store.js';
 
 /** What there is where something is kept. */
 export interface Keeping {
   readonly ask: Ask;
   readonly entries: EntryStore;
-  readonly openings: Openings;
   readonly loads: Loads;
+  readonly refreshAhead: RefreshAhead;
   readonly bulkhead: Bulkhead;
   readonly audits: Audits;
 }
@@ -37,18 +39,9 @@ export function keepIn(
   const ask = asking(entries, emit);
   const bulkhead = new Bulkhead(clock, options.bulkhead);
   const openings = new Openings({ store, ask, clock, requestBudgetMs });
-  const loads = new Loads({
-    entries,
-    openings,
-    ask,
-    clock,
-    emit,
-    tracer,
-    flights,
-    families,
-    bulkhead,
-    keep,
-  });
+  const runs = new MethodRuns({ bulkhead, clock, emit, tracer });
+  const loads = new Loads({ entries, openings, ask, clock, emit, runs, flights, families, bulkhead, keep });
+  const refreshAhead = new RefreshAhead({ openings, loads, families, clock, emit, requestBudgetMs, keep });
   const audits = new Audits({ rate: options.auditRate, ask, clock, emit, requestBudgetMs, keep });
-  return { ask, entries, openings, loads, bulkhead, audits };
+  return { ask, entries, loads, refreshAhead, bulkhead, audits };
 }

@@ -1,28 +1,24 @@
 import { reasonOf } from './ask.js';
 import type { Budget } from './budget.js';
 import type { Bulkhead } from './bulkhead.js';
-import type { CacheEntry } from './cache-entry.js';
 import { CacheError } from './cache-errors.js';
 import { join, type JoinOptions, type Run } from './join.js';
 import { isFresh } from './l1-entries.js';
+import type { MethodRuns } from './method-runs.js';
 import { longestRunMs, type Opening, type Openings } from './opening.js';
 import type { Flight } from './single-flight.js';
-import type { Loaded, NewEntry, Produced, Subject } from './subject.js';
+import type { Factory, Loaded, NewEntry, Revive, Subject } from './subject.js';
 import { EPOCH, familyTag } from './tags.js';
 import { tokensByTag } from './tokens.js';
-import type { Tracer } from './tracer.js';
 import type { WatchedFamilies } from './watched-families.js';
-
-export type Factory<T> = () => Promise<Produced<T>>;
-export type Revive<T> = (entry: CacheEntry) => T;
 
 type Open = (flight: Flight<unknown>) => Promise<Opening | undefined>;
 
 export interface LoadsOptions extends JoinOptions {
+  readonly runs: MethodRuns;
   readonly bulkhead: Bulkhead;
   readonly openings: Openings;
   readonly families: WatchedFamilies;
-  readonly tracer: Tracer;
   /** Owns work that nobody waits for. */
   readonly keep: (work: Promise<unknown>) => void;
 }
@@ -138,14 +134,14 @@ export class Loads {
     opening: Opening,
     factory: Factory<T>,
   ): Promise<Run<T>> {
-    const { keep, families } = this.#options;
+    const { runs, keep, families } = this.#options;
     const { lease, tokens } = opening;
     flight.onOvertaken = () => {
       keep(lease.release());
     };
     let storing: Promise<unknown> = Promise.resolve();
     try {
-      const [produced, loadMs] = await this.#call(subject, flight, factory);
+      const [produced, loadMs] = await runs.call(subject, flight, factory);
       const { value, isShareable, isRefused, entry, notStoredBecause } = produced;
       if (!entry) {
         const isUnnamed = subject.hasResultTags;
@@ -169,44 +165,20 @@ export class Loads {
   }
 
   async #runUnkept<T>(subject: Subject, flight: Flight<unknown>, factory: Factory<T>): Promise<Run<T>> {
-    const call = () => this.#call(subject, flight, factory);
-    const [{ value, isShareable, isRefused }] = await this.#inBulkhead(subject, call);
+    const { runs } = this.#options;
+    const call = () => runs.call(subject, flight, factory);
+    const [{ value, isShareable, isRefused }] = await runs.inBulkhead(subject, call);
     return { value, isShareable, isRefused, how: 'ran', isStored: false, notStoredBecause: 'store-away' };
   }
 
   /** For one caller, who has waited for a run that gave them nothing. */
   async #runAlone<T>(subject: Subject, factory: Factory<T>): Promise<Loaded<T>> {
-    const call = () => this.#call(subject, undefined, factory);
-    const isKept = this.#options.entries.isAvailable;
-    const [{ value, notStoredBecause }] = await (isKept ? call() : this.#inBulkhead(subject, call));
+    const { runs, entries } = this.#options;
+    const call = () => runs.call(subject, undefined, factory);
+    const [{ value, notStoredBecause }] = await (entries.isAvailable
+      ? call()
+      : runs.inBulkhead(subject, call));
     return { value, how: 'ran', isStored: false, notStoredBecause };
-  }
-
-  async #inBulkhead<T>(subject: Subject, work: () => Promise<T>): Promise<T> {
-    const { bulkhead, emit } = this.#options;
-    try {
-      return await bulkhead.run(work);
-    } catch (error) {
-      const isOverload = error instanceof CacheError && error.code === 'CACHE_OVERLOADED';
-      if (isOverload) emit({ event: 'cache.overloaded', subject });
-      throw error;
-    }
-  }
-
-  async #call<T>(
-    subject: Subject,
-    flight: Flight<unknown> | undefined,
-    factory: Factory<T>,
-  ): Promise<[Produced<T>, loadMs: number]> {
-    const { clock, emit, tracer } = this.#options;
-    const since = clock.monotonicMs();
-    if (flight) flight.calledAtMs = since;
-    const produced = await tracer.load(subject.prefix, flight?.tokens ? 'miss' : 'bypass', factory);
-    const loadMs = clock.monotonicMs() - since;
-    const { notStoredBecause, isRefused } = produced;
-    if (!isRefused) emit({ event: 'cache.loaded', subject, durationMs: loadMs });
-    if (notStoredBecause) emit({ event: 'cache.no_store', subject, reason: notStoredBecause });
-    return [produced, loadMs];
   }
 
   async #store(

@@ -1,29 +1,48 @@
+import { Budget } from './budget.js';
+import { errorName } from './cache-errors.js';
+import type { EmitCacheEvent } from './cache-events.js';
 import type { Clock } from './clock.js';
-import type { Found, Subject } from './subject.js';
+import { standing } from './l1-entries.js';
+import type { Loads } from './loads.js';
+import type { Openings } from './opening.js';
+import type { Factory, Found, Revive, Subject } from './subject.js';
+import type { WatchedFamilies } from './watched-families.js';
 
 /** A process that tried to refresh an entry, or saw another at it, looks away for so long, ms. */
 const LOOK_AWAY_MS = 1000;
 /** More than so many at a time are not remembered; forgetting costs a question to the store. */
 const MAX_REMEMBERED = 10_000;
 
+export interface RefreshAheadOptions {
+  readonly openings: Openings;
+  readonly loads: Loads;
+  readonly families: WatchedFamilies;
+  readonly clock: Clock;
+  readonly emit: EmitCacheEvent;
+  readonly requestBudgetMs: number;
+  /** Owns work that nobody waits for. */
+  readonly keep: (work: Promise<unknown>) => void;
+}
+
 /**
- * Says who refreshes an entry that will soon expire, so that nobody has to wait when it does. "Soon" is the last part of
- * its TTL, or twice as long as the last run took: the slower the method, the earlier it begins.
+ * Has an entry that will soon expire replaced behind the answers, by one process for all, so that nobody has to wait when
+ * it does. "Soon" is the last part of its TTL, or twice as long as the last run took: the slower the method, the earlier
+ * it begins.
  *
  * @see Vattani, Chierichetti, Lowenstein: Optimal Probabilistic Cache Stampede Prevention. VLDB 2015
  */
 export class RefreshAhead {
-  readonly #clock: Clock;
+  readonly #options: RefreshAheadOptions;
   readonly #lookAwayUntilMs = new Map<string, number>();
 
-  constructor(clock: Clock) {
-    this.#clock = clock;
+  constructor(options: RefreshAheadOptions) {
+    this.#options = options;
   }
 
   /** Gives this caller the right to have it refreshed, if it will soon expire and no other has that now. @returns whether */
   claim(subject: Subject, found: Found): boolean {
-    if (!this.isSoon(subject, found)) return false;
-    const now = this.#clock.monotonicMs();
+    if (!isSoon(subject, found)) return false;
+    const now = this.#options.clock.monotonicMs();
     if ((this.#lookAwayUntilMs.get(subject.keyText) ?? -Infinity) > now) return false;
     this.#lookAwayUntilMs.delete(subject.keyText);
     this.#lookAwayUntilMs.set(subject.keyText, now + Math.min(LOOK_AWAY_MS, found.entry.ttlMs / 2));
@@ -34,10 +53,32 @@ export class RefreshAhead {
     return true;
   }
 
-  /** Whether an entry is in the last part of its TTL. */
-  isSoon({ policy }: Subject, { entry, freshForMs }: Found): boolean {
-    if (policy.refreshAhead >= 1) return false;
-    const lastPartMs = entry.ttlMs * (1 - policy.refreshAhead);
-    return freshForMs < Math.min(Math.max(lastPartMs, 2 * entry.loadMs), entry.ttlMs / 2);
+  /** For who has claimed it. Never rejects. */
+  begin<T>(subject: Subject, factory: Factory<T>, revive: Revive<T>): void {
+    const { emit, keep } = this.#options;
+    keep(
+      this.#refresh(subject, factory, revive).catch((error: unknown) => {
+        emit({ event: 'cache.refresh_failed', subject, reason: errorName(error) });
+      }),
+    );
   }
+
+  async #refresh<T>(subject: Subject, factory: Factory<T>, revive: Revive<T>): Promise<void> {
+    const { openings, loads, families, clock, emit, requestBudgetMs } = this.#options;
+    if (loads.isUnderWay(subject)) return;
+    const witnesses = subject.hasResultTags ? families.witnesses() : [];
+    const opening = await openings.attempt(subject, new Budget(clock, requestBudgetMs), witnesses);
+    if (!opening?.hasLease) return;
+    const { held } = opening;
+    if (held && !isSoon(subject, standing(held, clock))) await opening.lease.release();
+    else if (await loads.runUnder(subject, opening, factory, revive))
+      emit({ event: 'cache.refreshed', subject });
+  }
+}
+
+/** Whether an entry is in the last part of its TTL. */
+function isSoon({ policy }: Subject, { entry, freshForMs }: Found): boolean {
+  if (policy.refreshAhead >= 1) return false;
+  const lastPartMs = entry.ttlMs * (1 - policy.refreshAhead);
+  return freshForMs < Math.min(Math.max(lastPartMs, 2 * entry.loadMs), entry.ttlMs / 2);
 }

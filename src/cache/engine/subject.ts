@@ -64,6 +64,12 @@ export interface Produced<T> {
   readonly isRefused?: boolean | undefined;
 }
 
+/** Runs the method. */
+export type Factory<T> = () => Promise<Produced<T>>;
+
+/** Makes the value from what was kept of a run. */
+export type Revive<T> = (entry: CacheEntry) => T;
+
 /** What is to be kept of a run. */
 export interface NewEntry {
   readonly body: Buffer;

@@ -1,0 +1,52 @@
+import type { Bulkhead } from './bulkhead.js';
+import { CacheError } from './cache-errors.js';
+import type { EmitCacheEvent } from './cache-events.js';
+import type { Clock } from './clock.js';
+import type { Flight } from './single-flight.js';
+import type { Factory, Produced, Subject } from './subject.js';
+import type { Tracer } from './tracer.js';
+
+export interface MethodRunsOptions {
+  readonly bulkhead: Bulkhead;
+  readonly clock: Clock;
+  readonly emit: EmitCacheEvent;
+  readonly tracer: Tracer;
+}
+
+/** Calls of methods, as they are timed, traced, told of, and bounded where the store is away. */
+export class MethodRuns {
+  readonly #options: MethodRunsOptions;
+
+  constructor(options: MethodRunsOptions) {
+    this.#options = options;
+  }
+
+  /** @param flight  told of the call; `undefined` for a run of its own caller's */
+  async call<T>(
+    subject: Subject,
+    flight: Flight<unknown> | undefined,
+    factory: Factory<T>,
+  ): Promise<[Produced<T>, loadMs: number]> {
+    const { clock, emit, tracer } = this.#options;
+    const since = clock.monotonicMs();
+    if (flight) flight.calledAtMs = since;
+    const produced = await tracer.load(subject.prefix, flight?.tokens ? 'miss' : 'bypass', factory);
+    const loadMs = clock.monotonicMs() - since;
+    const { notStoredBecause, isRefused } = produced;
+    if (!isRefused) emit({ event: 'cache.loaded', subject, durationMs: loadMs });
+    if (notStoredBecause) emit({ event: 'cache.no_store', subject, reason: notStoredBecause });
+    return [produced, loadMs];
+  }
+
+  /** @throws {CacheError} `CACHE_OVERLOADED` if too many wait; what `work` throws */
+  async inBulkhead<T>(subject: Subject, work: () => Promise<T>): Promise<T> {
+    const { bulkhead, emit } = this.#options;
+    try {
+      return await bulkhead.run(work);
+    } catch (error) {
+      const isOverload = error instanceof CacheError && error.code === 'CACHE_OVERLOADED';
+      if (isOverload) emit({ event: 'cache.overloaded', subject });
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,46 @@
+import type { Budget } from './budget.js';
+import type { Subject } from './subject.js';
+
+/** About one entry, for all who ask at the same moment; the one with the most patience says how long it may take. */
+interface SharedRead<T> {
+  readonly subject: Subject;
+  budget: Budget;
+  readonly read: Promise<T>;
+}
+
+/**
+ * All who ask for one entry at the same moment share one question; nobody is answered by a question that was sent before
+ * they came.
+ */
+export class SharedReads<T> {
+  readonly #read: (subject: Subject, budget: Budget) => Promise<T>;
+  /** Questions that will be sent at the end of this moment, by key. */
+  readonly #asked = new Map<string, SharedRead<T>>();
+
+  constructor(read: (subject: Subject, budget: Budget) => Promise<T>) {
+    this.#read = read;
+  }
+
+  read(subject: Subject, budget: Budget): Promise<T> {
+    const { keyText } = subject;
+    const asked = this.#asked.get(keyText);
+    if (asked && isAlike(asked.subject, subject)) {
+      if (budget.leftMs > asked.budget.leftMs) asked.budget = budget;
+      return asked.read;
+    }
+    const shared: SharedRead<T> = {
+      subject,
+      budget,
+      read: Promise.resolve().then(() => {
+        this.#asked.delete(keyText);
+        return this.#read(subject, shared.budget);
+      }),
+    };
+    this.#asked.set(keyText, shared);
+    return shared.read;
+  }
+}
+
+function isAlike(one: Subject, other: Subject): boolean {
+  return one.shape === other.shape && one.tags.join('\n') === other.tags.join('\n');
+}
