@@ -1,5 +1,5 @@
 import type { GraphEvent } from './decorators/graph-event.js';
-import type { CacheRequest } from './definition/cache-request.js';
+import type { OfRequest } from './definition/cache-request.js';
 import type { EntryDefaults } from './definition/entry-options.js';
 import type { Backplane } from './engine/backplane.js';
 import type { BulkheadOptions } from './engine/bulkhead.js';
@@ -26,7 +26,7 @@ export interface CacheModuleOptions extends EntryDefaults {
    */
   enabled?: boolean;
   /** Where Redis is. Absent: the cache is in this process, and serves this process only. */
-  redis?: RedisOptions;
+  redis?: RedisOptions | undefined;
   /** Put in front of every key in Redis, so that two applications can share one. Default none. */
   namespace?: string;
   /**
@@ -55,11 +55,11 @@ export interface CacheModuleOptions extends EntryDefaults {
    * Keeps invalidations that a crash or an outage would lose: `TypeormOutbox`, or {@link MemoryOutbox}, which promises
    * less. Used with Redis or a `store` only: the in-process store dies with its process. Default none.
    */
-  outbox?: Outbox;
+  outbox?: Outbox | undefined;
   /** Who is calling, for `scope: 'user'`. `undefined`: the answer is not cached. */
-  principal?: (request: CacheRequest) => string | undefined;
+  principal?: OfRequest<string | undefined>;
   /** On whose behalf, for `scope: 'tenant'`. `undefined`: the answer is not cached. */
-  tenant?: (request: CacheRequest) => string | undefined;
+  tenant?: OfRequest<string | undefined>;
   /** Parameter decorators that only read the principal; routes with `scope: 'user'` may use them. */
   principalDecorators?: readonly (() => ParameterDecorator)[];
   /**

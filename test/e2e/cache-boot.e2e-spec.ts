@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { inspect } from 'node:util';
 import {
   Body,
   type CanActivate,
@@ -321,7 +322,7 @@ class Wrong {
     return EMPTY;
   }
 
-  @Get('template')
+  @Get('template/:id')
   @Cached({ ttl: 60, tags: ['course:{course_id}'] })
   unknownName(@Param('id') id: string) {
     return { id };
@@ -428,6 +429,24 @@ class Wrong {
   deadTag() {
     return {};
   }
+
+  @Post('dead-family')
+  @InvalidateCache({ tags: () => ['autor:1'], families: ['autor', 'corse'] })
+  deadFamily() {
+    return {};
+  }
+
+  @Get('no-parameter/:id')
+  @Cached({ ttl: 60, tags: ['book:{bookId}'] })
+  noParameter(@Param('bookId') id: string) {
+    return { id };
+  }
+
+  @Post('no-parameter/:id')
+  @InvalidateCache('book:{bookId}')
+  writesNoParameter(@Param('bookId') id: string) {
+    return { id };
+  }
 }
 
 @Controller({ path: 'per-request', scope: Scope.REQUEST })
@@ -516,11 +535,13 @@ const expected: [code: string, method: string, says: string][] = [
   ['CACHE_UNDECLARED_INPUT', 'Wrong.openQuery', '@Query()'],
   ['CACHE_UNDECLARED_INPUT', 'Wrong.allParams', '@Param(), @Headers()'],
   ['CACHE_UNDECLARED_INPUT', 'Wrong.custom', 'a custom parameter decorator'],
-  ['CACHE_UNDECLARED_INPUT', 'Wrong.sharedUser', 'a custom parameter decorator'],
+  ['CACHE_UNDECLARED_INPUT', 'Wrong.sharedUser', "goes with scope: 'user'"],
   ['CACHE_UNDECLARED_INPUT', 'Wrong.sameName', "two inputs named 'id'"],
   ['CACHE_UNDECLARED_INPUT', 'Wrong.renamed', "'order' of a query class"],
   ['CACHE_UNDECLARED_INPUT', 'Wrong.transformed', "'own' of a query class"],
   ['CACHE_UNDECLARED_INPUT', 'WrongPerRequest.perRequest', 'made anew for each request'],
+  ['CACHE_UNDECLARED_INPUT', 'Wrong.noParameter', "@Param('bookId'), which its path /wrong/no-parameter/:id"],
+  ['CACHE_UNDECLARED_INPUT', 'Wrong.writesNoParameter', "@Param('bookId')"],
   ['CACHE_INVALID_TTL', 'Wrong.impatient', 'hardTimeout'],
   ['CACHE_INVALID_OPTIONS', 'Wrong.cookies', "'set-cookie'"],
   ['CACHE_INVALID_OPTIONS', 'Wrong.publicUser', "'public'"],
@@ -528,7 +549,7 @@ const expected: [code: string, method: string, says: string][] = [
   ['CACHE_INVALID_OPTIONS', 'WrongService.asIfRoute', 'scope, visibility, negativeTtl, store'],
   ['CACHE_INVALID_OPTIONS', 'Wrong.writesItself', 'before its invalidation'],
   ['CACHE_INVALID_OPTIONS', 'Wrong.misspelt:', "no option 'tag'. There are: ttl, prefix, scope, tags"],
-  ['CACHE_INVALID_OPTIONS', 'Wrong.oddScope', "'shared', 'user' or 'tenant'"],
+  ['CACHE_INVALID_OPTIONS', 'Wrong.oddScope', "'shared', 'user' or 'tenant', and not '"],
   ['CACHE_INVALID_OPTIONS', 'Wrong.misspeltWrite', "no option 'family'. There are: tags, families, soft"],
   ['CACHE_INVALID_OPTIONS', 'Wrong.namesNothing', 'names nothing'],
   ['CACHE_INVALID_OPTIONS', 'Wrong.namesNumber', 'tags are texts'],
@@ -550,6 +571,11 @@ const expected: [code: string, method: string, says: string][] = [
   ['CACHE_UNKNOWN_TEMPLATE_NAME', 'WrongService.noArgument', "'{0}'"],
   ['CACHE_PATTERN_MATCHES_NOTHING', 'Wrong.deadPrefix', "'nobody:*'"],
   ['CACHE_PATTERN_MATCHES_NOTHING', 'Wrong.deadTag', "a function: () => ['book:1', 'shelf:*']"],
+  [
+    'CACHE_PATTERN_MATCHES_NOTHING',
+    'Wrong.deadFamily',
+    'autor, corse. Tags that something depends on: App, book, course',
+  ],
   ['CACHE_PATTERN_MATCHES_NOTHING', 'Wrong.deepPattern', 'names 2 parameters, but Right.param has 1'],
   [
     'CACHE_PATTERN_MATCHES_NOTHING',
@@ -601,6 +627,11 @@ describe('an application with wrong decorators', () => {
     expect(lines.map((line) => line.trim())).toEqual(
       error.faults.map(({ code, message }) => `${code} ${message}`),
     );
+  });
+
+  it('is printed without a stack for each', () => {
+    expect(inspect(error).split('CACHE_INVALID_TTL Wrong.zero')).toHaveLength(2);
+    expect(Object.keys(error)).not.toContain('faults');
   });
 
   it('meets every code that docs/errors.md gives to the start', () => {

@@ -1,5 +1,5 @@
 import type { CachedDefinition, InvalidatingDefinition } from '../definition/cached-definition.js';
-import type { TagRules } from '../definition/tag-rules.js';
+import { familyName, type TagRules } from '../definition/tag-rules.js';
 import type { Consistency, EntryPolicy } from '../engine/entry-policy.js';
 import { familyMayHit, mayHit } from './cover.js';
 import type { KeyRecipe } from './key-recipe.js';
@@ -144,10 +144,6 @@ export function reportLines({ cached, invalidating, warnings }: CacheReport): st
 function tagsOf({ templates, functions, families }: TagRules): string[] {
   const named = families?.map(familyName).join(' or ') ?? 'any family';
   return [...templates.map(String), ...functions.map(() => `a function of ${named}`)];
-}
-
-function familyName(plainTag: string): string {
-  return plainTag.slice('tag/'.length);
 }
 
 function listed(items: readonly string[]): string {

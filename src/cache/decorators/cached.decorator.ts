@@ -1,6 +1,6 @@
 import { UseGuards, UseInterceptors } from '@nestjs/common';
 import { answerRules, type AnswerOptions } from '../definition/answer-options.js';
-import type { CacheRequest } from '../definition/cache-request.js';
+import type { OfRequest } from '../definition/cache-request.js';
 import { cachedDefinition, markCached, type CachedDefinition } from '../definition/cached-definition.js';
 import { declaredPolicy, entryOptionNames, type EntryOptions } from '../definition/entry-options.js';
 import { Faults } from '../definition/faults.js';
@@ -26,7 +26,7 @@ export interface CachedOptions<M extends AnyMethod = AnyMethod> extends EntryOpt
    */
   scope?: 'shared' | 'user' | 'tenant';
   /** What the answer depends on, beside its own prefix: templates, or functions of arguments and result. */
-  tags?: readonly TagSource<M>[];
+  tags?: TagSource<M> | readonly TagSource<M>[];
   /**
    * Families of the tags that functions name, such as `roster`: so that an invalidation of a misspelt tag is found at
    * start. A result whose function names a tag of another family is not stored. Default: any family.
@@ -35,7 +35,7 @@ export interface CachedOptions<M extends AnyMethod = AnyMethod> extends EntryOpt
   /** The result is given but not stored when this is true. */
   unless?: (result: Awaited<ReturnType<M>>) => boolean;
   /** Inputs of a route that reads the raw request or body: they take the place of the declared ones in the key. */
-  key?: (request: CacheRequest) => KeyInputs;
+  key?: OfRequest<KeyInputs>;
   /**
    * Whether hits are audited, or what of the result is compared then: leave out what changes while nothing is written, such
    * as the present time. A route's result comes as its JSON says. Default: all of it where there are `tags`, else not.
@@ -101,7 +101,10 @@ function define(options: CachedOptions, method: string, name: string): CachedDef
   });
   const { ttl, unless, scope } = options;
   if (scope !== undefined && !['shared', 'user', 'tenant'].includes(scope)) {
-    faults.add('CACHE_INVALID_OPTIONS', `${method}: scope is 'shared', 'user' or 'tenant'.`);
+    faults.add(
+      'CACHE_INVALID_OPTIONS',
+      `${method}: scope is 'shared', 'user' or 'tenant', and not '${scope as string}'.`,
+    );
   }
   const fixedMs =
     typeof ttl === 'function' ? undefined : faults.attempt(() => durationMs(ttl, `${method}, ttl`));

@@ -4,12 +4,13 @@ import type {
   InvalidatingDefinition,
 } from '../definition/cached-definition.js';
 import type { Faults } from '../definition/faults.js';
+import { familyName, plainTagsOf } from '../definition/tag-rules.js';
 import { ambiguousName, templateNames } from '../http/declared-inputs.js';
 import { answersByItself } from '../http/route-arguments.js';
 import { isRoute } from '../http/route-metadata.js';
 import { pathParameters } from '../http/route-paths.js';
-import { templateMayHit } from './cover.js';
-import { argumentCount, argumentNames, checkTemplates } from './template-checks.js';
+import { familyMayHit, templateMayHit } from './cover.js';
+import { argumentCount, argumentNames, checkParameters, checkTemplates } from './template-checks.js';
 
 /** @param cached  all that the application caches */
 export function checkInvalidation(
@@ -18,6 +19,7 @@ export function checkInvalidation(
   faults: Faults,
 ): void {
   checkAnswer(found, faults);
+  checkParameters(found, faults);
   checkPatterns(found, cached, faults);
   checkDepths(found, cached, faults);
   checkOrder(found, cached, faults);
@@ -44,7 +46,7 @@ function checkAnswer(
   );
 }
 
-/** Every template must be one that something cached could ever feel. */
+/** Every template, and what functions name, must be something that something cached could ever feel. */
 function checkPatterns(
   found: DecoratedMethod<InvalidatingDefinition>,
   cached: readonly DecoratedMethod<CachedDefinition>[],
@@ -68,10 +70,24 @@ function checkPatterns(
     if (cached.some((other) => templateMayHit(template, other.definition))) continue;
     faults.add(
       'CACHE_PATTERN_MATCHES_NOTHING',
-      `${definition.method}: nothing that is cached depends on '${template.toString()}'. Cached: ${all}. ` +
+      `${definition.method}: nothing that is cached depends on '${template.toString()}'. Cached: ${all}. Tags: ${knownFamilies(cached)}. ` +
         "What only getOrSet keeps is named by a function: () => ['book:1', 'shelf:*'], or in the method: cache.invalidate('shelf:*').",
     );
   }
+  const { functions, families } = definition.rules;
+  if (functions.length === 0 || !families) return;
+  if (families.some((family) => cached.some((other) => familyMayHit(family, other.definition)))) return;
+  faults.add(
+    'CACHE_PATTERN_MATCHES_NOTHING',
+    `${definition.method}: nothing that is cached depends on tags of ${families.map(familyName).join(', ') || 'no family'}. ` +
+      `Tags that something depends on: ${knownFamilies(cached)}. For what only getOrSet keeps, leave families out.`,
+  );
+}
+
+/** The words of all tags that something cached is known to depend on. */
+function knownFamilies(cached: readonly DecoratedMethod<CachedDefinition>[]): string {
+  const words = cached.flatMap(({ definition }) => plainTagsOf(definition.rules).map(familyName));
+  return [...new Set(words)].sort().join(', ') || 'none';
 }
 
 /** A prefix pattern names no more leading parameters than entries of the prefix are grouped by. */

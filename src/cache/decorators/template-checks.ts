@@ -1,7 +1,10 @@
 import type { DecoratedMethod } from '../definition/cached-definition.js';
 import type { Faults } from '../definition/faults.js';
 import type { TagRules } from '../definition/tag-rules.js';
-import { parameterTypes } from '../http/route-arguments.js';
+import { RouteParamtypes } from '@nestjs/common/internal';
+import { parameterTypes, routeArguments } from '../http/route-arguments.js';
+import { isRoute } from '../http/route-metadata.js';
+import { pathParameters } from '../http/route-paths.js';
 
 /** @param isName  whether a placeholder has a value in calls of the method */
 export function checkTemplates(
@@ -15,6 +18,23 @@ export function checkTemplates(
     faults.add(
       'CACHE_UNKNOWN_TEMPLATE_NAME',
       `${method}: '{${unknown}}' in '${template.toString()}' names nothing that the method declares.`,
+    );
+  }
+}
+
+/** A parameter that the path does not have is never there: keys and tags that name it would name nothing. */
+export function checkParameters(
+  { type, name, method, paths, definition }: DecoratedMethod<{ method: string }>,
+  faults: Faults,
+): void {
+  // Each adapter has its own names for what a wildcard stands for.
+  if (!isRoute(method) || paths.some((path) => path.includes('*'))) return;
+  const there = new Set(pathParameters(paths).flat());
+  for (const { type: kind, data } of routeArguments(type, name)) {
+    if (kind !== RouteParamtypes.PARAM || typeof data !== 'string' || there.has(data)) continue;
+    faults.add(
+      'CACHE_UNDECLARED_INPUT',
+      `${definition.method} reads @Param('${data}'), which its path ${paths[0] ?? ''} does not have. Rename one of them.`,
     );
   }
 }

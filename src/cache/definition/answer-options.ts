@@ -1,6 +1,6 @@
 import { CacheError } from '../engine/cache-errors.js';
 import { durationMs, type Duration } from '../engine/duration.js';
-import type { CacheRequest } from './cache-request.js';
+import type { CacheRequest, OfRequest } from './cache-request.js';
 
 /** What `@Cached` may say of a route's HTTP answers; without effect on methods that are no routes. */
 export interface AnswerOptions {
@@ -19,7 +19,7 @@ export interface AnswerOptions {
    * Whether this client's `Cache-Control: no-cache` has the answer made anew. Default: nobody's has, since it would be a
    * way to flood the handler.
    */
-  mayBypass?: (request: CacheRequest) => boolean;
+  mayBypass?: OfRequest<boolean>;
   /**
    * `headers`: names of headers that are stored with the answer when the handler or an interceptor sets them, such as
    * `['link']`. An answer with any other header of theirs is given but not stored.

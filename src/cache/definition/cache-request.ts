@@ -7,3 +7,9 @@ export interface CacheRequest {
   readonly query: Readonly<Record<string, unknown>>;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
 }
+
+/**
+ * A function of the request. It may say that it takes what its own adapter hands out, such as Express's `Request` with a
+ * `user`: compared as a method is, both ways, since a {@link CacheRequest} is what the cache itself reads of that.
+ */
+export type OfRequest<T> = { of(request: CacheRequest): T }['of'];

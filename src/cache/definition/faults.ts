@@ -2,9 +2,13 @@ import { CacheError, type CacheErrorCode } from '../engine/cache-errors.js';
 
 /** All that is wrong with an application's decorators, a line for each with its code and the method's name. */
 export class CacheBootError extends CacheError {
-  constructor(readonly faults: readonly CacheError[]) {
+  /** Not enumerable: Node would print each once more, with its stack. */
+  declare readonly faults: readonly CacheError[];
+
+  constructor(faults: readonly CacheError[]) {
     const lines = faults.map(({ code, message }) => `  ${code} ${message}`);
     super('CACHE_BOOT_FAILED', ['The cache could answer wrongly, so nothing starts:', ...lines].join('\n'));
+    Object.defineProperty(this, 'faults', { value: faults });
   }
 }
 

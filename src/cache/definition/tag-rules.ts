@@ -53,6 +53,11 @@ export function familiesOf(rules: TagRules): ReadonlySet<string> | undefined {
   return new Set(plainTagsOf(rules).map(familyTag));
 }
 
+/** The word before the colon: `course` of `tag/course` and of `tag/course:{course_id}`. */
+export function familyName(plainTag: string): string {
+  return familyTag(plainTag).slice('family/'.length);
+}
+
 /** What the rules say of plain tags before any call: `tag/course:{course_id}` of a template, `tag/course` of a family. */
 export function plainTagsOf({ templates, families = [] }: TagRules): string[] {
   return [...templates.map((template) => template.plain).filter((tag) => tag !== undefined), ...families];

@@ -5,6 +5,8 @@ import { CacheError } from '../engine/cache-errors.js';
 import { renamedProperty } from './renamed-property.js';
 import { parameterTypes, routeArguments, type RouteArgument } from './route-arguments.js';
 
+const CUSTOM = 'a custom parameter decorator';
+
 /** Something a handler declares that it reads of a request, as it arrives, before any pipe. */
 export interface DeclaredInput {
   readonly name: string;
@@ -39,11 +41,14 @@ export function declaredInputs(
   }
   const names = inputs.map((input) => input.name);
   const twice = names.find((input, index) => names.indexOf(input) !== index);
-  if (twice !== undefined) unknown.push(`two inputs named '${twice}'`);
+  if (twice !== undefined) unknown.push(`two inputs named '${twice}' (rename one)`);
   if (unknown.length === 0) return inputs;
+  const principals = unknown.includes(CUSTOM)
+    ? " A decorator that only reads who asks goes with scope: 'user', and with its name in principalDecorators of CacheModule."
+    : '';
   throw new CacheError(
     'CACHE_UNDECLARED_INPUT',
-    `${where} reads ${unknown.join(', ')}, so its key cannot be known. Declare what it reads (@Param('x'), @Query('x'), a query class with class-validator's decorators) or give @Cached a key function.`,
+    `${where} reads ${unknown.join(', ')}, so its key cannot be known. Declare what it reads (@Param('x'), @Query('x'), a query class with class-validator's decorators) or give @Cached a key function.${principals}`,
   );
 }
 
@@ -151,7 +156,7 @@ function namedInputs({ type, data }: RouteArgument, parameter: unknown): Declare
 }
 
 function asWritten({ type }: RouteArgument): string {
-  if (type === 'custom') return 'a custom parameter decorator';
+  if (type === 'custom') return CUSTOM;
   const words = RouteParamtypes[type].toLowerCase().split('_');
   return `@${words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('')}()`;
 }
