@@ -40,7 +40,7 @@ describe('an application that listens to no events', () => {
       'warn Redis cannot be reached (ECONNREFUSED): it is tried again',
       'warn The connection to Redis at h:1 was lost (timeout)',
       'warn Redis answers late or not at all: it is not asked for now',
-      'error A function of @InvalidateCache on Books.change failed (TypeError): everything is invalidated',
+      'error @InvalidateCache on Books.change cannot tell what is old (TypeError): everything is invalidated',
       'error An answer of book was old: what it was made from has changed without an invalidation',
       'error The store has not confirmed an invalidation: it is tried again, and this process reads nothing old meanwhile',
     ]);

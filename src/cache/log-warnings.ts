@@ -57,7 +57,7 @@ const lines: Lines = {
   ],
   'cache.rule_failed': ({ method, reason }) => [
     'error',
-    `A function of @InvalidateCache on ${method} failed (${reason}): everything is invalidated`,
+    `@InvalidateCache on ${method} cannot tell what is old (${reason}): everything is invalidated`,
   ],
   'cache.invalidate_error': () => [
     'error',

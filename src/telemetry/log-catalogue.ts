@@ -58,6 +58,7 @@ const subject = ({ prefix, key }: LogFields) => prefix ?? key ?? 'unknown';
 /** Why a result was not stored, in words. */
 const unstored: Readonly<Record<string, string>> = {
   'newer-write': 'computed before a newer write',
+  'tags-unknown': 'what it depends on was known too late, as of the first of its kind',
   unless: 'its method said so',
   'no-ttl': 'its method gave it no time',
   status: 'its status is not 200',
@@ -184,7 +185,7 @@ export const logCatalogue = {
     '❌',
     'error',
     ({ method, reason }) =>
-      `A function of @InvalidateCache on ${method} failed (${reason}): everything is invalidated`,
+      `@InvalidateCache on ${method} cannot tell what is old (${reason}): everything is invalidated`,
   ),
   'cache.invalidated': entry(
     '🗑️',

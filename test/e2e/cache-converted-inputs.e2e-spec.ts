@@ -95,6 +95,12 @@ class ItemsController {
     return { page, version };
   }
 
+  @Get('first/:id')
+  @Cached({ ttl: 60, prefix: 'first_item', tags: ['item:{id}'] })
+  first(@Param('id', ParseIntPipe) id: number) {
+    return { id, version };
+  }
+
   @Get('several')
   @Cached({ ttl: 60, prefix: 'several_items', tags: ['item:{id}'] })
   several(@Query('id') id: string | string[]) {
@@ -257,6 +263,19 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('on %s', (adap
     const written = await change();
 
     expect(await read(path)).toMatchObject({ version: written, outcome: 'MISS' });
+  });
+
+  it('the first answer whose pipes change what it depends on is not kept, and says so', async () => {
+    const told = [];
+    for (let n = 0; n < 3; n++) {
+      const answer = await fetch(`${url}/items/first/007`);
+      told.push(answer.headers.get('cache-status')?.replace(/ttl=\d+/, 'ttl=…'));
+      await app.get(CacheService).settle();
+    }
+
+    expect(told).toEqual(
+      ['fwd=miss; detail=tags-unknown', 'fwd=miss; stored', 'hit; ttl=…'].map((is) => `ai-native; ${is}`),
+    );
   });
 
   it('other ids stay, however they are written', async () => {

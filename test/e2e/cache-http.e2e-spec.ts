@@ -454,11 +454,14 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])(
       expect(miss.text).toBe('{"statusCode":404,"message":"no x","hint":["a",1]}');
       expect([hit.text, hit.headers['content-type']]).toEqual([miss.text, miss.headers['content-type']]);
       expect([miss, hit, later].map(({ headers }) => headers['x-cache'])).toEqual(['MISS', 'HIT', 'MISS']);
+      expect(miss.headers['cache-status']).toBe('ai-native; fwd=miss; stored');
+      expect(hit.headers.age).toBe('0');
       expect(there.headers['x-cache']).toBe('HIT');
       expect(marked.map(({ status, headers }) => [status, headers['x-cache'], headers['x-marked']])).toEqual([
         [404, 'MISS', 'yes'],
         [404, 'MISS', 'yes'],
       ]);
+      expect(marked[0].headers['cache-status']).toBe('ai-native; fwd=miss');
       expect(runs).toBe(5);
     });
   },

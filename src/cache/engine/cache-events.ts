@@ -36,10 +36,10 @@ export type CacheEvent =
   | { event: 'cache.invalidate_error'; tags: readonly string[]; reason: string };
 
 /**
- * Why an answer was not stored: computed before a newer write; the method's own `unless`, or a TTL of 0; another status than 200; a
+ * Why an answer was not stored: computed before a newer write; the first whose arguments named further tags; the method's own `unless`, or a TTL of 0; another status than 200; a
  * header that the route does not store; no JSON object; a value that has no stored form; a function of the decorator
  * that threw; an interceptor that answered in the handler's place.
  */
-export type NoStoreReason = 'newer-write' | NotStored;
+export type NoStoreReason = 'newer-write' | 'tags-unknown' | NotStored;
 
 export type EmitCacheEvent = (event: CacheEvent) => void;

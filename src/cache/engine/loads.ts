@@ -134,7 +134,7 @@ export class Loads {
     opening: Opening,
     factory: Factory<T>,
   ): Promise<Run<T>> {
-    const { runs, keep, families } = this.#options;
+    const { runs, keep, families, emit } = this.#options;
     const { lease, tokens } = opening;
     flight.onOvertaken = () => {
       keep(lease.release());
@@ -148,7 +148,9 @@ export class Loads {
         return { value, isShareable, isRefused, isUnnamed, how: 'ran', isStored: false, notStoredBecause };
       }
 
-      storing = this.#store(subject, flight, opening, entry, loadMs);
+      const reason = whyUnstored(subject, flight, entry);
+      if (reason) emit({ event: 'cache.no_store', subject, reason });
+      else storing = this.#store(subject, opening, entry, loadMs);
       const isWatched = entry.resultTags.every((tag) => tokens.has(familyTag(tag)));
       families.watch(entry.resultTags);
       // Who joined could see only that the watched families had not moved. Of another family nobody could say.
@@ -156,8 +158,8 @@ export class Loads {
         value,
         isShareable: isShareable && isWatched,
         how: 'ran',
-        isStored: !flight.isDoomed,
-        notStoredBecause: flight.isDoomed ? 'newer-write' : undefined,
+        isStored: reason === undefined,
+        notStoredBecause: reason,
       };
     } finally {
       keep(storing.then(() => lease.release()));
@@ -181,20 +183,24 @@ export class Loads {
     return { value, how: 'ran', isStored: false, notStoredBecause };
   }
 
-  async #store(
-    subject: Subject,
-    flight: Flight<unknown>,
-    opening: Opening,
-    entry: NewEntry,
-    loadMs: number,
-  ): Promise<void> {
+  async #store(subject: Subject, opening: Opening, entry: NewEntry, loadMs: number): Promise<void> {
     const { entries, emit } = this.#options;
     try {
-      // A doomed result would only take the place of a good one.
-      if (!flight.isDoomed && (await entries.put(subject, opening, entry, loadMs))) return;
+      if (await entries.put(subject, opening, entry, loadMs)) return;
       emit({ event: 'cache.no_store', subject, reason: 'newer-write' });
     } catch (error) {
       emit({ event: 'cache.set_error', subject, reason: reasonOf(error) });
     }
   }
+}
+
+function whyUnstored(
+  { hasResultTags }: Subject,
+  { isDoomed }: Flight<unknown>,
+  { resultTags }: NewEntry,
+): 'newer-write' | 'tags-unknown' | undefined {
+  // It would only take the place of a good one.
+  if (isDoomed) return 'newer-write';
+  // Nothing was read before it that could tell whether one of them has changed meanwhile.
+  return resultTags.length > 0 && !hasResultTags ? 'tags-unknown' : undefined;
 }

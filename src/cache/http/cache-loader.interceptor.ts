@@ -93,10 +93,10 @@ export class CacheLoader implements NestInterceptor {
       plan.headers.announceStale(reply, stale, clock.monotonicMs() - sinceMs);
       return give(ticket, stale.entry);
     }
-    if ('thrown' in value) throw value.thrown;
     const told = [forwarded, ...details(loaded, lookup.state === 'bypass')].join('; ');
-    if ('value' in value) {
+    if ('thrown' in value || 'value' in value) {
       if (!reply.isSent) plan.headers.tell(reply, told);
+      if ('thrown' in value) throw value.thrown;
       return value.value;
     }
     plan.headers.announceNew(reply, outcome, told);

@@ -89,8 +89,9 @@ export class RouteHeaders {
   }
 
   /** Of an exception that was kept. */
-  announceKeptException(reply: Reply, { freshForMs }: Found): void {
+  announceKeptException(reply: Reply, { ageMs, freshForMs }: Found): void {
     this.announce(reply, 'HIT', `hit; ttl=${Math.round(freshForMs / 1000)}`);
+    reply.setHeader('age', String(Math.floor(ageMs / 1000)));
   }
 
   /** @param waitedMs since the entry was found */
