@@ -46,7 +46,8 @@ export class CacheParts {
     });
     if (outbox) {
       const apply = (tags: readonly string[]) => this.engine.invalidate(tags);
-      this.#relay = new OutboxRelay(outbox, apply, () => this.store?.isAvailable() ?? false);
+      const canApply = () => this.store?.isAvailable() ?? false;
+      this.#relay = new OutboxRelay(outbox, apply, canApply, clock);
       this.#relay.start();
     }
   }

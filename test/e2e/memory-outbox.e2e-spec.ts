@@ -1,8 +1,9 @@
 import type { INestApplication } from '@nestjs/common';
 import { Injectable } from '@nestjs/common';
 import { Cached, CacheService, InvalidateCache, MemoryOutbox } from '../../src/cache/index.js';
+import { FakeClock, simulateInstances } from '../../src/cache/testing/index.js';
 import { startCachedApp } from '../support/cached-app.js';
-import { deferred } from '../support/deferred.js';
+import { deferred, turn } from '../support/deferred.js';
 import { pollUntil, startRedis, type RedisProcess } from '../support/processes.js';
 
 /** Its database is a Map: there are no transactions. */
@@ -117,4 +118,33 @@ describe('with an outbox in memory, a method that writes', () => {
     await available();
     expect(await books.title('1')).toBe('new');
   });
+});
+
+it('makes up, half a second of the clock later, for what the store had not confirmed', async () => {
+  const clock = new FakeClock();
+  const instances = simulateInstances(2, clock);
+  const apps = await Promise.all(
+    instances.map(async (instance) => {
+      const options = { ...instance, outbox: new MemoryOutbox() };
+      return (await startCachedApp({ providers: [Books], options })).app;
+    }),
+  );
+  const [here, there] = apps.map((app) => app.get(Books)) as [Books, Books];
+  const settle = () => Promise.all(apps.map((app) => app.get(CacheService).settle()));
+  await there.title('1');
+  await settle();
+
+  instances[0]?.store.fail('invalidate');
+  const renaming = here.rename('1', 'new');
+  there.write('1', 'new');
+  await turn();
+  clock.advance(1000);
+  await renaming;
+  instances[0]?.store.restore();
+  await turn();
+  clock.advance(500);
+  await turn();
+
+  expect(await there.title('1')).toBe('new');
+  await Promise.all(apps.map((app) => app.close()));
 });

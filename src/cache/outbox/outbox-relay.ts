@@ -1,4 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import type { Clock } from '../engine/clock.js';
 import type { Outbox } from './outbox.js';
 
 /** How often every process looks for rows that nobody settled. */
@@ -13,7 +14,8 @@ export class OutboxRelay {
   readonly #outbox: Outbox;
   readonly #apply: (tags: readonly string[]) => Promise<boolean>;
   readonly #canApply: () => boolean;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #clock: Clock;
+  #cancel: (() => void) | undefined;
   #round: Promise<void> = Promise.resolve();
   #isStopped = false;
 
@@ -21,24 +23,29 @@ export class OutboxRelay {
    * @param apply     invalidates, and says whether the store has confirmed it
    * @param canApply  whether that makes sense now: who cannot reach the store keeps no rows from those who can
    */
-  constructor(outbox: Outbox, apply: (tags: readonly string[]) => Promise<boolean>, canApply: () => boolean) {
+  constructor(
+    outbox: Outbox,
+    apply: (tags: readonly string[]) => Promise<boolean>,
+    canApply: () => boolean,
+    clock: Clock,
+  ) {
     this.#outbox = outbox;
     this.#apply = apply;
     this.#canApply = canApply;
+    this.#clock = clock;
   }
 
   start(): void {
-    this.#timer = setTimeout(() => {
+    this.#cancel = this.#clock.schedule(POLL_MS, () => {
       this.#round = this.#relay().finally(() => {
         if (!this.#isStopped) this.start();
       });
-    }, POLL_MS);
-    this.#timer.unref();
+    });
   }
 
   async stop(): Promise<void> {
     this.#isStopped = true;
-    clearTimeout(this.#timer);
+    this.#cancel?.();
     await Promise.race([this.#round, wait(STOP_PATIENCE_MS, undefined, { ref: false })]);
   }
 
