@@ -26,10 +26,17 @@ afterAll(async () => {
   await foreign.remove();
 });
 
-it('is packed with its declarations, and without anything that is not built', () => {
-  const beside = foreign.packed.filter((path) => !/^dist\/.*\.(js|d\.ts)$/.test(path));
+it('is packed with its declarations and what is written about the cache, and without anything else that is not built', () => {
+  const beside = foreign.packed.filter((path) => !/^dist\/.*\.(js|d\.ts)$|^docs\/adr\//.test(path));
 
-  expect(beside.sort()).toEqual(['README.md', 'package.json']);
+  expect(beside.sort()).toEqual([
+    'README.md',
+    'docs/caching-reference.md',
+    'docs/caching-testing.md',
+    'docs/caching.md',
+    'docs/errors.md',
+    'package.json',
+  ]);
   expect(foreign.packed.filter((path) => path.includes('.spec.'))).toEqual([]);
 });
 
@@ -69,7 +76,7 @@ it('brings a test kit that needs no test runner of ours', () => {
     },
   );
 
-  expect([status, stdout + stderr]).toEqual([0, expect.stringContaining('# pass 3')]);
+  expect([status, stdout + stderr]).toEqual([0, expect.stringContaining('# pass 4')]);
 });
 
 describe.each(['memory', 'Redis'])(
