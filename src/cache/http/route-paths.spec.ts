@@ -10,6 +10,10 @@ describe('the parameters of a path', () => {
     ['/items::batch/:id', ['id']],
     ['/items\\:batch/:id', ['id']],
     ['/:"a-b"/:n', ['a-b', 'n']],
+    ['/items/:id\\:cancel', ['id']],
+    ['/items/:file\\.json', ['file']],
+    ['/items/:id(^\\d+$)::cancel', ['id']],
+    ['/at/:hour(^\\d{2})h:minute(^\\d{2})m', ['hour', 'minute']],
     ['/:id/parts/:id', ['id']],
     ['/files/*rest', []],
   ])('of %s are %j', (path, names) => {

@@ -54,12 +54,13 @@ export function pathParameters(paths: readonly string[]): string[][] {
 
 /** Without escaped colons, and without what parameters must look like. */
 function withoutPatterns(path: string): string {
-  const bare = path.replace(/\\.|::/g, '');
+  // What stands behind goes on: `:id\\:cancel` has the parameter `id`.
+  const bare = path.replace(/\\.|::/g, '/');
   const innermost = /\([^()]*\)/g;
-  let shorter = bare.replace(innermost, '');
+  let shorter = bare.replace(innermost, '/');
   for (let before = bare; shorter !== before;) {
     before = shorter;
-    shorter = before.replace(innermost, '');
+    shorter = before.replace(innermost, '/');
   }
   return shorter;
 }
