@@ -44,9 +44,10 @@ export interface CacheModuleOptions extends EntryDefaults {
   /** What runs at a time while Redis is away. Default: 32 at a time, 1,000 waiting for at most 2 s. */
   bulkhead?: BulkheadOptions;
   /**
-   * Asked before a route's method runs because the store has nothing, unless this process runs it already and that run can
-   * be shared: what it throws is the answer, and nothing has been done for the run. For shedding load early. Not asked while
-   * Redis is away (`bulkhead`), nor where an expired answer can stand in. Default: every method may run.
+   * Asked before a route's method runs, for shedding load early: what it throws is the answer, and nothing has been done for
+   * the run. Of a request that is looked up it is asked where the store has nothing, unless this process runs the method
+   * already and that run can be shared; not while Redis is away (`bulkhead`), nor where an expired answer can stand in. Of one
+   * that is not looked up it is always asked. Default: every method may run.
    */
   admission?: () => void;
   /** Also keep bodies over 1 KiB compressed, and send them so to clients that accept it. Default true. */
@@ -57,9 +58,9 @@ export interface CacheModuleOptions extends EntryDefaults {
    */
   outbox?: Outbox | undefined;
   /** Who is calling, for `scope: 'user'`. `undefined`: the answer is not cached. */
-  principal?: OfRequest<string | undefined>;
+  principal?: OfRequest<string | undefined> | undefined;
   /** On whose behalf, for `scope: 'tenant'`. `undefined`: the answer is not cached. */
-  tenant?: OfRequest<string | undefined>;
+  tenant?: OfRequest<string | undefined> | undefined;
   /** Parameter decorators that only read the principal; routes with `scope: 'user'` may use them. */
   principalDecorators?: readonly (() => ParameterDecorator)[];
   /**

@@ -21,6 +21,7 @@ import { DecoratedMethods } from './decorated-methods.js';
 import { checkInvalidation } from './invalidation-checks.js';
 import { keyRecipe, type KeyRecipe } from './key-recipe.js';
 import { MethodCache } from './method-cache.js';
+import { strangeParameters } from './template-checks.js';
 
 /**
  * The boot work: finds every decorated method, refuses what could answer wrongly, and puts the door last among the
@@ -80,7 +81,10 @@ export class CacheGraph {
       return [{ ...definition, shape: this.#shapes.get(definition) ?? definition.shape }, recipe] as const;
     });
     const invalidating = new Set(this.decorated.invalidating.map(({ definition }) => definition));
-    return cacheReport(new Map(shaped), invalidating, this.methods.defaultPolicy);
+    const strange = [...this.decorated.cached, ...this.decorated.invalidating].flatMap((found) =>
+      strangeParameters(found).map((name) => `${found.definition.method} (${name})`),
+    );
+    return cacheReport(new Map(shaped), invalidating, strange, this.methods.defaultPolicy);
   }
 
   /** Routes of whose answers nothing names the form. */

@@ -36,7 +36,7 @@ function write(method: string, tags: TagSource[], families?: string[]): Invalida
 
 function report(views: CachedDefinition[], writes: InvalidatingDefinition[]) {
   const recipes = views.map((view) => [view, { key: `${view.prefix}|/path`, isRoute: true }] as const);
-  return cacheReport(new Map(recipes), new Set(writes), defaultPolicy);
+  return cacheReport(new Map(recipes), new Set(writes), [], defaultPolicy);
 }
 
 const course = cached('course', ['course:{id}'], { scope: 'shared' });

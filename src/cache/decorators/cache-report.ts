@@ -40,10 +40,11 @@ export interface InvalidatingReport {
 /**
  * `hits-nothing`: an invalidation that no entry could ever feel; not where a function without `families` may name what
  * only `getOrSet` keeps. `unused-family`: one that names a family on which nothing depends. `never-invalidated`: entries
- * are good only until their TTL ends. `no-shape`: a deploy that changes the form of a result finds entries of the old form.
+ * are good only until their TTL ends. `strange-parameter`: a `@Param` that
+ * the path does not have. `no-shape`: a deploy that changes the form of a result finds entries of the old form.
  */
 export interface CacheWarning {
-  readonly kind: 'hits-nothing' | 'unused-family' | 'never-invalidated' | 'no-shape';
+  readonly kind: 'hits-nothing' | 'unused-family' | 'never-invalidated' | 'strange-parameter' | 'no-shape';
   /** A mistake for certain; the others may be meant. */
   readonly isHard: boolean;
   readonly methods: readonly string[];
@@ -53,16 +54,19 @@ const explanations: Readonly<Record<CacheWarning['kind'], string>> = {
   'hits-nothing': 'invalidates what nothing cached depends on',
   'unused-family': 'names tags of a family that nothing cached depends on',
   'never-invalidated': 'nothing invalidates it: good only until its TTL ends',
+  'strange-parameter': 'reads a parameter that its path does not have: what names it names nothing',
   'no-shape': 'names no shape: give it one, and change that with the form of its result',
 };
 
 /**
  * @param cached    each with what its keys are made of
+ * @param strange   methods with a parameter that their path does not have, and its name
  * @param defaults  what holds where a method does not say
  */
 export function cacheReport(
   cached: ReadonlyMap<CachedDefinition, KeyRecipe>,
   invalidating: ReadonlySet<InvalidatingDefinition>,
+  strange: readonly string[],
   defaults: EntryPolicy,
 ): CacheReport {
   const views = [...cached].map(([definition, { key, isRoute }]): CachedReport => {
@@ -100,6 +104,7 @@ export function cacheReport(
     'never-invalidated': views
       .filter(({ invalidatedBy }) => invalidatedBy.length === 0)
       .map(({ method }) => method),
+    'strange-parameter': [...strange],
     'no-shape': views.filter(({ shape }) => shape === undefined).map(({ method }) => method),
   };
   const warnings = (Object.keys(suspects) as CacheWarning['kind'][])

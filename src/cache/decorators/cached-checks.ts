@@ -4,7 +4,7 @@ import { declaredInputs, inputNamed, type DeclaredInput } from '../http/declared
 import { answersByItself, decoratorFactory } from '../http/route-arguments.js';
 import { staticHeaders, uncacheable } from '../http/route-metadata.js';
 import type { ResolvedOptions } from '../resolve-options.js';
-import { argumentCount, argumentNames, checkParameters, checkTemplates } from './template-checks.js';
+import { argumentCount, argumentNames, checkTemplates } from './template-checks.js';
 
 /** Two methods of one prefix would be one line in the statistics, and one target for `prefix:*`. */
 export function checkPrefixes(cached: readonly DecoratedMethod<CachedDefinition>[], faults: Faults): void {
@@ -76,7 +76,6 @@ export function checkRoute(
       `${where}: its controller is made anew for each request and may read all of it. Give @Cached a key function.`,
     );
   }
-  checkParameters(found, faults);
   const principals = scope === 'user' ? (options.principalDecorators ?? []) : [];
   const inputs = key
     ? []

@@ -28,8 +28,8 @@ export interface CachedOptions<M extends AnyMethod = AnyMethod> extends EntryOpt
   /** What the answer depends on, beside its own prefix: templates, or functions of arguments and result. */
   tags?: TagSource<M> | readonly TagSource<M>[];
   /**
-   * Families of the tags that functions name, such as `roster`: so that an invalidation of a misspelt tag is found at
-   * start. A result whose function names a tag of another family is not stored. Default: any family.
+   * Families of the tags that functions name, such as `roster`: so that the report finds an invalidation of a misspelt
+   * tag. A result whose function names a tag of another family is not stored. Default: any family.
    */
   families?: readonly string[];
   /** The result is given but not stored when this is true. */
@@ -115,7 +115,7 @@ function define(options: CachedOptions, method: string, name: string): CachedDef
     rules: tagRules(options.tags ?? [], options.families, method, faults),
     policy: faults.attempt(() => declaredPolicy(options, method)) ?? {},
     answers: faults.attempt(() => answerRules(options, scope, method)) ?? { storedHeaders: [] },
-    audit: (options.audit as CachedDefinition['audit'] | undefined) ?? (options.tags ?? []).length > 0,
+    audit: (options.audit as CachedDefinition['audit'] | undefined) ?? [options.tags ?? []].flat().length > 0,
     declaredTtlMs: fixedMs ?? 0,
     ttlMs: (result) => fixedMs ?? resultTtlMs((ttl as (result: unknown) => number)(result), method),
     unless: (result) => (unless as ((result: unknown) => boolean) | undefined)?.(result) ?? false,

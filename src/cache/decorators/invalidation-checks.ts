@@ -9,8 +9,8 @@ import { ambiguousName, templateNames } from '../http/declared-inputs.js';
 import { answersByItself } from '../http/route-arguments.js';
 import { isRoute } from '../http/route-metadata.js';
 import { pathParameters } from '../http/route-paths.js';
-import { familyMayHit, templateMayHit } from './cover.js';
-import { argumentCount, argumentNames, checkParameters, checkTemplates } from './template-checks.js';
+import { templateMayHit } from './cover.js';
+import { argumentCount, argumentNames, checkTemplates } from './template-checks.js';
 
 /** @param cached  all that the application caches */
 export function checkInvalidation(
@@ -19,7 +19,6 @@ export function checkInvalidation(
   faults: Faults,
 ): void {
   checkAnswer(found, faults);
-  checkParameters(found, faults);
   checkPatterns(found, cached, faults);
   checkDepths(found, cached, faults);
   checkOrder(found, cached, faults);
@@ -46,7 +45,7 @@ function checkAnswer(
   );
 }
 
-/** Every template, and what functions name, must be something that something cached could ever feel. */
+/** Every template must be one that something cached could ever feel. */
 function checkPatterns(
   found: DecoratedMethod<InvalidatingDefinition>,
   cached: readonly DecoratedMethod<CachedDefinition>[],
@@ -74,14 +73,6 @@ function checkPatterns(
         "What only getOrSet keeps is named by a function: () => ['book:1', 'shelf:*'], or in the method: cache.invalidate('shelf:*').",
     );
   }
-  const { functions, families } = definition.rules;
-  if (functions.length === 0 || !families) return;
-  if (families.some((family) => cached.some((other) => familyMayHit(family, other.definition)))) return;
-  faults.add(
-    'CACHE_PATTERN_MATCHES_NOTHING',
-    `${definition.method}: nothing that is cached depends on tags of ${families.map(familyName).join(', ') || 'no family'}. ` +
-      `Tags that something depends on: ${knownFamilies(cached)}. For what only getOrSet keeps, leave families out.`,
-  );
 }
 
 /** The words of all tags that something cached is known to depend on. */

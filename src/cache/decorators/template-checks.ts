@@ -1,7 +1,7 @@
+import { RouteParamtypes } from '@nestjs/common/internal';
 import type { DecoratedMethod } from '../definition/cached-definition.js';
 import type { Faults } from '../definition/faults.js';
 import type { TagRules } from '../definition/tag-rules.js';
-import { RouteParamtypes } from '@nestjs/common/internal';
 import { parameterTypes, routeArguments } from '../http/route-arguments.js';
 import { isRoute } from '../http/route-metadata.js';
 import { pathParameters } from '../http/route-paths.js';
@@ -22,21 +22,22 @@ export function checkTemplates(
   }
 }
 
-/** A parameter that the path does not have is never there: keys and tags that name it would name nothing. */
-export function checkParameters(
-  { type, name, method, paths, definition }: DecoratedMethod<{ method: string }>,
-  faults: Faults,
-): void {
+/**
+ * Parameters that a route declares and its path does not have: where no guard puts them there, keys and tags that name them
+ * name nothing. Known only once routes are mapped.
+ */
+export function strangeParameters({
+  type,
+  name,
+  method,
+  paths,
+}: Omit<DecoratedMethod<unknown>, 'definition'>): string[] {
   // Each adapter has its own names for what a wildcard stands for.
-  if (!isRoute(method) || paths.some((path) => path.includes('*'))) return;
+  if (!isRoute(method) || paths.some((path) => path.includes('*'))) return [];
   const there = new Set(pathParameters(paths).flat());
-  for (const { type: kind, data } of routeArguments(type, name)) {
-    if (kind !== RouteParamtypes.PARAM || typeof data !== 'string' || there.has(data)) continue;
-    faults.add(
-      'CACHE_UNDECLARED_INPUT',
-      `${definition.method} reads @Param('${data}'), which its path ${paths[0] ?? ''} does not have. Rename one of them.`,
-    );
-  }
+  return routeArguments(type, name).flatMap(({ type: kind, data }) =>
+    kind === RouteParamtypes.PARAM && typeof data === 'string' && !there.has(data) ? [data] : [],
+  );
 }
 
 /** The placeholders of a method that is no route, `{0}`, `{0.id}`, of so many arguments. */
