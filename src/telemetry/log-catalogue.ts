@@ -58,7 +58,7 @@ const subject = ({ prefix, key }: LogFields) => prefix ?? key ?? 'unknown';
 /** Why a result was not stored, in words. */
 const unstored: Readonly<Record<string, string>> = {
   'newer-write': 'computed before a newer write',
-  'tags-unknown': 'what it depends on was known too late, as of the first of its kind',
+  'tags-unknown': 'its arguments named further tags, which is known from now on',
   unless: 'its method said so',
   'no-ttl': 'its method gave it no time',
   status: 'its status is not 200',

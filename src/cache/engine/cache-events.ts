@@ -30,15 +30,15 @@ export type CacheEvent =
   | { event: 'cache.scope_unknown'; method: string }
   /** There is no key for a request to a route, so it is answered past the cache. */
   | { event: 'cache.key_failed'; method: string; reason: string }
-  /** A function of `@InvalidateCache` threw, so that nobody knows what to invalidate but everything. */
+  /** A function of `@InvalidateCache` threw, or a template met what no tag can name: everything is invalidated. */
   | { event: 'cache.rule_failed'; method: string; reason: string }
   | { event: 'cache.invalidated'; tags: readonly string[]; durationMs: number }
   | { event: 'cache.invalidate_error'; tags: readonly string[]; reason: string };
 
 /**
- * Why an answer was not stored: computed before a newer write; the first whose arguments named further tags; the method's own `unless`, or a TTL of 0; another status than 200; a
- * header that the route does not store; no JSON object; a value that has no stored form; a function of the decorator
- * that threw; an interceptor that answered in the handler's place.
+ * Why an answer was not stored: computed before a newer write; begun before it was known that arguments name further tags;
+ * the method's own `unless`, or a TTL of 0; another status than 200; a header that the route does not store; no JSON object; a
+ * value that has no stored form; a function of the decorator that threw; an interceptor that answered in the handler's place.
  */
 export type NoStoreReason = 'newer-write' | 'tags-unknown' | NotStored;
 

@@ -21,7 +21,7 @@ export class MethodRuns {
     this.#options = options;
   }
 
-  /** @param flight  told of the call; `undefined` for a run of its own caller's */
+  /** @param flight  told of the call; `undefined` for a run for which only its own caller waits */
   async call<T>(
     subject: Subject,
     flight: Flight<unknown> | undefined,

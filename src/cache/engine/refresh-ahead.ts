@@ -53,7 +53,7 @@ export class RefreshAhead {
     return true;
   }
 
-  /** For who has claimed it. Never rejects. */
+  /** For whoever has claimed it. Never throws. */
   begin<T>(subject: Subject, factory: Factory<T>, revive: Revive<T>): void {
     const { emit, keep } = this.#options;
     keep(
