@@ -145,6 +145,7 @@ it('makes up, half a second of the clock later, for what the store had not confi
   clock.advance(500);
   await turn();
 
-  expect(await there.title('1')).toBe('new');
+  const title = await there.title('1');
   await Promise.all(apps.map((app) => app.close()));
+  expect(title).toBe('new');
 });

@@ -33,7 +33,7 @@ describe('what a role sees and may say', () => {
       service: await token('service', 'moodle'),
       teacher: await token('teacher', 'TEACH001'),
       former: await token('teacher', 'TEACH005'),
-      second: await token('teacher', 'TEACH002'),
+      second: await token('teacher', 'TEACH006'),
       assistant: await token('teacher', 'TEACH003'),
       student: await token('student', 'STU001'),
       both: await token('student', 'STU003'),
@@ -115,15 +115,20 @@ describe('what a role sees and may say', () => {
     await enrol('admin', { user_id: 'TEACH002', course_id: 'PROG-101', role: 'teacher' }).expect(201);
   });
 
-  it('lets an assistant enrol nobody but students, and change how nobody else stands', async () => {
+  it('lets an assistant enrol students and change their enrolments, and nobody else’s', async () => {
     const enrol = (body: object) =>
       as('assistant', 'post', '/enrollments').send({ course_id: 'PROG-101', ...body });
     for (const role of ['teacher', 'ta', 'observer']) {
       const refused = await enrol({ user_id: 'TEACH002', role }).expect(403);
       expect(refused.body.detail).toBe((await enrol({ user_id: 'NOBODY', role }).expect(403)).body.detail);
     }
-    const both = { user_id: 'TEACH002', course_id: 'PROG-101', role: 'ta' };
-    await as('admin', 'post', '/enrollments').send(both).expect(201);
+    const enrolled = (role: string) =>
+      as('admin', 'post', '/enrollments')
+        .send({ user_id: 'TEACH006', course_id: 'PROG-101', role })
+        .expect(201);
+    await as('admin', 'post', '/users').send({ user_id: 'TEACH006', role: 'teacher' }).expect(201);
+    await enrolled('ta');
+    await enrolled('teacher');
     const { body } = await as('admin', 'get', '/enrollments?course_id=PROG-101&limit=100').expect(200);
     for (const role of ['teacher', 'ta', 'observer']) {
       const other = body.data.find(
