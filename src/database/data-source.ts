@@ -18,6 +18,7 @@ import { OuladImport1770000002000 } from './migrations/1770000002000-oulad-impor
 import { OutboxRenewal1770000003000 } from './migrations/1770000003000-outbox-renewal.js';
 import { DueWhenHandedIn1770000004000 } from './migrations/1770000004000-due-when-handed-in.js';
 import { ForgetDeleted1770000005000 } from './migrations/1770000005000-forget-deleted.js';
+import { CountersByDifference1770000006000 } from './migrations/1770000006000-counters-by-difference.js';
 
 const entities = [
   Activity,
@@ -47,6 +48,7 @@ const shared = {
     OutboxRenewal1770000003000,
     DueWhenHandedIn1770000004000,
     ForgetDeleted1770000005000,
+    CountersByDifference1770000006000,
   ],
   synchronize: false,
   logging: false,

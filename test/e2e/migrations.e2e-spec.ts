@@ -79,7 +79,7 @@ describe('migrations', () => {
   it('do not wait without end for a table that somebody else uses, for all its writers wait behind them', async () => {
     const dataSource = await patientDataSource(database.url).initialize();
     await dataSource.runMigrations({ transaction: 'each' });
-    for (let undone = 0; undone < 3; undone++) await dataSource.undoLastMigration();
+    for (let undone = 0; undone < 4; undone++) await dataSource.undoLastMigration();
     await dataSource.destroy();
     await client.query('BEGIN; LOCK TABLE cache_outbox IN ACCESS SHARE MODE');
 
@@ -105,7 +105,7 @@ describe('migrations', () => {
     beforeEach(async () => {
       const dataSource = await patientDataSource(database.url).initialize();
       await dataSource.runMigrations({ transaction: 'each' });
-      for (let undone = 0; undone < 2; undone++) await dataSource.undoLastMigration();
+      for (let undone = 0; undone < 3; undone++) await dataSource.undoLastMigration();
       await dataSource.destroy();
       await client.query(`
         INSERT INTO users (code, email, full_name, role, deleted_at)

@@ -151,6 +151,29 @@ describe('counters and days of activity', () => {
   });
 });
 
+it('counters are no matter of who renames or deactivates a user, and so keep nobody waiting', async () => {
+  const count = async (): Promise<number> => {
+    const rows = await database.dataSource.query<unknown[]>(
+      'SELECT FROM system_counters FOR UPDATE SKIP LOCKED',
+    );
+    return rows.length;
+  };
+  const all = await count();
+  expect(all).toBeGreaterThan(0);
+
+  await database.dataSource.transaction(async (manager) => {
+    await manager.query(
+      `UPDATE users SET full_name = full_name || '!', is_active = true WHERE code = 'STU001'`,
+    );
+    expect(await count()).toBe(all);
+    await manager.query(`UPDATE users SET role = 'teacher' WHERE code = 'STU001'`);
+    expect(await count()).toBeLessThan(all);
+    await manager.query(`UPDATE users SET role = 'student' WHERE code = 'STU001'`);
+  });
+  const [kept, counted] = await counters(database.dataSource);
+  expect(kept).toEqual(counted);
+});
+
 describe('a transaction', () => {
   const update = 'UPDATE users SET full_name = $1 WHERE code = $2';
 
