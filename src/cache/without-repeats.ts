@@ -17,7 +17,8 @@ const MAX_REMEMBERED = 1000;
 
 /**
  * Hands on what is news, for logs: that a method's results cannot be stored, or its requests have no key or no scope, once
- * for each method and reason; that answers are made without the store, once a minute until it is back; everything else each time.
+ * for each method and reason; that answers are made without the store, once a minute until it is back; everything else
+ * each time.
  */
 export function withoutRepeats(
   listen: (event: CacheModuleEvent) => void,

@@ -40,8 +40,8 @@ export interface InvalidatingReport {
 /**
  * `hits-nothing`: an invalidation that no entry could ever feel; not where a function without `families` may name what
  * only `getOrSet` keeps. `unused-family`: one that names a family on which nothing depends. `never-invalidated`: entries
- * are good only until their TTL ends. `strange-parameter`: a `@Param` that
- * the path does not have. `no-shape`: a deploy that changes the form of a result finds entries of the old form.
+ * are good only until their TTL ends. `strange-parameter`: a `@Param` that the path does not have. `no-shape`: a deploy that
+ * changes the form of a result finds entries of the old form.
  */
 export interface CacheWarning {
   readonly kind: 'hits-nothing' | 'unused-family' | 'never-invalidated' | 'strange-parameter' | 'no-shape';
@@ -104,7 +104,7 @@ export function cacheReport(
     'never-invalidated': views
       .filter(({ invalidatedBy }) => invalidatedBy.length === 0)
       .map(({ method }) => method),
-    'strange-parameter': [...strange],
+    'strange-parameter': [...new Set(strange)],
     'no-shape': views.filter(({ shape }) => shape === undefined).map(({ method }) => method),
   };
   const warnings = (Object.keys(suspects) as CacheWarning['kind'][])

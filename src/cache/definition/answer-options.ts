@@ -6,7 +6,8 @@ import type { CacheRequest, OfRequest } from './cache-request.js';
 export interface AnswerOptions {
   /**
    * Who may keep an answer on the way to the client: `Cache-Control: private` or `public`. Default `private` for a route
-   * behind a guard or with `scope: 'user' | 'tenant'`, and for what is answered past the cache; else `public`. Both ask again before they use it: `no-cache`.
+   * behind a guard or with `scope: 'user' | 'tenant'`, and for what is answered past the cache; else `public`. Both ask
+   * again before they use it: `no-cache`.
    */
   visibility?: 'private' | 'public';
   /**

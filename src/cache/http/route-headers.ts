@@ -4,6 +4,9 @@ import { acceptedCodings, type Coding } from './accept-encoding.js';
 import type { Reply } from './reply.js';
 import type { StaticHeader } from './route-metadata.js';
 
+/** `Cache-Control` of what is nobody's to keep. */
+const UNKEPT = 'private, no-cache';
+
 /** What happened to an answer, for people and tools that look at it. */
 type Outcome = 'HIT' | 'MISS' | 'STALE' | 'BYPASS';
 
@@ -64,12 +67,12 @@ export class RouteHeaders {
    * @param cacheControl  what is not kept here, errors and all, is nobody's to keep
    * @see RFC 9211
    */
-  announce(reply: Reply, outcome: Outcome, detail: string, cacheControl = 'private, no-cache'): void {
+  announce(reply: Reply, outcome: Outcome, detail: string, cacheControl = UNKEPT): void {
     reply.setHeader('x-cache', outcome);
     this.tell(reply, detail);
     // A cookie is for one client: RFC 9111 section 7.3.
     const isPersonal = this.#isPublic && reply.header('set-cookie') !== undefined;
-    this.set(reply, 'cache-control', isPersonal ? 'private, no-cache' : cacheControl);
+    this.set(reply, 'cache-control', isPersonal ? UNKEPT : cacheControl);
     addVary(reply, this.#vary);
   }
 
@@ -83,15 +86,15 @@ export class RouteHeaders {
     this.announce(reply, outcome, detail, this.#fresh);
   }
 
-  announceHit(reply: Reply, { ageMs, freshForMs }: Found): void {
-    this.announce(reply, 'HIT', `hit; ttl=${Math.round(freshForMs / 1000)}`, this.#fresh);
+  /** @param cacheControl as of {@link announce}; left out, what holds for an answer as good as new */
+  announceHit(reply: Reply, { ageMs, freshForMs }: Found, cacheControl = this.#fresh): void {
+    this.announce(reply, 'HIT', `hit; ttl=${Math.round(freshForMs / 1000)}`, cacheControl);
     reply.setHeader('age', String(Math.floor(ageMs / 1000)));
   }
 
   /** Of an exception that was kept. */
-  announceKeptException(reply: Reply, { ageMs, freshForMs }: Found): void {
-    this.announce(reply, 'HIT', `hit; ttl=${Math.round(freshForMs / 1000)}`);
-    reply.setHeader('age', String(Math.floor(ageMs / 1000)));
+  announceKeptException(reply: Reply, found: Found): void {
+    this.announceHit(reply, found, UNKEPT);
   }
 
   /** @param waitedMs since the entry was found */

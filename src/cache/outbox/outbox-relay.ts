@@ -4,7 +4,7 @@ import type { Outbox } from './outbox.js';
 
 /** How often every process looks for rows that nobody settled. */
 const POLL_MS = 500;
-/** At the end a database that hangs is not waited for: the rows stay for others. Real time: a clock that stands must not keep it. */
+/** In real time, at the end: a database that hangs is not waited for, whatever the clock says. The rows stay for others. */
 const STOP_PATIENCE_MS = 1000;
 /** A living owner has settled or renewed its row by then. */
 export const ABANDONED_AFTER_MS = 300;
