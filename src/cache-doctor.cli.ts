@@ -1,6 +1,4 @@
 import { parseArgs } from 'node:util';
-import { createApp } from './app.setup.js';
-import { CacheBootError, CacheGraph, reportLines } from './cache/index.js';
 
 const usage = `Prints what is cached, under which keys and tags and for how long, what invalidates it, and what looks wrong.
 Needs no database and no Redis.
@@ -18,6 +16,9 @@ interface Outcome {
 }
 
 async function examine(asJson: boolean): Promise<Outcome> {
+  // Loaded only now: a wrong option is answered at once.
+  const { createApp } = await import('./app.setup.js');
+  const { CacheGraph, reportLines } = await import('./cache/index.js');
   const app = await createApp({ NODE_ENV: 'test', LOG_LEVEL: 'error' });
   await app.init();
   const report = app.get(CacheGraph).report();
@@ -41,8 +42,9 @@ try {
   // Nothing else may keep the process: the application was never meant to serve.
   process.stdout.write(`${text}\n`, () => process.exit(isSound ? 0 : 1));
 } catch (error) {
-  if (error instanceof CacheBootError) process.stderr.write(`${error.message}\n`);
-  else if (error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS'))
+  if (!(error instanceof Error && 'code' in error)) throw error;
+  if (error.code === 'CACHE_BOOT_FAILED') process.stderr.write(`${error.message}\n`);
+  else if (String(error.code).startsWith('ERR_PARSE_ARGS'))
     process.stderr.write(`${error.message}\n\n${usage}\n`);
   else throw error;
   process.exit(1);

@@ -1,5 +1,4 @@
 import { parseArgs } from 'node:util';
-import { ConfigurationModule } from '../config/config.module.js';
 import { ConfigurationError } from '../config/configuration-error.js';
 import { mintToken, TokenRefused, type TokenWish } from './mint-token.js';
 
@@ -34,6 +33,8 @@ async function main(): Promise<void> {
     console.log(usage);
     return;
   }
+  // Loaded only now: a wrong option is answered at once.
+  const { ConfigurationModule } = await import('../config/config.module.js');
   const { environment } = await ConfigurationModule.forRoot();
   console.log(await mintToken(environment, wish));
 }

@@ -1,13 +1,11 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { importOulad } from './oulad/import-oulad.js';
 import type { OuladOptions } from './oulad/oulad-options.js';
 import { readStarts } from './oulad/starts.js';
 import { summaryText } from './oulad/summary-text.js';
-import { whenItShows } from './invalidate-answers.js';
 import { CommandRefused, runCommand } from './run-command.js';
 import { showProgress } from './show-progress.js';
-import { withDatabase } from './with-database.js';
+import { whenItShows } from './when-it-shows.js';
 
 const usage = `Imports the Open University Learning Analytics Dataset, or files in its format.
 
@@ -58,6 +56,9 @@ async function main(): Promise<void> {
     console.log(usage);
     return;
   }
+  // Loaded only now: a wrong option is answered at once.
+  const { withDatabase } = await import('./with-database.js');
+  const { importOulad } = await import('./oulad/import-oulad.js');
   let progress: ReturnType<typeof showProgress> | undefined;
   try {
     const summary = await withDatabase(

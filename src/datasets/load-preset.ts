@@ -1,6 +1,7 @@
 import type { ClientBase } from 'pg';
 import type { DataSource } from 'typeorm';
 import { copyRows } from './copy-rows.js';
+import { DatabaseNotEmpty } from './database-not-empty.js';
 import { generate } from './generator/generate.js';
 import type { PresetName } from './generator/presets.js';
 import { invalidateAnswers } from './invalidate-answers.js';
@@ -30,11 +31,6 @@ export interface LoadSummary {
   readonly isLoaded: boolean;
   /** Rows by table. */
   readonly rows: Readonly<Record<string, number>>;
-}
-
-/** The database already holds users or courses; the message says what to do. */
-export class DatabaseNotEmpty extends Error {
-  override readonly name = 'DatabaseNotEmpty';
 }
 
 // Of processes that start together on an empty database one loads; the others wait, then find it filled.

@@ -1,6 +1,6 @@
 import { ConfigurationError } from '../config/configuration-error.js';
 import { EmbeddedPostgresError } from '../database/embedded-postgres.js';
-import { DatabaseNotEmpty } from './load-preset.js';
+import { DatabaseNotEmpty } from './database-not-empty.js';
 
 /** The command was called wrongly, or with files it cannot use; the message is for the user. */
 export class CommandRefused extends Error {

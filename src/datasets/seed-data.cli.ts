@@ -1,12 +1,11 @@
 import { parseArgs } from 'node:util';
+import type { DataSource } from 'typeorm';
 import { dumpSha256, writeDump } from './dump.js';
 import { generate } from './generator/generate.js';
 import { type PresetName, presetNames } from './generator/presets.js';
-import { loadPreset } from './load-preset.js';
-import { whenItShows } from './invalidate-answers.js';
 import { CommandRefused, runCommand } from './run-command.js';
 import { showProgress } from './show-progress.js';
-import { withDatabase } from './with-database.js';
+import { whenItShows } from './when-it-shows.js';
 
 const usage = `Fills the database with made-up data of realistic shape. The same options give the same rows.
 
@@ -80,6 +79,8 @@ async function main(): Promise<void> {
     console.log(wish.dump === undefined ? dumpSha256(tables) : await writeDump(tables, wish.dump));
     return;
   }
+  // Loaded only now: a wrong option is answered at once.
+  const { withDatabase } = await import('./with-database.js');
   await withDatabase(
     (line) => {
       console.error(line);
@@ -88,7 +89,8 @@ async function main(): Promise<void> {
   );
 }
 
-async function load(dataSource: Parameters<typeof loadPreset>[0], wish: Wish): Promise<void> {
+async function load(dataSource: DataSource, wish: Wish): Promise<void> {
+  const { loadPreset } = await import('./load-preset.js');
   const startedAtMs = Date.now();
   let progress: ReturnType<typeof showProgress> | undefined;
   try {
