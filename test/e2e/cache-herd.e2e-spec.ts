@@ -1,11 +1,11 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
-import { createClient } from 'redis';
 import { figure, isMeasuring } from '../support/figures.js';
 import { HttpConnection } from '../support/http-connection.js';
 import { type Answer, failed, quantileMs, underLoad } from '../support/load.js';
 import { pollUntil, startRedis, type RedisProcess } from '../support/processes.js';
+import { connectAdmin, type RedisAdmin } from '../support/redis-admin.js';
 
 jest.setTimeout(120_000);
 
@@ -20,14 +20,13 @@ const PATIENCE_MS = 20_000;
 const IDLE_MS = 3000;
 
 let redis: RedisProcess;
-let counts: ReturnType<typeof createClient>;
+let counts: RedisAdmin;
 let servers: Server[];
 const started: ChildProcess[] = [];
 
 beforeAll(async () => {
   redis = await startRedis();
-  counts = createClient({ url: redis.adminUrl });
-  await counts.connect();
+  counts = await connectAdmin(redis);
   servers = await Promise.all(Array.from({ length: PROCESSES }, () => startServer()));
   // Their connections to Redis must be in use, or each is on its own.
   for (const { url } of servers) {
