@@ -162,15 +162,15 @@ it('docs/caching-reference.md shows keys that are ours', () => {
   }
 });
 
-it('docs/caching-reference.md names every package that the cache loads', () => {
+it('docs/caching-reference.md names every package that the cache names', () => {
   const sources = filesBelow('src/cache')
     .filter((name) => name.endsWith('.ts') && !name.endsWith('.spec.ts'))
     .map(read);
   const imported = sources.flatMap((code) => [...code.matchAll(/ from '((?:@[^/']+\/)?[^./'][^/']*)/g)]);
   const packages = new Set(imported.map(([, name = '']) => name).filter((name) => !name.startsWith('node:')));
-  const [, loads = ''] = /^It loads (.*?)^$/ms.exec(read('docs/caching-reference.md')) ?? [];
+  const [, told = ''] = /^It brings (.*?)^$/ms.exec(read('docs/caching-reference.md')) ?? [];
 
-  expect([...packages].filter((name) => !loads.includes(`\`${name}\``))).toEqual([]);
+  expect([...packages].filter((name) => !told.includes(`\`${name}\``))).toEqual([]);
 });
 
 describe('docs/REDIS_INTEGRATION.md', () => {

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
@@ -15,14 +15,14 @@ interface LockedPackage {
 
 export interface ForeignApp {
   readonly folder: string;
-  /** Paths of what `npm pack` put into the tarball. */
+  /** Paths of what is in the package of the cache. */
   readonly packed: readonly string[];
   remove(): Promise<void>;
 }
 
 /**
- * Puts the application of `test/fixtures/foreign-app` into a folder of its own, with the packed build of this project
- * and those packages that its package.json names, with what they need in turn, and no others. No registry is asked: the
+ * Puts the application of `test/fixtures/foreign-app` into a folder of its own, with the packed cache and those packages
+ * that its package.json names, with what they and the cache need in turn, and no others. No registry is asked: the
  * packages are copies of this project's. Then compiles it against the packed declarations.
  *
  * @throws {Error} with the words of the compiler
@@ -33,31 +33,30 @@ export async function installForeignApp(): Promise<ForeignApp> {
   const { dependencies, devDependencies } = JSON.parse(
     await readFile(join(folder, 'package.json'), 'utf8'),
   ) as { dependencies: Record<string, string>; devDependencies: Record<string, string> };
-  const wanted = [...Object.keys(dependencies), ...Object.keys(devDependencies)];
-  const [packed, paths] = await Promise.all([
-    unpack(folder),
-    pathsOf(wanted.filter((name) => name !== NAME)),
-  ]);
-  for (const path of paths) {
+  const { manifest, paths } = await unpack(folder);
+  const named = Object.keys({ ...dependencies, ...devDependencies }).filter((name) => name !== NAME);
+  for (const path of await pathsOf([...named, ...needsOf(manifest)])) {
     await cp(path, join(folder, path), { recursive: true, filter: (source) => !source.endsWith('.map') });
   }
   await run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', folder]).catch((error: unknown) => {
     throw new Error((error as { stdout: string }).stdout);
   });
-  return { folder, packed, remove: () => rm(folder, { recursive: true, force: true }) };
+  return { folder, packed: paths, remove: () => rm(folder, { recursive: true, force: true }) };
 }
 
-async function unpack(folder: string): Promise<string[]> {
-  const npm = process.env.npm_execpath ?? '';
-  const [command, ...first] = npm.endsWith('.js') ? [process.execPath, npm] : ['npm'];
-  const options = ['pack', '--json', '--offline', '--ignore-scripts', '--pack-destination', folder];
-  const { stdout } = await run(command, [...first, ...options], { maxBuffer: 64 * 1024 * 1024 });
-  const [tarball] = JSON.parse(stdout) as { filename: string; files: { path: string }[] }[];
-  if (!tarball) throw new Error('npm pack made nothing');
+/** @returns what its package.json says, and the paths in it */
+async function unpack(folder: string): Promise<{ manifest: LockedPackage; paths: string[] }> {
+  const { stdout } = await run(process.execPath, ['scripts/pack-cache.mjs', folder]);
+  const tarball = stdout.trim();
   const target = join(folder, 'node_modules', NAME);
   await mkdir(target, { recursive: true });
-  await run('tar', ['-xzf', join(folder, tarball.filename), '-C', target, '--strip-components=1']);
-  return tarball.files.map(({ path }) => path);
+  await run('tar', ['-xzf', tarball, '-C', target, '--strip-components=1']);
+  const entries = await readdir(target, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile());
+  return {
+    manifest: JSON.parse(await readFile(join(target, 'package.json'), 'utf8')) as LockedPackage,
+    paths: files.map(({ parentPath, name }) => relative(target, join(parentPath, name))),
+  };
 }
 
 /** Where npm has put these packages of ours and all that they need, optional ones left out. */
@@ -70,9 +69,7 @@ async function pathsOf(names: readonly string[]): Promise<string[]> {
     const path = nearest(name, from);
     if (found.has(path)) return;
     found.add(path);
-    const { dependencies = {}, peerDependencies = {}, peerDependenciesMeta = {} } = packages[path] ?? {};
-    const peers = Object.keys(peerDependencies).filter((peer) => !peerDependenciesMeta[peer]?.optional);
-    for (const needed of [...Object.keys(dependencies), ...peers]) visit(needed, path);
+    for (const needed of needsOf(packages[path] ?? {})) visit(needed, path);
   };
   const nearest = (name: string, from: string): string => {
     for (let base = from; ; base = base.slice(0, Math.max(0, base.lastIndexOf('/node_modules/')))) {
@@ -85,4 +82,13 @@ async function pathsOf(names: readonly string[]): Promise<string[]> {
   for (const name of names) visit(name, '');
   // What lies inside of another comes with it.
   return [...found].filter((path) => path.lastIndexOf('node_modules/') === 0);
+}
+
+function needsOf({
+  dependencies = {},
+  peerDependencies = {},
+  peerDependenciesMeta = {},
+}: LockedPackage): string[] {
+  const peers = Object.keys(peerDependencies).filter((peer) => !peerDependenciesMeta[peer]?.optional);
+  return [...Object.keys(dependencies), ...peers];
 }
