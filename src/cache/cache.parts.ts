@@ -70,7 +70,7 @@ export class CacheParts {
   #openStore(): Store | undefined {
     const { enabled, namespace, clock, outbox } = this.options;
     if (!this.servers) return this.options.store ?? (enabled ? new MemoryStore(clock, this.l1) : undefined);
-    const store = new RedisStore(this.servers, namespace, outbox);
+    const store = new RedisStore(this.servers, namespace, this.emit, outbox);
     this.servers.start((...used) => store.beforeUse(...used));
     return store;
   }

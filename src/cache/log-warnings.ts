@@ -63,6 +63,10 @@ const lines: Lines = {
     'error',
     'The store has not confirmed an invalidation: it is tried again, and this process reads nothing old meanwhile',
   ],
+  'cache.invalidated_late': () => [
+    'log',
+    'The store has confirmed what it had not: this process reads all of it again',
+  ],
   'cache.audit_wrong': ({ subject }) => [
     'error',
     `An answer of ${subject.prefix} was old: what it was made from has changed without an invalidation`,

@@ -14,6 +14,7 @@ const ofConnections: ReadonlySet<string> = new Set([
   'cache.server_info',
   'cache.disabled',
   'cache.disconnected',
+  'cache.invalidated_late',
 ]);
 
 /**

@@ -202,6 +202,11 @@ export const logCatalogue = {
     'error',
     (fields) => `Cache invalidation error: ${failure(fields)} (queued for retry)`,
   ),
+  'cache.invalidated_late': entry(
+    '🗑️',
+    'info',
+    ({ count }) => `Invalidated all cache entries of ${count} tags that were queued for retry`,
+  ),
   'stats.fetch': entry('📊', 'info', () => 'Fetching system statistics...'),
   'stats.done': entry(
     '✅',

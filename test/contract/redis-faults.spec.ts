@@ -146,6 +146,8 @@ describe('a Redis that forgets or remembers too much', () => {
 });
 
 describe('what was not confirmed', () => {
+  const late = { event: 'cache.invalidated_late', count: 1 };
+
   it('is not read again before it has been paid', async () => {
     const one = await openStore({ url: redis.url });
     expect(await tokenOf(one)).toBeDefined();
@@ -153,9 +155,11 @@ describe('what was not confirmed', () => {
 
     await expect(one.store.invalidate([tag], [], 50)).rejects.toMatchObject(unavailable);
     await expect(one.store.tokens([tag], BUDGET_MS)).rejects.toMatchObject(unavailable);
+    expect(one.events).not.toContainEqual(late);
     redis.thaw();
 
     expect(await tokensOnceAsked(one, [tag])).toEqual([undefined]);
+    expect(one.events.filter(({ event }) => event === late.event)).toEqual([late]);
   });
 
   it('is paid hard, also when it was soft', async () => {

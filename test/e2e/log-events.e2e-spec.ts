@@ -136,7 +136,7 @@ it('tells what operators ask for', async () => {
   expect(eventsOfNobody()).toContain('cache.deleted');
 });
 
-it('tells once that requests go past Redis, and that an invalidation has to wait', async () => {
+it('tells once that requests go past Redis, that an invalidation has to wait, and when it waits no longer', async () => {
   await redis.kill();
   await pollUntil(() => app.app.get(RedisService).status() === 'unavailable', 5000);
   for (const id of ['past-1', 'past-2', 'past-3']) await call(id, 'get', stats);
@@ -151,6 +151,9 @@ it('tells once that requests go past Redis, and that an invalidation has to wait
     { level: 'warn', message: '⚠️ Falling back to uncached execution', request_id: expect.any(String) },
   ]);
   expect(eventsOf('user-2')).toContain('cache.invalidate_error');
+
+  redis = await startRedis({ port: redis.port });
+  await pollUntil(() => eventsOfNobody().includes('cache.invalidated_late'), 10_000);
 });
 
 it('tells that it let go of Redis', async () => {

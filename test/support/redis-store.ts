@@ -30,8 +30,9 @@ export function openStore(
   const events: RedisEvent[] = [];
   // A busy machine must not look like a slow Redis, except where the limit itself is tested.
   const options = resolveRedisOptions({ commandTimeoutMs: 1000, ...redis }, 'test');
-  const servers = connectRedis(options, { namespace, clock, emit: (event) => events.push(event) });
-  const store = new RedisStore(servers, namespace, outbox);
+  const emit = (event: RedisEvent) => void events.push(event);
+  const servers = connectRedis(options, { namespace, clock, emit });
+  const store = new RedisStore(servers, namespace, emit, outbox);
   servers.start((...used) => store.beforeUse(...used));
   return {
     store,

@@ -2,7 +2,8 @@ import type { BreakerState } from './circuit-breaker.js';
 
 /**
  * What the connection to Redis has to tell: once for each change, not for each request. `set`, `skip` and `deleted` are
- * calls of {@link RedisService}, by name.
+ * calls of {@link RedisService}, by name. `invalidated_late` counts tags of which Redis had not confirmed before that they
+ * are old, and now has.
  */
 export type RedisEvent =
   | { event: 'cache.init'; url: string }
@@ -15,6 +16,7 @@ export type RedisEvent =
   | { event: 'cache.server_info'; version: string; connectedClients: number; usedMemory: string }
   | { event: 'cache.disabled' }
   | { event: 'cache.disconnected' }
+  | { event: 'cache.invalidated_late'; count: number }
   | { event: 'cache.set'; key: string }
   | { event: 'cache.skip'; operation: string; key: string }
   | { event: 'cache.deleted'; pattern: string; count: number };

@@ -37,33 +37,37 @@ export class OwedTokens {
    * @param isHere whether a key can be paid for now
    * @param pay    rejects when it was not confirmed; then all stays owed. Returns the keys that cannot be paid for here
    *               after all, which stay owed, too
+   * @returns how many were paid
    */
   async pay(
     isHere: (key: string) => boolean,
     pay: (keys: readonly string[]) => Promise<readonly string[]>,
-  ): Promise<void> {
-    if (this.#owed.size === 0) return;
+  ): Promise<number> {
+    if (this.#owed.size === 0) return 0;
     const debts = [...this.#owed];
-    await this.#pay(
+    const witnesses = await this.#pay(
       debts.filter(([key]) => this.#isWitness(key) && isHere(key)),
       pay,
     );
-    if ([...this.#owed.keys()].some(this.#isWitness)) return;
-    await this.#pay(
+    if ([...this.#owed.keys()].some(this.#isWitness)) return witnesses;
+    const others = await this.#pay(
       debts.filter(([key]) => !this.#isWitness(key) && isHere(key)),
       pay,
     );
+    return witnesses + others;
   }
 
   async #pay(
     debts: readonly (readonly [key: string, debt: number])[],
     pay: (keys: readonly string[]) => Promise<readonly string[]>,
-  ): Promise<void> {
+  ): Promise<number> {
+    let paid = 0;
     for (let from = 0; from < debts.length; from += PAID_AT_ONCE) {
       const due = debts.slice(from, from + PAID_AT_ONCE);
       const unpaid = new Set(await pay(due.map(([key]) => key)));
       for (const [key, debt] of due)
-        if (this.#owed.get(key) === debt && !unpaid.has(key)) this.#owed.delete(key);
+        if (this.#owed.get(key) === debt && !unpaid.has(key) && this.#owed.delete(key)) paid++;
     }
+    return paid;
   }
 }

@@ -3,6 +3,7 @@ import { newHalf } from '../engine/tokens.js';
 import type { Outbox } from '../outbox/outbox.js';
 import { ABANDONED_AFTER_MS } from '../outbox/outbox-relay.js';
 import { failureReason, withDeadline } from '../redis/deadline.js';
+import type { EmitRedisEvent } from '../redis/redis-events.js';
 import type { RedisSession } from '../redis/redis-session.js';
 import { inCommands, type Arrival, type RedisServers } from '../redis/redis-servers.js';
 import { OwedTokens } from './owed-tokens.js';
@@ -26,13 +27,15 @@ interface Cut {
 export class RedisInvalidations {
   readonly #servers: RedisServers;
   readonly #keys: RedisKeys;
+  readonly #emit: EmitRedisEvent;
   readonly #outbox: Outbox | undefined;
   readonly #owed: OwedTokens;
 
   /** @param outbox holds what other processes owe; it is paid before a new connection is read from */
-  constructor(servers: RedisServers, keys: RedisKeys, outbox: Outbox | undefined) {
+  constructor(servers: RedisServers, keys: RedisKeys, emit: EmitRedisEvent, outbox: Outbox | undefined) {
     this.#servers = servers;
     this.#keys = keys;
+    this.#emit = emit;
     this.#outbox = outbox;
     this.#owed = new OwedTokens(keys.tokens(EPOCH), (key) => isWitness(keys.tagOf(key)));
   }
@@ -73,10 +76,11 @@ export class RedisInvalidations {
     // What this process has lately taken away on the server that it left, nobody has taken away here.
     if (arrival === 'moved') await this.#cutEpoch(session, server);
     if (arrival !== 'known') await this.#payForOthers(session, server);
-    await this.#owed.pay(
+    const count = await this.#owed.pay(
       (key) => this.#servers.nameOf(key) === server,
       (keys) => this.#payHere(session, server, keys),
     );
+    if (count > 0) this.#emit({ event: 'cache.invalidated_late', count });
   }
 
   /** @returns what is not here any more while its slot is on the move: who has it in the end is paid */

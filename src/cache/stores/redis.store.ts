@@ -4,6 +4,7 @@ import { CacheError } from '../engine/cache-errors.js';
 import type { EntryName, Lease, Store, StoreOpened, StoreRead } from '../engine/store.js';
 import { newToken } from '../engine/tokens.js';
 import type { Outbox } from '../outbox/outbox.js';
+import type { EmitRedisEvent } from '../redis/redis-events.js';
 import type { RedisSession } from '../redis/redis-session.js';
 import { inCommands, type Arrival, type RedisServers } from '../redis/redis-servers.js';
 import { isEverywhere, partsOf, type Part, type Question } from './question-parts.js';
@@ -40,10 +41,10 @@ export class RedisStore implements Store {
   readonly #invalidations: RedisInvalidations;
 
   /** @param outbox holds what other processes owe; it is paid before a new connection is read from */
-  constructor(servers: RedisServers, namespace: string, outbox?: Outbox) {
+  constructor(servers: RedisServers, namespace: string, emit: EmitRedisEvent, outbox?: Outbox) {
     this.#servers = servers;
     this.#keys = new RedisKeys(namespace, servers.hashTags);
-    this.#invalidations = new RedisInvalidations(servers, this.#keys, outbox);
+    this.#invalidations = new RedisInvalidations(servers, this.#keys, emit, outbox);
   }
 
   isAvailable(): boolean {
