@@ -205,7 +205,7 @@ export const logCatalogue = {
   'cache.invalidated_late': entry(
     '🗑️',
     'info',
-    ({ count }) => `Invalidated all cache entries of ${count} tags that were queued for retry`,
+    ({ count }) => `Cache invalidations that were queued for retry are done (${count} tokens)`,
   ),
   'stats.fetch': entry('📊', 'info', () => 'Fetching system statistics...'),
   'stats.done': entry(
