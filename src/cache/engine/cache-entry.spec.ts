@@ -44,9 +44,10 @@ describe('a stored entry', () => {
 
   it('is a miss, never an error, whatever the bytes', () => {
     fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
-        expect(decodeEntry(Buffer.from(bytes))).toBeUndefined();
-      }),
+      fc.property(
+        fc.uint8Array({ maxLength: 200 }),
+        (bytes) => decodeEntry(Buffer.from(bytes)) === undefined,
+      ),
       { numRuns: 5000 },
     );
   });
@@ -69,9 +70,7 @@ describe('a stored entry', () => {
       damagedHeader,
     );
     fc.assert(
-      fc.property(hostile, (written) => {
-        expect(decodeEntry(written)).toBeUndefined();
-      }),
+      fc.property(hostile, (written) => decodeEntry(written) === undefined),
       { numRuns: 10_000 },
     );
   });
