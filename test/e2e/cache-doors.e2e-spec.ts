@@ -677,6 +677,7 @@ function hitContext(
   const context = {
     getClass: () => controller,
     getHandler: () => method,
+    getType: () => 'http',
     getArgs: () => [request, response],
   };
   return () => ({ ...context }) as unknown as ExecutionContext;

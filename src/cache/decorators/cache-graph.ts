@@ -122,7 +122,7 @@ export class CacheGraph {
     const plan = new RoutePlan({ ...definition, shape }, options, {
       inputs,
       paths,
-      pipes: [...this.application.getGlobalPipes(), ...pipesOf(type), ...pipesOf(method)],
+      pipes: [...this.#globalPipes(), ...pipesOf(type), ...pipesOf(method)],
       versionHeaders: this.paths.versionHeaders,
       controller: type,
       name,
@@ -138,6 +138,10 @@ export class CacheGraph {
 
   #isInherited({ definition }: DecoratedMethod<CachedDefinition>): boolean {
     return this.decorated.cached.filter((other) => other.definition === definition).length > 1;
+  }
+
+  #globalPipes(): readonly unknown[] {
+    return [...this.application.getGlobalPipes(), ...this.application.getGlobalRequestPipes()];
   }
 
   #isGuarded(controller: object, method: object): boolean {

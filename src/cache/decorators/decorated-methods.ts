@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
+import type { InstanceWrapper } from '@nestjs/core/internal';
 import {
   cachedDefinition,
   invalidatingDefinition,
@@ -7,6 +8,7 @@ import {
   type DecoratedMethod,
   type InvalidatingDefinition,
 } from '../definition/cached-definition.js';
+import { CacheError } from '../engine/cache-errors.js';
 import { isGet, isRoute } from '../http/route-metadata.js';
 import { RoutePaths } from '../http/route-paths.js';
 import { MethodCache } from './method-cache.js';
@@ -31,6 +33,7 @@ export class DecoratedMethods {
     const seen = new Set<object>();
     for (const wrapper of [...this.discovery.getControllers(), ...this.discovery.getProviders()]) {
       const isStatic = wrapper.isDependencyTreeStatic();
+      if (wrapper.isFactory && (wrapper.isTransient || !isStatic)) this.#equipAllFrom(wrapper);
       const prototype = prototypeOf(wrapper.metatype, isStatic ? wrapper.instance : undefined);
       if (!prototype) continue;
       const isDecorated = seen.has(prototype) || this.#collect(prototype, isStatic);
@@ -39,6 +42,28 @@ export class DecoratedMethods {
       // Nest injects into what it constructs; what a factory made is given the cache here.
       if (isStatic) equip(wrapper.instance as Decorated, this.methods);
     }
+  }
+
+  /** What the factory has made, and whatever it will make for a request or for whoever injects it. */
+  #equipAllFrom(wrapper: InstanceWrapper): void {
+    const equipped = (made: unknown): unknown => {
+      const prototype = prototypeOf(undefined, made);
+      if (prototype && this.#isDecorated(prototype)) equip(made as Decorated, this.methods);
+      return made;
+    };
+    for (const host of wrapper.getStaticTransientInstances()) equipped(host?.instance);
+    const make = wrapper.metatype as (...injected: unknown[]) => unknown;
+    wrapper.metatype = (...injected: unknown[]) => {
+      const made = make(...injected);
+      return made instanceof Promise ? made.then(equipped) : equipped(made);
+    };
+  }
+
+  #isDecorated(prototype: object): boolean {
+    return this.scanner.getAllMethodNames(prototype).some((name) => {
+      const method = (prototype as Record<string, object>)[name] ?? {};
+      return cachedDefinition(method) !== undefined || invalidatingDefinition(method) !== undefined;
+    });
   }
 
   #collect(prototype: object, isStatic: boolean): boolean {
@@ -59,8 +84,14 @@ export class DecoratedMethods {
   }
 }
 
+/** An instance that several applications are given is the last one's. */
 function equip(instance: Decorated, methods: MethodCache): void {
-  if (!(METHOD_CACHE in instance)) instance[METHOD_CACHE] = methods;
+  if (Reflect.set(instance, METHOD_CACHE, methods)) return;
+  const { name } = instance.constructor;
+  throw new CacheError(
+    'CACHE_INVALID_OPTIONS',
+    `A ${name} is frozen, so its decorated methods get no cache.`,
+  );
 }
 
 /** Of the instance where there is one: that holds for classes, subclasses and what factories made. */

@@ -1,3 +1,4 @@
+import { argumentsAsGiven } from '../definition/arguments-as-given.js';
 import type { InvalidatingDefinition } from '../definition/cached-definition.js';
 import { argumentTags, resultTags } from '../definition/tag-rules.js';
 import type { Resolve } from '../definition/tag-template.js';
@@ -53,6 +54,7 @@ export class Invalidations {
     const { method, rules, faults } = definition;
     // Of a module that was loaded later nobody has told.
     faults.refuse();
+    const given = argumentsAsGiven(rules, args);
     const known = this.#exactTags(definition, () => argumentTags(rules, resolve));
     const outer = currentUnit();
     const cover = [...known, ...(this.#covers.get(definition) ?? [EPOCH])];
@@ -63,7 +65,7 @@ export class Invalidations {
     try {
       const result = await inUnit(unit, () => settled(run));
       unit.join(known);
-      unit.join(this.#exactTags(definition, () => resultTags(rules, args, result)));
+      unit.join(this.#exactTags(definition, () => resultTags(rules, given, result)));
       return result;
     } catch (error) {
       unit.fear(cover, writtenBefore);

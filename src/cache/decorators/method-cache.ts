@@ -1,3 +1,4 @@
+import { argumentsAsGiven } from '../definition/arguments-as-given.js';
 import { auditedForm } from '../definition/audited-form.js';
 import type { CachedDefinition, InvalidatingDefinition } from '../definition/cached-definition.js';
 import { CacheEngine } from '../engine/cache-engine.js';
@@ -64,7 +65,8 @@ export class MethodCache {
     if (!subject) return settled(run);
     const factory = async (): Promise<Produced<KeptValue>> => {
       try {
-        return producedValue(definition, args, await settled(run));
+        const given = argumentsAsGiven(definition.rules, args);
+        return producedValue(definition, given, await settled(run));
       } catch (error) {
         if (policy.graceMs === 0 || !isClientError(error)) throw error;
         // Nothing stale may cover it.

@@ -1,5 +1,5 @@
 import type { CachedDefinition } from '../definition/cached-definition.js';
-import { storedForm } from '../definition/stored-form.js';
+import { keepingOf, storedForm } from '../definition/stored-form.js';
 import { dependencies } from '../definition/tag-rules.js';
 import { fromArguments, literal } from '../definition/tag-template.js';
 import { methodKeyText } from '../engine/cache-key.js';
@@ -51,7 +51,7 @@ function leadingIds(args: readonly unknown[]): string[] {
 /** What a run gave: its value as text; where it has no stored form the value itself, for its caller only. */
 export function producedValue(
   definition: CachedDefinition,
-  args: unknown[],
+  args: readonly unknown[],
   result: unknown,
 ): Produced<KeptValue> {
   let text: string;
@@ -60,7 +60,11 @@ export function producedValue(
   } catch {
     return { value: { raw: result }, isShareable: false, notStoredBecause: 'unserialisable' };
   }
-  return storedForm<KeptValue>(definition, { args, result }, { text }, { body: Buffer.from(text) });
+  return storedForm<KeptValue>(
+    keepingOf(definition, { args, result }),
+    { text },
+    { body: Buffer.from(text) },
+  );
 }
 
 export const revive: Revive<KeptValue> = (entry) => ({ text: entry.text ?? entry.body.toString() });

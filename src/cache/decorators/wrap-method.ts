@@ -1,4 +1,5 @@
 import { Inject } from '@nestjs/common';
+import { CacheError } from '../engine/cache-errors.js';
 import { MethodCache } from './method-cache.js';
 import type { MethodCall } from './method-call.js';
 
@@ -25,6 +26,10 @@ export function wrapMethod(
   descriptor: PropertyDescriptor,
   around: (cache: MethodCache, call: MethodCall) => unknown,
 ): object {
+  if (typeof target === 'function') {
+    const what = `${target.name}.${(descriptor.value as Runnable).name}`;
+    throw new CacheError('CACHE_INVALID_OPTIONS', `${what} is static: no application gives it a cache.`);
+  }
   const original = descriptor.value as Runnable;
   const wrapper: Runnable = function (...args) {
     const cache = this[METHOD_CACHE];

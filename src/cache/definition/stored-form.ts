@@ -7,40 +7,42 @@ interface MadeCall {
   readonly args: readonly unknown[];
   readonly result: unknown;
   /** Tags that its arguments name, beside those that were known before. */
-  readonly argumentTags?: () => readonly string[];
+  readonly argumentTags?: readonly string[];
+}
+
+/** What the decorator says of a call: for how long its result is good and what it depends on, or why it is not kept. */
+export type Keeping = Pick<Produced<never>, 'isShareable' | 'notStoredBecause'> & {
+  readonly entry?: { readonly ttlMs: number; readonly resultTags: readonly string[] };
+};
+
+/** What a run gave, with what the decorator says about keeping it. */
+export function storedForm<T>(
+  { entry, ...told }: Keeping,
+  value: T,
+  kept: { readonly body: Buffer; readonly head?: Readonly<Record<string, string>> },
+): Produced<T> {
+  return entry ? { ...told, value, entry: { ...kept, ...entry } } : { ...told, value };
 }
 
 /**
- * What a run gave, with what the decorator says about keeping it. A function of the decorator that throws costs the
- * entry, not the answer.
+ * What the decorator says of a call. A function of it that throws costs the entry, not the answer.
  *
- * @param value  what is given to everyone who waited
- * @param kept   the same as it is stored
  * @param ttlMs  in place of what the decorator says of results
  */
-export function storedForm<T>(
+export function keepingOf(
   definition: CachedDefinition,
-  { args, result, argumentTags }: MadeCall,
-  value: T,
-  kept: { readonly body: Buffer; readonly head?: Readonly<Record<string, string>> },
+  { args, result, argumentTags: further = [] }: MadeCall,
   ttlMs?: number,
-): Produced<T> {
-  let further: readonly string[];
-  try {
-    further = argumentTags?.() ?? [];
-  } catch {
-    return { value, isShareable: false, notStoredBecause: 'rule-failed' };
-  }
+): Keeping {
   // Who joined a run that leaves no entry could ask only about what was known before the call.
   const isShareable = further.length === 0;
   try {
-    if (ttlMs === undefined && definition.unless(result))
-      return { value, isShareable, notStoredBecause: 'unless' };
+    if (ttlMs === undefined && definition.unless(result)) return { isShareable, notStoredBecause: 'unless' };
     const livesMs = ttlMs ?? definition.ttlMs(result);
-    if (livesMs === 0) return { value, isShareable, notStoredBecause: 'no-ttl' };
+    if (livesMs === 0) return { isShareable, notStoredBecause: 'no-ttl' };
     const named = [...further, ...resultDependencies(definition.rules, args, result)];
-    return { value, isShareable: true, entry: { ...kept, ttlMs: livesMs, resultTags: named } };
+    return { isShareable: true, entry: { ttlMs: livesMs, resultTags: named } };
   } catch {
-    return { value, isShareable, notStoredBecause: 'rule-failed' };
+    return { isShareable, notStoredBecause: 'rule-failed' };
   }
 }

@@ -17,9 +17,14 @@ export function routeKeyText(prefix: string, path: string, inputs: KeyInputs): s
   return json === '{}' ? `${prefix}|${path}` : `${prefix}|${path}|${json}`;
 }
 
-/** The text that names a provider method's value: types are told apart, separators cannot be forged. */
+/**
+ * The text that names a provider method's value: types are told apart, separators cannot be forged.
+ *
+ * @throws {CacheError} `CACHE_UNSERIALISABLE` for what {@link encodeValue} refuses, and for objects that are told apart by
+ *   symbols, or by what they inherit from an object that is no class
+ */
 export function methodKeyText(prefix: string, method: string, args: readonly unknown[]): string {
-  return `${prefix}|${method}|${encodeValue(args)}`;
+  return `${prefix}|${method}|${encodeValue(args, { asKey: true })}`;
 }
 
 /**

@@ -12,10 +12,12 @@ const markers = { date: '$date', bigint: '$bigint', undefined: '$undefined', num
  * Dates, bigints, `undefined`, `NaN`, infinities and `-0` come back as they were. Class instances come back as plain
  * objects of their own fields (or of their `toJSON`).
  *
+ * @param asKey  instances are told from plain objects, and from those of other classes, by the name of their class; what
+ *   no text tells apart is refused, too
  * @throws {CacheError} `CACHE_UNSERIALISABLE` for functions, symbols and cycles
  */
-export function encodeValue(value: unknown): string {
-  return encode(value, []);
+export function encodeValue(value: unknown, { asKey = false } = {}): string {
+  return encode(value, { parents: [], asKey });
 }
 
 /** Reads back what {@link encodeValue} wrote. Every call gives a new copy. */
@@ -23,7 +25,12 @@ export function decodeValue(text: string): unknown {
   return decode(JSON.parse(text));
 }
 
-function encode(value: unknown, parents: readonly object[]): string {
+interface Place {
+  readonly parents: readonly object[];
+  readonly asKey: boolean;
+}
+
+function encode(value: unknown, place: Place): string {
   switch (typeof value) {
     case 'string':
     case 'boolean':
@@ -37,23 +44,27 @@ function encode(value: unknown, parents: readonly object[]): string {
     case 'undefined':
       return marked(markers.undefined, '');
     case 'object':
-      return value === null ? 'null' : encodeObject(value, parents);
+      return value === null ? 'null' : encodeObject(value, place);
     default:
       throw new CacheError('CACHE_UNSERIALISABLE', `a ${typeof value} cannot be stored`);
   }
 }
 
-function encodeObject(value: object, parents: readonly object[]): string {
+function encodeObject(value: object, place: Place): string {
+  const { parents, asKey } = place;
   if (parents.includes(value))
     throw new CacheError('CACHE_UNSERIALISABLE', 'a value that contains itself cannot be stored');
-  const inside = [...parents, value];
+  const inside = { ...place, parents: [...parents, value] };
   if (value instanceof Date)
     return marked(markers.date, Number.isNaN(value.getTime()) ? '' : value.toISOString());
   if (value instanceof Map || value instanceof Set || ArrayBuffer.isView(value)) {
     throw new CacheError('CACHE_UNSERIALISABLE', `a ${value.constructor.name} cannot be stored`);
   }
   if (Array.isArray(value)) return `[${Array.from(value, (item) => encode(item, inside)).join(',')}]`;
-  if (hasToJson(value)) return encode(value.toJSON(), inside);
+  const className = asKey ? classNameOf(value) : undefined;
+  const named = (text: string) =>
+    className === undefined ? text : `{"$class":${JSON.stringify(className)},"of":${text}}`;
+  if (hasToJson(value)) return named(encode(value.toJSON(), inside));
   if (!isRecord(value))
     throw new CacheError('CACHE_UNSERIALISABLE', `a ${value.constructor.name} cannot be stored`);
   const fields = Object.entries(value)
@@ -61,7 +72,20 @@ function encodeObject(value: object, parents: readonly object[]): string {
     .map(
       ([key, field]) => `${JSON.stringify(key.startsWith('$') ? `$${key}` : key)}:${encode(field, inside)}`,
     );
-  return `{${fields.join(',')}}`;
+  return named(`{${fields.join(',')}}`);
+}
+
+/** The name of the class that a value is an instance of; none for a plain object. */
+function classNameOf(value: object): string | undefined {
+  const isShown = (symbol: symbol) => Object.prototype.propertyIsEnumerable.call(value, symbol);
+  if (Object.getOwnPropertySymbols(value).some(isShown))
+    throw new CacheError('CACHE_UNSERIALISABLE', 'an object with symbols for names has no text of its own');
+  const prototype = Object.getPrototypeOf(value) as object | null;
+  if (prototype === null || prototype === Object.prototype || isRealmsObject(prototype)) return undefined;
+  // Not of a class, but made from another object, whose fields it has, too.
+  if (prototype.constructor.prototype !== prototype)
+    throw new CacheError('CACHE_UNSERIALISABLE', 'an object made from another has no text of its own');
+  return prototype.constructor.name;
 }
 
 /** Whether an object's own fields are all there is to it. Private fields beside public ones cannot be seen. */

@@ -34,8 +34,8 @@ export class CacheDoor implements CanActivate {
 
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
     const plan = this.plans.of(context.getClass(), context.getHandler());
-    // No route, but a resolver or a message handler: there the value is cached.
-    if (!plan) return true;
+    // Called as no route, but as a resolver or a message handler: there the value is cached.
+    if (!plan || context.getType() !== 'http') return true;
     const [request, response] = context.getArgs<[CacheRequest, object]>();
     const reply = replyOf(response);
     const subject = reply.isPlain ? plan.subject(request) : 'not-plain';

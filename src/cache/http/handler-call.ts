@@ -1,26 +1,25 @@
 import { isObservable, tap } from 'rxjs';
 import { AsyncScope } from '../engine/async-scope.js';
 
-/** The arguments a handler was called with and what it returned, before any interceptor shaped it. */
-export interface HandlerCall {
-  /** Whether it was called at all: a pipe may refuse, and an interceptor answer in its place. */
-  isReached: boolean;
-  args: readonly unknown[];
-  result: unknown;
+/** Is told at once, before the handler may change its arguments, or an interceptor its result, in their place. */
+export interface CallObserver {
+  called(args: readonly unknown[]): void;
+  /** Of an Observable for each of its values. */
+  returned(result: unknown): void;
 }
 
 interface Running {
   /** Whose run this is, for whoever meets something that the run does. */
   readonly owner: object;
-  /** Where the handler leaves what is known of its call; once only. */
-  readonly call: HandlerCall | undefined;
+  /** Who is told of the handler's call; of one only. */
+  readonly observer: CallObserver | undefined;
 }
 
 const running = new AsyncScope<Running>();
 
-/** Runs `handle` so that the decorated handler inside it leaves its arguments and result in the returned call. */
-export function observeCall<T>(owner: object, call: HandlerCall, handle: () => Promise<T>): Promise<T> {
-  return running.run({ owner, call }, handle);
+/** Runs `handle` so that `observer` is told of the call of the decorated handler inside it. */
+export function observeCall<T>(owner: object, observer: CallObserver, handle: () => Promise<T>): Promise<T> {
+  return running.run({ owner, observer }, handle);
 }
 
 /** Whether the code that asks was called, however indirectly, by the run of `owner`. */
@@ -35,17 +34,16 @@ export function isInsideRunOf(owner: object): boolean {
  *   run once more for each who asks it
  */
 export function recordCall(args: readonly unknown[], run: () => unknown): unknown {
-  const { owner, call } = running.current ?? {};
-  if (!owner || !call) return run();
-  call.isReached = true;
-  call.args = args;
+  const { owner, observer } = running.current ?? {};
+  if (!owner || !observer) return run();
+  observer.called(args);
   const keep = <T>(result: T): T => {
-    call.result = result;
+    observer.returned(result);
     return result;
   };
   const observe = (value: unknown) => (isObservable(value) ? value.pipe(tap(keep)) : keep(value));
   // Another cached handler that this one calls must not leave its arguments here.
-  const returned = running.runPart({ owner, call: undefined }, () => asPromise(run()));
+  const returned = running.runPart({ owner, observer: undefined }, () => asPromise(run()));
   return returned instanceof Promise ? returned.then(observe) : observe(returned);
 }
 

@@ -7,9 +7,10 @@ import type { CacheTicket } from './cache-ticket.js';
 import { isClientError } from './client-error.js';
 import { divert } from './diverted-reply.js';
 import { entityTag } from './entity-tag.js';
-import { isInsideRunOf, observeCall, type HandlerCall } from './handler-call.js';
+import { isInsideRunOf, observeCall } from './handler-call.js';
 import { keptException } from './kept-exception.js';
 import { watchLateCookies } from './late-cookies.js';
+import { ObservedCall } from './observed-call.js';
 import { isFastify, replyOf, type HeadersByName, type Reply } from './reply.js';
 import type { RoutePlan } from './route-plan.js';
 import type { Kept } from './stored-answer.js';
@@ -75,7 +76,7 @@ export class HandlerRun {
     if (this.#isDetached) this.#divert(this.#headersBefore);
     this.#state = 'running';
     this.#hasLateCookie = false;
-    const call: HandlerCall = { isReached: false, args: [], result: undefined };
+    const call = new ObservedCall(this.#plan, this.#request, this.#subject.tags);
     const { definition } = this.#plan;
     try {
       const value: unknown = await observeCall(this, call, () => lastValueFrom(this.#next.handle()));
@@ -84,7 +85,7 @@ export class HandlerRun {
       if (!call.isReached && this.#plan.tags.needsArguments) {
         return { value: kept, isShareable: true, notStoredBecause: 'handler-skipped' };
       }
-      return storedForm<Answer>(definition, this.#made(call), kept, kept);
+      return storedForm<Answer>(call.keeping, kept, kept);
     } catch (error) {
       if (!call.isReached && isClientError(error)) {
         return { value: { thrown: error }, isShareable: false, isRefused: true };
@@ -93,34 +94,17 @@ export class HandlerRun {
       const kept = isKept ? keptException(error) : undefined;
       const thrown = { thrown: error };
       if (kept) {
-        const made = { ...this.#made(call), result: undefined };
-        return storedForm<Answer>(definition, made, thrown, kept, definition.answers.negativeTtlMs);
+        const keeping = call.keepingOfFailure(definition.answers.negativeTtlMs);
+        return storedForm<Answer>(keeping, thrown, kept);
       }
       if (!isClientError(error)) throw error;
       // From before something changed that only this call has named, or not: who joined could not tell.
-      if (!this.#isAllKnown(call)) return { value: thrown, isShareable: false };
+      if (!call.isAllKnown) return { value: thrown, isShareable: false };
       // A failure may be covered by a stale answer. What the client did wrong is none.
       if (this.#subject.policy.graceMs > 0) return { value: thrown, isShareable: true };
       throw error;
     } finally {
       this.#state = 'over';
-    }
-  }
-
-  #made({ args, result }: HandlerCall) {
-    return { args, result, argumentTags: () => this.#furtherTags(args) };
-  }
-
-  #furtherTags(args: readonly unknown[]): string[] {
-    return this.#plan.tags.ofCall(this.#request, args, this.#subject.tags);
-  }
-
-  /** Whether all that the call depends on was known before it. */
-  #isAllKnown({ args }: HandlerCall): boolean {
-    try {
-      return this.#furtherTags(args).length === 0;
-    } catch {
-      return false;
     }
   }
 

@@ -1,0 +1,63 @@
+import { argumentsAsGiven } from '../definition/arguments-as-given.js';
+import type { CacheRequest } from '../definition/cache-request.js';
+import { keepingOf, type Keeping } from '../definition/stored-form.js';
+import type { CallObserver } from './handler-call.js';
+import type { RoutePlan } from './route-plan.js';
+
+/**
+ * What the decorator says of one call of a handler, found out while it is made: later the handler may have changed its
+ * arguments, and interceptors its result, in their place.
+ */
+export class ObservedCall implements CallObserver {
+  /** Whether it was made at all: a pipe may refuse, and an interceptor answer in its place. */
+  isReached = false;
+  readonly #plan: RoutePlan;
+  readonly #request: CacheRequest;
+  readonly #known: readonly string[];
+  #args: readonly unknown[] = [];
+  /** Tags that the arguments name beside those known before; `undefined` if they cannot be named. */
+  #furtherTags: readonly string[] | undefined;
+  #keeping: Keeping | undefined;
+
+  /** @param known  the tags of the request as it came */
+  constructor(plan: RoutePlan, request: CacheRequest, known: readonly string[]) {
+    this.#plan = plan;
+    this.#request = request;
+    this.#known = known;
+    if (!plan.tags.needsArguments) this.#furtherTags = [];
+  }
+
+  called(args: readonly unknown[]): void {
+    this.isReached = true;
+    this.#args = argumentsAsGiven(this.#plan.definition.rules, args);
+    try {
+      this.#furtherTags = this.#plan.tags.ofCall(this.#request, args, this.#known);
+    } catch {
+      this.#furtherTags = undefined;
+    }
+  }
+
+  returned(result: unknown): void {
+    this.#keeping = this.#keepingOf(result);
+  }
+
+  /** Whether all that the call depends on was known before it. */
+  get isAllKnown(): boolean {
+    return this.#furtherTags?.length === 0;
+  }
+
+  get keeping(): Keeping {
+    return this.#keeping ?? this.#keepingOf(undefined);
+  }
+
+  /** @param ttlMs  for how long a failure is kept */
+  keepingOfFailure(ttlMs: number | undefined): Keeping {
+    return this.#keepingOf(undefined, ttlMs);
+  }
+
+  #keepingOf(result: unknown, ttlMs?: number): Keeping {
+    if (!this.#furtherTags) return { isShareable: false, notStoredBecause: 'rule-failed' };
+    const call = { args: this.#args, result, argumentTags: this.#furtherTags };
+    return keepingOf(this.#plan.definition, call, ttlMs);
+  }
+}
