@@ -1,4 +1,5 @@
 import {
+  type DynamicModule,
   Global,
   Module,
   type NestModule,
@@ -6,7 +7,11 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
-import { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } from './cache.module-definition.js';
+import {
+  ConfigurableModuleClass,
+  MODULE_OPTIONS_TOKEN,
+  type OPTIONS_TYPE,
+} from './cache.module-definition.js';
 import type { CacheModuleOptions } from './cache.options.js';
 import { CacheParts } from './cache.parts.js';
 import { CacheService } from './cache.service.js';
@@ -82,14 +87,19 @@ export class CacheModule
     super();
   }
 
+  static override forRoot(options: typeof OPTIONS_TYPE = {}): DynamicModule {
+    return super.forRoot(options);
+  }
+
   /** The last moment before Nest captures each route's guards, interceptors and handler. */
   configure(): void {
     this.#check();
   }
 
   /** Where no HTTP is served, such as in a worker, Nest asks nobody to configure. */
-  onModuleInit(): void {
+  async onModuleInit(): Promise<void> {
     this.#check();
+    await this.parts.opened();
   }
 
   /** After the HTTP server has drained: requests under way may still use the store. */

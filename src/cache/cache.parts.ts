@@ -1,6 +1,7 @@
 import type { CacheModuleEvent } from './cache.options.js';
 import { CacheEngine } from './engine/cache-engine.js';
 import { CacheStatistics } from './engine/cache-statistics.js';
+import { resultWithin } from './engine/clock.js';
 import { L1Entries } from './engine/l1-entries.js';
 import type { Store } from './engine/store.js';
 import { OutboxRelay } from './outbox/outbox-relay.js';
@@ -12,6 +13,8 @@ import { MemoryStore } from './stores/memory.store.js';
 import { RedisStore } from './stores/redis.store.js';
 
 const INVALIDATION_BUDGET_MS = 150;
+/** A server on the same network answers within a tenth of it. */
+const OPENING_PATIENCE_MS = 500;
 
 /** Everything one application's cache is made of. The module alone joins these. */
 export class CacheParts {
@@ -22,13 +25,19 @@ export class CacheParts {
   readonly redis: RedisService;
   readonly servers: RedisServers | undefined;
   readonly #relay: OutboxRelay | undefined;
+  /** Resolves with the first news of Redis, good or bad. */
+  readonly #firstNews: Promise<void>;
+  #payOwed: (() => Promise<void>) | undefined;
 
   constructor(readonly options: ResolvedOptions) {
     const { redis, namespace, clock, outbox, requestBudgetMs } = options;
     this.l1 = new L1Entries(clock, options.maxBytes);
+    let tellFirstNews: () => void = () => undefined;
+    this.#firstNews = new Promise((told) => (tellFirstNews = told));
     const emit = (event: CacheModuleEvent) => {
       this.emit(event);
       if (event.event === 'cache.ready') this.engine.keep(this.#tellServer());
+      if (event.event === 'cache.ready' || event.event === 'cache.disabled') tellFirstNews();
     };
     this.servers = redis && connectRedis(redis, { namespace, clock, emit });
     this.store = this.#openStore();
@@ -61,9 +70,15 @@ export class CacheParts {
     }
   };
 
+  /** What is written or asked for at the very start would find no connection yet: Redis is waited for, but not long. */
+  async opened(): Promise<void> {
+    if (this.servers) await resultWithin(this.options.clock, OPENING_PATIENCE_MS, this.#firstNews);
+  }
+
   async close(): Promise<void> {
     await this.#relay?.stop();
     await this.engine.close();
+    await this.#payOwed?.();
     await this.servers?.close();
   }
 
@@ -72,6 +87,7 @@ export class CacheParts {
     if (!this.servers) return this.options.store ?? (enabled ? new MemoryStore(clock, this.l1) : undefined);
     const store = new RedisStore(this.servers, namespace, this.emit, outbox);
     this.servers.start((...used) => store.beforeUse(...used));
+    this.#payOwed = () => store.payOwed(INVALIDATION_BUDGET_MS);
     return store;
   }
 

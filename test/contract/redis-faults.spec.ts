@@ -189,6 +189,23 @@ describe('what was not confirmed', () => {
     admin.destroy();
   });
 
+  it('is paid before the process ends', async () => {
+    const one = await openStore({ url: redis.url });
+    await tokenOf(one);
+    const admin = createClient({ url: redis.adminUrl });
+    await admin.connect();
+    await admin.sendCommand(['ACL', 'SETUSER', 'default', '-publish']);
+    await expect(one.store.invalidate([tag], [], BUDGET_MS)).rejects.toMatchObject({ message: 'NOPERM' });
+    await admin.sendCommand(['ACL', 'SETUSER', 'default', '+publish']);
+    admin.destroy();
+
+    await one.store.payOwed(BUDGET_MS);
+    await one.close();
+
+    const other = await openStore({ url: redis.url });
+    expect(await other.store.tokens([tag], BUDGET_MS)).toEqual([undefined]);
+  });
+
   it('becomes everything when it is too much', async () => {
     const one = await openStore({ url: redis.url });
     const before = await one.store.open(name, [EPOCH, tag], TOKEN_TTL_MS, BUDGET_MS);

@@ -1,7 +1,9 @@
 import { Controller, Get, type INestApplication, Param, Post } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
 import { createClient } from 'redis';
 import {
   Cached,
+  CacheModule,
   CacheService,
   InvalidateCache,
   RedisService,
@@ -222,6 +224,23 @@ describe.each([
 
     expect((await get(one)).value).toBe(2);
   });
+});
+
+it('is there from the start, and a process that ends at once leaves nothing undone', async () => {
+  const reader = await start();
+  const read = async () => ((await (await fetch(`${reader.url}/things/1`)).json()) as Answer).value;
+  await pollUntil(async () => (await fetch(`${reader.url}/things/1`)).headers.get('x-cache') === 'HIT', 3000);
+  value++;
+  expect(await read()).toBe(1);
+
+  const job = await NestFactory.createApplicationContext(
+    CacheModule.forRoot({ redis: { url: redis.url, commandTimeoutMs: 1000 } }),
+    { logger: false },
+  );
+  expect(await job.get(CacheService).invalidate('thing:1')).toBe(true);
+  await job.close();
+
+  expect(await read()).toBe(2);
 });
 
 it('a tag takes the same memory however much it names and however often it is invalidated', async () => {

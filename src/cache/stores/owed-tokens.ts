@@ -23,6 +23,10 @@ export class OwedTokens {
     return this.#everything.every((key) => this.#owed.has(key));
   }
 
+  get isNone(): boolean {
+    return this.#owed.size === 0;
+  }
+
   isAny(keys: readonly string[]): boolean {
     return this.#owed.size > 0 && keys.some((key) => this.#owed.has(key));
   }

@@ -76,6 +76,19 @@ export class RedisInvalidations {
     // What this process has lately taken away on the server that it left, nobody has taken away here.
     if (arrival === 'moved') await this.#cutEpoch(session, server);
     if (arrival !== 'known') await this.#payForOthers(session, server);
+    await this.#payOwn(session, server);
+  }
+
+  /** Pays what is owed, as far as there is anybody to take it: nothing is known of it when the process has ended. */
+  async payOwed(budgetMs: number): Promise<void> {
+    if (this.#owed.isNone) return;
+    const payments = this.#servers.names.map((server) =>
+      this.#servers.write(server, budgetMs, (session) => this.#payOwn(session, server)),
+    );
+    await Promise.allSettled(payments);
+  }
+
+  async #payOwn(session: RedisSession, server: string): Promise<void> {
     const count = await this.#owed.pay(
       (key) => this.#servers.nameOf(key) === server,
       (keys) => this.#payHere(session, server, keys),

@@ -119,6 +119,11 @@ export class RedisStore implements Store {
     return this.#invalidations.beforeUse(session, server, arrival);
   }
 
+  /** Before the process ends: what it owes yet. Never rejects. */
+  payOwed(budgetMs: number): Promise<void> {
+    return this.#invalidations.payOwed(budgetMs);
+  }
+
   /** Puts the question to all servers that it concerns at once, and their answers together. */
   async #ask(question: Question, fetch: (part: Part) => Promise<PartRead>): Promise<StoreOpened> {
     const parts = partsOf(this.#servers, this.#keys, question);
