@@ -32,6 +32,11 @@ describe('the cover of a method that invalidates', () => {
     ]);
   });
 
+  it('is everything where nothing here feels it: another application may', () => {
+    expect(coverOf(rules([byFunction]), [])).toEqual(['epoch']);
+    expect(coverOf(rules([byFunction], ['elsewhere']), cached.slice(0, 4))).toEqual(['epoch']);
+  });
+
   it.each([
     [['default'], ['prefix/any', 'prefix/default']],
     [['course'], ['prefix/course', 'prefix/any']],

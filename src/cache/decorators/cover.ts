@@ -1,7 +1,7 @@
 import { familiesOf, type TagRules } from '../definition/tag-rules.js';
 import type { TagTemplate } from '../definition/tag-template.js';
 import { DEFAULT_PREFIX } from '../engine/cache-statistics.js';
-import { familyTag, plainTag, prefixTag, UNLISTED } from '../engine/tags.js';
+import { EPOCH, familyTag, plainTag, prefixTag, UNLISTED } from '../engine/tags.js';
 
 interface Cached {
   readonly prefix: string;
@@ -21,7 +21,10 @@ export function coverOf(rules: TagRules, cached: readonly Cached[]): string[] {
   const met = rules.families ? cached.filter((other) => functionsMayHit(rules, other)) : cached;
   const prefixes = met.map(({ prefix }) => prefix);
   // What getOrSet keeps under no prefix of its own.
-  if (rules.families?.includes(plainTag(DEFAULT_PREFIX)) ?? true) prefixes.push(DEFAULT_PREFIX);
+  const meetsDefault = rules.families?.includes(plainTag(DEFAULT_PREFIX));
+  // Nothing here feels it: it is for another application on the same Redis, of which nobody here knows what it caches.
+  if (met.length === 0 && !meetsDefault) return [EPOCH];
+  if (meetsDefault ?? true) prefixes.push(DEFAULT_PREFIX);
   return [...new Set(prefixes.map((prefix) => prefixTag(prefix))), UNLISTED];
 }
 
