@@ -22,7 +22,8 @@ const manifest = {
   exports,
   engines,
   dependencies: { redis: dependencies.redis },
-  peerDependencies: { ...peerDependencies, typeorm: dependencies.typeorm },
+  // 0.3 has all that the outbox uses.
+  peerDependencies: { ...peerDependencies, typeorm: `^0.3.20 || ${dependencies.typeorm}` },
   peerDependenciesMeta: { typeorm: { optional: true } },
 };
 

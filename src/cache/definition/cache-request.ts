@@ -8,8 +8,16 @@ export interface CacheRequest {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
 }
 
+/** The same as adapters type it, each in its own way. */
+type AdapterRequest = Omit<CacheRequest, 'params' | 'query'> & {
+  /* eslint-disable @typescript-eslint/no-explicit-any -- Fastify's are unknown, Express's may be lists. */
+  readonly params: any;
+  readonly query: any;
+  /* eslint-enable @typescript-eslint/no-explicit-any */
+};
+
 /**
  * A function of the request. It may say that it takes what its own adapter hands out, such as Express's `Request` with a
- * `user`: compared as a method is, both ways, since a {@link CacheRequest} is what the cache itself reads of that.
+ * `user`: compared as a method is, both ways, since an adapter's request is more than the cache itself reads of it.
  */
-export type OfRequest<T> = { of(request: CacheRequest): T }['of'];
+export type OfRequest<T> = { of(request: AdapterRequest): T }['of'];
