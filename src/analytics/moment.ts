@@ -1,5 +1,6 @@
 import { Injectable, type PipeTransform } from '@nestjs/common';
 import { Problem } from '../http/problem.js';
+import { isRealDay } from '../http/real-day.js';
 
 const instantPattern = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/;
 const earliestYear = 1970;
@@ -34,10 +35,4 @@ export class PastMomentPipe implements PipeTransform<string, Date> {
     }
     return moment;
   }
-}
-
-/** `new Date` reads 31 February as 3 March. */
-function isRealDay(text: string): boolean {
-  const [year = 0, month = 0, day = 0] = text.slice(0, 10).split('-').map(Number);
-  return new Date(Date.UTC(year, month - 1, day)).getUTCDate() === day;
 }

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import type { DataSource } from 'typeorm';
+import { isRealDay } from '../http/real-day.js';
 import { dumpSha256, writeDump } from './dump.js';
 import { generate } from './generator/generate.js';
 import { type PresetName, presetNames } from './generator/presets.js';
@@ -62,7 +63,7 @@ function asOfFrom(text: string | undefined): Date {
   const asOf = new Date(text);
   const isMoment = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d))?$/.test(text);
   const year = asOf.getUTCFullYear();
-  if (isMoment && year >= 1980 && year <= 2200) return asOf;
+  if (isMoment && isRealDay(text) && year >= 1980 && year <= 2200) return asOf;
   throw new CommandRefused(
     '--as-of must be a moment such as 2026-02-05T18:52:18Z, of the years 1980 to 2200.',
   );

@@ -242,6 +242,10 @@ describe('npm run seed:data', () => {
         ['--as-of', 'yesterday'],
         '--as-of must be a moment such as 2026-02-05T18:52:18Z, of the years 1980 to 2200.',
       ],
+      [
+        ['--as-of', '2026-02-30T00:00:00Z'],
+        '--as-of must be a moment such as 2026-02-05T18:52:18Z, of the years 1980 to 2200.',
+      ],
       [['--rest'], "Unknown option '--rest' (--help tells the options.)"],
     ];
     const results = await Promise.all(

@@ -60,7 +60,7 @@ const readings = {
     FROM submissions s JOIN users u ON u.id = s.user_id JOIN activities a ON a.id = s.activity_id ORDER BY 1, 2`,
   events: `SELECT u.code AS student, c.code AS course, verb, occurred_at, quantity, source, data, client_id
     FROM events e JOIN users u ON u.id = e.user_id JOIN courses c ON c.id = e.course_id ORDER BY client_id`,
-  days: `SELECT u.code AS student, c.code AS course, day::text, events, quantity
+  days: `SELECT u.code AS student, c.code AS course, day::text, events, quantity::int
     FROM activity_days d JOIN users u ON u.id = d.user_id JOIN courses c ON c.id = d.course_id ORDER BY 1, 2, 3`,
   counters: 'SELECT name, sum(value)::int AS value FROM system_counters GROUP BY 1 ORDER BY 1',
   demographics: `SELECT u.code AS student, gender, region, imd_band
@@ -507,6 +507,13 @@ describe('importing files in the format of OULAD', () => {
       'AAA-2013J is in the database with another first day',
     );
     expect(() => readStarts(['soon'])).toThrow('--start must be a date');
+    expect(() => readStarts(['2013-02-30'])).toThrow('--start must be a date');
+  });
+
+  it('refuses the first day of a presentation that is not in the files', async () => {
+    await expect(
+      importOulad(database.dataSource, options({ starts: readStarts(['2013j=2013-10-05']) })),
+    ).rejects.toThrow('--start 2013j: there is no such presentation in');
   });
 
   it('tells what is missing, and what that costs', async () => {

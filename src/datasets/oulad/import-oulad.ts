@@ -50,6 +50,7 @@ export async function importOulad(
   onProgress: (progress: ImportProgress) => void = () => undefined,
 ): Promise<ImportSummary> {
   const { found, missing } = await findFiles(options);
+  await refuseUnknownStarts(options);
   const sites = await readSites(join(options.dir, materials.name));
 
   const runner = dataSource.createQueryRunner();
@@ -124,6 +125,19 @@ async function findFiles(
   if (!hasSites && !options.materials)
     missing.push({ name: materials.name, lost: materials.withoutIt ?? '' });
   return { found, missing };
+}
+
+/** A presentation that is written otherwise there would quietly get the usual first day, for good. */
+async function refuseUnknownStarts({ dir, starts }: OuladOptions): Promise<void> {
+  const unknown = new Set([...starts.keys()].filter((presentation) => presentation !== '*'));
+  if (unknown.size === 0) return;
+  const path = join(dir, courses.name);
+  for await (const { fields } of csvRows(path, ['code_presentation'], () => undefined)) {
+    unknown.delete(fields.code_presentation ?? '');
+  }
+  const [presentation] = unknown;
+  if (presentation !== undefined)
+    throw new CommandRefused(`--start ${presentation}: there is no such presentation in ${path}.`);
 }
 
 /** The kind of each page, for the events; without the file, or for bad records of it, unknown. */

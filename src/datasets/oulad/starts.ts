@@ -1,4 +1,5 @@
 import { BadRow } from './fields.js';
+import { isRealDay } from '../../http/real-day.js';
 import { CommandRefused } from '../run-command.js';
 
 /** First days of presentations as the user gave them, ms since 1970; the key `*` is for all others. */
@@ -13,8 +14,9 @@ export function readStarts(words: readonly string[]): Starts {
   return new Map(
     words.map((word) => {
       const match = /^(?:([A-Za-z0-9]{1,10})=)?(\d{4}-\d\d-\d\d)$/.exec(word);
-      const ms = Date.parse(match?.[2] ?? '');
-      if (Number.isNaN(ms)) {
+      const day = match?.[2] ?? '';
+      const ms = Date.parse(day);
+      if (Number.isNaN(ms) || !isRealDay(day)) {
         throw new CommandRefused(
           '--start must be a date such as 2026-01-12, or 2013J=2013-10-05 for one presentation.',
         );
