@@ -19,6 +19,7 @@ import { OutboxRenewal1770000003000 } from './migrations/1770000003000-outbox-re
 import { DueWhenHandedIn1770000004000 } from './migrations/1770000004000-due-when-handed-in.js';
 import { ForgetDeleted1770000005000 } from './migrations/1770000005000-forget-deleted.js';
 import { CountersByDifference1770000006000 } from './migrations/1770000006000-counters-by-difference.js';
+import { ManyClicksADay1770000007000 } from './migrations/1770000007000-many-clicks-a-day.js';
 
 const entities = [
   Activity,
@@ -49,6 +50,7 @@ const shared = {
     DueWhenHandedIn1770000004000,
     ForgetDeleted1770000005000,
     CountersByDifference1770000006000,
+    ManyClicksADay1770000007000,
   ],
   synchronize: false,
   logging: false,

@@ -30,6 +30,15 @@ describe('migrations', () => {
     return rows[0]?.n;
   };
 
+  /** As it was before this migration and all that came after it. */
+  async function migrateUntilBefore(name: string): Promise<void> {
+    const dataSource = await patientDataSource(database.url).initialize();
+    await dataSource.runMigrations({ transaction: 'each' });
+    const from = dataSource.migrations.findIndex((migration) => migration.constructor.name === name);
+    for (let at = dataSource.migrations.length; at > from; at--) await dataSource.undoLastMigration();
+    await dataSource.destroy();
+  }
+
   it('F39: run once when three processes start together', async () => {
     const apps = await Promise.all([1, 2, 3].map(() => spawnApp({ env: { DATABASE_URL: database.url } })));
 
@@ -77,10 +86,7 @@ describe('migrations', () => {
   });
 
   it('do not wait without end for a table that somebody else uses, for all its writers wait behind them', async () => {
-    const dataSource = await patientDataSource(database.url).initialize();
-    await dataSource.runMigrations({ transaction: 'each' });
-    for (let undone = 0; undone < 4; undone++) await dataSource.undoLastMigration();
-    await dataSource.destroy();
+    await migrateUntilBefore('OutboxRenewal1770000003000');
     await client.query('BEGIN; LOCK TABLE cache_outbox IN ACCESS SHARE MODE');
 
     await expect(migrate(database.url)).rejects.toMatchObject({ code: '55P03' });
@@ -103,10 +109,7 @@ describe('migrations', () => {
     const untilOnlyTheGradedIsLeft = () => pollUntil(async () => (await due('D1'))[2] !== null, 10_000);
 
     beforeEach(async () => {
-      const dataSource = await patientDataSource(database.url).initialize();
-      await dataSource.runMigrations({ transaction: 'each' });
-      for (let undone = 0; undone < 3; undone++) await dataSource.undoLastMigration();
-      await dataSource.destroy();
+      await migrateUntilBefore('DueWhenHandedIn1770000004000');
       await client.query(`
         INSERT INTO users (code, email, full_name, role, deleted_at)
         VALUES ('A', 'a@example.org', 'A', 'student', NULL), ('B', 'b@example.org', 'B', 'student', now());

@@ -128,6 +128,12 @@ describe('a batch of events', () => {
     await send('[]', '', headers).expect(415);
   });
 
+  it('to a path that there is not is not found', async () => {
+    const headers = { 'content-type': 'application/x-ndjson' };
+    const answer = await fetch(`${app.url}/api/v3/nowhere`, { method: 'POST', headers, body: '{}' });
+    expect(answer.status).toBe(404);
+  });
+
   it('that is empty is taken', async () => {
     expect((await send('\n \r\n')).body).toMatchObject({ received: 0, accepted: 0, invalidated_tags: [] });
   });

@@ -42,7 +42,7 @@ const counters = (dataSource: DataSource) =>
 const days = (dataSource: DataSource) =>
   Promise.all([
     dataSource.query<unknown[]>(
-      `SELECT user_id, course_id, day::text, events, quantity, minutes, first_at, last_at
+      `SELECT user_id, course_id, day::text, events, quantity::int, minutes, first_at, last_at
        FROM activity_days ORDER BY user_id, course_id, day`,
     ),
     dataSource.query<unknown[]>(
@@ -147,6 +147,27 @@ describe('counters and days of activity', () => {
     expect(kept).toEqual(counted);
     const [keptDays, recomputed] = await days(database.dataSource);
     expect(keptDays.length).toBeGreaterThan(30);
+    expect(keptDays).toEqual(recomputed);
+  });
+
+  it('have room for whatever somebody does in a day', async () => {
+    const most = 2 ** 31 - 1;
+    await database.dataSource.query('UPDATE activity_days SET quantity = quantity + $1', [most]);
+    const [day] = await database.dataSource.query<{ code: string; day: string }[]>(
+      `SELECT code, day::text FROM activity_days JOIN users ON users.id = user_id LIMIT 1`,
+    );
+
+    const answer = await app.request.post('/api/v3/events').send({
+      id: randomUUID(),
+      student_id: day!.code,
+      course_id: 'PROG-101',
+      verb: 'viewed',
+      occurred_at: `${day!.day}T12:00:00Z`,
+    });
+
+    expect(answer.status).toBe(201);
+    await database.dataSource.query('UPDATE activity_days SET quantity = quantity - $1', [most]);
+    const [keptDays, recomputed] = await days(database.dataSource);
     expect(keptDays).toEqual(recomputed);
   });
 });

@@ -173,4 +173,12 @@ describe('submissions', () => {
     expect(Number(next.body.data[0].submission_id)).toBeLessThan(ids.at(-1));
     expect((await app.request.get(`${api}/submissions?course_id=PROG-102`)).body.data).toHaveLength(1);
   });
+
+  it('of who is deleted are found no more', async () => {
+    expect(await attempts('STU003')).not.toEqual([]);
+
+    await app.request.delete(`${api}/users/STU003`).expect(204);
+
+    expect(await attempts('STU003')).toEqual([]);
+  });
 });

@@ -370,6 +370,9 @@ describe('records over HTTP', () => {
       const said = await post(path, message).expect(201);
       expect((await post(path, message).expect(200)).body).toEqual(said.body);
       await post(path, { ...message, length: 4 }).expect(409);
+      // Some characters take two places in a text.
+      const smiling = await post(path, { sender: 'student', kind: 'question', content: '😀a' }).expect(201);
+      expect(smiling.body.length).toBe(2);
     });
 
     it.each([

@@ -18,8 +18,8 @@ export class ActivityDay {
   @Column('integer', { default: 0 })
   events!: number;
 
-  @Column('integer', { default: 0 })
-  quantity!: number;
+  @Column('bigint', { default: 0 })
+  quantity!: string;
 
   @Column('integer', { default: 0 })
   minutes!: number;

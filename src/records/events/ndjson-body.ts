@@ -14,11 +14,11 @@ interface StreamedRequest {
   raw: Readable;
 }
 
-/** Leaves the body of a batch unread, so that its route can stream it. Other routes do not take this type. */
+/** Leaves the body of a batch unread, so that its route can stream it. Other routes do not take this type, if there are any. */
 export function acceptNdjson(fastify: FastifyInstance): void {
   if (fastify.hasContentTypeParser(ndjson)) return;
   fastify.addContentTypeParser(ndjson, (request, _payload, done) => {
-    if (request.routeOptions.url?.endsWith(batchRoute)) done(null);
+    if (request.is404 || request.routeOptions.url?.endsWith(batchRoute)) done(null);
     else done(new Problem('unsupported_media_type', 'Send application/json here.'));
   });
 }

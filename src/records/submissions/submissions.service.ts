@@ -63,7 +63,7 @@ export class SubmissionsService {
       .innerJoinAndSelect('submission.user', 'user')
       .innerJoinAndSelect('submission.activity', 'activity')
       .innerJoinAndSelect('activity.course', 'course')
-      .where('TRUE');
+      .where('user.deletedAt IS NULL');
     if (query.course_id !== undefined)
       submissions.andWhere('course.code = :course', { course: query.course_id });
     if (query.student_id !== undefined) submissions.andWhere('user.code = :user', { user: query.student_id });

@@ -22,7 +22,8 @@ export class TutorMessagesService {
       throw new Problem('forbidden', 'A student does not write as the tutor.');
     }
     const session = await lockedSession(manager, sessionCode);
-    const length = dto.content?.length ?? dto.length ?? 0;
+    // In characters, as their limit is; a text's own length counts some of them twice.
+    const length = dto.content === undefined ? (dto.length ?? 0) : Array.from(dto.content).length;
     const known = await this.#known(manager, session, dto, length);
     if (known) return known;
 
