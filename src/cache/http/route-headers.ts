@@ -1,6 +1,7 @@
 import type { CacheRequest } from '../definition/cache-request.js';
 import type { Found } from '../engine/subject.js';
 import { acceptedCodings, type Coding } from './accept-encoding.js';
+import { onLateCookie } from './late-cookies.js';
 import type { Reply } from './reply.js';
 import type { StaticHeader } from './route-metadata.js';
 
@@ -73,6 +74,11 @@ export class RouteHeaders {
     // A cookie is for one client: RFC 9111 section 7.3.
     const isPersonal = this.#isPublic && reply.header('set-cookie') !== undefined;
     this.set(reply, 'cache-control', isPersonal ? UNKEPT : cacheControl);
+    if (this.#isPublic && !isPersonal) {
+      onLateCookie(reply.response, () => {
+        this.set(reply, 'cache-control', UNKEPT);
+      });
+    }
     addVary(reply, this.#vary);
   }
 

@@ -1,0 +1,96 @@
+import type { ServerResponse } from 'node:http';
+import { Controller, Get, type INestApplication } from '@nestjs/common';
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import { Cached, CacheService } from '../../src/cache/index.js';
+import { startCachedApp } from '../support/cached-app.js';
+
+@Controller()
+class PagesController {
+  @Get('kept-by-clients')
+  @Cached({ ttl: 60, scope: 'shared', visibility: 'public', clientMaxAge: 60 })
+  keptByClients() {
+    return { is: 'public' };
+  }
+
+  @Get('asked-for')
+  @Cached({ ttl: 60, scope: 'shared', visibility: 'public' })
+  askedFor() {
+    return { is: 'public' };
+  }
+}
+
+let sent = 0;
+
+/** As `@fastify/cookie` does: what `setCookie` is given goes out with the answer. */
+function withCookies(fastify: FastifyInstance): void {
+  const cookies = new WeakMap<object, string>();
+  fastify.decorateReply('setCookie', function (this: FastifyReply, name: string, value: string) {
+    cookies.set(this, `${name}=${value}`);
+    return this;
+  } as never);
+  fastify.addHook('onRequest', (request, reply, done) => {
+    if (request.headers['x-visitor'] !== undefined) {
+      (reply as unknown as { setCookie(name: string, value: string): void }).setCookie(
+        'visitor',
+        `${++sent}`,
+      );
+    }
+    done();
+  });
+  fastify.addHook('onSend', (_, reply, payload, done) => {
+    const cookie = cookies.get(reply);
+    if (cookie !== undefined) void reply.header('Set-Cookie', cookie);
+    done(null, payload);
+  });
+}
+
+/** As sessions of Express do: they write their cookie with the head. */
+function withSession(
+  request: { headers: Record<string, unknown> },
+  response: ServerResponse,
+  next: () => void,
+): void {
+  const write = response.writeHead.bind(response) as (...head: unknown[]) => ServerResponse;
+  response.writeHead = (...head: unknown[]) => {
+    if (request.headers['x-visitor'] !== undefined) response.setHeader('Set-Cookie', `visitor=${++sent}`);
+    return write(...head);
+  };
+  next();
+}
+
+describe.each(['fastify', 'express'] as const)('a cookie that goes out late on %s', (adapter) => {
+  let app: INestApplication;
+  let url: string;
+
+  beforeAll(async () => {
+    ({ app, url } = await startCachedApp({
+      adapter,
+      controllers: [PagesController],
+      configure: (made) => {
+        if (adapter === 'fastify') withCookies(made.getHttpAdapter().getInstance() as FastifyInstance);
+        else made.use(withSession);
+      },
+    }));
+  });
+  afterAll(() => app.close());
+
+  it.each(['/kept-by-clients', '/asked-for'])(
+    'makes the answer private, and no other one: %s',
+    async (path) => {
+      const seen: (string | null)[][] = [];
+      for (const headers of [{ 'x-visitor': 'a' }, { 'x-visitor': 'b' }, {}] as Record<string, string>[]) {
+        const answer = await fetch(url + path, { headers });
+        await app.get(CacheService).settle();
+        seen.push(['x-cache', 'cache-control'].map((name) => answer.headers.get(name)));
+        expect(answer.headers.has('set-cookie')).toBe('x-visitor' in headers);
+      }
+
+      expect(seen.map(([, control]) => control)).toEqual([
+        'private, no-cache',
+        'private, no-cache',
+        path === '/asked-for' ? 'public, no-cache' : 'public, max-age=60',
+      ]);
+      expect(seen[2]![0]).toBe('HIT');
+    },
+  );
+});
