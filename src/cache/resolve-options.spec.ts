@@ -1,3 +1,5 @@
+import type { IncomingMessage } from 'node:http';
+import type { FastifyRequest } from 'fastify';
 import type { CacheModuleOptions } from './cache.options.js';
 import { defaultPolicy } from './engine/entry-policy.js';
 import { resolveOptions } from './resolve-options.js';
@@ -15,7 +17,26 @@ function refusalOf(options: unknown): string {
   return 'not refused';
 }
 
+/** As Express types its own. */
+interface ExpressRequest extends IncomingMessage {
+  readonly originalUrl: string;
+  readonly url: string;
+  readonly method: string;
+  readonly params: Record<string, string | string[]>;
+  readonly query: Record<string, undefined | string | object>;
+  readonly user?: { readonly id: string };
+}
+
 describe('the options of the module', () => {
+  it('take functions of what an adapter hands out', () => {
+    const options: CacheModuleOptions = {
+      principal: (request: ExpressRequest) => request.user?.id,
+      tenant: (request: FastifyRequest) => String(request.headers['x-tenant']),
+    };
+
+    expect(refusalOf(options)).toBe('not refused');
+  });
+
   it('are complete, whatever is left out', () => {
     expect(resolveOptions({})).toMatchObject({
       name: 'cache',
