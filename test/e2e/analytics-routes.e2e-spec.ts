@@ -60,6 +60,20 @@ describe('the analytics over HTTP', () => {
     expect(second.body).toEqual(first.body);
   });
 
+  it('knows as a student whoever learns in a course, also who teaches elsewhere', async () => {
+    const person = { user_id: 'LEARNS', role: 'teacher' };
+    await app.request.post('/api/v3/users').send(person).expect(201);
+    await app.request.get(`${base}/students/LEARNS`).expect(404);
+
+    await app.request
+      .post('/api/v3/enrollments')
+      .send({ user_id: 'LEARNS', course_id: 'PROG-101' })
+      .expect(201);
+
+    const answer = await app.request.get(`${base}/students/LEARNS?course_id=PROG-101`).expect(200);
+    expect(answer.body).toMatchObject({ student_id: 'LEARNS', course_id: 'PROG-101' });
+  });
+
   it('keeps the views of a student with and without a course apart', async () => {
     // A process learns from its first answer which tags results name, and does not keep that one.
     await app.request.get(`${base}/students/STU002`).expect(200);

@@ -554,7 +554,7 @@ const expected: [code: string, method: string, says: string][] = [
   [
     'CACHE_PATTERN_MATCHES_NOTHING',
     'Wrong.deadTag',
-    "student, system. What only getOrSet keeps is named by a function: () => ['book:1', 'shelf:*']",
+    "student, system. What only getOrSet keeps, or another application on the same Redis, is named by a function: () => ['book:1', 'shelf:*']",
   ],
   ['CACHE_PATTERN_MATCHES_NOTHING', 'Wrong.deepPattern', 'names 2 parameters, but Right.param has 1'],
   [

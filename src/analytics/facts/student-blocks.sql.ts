@@ -4,11 +4,12 @@ import { enrollmentFactsSql } from './enrollment-facts.sql.js';
 import { membersSql } from './members.sql.js';
 import { oneStudent } from './scope.js';
 
-/** A student by code. `$1` code, `$2` the moment. */
+/** A student by code: who learns in a course is one there, whatever else they are. `$1` code, `$2` the moment. */
 export const studentSql = `
   SELECT id::int, code, full_name AS name, email
   FROM users
-  WHERE code = $1 AND role = 'student' AND (deleted_at IS NULL OR deleted_at > $2::timestamptz)`;
+  WHERE code = $1 AND (deleted_at IS NULL OR deleted_at > $2::timestamptz)
+    AND (role = 'student' OR EXISTS (SELECT FROM enrollments e WHERE e.user_id = users.id AND e.role = 'student'))`;
 
 /** The enrollments of a student at a moment. `$1` id of the student, `$2` the moment, `$3` one course's code or null. */
 export const enrollmentsSql = `

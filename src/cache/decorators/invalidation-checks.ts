@@ -70,7 +70,7 @@ function checkPatterns(
     faults.add(
       'CACHE_PATTERN_MATCHES_NOTHING',
       `${definition.method}: nothing that is cached depends on '${template.toString()}'. Cached: ${all}. Tags: ${knownFamilies(cached)}. ` +
-        "What only getOrSet keeps is named by a function: () => ['book:1', 'shelf:*'], or in the method: cache.invalidate('shelf:*').",
+        "What only getOrSet keeps, or another application on the same Redis, is named by a function: () => ['book:1', 'shelf:*'], or in the method: cache.invalidate('shelf:*').",
     );
   }
 }
