@@ -20,21 +20,29 @@ export function watchLateCookies(response: object, admits: () => boolean): void 
   }
 }
 
+/** Responses of which somebody is told. */
+const heard = new WeakSet<object>();
+
 /**
  * Tells of a cookie that only goes out with the answer, after all that runs before it: what `@fastify/cookie` was given,
- * or what a session middleware of Express writes with the head.
+ * or what a session middleware of Express sets once the head or the end is written. One that is handed to `writeHead`
+ * itself is not heard of.
+ *
+ * @param tell  of a response that has been heard of before, the first one is told
  */
 export function onLateCookie(response: object, tell: () => void): void {
   const methods = response as unknown as Methods;
   const isLikely = isFastify(response)
     ? typeof methods.setCookie === 'function'
-    : Object.hasOwn(response, 'writeHead');
-  const setter = isFastify(response) ? 'header' : 'setHeader';
-  const set = methods[setter];
-  if (!isLikely || !set) return;
-  methods[setter] = (...args) => {
-    const returned = set.apply(response, args);
-    if (String(args[0]).toLowerCase() === 'set-cookie') tell();
-    return returned;
-  };
+    : Object.hasOwn(response, 'writeHead') || Object.hasOwn(response, 'end');
+  if (!isLikely || heard.has(response)) return;
+  heard.add(response);
+  for (const name of isFastify(response) ? ['header'] : ['setHeader', 'appendHeader']) {
+    const set = methods[name];
+    methods[name] = (...args) => {
+      const returned = set?.apply(response, args);
+      if (String(args[0]).toLowerCase() === 'set-cookie') tell();
+      return returned;
+    };
+  }
 }

@@ -74,12 +74,13 @@ export class RouteHeaders {
     // A cookie is for one client: RFC 9111 section 7.3.
     const isPersonal = this.#isPublic && reply.header('set-cookie') !== undefined;
     this.set(reply, 'cache-control', isPersonal ? UNKEPT : cacheControl);
-    if (this.#isPublic && !isPersonal) {
-      onLateCookie(reply.response, () => {
-        this.set(reply, 'cache-control', UNKEPT);
-      });
-    }
     addVary(reply, this.#vary);
+    if (!this.#isPublic || isPersonal || cacheControl === UNKEPT) return;
+    onLateCookie(reply.response, () => {
+      const announced = reply.header('cache-control');
+      // Whoever has set another one meanwhile has the last word.
+      if (announced === this.#fresh || announced === this.#stale) this.set(reply, 'cache-control', UNKEPT);
+    });
   }
 
   /** Completes what was announced before a run; the rest may be the handler's own by now. @param detail as of {@link announce} */
