@@ -136,6 +136,8 @@ describe('arguments that no JSON tells apart', () => {
   class Fixed {
     constructor(readonly amount: number) {}
   }
+  class AnyOf extends Array<number> {}
+  class AllOf extends Array<number> {}
   @Injectable()
   class Seeker {
     runs = 0;
@@ -151,6 +153,13 @@ describe('arguments that no JSON tells apart', () => {
     ['symbols as names', { age: { [more]: 18 } }, { age: { [less]: 18 } }, false],
     ['classes with the same fields', new Percent(5), new Fixed(5), true],
     ['an instance and a plain object', new Percent(5), { amount: 5 }, true],
+    [
+      'lists with fields beside their items',
+      Object.assign([1], { of: 'any' }),
+      Object.assign([1], { of: 'all' }),
+      false,
+    ],
+    ['kinds of lists', AnyOf.of(1), AllOf.of(1), true],
     ['an address and its text', new URL('http://a/'), 'http://a/', true],
     [
       'what is inherited',

@@ -55,18 +55,20 @@ function encodeObject(value: object, place: Place): string {
   if (parents.includes(value))
     throw new CacheError('CACHE_UNSERIALISABLE', 'a value that contains itself cannot be stored');
   const inside = { ...place, parents: [...parents, value] };
+  const named = (text: string) => (asKey ? withClass(value, text) : text);
   if (value instanceof Date)
-    return marked(markers.date, Number.isNaN(value.getTime()) ? '' : value.toISOString());
+    return named(marked(markers.date, Number.isNaN(value.getTime()) ? '' : value.toISOString()));
   if (value instanceof Map || value instanceof Set || ArrayBuffer.isView(value)) {
     throw new CacheError('CACHE_UNSERIALISABLE', `a ${value.constructor.name} cannot be stored`);
   }
-  if (Array.isArray(value)) return `[${Array.from(value, (item) => encode(item, inside)).join(',')}]`;
-  const className = asKey ? classNameOf(value) : undefined;
-  const named = (text: string) =>
-    className === undefined ? text : `{"$class":${JSON.stringify(className)},"of":${text}}`;
+  if (Array.isArray(value)) {
+    if (asKey) refuseFieldsBesideItems(value);
+    return named(`[${Array.from(value, (item) => encode(item, inside)).join(',')}]`);
+  }
   if (hasToJson(value)) return named(encode(value.toJSON(), inside));
   if (!isRecord(value))
     throw new CacheError('CACHE_UNSERIALISABLE', `a ${value.constructor.name} cannot be stored`);
+  if (asKey) refuseUnseenFields(value);
   const fields = Object.entries(value)
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(
@@ -75,17 +77,30 @@ function encodeObject(value: object, place: Place): string {
   return named(`{${fields.join(',')}}`);
 }
 
-/** The name of the class that a value is an instance of; none for a plain object. */
-function classNameOf(value: object): string | undefined {
+/** The text of an instance says of which class it is. */
+function withClass(value: object, text: string): string {
+  const { constructor } = (Object.getPrototypeOf(value) ?? {}) as { constructor?: unknown };
+  const name = typeof constructor === 'function' ? constructor.name : 'Object';
+  return /^(Object|Array|Date)$/.test(name) ? text : `{"$class":${JSON.stringify(name)},"of":${text}}`;
+}
+
+function refuseUnseenFields(value: object): void {
   const isShown = (symbol: symbol) => Object.prototype.propertyIsEnumerable.call(value, symbol);
-  if (Object.getOwnPropertySymbols(value).some(isShown))
-    throw new CacheError('CACHE_UNSERIALISABLE', 'an object with symbols for names has no text of its own');
-  const prototype = Object.getPrototypeOf(value) as object | null;
-  if (prototype === null || prototype === Object.prototype || isRealmsObject(prototype)) return undefined;
+  if (Object.getOwnPropertySymbols(value).some(isShown)) throw withoutText('with symbols for names');
+  const prototype = Object.getPrototypeOf(value) as { constructor?: { prototype?: unknown } } | null;
+  if (prototype === null || prototype === Object.prototype || isRealmsObject(prototype)) return;
   // Not of a class, but made from another object, whose fields it has, too.
-  if (prototype.constructor.prototype !== prototype)
-    throw new CacheError('CACHE_UNSERIALISABLE', 'an object made from another has no text of its own');
-  return prototype.constructor.name;
+  if (prototype.constructor?.prototype !== prototype) throw withoutText('made from another');
+}
+
+function refuseFieldsBesideItems(list: readonly unknown[]): void {
+  // Names come after places.
+  const last = Object.keys(list).at(-1);
+  if (last !== undefined && !/^\d+$/.test(last)) throw withoutText('that is a list with fields of its own');
+}
+
+function withoutText(kind: string): CacheError {
+  return new CacheError('CACHE_UNSERIALISABLE', `an object ${kind} has no text of its own`);
 }
 
 /** Whether an object's own fields are all there is to it. Private fields beside public ones cannot be seen. */
