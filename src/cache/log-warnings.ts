@@ -65,7 +65,7 @@ const lines: Lines = {
   ],
   'cache.invalidated_late': () => [
     'log',
-    'The store has confirmed what it had not: this process reads all of it again',
+    'The store has confirmed what it had not: this process reads that again',
   ],
   'cache.audit_wrong': ({ subject }) => [
     'error',

@@ -194,9 +194,9 @@ describe('what was not confirmed', () => {
     await tokenOf(one);
     const admin = createClient({ url: redis.adminUrl });
     await admin.connect();
-    await admin.sendCommand(['ACL', 'SETUSER', 'default', '-publish']);
+    await admin.sendCommand(['ACL', 'SETUSER', 'default', '-del']);
     await expect(one.store.invalidate([tag], [], BUDGET_MS)).rejects.toMatchObject({ message: 'NOPERM' });
-    await admin.sendCommand(['ACL', 'SETUSER', 'default', '+publish']);
+    await admin.sendCommand(['ACL', 'SETUSER', 'default', '+del']);
     admin.destroy();
 
     await one.store.payOwed(BUDGET_MS);

@@ -63,7 +63,7 @@ describe('the analytics over HTTP', () => {
   it('knows as a student whoever learns in a course, also who teaches elsewhere', async () => {
     const person = { user_id: 'LEARNS', role: 'teacher' };
     await app.request.post('/api/v3/users').send(person).expect(201);
-    await app.request.get(`${base}/students/LEARNS`).expect(404);
+    await app.request.get(`${base}/students/LEARNS?course_id=PROG-101`).expect(404);
 
     await app.request
       .post('/api/v3/enrollments')

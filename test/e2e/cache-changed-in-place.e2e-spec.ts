@@ -48,6 +48,19 @@ class ItemsController {
     return { found: taken(ids) };
   }
 
+  @Get('query')
+  @Cached({
+    ttl: 60,
+    scope: 'shared',
+    key: ({ query }) => ({ id: String(query.id) }),
+    tags: ([query]: readonly unknown[]) => [`item:${(query as { id: string }).id}`],
+  })
+  query(@Query() query: Record<string, string | undefined>) {
+    const id = Number(query.id);
+    delete query.id;
+    return { value: values.get(id) };
+  }
+
   @Get('stripped')
   @UseInterceptors(WithoutOwner)
   @Cached<ItemsController['stripped']>({
@@ -113,6 +126,7 @@ async function get(path: string): Promise<{ cache: string | null; body: unknown 
 it.each([
   ['arguments that the handler empties', '/emptied?ids=1,2'],
   ['arguments that the handler empties, named by a function', '/by-function?ids=1,2'],
+  ['a query that the handler empties, named by a function', '/query?id=1'],
   ['a result that an interceptor changes in its place', '/stripped'],
 ])('an answer depends on %s as they were', async (_, path) => {
   // What pipes make of the inputs is known from the first answer on.

@@ -23,7 +23,7 @@ export function coverOf(rules: TagRules, cached: readonly Cached[]): string[] {
   // What getOrSet keeps under no prefix of its own.
   const meetsDefault = rules.families?.includes(plainTag(DEFAULT_PREFIX));
   // Nothing here feels it: it is for another application on the same Redis, of which nobody here knows what it caches.
-  if (met.length === 0 && !meetsDefault) return [EPOCH];
+  if (!meetsDefault && !cached.some((other) => functionsMayHit(rules, other))) return [EPOCH];
   if (meetsDefault ?? true) prefixes.push(DEFAULT_PREFIX);
   return [...new Set(prefixes.map((prefix) => prefixTag(prefix))), UNLISTED];
 }

@@ -21,6 +21,8 @@ export class DecoratedMethods {
   readonly invalidating: DecoratedMethod<InvalidatingDefinition>[] = [];
   /** Handlers of routes that may invalidate something, themselves or through whatever they call. */
   readonly writing = new Set<object>();
+  /** Prototypes of what factories have made: a factory may be called for each request. */
+  readonly #decorated = new WeakMap<object, boolean>();
 
   constructor(
     private readonly discovery: DiscoveryService,
@@ -55,15 +57,19 @@ export class DecoratedMethods {
     const make = wrapper.metatype as (...injected: unknown[]) => unknown;
     wrapper.metatype = (...injected: unknown[]) => {
       const made = make(...injected);
-      return made instanceof Promise ? made.then(equipped) : equipped(made);
+      const isAwaited = typeof (made as { then?: unknown } | null | undefined)?.then === 'function';
+      return isAwaited ? Promise.resolve(made).then(equipped) : equipped(made);
     };
   }
 
   #isDecorated(prototype: object): boolean {
-    return this.scanner.getAllMethodNames(prototype).some((name) => {
-      const method = (prototype as Record<string, object>)[name] ?? {};
-      return cachedDefinition(method) !== undefined || invalidatingDefinition(method) !== undefined;
-    });
+    const known = this.#decorated.get(prototype);
+    if (known !== undefined) return known;
+    const isDecorated = methodsOf(prototype).some(
+      (method) => cachedDefinition(method) !== undefined || invalidatingDefinition(method) !== undefined,
+    );
+    this.#decorated.set(prototype, isDecorated);
+    return isDecorated;
   }
 
   #collect(prototype: object, isStatic: boolean): boolean {
@@ -92,6 +98,14 @@ function equip(instance: Decorated, methods: MethodCache): void {
     'CACHE_INVALID_OPTIONS',
     `A ${name} is frozen, so its decorated methods get no cache.`,
   );
+}
+
+/** Not by Nest's scanner, which keeps every prototype that it has ever seen. */
+function methodsOf(prototype: object): object[] {
+  const own = Object.values(Object.getOwnPropertyDescriptors(prototype)).map(({ value }): unknown => value);
+  const methods = own.filter((value): value is object => typeof value === 'function');
+  const parent = Object.getPrototypeOf(prototype) as object | null;
+  return parent === null || parent === Object.prototype ? methods : [...methods, ...methodsOf(parent)];
 }
 
 /** Of the instance where there is one: that holds for classes, subclasses and what factories made. */

@@ -5,13 +5,18 @@ import type { TagRules } from './tag-rules.js';
  * given meanwhile, or change a plain object. What is inside of these, and instances of classes, are the same.
  */
 export function argumentsAsGiven({ functions }: TagRules, args: readonly unknown[]): readonly unknown[] {
-  if (functions.length === 0) return args;
-  return args.map((argument) => {
-    if (Array.isArray(argument)) return [...(argument as unknown[])];
-    return isPlain(argument) ? { ...argument } : argument;
-  });
+  return functions.length === 0 ? args : args.map(asGiven);
 }
 
-function isPlain(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+function asGiven(argument: unknown): unknown {
+  if (typeof argument !== 'object' || argument === null) return argument;
+  const prototype = Object.getPrototypeOf(argument) as object | null;
+  try {
+    if (prototype === Array.prototype) return [...(argument as unknown[])];
+    // Also without a prototype, or with an empty one, as queries are.
+    return prototype === null || Object.getPrototypeOf(prototype) === null ? { ...argument } : argument;
+  } catch {
+    // A getter of it threw.
+    return argument;
+  }
 }

@@ -81,7 +81,11 @@ export class RedisInvalidations {
 
   /** Pays what is owed, as far as there is anybody to take it: nothing is known of it when the process has ended. */
   async payOwed(budgetMs: number): Promise<void> {
-    if (this.#owed.isNone) return;
+    // Once more, for what had to wait for the witnesses of another server.
+    for (let round = 0; round < 2 && !this.#owed.isNone; round++) await this.#payEverywhere(budgetMs);
+  }
+
+  async #payEverywhere(budgetMs: number): Promise<void> {
     const payments = this.#servers.names.map((server) =>
       this.#servers.write(server, budgetMs, (session) => this.#payOwn(session, server)),
     );
