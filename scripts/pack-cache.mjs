@@ -22,8 +22,8 @@ const manifest = {
   exports,
   engines,
   dependencies: { redis: dependencies.redis },
-  // 0.3 has all that the outbox uses.
-  peerDependencies: { ...peerDependencies, typeorm: `^0.3.20 || ${dependencies.typeorm}` },
+  // The oldest with which the outbox was tried.
+  peerDependencies: { ...peerDependencies, typeorm: `^0.3.31 || ${dependencies.typeorm}` },
   peerDependenciesMeta: { typeorm: { optional: true } },
 };
 

@@ -192,12 +192,9 @@ describe('what was not confirmed', () => {
   it('is paid before the process ends', async () => {
     const one = await openStore({ url: redis.url });
     await tokenOf(one);
-    const admin = createClient({ url: redis.adminUrl });
-    await admin.connect();
-    await admin.sendCommand(['ACL', 'SETUSER', 'default', '-del']);
+    await ask(redis, ['ACL', 'SETUSER', 'default', '-del']);
     await expect(one.store.invalidate([tag], [], BUDGET_MS)).rejects.toMatchObject({ message: 'NOPERM' });
-    await admin.sendCommand(['ACL', 'SETUSER', 'default', '+del']);
-    admin.destroy();
+    await ask(redis, ['ACL', 'SETUSER', 'default', '+del']);
 
     await one.store.payOwed(BUDGET_MS);
     await one.close();

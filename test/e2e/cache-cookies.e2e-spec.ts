@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { Controller, Get, type INestApplication } from '@nestjs/common';
+import { Controller, Get, type INestApplication, Res } from '@nestjs/common';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { Cached, CacheService } from '../../src/cache/index.js';
 import { startCachedApp } from '../support/cached-app.js';
@@ -10,6 +10,13 @@ class PagesController {
   @Cached({ ttl: 60, scope: 'shared', visibility: 'public', clientMaxAge: 60 })
   keptByClients() {
     return { is: 'public' };
+  }
+
+  @Get('said-so')
+  @Cached({ ttl: 60, scope: 'shared', visibility: 'public' })
+  saidSo(@Res({ passthrough: true }) response: { header(name: string, value: string): void }) {
+    response.header('cache-control', 'no-store');
+    return { is: 'nobody’s' };
   }
 
   @Get('asked-for')
@@ -93,4 +100,11 @@ describe.each(['fastify', 'express'] as const)('a cookie that goes out late on %
       expect(seen[2]![0]).toBe('HIT');
     },
   );
+
+  it('leaves what the handler says of keeping it', async () => {
+    const answer = await fetch(`${url}/said-so`, { headers: { 'x-visitor': 'a' } });
+
+    expect(answer.headers.has('set-cookie')).toBe(true);
+    expect(answer.headers.get('cache-control')).toBe('no-store');
+  });
 });

@@ -11,9 +11,9 @@ import {
   UsePipes,
   ValidationPipe,
 } from '@nestjs/common';
-import { APP_PIPE } from '@nestjs/core';
+import { APP_PIPE, NestFactory } from '@nestjs/core';
 import { IsOptional } from 'class-validator';
-import { Cached, InvalidateCache } from '../../src/cache/index.js';
+import { Cached, CacheModule, CacheService, InvalidateCache } from '../../src/cache/index.js';
 import { CacheDoor } from '../../src/cache/http/cache-door.guard.js';
 import { startCachedApp } from '../support/cached-app.js';
 
@@ -111,6 +111,13 @@ describe('an instance that was made before', () => {
   });
 });
 
+it('the module needs no options', async () => {
+  const app = await NestFactory.createApplicationContext(CacheModule.forRoot(), { logger: false });
+
+  expect(app.get(CacheService).stats()).toMatchObject({ store: 'memory', isAvailable: true });
+  await app.close();
+});
+
 it('a static method cannot be decorated', () => {
   const decorate = () => {
     class Statics {
@@ -136,6 +143,12 @@ describe('arguments that no JSON tells apart', () => {
   class Fixed {
     constructor(readonly amount: number) {}
   }
+  const Nameless = [1, 2].map(
+    () =>
+      class {
+        constructor(readonly amount: number) {}
+      },
+  );
   class AnyOf extends Array<number> {}
   class AllOf extends Array<number> {}
   @Injectable()
@@ -152,6 +165,7 @@ describe('arguments that no JSON tells apart', () => {
   it.each<[string, unknown, unknown, isKept: boolean]>([
     ['symbols as names', { age: { [more]: 18 } }, { age: { [less]: 18 } }, false],
     ['classes with the same fields', new Percent(5), new Fixed(5), true],
+    ['classes without a name', new Nameless[0]!(5), new Nameless[1]!(5), false],
     ['an instance and a plain object', new Percent(5), { amount: 5 }, true],
     [
       'lists with fields beside their items',

@@ -81,6 +81,7 @@ function encodeObject(value: object, place: Place): string {
 function withClass(value: object, text: string): string {
   const { constructor } = (Object.getPrototypeOf(value) ?? {}) as { constructor?: unknown };
   const name = typeof constructor === 'function' ? constructor.name : 'Object';
+  if (name === '') throw withoutText('of a class without a name');
   return /^(Object|Array|Date)$/.test(name) ? text : `{"$class":${JSON.stringify(name)},"of":${text}}`;
 }
 

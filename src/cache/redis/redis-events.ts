@@ -2,8 +2,8 @@ import type { BreakerState } from './circuit-breaker.js';
 
 /**
  * What the connection to Redis has to tell: once for each change, not for each request. `set`, `skip` and `deleted` are
- * calls of {@link RedisService}, by name. `invalidated_late` counts tokens whose end
- * Redis had not confirmed before, and now has.
+ * calls of {@link RedisService}, by name. `invalidated_late` counts tokens whose end Redis had not confirmed before, and
+ * now has.
  */
 export type RedisEvent =
   | { event: 'cache.init'; url: string }
