@@ -25,6 +25,12 @@ class Books {
     this.#titles.set(id, title);
     return fails ? Promise.reject(new Error('failed after its write')) : Promise.resolve();
   }
+
+  @InvalidateCache('book:{0}')
+  renameAndTell(id: string, title: string): Promise<string | undefined> {
+    this.#titles.set(id, title);
+    return this.title(id);
+  }
 }
 
 @Injectable()
@@ -81,6 +87,10 @@ describe('with an outbox in memory, a method that writes', () => {
     });
     return waiting;
   }
+
+  it('sees what it has written itself', async () => {
+    expect(await books.renameAndTell('1', 'new')).toBe('new');
+  });
 
   it('invalidates also when it fails, for nobody can tell whether it had written', async () => {
     await expect(books.rename('1', 'new', true)).rejects.toThrow('failed after its write');

@@ -3,6 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { Cached, CacheService, InvalidateCache } from '../../src/cache/index.js';
 import { TypeormOutbox } from '../../src/cache/outbox/typeorm.outbox.js';
+import { outsideUnits } from '../../src/cache/outbox/unit-of-work.js';
 import { patientDataSource } from '../../src/database/data-source.js';
 import { startCachedApp } from '../support/cached-app.js';
 import { deferred } from '../support/deferred.js';
@@ -21,7 +22,10 @@ jest.setTimeout(120_000);
 
 @Injectable()
 class Names {
-  constructor(private readonly dataSource: DataSource) {}
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly cache: CacheService,
+  ) {}
 
   @Cached({ ttl: 600, prefix: 'name', tags: ['name:{0}'] })
   async name(code: string): Promise<string | null> {
@@ -107,6 +111,51 @@ class Names {
     await this.dataSource.transaction((manager) =>
       manager.query(`UPDATE users SET full_name = 'new' WHERE code = $1`, [code]),
     );
+  }
+
+  @InvalidateCache('name:{0}')
+  async renameAndTell(code: string, name: string): Promise<string | null> {
+    await this.name(code);
+    await this.dataSource.transaction((manager) =>
+      manager.query('UPDATE users SET full_name = $2 WHERE code = $1', [code, name]),
+    );
+    return this.name(code);
+  }
+
+  @InvalidateCache('name:{0}')
+  async renameLike(code: string, other: string): Promise<void> {
+    const name = await this.name(other);
+    await this.dataSource.transaction((manager) =>
+      manager.query('UPDATE users SET full_name = $2 WHERE code = $1', [code, name]),
+    );
+  }
+
+  /** As a transaction sees it. */
+  nameIn(manager: EntityManager, code: string): Promise<string | undefined> {
+    return this.cache.getOrSet(code, { ttl: 600, prefix: 'name_in', tags: [`name:${code}`] }, async () => {
+      const query = 'SELECT full_name FROM users WHERE code = $1';
+      const [user] = await manager.query<{ full_name: string }[]>(query, [code]);
+      return user?.full_name;
+    });
+  }
+
+  @InvalidateCache('name:{0}')
+  async renameAndUndo(code: string, tell: (seen: string | undefined) => void): Promise<void> {
+    await this.dataSource.transaction(async (manager) => {
+      await manager.query(`UPDATE users SET full_name = 'never' WHERE code = $1`, [code]);
+      tell(await this.nameIn(manager, code));
+      throw new Error('rolled back');
+    });
+  }
+
+  /** Names of others, as they were when the transaction began. */
+  @InvalidateCache('name:{0}')
+  async compare(code: string, other: string, meanwhile: () => Promise<void>): Promise<string | undefined> {
+    return this.dataSource.transaction('REPEATABLE READ', async (manager) => {
+      await manager.query('SELECT full_name FROM users WHERE code = $1', [code]);
+      await meanwhile();
+      return this.nameIn(manager, other);
+    });
   }
 
   @InvalidateCache('name:{0}')
@@ -269,6 +318,38 @@ describe('a method that writes in transactions', () => {
     await work;
 
     expect(await names.name('U1')).toBe('new');
+  });
+
+  it('sees what it has written itself', async () => {
+    await settled(names.name('U1'));
+
+    expect(await names.renameAndTell('U1', 'new')).toBe('new');
+
+    expect(await names.name('U1')).toBe('new');
+  });
+
+  it('keeps nothing of what it reads in a transaction that is rolled back', async () => {
+    const tell = jest.fn();
+    await expect(settled(names.renameAndUndo('U1', tell))).rejects.toThrow('rolled back');
+
+    expect(tell).toHaveBeenCalledWith('never');
+    expect(await names.nameIn(database.dataSource.manager, 'U1')).toBe('old');
+  });
+
+  it('keeps nothing of what it reads in a transaction that began before another has written', async () => {
+    const rename = () => settled(names.rename('U2', 'new'));
+    expect(await settled(names.compare('U1', 'U2', () => outsideUnits(rename)))).toBe('old');
+
+    expect(await names.nameIn(database.dataSource.manager, 'U2')).toBe('new');
+  });
+
+  it('finds what is kept of others, while no transaction is open', async () => {
+    await settled(names.name('U2'));
+    const { hits = 0 } = app.get(CacheService).stats().prefixes.get('name') ?? {};
+
+    await names.renameLike('U1', 'U2');
+
+    expect(app.get(CacheService).stats().prefixes.get('name')?.hits).toBe(hits + 1);
   });
 
   describe('that began before it', () => {

@@ -173,13 +173,18 @@ class TransactionSubscriber implements EntitySubscriberInterface {
 
   #leave(queryRunner: QueryRunner): OpenTransaction | undefined {
     const open = this.#open.get(queryRunner);
-    if (open && --open.depth === 0) this.#open.delete(queryRunner);
+    if (open && --open.depth === 0) {
+      this.#open.delete(queryRunner);
+      for (const unit of open.rows.keys()) unit.endTransaction();
+    }
     return open;
   }
 }
 
 function adopt({ rows }: OpenTransaction, unit: UnitOfWork | undefined): void {
-  if (unit && !rows.has(unit)) rows.set(unit, undefined);
+  if (!unit || rows.has(unit)) return;
+  rows.set(unit, undefined);
+  unit.beginTransaction();
 }
 
 function rowsOf({ rows }: OpenTransaction): [UnitOfWork, string][] {

@@ -1,4 +1,6 @@
 import { AsyncScope } from '../engine/async-scope.js';
+import type { Subject } from '../engine/subject.js';
+import { byHardness, EPOCH, isPlainTag } from '../engine/tags.js';
 
 /**
  * One run of a method under `@InvalidateCache`, with all transactions in it and all such methods that it calls: it is
@@ -14,6 +16,7 @@ export class UnitOfWork {
   /** Tags of methods inside that threw, and how much had been written when the first of these began. */
   readonly #feared = new Map<string, number>();
   #presumed = 0;
+  #transactions = 0;
   #inside = 0;
   #hasEnded = false;
   #settleLate: ((row: string) => Promise<void>) | undefined;
@@ -66,6 +69,15 @@ export class UnitOfWork {
     return this.#hasEnded && this.#inside === 0;
   }
 
+  /** A transaction is used by the unit from here on; each is to be ended once. */
+  beginTransaction(): void {
+    this.#transactions++;
+  }
+
+  endTransaction(): void {
+    this.#transactions--;
+  }
+
   /** Something may have been written of which there is no row. */
   presumeWritten(): void {
     this.#presumed++;
@@ -99,6 +111,19 @@ export class UnitOfWork {
   /** What must be invalidated if nothing more becomes known: rather too much than too little. */
   get intent(): readonly string[] {
     return [...new Set([...this.#cover, ...this.joined])];
+  }
+
+  /**
+   * Whether this is to be made anew for whoever asks inside the unit, and not kept. While a transaction is open that is
+   * everything: what it sees may never be committed, or be older than what others have invalidated since it began. Else
+   * it is what the unit is about to invalidate: what is kept of that may be from before its own writes.
+   */
+  readsPast({ tags, hasResultTags }: Pick<Subject, 'tags' | 'hasResultTags'>): boolean {
+    if (this.#transactions > 0) return true;
+    const { hard, soft } = byHardness(this.intent);
+    const intended = new Set([...hard, ...soft]);
+    const mayBeNamed = hasResultTags && [...intended].some(isPlainTag);
+    return mayBeNamed || intended.has(EPOCH) || tags.some((tag) => intended.has(tag));
   }
 }
 

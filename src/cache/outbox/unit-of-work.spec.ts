@@ -1,0 +1,49 @@
+import { UnitOfWork } from './unit-of-work.js';
+
+describe('what a unit of work reads', () => {
+  const tags = ['prefix/view', 'prefix/view/7', 'tag/book:1'];
+
+  it.each([
+    ['what it invalidates', ['tag/book:1'], true],
+    ['what it outdates', ['~tag/book:1'], true],
+    ['all of a prefix that it invalidates', ['prefix/view'], true],
+    ['what everything includes', ['epoch'], true],
+    ['another of the family', ['tag/book:2'], false],
+    ['another part of the prefix', ['prefix/view/8'], false],
+    ['nothing of what it invalidates', [], false],
+  ])('is past the cache where that is %s', (_, intent, isPast) => {
+    expect(new UnitOfWork('Books.rename', intent).readsPast({ tags, hasResultTags: false })).toBe(isPast);
+  });
+
+  it('is past the cache where it depends on a whole of which a part is invalidated', () => {
+    const unit = new UnitOfWork('Books.rename', ['prefix/price/7']);
+
+    expect(unit.readsPast({ tags: ['prefix/price', 'below/price'], hasResultTags: false })).toBe(true);
+    expect(unit.readsPast({ tags: ['prefix/price'], hasResultTags: false })).toBe(false);
+  });
+
+  it('is past the cache where a result may name what it invalidates', () => {
+    const unit = new UnitOfWork('Books.rename', ['tag/shelf:2']);
+
+    expect(unit.readsPast({ tags, hasResultTags: true })).toBe(true);
+    expect(unit.readsPast({ tags, hasResultTags: false })).toBe(false);
+  });
+
+  it('is past the cache once a method inside has begun that invalidates it', () => {
+    const unit = new UnitOfWork('Books.move', ['tag/shelf:2']);
+    unit.enter(['tag/book:1']);
+
+    expect(unit.readsPast({ tags, hasResultTags: false })).toBe(true);
+  });
+
+  it('is past the cache, whatever it is, while any transaction is open', () => {
+    const unit = new UnitOfWork('Books.rename', []);
+    unit.beginTransaction();
+    unit.beginTransaction();
+    unit.endTransaction();
+    expect(unit.readsPast({ tags, hasResultTags: false })).toBe(true);
+
+    unit.endTransaction();
+    expect(unit.readsPast({ tags, hasResultTags: false })).toBe(false);
+  });
+});
