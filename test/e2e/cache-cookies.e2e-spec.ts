@@ -1,8 +1,12 @@
 import type { ServerResponse } from 'node:http';
-import { Controller, Get, type INestApplication, Res } from '@nestjs/common';
+import { Controller, Get, type INestApplication, Query, Res } from '@nestjs/common';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { Cached, CacheService } from '../../src/cache/index.js';
 import { startCachedApp } from '../support/cached-app.js';
+
+interface HeaderResponse {
+  header(name: string, value: string): void;
+}
 
 @Controller()
 class PagesController {
@@ -14,9 +18,16 @@ class PagesController {
 
   @Get('said-so')
   @Cached({ ttl: 60, scope: 'shared', visibility: 'public' })
-  saidSo(@Res({ passthrough: true }) response: { header(name: string, value: string): void }) {
+  saidSo(@Res({ passthrough: true }) response: HeaderResponse) {
     response.header('cache-control', 'no-store');
     return { is: 'nobody’s' };
+  }
+
+  @Get('said-for')
+  @Cached({ ttl: 60, scope: 'shared', visibility: 'public', clientMaxAge: 60 })
+  saidFor(@Query('value') value: string, @Res({ passthrough: true }) response: HeaderResponse) {
+    response.header('cache-control', value);
+    return { is: 'somebody’s' };
   }
 
   @Get('asked-for')
@@ -107,4 +118,17 @@ describe.each(['fastify', 'express'] as const)('a cookie that goes out late on %
     expect(answer.headers.has('set-cookie')).toBe(true);
     expect(answer.headers.get('cache-control')).toBe('no-store');
   });
+
+  it.each(['private, no-cache', 'public, no-cache', 'private', 'public, max-age=60'])(
+    'leaves an answer unkept of which the handler says that itself: %s',
+    async (value) => {
+      for (let n = 0; n < 2; n++) {
+        const answer = await fetch(`${url}/said-for?value=${value}`);
+
+        expect(answer.headers.get('cache-control')).toBe(value);
+        expect(answer.headers.get('x-cache')).toBe('MISS');
+        expect(answer.headers.get('cache-status')).toContain('detail=header');
+      }
+    },
+  );
 });

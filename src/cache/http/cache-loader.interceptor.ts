@@ -71,6 +71,7 @@ export class CacheLoader implements NestInterceptor {
     const [outcome, forwarded] = outcomes[lookup.state];
     plan.headers.announce(reply, outcome, forwarded);
     if (lookup.state === 'miss' && !this.engine.isUnderWay(subject)) plan.admit();
+    plan.headers.leaveToRun(reply);
     const run = new HandlerRun(ticket, next);
     // A 404 of before is nothing to fall back on.
     const stale = lookup.state === 'stale' && !isKeptException(lookup.found.entry) ? lookup.found : undefined;
@@ -85,6 +86,7 @@ export class CacheLoader implements NestInterceptor {
           : await this.engine.load<Answer>(subject, budget, factory, revive, stale);
     } catch (error) {
       run.abandon();
+      plan.headers.announceUnkept(reply);
       throw httpFailure(error, reply);
     }
     const { value, how } = loaded;
@@ -96,6 +98,7 @@ export class CacheLoader implements NestInterceptor {
     const told = [forwarded, ...details(loaded, lookup.state === 'bypass')].join('; ');
     if ('thrown' in value || 'value' in value) {
       if (!reply.isSent) plan.headers.tell(reply, told);
+      plan.headers.announceUnkept(reply);
       if ('thrown' in value) throw value.thrown;
       return value.value;
     }

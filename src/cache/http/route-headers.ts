@@ -88,6 +88,17 @@ export class RouteHeaders {
     reply.setHeader('cache-status', `${this.#cacheName}; ${detail}`);
   }
 
+  /** Before a run, which may say by itself what others may keep of its answer: also what was announced already. */
+  leaveToRun(reply: Reply): void {
+    if (!this.#fixedNames.has('cache-control')) reply.removeHeader('cache-control');
+  }
+
+  /** Of a run that gave nothing to keep: its answer is nobody else's to keep, unless the run has said so. */
+  announceUnkept(reply: Reply): void {
+    if (!reply.isSent && reply.header('cache-control') === undefined)
+      this.set(reply, 'cache-control', UNKEPT);
+  }
+
   /** @param detail as of {@link announce} */
   announceNew(reply: Reply, outcome: Outcome, detail: string): void {
     this.announce(reply, outcome, detail, this.#fresh);
