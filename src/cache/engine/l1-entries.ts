@@ -103,6 +103,10 @@ export class L1Entries {
     this.#add({ held, bytes, isUsed: replaced?.isUsed ?? false, older: this.#newest, newer: undefined });
   }
 
+  holds(entry: CacheEntry): boolean {
+    return this.#slots.get(entry.keyText)?.held.entry === entry;
+  }
+
   /**
    * Counts `bytes` that somebody keeps for as long as `entry` is held.
    *

@@ -2,6 +2,7 @@ import type { Bulkhead } from './bulkhead.js';
 import { CacheError } from './cache-errors.js';
 import type { EmitCacheEvent } from './cache-events.js';
 import type { Clock } from './clock.js';
+import { insideRun } from './inside-run.js';
 import type { Flight } from './single-flight.js';
 import type { Factory, Produced, Subject } from './subject.js';
 import type { Tracer } from './tracer.js';
@@ -30,7 +31,9 @@ export class MethodRuns {
     const { clock, emit, tracer } = this.#options;
     const since = clock.monotonicMs();
     if (flight) flight.calledAtMs = since;
-    const produced = await tracer.load(subject.prefix, flight?.tokens ? 'miss' : 'bypass', factory);
+    const produced = await tracer.load(subject.prefix, flight?.tokens ? 'miss' : 'bypass', () =>
+      insideRun(factory),
+    );
     const loadMs = clock.monotonicMs() - since;
     const { notStoredBecause, isRefused } = produced;
     if (!isRefused) emit({ event: 'cache.loaded', subject, durationMs: loadMs });

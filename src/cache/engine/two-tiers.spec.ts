@@ -79,6 +79,34 @@ it('a process that holds nothing gives entries as they come, and makes none read
   expect(looked).not.toHaveProperty('found.entry.text');
 });
 
+describe('what a run asks for', () => {
+  const outer = aSubject({}, 'outer|/1');
+
+  it('is asked about although bounded, for what the run gives is kept for longer', async () => {
+    await here.get(bounded, gives('old'));
+    await settle();
+    here.backplane.delay(500);
+    await there.engine.invalidate([course]);
+    expect(await here.get(bounded, never)).toEqual({ value: 'old', how: 'hit' });
+
+    const run = async () => (await here.get(bounded, gives('new'))).value;
+
+    expect((await here.get(outer, run)).value).toBe('new');
+  });
+
+  it('is made anew although young enough for its own callers', async () => {
+    const young = aSubject({ minFreshMs: 5000 });
+    await here.get(young, gives('old'));
+    await settle();
+    await there.engine.invalidate([softTag(course)]);
+    expect(await here.get(young, never)).toEqual({ value: 'old', how: 'hit' });
+
+    const run = async () => (await here.get(young, gives('new'))).value;
+
+    expect((await here.get(outer, run)).value).toBe('new');
+  });
+});
+
 describe('an entry held in this process', () => {
   it('is served without being read from the store again', async () => {
     await here.get(subject, gives('one'));
@@ -167,8 +195,8 @@ describe('an entry held in this process', () => {
   });
 
   it('is trusted at once where this process is alone, strong or not', async () => {
-    const store = new MemoryStore(clock, new L1Entries(clock, 10_000_000));
-    const alone = testEngine(here, { store, backplane: undefined });
+    const l1 = new L1Entries(clock, 10_000_000);
+    const alone = testEngine(here, { l1, store: new MemoryStore(clock, l1), backplane: undefined });
     await alone.get(subject, gives('one'));
     await alone.engine.settle();
 

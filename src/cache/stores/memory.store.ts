@@ -52,6 +52,8 @@ export class MemoryStore implements Store {
   }
 
   write(_name: EntryName, entry: CacheEntry): Promise<void> {
+    // Whoever made it holds it there already, and knows more of it.
+    if (this.#entries.holds(entry)) return Promise.resolve();
     this.#entries.hold(heldEntry(entry, entry.ttlMs + entry.graceMs, this.#clock.monotonicMs(), -1));
     return Promise.resolve();
   }
