@@ -175,7 +175,8 @@ describe('what was not confirmed', () => {
 
   it('keeps only its own tokens from being read', async () => {
     const one = await openStore({ url: redis.url });
-    await tokenOf(one);
+    const other = 'tag/course:2';
+    const [, token] = (await one.store.open(name, [tag, other], TOKEN_TTL_MS, BUDGET_MS)).tokens;
     const admin = createClient({ url: redis.adminUrl });
     await admin.connect();
     // Publishing is forbidden, so nothing can be confirmed.
@@ -183,9 +184,14 @@ describe('what was not confirmed', () => {
 
     await expect(one.store.invalidate([tag], [], BUDGET_MS)).rejects.toMatchObject({ message: 'NOPERM' });
 
-    await expect(one.store.tokens([tag], BUDGET_MS)).rejects.toMatchObject(unavailable);
+    expect(await one.store.tokens([tag, other], BUDGET_MS)).toEqual([undefined, token]);
+    await expect(one.store.read(name, [tag], BUDGET_MS)).rejects.toMatchObject(unavailable);
+    await expect(one.store.read(name, [other], BUDGET_MS)).resolves.toMatchObject({ tokens: [token] });
     await admin.sendCommand(['ACL', 'SETUSER', 'default', '+publish']);
-    expect(await tokensOnceAsked(one, [tag])).toEqual([undefined]);
+    await tokensOnceAsked(one, [tag]);
+    await one.available();
+    await pollUntil(() => one.events.some(({ event }) => event === late.event), 10_000);
+    expect(await one.store.tokens([tag, other], BUDGET_MS)).toEqual([undefined, token]);
     admin.destroy();
   });
 

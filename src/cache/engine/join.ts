@@ -111,6 +111,7 @@ async function mayJoin(
     );
     if (current) return current.answer ? 'yes' : 'no';
   } else if (calledAtMs === undefined) return 'yes';
-  // Nobody can be asked. The next run, which begins after this one, will do for all who came during this one.
-  return entries.isAvailable ? 'no' : 'unknown';
+  // Nobody can be asked, or not by this caller any more. The next run, which begins after this one, will do for all who
+  // came during this one.
+  return entries.isAvailable && budget.leftMs > 0 ? 'no' : 'unknown';
 }

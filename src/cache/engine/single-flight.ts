@@ -69,8 +69,9 @@ export class SingleFlight {
 
   /** Takes every flight that depends on one of `tags`, or may, out of reach. */
   doom(tags: readonly string[]): void {
-    for (const [key, flight] of this.#affected(tags)) {
-      flight.isDoomed ||= tags.some((tag) => flight.dependencies.certain.includes(tag));
+    const named = new Set(tags);
+    for (const [key, flight] of this.#affected(named)) {
+      flight.isDoomed ||= flight.dependencies.certain.some((tag) => named.has(tag));
       this.#flights.delete(key);
       flight.onOvertaken();
     }
@@ -78,12 +79,12 @@ export class SingleFlight {
 
   /** Tells every flight that depends on one of `tags`, or may. Whether it is joined its tokens decide. */
   overtake(tags: readonly string[]): void {
-    for (const [, flight] of this.#affected(tags)) flight.onOvertaken();
+    for (const [, flight] of this.#affected(new Set(tags))) flight.onOvertaken();
   }
 
-  #affected(tags: readonly string[]): [string, Flight<unknown>][] {
+  #affected(tags: ReadonlySet<string>): [string, Flight<unknown>][] {
     const isNamed = ({ dependencies: { certain, possible } }: Flight<unknown>) =>
-      tags.some((tag) => certain.includes(tag) || possible.includes(tag));
+      certain.some((tag) => tags.has(tag)) || possible.some((tag) => tags.has(tag));
     return [...this.#flights].filter(([, flight]) => isNamed(flight));
   }
 }

@@ -456,6 +456,25 @@ it('a run that was given up and never ends holds up the end of the process for n
   await closing;
 });
 
+it('callers who could not ask, while the store says that it is there, share the next run, too', async () => {
+  here.store.fail('read', 'open', 'tokens');
+  const runs = [deferred<string>(), deferred<string>()];
+  let started = 0;
+  const run = () => runs[started++]!.promise;
+  const first = here.get(subject, run);
+  await turn();
+  const later = Array.from({ length: 100 }, () => here.get(subject, run));
+  await turn();
+
+  runs[0]!.resolve('first');
+  await first;
+  await turn();
+  runs[1]!.resolve('second');
+
+  expect((await Promise.all(later)).map(({ value }) => value)).toEqual(Array(100).fill('second'));
+  expect(started).toBe(2);
+});
+
 describe('while the store is away', () => {
   const bulkhead = { concurrency: 1, maxWaiting: 1, maxWaitMs: 1000 };
 

@@ -57,6 +57,7 @@ export class RedisStore implements Store {
     );
   }
 
+  /** One that is owed is as good as gone, and keeps none of the others from being answered. */
   async tokens(tags: readonly string[], budgetMs: number): Promise<readonly (string | undefined)[]> {
     const read = await this.#ask({ tags }, (part) =>
       this.#servers.read(part.server, budgetMs, (session) => this.#fetch(session, part)),
@@ -127,18 +128,29 @@ export class RedisStore implements Store {
   /** Puts the question to all servers that it concerns at once, and their answers together. */
   async #ask(question: Question, fetch: (part: Part) => Promise<PartRead>): Promise<StoreOpened> {
     const parts = partsOf(this.#servers, this.#keys, question);
-    if (parts.some((part) => this.#invalidations.isOwed(part.tokens))) {
-      throw new CacheError('CACHE_STORE_UNAVAILABLE', 'owed');
-    }
+    const owing = parts.filter((part) => this.#invalidations.isOwed(part.tokens));
+    if (question.name && owing.length > 0) throw new CacheError('CACHE_STORE_UNAVAILABLE', 'owed');
+    // Before anything is read: what is paid meanwhile may have been read before.
+    const owed = owing.flatMap((part) => this.#owedTags(part));
     const reads = await Promise.all(parts.map(fetch));
     const tokens = new Map(
       reads.flatMap(({ part, tokens }) => part.tags.map((tag, index) => [tag, tokens[index]] as const)),
     );
+    for (const tag of owed) tokens.delete(tag);
     return {
       ...stored(reads.find(({ part }) => part.entry !== undefined)),
       tokens: question.tags.map((tag) => (isEverywhere(this.#servers, tag) ? EVERYWHERE : tokens.get(tag))),
       hasLease: reads.every(({ hasLease }) => hasLease),
     };
+  }
+
+  /** All of a server whose epoch is owed. */
+  #owedTags({ tags, tokens }: Part): readonly string[] {
+    const epochs = tokens.slice(0, tokens.length - tags.length);
+    if (this.#invalidations.isOwed(epochs)) return tags;
+    return tags.filter((_, index) =>
+      this.#invalidations.isOwed(tokens.slice(epochs.length + index).slice(0, 1)),
+    );
   }
 
   /** The same for all: a token is compared only with those of its own tag. */
@@ -193,13 +205,15 @@ async function makeRoom({ client }: RedisSession, { part, tokens }: PartRead): P
 function stored(read: PartRead | undefined): Pick<StoreRead, 'stored' | 'isUnreadable'> {
   if (!read) return { stored: undefined, isUnreadable: false };
   const { bytes, leftMs } = read;
+  // Between the two another may have been written, and its end is not that of this one.
   // Something without an end, or that is not even text, was not put there by us.
   if (leftMs === WITHOUT_END) return { stored: undefined, isUnreadable: true };
   if (!bytes) return { stored: undefined, isUnreadable: false };
   const entry = decodeEntry(bytes);
   if (!entry) return { stored: undefined, isUnreadable: true };
+  const livesMs = entry.ttlMs + entry.graceMs;
   return {
-    stored: { entry, leftMs: leftMs === ABSENT ? entry.ttlMs + entry.graceMs : leftMs },
+    stored: { entry, leftMs: leftMs === ABSENT ? livesMs : Math.min(leftMs, livesMs) },
     isUnreadable: false,
   };
 }
