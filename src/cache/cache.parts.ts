@@ -4,6 +4,7 @@ import { CacheStatistics } from './engine/cache-statistics.js';
 import { resultWithin } from './engine/clock.js';
 import { L1Entries } from './engine/l1-entries.js';
 import type { Store } from './engine/store.js';
+import { guarded } from './engine/tracer.js';
 import { OutboxRelay } from './outbox/outbox-relay.js';
 import { connectRedis } from './redis/connect-redis.js';
 import type { RedisServers } from './redis/redis-servers.js';
@@ -48,6 +49,7 @@ export class CacheParts {
       backplane: this.servers?.backplane ?? options.backplane,
       l1: this.l1,
       invalidationBudgetMs: INVALIDATION_BUDGET_MS,
+      tracer: guarded(options.tracer),
       emit: (event) => {
         this.statistics.record(event);
         this.emit(event);

@@ -11,6 +11,24 @@ export interface Tracer {
   invalidate<T>(tags: readonly string[], run: () => Promise<T>): Promise<T>;
 }
 
+/** Whatever a tracer does: what it is to show is done, once, and comes to what it comes to. */
+export function guarded(tracer: Tracer): Tracer {
+  const once = async <T>(run: () => Promise<T>, show: (run: () => Promise<T>) => Promise<T>): Promise<T> => {
+    let work: Promise<T> | undefined;
+    const begun = () => (work ??= run());
+    try {
+      await show(begun);
+    } catch {
+      // The tracer's own, or that of the work, which is given below.
+    }
+    return begun();
+  };
+  return {
+    load: (prefix, reason, run) => once(run, (shown) => tracer.load(prefix, reason, shown)),
+    invalidate: (tags, run) => once(run, (shown) => tracer.invalidate(tags, shown)),
+  };
+}
+
 /** For whom nobody traces. */
 export const untraced: Tracer = {
   load: (_prefix, _reason, run) => run(),
