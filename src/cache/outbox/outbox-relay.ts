@@ -1,11 +1,13 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Clock } from '../engine/clock.js';
+import { resultWithin, type Clock } from '../engine/clock.js';
 import type { Outbox } from './outbox.js';
 
 /** How often every process looks for rows that nobody settled. */
 const POLL_MS = 500;
 /** In real time, at the end: a database that hangs is not waited for, whatever the clock says. The rows stay for others. */
 const STOP_PATIENCE_MS = 1000;
+/** A round that takes longer may never end: the next one begins. Rows that it holds are passed over. */
+const ROUND_PATIENCE_MS = 10_000;
 /** A living owner has settled or renewed its row by then. */
 export const ABANDONED_AFTER_MS = 300;
 
@@ -52,7 +54,8 @@ export class OutboxRelay {
   async #relay(): Promise<void> {
     if (!this.#outbox.isReady || !this.#canApply()) return;
     try {
-      await this.#outbox.relay(ABANDONED_AFTER_MS, this.#apply);
+      const round = this.#outbox.relay(ABANDONED_AFTER_MS, this.#apply);
+      await resultWithin(this.#clock, ROUND_PATIENCE_MS, round);
     } catch {
       // The database is away; whoever uses it says so. The rows wait.
     }

@@ -52,6 +52,18 @@ describe('whoever waits for their rows to be settled', () => {
     expect(await waiting).toBe(false);
   });
 
+  it('is told although the database never answered somebody before', async () => {
+    unsettled.mockReturnValueOnce(deferred<readonly string[]>().promise).mockResolvedValue([]);
+    const first = watch.settled(['1'], 500);
+    await pass(500);
+    expect(await first).toBe(false);
+
+    const next = watch.settled(['2'], 1500);
+    await pass(1500);
+
+    expect(await next).toBe(true);
+  });
+
   it('waits no longer than a thousand others let them', async () => {
     const others = Array.from({ length: 1000 }, (_, n) => watch.settled([String(n)], 1000));
 

@@ -1,7 +1,9 @@
-import { pause, type Clock } from '../engine/clock.js';
+import { pause, resultWithin, type Clock } from '../engine/clock.js';
 import type { Outbox } from './outbox.js';
 
 const POLL_MS = 100;
+/** A database that says nothing for so long is asked anew: its answer may never come. */
+const ANSWER_PATIENCE_MS = 1000;
 /** Whoever comes when so many wait is told at once that their rows are not settled. */
 const MAX_WAITING = 1000;
 
@@ -49,7 +51,10 @@ export class RelayWatch {
       await pause(this.#clock, POLL_MS);
       const asked = [...this.#waiting];
       try {
-        const left = new Set(await this.#outbox.unsettled(asked.flatMap(({ rows }) => rows)));
+        const answer = this.#outbox.unsettled(asked.flatMap(({ rows }) => rows));
+        const unsettled = await resultWithin(this.#clock, ANSWER_PATIENCE_MS, answer);
+        if (!unsettled) continue;
+        const left = new Set(unsettled);
         for (const { rows, end } of asked) if (!rows.some((row) => left.has(row))) end(true);
       } catch {
         // The database is away: nobody knows, and whoever waits is told so in time.

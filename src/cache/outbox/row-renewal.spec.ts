@@ -53,6 +53,17 @@ describe('rows of methods at work', () => {
     expect(jest.getTimerCount()).toBe(0);
   });
 
+  it('are renewed once more when the database has not answered for a second', async () => {
+    const silent = jest.fn(() => new Promise<void>(() => undefined));
+    renewal = new RowRenewal({ renew: silent } as unknown as Outbox);
+    begin('1');
+
+    await jest.advanceTimersByTimeAsync(1100);
+    expect(silent).toHaveBeenCalledTimes(1);
+    await jest.advanceTimersByTimeAsync(1000);
+    expect(silent).toHaveBeenCalledTimes(2);
+  });
+
   it('are given up after half a minute', async () => {
     begin('1');
 

@@ -5,6 +5,8 @@ import type { UnitOfWork } from './unit-of-work.js';
 const TICK_MS = 100;
 /** About 30 s. Who is at work for longer is not told from who will never end. */
 const MAX_TICKS = 300;
+/** A database that says nothing for so long is told once more: its answer may never come. */
+const PATIENCE_TICKS = 10;
 
 /**
  * Keeps relays away from the rows of methods that are still at work after their commit: their exact tags are better
@@ -16,7 +18,8 @@ export class RowRenewal {
   /** Row → how often it was seen at work. */
   #ticks = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
-  #isRenewing = false;
+  /** For how many ticks the last renewal has been under way. */
+  #underWay: number | undefined;
 
   constructor(outbox: Outbox) {
     this.#outbox = outbox;
@@ -39,14 +42,15 @@ export class RowRenewal {
     const rows = [...this.#units].flatMap((unit) => unit.rows);
     this.#ticks = new Map(rows.map((row) => [row, (this.#ticks.get(row) ?? 0) + 1]));
     const due = [...this.#ticks].filter(([, ticks]) => ticks > 1 && ticks <= MAX_TICKS).map(([row]) => row);
-    if (due.length === 0 || this.#isRenewing) return;
-    this.#isRenewing = true;
+    if (this.#underWay !== undefined && ++this.#underWay < PATIENCE_TICKS) return;
+    if (due.length === 0) return;
+    this.#underWay = 0;
     try {
       await this.#outbox.renew(due);
     } catch {
       // Then a relay takes the rows, which is broad and harmless.
     } finally {
-      this.#isRenewing = false;
+      this.#underWay = undefined;
     }
   }
 }

@@ -1,0 +1,25 @@
+import { turn } from '../../../test/support/deferred.js';
+import { FakeClock } from '../testing/index.js';
+import type { Outbox } from './outbox.js';
+import { OutboxRelay } from './outbox-relay.js';
+
+describe('the relay of an outbox', () => {
+  async function pass(clock: FakeClock, ms: number): Promise<void> {
+    for (let passed = 0; passed < ms; passed += 500) {
+      clock.advance(500);
+      await turn();
+    }
+  }
+
+  it('begins another round when the database has not answered for ten seconds', async () => {
+    const clock = new FakeClock();
+    const relay = jest.fn(() => new Promise<number>(() => undefined));
+    const confirm = () => Promise.resolve(true);
+    new OutboxRelay({ relay, isReady: true } as unknown as Outbox, confirm, () => true, clock).start();
+
+    await pass(clock, 10_000);
+    expect(relay).toHaveBeenCalledTimes(1);
+    await pass(clock, 1000);
+    expect(relay).toHaveBeenCalledTimes(2);
+  });
+});
