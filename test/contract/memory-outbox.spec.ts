@@ -23,7 +23,7 @@ describe('the outbox in memory', () => {
     }
     const apply = jest.fn(CONFIRM);
 
-    while ((await outbox.relay(0, apply)) > 0);
+    while ((await outbox.relay(0, apply)) !== 0);
 
     expect(apply.mock.calls.flat(2)).toContain(EPOCH);
   });

@@ -131,6 +131,7 @@ export function outboxContract(use: () => Outbox, commit: () => Promise<void>): 
       return true;
     });
     await hasFirst.promise;
+    expect(await outbox.relay(NOW_MS, CONFIRM)).toBe('held');
     await owe('tag/book:2');
 
     expect(await relayed()).toEqual(['tag/book:2']);

@@ -4,6 +4,7 @@ import { encodeEntry } from '../../src/cache/engine/cache-entry.js';
 import { ANY, EPOCH } from '../../src/cache/engine/tags.js';
 import type { Outbox } from '../../src/cache/outbox/outbox.js';
 import { freePort, pollUntil, startRedis, type RedisProcess } from '../support/processes.js';
+import { deferred } from '../support/deferred.js';
 import { ask } from '../support/ask-redis.js';
 import { figure } from '../support/figures.js';
 import { openStore as openStoreOf, type OpenStore } from '../support/redis-store.js';
@@ -236,6 +237,35 @@ describe('what was not confirmed', () => {
     expect(rows).toEqual([]);
   });
 
+  it('by others is waited for while they are at it', async () => {
+    const one = await openStore({ url: redis.url });
+    await tokenOf(one);
+    const isHeld = deferred();
+    const answers: ('held' | 0)[] = ['held', 0, 0];
+    const outbox = outboxWith(async () => {
+      const answer = answers.shift() ?? 0;
+      if (answer === 'held') isHeld.resolve();
+      // Whoever held them has taken the token away by the time nothing is left.
+      else await one.store.invalidate([tag], [], BUDGET_MS);
+      return answer;
+    });
+
+    const other = await openStore({ url: redis.url, maxConnections: 1 }, { outbox });
+    await isHeld.promise;
+
+    expect(await other.store.tokens([tag], BUDGET_MS)).toEqual([undefined]);
+  });
+
+  it('by others that never end it takes everything with it', async () => {
+    const one = await openStore({ url: redis.url });
+    await one.store.open(name, [EPOCH, tag], TOKEN_TTL_MS, BUDGET_MS);
+
+    const outbox = outboxWith(() => Promise.resolve('held'));
+    const other = await openStore({ url: redis.url }, { outbox });
+
+    expect((await other.store.tokens([EPOCH], BUDGET_MS))[0]).toBeUndefined();
+  });
+
   it('by others, where nobody knows what it is, takes everything with it', async () => {
     const one = await openStore({ url: redis.url });
     await one.store.open(name, [EPOCH, tag], TOKEN_TTL_MS, BUDGET_MS);
@@ -382,7 +412,7 @@ describe('the breaker', () => {
 });
 
 function outboxWith(
-  relay: (apply: (tags: readonly string[]) => Promise<boolean>) => Promise<number>,
+  relay: (apply: (tags: readonly string[]) => Promise<boolean>) => Promise<number | 'held'>,
 ): Outbox {
   return {
     isReady: true,

@@ -51,9 +51,12 @@ export class MemoryOutbox implements Outbox {
   }
 
   /** Rows are kept only once their owner has given them up, so their age says nothing. */
-  async relay(_olderThanMs: number, apply: (tags: readonly string[]) => Promise<boolean>): Promise<number> {
+  async relay(
+    _olderThanMs: number,
+    apply: (tags: readonly string[]) => Promise<boolean>,
+  ): Promise<number | 'held'> {
     const taken = [...this.#rows].filter(([, row]) => !row.isTaken).slice(0, MAX_ROWS_A_ROUND);
-    if (taken.length === 0) return 0;
+    if (taken.length === 0) return this.#rows.size === 0 ? 0 : 'held';
     for (const [, row] of taken) row.isTaken = true;
     try {
       if (!(await apply(relayedTags(taken.map(([, row]) => row))))) return 0;

@@ -40,7 +40,8 @@ export interface Outbox {
    * Takes rows that were neither settled nor renewed for `olderThanMs`, each by one process at a time, and settles them
    * if `apply` confirms.
    *
-   * @returns how many were settled
+   * @returns how many were settled; `'held'` where there are such rows and others are at work on all of them: what they
+   *   name may be old yet
    */
-  relay(olderThanMs: number, apply: (tags: readonly string[]) => Promise<boolean>): Promise<number>;
+  relay(olderThanMs: number, apply: (tags: readonly string[]) => Promise<boolean>): Promise<number | 'held'>;
 }

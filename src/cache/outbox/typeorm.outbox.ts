@@ -90,7 +90,10 @@ export class TypeormOutbox implements Outbox {
     return found.map(({ id }) => id);
   }
 
-  async relay(olderThanMs: number, apply: (tags: readonly string[]) => Promise<boolean>): Promise<number> {
+  async relay(
+    olderThanMs: number,
+    apply: (tags: readonly string[]) => Promise<boolean>,
+  ): Promise<number | 'held'> {
     this.watch();
     // Every process asks twice a second, nearly always in vain: that is one statement, without a transaction around it.
     const found: unknown[] = await this.#dataSource.query(`SELECT ${FROM_ABANDONED} LIMIT 1`, [olderThanMs]);
@@ -100,7 +103,8 @@ export class TypeormOutbox implements Outbox {
         `SELECT id, tags ${FROM_ABANDONED} ORDER BY id LIMIT ${MAX_ROWS_A_ROUND} FOR UPDATE SKIP LOCKED`,
         [olderThanMs],
       );
-      if (rows.length === 0 || !(await apply(relayedTags(rows)))) return 0;
+      if (rows.length === 0) return 'held';
+      if (!(await apply(relayedTags(rows)))) return 0;
       await manager.query('DELETE FROM cache_outbox WHERE id = ANY($1::bigint[])', [
         rows.map(({ id }) => id),
       ]);

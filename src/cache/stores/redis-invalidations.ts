@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { byHardness, EPOCH, witnessesOf, isWitness, softTag } from '../engine/tags.js';
 import { newHalf } from '../engine/tokens.js';
 import type { Outbox } from '../outbox/outbox.js';
@@ -12,6 +13,8 @@ import { SOFTEN } from './redis-scripts.js';
 
 /** What the outbox may take before a new connection is used; after it the epoch goes. */
 const OUTBOX_BUDGET_MS = 1000;
+/** How often it is asked whether those who are at work on what is owed have paid it. */
+const HELD_POLL_MS = 20;
 
 /** What goes away on one server, as keys. */
 interface Cut {
@@ -127,13 +130,19 @@ export class RedisInvalidations {
       }
       return true;
     };
+    let isOver = false;
     const payAll = async () => {
-      while ((await outbox.relay(ABANDONED_AFTER_MS, pay)) > 0);
+      for (let paid: number | 'held' = 1; paid !== 0 && !isOver;) {
+        paid = await outbox.relay(ABANDONED_AFTER_MS, pay);
+        if (paid === 'held') await wait(HELD_POLL_MS, undefined, { ref: false });
+      }
     };
     try {
       await withDeadline(OUTBOX_BUDGET_MS, payAll());
     } catch {
       await this.#cutEpoch(session, server);
+    } finally {
+      isOver = true;
     }
   }
 
