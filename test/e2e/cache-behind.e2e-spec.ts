@@ -1,3 +1,4 @@
+import type { EventEmitter } from 'node:events';
 import { get } from 'node:http';
 import {
   type CallHandler,
@@ -17,7 +18,7 @@ import {
   UseInterceptors,
 } from '@nestjs/common';
 import { REQUEST } from '@nestjs/core';
-import { defer, from, tap, type Observable } from 'rxjs';
+import { defer, from, fromEvent, takeUntil, tap, type Observable } from 'rxjs';
 import { Cached, type CacheEvent, CacheService } from '../../src/cache/index.js';
 import { expectStale, FakeClock } from '../../src/cache/testing/index.js';
 import { adapters, startCachedApp } from '../support/cached-app.js';
@@ -73,6 +74,14 @@ class MeddlesAfterwards implements NestInterceptor {
         if (gate) meddle(response, 'interceptor');
       }),
     );
+  }
+}
+
+@Injectable()
+class EndsWithItsClient implements NestInterceptor {
+  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    const response = context.switchToHttp().getResponse<{ raw?: EventEmitter } & EventEmitter>();
+    return next.handle().pipe(takeUntil(fromEvent(response.raw ?? response, 'close')));
   }
 }
 
@@ -164,6 +173,15 @@ class BehindController {
   @Cached({ ttl: 60, prefix: 'refusing', grace: '10m' })
   refusing() {
     return { run: ++runs };
+  }
+
+  @Get('until-closed')
+  @UseInterceptors(EndsWithItsClient)
+  @Cached({ ttl: 60, prefix: 'until_closed' })
+  async untilClosed() {
+    const run = ++runs;
+    await gate?.promise;
+    return { run };
   }
 
   @Get('leader')
@@ -426,6 +444,22 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('behind the an
 
     expect(seen(await ask(`behind/${path}`))[1]).toBe('HIT');
     expect(runs).toBe(1);
+  });
+
+  it('who waits for a run that ended with its client has one of their own', async () => {
+    gate = deferred();
+    const outgoing = get(`${url}/behind/until-closed`, { agent: false });
+    const gone = new Promise((resolve) => outgoing.on('error', resolve));
+    await until(() => runs === 1);
+    const waiting = ask('behind/until-closed');
+    await until(() => events.filter((event) => event === 'cache.miss').length === 2);
+    outgoing.destroy(new Error('gone'));
+    await gone;
+    await until(() => runs === 2);
+    gate.resolve();
+
+    const { status, text } = await waiting;
+    expect([status, JSON.parse(text)]).toEqual([200, { run: 2 }]);
   });
 
   it('who waits for a run that sets a cookie runs themselves', async () => {

@@ -87,7 +87,9 @@ export class HandlerRun {
       }
       return storedForm<Answer>(call.keeping, kept, kept);
     } catch (error) {
-      if (!call.isReached && isClientError(error)) {
+      // A client that has gone may have ended the run itself (`takeUntil`): that is nobody else's failure either.
+      const isCutOff = !this.#isDetached && this.#original.isAbandoned;
+      if (isCutOff || (!call.isReached && isClientError(error))) {
         return { value: { thrown: error }, isShareable: false, isRefused: true };
       }
       const isKept = definition.answers.negativeTtlMs !== undefined && this.#setHeaders().length === 0;

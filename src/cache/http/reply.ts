@@ -11,6 +11,8 @@ export interface Reply {
   readonly isPlain: boolean;
   /** Whether its headers are on their way, so that none can be set any more. */
   readonly isSent: boolean;
+  /** Whether its client has gone. */
+  readonly isAbandoned: boolean;
   /** A copy. */
   headers(): HeadersByName;
   header(name: string): unknown;
@@ -73,6 +75,10 @@ class FastifyReply implements Reply {
 
   get isSent(): boolean {
     return this.response.raw.headersSent;
+  }
+
+  get isAbandoned(): boolean {
+    return this.response.raw.destroyed;
   }
 
   headers(): HeadersByName {
@@ -155,6 +161,10 @@ class ExpressReply implements Reply {
 
   get isSent(): boolean {
     return this.response.headersSent;
+  }
+
+  get isAbandoned(): boolean {
+    return this.response.destroyed;
   }
 
   headers(): HeadersByName {
