@@ -47,9 +47,9 @@ export interface CacheModuleOptions extends EntryDefaults {
    * Asked before a route's method runs, for shedding load early: what it throws is the answer, and nothing has been done for
    * the run. Of a request that is looked up it is asked where the store has nothing, unless this process runs the method
    * already and that run can be shared; not while Redis is away (`bulkhead`), nor where an expired answer can stand in. Of one
-   * that is not looked up it is always asked. Default: every method may run.
+   * that is not looked up it is always asked. It may give a promise. Default: every method may run.
    */
-  admission?: () => void;
+  admission?: () => unknown;
   /** Also keep bodies over 1 KiB compressed, and send them so to clients that accept it. Default true. */
   compress?: boolean;
   /**
@@ -69,8 +69,8 @@ export interface CacheModuleOptions extends EntryDefaults {
    */
   shapeOf?: (route: CachedRoute) => string | undefined;
   /**
-   * Receives every event; for logs, through {@link withoutRepeats}. What it throws is ignored; it must not wait. Default:
-   * what somebody should know goes to Nest's logger.
+   * Receives every event; for logs, through {@link withoutRepeats}. What it throws, or rejects with, is ignored, and nobody
+   * waits for it. Default: what somebody should know goes to Nest's logger.
    */
   onEvent?: (event: CacheModuleEvent) => void;
   /** Puts spans around runs and invalidations. Default: nobody traces. */

@@ -66,7 +66,9 @@ export class CacheParts {
   /** Never throws: whoever listens must not be able to break an answer. */
   readonly emit = (event: CacheModuleEvent): void => {
     try {
-      this.options.onEvent(event);
+      const listen: (event: CacheModuleEvent) => unknown = this.options.onEvent;
+      const told = listen(event);
+      if (told instanceof Promise) told.catch(() => undefined);
     } catch {
       // It is the listener's own.
     }

@@ -67,6 +67,7 @@ const unstored: Readonly<Record<string, string>> = {
   unserialisable: 'it holds what has no stored form',
   'rule-failed': 'a function of its decorator threw',
   'handler-skipped': "an interceptor answered in its handler's place",
+  'stale-inside': 'it was made of something beyond its TTL',
 };
 
 const failure = ({ error_code, reason }: LogFields) => error_code ?? reason ?? 'unknown error';

@@ -158,6 +158,11 @@ class Names {
     });
   }
 
+  @InvalidateCache('name:*')
+  async say(query: string): Promise<void> {
+    await this.dataSource.query(query);
+  }
+
   @InvalidateCache('name:{0}')
   async renameUnprotected(code: string): Promise<void> {
     await this.dataSource.query('UPDATE users SET full_name = $2 WHERE code = $1', [code, 'x']);
@@ -394,6 +399,13 @@ describe('a method that writes in transactions', () => {
       expect(await names.name('U1')).toBe('old');
       expect(await rows()).toEqual([]);
     });
+  });
+
+  it.each([
+    `DO $$ BEGIN UPDATE users SET full_name = 'x' WHERE code = 'U1'; END $$`,
+    `SET statement_timeout = '30s'; UPDATE users SET full_name = 'x' WHERE code = 'U1'`,
+  ])('is refused when it writes outside a transaction in other words: %s', async (query) => {
+    await expect(names.say(query)).rejects.toMatchObject({ code: 'CACHE_WRITE_OUTSIDE_TRANSACTION' });
   });
 
   it('is refused when it writes outside a transaction', async () => {

@@ -12,7 +12,7 @@ import { checkedPrefix } from '../engine/tags.js';
 import { CacheDoor } from '../http/cache-door.guard.js';
 import { CacheLoader } from '../http/cache-loader.interceptor.js';
 import { recordCall } from '../http/handler-call.js';
-import { methodName, wrapMethod } from './wrap-method.js';
+import { isGenerator, methodName, wrapMethod } from './wrap-method.js';
 
 export interface CachedOptions<M extends AnyMethod = AnyMethod> extends EntryOptions, AnswerOptions {
   /** Seconds (`60`, `'45s'`, `'2m'`), or a function of the result that returns seconds; 0 or less: it is not kept. */
@@ -78,18 +78,34 @@ export function Cached<M extends AnyMethod>(options: Duration | CachedOptions<M>
   return (target, name, descriptor) => {
     const given = (typeof options === 'object' ? options : { ttl: options }) as CachedOptions;
     const definition = define(given, methodName(target, name), String(name));
+    if (isGenerator(descriptor.value as object)) {
+      definition.faults.add(
+        'CACHE_INVALID_OPTIONS',
+        `${definition.method} is a generator, of which nothing can be kept. Cache a method that gives a list.`,
+      );
+    }
     if (cachedDefinition(descriptor.value as object)) {
       definition.faults.add('CACHE_INVALID_OPTIONS', `${definition.method} has two @Cached.`);
     }
     const wrapper = wrapMethod(target, descriptor, (cache, { self, method, args, run }) =>
       cache.isRoute(definition, method)
         ? recordCall(args, run)
-        : cache.cached(definition, methodName(self, name), args, run),
+        : cache.cached(definition, keyName(definition, self, name, method), args, run),
     );
     markCached(wrapper, definition);
     UseGuards(CacheDoor)(target, name, descriptor);
     UseInterceptors(CacheLoader)(target, name, descriptor);
   };
+}
+
+/**
+ * The method's name in keys, with that of the object's own class: subclasses keep values of their own. What an override
+ * calls by `super` is another method, which may have the same prefix.
+ */
+function keyName({ method }: CachedDefinition, self: object, name: string | symbol, called: object): string {
+  const own = methodName(self, name);
+  const isOutermost = (self as Record<string | symbol, unknown>)[name] === called;
+  return isOutermost || own === method ? own : `${own} of ${method}`;
 }
 
 function define(options: CachedOptions, method: string, name: string): CachedDefinition {

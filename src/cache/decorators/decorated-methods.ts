@@ -38,8 +38,8 @@ export class DecoratedMethods {
       if (wrapper.isFactory && (wrapper.isTransient || !isStatic)) this.#equipAllFrom(wrapper);
       const prototype = prototypeOf(wrapper.metatype, isStatic ? wrapper.instance : undefined);
       if (!prototype) continue;
-      const isDecorated = seen.has(prototype) || this.#collect(prototype, isStatic);
-      if (!isDecorated) continue;
+      if (!this.#isDecorated(prototype)) continue;
+      if (!seen.has(prototype)) this.#collect(prototype, isStatic);
       seen.add(prototype);
       // Nest injects into what it constructs; what a factory made is given the cache here.
       if (isStatic) equip(wrapper.instance as Decorated, this.methods);
@@ -62,6 +62,7 @@ export class DecoratedMethods {
     };
   }
 
+  /** Whether any of its methods meets the cache, one that an override calls by `super` included. */
   #isDecorated(prototype: object): boolean {
     const known = this.#decorated.get(prototype);
     if (known !== undefined) return known;
@@ -72,9 +73,8 @@ export class DecoratedMethods {
     return isDecorated;
   }
 
-  #collect(prototype: object, isStatic: boolean): boolean {
+  #collect(prototype: object, isStatic: boolean): void {
     const type = prototype.constructor;
-    let isDecorated = false;
     for (const name of this.scanner.getAllMethodNames(prototype)) {
       const method = (prototype as Record<string, object>)[name] ?? {};
       const cached = cachedDefinition(method);
@@ -84,9 +84,7 @@ export class DecoratedMethods {
       if (cached) this.cached.push({ ...found, definition: cached });
       if (invalidating) this.invalidating.push({ ...found, definition: invalidating });
       if (isRoute(method) && (invalidating || !isGet(method))) this.writing.add(method);
-      isDecorated ||= cached !== undefined || invalidating !== undefined;
     }
-    return isDecorated;
   }
 }
 

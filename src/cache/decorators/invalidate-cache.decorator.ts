@@ -8,7 +8,7 @@ import { checkNames, type OptionNames } from '../definition/option-names.js';
 import { tagRules, type AnyMethod, type TagSource } from '../definition/tag-rules.js';
 import { fromArguments } from '../definition/tag-template.js';
 import { fromRouteArguments } from '../http/declared-inputs.js';
-import { methodName, wrapMethod } from './wrap-method.js';
+import { isGenerator, methodName, wrapMethod } from './wrap-method.js';
 
 export interface InvalidateCacheOptions<M extends AnyMethod = AnyMethod> {
   /** What the method invalidates: see {@link InvalidateCache}. */
@@ -56,6 +56,13 @@ export function InvalidateCache<M extends AnyMethod>(
     const rules = tagRules(tags as TagSource | readonly TagSource[], families, method, faults);
     if (invalidatingDefinition(descriptor.value as object)) {
       faults.add('CACHE_INVALID_OPTIONS', `${method} has two @InvalidateCache. One takes all the patterns.`);
+    }
+    if (isGenerator(descriptor.value as object)) {
+      faults.add(
+        'CACHE_INVALID_OPTIONS',
+        `${method} is a generator, which writes while somebody takes what it gives: nobody knows when it is done. Put ` +
+          '@InvalidateCache on the method that takes it.',
+      );
     }
     const definition: InvalidatingDefinition = { method, rules, isSoft: soft, faults };
     const wrapper = wrapMethod(target, descriptor, (cache, call) => {

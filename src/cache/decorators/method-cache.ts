@@ -8,7 +8,7 @@ import type { Factory, Produced, Subject } from '../engine/subject.js';
 import { decodeValue } from '../engine/value-codec.js';
 import { isClientError } from '../http/client-error.js';
 import { isRoute } from '../http/route-metadata.js';
-import { currentUnit } from '../outbox/unit-of-work.js';
+import { currentUnit, outsideUnits } from '../outbox/unit-of-work.js';
 import type { Invalidations } from './invalidations.js';
 import { settled } from './method-call.js';
 import { methodSubject, producedValue, revive, valueOf, type KeptValue } from './method-entry.js';
@@ -80,12 +80,14 @@ export class MethodCache {
   /** The kept value, as a copy, or what `factory` gives. */
   async value(subject: Subject, factory: Factory<KeptValue>): Promise<unknown> {
     if (currentUnit()?.readsPast(subject)) return valueOf((await factory()).value)?.decoded;
-    const kept = await this.engine.getOrSet(subject, factory, revive);
+    // Others may wait for the same run, and must not wait for the end of a unit of work that is not theirs.
+    const shared = () => outsideUnits(factory);
+    const kept = await this.engine.getOrSet(subject, shared, revive);
     const value = valueOf(kept);
     if (value) return value.decoded;
     // Nobody here has written that: it is a miss, and is replaced.
     this.emit({ event: 'cache.decode_error', subject });
-    return this.renewed(subject, factory);
+    return this.renewed(subject, shared);
   }
 
   /** What `factory` gives now, whatever is kept. */

@@ -9,7 +9,7 @@ import type { MethodCall } from './method-call.js';
  */
 export const METHOD_CACHE = Symbol('CacheModule.forRoot');
 
-type Runnable = (this: Decorated, ...args: unknown[]) => unknown;
+type Runnable = (this: Decorated | undefined, ...args: unknown[]) => unknown;
 
 export interface Decorated {
   [METHOD_CACHE]?: MethodCache;
@@ -32,9 +32,9 @@ export function wrapMethod(
   }
   const original = descriptor.value as Runnable;
   const wrapper: Runnable = function (...args) {
-    const cache = this[METHOD_CACHE];
+    const cache = this?.[METHOD_CACHE];
     const run = () => original.apply(this, args);
-    return cache ? around(cache, { self: this, method: wrapper, args, run }) : run();
+    return this && cache ? around(cache, { self: this, method: wrapper, args, run }) : run();
   };
   for (const key of Reflect.getMetadataKeys(original) as unknown[]) {
     Reflect.defineMetadata(key, Reflect.getMetadata(key, original), wrapper);
@@ -48,4 +48,8 @@ export function wrapMethod(
 
 export function methodName(target: object, name: string | symbol): string {
   return `${target.constructor.name}.${String(name)}`;
+}
+
+export function isGenerator(method: object): boolean {
+  return Object.prototype.toString.call(method).includes('Generator');
 }

@@ -1,6 +1,7 @@
 import { reasonOf } from './ask.js';
 import { Budget } from './budget.js';
 import { bodyLength, type CacheEntry } from './cache-entry.js';
+import { CurrentRun } from './current-run.js';
 import type { EngineOptions } from './engine-options.js';
 import { pause, type Clock } from './clock.js';
 import type { EntryStore } from './entry-store.js';
@@ -129,7 +130,9 @@ export class CacheEngine {
       this.#goOnBehind(run);
     };
     if (!stale) return withPatience(run, subject.policy, this.clock, goOnBehind);
+    const around = CurrentRun.around;
     return withPatience(run, subject.policy, this.clock, goOnBehind, (reason) => {
+      around?.wasGivenStale();
       this.#options.emit({ event: 'cache.stale_served', subject, reason, staleMs: -stale.freshForMs });
       return { value: revive(stale.entry), how: 'stale', isStored: false };
     });

@@ -3,7 +3,7 @@ import type { EmitCacheEvent } from './cache-events.js';
 import { bodyLength, type CacheEntry } from './cache-entry.js';
 import type { Clock } from './clock.js';
 import type { Coherence } from './coherence.js';
-import { isInsideRun } from './inside-run.js';
+import { CurrentRun } from './current-run.js';
 import { heldEntry, isFresh, type HeldEntry, type L1Entries } from './l1-entries.js';
 import type { Lease, Store, StoreRead } from './store.js';
 import type { NewEntry, Subject } from './subject.js';
@@ -77,7 +77,7 @@ export class EntryStore {
    * kept under tokens of its own, which would vouch for what was old already.
    */
   isTrusted(held: HeldEntry, { policy }: Subject): boolean {
-    return this.#options.coherence.vouchesFor(held, isInsideRun() ? 'strong' : policy.consistency);
+    return this.#options.coherence.vouchesFor(held, CurrentRun.around ? 'strong' : policy.consistency);
   }
 
   /** Whether `held` may be served now, by the tokens alone; all who ask at the same moment share one question. */
@@ -227,7 +227,7 @@ export class EntryStore {
   }
 
   #isYoung(bornAtMs: number, { policy }: Pick<Subject, 'policy'>): boolean {
-    return !isInsideRun() && this.#options.clock.monotonicMs() - bornAtMs < policy.minFreshMs;
+    return !CurrentRun.around && this.#options.clock.monotonicMs() - bornAtMs < policy.minFreshMs;
   }
 }
 

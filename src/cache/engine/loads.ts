@@ -2,6 +2,7 @@ import { reasonOf } from './ask.js';
 import type { Budget } from './budget.js';
 import type { Bulkhead } from './bulkhead.js';
 import { CacheError } from './cache-errors.js';
+import { CurrentRun } from './current-run.js';
 import { join, type JoinOptions, type Run } from './join.js';
 import { isFresh } from './l1-entries.js';
 import type { MethodRuns } from './method-runs.js';
@@ -50,6 +51,10 @@ export class Loads {
     const caller = { arrival: flights.arrive(), refusals: 0 };
     for (;;) {
       const flying = this.#flying<T>(subject);
+      // It would wait for itself.
+      if (flying && CurrentRun.around?.isOf(this.#options.runs, subject.keyText)) {
+        return this.#runAlone(subject, factory);
+      }
       // It may be waiting for the place that this caller has.
       const isBehind = bulkhead.isInside && flying?.calledAtMs === undefined;
       // From here to the start nothing is awaited, or two callers would both find nothing to join.
@@ -153,10 +158,11 @@ export class Loads {
       else storing = this.#store(subject, opening, entry, loadMs);
       const isWatched = entry.resultTags.every((tag) => tokens.has(familyTag(tag)));
       families.watch(entry.resultTags);
-      // Who joined could see only that the watched families had not moved. Of another family nobody could say.
+      // Who joined could see only that the watched families had not moved. Of others only what moves with every tag tells.
       return {
         value,
-        isShareable: isShareable && isWatched,
+        isShareable,
+        isUnnamed: !isWatched,
         how: 'ran',
         isStored: reason === undefined,
         notStoredBecause: reason,

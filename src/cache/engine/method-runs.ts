@@ -2,7 +2,7 @@ import type { Bulkhead } from './bulkhead.js';
 import { CacheError } from './cache-errors.js';
 import type { EmitCacheEvent } from './cache-events.js';
 import type { Clock } from './clock.js';
-import { insideRun } from './inside-run.js';
+import { CurrentRun } from './current-run.js';
 import type { Flight } from './single-flight.js';
 import type { Factory, Produced, Subject } from './subject.js';
 import type { Tracer } from './tracer.js';
@@ -32,7 +32,7 @@ export class MethodRuns {
     const since = clock.monotonicMs();
     if (flight) flight.calledAtMs = since;
     const produced = await tracer.load(subject.prefix, flight?.tokens ? 'miss' : 'bypass', () =>
-      insideRun(factory),
+      CurrentRun.make(this, subject.keyText, async (run) => asStored(await factory(), run)),
     );
     const loadMs = clock.monotonicMs() - since;
     const { notStoredBecause, isRefused } = produced;
@@ -52,4 +52,10 @@ export class MethodRuns {
       throw error;
     }
   }
+}
+
+/** What was made of something stale is as old as that, and would be called new. */
+function asStored<T>({ entry, ...rest }: Produced<T>, { hasStale }: CurrentRun): Produced<T> {
+  if (!entry) return rest;
+  return hasStale ? { ...rest, notStoredBecause: 'stale-inside' } : { ...rest, entry };
 }

@@ -52,7 +52,8 @@ export type NotStored =
   | 'not-plain'
   | 'unserialisable'
   | 'rule-failed'
-  | 'handler-skipped';
+  | 'handler-skipped'
+  | 'stale-inside';
 
 /** What a run of the method gave. Only what `isShareable` is handed to others who waited for the same run. */
 export interface Produced<T> {

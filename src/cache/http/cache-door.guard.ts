@@ -41,8 +41,7 @@ export class CacheDoor implements CanActivate {
     const subject = reply.isPlain ? plan.subject(request) : 'not-plain';
     if (typeof subject === 'string') {
       plan.headers.announce(reply, 'BYPASS', `fwd=bypass; detail=${subject}`);
-      plan.admit();
-      return true;
+      return plan.admit();
     }
     return this.#turn.end.then(() => this.#look({ request, reply, plan, subject }));
   }

@@ -70,7 +70,10 @@ export class CacheLoader implements NestInterceptor {
     const { plan, reply, subject, budget = this.engine.newBudget() } = ticket;
     const [outcome, forwarded] = outcomes[lookup.state];
     plan.headers.announce(reply, outcome, forwarded);
-    if (lookup.state === 'miss' && !this.engine.isUnderWay(subject)) plan.admit();
+    if (lookup.state === 'miss' && !this.engine.isUnderWay(subject)) {
+      const admitted = plan.admit();
+      if (admitted !== true) await admitted;
+    }
     plan.headers.leaveToRun(reply);
     const run = new HandlerRun(ticket, next);
     // A 404 of before is nothing to fall back on.

@@ -151,6 +151,8 @@ function changed(before: HeadersByName, after: HeadersByName): string[] {
 /** Whether both adapters write it as JSON; other values they treat each in their own way. */
 function isJson(value: unknown): value is object {
   if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return false;
+  // Fastify makes a failure of it.
+  if (value instanceof Error) return false;
   // Nest sends a stream also where an interceptor has wrapped it.
   return !isStream(value) && (Array.isArray(value) || !Object.values(value).some(isStream));
 }

@@ -143,8 +143,9 @@ export class RoutePlan {
   }
 
   /** Asks the application whether the method may be run now. @throws what it refuses it with */
-  admit(): void {
-    this.#options.admission?.();
+  admit(): true | Promise<true> {
+    const admitted: unknown = this.#options.admission?.();
+    return admitted instanceof Promise ? admitted.then(() => true) : true;
   }
 
   /** Whether a header that the handler sets is stored with the answer. */

@@ -17,7 +17,9 @@ const MAX_ROWS_A_ROUND = 500;
 const FROM_ABANDONED = `FROM cache_outbox WHERE renewed_at < clock_timestamp() - $1 * interval '1 millisecond'`;
 const COMMENTS = /--[^\n]*|\/\*[\s\S]*?\*\//g;
 const WRITES =
-  /^\s*(insert|update|delete|merge|copy|truncate|call)\b|^\s*with\b[\s\S]*\b(insert|update|delete|merge)\b/i;
+  /^\s*(insert|update|delete|merge|copy|truncate|call|do|refresh)\b|^\s*with\b[\s\S]*\b(insert|update|delete|merge)\b/i;
+/** Several in one text may write with any of them. */
+const SEVERAL = /;\s*\S/;
 
 export interface TypeormOutboxOptions {
   /**
@@ -149,7 +151,7 @@ class TransactionSubscriber implements EntitySubscriberInterface {
         id: string;
       }[];
       open.rows.set(unit, row?.id);
-      if (row) unit.uncertain.add(row.id);
+      if (row) unit.committing(row.id);
     }
   }
 
@@ -160,8 +162,7 @@ class TransactionSubscriber implements EntitySubscriberInterface {
   }
 
   afterTransactionRollback({ queryRunner }: TransactionRollbackEvent): void {
-    const open = this.#leave(queryRunner);
-    if (open) for (const [unit, row] of rowsOf(open)) unit.uncertain.delete(row);
+    this.#leave(queryRunner);
   }
 
   beforeQuery({ query, queryRunner }: BeforeQueryEvent): void {
@@ -169,7 +170,7 @@ class TransactionSubscriber implements EntitySubscriberInterface {
     if (!unit) return;
     const open = this.#open.get(queryRunner);
     if (open && queryRunner.isTransactionActive) adopt(open, unit);
-    else if (WRITES.test(query.replace(COMMENTS, ''))) {
+    else if (writes(query)) {
       this.onUnprotectedWrite(unit.method);
       unit.presumeWritten();
     }
@@ -189,6 +190,11 @@ function adopt({ rows }: OpenTransaction, unit: UnitOfWork | undefined): void {
   if (!unit || rows.has(unit)) return;
   rows.set(unit, undefined);
   unit.beginTransaction();
+}
+
+function writes(query: string): boolean {
+  const text = query.replace(COMMENTS, '');
+  return WRITES.test(text) || SEVERAL.test(text);
 }
 
 function rowsOf({ rows }: OpenTransaction): [UnitOfWork, string][] {

@@ -1,5 +1,17 @@
 import { UnitOfWork } from './unit-of-work.js';
 
+it('a unit of work has written what a method inside committed, whatever another has rolled back', () => {
+  const unit = new UnitOfWork('Books.import', []);
+  unit.committing('1');
+  const writtenBefore = unit.written;
+  // Of the first one nobody hears again.
+  unit.committing('2');
+  void unit.committed('2');
+  unit.fear(['tag/book:2'], writtenBefore);
+
+  expect(unit.joined).toEqual(['tag/book:2']);
+});
+
 describe('what a unit of work reads', () => {
   const tags = ['prefix/view', 'prefix/view/7', 'tag/book:1'];
 

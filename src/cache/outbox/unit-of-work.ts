@@ -9,8 +9,8 @@ import { byHardness, EPOCH, isPlainTag } from '../engine/tags.js';
 export class UnitOfWork {
   /** Ids of the outbox rows that were committed. */
   readonly rows: string[] = [];
-  /** Of those whose commit was sent, and of which nobody knows more: it may even happen later. Relays settle them. */
-  readonly uncertain = new Set<string>();
+  /** Of all whose commit was sent. Of some nobody learns more: it may even happen later, and relays settle them. */
+  readonly #sent = new Set<string>();
   readonly #joined = new Set<string>();
   readonly #cover = new Set<string>();
   /** Tags of methods inside that threw, and how much had been written when the first of these began. */
@@ -53,9 +53,13 @@ export class UnitOfWork {
     this.#settleLate = settleLate;
   }
 
+  /** The commit of a row is about to be sent. */
+  committing(row: string): void {
+    this.#sent.add(row);
+  }
+
   /** A row is committed. @returns resolves when its transaction may be taken for done; never rejects */
   async committed(row: string): Promise<void> {
-    this.uncertain.delete(row);
     if (this.#settleLate) await this.#settleLate(row);
     else this.rows.push(row);
   }
@@ -83,9 +87,9 @@ export class UnitOfWork {
     this.#presumed++;
   }
 
-  /** How much has been written so far, or may have been. */
+  /** How much has been written so far, or may have been. It never falls, or what one wrote could hide another's. */
   get written(): number {
-    return this.rows.length + this.uncertain.size + this.#presumed;
+    return new Set([...this.rows, ...this.#sent]).size + this.#presumed;
   }
 
   /** Further tags that are to be invalidated when the unit is over. */
@@ -138,7 +142,7 @@ export function inUnit<T>(unit: UnitOfWork, run: () => Promise<T>): Promise<T> {
   return units.run(unit, run);
 }
 
-/** For what is written about a unit of work, and is no work of it. */
+/** For what is no work of the unit that it is done in: what is written about it, or is done for others, too. */
 export function outsideUnits<T>(run: () => T): T {
-  return units.runPart(undefined, run);
+  return units.current ? units.runPart(undefined, run) : run();
 }
