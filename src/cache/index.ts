@@ -35,7 +35,7 @@ export type { EntryName, Lease, Store, StoredEntry, StoreOpened, StoreRead } fro
 export type { Subject } from './engine/subject.js';
 export { MemoryOutbox } from './outbox/memory.outbox.js';
 export type { Outbox } from './outbox/outbox.js';
-export { currentUnit, type UnitOfWork } from './outbox/unit-of-work.js';
+export { type UnitOfWork, unitWatchedBy } from './outbox/unit-of-work.js';
 export type { Tracer } from './engine/tracer.js';
 export type { BreakerState } from './redis/circuit-breaker.js';
 export type { RedisOptions } from './redis/connect-redis.js';

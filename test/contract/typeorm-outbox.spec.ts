@@ -24,6 +24,16 @@ describe('the outbox in PostgreSQL, through TypeORM', () => {
       await manager.query(`INSERT INTO users (code, role) VALUES ($1, 'student')`, [`U${++written}`]);
     });
 
+  it("writes no row for another outbox's unit of work", async () => {
+    const other = new TypeormOutbox(database.dataSource);
+    const unit = new UnitOfWork('Books.rename', ['tag/book:1'], { outbox: other });
+
+    await inUnit(unit, commit);
+
+    expect(unit.rows).toHaveLength(1);
+    expect(await database.dataSource.query('SELECT id FROM cache_outbox')).toEqual([{ id: unit.rows[0] }]);
+  });
+
   it('opens no transaction where nothing waits', async () => {
     const transaction = jest.spyOn(database.dataSource, 'transaction');
 
@@ -35,7 +45,7 @@ describe('the outbox in PostgreSQL, through TypeORM', () => {
   });
 
   it('says whether a relay was earlier than the owner who gives their rows up', async () => {
-    const unit = new UnitOfWork('Books.rename', ['tag/book:1']);
+    const unit = new UnitOfWork('Books.rename', ['tag/book:1'], { outbox });
     outbox.watch();
     await inUnit(unit, commit);
     unit.end();
@@ -52,7 +62,7 @@ describe('the outbox in PostgreSQL, through TypeORM', () => {
       const write = () =>
         database.dataSource.query(`INSERT INTO users (code, role) VALUES ('UX', 'student')`);
       for (const name of ['Books.add', 'Books.remove', 'Books.add']) {
-        const unit = new UnitOfWork(name, []);
+        const unit = new UnitOfWork(name, [], { outbox });
         outbox.watch();
         await inUnit(unit, write).then(() =>
           database.dataSource.query(`DELETE FROM users WHERE code = 'UX'`),

@@ -234,6 +234,49 @@ describe('a cached method that is run for all while somebody writes', () => {
   });
 });
 
+describe('two applications in one process', () => {
+  const titles = new Map([['1', 'old']]);
+
+  class Books {
+    @Cached({ ttl: 60, prefix: 'title', tags: ['book:{0}'] })
+    title(id: string): Promise<string | undefined> {
+      return Promise.resolve(titles.get(id));
+    }
+
+    @InvalidateCache('book:{0}')
+    rename(id: string, title: string): Promise<void> {
+      titles.set(id, title);
+      return Promise.resolve();
+    }
+  }
+
+  it('invalidate each its own, also where one calls the other', async () => {
+    const library = await start({ providers: [Books] });
+    const books = library.app.get(Books);
+    class Orders {
+      @Cached({ ttl: 60, prefix: 'order', tags: ['order:{0}'] })
+      order(id: string): Promise<string> {
+        return Promise.resolve(id);
+      }
+
+      @InvalidateCache('order:{0}')
+      async place(_id: string): Promise<unknown> {
+        await books.rename('1', 'new');
+        await library.app.get(CacheService).invalidate('book:2');
+        return books.title('1');
+      }
+    }
+    const shop = await start({ providers: [Orders] });
+    await books.title('1');
+    await library.app.get(CacheService).settle();
+
+    expect(await shop.app.get(Orders).place('7')).toBe('new');
+    expect(await books.title('1')).toBe('new');
+    expect(library.app.get(CacheService).stats().invalidationMs.count).toBe(2);
+    expect(shop.app.get(CacheService).stats().invalidationMs.count).toBe(1);
+  });
+});
+
 it('a method that asks nothing of its object is called without one', async () => {
   class Texts {
     @Cached({ ttl: 60 })

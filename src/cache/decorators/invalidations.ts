@@ -20,7 +20,7 @@ export class Invalidations {
 
   constructor(
     private readonly engine: CacheEngine,
-    outbox: Outbox | undefined,
+    private readonly outbox: Outbox | undefined,
     private readonly emit: EmitCacheEvent,
     clock: Clock,
   ) {
@@ -33,6 +33,11 @@ export class Invalidations {
       },
       onPending: announcePending,
     });
+  }
+
+  /** That of this application: what another one does inside of it is invalidated by that other one. */
+  get currentUnit(): UnitOfWork | undefined {
+    return currentUnit(({ origin }) => origin.owner === this);
   }
 
   /** What takes in all that the method's functions could name. Of a method that was not found at start: everything. */
@@ -56,9 +61,10 @@ export class Invalidations {
     faults.refuse();
     const given = argumentsAsGiven(rules, args);
     const known = this.#exactTags(definition, () => argumentTags(rules, resolve));
-    const outer = currentUnit();
+    const outer = this.currentUnit;
     const cover = [...known, ...(this.#covers.get(definition) ?? [EPOCH])];
-    const unit = outer ?? new UnitOfWork(method, cover);
+    const unit =
+      outer ?? new UnitOfWork(method, cover, { owner: this, outbox: this.outbox, outer: currentUnit() });
     outer?.enter(cover);
     const writtenBefore = unit.written;
     this.#settlement.enter(unit, outer === undefined);
@@ -79,7 +85,7 @@ export class Invalidations {
 
   /** Invalidates now, or with the unit of work that this is called in. */
   async invalidate(tags: readonly string[]): Promise<boolean> {
-    const unit = currentUnit();
+    const unit = this.currentUnit;
     unit?.join(tags);
     // Where the outermost method has ended, nobody knows whether this belongs to one that is still inside.
     if (unit && !unit.hasEnded) return true;

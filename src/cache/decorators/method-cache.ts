@@ -8,7 +8,7 @@ import type { Factory, Produced, Subject } from '../engine/subject.js';
 import { decodeValue } from '../engine/value-codec.js';
 import { isClientError } from '../http/client-error.js';
 import { isRoute } from '../http/route-metadata.js';
-import { currentUnit, outsideUnits } from '../outbox/unit-of-work.js';
+import { outsideUnits } from '../outbox/unit-of-work.js';
 import type { Invalidations } from './invalidations.js';
 import { settled } from './method-call.js';
 import { methodSubject, producedValue, revive, valueOf, type KeptValue } from './method-entry.js';
@@ -79,7 +79,7 @@ export class MethodCache {
 
   /** The kept value, as a copy, or what `factory` gives. */
   async value(subject: Subject, factory: Factory<KeptValue>): Promise<unknown> {
-    if (currentUnit()?.readsPast(subject)) return valueOf((await factory()).value)?.decoded;
+    if (this.invalidations.currentUnit?.readsPast(subject)) return valueOf((await factory()).value)?.decoded;
     // Others may wait for the same run, and must not wait for the end of a unit of work that is not theirs.
     const shared = () => outsideUnits(factory);
     const kept = await this.engine.getOrSet(subject, shared, revive);

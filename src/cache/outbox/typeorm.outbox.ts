@@ -11,7 +11,7 @@ import { CacheError } from '../engine/cache-errors.js';
 import { EPOCH } from '../engine/tags.js';
 import type { Outbox } from './outbox.js';
 import { relayedTags } from './relayed-tags.js';
-import { currentUnit, type UnitOfWork } from './unit-of-work.js';
+import { unitWatchedBy, type UnitOfWork } from './unit-of-work.js';
 
 const MAX_ROWS_A_ROUND = 500;
 const FROM_ABANDONED = `FROM cache_outbox WHERE renewed_at < clock_timestamp() - $1 * interval '1 millisecond'`;
@@ -51,7 +51,7 @@ export class TypeormOutbox implements Outbox {
 
   constructor(dataSource: DataSource, options: TypeormOutboxOptions = {}) {
     this.#dataSource = dataSource;
-    this.#subscriber = new TransactionSubscriber(options.onUnprotectedWrite ?? refuseOrWarn());
+    this.#subscriber = new TransactionSubscriber(this, options.onUnprotectedWrite ?? refuseOrWarn());
     this.watch();
   }
 
@@ -126,13 +126,16 @@ interface OpenTransaction {
 class TransactionSubscriber implements EntitySubscriberInterface {
   readonly #open = new WeakMap<QueryRunner, OpenTransaction>();
 
-  constructor(private readonly onUnprotectedWrite: (method: string) => void) {}
+  constructor(
+    private readonly outbox: TypeormOutbox,
+    private readonly onUnprotectedWrite: (method: string) => void,
+  ) {}
 
   afterTransactionStart({ queryRunner }: TransactionStartEvent): void {
     const open = this.#open.get(queryRunner) ?? { depth: 0, rows: new Map() };
     open.depth++;
     this.#open.set(queryRunner, open);
-    adopt(open, currentUnit());
+    adopt(open, unitWatchedBy(this.outbox));
   }
 
   async beforeTransactionCommit({ queryRunner }: TransactionCommitEvent): Promise<void> {
@@ -166,7 +169,7 @@ class TransactionSubscriber implements EntitySubscriberInterface {
   }
 
   beforeQuery({ query, queryRunner }: BeforeQueryEvent): void {
-    const unit = currentUnit();
+    const unit = unitWatchedBy(this.outbox);
     if (!unit) return;
     const open = this.#open.get(queryRunner);
     if (open && queryRunner.isTransactionActive) adopt(open, unit);

@@ -24,10 +24,17 @@ export class UnitOfWork {
   /**
    * @param method  for messages
    * @param cover   the tags known from the arguments, and for those that only the result knows, what takes them all in
+   * @param origin  `owner`: whose it is, of several applications in a process; `outbox`: who watches it; `outer`: the one,
+   *   of another owner, in which it is done
    */
   constructor(
     readonly method: string,
     cover: readonly string[],
+    readonly origin: {
+      readonly owner?: object;
+      readonly outbox?: object | undefined;
+      readonly outer?: UnitOfWork | undefined;
+    } = {},
   ) {
     this.enter(cover);
   }
@@ -133,9 +140,20 @@ export class UnitOfWork {
 
 const units = new AsyncScope<UnitOfWork | undefined>();
 
-export function currentUnit(): UnitOfWork | undefined {
-  const unit = units.current;
-  return unit?.isOver ? undefined : unit;
+/**
+ * The innermost unit of work that the code which asks is done in.
+ *
+ * @param isMeant  which of them count; an application's units are no other's
+ */
+export function currentUnit(isMeant: (unit: UnitOfWork) => boolean = () => true): UnitOfWork | undefined {
+  let unit = units.current;
+  while (unit && (unit.isOver || !isMeant(unit))) unit = unit.origin.outer;
+  return unit;
+}
+
+/** That one among them which `outbox` watches: in which a transaction of its database is begun, or used. */
+export function unitWatchedBy(outbox: object): UnitOfWork | undefined {
+  return currentUnit(({ origin }) => origin.outbox === outbox);
 }
 
 export function inUnit<T>(unit: UnitOfWork, run: () => Promise<T>): Promise<T> {
