@@ -83,6 +83,7 @@ export class CacheModule
   constructor(
     private readonly parts: CacheParts,
     private readonly graph: CacheGraph,
+    private readonly methods: MethodCache,
   ) {
     super();
   }
@@ -104,6 +105,7 @@ export class CacheModule
 
   /** After the HTTP server has drained: requests under way may still use the store. */
   async onApplicationShutdown(): Promise<void> {
+    await this.methods.invalidations.close();
     await this.parts.close();
   }
 

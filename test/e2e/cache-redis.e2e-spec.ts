@@ -1,5 +1,6 @@
-import { Controller, Get, type INestApplication, Param, Post } from '@nestjs/common';
+import { Controller, Get, type INestApplication, Injectable, Param, Post } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { setTimeout as pause } from 'node:timers/promises';
 import { createClient } from 'redis';
 import {
   Cached,
@@ -12,6 +13,7 @@ import {
   type RedisOptions,
 } from '../../src/cache/index.js';
 import { expectHit, expectMiss } from '../../src/cache/testing/index.js';
+import { deferred } from '../support/deferred.js';
 import { startCachedApp } from '../support/cached-app.js';
 import { figure } from '../support/figures.js';
 import { pollUntil, startRedis, type RedisProcess } from '../support/processes.js';
@@ -38,6 +40,15 @@ class ThingsController {
   write(@Param('id') id: string) {
     value++;
     return { id, value };
+  }
+}
+
+@Injectable()
+class Job {
+  @InvalidateCache('thing:{0}')
+  async run(_id: string, rest: Promise<void>): Promise<void> {
+    await rest;
+    value++;
   }
 }
 
@@ -241,6 +252,27 @@ it('is there from the start, and a process that ends at once leaves nothing undo
   await job.close();
 
   expect(await read()).toBe(2);
+});
+
+it('a process that is to end waits for a method that writes, and invalidates', async () => {
+  const reader = await start();
+  await connected(reader);
+  await get(reader);
+  const worker = await startCachedApp({
+    controllers: [ThingsController],
+    providers: [Job],
+    options: { redis: { url: redis.url, commandTimeoutMs: 1000 } },
+  });
+  await connected(worker);
+  const rest = deferred();
+  const work = worker.app.get(Job).run('a', rest.promise);
+
+  const closing = worker.app.close();
+  await pause(50);
+  rest.resolve();
+  await Promise.all([work, closing]);
+
+  expect(await get(reader)).toMatchObject({ cache: 'MISS', value: 2 });
 });
 
 it('a tag takes the same memory however much it names and however often it is invalidated', async () => {

@@ -5,7 +5,7 @@ import type { Resolve } from '../definition/tag-template.js';
 import { CacheEngine } from '../engine/cache-engine.js';
 import { errorName } from '../engine/cache-errors.js';
 import type { EmitCacheEvent } from '../engine/cache-events.js';
-import type { Clock } from '../engine/clock.js';
+import { resultWithin, type Clock } from '../engine/clock.js';
 import { EPOCH, softTag } from '../engine/tags.js';
 import { announcePending } from '../http/invalidation-notice.js';
 import type { Outbox } from '../outbox/outbox.js';
@@ -13,10 +13,13 @@ import { currentUnit, inUnit, UnitOfWork } from '../outbox/unit-of-work.js';
 import { UnitSettlement } from '../outbox/unit-settlement.js';
 import { settled, type MethodCall } from './method-call.js';
 
+const CLOSE_PATIENCE_MS = 5000;
+
 /** What methods under `@InvalidateCache` call: a unit of work around each, carried out when it has committed. */
 export class Invalidations {
   readonly #covers = new Map<InvalidatingDefinition, readonly string[]>();
   readonly #settlement: UnitSettlement;
+  readonly #underWay = new Set<Promise<void>>();
 
   constructor(
     private readonly engine: CacheEngine,
@@ -67,6 +70,7 @@ export class Invalidations {
       outer ?? new UnitOfWork(method, cover, { owner: this, outbox: this.outbox, outer: currentUnit() });
     outer?.enter(cover);
     const writtenBefore = unit.written;
+    const tellEnd = this.#begin();
     this.#settlement.enter(unit, outer === undefined);
     try {
       const result = await inUnit(unit, () => settled(run));
@@ -80,7 +84,13 @@ export class Invalidations {
       unit.exit();
       // Nobody waited for a method that ends after the one around it: it settles for itself.
       if (!outer || unit.hasEnded) await this.#settlement.leave(unit);
+      tellEnd();
     }
+  }
+
+  /** Waits for methods that are under way, for 5 s at most: what they have written is to be invalidated. */
+  async close(): Promise<void> {
+    await resultWithin(this.engine.clock, CLOSE_PATIENCE_MS, Promise.all(this.#underWay));
   }
 
   /** Invalidates now, or with the unit of work that this is called in. */
@@ -92,6 +102,16 @@ export class Invalidations {
     const isConfirmed = await this.engine.invalidate(tags);
     if (!isConfirmed) announcePending();
     return isConfirmed;
+  }
+
+  #begin(): () => void {
+    let tellEnd: () => void = () => undefined;
+    const ended = new Promise<void>((resolve) => (tellEnd = resolve));
+    this.#underWay.add(ended);
+    return () => {
+      this.#underWay.delete(ended);
+      tellEnd();
+    };
   }
 
   #exactTags({ method, isSoft }: InvalidatingDefinition, name: () => readonly string[]): string[] {
