@@ -57,6 +57,33 @@ class RewordedBuild {
   }
 }
 
+let room = 'r1';
+
+@Controller('views')
+class BuildBeforeRooms {
+  @Get(':id')
+  @Cached({ ttl: 60, prefix: 'view', scope: 'shared', shape: 'by hand' })
+  view(@Param('id') id: string): unknown {
+    return { id, room };
+  }
+}
+
+@Controller('views')
+class BuildWithRooms {
+  @Get(':id')
+  @Cached<BuildWithRooms['view']>({
+    ttl: 60,
+    prefix: 'view',
+    scope: 'shared',
+    shape: 'by hand',
+    tags: (_, view) => [`room:${view.room}`],
+    families: ['room'],
+  })
+  view(@Param('id') id: string): { id: string; room: string } {
+    return { id, room };
+  }
+}
+
 @Controller('views')
 class BuildWithoutSchema {
   @Get(':id')
@@ -161,6 +188,16 @@ describe('two builds that answer one route in two shapes, on one Redis', () => {
 
     const another = await start(OldBuild);
     expect(await another.get('v')).toEqual({ body: { name: 'v' }, outcome: 'HIT' });
+  });
+
+  it('read no entries of one whose functions named no tags, or others: no write would find them', async () => {
+    await (await start(BuildBeforeRooms)).get('v');
+    const newer = await start(BuildWithRooms);
+    room = 'r2';
+    await newer.app.get(CacheService).invalidate('room:r1');
+
+    expect(await newer.get('v')).toEqual({ body: { id: 'v', room: 'r2' }, outcome: 'MISS' });
+    expect(await (await start(BuildWithRooms)).get('v')).toMatchObject({ body: { room: 'r2' } });
   });
 
   it('read each other’s entries if only words for people differ', async () => {

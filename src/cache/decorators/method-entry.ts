@@ -31,7 +31,7 @@ export function methodSubject(
     return new Subject({
       prefix,
       keyText: methodKeyText(prefix, method, args),
-      shape: `${VALUE_FORM} ${shape}`,
+      shape: [VALUE_FORM, shape, rules.signature].join(' '),
       policy,
       hasResultTags: rules.functions.length > 0,
       tags: () => [...prefixTags(prefix, leadingIds(args)), ...named, ...(isListed ? [] : [UNLISTED])],

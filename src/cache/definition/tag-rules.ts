@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { CacheError } from '../engine/cache-errors.js';
 import { checkedTag, dependenciesOn, familyTag, patternTags, plainTag } from '../engine/tags.js';
 import type { Faults } from './faults.js';
@@ -15,6 +16,11 @@ export interface TagRules {
   readonly functions: readonly ((args: readonly unknown[], result: unknown) => readonly string[])[];
   /** Of the tags that the functions name, as `tag/course`; `undefined` where nothing is said of them. */
   readonly families: readonly string[] | undefined;
+  /**
+   * Names the functions by their texts, `''` where there are none. An entry of a program whose functions said something
+   * else may lack a tag, and nothing tells; of templates its own tags tell.
+   */
+  readonly signature: string;
 }
 
 /** @param families  words such as `course`, of which the functions' tags are */
@@ -37,14 +43,20 @@ export function tagRules(
   if (sources.some((source) => !['string', 'function'].includes(typeof source))) {
     faults.add('CACHE_INVALID_OPTIONS', `${where}: tags are texts, and functions that return texts.`);
   }
+  const functions = sources.filter((source) => typeof source === 'function');
   return {
     templates: sources
       .filter((source) => typeof source === 'string')
       .map((text) => faults.attempt(() => new TagTemplate(text, where)))
       .filter((template) => template !== undefined),
-    functions: sources.filter((source) => typeof source === 'function') as unknown as TagRules['functions'],
+    functions: functions as unknown as TagRules['functions'],
     families: families?.map(plainTag),
+    signature: functions.length === 0 ? '' : hash(JSON.stringify([functions.map(String), families])),
   };
+}
+
+function hash(text: string): string {
+  return createHash('sha256').update(text).digest('base64url').slice(0, 8);
 }
 
 /** The families of plain tags that the rules can name, as `family/course`; `undefined` where a function may name any. */

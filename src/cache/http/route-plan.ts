@@ -43,6 +43,7 @@ export class RoutePlan {
   readonly tags: RouteTags;
   readonly #options: ResolvedOptions;
   readonly #emit: EmitCacheEvent;
+  readonly #shape: string;
   readonly #policy: EntryPolicy;
   readonly #keyText: (request: CacheRequest) => string;
   /** Names beside which others may stand in the query and be read. */
@@ -62,6 +63,7 @@ export class RoutePlan {
     const { inputs, paths, pipes, controller, name, method, isGuarded, isInherited, emit } = facts;
     this.#options = options;
     this.#emit = emit;
+    this.#shape = [definition.shape, definition.rules.signature].filter(Boolean).join(' ');
     this.#policy = {
       ...options.policy,
       ...policy,
@@ -105,7 +107,7 @@ export class RoutePlan {
 
   /** What a request asks the cache for, or why it does not. */
   subject(request: CacheRequest): Subject | Unshared {
-    const { prefix, shape, method } = this.definition;
+    const { prefix, method } = this.definition;
     if (!this.#saysWhoShares && request.headers.authorization !== undefined) {
       this.#emit({ event: 'cache.scope_unknown', method });
       return 'authorization';
@@ -124,7 +126,7 @@ export class RoutePlan {
     return new Subject({
       prefix,
       keyText,
-      shape,
+      shape: this.#shape,
       policy: this.#policy,
       hasResultTags: this.tags.dependsOnCall,
       tags: () => this.tags.ofRequest(request),
