@@ -38,11 +38,10 @@ export class DecoratedMethods {
       if (wrapper.isFactory && (wrapper.isTransient || !isStatic)) this.#equipAllFrom(wrapper);
       const prototype = prototypeOf(wrapper.metatype, isStatic ? wrapper.instance : undefined);
       if (!prototype) continue;
-      if (!this.#isDecorated(prototype)) continue;
       if (!seen.has(prototype)) this.#collect(prototype, isStatic);
       seen.add(prototype);
       // Nest injects into what it constructs; what a factory made is given the cache here.
-      if (isStatic) equip(wrapper.instance as Decorated, this.methods);
+      if (isStatic && this.#isDecorated(prototype)) equip(wrapper.instance as Decorated, this.methods);
     }
   }
 
