@@ -56,6 +56,7 @@ export class CacheParts {
       },
     });
     if (outbox) {
+      outbox.serve?.(namespace);
       const apply = (tags: readonly string[]) => this.engine.invalidate(tags);
       const canApply = () => this.store?.isAvailable() ?? false;
       this.#relay = new OutboxRelay(outbox, apply, canApply, clock);

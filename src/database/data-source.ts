@@ -20,6 +20,7 @@ import { DueWhenHandedIn1770000004000 } from './migrations/1770000004000-due-whe
 import { ForgetDeleted1770000005000 } from './migrations/1770000005000-forget-deleted.js';
 import { CountersByDifference1770000006000 } from './migrations/1770000006000-counters-by-difference.js';
 import { ManyClicksADay1770000007000 } from './migrations/1770000007000-many-clicks-a-day.js';
+import { OutboxNamespace1770000008000 } from './migrations/1770000008000-outbox-namespace.js';
 
 const entities = [
   Activity,
@@ -51,6 +52,7 @@ const shared = {
     ForgetDeleted1770000005000,
     CountersByDifference1770000006000,
     ManyClicksADay1770000007000,
+    OutboxNamespace1770000008000,
   ],
   synchronize: false,
   logging: false,

@@ -34,6 +34,26 @@ describe('the outbox in PostgreSQL, through TypeORM', () => {
     expect(await database.dataSource.query('SELECT id FROM cache_outbox')).toEqual([{ id: unit.rows[0] }]);
   });
 
+  it('carries out what its own namespace left, and what has none', async () => {
+    const others = new TypeormOutbox(database.dataSource);
+    others.serve('admin:');
+    const leave = async (by: TypeormOutbox, tag: string) => {
+      const unit = new UnitOfWork('Books.rename', [tag], { outbox: by });
+      await inUnit(unit, commit);
+    };
+    await leave(outbox, 'tag/book:1');
+    await leave(others, 'tag/user:1');
+    await database.dataSource.query(TypeormOutbox.invalidateEverything);
+    const relayed: string[][] = [];
+    const apply = (tags: readonly string[]) => Promise.resolve(relayed.push([...tags]) > 0);
+
+    expect(await outbox.relay(0, apply)).toBe(2);
+    expect(await outbox.relay(0, apply)).toBe(0);
+    expect(await others.relay(0, apply)).toBe(1);
+
+    expect(relayed).toEqual([['tag/book:1', 'epoch'], ['tag/user:1']]);
+  });
+
   it('opens no transaction where nothing waits', async () => {
     const transaction = jest.spyOn(database.dataSource, 'transaction');
 

@@ -12,6 +12,12 @@ export interface Outbox {
   readonly isReady: boolean;
 
   /**
+   * Told once, at the start, what stands before the application's keys in the store. Another application on the same
+   * database has another one and keeps other tokens: the rows of each are the other's business never.
+   */
+  serve?(namespace: string): void;
+
+  /**
    * Makes sure that transactions are watched from here on. Called before every method under `@InvalidateCache`, so it
    * costs nothing.
    *

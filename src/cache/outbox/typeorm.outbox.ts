@@ -14,7 +14,9 @@ import { relayedTags } from './relayed-tags.js';
 import { unitWatchedBy, type UnitOfWork } from './unit-of-work.js';
 
 const MAX_ROWS_A_ROUND = 500;
-const FROM_ABANDONED = `FROM cache_outbox WHERE renewed_at < clock_timestamp() - $1 * interval '1 millisecond'`;
+const FROM_ABANDONED =
+  `FROM cache_outbox WHERE renewed_at < clock_timestamp() - $1 * interval '1 millisecond' ` +
+  'AND (namespace = $2 OR namespace IS NULL)';
 const COMMENTS = /--[^\n]*|\/\*[\s\S]*?\*\//g;
 const WRITES =
   /^\s*(insert|update|delete|merge|copy|truncate|call|do|refresh)\b|^\s*with\b[\s\S]*\b(insert|update|delete|merge)\b/i;
@@ -36,23 +38,36 @@ export interface TypeormOutboxOptions {
  * save, and query runners driven by hand. Nested transactions count with the outermost.
  */
 export class TypeormOutbox implements Outbox {
-  /** The statement that makes its table, for a migration. */
+  /** The statement that makes its table, for a migration. A row without a namespace is for whoever takes it. */
   static readonly table = `CREATE TABLE cache_outbox (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     tags text[] NOT NULL,
-    renewed_at timestamptz NOT NULL DEFAULT clock_timestamp()
+    renewed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    namespace text
   )`;
 
-  /** For a program that has no cache, and fills the tables of services that have: commits with its data that all is old. */
+  /**
+   * For a program that has no cache, and fills the tables of a service that has one: commits with its data that all is old.
+   * Where several applications have a namespace each, it takes a row for each.
+   */
   static readonly invalidateEverything = `INSERT INTO cache_outbox (tags) VALUES ('{${EPOCH}}')`;
 
   readonly #dataSource: DataSource;
   readonly #subscriber: TransactionSubscriber;
+  #namespace = '';
 
   constructor(dataSource: DataSource, options: TypeormOutboxOptions = {}) {
     this.#dataSource = dataSource;
     this.#subscriber = new TransactionSubscriber(this, options.onUnprotectedWrite ?? refuseOrWarn());
     this.watch();
+  }
+
+  serve(namespace: string): void {
+    this.#namespace = namespace;
+  }
+
+  get namespace(): string {
+    return this.#namespace;
   }
 
   watch(): void {
@@ -98,12 +113,15 @@ export class TypeormOutbox implements Outbox {
   ): Promise<number | 'held'> {
     this.watch();
     // Every process asks twice a second, nearly always in vain: that is one statement, without a transaction around it.
-    const found: unknown[] = await this.#dataSource.query(`SELECT ${FROM_ABANDONED} LIMIT 1`, [olderThanMs]);
+    const found: unknown[] = await this.#dataSource.query(`SELECT ${FROM_ABANDONED} LIMIT 1`, [
+      olderThanMs,
+      this.#namespace,
+    ]);
     if (found.length === 0) return 0;
     return this.#dataSource.transaction(async (manager) => {
       const rows: { id: string; tags: string[] }[] = await manager.query(
         `SELECT id, tags ${FROM_ABANDONED} ORDER BY id LIMIT ${MAX_ROWS_A_ROUND} FOR UPDATE SKIP LOCKED`,
-        [olderThanMs],
+        [olderThanMs, this.#namespace],
       );
       if (rows.length === 0) return 'held';
       if (!(await apply(relayedTags(rows)))) return 0;
@@ -148,11 +166,8 @@ class TransactionSubscriber implements EntitySubscriberInterface {
     if (!asked?.hasWritten) return;
     for (const unit of open.rows.keys()) {
       const tags = unit.intent.map((tag) => tag.replaceAll('\0', ''));
-      const [row] = (await queryRunner.query('INSERT INTO cache_outbox (tags) VALUES ($1) RETURNING id', [
-        tags,
-      ])) as {
-        id: string;
-      }[];
+      const insert = 'INSERT INTO cache_outbox (tags, namespace) VALUES ($1, $2) RETURNING id';
+      const [row] = (await queryRunner.query(insert, [tags, this.outbox.namespace])) as { id: string }[];
       open.rows.set(unit, row?.id);
       if (row) unit.committing(row.id);
     }
