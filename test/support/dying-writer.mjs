@@ -16,7 +16,8 @@ const dataSource = new DataSource({
   poolSize: numbers.length,
 });
 await dataSource.initialize();
-new TypeormOutbox(dataSource).watch();
+const outbox = new TypeormOutbox(dataSource);
+outbox.watch();
 
 await Promise.all(
   numbers.map(async (n) => {
@@ -30,7 +31,7 @@ process.send('committed', () => {
 });
 
 function rename(code, isRolledBack) {
-  return inUnit(new UnitOfWork('Writer.rename', [`tag/name:${code}`]), () =>
+  return inUnit(new UnitOfWork('Writer.rename', [`tag/name:${code}`], { outbox }), () =>
     dataSource.transaction(async (manager) => {
       await manager.query(`UPDATE users SET full_name = 'new' WHERE code = $1`, [code]);
       if (isRolledBack) throw new Error('rolled back');
