@@ -10,6 +10,7 @@ import { firstStart } from './first-start.js';
 import { FrontPageController } from './front-page.controller.js';
 import type { AdmissionQueue } from './http/admission-queue.js';
 import type { AnswerShapes } from './http/answer-shapes.js';
+import type { AnsweredProblems } from './http/answered-problems.js';
 import { HealthModule } from './health/health.module.js';
 import { RecordsModule } from './records/records.module.js';
 import { SystemModule } from './system/system.module.js';
@@ -23,17 +24,19 @@ export class AppModule {
    * @param configuration  the module that makes the settings injectable
    * @param shapes         names the forms of what the routes answer
    * @param admission      says whether one more can be served
+   * @param problems       counts what is answered with a problem
    */
   static forRoot(
     configuration: DynamicModule,
     shapes: AnswerShapes,
     admission: AdmissionQueue,
+    problems: AnsweredProblems,
   ): DynamicModule {
     return {
       module: AppModule,
       imports: [
         configuration,
-        TelemetryModule,
+        TelemetryModule.forRoot(problems),
         DatabaseModule.forRoot(firstStart),
         CacheModule.forRootAsync({
           inject: [Environment, AppLogger, DataSource],

@@ -12,6 +12,7 @@ import { holdUntilReady } from './database/hold-until-ready.js';
 import { ShutdownState } from './health/shutdown-state.js';
 import { AdmissionQueue } from './http/admission-queue.js';
 import { AnswerShapes } from './http/answer-shapes.js';
+import { AnsweredProblems } from './http/answered-problems.js';
 import { limitConnection, serverLimits, SILENT_MS } from './http/connection-limits.js';
 import { HandlerLimit } from './http/handler-limit.interceptor.js';
 import { acceptJson } from './http/json-body.js';
@@ -41,7 +42,8 @@ import { RequestScope } from './telemetry/request-scope.js';
 export async function createApp(variables?: Variables): Promise<NestFastifyApplication> {
   const { environment, module } = await ConfigurationModule.forRoot(variables);
   const security = await securityHeaders();
-  const adapter = fastifyAdapter(environment, security.data);
+  const problems = new AnsweredProblems();
+  const adapter = fastifyAdapter(environment, security.data, problems);
   const routes = new RouteTable();
   adapter.getInstance().addHook('onRoute', (route) => {
     routes.add(route);
@@ -49,7 +51,7 @@ export async function createApp(variables?: Variables): Promise<NestFastifyAppli
 
   const shapes = new AnswerShapes();
   const admission = new AdmissionQueue(environment.MAX_REQUESTS_IN_FLIGHT);
-  const root = AppModule.forRoot(module, shapes, admission);
+  const root = AppModule.forRoot(module, shapes, admission, problems);
   const app = await NestFactory.create<NestFastifyApplication>(root, adapter, {
     bufferLogs: true,
     abortOnError: false,
@@ -65,7 +67,7 @@ export async function createApp(variables?: Variables): Promise<NestFastifyAppli
     ],
   });
   app.useGlobalPipes(new RequestValidationPipe());
-  app.useGlobalFilters(new ProblemFilter(routes));
+  app.useGlobalFilters(new ProblemFilter(routes, problems));
   if (environment.ALLOWED_ORIGINS.length > 0) app.enableCors(crossOrigin(environment.ALLOWED_ORIGINS));
   app.useGlobalInterceptors(new HandlerLimit(admission));
   app.getHttpServer().maxConnections = environment.MAX_CONNECTIONS;
@@ -86,7 +88,11 @@ function describeApi(
   if (API_DOCS_ENABLED) serveApiDocs(app, document);
 }
 
-function fastifyAdapter(environment: Environment, headers: SecurityHeaders['data']): FastifyAdapter {
+function fastifyAdapter(
+  environment: Environment,
+  headers: SecurityHeaders['data'],
+  problems: AnsweredProblems,
+): FastifyAdapter {
   return new FastifyAdapter({
     http: serverLimits,
     bodyLimit: environment.BODY_LIMIT,
@@ -101,10 +107,10 @@ function fastifyAdapter(environment: Environment, headers: SecurityHeaders['data
     return503OnClosing: false,
     requestIdHeader: false,
     genReqId: requestIdOf,
-    clientErrorHandler: refuseUnreadable(headers),
+    clientErrorHandler: refuseUnreadable(headers, problems),
     // What the router itself refuses: a path that cannot be decoded, a parameter that is too long.
     frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) => {
-      sendProblem(request, reply.headers(headers), problemOf(error));
+      sendProblem(request, reply.headers(headers), problemOf(error), problems);
     },
     routerOptions: { maxParamLength: 200 },
   });

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { AnsweredProblems } from './answered-problems.js';
 import { serverLimits, SILENT_MS } from './connection-limits.js';
 import { isOperational } from './operational.js';
 import { Problem } from './problem.js';
@@ -28,16 +29,20 @@ export async function listenForProbes(
 ): Promise<void> {
   const fastify = app.getHttpAdapter().getInstance();
   const { data: headers } = await securityHeaders();
+  const answered = app.get(AnsweredProblems);
   const server = createServer(
     { ...serverLimits, requestTimeout: REQUEST_TIMEOUT_MS },
     (request, response) => {
       const { url = '/' } = request;
       if (isOperational({ url })) fastify.routing(request, response);
-      else refuse(request, response, url, headers);
+      else {
+        answered.add('not_found');
+        refuse(request, response, url, headers);
+      }
     },
   );
   server.maxConnections = MAX_CONNECTIONS;
-  server.setTimeout(SILENT_MS).on('clientError', refuseUnreadable(headers));
+  server.setTimeout(SILENT_MS).on('clientError', refuseUnreadable(headers, answered));
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => {
       reject(Object.assign(error, { setting: 'HEALTH_PORT' }));

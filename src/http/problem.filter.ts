@@ -1,6 +1,7 @@
 import { isNativeError } from 'node:util/types';
 import { type ArgumentsHost, Catch, type ExceptionFilter, Logger } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { AnsweredProblems } from './answered-problems.js';
 import { problemOf } from './problem-of.js';
 import { Problem } from './problem.js';
 import type { RouteTable } from './route-table.js';
@@ -11,7 +12,10 @@ import { pathOf, sendProblem } from './send-problem.js';
 export class ProblemFilter implements ExceptionFilter {
   readonly #logger = new Logger('Http');
 
-  constructor(private readonly routes: RouteTable) {}
+  constructor(
+    private readonly routes: RouteTable,
+    private readonly answered: AnsweredProblems,
+  ) {}
 
   catch(error: unknown, host: ArgumentsHost): void {
     const request = host.switchToHttp().getRequest<FastifyRequest>();
@@ -19,7 +23,7 @@ export class ProblemFilter implements ExceptionFilter {
     const isUnrouted = request.is404 && !(error instanceof Problem);
     const problem = isUnrouted ? this.#unrouted(request) : problemOf(error);
     if (problem.getStatus() >= 500 && !(error instanceof Problem)) this.#log(error, problem, request);
-    sendProblem(request, reply, problem);
+    sendProblem(request, reply, problem, this.answered);
   }
 
   #unrouted(request: FastifyRequest): Problem {

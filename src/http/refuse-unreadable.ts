@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
+import type { AnsweredProblems } from './answered-problems.js';
 import { Problem, type ProblemCode, problems } from './problem.js';
 import { bodyOf } from './send-problem.js';
 
@@ -14,23 +15,31 @@ const lingerMs = 1000;
 /**
  * Answers what Node's parser could not make a request of, and closes: no filter ever sees these.
  *
- * @param headers  that every answer carries
+ * @param headers   that every answer carries
+ * @param answered  counts them
  */
 export function refuseUnreadable(
   headers: Readonly<Record<string, string>>,
+  answered: AnsweredProblems,
 ): (error: NodeJS.ErrnoException, socket: Socket) => void {
   const fixed = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
   return (error, socket) => {
-    refuse(error, socket, fixed);
+    refuse(error, socket, fixed, answered);
   };
 }
 
-function refuse(error: NodeJS.ErrnoException, socket: Socket, headers: readonly string[]): void {
+function refuse(
+  error: NodeJS.ErrnoException,
+  socket: Socket,
+  headers: readonly string[],
+  answered: AnsweredProblems,
+): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
     return;
   }
   const code = codes[error.code ?? ''] ?? 'bad_request';
+  answered.add(code);
   const { status, title } = problems[code];
   const requestId = randomUUID();
   const body = JSON.stringify(bodyOf(new Problem(code, `${title}.`), '/', requestId));

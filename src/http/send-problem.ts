@@ -1,16 +1,27 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { AnsweredProblems } from './answered-problems.js';
 import type { ProblemDto } from './problem.dto.js';
 import { type Problem, problems } from './problem.js';
 
 /** Unless whoever failed has said it already, as the cache does. */
 const retryAfterS = '2';
 
-/** Answers with the problem. Where half an answer is out already, it is broken off: nothing else would tell the caller. */
-export function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: Problem): void {
+/**
+ * Answers with the problem. Where half an answer is out already, it is broken off: nothing else would tell the caller.
+ *
+ * @param answered  counts it
+ */
+export function sendProblem(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  problem: Problem,
+  answered: AnsweredProblems,
+): void {
   if (reply.sent || reply.raw.headersSent) {
     reply.raw.destroy();
     return;
   }
+  answered.add(problem.code);
   const status = problem.getStatus();
   if (status === 503 && !reply.hasHeader('retry-after')) void reply.header('retry-after', retryAfterS);
   void reply

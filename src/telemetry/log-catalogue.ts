@@ -222,6 +222,11 @@ export const logCatalogue = {
     ({ count, duplicates, rejected, duration_ms }) =>
       `Ingested ${count} events (${duplicates} duplicates, ${rejected} rejected) in ${duration_ms} ms`,
   ),
+  'request.refused': entry(
+    '⚠️',
+    'warn',
+    ({ count = 1, reason }) => `Refused ${count} ${count === 1 ? 'request' : 'requests'}: ${reason}`,
+  ),
   'process.failed': entry(
     '❌',
     'error',

@@ -1,5 +1,7 @@
 import type { DataSource } from 'typeorm';
 import type { CacheService, RedisService } from '../cache/index.js';
+import type { DatabasePing } from '../database/database-ping.js';
+import { AnsweredProblems } from '../http/answered-problems.js';
 import { Metrics } from './metrics.js';
 
 afterEach(() => {
@@ -21,6 +23,8 @@ it('are read once a second, however many ask', async () => {
     { stats: takeStats } as unknown as CacheService,
     { status: () => 'ready', breaker: undefined } as unknown as RedisService,
     { isInitialized: true, query } as unknown as DataSource,
+    new AnsweredProblems(),
+    { isAnswering: () => Promise.resolve(true) } as DatabasePing,
   );
 
   const texts = await Promise.all([metrics.text(), metrics.text()]);
@@ -28,6 +32,7 @@ it('are read once a second, however many ask', async () => {
   texts.push(await metrics.text());
 
   expect(texts[0]).toContain('cache_outbox_rows 7');
+  expect(texts[0]).toContain('database_up 1');
   expect(new Set(texts).size).toBe(1);
   expect(query).toHaveBeenCalledTimes(1);
   expect(takeStats).toHaveBeenCalledTimes(1);

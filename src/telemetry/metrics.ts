@@ -2,7 +2,10 @@ import { Injectable } from '@nestjs/common';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { DataSource } from 'typeorm';
 import { CacheService, RedisService, type CacheStats } from '../cache/index.js';
+import { DatabasePing } from '../database/database-ping.js';
+import { AnsweredProblems } from '../http/answered-problems.js';
 import { cacheMetrics } from './cache-metrics.js';
+import { serviceMetrics } from './service-metrics.js';
 import { show } from './shown-metric.js';
 
 const freshMs = 1000;
@@ -14,14 +17,24 @@ export class Metrics {
   #stats: CacheStats | undefined;
   #latest: { readonly askedAtMs: number; readonly text: Promise<string> } | undefined;
 
-  constructor(cache: CacheService, redis: RedisService, dataSource: DataSource) {
-    const metrics = cacheMetrics({
+  constructor(
+    cache: CacheService,
+    redis: RedisService,
+    dataSource: DataSource,
+    problems: AnsweredProblems,
+    database: DatabasePing,
+  ) {
+    const ofCache = cacheMetrics({
       // Taken once for all of them: it copies what is counted, for each prefix.
       stats: () => (this.#stats ??= cache.stats()),
       redis: () => ({ status: redis.status(), breaker: redis.breaker }),
       outboxRows: async () => (redis.status() === 'not_configured' ? undefined : outboxRows(dataSource)),
     });
-    for (const metric of metrics) show(this.#register, metric);
+    const ofService = serviceMetrics({
+      problems: () => problems.counts,
+      isDatabaseUp: () => database.isAnswering(),
+    });
+    for (const metric of [...ofCache, ...ofService]) show(this.#register, metric);
   }
 
   get contentType(): string {

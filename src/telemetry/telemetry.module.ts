@@ -1,6 +1,7 @@
-import { Global, Module } from '@nestjs/common';
+import { type DynamicModule, Global, Module } from '@nestjs/common';
 import { Environment } from '../config/environment.js';
 import { secretsOf } from '../config/secrets.js';
+import { AnsweredProblems } from '../http/answered-problems.js';
 import { AppLogger } from './app-logger.js';
 import { EventLoop } from './event-loop.js';
 import { Metrics } from './metrics.js';
@@ -27,4 +28,13 @@ import { RequestScope } from './request-scope.js';
   ],
   exports: [AppLogger, EventLoop, Metrics, RequestScope],
 })
-export class TelemetryModule {}
+export class TelemetryModule {
+  /** @param problems  counts them, also those answered before a request reaches Nest */
+  static forRoot(problems: AnsweredProblems): DynamicModule {
+    return {
+      module: TelemetryModule,
+      providers: [{ provide: AnsweredProblems, useValue: problems }],
+      exports: [AnsweredProblems],
+    };
+  }
+}

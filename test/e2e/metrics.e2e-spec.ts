@@ -114,6 +114,18 @@ describe('/metrics', () => {
     expect(valueOf(after.lines, 'cache_l1_entries')).toBeGreaterThan(0);
   });
 
+  it('counts what was refused by its code, and says whether the database answers', async () => {
+    const before = await scrape(app);
+    await app.request.get('/api/v3/nothing').expect(404);
+    const after = await scrape(app);
+
+    const problemsOf = ({ lines }: typeof before, code: string) =>
+      valueOf(lines, 'http_problems_total', { code });
+    expect(problemsOf(after, 'not_found')).toBe(problemsOf(before, 'not_found')! + 1);
+    expect(problemsOf(after, 'overloaded')).toBe(0);
+    expect(valueOf(after.lines, 'database_up')).toBe(1);
+  });
+
   it('counts the invalidations that the outbox still holds', async () => {
     await database.dataSource.query(
       `INSERT INTO cache_outbox (tags, renewed_at) VALUES ('{}', now() + interval '1 hour')`,
@@ -167,6 +179,7 @@ describe('/metrics of another application', () => {
     expect(valueOf(lines, 'cache_redis_up')).toBeUndefined();
     expect(valueOf(lines, 'cache_breaker_state')).toBeUndefined();
     expect(valueOf(lines, 'cache_outbox_rows')).toBeUndefined();
+    expect(valueOf(lines, 'database_up')).toBe(0);
   });
 
   it('is not there when switched off', async () => {

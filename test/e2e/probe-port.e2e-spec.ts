@@ -61,6 +61,18 @@ it.each([
   expect(await answer.json()).toMatchObject({ code: 'not_found', instance: path });
 });
 
+it('HEALTH_PORT counts what it refuses', async () => {
+  const refused = async () => {
+    const text = await (await ask('/metrics')).text();
+    return Number(/^http_problems_total\{code="not_found"\} (\d+)$/m.exec(text)?.[1]);
+  };
+  const before = await refused();
+
+  await (await ask('/nothing')).text();
+
+  await pollUntil(async () => (await refused()) > before, 5000);
+});
+
 it('HEALTH_PORT answers probes when the service takes no more connections', async () => {
   const taken = Array.from({ length: 2 * MAX_CONNECTIONS }, () =>
     connect(app.port, '127.0.0.1').on('error', () => undefined),

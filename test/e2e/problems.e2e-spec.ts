@@ -1,5 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { AnsweredProblems } from '../../src/http/answered-problems.js';
+import type { ProblemCode } from '../../src/http/problem.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { startTestApp, type TestApp } from '../support/test-app.js';
 
@@ -20,7 +22,7 @@ describe('problems', () => {
   const users = '/api/v3/users';
   const post = (body: string, type = 'application/json') =>
     service.request.post(users).set('content-type', type).send(body);
-  const problem = (status: number, code: string) => ({ status, code, type: `/problems/${code}` });
+  const problem = (status: number, code: ProblemCode) => ({ status, code, type: `/problems/${code}` });
 
   it.each([
     ['an unknown path', () => service.request.get('/api/v3/nothing'), problem(404, 'not_found')],
@@ -69,8 +71,13 @@ describe('problems', () => {
       () => service.request.get(`${users}/${'x'.repeat(300)}`),
       problem(414, 'uri_too_long'),
     ],
-  ])('answers %s with a problem', async (_, send, expected) => {
+  ])('answers %s with a problem, and counts it', async (_, send, expected) => {
+    const { counts } = service.app.get(AnsweredProblems);
+    const before = counts.get(expected.code)!;
+
     const answer = await send();
+
+    expect(counts.get(expected.code)).toBe(before + 1);
 
     expect(answer.headers['content-type']).toContain('application/problem+json');
     expect(answer.headers['cache-control']).toBe('no-store');

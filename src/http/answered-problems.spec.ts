@@ -1,0 +1,63 @@
+import { Logger } from '@nestjs/common';
+import { AnsweredProblems } from './answered-problems.js';
+import { type ProblemCode, problems } from './problem.js';
+
+let told: unknown[];
+let answered: AnsweredProblems;
+
+beforeEach(() => {
+  jest.useFakeTimers();
+  told = [];
+  jest.spyOn(Logger.prototype, 'warn').mockImplementation((record: unknown) => void told.push(record));
+  answered = new AnsweredProblems();
+});
+
+afterEach(() => {
+  jest.useRealTimers();
+  jest.restoreAllMocks();
+});
+
+const answer = (code: ProblemCode, times: number) => {
+  for (let n = 0; n < times; n++) answered.add(code);
+};
+const refused = (reason: ProblemCode, count: number) => ({
+  event: 'request.refused',
+  reason,
+  count,
+  request_id: undefined,
+});
+
+it('counts each code from zero', () => {
+  answer('unauthorized', 2);
+  answer('overloaded', 3);
+
+  expect([...answered.counts.keys()]).toEqual(Object.keys(problems));
+  expect([...answered.counts].filter(([, count]) => count > 0)).toEqual([
+    ['unauthorized', 2],
+    ['overloaded', 3],
+  ]);
+});
+
+it('tells of the first refusal at once, then of each minute how many there were, and of none nothing', () => {
+  answer('overloaded', 100);
+  answer('too_many_requests', 1);
+  expect(told.splice(0)).toEqual([refused('overloaded', 1), refused('too_many_requests', 1)]);
+
+  jest.advanceTimersByTime(59_999);
+  answer('overloaded', 1);
+  expect(told).toEqual([]);
+  jest.advanceTimersByTime(1);
+  expect(told.splice(0)).toEqual([refused('overloaded', 100)]);
+
+  jest.advanceTimersByTime(600_000);
+  expect(told).toEqual([]);
+  answer('overloaded', 1);
+  expect(told).toEqual([refused('overloaded', 1)]);
+});
+
+it('tells nothing of what callers do wrong, nor of what has a line of its own', () => {
+  for (const code of ['unauthorized', 'not_found', 'validation_failed', 'internal_error'] as const)
+    answer(code, 10);
+
+  expect(told).toEqual([]);
+});
