@@ -8,6 +8,7 @@ import { AppModule } from './app.module.js';
 import type { Variables } from './config/configuration-error.js';
 import { ConfigurationModule } from './config/config.module.js';
 import { Environment } from './config/environment.js';
+import { DatabaseOutage } from './database/database-outage.js';
 import { holdUntilReady } from './database/hold-until-ready.js';
 import { ShutdownState } from './health/shutdown-state.js';
 import { AdmissionQueue } from './http/admission-queue.js';
@@ -67,7 +68,7 @@ export async function createApp(variables?: Variables): Promise<NestFastifyAppli
     ],
   });
   app.useGlobalPipes(new RequestValidationPipe());
-  app.useGlobalFilters(new ProblemFilter(routes, problems));
+  app.useGlobalFilters(new ProblemFilter(routes, problems, app.get(DatabaseOutage)));
   if (environment.ALLOWED_ORIGINS.length > 0) app.enableCors(crossOrigin(environment.ALLOWED_ORIGINS));
   app.useGlobalInterceptors(new HandlerLimit(admission));
   app.getHttpServer().maxConnections = environment.MAX_CONNECTIONS;

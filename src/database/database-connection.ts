@@ -2,6 +2,9 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { Inject, Injectable, Logger, type OnApplicationShutdown, Optional } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { Environment } from '../config/environment.js';
+import type { LogRecord } from '../telemetry/log-catalogue.js';
+import { News } from '../telemetry/news.js';
+import { databaseReason } from './database-reason.js';
 import { type EmbeddedPostgres, EmbeddedPostgresError, startEmbeddedPostgres } from './embedded-postgres.js';
 import { migrate } from './migrate.js';
 
@@ -57,17 +60,19 @@ export class DatabaseConnection implements OnApplicationShutdown {
 
   async #openUntilReady(): Promise<void> {
     let pauseMs = firstPauseMs;
-    for (let attempt = 1; !this.#isStopping(); attempt++) {
+    const news = new News();
+    while (!this.#isStopping()) {
       try {
         await this.#openOnce();
         this.#isReady = true;
-        this.#logger.log('✅ Database ready');
+        this.#logger.log({ event: 'database.ready' } satisfies LogRecord);
         return;
       } catch (error) {
         if (error instanceof EmbeddedPostgresError) throw error;
         if (this.#isStopping()) return;
-        if (attempt === 1) {
-          this.#logger.error(`❌ Database not available (${reasonOf(error)}), trying again until it is`);
+        const reason = databaseReason(error);
+        if (news.isNew(reason)) {
+          this.#logger.error({ event: 'database.not_ready', reason } satisfies LogRecord);
         }
       }
       await wait(pauseMs * (0.5 + Math.random() / 2), undefined, { signal: this.#stop.signal }).catch(
@@ -100,10 +105,4 @@ export class DatabaseConnection implements OnApplicationShutdown {
     });
     return this.#embedded.url;
   }
-}
-
-/** A code such as `ECONNREFUSED` or `28P01`: the message itself may name hosts and users. */
-function reasonOf(error: unknown): string {
-  const { code, name } = error as { code?: unknown; name?: unknown };
-  return typeof code === 'string' ? code : String(name);
 }

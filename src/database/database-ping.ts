@@ -2,6 +2,7 @@ import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { Client } from 'pg';
 import { DataSource } from 'typeorm';
 import { DatabaseConnection } from './database-connection.js';
+import { databaseReason } from './database-reason.js';
 import { endClient } from './end-client.js';
 
 const deadlineMs = 500;
@@ -14,6 +15,7 @@ const deadlineMs = 500;
 export class DatabasePing implements OnApplicationShutdown {
   #client: Promise<Client> | undefined;
   #asking: Promise<boolean> | undefined;
+  #failure: string | undefined;
 
   constructor(
     private readonly dataSource: DataSource,
@@ -32,6 +34,11 @@ export class DatabasePing implements OnApplicationShutdown {
     return this.#asking;
   }
 
+  /** Why there was no answer the last time, as a code; `undefined` after an answer. */
+  get failure(): string | undefined {
+    return this.#failure;
+  }
+
   async onApplicationShutdown(): Promise<void> {
     if (this.#client) await discard(this.#client);
     this.#client = undefined;
@@ -42,8 +49,10 @@ export class DatabasePing implements OnApplicationShutdown {
     const pending = (this.#client ??= this.#connect());
     try {
       await (await pending).query('SELECT 1');
+      this.#failure = undefined;
       return true;
-    } catch {
+    } catch (error) {
+      this.#failure = databaseReason(error);
       if (this.#client === pending) this.#client = undefined;
       void discard(pending);
       return false;

@@ -1,11 +1,11 @@
 import { isNativeError } from 'node:util/types';
 import {
   CannotExecuteNotConnectedError,
-  QueryFailedError,
   QueryRunnerAlreadyReleasedError,
   QueryRunnerProviderAlreadyReleasedError,
 } from 'typeorm';
 import { Problem } from '../http/problem.js';
+import { codeOf } from './database-reason.js';
 import { DatabaseUnavailable } from './fail-fast-pool.js';
 
 /** Codes of the operating system and of PostgreSQL (SQLSTATE) that mean: not now, perhaps later. */
@@ -49,9 +49,4 @@ export function databaseProblem(error: unknown): Problem | undefined {
     return new Problem('database_unavailable', 'The database does not answer. Try again in a moment.');
   }
   return undefined;
-}
-
-function codeOf(error: Error): string {
-  const { code } = (error instanceof QueryFailedError ? error.driverError : error) as { code?: unknown };
-  return typeof code === 'string' ? code : '';
 }

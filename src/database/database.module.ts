@@ -1,9 +1,12 @@
 import { Global, Logger, Module, type DynamicModule } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { Environment } from '../config/environment.js';
+import type { LogRecord } from '../telemetry/log-catalogue.js';
 import { requestPool } from './data-source.js';
 import { DatabaseConnection, FIRST_START, type FirstStart } from './database-connection.js';
+import { DatabaseOutage } from './database-outage.js';
 import { DatabasePing } from './database-ping.js';
+import { databaseReason } from './database-reason.js';
 
 /** The connection pool. Global, so that it opens before and closes after everything that uses it. */
 @Global()
@@ -19,14 +22,24 @@ export class DatabaseModule {
           inject: [Environment],
           useFactory: (environment: Environment) => ({
             ...requestPool(environment, (error) => {
-              logger.warn(`⚠️ Lost an idle connection to the database (${error.name})`);
+              logger.warn({
+                event: 'database.connection_lost',
+                reason: databaseReason(error),
+                // Not of the request that happened to open it.
+                request_id: undefined,
+              } satisfies LogRecord);
             }),
             manualInitialization: true,
           }),
         }),
       ],
-      providers: [DatabaseConnection, DatabasePing, { provide: FIRST_START, useValue: firstStart }],
-      exports: [DatabaseConnection, DatabasePing],
+      providers: [
+        DatabaseConnection,
+        DatabaseOutage,
+        DatabasePing,
+        { provide: FIRST_START, useValue: firstStart },
+      ],
+      exports: [DatabaseConnection, DatabaseOutage, DatabasePing],
     };
   }
 }

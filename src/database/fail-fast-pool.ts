@@ -2,7 +2,16 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { Client, DatabaseError, Pool, type PoolClient, type PoolConfig } from 'pg';
 
 /** There is no connection to be had: the database does not answer, or all are in use for longer than one may wait. */
-export class DatabaseUnavailable extends Error {}
+export class DatabaseUnavailable extends Error {
+  constructor(readonly code: keyof typeof unavailable) {
+    super(unavailable[code]);
+  }
+}
+
+const unavailable = {
+  timeout: 'the database does not answer',
+  ALL_IN_USE: 'all connections are in use',
+} as const;
 
 export interface FailFastPoolConfig extends PoolConfig {
   /** Longest wait for a connection while all are in use, ms. Default: `connectionTimeoutMillis`. */
@@ -50,19 +59,14 @@ export class FailFastPool extends Pool {
     return new Promise((resolve, reject) => {
       this.#connect((error, client) => {
         if (client) resolve(client);
-        else reject(error ?? new DatabaseUnavailable('no connection'));
+        else reject(error ?? new DatabaseUnavailable('timeout'));
       });
     });
   }
 
   #connect(done: Done): void {
     if (this.#isAway) {
-      process.nextTick(
-        done,
-        new DatabaseUnavailable('the database does not answer'),
-        undefined,
-        nothingToRelease,
-      );
+      process.nextTick(done, new DatabaseUnavailable('timeout'), undefined, nothingToRelease);
       return;
     }
     const { queueTimeoutMillis, max = 10 } = this.#config;
@@ -71,7 +75,7 @@ export class FailFastPool extends Pool {
       queueTimeoutMillis !== undefined && this.totalCount >= max
         ? setTimeout(() => {
             isLate = true;
-            done(new DatabaseUnavailable('all connections are in use'), undefined, nothingToRelease);
+            done(new DatabaseUnavailable('ALL_IN_USE'), undefined, nothingToRelease);
           }, queueTimeoutMillis)
         : undefined;
     super.connect((error, client, release) => {

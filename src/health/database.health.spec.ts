@@ -1,24 +1,24 @@
-import { Logger } from '@nestjs/common';
 import { HealthIndicatorService } from '@nestjs/terminus';
 import { Environment } from '../config/environment.js';
 import { readEnvironment } from '../config/read-environment.js';
 import type { DatabaseConnection } from '../database/database-connection.js';
+import type { DatabaseOutage } from '../database/database-outage.js';
 import type { DatabasePing } from '../database/database-ping.js';
 import { DatabaseHealth } from './database.health.js';
 import { EventLoop } from '../telemetry/event-loop.js';
 import { EventLoopHealth } from './event-loop.health.js';
 
-Logger.overrideLogger(false);
-
 function watched(settings: Record<string, string> = {}) {
-  const ping = { isUp: false, isAnswering: () => Promise.resolve(ping.isUp) };
+  const ping = { isUp: false, failure: '57P03', isAnswering: () => Promise.resolve(ping.isUp) };
+  const outage = { found: jest.fn() };
   const health = new DatabaseHealth(
     new HealthIndicatorService(),
     readEnvironment(settings),
     { isReady: true } as DatabaseConnection,
     ping as unknown as DatabasePing,
+    outage as unknown as DatabaseOutage,
   );
-  return { ping, lasting: async () => (await health.lasting()).database.status };
+  return { ping, outage, lasting: async () => (await health.lasting()).database.status };
 }
 
 describe('readiness while the database is away', () => {
@@ -50,6 +50,18 @@ describe('readiness while the database is away', () => {
     expect(await lasting()).toBe('degraded');
     jest.advanceTimersByTime(60_000);
     expect(await lasting()).toBe('down');
+  });
+
+  it('tells of what it finds out, with the reason', async () => {
+    const { ping, outage, lasting } = watched();
+    ping.isUp = true;
+    await lasting();
+    expect(outage.found).not.toHaveBeenCalled();
+
+    ping.isUp = false;
+    jest.advanceTimersByTime(1000);
+    await lasting();
+    expect(outage.found).toHaveBeenCalledWith('57P03');
   });
 
   it('stays degraded where READY_FAIL_OPEN says so', async () => {

@@ -1,7 +1,8 @@
-import { Injectable, Logger } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { HealthIndicatorService } from '@nestjs/terminus';
 import { Environment } from '../config/environment.js';
 import { DatabaseConnection } from '../database/database-connection.js';
+import { DatabaseOutage } from '../database/database-outage.js';
 import { DatabasePing } from '../database/database-ping.js';
 import { DependencyWatch } from './dependency-watch.js';
 
@@ -10,19 +11,18 @@ const toleranceMs = 10_000;
 
 @Injectable()
 export class DatabaseHealth {
-  readonly #logger = new Logger('Database');
   readonly #watch: DependencyWatch;
-  #wasUp = true;
 
   constructor(
     private readonly indicators: HealthIndicatorService,
     private readonly environment: Environment,
     connection: DatabaseConnection,
     ping: DatabasePing,
+    outage: DatabaseOutage,
   ) {
     this.#watch = new DependencyWatch(async () => {
       const isUp = await ping.isAnswering();
-      if (connection.isReady) this.#note(isUp);
+      if (!isUp && connection.isReady) outage.found(ping.failure ?? 'unknown');
       return isUp;
     });
   }
@@ -41,13 +41,5 @@ export class DatabaseHealth {
     if (isUp) return check.up();
     const isTolerable = this.environment.READY_FAIL_OPEN || failures < 2 || downForMs < toleranceMs;
     return isTolerable ? check.degraded() : check.down();
-  }
-
-  /** One line for each change, not for each probe. */
-  #note(isUp: boolean): void {
-    if (isUp === this.#wasUp) return;
-    this.#wasUp = isUp;
-    if (isUp) this.#logger.log('✅ Database answers again');
-    else this.#logger.error('❌ Database does not answer');
   }
 }

@@ -8,7 +8,7 @@ let answered: AnsweredProblems;
 beforeEach(() => {
   jest.useFakeTimers();
   told = [];
-  jest.spyOn(Logger.prototype, 'warn').mockImplementation((record: unknown) => void told.push(record));
+  jest.spyOn(Logger.prototype, 'warn').mockImplementation((...[record]: unknown[]) => void told.push(record));
   answered = new AnsweredProblems();
 });
 

@@ -1,6 +1,8 @@
 import { isNativeError } from 'node:util/types';
 import { type ArgumentsHost, Catch, type ExceptionFilter, Logger } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { DatabaseOutage } from '../database/database-outage.js';
+import { databaseReason } from '../database/database-reason.js';
 import type { AnsweredProblems } from './answered-problems.js';
 import { problemOf } from './problem-of.js';
 import { Problem } from './problem.js';
@@ -15,6 +17,7 @@ export class ProblemFilter implements ExceptionFilter {
   constructor(
     private readonly routes: RouteTable,
     private readonly answered: AnsweredProblems,
+    private readonly outage: DatabaseOutage,
   ) {}
 
   catch(error: unknown, host: ArgumentsHost): void {
@@ -44,7 +47,8 @@ export class ProblemFilter implements ExceptionFilter {
       request_id: request.id,
       error_code: code ?? name,
     };
-    // That the database is away is told once, by its health; a line for each request would drown the log.
+    // A line for each request would drown the log: of the database one tells for all, and of all else how many there were.
+    if (problem.code === 'database_unavailable') this.outage.found(databaseReason(error));
     if (problem.code === 'internal_error') this.#logger.error({ ...record, stack });
     else this.#logger.debug(record);
   }

@@ -222,6 +222,19 @@ export const logCatalogue = {
     ({ count, duplicates, rejected, duration_ms }) =>
       `Ingested ${count} events (${duplicates} duplicates, ${rejected} rejected) in ${duration_ms} ms`,
   ),
+  'database.ready': entry('✅', 'info', () => 'Database ready'),
+  'database.not_ready': entry(
+    '❌',
+    'error',
+    ({ reason }) => `Database not available (${reason}), trying again until it is`,
+  ),
+  'database.away': entry('❌', 'error', ({ reason }) => `Database is not available (${reason})`),
+  'database.back': entry('✅', 'info', () => 'Database answers again'),
+  'database.connection_lost': entry(
+    '⚠️',
+    'warn',
+    ({ reason }) => `Lost an idle connection to the database (${reason})`,
+  ),
   'request.refused': entry(
     '⚠️',
     'warn',

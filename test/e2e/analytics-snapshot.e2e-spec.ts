@@ -113,7 +113,7 @@ describe('a snapshot on two connections', () => {
     const dataSource = await pool(2);
     const create = dataSource.createQueryRunner.bind(dataSource);
     const second = create();
-    second.startTransaction = () => Promise.reject(new DatabaseUnavailable('all connections are in use'));
+    second.startTransaction = () => Promise.reject(new DatabaseUnavailable('ALL_IN_USE'));
     jest.spyOn(dataSource, 'createQueryRunner').mockImplementationOnce(create).mockReturnValueOnce(second);
 
     await expect(inSharedSnapshot(dataSource, (_, aside) => aside(countUsers, []))).resolves.toHaveLength(1);

@@ -1,4 +1,5 @@
 import { CacheService, RedisService } from '../../src/cache/index.js';
+import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { pollUntil, startRedis, type RedisProcess } from '../support/processes.js';
 import { startTestApp, type TestApp } from '../support/test-app.js';
@@ -9,10 +10,12 @@ interface Line {
   readonly level: string;
   readonly message: string;
   readonly prefix?: string;
+  readonly reason?: string;
   readonly request_id?: string;
 }
 
 let database: TestDatabase;
+let way: FaultProxy;
 let redis: RedisProcess;
 let app: TestApp;
 const lines: Line[] = [];
@@ -25,10 +28,11 @@ beforeAll(async () => {
   jest.spyOn(process.stdout, 'write').mockImplementation(write);
   database = await createTestDatabase();
   await peopleOfTwoCourses(database.dataSource);
+  way = await startFaultProxy(database.url);
   redis = await startRedis();
   app = await startTestApp({
     env: {
-      DATABASE_URL: database.url,
+      DATABASE_URL: way.url,
       REDIS_URL: redis.url,
       REDIS_COMMAND_TIMEOUT_MS: '1000',
       LOG_LEVEL: 'debug',
@@ -41,6 +45,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await app.close();
   await redis.stop();
+  await way.close();
   await database.drop();
   jest.restoreAllMocks();
 });
@@ -154,6 +159,26 @@ it('tells once that requests go past Redis, that an invalidation has to wait, an
 
   redis = await startRedis({ port: redis.port });
   await pollUntil(() => eventsOfNobody().includes('cache.invalidated_late'), 10_000);
+});
+
+it('tells of a database that is away though only requests find out, in the name of none, and when it is back', async () => {
+  const found = (event: string) => lines.filter((line) => line.event === event);
+  expect(found('database.away')).toEqual([]);
+  await way.refuse();
+
+  const answers = await Promise.all(Array.from({ length: 16 }, () => app.request.get('/api/v3/users')));
+
+  expect(answers.map(({ status }) => status)).toEqual(Array(16).fill(503));
+  const away = found('database.away');
+  expect(away.length).toBeGreaterThan(0);
+  expect(new Set(away.map(({ reason }) => reason)).size).toBe(away.length);
+  for (const { level, reason } of away)
+    expect([level, reason]).toEqual(['error', expect.stringMatching(/^(E[A-Z]+|disconnected)$/)]);
+  await way.restore();
+  await pollUntil(() => found('database.back').length > 0, 20_000);
+  expect(
+    lines.filter(({ event, request_id }) => event?.startsWith('database.') && request_id !== undefined),
+  ).toEqual([]);
 });
 
 it('tells that it let go of Redis', async () => {

@@ -1,0 +1,66 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Server } from 'node:net';
+import { Logger } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { readEnvironment } from '../config/read-environment.js';
+import { DatabaseConnection } from './database-connection.js';
+
+/** What PostgreSQL answers while it reads its files. */
+const startingUp = (() => {
+  const fields = Buffer.from('SFATAL\0C57P03\0Mthe database system is starting up\0\0', 'latin1');
+  const head = Buffer.from('E\0\0\0\0', 'latin1');
+  head.writeInt32BE(fields.length + 4, 1);
+  return Buffer.concat([head, fields]);
+})();
+
+let attempts: number;
+let server: Server;
+
+beforeEach(() => {
+  attempts = 0;
+  server = createServer((socket) => {
+    attempts++;
+    socket.on('error', () => undefined).once('data', () => socket.end(startingUp));
+  });
+});
+
+afterEach(() => {
+  server.close();
+  jest.restoreAllMocks();
+});
+
+async function listen(port: number): Promise<number> {
+  server.listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  return (server.address() as AddressInfo).port;
+}
+
+const until = async (isSo: () => boolean) => {
+  while (!isSo()) await new Promise(setImmediate);
+};
+
+it('says why the database cannot be had, each reason once, however often it is tried', async () => {
+  const told: unknown[] = [];
+  jest
+    .spyOn(Logger.prototype, 'error')
+    .mockImplementation((...[record]: unknown[]) => void told.push(record));
+  const port = await listen(0);
+  server.close();
+  const DATABASE_URL = `postgres://app@127.0.0.1:${String(port)}/app`;
+  const connection = new DatabaseConnection(
+    new DataSource({ type: 'postgres', url: DATABASE_URL }),
+    readEnvironment({ DATABASE_URL }),
+  );
+
+  const opening = connection.open();
+  await until(() => told.length > 0);
+  await listen(port);
+  await until(() => attempts === 3);
+  await connection.onApplicationShutdown();
+  await opening;
+
+  expect(told).toEqual([
+    { event: 'database.not_ready', reason: 'ECONNREFUSED' },
+    { event: 'database.not_ready', reason: '57P03' },
+  ]);
+});
