@@ -442,6 +442,23 @@ it('takes a witness away before its tag', async () => {
   monitor.destroy();
 });
 
+it('names a right that a script lacks as it names any other', async () => {
+  const one = await openStore({ url: redis.url });
+  await tokenOf(one);
+  await ask(redis, ['ACL', 'SETUSER', 'default', '-pexpire']);
+
+  await expect(tokenOf(one)).rejects.toMatchObject({ ...unavailable, message: 'NOPERM' });
+});
+
+it('names a database that the server does not have', async () => {
+  const one = openStoreOf({ url: new URL('/99', redis.url).href });
+  opened.push(one);
+
+  await pollUntil(() => one.events.some(({ event }) => event === 'cache.connect_failed'), 5000);
+
+  expect(one.events).toContainEqual({ event: 'cache.connect_failed', reason: 'DB_INDEX' });
+});
+
 it('needs no more rights than docs/REDIS_INTEGRATION.md gives it', async () => {
   const [, rights = ''] = /^ACL SETUSER app on >PASSWORD ([\s\S]*?)\n```/m.exec(
     readFileSync('docs/REDIS_INTEGRATION.md', 'utf8'),
