@@ -17,18 +17,25 @@ const MAX_REMEMBERED = 1000;
 
 /**
  * Hands on what is news, for logs: that a method's results cannot be stored, or its requests have no key or no scope, once
- * for each method and reason; that answers are made without the store, once a minute until it is back; everything else
- * each time.
+ * for each method and reason; that answers are made without the store, and that it could not be read or written, once a
+ * minute for each reason until it is back; everything else each time.
  */
 export function withoutRepeats(
   listen: (event: CacheModuleEvent) => void,
   clock: Pick<Clock, 'monotonicMs'> = systemClock,
 ): (event: CacheModuleEvent) => void {
   const told = new Set<string>();
-  let fallbackToldAtMs = -Infinity;
+  const toldAtMs = new Map<string, number>();
   const isKnown = (news: string) => {
     if (told.has(news)) return true;
     if (told.size < MAX_REMEMBERED) told.add(news);
+    return false;
+  };
+  const isRecent = (news: string) => {
+    const now = clock.monotonicMs();
+    if (now - (toldAtMs.get(news) ?? -Infinity) < REPEAT_AFTER_MS) return true;
+    if (toldAtMs.size >= MAX_REMEMBERED) toldAtMs.clear();
+    toldAtMs.set(news, now);
     return false;
   };
   const isRepeat = (event: CacheModuleEvent): boolean => {
@@ -40,19 +47,17 @@ export function withoutRepeats(
         return isKnown(`${event.method} ${event.reason}`);
       case 'cache.scope_unknown':
         return isKnown(`${event.method} scope`);
-      case 'cache.fallback': {
-        if (event.reason) return isKnown(event.reason);
-        const now = clock.monotonicMs();
-        if (now - fallbackToldAtMs < REPEAT_AFTER_MS) return true;
-        fallbackToldAtMs = now;
-        return false;
-      }
+      case 'cache.fallback':
+        return event.reason ? isKnown(event.reason) : isRecent(event.event);
+      case 'cache.get_error':
+      case 'cache.set_error':
+        return isRecent(`${event.event} ${event.reason}`);
       default:
         return false;
     }
   };
   return (event) => {
-    if (isRecovery(event)) fallbackToldAtMs = -Infinity;
+    if (isRecovery(event)) toldAtMs.clear();
     if (!isRepeat(event)) listen(event);
   };
 }
