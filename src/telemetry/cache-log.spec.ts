@@ -104,6 +104,16 @@ describe('the log of the cache', () => {
     ]);
   });
 
+  it('says in words why the connection was lost', () => {
+    const { log, lines } = recorded({ level: 'warn' });
+
+    log({ event: 'cache.reconnecting', attempt: 1, delayMs: 49, reason: 'ECONNRESET' });
+
+    expect(lines).toEqual([
+      '18:52:18 - WARNING - 🔌 Reconnecting to Redis (attempt 1, in 49 ms): ECONNRESET',
+    ]);
+  });
+
   it('tells once why a method is never stored, and each time why a result was not', () => {
     const { log, lines } = recorded();
     const { subject } = asked();

@@ -85,7 +85,8 @@ export const logCatalogue = {
   'cache.reconnecting': entry(
     '🔌',
     'warn',
-    ({ attempt, delay_ms }) => `Reconnecting to Redis (attempt ${attempt}, in ${delay_ms} ms)`,
+    ({ attempt, delay_ms, reason }) =>
+      `Reconnecting to Redis (attempt ${attempt}, in ${delay_ms} ms)${because(reason)}`,
   ),
   'cache.ready': entry('✅', 'info', () => 'Redis cache initialized successfully'),
   'cache.server_info': entry(
