@@ -41,5 +41,5 @@ export type { BreakerState } from './redis/circuit-breaker.js';
 export type { RedisOptions } from './redis/connect-redis.js';
 export type { RedisEvent } from './redis/redis-events.js';
 export type { RedisTopology } from './redis/redis-servers.js';
-export { RedisService, type RedisStatus } from './redis/redis.service.js';
+export { RedisService, type RedisCallOptions, type RedisStatus } from './redis/redis.service.js';
 export type { RedisServerStats } from './redis/server-stats.js';

@@ -1,4 +1,5 @@
-import type { RedisService } from '../cache/index.js';
+import { Logger } from '@nestjs/common';
+import type { RedisCallOptions, RedisService } from '../cache/index.js';
 import { readEnvironment } from '../config/read-environment.js';
 import { RateLimits } from './rate-limits.js';
 
@@ -18,4 +19,41 @@ it.each(['1.2345', '2.01', '16.1', '32.2'])('shares a window of %s s in whole mi
 
   limits.onApplicationShutdown();
   expect(windows).toEqual([expect.stringMatching(/^\d+$/)]);
+});
+
+it('tells once a minute for each reason that Redis does not take its counts, in the name of no request', async () => {
+  jest.useFakeTimers();
+  const told: unknown[] = [];
+  jest.spyOn(Logger.prototype, 'warn').mockImplementation((...[record]: unknown[]) => void told.push(record));
+  let reason = 'NOPERM';
+  const redis = {
+    status: () => 'connected',
+    run: (_script: string, _keys: string[], _parameters: string[], { onFailure }: RedisCallOptions) => {
+      onFailure?.(reason);
+      return Promise.resolve(undefined);
+    },
+  };
+  const settings = { RATE_LIMIT_ENABLED: 'true', RATE_LIMIT_ADDRESS: '10000' };
+  const limits = new RateLimits(readEnvironment(settings), redis as unknown as RedisService);
+  const alone = (of: string) => ({ event: 'rate_limit.alone', reason: of, request_id: undefined });
+
+  for (let n = 0; n < 50; n++) {
+    limits.admit({ ip: '192.0.2.1' });
+    await jest.advanceTimersByTimeAsync(1000);
+  }
+  expect(told).toEqual([alone('NOPERM')]);
+  reason = 'timeout';
+  for (let n = 0; n < 20; n++) {
+    limits.admit({ ip: '192.0.2.1' });
+    await jest.advanceTimersByTimeAsync(1000);
+  }
+  expect(told).toEqual([alone('NOPERM'), alone('timeout')]);
+  reason = 'NOPERM';
+  limits.admit({ ip: '192.0.2.1' });
+  await jest.advanceTimersByTimeAsync(1000);
+  expect(told).toEqual([alone('NOPERM'), alone('timeout'), alone('NOPERM')]);
+
+  limits.onApplicationShutdown();
+  jest.restoreAllMocks();
+  jest.useRealTimers();
 });

@@ -1,8 +1,10 @@
-import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { normalizeIp, type ThrottlerStorage } from '@nestjs/throttler';
 import { RedisService } from '../cache/index.js';
 import { Environment } from '../config/environment.js';
 import { Problem } from '../http/problem.js';
+import type { LogRecord } from '../telemetry/log-catalogue.js';
+import { News } from '../telemetry/news.js';
 import { RateCounters } from './rate-counters.js';
 import { sharedCounts } from './shared-counts.js';
 
@@ -20,6 +22,8 @@ type ThrottlerRecord = Awaited<ReturnType<ThrottlerStorage['increment']>>;
  */
 @Injectable()
 export class RateLimits implements ThrottlerStorage, OnApplicationShutdown {
+  readonly #logger = new Logger('RateLimits');
+  readonly #news = new News();
   readonly #counters: RateCounters;
 
   constructor(
@@ -28,7 +32,10 @@ export class RateLimits implements ThrottlerStorage, OnApplicationShutdown {
   ) {
     // Redis takes whole milliseconds only, and 16.1 * 1000 is none.
     const windowMs = Math.round(environment.RATE_LIMIT_WINDOW * 1000);
-    this.#counters = new RateCounters({ windowMs, share: sharedCounts(redis) });
+    const share = sharedCounts(redis, (reason) => {
+      this.#tellAlone(reason);
+    });
+    this.#counters = new RateCounters({ windowMs, share });
   }
 
   /**
@@ -81,6 +88,12 @@ export class RateLimits implements ThrottlerStorage, OnApplicationShutdown {
 
   onApplicationShutdown(): void {
     this.#counters.close();
+  }
+
+  /** Without it nobody would know that a client may ask each process for as much. */
+  #tellAlone(reason: string): void {
+    if (!this.#news.isNew(reason)) return;
+    this.#logger.warn({ event: 'rate_limit.alone', reason, request_id: undefined } satisfies LogRecord);
   }
 }
 

@@ -22,8 +22,15 @@ return reply`;
 /** The part in braces keeps all counters on one server of a cluster: a call has to reach them together. */
 const PREFIX = 'rate:{clients}:';
 
-/** Keeps the totals of all processes in Redis; `undefined` where none is configured. */
-export function sharedCounts(redis: RedisService): ShareCounts | undefined {
+/**
+ * Keeps the totals of all processes in Redis; `undefined` where none is configured.
+ *
+ * @param onFailure  told why Redis did not take counts, as a code
+ */
+export function sharedCounts(
+  redis: RedisService,
+  onFailure: (reason: string) => void,
+): ShareCounts | undefined {
   if (redis.status() === 'not_configured') return undefined;
   return async (counts, windowMs) => {
     if (counts.length === 0) return [];
@@ -31,6 +38,7 @@ export function sharedCounts(redis: RedisService): ShareCounts | undefined {
       ADD_COUNTS,
       counts.map(({ key }) => PREFIX + key),
       [windowMs, ...counts.map(({ count }) => count)].map(String),
+      { onFailure },
     );
     return isNumbers(reply) && reply.length === 2 * counts.length ? inPairs(reply) : undefined;
   };

@@ -236,6 +236,11 @@ export const logCatalogue = {
     'warn',
     ({ reason }) => `Lost an idle connection to the database (${reason})`,
   ),
+  'rate_limit.alone': entry(
+    '⚠️',
+    'warn',
+    ({ reason }) => `Rate limits are counted by this process alone (${reason})`,
+  ),
   'request.refused': entry(
     '⚠️',
     'warn',

@@ -13,8 +13,9 @@ import {
   type RedisOptions,
 } from '../../src/cache/index.js';
 import { expectHit, expectMiss } from '../../src/cache/testing/index.js';
-import { deferred } from '../support/deferred.js';
+import { ask } from '../support/ask-redis.js';
 import { startCachedApp } from '../support/cached-app.js';
+import { deferred } from '../support/deferred.js';
 import { figure } from '../support/figures.js';
 import { pollUntil, startRedis, type RedisProcess } from '../support/processes.js';
 import { startFaultProxy } from '../support/fault-proxy.js';
@@ -474,6 +475,29 @@ describe('RedisService', () => {
     expect(await service.deletePattern('*')).toBe(0);
     expect(await service.stats()).toBeUndefined();
     expect(service.status()).toBe('unavailable');
+  });
+
+  it('tells who wants to know why Redis did not do it, also inside a script', async () => {
+    const one = await start();
+    await connected(one);
+    const service = one.app.get(RedisService);
+    const reasons: string[] = [];
+    const options = { onFailure: (reason: string) => void reasons.push(reason) };
+    await ask(redis, ['ACL', 'SETUSER', 'default', '-incrby']);
+    const count = "return redis.call('INCRBY', KEYS[1], 1)";
+
+    expect(await service.set('others:a', 1, options)).toBe(false);
+    expect(await service.get('others:a', options)).toBeUndefined();
+    expect(await service.delete('others:a', options)).toBe(false);
+    expect(await service.run(count, ['own:n'], [], options)).toBeUndefined();
+    expect(reasons.splice(0)).toEqual(['NOPERM', 'NOPERM', 'NOPERM', 'NOPERM']);
+
+    expect(await service.set('own:a', 1, options)).toBe(true);
+    expect(await service.get('own:b', options)).toBeUndefined();
+    expect(reasons).toEqual([]);
+    redis.freeze();
+    expect(await service.get('own:a', options)).toBeUndefined();
+    expect(reasons).toEqual([expect.stringMatching(/^(timeout|disconnected)$/)]);
   });
 
   it('tells what it set, what it skipped, and once which server it found', async () => {

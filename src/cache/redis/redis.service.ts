@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { durationMs, type Duration } from '../engine/duration.js';
 import type { BreakerState } from './circuit-breaker.js';
+import { failureReason } from './deadline.js';
 import { deleteMatching } from './delete-matching.js';
 import type { RedisClient } from './redis-client.js';
 import type { EmitRedisEvent } from './redis-events.js';
@@ -10,6 +11,12 @@ import { serverStats, sumOf, type RedisServerStats } from './server-stats.js';
 export type RedisStatus = 'not_configured' | 'connected' | 'unavailable';
 
 const INFO_BUDGET_MS = 500;
+
+/** What any call may be given. */
+export interface RedisCallOptions {
+  /** Told why Redis did not do it, as a code such as `NOPERM` or `timeout`, where the result does not say. Default: nobody is. */
+  onFailure?: (reason: string) => void;
+}
 
 /**
  * Redis for code that wants it directly: JSON in and out, keys under the application's namespace.
@@ -47,8 +54,8 @@ export class RedisService {
   }
 
   /** The value under `key`, or `undefined`: absent, unreadable, or Redis is away. */
-  async get(key: string): Promise<unknown> {
-    const text = await this.#read('GET', key, (client, name) => client.get(name), null);
+  async get(key: string, options: RedisCallOptions = {}): Promise<unknown> {
+    const text = await this.#read('GET', key, (client, name) => client.get(name), null, options);
     if (text === null) return undefined;
     try {
       return JSON.parse(text) as unknown;
@@ -63,7 +70,11 @@ export class RedisService {
    * @returns whether Redis has it
    * @throws {CacheError} `CACHE_INVALID_TTL`
    */
-  async set(key: string, value: unknown, options: { ttl?: Duration } = {}): Promise<boolean> {
+  async set(
+    key: string,
+    value: unknown,
+    options: RedisCallOptions & { ttl?: Duration } = {},
+  ): Promise<boolean> {
     const { ttl } = options;
     const expiration =
       ttl === undefined ? undefined : ({ type: 'PX', value: durationMs(ttl, 'RedisService.set') } as const);
@@ -72,14 +83,15 @@ export class RedisService {
       'SET',
       key,
       async (client, name) => (await client.set(name, text, expiration ? { expiration } : {})) === 'OK',
+      options,
     );
     if (isSet) this.emit({ event: 'cache.set', key });
     return isSet;
   }
 
   /** @returns whether there was something to delete */
-  async delete(key: string): Promise<boolean> {
-    return this.#write('DELETE', key, async (client, name) => (await client.unlink(name)) === 1);
+  async delete(key: string, options: RedisCallOptions = {}): Promise<boolean> {
+    return this.#write('DELETE', key, async (client, name) => (await client.unlink(name)) === 1, options);
   }
 
   async exists(key: string): Promise<boolean> {
@@ -103,12 +115,20 @@ export class RedisService {
    * @param keys  at least one; on a cluster all with the same hash tag
    * @returns its reply, or `undefined`: Redis is away or refused, and whether the script ran is not known
    */
-  async run(script: string, keys: readonly string[], parameters: readonly string[]): Promise<unknown> {
+  async run(
+    script: string,
+    keys: readonly string[],
+    parameters: readonly string[],
+    options: RedisCallOptions = {},
+  ): Promise<unknown> {
     const names = keys.map((key) => this.namespace + key);
-    return this.#orElse(undefined, (servers) =>
-      servers.write(servers.nameOf(names[0] ?? ''), this.commandTimeoutMs, ({ client }) =>
-        client.eval(script, { keys: names, arguments: [...parameters] }),
-      ),
+    return this.#orElse(
+      undefined,
+      (servers) =>
+        servers.write(servers.nameOf(names[0] ?? ''), this.commandTimeoutMs, ({ client }) =>
+          client.eval(script, { keys: names, arguments: [...parameters] }),
+        ),
+      options,
     );
   }
 
@@ -148,11 +168,15 @@ export class RedisService {
     key: string,
     command: (client: RedisClient, name: string) => Promise<T>,
     fallback: T,
+    options: RedisCallOptions = {},
   ): Promise<T> {
     const name = this.namespace + key;
     this.#tellIfSkipped(operation, key);
-    return this.#orElse(fallback, (servers) =>
-      servers.read(servers.nameOf(name), this.commandTimeoutMs, ({ client }) => command(client, name)),
+    return this.#orElse(
+      fallback,
+      (servers) =>
+        servers.read(servers.nameOf(name), this.commandTimeoutMs, ({ client }) => command(client, name)),
+      options,
     );
   }
 
@@ -160,11 +184,15 @@ export class RedisService {
     operation: string,
     key: string,
     command: (client: RedisClient, name: string) => Promise<boolean>,
+    options: RedisCallOptions = {},
   ): Promise<boolean> {
     const name = this.namespace + key;
     this.#tellIfSkipped(operation, key);
-    return this.#orElse(false, (servers) =>
-      servers.write(servers.nameOf(name), this.commandTimeoutMs, ({ client }) => command(client, name)),
+    return this.#orElse(
+      false,
+      (servers) =>
+        servers.write(servers.nameOf(name), this.commandTimeoutMs, ({ client }) => command(client, name)),
+      options,
     );
   }
 
@@ -172,10 +200,15 @@ export class RedisService {
     if (this.status() === 'unavailable') this.emit({ event: 'cache.skip', operation, key });
   }
 
-  async #orElse<T>(fallback: T, ask: (servers: RedisServers) => Promise<T>): Promise<T> {
+  async #orElse<T>(
+    fallback: T,
+    ask: (servers: RedisServers) => Promise<T>,
+    { onFailure }: RedisCallOptions = {},
+  ): Promise<T> {
     try {
       return this.servers ? await ask(this.servers) : fallback;
-    } catch {
+    } catch (error) {
+      onFailure?.(failureReason(error));
       return fallback;
     }
   }
