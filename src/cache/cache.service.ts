@@ -7,6 +7,7 @@ import type { HistogramCounts } from './engine/histogram.js';
 import type { L1Entries } from './engine/l1-entries.js';
 import type { Store } from './engine/store.js';
 import { patternTags } from './engine/tags.js';
+import { tryStore, type StoreFailure } from './engine/try-store.js';
 import { checkOptions, keyed, type GetManyOptions, type GetOrSetOptions } from './get-or-set.js';
 
 /** In place of the value of a key that `load` of `getMany` left out. */
@@ -132,6 +133,15 @@ export class CacheService {
       invalidationErrors: this.statistics.invalidationErrors,
       prefixes: this.statistics.byPrefix(),
     };
+  }
+
+  /**
+   * For operators: keeps and finds an entry in the store as every cached method does. It is gone within 5 s.
+   *
+   * @returns what fails first, and why; `undefined` where nothing does, or where there is no store
+   */
+  async tryStore(): Promise<StoreFailure | undefined> {
+    return this.store && tryStore(this.store);
   }
 
   /** Resolves when nothing is being stored any more. */

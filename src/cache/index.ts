@@ -33,6 +33,7 @@ export { quantile, type HistogramCounts } from './engine/histogram.js';
 export type { StaleReason } from './engine/patience.js';
 export type { EntryName, Lease, Store, StoredEntry, StoreOpened, StoreRead } from './engine/store.js';
 export type { Subject } from './engine/subject.js';
+export type { StoreFailure, StoreStep } from './engine/try-store.js';
 export { MemoryOutbox } from './outbox/memory.outbox.js';
 export type { Outbox } from './outbox/outbox.js';
 export { type UnitOfWork, unitWatchedBy } from './outbox/unit-of-work.js';

@@ -1,23 +1,34 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable, Logger } from '@nestjs/common';
-import { RedisService } from '../cache/index.js';
+import { CacheService, RedisService, type StoreStep } from '../cache/index.js';
 import { Problem } from '../http/problem.js';
 import type { LogRecord } from '../telemetry/log-catalogue.js';
 import type { RedisTestDto, RedisTestValue } from './redis-test.dto.js';
 
 const keyTtlSeconds = 60;
 
+const stepsOfCache: Readonly<Record<StoreStep, string>> = {
+  open: 'look up an entry with its tokens, which takes EVAL, SET, GET, PTTL and MGET',
+  write: 'keep an entry, which takes SET',
+  read: 'find the entry that it keeps, which takes EVAL, PEXPIRE, PTTL and MGET',
+  release: 'take back a lease, which takes EVAL, GET and DEL',
+};
+
 /** Tries Redis out for an operator. */
 @Injectable()
 export class RedisCheckService {
   readonly #logger = new Logger('Redis');
 
-  constructor(private readonly redis: RedisService) {}
+  constructor(
+    private readonly redis: RedisService,
+    private readonly cache: CacheService,
+  ) {}
 
   /**
-   * Writes, reads back and deletes a value under a key that no other call uses.
+   * Writes, reads back and deletes a value under a key that no other call uses, then has the cache keep and find an entry,
+   * which takes rights of its own.
    *
-   * @throws {Problem} `redis_not_configured`; `redis_unavailable` naming the operation that failed
+   * @throws {Problem} `redis_not_configured`; `redis_unavailable` naming the operation that failed, and why
    */
   async run(): Promise<RedisTestDto> {
     if (this.redis.status() === 'not_configured') throw redisNotConfigured();
@@ -25,11 +36,20 @@ export class RedisCheckService {
     const key = `test:redis:connection:${randomUUID()}`;
     const value: RedisTestValue = { timestamp: new Date().toISOString(), test: 'success' };
 
-    if (!(await this.redis.set(key, value, { ttl: keyTtlSeconds }))) throw operationFailed('write a value');
-    const found = await this.redis.get(key);
-    const isDeleted = await this.redis.delete(key);
-    if (!isSame(found, value)) throw operationFailed('give back the value just written');
-    if (!isDeleted) throw operationFailed('delete the value just written');
+    const reasons: { set?: string; get?: string; delete?: string } = {};
+    const noting = (operation: keyof typeof reasons) => ({
+      onFailure: (reason: string) => {
+        reasons[operation] = reason;
+      },
+    });
+    if (!(await this.redis.set(key, value, { ttl: keyTtlSeconds, ...noting('set') })))
+      throw operationFailed('write a value', reasons.set);
+    const found = await this.redis.get(key, noting('get'));
+    const isDeleted = await this.redis.delete(key, noting('delete'));
+    if (!isSame(found, value)) throw operationFailed('give back the value just written', reasons.get);
+    if (!isDeleted) throw operationFailed('delete the value just written', reasons.delete);
+    const failure = await this.cache.tryStore();
+    if (failure) throw operationFailed(stepsOfCache[failure.step], failure.reason);
     return {
       status: 'success',
       operations: { set: true, get: found, delete: true },
@@ -52,6 +72,11 @@ function redisNotConfigured(): Problem {
   );
 }
 
-function operationFailed(what: string): Problem {
-  return new Problem('redis_unavailable', `Redis did not ${what}. The service works without it meanwhile.`);
+/** @param reason  a code, where Redis or the connection gave one */
+function operationFailed(what: string, reason?: string): Problem {
+  const why = reason === undefined ? '' : ` (${reason})`;
+  return new Problem(
+    'redis_unavailable',
+    `Redis did not ${what}${why}. The service works without it meanwhile.`,
+  );
 }

@@ -33,7 +33,10 @@ export class RedisTestOperations {
   delete!: boolean;
 }
 
-/** Redis wrote, read back and deleted one value. Anything less is answered with a problem. */
+/**
+ * Redis wrote, read back and deleted one value, and the cache found an entry that it had kept. Anything less is answered
+ * with a problem.
+ */
 export class RedisTestDto {
   /**
    * All three operations succeeded

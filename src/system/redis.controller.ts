@@ -21,7 +21,7 @@ export class RedisController {
     return this.statistics.stats();
   }
 
-  /** Writes, reads and deletes a value in Redis. */
+  /** Writes, reads and deletes a value in Redis, and has the cache keep and find an entry there. */
   @Post('test')
   @HttpCode(200)
   test(): Promise<RedisTestDto> {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { CacheEntry } from '../../src/cache/engine/cache-entry.js';
 import type { EntryName, Store } from '../../src/cache/engine/store.js';
 import { EPOCH } from '../../src/cache/engine/tags.js';
+import { tryStore } from '../../src/cache/engine/try-store.js';
 
 const BUDGET_MS = 2000;
 const TOKEN_TTL_MS = 60_000;
@@ -50,6 +51,10 @@ export function storeContract(use: () => Store, advance: (ms: number) => Promise
   const present = (wanted: readonly string[] = tags) => store.tokens(wanted, BUDGET_MS);
   const invalidate = (hard: readonly string[], soft: readonly string[] = []) =>
     store.invalidate(hard, soft, BUDGET_MS);
+
+  it('stands the trial that operators put it to, also several at once', async () => {
+    expect(await Promise.all([tryStore(store), tryStore(store)])).toEqual([undefined, undefined]);
+  });
 
   describe('entries', () => {
     it('has nothing under a name and no tokens for tags that nobody wrote', async () => {

@@ -116,9 +116,14 @@ describe('with Redis', () => {
 
 describe('redis/test', () => {
   it.each([
-    ['writing', '-set', /write a value/],
-    ['reading', '-get', /give back the value/],
-    ['deleting', '-unlink', /delete the value/],
+    ['writing', '-set', /write a value \(NOPERM\)/],
+    ['reading', '-get', /give back the value just written \(NOPERM\)/],
+    ['deleting', '-unlink', /delete the value just written \(NOPERM\)/],
+    ['a script', '-eval', /look up an entry with its tokens, which takes EVAL.* \(NOPERM\)/],
+    ['looking up', '-mget', /look up an entry with its tokens.* \(NOPERM\)/],
+    ['asking for the time that is left', '-pttl', /look up an entry with its tokens.* \(NOPERM\)/],
+    ['renewing tokens', '-pexpire', /find the entry that it keeps, which takes EVAL, PEXPIRE.* \(NOPERM\)/],
+    ['ending a lease', '-del', /take back a lease.* \(NOPERM\)/],
   ])('is no success when only %s fails', async (_, forbidden, detail) => {
     await onRedis((client) => client.sendCommand(['ACL', 'SETUSER', 'default', forbidden]));
 
@@ -126,6 +131,24 @@ describe('redis/test', () => {
 
     expect(body).toMatchObject({ code: 'redis_unavailable', detail: expect.stringMatching(detail) });
   });
+});
+
+it('redis/test says that a Redis that is full wrote nothing for that', async () => {
+  await onRedis((client) => client.configSet({ maxmemory: '1', 'maxmemory-policy': 'noeviction' }));
+
+  const { body } = await app.request.post(testPath).expect(503);
+
+  expect(body.detail).toContain('write a value (OOM)');
+});
+
+it('redis/test tries the rights of the cache’s own keys', async () => {
+  await onRedis((client) =>
+    client.sendCommand(['ACL', 'SETUSER', 'default', 'resetkeys', '~test:*', '~cache:*', '~lease:*']),
+  );
+
+  const { body } = await app.request.post(testPath).expect(503);
+
+  expect(body.detail).toContain('look up an entry with its tokens');
 });
 
 describe('while Redis is away', () => {
