@@ -78,6 +78,13 @@ function lineForms(event: LogEvent): RegExp[] {
   return [form([]), form(['reason', 'server'])];
 }
 
+/** Events of the log that somebody should hear of, those of the cache or all others. */
+function alarms(ofCache: boolean): string[] {
+  const events = Object.keys(logCatalogue) as LogEvent[];
+  const isAlarm = (event: LogEvent) => ['warn', 'error'].includes(logCatalogue[event].level);
+  return events.filter((event) => isAlarm(event) && event.startsWith('cache.') === ofCache);
+}
+
 /** Code without its lines for the API description, and in one line. */
 function flat(code: string): string {
   return code
@@ -200,6 +207,12 @@ describe('docs/REDIS_INTEGRATION.md', () => {
     expect(events.filter((event) => !Object.hasOwn(logCatalogue, event))).toEqual([]);
   });
 
+  it('has a row for every line of the cache at warn and error', () => {
+    const documented = rows(path).map(({ name }) => name);
+
+    expect(alarms(true).filter((event) => !documented.includes(event))).toEqual([]);
+  });
+
   it('shows lines as the log writes them', () => {
     const shown = [...read(path).matchAll(/^\| `(cache\.[a-z_]+)` \| `([^`]+)`/gm)];
 
@@ -239,6 +252,30 @@ it('docs/operations.md names every metric of ours with its type, and no other', 
   expect(documented.map(({ name, row }) => [name, row.split('|')[2]?.trim()])).toEqual(
     metrics.map(({ name, type }) => [name, type]),
   );
+});
+
+describe('docs/operations.md', () => {
+  const table = [
+    ...section('docs/operations.md', 'Log lines').matchAll(/^\| `([a-z._]+)` \| ([^|]+) \| `([^`]+)`/gm),
+  ].map(([, event = '', level = '', line = '']) => ({ event, level, line }));
+
+  it('has a row for every line at warn and error that is not of the cache', () => {
+    const documented = table.map(({ event }) => event);
+
+    expect(alarms(false).filter((event) => !documented.includes(event))).toEqual([]);
+  });
+
+  it('shows lines and levels as the log writes them', () => {
+    // Written by hand, for its level depends on whose fault it is.
+    const shown = table.filter(({ event }) => event !== 'request.failed');
+
+    for (const { event, level, line } of shown) {
+      const isSo =
+        Object.hasOwn(logCatalogue, event) && lineForms(event as LogEvent).some((form) => form.test(line));
+      expect([event, line, isSo]).toEqual([event, line, true]);
+      expect([event, level]).toEqual([event, logCatalogue[event as LogEvent].level]);
+    }
+  });
 });
 
 function numbered(letter: string, count: number): string[] {
