@@ -80,6 +80,12 @@ function redisContradictions(given: Variables): BadVariable[] {
       'differs from the password in REDIS_URL: give it in one place, for example REDIS_URL=redis://localhost:6379/0 and REDIS_PASSWORD',
     );
   }
+  if (namesUserOnly(given)) {
+    complain(
+      'REDIS_PASSWORD',
+      'must be set with the user of Redis, for example a long random text: without one, Redis takes the service for default',
+    );
+  }
   const nothing = unsaid(given);
   const isSaid = (name: keyof typeof nothing) => given[name] && given[name] !== nothing[name];
   for (const name of ['REDIS_USERNAME', 'REDIS_TLS'] as const) {
@@ -111,6 +117,13 @@ function hasTwoPasswords({ REDIS_URL, REDIS_PASSWORD }: Variables): boolean {
   if (!REDIS_PASSWORD || !REDIS_URL || !URL.canParse(REDIS_URL)) return false;
   const { password } = new URL(REDIS_URL);
   return password !== '' && decoded(password) !== REDIS_PASSWORD;
+}
+
+/** The client would not log in at all, and Redis's own `default` may do everything unless somebody has seen to it. */
+function namesUserOnly({ REDIS_URL = '', REDIS_USERNAME, REDIS_PASSWORD }: Variables): boolean {
+  const url = URL.canParse(REDIS_URL) ? new URL(REDIS_URL) : undefined;
+  const user = url ? decoded(url.username) : REDIS_USERNAME;
+  return Boolean(user) && user !== 'default' && !REDIS_PASSWORD && !url?.password;
 }
 
 function decoded(text: string): string {

@@ -166,7 +166,7 @@ export class Environment {
   @Text('mymaster')
   readonly REDIS_SENTINEL_MASTER: string = 'mymaster';
 
-  /** User of Redis; with REDIS_URL it stands there */
+  /** User of Redis, who needs a password; with REDIS_URL it stands there */
   @Optional()
   @Text('app')
   readonly REDIS_USERNAME?: string;

@@ -194,7 +194,12 @@ describe('the settings', () => {
       'REDIS_TLS',
       'REDIS_DATABASE',
     ]);
-    const url = { REDIS_URL: 'rediss://app@h/3', REDIS_TLS: 'true', REDIS_DATABASE: '3' };
+    const url = {
+      REDIS_URL: 'rediss://app@h/3',
+      REDIS_PASSWORD: 'pw',
+      REDIS_TLS: 'true',
+      REDIS_DATABASE: '3',
+    };
     expect(readEnvironment({ ...url, REDIS_USERNAME: 'app' }).hasRedis).toBe(true);
     expect(refused({ ...url, REDIS_USERNAME: 'other' })).toEqual(['REDIS_USERNAME']);
     expect(refused({ ...cluster, REDIS_DATABASE: '1', REDIS_SENTINEL_MASTER: 'm' })).toEqual([
@@ -206,6 +211,24 @@ describe('the settings', () => {
       REDIS_PASSWORD: 'pw',
       REDIS_TLS: true,
     });
+  });
+
+  it('refuse a user of Redis without a password, who would be taken for another', () => {
+    for (const place of [
+      { REDIS_URL: 'redis://app@h' },
+      { REDIS_URL: 'redis://app@h', REDIS_PASSWORD: '' },
+      { REDIS_CLUSTER_NODES: 'a:1', REDIS_USERNAME: 'app' },
+      { REDIS_SENTINELS: 'a:1', REDIS_USERNAME: 'app' },
+    ]) {
+      expect(refused(place)).toEqual(['REDIS_PASSWORD']);
+    }
+    for (const place of [
+      { REDIS_URL: 'redis://default@h' },
+      { REDIS_URL: 'redis://app:pw@h' },
+      { REDIS_URL: 'redis://app@h', REDIS_PASSWORD: 'pw' },
+    ]) {
+      expect(readEnvironment(place).hasRedis).toBe(true);
+    }
   });
 
   it('repeat no value when they complain, as any may be a secret', () => {

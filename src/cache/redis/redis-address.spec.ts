@@ -73,6 +73,10 @@ describe('where Redis is', () => {
       { url: 'redis://:secret@h', password: 'other' },
     ],
     ['in redis.url has a percent sign', { url: 'redis://:100%@h' }],
+    ['a user and no password', { url: 'redis://secret@h' }],
+    ['a user and no password', { url: 'redis://secret@h', password: '' }],
+    ['a user and no password', { clusterNodes: ['h:1'], username: 'me' }],
+    ['a user and no password', { sentinels: ['h:1'], username: 'me' }],
   ])('is refused with "%s", and never repeated, when it is %j', (told, options) => {
     let message = '';
     try {
@@ -90,7 +94,7 @@ describe('where Redis is', () => {
     ['redis://***@h:6379/0', { url: 'redis://:pw@h' }],
     ['rediss://[::1]:6379/4', { url: 'rediss://[::1]/4' }],
     ['rediss+cluster://***@a:1,[::1]:2', { clusterNodes: ['a:1', '[::1]:2'], password: 'pw', tls: true }],
-    ['redis+sentinel://***@a:1/mymaster/2', { sentinels: ['a:1'], username: 'me', database: 2 }],
+    ['redis+sentinel://***@a:1/mymaster/2', { sentinels: ['a:1'], username: 'default', database: 2 }],
     ['redis+sentinel://a:26379/m', { sentinels: ['a'], sentinelMaster: 'm' }],
   ])('is shown as %s', (shown, options) => {
     expect(maskedUrl(redisTarget(options, clientName))).toBe(shown);

@@ -39,7 +39,7 @@ export interface RedisTargetOptions {
   sentinelMaster?: string | undefined;
   /** With `url` it overrides an absent one there. Sentinels that ask for a password get the same. */
   password?: string | undefined;
-  /** Not with `url`, which carries it. Default: Redis's own `default`. */
+  /** Not with `url`, which carries it; needs a password. Default: Redis's own `default`. */
   username?: string | undefined;
   /** Whether to connect through TLS. Not with `url`, whose scheme says it. Default false. */
   tls?: boolean | undefined;
@@ -64,7 +64,7 @@ export function redisTarget(options: RedisTargetOptions, clientName: string): Re
     if (username !== undefined || tls !== undefined || database !== undefined) {
       throw invalid('redis.username, redis.tls and redis.database are part of redis.url; give them there');
     }
-    return parseUrl(url, password, clientName);
+    return knownUser(parseUrl(url, password, clientName));
   }
   if (
     database !== undefined &&
@@ -79,9 +79,18 @@ export function redisTarget(options: RedisTargetOptions, clientName: string): Re
     database: database ?? 0,
     clientName,
   };
-  if (clusterNodes) return { kind: 'cluster', nodes: list('clusterNodes', clusterNodes, 6379), login };
+  if (clusterNodes) {
+    return knownUser({ kind: 'cluster', nodes: list('clusterNodes', clusterNodes, 6379), login });
+  }
   const named = list('sentinels', sentinels ?? [], 26379);
-  return { kind: 'sentinel', sentinels: named, masterName: sentinelMaster ?? 'mymaster', login };
+  return knownUser({ kind: 'sentinel', sentinels: named, masterName: sentinelMaster ?? 'mymaster', login });
+}
+
+/** The client would not log in at all, and Redis's own `default` may do everything unless somebody has seen to it. */
+function knownUser(target: RedisTarget): RedisTarget {
+  const { username = 'default', password } = target.login;
+  if (password !== undefined || username === 'default') return target;
+  throw invalid('redis names a user and no password, so Redis would take it for its user default; give both');
 }
 
 /** Fit for logs and answers: `redis://***@host:6379/0`, `redis+sentinel://a:26379,b:26379/mymaster`. */
