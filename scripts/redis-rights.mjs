@@ -9,10 +9,9 @@ const document = new URL('../docs/REDIS_INTEGRATION.md', import.meta.url);
  * @returns {string[]}
  */
 export function documentedRights() {
-  const [, rights] =
-    /^ACL SETUSER app on >PASSWORD ([\s\S]*?)\n```/m.exec(readFileSync(document, 'utf8')) ?? [];
+  const [, rights] = /^user app on >PASSWORD (.*)$/m.exec(readFileSync(document, 'utf8')) ?? [];
   if (rights === undefined) throw new Error('docs/REDIS_INTEGRATION.md recommends no user of Redis');
   return rights
-    .split(/[\s\\]+/)
+    .split(' ')
     .flatMap((word) => (/^[~&]/.test(word) ? [word, `${word[0]}*:${word.slice(1)}`] : word));
 }

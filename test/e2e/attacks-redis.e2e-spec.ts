@@ -1,4 +1,7 @@
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createClient, RESP_TYPES } from 'redis';
 import { CacheService } from '../../src/cache/index.js';
@@ -15,13 +18,14 @@ jest.setTimeout(120_000);
 const password = 's3cr3t-CANARY';
 const user = 'app';
 
-/** The words of the user that docs/REDIS_INTEGRATION.md recommends, as they stand there. */
+const text = readFileSync(join(process.cwd(), 'docs/REDIS_INTEGRATION.md'), 'utf8');
+
+/** The words of the user that docs/REDIS_INTEGRATION.md recommends, as a shell reads what is pasted from there. */
 function documentedUser(): string[] {
-  const text = readFileSync(join(process.cwd(), 'docs/REDIS_INTEGRATION.md'), 'utf8');
-  const [, command] = /```\n(ACL SETUSER app [^`]+)```/.exec(text) ?? [];
+  const [, command] = /```bash\n(redis-cli ACL SETUSER app [^`]+)```/.exec(text) ?? [];
   if (command === undefined) throw new Error('docs/REDIS_INTEGRATION.md recommends no user');
-  const words = command.replaceAll('\\\n', ' ').trim().split(/\s+/);
-  return words.map((word) => (word === '>PASSWORD' ? `>${password}` : word));
+  const pasted = `redis-cli() { printf '%s\\n' "$@"; }\n${command.replace('PASSWORD', password)}`;
+  return execFileSync('bash', ['-c', pasted], { encoding: 'utf8' }).trim().split('\n');
 }
 
 let redis: RedisProcess;
@@ -73,6 +77,21 @@ describe('A32: the documented user of Redis', () => {
     expect((await target.ask({ path: '/health' })).body).toMatchObject({ status: 'healthy' });
   });
 
+  it('A32: is the same in a file of users as it is in a shell', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'users-'));
+    const file = join(folder, 'users.acl');
+    const [line = ''] = /^user app on >PASSWORD .*$/m.exec(text) ?? [];
+    await writeFile(file, `${line.replace('PASSWORD', password)}\n`);
+    const other = await startRedis({ rights: 'all', args: ['--aclfile', file] });
+
+    const [inFile, inShell] = await Promise.all([other, redis].map(rightsOf));
+
+    expect(inFile).toContain('~lease:*');
+    expect(inFile).toEqual(inShell);
+    await other.stop();
+    await rm(folder, { recursive: true });
+  });
+
   it('A32: suffices for every route: nothing that it was refused is in the log of the ACL', async () => {
     for (const operation of target.operations.filter(({ method }) => method === 'GET')) {
       const path = target.pathOf(operation);
@@ -114,6 +133,17 @@ describe('A32: the documented user of Redis', () => {
     );
   });
 });
+
+/** Password and all, as the server understood them; it lists commands in any order. */
+async function rightsOf(server: RedisProcess): Promise<string[] | undefined> {
+  const client = await createClient({ url: server.adminUrl }).connect();
+  const users = await client.aclList();
+  client.destroy();
+  return users
+    .find((line) => line.startsWith(`user ${user} `))
+    ?.split(' ')
+    .sort();
+}
 
 /** An entry as it lies in Redis. */
 interface Stored {
