@@ -1,5 +1,6 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
-import { Client } from 'pg';
+import { Client, DatabaseError } from 'pg';
 import { DataSource } from 'typeorm';
 import { DatabaseConnection } from './database-connection.js';
 import { databaseReason } from './database-reason.js';
@@ -9,7 +10,8 @@ const deadlineMs = 500;
 
 /**
  * Asks the database whether it is there, on a connection kept for that: a pool that is merely busy
- * must not look like a database that is away.
+ * must not look like a database that is away. Where the server has no connection left for that, the pool is asked, which
+ * may still have its own.
  */
 @Injectable()
 export class DatabasePing implements OnApplicationShutdown {
@@ -25,7 +27,8 @@ export class DatabasePing implements OnApplicationShutdown {
   /**
    * All who ask at once share one question.
    *
-   * @returns whether an answer came, within 500 ms, and as many before for a new connection; never throws
+   * @returns whether an answer came, within 500 ms, and as many before for a new connection or after one that was refused;
+   *   never throws
    */
   isAnswering(): Promise<boolean> {
     this.#asking ??= this.#ask().finally(() => {
@@ -52,11 +55,24 @@ export class DatabasePing implements OnApplicationShutdown {
       this.#failure = undefined;
       return true;
     } catch (error) {
-      this.#failure = databaseReason(error);
       if (this.#client === pending) this.#client = undefined;
       void discard(pending);
-      return false;
+      const isThere = isRefusal(error) && (await this.#isPoolAnswered());
+      this.#failure = isThere ? undefined : databaseReason(error);
+      return isThere;
     }
+  }
+
+  async #isPoolAnswered(): Promise<boolean> {
+    const deadline = new AbortController();
+    const answer = this.dataSource.query('SELECT 1').then(
+      () => true,
+      () => false,
+    );
+    const late = wait(deadlineMs, false, { ref: false, signal: deadline.signal }).catch(() => false);
+    const isAnswered = await Promise.race([answer, late]);
+    deadline.abort();
+    return isAnswered;
   }
 
   async #connect(): Promise<Client> {
@@ -71,6 +87,11 @@ export class DatabasePing implements OnApplicationShutdown {
     await client.connect();
     return client;
   }
+}
+
+/** Of a server that is there, such as 53300, too many connections; not of one that starts or stops, 57P01 to 57P05. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof DatabaseError && !error.code?.startsWith('57P');
 }
 
 async function discard(pending: Promise<Client>): Promise<void> {

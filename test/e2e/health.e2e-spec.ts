@@ -87,6 +87,30 @@ describe('health', () => {
     await becomes('/health', 200, 5000);
   });
 
+  it('stays ready on the connections it has when the database has none left for a probe', async () => {
+    const role = `role_${process.pid}`;
+    await database.dataSource.query(`CREATE ROLE ${role} LOGIN PASSWORD 'of-the-tests'`);
+    await database.dataSource.query(`GRANT pg_read_all_data, pg_write_all_data TO ${role}`);
+    const url = new URL(database.url);
+    url.username = role;
+    url.password = 'of-the-tests';
+    const other = await startTestApp({ env: { DATABASE_URL: url.href } });
+    const ofRole = `FROM pg_stat_activity WHERE usename = '${role}'`;
+    await database.dataSource.query(`SELECT pg_terminate_backend(pid) ${ofRole}`);
+    await pollUntil(async () => (await other.request.get('/api/v3/users')).status === 200, 5000);
+    const [{ pool }] = await database.dataSource.query(`SELECT count(*)::int AS pool ${ofRole}`);
+    await database.dataSource.query(`ALTER ROLE ${role} CONNECTION LIMIT ${pool}`);
+
+    const overview = await other.request.get('/health');
+
+    expect([overview.status, overview.body.checks.database]).toEqual([200, 'ok']);
+    expect((await other.request.get('/health/ready')).body).toEqual({ status: 'ok' });
+    const pings = `${ofRole} AND application_name LIKE '%ping'`;
+    expect(await database.dataSource.query(`SELECT 1 ${pings}`)).toEqual([]);
+    await other.close();
+    await database.dataSource.query(`DROP OWNED BY ${role}; DROP ROLE ${role}`);
+  });
+
   it.each(['refused', 'hung'])('T7: answers requests 503 while the database is %s', async (how) => {
     if (how === 'hung') way.silence();
     else await way.refuse();
