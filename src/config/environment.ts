@@ -107,7 +107,10 @@ export class Environment {
   )
   readonly DATABASE_URL?: string;
 
-  /** Connections to the database at most, per process; one that was made stays until DATABASE_MAX_LIFETIME */
+  /**
+   * Connections to the database at most, per process, and one more for probes; while it does not answer, another looks for it.
+   * One that was made stays until DATABASE_MAX_LIFETIME
+   */
   @WholeNumber({ min: 1, max: 500, example: 10 })
   readonly DATABASE_POOL_SIZE: number = 10;
 

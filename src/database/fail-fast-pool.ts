@@ -20,9 +20,12 @@ export interface FailFastPoolConfig extends PoolConfig {
 
 type Done = (error: Error | undefined, client: PoolClient | undefined, release: () => void) => void;
 
-/** First to find out; once it is known to be away, a slow answer is an answer too. */
+/**
+ * First to find out; once it is known to be away, a slow answer is an answer too. But one that waits on a broken line keeps
+ * the next from being asked: there is one at a time, for a server that hangs needs no crowd before its door.
+ */
 const FIRST_PROBE_MS = 1000;
-const LATER_PROBE_MS = 5000;
+const LATER_PROBE_MS = 2500;
 const PROBE_EVERY_MS = 1000;
 const nothingToRelease = () => undefined;
 
@@ -94,13 +97,12 @@ export class FailFastPool extends Pool {
     if (this.#isAsking || !this.#hasConnected) return;
     this.#isAsking = true;
     this.#isAway = !(await isHeard(this.#config, FIRST_PROBE_MS));
-    // One that waits on a broken line must not keep the next from being answered.
-    const heard = new AbortController();
-    while (this.#isAway && !this.ending && !heard.signal.aborted) {
-      void isHeard(this.#config, LATER_PROBE_MS).then((is) => {
-        if (is) heard.abort();
-      });
-      await wait(PROBE_EVERY_MS, undefined, { ref: false, signal: heard.signal }).catch(() => undefined);
+    // Callers may wait for so long, and one that is slower still would be of no use to them.
+    const laterMs = Math.max(LATER_PROBE_MS, this.#config.connectionTimeoutMillis ?? 0);
+    while (this.#isAway && !this.ending) {
+      const pause = wait(PROBE_EVERY_MS, undefined, { ref: false });
+      this.#isAway = !(await isHeard(this.#config, laterMs));
+      if (this.#isAway) await pause;
     }
     this.#isAway = false;
     this.#isAsking = false;

@@ -26,7 +26,11 @@ beforeEach(async () => {
   relay = createServer((socket) => {
     sockets.push(socket);
     socket.on('error', () => undefined);
-    if (isDead) return;
+    // Read, so that its end is seen.
+    if (isDead) {
+      socket.resume();
+      return;
+    }
     const server = connect(Number(port), hostname);
     sockets.push(server);
     server.on('error', () => undefined);
@@ -66,8 +70,26 @@ it('is used again as soon as a new connection is answered, while those from befo
 
   isDead = false;
 
-  // The question that found it away waits for 5 s.
+  // The question that is under way waits for 2.5 s.
   await pollUntil(async () => (await errorOf(pool.query('SELECT 1'))) === undefined, 4000);
+});
+
+it('looks for a server that hangs with one connection at a time', async () => {
+  const client = await pool.connect();
+  const before = sockets.length;
+  isDead = true;
+  for (const socket of sockets) socket.unpipe();
+  expect(await errorOf(client.query('SELECT 1'))).toBe('Query read timeout');
+  client.release();
+  let most = 0;
+
+  await pollUntil(() => {
+    const open = sockets.slice(before).filter(({ destroyed }) => !destroyed);
+    most = Math.max(most, open.length);
+    return sockets.length >= before + 3;
+  }, 10_000);
+
+  expect(most).toBe(1);
 });
 
 it('keeps all who come at once waiting no longer than in the queue, also beside an idle connection', async () => {
