@@ -229,7 +229,7 @@ export class Environment {
   @Share(0.001)
   readonly CACHE_AUDIT_RATE: number = 0.001;
 
-  /** Whether the service counts as not ready while Redis is away */
+  /** Whether the service counts as not ready while Redis is away or lets the cache keep nothing */
   @Toggle(false)
   readonly CACHE_REQUIRED: boolean = false;
 

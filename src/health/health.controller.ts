@@ -16,7 +16,10 @@ export class HealthController {
   /** How the service is: 200 as long as it can serve, 503 without its database */
   @Get()
   @Header('cache-control', 'no-store')
-  @ApiOkResponse({ type: HealthDto, description: 'It serves; without Redis it is `degraded`' })
+  @ApiOkResponse({
+    type: HealthDto,
+    description: 'It serves; while the cache cannot use Redis it is `degraded`',
+  })
   @ApiServiceUnavailableResponse({ type: HealthDto, description: 'The database is away' })
   async overview(@Res({ passthrough: true }) reply: FastifyReply): Promise<HealthDto> {
     const overview = await this.health.overview();

@@ -17,7 +17,8 @@ export class HealthChecks {
   database!: string;
 
   /**
-   * `ok`, `unhealthy`, or `not_configured`: the cache is in the memory of the process then
+   * `ok`; `unhealthy`: it is away, or the cache can keep nothing there; or `not_configured`: the cache is in the memory of the
+   * process then
    * @example "ok"
    */
   redis!: string;
@@ -26,10 +27,18 @@ export class HealthChecks {
 /** How the service is. */
 export class HealthDto {
   /**
-   * `healthy`; `degraded`: Redis is away, answers are right but slower; `unhealthy`: the database is away
+   * `healthy`; `degraded`: Redis is away or of no use to the cache, answers are right but slower; `unhealthy`: the database
+   * is away
    * @example "healthy"
    */
   status!: string;
+
+  /**
+   * What keeps the cache from using Redis: `disconnected`, `timeout`, or what Redis answers, such as `NOPERM` or `OOM`; absent
+   * if nothing does
+   * @example "NOPERM"
+   */
+  reason?: string;
 
   /**
    * Version of the service

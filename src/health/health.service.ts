@@ -33,8 +33,10 @@ export class HealthService {
     const status = hasDatabase ? (hasRedis ? 'healthy' : 'degraded') : 'unhealthy';
     if (status !== this.#toldStatus) this.#logger.log({ event: 'health.check', status } satisfies LogRecord);
     this.#toldStatus = status;
+    const { reason } = this.redis;
     return {
       status,
+      ...(hasRedis || reason === undefined ? {} : { reason }),
       version: service.version,
       architecture: service.architecture,
       checks: {

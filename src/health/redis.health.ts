@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { HealthIndicatorService } from '@nestjs/terminus';
-import { RedisService } from '../cache/index.js';
+import { CacheService, RedisService } from '../cache/index.js';
 import { Environment } from '../config/environment.js';
 import { DependencyWatch } from './dependency-watch.js';
 
@@ -8,17 +8,27 @@ import { DependencyWatch } from './dependency-watch.js';
 @Injectable()
 export class RedisHealth {
   readonly #watch: DependencyWatch;
+  #reason: string | undefined;
 
   constructor(
     private readonly indicators: HealthIndicatorService,
     private readonly redis: RedisService,
+    private readonly cache: CacheService,
     private readonly environment: Environment,
   ) {
-    this.#watch = new DependencyWatch(() => redis.ping());
+    this.#watch = new DependencyWatch(async () => {
+      this.#reason = await this.#whyUseless();
+      return this.#reason === undefined;
+    });
   }
 
   get isConfigured(): boolean {
     return this.redis.status() !== 'not_configured';
+  }
+
+  /** Why it was of no use when somebody asked last, such as `disconnected` or `NOPERM`; `undefined` if it was. */
+  get reason(): string | undefined {
+    return this.#reason;
   }
 
   /** Up, or degraded; never down. */
@@ -33,5 +43,12 @@ export class RedisHealth {
     const result = await this.present();
     if (result.redis.status === 'up' || !this.environment.CACHE_REQUIRED) return result;
     return this.indicators.check('redis').down();
+  }
+
+  /** By what the cache itself goes by: a right that it does not need, such as that to PING, says nothing about it. */
+  async #whyUseless(): Promise<string | undefined> {
+    // Of a cluster one server that is away is enough.
+    if (this.redis.status() !== 'connected' || this.redis.breaker === 'open') return 'disconnected';
+    return (await this.cache.tryStore())?.reason;
   }
 }

@@ -1,8 +1,10 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { Client } from 'pg';
+import { ask } from '../support/ask-redis.js';
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.js';
 import { figure } from '../support/figures.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
-import { freePort, pollUntil, type RedisProcess, startRedis } from '../support/processes.js';
+import { freePort, pollUntil, type RedisProcess, required, startRedis } from '../support/processes.js';
 import { startTestApp, type TestApp } from '../support/test-app.js';
 import { DatabasePing } from '../../src/database/database-ping.js';
 import { ShutdownState } from '../../src/health/shutdown-state.js';
@@ -155,6 +157,63 @@ describe('health', () => {
     const users = await other.request.get('/api/v3/users');
     expect([users.status, users.headers.connection]).toEqual([200, 'close']);
     await other.close();
+  });
+});
+
+describe('a Redis that answers, and is of no use to the cache', () => {
+  const rights = required('TEST_REDIS_RIGHTS').split(' ');
+  let database: TestDatabase;
+  let redis: RedisProcess;
+  let service: TestApp;
+
+  const health = async () => (await service.request.get('/health')).body;
+  const setUser = (...words: string[]) => ask(redis, ['ACL', 'SETUSER', 'default', ...words]);
+
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    redis = await startRedis();
+    const env = { DATABASE_URL: database.url, REDIS_URL: redis.url, CACHE_REQUIRED: 'true' };
+    service = await startTestApp({ env });
+  });
+
+  afterAll(async () => {
+    await service.close();
+    await redis.stop();
+    await database.drop();
+  });
+
+  beforeEach(async () => {
+    await setUser('resetkeys', 'resetchannels', ...rights);
+    await ask(redis, ['CONFIG', 'SET', 'maxmemory', '0']);
+    await pollUntil(async () => (await health()).status === 'healthy', 5000);
+  });
+
+  it.each<[string, string, () => Promise<unknown>]>([
+    ['EVAL is forbidden', 'NOPERM', () => setUser('-eval')],
+    ['MGET is forbidden', 'NOPERM', () => setUser('-mget')],
+    ['PTTL is forbidden', 'NOPERM', () => setUser('-pttl')],
+    // A script may run, and what it does may not: Redis has no code for that.
+    ['SET is forbidden', 'NOPERM|ERR', () => setUser('-set')],
+    ['its keys are those of another namespace', 'NOPERM', () => setUser('resetkeys', '~shop:*')],
+    ['it is full and may evict nothing', 'OOM', () => ask(redis, ['CONFIG', 'SET', 'maxmemory', '1'])],
+  ])('is degraded, and not ready where it is required, while %s', async (_, reason, spoil) => {
+    await spoil();
+    await pollUntil(async () => (await health()).status === 'degraded', 5000);
+
+    const overview = await health();
+    expect(overview.reason).toMatch(new RegExp(`^(${reason})$`));
+    expect(overview.checks).toEqual({ database: 'ok', redis: 'unhealthy' });
+    const ready = await service.request.get('/health/ready');
+    expect([ready.status, ready.body]).toEqual([503, { status: 'unavailable' }]);
+  });
+
+  it('is healthy without the rights that only RedisService needs', async () => {
+    await setUser('-ping', '-exists', '-scan');
+    await wait(1100);
+
+    expect(await health()).not.toHaveProperty('reason');
+    expect(await health()).toMatchObject({ status: 'healthy', checks: { redis: 'ok' } });
+    expect((await service.request.get('/health/ready')).body).toEqual({ status: 'ok' });
   });
 });
 

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { reasonOf } from './ask.js';
-import { BACKGROUND_BUDGET_MS } from './budget.js';
 import { storeKey } from './cache-key.js';
 import type { Store } from './store.js';
 import { plainTag } from './tags.js';
@@ -18,6 +17,8 @@ export interface StoreFailure {
 }
 
 const PREFIX = 'self_test';
+/** For a look-up, ms; as long as whoever looks at a database waits for it. */
+const PATIENCE_MS = 500;
 /** What is kept for a trial goes away by itself, also where taking it away is what fails. */
 const LIVES_MS = 5000;
 
@@ -31,7 +32,7 @@ export async function tryStore(store: Store): Promise<StoreFailure | undefined> 
   const name = { keyText, key: storeKey(PREFIX, keyText) };
   const tags = [plainTag(keyText)];
   const owner = randomUUID();
-  const open = () => store.open(name, tags, LIVES_MS, BACKGROUND_BUDGET_MS, { owner, ttlMs: LIVES_MS });
+  const open = () => store.open(name, tags, LIVES_MS, PATIENCE_MS, { owner, ttlMs: LIVES_MS });
   let step: StoreStep = 'open';
   try {
     const { tokens } = await open();
