@@ -32,7 +32,12 @@ describe('a minted token', () => {
   });
 
   it.each([
-    ['in production', { AUTH_JWT_SECRET, NODE_ENV: 'production' }, wish, /not in production/],
+    [
+      'in production',
+      { AUTH_JWT_SECRET, NODE_ENV: 'production', DATABASE_URL: 'postgres://h/x' },
+      wish,
+      /not in production/,
+    ],
     ['without a secret', {}, wish, /AUTH_JWT_SECRET is not set/],
     ['for an unknown role', { AUTH_JWT_SECRET }, { ...wish, role: 'root' }, /--role must be one of/],
     ['for nobody', { AUTH_JWT_SECRET }, { ...wish, sub: '' }, /--sub must name/],

@@ -12,6 +12,13 @@ export function contradictions(environment: Environment, given: Variables): BadV
       'or AUTH_JWT_SECRET must be set in production, for example AUTH_JWKS_URL=https://login.example.org/.well-known/jwks.json',
     );
   }
+  // Of an empty secret each replica would make a database of its own.
+  if (environment.isProduction && !given.DATABASE_URL && !given.DATA_DIR) {
+    complain(
+      'DATABASE_URL',
+      'must be set in production, for example postgres://app:secret@db:5432/learning; or DATA_DIR, for one process that has a PostgreSQL of its own there',
+    );
+  }
   if (given.AUTH_JWKS_URL && given.AUTH_JWT_SECRET) {
     complain(
       'AUTH_JWT_SECRET',

@@ -24,7 +24,7 @@ const presets = ['demo', 'seed-doc', 'none'] as const;
  * A property is called as its environment variable; `.env.example` tells the same list to operators.
  */
 export class Environment {
-  /** What this process is for; `production` refuses to start without credentials for callers */
+  /** What this process is for; `production` refuses to start without a database and credentials for callers */
   @OneOf(stages, 'production')
   readonly NODE_ENV: (typeof stages)[number] = 'development';
 
@@ -98,7 +98,7 @@ export class Environment {
   @WholeNumber({ min: 1, max: 100_000_000, example: 5 })
   readonly RATE_LIMIT_FAILED_CREDENTIALS: number = 5;
 
-  /** PostgreSQL to use; without it the service runs one of its own in DATA_DIR */
+  /** PostgreSQL to use; without it the service runs one of its own in DATA_DIR, in production only where that is set */
   @Optional()
   @TextThat(
     'a PostgreSQL URL',
@@ -146,7 +146,7 @@ export class Environment {
   @Text('./data')
   readonly DATA_DIR: string = './data';
 
-  /** Data to load when the embedded PostgreSQL starts for the first time */
+  /** Data to load when the embedded PostgreSQL starts for the first time; `none` in production, else `demo` */
   @OneOf(presets, 'demo')
   readonly DEMO_DATA: (typeof presets)[number] = 'demo';
 

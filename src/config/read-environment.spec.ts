@@ -43,12 +43,15 @@ describe('the settings', () => {
   });
 
   it('are careful in production, log for machines, and wait for the load balancer', () => {
-    expect(readEnvironment({ NODE_ENV: 'production', AUTH_JWT_SECRET: canary })).toMatchObject({
+    const production = { NODE_ENV: 'production', AUTH_JWT_SECRET: canary, DATABASE_URL: 'postgres://h/x' };
+
+    expect(readEnvironment(production)).toMatchObject({
       LOG_LEVEL: 'info',
       LOG_FORMAT: 'json',
       SHUTDOWN_GRACE_MS: 5000,
       RATE_LIMIT_ENABLED: true,
       API_DOCS_ENABLED: false,
+      DEMO_DATA: 'none',
     });
   });
 
@@ -65,7 +68,7 @@ describe('the settings', () => {
   });
 
   it('are production if either name says so', () => {
-    const secret = { AUTH_JWT_SECRET: canary };
+    const secret = { AUTH_JWT_SECRET: canary, DATABASE_URL: 'postgres://h/x' };
 
     expect(readEnvironment({ ...secret, ENVIRONMENT: 'production' }).isProduction).toBe(true);
     expect(
@@ -145,8 +148,18 @@ describe('the settings', () => {
   });
 
   it('refuse production without a way to check callers', () => {
-    expect(refused({ NODE_ENV: 'production' })).toEqual(['AUTH_JWKS_URL']);
-    expect(refused({ ENVIRONMENT: 'production', AUTH_ISSUER: 'x' })).toEqual(['AUTH_JWKS_URL']);
+    const database = { DATABASE_URL: 'postgres://h/x' };
+
+    expect(refused({ NODE_ENV: 'production', ...database })).toEqual(['AUTH_JWKS_URL']);
+    expect(refused({ ENVIRONMENT: 'production', AUTH_ISSUER: 'x', ...database })).toEqual(['AUTH_JWKS_URL']);
+  });
+
+  it('refuse production without a database, unless it is to have one of its own', () => {
+    const production = { NODE_ENV: 'production', AUTH_JWT_SECRET: canary };
+
+    expect(refused(production)).toEqual(['DATABASE_URL']);
+    expect(refused({ ...production, DATABASE_URL: '' })).toEqual(['DATABASE_URL']);
+    expect(readEnvironment({ ...production, DATA_DIR: '/srv/data' }).DATABASE_URL).toBeUndefined();
   });
 
   it('refuse what contradicts itself', () => {

@@ -58,5 +58,6 @@ function defaultsOf(stage: string, { DEBUG }: Variables): Record<string, string>
     SHUTDOWN_GRACE_MS: '5000',
     RATE_LIMIT_ENABLED: 'true',
     API_DOCS_ENABLED: 'false',
+    DEMO_DATA: 'none',
   };
 }

@@ -337,7 +337,13 @@ describe('docs/security.md', () => {
 
   it('names settings with the defaults that they have in production', () => {
     const production = new Map<string, unknown>(
-      Object.entries(readEnvironment({ NODE_ENV: 'production', AUTH_JWT_SECRET: 'x'.repeat(32) })),
+      Object.entries(
+        readEnvironment({
+          NODE_ENV: 'production',
+          DATABASE_URL: 'postgres://h/x',
+          AUTH_JWT_SECRET: 'x'.repeat(32),
+        }),
+      ),
     );
     const documented = rows(path).filter(({ name }) => /^[A-Z_]+$/.test(name));
 
