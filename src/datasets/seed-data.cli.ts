@@ -4,6 +4,7 @@ import { isRealDay } from '../http/real-day.js';
 import { dumpSha256, writeDump } from './dump.js';
 import { generate } from './generator/generate.js';
 import { type PresetName, presetNames } from './generator/presets.js';
+import { refuseReset } from './refuse-reset.js';
 import { CommandRefused, runCommand } from './run-command.js';
 import { showProgress } from './show-progress.js';
 import { whenItShows } from './when-it-shows.js';
@@ -15,7 +16,7 @@ const usage = `Fills the database with made-up data of realistic shape. The same
   --preset  ${presetNames.join(', ')}; default demo
   --seed    a whole number; default 42
   --as-of   the moment the data are "now" at, ISO 8601; default: now
-  --reset   delete everything in the database first
+  --reset   delete everything in the database first; in production together with --yes-delete-everything
   --dump    write the rows to this new file as NDJSON instead
   --sha256  only print the SHA-256 of that NDJSON
 
@@ -26,6 +27,7 @@ interface Wish {
   readonly seed: number;
   readonly asOf: Date;
   readonly reset: boolean;
+  readonly isResetMeant: boolean;
   readonly dump: string | undefined;
   readonly sha256: boolean;
 }
@@ -38,6 +40,7 @@ function wishOf(words: string[]): Wish | undefined {
       seed: { type: 'string', default: '42' },
       'as-of': { type: 'string' },
       reset: { type: 'boolean', default: false },
+      'yes-delete-everything': { type: 'boolean', default: false },
       dump: { type: 'string' },
       sha256: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
@@ -53,6 +56,7 @@ function wishOf(words: string[]): Wish | undefined {
     seed: Number(values.seed),
     asOf,
     reset: values.reset,
+    isResetMeant: values['yes-delete-everything'],
     dump: values.dump,
     sha256: values.sha256,
   };
@@ -87,6 +91,7 @@ async function main(): Promise<void> {
       console.error(line);
     },
     (dataSource) => load(dataSource, wish),
+    wish.reset && !wish.isResetMeant ? refuseReset : undefined,
   );
 }
 

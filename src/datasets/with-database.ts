@@ -1,5 +1,6 @@
 import type { DataSource } from 'typeorm';
 import { ConfigurationModule } from '../config/config.module.js';
+import type { Environment } from '../config/environment.js';
 import { patientDataSource } from '../database/data-source.js';
 import { startEmbeddedPostgres } from '../database/embedded-postgres.js';
 import { migrate } from '../database/migrate.js';
@@ -7,12 +8,16 @@ import { migrate } from '../database/migrate.js';
 /**
  * Gives `work` a migrated database: that of DATABASE_URL, else the service's own in DATA_DIR, which is joined if it
  * runs already and then left running. Ctrl-C undoes the open transaction and stops only what was started here.
+ *
+ * @param check  throws if that database is not to be touched; called before anything is connected or started
  */
 export async function withDatabase<T>(
   log: (line: string) => void,
   work: (dataSource: DataSource) => Promise<T>,
+  check?: (environment: Environment) => void,
 ): Promise<T> {
   const { environment } = await ConfigurationModule.forRoot();
+  check?.(environment);
   const embedded =
     environment.DATABASE_URL === undefined
       ? await startEmbeddedPostgres({ dataDir: environment.DATA_DIR, log })

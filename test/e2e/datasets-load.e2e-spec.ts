@@ -224,6 +224,31 @@ describe('npm run seed:data', () => {
     expect(loaded.stderr).toContain('100 % | 749/749 rows | events');
   });
 
+  it('deletes nothing in production, unless told twice, and says where it would have', async () => {
+    const url = new URL(database.url);
+    const production = {
+      ...env(),
+      NODE_ENV: 'production',
+      AUTH_JWT_SECRET: 'a-secret-of-this-test-and-nothing-else',
+    };
+    const words = ['--preset', 'seed-doc', '--reset', '--as-of', '2026-02-05T18:52:18Z'];
+    await query(`INSERT INTO users (code, role) VALUES ('STU998', 'student')`);
+
+    const refused = await runCli('datasets/seed-data.cli.js', words, production);
+
+    expect(refused).toEqual({
+      code: 1,
+      stdout: '',
+      stderr:
+        `--reset would delete everything in the database ${url.pathname.slice(1)} on ${url.host}, ` +
+        'and this is production. --yes-delete-everything says that it is meant.\n',
+    });
+    expect(await query(`SELECT code FROM users WHERE code = 'STU998'`)).toHaveLength(1);
+    const meant = [...words, '--yes-delete-everything'];
+    expect((await runCli('datasets/seed-data.cli.js', meant, production)).code).toBe(0);
+    expect(await query(`SELECT code FROM users WHERE code = 'STU998'`)).toEqual([]);
+  });
+
   it('prints the SHA-256 of the dump, the same in another process', async () => {
     const words = ['--preset', 'seed-doc', '--seed', '7', '--as-of', '2026-02-05T18:52:18Z', '--sha256'];
 
