@@ -26,6 +26,7 @@ async function configurationOf(path: string): Promise<Record<string, string>> {
     return await client.configGet([
       'appendonly',
       'save',
+      'stop-writes-on-bgsave-error',
       'maxmemory',
       'maxmemory-policy',
       'timeout',
@@ -113,6 +114,7 @@ it('A36: the application writes nowhere, may do nothing special, and is given it
 it('keeps 256 MB in development, evicts the least recently used, and appends to a file', async () => {
   expect(await configurationOf(development)).toMatchObject({
     appendonly: 'yes',
+    'stop-writes-on-bgsave-error': 'no',
     maxmemory: String(256 * 2 ** 20),
     'maxmemory-policy': 'allkeys-lru',
     requirepass: '',
@@ -123,6 +125,7 @@ it('keeps 512 MB behind a password in production, appends to a file and saves sn
   expect(await configurationOf(production)).toEqual({
     appendonly: 'yes',
     save: '900 1 300 10 60 10000',
+    'stop-writes-on-bgsave-error': 'no',
     maxmemory: String(512 * 2 ** 20),
     'maxmemory-policy': 'allkeys-lru',
     timeout: '300',
