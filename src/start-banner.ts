@@ -13,7 +13,7 @@ export function startBanner(environment: Environment, port: number): string {
     ...(environment.API_DOCS_ENABLED ? [['Swagger UI', `${url}/api/v3/docs`]] : []),
     ['Health', `${url}/health`],
     ['Try', `curl ${token}${url}/api/v3/analytics/courses/PROG-101`],
-    ...(environment.AUTH_JWT_SECRET
+    ...(environment.AUTH_JWT_SECRET && !environment.isProduction
       ? [['Token', 'TOKEN=$(npm run --silent token -- --role admin --sub ADMIN001)']]
       : []),
     [

@@ -1,0 +1,17 @@
+import { readEnvironment } from './config/read-environment.js';
+import { startBanner } from './start-banner.js';
+
+const AUTH_JWT_SECRET = 'a-secret-of-this-test-and-nothing-else';
+
+describe('what somebody is told who has just started the service', () => {
+  it('has a command that makes a token, where tokens are asked for', () => {
+    expect(startBanner(readEnvironment({ AUTH_JWT_SECRET }), 8000)).toContain('npm run --silent token');
+    expect(startBanner(readEnvironment({}), 8000)).not.toContain('npm run --silent token');
+  });
+
+  it('has none in production, where that command refuses', () => {
+    const production = { NODE_ENV: 'production', LOG_FORMAT: 'text', DATABASE_URL: 'postgres://h/x' };
+
+    expect(startBanner(readEnvironment({ ...production, AUTH_JWT_SECRET }), 8000)).not.toContain('npm run');
+  });
+});
