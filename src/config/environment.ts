@@ -215,8 +215,8 @@ export class Environment {
   @Toggle(true)
   readonly CACHE_ENABLED: boolean = true;
 
-  /** Put before every key, so that services can share one Redis */
-  @TextThat('at most 64 letters, digits and any of : . _ -', 'staging', (text) =>
+  /** Put before every key as it is, so that services can share one Redis; a separator is a part of it */
+  @TextThat('at most 64 letters, digits and any of : . _ -', 'staging:', (text) =>
     /^[\w:.-]{0,64}$/.test(text),
   )
   readonly CACHE_NAMESPACE: string = '';

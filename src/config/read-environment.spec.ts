@@ -244,6 +244,10 @@ describe('the settings', () => {
     }
   });
 
+  it('show a namespace with its separator, as it is put before keys that begin with a letter', () => {
+    expect(refusal({ CACHE_NAMESPACE: 'a b' }).message).toMatch(/CACHE_NAMESPACE .* for example staging:$/m);
+  });
+
   it('repeat no value when they complain, as any may be a secret', () => {
     const { message } = refusal({
       DATABASE_URL: `mysql://app:${canary}@h/x`,
