@@ -426,6 +426,12 @@ describe.each(documents)('%s', (path) => {
     expect(named.filter((name) => !existsSync(join(root, name)))).toEqual([]);
   });
 
+  it('names only programs that the build makes of the sources', () => {
+    const built = [...text.matchAll(/(?<=node )dist\/([\w./-]+)\.js/g)].map(([, name = '']) => name);
+
+    expect(built.filter((name) => !existsSync(join(root, 'src', `${name}.ts`)))).toEqual([]);
+  });
+
   it('links only to what is there', () => {
     const links = [...prose.matchAll(/\]\(([^)\s]+)\)/g)]
       .map(([, link = '']) => link)
