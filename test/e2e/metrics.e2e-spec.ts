@@ -182,6 +182,19 @@ describe('/metrics of another application', () => {
     expect(valueOf(lines, 'database_up')).toBe(0);
   });
 
+  it('does not look like an outage where the cache is switched off', async () => {
+    app = await startTestApp({ env: { DATABASE_URL: database.url, CACHE_ENABLED: 'false' } });
+
+    const { headers } = await app.request.get(course).expect(200);
+    const { lines } = await scrape(app);
+
+    expect(headers).toMatchObject({
+      'x-cache': 'BYPASS',
+      'cache-status': 'ai-native; fwd=bypass; detail=disabled',
+    });
+    expect(valueOf(lines, 'cache_store_available')).toBeUndefined();
+  });
+
   it('is not there when switched off', async () => {
     app = await startTestApp({ env: { ...env, METRICS_ENABLED: 'false' }, awaitDatabase: false });
 

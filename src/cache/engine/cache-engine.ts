@@ -44,6 +44,11 @@ export class CacheEngine {
     this.#families.watch(plainTags);
   }
 
+  /** Whether anything is kept at all. */
+  get isEnabled(): boolean {
+    return this.#keeping !== undefined;
+  }
+
   get clock(): Clock {
     return this.#options.clock;
   }
@@ -240,5 +245,5 @@ export class CacheEngine {
 
 /** Where nothing is kept. */
 async function runAlone<T>(factory: Factory<T>): Promise<Loaded<T>> {
-  return { value: (await factory()).value, how: 'ran', isStored: false, notStoredBecause: 'store-away' };
+  return { value: (await factory()).value, how: 'ran', isStored: false, notStoredBecause: 'disabled' };
 }

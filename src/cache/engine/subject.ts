@@ -113,5 +113,6 @@ export interface Loaded<T> {
   /** Whether it is being stored. */
   readonly isStored: boolean;
   /** Why not, where that is known by now. */
-  readonly notStoredBecause?: NotStored | 'newer-write' | 'tags-unknown' | 'store-away' | undefined;
+  readonly notStoredBecause?:
+    NotStored | 'newer-write' | 'tags-unknown' | 'store-away' | 'disabled' | undefined;
 }

@@ -16,6 +16,7 @@ const outcomes = {
   stale: ['MISS', 'fwd=stale'],
   renewal: ['MISS', 'fwd=request'],
   bypass: ['BYPASS', 'fwd=bypass; detail=store-away'],
+  disabled: ['BYPASS', 'fwd=bypass; detail=disabled'],
 } as const;
 
 /**
@@ -68,7 +69,8 @@ export class CacheLoader implements NestInterceptor {
     next: CallHandler,
   ): Promise<unknown> {
     const { plan, reply, subject, budget = this.engine.newBudget() } = ticket;
-    const [outcome, forwarded] = outcomes[lookup.state];
+    const isDisabled = lookup.state === 'bypass' && !this.engine.isEnabled;
+    const [outcome, forwarded] = outcomes[isDisabled ? 'disabled' : lookup.state];
     plan.headers.announce(reply, outcome, forwarded);
     if (lookup.state === 'miss' && !this.engine.isUnderWay(subject)) {
       const admitted = plan.admit();
