@@ -40,7 +40,12 @@ const stats: CacheStats = {
 it('shows each figure under its own name, times in seconds and buckets with those below them', async () => {
   const metrics = cacheMetrics({
     stats: () => stats,
-    redis: () => ({ status: 'connected', breaker: 'half-open' }),
+    redis: () => ({
+      status: 'connected',
+      breaker: 'half-open',
+      namespace: 'shop:',
+      maskedUrl: 'rediss://***@redis-1:6379/3',
+    }),
     outboxRows: () => Promise.resolve(36),
   });
 
@@ -90,6 +95,7 @@ it('shows each figure under its own name, times in seconds and buckets with thos
     'cache_breaker_state state=closed': 0,
     'cache_breaker_state state=half-open': 1,
     'cache_breaker_state state=open': 0,
+    'cache_info namespace=shop: server=redis-1:6379/3': 1,
     cache_outbox_rows: 36,
   });
 });

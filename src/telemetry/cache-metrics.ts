@@ -11,7 +11,13 @@ const breakerStates: readonly BreakerState[] = ['closed', 'half-open', 'open'];
 
 export interface CacheSources {
   readonly stats: () => CacheStats;
-  readonly redis: () => { readonly status: RedisStatus; readonly breaker: BreakerState | undefined };
+  readonly redis: () => {
+    readonly status: RedisStatus;
+    readonly breaker: BreakerState | undefined;
+    readonly namespace: string;
+    /** With its scheme, and `***` for who uses it. */
+    readonly maskedUrl: string | undefined;
+  };
   /** Invalidations that wait in the outbox; `undefined` where there is none, or where it cannot be asked. */
   readonly outboxRows: () => Promise<number | undefined>;
 }
@@ -145,8 +151,19 @@ export function cacheMetrics({ stats, redis, outboxRows }: CacheSources): readon
       type: 'gauge',
       read: () => states(redis().breaker),
     },
+    {
+      name: 'cache_info',
+      help: 'Always 1: which Redis this process shares, and what stands before its keys; absent without Redis',
+      type: 'gauge',
+      read: () => info(redis()),
+    },
     gauge('cache_outbox_rows', 'Committed invalidations not confirmed yet, of all processes', outboxRows),
   ];
+}
+
+function info({ namespace, maskedUrl }: ReturnType<CacheSources['redis']>): Sample[] {
+  const server = maskedUrl?.replace(/^[^/]*\/\/(\*\*\*@)?/, '');
+  return server === undefined ? [] : [{ value: 1, labels: { namespace, server } }];
 }
 
 function states(present: BreakerState | undefined): Sample[] {

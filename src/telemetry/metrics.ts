@@ -27,7 +27,12 @@ export class Metrics {
     const ofCache = cacheMetrics({
       // Taken once for all of them: it copies what is counted, for each prefix.
       stats: () => (this.#stats ??= cache.stats()),
-      redis: () => ({ status: redis.status(), breaker: redis.breaker }),
+      redis: () => ({
+        status: redis.status(),
+        breaker: redis.breaker,
+        namespace: redis.namespace,
+        maskedUrl: redis.maskedUrl,
+      }),
       outboxRows: async () => (redis.status() === 'not_configured' ? undefined : outboxRows(dataSource)),
     });
     const ofService = serviceMetrics({

@@ -62,12 +62,14 @@ beforeAll(async () => {
 afterAll(() => database.drop());
 
 describe('/metrics', () => {
+  const namespace = `metrics-${randomUUID()}:`;
+
   beforeAll(async () => {
     app = await startTestApp({
       env: {
         DATABASE_URL: database.url,
         REDIS_URL: required('TEST_REDIS_URL'),
-        CACHE_NAMESPACE: `metrics-${randomUUID()}:`,
+        CACHE_NAMESPACE: namespace,
       },
     });
   });
@@ -109,6 +111,10 @@ describe('/metrics', () => {
     expect(grown('cache_served_bytes_total')).toBeGreaterThan(100);
     expect(valueOf(after.lines, 'cache_redis_up')).toBe(1);
     expect(valueOf(after.lines, 'cache_store_available')).toBe(1);
+    const { host } = new URL(required('TEST_REDIS_URL'));
+    expect(after.lines.filter(({ name }) => name === 'cache_info')).toEqual([
+      expect.objectContaining({ labels: { namespace, server: `${host}/0` }, value: 1 }),
+    ]);
     expect(valueOf(after.lines, 'cache_breaker_state', { state: 'closed' })).toBe(1);
     expect(valueOf(after.lines, 'cache_breaker_state', { state: 'open' })).toBe(0);
     expect(valueOf(after.lines, 'cache_l1_entries')).toBeGreaterThan(0);
@@ -178,6 +184,7 @@ describe('/metrics of another application', () => {
     expect(valueOf(lines, 'cache_misses_total', { prefix: 'course_analytics' })).toBe(0);
     expect(valueOf(lines, 'cache_redis_up')).toBeUndefined();
     expect(valueOf(lines, 'cache_breaker_state')).toBeUndefined();
+    expect(valueOf(lines, 'cache_info')).toBeUndefined();
     expect(valueOf(lines, 'cache_outbox_rows')).toBeUndefined();
     expect(valueOf(lines, 'database_up')).toBe(0);
   });

@@ -28,7 +28,8 @@ export interface RedisCallOptions {
 export class RedisService {
   constructor(
     private readonly servers: RedisServers | undefined,
-    private readonly namespace: string,
+    /** What stands before every key, as it is; empty by default. */
+    readonly namespace: string,
     private readonly commandTimeoutMs: number,
     private readonly emit: EmitRedisEvent,
   ) {}
