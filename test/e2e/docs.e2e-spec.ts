@@ -1,7 +1,9 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
+import { parse } from 'yaml';
 import type { CacheErrorCode } from '../../src/cache/index.js';
 import { storeKey } from '../../src/cache/engine/cache-key.js';
+import { Environment } from '../../src/config/environment.js';
 import { readEnvironment, variableNames } from '../../src/config/read-environment.js';
 import { cacheMetrics } from '../../src/telemetry/cache-metrics.js';
 import { logCatalogue, type LogEvent } from '../../src/telemetry/log-catalogue.js';
@@ -29,6 +31,21 @@ const cacheErrors: Record<CacheErrorCode, true> = {
   CACHE_FACTORY_TIMED_OUT: true,
   CACHE_OVERLOADED: true,
 };
+
+/** What is looked at of a pod, as Kubernetes calls it. */
+interface PodSpec {
+  readonly terminationGracePeriodSeconds: number;
+  readonly containers: readonly {
+    readonly ports: readonly { readonly containerPort: number }[];
+    readonly env: readonly { readonly name: string; readonly value: string }[];
+    readonly livenessProbe: Probe;
+    readonly readinessProbe: Probe;
+  }[];
+}
+
+interface Probe {
+  readonly httpGet: { readonly path: string; readonly port: string };
+}
 
 function filesBelow(folder: string): string[] {
   return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((name) =>
@@ -276,6 +293,29 @@ describe('docs/operations.md', () => {
       expect([event, level]).toEqual([event, logCatalogue[event as LogEvent].level]);
     }
   });
+});
+
+it('docs/operations.md shows a Deployment that fits the service', () => {
+  const [, text = ''] = /^```yaml\n(.*?)^```$/ms.exec(read('docs/operations.md')) ?? [];
+  const { spec } = parse(text) as { spec: PodSpec };
+  const [app] = spec.containers;
+  const environment = new Environment();
+  const secrets = /# (.*), AUTH_…$/m.exec(text)?.[1]?.split(', ') ?? [];
+
+  expect(spec.terminationGracePeriodSeconds * 1000).toBeGreaterThan(environment.SHUTDOWN_DEADLINE_MS);
+  expect(app?.ports.map(({ containerPort }) => containerPort)).toEqual([
+    environment.PORT,
+    Number(app?.env.find(({ name }) => name === 'HEALTH_PORT')?.value),
+  ]);
+  for (const [probe, path] of [
+    [app?.livenessProbe, 'live'],
+    [app?.readinessProbe, 'ready'],
+  ] as const) {
+    expect(probe?.httpGet).toEqual({ path: `/health/${path}`, port: 'health' });
+    expect(read('src/health/health.controller.ts')).toContain(`@Get('${path}')`);
+  }
+  expect(variableNames).toEqual(expect.arrayContaining(secrets));
+  expect(secrets.length).toBeGreaterThan(2);
 });
 
 function numbered(letter: string, count: number): string[] {
