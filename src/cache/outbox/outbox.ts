@@ -5,7 +5,8 @@ import type { UnitOfWork } from './unit-of-work.js';
  * between its commit and its invalidation, or cannot reach the store, loses nothing.
  *
  * An implementation watches the transactions of the database it stands for. When one commits that was used inside a
- * {@link UnitOfWork}, it writes a row with the unit's intent before the commit, and tells the unit of the row after.
+ * {@link UnitOfWork}, it writes a row with the unit's intent before the commit, and tells the unit of the row after. It also
+ * tells the unit of each transaction's begin and end: what is read inside of one is kept for nobody.
  */
 export interface Outbox {
   /** Whether its database can be asked at all yet. */
@@ -13,7 +14,7 @@ export interface Outbox {
 
   /**
    * Told once, at the start, what stands before the application's keys in the store. Another application on the same
-   * database has another one and keeps other tokens: the rows of each are the other's business never.
+   * database has another one and keeps other tokens: the rows of each are no business of the other's.
    */
   serve?(namespace: string): void;
 
