@@ -9,6 +9,9 @@ import { Problem } from './problem.js';
 import type { RouteTable } from './route-table.js';
 import { pathOf, sendProblem } from './send-problem.js';
 
+/** What PostgreSQL says when `statement_timeout` is over. */
+const QUERY_CANCELED = '57014';
+
 /** Turns whatever was thrown, by us, by Nest or by Fastify, into `application/problem+json`. */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
@@ -48,7 +51,9 @@ export class ProblemFilter implements ExceptionFilter {
       error_code: code ?? name,
     };
     // A line for each request would drown the log: of the database one tells for all, and of all else how many there were.
-    if (problem.code === 'database_unavailable') this.outage.found(databaseReason(error));
+    const reason = databaseReason(error);
+    // A statement that takes too long is one caller's, and the database is there.
+    if (problem.code === 'database_unavailable' && reason !== QUERY_CANCELED) this.outage.found(reason);
     if (problem.code === 'internal_error') this.#logger.error({ ...record, stack });
     else this.#logger.debug(record);
   }
