@@ -33,7 +33,8 @@ export class Metrics {
         namespace: redis.namespace,
         maskedUrl: redis.maskedUrl,
       }),
-      outboxRows: async () => (redis.status() === 'not_configured' ? undefined : outboxRows(dataSource)),
+      outboxRows: async () =>
+        redis.status() === 'not_configured' ? undefined : outboxRows(dataSource, redis.namespace),
     });
     const ofService = serviceMetrics({
       problems: () => problems.counts,
@@ -58,11 +59,13 @@ export class Metrics {
 }
 
 /** A database that is away has alarms of its own: here it costs its line only. */
-async function outboxRows(dataSource: DataSource): Promise<number | undefined> {
+async function outboxRows(dataSource: DataSource, namespace: string): Promise<number | undefined> {
   if (!dataSource.isInitialized) return undefined;
   try {
     const [row] = await dataSource.query<{ rows: number }[]>(
-      'SELECT count(*)::int AS rows FROM (SELECT FROM cache_outbox LIMIT 100000) AS held',
+      'SELECT count(*)::int AS rows FROM ' +
+        '(SELECT FROM cache_outbox WHERE namespace = $1 OR namespace IS NULL LIMIT 100000) AS held',
+      [namespace],
     );
     return row?.rows;
   } catch {
