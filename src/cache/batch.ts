@@ -1,9 +1,15 @@
 import { CacheError } from './engine/cache-errors.js';
+import { CurrentRun, type Spoiled } from './engine/current-run.js';
 
 /** Gives the values of many keys; a key that it leaves out has none. */
 export type LoadMany<T> = (
   keys: readonly string[],
 ) => Promise<ReadonlyMap<string, T>> | ReadonlyMap<string, T>;
+
+interface Loaded<T> {
+  readonly values: ReadonlyMap<string, T>;
+  readonly spoiledBy: Spoiled | undefined;
+}
 
 /**
  * Loads together what is asked for one by one in the same turn of the event loop. It waits for no more than that: two
@@ -11,7 +17,7 @@ export type LoadMany<T> = (
  */
 export class Batch<T> {
   readonly #load: LoadMany<T>;
-  #next: { readonly keys: string[]; readonly values: Promise<ReadonlyMap<string, T>> } | undefined;
+  #next: { readonly keys: string[]; readonly loaded: Promise<Loaded<T>> } | undefined;
 
   constructor(load: LoadMany<T>) {
     this.#load = load;
@@ -21,16 +27,22 @@ export class Batch<T> {
   async valueOf(key: string): Promise<T | undefined> {
     const batch = (this.#next ??= this.#begin());
     batch.keys.push(key);
-    return (await batch.values).get(key);
+    const { values, spoiledBy } = await batch.loaded;
+    if (spoiledBy) CurrentRun.around?.spoil(spoiledBy);
+    return values.get(key);
   }
 
   #begin() {
     const keys: string[] = [];
-    const values = new Promise<void>((resolve) => setImmediate(resolve)).then(() => {
+    const loaded = new Promise<void>((resolve) => setImmediate(resolve)).then(() => {
       this.#next = undefined;
-      return this.#load(keys);
+      // One run for all of them: what is wrong with it is wrong with each.
+      return CurrentRun.make(this, '', async (run) => {
+        const values = asMap(await this.#load(keys));
+        return { values, spoiledBy: run.spoiledBy };
+      });
     });
-    return { keys, values: values.then(asMap) };
+    return { keys, loaded };
   }
 }
 

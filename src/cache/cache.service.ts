@@ -85,13 +85,14 @@ export class CacheService {
     load: LoadMany<T>,
   ): Promise<Map<string, T>> {
     checkOptions(options, 'getMany');
-    const batch = new Batch(load);
+    // What a method that writes reads past the cache is of its unit of work, and nothing for others.
+    const [shared, past] = [new Batch(load), new Batch(load)];
     const { tags = [] } = options;
     const valueOf = async (key: string) => {
       const ofKey = { ...options, tags: typeof tags === 'function' ? tags(key) : tags };
       const { subject, kept } = keyed(key, ofKey, 'getMany', this.methods.defaultPolicy);
       const value = await this.methods.value(subject, async () => {
-        const given = await batch.valueOf(key);
+        const given = await (this.methods.readsPast(subject) ? past : shared).valueOf(key);
         return given === undefined ? { value: { raw: LEFT_OUT }, isShareable: true } : kept(given);
       });
       return [key, value] as const;

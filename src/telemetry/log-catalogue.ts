@@ -68,6 +68,7 @@ const unstored: Readonly<Record<string, string>> = {
   'rule-failed': 'a function of its decorator threw',
   'handler-skipped': "an interceptor answered in its handler's place",
   'stale-inside': 'it was made of something beyond its TTL',
+  'in-transaction': 'it was read in a transaction that is not over yet',
 };
 
 const failure = ({ error_code, reason }: LogFields) => error_code ?? reason ?? 'unknown error';

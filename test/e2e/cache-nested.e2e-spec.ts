@@ -65,6 +65,69 @@ describe('a cached method that calls another', () => {
   });
 });
 
+describe('who waits for what is made of something beyond its time', () => {
+  let source: string | Error;
+  let gate: Deferred<void> | undefined;
+
+  class Inner {
+    @Cached({ ttl: 1, prefix: 'inner', grace: '10m', refreshAhead: 1 })
+    async value(): Promise<string> {
+      await gate?.promise;
+      if (source instanceof Error) throw source;
+      return source;
+    }
+  }
+  let inner: Inner;
+  class Middle {
+    @Cached({ ttl: 60, prefix: 'middle' })
+    value(): Promise<string> {
+      return inner.value();
+    }
+  }
+  let middle: Middle;
+  class Outer {
+    @Cached({ ttl: 60, prefix: 'outer' })
+    value(_by: string): Promise<string> {
+      return middle.value();
+    }
+  }
+
+  it('keeps nothing of it either, nor does what loads many at once', async () => {
+    const clock = new FakeClock();
+    const { app } = await start({ providers: [Inner, Middle, Outer], options: { clock } });
+    [inner, middle] = [app.get(Inner), app.get(Middle)];
+    const [outer, cache] = [app.get(Outer), app.get(CacheService)];
+    source = 'old';
+    await inner.value();
+    await cache.settle();
+    clock.advance(2000);
+    source = new Error('away');
+    gate = deferred();
+    const load = async (keys: readonly string[]) => {
+      const value = await inner.value();
+      return new Map(keys.map((key) => [key, value]));
+    };
+    const many = () => cache.getMany(['1', '2'], { ttl: 60 }, load);
+
+    const first = Promise.all([outer.value('one'), outer.value('other'), many()]);
+    await turn();
+    await turn();
+    gate.resolve();
+    gate = undefined;
+    const old = new Map([
+      ['1', 'old'],
+      ['2', 'old'],
+    ]);
+    expect(await first).toEqual(['old', 'old', old]);
+    await cache.settle();
+    source = 'new';
+    clock.advance(10_000);
+
+    expect(await Promise.all([outer.value('one'), outer.value('other')])).toEqual(['new', 'new']);
+    expect([...(await many()).values()]).toEqual(['new', 'new']);
+  });
+});
+
 describe('a cached method that calls itself', () => {
   @Injectable()
   class Rows {

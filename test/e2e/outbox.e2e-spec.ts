@@ -148,6 +148,28 @@ class Names {
     });
   }
 
+  /** As {@link rename}, but looks first, with what its caller has begun. */
+  @InvalidateCache('name:{0}')
+  async lookAndRenameIn(manager: EntityManager, code: string, other: string): Promise<string | undefined> {
+    const name = await this.nameIn(manager, other);
+    await manager.query(`UPDATE users SET full_name = 'new' WHERE code = $1`, [code]);
+    return name;
+  }
+
+  @Cached({ ttl: 600, prefix: 'made', tags: ['made:{0}'] })
+  async findOrCreate(code: string): Promise<string> {
+    await this.dataSource.transaction((manager) =>
+      manager.query(`UPDATE users SET full_name = 'made' WHERE code = $1`, [code]),
+    );
+    return code;
+  }
+
+  @InvalidateCache('name:{0}')
+  async createAndFail(code: string): Promise<void> {
+    await this.findOrCreate(code);
+    throw new Error('failed after that');
+  }
+
   /** Names of others, as they were when the transaction began. */
   @InvalidateCache('name:{0}')
   async compare(code: string, other: string, meanwhile: () => Promise<void>): Promise<string | undefined> {
@@ -357,6 +379,66 @@ describe('a method that writes in transactions', () => {
     expect(app.get(CacheService).stats().prefixes.get('name')?.hits).toBe(hits + 1);
   });
 
+  it('is told of what a cached method that it calls has written', async () => {
+    await settled(names.name('U1'));
+
+    await expect(names.createAndFail('U1')).rejects.toThrow('failed after that');
+
+    expect(await names.name('U1')).toBe('made');
+  });
+
+  it.each([
+    ['SELECT 1', `SELECT 'a; b'`],
+    ['the same with a body', 'SELECT $x$; update$x$'],
+  ])('may ask outside a transaction, whatever stands in a text: %s', async (_, query) => {
+    await expect(names.say(query)).resolves.toBeUndefined();
+  });
+
+  describe('a transaction that was begun by nobody who writes', () => {
+    const renamed = async (manager: EntityManager, code: string) => {
+      await manager.query(`UPDATE users SET full_name = 'never' WHERE code = $1`, [code]);
+    };
+
+    it('leaves nothing of what is read in it through the cache', async () => {
+      const undone = app.get(DataSource).transaction(async (manager) => {
+        await renamed(manager, 'U1');
+        expect(await names.nameIn(manager, 'U1')).toBe('never');
+        throw new Error('undone');
+      });
+      await expect(undone).rejects.toThrow('undone');
+      await app.get(CacheService).settle();
+
+      expect(await names.nameIn(database.dataSource.manager, 'U1')).toBe('old');
+    });
+
+    it('nor where a method that writes reads in it before it does', async () => {
+      const undone = app.get(DataSource).transaction(async (manager) => {
+        await renamed(manager, 'U2');
+        expect(await names.lookAndRenameIn(manager, 'U1', 'U2')).toBe('never');
+        throw new Error('undone');
+      });
+      await expect(undone).rejects.toThrow('undone');
+      await app.get(CacheService).settle();
+
+      expect(await names.nameIn(database.dataSource.manager, 'U2')).toBe('old');
+    });
+
+    it('gives it to nobody who waits for the same', async () => {
+      const mayEnd = deferred();
+      const undone = app.get(DataSource).transaction(async (manager) => {
+        await renamed(manager, 'U1');
+        const read = names.nameIn(manager, 'U1');
+        const other = names.nameIn(database.dataSource.manager, 'U1');
+        expect(await Promise.all([read, other])).toEqual(['never', 'old']);
+        mayEnd.resolve();
+        throw new Error('undone');
+      });
+      await expect(undone).rejects.toThrow('undone');
+      await app.get(CacheService).settle();
+      await mayEnd.promise;
+    });
+  });
+
   describe('that began before it', () => {
     async function renameBoth(fails = false): Promise<void> {
       await app.get(DataSource).transaction(async (manager) => {
@@ -484,7 +566,7 @@ describe('a method that writes in transactions', () => {
     await pollUntil(async () => (await rows()).length > 0, 5000);
 
     expect(await rows()).toMatchObject([
-      { tags: ['tag/name:U1', 'prefix/name', 'prefix/default', 'unlisted'] },
+      { tags: ['tag/name:U1', 'prefix/name', 'prefix/made', 'prefix/default', 'unlisted'] },
     ]);
     gate.resolve();
     await renaming;

@@ -84,6 +84,13 @@ export class DecoratedMethods {
       if (invalidating) this.invalidating.push({ ...found, definition: invalidating });
       if (isRoute(method) && (invalidating || !isGet(method))) this.writing.add(method);
     }
+    const listed = new Set(this.invalidating.map(({ definition }) => definition));
+    // What an override calls by super is met by nobody else, and needs its cover all the same.
+    for (const method of methodsOf(prototype)) {
+      const definition = invalidatingDefinition(method);
+      if (!definition || listed.has(definition)) continue;
+      this.invalidating.push({ type, name: method.name, method, paths: [], isStatic, definition });
+    }
   }
 }
 
@@ -97,10 +104,12 @@ function equip(instance: Decorated, methods: MethodCache): void {
   );
 }
 
+type NamedFunction = object & { readonly name: string };
+
 /** Not by Nest's scanner, which keeps every prototype that it has ever seen. */
-function methodsOf(prototype: object): object[] {
+function methodsOf(prototype: object): NamedFunction[] {
   const own = Object.values(Object.getOwnPropertyDescriptors(prototype)).map(({ value }): unknown => value);
-  const methods = own.filter((value): value is object => typeof value === 'function');
+  const methods = own.filter((value): value is NamedFunction => typeof value === 'function');
   const parent = Object.getPrototypeOf(prototype) as object | null;
   return parent === null || parent === Object.prototype ? methods : [...methods, ...methodsOf(parent)];
 }

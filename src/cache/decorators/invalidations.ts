@@ -3,6 +3,7 @@ import type { InvalidatingDefinition } from '../definition/cached-definition.js'
 import { argumentTags, resultTags } from '../definition/tag-rules.js';
 import type { Resolve } from '../definition/tag-template.js';
 import { CacheEngine } from '../engine/cache-engine.js';
+import { CurrentRun } from '../engine/current-run.js';
 import { errorName } from '../engine/cache-errors.js';
 import type { EmitCacheEvent } from '../engine/cache-events.js';
 import { resultWithin, type Clock } from '../engine/clock.js';
@@ -38,9 +39,18 @@ export class Invalidations {
     });
   }
 
-  /** That of this application: what another one does inside of it is invalidated by that other one. */
-  get currentUnit(): UnitOfWork | undefined {
+  /** That of this application, in which the code that asks is called. */
+  get unitAround(): UnitOfWork | undefined {
     return currentUnit(({ origin }) => origin.owner === this);
+  }
+
+  /**
+   * The one that what is invalidated now belongs to. What a cached method does is for all who wait for its run, and is
+   * not put off to the end of a unit in which that was begun.
+   */
+  get #unit(): UnitOfWork | undefined {
+    const run = CurrentRun.around;
+    return currentUnit(({ origin }) => origin.owner === this && origin.run === run);
   }
 
   /** What takes in all that the method's functions could name. Of a method that was not found at start: everything. */
@@ -64,10 +74,16 @@ export class Invalidations {
     faults.refuse();
     const given = argumentsAsGiven(rules, args);
     const known = this.#exactTags(definition, () => argumentTags(rules, resolve));
-    const outer = this.currentUnit;
+    const outer = this.#unit;
     const cover = [...known, ...(this.#covers.get(definition) ?? [EPOCH])];
     const unit =
-      outer ?? new UnitOfWork(method, cover, { owner: this, outbox: this.outbox, outer: currentUnit() });
+      outer ??
+      new UnitOfWork(method, cover, {
+        owner: this,
+        outbox: this.outbox,
+        run: CurrentRun.around,
+        outer: currentUnit(),
+      });
     outer?.enter(cover);
     const writtenBefore = unit.written;
     const tellEnd = this.#begin();
@@ -95,7 +111,7 @@ export class Invalidations {
 
   /** Invalidates now, or with the unit of work that this is called in. */
   async invalidate(tags: readonly string[]): Promise<boolean> {
-    const unit = this.currentUnit;
+    const unit = this.#unit;
     unit?.join(tags);
     // Where the outermost method has ended, nobody knows whether this belongs to one that is still inside.
     if (unit && !unit.hasEnded) return true;

@@ -8,7 +8,6 @@ import type { Factory, Produced, Subject } from '../engine/subject.js';
 import { decodeValue } from '../engine/value-codec.js';
 import { isClientError } from '../http/client-error.js';
 import { isRoute } from '../http/route-metadata.js';
-import { outsideUnits } from '../outbox/unit-of-work.js';
 import type { Invalidations } from './invalidations.js';
 import { settled } from './method-call.js';
 import { methodSubject, producedValue, revive, valueOf, type KeptValue } from './method-entry.js';
@@ -77,17 +76,20 @@ export class MethodCache {
     return this.value(subject, factory);
   }
 
+  /** Whether this is asked for by a method that writes, and what is kept of it may be from before its own writes. */
+  readsPast(subject: Subject): boolean {
+    return this.invalidations.unitAround?.readsPast(subject) ?? false;
+  }
+
   /** The kept value, as a copy, or what `factory` gives. */
   async value(subject: Subject, factory: Factory<KeptValue>): Promise<unknown> {
-    if (this.invalidations.currentUnit?.readsPast(subject)) return valueOf((await factory()).value)?.decoded;
-    // Others may wait for the same run, and must not wait for the end of a unit of work that is not theirs.
-    const shared = () => outsideUnits(factory);
-    const kept = await this.engine.getOrSet(subject, shared, revive);
+    if (this.readsPast(subject)) return valueOf(await this.engine.runPast(subject, factory))?.decoded;
+    const kept = await this.engine.getOrSet(subject, factory, revive);
     const value = valueOf(kept);
     if (value) return value.decoded;
     // Nobody here has written that: it is a miss, and is replaced.
     this.emit({ event: 'cache.decode_error', subject });
-    return this.renewed(subject, shared);
+    return this.renewed(subject, factory);
   }
 
   /** What `factory` gives now, whatever is kept. */

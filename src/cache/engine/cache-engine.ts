@@ -137,7 +137,7 @@ export class CacheEngine {
     if (!stale) return withPatience(run, subject.policy, this.clock, goOnBehind);
     const around = CurrentRun.around;
     return withPatience(run, subject.policy, this.clock, goOnBehind, (reason) => {
-      around?.wasGivenStale();
+      around?.spoil('stale-inside');
       this.#options.emit({ event: 'cache.stale_served', subject, reason, staleMs: -stale.freshForMs });
       return { value: revive(stale.entry), how: 'stale', isStored: false };
     });
@@ -158,6 +158,15 @@ export class CacheEngine {
     return withPatience(run, subject.policy, this.clock, () => {
       this.#goOnBehind(run);
     });
+  }
+
+  /** Runs `factory` for its caller alone, whatever is kept or under way, and keeps nothing. @throws what {@link load} throws */
+  async runPast<T>(subject: Subject, factory: Factory<T>): Promise<T> {
+    const run = this.#keeping?.loads.runAlone(subject, factory) ?? runAlone(factory);
+    const { value } = await withPatience(run, subject.policy, this.clock, () => {
+      this.#goOnBehind(run);
+    });
+    return value;
   }
 
   /** Work that asks for many things: while the store is away, its runs take one place of the bulkhead for all. */

@@ -1,11 +1,17 @@
 import { AsyncScope } from './async-scope.js';
 
+/**
+ * Why a result is its caller's and nothing to keep: it is made of something beyond its TTL; or of what a transaction sees
+ * that began outside of the run, which may never be committed, or be older than what the run's tokens vouch for.
+ */
+export type Spoiled = 'stale-inside' | 'in-transaction';
+
 const runs = new AsyncScope<CurrentRun>();
 
 /** A run of a method whose result may be kept, as whatever it calls sees it, however indirectly. */
 export class CurrentRun {
   #isOver = false;
-  #hasStale = false;
+  #spoiledBy: Spoiled | undefined;
 
   private constructor(
     private readonly owner: object,
@@ -31,17 +37,19 @@ export class CurrentRun {
 
   /** Whether this run, or one around it, makes the value of that key. */
   isOf(owner: object, keyText: string): boolean {
-    const isThis = this.owner === owner && this.keyText === keyText;
+    const isThis = !this.#isOver && this.owner === owner && this.keyText === keyText;
     return isThis || (this.outer?.isOf(owner, keyText) ?? false);
   }
 
-  /** Something that it asked for was given beyond its time, so its own result must not be called new. */
-  wasGivenStale(): void {
-    this.#hasStale = true;
-    this.outer?.wasGivenStale();
+  /** @param upTo  the first one around it for which that is no reason */
+  spoil(reason: Spoiled, upTo?: CurrentRun): void {
+    if (this === upTo) return;
+    // Of the two only this one keeps a result from others who wait, too.
+    if (this.#spoiledBy !== 'in-transaction') this.#spoiledBy = reason;
+    this.outer?.spoil(reason, upTo);
   }
 
-  get hasStale(): boolean {
-    return this.#hasStale;
+  get spoiledBy(): Spoiled | undefined {
+    return this.#spoiledBy;
   }
 }

@@ -104,12 +104,12 @@ export class EntryStore {
   }
 
   /**
-   * @param possible tags that tell whether something the result may name was invalidated
-   * @param lease    to run the method for all processes
+   * @param witnesses tags that tell whether something the result may name was invalidated
+   * @param lease     to run the method for all processes
    */
-  async open(subject: Subject, possible: readonly string[], budget: Budget, lease: Lease): Promise<Opened> {
+  async open(subject: Subject, witnesses: readonly string[], budget: Budget, lease: Lease): Promise<Opened> {
     const { coherence, clock, store } = this.#options;
-    const tags = [...certainTags(subject), ...possible];
+    const tags = [...certainTags(subject), ...witnesses];
     const moment = coherence.mark();
     const atMs = clock.monotonicMs();
     const tokenTtlMs = this.#tokenTtlMs;

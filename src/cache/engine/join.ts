@@ -2,6 +2,7 @@ import type { Ask } from './ask.js';
 import type { Budget } from './budget.js';
 import type { EmitCacheEvent } from './cache-events.js';
 import { resultWithin, type Clock } from './clock.js';
+import { CurrentRun } from './current-run.js';
 import type { EntryStore } from './entry-store.js';
 import { longestRunMs } from './opening.js';
 import type { Flight, SingleFlight } from './single-flight.js';
@@ -79,6 +80,7 @@ export async function join<T>(
   const isUnproven = how === 'found' && flight.order < arrival;
   if (isUnproven && (await verdictOn()) !== 'yes') return 'again';
   if (!isShareable) return 'alone';
+  if (notStoredBecause === 'stale-inside') CurrentRun.around?.spoil(notStoredBecause);
   emit({ event: 'cache.coalesced', subject, durationMs: clock.monotonicMs() - since });
   return { value, how: 'joined', isStored, notStoredBecause };
 }

@@ -53,19 +53,19 @@ export class Loads {
       const flying = this.#flying<T>(subject);
       // It would wait for itself.
       if (flying && CurrentRun.around?.isOf(this.#options.runs, subject.keyText)) {
-        return this.#runAlone(subject, factory);
+        return this.runAlone(subject, factory);
       }
       // It may be waiting for the place that this caller has.
       const isBehind = bulkhead.isInside && flying?.calledAtMs === undefined;
       // From here to the start nothing is awaited, or two callers would both find nothing to join.
       if (!flying || isBehind) {
-        const open: Open = ({ dependencies }) => openings.wait(subject, budget, dependencies.possible);
+        const open: Open = ({ dependencies }) => openings.wait(subject, budget, dependencies.witnesses);
         return this.#fly(subject, open, factory, revive);
       }
       const joined = await join(this.#options, subject, budget, caller, flying);
       if (typeof joined === 'object') return joined;
       if (!isAwaited()) throw new CacheError('CACHE_FACTORY_TIMED_OUT', 'nobody waits for it any more');
-      if (joined === 'alone') return this.#runAlone(subject, factory);
+      if (joined === 'alone') return this.runAlone(subject, factory);
     }
   }
 
@@ -77,7 +77,7 @@ export class Loads {
   /** Runs whatever is kept or under way, and stores what that gives. */
   renew<T>(subject: Subject, budget: Budget, factory: Factory<T>, revive: Revive<T>): Promise<Loaded<T>> {
     const open: Open = async ({ dependencies }) => {
-      const opening = await this.#options.openings.attempt(subject, budget, dependencies.possible);
+      const opening = await this.#options.openings.attempt(subject, budget, dependencies.witnesses);
       return opening && { ...opening, held: undefined };
     };
     return this.#fly(subject, open, factory, revive);
@@ -103,6 +103,16 @@ export class Loads {
     return !isRefused;
   }
 
+  /** For one caller only: nobody joins it, and nothing of it is kept. */
+  async runAlone<T>(subject: Subject, factory: Factory<T>): Promise<Loaded<T>> {
+    const { runs, entries } = this.#options;
+    const call = () => runs.call(subject, undefined, factory);
+    const [{ value, notStoredBecause }] = await (entries.isAvailable
+      ? call()
+      : runs.inBulkhead(subject, call));
+    return { value, how: 'ran', isStored: false, notStoredBecause };
+  }
+
   /** The run under way. One that takes longer than anybody waits for it may never end: it is left to itself. */
   #flying<T>(subject: Subject): Flight<Run<T>> | undefined {
     const { flights, clock } = this.#options;
@@ -116,8 +126,7 @@ export class Loads {
 
   async #fly<T>(subject: Subject, open: Open, factory: Factory<T>, revive: Revive<T>): Promise<Run<T>> {
     const { flights, families, clock, keep } = this.#options;
-    const possible = subject.hasResultTags ? families.witnesses() : [];
-    const dependencies = { certain: [EPOCH, ...subject.tags], possible };
+    const dependencies = { certain: [EPOCH, ...subject.tags], witnesses: families.witnessesFor(subject) };
     return flights.start<Run<T>>(subject.keyText, dependencies, async (flight) => {
       const opening = await open(flight);
       if (!opening) return this.#runUnkept(subject, flight, factory);
@@ -177,16 +186,6 @@ export class Loads {
     const call = () => runs.call(subject, flight, factory);
     const [{ value, isShareable, isRefused }] = await runs.inBulkhead(subject, call);
     return { value, isShareable, isRefused, how: 'ran', isStored: false, notStoredBecause: 'store-away' };
-  }
-
-  /** For one caller, who has waited for a run that gave them nothing. */
-  async #runAlone<T>(subject: Subject, factory: Factory<T>): Promise<Loaded<T>> {
-    const { runs, entries } = this.#options;
-    const call = () => runs.call(subject, undefined, factory);
-    const [{ value, notStoredBecause }] = await (entries.isAvailable
-      ? call()
-      : runs.inBulkhead(subject, call));
-    return { value, how: 'ran', isStored: false, notStoredBecause };
   }
 
   async #store(subject: Subject, opening: Opening, entry: NewEntry, loadMs: number): Promise<void> {

@@ -54,8 +54,13 @@ export class MethodRuns {
   }
 }
 
-/** What was made of something stale is as old as that, and would be called new. */
-function asStored<T>({ entry, ...rest }: Produced<T>, { hasStale }: CurrentRun): Produced<T> {
-  if (!entry) return rest;
-  return hasStale ? { ...rest, notStoredBecause: 'stale-inside' } : { ...rest, entry };
+function asStored<T>(produced: Produced<T>, { spoiledBy }: CurrentRun): Produced<T> {
+  if (!spoiledBy) return produced;
+  const { value, isShareable, isRefused } = produced;
+  return {
+    value,
+    isShareable: isShareable && spoiledBy !== 'in-transaction',
+    isRefused,
+    notStoredBecause: spoiledBy,
+  };
 }

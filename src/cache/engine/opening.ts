@@ -31,28 +31,32 @@ export class Openings {
   /**
    * Waits, where another process is at it, for its entry or for its lease to end; for 10 s at most.
    *
-   * @param possible  tags that tell whether something the result may name was invalidated
+   * @param witnesses  tags that tell whether something the result may name was invalidated
    * @returns `undefined` if the store did not answer
    */
-  async wait(subject: Subject, budget: Budget, possible: readonly string[]): Promise<Opening | undefined> {
+  async wait(subject: Subject, budget: Budget, witnesses: readonly string[]): Promise<Opening | undefined> {
     const { clock, requestBudgetMs } = this.#options;
     const sinceMs = clock.monotonicMs();
-    let opening = await this.attempt(subject, budget, possible);
+    let opening = await this.attempt(subject, budget, witnesses);
     while (opening && !opening.hasLease && !isFresh(opening.held, clock)) {
       const waitedMs = clock.monotonicMs() - sinceMs;
       if (waitedMs >= LONGEST_WAIT_MS) break;
       const pauseMs = Math.min(Math.max(waitedMs * WAITED_PART, MIN_PAUSE_MS), MAX_PAUSE_MS);
       await pause(clock, pauseMs * (0.5 + Math.random()));
-      opening = await this.attempt(subject, new Budget(clock, requestBudgetMs), possible);
+      opening = await this.attempt(subject, new Budget(clock, requestBudgetMs), witnesses);
     }
     return opening;
   }
 
-  async attempt(subject: Subject, budget: Budget, possible: readonly string[]): Promise<Opening | undefined> {
+  async attempt(
+    subject: Subject,
+    budget: Budget,
+    witnesses: readonly string[],
+  ): Promise<Opening | undefined> {
     const { store, ask, clock } = this.#options;
     const lease = new LoadLease(store, subject, clock);
     const opened = await ask(subject, budget, (entries) =>
-      entries.open(subject, possible, budget, lease.lease),
+      entries.open(subject, witnesses, budget, lease.lease),
     );
     if (!opened) {
       // Or everybody would wait for a run that nobody makes until the lease runs out.

@@ -66,7 +66,7 @@ export class RefreshAhead {
   async #refresh<T>(subject: Subject, factory: Factory<T>, revive: Revive<T>): Promise<void> {
     const { openings, loads, families, clock, emit, requestBudgetMs } = this.#options;
     if (loads.isUnderWay(subject)) return;
-    const witnesses = subject.hasResultTags ? families.witnesses() : [];
+    const witnesses = families.witnessesFor(subject);
     const opening = await openings.attempt(subject, new Budget(clock, requestBudgetMs), witnesses);
     if (!opening?.hasLease) return;
     const { held } = opening;

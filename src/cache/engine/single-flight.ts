@@ -5,7 +5,7 @@ export interface Dependencies {
   /** Tags that the result certainly depends on: once one is invalidated, the result is worth nothing to anyone later. */
   readonly certain: readonly string[];
   /** Families of tags that the result may turn out to name: then it may be good, but only its tokens can tell. */
-  readonly possible: readonly string[];
+  readonly witnesses: readonly string[];
 }
 
 /** A load that is under way. Once doomed its result is not stored, and nobody joins it any more. */
@@ -83,8 +83,8 @@ export class SingleFlight {
   }
 
   #affected(tags: ReadonlySet<string>): [string, Flight<unknown>][] {
-    const isNamed = ({ dependencies: { certain, possible } }: Flight<unknown>) =>
-      certain.some((tag) => tags.has(tag)) || possible.some((tag) => tags.has(tag));
+    const isNamed = ({ dependencies: { certain, witnesses } }: Flight<unknown>) =>
+      certain.some((tag) => tags.has(tag)) || witnesses.some((tag) => tags.has(tag));
     return [...this.#flights].filter(([, flight]) => isNamed(flight));
   }
 }

@@ -1,3 +1,4 @@
+import type { Spoiled } from './current-run.js';
 import type { CacheEntry } from './cache-entry.js';
 import { storeKey } from './cache-key.js';
 import type { EntryPolicy } from './entry-policy.js';
@@ -53,7 +54,7 @@ export type NotStored =
   | 'unserialisable'
   | 'rule-failed'
   | 'handler-skipped'
-  | 'stale-inside';
+  | Spoiled;
 
 /** What a run of the method gave. Only what `isShareable` is handed to others who waited for the same run. */
 export interface Produced<T> {

@@ -11,6 +11,19 @@ describe('a tracer', () => {
       throw new Error('tracer');
     },
     'that runs it twice': (_prefix, _reason, run) => run().then(run),
+    'that never comes to an end': async (_prefix, _reason, run) => {
+      await run();
+      return new Promise(() => undefined);
+    },
+    'that begins late': async (_prefix, _reason, run) => {
+      await Promise.resolve();
+      return run();
+    },
+    'that has something else to do first': async (_prefix, _reason, run) => {
+      const work = run();
+      await new Promise((resolve) => setImmediate(resolve));
+      return work;
+    },
     'that gives something else': (_prefix, _reason, run) => run().then(() => 'other' as never),
   };
 

@@ -15,9 +15,17 @@ export interface Tracer {
 export function guarded(tracer: Tracer): Tracer {
   const once = async <T>(run: () => Promise<T>, show: (run: () => Promise<T>) => Promise<T>): Promise<T> => {
     let work: Promise<T> | undefined;
-    const begun = () => (work ??= run());
+    const begun = () => {
+      if (work) return work;
+      work = run();
+      work.catch(() => undefined);
+      return work;
+    };
     try {
-      await show(begun);
+      const shown = show(begun);
+      shown.catch(() => undefined);
+      // Who has begun may do for it what they like afterwards.
+      await (work ?? shown);
     } catch {
       // The tracer's own, or that of the work, which is given below.
     }

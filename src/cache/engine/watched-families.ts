@@ -1,3 +1,4 @@
+import type { Subject } from './subject.js';
 import { ANY, familyTag, isPlainTag } from './tags.js';
 
 /** Each is read before every method whose result names its tags; for those beyond, any invalidation counts. */
@@ -14,7 +15,7 @@ export class WatchedFamilies {
   }
 
   /** Tags whose tokens tell, afterwards, whether something that a result may name was invalidated. */
-  witnesses(): string[] {
-    return [ANY, ...this.#families];
+  witnessesFor({ hasResultTags }: Pick<Subject, 'hasResultTags'>): string[] {
+    return hasResultTags ? [ANY, ...this.#families] : [];
   }
 }

@@ -107,7 +107,9 @@ export class CacheLoader implements NestInterceptor {
       if ('thrown' in value) throw value.thrown;
       return value.value;
     }
-    plan.headers.announceNew(reply, outcome, told);
+    // Nobody else may keep as new what is not kept as new here.
+    if (loaded.notStoredBecause === 'stale-inside') plan.headers.announce(reply, outcome, told);
+    else plan.headers.announceNew(reply, outcome, told);
     return give(ticket, value);
   }
 }

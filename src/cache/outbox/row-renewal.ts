@@ -19,7 +19,7 @@ export class RowRenewal {
   #ticks = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
   /** For how many ticks the last renewal has been under way. */
-  #underWay: number | undefined;
+  #underWay: { ticks: number } | undefined;
 
   constructor(outbox: Outbox) {
     this.#outbox = outbox;
@@ -42,15 +42,15 @@ export class RowRenewal {
     const rows = [...this.#units].flatMap((unit) => unit.rows);
     this.#ticks = new Map(rows.map((row) => [row, (this.#ticks.get(row) ?? 0) + 1]));
     const due = [...this.#ticks].filter(([, ticks]) => ticks > 1 && ticks <= MAX_TICKS).map(([row]) => row);
-    if (this.#underWay !== undefined && ++this.#underWay < PATIENCE_TICKS) return;
+    if (this.#underWay && ++this.#underWay.ticks < PATIENCE_TICKS) return;
     if (due.length === 0) return;
-    this.#underWay = 0;
+    const own = (this.#underWay = { ticks: 0 });
     try {
       await this.#outbox.renew(due);
     } catch {
       // Then a relay takes the rows, which is broad and harmless.
     } finally {
-      this.#underWay = undefined;
+      if (this.#underWay === own) this.#underWay = undefined;
     }
   }
 }

@@ -8,6 +8,7 @@ import type {
   TransactionStartEvent,
 } from 'typeorm';
 import { CacheError } from '../engine/cache-errors.js';
+import { CurrentRun } from '../engine/current-run.js';
 import { EPOCH } from '../engine/tags.js';
 import type { Outbox } from './outbox.js';
 import { relayedTags } from './relayed-tags.js';
@@ -18,6 +19,7 @@ const FROM_ABANDONED =
   `FROM cache_outbox WHERE renewed_at < clock_timestamp() - $1 * interval '1 millisecond' ` +
   'AND (namespace = $2 OR namespace IS NULL)';
 const COMMENTS = /--[^\n]*|\/\*[\s\S]*?\*\//g;
+const LITERALS = /'(?:[^']|'')*'|\$(\w*)\$[\s\S]*?\$\1\$/g;
 const WRITES =
   /^\s*(insert|update|delete|merge|copy|truncate|call|do|refresh)\b|^\s*with\b[\s\S]*\b(insert|update|delete|merge)\b/i;
 /** Several in one text may write with any of them. */
@@ -139,6 +141,8 @@ interface OpenTransaction {
   depth: number;
   /** The units of work that used it, which may have begun after it, each with the row that it will commit. */
   readonly rows: Map<UnitOfWork, string | undefined>;
+  /** The run of a cached method that began it, and so reads what is its own. */
+  readonly run: CurrentRun | undefined;
 }
 
 class TransactionSubscriber implements EntitySubscriberInterface {
@@ -150,7 +154,11 @@ class TransactionSubscriber implements EntitySubscriberInterface {
   ) {}
 
   afterTransactionStart({ queryRunner }: TransactionStartEvent): void {
-    const open = this.#open.get(queryRunner) ?? { depth: 0, rows: new Map() };
+    const open = this.#open.get(queryRunner) ?? {
+      depth: 0,
+      rows: new Map(),
+      run: CurrentRun.around,
+    };
     open.depth++;
     this.#open.set(queryRunner, open);
     adopt(open, unitWatchedBy(this.outbox));
@@ -184,10 +192,11 @@ class TransactionSubscriber implements EntitySubscriberInterface {
   }
 
   beforeQuery({ query, queryRunner }: BeforeQueryEvent): void {
+    const open = queryRunner.isTransactionActive ? this.#open.get(queryRunner) : undefined;
+    if (open) CurrentRun.around?.spoil('in-transaction', open.run);
     const unit = unitWatchedBy(this.outbox);
     if (!unit) return;
-    const open = this.#open.get(queryRunner);
-    if (open && queryRunner.isTransactionActive) adopt(open, unit);
+    if (open) adopt(open, unit);
     else if (writes(query)) {
       this.onUnprotectedWrite(unit.method);
       unit.presumeWritten();
@@ -211,7 +220,7 @@ function adopt({ rows }: OpenTransaction, unit: UnitOfWork | undefined): void {
 }
 
 function writes(query: string): boolean {
-  const text = query.replace(COMMENTS, '');
+  const text = query.replace(LITERALS, `''`).replace(COMMENTS, '');
   return WRITES.test(text) || SEVERAL.test(text);
 }
 

@@ -39,6 +39,9 @@ describe('what a unit of work reads', () => {
 
     expect(unit.readsPast({ tags, hasResultTags: true })).toBe(true);
     expect(unit.readsPast({ tags, hasResultTags: false })).toBe(false);
+    const ofPrices = new UnitOfWork('Books.reprice', ['prefix/price']);
+    expect(ofPrices.readsPast({ tags, hasResultTags: true })).toBe(true);
+    expect(new UnitOfWork('Books.look', []).readsPast({ tags, hasResultTags: true })).toBe(false);
   });
 
   it('is past the cache once a method inside has begun that invalidates it', () => {

@@ -1,6 +1,6 @@
 import { AsyncScope } from '../engine/async-scope.js';
 import type { Subject } from '../engine/subject.js';
-import { byHardness, EPOCH, isPlainTag } from '../engine/tags.js';
+import { byHardness, EPOCH } from '../engine/tags.js';
 
 /**
  * One run of a method under `@InvalidateCache`, with all transactions in it and all such methods that it calls: it is
@@ -24,8 +24,8 @@ export class UnitOfWork {
   /**
    * @param method  for messages
    * @param cover   the tags known from the arguments, and for those that only the result knows, what takes them all in
-   * @param origin  `owner`: whose it is, of several applications in a process; `outbox`: who watches it; `outer`: the one,
-   *   of another owner, in which it is done
+   * @param origin  `owner`: whose it is, of several applications in a process; `outbox`: who watches it; `run`: the
+   *   run of a cached method that it is begun by; `outer`: the one in which it is done, of another owner or run
    */
   constructor(
     readonly method: string,
@@ -33,6 +33,7 @@ export class UnitOfWork {
     readonly origin: {
       readonly owner?: object;
       readonly outbox?: object | undefined;
+      readonly run?: object | undefined;
       readonly outer?: UnitOfWork | undefined;
     } = {},
   ) {
@@ -133,7 +134,7 @@ export class UnitOfWork {
     if (this.#transactions > 0) return true;
     const { hard, soft } = byHardness(this.intent);
     const intended = new Set([...hard, ...soft]);
-    const mayBeNamed = hasResultTags && [...intended].some(isPlainTag);
+    const mayBeNamed = hasResultTags && intended.size > 0;
     return mayBeNamed || intended.has(EPOCH) || tags.some((tag) => intended.has(tag));
   }
 }
@@ -160,7 +161,7 @@ export function inUnit<T>(unit: UnitOfWork, run: () => Promise<T>): Promise<T> {
   return units.run(unit, run);
 }
 
-/** For what is no work of the unit that it is done in: what is written about it, or is done for others, too. */
+/** For what is written about a unit of work, and is no work of it. */
 export function outsideUnits<T>(run: () => T): T {
-  return units.current ? units.runPart(undefined, run) : run();
+  return units.runPart(undefined, run);
 }

@@ -47,6 +47,10 @@ export class RedisInvalidations {
     return this.#owed.isEverything;
   }
 
+  get isNothingOwed(): boolean {
+    return this.#owed.isNone;
+  }
+
   isOwed(keys: readonly string[]): boolean {
     return this.#owed.isAny(keys);
   }

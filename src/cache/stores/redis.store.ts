@@ -2,7 +2,7 @@ import { BACKGROUND_BUDGET_MS } from '../engine/budget.js';
 import { decodeEntry, encodeEntry, type CacheEntry } from '../engine/cache-entry.js';
 import { CacheError } from '../engine/cache-errors.js';
 import type { EntryName, Lease, Store, StoreOpened, StoreRead } from '../engine/store.js';
-import { newToken } from '../engine/tokens.js';
+import { newToken, tokensByTag } from '../engine/tokens.js';
 import type { Outbox } from '../outbox/outbox.js';
 import type { EmitRedisEvent } from '../redis/redis-events.js';
 import type { RedisSession } from '../redis/redis-session.js';
@@ -59,10 +59,14 @@ export class RedisStore implements Store {
 
   /** One that is owed is as good as gone, and keeps none of the others from being answered. */
   async tokens(tags: readonly string[], budgetMs: number): Promise<readonly (string | undefined)[]> {
-    const read = await this.#ask({ tags }, (part) =>
+    const owed = this.#owedTags(tags);
+    const asked = owed.size === 0 ? tags : tags.filter((tag) => !owed.has(tag));
+    const { tokens } = await this.#ask({ tags: asked }, (part) =>
       this.#servers.read(part.server, budgetMs, (session) => this.#fetch(session, part)),
     );
-    return read.tokens;
+    if (owed.size === 0) return tokens;
+    const found = tokensByTag(asked, tokens);
+    return tags.map((tag) => found.get(tag));
   }
 
   open(
@@ -128,15 +132,13 @@ export class RedisStore implements Store {
   /** Puts the question to all servers that it concerns at once, and their answers together. */
   async #ask(question: Question, fetch: (part: Part) => Promise<PartRead>): Promise<StoreOpened> {
     const parts = partsOf(this.#servers, this.#keys, question);
-    const owing = parts.filter((part) => this.#invalidations.isOwed(part.tokens));
-    if (question.name && owing.length > 0) throw new CacheError('CACHE_STORE_UNAVAILABLE', 'owed');
-    // Before anything is read: what is paid meanwhile may have been read before.
-    const owed = owing.flatMap((part) => this.#owedTags(part));
+    if (question.name && parts.some((part) => this.#invalidations.isOwed(part.tokens))) {
+      throw new CacheError('CACHE_STORE_UNAVAILABLE', 'owed');
+    }
     const reads = await Promise.all(parts.map(fetch));
     const tokens = new Map(
       reads.flatMap(({ part, tokens }) => part.tags.map((tag, index) => [tag, tokens[index]] as const)),
     );
-    for (const tag of owed) tokens.delete(tag);
     return {
       ...stored(reads.find(({ part }) => part.entry !== undefined)),
       tokens: question.tags.map((tag) => (isEverywhere(this.#servers, tag) ? EVERYWHERE : tokens.get(tag))),
@@ -144,13 +146,15 @@ export class RedisStore implements Store {
     };
   }
 
-  /** All of a server whose epoch is owed. */
-  #owedTags({ tags, tokens }: Part): readonly string[] {
-    const epochs = tokens.slice(0, tokens.length - tags.length);
-    if (this.#invalidations.isOwed(epochs)) return tags;
-    return tags.filter((_, index) =>
-      this.#invalidations.isOwed(tokens.slice(epochs.length + index).slice(0, 1)),
-    );
+  /** Of a server whose epoch is owed all. */
+  #owedTags(tags: readonly string[]): ReadonlySet<string> {
+    if (this.#invalidations.isNothingOwed) return new Set();
+    const owed = partsOf(this.#servers, this.#keys, { tags }).flatMap((part) => {
+      const epochs = part.tokens.length - part.tags.length;
+      if (this.#invalidations.isOwed(part.tokens.slice(0, epochs))) return part.tags;
+      return part.tags.filter((_, index) => this.#invalidations.isOwed([part.tokens[epochs + index] ?? '']));
+    });
+    return new Set(owed);
   }
 
   /** The same for all: a token is compared only with those of its own tag. */
@@ -205,12 +209,12 @@ async function makeRoom({ client }: RedisSession, { part, tokens }: PartRead): P
 function stored(read: PartRead | undefined): Pick<StoreRead, 'stored' | 'isUnreadable'> {
   if (!read) return { stored: undefined, isUnreadable: false };
   const { bytes, leftMs } = read;
-  // Between the two another may have been written, and its end is not that of this one.
   // Something without an end, or that is not even text, was not put there by us.
   if (leftMs === WITHOUT_END) return { stored: undefined, isUnreadable: true };
   if (!bytes) return { stored: undefined, isUnreadable: false };
   const entry = decodeEntry(bytes);
   if (!entry) return { stored: undefined, isUnreadable: true };
+  // Another may have been written between the two questions, and its end is not that of this one.
   const livesMs = entry.ttlMs + entry.graceMs;
   return {
     stored: { entry, leftMs: leftMs === ABSENT ? livesMs : Math.min(leftMs, livesMs) },

@@ -30,7 +30,8 @@ export class FaultyStore implements Store {
   readonly #calls = new Map<StoreOperation, number>();
   readonly #owed = new Set<string>();
   #hung: { readonly operation: StoreOperation; readonly thaw: () => void }[] = [];
-  #isAway = false;
+  /** What is refused at once. */
+  readonly #refused = new Set<StoreOperation>();
 
   /** @param clock  whose time delays and budgets go by */
   constructor(inner: Store, clock: Clock) {
@@ -41,7 +42,7 @@ export class FaultyStore implements Store {
   /** Refused at once, with `CACHE_STORE_UNAVAILABLE`. The store itself says that it is away only if nothing works. */
   fail(...operations: StoreOperation[]): void {
     this.#put(operations, () => Promise.reject(unavailable('disconnected')));
-    this.#isAway = operations.length === 0;
+    for (const name of named(operations)) this.#refused.add(name);
   }
 
   /** Done `ms` later, and then answered; also if the caller's budget has ended by then. */
@@ -82,8 +83,10 @@ export class FaultyStore implements Store {
   /** No fault any more. */
   restore(...operations: StoreOperation[]): void {
     const restored = new Set(named(operations));
-    for (const name of restored) this.#faults.delete(name);
-    this.#isAway = false;
+    for (const name of restored) {
+      this.#faults.delete(name);
+      this.#refused.delete(name);
+    }
     const thawed = this.#hung.filter(({ operation }) => restored.has(operation));
     this.#hung = this.#hung.filter(({ operation }) => !restored.has(operation));
     for (const { thaw } of thawed) thaw();
@@ -99,7 +102,7 @@ export class FaultyStore implements Store {
   }
 
   isAvailable(): boolean {
-    return !this.#isAway && this.#inner.isAvailable();
+    return this.#refused.size < OPERATIONS.length && this.#inner.isAvailable();
   }
 
   partitionOf(tag: string): string {
