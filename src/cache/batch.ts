@@ -17,6 +17,8 @@ interface Loaded<T> {
  */
 export class Batch<T> {
   readonly #load: LoadMany<T>;
+  /** In which the keys are asked for: it has been told by whatever spoils a load. */
+  readonly #around = CurrentRun.around;
   #next: { readonly keys: string[]; readonly loaded: Promise<Loaded<T>> } | undefined;
 
   constructor(load: LoadMany<T>) {
@@ -28,7 +30,7 @@ export class Batch<T> {
     const batch = (this.#next ??= this.#begin());
     batch.keys.push(key);
     const { values, spoiledBy } = await batch.loaded;
-    if (spoiledBy) CurrentRun.around?.spoil(spoiledBy);
+    if (spoiledBy) CurrentRun.around?.spoil(spoiledBy, this.#around);
     return values.get(key);
   }
 
@@ -37,7 +39,7 @@ export class Batch<T> {
     const loaded = new Promise<void>((resolve) => setImmediate(resolve)).then(() => {
       this.#next = undefined;
       // One run for all of them: what is wrong with it is wrong with each.
-      return CurrentRun.make(this, '', async (run) => {
+      return CurrentRun.make({ owner: this, keyText: '', isShared: false }, async (run) => {
         const values = asMap(await this.#load(keys));
         return { values, spoiledBy: run.spoiledBy };
       });

@@ -222,6 +222,28 @@ describe('a cached method that an override calls by super', () => {
   });
 });
 
+it('a method that is overridden by another one need name nothing that is cached', async () => {
+  class Base {
+    @InvalidateCache('forgotten:{0}')
+    change(_id: string): Promise<void> {
+      return Promise.resolve();
+    }
+  }
+  class Changed extends Base {
+    @Cached({ ttl: 60, prefix: 'kept', tags: ['kept:{0}'] })
+    kept(id: string): Promise<string> {
+      return Promise.resolve(id);
+    }
+
+    @InvalidateCache('kept:{0}')
+    override change(_id: string): Promise<void> {
+      return Promise.resolve();
+    }
+  }
+
+  await expect(start({ providers: [Changed] })).resolves.toBeDefined();
+});
+
 describe('a cached method whose result names what no template does', () => {
   it.each<[string, () => string[]]>([
     ['a prefix', () => ['price:*']],

@@ -148,6 +148,18 @@ class Names {
     });
   }
 
+  @InvalidateCache('name:{0}')
+  async renameAndForget(code: string, beforeCommit: () => void): Promise<void> {
+    await this.dataSource.transaction(async (manager) => {
+      await manager.query(`UPDATE users SET full_name = 'new' WHERE code = $1`, [code]);
+      await this.cache.getOrSet(`forgotten ${code}`, { ttl: 600 }, async () => {
+        await this.cache.invalidate(`made:${code}`);
+        return 'forgotten';
+      });
+      beforeCommit();
+    });
+  }
+
   /** As {@link rename}, but looks first, with what its caller has begun. */
   @InvalidateCache('name:{0}')
   async lookAndRenameIn(manager: EntityManager, code: string, other: string): Promise<string | undefined> {
@@ -379,6 +391,20 @@ describe('a method that writes in transactions', () => {
     expect(app.get(CacheService).stats().prefixes.get('name')?.hits).toBe(hits + 1);
   });
 
+  it('keeps together what a cached method names that it calls while its transaction is open', async () => {
+    const cache = app.get(CacheService);
+    const made = jest.fn(() => 1);
+    await settled(cache.getOrSet('made', { ttl: 600, tags: ['made:U1'] }, made));
+    const { invalidationMs } = cache.stats();
+
+    await names.renameAndForget('U1', () => {
+      expect(cache.stats().invalidationMs.count).toBe(invalidationMs.count);
+    });
+
+    await cache.getOrSet('made', { ttl: 600, tags: ['made:U1'] }, made);
+    expect(made).toHaveBeenCalledTimes(2);
+  });
+
   it('is told of what a cached method that it calls has written', async () => {
     await settled(names.name('U1'));
 
@@ -486,6 +512,8 @@ describe('a method that writes in transactions', () => {
   it.each([
     `DO $$ BEGIN UPDATE users SET full_name = 'x' WHERE code = 'U1'; END $$`,
     `SET statement_timeout = '30s'; UPDATE users SET full_name = 'x' WHERE code = 'U1'`,
+    `-- user's rename\nUPDATE users SET full_name = 'x' WHERE code = 'U1'`,
+    `/* it's one */ UPDATE users SET full_name = 'x' WHERE code = 'U1'`,
   ])('is refused when it writes outside a transaction in other words: %s', async (query) => {
     await expect(names.say(query)).rejects.toMatchObject({ code: 'CACHE_WRITE_OUTSIDE_TRANSACTION' });
   });

@@ -64,6 +64,9 @@ export class CacheGraph {
       checkInvalidation(found, this.decorated.cached, faults);
       this.methods.invalidations.cover(found.definition, coverOf(found.definition.rules, cached));
     }
+    for (const definition of this.decorated.overridden) {
+      this.methods.invalidations.cover(definition, coverOf(definition.rules, cached));
+    }
     faults.refuse();
     this.methods.list(cached);
     const routes = [...this.decorated.cached, ...this.decorated.invalidating].filter(({ method }) =>

@@ -19,6 +19,8 @@ import { METHOD_CACHE, type Decorated } from './wrap-method.js';
 export class DecoratedMethods {
   readonly cached: DecoratedMethod<CachedDefinition>[] = [];
   readonly invalidating: DecoratedMethod<InvalidatingDefinition>[] = [];
+  /** What an override that is not decorated itself, or otherwise, may call by super: met by nobody but those. */
+  readonly overridden: InvalidatingDefinition[] = [];
   /** Handlers of routes that may invalidate something, themselves or through whatever they call. */
   readonly writing = new Set<object>();
   /** Prototypes of what factories have made: a factory may be called for each request. */
@@ -85,12 +87,8 @@ export class DecoratedMethods {
       if (isRoute(method) && (invalidating || !isGet(method))) this.writing.add(method);
     }
     const listed = new Set(this.invalidating.map(({ definition }) => definition));
-    // What an override calls by super is met by nobody else, and needs its cover all the same.
-    for (const method of methodsOf(prototype)) {
-      const definition = invalidatingDefinition(method);
-      if (!definition || listed.has(definition)) continue;
-      this.invalidating.push({ type, name: method.name, method, paths: [], isStatic, definition });
-    }
+    const all = methodsOf(prototype).map(invalidatingDefinition);
+    this.overridden.push(...all.filter((one) => one !== undefined).filter((one) => !listed.has(one)));
   }
 }
 
@@ -104,12 +102,10 @@ function equip(instance: Decorated, methods: MethodCache): void {
   );
 }
 
-type NamedFunction = object & { readonly name: string };
-
 /** Not by Nest's scanner, which keeps every prototype that it has ever seen. */
-function methodsOf(prototype: object): NamedFunction[] {
+function methodsOf(prototype: object): object[] {
   const own = Object.values(Object.getOwnPropertyDescriptors(prototype)).map(({ value }): unknown => value);
-  const methods = own.filter((value): value is NamedFunction => typeof value === 'function');
+  const methods = own.filter((value): value is object => typeof value === 'function');
   const parent = Object.getPrototypeOf(prototype) as object | null;
   return parent === null || parent === Object.prototype ? methods : [...methods, ...methodsOf(parent)];
 }

@@ -6,6 +6,7 @@ import { CacheEngine } from '../engine/cache-engine.js';
 import { CurrentRun } from '../engine/current-run.js';
 import { errorName } from '../engine/cache-errors.js';
 import type { EmitCacheEvent } from '../engine/cache-events.js';
+import type { Subject } from '../engine/subject.js';
 import { resultWithin, type Clock } from '../engine/clock.js';
 import { EPOCH, softTag } from '../engine/tags.js';
 import { announcePending } from '../http/invalidation-notice.js';
@@ -39,9 +40,9 @@ export class Invalidations {
     });
   }
 
-  /** That of this application, in which the code that asks is called. */
-  get unitAround(): UnitOfWork | undefined {
-    return currentUnit(({ origin }) => origin.owner === this);
+  /** Whether this is asked for by a method that writes, and what is kept of it may be from before its own writes. */
+  readsPast(subject: Subject): boolean {
+    return currentUnit((unit) => unit.origin.owner === this && unit.readsPast(subject)) !== undefined;
   }
 
   /**
@@ -49,7 +50,7 @@ export class Invalidations {
    * not put off to the end of a unit in which that was begun.
    */
   get #unit(): UnitOfWork | undefined {
-    const run = CurrentRun.around;
+    const run = CurrentRun.around?.shared;
     return currentUnit(({ origin }) => origin.owner === this && origin.run === run);
   }
 
@@ -81,7 +82,7 @@ export class Invalidations {
       new UnitOfWork(method, cover, {
         owner: this,
         outbox: this.outbox,
-        run: CurrentRun.around,
+        run: CurrentRun.around?.shared,
         outer: currentUnit(),
       });
     outer?.enter(cover);

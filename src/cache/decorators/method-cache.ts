@@ -76,14 +76,10 @@ export class MethodCache {
     return this.value(subject, factory);
   }
 
-  /** Whether this is asked for by a method that writes, and what is kept of it may be from before its own writes. */
-  readsPast(subject: Subject): boolean {
-    return this.invalidations.unitAround?.readsPast(subject) ?? false;
-  }
-
   /** The kept value, as a copy, or what `factory` gives. */
   async value(subject: Subject, factory: Factory<KeptValue>): Promise<unknown> {
-    if (this.readsPast(subject)) return valueOf(await this.engine.runPast(subject, factory))?.decoded;
+    if (this.invalidations.readsPast(subject))
+      return valueOf(await this.engine.runPast(subject, factory))?.decoded;
     const kept = await this.engine.getOrSet(subject, factory, revive);
     const value = valueOf(kept);
     if (value) return value.decoded;

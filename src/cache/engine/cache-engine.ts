@@ -160,9 +160,15 @@ export class CacheEngine {
     });
   }
 
-  /** Runs `factory` for its caller alone, whatever is kept or under way, and keeps nothing. @throws what {@link load} throws */
+  /**
+   * Runs `factory` for its caller alone, whatever is kept or under way, and keeps nothing. Also while the store is away
+   * nobody is waited for: the caller may hold what others need.
+   *
+   * @throws whatever `factory` throws; {@link CacheError} `CACHE_FACTORY_TIMED_OUT` after the hard timeout
+   */
   async runPast<T>(subject: Subject, factory: Factory<T>): Promise<T> {
-    const run = this.#keeping?.loads.runAlone(subject, factory) ?? runAlone(factory);
+    const run =
+      this.#keeping?.runs.call(subject, undefined, factory).then(([produced]) => produced) ?? factory();
     const { value } = await withPatience(run, subject.policy, this.clock, () => {
       this.#goOnBehind(run);
     });

@@ -16,12 +16,19 @@ export class CurrentRun {
   private constructor(
     private readonly owner: object,
     private readonly keyText: string,
+    private readonly isShared: boolean,
     private readonly outer: CurrentRun | undefined,
   ) {}
 
-  /** @param owner  tells those of one engine from those of another */
-  static async make<T>(owner: object, keyText: string, run: (own: CurrentRun) => Promise<T>): Promise<T> {
-    const own = new CurrentRun(owner, keyText, CurrentRun.around);
+  /**
+   * @param owner     tells those of one engine from those of another
+   * @param isShared  whether others may wait for it, and be given what it gives
+   */
+  static async make<T>(
+    { owner, keyText, isShared }: { owner: object; keyText: string; isShared: boolean },
+    run: (own: CurrentRun) => Promise<T>,
+  ): Promise<T> {
+    const own = new CurrentRun(owner, keyText, isShared, CurrentRun.around);
     try {
       return await runs.run(own, () => run(own));
     } finally {
@@ -35,18 +42,28 @@ export class CurrentRun {
     return run && !run.#isOver ? run : undefined;
   }
 
+  /** This run, or the first one around it, for which others may wait. */
+  get shared(): CurrentRun | undefined {
+    return this.isShared ? this : this.outer?.shared;
+  }
+
   /** Whether this run, or one around it, makes the value of that key. */
   isOf(owner: object, keyText: string): boolean {
     const isThis = !this.#isOver && this.owner === owner && this.keyText === keyText;
     return isThis || (this.outer?.isOf(owner, keyText) ?? false);
   }
 
-  /** @param upTo  the first one around it for which that is no reason */
+  /** @param upTo  a run for which that is no reason, nor for those around it */
   spoil(reason: Spoiled, upTo?: CurrentRun): void {
-    if (this === upTo) return;
+    if (upTo?.isInside(this)) return;
     // Of the two only this one keeps a result from others who wait, too.
     if (this.#spoiledBy !== 'in-transaction') this.#spoiledBy = reason;
     this.outer?.spoil(reason, upTo);
+  }
+
+  /** Whether this is that run, or one that it has begun. */
+  isInside(run: CurrentRun): boolean {
+    return this === run || (this.outer?.isInside(run) ?? false);
   }
 
   get spoiledBy(): Spoiled | undefined {

@@ -27,7 +27,7 @@ export interface JoinOptions {
 export interface Caller {
   /** Their place in the order of flights. */
   readonly arrival: number;
-  /** How many runs said nothing to them, for their own callers were refused before the method. */
+  /** How many runs said nothing to them: their own callers were refused before the method, or it was theirs alone. */
   refusals: number;
 }
 
@@ -69,12 +69,14 @@ export async function join<T>(
   try {
     run = await result();
   } catch (error) {
+    if (flight.isOwn) return 'again';
     if (subject.hasResultTags && (await isOutdated())) return 'again';
     throw error;
   }
   if (!run) return 'again';
   const { value, isShareable, isRefused, isUnnamed, how, isStored, notStoredBecause } = run;
-  if (isRefused) return flight.leftAlone++ < mayBeRefusedToo(++caller.refusals) ? 'alone' : 'again';
+  if (isRefused || flight.isOwn)
+    return flight.leftAlone++ < mayBeRefusedToo(++caller.refusals) ? 'alone' : 'again';
   if (isShareable && isUnnamed && (await isOutdated())) return 'again';
   // An entry found by the run was judged when the store was asked, which may have been before this caller came.
   const isUnproven = how === 'found' && flight.order < arrival;

@@ -14,6 +14,7 @@ import type { Store } from './store.js';
 export interface Keeping {
   readonly ask: Ask;
   readonly entries: EntryStore;
+  readonly runs: MethodRuns;
   readonly loads: Loads;
   readonly refreshAhead: RefreshAhead;
   readonly bulkhead: Bulkhead;
@@ -43,5 +44,5 @@ export function keepIn(
   const loads = new Loads({ entries, openings, ask, clock, emit, runs, flights, families, bulkhead, keep });
   const refreshAhead = new RefreshAhead({ openings, loads, families, clock, emit, requestBudgetMs, keep });
   const audits = new Audits({ rate: options.auditRate, ask, clock, emit, requestBudgetMs, keep });
-  return { ask, entries, loads, refreshAhead, bulkhead, audits };
+  return { ask, entries, runs, loads, refreshAhead, bulkhead, audits };
 }

@@ -53,7 +53,7 @@ export class Loads {
       const flying = this.#flying<T>(subject);
       // It would wait for itself.
       if (flying && CurrentRun.around?.isOf(this.#options.runs, subject.keyText)) {
-        return this.runAlone(subject, factory);
+        return this.#runAlone(subject, factory);
       }
       // It may be waiting for the place that this caller has.
       const isBehind = bulkhead.isInside && flying?.calledAtMs === undefined;
@@ -65,7 +65,7 @@ export class Loads {
       const joined = await join(this.#options, subject, budget, caller, flying);
       if (typeof joined === 'object') return joined;
       if (!isAwaited()) throw new CacheError('CACHE_FACTORY_TIMED_OUT', 'nobody waits for it any more');
-      if (joined === 'alone') return this.runAlone(subject, factory);
+      if (joined === 'alone') return this.#runAlone(subject, factory);
     }
   }
 
@@ -101,16 +101,6 @@ export class Loads {
     const open = () => Promise.resolve({ ...opening, held: undefined });
     const { isRefused } = await this.#fly(subject, open, factory, revive);
     return !isRefused;
-  }
-
-  /** For one caller only: nobody joins it, and nothing of it is kept. */
-  async runAlone<T>(subject: Subject, factory: Factory<T>): Promise<Loaded<T>> {
-    const { runs, entries } = this.#options;
-    const call = () => runs.call(subject, undefined, factory);
-    const [{ value, notStoredBecause }] = await (entries.isAvailable
-      ? call()
-      : runs.inBulkhead(subject, call));
-    return { value, how: 'ran', isStored: false, notStoredBecause };
   }
 
   /** The run under way. One that takes longer than anybody waits for it may never end: it is left to itself. */
@@ -186,6 +176,16 @@ export class Loads {
     const call = () => runs.call(subject, flight, factory);
     const [{ value, isShareable, isRefused }] = await runs.inBulkhead(subject, call);
     return { value, isShareable, isRefused, how: 'ran', isStored: false, notStoredBecause: 'store-away' };
+  }
+
+  /** For one caller, who has waited for a run that gave them nothing. */
+  async #runAlone<T>(subject: Subject, factory: Factory<T>): Promise<Loaded<T>> {
+    const { runs, entries } = this.#options;
+    const call = () => runs.call(subject, undefined, factory);
+    const [{ value, notStoredBecause }] = await (entries.isAvailable
+      ? call()
+      : runs.inBulkhead(subject, call));
+    return { value, how: 'ran', isStored: false, notStoredBecause };
   }
 
   async #store(subject: Subject, opening: Opening, entry: NewEntry, loadMs: number): Promise<void> {

@@ -32,7 +32,16 @@ export class MethodRuns {
     const since = clock.monotonicMs();
     if (flight) flight.calledAtMs = since;
     const produced = await tracer.load(subject.prefix, flight?.tokens ? 'miss' : 'bypass', () =>
-      CurrentRun.make(this, subject.keyText, async (run) => asStored(await factory(), run)),
+      CurrentRun.make(
+        { owner: this, keyText: subject.keyText, isShared: flight !== undefined },
+        async (run) => {
+          try {
+            return asStored(await factory(), run);
+          } finally {
+            if (flight) flight.isOwn = run.spoiledBy === 'in-transaction';
+          }
+        },
+      ),
     );
     const loadMs = clock.monotonicMs() - since;
     const { notStoredBecause, isRefused } = produced;

@@ -20,7 +20,9 @@ export interface Flight<T> {
   tokens: Tokens | undefined;
   /** Called when something that the result depends on was invalidated, here or elsewhere. */
   onOvertaken: () => void;
-  /** How many of those who joined make their own run because its caller was refused. */
+  /** What it gives, also a failure, is its own caller's: others have a run of theirs. Known when it has ended. */
+  isOwn: boolean;
+  /** How many of those who joined make their own run because it gave them nothing. */
   leftAlone: number;
   result: Promise<T>;
 }
@@ -52,6 +54,7 @@ export class SingleFlight {
       calledAtMs: undefined,
       tokens: undefined,
       onOvertaken: () => undefined,
+      isOwn: false,
       leftAlone: 0,
       result: Promise.resolve() as Promise<never>,
     };

@@ -1,5 +1,6 @@
 import { deferred, turn } from '../../../test/support/deferred.js';
 import { aSubject, course, testEngine, type TestEngine } from '../../../test/support/test-engine.js';
+import { CurrentRun } from './current-run.js';
 import { Subject, type Produced } from './subject.js';
 import { plainTag } from './tags.js';
 import { FakeClock, simulateInstances, type SimulatedInstance } from '../testing/index.js';
@@ -473,6 +474,30 @@ it('callers who could not ask, while the store says that it is there, share the 
 
   expect((await Promise.all(later)).map(({ value }) => value)).toEqual(Array(100).fill('second'));
   expect(started).toBe(2);
+});
+
+describe('a run that reads in a transaction of its caller', () => {
+  it.each(['fails', 'answers'])('is nobody else’s, and they share the next one: it %s', async (how) => {
+    const mayEnd = deferred<string>();
+    const own = async () => {
+      CurrentRun.around?.spoil('in-transaction');
+      const value = await mayEnd.promise;
+      if (how === 'fails') throw new Error('not there yet');
+      return value;
+    };
+    const first = here.get(subject, own).catch(() => 'failed');
+    await turn();
+    const run = jest.fn(gives('good'));
+    const others = Array.from({ length: 50 }, () => here.get(subject, run));
+    await turn();
+    mayEnd.resolve('never');
+    await first;
+
+    expect((await Promise.all(others)).map(({ value }) => value)).toEqual(Array(50).fill('good'));
+    expect(run.mock.calls.length).toBeLessThan(5);
+    await here.engine.settle();
+    expect((await here.get(subject, never)).value).toBe('good');
+  });
 });
 
 describe('while the store is away', () => {
