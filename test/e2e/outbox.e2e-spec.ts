@@ -161,7 +161,7 @@ class Names {
   }
 
   /** As {@link rename}, but looks first, with what its caller has begun. */
-  @InvalidateCache('name:{0}')
+  @InvalidateCache('name:{1}')
   async lookAndRenameIn(manager: EntityManager, code: string, other: string): Promise<string | undefined> {
     const name = await this.nameIn(manager, other);
     await manager.query(`UPDATE users SET full_name = 'new' WHERE code = $1`, [code]);
@@ -439,14 +439,14 @@ describe('a method that writes in transactions', () => {
 
     it('nor where a method that writes reads in it before it does', async () => {
       const undone = app.get(DataSource).transaction(async (manager) => {
-        await renamed(manager, 'U2');
-        expect(await names.lookAndRenameIn(manager, 'U1', 'U2')).toBe('never');
+        await renamed(manager, 'U3');
+        expect(await names.lookAndRenameIn(manager, 'U1', 'U3')).toBe('never');
         throw new Error('undone');
       });
       await expect(undone).rejects.toThrow('undone');
       await app.get(CacheService).settle();
 
-      expect(await names.nameIn(database.dataSource.manager, 'U2')).toBe('old');
+      expect(await names.nameIn(database.dataSource.manager, 'U3')).toBe('old');
     });
 
     it('gives it to nobody who waits for the same', async () => {
