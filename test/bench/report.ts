@@ -27,13 +27,15 @@ export function figuresTable(figures: readonly Figure[]): Table {
   };
 }
 
-/** A list of what was missed for reasons that are known. */
+/** A list of what was missed, with what is known of why. */
 export function obstacles(figures: readonly Figure[]): string {
-  const missed = figures.filter(({ isMet, obstacle }) => !isMet && obstacle !== undefined);
+  const missed = figures.filter(({ isMet }) => !isMet);
   if (missed.length === 0) return '';
-  const lines = missed.map(({ name, obstacle }) => `- ${name}: ${obstacle}.`);
+  const lines = missed.map(({ name, obstacle = UNEXPLAINED }) => `- ${name}: ${obstacle}.`);
   return `What stands in the way of those that were missed:\n\n${lines.join('\n')}\n\n`;
 }
+
+const UNEXPLAINED = 'no cause is known; behind the median stands how far its rounds lie apart';
 
 export function atLeast(name: string, target: number, measured: Spread, obstacle?: string): Figure {
   return {

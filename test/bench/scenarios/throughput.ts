@@ -41,13 +41,21 @@ interface Target {
 interface Medians {
   readonly times: (ours: LineName, theirs: LineName) => string;
   readonly microseconds: (name: LineName) => string;
+  /** Share of the answers that a handler built. */
+  readonly built: (name: LineName) => number;
 }
+
+/** Of what is called hits. Beyond it they are no hits only. */
+const MOST_BUILT = 0.01;
 
 /** It keeps nothing and looks for nothing. */
 const limitOfNest = ({ times }: Medians, theirs: LineName) =>
   `\`limit\`, which does nothing but send what is at hand, has ${times('limit', theirs)} times its rate`;
 
-const oneGet = ({ microseconds }: Medians) =>
+const oneGet = ({ microseconds, built }: Medians) =>
+  (built('redis-only') > MOST_BUILT
+    ? `${percent(built('redis-only'))} of the answers were built by the handler, for Redis did not answer in time; `
+    : '') +
   `HTTP behind Nest alone, as \`bounded\` shows it, takes ${microseconds('bounded')} of CPU, and \`bare-get\`, HTTP ` +
   `without Nest and one \`GET\`, ${microseconds('bare-get')} for everything; an entry needs two commands, for its ` +
   'tokens and what is left of its life come with it';
@@ -164,7 +172,7 @@ function table(size: Size, samples: Map<LineName, Sample[]>): Table {
       `${short(median(all.map(({ p99Ms }) => p99Ms)))} ms`,
       `${short(median(all.map(({ cpuMicroseconds }) => cpuMicroseconds)))} µs`,
       median(all.map(({ serverLoad }) => serverLoad)).toFixed(2),
-      `${(100 * median(all.map(({ built }) => built))).toFixed(1)} %`,
+      percent(builtShare(all)),
       spreadText(ratios(rates(name), rates('limit'))),
     ]),
   };
@@ -175,6 +183,7 @@ function figuresOf(size: Size, samples: Map<LineName, Sample[]>): Figure[] {
   const medians: Medians = {
     times: (ours, theirs) => short(ratios(rates(ours), rates(theirs)).median),
     microseconds: (name) => `${short(median(samples.get(name)!.map((of) => of.cpuMicroseconds)))} µs`,
+    built: (name) => builtShare(samples.get(name)!),
   };
   return targets.flatMap(({ ours, theirs, atLeast: wanted, obstacle }) => {
     const target = wanted[size];
@@ -183,4 +192,12 @@ function figuresOf(size: Size, samples: Map<LineName, Sample[]>): Figure[] {
     const name = `${ours} / ${theirs}, ${sizeName(size)}`;
     return [atLeast(name, target, measured, obstacle?.(medians, theirs))];
   });
+}
+
+function builtShare(samples: readonly Sample[]): number {
+  return median(samples.map(({ built }) => built));
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(1)} %`;
 }
