@@ -90,7 +90,7 @@ export class MethodCache {
 
   /** What `factory` gives now, whatever is kept. */
   async renewed(subject: Subject, factory: Factory<KeptValue>): Promise<unknown> {
-    const { value } = await this.engine.renew(subject, this.engine.newBudget(), factory, revive);
+    const { value } = await this.engine.renew(subject, this.engine.newBudget(), factory);
     return valueOf(value)?.decoded;
   }
 

@@ -71,7 +71,7 @@ export class CacheEngine {
       const stale = looked.state === 'stale' ? looked.found : undefined;
       return (await this.load(subject, budget, factory, revive, stale)).value;
     }
-    if (looked.isDue) this.refresh(subject, factory, revive);
+    if (looked.isDue) this.refresh(subject, factory);
     if (looked.isSampled) this.audit(subject, looked.found.entry, factory);
     return revive(looked.found.entry);
   }
@@ -148,13 +148,8 @@ export class CacheEngine {
    *
    * @throws what {@link load} throws
    */
-  async renew<T>(
-    subject: Subject,
-    budget: Budget,
-    factory: Factory<T>,
-    revive: Revive<T>,
-  ): Promise<Loaded<T>> {
-    const run = this.#keeping?.loads.renew(subject, budget, factory, revive) ?? runAlone(factory);
+  async renew<T>(subject: Subject, budget: Budget, factory: Factory<T>): Promise<Loaded<T>> {
+    const run = this.#keeping?.loads.renew(subject, budget, factory) ?? runAlone(factory);
     return withPatience(run, subject.policy, this.clock, () => {
       this.#goOnBehind(run);
     });
@@ -181,8 +176,8 @@ export class CacheEngine {
   }
 
   /** Has an entry replaced before it expires, behind the answers, by one process for all. Never throws. */
-  refresh<T>(subject: Subject, factory: Factory<T>, revive: Revive<T>): void {
-    this.#keeping?.refreshAhead.begin(subject, factory, revive);
+  refresh(subject: Subject, factory: Factory<unknown>): void {
+    this.#keeping?.refreshAhead.begin(subject, factory);
   }
 
   /** Has a hit that was sampled checked against its source, behind the answers. Never throws. */

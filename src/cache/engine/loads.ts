@@ -75,12 +75,10 @@ export class Loads {
   }
 
   /** Runs whatever is kept or under way, and stores what that gives. */
-  renew<T>(subject: Subject, budget: Budget, factory: Factory<T>, revive: Revive<T>): Promise<Loaded<T>> {
-    const open: Open = async ({ dependencies }) => {
-      const opening = await this.#options.openings.attempt(subject, budget, dependencies.witnesses);
-      return opening && { ...opening, held: undefined };
-    };
-    return this.#fly(subject, open, factory, revive);
+  renew<T>(subject: Subject, budget: Budget, factory: Factory<T>): Promise<Loaded<T>> {
+    const open: Open = ({ dependencies }) =>
+      this.#options.openings.attempt(subject, budget, dependencies.witnesses);
+    return this.#fly(subject, open, factory);
   }
 
   /**
@@ -88,18 +86,12 @@ export class Loads {
    *
    * @returns whether the method ran
    */
-  async runUnder<T>(
-    subject: Subject,
-    opening: Opening,
-    factory: Factory<T>,
-    revive: Revive<T>,
-  ): Promise<boolean> {
+  async runUnder(subject: Subject, opening: Opening, factory: Factory<unknown>): Promise<boolean> {
     if (this.isUnderWay(subject)) {
       await opening.lease.release();
       return false;
     }
-    const open = () => Promise.resolve({ ...opening, held: undefined });
-    const { isRefused } = await this.#fly(subject, open, factory, revive);
+    const { isRefused } = await this.#fly(subject, () => Promise.resolve(opening), factory);
     return !isRefused;
   }
 
@@ -114,14 +106,15 @@ export class Loads {
     return undefined;
   }
 
-  async #fly<T>(subject: Subject, open: Open, factory: Factory<T>, revive: Revive<T>): Promise<Run<T>> {
+  /** @param revive  gives the value of an entry that is there by now; left out, the method runs all the same */
+  async #fly<T>(subject: Subject, open: Open, factory: Factory<T>, revive?: Revive<T>): Promise<Run<T>> {
     const { flights, families, clock, keep } = this.#options;
     const dependencies = { certain: [EPOCH, ...subject.tags], witnesses: families.witnessesFor(subject) };
     return flights.start<Run<T>>(subject.keyText, dependencies, async (flight) => {
       const opening = await open(flight);
       if (!opening) return this.#runUnkept(subject, flight, factory);
       const { held, lease, tokens } = opening;
-      if (!held || !isFresh(held, clock)) {
+      if (!held || !revive || !isFresh(held, clock)) {
         flight.tokens = tokens;
         return this.#run(subject, flight, opening, factory);
       }

@@ -5,7 +5,7 @@ import type { Clock } from './clock.js';
 import { standing } from './l1-entries.js';
 import type { Loads } from './loads.js';
 import type { Openings } from './opening.js';
-import type { Factory, Found, Revive, Subject } from './subject.js';
+import type { Factory, Found, Subject } from './subject.js';
 import type { WatchedFamilies } from './watched-families.js';
 
 /** A process that tried to refresh an entry, or saw another at it, looks away for so long, ms. */
@@ -54,16 +54,16 @@ export class RefreshAhead {
   }
 
   /** For whoever has claimed it. Never throws. */
-  begin<T>(subject: Subject, factory: Factory<T>, revive: Revive<T>): void {
+  begin(subject: Subject, factory: Factory<unknown>): void {
     const { emit, keep } = this.#options;
     keep(
-      this.#refresh(subject, factory, revive).catch((error: unknown) => {
+      this.#refresh(subject, factory).catch((error: unknown) => {
         emit({ event: 'cache.refresh_failed', subject, reason: errorName(error) });
       }),
     );
   }
 
-  async #refresh<T>(subject: Subject, factory: Factory<T>, revive: Revive<T>): Promise<void> {
+  async #refresh(subject: Subject, factory: Factory<unknown>): Promise<void> {
     const { openings, loads, families, clock, emit, requestBudgetMs } = this.#options;
     if (loads.isUnderWay(subject)) return;
     const witnesses = families.witnessesFor(subject);
@@ -71,8 +71,7 @@ export class RefreshAhead {
     if (!opening?.hasLease) return;
     const { held } = opening;
     if (held && !isSoon(subject, standing(held, clock))) await opening.lease.release();
-    else if (await loads.runUnder(subject, opening, factory, revive))
-      emit({ event: 'cache.refreshed', subject });
+    else if (await loads.runUnder(subject, opening, factory)) emit({ event: 'cache.refreshed', subject });
   }
 }
 

@@ -56,7 +56,7 @@ export class CacheLoader implements NestInterceptor {
   #refresh(subject: Subject, factory: Factory<Answer>): void {
     const begun = new Promise<void>((resolve) => {
       setImmediate(() => {
-        this.engine.refresh<Answer>(subject, factory, revive);
+        this.engine.refresh(subject, factory);
         resolve();
       });
     });
@@ -87,7 +87,7 @@ export class CacheLoader implements NestInterceptor {
       const factory = () => run.produce();
       loaded =
         lookup.state === 'renewal'
-          ? await this.engine.renew<Answer>(subject, budget, factory, revive)
+          ? await this.engine.renew<Answer>(subject, budget, factory)
           : await this.engine.load<Answer>(subject, budget, factory, revive, stale);
     } catch (error) {
       run.abandon();
