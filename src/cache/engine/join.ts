@@ -9,7 +9,7 @@ import type { Flight, SingleFlight } from './single-flight.js';
 import type { Loaded, Produced, Subject } from './subject.js';
 
 /** What a run gives to everyone who waits for it. */
-export type Run<T> = Loaded<T> &
+export type RunResult<T> = Loaded<T> &
   Pick<Produced<T>, 'isShareable' | 'isRefused'> & {
     /** It has not named all that it depends on. */
     readonly isUnnamed?: boolean;
@@ -32,66 +32,66 @@ export interface Caller {
 }
 
 /**
- * Waits for a run under way, if it is good enough for this caller, for as long as anybody waits for one.
+ * Waits for a run under way, if what it gives is good enough for this caller, for as long as anybody waits for one.
  *
- * @returns `'again'` if it is not: then that run is out of reach, or over. `'alone'` where its result is its own
- *   caller's, and this one shall make their own
+ * @returns `'again'` if it is not: that run is over or out of reach, and there may be another. `'alone'` if it gave
+ *   nothing to this caller, who shall run the method for themselves
  */
 export async function join<T>(
   options: JoinOptions,
   subject: Subject,
   budget: Budget,
   caller: Caller,
-  flight: Flight<Run<T>>,
+  flight: Flight<RunResult<T>>,
 ): Promise<Loaded<T> | 'again' | 'alone'> {
   const { clock, emit, flights } = options;
-  const { arrival } = caller;
   const since = clock.monotonicMs();
-  const result = () => {
-    const now = clock.monotonicMs();
-    return resultWithin(clock, (flight.calledAtMs ?? now) + longestRunMs(subject) - now, flight.result);
-  };
-  const verdictOn = (tags?: readonly string[]) => mayJoin(options, subject, budget, arrival, flight, tags);
+  const verdictOn = (tags?: readonly string[]) =>
+    mayJoin(options, subject, budget, caller.arrival, flight, tags);
+  // What has not named all its tags may depend on any: only what moves with every tag tells.
+  const isOutdated = async () =>
+    flight.tokens !== undefined && (await verdictOn([...flight.tokens.keys()])) !== 'yes';
+
   const verdict = await verdictOn();
-  if (verdict === 'no') {
-    flights.forget(subject.keyText, flight);
-    flight.onOvertaken();
-  }
-  if (verdict === 'unknown') await result().catch(() => undefined);
+  if (verdict === 'no') flights.giveUp(subject.keyText, flight);
+  if (verdict === 'unknown') await resultOf(flight, subject, clock).catch(() => undefined);
   if (verdict !== 'yes') return 'again';
 
-  // What named no tag of its own: only what moves with every tag tells whether it is from before this caller came.
-  const isOutdated = async () => {
-    const everything = flight.tokens?.keys();
-    return everything && (await verdictOn([...everything])) !== 'yes';
-  };
-  let run: Run<T> | undefined;
+  let result: RunResult<T> | undefined;
   try {
-    run = await result();
+    result = await resultOf(flight, subject, clock);
   } catch (error) {
-    if (flight.isOwn) return 'again';
-    if (subject.hasResultTags && (await isOutdated())) return 'again';
+    if (flight.isOwn || (subject.hasResultTags && (await isOutdated()))) return 'again';
     throw error;
   }
-  if (!run) return 'again';
-  const { value, isShareable, isRefused, isUnnamed, how, isStored, notStoredBecause } = run;
-  if (isRefused || flight.isOwn)
-    return flight.leftAlone++ < mayBeRefusedToo(++caller.refusals) ? 'alone' : 'again';
-  if (isShareable && isUnnamed && (await isOutdated())) return 'again';
-  // An entry found by the run was judged when the store was asked, which may have been before this caller came.
-  const isUnproven = how === 'found' && flight.order < arrival;
-  if (isUnproven && (await verdictOn()) !== 'yes') return 'again';
-  if (!isShareable) return 'alone';
+  if (!result) return 'again';
+  if (result.isRefused || flight.isOwn) {
+    flight.refused++;
+    caller.refusals++;
+    return flight.refused <= mostAlone(caller.refusals) ? 'alone' : 'again';
+  }
+  if (!result.isShareable) return 'alone';
+  if (result.isUnnamed && (await isOutdated())) return 'again';
+  // An entry that the run found was judged when the store was asked, which may have been before this caller came.
+  if (result.how === 'found' && (await verdictOn()) !== 'yes') return 'again';
+
+  const { value, isStored, notStoredBecause } = result;
   if (notStoredBecause === 'stale-inside') CurrentRun.around?.spoil(notStoredBecause);
   emit({ event: 'cache.coalesced', subject, durationMs: clock.monotonicMs() - since });
   return { value, how: 'joined', isStored, notStoredBecause };
+}
+
+/** `undefined` where it takes longer than anybody waits for a run. */
+function resultOf<T>(flight: Flight<T>, subject: Subject, clock: Clock): Promise<T | undefined> {
+  const now = clock.monotonicMs();
+  return resultWithin(clock, (flight.calledAtMs ?? now) + longestRunMs(subject) - now, flight.result);
 }
 
 /**
  * How many do not wait for the next run: 0, 1, 3, 7, … of those who waited in vain. Where all are refused, no more than a
  * few runs follow one another; where one is not, nearly all the others share theirs.
  */
-function mayBeRefusedToo(refusals: number): number {
+function mostAlone(refusals: number): number {
   return 2 ** Math.min(refusals - 1, 10) - 1;
 }
 

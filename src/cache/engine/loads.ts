@@ -3,7 +3,7 @@ import type { Budget } from './budget.js';
 import type { Bulkhead } from './bulkhead.js';
 import { CacheError } from './cache-errors.js';
 import { CurrentRun } from './current-run.js';
-import { join, type JoinOptions, type Run } from './join.js';
+import { join, type JoinOptions, type RunResult } from './join.js';
 import { isFresh } from './l1-entries.js';
 import type { MethodRuns } from './method-runs.js';
 import { longestRunMs, type Opening, type Openings } from './opening.js';
@@ -55,7 +55,7 @@ export class Loads {
       if (flying && CurrentRun.around?.isOf(this.#options.runs, subject.keyText)) {
         return this.#runAlone(subject, factory);
       }
-      // It may be waiting for the place that this caller has.
+      // It may be waiting for the place in the bulkhead that this caller has.
       const isBehind = bulkhead.isInside && flying?.calledAtMs === undefined;
       // From here to the start nothing is awaited, or two callers would both find nothing to join.
       if (!flying || isBehind) {
@@ -96,21 +96,20 @@ export class Loads {
   }
 
   /** The run under way. One that takes longer than anybody waits for it may never end: it is left to itself. */
-  #flying<T>(subject: Subject): Flight<Run<T>> | undefined {
+  #flying<T>(subject: Subject): Flight<RunResult<T>> | undefined {
     const { flights, clock } = this.#options;
-    const flight = flights.find<Run<T>>(subject.keyText);
-    const sinceMs = flight?.calledAtMs ?? Infinity;
-    if (!flight || clock.monotonicMs() - sinceMs < longestRunMs(subject)) return flight;
-    flights.forget(subject.keyText, flight);
-    flight.onOvertaken();
+    const flight = flights.find<RunResult<T>>(subject.keyText);
+    if (flight?.calledAtMs === undefined) return flight;
+    if (clock.monotonicMs() - flight.calledAtMs < longestRunMs(subject)) return flight;
+    flights.giveUp(subject.keyText, flight);
     return undefined;
   }
 
   /** @param revive  gives the value of an entry that is there by now; left out, the method runs all the same */
-  async #fly<T>(subject: Subject, open: Open, factory: Factory<T>, revive?: Revive<T>): Promise<Run<T>> {
+  async #fly<T>(subject: Subject, open: Open, factory: Factory<T>, revive?: Revive<T>): Promise<RunResult<T>> {
     const { flights, families, clock, keep } = this.#options;
     const dependencies = { certain: [EPOCH, ...subject.tags], witnesses: families.witnessesFor(subject) };
-    return flights.start<Run<T>>(subject.keyText, dependencies, async (flight) => {
+    return flights.start<RunResult<T>>(subject.keyText, dependencies, async (flight) => {
       const opening = await open(flight);
       if (!opening) return this.#runUnkept(subject, flight, factory);
       const { held, lease, tokens } = opening;
@@ -130,7 +129,7 @@ export class Loads {
     flight: Flight<unknown>,
     opening: Opening,
     factory: Factory<T>,
-  ): Promise<Run<T>> {
+  ): Promise<RunResult<T>> {
     const { runs, keep, families, emit } = this.#options;
     const { lease, tokens } = opening;
     flight.onOvertaken = () => {
@@ -150,7 +149,7 @@ export class Loads {
       else storing = this.#store(subject, opening, entry, loadMs);
       const isWatched = entry.resultTags.every((tag) => tokens.has(familyTag(tag)));
       families.watch(entry.resultTags);
-      // Who joined could see only that the watched families had not moved. Of others only what moves with every tag tells.
+      // Who joins asks about watched families only: of another family only what moves with every tag tells.
       return {
         value,
         isShareable,
@@ -164,7 +163,7 @@ export class Loads {
     }
   }
 
-  async #runUnkept<T>(subject: Subject, flight: Flight<unknown>, factory: Factory<T>): Promise<Run<T>> {
+  async #runUnkept<T>(subject: Subject, flight: Flight<unknown>, factory: Factory<T>): Promise<RunResult<T>> {
     const { runs } = this.#options;
     const call = () => runs.call(subject, flight, factory);
     const [{ value, isShareable, isRefused }] = await runs.inBulkhead(subject, call);

@@ -18,12 +18,12 @@ export interface Flight<T> {
   calledAtMs: number | undefined;
   /** The tokens it runs under; none if the store could not be asked. */
   tokens: Tokens | undefined;
-  /** Called when something that the result depends on was invalidated, here or elsewhere. */
+  /** Called when others need not wait for it any more: it is overtaken, nobody can vouch for it, or it takes too long. */
   onOvertaken: () => void;
   /** What it gives, also a failure, is its own caller's: others have a run of theirs. Known when it has ended. */
   isOwn: boolean;
-  /** How many of those who joined make their own run because it gave them nothing. */
-  leftAlone: number;
+  /** How many who joined it were given nothing: its caller was refused, or the result is that caller's own. */
+  refused: number;
   result: Promise<T>;
 }
 
@@ -55,7 +55,7 @@ export class SingleFlight {
       tokens: undefined,
       onOvertaken: () => undefined,
       isOwn: false,
-      leftAlone: 0,
+      refused: 0,
       result: Promise.resolve() as Promise<never>,
     };
     this.#flights.set(key, flight);
@@ -70,13 +70,18 @@ export class SingleFlight {
     if (this.#flights.get(key) === flight) this.#flights.delete(key);
   }
 
+  /** As {@link forget}, and tells whoever runs it that others need not wait. */
+  giveUp(key: string, flight: Flight<unknown>): void {
+    this.forget(key, flight);
+    flight.onOvertaken();
+  }
+
   /** Takes every flight that depends on one of `tags`, or may, out of reach. */
   doom(tags: readonly string[]): void {
     const named = new Set(tags);
     for (const [key, flight] of this.#affected(named)) {
       flight.isDoomed ||= flight.dependencies.certain.some((tag) => named.has(tag));
-      this.#flights.delete(key);
-      flight.onOvertaken();
+      this.giveUp(key, flight);
     }
   }
 
