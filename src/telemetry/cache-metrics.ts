@@ -78,7 +78,11 @@ export function cacheMetrics({ stats, redis, outboxRows }: CacheSources): readon
   return [
     counterByPrefix('cache_hits_total', 'Lookups that found a usable entry', ({ hits }) => hits),
     counterByPrefix('cache_misses_total', 'Lookups that did not', ({ misses }) => misses),
-    counterByPrefix('cache_bypasses_total', 'Lookups past a store that was away', ({ bypasses }) => bypasses),
+    counterByPrefix(
+      'cache_bypasses_total',
+      'Lookups past a store that was away or a cache that is switched off',
+      ({ bypasses }) => bypasses,
+    ),
     counterByPrefix(
       'cache_coalesced_total',
       'Callers who waited for the run of another',

@@ -22,7 +22,7 @@ export interface CachedReport {
   /** Seconds; `undefined` where a function of the result decides. */
   readonly ttlSeconds: number | undefined;
   readonly consistency: Consistency;
-  /** The name that the decorator gives to the form of the result. */
+  /** What names the form of the result: the decorator, or `shapeOf` of the module. */
   readonly shape: string | undefined;
   /** What entries depend on, beside their prefix: templates, and what is said of functions. */
   readonly tags: readonly string[];

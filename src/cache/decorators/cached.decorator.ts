@@ -32,16 +32,16 @@ export interface CachedOptions<M extends AnyMethod = AnyMethod> extends EntryOpt
    * tag. A result whose function names a tag of another family is not stored. Default: any family.
    */
   families?: readonly string[];
-  /** The result is given but not stored when this is true. */
+  /** The result is given but not stored when this is true. Default: never. */
   unless?: (result: Awaited<ReturnType<M>>) => boolean;
-  /** Inputs of a route that reads the raw request or body: they take the place of the declared ones in the key. */
+  /** Inputs of a route that reads the raw request or body: they take the place of the declared ones in the key. Default: those. */
   key?: OfRequest<KeyInputs>;
   /**
    * Whether hits are audited, or what of the result is compared then: leave out what changes while nothing is written, such
    * as the present time. A route's result comes as its JSON says. Default: all of it where there are `tags`, else not.
    */
   audit?: boolean | ((result: Awaited<ReturnType<M>>) => unknown);
-  /** Names the form of the result; change it with the form. */
+  /** Names the form of the result; change it with the form. Default: of a route what `shapeOf` of the module says; else none. */
   shape?: string;
 }
 

@@ -2,7 +2,7 @@ import { CacheError } from '../engine/cache-errors.js';
 import { durationMs, type Duration } from '../engine/duration.js';
 import type { CacheRequest, OfRequest } from './cache-request.js';
 
-/** What `@Cached` may say of a route's HTTP answers; without effect on methods that are no routes. */
+/** What `@Cached` may say of a route's HTTP answers; on a method that is no route it stops the start. */
 export interface AnswerOptions {
   /**
    * Who may keep an answer on the way to the client: `Cache-Control: private` or `public`. Default `private` for a route

@@ -16,7 +16,7 @@ export interface EntryOptions {
   softTimeout?: Duration;
   /** How long to wait for the method at all; then 504. Default: as long as it takes. */
   hardTimeout?: Duration;
-  /** How long an answer may still be served after a soft invalidation. Default 0. */
+  /** How old an answer may be that this process still serves after a soft invalidation. Default 0: none. */
   minFresh?: Duration;
   /**
    * `strong`: whoever asks after an invalidation was acknowledged never gets the older answer. `bounded`: never one that

@@ -15,11 +15,15 @@ export interface PrefixStatistics {
   readonly refreshes: number;
   /** Answers refused because the store is away and too many are being computed. */
   readonly overloaded: number;
-  /** Lookups that went past the cache, because its store was away. */
+  /** Lookups that went past the cache: its store was away, or it is switched off. */
   readonly bypasses: number;
+  /** Entries stored. */
   readonly stores: number;
+  /** Entries that could not be read, decoded, written or refreshed. */
   readonly errors: number;
+  /** Of their bodies. */
   readonly storedBytes: number;
+  /** Of the bodies that were found. */
   readonly hitBytes: number;
   /** How long runs of the method took, ms. */
   readonly loadMs: HistogramCounts;

@@ -19,7 +19,7 @@ export interface EntryPolicy {
   readonly softTimeoutMs: number;
   /** How long to wait for the run at all. */
   readonly hardTimeoutMs: number;
-  /** An entry of this process outlives soft invalidations for so long. */
+  /** An entry of this process outlives soft invalidations until it is so old. */
   readonly minFreshMs: number;
   /** The part of its TTL after which an entry is refreshed behind the answers; 1 is never. */
   readonly refreshAhead: number;

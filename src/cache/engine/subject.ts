@@ -9,7 +9,7 @@ interface SubjectParts {
   readonly keyText: string;
   readonly shape: string;
   readonly policy: EntryPolicy;
-  /** Whether the result itself names further tags. */
+  /** Whether a call may name further tags, by its result or by its arguments as they were converted. */
   readonly hasResultTags: boolean;
   /** What it depends on, as far as that is known before it is computed. Called at most once. */
   readonly tags: () => readonly string[];

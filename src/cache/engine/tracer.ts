@@ -3,7 +3,7 @@ export interface Tracer {
   /**
    * Around one run of a cached method, whoever waits for it.
    *
-   * @param reason what the lookup came to; `bypass`: the store is away, so what the run gives is not kept
+   * @param reason `bypass`: what the run gives is not kept, for the store is away or it is one caller's alone
    */
   load<T>(prefix: string, reason: 'miss' | 'bypass', run: () => Promise<T>): Promise<T>;
 
@@ -11,7 +11,7 @@ export interface Tracer {
   invalidate<T>(tags: readonly string[], run: () => Promise<T>): Promise<T>;
 }
 
-/** Whatever a tracer does: what it is to show is done, once, and comes to what it comes to. */
+/** Whatever a tracer does or fails to do: the work is done exactly once, and its own result is given. */
 export function guarded(tracer: Tracer): Tracer {
   const once = async <T>(run: () => Promise<T>, show: (run: () => Promise<T>) => Promise<T>): Promise<T> => {
     let work: Promise<T> | undefined;

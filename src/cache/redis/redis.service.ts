@@ -12,7 +12,7 @@ export type RedisStatus = 'not_configured' | 'connected' | 'unavailable';
 
 const INFO_BUDGET_MS = 500;
 
-/** What any call may be given. */
+/** What `get`, `set`, `delete` and `run` may be given. */
 export interface RedisCallOptions {
   /** Told why Redis did not do it, as a code such as `NOPERM` or `timeout`, where the result does not say. Default: nobody is. */
   onFailure?: (reason: string) => void;
