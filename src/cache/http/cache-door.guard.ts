@@ -79,7 +79,7 @@ export class CacheDoor implements CanActivate {
     reply.setStatus(200);
     headers.setFixed(reply);
     headers.announceHit(reply, found);
-    if (answer.isHeld(request, reply, headers, codings)) {
+    if (answer.markNotModified(request, reply, headers, codings)) {
       reply.end(undefined);
       return;
     }

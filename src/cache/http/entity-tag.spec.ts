@@ -1,4 +1,4 @@
-import { codedTag, entityTag, heldTag } from './entity-tag.js';
+import { codedTag, entityTag, matchedTag } from './entity-tag.js';
 
 const etag = entityTag(Buffer.from('body'));
 const brotli = codedTag(etag, 'br');
@@ -32,6 +32,6 @@ describe('entity tags', () => {
     ['a long list', `${'"x", '.repeat(3000)}${etag}`, etag],
     ['a long list without it', '"x", '.repeat(3000), undefined],
   ])('If-None-Match %s', (_, header, held) => {
-    expect(heldTag(header, etag, ['br'])).toBe(held);
+    expect(matchedTag(header, etag, ['br'])).toBe(held);
   });
 });

@@ -24,7 +24,7 @@ export function codedTag(etag: string, coding: Coding): string {
  *
  * @see RFC 9110 section 13.1.2
  */
-export function heldTag(
+export function matchedTag(
   ifNoneMatch: string | string[] | undefined,
   etag: string,
   accepted: readonly Coding[],

@@ -1,6 +1,6 @@
 import type { CacheRequest } from '../definition/cache-request.js';
 import type { Coding } from './accept-encoding.js';
-import { codedTag, heldTag } from './entity-tag.js';
+import { codedTag, matchedTag } from './entity-tag.js';
 import type { Reply } from './reply.js';
 import type { RouteHeaders } from './route-headers.js';
 
@@ -40,17 +40,17 @@ export class StoredAnswer {
     this.#ofNotModified = this.#headers.filter(([name]) => OF_NOT_MODIFIED.has(name));
   }
 
-  /** Says that the client holds the answer already, if it does. @returns whether it does */
-  isHeld(
+  /** Makes the reply a 304, if the client has this answer already. @returns whether it has */
+  markNotModified(
     request: CacheRequest,
     reply: Reply,
     headers: RouteHeaders,
     codings = headers.codings(request),
   ): boolean {
-    const held = heldTag(request.headers['if-none-match'], this.#etag, codings);
-    if (held === undefined) return false;
+    const matched = matchedTag(request.headers['if-none-match'], this.#etag, codings);
+    if (matched === undefined) return false;
     for (const [name, value] of this.#ofNotModified) headers.setStored(reply, name, value);
-    reply.setHeader('etag', held);
+    reply.setHeader('etag', matched);
     reply.setStatus(304);
     return true;
   }
