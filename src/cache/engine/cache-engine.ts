@@ -210,6 +210,11 @@ export class CacheEngine {
     }
   }
 
+  /** Whether this process holds `entry`. */
+  holds(entry: CacheEntry): boolean {
+    return this.#options.l1.holds(entry);
+  }
+
   /**
    * Counts `bytes` that somebody keeps for as long as `entry` is held in this process.
    *

@@ -53,7 +53,7 @@ export class CompressedForms {
 
   #begin(answer: StoredAnswer, entry: CacheEntry, coding: Coding): void {
     // An entry that this process does not hold is gone with its answer, and so would be the work.
-    if (this.#atWork >= MAX_AT_ONCE || !this.#engine.charge(entry, 0)) return;
+    if (this.#atWork >= MAX_AT_ONCE || !this.#engine.holds(entry)) return;
     this.#atWork++;
     answer.compressed[coding] = 'none';
     const work = this.#make(answer, entry, coding)
