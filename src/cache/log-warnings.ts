@@ -1,16 +1,13 @@
 import { Logger } from '@nestjs/common';
 import type { CacheModuleEvent } from './cache.options.js';
 import { systemClock, type Clock } from './engine/clock.js';
+import { News } from './news.js';
 import { lastingReasons, withoutRepeats } from './without-repeats.js';
 
 type Line = readonly [level: 'log' | 'warn' | 'error', text: string] | undefined;
 type Lines = {
   readonly [Name in CacheModuleEvent['event']]?: (event: Extract<CacheModuleEvent, { event: Name }>) => Line;
 };
-
-/** The same line comes once a minute at most; more different ones than so many are not told apart meanwhile. */
-const REPEAT_AFTER_MS = 60_000;
-const MAX_REMEMBERED = 1000;
 
 const lines: Lines = {
   'cache.connected': ({ server }) => ['log', `Redis${at(server)} is connected`],
@@ -78,21 +75,14 @@ export function logWarnings(
   logger = new Logger('Cache'),
   clock: Pick<Clock, 'monotonicMs'> = systemClock,
 ): (event: CacheModuleEvent) => void {
-  const toldAtMs = new Map<string, number>();
-  const isRepeat = (text: string): boolean => {
-    const now = clock.monotonicMs();
-    if (now - (toldAtMs.get(text) ?? -Infinity) < REPEAT_AFTER_MS) return true;
-    if (toldAtMs.size >= MAX_REMEMBERED) toldAtMs.clear();
-    toldAtMs.set(text, now);
-    return false;
-  };
+  const news = new News(clock);
   return withoutRepeats((event) => {
     const line = lines[event.event] as ((event: CacheModuleEvent) => Line) | undefined;
     const [level, text] = line?.(event) ?? [];
     if (!level || text === undefined) return;
     // What was lost then may be lost again.
-    if (event.event === 'cache.connected') toldAtMs.clear();
-    else if (isRepeat(text)) return;
+    if (event.event === 'cache.connected') news.forget();
+    else if (!news.isNew(text)) return;
     logger[level](text);
   }, clock);
 }
