@@ -56,7 +56,7 @@ export class RedisService {
 
   /** The value under `key`, or `undefined`: absent, unreadable, or Redis is away. */
   async get(key: string, options: RedisCallOptions = {}): Promise<unknown> {
-    const text = await this.#read('GET', key, (client, name) => client.get(name), null, options);
+    const text = await this.#call('read', 'GET', key, (client, name) => client.get(name), null, options);
     if (text === null) return undefined;
     try {
       return JSON.parse(text) as unknown;
@@ -80,10 +80,12 @@ export class RedisService {
     const expiration =
       ttl === undefined ? undefined : ({ type: 'PX', value: durationMs(ttl, 'RedisService.set') } as const);
     const text = JSON.stringify(value ?? null);
-    const isSet = await this.#write(
+    const isSet = await this.#call(
+      'write',
       'SET',
       key,
       async (client, name) => (await client.set(name, text, expiration ? { expiration } : {})) === 'OK',
+      false,
       options,
     );
     if (isSet) this.emit({ event: 'cache.set', key });
@@ -92,11 +94,24 @@ export class RedisService {
 
   /** @returns whether there was something to delete */
   async delete(key: string, options: RedisCallOptions = {}): Promise<boolean> {
-    return this.#write('DELETE', key, async (client, name) => (await client.unlink(name)) === 1, options);
+    return this.#call(
+      'write',
+      'DELETE',
+      key,
+      async (client, name) => (await client.unlink(name)) === 1,
+      false,
+      options,
+    );
   }
 
   async exists(key: string): Promise<boolean> {
-    return this.#read('EXISTS', key, async (client, name) => (await client.exists(name)) === 1, false);
+    return this.#call(
+      'read',
+      'EXISTS',
+      key,
+      async (client, name) => (await client.exists(name)) === 1,
+      false,
+    );
   }
 
   /**
@@ -107,7 +122,13 @@ export class RedisService {
    */
   async expire(key: string, ttl: Duration): Promise<boolean> {
     const ms = durationMs(ttl, 'RedisService.expire');
-    return this.#write('EXPIRE', key, async (client, name) => (await client.pExpire(name, ms)) === 1);
+    return this.#call(
+      'write',
+      'EXPIRE',
+      key,
+      async (client, name) => (await client.pExpire(name, ms)) === 1,
+      false,
+    );
   }
 
   /**
@@ -164,7 +185,8 @@ export class RedisService {
     );
   }
 
-  #read<T>(
+  #call<T>(
+    way: 'read' | 'write',
     operation: string,
     key: string,
     command: (client: RedisClient, name: string) => Promise<T>,
@@ -172,33 +194,13 @@ export class RedisService {
     options: RedisCallOptions = {},
   ): Promise<T> {
     const name = this.namespace + key;
-    this.#tellIfSkipped(operation, key);
+    if (this.status() === 'unavailable') this.emit({ event: 'cache.skip', operation, key });
     return this.#orElse(
       fallback,
       (servers) =>
-        servers.read(servers.nameOf(name), this.commandTimeoutMs, ({ client }) => command(client, name)),
+        servers[way](servers.nameOf(name), this.commandTimeoutMs, ({ client }) => command(client, name)),
       options,
     );
-  }
-
-  #write(
-    operation: string,
-    key: string,
-    command: (client: RedisClient, name: string) => Promise<boolean>,
-    options: RedisCallOptions = {},
-  ): Promise<boolean> {
-    const name = this.namespace + key;
-    this.#tellIfSkipped(operation, key);
-    return this.#orElse(
-      false,
-      (servers) =>
-        servers.write(servers.nameOf(name), this.commandTimeoutMs, ({ client }) => command(client, name)),
-      options,
-    );
-  }
-
-  #tellIfSkipped(operation: string, key: string): void {
-    if (this.status() === 'unavailable') this.emit({ event: 'cache.skip', operation, key });
   }
 
   async #orElse<T>(
