@@ -1,5 +1,6 @@
 import { isAscii } from 'node:buffer';
 import type { CacheEntry } from './cache-entry.js';
+import { putNewest } from './put-newest.js';
 
 /**
  * A shorter body is kept as text: each small buffer has a piece of memory of its own outside the heap, and the allocator
@@ -26,11 +27,7 @@ export class OwnMemory {
     if (text.length > MAX_SHARED_LENGTH) return text;
     const known = this.#shared.get(text);
     if (known !== undefined) return known;
-    this.#shared.set(text, text);
-    if (this.#shared.size > MAX_SHARED_TEXTS) {
-      const [oldest = ''] = this.#shared.keys();
-      this.#shared.delete(oldest);
-    }
+    putNewest(this.#shared, text, text, MAX_SHARED_TEXTS);
     return text;
   }
 }

@@ -5,6 +5,7 @@ import type { Clock } from './clock.js';
 import { standing } from './l1-entries.js';
 import type { Loads } from './loads.js';
 import type { Openings } from './opening.js';
+import { putNewest } from './put-newest.js';
 import type { Factory, Found, Subject } from './subject.js';
 import type { WatchedFamilies } from './watched-families.js';
 
@@ -44,12 +45,8 @@ export class RefreshAhead {
     if (!isSoon(subject, found)) return false;
     const now = this.#options.clock.monotonicMs();
     if ((this.#lookAwayUntilMs.get(subject.keyText) ?? -Infinity) > now) return false;
-    this.#lookAwayUntilMs.delete(subject.keyText);
-    this.#lookAwayUntilMs.set(subject.keyText, now + Math.min(LOOK_AWAY_MS, found.entry.ttlMs / 2));
-    if (this.#lookAwayUntilMs.size > MAX_REMEMBERED) {
-      const [oldest] = this.#lookAwayUntilMs.keys();
-      if (oldest !== undefined) this.#lookAwayUntilMs.delete(oldest);
-    }
+    const untilMs = now + Math.min(LOOK_AWAY_MS, found.entry.ttlMs / 2);
+    putNewest(this.#lookAwayUntilMs, subject.keyText, untilMs, MAX_REMEMBERED);
     return true;
   }
 

@@ -1,5 +1,6 @@
 import { promises, type LookupAddress, type LookupOptions } from 'node:dns';
 import type { LookupFunction } from 'node:net';
+import { putNewest } from '../engine/put-newest.js';
 import { withDeadline } from './deadline.js';
 
 interface Question {
@@ -28,19 +29,13 @@ export function rememberingLookup(
   const remembered = new Map<string, LookupAddress[]>();
   const asked = new Map<string, Question>();
 
-  const remember = (name: string, found: LookupAddress[]) => {
-    remembered.delete(name);
-    remembered.set(name, found);
-    const [oldest] = remembered.keys();
-    if (remembered.size > MAX_NAMES && oldest !== undefined) remembered.delete(oldest);
-  };
   const question = (name: string, host: string, options: LookupOptions): Question => {
     const underWay = asked.get(name);
     if (underWay) return underWay;
     const answer = ask(host, { ...options, all: true }).finally(() => asked.delete(name));
     answer.then(
       (found) => {
-        remember(name, found);
+        putNewest(remembered, name, found, MAX_NAMES);
       },
       (error: unknown) => {
         if (isNoSuchName(error)) remembered.delete(name);

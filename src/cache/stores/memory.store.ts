@@ -1,6 +1,7 @@
 import type { CacheEntry } from '../engine/cache-entry.js';
 import type { Clock } from '../engine/clock.js';
 import { heldEntry, type L1Entries } from '../engine/l1-entries.js';
+import { putNewest } from '../engine/put-newest.js';
 import type { EntryName, Lease, Store, StoreOpened, StoreRead } from '../engine/store.js';
 import { newToken, softened } from '../engine/tokens.js';
 
@@ -91,23 +92,13 @@ export class MemoryStore implements Store {
     const now = this.#clock.monotonicMs();
     const present = this.#leases.get(keyText);
     if (present && present.owner !== owner && present.endsAtMs > now) return false;
-    this.#leases.delete(keyText);
-    this.#leases.set(keyText, { owner, endsAtMs: now + ttlMs });
-    dropOldest(this.#leases, MAX_LEASES);
+    putNewest(this.#leases, keyText, { owner, endsAtMs: now + ttlMs }, MAX_LEASES);
     return true;
   }
 
   /** A token that falls out makes its entries misses, never stale. */
   #renew(tag: string, token: string): string {
-    this.#tokens.delete(tag);
-    this.#tokens.set(tag, token);
-    dropOldest(this.#tokens, MAX_TOKENS);
+    putNewest(this.#tokens, tag, token, MAX_TOKENS);
     return token;
   }
-}
-
-function dropOldest(map: Map<string, unknown>, most: number): void {
-  if (map.size <= most) return;
-  const [oldest] = map.keys();
-  if (oldest !== undefined) map.delete(oldest);
 }
