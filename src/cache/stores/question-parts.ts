@@ -11,14 +11,14 @@ export interface Question {
   readonly lease?: Lease | undefined;
 }
 
-/** What a question wants of one server, as keys but for the tags. */
+/** What a question wants of one server. */
 export interface Part {
   readonly server: string;
   readonly tags: string[];
   /** Of the tags, in their order; on a cluster that of the server's epoch before them. */
-  tokens: readonly string[];
-  entry?: string;
-  lease?: string;
+  tokenKeys: readonly string[];
+  entryKey?: string;
+  leaseKey?: string;
 }
 
 /**
@@ -30,19 +30,19 @@ export function partsOf(servers: RedisServers, keys: RedisKeys, { tags, name, le
   const parts = new Map<string, Part>();
   const partWith = (key: string) => {
     const server = servers.nameOf(key);
-    const part = parts.get(server) ?? { server, tags: [], tokens: [] };
+    const part = parts.get(server) ?? { server, tags: [], tokenKeys: [] };
     parts.set(server, part);
     return part;
   };
   for (const tag of tags) if (!isEverywhere(servers, tag)) partWith(keys.token(tag)).tags.push(tag);
-  for (const part of parts.values()) part.tokens = tokenKeys(servers, keys, part);
+  for (const part of parts.values()) part.tokenKeys = tokenKeysOf(servers, keys, part);
   if (name) {
     const entry = keys.entry(name);
-    partWith(entry).entry = entry;
+    partWith(entry).entryKey = entry;
   }
   if (name && lease) {
     const key = keys.lease(name);
-    partWith(key).lease = key;
+    partWith(key).leaseKey = key;
   }
   return [...parts.values()];
 }
@@ -52,7 +52,7 @@ export function isEverywhere({ isCluster }: RedisServers, tag: string): boolean 
   return isCluster && tag === EPOCH;
 }
 
-function tokenKeys(servers: RedisServers, keys: RedisKeys, { server, tags }: Part): string[] {
+function tokenKeysOf(servers: RedisServers, keys: RedisKeys, { server, tags }: Part): string[] {
   const tokens = tags.map((tag) => keys.token(tag));
   if (!servers.isCluster) return tokens;
   const hashTag = servers.hashTagOf(server);

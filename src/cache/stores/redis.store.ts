@@ -80,7 +80,7 @@ export class RedisStore implements Store {
       this.#servers.write(part.server, budgetMs, async (session) => {
         // One round trip: the client sends what is asked for in one tick together, and Redis keeps the order.
         const made = this.#makeTokens(session, part, tokenTtlMs);
-        const taken = lease && part.lease ? takeLease(session, part.lease, lease) : true;
+        const taken = lease && part.leaseKey ? takeLease(session, part.leaseKey, lease) : true;
         const [read, hasLease] = await Promise.all([this.#fetch(session, part), taken, made]);
         if (read.tokens.includes(undefined)) await makeRoom(session, read);
         return { ...read, hasLease };
@@ -132,7 +132,7 @@ export class RedisStore implements Store {
   /** Puts the question to all servers that it concerns at once, and their answers together. */
   async #ask(question: Question, fetch: (part: Part) => Promise<PartRead>): Promise<StoreOpened> {
     const parts = partsOf(this.#servers, this.#keys, question);
-    if (question.name && parts.some((part) => this.#invalidations.isOwed(part.tokens))) {
+    if (question.name && parts.some((part) => this.#invalidations.isOwed(part.tokenKeys))) {
       throw new CacheError('CACHE_STORE_UNAVAILABLE', 'owed');
     }
     const reads = await Promise.all(parts.map(fetch));
@@ -140,7 +140,7 @@ export class RedisStore implements Store {
       reads.flatMap(({ part, tokens }) => part.tags.map((tag, index) => [tag, tokens[index]] as const)),
     );
     return {
-      ...stored(reads.find(({ part }) => part.entry !== undefined)),
+      ...stored(reads.find(({ part }) => part.entryKey !== undefined)),
       tokens: question.tags.map((tag) => (isEverywhere(this.#servers, tag) ? EVERYWHERE : tokens.get(tag))),
       hasLease: reads.every(({ hasLease }) => hasLease),
     };
@@ -150,17 +150,19 @@ export class RedisStore implements Store {
   #owedTags(tags: readonly string[]): ReadonlySet<string> {
     if (this.#invalidations.isNothingOwed) return new Set();
     const owed = partsOf(this.#servers, this.#keys, { tags }).flatMap((part) => {
-      const epochs = part.tokens.length - part.tags.length;
-      if (this.#invalidations.isOwed(part.tokens.slice(0, epochs))) return part.tags;
-      return part.tags.filter((_, index) => this.#invalidations.isOwed([part.tokens[epochs + index] ?? '']));
+      const epochs = part.tokenKeys.length - part.tags.length;
+      if (this.#invalidations.isOwed(part.tokenKeys.slice(0, epochs))) return part.tags;
+      return part.tags.filter((_, index) =>
+        this.#invalidations.isOwed([part.tokenKeys[epochs + index] ?? '']),
+      );
     });
     return new Set(owed);
   }
 
   /** The same for all: a token is compared only with those of its own tag. */
-  #makeTokens({ client }: RedisSession, { tokens }: Part, ttlMs: number): Promise<unknown> {
+  #makeTokens({ client }: RedisSession, { tokenKeys }: Part, ttlMs: number): Promise<unknown> {
     const parameters = [newToken(), String(ttlMs)];
-    const made = inCommands(this.#servers, tokens).map((keys) =>
+    const made = inCommands(this.#servers, tokenKeys).map((keys) =>
       client.eval(MAKE_TOKENS, { keys, arguments: parameters }),
     );
     return Promise.all(made);
@@ -168,12 +170,12 @@ export class RedisStore implements Store {
 
   async #fetch({ client, binary, identity }: RedisSession, part: Part): Promise<PartRead> {
     // The time that is left first: what has none by then, and is there, has just been written.
-    const left = part.entry === undefined ? ABSENT : client.pTTL(part.entry);
-    const keys = part.entry === undefined ? part.tokens : [...part.tokens, part.entry];
+    const left = part.entryKey === undefined ? ABSENT : client.pTTL(part.entryKey);
+    const keys = part.entryKey === undefined ? part.tokenKeys : [...part.tokenKeys, part.entryKey];
     const found = inCommands(this.#servers, keys).map((some) => binary.mGet(some));
     const [leftMs, ...replies] = await Promise.all([left, ...found]);
     const values = replies.flat();
-    const texts = values.slice(0, part.tokens.length).map((value) => value?.toString('latin1'));
+    const texts = values.slice(0, part.tokenKeys.length).map((value) => value?.toString('latin1'));
     const epoch = this.#servers.isCluster ? texts.shift() : '';
     // A dot ends the hard half of a token, so none may stand before it.
     const origin = `${identity.text}:${epoch?.replaceAll('.', '') ?? ''}`;
@@ -182,7 +184,7 @@ export class RedisStore implements Store {
       tokens: texts.map((text) =>
         text === undefined || epoch === undefined ? undefined : `${origin}:${text}`,
       ),
-      bytes: values[part.tokens.length] ?? undefined,
+      bytes: values[part.tokenKeys.length] ?? undefined,
       leftMs,
       hasLease: true,
     };
@@ -199,10 +201,10 @@ export class RedisStore implements Store {
 /** What cannot be made and is no text either was not put there by us, and would keep its entries from being found. */
 async function makeRoom({ client }: RedisSession, { part, tokens }: PartRead): Promise<void> {
   // On a cluster the server's epoch is the first, and without it there are no others.
-  const epochs = part.tokens.length - tokens.length;
+  const epochs = part.tokenKeys.length - tokens.length;
   const isForeign = (index: number) =>
     index < epochs ? tokens.every((token) => token === undefined) : tokens[index - epochs] === undefined;
-  const foreign = part.tokens.filter((_, index) => isForeign(index));
+  const foreign = part.tokenKeys.filter((_, index) => isForeign(index));
   await Promise.all(foreign.map((key) => client.unlink(key)));
 }
 
