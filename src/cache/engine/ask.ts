@@ -1,5 +1,5 @@
 import type { Budget } from './budget.js';
-import { CacheError, errorName } from './cache-errors.js';
+import { reasonOf } from './cache-errors.js';
 import type { EmitCacheEvent } from './cache-events.js';
 import type { EntryStore } from './entry-store.js';
 import type { Subject } from './subject.js';
@@ -25,9 +25,4 @@ export function asking(entries: EntryStore, emit: EmitCacheEvent): Ask {
       return undefined;
     }
   };
-}
-
-/** The reason that a store gave; of any other error its name, for its text may hold anything. */
-export function reasonOf(error: unknown): string {
-  return error instanceof CacheError ? error.message : errorName(error);
 }

@@ -1,7 +1,7 @@
-import { reasonOf } from './ask.js';
 import { Budget } from './budget.js';
 import { bodyLength, type CacheEntry } from './cache-entry.js';
 import { CurrentRun } from './current-run.js';
+import { reasonOf } from './cache-errors.js';
 import type { EngineOptions } from './engine-options.js';
 import { pause, type Clock } from './clock.js';
 import type { EntryStore } from './entry-store.js';

@@ -56,3 +56,8 @@ export class CacheError extends Error {
 export function errorName(error: unknown): string {
   return error instanceof CacheError ? error.code : error instanceof Error ? error.name : typeof error;
 }
+
+/** The reason that a store gave; of any other error its name, for its text may hold anything. */
+export function reasonOf(error: unknown): string {
+  return error instanceof CacheError ? error.message : errorName(error);
+}

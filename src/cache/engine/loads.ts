@@ -1,7 +1,6 @@
-import { reasonOf } from './ask.js';
 import type { Budget } from './budget.js';
 import type { Bulkhead } from './bulkhead.js';
-import { CacheError } from './cache-errors.js';
+import { CacheError, reasonOf } from './cache-errors.js';
 import { CurrentRun } from './current-run.js';
 import { join, type JoinOptions, type RunResult } from './join.js';
 import { isFresh } from './l1-entries.js';

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { reasonOf } from './ask.js';
+import { reasonOf } from './cache-errors.js';
 import { storeKey } from './cache-key.js';
 import type { Store } from './store.js';
 import { plainTag } from './tags.js';
