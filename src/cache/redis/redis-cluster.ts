@@ -3,7 +3,7 @@ import { BreakablePause } from './breakable-pause.js';
 import type { BreakerState } from './circuit-breaker.js';
 import { firstTable, newestTable } from './cluster-discovery.js';
 import { ConnectionReport } from './connection-report.js';
-import { failureReason } from './deadline.js';
+import { failureReason } from './failure-reason.js';
 import { keySlot, SLOTS } from './key-slot.js';
 import { fromHostAndPort, type HostAndPort, type RedisLogin } from './redis-address.js';
 import type { RedisCommand } from './redis-session.js';

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { durationMs, type Duration } from '../engine/duration.js';
 import type { BreakerState } from './circuit-breaker.js';
-import { failureReason } from './deadline.js';
+import { failureReason } from './failure-reason.js';
 import { deleteMatching } from './delete-matching.js';
 import type { RedisClient } from './redis-client.js';
 import type { EmitRedisEvent } from './redis-events.js';

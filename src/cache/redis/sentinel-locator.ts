@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { CacheError } from '../engine/cache-errors.js';
-import { failureReason, withDeadline } from './deadline.js';
+import { withDeadline } from './deadline.js';
+import { failureReason } from './failure-reason.js';
 import type { HostAndPort, RedisAddress, RedisTarget } from './redis-address.js';
 import { destroy, newClient } from './redis-client.js';
 

@@ -3,7 +3,8 @@ import { byHardness, EPOCH, witnessesOf, isWitness, softTag } from '../engine/ta
 import { newHalf } from '../engine/tokens.js';
 import type { Outbox } from '../outbox/outbox.js';
 import { ABANDONED_AFTER_MS } from '../outbox/outbox-relay.js';
-import { failureReason, withDeadline } from '../redis/deadline.js';
+import { withDeadline } from '../redis/deadline.js';
+import { failureReason } from '../redis/failure-reason.js';
 import type { EmitRedisEvent } from '../redis/redis-events.js';
 import type { RedisSession } from '../redis/redis-session.js';
 import { inCommands, type Arrival, type RedisServers } from '../redis/redis-servers.js';

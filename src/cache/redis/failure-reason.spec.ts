@@ -1,5 +1,5 @@
 import { CacheError } from '../engine/cache-errors.js';
-import { failureReason } from './deadline.js';
+import { failureReason } from './failure-reason.js';
 
 const coded = (code: string) => Object.assign(new Error('connect to secret'), { code });
 
