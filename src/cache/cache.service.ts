@@ -8,7 +8,7 @@ import type { L1Entries } from './engine/l1-entries.js';
 import type { Store } from './engine/store.js';
 import { patternTags } from './engine/tags.js';
 import { tryStore, type StoreFailure } from './engine/try-store.js';
-import { checkOptions, keyed, type GetManyOptions, type GetOrSetOptions } from './get-or-set.js';
+import { checkOptions, keyed, type GetManyOptions, type GetOrSetOptions } from './get-or-set-options.js';
 
 /** In place of the value of a key that `load` of `getMany` left out. */
 const LEFT_OUT = Symbol('left out');

@@ -3,7 +3,7 @@ export type { CachedRoute, CacheModuleEvent, CacheModuleOptions } from './cache.
 export { withoutRepeats } from './without-repeats.js';
 export type { LoadMany } from './batch.js';
 export { CacheService, type CacheStats } from './cache.service.js';
-export type { GetManyOptions, GetOrSetOptions } from './get-or-set.js';
+export type { GetManyOptions, GetOrSetOptions } from './get-or-set-options.js';
 export { CacheGraph } from './decorators/cache-graph.js';
 export {
   reportLines,
