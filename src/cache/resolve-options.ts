@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import type { CacheModuleOptions } from './cache.options.js';
-import { resolvePolicy } from './definition/entry-options.js';
+import { modulePolicy } from './definition/entry-options.js';
 import { checkNames, type OptionNames } from './definition/option-names.js';
 import type { BulkheadOptions } from './engine/bulkhead.js';
 import { CacheError } from './engine/cache-errors.js';
@@ -121,7 +121,7 @@ export function resolveOptions(options: CacheModuleOptions): ResolvedOptions {
       maxWaitMs: milliseconds('bulkhead.maxWaitMs', maxWaitMs, [0, MAX_WAIT_MS]),
     },
     compress: flag('compress', compress),
-    policy: resolvePolicy(options, {}),
+    policy: modulePolicy(options),
     outbox: hasSharedStore ? outbox : undefined,
     onEvent: options.onEvent ?? logWarnings(undefined, clock),
     tracer,

@@ -1,18 +1,19 @@
 import { defaultPolicy } from '../engine/entry-policy.js';
-import { declaredPolicy, resolvePolicy, type EntryOptions } from './entry-options.js';
+import { declaredPolicy, modulePolicy, type EntryOptions } from './entry-options.js';
 
 describe('how a method’s entries are kept', () => {
   it('is built in, unless the module says otherwise, unless the method does', () => {
     const module = { grace: '1m', consistency: 'bounded', refreshAhead: 0.5 } as const;
 
-    expect(resolvePolicy({}, {})).toEqual(defaultPolicy);
-    expect(resolvePolicy(module, {})).toEqual({
+    expect(modulePolicy({})).toEqual(defaultPolicy);
+    expect(modulePolicy(module)).toEqual({
       ...defaultPolicy,
       graceMs: 60_000,
       consistency: 'bounded',
       refreshAhead: 0.5,
     });
-    expect(resolvePolicy(module, declaredPolicy({ grace: 0, consistency: 'strong' }, 'a'))).toEqual({
+    const declared = declaredPolicy({ grace: 0, consistency: 'strong' }, 'a');
+    expect({ ...modulePolicy(module), ...declared }).toEqual({
       ...defaultPolicy,
       refreshAhead: 0.5,
     });

@@ -64,9 +64,9 @@ export function declaredPolicy(options: EntryOptions, where: string): Partial<En
   };
 }
 
-/** The whole policy of a method, in the order: what is built in, the module, the decorator. */
-export function resolvePolicy(defaults: EntryDefaults, declared: Partial<EntryPolicy>): EntryPolicy {
-  return { ...defaultPolicy, ...declaredPolicy(defaults, 'CacheModule'), ...declared };
+/** What holds where a method says nothing else: what the module says, and what is built in. */
+export function modulePolicy(defaults: EntryDefaults): EntryPolicy {
+  return { ...defaultPolicy, ...declaredPolicy(defaults, 'CacheModule') };
 }
 
 function fromZero(duration: Duration, where: string): number {
