@@ -3,7 +3,7 @@ import { bodyLength, type CacheEntry } from './cache-entry.js';
 import { CurrentRun } from './current-run.js';
 import { reasonOf } from './cache-errors.js';
 import type { EngineOptions } from './engine-options.js';
-import { pause, type Clock } from './clock.js';
+import { resultWithin, type Clock } from './clock.js';
 import type { EntryStore } from './entry-store.js';
 import { keepIn, type Keeping } from './keeping.js';
 import { standing } from './l1-entries.js';
@@ -239,7 +239,7 @@ export class CacheEngine {
   async close(): Promise<void> {
     this.#keeping?.audits.close();
     // A method that was given up may never end.
-    await Promise.race([this.settle(), pause(this.#options.clock, CLOSE_PATIENCE_MS)]);
+    await resultWithin(this.#options.clock, CLOSE_PATIENCE_MS, this.settle());
   }
 
   #goOnBehind(run: Promise<unknown>): void {

@@ -1,5 +1,4 @@
-import { setTimeout as wait } from 'node:timers/promises';
-import { resultWithin, type Clock } from '../engine/clock.js';
+import { resultWithin, systemClock, type Clock } from '../engine/clock.js';
 import type { Outbox } from './outbox.js';
 
 /** How often every process looks for rows that nobody settled. */
@@ -48,7 +47,7 @@ export class OutboxRelay {
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#cancel?.();
-    await Promise.race([this.#round, wait(STOP_PATIENCE_MS, undefined, { ref: false })]);
+    await resultWithin(systemClock, STOP_PATIENCE_MS, this.#round);
   }
 
   async #relay(): Promise<void> {

@@ -1,5 +1,5 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import { CacheError } from '../engine/cache-errors.js';
+import { pause, systemClock } from '../engine/clock.js';
 import { withDeadline } from './deadline.js';
 import { failureReason } from './failure-reason.js';
 import type { HostAndPort, RedisAddress, RedisTarget } from './redis-address.js';
@@ -41,7 +41,7 @@ async function locate(target: SentinelTarget, patienceMs: number): Promise<Redis
     if (named.length > sentinels.length / 2) haveMost();
   });
   const all = Promise.allSettled(asked);
-  await Promise.race([all, most.then(() => wait(STRAGGLERS_MS, undefined, { ref: false }))]);
+  await Promise.race([all, most.then(() => pause(systemClock, STRAGGLERS_MS))]);
   const [newest] = named.sort((one, other) => other.failover - one.failover);
   if (newest) return { ...newest, ...login };
   const failure = (await all).find((answer) => answer.status === 'rejected');

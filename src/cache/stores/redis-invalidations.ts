@@ -1,4 +1,4 @@
-import { setTimeout as wait } from 'node:timers/promises';
+import { pause, systemClock } from '../engine/clock.js';
 import { byHardness, EPOCH, witnessesOf, isWitness, softTag } from '../engine/tags.js';
 import { newHalf } from '../engine/tokens.js';
 import type { Outbox } from '../outbox/outbox.js';
@@ -139,7 +139,7 @@ export class RedisInvalidations {
     const payAll = async () => {
       for (let paid: number | 'held' = 1; paid !== 0 && !isOver;) {
         paid = await outbox.relay(ABANDONED_AFTER_MS, pay);
-        if (paid === 'held') await wait(HELD_POLL_MS, undefined, { ref: false });
+        if (paid === 'held') await pause(systemClock, HELD_POLL_MS);
       }
     };
     try {

@@ -1,7 +1,7 @@
 import { BACKGROUND_BUDGET_MS } from '../engine/budget.js';
 import type { CacheEntry } from '../engine/cache-entry.js';
 import { CacheError } from '../engine/cache-errors.js';
-import type { Clock } from '../engine/clock.js';
+import { pause, type Clock } from '../engine/clock.js';
 import type { EntryName, Lease, Store, StoreOpened, StoreRead } from '../engine/store.js';
 
 const OPERATIONS = ['read', 'open', 'tokens', 'write', 'invalidate', 'renewLease', 'releaseLease'] as const;
@@ -48,7 +48,7 @@ export class FaultyStore implements Store {
   /** Done `ms` later, and then answered; also if the caller's budget has ended by then. */
   delay(ms: number, ...operations: StoreOperation[]): void {
     this.#put(operations, async (operation) => {
-      await this.#pass(ms);
+      await pause(this.#clock, ms);
       return operation();
     });
   }
@@ -57,7 +57,7 @@ export class FaultyStore implements Store {
   replyLate(ms: number, ...operations: StoreOperation[]): void {
     this.#put(operations, async (operation) => {
       const answer = await operation();
-      await this.#pass(ms);
+      await pause(this.#clock, ms);
       return answer;
     });
   }
@@ -182,10 +182,6 @@ export class FaultyStore implements Store {
       });
       work.finally(cancel).then(resolve, reject);
     });
-  }
-
-  #pass(ms: number): Promise<void> {
-    return new Promise((resolve) => this.#clock.schedule(ms, resolve));
   }
 }
 
