@@ -8,7 +8,7 @@ describe('a load of many', () => {
     Promise.all(
       keys.map((key) =>
         make(key, async (own) => {
-          await batch.valueOf(key);
+          await batch.get(key);
           return own.spoiledBy;
         }),
       ),

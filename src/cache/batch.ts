@@ -6,7 +6,7 @@ export type LoadMany<T> = (
   keys: readonly string[],
 ) => Promise<ReadonlyMap<string, T>> | ReadonlyMap<string, T>;
 
-interface Loaded<T> {
+interface LoadedBatch<T> {
   readonly values: ReadonlyMap<string, T>;
   readonly spoiledBy: Spoiled | undefined;
 }
@@ -17,16 +17,16 @@ interface Loaded<T> {
  */
 export class Batch<T> {
   readonly #load: LoadMany<T>;
-  /** In which the keys are asked for: it has been told by whatever spoils a load. */
+  /** The run that asked for the keys: whatever spoils a load has told this one already. */
   readonly #around = CurrentRun.around;
-  #next: { readonly keys: string[]; readonly loaded: Promise<Loaded<T>> } | undefined;
+  #next: { readonly keys: string[]; readonly loaded: Promise<LoadedBatch<T>> } | undefined;
 
   constructor(load: LoadMany<T>) {
     this.#load = load;
   }
 
   /** @throws whatever the load of its batch throws */
-  async valueOf(key: string): Promise<T | undefined> {
+  async get(key: string): Promise<T | undefined> {
     const batch = (this.#next ??= this.#begin());
     batch.keys.push(key);
     const { values, spoiledBy } = await batch.loaded;

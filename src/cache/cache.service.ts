@@ -92,7 +92,7 @@ export class CacheService {
       const ofKey = { ...options, tags: typeof tags === 'function' ? tags(key) : tags };
       const { subject, kept } = keyed(key, ofKey, 'getMany', this.methods.defaultPolicy);
       const value = await this.methods.value(subject, async () => {
-        const given = await (this.methods.invalidations.readsPast(subject) ? past : shared).valueOf(key);
+        const given = await (this.methods.invalidations.readsPast(subject) ? past : shared).get(key);
         return given === undefined ? { value: { raw: LEFT_OUT }, isShareable: true } : kept(given);
       });
       return [key, value] as const;

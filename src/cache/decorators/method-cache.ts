@@ -10,7 +10,7 @@ import { isClientError } from '../http/client-error.js';
 import { isRoute } from '../http/route-metadata.js';
 import type { Invalidations } from './invalidations.js';
 import { settled } from './method-call.js';
-import { methodSubject, producedValue, revive, valueOf, type KeptValue } from './method-entry.js';
+import { methodSubject, producedValue, revive, decoded, type KeptValue } from './method-entry.js';
 
 /** What decorated methods call: the way from a method's arguments and result to the engine. */
 export class MethodCache {
@@ -79,10 +79,10 @@ export class MethodCache {
   /** The kept value, as a copy, or what `factory` gives. */
   async value(subject: Subject, factory: Factory<KeptValue>): Promise<unknown> {
     if (this.invalidations.readsPast(subject))
-      return valueOf(await this.engine.runPast(subject, factory))?.decoded;
+      return decoded(await this.engine.runPast(subject, factory))?.value;
     const kept = await this.engine.getOrSet(subject, factory, revive);
-    const value = valueOf(kept);
-    if (value) return value.decoded;
+    const value = decoded(kept);
+    if (value) return value.value;
     // Nobody here has written that: it is a miss, and is replaced.
     this.emit({ event: 'cache.decode_error', subject });
     return this.renewed(subject, factory);
@@ -91,7 +91,7 @@ export class MethodCache {
   /** What `factory` gives now, whatever is kept. */
   async renewed(subject: Subject, factory: Factory<KeptValue>): Promise<unknown> {
     const { value } = await this.engine.renew(subject, this.engine.newBudget(), factory);
-    return valueOf(value)?.decoded;
+    return decoded(value)?.value;
   }
 
   #policyOf(definition: CachedDefinition): EntryPolicy {

@@ -73,11 +73,11 @@ export const revive: Revive<KeptValue> = (entry) => ({ text: entry.text ?? entry
  * @returns `undefined` for a text that {@link encodeValue} did not write
  * @throws the exception that stands in the value's place
  */
-export function valueOf(kept: KeptValue): { readonly decoded: unknown } | undefined {
+export function decoded(kept: KeptValue): { readonly value: unknown } | undefined {
   if ('thrown' in kept) throw kept.thrown;
-  if ('raw' in kept) return { decoded: kept.raw };
+  if ('raw' in kept) return { value: kept.raw };
   try {
-    return { decoded: decodeValue(kept.text) };
+    return { value: decodeValue(kept.text) };
   } catch {
     return undefined;
   }
