@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { CacheError } from '../engine/cache-errors.js';
 import { checkedTag, dependenciesOn, familyTag, patternTags, plainTag } from '../engine/tags.js';
 import type { Faults } from './faults.js';
@@ -51,12 +51,11 @@ export function tagRules(
       .filter((template) => template !== undefined),
     functions: functions as unknown as TagRules['functions'],
     families: families?.map(plainTag),
-    signature: functions.length === 0 ? '' : hash(JSON.stringify([functions.map(String), families])),
+    signature:
+      functions.length === 0
+        ? ''
+        : hash('sha256', JSON.stringify([functions.map(String), families]), 'base64url').slice(0, 8),
   };
-}
-
-function hash(text: string): string {
-  return createHash('sha256').update(text).digest('base64url').slice(0, 8);
 }
 
 /** The families of plain tags that the rules can name, as `family/course`; `undefined` where a function may name any. */

@@ -179,5 +179,5 @@ function invalid(message: string): CacheError {
 /** The inverse of {@link hostAndPort}. */
 export function fromHostAndPort(text: string): HostAndPort {
   const colon = text.lastIndexOf(':');
-  return { host: text.slice(0, colon).replace(/^\[(.*)\]$/, '$1'), port: Number(text.slice(colon + 1)) };
+  return { host: withoutBrackets(text.slice(0, colon)), port: Number(text.slice(colon + 1)) };
 }
