@@ -91,8 +91,8 @@ export class Invalidations {
     this.#settlement.enter(unit, outer === undefined);
     try {
       const result = await inUnit(unit, () => settled(run));
-      unit.join(known);
-      unit.join(this.#exactTags(definition, () => resultTags(rules, given, result)));
+      unit.add(known);
+      unit.add(this.#exactTags(definition, () => resultTags(rules, given, result)));
       return result;
     } catch (error) {
       unit.fear(cover, writtenBefore);
@@ -113,7 +113,7 @@ export class Invalidations {
   /** Invalidates now, or with the unit of work that this is called in. */
   async invalidate(tags: readonly string[]): Promise<boolean> {
     const unit = this.#unit;
-    unit?.join(tags);
+    unit?.add(tags);
     // Where the outermost method has ended, nobody knows whether this belongs to one that is still inside.
     if (unit && !unit.hasEnded) return true;
     const isConfirmed = await this.engine.invalidate(tags);

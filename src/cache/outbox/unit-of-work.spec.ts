@@ -9,7 +9,7 @@ it('a unit of work has written what a method inside committed, whatever another 
   void unit.committed('2');
   unit.fear(['tag/book:2'], writtenBefore);
 
-  expect(unit.joined).toEqual(['tag/book:2']);
+  expect(unit.tags).toEqual(['tag/book:2']);
 });
 
 describe('what a unit of work reads', () => {

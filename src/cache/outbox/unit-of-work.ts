@@ -11,7 +11,7 @@ export class UnitOfWork {
   readonly rows: string[] = [];
   /** Of all whose commit was sent. Of some nobody learns more: it may even happen later, and relays settle them. */
   readonly #sent = new Set<string>();
-  readonly #joined = new Set<string>();
+  readonly #tags = new Set<string>();
   readonly #cover = new Set<string>();
   /** Tags of methods inside that threw, and how much had been written when the first of these began. */
   readonly #feared = new Map<string, number>();
@@ -101,8 +101,8 @@ export class UnitOfWork {
   }
 
   /** Further tags that are to be invalidated when the unit is over. */
-  join(tags: readonly string[]): void {
-    for (const tag of tags) this.#joined.add(tag);
+  add(tags: readonly string[]): void {
+    for (const tag of tags) this.#tags.add(tag);
   }
 
   /**
@@ -115,14 +115,14 @@ export class UnitOfWork {
     }
   }
 
-  get joined(): readonly string[] {
+  get tags(): readonly string[] {
     const feared = [...this.#feared].filter(([, writtenBefore]) => this.written > writtenBefore);
-    return [...new Set([...this.#joined, ...feared.map(([tag]) => tag)])];
+    return [...new Set([...this.#tags, ...feared.map(([tag]) => tag)])];
   }
 
   /** What must be invalidated if nothing more becomes known: rather too much than too little. */
   get intent(): readonly string[] {
-    return [...new Set([...this.#cover, ...this.joined])];
+    return [...new Set([...this.#cover, ...this.tags])];
   }
 
   /**

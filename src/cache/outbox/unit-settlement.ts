@@ -40,14 +40,14 @@ export class UnitSettlement {
   }
 
   /**
-   * The outermost method has ended, and what the unit joined is old; all that it may change, where methods that nobody
+   * The outermost method has ended, and what the unit names is old; all that it may change, where methods that nobody
    * waited for are still inside. So is that, once more, when a transaction commits after it.
    *
    * @returns resolves when that is confirmed, here or by another process, or said to be pending after 1 s; never rejects
    */
   async leave(unit: UnitOfWork): Promise<void> {
     unit.end((row) => this.#settle(unit, [row], unit.intent));
-    await this.#settle(unit, unit.rows, unit.isOver ? unit.joined : unit.intent);
+    await this.#settle(unit, unit.rows, unit.isOver ? unit.tags : unit.intent);
   }
 
   async #settle(unit: UnitOfWork, rows: readonly string[], tags: readonly string[]): Promise<void> {
