@@ -14,8 +14,15 @@ import { ANY, EPOCH, witnessesOf } from './tags.js';
 import { TokenReader } from './token-reader.js';
 import { liveness, tokensByTag, type Tokens } from './tokens.js';
 
+/** When the store was asked. */
+interface Asked {
+  /** The moment of the invalidation log before. */
+  readonly moment: number;
+  readonly atMs: number;
+}
+
 /** What a load begins with: the tokens of all that its result may depend on, and the entry if there is one by now. */
-export interface Opened {
+export interface Opened extends Asked {
   readonly held: HeldEntry | undefined;
   readonly tokens: Tokens;
   /** How long these live, if nobody renews them. */
@@ -24,9 +31,6 @@ export interface Opened {
   readonly hasLease: boolean;
   /** Whether another version of the program keeps a good entry there: it is left to it. */
   readonly isForeign: boolean;
-  /** The moment of the invalidation log before the tokens were asked for. */
-  readonly moment: number;
-  readonly atMs: number;
 }
 
 /** Tokens must outlive every entry that carries them; nothing shorter than this is worth the renewals. */
@@ -95,12 +99,10 @@ export class EntryStore {
   }
 
   async #read(subject: Subject, budget: Budget): Promise<HeldEntry | undefined> {
-    const { coherence, clock, store } = this.#options;
     const tags = certainTags(subject);
-    const moment = coherence.mark();
-    const atMs = clock.monotonicMs();
-    const read = await store.read(subject, tags, budget.leftMs);
-    return (await this.#judge(subject, tags, read, moment, atMs, budget)).held;
+    const asked = this.#now();
+    const read = await this.#options.store.read(subject, tags, budget.leftMs);
+    return (await this.#judge(subject, tags, read, asked, budget)).held;
   }
 
   /**
@@ -108,19 +110,16 @@ export class EntryStore {
    * @param lease     to run the method for all processes
    */
   async open(subject: Subject, witnesses: readonly string[], budget: Budget, lease: Lease): Promise<Opened> {
-    const { coherence, clock, store } = this.#options;
     const tags = [...certainTags(subject), ...witnesses];
-    const moment = coherence.mark();
-    const atMs = clock.monotonicMs();
+    const asked = this.#now();
     const tokenTtlMs = this.#tokenTtlMs;
-    const read = await store.open(subject, tags, tokenTtlMs, budget.leftMs, lease);
+    const read = await this.#options.store.open(subject, tags, tokenTtlMs, budget.leftMs, lease);
     return {
-      ...(await this.#judge(subject, tags, read, moment, atMs, budget)),
+      ...(await this.#judge(subject, tags, read, asked, budget)),
+      ...asked,
       tokens: tokensByTag(tags, read.tokens),
       tokenTtlMs,
       hasLease: read.hasLease,
-      moment,
-      atMs,
     };
   }
 
@@ -187,13 +186,18 @@ export class EntryStore {
     }
   }
 
+  /** To be taken before the store is asked: then no invalidation falls between the two. */
+  #now(): Asked {
+    const { coherence, clock } = this.#options;
+    return { moment: coherence.mark(), atMs: clock.monotonicMs() };
+  }
+
   /** The entry in `read`, if it may be served. Its own further tags cost a second question. */
   async #judge(
     subject: Subject,
     tags: readonly string[],
     { stored, isUnreadable, tokens }: StoreRead,
-    moment: number,
-    atMs: number,
+    { moment, atMs }: Asked,
     budget: Budget,
   ): Promise<Pick<Opened, 'held' | 'isForeign'>> {
     const nothing = { held: undefined, isForeign: false };
