@@ -77,7 +77,6 @@ export class HandlerRun {
     this.#state = 'running';
     this.#hasLateCookie = false;
     const call = new ObservedCall(this.#plan, this.#request, this.#subject.tags);
-    const { definition } = this.#plan;
     try {
       const value: unknown = await observeCall(this, call, () => lastValueFrom(this.#next.handle()));
       const kept = this.#kept(value);
@@ -87,27 +86,30 @@ export class HandlerRun {
       }
       return storedForm<Answer>(call.keeping, kept, kept);
     } catch (error) {
-      // A client that has gone may have ended the run itself (`takeUntil`): that is nobody else's failure either.
-      const isCutOff = !this.#isDetached && this.#original.isAbandoned;
-      if (isCutOff || (!call.isReached && isClientError(error))) {
-        return { value: { thrown: error }, isShareable: false, isRefused: true };
-      }
-      const isKept = definition.answers.negativeTtlMs !== undefined && this.#setHeaders().length === 0;
-      const kept = isKept ? keptException(error) : undefined;
-      const thrown = { thrown: error };
-      if (kept) {
-        const keeping = call.keepingOfFailure(definition.answers.negativeTtlMs);
-        return storedForm<Answer>(keeping, thrown, kept);
-      }
-      if (!isClientError(error)) throw error;
-      // From before something changed that only this call has named, or not: who joined could not tell.
-      if (!call.isAllKnown) return { value: thrown, isShareable: false };
-      // A failure may be covered by a stale answer. What the client did wrong is none.
-      if (this.#subject.policy.graceMs > 0) return { value: thrown, isShareable: true };
-      throw error;
+      return this.#failed(error, call);
     } finally {
       this.#state = 'over';
     }
+  }
+
+  /** What of a failure may be given to others, or kept. @throws it, where it is everybody's, and a stale answer may cover it */
+  #failed(error: unknown, call: ObservedCall): Produced<Answer> {
+    const thrown = { thrown: error };
+    // A client that has gone may have ended the run itself (`takeUntil`): that is nobody else's failure either.
+    const isCutOff = !this.#isDetached && this.#original.isAbandoned;
+    if (isCutOff || (!call.isReached && isClientError(error))) {
+      return { value: thrown, isShareable: false, isRefused: true };
+    }
+    const { negativeTtlMs } = this.#plan.definition.answers;
+    const isKept = negativeTtlMs !== undefined && this.#setHeaders().length === 0;
+    const kept = isKept ? keptException(error) : undefined;
+    if (kept) return storedForm<Answer>(call.keepingOfFailure(negativeTtlMs), thrown, kept);
+    if (!isClientError(error)) throw error;
+    // From before something changed that only this call has named, or not: who joined could not tell.
+    if (!call.isAllKnown) return { value: thrown, isShareable: false };
+    // A failure may be covered by a stale answer. What the client did wrong is none.
+    if (this.#subject.policy.graceMs > 0) return { value: thrown, isShareable: true };
+    throw error;
   }
 
   #divert(headers: HeadersByName): void {
