@@ -1,4 +1,4 @@
-import type { KeptValue } from './decorators/method-entry.js';
+import type { MethodResult } from './decorators/method-entry.js';
 import { declaredPolicy, entryOptionNames, type EntryOptions } from './definition/entry-options.js';
 import { checkNames, type OptionNames } from './definition/option-names.js';
 import { CacheError } from './engine/cache-errors.js';
@@ -51,7 +51,7 @@ const optionNames: OptionNames<GetOrSetOptions> = {
 interface Keyed {
   readonly subject: Subject;
   /** @throws {CacheError} `CACHE_UNSERIALISABLE` if the value has no stored form */
-  readonly kept: (value: unknown) => Produced<KeptValue>;
+  readonly kept: (value: unknown) => Produced<MethodResult>;
 }
 
 /** @throws {CacheError} `CACHE_INVALID_OPTIONS` for an option that there is not */
@@ -89,7 +89,7 @@ export function keyed(key: string, options: GetOrSetOptions, caller: string, def
   return { subject, kept: (value) => stored(value, ttlMs, where) };
 }
 
-function stored(value: unknown, ttlMs: number, where: string): Produced<KeptValue> {
+function stored(value: unknown, ttlMs: number, where: string): Produced<MethodResult> {
   let text: string;
   try {
     text = encodeValue(value);

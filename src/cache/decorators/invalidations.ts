@@ -33,8 +33,8 @@ export class Invalidations {
       outbox,
       clock,
       invalidate: (tags) => engine.invalidate(tags),
-      keep: (work) => {
-        engine.keep(work);
+      inBackground: (work) => {
+        engine.inBackground(work);
       },
       onPending: announcePending,
     });

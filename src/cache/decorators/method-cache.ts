@@ -10,7 +10,7 @@ import { isClientError } from '../http/client-error.js';
 import { isRoute } from '../http/route-metadata.js';
 import type { Invalidations } from './invalidations.js';
 import { settled } from './method-call.js';
-import { methodSubject, producedValue, revive, decoded, type KeptValue } from './method-entry.js';
+import { decoded, methodSubject, producedValue, revive, type MethodResult } from './method-entry.js';
 
 /** What decorated methods call: the way from a method's arguments and result to the engine. */
 export class MethodCache {
@@ -63,7 +63,7 @@ export class MethodCache {
     const policy = this.#policyOf(definition);
     const subject = methodSubject(definition, policy, method, args, isListed);
     if (!subject) return settled(run);
-    const factory = async (): Promise<Produced<KeptValue>> => {
+    const factory = async (): Promise<Produced<MethodResult>> => {
       try {
         const given = argumentsAsGiven(definition.rules, args);
         return producedValue(definition, given, await settled(run));
@@ -77,7 +77,7 @@ export class MethodCache {
   }
 
   /** The kept value, as a copy, or what `factory` gives. */
-  async value(subject: Subject, factory: Factory<KeptValue>): Promise<unknown> {
+  async value(subject: Subject, factory: Factory<MethodResult>): Promise<unknown> {
     if (this.invalidations.readsPast(subject))
       return decoded(await this.engine.runPast(subject, factory))?.value;
     const kept = await this.engine.getOrSet(subject, factory, revive);
@@ -89,7 +89,7 @@ export class MethodCache {
   }
 
   /** What `factory` gives now, whatever is kept. */
-  async renewed(subject: Subject, factory: Factory<KeptValue>): Promise<unknown> {
+  async renewed(subject: Subject, factory: Factory<MethodResult>): Promise<unknown> {
     const { value } = await this.engine.renew(subject, this.engine.newBudget(), factory);
     return decoded(value)?.value;
   }

@@ -1,5 +1,5 @@
 import type { CachedDefinition } from '../definition/cached-definition.js';
-import { keepingOf, storedForm } from '../definition/stored-form.js';
+import { decide, produced } from '../definition/store-decision.js';
 import { dependencies } from '../definition/tag-rules.js';
 import { fromArguments, literal } from '../definition/tag-template.js';
 import { methodKeyText } from '../engine/cache-key.js';
@@ -12,7 +12,8 @@ import { decodeValue, encodeValue } from '../engine/value-codec.js';
 const VALUE_FORM = 'value-1';
 
 /** The stored text of a value; the value itself where it has no stored form; or an exception in its place. */
-export type KeptValue = { readonly text: string } | { readonly raw: unknown } | { readonly thrown: unknown };
+export type MethodResult =
+  { readonly text: string } | { readonly raw: unknown } | { readonly thrown: unknown };
 
 /**
  * What a call of a provider's method is to the engine.
@@ -53,27 +54,23 @@ export function producedValue(
   definition: CachedDefinition,
   args: readonly unknown[],
   result: unknown,
-): Produced<KeptValue> {
+): Produced<MethodResult> {
   let text: string;
   try {
     text = encodeValue(result);
   } catch {
     return { value: { raw: result }, isShareable: false, notStoredBecause: 'unserialisable' };
   }
-  return storedForm<KeptValue>(
-    keepingOf(definition, { args, result }),
-    { text },
-    { body: Buffer.from(text) },
-  );
+  return produced<MethodResult>(decide(definition, { args, result }), { text }, { body: Buffer.from(text) });
 }
 
-export const revive: Revive<KeptValue> = (entry) => ({ text: entry.text ?? entry.body.toString() });
+export const revive: Revive<MethodResult> = (entry) => ({ text: entry.text ?? entry.body.toString() });
 
 /**
  * @returns `undefined` for a text that {@link encodeValue} did not write
  * @throws the exception that stands in the value's place
  */
-export function decoded(kept: KeptValue): { readonly value: unknown } | undefined {
+export function decoded(kept: MethodResult): { readonly value: unknown } | undefined {
   if ('thrown' in kept) throw kept.thrown;
   if ('raw' in kept) return { value: kept.raw };
   try {

@@ -17,11 +17,11 @@ export class Faults {
   readonly #found = new Map<string, CacheError>();
 
   add(code: CacheErrorCode, message: string): void {
-    this.#keep(new CacheError(code, message));
+    this.#note(new CacheError(code, message));
   }
 
   addAll(others: Faults): void {
-    for (const fault of others.#found.values()) this.#keep(fault);
+    for (const fault of others.#found.values()) this.#note(fault);
   }
 
   /** What `make` returns, or `undefined` if it found a fault. */
@@ -30,7 +30,7 @@ export class Faults {
       return make();
     } catch (error) {
       if (!(error instanceof CacheError)) throw error;
-      this.#keep(error);
+      this.#note(error);
       return undefined;
     }
   }
@@ -40,7 +40,7 @@ export class Faults {
     if (this.#found.size > 0) throw new CacheBootError([...this.#found.values()]);
   }
 
-  #keep(fault: CacheError): void {
+  #note(fault: CacheError): void {
     if (!this.#found.has(fault.message)) this.#found.set(fault.message, fault);
   }
 }

@@ -40,7 +40,7 @@ export interface AuditsOptions {
   readonly emit: EmitCacheEvent;
   readonly requestBudgetMs: number;
   /** Owns work that nobody waits for. */
-  readonly keep: (work: Promise<unknown>) => void;
+  readonly inBackground: (work: Promise<unknown>) => void;
 }
 
 /** Whoever is called by the run of an audit, however indirectly. */
@@ -104,7 +104,7 @@ export class Audits {
 
   /** After `ms`: one at a time, and not when the process is late already. Dropped is better than queued. */
   #look(ms: number, { subject }: Sample, afterMs: AuditAfterMs, verdict: () => Promise<Verdict>): void {
-    const { clock, keep } = this.#options;
+    const { clock, inBackground } = this.#options;
     const dueAtMs = clock.monotonicMs() + ms;
     this.#schedule(ms, () => {
       if (this.#isBusy || clock.monotonicMs() - dueAtMs > MAX_LATE_MS) {
@@ -118,7 +118,7 @@ export class Audits {
           this.#isBusy = false;
           this.#tell(subject, afterMs, found);
         });
-      keep(work);
+      inBackground(work);
     });
   }
 

@@ -5,7 +5,7 @@ import { reasonOf } from './cache-errors.js';
 import type { EngineOptions } from './engine-options.js';
 import { resultWithin, type Clock } from './clock.js';
 import type { EntryStore } from './entry-store.js';
-import { keepIn, type Keeping } from './keeping.js';
+import { engineParts, type EngineParts } from './engine-parts.js';
 import { standing } from './l1-entries.js';
 import { withPatience } from './patience.js';
 import { SingleFlight } from './single-flight.js';
@@ -18,7 +18,7 @@ const CLOSE_PATIENCE_MS = 5000;
 /** The promise of the whole cache: what was computed before an invalidation is never given to anyone who asks after it. */
 export class CacheEngine {
   readonly #options: EngineOptions;
-  readonly #keeping: Keeping | undefined;
+  readonly #parts: EngineParts | undefined;
   readonly #entries: EntryStore | undefined;
   readonly #flights = new SingleFlight();
   readonly #families = new WatchedFamilies();
@@ -26,17 +26,17 @@ export class CacheEngine {
 
   constructor(options: EngineOptions) {
     this.#options = options;
-    const keeping =
+    const parts =
       options.store &&
-      keepIn(options.store, options, {
+      engineParts(options.store, options, {
         flights: this.#flights,
         families: this.#families,
-        keep: (work) => {
-          this.keep(work);
+        inBackground: (work) => {
+          this.inBackground(work);
         },
       });
-    this.#entries = keeping?.entries;
-    this.#keeping = (options.enabled ?? true) ? keeping : undefined;
+    this.#entries = parts?.entries;
+    this.#parts = (options.enabled ?? true) ? parts : undefined;
   }
 
   /** Families whose tokens are read before a method whose result names its tags. Others become known as they come up. */
@@ -46,7 +46,7 @@ export class CacheEngine {
 
   /** Whether anything is kept at all. */
   get isEnabled(): boolean {
-    return this.#keeping !== undefined;
+    return this.#parts !== undefined;
   }
 
   get clock(): Clock {
@@ -64,7 +64,7 @@ export class CacheEngine {
    * @throws what {@link load} throws
    */
   async getOrSet<T>(subject: Subject, factory: Factory<T>, revive: Revive<T>): Promise<T> {
-    if (this.#keeping?.audits.isInside && subject.policy.audited) return (await factory()).value;
+    if (this.#parts?.audits.isInside && subject.policy.audited) return (await factory()).value;
     const budget = this.newBudget();
     const looked = this.peek(subject) ?? (await this.lookup(subject, budget));
     if (looked.state !== 'hit') {
@@ -78,8 +78,8 @@ export class CacheEngine {
 
   /** A hit for which nobody needs to be asked, at once; else `undefined`. */
   peek(subject: Subject): Lookup | undefined {
-    const held = this.#keeping?.entries.inL1(subject);
-    if (!held || !this.#keeping?.entries.isTrusted(held, subject)) return undefined;
+    const held = this.#parts?.entries.inL1(subject);
+    if (!held || !this.#parts?.entries.isTrusted(held, subject)) return undefined;
     const found = standing(held, this.#options.clock);
     if (found.freshForMs <= 0) return undefined;
     this.#options.emit({ event: 'cache.lookup', subject });
@@ -90,7 +90,7 @@ export class CacheEngine {
   async lookup(subject: Subject, budget: Budget): Promise<Lookup> {
     const { clock, emit } = this.#options;
     emit({ event: 'cache.lookup', subject });
-    const looked = await this.#keeping?.ask(subject, budget, async (entries) => {
+    const looked = await this.#parts?.ask(subject, budget, async (entries) => {
       const held = entries.inL1(subject);
       const found = held && (await entries.isValid(held, subject, budget)) && standing(held, clock);
       // It may have expired while it was asked about, and another process may have replaced it.
@@ -99,7 +99,7 @@ export class CacheEngine {
       return stored && standing(stored, clock);
     });
     if (!looked) {
-      emit({ event: 'cache.fallback', subject, ...(!this.#keeping && { reason: 'switched-off' }) });
+      emit({ event: 'cache.fallback', subject, ...(!this.#parts && { reason: 'switched-off' }) });
       return { state: 'bypass' };
     }
     if (looked.answer) return this.#serve(subject, looked.answer);
@@ -109,7 +109,7 @@ export class CacheEngine {
 
   /** Whether there is a run that others wait for in this process. */
   isUnderWay(subject: Subject): boolean {
-    return this.#keeping?.loads.isUnderWay(subject) ?? false;
+    return this.#parts?.loads.isUnderWay(subject) ?? false;
   }
 
   /**
@@ -128,7 +128,7 @@ export class CacheEngine {
     stale?: Found,
   ): Promise<Loaded<T>> {
     let isAwaited = true;
-    const loads = this.#keeping?.loads;
+    const loads = this.#parts?.loads;
     const run = loads?.joinOrRun(subject, budget, factory, revive, () => isAwaited) ?? runAlone(factory);
     const goOnBehind = () => {
       isAwaited = false;
@@ -149,7 +149,7 @@ export class CacheEngine {
    * @throws what {@link load} throws
    */
   async renew<T>(subject: Subject, budget: Budget, factory: Factory<T>): Promise<Loaded<T>> {
-    const run = this.#keeping?.loads.renew(subject, budget, factory) ?? runAlone(factory);
+    const run = this.#parts?.loads.renew(subject, budget, factory) ?? runAlone(factory);
     return withPatience(run, subject.policy, this.clock, () => {
       this.#goOnBehind(run);
     });
@@ -163,7 +163,7 @@ export class CacheEngine {
    */
   async runPast<T>(subject: Subject, factory: Factory<T>): Promise<T> {
     const run =
-      this.#keeping?.runs.call(subject, undefined, factory).then(([produced]) => produced) ?? factory();
+      this.#parts?.runs.call(subject, undefined, factory).then(([produced]) => produced) ?? factory();
     const { value } = await withPatience(run, subject.policy, this.clock, () => {
       this.#goOnBehind(run);
     });
@@ -172,17 +172,17 @@ export class CacheEngine {
 
   /** Work that asks for many things: while the store is away, its runs take one place of the bulkhead for all. */
   together<T>(work: () => Promise<T>): Promise<T> {
-    return this.#keeping?.bulkhead.sharing(work) ?? work();
+    return this.#parts?.bulkhead.sharing(work) ?? work();
   }
 
   /** Has an entry replaced before it expires, behind the answers, by one process for all. Never throws. */
   refresh(subject: Subject, factory: Factory<unknown>): void {
-    this.#keeping?.refreshAhead.begin(subject, factory);
+    this.#parts?.refreshAhead.begin(subject, factory);
   }
 
   /** Has a hit that was sampled checked against its source, behind the answers. Never throws. */
   audit(subject: Subject, entry: CacheEntry, factory: Factory<unknown>): void {
-    this.#keeping?.audits.begin(subject, entry, factory);
+    this.#parts?.audits.begin(subject, entry, factory);
   }
 
   /**
@@ -225,7 +225,7 @@ export class CacheEngine {
   }
 
   /** Owns work that nobody waits for, until it is done. It must not reject. */
-  keep(work: Promise<unknown>): void {
+  inBackground(work: Promise<unknown>): void {
     this.#background.add(work);
     void work.finally(() => this.#background.delete(work));
   }
@@ -237,13 +237,13 @@ export class CacheEngine {
 
   /** As {@link settle}, for 5 s at most, and nothing begins behind the answers any more by itself. */
   async close(): Promise<void> {
-    this.#keeping?.audits.close();
+    this.#parts?.audits.close();
     // A method that was given up may never end.
     await resultWithin(this.#options.clock, CLOSE_PATIENCE_MS, this.settle());
   }
 
   #goOnBehind(run: Promise<unknown>): void {
-    this.keep(run.catch(() => undefined));
+    this.inBackground(run.catch(() => undefined));
   }
 
   #serve(subject: Subject, found: Found): Lookup {
@@ -252,8 +252,8 @@ export class CacheEngine {
       return { state: 'stale', found };
     }
     this.#options.emit({ event: 'cache.hit', subject, bytes: bodyLength(found.entry) });
-    const isDue = this.#keeping?.refreshAhead.claim(subject, found) ?? false;
-    const isSampled = !isDue && (this.#keeping?.audits.takes(subject) ?? false);
+    const isDue = this.#parts?.refreshAhead.claim(subject, found) ?? false;
+    const isSampled = !isDue && (this.#parts?.audits.takes(subject) ?? false);
     return { state: 'hit', found, isDue, isSampled };
   }
 }

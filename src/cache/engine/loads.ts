@@ -20,7 +20,7 @@ export interface LoadsOptions extends JoinOptions {
   readonly openings: Openings;
   readonly families: WatchedFamilies;
   /** Owns work that nobody waits for. */
-  readonly keep: (work: Promise<unknown>) => void;
+  readonly inBackground: (work: Promise<unknown>) => void;
 }
 
 /**
@@ -105,8 +105,13 @@ export class Loads {
   }
 
   /** @param revive  gives the value of an entry that is there by now; left out, the method runs all the same */
-  async #fly<T>(subject: Subject, open: Open, factory: Factory<T>, revive?: Revive<T>): Promise<RunResult<T>> {
-    const { flights, families, clock, keep } = this.#options;
+  async #fly<T>(
+    subject: Subject,
+    open: Open,
+    factory: Factory<T>,
+    revive?: Revive<T>,
+  ): Promise<RunResult<T>> {
+    const { flights, families, clock, inBackground } = this.#options;
     const dependencies = { certain: [EPOCH, ...subject.tags], witnesses: families.witnessesFor(subject) };
     return flights.start<RunResult<T>>(subject.keyText, dependencies, async (flight) => {
       const opening = await open(flight);
@@ -118,7 +123,7 @@ export class Loads {
       }
       // Those who join ask about all that the entry depends on, which may be more than was read to begin a run.
       flight.tokens = tokensByTag(held.entry.tags, held.entry.tokens);
-      keep(lease.release());
+      inBackground(lease.release());
       return { value: revive(held.entry), isShareable: true, how: 'found', isStored: true };
     }).result;
   }
@@ -129,10 +134,10 @@ export class Loads {
     opening: Opening,
     factory: Factory<T>,
   ): Promise<RunResult<T>> {
-    const { runs, keep, families, emit } = this.#options;
+    const { runs, inBackground, families, emit } = this.#options;
     const { lease, tokens } = opening;
     flight.onOvertaken = () => {
-      keep(lease.release());
+      inBackground(lease.release());
     };
     let storing: Promise<unknown> = Promise.resolve();
     try {
@@ -158,7 +163,7 @@ export class Loads {
         notStoredBecause: reason,
       };
     } finally {
-      keep(storing.then(() => lease.release()));
+      inBackground(storing.then(() => lease.release()));
     }
   }
 

@@ -22,7 +22,7 @@ export interface RefreshAheadOptions {
   readonly emit: EmitCacheEvent;
   readonly requestBudgetMs: number;
   /** Owns work that nobody waits for. */
-  readonly keep: (work: Promise<unknown>) => void;
+  readonly inBackground: (work: Promise<unknown>) => void;
 }
 
 /**
@@ -52,8 +52,8 @@ export class RefreshAhead {
 
   /** For whoever has claimed it. Never throws. */
   begin(subject: Subject, factory: Factory<unknown>): void {
-    const { emit, keep } = this.#options;
-    keep(
+    const { emit, inBackground } = this.#options;
+    inBackground(
       this.#refresh(subject, factory).catch((error: unknown) => {
         emit({ event: 'cache.refresh_failed', subject, reason: errorName(error) });
       }),

@@ -60,7 +60,7 @@ export class CacheLoader implements NestInterceptor {
         resolve();
       });
     });
-    this.engine.keep(begun);
+    this.engine.inBackground(begun);
   }
 
   async #load(

@@ -59,7 +59,7 @@ export class CompressedForms {
     const work = this.#make(answer, entry, coding)
       .catch(() => undefined)
       .finally(() => this.#atWork--);
-    this.#engine.keep(work);
+    this.#engine.inBackground(work);
   }
 
   async #make(answer: StoredAnswer, entry: CacheEntry, coding: Coding): Promise<void> {

@@ -37,11 +37,11 @@ export function recordCall(args: readonly unknown[], run: () => unknown): unknow
   const { owner, observer } = running.current ?? {};
   if (!owner || !observer) return run();
   observer.called(args);
-  const keep = <T>(result: T): T => {
+  const told = <T>(result: T): T => {
     observer.returned(result);
     return result;
   };
-  const observe = (value: unknown) => (isObservable(value) ? value.pipe(tap(keep)) : keep(value));
+  const observe = (value: unknown) => (isObservable(value) ? value.pipe(tap(told)) : told(value));
   // Another cached handler that this one calls must not leave its arguments here.
   const returned = running.runPart({ owner, observer: undefined }, () => asPromise(run()));
   return returned instanceof Promise ? returned.then(observe) : observe(returned);

@@ -1,7 +1,7 @@
 import type { CallHandler } from '@nestjs/common';
 import { lastValueFrom } from 'rxjs';
 import type { CacheRequest } from '../definition/cache-request.js';
-import { storedForm } from '../definition/stored-form.js';
+import { produced } from '../definition/store-decision.js';
 import type { NotStored, Produced, Subject } from '../engine/subject.js';
 import type { CacheTicket } from './cache-ticket.js';
 import { isClientError } from './client-error.js';
@@ -84,7 +84,7 @@ export class HandlerRun {
       if (!call.isReached && this.#plan.tags.needsArguments) {
         return { value: kept, isShareable: true, notStoredBecause: 'handler-skipped' };
       }
-      return storedForm<Answer>(call.keeping, kept, kept);
+      return produced<Answer>(call.decision, kept, kept);
     } catch (error) {
       return this.#failed(error, call);
     } finally {
@@ -103,7 +103,7 @@ export class HandlerRun {
     const { negativeTtlMs } = this.#plan.definition.answers;
     const isKept = negativeTtlMs !== undefined && this.#setHeaders().length === 0;
     const kept = isKept ? keptException(error) : undefined;
-    if (kept) return storedForm<Answer>(call.keepingOfFailure(negativeTtlMs), thrown, kept);
+    if (kept) return produced<Answer>(call.decisionOnFailure(negativeTtlMs), thrown, kept);
     if (!isClientError(error)) throw error;
     // From before something changed that only this call has named, or not: who joined could not tell.
     if (!call.isAllKnown) return { value: thrown, isShareable: false };

@@ -1,6 +1,6 @@
 import { argumentsAsGiven } from '../definition/arguments-as-given.js';
 import type { CacheRequest } from '../definition/cache-request.js';
-import { keepingOf, type Keeping } from '../definition/stored-form.js';
+import { decide, type StoreDecision } from '../definition/store-decision.js';
 import type { CallObserver } from './handler-call.js';
 import type { RoutePlan } from './route-plan.js';
 
@@ -17,7 +17,7 @@ export class ObservedCall implements CallObserver {
   #args: readonly unknown[] = [];
   /** Tags that the arguments name beside those known before; `undefined` if they cannot be named. */
   #furtherTags: readonly string[] | undefined;
-  #keeping: Keeping | undefined;
+  #decision: StoreDecision | undefined;
 
   /** @param known  the tags of the request as it came */
   constructor(plan: RoutePlan, request: CacheRequest, known: readonly string[]) {
@@ -38,7 +38,7 @@ export class ObservedCall implements CallObserver {
   }
 
   returned(result: unknown): void {
-    this.#keeping = this.#keepingOf(result);
+    this.#decision = this.#decide(result);
   }
 
   /** Whether all that the call depends on was known before it. */
@@ -46,18 +46,18 @@ export class ObservedCall implements CallObserver {
     return this.#furtherTags?.length === 0;
   }
 
-  get keeping(): Keeping {
-    return this.#keeping ?? this.#keepingOf(undefined);
+  get decision(): StoreDecision {
+    return this.#decision ?? this.#decide(undefined);
   }
 
   /** @param ttlMs  for how long a failure is kept */
-  keepingOfFailure(ttlMs: number | undefined): Keeping {
-    return this.#keepingOf(undefined, ttlMs);
+  decisionOnFailure(ttlMs: number | undefined): StoreDecision {
+    return this.#decide(undefined, ttlMs);
   }
 
-  #keepingOf(result: unknown, ttlMs?: number): Keeping {
+  #decide(result: unknown, ttlMs?: number): StoreDecision {
     if (!this.#furtherTags) return { isShareable: false, notStoredBecause: 'rule-failed' };
     const call = { args: this.#args, result, argumentTags: this.#furtherTags };
-    return keepingOf(this.#plan.definition, call, ttlMs);
+    return decide(this.#plan.definition, call, ttlMs);
   }
 }

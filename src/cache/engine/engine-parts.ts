@@ -11,7 +11,7 @@ import { RefreshAhead } from './refresh-ahead.js';
 import type { Store } from './store.js';
 
 /** What there is where something is kept. */
-export interface Keeping {
+export interface EngineParts {
   readonly ask: Ask;
   readonly entries: EntryStore;
   readonly runs: MethodRuns;
@@ -22,11 +22,11 @@ export interface Keeping {
 }
 
 /** Joins the parts that an engine has where it has a store. */
-export function keepIn(
+export function engineParts(
   store: Store,
   options: EngineOptions,
-  { flights, families, keep }: Pick<LoadsOptions, 'flights' | 'families' | 'keep'>,
-): Keeping {
+  { flights, families, inBackground }: Pick<LoadsOptions, 'flights' | 'families' | 'inBackground'>,
+): EngineParts {
   const { l1, backplane, clock, emit, jitter, requestBudgetMs, tracer } = options;
   const coherence = new Coherence(clock, backplane, store.kind === 'memory' && !backplane);
   backplane?.listen({
@@ -41,8 +41,27 @@ export function keepIn(
   const bulkhead = new Bulkhead(clock, options.bulkhead);
   const openings = new Openings({ store, ask, clock, requestBudgetMs });
   const runs = new MethodRuns({ bulkhead, clock, emit, tracer });
-  const loads = new Loads({ entries, openings, ask, clock, emit, runs, flights, families, bulkhead, keep });
-  const refreshAhead = new RefreshAhead({ openings, loads, families, clock, emit, requestBudgetMs, keep });
-  const audits = new Audits({ rate: options.auditRate, ask, clock, emit, requestBudgetMs, keep });
+  const loads = new Loads({
+    entries,
+    openings,
+    ask,
+    clock,
+    emit,
+    runs,
+    flights,
+    families,
+    bulkhead,
+    inBackground,
+  });
+  const refreshAhead = new RefreshAhead({
+    openings,
+    loads,
+    families,
+    clock,
+    emit,
+    requestBudgetMs,
+    inBackground,
+  });
+  const audits = new Audits({ rate: options.auditRate, ask, clock, emit, requestBudgetMs, inBackground });
   return { ask, entries, runs, loads, refreshAhead, bulkhead, audits };
 }

@@ -11,13 +11,13 @@ interface MadeCall {
 }
 
 /** What the decorator says of a call: for how long its result is good and what it depends on, or why it is not kept. */
-export type Keeping = Pick<Produced<never>, 'isShareable' | 'notStoredBecause'> & {
+export type StoreDecision = Pick<Produced<never>, 'isShareable' | 'notStoredBecause'> & {
   readonly entry?: { readonly ttlMs: number; readonly resultTags: readonly string[] };
 };
 
-/** What a run gave, with what the decorator says about keeping it. */
-export function storedForm<T>(
-  { entry, ...told }: Keeping,
+/** What a run gave, with what the decorator says about storing it. */
+export function produced<T>(
+  { entry, ...told }: StoreDecision,
   value: T,
   kept: { readonly body: Buffer; readonly head?: Readonly<Record<string, string>> },
 ): Produced<T> {
@@ -29,11 +29,11 @@ export function storedForm<T>(
  *
  * @param ttlMs  in place of what the decorator says of results
  */
-export function keepingOf(
+export function decide(
   definition: CachedDefinition,
   { args, result, argumentTags: further = [] }: MadeCall,
   ttlMs?: number,
-): Keeping {
+): StoreDecision {
   // Who joined a run that leaves no entry could ask only about what was known before the call.
   const isShareable = further.length === 0;
   try {
