@@ -1,4 +1,5 @@
 import type { CachedDefinition, InvalidatingDefinition } from '../definition/cached-definition.js';
+import type { Scope } from '../definition/scope.js';
 import { familyName, type TagRules } from '../definition/tag-rules.js';
 import type { Consistency, EntryPolicy } from '../engine/entry-policy.js';
 import { familyMayHit, mayHit } from './cover.js';
@@ -18,7 +19,7 @@ export interface CachedReport {
   /** What the key is made of: `course_analytics|/api/v3/analytics/courses/:course_id|{course_id}`. */
   readonly key: string;
   /** `public`: a route without a guard; `none`: no route. */
-  readonly scope: 'shared' | 'user' | 'tenant' | 'public' | 'none';
+  readonly scope: Scope | 'public' | 'none';
   /** Seconds; `undefined` where a function of the result decides. */
   readonly ttlSeconds: number | undefined;
   readonly consistency: Consistency;

@@ -1,5 +1,6 @@
 import type { CachedDefinition, DecoratedMethod } from '../definition/cached-definition.js';
 import type { Faults } from '../definition/faults.js';
+import { isPersonal } from '../definition/scope.js';
 import { declaredInputs, inputNamed, type DeclaredInput } from '../http/declared-inputs.js';
 import { answersByItself, decoratorFactory } from '../http/route-arguments.js';
 import { staticHeaders, uncacheable } from '../http/route-metadata.js';
@@ -61,9 +62,8 @@ export function checkRoute(
       `${where} has scope '${scope}', but CacheModule was not told how to read it from a request: give it '${scope === 'user' ? 'principal' : 'tenant'}'.`,
     );
   }
-  const isOfOne = scope === 'user' || scope === 'tenant';
   const isVaried = staticHeaders(method).some((header) => header.name === 'vary');
-  if (isOfOne && answers.clientMaxAgeS !== undefined && !isVaried) {
+  if (isPersonal(scope) && answers.clientMaxAgeS !== undefined && !isVaried) {
     faults.add(
       'CACHE_INVALID_OPTIONS',
       `${where} has scope '${scope}' and clientMaxAge, so a browser would give one login's answer to the next. ` +

@@ -5,6 +5,7 @@ import { cachedDefinition, markCached, type CachedDefinition } from '../definiti
 import { declaredPolicy, entryOptionNames, type EntryOptions } from '../definition/entry-options.js';
 import { Faults } from '../definition/faults.js';
 import { checkNames, type OptionNames } from '../definition/option-names.js';
+import type { Scope } from '../definition/scope.js';
 import { tagRules, type AnyMethod, type TagSource } from '../definition/tag-rules.js';
 import type { KeyInputs } from '../engine/cache-key.js';
 import { durationMs, type Duration } from '../engine/duration.js';
@@ -24,7 +25,7 @@ export interface CachedOptions<M extends AnyMethod = AnyMethod> extends EntryOpt
    * `user`, `tenant`: the key names the principal or the tenant. Default, on a route without a guard: everyone who asks
    * without `Authorization`; who asks with it is answered past the cache, unless `visibility` is `public`.
    */
-  scope?: 'shared' | 'user' | 'tenant';
+  scope?: Scope;
   /** What the answer depends on, beside its own prefix: templates, or functions of arguments and result. */
   tags?: TagSource<M> | readonly TagSource<M>[];
   /**

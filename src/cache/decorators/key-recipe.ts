@@ -1,4 +1,5 @@
 import type { CachedDefinition, DecoratedMethod } from '../definition/cached-definition.js';
+import { isPersonal } from '../definition/scope.js';
 import type { DeclaredInput } from '../http/declared-inputs.js';
 import { isRoute } from '../http/route-metadata.js';
 
@@ -26,7 +27,7 @@ export function keyRecipe(
     ...(key ? ['key(request)'] : []),
     ...(names.length > 0 ? [`{${names.join(', ')}}`] : []),
     ...(isInherited ? ['class'] : []),
-    ...(scope === 'user' || scope === 'tenant' ? [scope] : []),
+    ...(isPersonal(scope) ? [scope] : []),
   ];
   return { isRoute: true, key: parts.join('|') };
 }

@@ -1,6 +1,7 @@
 import { argumentsAsGiven } from '../definition/arguments-as-given.js';
 import { auditedForm } from '../definition/audited-form.js';
 import type { CachedDefinition, InvalidatingDefinition } from '../definition/cached-definition.js';
+import { isPersonal } from '../definition/scope.js';
 import { CacheEngine } from '../engine/cache-engine.js';
 import type { EmitCacheEvent } from '../engine/cache-events.js';
 import type { EntryPolicy } from '../engine/entry-policy.js';
@@ -59,7 +60,7 @@ export class MethodCache {
     definition.faults.refuse();
     const isListed = this.#listed.has(definition);
     // It may be a route that was not found at start: its arguments do not tell who asks.
-    if (!isListed && (definition.scope === 'user' || definition.scope === 'tenant')) return settled(run);
+    if (!isListed && isPersonal(definition.scope)) return settled(run);
     const policy = this.#policyOf(definition);
     const subject = methodSubject(definition, policy, method, args, isListed);
     if (!subject) return settled(run);

@@ -1,6 +1,7 @@
 import { answerRules, type AnswerOptions } from './answer-options.js';
+import type { Scope } from './scope.js';
 
-const rules = (options: AnswerOptions, scope?: string) => answerRules(options, scope, 'Some.method');
+const rules = (options: AnswerOptions, scope?: Scope) => answerRules(options, scope, 'Some.method');
 
 describe('what @Cached says of answers', () => {
   it('is little where nothing is said', () => {
@@ -41,7 +42,7 @@ describe('what @Cached says of answers', () => {
     );
   });
 
-  it.each(['user', 'tenant'])('cannot make public what belongs to one %s', (scope) => {
+  it.each<Scope>(['user', 'tenant'])('cannot make public what belongs to one %s', (scope) => {
     expect(() => rules({ visibility: 'public' }, scope)).toThrow(/belong to one/);
     expect(rules({ visibility: 'private' }, scope).visibility).toBe('private');
   });

@@ -1,6 +1,7 @@
 import { CacheError } from '../engine/cache-errors.js';
 import { durationMs, type Duration } from '../engine/duration.js';
 import type { CacheRequest, OfRequest } from './cache-request.js';
+import { isPersonal, type Scope } from './scope.js';
 
 /** What `@Cached` may say of a route's HTTP answers; on a method that is no route it stops the start. */
 export interface AnswerOptions {
@@ -63,12 +64,12 @@ const NEVER_STORED = new Set([
 ]);
 
 /** @throws {CacheError} `CACHE_INVALID_OPTIONS`, `CACHE_INVALID_TTL`, with the method's name */
-export function answerRules(options: AnswerOptions, scope: string | undefined, method: string): AnswerRules {
+export function answerRules(options: AnswerOptions, scope: Scope | undefined, method: string): AnswerRules {
   const { visibility, clientMaxAge, mayBypass, store, negativeTtl } = options;
   if (visibility !== undefined && !['private', 'public'].includes(visibility)) {
     throw new CacheError('CACHE_INVALID_OPTIONS', `${method}: visibility is 'private' or 'public'.`);
   }
-  if (visibility === 'public' && (scope === 'user' || scope === 'tenant')) {
+  if (visibility === 'public' && isPersonal(scope)) {
     throw new CacheError(
       'CACHE_INVALID_OPTIONS',
       `${method}: answers of scope '${scope}' belong to one caller, so their visibility cannot be 'public'.`,

@@ -3,6 +3,7 @@ import type { EntryPolicy } from '../engine/entry-policy.js';
 import type { AnswerRules } from './answer-options.js';
 import type { CacheRequest } from './cache-request.js';
 import type { Faults } from './faults.js';
+import type { Scope } from './scope.js';
 import type { TagRules } from './tag-rules.js';
 
 /** What a `@Cached` says, complete, but for its faults checked. */
@@ -10,7 +11,7 @@ export interface CachedDefinition {
   /** `Class.method`, for messages and keys. */
   readonly method: string;
   readonly prefix: string;
-  readonly scope?: 'shared' | 'user' | 'tenant';
+  readonly scope?: Scope;
   readonly key?: (request: CacheRequest) => KeyInputs;
   readonly shape: string;
   readonly rules: TagRules;

@@ -1,6 +1,7 @@
 import { auditedForm } from '../definition/audited-form.js';
 import type { CacheRequest } from '../definition/cache-request.js';
 import type { CachedDefinition } from '../definition/cached-definition.js';
+import { isPersonal } from '../definition/scope.js';
 import { errorName } from '../engine/cache-errors.js';
 import type { EmitCacheEvent } from '../engine/cache-events.js';
 import { routeKeyText, scopedKeyText } from '../engine/cache-key.js';
@@ -157,7 +158,7 @@ export class RoutePlan {
 
   #scoped(text: string, request: CacheRequest): string | undefined {
     const { scope } = this.definition;
-    if (scope !== 'user' && scope !== 'tenant') return text;
+    if (!isPersonal(scope)) return text;
     const { principal, tenant } = this.#options;
     const id: unknown = scope === 'user' ? principal?.(request) : tenant?.(request);
     const isNobody = id === undefined || id === null || id === '';
