@@ -62,17 +62,17 @@ export class CacheGraph {
     }
     for (const found of this.decorated.invalidating) {
       checkInvalidation(found, this.decorated.cached, faults);
-      this.methods.invalidations.cover(found.definition, coverOf(found.definition.rules, cached));
+      this.methods.invalidations.setCover(found.definition, coverOf(found.definition.rules, cached));
     }
     for (const definition of this.decorated.overridden) {
-      this.methods.invalidations.cover(definition, coverOf(definition.rules, cached));
+      this.methods.invalidations.setCover(definition, coverOf(definition.rules, cached));
     }
     faults.refuse();
-    this.methods.list(cached);
+    this.methods.addListed(cached);
     const routes = [...this.decorated.cached, ...this.decorated.invalidating].filter(({ method }) =>
       isRoute(method),
     );
-    this.methods.listRoutes(routes.map(({ definition }) => definition));
+    this.methods.addRoutes(routes.map(({ definition }) => definition));
     this.engine.watchFamilies(definitions.flatMap(({ rules }) => plainTagsOf(rules)));
     this.#placeLoader();
     for (const method of this.decorated.writing) putFirstInterceptor(method, this.notice);

@@ -55,7 +55,7 @@ export class Invalidations {
   }
 
   /** What takes in all that the method's functions could name. Of a method that was not found at start: everything. */
-  cover(definition: InvalidatingDefinition, tags: readonly string[]): void {
+  setCover(definition: InvalidatingDefinition, tags: readonly string[]): void {
     this.#covers.set(definition, tags);
   }
 

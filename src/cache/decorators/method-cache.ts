@@ -26,13 +26,13 @@ export class MethodCache {
     readonly emit: EmitCacheEvent,
   ) {}
 
-  /** The methods that {@link Invalidations.cover} knows of. Entries of others, such as of modules loaded later, are `unlisted`. */
-  list(cached: readonly CachedDefinition[]): void {
+  /** The methods that {@link Invalidations.setCover} was told of. Entries of others, such as of modules loaded later, are `unlisted`. */
+  addListed(cached: readonly CachedDefinition[]): void {
     for (const definition of cached) this.#listed.add(definition);
   }
 
   /** What is said of methods that were found to be routes at start. */
-  listRoutes(definitions: readonly (CachedDefinition | InvalidatingDefinition)[]): void {
+  addRoutes(definitions: readonly (CachedDefinition | InvalidatingDefinition)[]): void {
     for (const definition of definitions) this.#routes.add(definition);
   }
 
