@@ -19,7 +19,7 @@ import { METHOD_CACHE, type Decorated } from './wrap-method.js';
 export class DecoratedMethods {
   readonly cached: DecoratedMethod<CachedDefinition>[] = [];
   readonly invalidating: DecoratedMethod<InvalidatingDefinition>[] = [];
-  /** What an override that is not decorated itself, or otherwise, may call by super: met by nobody but those. */
+  /** Methods under `@InvalidateCache` that an override hides: only its call by super reaches them. */
   readonly overridden: InvalidatingDefinition[] = [];
   /** Handlers of routes that may invalidate something, themselves or through whatever they call. */
   readonly writing = new Set<object>();

@@ -21,7 +21,7 @@ export class AuditSampler {
    */
   constructor(rate: number, random: () => number) {
     this.#random = random;
-    this.#longest = rate > 0 ? Math.floor(1 / rate) : Infinity;
+    this.#longest = Math.floor(1 / rate);
     this.#others = { left: this.#distance() };
   }
 

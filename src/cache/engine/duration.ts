@@ -5,6 +5,7 @@ export type Duration = number | `${number}${'s' | 'm' | 'h'}`;
 
 const unitSeconds: Record<string, number> = { s: 1, m: 60, h: 3600 };
 
+/** Ten years, and a little. */
 const MOST_MS = 3.2e11;
 
 /**

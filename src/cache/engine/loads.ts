@@ -8,7 +8,7 @@ import type { MethodRuns } from './method-runs.js';
 import { longestRunMs, type Opening, type Openings } from './opening.js';
 import type { Flight } from './single-flight.js';
 import type { Factory, Loaded, NewEntry, Revive, Subject } from './subject.js';
-import { EPOCH, familyTag } from './tags.js';
+import { EPOCH, familyTag, isPlainTag } from './tags.js';
 import { tokensByTag } from './tokens.js';
 import type { WatchedFamilies } from './watched-families.js';
 
@@ -151,7 +151,7 @@ export class Loads {
       const reason = whyUnstored(subject, flight, entry);
       if (reason) emit({ event: 'cache.no_store', subject, reason });
       else storing = this.#store(subject, opening, entry, loadMs);
-      const isWatched = entry.resultTags.every((tag) => tokens.has(familyTag(tag)));
+      const isWatched = entry.resultTags.every((tag) => isPlainTag(tag) && tokens.has(familyTag(tag)));
       families.watch(entry.resultTags);
       // Who joins asks about watched families only: of another family only what moves with every tag tells.
       return {

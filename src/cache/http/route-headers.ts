@@ -88,7 +88,7 @@ export class RouteHeaders {
     reply.setHeader('cache-status', `${this.#cacheName}; ${detail}`);
   }
 
-  /** Before a run, which may say by itself what others may keep of its answer: also what was announced already. */
+  /** Before a run, which may say by itself what others may keep of its answer: takes back what was announced of that. */
   leaveToRun(reply: Reply): void {
     if (!this.#fixedNames.has('cache-control')) reply.removeHeader('cache-control');
   }

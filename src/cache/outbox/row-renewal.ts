@@ -27,6 +27,7 @@ export class RowRenewal {
 
   begin(unit: UnitOfWork): void {
     this.#units.add(unit);
+    // In real time, whatever the clock says: the database counts how old a row is.
     this.#timer ??= setInterval(() => void this.#tick(), TICK_MS).unref();
   }
 

@@ -9,7 +9,7 @@ import { byHardness, EPOCH } from '../engine/tags.js';
 export class UnitOfWork {
   /** Ids of the outbox rows that were committed. */
   readonly rows: string[] = [];
-  /** Of all whose commit was sent. Of some nobody learns more: it may even happen later, and relays settle them. */
+  /** Ids of the rows whose commit was sent. Whether it happened may never become known: those are left to relays. */
   readonly #sent = new Set<string>();
   readonly #tags = new Set<string>();
   readonly #cover = new Set<string>();
