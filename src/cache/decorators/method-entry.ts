@@ -35,6 +35,7 @@ export function methodSubject(
       shape: [VALUE_FORM, shape, rules.signature].join(' '),
       policy,
       hasResultTags: rules.functions.length > 0,
+      families: rules.families,
       tags: () => [...prefixTags(prefix, leadingIds(args)), ...named, ...(isListed ? [] : [UNLISTED])],
     });
   } catch {

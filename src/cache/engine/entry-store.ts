@@ -106,11 +106,12 @@ export class EntryStore {
   }
 
   /**
-   * @param witnesses tags that tell whether something the result may name was invalidated
+   * @param witnesses families that tell whether something the result may name was invalidated; of all others {@link ANY}
+   *   tells
    * @param lease     to run the method for all processes
    */
   async open(subject: Subject, witnesses: readonly string[], budget: Budget, lease: Lease): Promise<Opened> {
-    const tags = [...certainTags(subject), ...witnesses];
+    const tags = [...certainTags(subject), ...(subject.hasResultTags ? [ANY] : []), ...witnesses];
     const asked = this.#now();
     const tokenTtlMs = this.#tokenTtlMs;
     const read = await this.#options.store.open(subject, tags, tokenTtlMs, budget.leftMs, lease);

@@ -31,7 +31,7 @@ export class Openings {
   /**
    * Waits, where another process is at it, for its entry or for its lease to end; for 10 s at most.
    *
-   * @param witnesses  tags that tell whether something the result may name was invalidated
+   * @param witnesses  families that tell whether something the result may name was invalidated
    * @returns `undefined` if the store did not answer
    */
   async wait(subject: Subject, budget: Budget, witnesses: readonly string[]): Promise<Opening | undefined> {

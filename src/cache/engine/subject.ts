@@ -11,6 +11,8 @@ interface SubjectParts {
   readonly policy: EntryPolicy;
   /** Whether a call may name further tags, by its result or by its arguments as they were converted. */
   readonly hasResultTags: boolean;
+  /** A tag of each family that those may be of, such as `tag/roster`. Default: they may be of any. */
+  readonly families?: readonly string[] | undefined;
   /** What it depends on, as far as that is known before it is computed. Called at most once. */
   readonly tags: () => readonly string[];
 }
@@ -22,6 +24,7 @@ export class Subject implements EntryName {
   readonly shape: string;
   readonly policy: EntryPolicy;
   readonly hasResultTags: boolean;
+  readonly families: readonly string[] | undefined;
   readonly #makeTags: () => readonly string[];
   #tags: readonly string[] | undefined;
   #key: string | undefined;
@@ -32,6 +35,7 @@ export class Subject implements EntryName {
     this.shape = parts.shape;
     this.policy = parts.policy;
     this.hasResultTags = parts.hasResultTags;
+    this.families = parts.families;
     this.#makeTags = parts.tags;
   }
 

@@ -1,5 +1,5 @@
 import type { Subject } from './subject.js';
-import { ANY, familyTag, isPlainTag } from './tags.js';
+import { familyTag, isPlainTag } from './tags.js';
 
 /** Each is read before every method whose result names its tags; for those beyond, any invalidation counts. */
 const MAX_FAMILIES = 100;
@@ -15,7 +15,8 @@ export class WatchedFamilies {
   }
 
   /** Tags whose tokens tell, afterwards, whether something that a result may name was invalidated. */
-  witnessesFor({ hasResultTags }: Pick<Subject, 'hasResultTags'>): string[] {
-    return hasResultTags ? [ANY, ...this.#families] : [];
+  witnessesFor({ hasResultTags, families }: Pick<Subject, 'hasResultTags' | 'families'>): readonly string[] {
+    if (!hasResultTags) return [];
+    return families ? families.map(familyTag) : [...this.#families];
   }
 }

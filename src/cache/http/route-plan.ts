@@ -130,6 +130,7 @@ export class RoutePlan {
       shape: this.#shape,
       policy: this.#policy,
       hasResultTags: this.tags.dependsOnCall,
+      families: this.tags.families,
       tags: () => this.tags.ofRequest(request),
     });
   }

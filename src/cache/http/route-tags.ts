@@ -1,5 +1,5 @@
 import type { CacheRequest } from '../definition/cache-request.js';
-import { dependencies, type TagRules } from '../definition/tag-rules.js';
+import { dependencies, plainTagsOf, type TagRules } from '../definition/tag-rules.js';
 import { literal, type Resolve } from '../definition/tag-template.js';
 import { prefixTags } from '../engine/tags.js';
 import { inputNamed, type DeclaredInput } from './declared-inputs.js';
@@ -17,10 +17,14 @@ interface RouteTagsOptions {
 /** What the answers of a route depend on: by the inputs of a request, and by the arguments that pipes have made of them. */
 export class RouteTags {
   readonly #options: RouteTagsOptions;
+  /** As {@link families}, once a pipe may have made other tags of the templates. */
+  readonly #convertible: readonly string[] | undefined;
   #convertsTags = false;
 
   constructor(options: RouteTagsOptions) {
+    const { rules } = options;
     this.#options = options;
+    this.#convertible = rules.functions.length > 0 && !rules.families ? undefined : plainTagsOf(rules);
   }
 
   /** Whether what an answer depends on cannot be named without a call of the handler. */
@@ -33,6 +37,11 @@ export class RouteTags {
   /** Whether a call may name more than its request does. */
   get dependsOnCall(): boolean {
     return this.#convertsTags || this.#options.rules.functions.length > 0;
+  }
+
+  /** A tag of each family of what a call may name further, such as `tag/course`; `undefined` where they may be of any. */
+  get families(): readonly string[] | undefined {
+    return this.#convertsTags ? this.#convertible : this.#options.rules.families;
   }
 
   /** @throws {TypeError} where a guard has put something into the path's parameters that no tag can name: no write would find it */
