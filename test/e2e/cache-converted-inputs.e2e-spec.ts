@@ -125,6 +125,12 @@ class ItemsController {
     return held(() => ({ id, version }));
   }
 
+  @Get('held/:id')
+  @Cached({ ttl: 60, prefix: 'held_item', tags: ['item:{id}'] })
+  held(@Param('id', ParseIntPipe) id: number) {
+    return held(() => ({ id, version }));
+  }
+
   @Get('unmade/:id')
   @Cached({ ttl: 60, prefix: 'unmade_item', tags: ['item:{id}'] })
   unmade(@Param('id', ParseIntPipe) id: number) {
@@ -318,6 +324,7 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('on %s', (adap
   });
 
   it.each([
+    ['is the first to name what it is made of', 'held/007'],
     ['is not kept', 'unkept/007'],
     ['is not there yet', 'unmade/007'],
     ['names more than can be named', `unnamed?${Array.from({ length: 101 }, (_, n) => `id=${n}`).join('&')}`],

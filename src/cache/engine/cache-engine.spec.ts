@@ -187,6 +187,28 @@ describe('a run that the store could not vouch for', () => {
     expect(await early).toBe('before the write');
   });
 
+  it('is joined by nobody where the store gave no token of what it depends on', async () => {
+    const open = store.open.bind(store);
+    store.open = async (...asked) => {
+      const opened = await open(...asked);
+      return {
+        ...opened,
+        tokens: opened.tokens.map((token, n) => (asked[1][n] === course ? undefined : token)),
+      };
+    };
+    const run = deferred<Produced<string>>();
+    const early = get(() => run.promise);
+    await turn();
+    await new CacheEngine({ ...inOneOfManyProcesses(), store }).invalidate([course]);
+
+    const late = get(() => Promise.resolve(produced('after the write')));
+    await turn();
+    run.resolve(produced('before the write'));
+
+    expect(await early).toBe('before the write');
+    expect(await late).toBe('after the write');
+  });
+
   it('is not served to a program that knows a further tag', async () => {
     await get(() => Promise.resolve(produced('old')));
 
@@ -226,6 +248,31 @@ describe('another process that invalidates while the method runs here', () => {
     expect(await late).toBe('after the write');
   });
 
+  it.each([
+    ['here', () => engine],
+    ['there', () => new CacheEngine({ ...inOneOfManyProcesses(), store })],
+  ])(
+    'leaves a run whose result names tags of other families to everyone: invalidated %s',
+    async (_, writer) => {
+      const roster = plainTag('roster:PROG-101');
+      const student = plainTag('student:STU001');
+      const named = new Subject({ ...parts, hasResultTags: true, families: [plainTag('roster')] });
+      engine.watchFamilies([roster, student]);
+      const run = deferred<Produced<string>>();
+      const factory = jest.fn(() => run.promise);
+      const early = get(factory, named);
+      await turn();
+      await writer().invalidate([student]);
+
+      const late = get(factory, named);
+      await turn();
+      run.resolve(produced('shared', [roster]));
+
+      expect(await Promise.all([early, late])).toEqual(['shared', 'shared']);
+      expect(factory).toHaveBeenCalledTimes(1);
+    },
+  );
+
   it('leaves a run that depends on something else to everyone', async () => {
     const run = deferred<Produced<string>>();
     const factory = jest.fn(() => run.promise);
@@ -248,6 +295,23 @@ describe('tags that only the result names', () => {
 
   it('invalidate the entry like any other', async () => {
     engine.watchFamilies([roster]);
+    await get(() => Promise.resolve(produced('old', [roster])), named);
+
+    await engine.invalidate([roster]);
+
+    expect(await get(() => Promise.resolve(produced('new', [roster])), named)).toBe('new');
+  });
+
+  it('leave the entry unstored where the store gives no token for one of them', async () => {
+    const open = store.open.bind(store);
+    // As Redis does where something else lies in its place, or room was made in between.
+    store.open = async (...asked) => {
+      const opened = await open(...asked);
+      return {
+        ...opened,
+        tokens: opened.tokens.map((token, n) => (asked[1][n] === roster ? undefined : token)),
+      };
+    };
     await get(() => Promise.resolve(produced('old', [roster])), named);
 
     await engine.invalidate([roster]);

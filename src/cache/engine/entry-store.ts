@@ -118,7 +118,8 @@ export class EntryStore {
     return {
       ...(await this.#judge(subject, tags, read, asked, budget)),
       ...asked,
-      tokens: tokensByTag(tags, read.tokens),
+      // Where the store gave none, nothing that is compared with it later may be the same.
+      tokens: new Map(tags.map((tag, index) => [tag, read.tokens[index] ?? ''])),
       tokenTtlMs,
       hasLease: read.hasLease,
     };

@@ -156,7 +156,8 @@ export class Loads {
       // Who joins asks about watched families only: of another family only what moves with every tag tells.
       return {
         value,
-        isShareable,
+        // Who joined could not ask about tags that this call was the first to name.
+        isShareable: isShareable && reason !== 'tags-unknown',
         isUnnamed: !isWatched,
         how: 'ran',
         isStored: reason === undefined,

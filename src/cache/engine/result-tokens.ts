@@ -18,7 +18,7 @@ export class ResultTokens {
 
   /**
    * @param opened  the tokens that the run began with
-   * @returns `undefined` if one of the tags may have been invalidated since
+   * @returns `undefined` if one of the tags may have been invalidated since, or has no token: nothing would tell of that
    */
   async read(
     subject: Subject,
@@ -35,6 +35,6 @@ export class ResultTokens {
       const token = opened.get(witness);
       return token !== undefined && after[index] === token;
     });
-    return isUnmoved ? tokensByTag(tags, tokens) : undefined;
+    return isUnmoved && !tokens.includes(undefined) ? tokensByTag(tags, tokens) : undefined;
   }
 }
