@@ -1,5 +1,14 @@
 import type { ServerResponse } from 'node:http';
-import { Controller, Get, type INestApplication, Query, Res } from '@nestjs/common';
+import {
+  type CanActivate,
+  Controller,
+  type ExecutionContext,
+  Get,
+  type INestApplication,
+  Query,
+  Res,
+  UseGuards,
+} from '@nestjs/common';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { Cached, CacheService } from '../../src/cache/index.js';
 import { startCachedApp } from '../support/cached-app.js';
@@ -7,6 +16,23 @@ import { startCachedApp } from '../support/cached-app.js';
 interface HeaderResponse {
   header(name: string, value: string): void;
 }
+
+type AnyResponse = FastifyReply | (ServerResponse & { raw?: never });
+
+/** Beside those that are there, on either adapter. */
+function addCookie(response: AnyResponse, cookie: string): void {
+  if (response.raw) void response.header('set-cookie', cookie);
+  else response.appendHeader('set-cookie', cookie);
+}
+
+/** As a guard does that keeps a session and a preference. */
+const setsCookies: CanActivate = {
+  canActivate(context: ExecutionContext): boolean {
+    const response = context.switchToHttp().getResponse<AnyResponse>();
+    for (const cookie of ['a=1', 'b=2']) addCookie(response, cookie);
+    return true;
+  },
+};
 
 @Controller()
 class PagesController {
@@ -28,6 +54,15 @@ class PagesController {
   saidFor(@Query('value') value: string, @Res({ passthrough: true }) response: HeaderResponse) {
     response.header('cache-control', value);
     return { is: 'somebody’s' };
+  }
+
+  @Get('made-out')
+  @UseGuards(setsCookies)
+  @Cached({ ttl: 60, scope: 'shared' })
+  madeOut(@Res({ passthrough: true }) response: AnyResponse) {
+    const csrf = String(++sent);
+    addCookie(response, `csrf=${csrf}`);
+    return { csrf };
   }
 
   @Get('asked-for')
@@ -111,6 +146,19 @@ describe.each(['fastify', 'express'] as const)('a cookie that goes out late on %
       expect(seen[2]![0]).toBe('HIT');
     },
   );
+
+  it('is noticed beside those that a guard has set: what is made out to one caller is nobody else’s', async () => {
+    const seen = [];
+    for (let n = 0; n < 3; n++) {
+      const answer = await fetch(`${url}/made-out`);
+      const { csrf } = (await answer.json()) as { csrf: string };
+      await app.get(CacheService).settle();
+      seen.push(answer.headers.get('x-cache'));
+      expect(answer.headers.getSetCookie()).toEqual(['a=1', 'b=2', `csrf=${csrf}`]);
+    }
+
+    expect(seen).toEqual(['MISS', 'MISS', 'MISS']);
+  });
 
   it('leaves what the handler says of keeping it', async () => {
     const answer = await fetch(`${url}/said-so`, { headers: { 'x-visitor': 'a' } });

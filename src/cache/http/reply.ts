@@ -82,7 +82,7 @@ class FastifyReply implements Reply {
   }
 
   headers(): HeadersByName {
-    return this.response.getHeaders();
+    return copied(this.response.getHeaders());
   }
 
   header(name: string): unknown {
@@ -116,6 +116,15 @@ class FastifyReply implements Reply {
   sendable(body: Buffer): unknown {
     return body;
   }
+}
+
+/** Also of the lists: who adds a cookie adds it to the list that is there. */
+function copied(headers: HeadersByName): HeadersByName {
+  const pairs = Object.entries(headers).map(([name, value]) => [
+    name,
+    Array.isArray(value) ? [...(value as unknown[])] : value,
+  ]);
+  return Object.fromEntries(pairs) as HeadersByName;
 }
 
 /** Whether `preSerialization` hooks have a say. Fastify tells nobody in public. */
@@ -168,7 +177,7 @@ class ExpressReply implements Reply {
   }
 
   headers(): HeadersByName {
-    return this.response.getHeaders();
+    return copied(this.response.getHeaders());
   }
 
   header(name: string): unknown {
