@@ -6,6 +6,13 @@ export type LoadMany<T> = (
   keys: readonly string[],
 ) => Promise<ReadonlyMap<string, T>> | ReadonlyMap<string, T>;
 
+interface NextBatch<T> {
+  readonly keys: string[];
+  /** Those that wait for it. */
+  readonly runs: Set<CurrentRun>;
+  readonly loaded: Promise<LoadedBatch<T>>;
+}
+
 interface LoadedBatch<T> {
   readonly values: ReadonlyMap<string, T>;
   readonly spoiledBy: Spoiled | undefined;
@@ -19,7 +26,7 @@ export class Batch<T> {
   readonly #load: LoadMany<T>;
   /** The run that asked for the keys: whatever spoils a load has told this one already. */
   readonly #around = CurrentRun.around;
-  #next: { readonly keys: string[]; readonly loaded: Promise<LoadedBatch<T>> } | undefined;
+  #next: NextBatch<T> | undefined;
 
   constructor(load: LoadMany<T>) {
     this.#load = load;
@@ -28,23 +35,26 @@ export class Batch<T> {
   /** @throws whatever the load of its batch throws */
   async get(key: string): Promise<T | undefined> {
     const batch = (this.#next ??= this.#begin());
+    const { around } = CurrentRun;
     batch.keys.push(key);
+    if (around) batch.runs.add(around);
     const { values, spoiledBy } = await batch.loaded;
-    if (spoiledBy) CurrentRun.around?.spoil(spoiledBy, this.#around);
+    if (spoiledBy) around?.spoil(spoiledBy, this.#around);
     return values.get(key);
   }
 
-  #begin() {
+  #begin(): NextBatch<T> {
     const keys: string[] = [];
+    const runs = new Set<CurrentRun>();
     const loaded = new Promise<void>((resolve) => setImmediate(resolve)).then(() => {
       this.#next = undefined;
       // One run for all of them: what is wrong with it is wrong with each.
-      return CurrentRun.make({ owner: this, keyText: '', isShared: false }, async (run) => {
+      return CurrentRun.make({ owner: this, keyText: '', isShared: false, others: runs }, async (run) => {
         const values = asMap(await this.#load(keys));
         return { values, spoiledBy: run.spoiledBy };
       });
     });
-    return { keys, loaded };
+    return { keys, runs, loaded };
   }
 }
 

@@ -161,6 +161,39 @@ describe('a cached method that calls itself', () => {
   });
 });
 
+describe('a load of many keys that asks for some of them', () => {
+  it.each(['getOrSet', 'getMany'] as const)('does not wait for itself: by %s', async (verb) => {
+    const { app } = await start({ providers: [], options: { clock: new FakeClock() } });
+    const cache = app.get(CacheService);
+    const options = { ttl: 60, prefix: 'node' };
+    const parents = new Map([
+      ['leaf', 'twig'],
+      ['twig', 'root'],
+    ]);
+    const path = async (key: string): Promise<string> => {
+      const parent = parents.get(key);
+      if (parent === undefined) return key;
+      const above =
+        verb === 'getOrSet'
+          ? await cache.getOrSet(parent, options, () => path(parent))
+          : (await cache.getMany([parent], options, load)).get(parent);
+      return `${above}/${key}`;
+    };
+    const load = async (keys: readonly string[]) =>
+      new Map(await Promise.all(keys.map(async (key) => [key, await path(key)] as const)));
+
+    // In turn: whichever is the first must not be waited for by the others either.
+    for (const keys of [
+      ['leaf', 'twig', 'root'],
+      ['twig', 'root', 'leaf'],
+    ]) {
+      await cache.invalidate('node:*');
+      const found = await cache.getMany(keys, options, load);
+      expect([...found.values()].sort()).toEqual(['root', 'root/twig', 'root/twig/leaf']);
+    }
+  });
+});
+
 describe('a cached method that an override calls by super', () => {
   abstract class Base {
     @Cached({ ttl: 60 })

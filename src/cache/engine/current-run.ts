@@ -6,6 +6,13 @@ import { AsyncScope } from './async-scope.js';
  */
 export type Spoiled = 'stale-inside' | 'in-transaction';
 
+interface RunParts {
+  readonly owner: object;
+  readonly keyText: string;
+  readonly isShared: boolean;
+  readonly others?: ReadonlySet<CurrentRun>;
+}
+
 const runs = new AsyncScope<CurrentRun>();
 
 /** A run of a method whose result may be kept, as whatever it calls sees it, however indirectly. */
@@ -18,17 +25,19 @@ export class CurrentRun {
     private readonly keyText: string,
     private readonly isShared: boolean,
     private readonly outer: CurrentRun | undefined,
+    private readonly others: ReadonlySet<CurrentRun>,
   ) {}
 
   /**
    * @param owner     tells those of one engine from those of another
    * @param isShared  whether others may wait for it, and be given what it gives
+   * @param others    runs that wait for it, beside the one around it
    */
   static async make<T>(
-    { owner, keyText, isShared }: { owner: object; keyText: string; isShared: boolean },
+    { owner, keyText, isShared, others = new Set() }: RunParts,
     run: (own: CurrentRun) => Promise<T>,
   ): Promise<T> {
-    const own = new CurrentRun(owner, keyText, isShared, CurrentRun.around);
+    const own = new CurrentRun(owner, keyText, isShared, CurrentRun.around, others);
     try {
       return await runs.run(own, () => run(own));
     } finally {
@@ -47,10 +56,10 @@ export class CurrentRun {
     return this.isShared ? this : this.outer?.shared;
   }
 
-  /** Whether this run, or one around it, makes the value of that key. */
+  /** Whether this run, or one that waits for it, makes the value of that key. */
   isOf(owner: object, keyText: string): boolean {
     const isThis = !this.#isOver && this.owner === owner && this.keyText === keyText;
-    return isThis || (this.outer?.isOf(owner, keyText) ?? false);
+    return isThis || [this.outer, ...this.others].some((waiting) => waiting?.isOf(owner, keyText));
   }
 
   /** @param upTo  a run for which that is no reason, nor for those around it */
