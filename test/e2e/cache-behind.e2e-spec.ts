@@ -18,11 +18,12 @@ import {
   UseInterceptors,
 } from '@nestjs/common';
 import { REQUEST } from '@nestjs/core';
+import type { FastifyInstance } from 'fastify';
 import { defer, from, fromEvent, takeUntil, tap, type Observable } from 'rxjs';
 import { Cached, type CacheEvent, CacheService } from '../../src/cache/index.js';
 import { expectStale, FakeClock } from '../../src/cache/testing/index.js';
 import { adapters, startCachedApp } from '../support/cached-app.js';
-import { deferred, type Deferred } from '../support/deferred.js';
+import { deferred, turn, type Deferred } from '../support/deferred.js';
 import { pollUntil } from '../support/processes.js';
 import { rawRequest, type RawAnswer } from '../support/raw-request.js';
 
@@ -39,6 +40,15 @@ let gate: Deferred<void> | undefined;
 let failure: Error | undefined;
 let isFull = false;
 let late: unknown[] = [];
+let sending: Deferred<void> | undefined;
+
+/** As a plugin does that signs answers, or writes them down. */
+function sendsSlowly(fastify: FastifyInstance): void {
+  fastify.addHook('onSend', async (_, __, payload) => {
+    await sending?.promise;
+    return payload;
+  });
+}
 
 /** All that one can do to a response, on either adapter. */
 function meddle(response: Response, mark: string): void {
@@ -241,6 +251,9 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('behind the an
           if (isFull) throw new ServiceUnavailableException();
         },
       },
+      configure: (made) => {
+        if (adapter === 'fastify') sendsSlowly(made.getHttpAdapter().getInstance() as FastifyInstance);
+      },
     }));
   });
 
@@ -285,6 +298,21 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('behind the an
     expect(seen(after)).toEqual([200, 'HIT', '{"id":"a","run":2}']);
     expect([after.headers.age, after.headers.link]).toEqual(['0', '</a>; rel="next"']);
     expect(runs).toBe(2);
+  });
+
+  it('an entry is also replaced behind a 304, however long that takes to be sent', async () => {
+    const first = await settled('behind/refreshed/a');
+    clock.advance(50_000);
+    sending = deferred();
+    const headers = { 'if-none-match': first.headers.etag! };
+    const due = rawRequest(`${url}/behind/refreshed/a`, { headers });
+    await until(() => runs === 2);
+    await turn();
+    sending.resolve();
+    sending = undefined;
+
+    expect((await due).status).toBe(304);
+    expect(seen(await settled('behind/refreshed/a'))).toEqual([200, 'HIT', '{"id":"a","run":2}']);
   });
 
   it('a refresh that fails or sets a cookie costs nobody anything', async () => {

@@ -73,7 +73,11 @@ export class HandlerRun {
    * Runs, and says what of it may be kept. Once detached it may be called again, when the run before is over.
    */
   async produce(): Promise<Produced<Answer>> {
-    if (this.#isDetached) this.#divert(this.#headersBefore);
+    if (this.#isDetached) {
+      this.#divert(this.#headersBefore);
+      // The answer may have been made a 304 meanwhile.
+      this.#reply.setStatus(this.#statusBefore);
+    }
     this.#state = 'running';
     this.#hasLateCookie = false;
     const call = new ObservedCall(this.#plan, this.#request, this.#subject.tags);
