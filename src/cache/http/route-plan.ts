@@ -140,7 +140,9 @@ export class RoutePlan {
     const { mayBypass } = this.definition.answers;
     if (!mayBypass || !asksAnew(request.headers['cache-control'])) return false;
     try {
-      return mayBypass(request);
+      const isAllowed: unknown = mayBypass(request);
+      // From JavaScript it may be a promise, which would let everybody.
+      return isAllowed === true;
     } catch {
       return false;
     }
