@@ -34,6 +34,7 @@ export interface RefreshAheadOptions {
  */
 export class RefreshAhead {
   readonly #options: RefreshAheadOptions;
+  /** By the short key: whoever asks chooses how long the whole text is. */
   readonly #lookAwayUntilMs = new Map<string, number>();
 
   constructor(options: RefreshAheadOptions) {
@@ -44,9 +45,9 @@ export class RefreshAhead {
   claim(subject: Subject, found: Found): boolean {
     if (!isSoon(subject, found)) return false;
     const now = this.#options.clock.monotonicMs();
-    if ((this.#lookAwayUntilMs.get(subject.keyText) ?? -Infinity) > now) return false;
+    if ((this.#lookAwayUntilMs.get(subject.key) ?? -Infinity) > now) return false;
     const untilMs = now + Math.min(LOOK_AWAY_MS, found.entry.ttlMs / 2);
-    putNewest(this.#lookAwayUntilMs, subject.keyText, untilMs, MAX_REMEMBERED);
+    putNewest(this.#lookAwayUntilMs, subject.key, untilMs, MAX_REMEMBERED);
     return true;
   }
 

@@ -18,6 +18,7 @@ it('a long id is named by its hash, in its family, and by the same in a pattern'
   expect(plainTag(`course:${id}`)).not.toBe(plainTag(`course:${id}z`));
   expect(prefixTag('note', [id, '7'])).toMatch(/^prefix\/note\/#[\w-]{43}\/7$/);
   expect(patternTags(`course:${id}`)).toEqual([plainTag(`course:${id}`)]);
+  expect(prefixTag('note', ['語'.repeat(50)])).toMatch(/^prefix\/note\/#[\w-]{43}$/);
   // Nobody's own id can be taken for one.
   expect(prefixTag('note', ['#x'])).toBe('prefix/note/%23x');
 });

@@ -20,7 +20,10 @@ export const ANY = 'any';
 /** Tagged entries that no decorator found at start stands for depend on it, so that a cover can take them in. */
 export const UNLISTED = 'unlisted';
 
-/** Its token is kept by name, in memory too, and whoever asks chooses how long an id is: beyond so many characters it is hashed. */
+/**
+ * Its token is kept by name, in memory too, and whoever asks chooses how long an id is, and how much longer it is once it is
+ * encoded: beyond so many characters it is hashed.
+ */
 const LONGEST_NAME = 200;
 
 export function plainTag(tag: string): string {
@@ -72,10 +75,11 @@ export function isWitness(tag: string): boolean {
 /** @param parameters values as received; each is encoded, so a `*` or `/` in an id is only a character */
 export function prefixTag(prefix: string, parameters: readonly string[] = []): string {
   // Through a buffer, for half a surrogate pair is no character that could be encoded.
-  const encoded = parameters.map((value) =>
-    value.length > LONGEST_NAME ? hashed(value) : encodeURIComponent(Buffer.from(value).toString()),
+  const encoded = parameters.map((value) => encodeURIComponent(Buffer.from(value).toString()));
+  const names = encoded.map((name, index) =>
+    name.length > LONGEST_NAME ? hashed(parameters[index] ?? '') : name,
   );
-  return ['prefix', prefix, ...encoded].join('/');
+  return ['prefix', prefix, ...names].join('/');
 }
 
 function hashed(text: string): string {
