@@ -302,6 +302,17 @@ describe('tags that only the result names', () => {
     expect(await get(() => Promise.resolve(produced('new', [roster])), named)).toBe('new');
   });
 
+  it('take no longer to be read than the entry has to live', async () => {
+    store.delay(500, 'tokens');
+    const done = get(() => Promise.resolve(produced('until the deadline', [roster])), named);
+    for (let n = 0; n < 10 && store.calls('tokens') === 0; n++) await turn();
+    clock.advance(500);
+    await done;
+
+    const stored = events.find(({ event }) => event === 'cache.stored');
+    expect(stored).toMatchObject({ ttlMs: 59_500 });
+  });
+
   it('leave the entry unstored where the store gives no token for one of them', async () => {
     const open = store.open.bind(store);
     // As Redis does where something else lies in its place, or room was made in between.

@@ -148,18 +148,21 @@ export class EntryStore {
    * @returns whether it did; not if an invalidation of a tag that the result names may have come in between
    */
   async put(subject: Subject, opened: Opened, given: NewEntry, loadMs: number): Promise<boolean> {
-    const { store, l1, emit, jittered } = this.#options;
+    const { store, l1, emit, jittered, clock } = this.#options;
+    const sinceMs = clock.monotonicMs();
     await this.#outlive(subject, opened, given.ttlMs + subject.policy.graceMs);
     const named = await this.#resultTokens.read(subject, given.resultTags, opened.tokens, this.#tokenTtlMs);
     if (!named) return false;
     const certain = certainTags(subject).map((tag) => [tag, opened.tokens.get(tag) ?? ''] as const);
     const tokens = new Map([...certain, ...named]);
+    // A TTL may end with a moment that a deadline sets: what the questions took is part of it.
+    const ttlMs = Math.max(1, Math.round(jittered(given.ttlMs) - (clock.monotonicMs() - sinceMs)));
     const entry = this.#prepared({
       keyText: subject.keyText,
       shape: subject.shape,
       tags: [...tokens.keys()],
       tokens: [...tokens.values()],
-      ttlMs: jittered(given.ttlMs),
+      ttlMs,
       graceMs: subject.policy.graceMs,
       loadMs: Math.round(loadMs),
       head: given.head ?? {},
@@ -167,7 +170,7 @@ export class EntryStore {
     });
     const livesMs = entry.ttlMs + entry.graceMs;
     l1.hold({
-      ...heldEntry(entry, livesMs, this.#options.clock.monotonicMs(), opened.moment),
+      ...heldEntry(entry, livesMs, clock.monotonicMs(), opened.moment),
       bornAtMs: opened.atMs,
     });
     if (!opened.isForeign) await store.write(subject, entry);
