@@ -112,7 +112,9 @@ async function runJest(env) {
   const parameters = ['--ci', '--json', `--outputFile=${results}`, ...jestArguments];
   // Its workers load the same modules for file after file: with room for what soon goes away they collect garbage less often.
   const jest = ['--max-semi-space-size=64', 'node_modules/jest/bin/jest.js'];
-  const { code } = await run(process.execPath, [...jest, ...parameters], { env, onOutput: say });
+  // All faults, measured, take the better part of an hour.
+  const timeoutMs = (process.env.FIGURES_FILE ? 180 : 30) * 60_000;
+  const { code } = await run(process.execPath, [...jest, ...parameters], { env, onOutput: say, timeoutMs });
   let summary;
   try {
     summary = JSON.parse(readFileSync(results, 'utf8'));

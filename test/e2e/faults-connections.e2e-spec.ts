@@ -416,7 +416,8 @@ async function drip(socket: Socket, beginning: string): Promise<{ said: string; 
   socket.setEncoding('latin1').on('data', (chunk: string) => (said += chunk));
   socket.write(beginning);
   const timer = setInterval(() => socket.write('x'), isMeasuring ? 1000 : 100);
-  await once(socket, 'close');
+  // Also by a reset, which is an error first.
+  await new Promise((settle) => socket.once('close', settle));
   clearInterval(timer);
   return { said, ms: performance.now() - begunAt };
 }
