@@ -11,6 +11,7 @@ import {
 } from '@nestjs/common';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { Cached, CacheService } from '../../src/cache/index.js';
+import { FakeClock } from '../../src/cache/testing/index.js';
 import { startCachedApp } from '../support/cached-app.js';
 
 interface HeaderResponse {
@@ -65,6 +66,15 @@ class PagesController {
     return { csrf };
   }
 
+  @Get('made-out-later')
+  @UseGuards(setsCookies)
+  @Cached({ ttl: 60, scope: 'shared' })
+  madeOutLater(@Res({ passthrough: true }) response: AnyResponse) {
+    const csrf = isMadeOut ? String(++sent) : 'none';
+    if (isMadeOut) addCookie(response, `csrf=${csrf}`);
+    return { csrf };
+  }
+
   @Get('asked-for')
   @Cached({ ttl: 60, scope: 'shared', visibility: 'public' })
   askedFor() {
@@ -73,6 +83,7 @@ class PagesController {
 }
 
 let sent = 0;
+let isMadeOut = false;
 
 /** As `@fastify/cookie` does: what `setCookie` is given goes out with the answer. */
 function withCookies(fastify: FastifyInstance): void {
@@ -114,11 +125,14 @@ function withSession(
 describe.each(['fastify', 'express'] as const)('a cookie that goes out late on %s', (adapter) => {
   let app: INestApplication;
   let url: string;
+  let clock: FakeClock;
 
   beforeAll(async () => {
+    clock = new FakeClock();
     ({ app, url } = await startCachedApp({
       adapter,
       controllers: [PagesController],
+      options: { clock },
       configure: (made) => {
         if (adapter === 'fastify') withCookies(made.getHttpAdapter().getInstance() as FastifyInstance);
         else made.use(withSession);
@@ -158,6 +172,22 @@ describe.each(['fastify', 'express'] as const)('a cookie that goes out late on %
     }
 
     expect(seen).toEqual(['MISS', 'MISS', 'MISS']);
+  });
+
+  it('is noticed also behind the answer', async () => {
+    const ask = async () => {
+      const answer = await fetch(`${url}/made-out-later`);
+      const { csrf } = (await answer.json()) as { csrf: string };
+      await app.get(CacheService).settle();
+      return [answer.headers.get('x-cache'), csrf, answer.headers.getSetCookie()];
+    };
+    isMadeOut = false;
+    await ask();
+    isMadeOut = true;
+    clock.advance(50_000);
+
+    // Due, and refreshed behind it; the next one is not due again so soon.
+    for (let n = 0; n < 2; n++) expect(await ask()).toEqual(['HIT', 'none', ['a=1', 'b=2']]);
   });
 
   it('leaves what the handler says of keeping it', async () => {

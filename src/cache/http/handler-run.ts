@@ -11,7 +11,7 @@ import { isInsideRunOf, observeCall } from './handler-call.js';
 import { keptException } from './kept-exception.js';
 import { watchLateCookies } from './late-cookies.js';
 import { ObservedCall } from './observed-call.js';
-import { isFastify, replyOf, type HeadersByName, type Reply } from './reply.js';
+import { copied, isFastify, replyOf, type HeadersByName, type Reply } from './reply.js';
 import type { RoutePlan } from './route-plan.js';
 import type { Kept } from './stored-answer.js';
 
@@ -57,9 +57,10 @@ export class HandlerRun {
     const reply = this.#reply;
     const headers = reply.headers();
     if (this.#state === 'running') this.#divert(headers);
-    for (const name of changed(this.#headersBefore, headers)) {
+    const before = copied(this.#headersBefore);
+    for (const name of changed(before, headers)) {
       reply.removeHeader(name);
-      if (name in this.#headersBefore) reply.setHeader(name, this.#headersBefore[name]);
+      if (name in before) reply.setHeader(name, before[name]);
     }
     reply.setStatus(this.#statusBefore);
   }
@@ -74,7 +75,7 @@ export class HandlerRun {
    */
   async produce(): Promise<Produced<Answer>> {
     if (this.#isDetached) {
-      this.#divert(this.#headersBefore);
+      this.#divert(copied(this.#headersBefore));
       // The answer may have been made a 304 meanwhile.
       this.#reply.setStatus(this.#statusBefore);
     }

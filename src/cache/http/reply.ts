@@ -119,7 +119,7 @@ class FastifyReply implements Reply {
 }
 
 /** Also of the lists: who adds a cookie adds it to the list that is there. */
-function copied(headers: HeadersByName): HeadersByName {
+export function copied(headers: HeadersByName): HeadersByName {
   const pairs = Object.entries(headers).map(([name, value]) => [
     name,
     Array.isArray(value) ? [...(value as unknown[])] : value,
