@@ -8,8 +8,6 @@ export type LoadMany<T> = (
 
 interface NextBatch<T> {
   readonly keys: string[];
-  /** Those that wait for it. */
-  readonly runs: Set<CurrentRun>;
   readonly loaded: Promise<LoadedBatch<T>>;
 }
 
@@ -26,6 +24,8 @@ export class Batch<T> {
   readonly #load: LoadMany<T>;
   /** The run that asked for the keys: whatever spoils a load has told this one already. */
   readonly #around = CurrentRun.around;
+  /** Those that wait for a load: what it asks for must not wait for them. */
+  readonly #waiting = new Set<CurrentRun>();
   #next: NextBatch<T> | undefined;
 
   constructor(load: LoadMany<T>) {
@@ -37,24 +37,30 @@ export class Batch<T> {
     const batch = (this.#next ??= this.#begin());
     const { around } = CurrentRun;
     batch.keys.push(key);
-    if (around) batch.runs.add(around);
-    const { values, spoiledBy } = await batch.loaded;
-    if (spoiledBy) around?.spoil(spoiledBy, this.#around);
-    return values.get(key);
+    if (around) this.#waiting.add(around);
+    try {
+      const { values, spoiledBy } = await batch.loaded;
+      if (spoiledBy) around?.spoil(spoiledBy, this.#around);
+      return values.get(key);
+    } finally {
+      if (around) this.#waiting.delete(around);
+    }
   }
 
   #begin(): NextBatch<T> {
     const keys: string[] = [];
-    const runs = new Set<CurrentRun>();
     const loaded = new Promise<void>((resolve) => setImmediate(resolve)).then(() => {
       this.#next = undefined;
       // One run for all of them: what is wrong with it is wrong with each.
-      return CurrentRun.make({ owner: this, keyText: '', isShared: false, others: runs }, async (run) => {
-        const values = asMap(await this.#load(keys));
-        return { values, spoiledBy: run.spoiledBy };
-      });
+      return CurrentRun.make(
+        { owner: this, keyText: '', isShared: false, others: this.#waiting },
+        async (run) => {
+          const values = asMap(await this.#load(keys));
+          return { values, spoiledBy: run.spoiledBy };
+        },
+      );
     });
-    return { keys, runs, loaded };
+    return { keys, loaded };
   }
 }
 

@@ -56,10 +56,18 @@ export class CurrentRun {
     return this.isShared ? this : this.outer?.shared;
   }
 
-  /** Whether this run, or one that waits for it, makes the value of that key. */
-  isOf(owner: object, keyText: string): boolean {
-    const isThis = !this.#isOver && this.owner === owner && this.keyText === keyText;
-    return isThis || [this.outer, ...this.others].some((waiting) => waiting?.isOf(owner, keyText));
+  /**
+   * Whether this run, or one that waits for it, makes the value of that key.
+   *
+   * @param seen  those that were asked already: many may wait for one, and each of them in the same one
+   */
+  isOf(owner: object, keyText: string, seen = new Set<CurrentRun>()): boolean {
+    if (seen.has(this)) return false;
+    seen.add(this);
+    if (!this.#isOver && this.owner === owner && this.keyText === keyText) return true;
+    if (this.outer?.isOf(owner, keyText, seen)) return true;
+    for (const other of this.others) if (other.isOf(owner, keyText, seen)) return true;
+    return false;
   }
 
   /** @param upTo  a run for which that is no reason, nor for those around it */
