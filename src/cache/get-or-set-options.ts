@@ -79,7 +79,6 @@ export function keyed(key: string, options: GetOrSetOptions, caller: string, def
     keyText: methodKeyText(prefix, 'getOrSet', [key, ...tags.toSorted()]),
     shape: '',
     policy: { ...defaults, ...declaredPolicy(options, where), audited: audit ? wholeForm : undefined },
-    hasResultTags: false,
     tags: () => [
       prefixTag(prefix),
       ...tags.flatMap(patternTags).flatMap(dependenciesOn),

@@ -5,7 +5,7 @@ const REPEAT_AFTER_MS = 60_000;
 /** A program that makes names up must not fill the memory; beyond so many, repeats are not known as such. */
 const MAX_REMEMBERED = 1000;
 
-/** Tells what is worth a line of what comes again and again: each text at once, and once a minute while it comes. */
+/** Says of a text that comes again and again whether to write it down now: at once, and once a minute while it comes. */
 export class News {
   readonly #toldAtMs = new Map<string, number>();
   readonly #clock: Pick<Clock, 'monotonicMs'>;

@@ -25,6 +25,7 @@ import { deferred, turn } from '../support/deferred.js';
 import { pollUntil } from '../support/processes.js';
 
 let version = 0;
+let runs = 0;
 
 /** Handlers under way: what they read is what was there when they began. */
 let gate: { entered: () => void; leave: Promise<void> } | undefined;
@@ -128,6 +129,13 @@ class ItemsController {
   @Get('held/:id')
   @Cached({ ttl: 60, prefix: 'held_item', tags: ['item:{id}'] })
   held(@Param('id', ParseIntPipe) id: number) {
+    return held(() => ({ id, version }));
+  }
+
+  @Get('shared/:id')
+  @Cached({ ttl: 60, prefix: 'shared_item', tags: ['item:{id}'] })
+  shared(@Param('id', ParseIntPipe) id: number) {
+    runs++;
     return held(() => ({ id, version }));
   }
 
@@ -346,6 +354,25 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('on %s', (adap
 
     expect((await before).version).not.toBe(written);
     expect((await after).version).toBe(written);
+  });
+
+  it('who waits for the first to name what it is made of shares one more run', async () => {
+    const entered = deferred();
+    const leave = deferred();
+    gate = { entered: entered.resolve, leave: leave.promise };
+    runs = 0;
+    const first = read('shared/007');
+    await entered.promise;
+    gate = undefined;
+    events.length = 0;
+    const waiting = Array.from({ length: 10 }, () => read('shared/007'));
+    await pollUntil(() => events.filter(({ event }) => event === 'cache.miss').length === 10, 5000);
+    await turn();
+    leave.resolve();
+    await Promise.all([first, ...waiting]);
+
+    expect(runs).toBe(2);
+    expect((await read('shared/007')).outcome).toBe('HIT');
   });
 
   it('what was said in the place of the handler is not kept where its arguments would name it', async () => {

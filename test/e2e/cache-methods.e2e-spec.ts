@@ -828,7 +828,6 @@ describe('decorated methods of providers', () => {
       keyText: methodKeyText('default', 'getOrSet', ['k']),
       shape: '',
       policy: defaultPolicy,
-      hasResultTags: false,
       tags: () => [],
     });
     const entry = { body: Buffer.from('no value'), ttlMs: 60_000, resultTags: [] };

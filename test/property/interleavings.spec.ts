@@ -35,6 +35,8 @@ interface Plan extends StoreBehaviour {
   /** The second reader starts once the data are committed, not earlier; before that it could see only the old value. */
   readonly fromCommitOn?: boolean;
   readonly resultTags?: boolean;
+  /** Of result tags: default any. */
+  readonly families?: readonly string[];
   readonly invalidatesFirst?: boolean;
   readonly readsBeforeOpening?: boolean;
   /** The database's answer is on its way for a while. */
@@ -111,7 +113,7 @@ function scenario(plan: Plan): Scenario {
       shape: '',
       policy: { ...defaultPolicy, consistency: plan.consistency ?? 'strong' },
       tags: () => (plan.resultTags ? [] : [tag]),
-      hasResultTags: plan.resultTags ?? false,
+      furtherTags: { mayBeNamed: plan.resultTags ?? false, families: plan.families },
     });
     const changed = plan.resultTags ? roster : tag;
     const firstWritten = deferred();
@@ -213,6 +215,20 @@ describe('in every order of events, nobody who starts after a write was acknowle
     [
       'a tag that only the result names, a reader from the commit on',
       { resultTags: true, fromCommitOn: true, coarse: 'all' },
+    ],
+    [
+      'a tag of a family that is declared',
+      { resultTags: true, families: [plainTag('roster')], readersAreLate: true, coarse: 'questions' },
+    ],
+    [
+      'a tag of a family that is declared, the writer elsewhere, a reader from the commit on',
+      {
+        resultTags: true,
+        families: [plainTag('roster')],
+        fromCommitOn: true,
+        writerIsElsewhere: true,
+        coarse: 'all',
+      },
     ],
     [
       'a store that goes back to an earlier state',

@@ -27,7 +27,6 @@ export function aSubject(policy: Partial<EntryPolicy> = {}, keyText = 'view|/1')
     keyText,
     shape: '',
     policy: { ...defaultPolicy, ...policy },
-    hasResultTags: false,
     tags: () => [prefixTag('view'), course],
   });
 }

@@ -34,8 +34,7 @@ export function methodSubject(
       keyText: methodKeyText(prefix, method, args),
       shape: [VALUE_FORM, shape, rules.signature].join(' '),
       policy,
-      hasResultTags: rules.functions.length > 0,
-      families: rules.families,
+      furtherTags: { mayBeNamed: rules.functions.length > 0, families: rules.families },
       tags: () => [...prefixTags(prefix, leadingIds(args)), ...named, ...(isListed ? [] : [UNLISTED])],
     });
   } catch {

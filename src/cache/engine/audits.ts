@@ -95,7 +95,7 @@ export class Audits {
     return this.#isBusy && inside.current === this;
   }
 
-  /** Forgets all that was to be looked at. A run under way goes on, in the hands of `keep`. */
+  /** Forgets all that was to be looked at. A run under way goes on, in the background. */
   close(): void {
     this.#isClosed = true;
     for (const cancel of this.#timers) cancel();

@@ -15,7 +15,6 @@ const parts = {
   keyText: 'view|/1',
   shape: '',
   policy: defaultPolicy,
-  hasResultTags: false,
   tags: () => [prefixTag('view'), course],
 };
 const subject = new Subject(parts);
@@ -156,7 +155,7 @@ describe('an invalidation while the method runs', () => {
   });
 
   it('also counts when the dependency is one that only the result names', async () => {
-    const named = new Subject({ ...parts, hasResultTags: true });
+    const named = new Subject({ ...parts, furtherTags: { mayBeNamed: true } });
     const roster = plainTag('roster:PROG-101');
     engine.watchFamilies([roster]);
     const run = deferred<Produced<string>>();
@@ -233,7 +232,7 @@ describe('another process that invalidates while the method runs here', () => {
   });
 
   it('also when the tag is one that only the result will name', async () => {
-    const named = new Subject({ ...parts, hasResultTags: true });
+    const named = new Subject({ ...parts, furtherTags: { mayBeNamed: true } });
     const roster = plainTag('roster:PROG-101');
     const run = deferred<Produced<string>>();
     const early = get(() => run.promise, named);
@@ -256,7 +255,10 @@ describe('another process that invalidates while the method runs here', () => {
     async (_, writer) => {
       const roster = plainTag('roster:PROG-101');
       const student = plainTag('student:STU001');
-      const named = new Subject({ ...parts, hasResultTags: true, families: [plainTag('roster')] });
+      const named = new Subject({
+        ...parts,
+        furtherTags: { mayBeNamed: true, families: [plainTag('roster')] },
+      });
       engine.watchFamilies([roster, student]);
       const run = deferred<Produced<string>>();
       const factory = jest.fn(() => run.promise);
@@ -290,7 +292,7 @@ describe('another process that invalidates while the method runs here', () => {
 });
 
 describe('tags that only the result names', () => {
-  const named = new Subject({ ...parts, hasResultTags: true });
+  const named = new Subject({ ...parts, furtherTags: { mayBeNamed: true } });
   const roster = plainTag('roster:PROG-101');
 
   it('invalidate the entry like any other', async () => {
@@ -302,7 +304,7 @@ describe('tags that only the result names', () => {
     expect(await get(() => Promise.resolve(produced('new', [roster])), named)).toBe('new');
   });
 
-  it('take no longer to be read than the entry has to live', async () => {
+  it('are read in time that the entry loses of its life', async () => {
     store.delay(500, 'tokens');
     const done = get(() => Promise.resolve(produced('until the deadline', [roster])), named);
     for (let n = 0; n < 10 && store.calls('tokens') === 0; n++) await turn();

@@ -39,7 +39,7 @@ export class CacheEngine {
     this.#parts = (options.enabled ?? true) ? parts : undefined;
   }
 
-  /** Families whose tokens are read before a method whose result names its tags. Others become known as they come up. */
+  /** Families whose tokens are read before a method whose result names tags of any. Others become known as they come up. */
   watchFamilies(plainTags: readonly string[]): void {
     this.#families.watch(plainTags);
   }

@@ -111,14 +111,14 @@ export class EntryStore {
    * @param lease     to run the method for all processes
    */
   async open(subject: Subject, witnesses: readonly string[], budget: Budget, lease: Lease): Promise<Opened> {
-    const tags = [...certainTags(subject), ...(subject.hasResultTags ? [ANY] : []), ...witnesses];
+    const tags = [...certainTags(subject), ...(subject.furtherTags.mayBeNamed ? [ANY] : []), ...witnesses];
     const asked = this.#now();
     const tokenTtlMs = this.#tokenTtlMs;
     const read = await this.#options.store.open(subject, tags, tokenTtlMs, budget.leftMs, lease);
     return {
       ...(await this.#judge(subject, tags, read, asked, budget)),
       ...asked,
-      // Where the store gave none, nothing that is compared with it later may be the same.
+      // '' equals no token: a tag to which the store gave none counts as changed.
       tokens: new Map(tags.map((tag, index) => [tag, read.tokens[index] ?? ''])),
       tokenTtlMs,
       hasLease: read.hasLease,

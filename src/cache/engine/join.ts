@@ -7,6 +7,7 @@ import type { EntryStore } from './entry-store.js';
 import { longestRunMs } from './opening.js';
 import type { Flight, SingleFlight } from './single-flight.js';
 import type { Loaded, Produced, Subject } from './subject.js';
+import { ANY } from './tags.js';
 
 /** What a run gives to everyone who waits for it. */
 export type RunResult<T> = Loaded<T> &
@@ -48,9 +49,11 @@ export async function join<T>(
   const since = clock.monotonicMs();
   const verdictOn = (tags?: readonly string[]) =>
     mayJoin(options, subject, budget, caller.arrival, flight, tags);
-  // What has not named all its tags may depend on any: only what moves with every tag tells.
-  const isOutdated = async () =>
-    flight.tokens !== undefined && (await verdictOn([...flight.tokens.keys()])) !== 'yes';
+  // What has not named all its tags may depend on any: only what moves with every tag tells, if it was read.
+  const isOutdated = async () => {
+    const { tokens } = flight;
+    return tokens !== undefined && !(tokens.has(ANY) && (await verdictOn([...tokens.keys()])) === 'yes');
+  };
 
   const verdict = await verdictOn();
   if (verdict === 'no') flights.giveUp(subject.keyText, flight);
@@ -61,7 +64,7 @@ export async function join<T>(
   try {
     result = await resultOf(flight, subject, clock);
   } catch (error) {
-    if (flight.isOwn || (subject.hasResultTags && (await isOutdated()))) return 'again';
+    if (flight.isOwn || (subject.furtherTags.mayBeNamed && (await isOutdated()))) return 'again';
     throw error;
   }
   if (!result) return 'again';

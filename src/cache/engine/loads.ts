@@ -8,8 +8,8 @@ import type { MethodRuns } from './method-runs.js';
 import { longestRunMs, type Opening, type Openings } from './opening.js';
 import type { Flight } from './single-flight.js';
 import type { Factory, Loaded, NewEntry, Revive, Subject } from './subject.js';
-import { EPOCH, familyTag, isPlainTag } from './tags.js';
-import { tokensByTag } from './tokens.js';
+import { ANY, EPOCH, familyTag, isPlainTag } from './tags.js';
+import { tokensByTag, type Tokens } from './tokens.js';
 import type { WatchedFamilies } from './watched-families.js';
 
 type Open = (flight: Flight<unknown>) => Promise<Opening | undefined>;
@@ -144,20 +144,19 @@ export class Loads {
       const [produced, loadMs] = await runs.call(subject, flight, factory);
       const { value, isShareable, isRefused, entry, notStoredBecause } = produced;
       if (!entry) {
-        const isUnnamed = subject.hasResultTags;
+        const isUnnamed = subject.furtherTags.mayBeNamed;
         return { value, isShareable, isRefused, isUnnamed, how: 'ran', isStored: false, notStoredBecause };
       }
 
-      const reason = whyUnstored(subject, flight, entry);
+      const reason = whyUnstored(flight, tokens, entry);
       if (reason) emit({ event: 'cache.no_store', subject, reason });
       else storing = this.#store(subject, opening, entry, loadMs);
       const isWatched = entry.resultTags.every((tag) => isPlainTag(tag) && tokens.has(familyTag(tag)));
       families.watch(entry.resultTags);
-      // Who joins asks about watched families only: of another family only what moves with every tag tells.
+      // Who joins asks about the families that were read: of another one only what moves with every tag tells.
       return {
         value,
-        // Who joined could not ask about tags that this call was the first to name.
-        isShareable: isShareable && reason !== 'tags-unknown',
+        isShareable,
         isUnnamed: !isWatched,
         how: 'ran',
         isStored: reason === undefined,
@@ -197,12 +196,12 @@ export class Loads {
 }
 
 function whyUnstored(
-  { hasResultTags }: Subject,
   { isDoomed }: Flight<unknown>,
+  tokens: Tokens,
   { resultTags }: NewEntry,
 ): 'newer-write' | 'tags-unknown' | undefined {
   // It would only take the place of a good one.
   if (isDoomed) return 'newer-write';
   // Nothing was read before it that could tell whether one of them has changed meanwhile.
-  return resultTags.length > 0 && !hasResultTags ? 'tags-unknown' : undefined;
+  return resultTags.length > 0 && !tokens.has(ANY) ? 'tags-unknown' : undefined;
 }

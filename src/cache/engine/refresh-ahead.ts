@@ -13,6 +13,7 @@ import type { WatchedFamilies } from './watched-families.js';
 const LOOK_AWAY_MS = 1000;
 /** More than so many at a time are not remembered; forgetting costs a question to the store. */
 const MAX_REMEMBERED = 10_000;
+const LONGEST_NAME = 200;
 
 export interface RefreshAheadOptions {
   readonly openings: Openings;
@@ -34,7 +35,6 @@ export interface RefreshAheadOptions {
  */
 export class RefreshAhead {
   readonly #options: RefreshAheadOptions;
-  /** By the short key: whoever asks chooses how long the whole text is. */
   readonly #lookAwayUntilMs = new Map<string, number>();
 
   constructor(options: RefreshAheadOptions) {
@@ -44,10 +44,12 @@ export class RefreshAhead {
   /** Gives this caller the right to have it refreshed, if it will soon expire and no other has that now. @returns whether */
   claim(subject: Subject, found: Found): boolean {
     if (!isSoon(subject, found)) return false;
+    // Whoever asks chooses how long the whole text is.
+    const name = subject.keyText.length > LONGEST_NAME ? subject.key : subject.keyText;
     const now = this.#options.clock.monotonicMs();
-    if ((this.#lookAwayUntilMs.get(subject.key) ?? -Infinity) > now) return false;
+    if ((this.#lookAwayUntilMs.get(name) ?? -Infinity) > now) return false;
     const untilMs = now + Math.min(LOOK_AWAY_MS, found.entry.ttlMs / 2);
-    putNewest(this.#lookAwayUntilMs, subject.key, untilMs, MAX_REMEMBERED);
+    putNewest(this.#lookAwayUntilMs, name, untilMs, MAX_REMEMBERED);
     return true;
   }
 

@@ -76,7 +76,7 @@ export class SingleFlight {
     flight.onOvertaken();
   }
 
-  /** Takes every flight that depends on one of `tags`, or may, out of reach. */
+  /** Takes every flight that depends on one of `tags`, or may as far as is known of it, out of reach. */
   doom(tags: readonly string[]): void {
     const named = new Set(tags);
     for (const [key, flight] of this.#affected(named)) {

@@ -13,7 +13,7 @@ const named = new Subject({
   shape: subject.shape,
   policy: subject.policy,
   tags: () => subject.tags,
-  hasResultTags: true,
+  furtherTags: { mayBeNamed: true },
 });
 const never = () => Promise.reject(new Error('must not run'));
 const gives = (value: string) => () => Promise.resolve(value);

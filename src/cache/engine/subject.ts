@@ -4,18 +4,26 @@ import { storeKey } from './cache-key.js';
 import type { EntryPolicy } from './entry-policy.js';
 import type { EntryName } from './store.js';
 
+/** Tags that only a call names: by its result, or by its arguments as they were converted. */
+export interface FurtherTags {
+  /** Whether it may name any; a call may find that out, for those that wait for it, too. */
+  readonly mayBeNamed: boolean;
+  /** A tag of each family that they may be of, such as `tag/roster`. Default: they may be of any. */
+  readonly families?: readonly string[] | undefined;
+}
+
 interface SubjectParts {
   readonly prefix: string;
   readonly keyText: string;
   readonly shape: string;
   readonly policy: EntryPolicy;
-  /** Whether a call may name further tags, by its result or by its arguments as they were converted. */
-  readonly hasResultTags: boolean;
-  /** A tag of each family that those may be of, such as `tag/roster`. Default: they may be of any. */
-  readonly families?: readonly string[] | undefined;
+  /** Default: none. */
+  readonly furtherTags?: FurtherTags;
   /** What it depends on, as far as that is known before it is computed. Called at most once. */
   readonly tags: () => readonly string[];
 }
+
+const NONE: FurtherTags = { mayBeNamed: false };
 
 /** What is asked for. Its short key and its tags are made when somebody needs them; a hit in this process does not. */
 export class Subject implements EntryName {
@@ -23,8 +31,7 @@ export class Subject implements EntryName {
   readonly keyText: string;
   readonly shape: string;
   readonly policy: EntryPolicy;
-  readonly hasResultTags: boolean;
-  readonly families: readonly string[] | undefined;
+  readonly furtherTags: FurtherTags;
   readonly #makeTags: () => readonly string[];
   #tags: readonly string[] | undefined;
   #key: string | undefined;
@@ -34,8 +41,7 @@ export class Subject implements EntryName {
     this.keyText = parts.keyText;
     this.shape = parts.shape;
     this.policy = parts.policy;
-    this.hasResultTags = parts.hasResultTags;
-    this.families = parts.families;
+    this.furtherTags = parts.furtherTags ?? NONE;
     this.#makeTags = parts.tags;
   }
 

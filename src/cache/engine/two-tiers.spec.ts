@@ -57,7 +57,6 @@ describe('an entry that another process holds', () => {
       keyText: subject.keyText,
       shape: '',
       policy: defaultPolicy,
-      hasResultTags: false,
       tags: () => [...subject.tags, plainTag('roster:1')],
     });
 
@@ -286,7 +285,6 @@ describe('an entry of another shape', () => {
       keyText: theirs.keyText,
       shape: 'v2',
       policy: theirs.policy,
-      hasResultTags: false,
       tags: () => theirs.tags,
     });
     await here.get(theirs, gives('theirs'));

@@ -1,7 +1,7 @@
 import type { Subject } from './subject.js';
 import { familyTag, isPlainTag } from './tags.js';
 
-/** Each is read before every method whose result names its tags; for those beyond, any invalidation counts. */
+/** Each is read before every method whose result names tags of any family; for those beyond, any invalidation counts. */
 const MAX_FAMILIES = 100;
 
 /** Families of tags that results have named or may name. Those not announced become known as they come up. */
@@ -15,8 +15,8 @@ export class WatchedFamilies {
   }
 
   /** Tags whose tokens tell, afterwards, whether something that a result may name was invalidated. */
-  witnessesFor({ hasResultTags, families }: Pick<Subject, 'hasResultTags' | 'families'>): readonly string[] {
-    if (!hasResultTags) return [];
-    return families ? families.map(familyTag) : [...this.#families];
+  witnessesFor({ furtherTags: { mayBeNamed, families } }: Pick<Subject, 'furtherTags'>): string[] {
+    if (!mayBeNamed) return [];
+    return [...(families ? new Set(families.map(familyTag)) : this.#families)];
   }
 }

@@ -129,8 +129,7 @@ export class RoutePlan {
       keyText,
       shape: this.#shape,
       policy: this.#policy,
-      hasResultTags: this.tags.dependsOnCall,
-      families: this.tags.families,
+      furtherTags: this.tags,
       tags: () => this.tags.ofRequest(request),
     });
   }
@@ -141,8 +140,8 @@ export class RoutePlan {
     if (!mayBypass || !asksAnew(request.headers['cache-control'])) return false;
     try {
       const isAllowed: unknown = mayBypass(request);
-      // From JavaScript it may be a promise, which would let everybody.
-      return isAllowed === true;
+      // From JavaScript it may be a promise, which is as good as true where nobody looks.
+      return heard(isAllowed) === true;
     } catch {
       return false;
     }
@@ -163,10 +162,16 @@ export class RoutePlan {
     const { scope } = this.definition;
     if (!isPersonal(scope)) return text;
     const { principal, tenant } = this.#options;
-    const id: unknown = scope === 'user' ? principal?.(request) : tenant?.(request);
+    const id = heard(scope === 'user' ? principal?.(request) : tenant?.(request));
     const isNobody = id === undefined || id === null || id === '';
     return isNobody ? undefined : scopedKeyText(text, scope, id);
   }
+}
+
+/** What a function said. Nobody waits for it, so that a promise in its place must not end the process when it rejects. */
+function heard(said: unknown): unknown {
+  if (said instanceof Promise) said.catch(() => undefined);
+  return said;
 }
 
 /** @see RFC 9111 section 5.2.1.4 */

@@ -1,6 +1,7 @@
 import type { CacheRequest } from '../definition/cache-request.js';
 import { dependencies, plainTagsOf, type TagRules } from '../definition/tag-rules.js';
 import { literal, type Resolve } from '../definition/tag-template.js';
+import type { FurtherTags } from '../engine/subject.js';
 import { prefixTags } from '../engine/tags.js';
 import { inputNamed, type DeclaredInput } from './declared-inputs.js';
 
@@ -15,7 +16,7 @@ interface RouteTagsOptions {
 }
 
 /** What the answers of a route depend on: by the inputs of a request, and by the arguments that pipes have made of them. */
-export class RouteTags {
+export class RouteTags implements FurtherTags {
   readonly #options: RouteTagsOptions;
   /** As {@link families}, once a pipe may have made other tags of the templates. */
   readonly #convertible: readonly string[] | undefined;
@@ -35,7 +36,7 @@ export class RouteTags {
   }
 
   /** Whether a call may name more than its request does. */
-  get dependsOnCall(): boolean {
+  get mayBeNamed(): boolean {
     return this.#convertsTags || this.#options.rules.functions.length > 0;
   }
 

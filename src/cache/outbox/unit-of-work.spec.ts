@@ -24,31 +24,37 @@ describe('what a unit of work reads', () => {
     ['another part of the prefix', ['prefix/view/8'], false],
     ['nothing of what it invalidates', [], false],
   ])('is past the cache where that is %s', (_, intent, isPast) => {
-    expect(new UnitOfWork('Books.rename', intent).readsPast({ tags, hasResultTags: false })).toBe(isPast);
+    expect(
+      new UnitOfWork('Books.rename', intent).readsPast({ tags, furtherTags: { mayBeNamed: false } }),
+    ).toBe(isPast);
   });
 
   it('is past the cache where it depends on a whole of which a part is invalidated', () => {
     const unit = new UnitOfWork('Books.rename', ['prefix/price/7']);
 
-    expect(unit.readsPast({ tags: ['prefix/price', 'below/price'], hasResultTags: false })).toBe(true);
-    expect(unit.readsPast({ tags: ['prefix/price'], hasResultTags: false })).toBe(false);
+    expect(
+      unit.readsPast({ tags: ['prefix/price', 'below/price'], furtherTags: { mayBeNamed: false } }),
+    ).toBe(true);
+    expect(unit.readsPast({ tags: ['prefix/price'], furtherTags: { mayBeNamed: false } })).toBe(false);
   });
 
   it('is past the cache where a result may name what it invalidates', () => {
     const unit = new UnitOfWork('Books.rename', ['tag/shelf:2']);
 
-    expect(unit.readsPast({ tags, hasResultTags: true })).toBe(true);
-    expect(unit.readsPast({ tags, hasResultTags: false })).toBe(false);
+    expect(unit.readsPast({ tags, furtherTags: { mayBeNamed: true } })).toBe(true);
+    expect(unit.readsPast({ tags, furtherTags: { mayBeNamed: false } })).toBe(false);
     const ofPrices = new UnitOfWork('Books.reprice', ['prefix/price']);
-    expect(ofPrices.readsPast({ tags, hasResultTags: true })).toBe(true);
-    expect(new UnitOfWork('Books.look', []).readsPast({ tags, hasResultTags: true })).toBe(false);
+    expect(ofPrices.readsPast({ tags, furtherTags: { mayBeNamed: true } })).toBe(true);
+    expect(new UnitOfWork('Books.look', []).readsPast({ tags, furtherTags: { mayBeNamed: true } })).toBe(
+      false,
+    );
   });
 
   it('is past the cache once a method inside has begun that invalidates it', () => {
     const unit = new UnitOfWork('Books.move', ['tag/shelf:2']);
     unit.enter(['tag/book:1']);
 
-    expect(unit.readsPast({ tags, hasResultTags: false })).toBe(true);
+    expect(unit.readsPast({ tags, furtherTags: { mayBeNamed: false } })).toBe(true);
   });
 
   it('is past the cache, whatever it is, while any transaction is open', () => {
@@ -56,9 +62,9 @@ describe('what a unit of work reads', () => {
     unit.beginTransaction();
     unit.beginTransaction();
     unit.endTransaction();
-    expect(unit.readsPast({ tags, hasResultTags: false })).toBe(true);
+    expect(unit.readsPast({ tags, furtherTags: { mayBeNamed: false } })).toBe(true);
 
     unit.endTransaction();
-    expect(unit.readsPast({ tags, hasResultTags: false })).toBe(false);
+    expect(unit.readsPast({ tags, furtherTags: { mayBeNamed: false } })).toBe(false);
   });
 });

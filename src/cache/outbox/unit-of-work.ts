@@ -130,11 +130,11 @@ export class UnitOfWork {
    * everything: what it sees may never be committed, or be older than what others have invalidated since it began. Else
    * it is what the unit is about to invalidate: what is kept of that may be from before its own writes.
    */
-  readsPast({ tags, hasResultTags }: Pick<Subject, 'tags' | 'hasResultTags'>): boolean {
+  readsPast({ tags, furtherTags }: Pick<Subject, 'tags' | 'furtherTags'>): boolean {
     if (this.#transactions > 0) return true;
     const { hard, soft } = byHardness(this.intent);
     const intended = new Set([...hard, ...soft]);
-    const mayBeNamed = hasResultTags && intended.size > 0;
+    const mayBeNamed = furtherTags.mayBeNamed && intended.size > 0;
     return mayBeNamed || intended.has(EPOCH) || tags.some((tag) => intended.has(tag));
   }
 }

@@ -45,7 +45,7 @@ interface Medians {
   readonly built: (name: LineName) => number;
 }
 
-/** Of what is called hits. Beyond it they are no hits only. */
+/** If more were built, the figure is not one of hits. */
 const MOST_BUILT = 0.01;
 
 /** It keeps nothing and looks for nothing. */
