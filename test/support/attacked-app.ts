@@ -14,8 +14,15 @@ import { idsOfStudent, peopleOfTwoCourses } from './two-courses.js';
 /** `self` owns every thing of {@link AttackedApp.ids}, `other` is of another course; `root` is not in the database. */
 export type Caller = 'root' | 'service' | 'teacher' | 'stranger' | 'self' | 'other' | 'nobody';
 
-export interface AttackedApp {
+/** The service as callers see it. */
+export interface AskedApp {
   readonly app: TestApp;
+  /** Sends as written, by default as `root`; the answer must be one that the document foresees. */
+  ask(request: PlainRequest, caller?: Caller): Promise<Answer>;
+  close(): Promise<void>;
+}
+
+export interface AttackedApp extends AskedApp {
   readonly database: TestDatabase;
   readonly document: OpenAPIObject;
   readonly operations: readonly Operation[];
@@ -25,13 +32,12 @@ export interface AttackedApp {
   /** The settings it was started with. */
   readonly env: Readonly<Record<string, string>>;
   tokenOf(caller: Caller): string | undefined;
-  /** Sends as written, by default as `root`; the answer must be one that the document foresees. */
-  ask(request: PlainRequest, caller?: Caller): Promise<Answer>;
+  /** The same service on the same rows, with nothing kept: what it answers is the truth. */
+  startWithoutCache(): Promise<AskedApp>;
   /** The path of an operation with ids of its own kind in it. */
   pathOf(operation: Operation): string;
   /** Changes whenever any row of any table does, but for times of asking. */
   digest(): Promise<string>;
-  close(): Promise<void>;
 }
 
 /** The whole service with two courses in its database, and a client that tidies nothing up. */
@@ -49,7 +55,6 @@ export async function startAttackedApp(env: Record<string, string> = {}): Promis
     AUTH_JWT_SECRET: 'a-secret-of-this-test-and-nothing-else',
     ...env,
   };
-  const app = await startTestApp({ env: variables });
   const token = (role: string, sub: string) =>
     mintToken(readEnvironment(variables), { role, sub, ttl: '1h' });
   const tokens: Record<Caller, string | undefined> = {
@@ -62,9 +67,30 @@ export async function startAttackedApp(env: Record<string, string> = {}): Promis
     nobody: undefined,
   };
   const ids = idsOfStudent(facts);
-  const client = new PlainClient(app.url, 8);
+  const start = async (more: Record<string, string>): Promise<AskedApp> => {
+    const app = await startTestApp({ env: { ...variables, ...more } });
+    const client = new PlainClient(app.url, 8);
+    return {
+      app,
+      async ask(request, caller = 'root') {
+        const bearer = tokens[caller];
+        const headers = {
+          ...(bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }),
+          ...request.headers,
+        };
+        const answer = await client.send({ ...request, headers });
+        expectToMatchOpenApi(document, request.method ?? 'GET', request.path, answer);
+        return answer;
+      },
+      async close() {
+        client.close();
+        await app.close();
+      },
+    };
+  };
+  const attacked = await start({});
   return {
-    app,
+    ...attacked,
     database,
     document,
     operations: all,
@@ -72,21 +98,11 @@ export async function startAttackedApp(env: Record<string, string> = {}): Promis
     ids,
     env: variables,
     tokenOf: (caller) => tokens[caller],
-    async ask(request, caller = 'root') {
-      const bearer = tokens[caller];
-      const headers = {
-        ...(bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }),
-        ...request.headers,
-      };
-      const answer = await client.send({ ...request, headers });
-      expectToMatchOpenApi(document, request.method ?? 'GET', request.path, answer);
-      return answer;
-    },
+    startWithoutCache: () => start({ CACHE_ENABLED: 'false' }),
     pathOf: ({ path }) => path.replace(/\{(\w+)\}/g, (_, name: string) => ids[name] ?? name),
     digest: () => digestOf(database),
     async close() {
-      client.close();
-      await app.close();
+      await attacked.close();
       await database.drop();
     },
   };
