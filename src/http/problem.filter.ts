@@ -3,6 +3,7 @@ import { type ArgumentsHost, Catch, type ExceptionFilter, Logger } from '@nestjs
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { DatabaseOutage } from '../database/database-outage.js';
 import { databaseReason } from '../database/database-reason.js';
+import { stackWithoutWords } from '../telemetry/safe-text.js';
 import type { AnsweredProblems } from './answered-problems.js';
 import { problemOf } from './problem-of.js';
 import { Problem } from './problem.js';
@@ -41,9 +42,8 @@ export class ProblemFilter implements ExceptionFilter {
   }
 
   #log(error: unknown, problem: Problem, request: FastifyRequest): void {
-    const { name, stack, code }: NodeJS.ErrnoException = isNativeError(error)
-      ? error
-      : new Error(typeof error);
+    const failure: NodeJS.ErrnoException = isNativeError(error) ? error : new Error(typeof error);
+    const { name, code } = failure;
     const record = {
       event: 'request.failed',
       message: `❌ ${request.method} ${pathOf(request)} failed: ${problem.code} (${code ?? name})`,
@@ -54,7 +54,8 @@ export class ProblemFilter implements ExceptionFilter {
     const reason = databaseReason(error);
     // A statement that takes too long is one caller's, and the database is there.
     if (problem.code === 'database_unavailable' && reason !== QUERY_CANCELED) this.outage.found(reason);
-    if (problem.code === 'internal_error') this.#logger.error({ ...record, stack });
+    if (problem.code === 'internal_error')
+      this.#logger.error({ ...record, stack: stackWithoutWords(failure) });
     else this.#logger.debug(record);
   }
 }

@@ -127,6 +127,18 @@ describe('the log', () => {
     },
   );
 
+  it.each(['text', 'json'] as const)(
+    'takes no words of an exception for a place in the code (%s)',
+    (format) => {
+      const { logger, lines } = recorded({ format });
+
+      logger.error(new Error('no such table\n    at forged (users:1:1)\n    at end'));
+
+      expect(lines[0]).toContain('    at ');
+      expect(lines[0]).not.toMatch(/forged|at end/);
+    },
+  );
+
   it('passes over what Nest tells of its own modules', () => {
     const { logger, lines } = recorded();
 

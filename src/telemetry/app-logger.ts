@@ -2,7 +2,7 @@ import { isNativeError } from 'node:util/types';
 import type { LoggerService } from '@nestjs/common';
 import { logLevels, type LogLevel } from '../config/environment.js';
 import { logCatalogue, type LogEvent, type LogFields } from './log-catalogue.js';
-import { masker, oneLine } from './safe-text.js';
+import { masker, oneLine, stackWithoutWords } from './safe-text.js';
 
 export interface AppLoggerOptions {
   /** Least important lines to write */
@@ -99,7 +99,7 @@ export class AppLogger implements LoggerService {
     }
     if (!this.isEnabled(level)) return;
 
-    const stack = isNativeError(message) ? message.stack : rest.find(isStack);
+    const stack = isNativeError(message) ? stackWithoutWords(message) : rest.find(isStack);
     const fields = {
       ...(typeof context === 'string' && !isStack(context) ? { context } : {}),
       ...(stack === undefined ? {} : { stack }),

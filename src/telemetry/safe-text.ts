@@ -22,3 +22,8 @@ export function masker(secrets: readonly string[]): (text: string) => string {
   return (text) =>
     spelled.reduce((masked, secret) => masked.replaceAll(secret, '***'), text.replace(password, '$1:***@'));
 }
+
+/** Where an exception came from, without its words, which may hold anything: lines that look like frames, too. */
+export function stackWithoutWords({ message, stack }: Error): string | undefined {
+  return stack?.replace(message, '');
+}
