@@ -1,6 +1,9 @@
 import { connect, type Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
-import { CacheService } from '../../src/cache/index.js';
+import { CacheService, RedisService } from '../../src/cache/index.js';
+import { RateLimits } from '../../src/rate-limit/rate-limits.js';
+import { AppLogger } from '../../src/telemetry/app-logger.js';
+import { PlainClient } from '../support/plain-client.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { startTestApp, type TestApp } from '../support/test-app.js';
 
@@ -21,7 +24,7 @@ afterAll(async () => {
   await database.drop();
 });
 
-const open = () => connect(Number(new URL(service.url).port), '127.0.0.1').setEncoding('latin1');
+const open = (url = service.url) => connect(Number(new URL(url).port), '127.0.0.1').setEncoding('latin1');
 
 /** Everything that is said until the connection is closed. */
 async function saidUntilClosed(socket: Socket): Promise<string> {
@@ -32,8 +35,8 @@ async function saidUntilClosed(socket: Socket): Promise<string> {
   return said;
 }
 
-async function say(text: string): Promise<string> {
-  const socket = open();
+async function say(text: string, url?: string): Promise<string> {
+  const socket = open(url);
   socket.write(text, 'latin1');
   return saidUntilClosed(socket);
 }
@@ -294,4 +297,125 @@ it('A37: no request forges a line of the log or steers a terminal', async () => 
     expect(line).not.toMatch(/[\u0000-\u001f\u007f\u2028]/);
     expect(line).not.toContain('xxxx');
   }
+});
+
+describe('the log at debug', () => {
+  /** What ends a line, steers a terminal, or turns the rest of a line around. */
+  const tricks = [
+    ...['\n', '\r\n', '\r', '\v', '\f', '\u0085', '\u2028', '\u2029'],
+    ...['\0', '\u001b[2J', '\u009b2J', '\u007f', '\u202e', '\u2066'],
+  ];
+  const unsafe = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u;
+  /** What begins a line of each kind, and is no moment. */
+  const forgeries = {
+    text: '99:99:99 - ERROR - forged',
+    json: '{"time":"forged","level":"error","message":"forged"}',
+  };
+
+  // Nest has one logger for all: that of the last application.
+  afterAll(() => {
+    service.app.useLogger(service.app.get(AppLogger));
+  });
+
+  /** Every line that is written while all of this is asked of a service, and of another that fails whoever asks. */
+  async function linesOf(format: 'text' | 'json', texts: readonly string[]): Promise<string[]> {
+    const written: string[] = [];
+    const write = jest.spyOn(process.stdout, 'write').mockImplementation((chunk) => {
+      written.push(String(chunk));
+      return true;
+    });
+    try {
+      const env = { DATABASE_URL: database.url, LOG_LEVEL: 'debug', LOG_FORMAT: format };
+      const { app, url, close } = await startTestApp({ env });
+      const client = new PlainClient(url, 8);
+      const ask = async () => {
+        await Promise.all(texts.flatMap(requestsWith).map((request) => client.send(request)));
+        // In a header HTTP allows a tab and bytes above 127, which may be controls too; Node refuses the others.
+        for (const raw of ['\t', '\f', '\x1b[2J', '\x7f', '\x85', '\x9b2J']) {
+          await say(get(`${users}/a${raw}${forgeries.text}`.replaceAll(' ', '%20')), url);
+          await say(get('/api/v3/system/stats', `X-Request-Id: a${raw}${forgeries[format]}`), url);
+        }
+      };
+      await ask();
+      for (const text of texts) {
+        await app.get(CacheService).invalidate(`course:${text}`);
+        await app.get(RedisService).deletePattern(text);
+      }
+      jest.spyOn(app.get(RateLimits), 'admit').mockImplementation(() => {
+        throw new Error(`${texts.join('')}\n    at ${forgeries[format]}`);
+      });
+      await ask();
+      client.close();
+      await close();
+    } finally {
+      write.mockRestore();
+    }
+    const lines = written.join('').split('\n');
+    expect(lines.pop()).toBe('');
+    // Of each text the paths of four routes, a tag and a pattern.
+    expect(lines.filter((line) => line.includes('forged')).length).toBeGreaterThanOrEqual(texts.length * 6);
+    return lines;
+  }
+
+  /** One text in every place of a request that somebody fills, on routes with a cache and without. */
+  function requestsWith(text: string) {
+    const encoded = encodeURIComponent(text);
+    const paths = [
+      ...[users, '/api/v3/courses', '/api/v3/analytics/students', '/api/v3/analytics/courses'].map(
+        (path) => `${path}/${encoded}`,
+      ),
+      ...[users, '/api/v3/system/stats', '/api/v3/analytics/students/STU001'].flatMap((path) => [
+        `${path}?course_id=${encoded}`,
+        `${path}?${encoded}=1`,
+      ]),
+      `/${encoded}`,
+    ];
+    const body = JSON.stringify({ user_id: text, full_name: text, role: text, [text]: text });
+    const headers = { 'content-type': 'application/json' };
+    return [
+      ...paths.map((path) => ({ path })),
+      { method: 'POST', path: users, headers, body },
+      { method: 'POST', path: users, headers, body: `${body}${text}` },
+      {
+        method: 'POST',
+        path: '/api/v3/events:batch',
+        headers: { 'content-type': 'application/x-ndjson' },
+        body: `${body}\n${text}`,
+      },
+    ];
+  }
+
+  it('A37: is one record a line, however a request is written (text)', async () => {
+    const texts = tricks.map((trick) => `a${trick}${forgeries.text}`);
+
+    const lines = await linesOf('text', texts);
+
+    const record = /^([0-2]\d:[0-5]\d:[0-5]\d - (ERROR|WARNING|INFO|DEBUG) - | {4}at )/;
+    expect(lines.filter((line) => !record.test(line) || unsafe.test(line))).toEqual([]);
+    // Frames of a stack are told of failures; the words of those that failed are not.
+    expect(lines.filter((line) => /^ {4}at .*forged/.test(line))).toEqual([]);
+  });
+
+  it('A37: is one record a line, however a request is written (JSON)', async () => {
+    const texts = tricks.map((trick) => `a${trick}${forgeries.json}`);
+
+    const lines = await linesOf('json', texts);
+
+    const told: string[] = [];
+    // Whoever shows a field shows what was escaped in it.
+    const keep = (_: string, value: unknown) => {
+      if (typeof value === 'string') told.push(value);
+      return value;
+    };
+    const records = lines.map((line) => JSON.parse(line, keep) as Record<string, unknown>);
+    expect([...lines, ...told].filter((text) => unsafe.test(text))).toEqual([]);
+    for (const record of records) {
+      expect(record).toMatchObject({
+        time: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
+        level: expect.stringMatching(/^(error|warn|info|debug)$/),
+        message: expect.not.stringMatching(/^forged/),
+      });
+      expect(String(record.stack)).not.toContain('forged');
+    }
+  });
 });
