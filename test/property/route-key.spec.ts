@@ -1,7 +1,10 @@
+import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
+import { fastify } from 'fastify';
 import type { CacheRequest } from '../../src/cache/index.js';
 import { routeKeyText, storeKey } from '../../src/cache/engine/cache-key.js';
 import { compileKeyText, pathOf } from '../../src/cache/http/route-key.js';
+import { undeclaredText } from '../../src/cache/http/undeclared-query.js';
 
 function request(url: string, values: Record<string, unknown>): CacheRequest {
   return { method: 'GET', url, params: {}, query: values, headers: {} };
@@ -71,5 +74,115 @@ describe('compiled key texts', () => {
   it('take the path that was received, before anything rewrote it', () => {
     expect(pathOf({ ...request('/rewritten', {}), originalUrl: '/received?x=1' })).toBe('/received');
     expect(pathOf(request('/only?', {}))).toBe('/only');
+  });
+});
+
+describe('one question, however its query is written', () => {
+  const declared = ['course_id', 'page', 'a'] as const;
+  /** The entries that a request is answered from: of a route that takes what it declares, and of one that takes all. */
+  const server = fastify();
+  const declaredText = compiled('prefix', declared);
+  server.get('/things/:id', (asked) => {
+    const received = request(asked.url, asked.query as Record<string, unknown>);
+    const text = declaredText(received);
+    return [text, text + undeclaredText(received, new Set(declared))].map((one) => storeKey('prefix', one));
+  });
+
+  afterAll(() => server.close());
+
+  async function keysOf(url: string): Promise<[string, string]> {
+    const answer = await server.inject(url);
+    expect(answer.statusCode).toBe(200);
+    return answer.json();
+  }
+
+  /** What is given under a name, in its order: nothing, one text, or several. */
+  type Given = Readonly<Record<string, readonly string[]>>;
+  const anyValue = fc.oneof(
+    fc.constantFrom('', '1', '2', '1,2', 'null', '["1", "2"]', '1", "page": "2', '&page=2', '%32'),
+    fc.string({ unit: 'binary', maxLength: 8 }),
+  );
+  const values = fc.oneof(
+    // Those that a careless key would take for each other.
+    fc.constantFrom([], [''], ['null'], ['1'], ['1', '1'], ['1', '2'], ['2', '1'], ['1,2'], ['["1", "2"]']),
+    fc.array(anyValue, { maxLength: 3 }),
+  );
+  const id = fc.constantFrom('PROG-101', 'PROG-102');
+  const plain = { noNullPrototype: true };
+  const given = fc.record({ course_id: values, page: values, a: values }, plain);
+  const question = fc.record({ id, given }, plain);
+  /** Two questions that differ in one place, or in none. */
+  const questions = fc
+    .tuple(question, id, fc.constantFrom('id', ...declared), values)
+    .map(([one, otherId, place, changed]) => {
+      const given = place === 'id' ? one.given : { ...one.given, [place]: changed };
+      return [one, { id: place === 'id' ? otherId : one.id, given }] as const;
+    });
+  const junk = fc.dictionary(
+    fc
+      .oneof(
+        fc.constantFrom('utm_source', 'Page', 'page[]', 'page ', 'a.b', '', '__proto__', 'constructor'),
+        fc.string({ unit: 'binary', maxLength: 8 }),
+      )
+      .filter((name) => !declared.some((one) => one === name)),
+    fc.array(anyValue, { minLength: 1, maxLength: 2 }),
+    { maxKeys: 4, noNullPrototype: true },
+  );
+
+  const everyByte = (text: string) =>
+    [...Buffer.from(text)].map((byte) => `%${byte.toString(16).padStart(2, '0')}`).join('');
+  const spellings = {
+    usual: encodeURIComponent,
+    everyByte,
+    capitals: (text: string) => everyByte(text).toUpperCase(),
+    plus: (text: string) => encodeURIComponent(text).replaceAll('%20', '+'),
+  };
+
+  /** A way to write a query: what stands where, and how each letter is spelled. */
+  const spelling = fc.constantFrom(...(Object.keys(spellings) as (keyof typeof spellings)[]));
+  const writing = fc.array(fc.tuple(fc.nat(), spelling), { minLength: 20, maxLength: 20 });
+  type Writing = typeof writing extends fc.Arbitrary<infer T> ? T : never;
+
+  /** The names in any order; of one name the values in theirs, which means something. */
+  function written(id: string, given: Given, way: Writing): string {
+    const left = Object.entries(given).map(([name, list]) => ({ name, list: [...list] }));
+    const pairs = way.flatMap(([place, name]) => {
+      const spelled = spellings[name];
+      const waiting = left.filter(({ list }) => list.length > 0);
+      const next = waiting[place % waiting.length];
+      return next ? [`${spelled(next.name)}=${spelled(next.list.shift() ?? '')}`] : [];
+    });
+    expect(left.every(({ list }) => list.length === 0)).toBe(true);
+    return `/things/${id}${pairs.length > 0 ? '?' : ''}${pairs.join('&')}`;
+  }
+
+  it('A6: has one entry, in any order and with any parameters beside, and shares it with no other question', async () => {
+    await fc.assert(
+      fc.asyncProperty(questions, junk, junk, writing, writing, async ([one, other], j, k, v, w) => {
+        const [here, again] = await Promise.all([
+          keysOf(written(one.id, { ...one.given, ...j }, v)),
+          keysOf(written(one.id, { ...one.given, ...k }, w)),
+        ]);
+        const [elsewhere] = await keysOf(written(other.id, { ...other.given, ...k }, w));
+
+        expect(again[0]).toBe(here[0]);
+        expect(elsewhere === here[0]).toBe(isDeepStrictEqual(one, other));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('A6: has one entry in any order where a handler takes all parameters, and another with others', async () => {
+    await fc.assert(
+      fc.asyncProperty(question, junk, junk, writing, writing, async (one, j, k, v, w) => {
+        const [, here] = await keysOf(written(one.id, { ...one.given, ...j }, v));
+        const [, again] = await keysOf(written(one.id, { ...one.given, ...j }, w));
+        const [, elsewhere] = await keysOf(written(one.id, { ...one.given, ...k }, w));
+
+        expect(again).toBe(here);
+        expect(elsewhere === here).toBe(isDeepStrictEqual(j, k));
+      }),
+      { numRuns: 500 },
+    );
   });
 });
