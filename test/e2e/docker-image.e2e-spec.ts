@@ -1,8 +1,12 @@
 import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { freePort } from '../support/processes.js';
+import { mintToken } from '../../src/access/mint-token.js';
+import { readEnvironment } from '../../src/config/read-environment.js';
 import { readDockerfile } from '../support/dockerfile.js';
+import { createTestDatabase } from '../support/postgres.js';
+import { freePort, pollUntil, required, spawnApp, waitFor200, whyNotReadOnly } from '../support/processes.js';
 
 const stages = readDockerfile('docker/Dockerfile');
 const final = stages.at(-1)!;
@@ -85,4 +89,50 @@ describe('docker/Dockerfile', () => {
   it('is not healthy when nothing listens', async () => {
     expect(await healthCheck(await freePort())).toBe(1);
   });
+});
+
+describe('the service, as the image and the compose file run it', () => {
+  const hindrance = whyNotReadOnly();
+  if (hindrance !== undefined) process.stderr.write(`A36: IS NOT TESTED HERE: ${hindrance}\n`);
+  const orSkip = hindrance === undefined ? it : it.skip;
+
+  orSkip(
+    'A36: reads, writes and stops as nobody, where no file can be written',
+    async () => {
+      const database = await createTestDatabase();
+      const AUTH_JWT_SECRET = 'a-secret-of-this-test-and-nothing-else';
+      const app = await spawnApp({
+        readOnly: true,
+        env: {
+          NODE_ENV: 'production',
+          DATABASE_URL: database.url,
+          REDIS_URL: required('TEST_REDIS_URL'),
+          CACHE_NAMESPACE: `image-${randomUUID()}:`,
+          AUTH_JWT_SECRET,
+          SHUTDOWN_GRACE_MS: '0',
+        },
+      });
+      try {
+        await waitFor200(app, '/health/ready', 60_000);
+        const wish = { role: 'admin', sub: 'someone@example.org', ttl: '1h' };
+        const authorization = `Bearer ${await mintToken(readEnvironment({ AUTH_JWT_SECRET }), wish)}`;
+        const stats = () => fetch(`${app.url}/api/v3/system/stats`, { headers: { authorization } });
+        const written = await fetch(`${app.url}/api/v3/users`, {
+          method: 'POST',
+          headers: { authorization, 'content-type': 'application/json' },
+          body: JSON.stringify({ user_id: 'STU001', role: 'student' }),
+        });
+
+        expect(written.status).toBe(201);
+        expect(await (await stats()).json()).toMatchObject({ total_users: 1 });
+        await pollUntil(async () => (await stats()).headers.get('x-cache') === 'HIT', 10_000);
+        app.signal('SIGTERM');
+        expect(await app.ended).toBe(0);
+      } finally {
+        await app.stop();
+        await database.drop();
+      }
+    },
+    120_000,
+  );
 });

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -131,6 +131,32 @@ export interface AppOptions {
   cwd?: string;
   /** How many files and sockets it may hold open. Default: as many as the test. */
   maxFiles?: number;
+  /** Run as nobody, without capabilities, where no file system can be written to; see {@link whyNotReadOnly}. */
+  readOnly?: boolean;
+}
+
+/** Begins a program as {@link AppOptions.readOnly} says. Exits with 97 where anything can be written all the same. */
+const readOnly = [
+  'unshare',
+  '-m',
+  '/bin/sh',
+  '-c',
+  `cut -d" " -f2 /proc/self/mounts | while read -r place; do mount -o remount,bind,ro "$place"; done 2> /dev/null
+  exec setpriv --reuid 65534 --regid 65534 --clear-groups --no-new-privs --bounding-set=-all /bin/sh -c '
+    for place in . /tmp /var/tmp /dev/shm; do ! test -w "$place" || exit 97; done
+    exec "$@"' sh "$@"`,
+  'sh',
+];
+
+/** What is in the way of {@link AppOptions.readOnly} on this machine; `undefined`: nothing. */
+export function whyNotReadOnly(): string | undefined {
+  if (process.getuid?.() !== 0) return 'only root can make file systems read-only';
+  const [command, ...parameters] = [...readOnly, 'test', '-r', join(process.cwd(), 'dist', 'main.js')];
+  const { status, stderr, error } = spawnSync(command, parameters, { cwd: tmpdir(), encoding: 'utf8' });
+  if (status === 0) return undefined;
+  if (error) return error.message;
+  if (status === 97) return 'file systems stay writable';
+  return stderr.trim() || 'only root may enter the folder of the project';
 }
 
 /** Starts the built application as `npm start` does, on a free port, and does not wait for it. */
@@ -141,13 +167,12 @@ export async function spawnApp({
   uid,
   cwd,
   maxFiles,
+  readOnly: isReadOnly = false,
 }: AppOptions = {}): Promise<AppProcess> {
   const usedPort = port ?? (await freePort());
-  const program = [process.execPath, main];
-  const [command = '', ...parameters] =
-    maxFiles === undefined
-      ? program
-      : ['/bin/sh', '-c', `ulimit -n ${maxFiles}; exec "$@"`, 'sh', ...program];
+  const limit = maxFiles === undefined ? [] : ['/bin/sh', '-c', `ulimit -n ${maxFiles}; exec "$@"`, 'sh'];
+  const begin = [...(isReadOnly ? readOnly : []), ...limit];
+  const [command, ...parameters] = [...begin, process.execPath, main];
   const child = spawn(command, parameters, {
     // Not the project's folder: a developer's .env lies there.
     cwd: cwd ?? tmpdir(),
