@@ -408,7 +408,7 @@ describe('docs/security.md', () => {
   it('names for each attack a test that carries its name', () => {
     const attacks = [...read(path).matchAll(/^\| ([AF]\d+): .*$/gm)];
     const without = attacks.flatMap(([row, name = '']) => {
-      const tests = [...row.matchAll(/`(test\/[\w./-]+)`/g)].map(([, file = '']) => file);
+      const tests = [...row.matchAll(/`((?:src|test)\/[\w./-]+)`/g)].map(([, file = '']) => file);
       return tests.length > 0 && tests.every((file) => read(file).includes(`'${name}: `)) ? [] : [name];
     });
 
