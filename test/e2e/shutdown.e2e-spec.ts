@@ -2,9 +2,18 @@ import { once } from 'node:events';
 import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
+import { ask } from '../support/ask-redis.js';
 import { figure } from '../support/figures.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
-import { type AppProcess, pollUntil, spawnApp, waitFor200 } from '../support/processes.js';
+import {
+  type AppProcess,
+  pollUntil,
+  type RedisProcess,
+  spawnApp,
+  startRedis,
+  waitFor200,
+} from '../support/processes.js';
+import { startTestApp } from '../support/test-app.js';
 
 jest.setTimeout(120_000);
 
@@ -105,6 +114,100 @@ describe('stopping', () => {
     expect(service.output()).toContain('Stopped');
   });
 
+  describe('with a Redis', () => {
+    let redis: RedisProcess;
+
+    beforeAll(async () => {
+      redis = await startRedis();
+    });
+
+    afterEach(() => {
+      redis.thaw();
+    });
+
+    afterAll(async () => {
+      await redis.stop();
+    });
+
+    it('T13: waits for none that hangs; what that was not told another process tells it', async () => {
+      const env = { ...patient(), CACHE_NAMESPACE: 'hung:' };
+      const service = await start({ ...env, SHUTDOWN_GRACE_MS: '200' });
+      await pollUntil(async () => (await usersAt(service.url)).cache === 'HIT', 10_000);
+      const { users } = await usersAt(service.url);
+      const writing = halfSent(service);
+      await pollUntil(async () => (await get(`${service.url}/health/ready`)) === 200, 5000);
+
+      redis.freeze();
+      service.signal('SIGTERM');
+      await pollUntil(() => service.output().includes('finishing what is in flight'), 5000);
+      writing.end('"role":"student"}');
+      const [answer] = (await once(writing, 'response')) as [IncomingMessage];
+      answer.resume();
+
+      const answeredAt = performance.now();
+      expect([answer.statusCode, answer.headers['x-cache-invalidation']]).toEqual([201, 'pending']);
+      expect(await service.ended).toBe(0);
+      figure('T13', 'from the last answer to the end, ms', performance.now() - answeredAt, { atMost: 4000 });
+      expect(await owed()).toBe(1);
+      redis.thaw();
+      const other = await startTestApp({ env: { DATABASE_URL: database.url, ...env } });
+      try {
+        await pollUntil(async () => (await owed()) === 0, 20_000);
+        expect((await usersAt(other.url)).users).toBe(users + 1);
+      } finally {
+        await other.close();
+      }
+    });
+
+    it('answers a miss that is under way, keeps it, and leaves no other process waiting for it', async () => {
+      const service = await start({
+        ...patient(),
+        CACHE_NAMESPACE: 'miss:',
+        // For as long as the test holds the table.
+        DATABASE_LOCK_TIMEOUT_MS: '30000',
+        DATABASE_STATEMENT_TIMEOUT_MS: '30000',
+        DATABASE_QUERY_TIMEOUT_MS: '40000',
+      });
+      await pollUntil(async () => {
+        const metrics = await (await fetch(`${service.url}/metrics`)).text();
+        return metrics.includes('\ncache_store_available 1\n');
+      }, 10_000);
+      const keys = async (kind: string) => (await ask(redis, ['KEYS', `miss:${kind}:*`])).split(',');
+      const holder = database.dataSource.createQueryRunner();
+      await holder.startTransaction();
+      await holder.query('LOCK TABLE system_counters IN ACCESS EXCLUSIVE MODE');
+      const asked = usersAt(service.url);
+      try {
+        await pollUntil(async () => (await keys('lease')).join() !== '', 10_000);
+        service.signal('SIGTERM');
+        const isClosed = () =>
+          get(`${service.url}/health/live`).then(
+            () => false,
+            () => true,
+          );
+        await pollUntil(isClosed, 10_000);
+      } finally {
+        await holder.rollbackTransaction();
+        await holder.release();
+      }
+
+      expect(await asked).toMatchObject({ status: 200, cache: 'MISS' });
+      expect(await service.ended).toBe(0);
+      expect(await keys('lease')).toEqual(['']);
+      expect(await keys('cache')).toContainEqual(expect.stringContaining('system_stats'));
+    });
+
+    /** A busy machine shall not look like a slow Redis. */
+    function patient(): Record<string, string> {
+      return { REDIS_URL: redis.url, REDIS_COMMAND_TIMEOUT_MS: '1000' };
+    }
+
+    async function owed(): Promise<number> {
+      const rows: unknown[] = await database.dataSource.query('SELECT FROM cache_outbox');
+      return rows.length;
+    }
+  });
+
   it.each(['rejection', 'exception'])(
     'F48: an %s that nobody handles ends it in order, with one line that keeps the words to itself',
     async (way) => {
@@ -152,6 +255,13 @@ function get(url: string, agent?: Agent): Promise<number> {
       .on('error', reject)
       .end();
   });
+}
+
+/** What a cached route says of how many users there are. */
+async function usersAt(url: string): Promise<{ status: number; cache: string | null; users: number }> {
+  const answer = await fetch(`${url}/api/v3/system/stats`);
+  const { total_users } = (await answer.json()) as { total_users: number };
+  return { status: answer.status, cache: answer.headers.get('x-cache'), users: total_users };
 }
 
 /** A request whose body has begun and not ended. */
