@@ -1,6 +1,8 @@
 import { once } from 'node:events';
+import { readdir } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
 import { createGzip } from 'node:zlib';
 import fastify, { type FastifyInstance } from 'fastify';
 import { limitConnection, MAX_UNANSWERED, SILENT_MS } from '../../src/http/connection-limits.js';
@@ -8,9 +10,10 @@ import { limitUploads, MOST_BYTES } from '../../src/http/limit-uploads.js';
 import { EventLoop } from '../../src/telemetry/event-loop.js';
 import { deferred } from '../support/deferred.js';
 import { figure, isMeasuring } from '../support/figures.js';
+import { HttpConnection } from '../support/http-connection.js';
 import { type Answer, failed, quantileMs } from '../support/load.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
-import { type AppProcess, pollUntil, spawnApp, waitFor200 } from '../support/processes.js';
+import { type AppProcess, freePort, pollUntil, spawnApp, waitFor200 } from '../support/processes.js';
 import { mostResidentBytes, residentBytes } from '../support/resident-memory.js';
 import { startTestApp, type TestApp } from '../support/test-app.js';
 
@@ -264,13 +267,26 @@ describe('slow readers', () => {
   });
 });
 
-describe('a process without file descriptors', () => {
+describe('a process of its own, with few file descriptors', () => {
+  /** With half of them it would not start: Node opens all its files at once. */
+  const MAX_FILES = 512;
   let database: TestDatabase;
   let app: AppProcess;
+  let healthPort: number;
 
   beforeAll(async () => {
     database = await createTestDatabase();
-    app = await spawnApp({ env: { DATABASE_URL: database.url, NODE_ENV: 'test' }, maxFiles: 1024 });
+    healthPort = await freePort();
+    app = await spawnApp({
+      env: {
+        DATABASE_URL: database.url,
+        NODE_ENV: 'test',
+        NODE_OPTIONS: `--import=${pathToFileURL('test/support/busy-turns.mjs').href}`,
+        HEALTH_PORT: String(healthPort),
+        MAX_CONNECTIONS: '100000',
+      },
+      maxFiles: MAX_FILES,
+    });
     await waitFor200(app, '/health/ready', 60_000);
   });
 
@@ -279,20 +295,80 @@ describe('a process without file descriptors', () => {
     await database.drop();
   });
 
-  it('F47: survives what it cannot accept, and serves when descriptors are free', async () => {
-    const idle = Array.from({ length: 1200 }, () => to(app.url));
-    await Promise.race([
-      Promise.all(idle.map((socket) => once(socket, 'connect'))),
-      once(idle[1199]!, 'close'),
+  const ready = '/health/ready';
+  const data = '/api/v3/users';
+  const ask = async (path: string) => {
+    const answer = await fetch(app.url + path);
+    const { code } = (await answer.json()) as { code?: string };
+    return { status: answer.status, code, retryAfter: answer.headers.get('retry-after') };
+  };
+  const asked = () => Promise.all([ask(data), ask(live), ask(ready)]);
+  const isWell = async () => (await asked()).every(({ status }) => status === 200);
+
+  it('F45: refuses all but probes while its turns take long, and serves again after it', async () => {
+    await pollUntil(isWell, 10_000);
+    const seen = new Set<number>();
+
+    app.signal('SIGUSR2');
+    let refused: Awaited<ReturnType<typeof ask>> | undefined;
+    await pollUntil(async () => {
+      const [answer, alive, readiness] = await asked();
+      seen.add(alive.status);
+      if (answer.code === 'overloaded' && readiness.status === 503) refused = answer;
+      return refused !== undefined;
+    }, 20_000);
+
+    expect(refused).toEqual({
+      status: 503,
+      code: 'overloaded',
+      retryAfter: expect.stringMatching(/^\d+$/) as string,
+    });
+    expect(seen).toEqual(new Set([200]));
+    await pollUntil(isWell, 20_000);
+  });
+
+  /** On a connection of its own. @returns the status, none without an answer */
+  async function askedAnew(port: number): Promise<number | undefined> {
+    const client = new HttpConnection(2000);
+    const answer = await client.ask(port, 'GET', live).catch(() => undefined);
+    client.close();
+    return answer?.status;
+  }
+
+  async function heldFiles(): Promise<number> {
+    return (await readdir(`/proc/${app.pid}/fd`)).length;
+  }
+
+  it('F47: takes on nobody when it has no more, survives that, and serves when some are free', async () => {
+    const probe = new HttpConnection(20_000);
+    expect((await probe.ask(healthPort, 'GET', live)).status).toBe(200);
+    const idle = Array.from({ length: 1000 }, () => to(app.url));
+    await pollUntil(async () => (await heldFiles()) > MAX_FILES - 5, 20_000);
+
+    const held = await heldFiles();
+    const [served, probed, kept] = await Promise.all([
+      askedAnew(app.port),
+      askedAnew(healthPort),
+      probe.ask(healthPort, 'GET', live),
     ]);
 
     for (const socket of idle) socket.destroy();
     const freeAt = performance.now();
-    await pollUntil(async () => (await fetch(app.url + live).catch(() => undefined))?.status === 200, 20_000);
+    await pollUntil(async () => (await askedAnew(app.port)) === 200, 20_000);
     figure('F47', 'until it serves again after the clients left, ms', performance.now() - freeAt, {
       atMost: 2000,
     });
+    figure('F47', `descriptors held, of ${MAX_FILES}`, held);
+    figure('F47', 'probes on HEALTH_PORT that connect anew: answered, of 1', probed === 200 ? 1 : 0, {
+      atLeast: 1,
+    });
+    expect(held).toBeGreaterThan(MAX_FILES - 5);
+    expect(held).toBeLessThanOrEqual(MAX_FILES);
+    expect(served).toBeUndefined();
+    expect(kept.status).toBe(200);
+    probe.close();
 
+    await pollUntil(isWell, 20_000);
     const left = await Promise.race([app.ended, Promise.resolve('alive')]);
     expect(left).toBe('alive');
     expect(app.output().split('\n').length).toBeLessThan(200);
