@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
-import { createClient } from 'redis';
+import { createClient, RedisClient as NodeRedis } from 'redis';
 import { encodeEntry } from '../../src/cache/engine/cache-entry.js';
 import { ANY, EPOCH } from '../../src/cache/engine/tags.js';
 import type { Outbox } from '../../src/cache/outbox/outbox.js';
+import type { RedisClient } from '../../src/cache/redis/redis-client.js';
 import { freePort, pollUntil, startRedis, type RedisProcess } from '../support/processes.js';
 import { deferred } from '../support/deferred.js';
 import { ask } from '../support/ask-redis.js';
@@ -355,6 +356,69 @@ describe('what is no entry of ours', () => {
     await one.store.invalidate([], [tag], BUDGET_MS);
     await one.store.invalidate([tag], [], BUDGET_MS);
     expect(await tokenOf(one)).toBeDefined();
+  });
+});
+
+describe('F48: an error that clients emit', () => {
+  let connect: jest.SpyInstance;
+  /** Those that began to connect, in that order. */
+  const clients = () => connect.mock.contexts as RedisClient[];
+
+  beforeEach(() => {
+    connect = jest.spyOn(NodeRedis.prototype, 'connect');
+  });
+
+  afterEach(() => {
+    connect.mockRestore();
+  });
+
+  /** Where nobody hears an error, whoever emits it is thrown it. */
+  function isHeard(client: RedisClient): boolean {
+    try {
+      return client.emit('error', new Error('of nobody'));
+    } catch {
+      return false;
+    }
+  }
+
+  function expectHeard(of: readonly RedisClient[], who: string): void {
+    const unheard = of.filter((client) => !isHeard(client)).length;
+    figure('F48', `clients of Redis whose errors nobody hears, ${who}`, unheard, { atMost: 0 });
+    expect(unheard).toBe(0);
+  }
+
+  it('costs their connections, is told, and is made good, also on those that stand by and subscribe', async () => {
+    const one = await openStore({ url: redis.url });
+    const hears = () => one.servers.backplane!.heardUntilMs > performance.now();
+    await pollUntil(() => clients().length === 3 && hears(), 5000);
+    const token = await tokenOf(one);
+    const first = clients().slice();
+
+    expectHeard(first, 'one server');
+
+    expect(first.map(({ isOpen }) => isOpen)).toEqual([false, false, false]);
+    expect([one.store.isAvailable(), hears()]).toEqual([false, false]);
+    await pollUntil(() => one.events.some(({ event }) => event === 'cache.reconnecting'), 5000);
+    await pollUntil(() => one.store.isAvailable() && hears(), 10_000);
+    expect(await tokenOf(one)).toBe(token);
+  });
+
+  it.each([
+    ['sentinels', 'sentinels'],
+    ['nodes of a cluster', 'clusterNodes'],
+  ] as const)('is told while %s are asked where Redis is', async (who, kind) => {
+    redis.freeze();
+    const one = openStoreOf({ [kind]: [`127.0.0.1:${redis.port}`] });
+    opened.push(one);
+    await pollUntil(() => clients().length > 0, 5000);
+
+    expectHeard(clients().slice(), who);
+
+    const reasons = () =>
+      one.events.flatMap((event) => (event.event === 'cache.connect_failed' ? event.reason : []));
+    await pollUntil(() => reasons().length > 0, 5000);
+    // Else it would have been told all the same, but later, and of silence.
+    expect(reasons()).not.toContain('timeout');
   });
 });
 
