@@ -58,10 +58,19 @@ it('F5: a Redis that takes 200 ms for everything is soon not asked any more', as
 
 it('F6: a Redis that takes 2 s for one reply in a hundred is used for the others', async () => {
   const before = await usualLoad(RATE, call);
+  const opened = () =>
+    one.events.filter((event) => event.event === 'cache.breaker' && event.state === 'open').length;
+  const openedBefore = opened();
 
+  let since = 0;
   const answers = await underLoad(RATE, call, async () => {
+    const acceptedBefore = proxy.accepted();
     proxy.delay(2000, 0.01);
     await wait(4000);
+    // By then all connections have met a slow one, most likely, and been made again.
+    await pollUntil(() => proxy.accepted() > acceptedBefore + 2, 30_000);
+    since = performance.now();
+    await wait(1500);
   });
 
   const reads = answers.filter(({ cache }) => cache !== null);
@@ -69,6 +78,8 @@ it('F6: a Redis that takes 2 s for one reply in a hundred is used for the others
   figure('F6', 'p99.9 before, ms', usualMs);
   figure('F6', 'p99.9 with it, ms', quantileMs(reads, 0.999), { atMost: usualMs + 60 });
   figure('F6', 'hits, %', 100 * shareOf(reads, 'HIT'), { atLeast: 50 });
+  figure('F6', 'times that the circuit breaker opened', opened() - openedBefore, { atMost: 0 });
   expect(failed([...before, ...answers])).toEqual([]);
   expect(database.wrong).toEqual([]);
+  expect(shareOf(between(reads, since), 'HIT')).toBeGreaterThan(0);
 });

@@ -56,6 +56,10 @@ Module({
 const app = await NestFactory.create(HerdModule, new FastifyAdapter(), { logger: false });
 await app.listen(0, '127.0.0.1');
 process.on('disconnect', () => process.exit(0));
+process.on('message', (ms) => {
+  const endMs = performance.now() + ms;
+  while (performance.now() < endMs);
+});
 process.send(app.getHttpServer().address().port);
 
 function route(name, http, parameters, cache) {
