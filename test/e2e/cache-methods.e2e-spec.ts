@@ -22,6 +22,7 @@ import { Subject } from '../../src/cache/engine/subject.js';
 import { FakeClock } from '../../src/cache/testing/index.js';
 import { startCachedApp } from '../support/cached-app.js';
 import { deferred } from '../support/deferred.js';
+import { figure } from '../support/figures.js';
 
 let runs = 0;
 
@@ -325,6 +326,7 @@ describe('decorated methods of providers', () => {
     await expect(prices.failing()).rejects.toThrow('source failed');
     await expect(prices.failing()).rejects.toThrow('source failed');
 
+    figure('F57', 'failures that were kept, of 2', 2 - runs, { atMost: 0 });
     expect(runs).toBe(2);
   });
 
@@ -332,6 +334,7 @@ describe('decorated methods of providers', () => {
     await settled(prices.unstorable());
     await settled(prices.unstorable());
 
+    figure('F57', 'unstorable values that were kept, of 2', 2 - runs, { atMost: 0 });
     expect(runs).toBe(2);
     expect(events).toContainEqual(
       expect.objectContaining({ event: 'cache.no_store', reason: 'unserialisable' }),

@@ -322,18 +322,39 @@ function numbered(letter: string, count: number): string[] {
   return Array.from({ length: count }, (_, n) => `${letter}${n + 1}`).sort();
 }
 
-it('docs/reliability.md names for each fault a test that carries its name', () => {
-  const faults = [...read('docs/reliability.md').matchAll(/^\| (F\d+) \|.*$/gm)];
-  const without = faults.flatMap(([row, name = '']) => {
-    const tests = [...row.matchAll(/`(test\/[\w./-]+)`/g)].map(([, path = '']) => path);
-    const isNamed =
-      tests.length > 0 && tests.every((path) => new RegExp(`['\`]${name}(: |',$)`, 'm').test(read(path)));
-    return isNamed || row.includes('not tested:') ? [] : [name];
+describe('docs/reliability.md', () => {
+  const faults = [...read('docs/reliability.md').matchAll(/^\| (F\d+) \|.*$/gm)].map(([row, name = '']) => ({
+    name,
+    row,
+    tests: [...row.matchAll(/`(test\/[\w./-]+)`/g)].map(([, path = '']) => path),
+  }));
+
+  it('names for each fault a test that carries its name', () => {
+    const without = faults.flatMap(({ name, row, tests }) => {
+      const isNamed =
+        tests.length > 0 && tests.every((path) => new RegExp(`['\`]${name}(: |',$)`, 'm').test(read(path)));
+      return isNamed || row.includes('not tested:') ? [] : [name];
+    });
+
+    // One of each: what was meant to be looked at is not forgotten.
+    expect(faults.map(({ name }) => name).sort()).toEqual(numbered('F', 59));
+    expect(without).toEqual([]);
   });
 
-  // One of each: what was meant to be looked at is not forgotten.
-  expect(faults.map(([, name]) => name).sort()).toEqual(numbered('F', 59));
-  expect(without).toEqual([]);
+  it('names for each fault a test that holds a figure of it to a target', () => {
+    const isHeld = (name: string, code: string) => {
+      const figures = code.split(/\bfigure\(\s*/).slice(1);
+      const calls = figures.map((rest) => rest.split(';\n')[0] ?? '');
+      // Tests of several faults have them in a table.
+      const names = code.includes(`'${name}',\n`) ? [`'${name}',`, 'row,'] : [`'${name}',`];
+      return calls.some(
+        (call) => names.some((one) => call.startsWith(one)) && /\bat(Most|Least):/.test(call),
+      );
+    };
+    const without = faults.filter(({ name, tests }) => !tests.some((path) => isHeld(name, read(path))));
+
+    expect(without.map(({ name }) => name)).toEqual([]);
+  });
 });
 
 describe('docs/fault-figures.md', () => {

@@ -6,6 +6,7 @@ import { TypeormOutbox } from '../../src/cache/outbox/typeorm.outbox.js';
 import { patientDataSource } from '../../src/database/data-source.js';
 import { adapters, startCachedApp } from '../support/cached-app.js';
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.js';
+import { figure } from '../support/figures.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { pollUntil, startRedis, type RedisProcess } from '../support/processes.js';
 
@@ -136,6 +137,18 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('on %s', (adap
     return rows.length;
   }
 
+  /** Asks everybody on and on. @returns when the last old answer was asked for, in ms from now; 0: there was none */
+  async function oldForMs(present: string): Promise<number> {
+    const since = performance.now();
+    let lastMs = 0;
+    for (let n = 0; n < 10 || (await waitingRows()) > 0; n++) {
+      const askedMs = performance.now() - since;
+      const told = await Promise.all(instances.map(({ name }) => name()));
+      if (told.some((name) => name !== present)) lastMs = askedMs;
+    }
+    return lastMs;
+  }
+
   const pending = (answer: Response) => answer.headers.get('x-cache-invalidation');
 
   it('a write whose invalidation Redis confirms says nothing of it', async () => {
@@ -150,14 +163,18 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('on %s', (adap
   it('F26: a writer that is cut off waits for another process, and nobody reads what was before', async () => {
     await warm();
     await writer.proxy.refuse();
+    let oldMs = 0;
 
     for (const name of ['second', 'third', 'fourth']) {
       const answer = await writer.rename(name);
+      oldMs = Math.max(oldMs, await oldForMs(name));
 
       expect([answer.status, pending(answer)]).toEqual([201, null]);
       expect(await Promise.all([reader.name(), writer.name()])).toEqual([name, name]);
       await reader.app.get(CacheService).settle();
     }
+    figure('F26', `${adapter}: old answers after that of the write, ms`, oldMs, { atMost: 1000 });
+    expect(oldMs).toBe(0);
     expect(await waitingRows()).toBe(0);
   });
 
