@@ -1,5 +1,6 @@
 import type { BackplaneListener } from '../../src/cache/engine/backplane.js';
 import { RedisBackplane, type RedisBackplaneOptions } from '../../src/cache/redis/redis-backplane.js';
+import { RefusalPace } from '../../src/cache/redis/refusal-pace.js';
 import { FakeClock } from '../../src/cache/testing/index.js';
 import { pollUntil, startRedis, type RedisProcess } from '../support/processes.js';
 import { ask } from '../support/ask-redis.js';
@@ -53,6 +54,7 @@ function listenTo(options: Partial<RedisBackplaneOptions>): RedisBackplane {
       maxBackoffMs: 200,
     },
     clock,
+    refusals: new RefusalPace(),
     channel: 'cache:invalidated',
     isOurs: () => true,
     ...options,

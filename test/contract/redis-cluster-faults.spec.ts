@@ -326,3 +326,35 @@ it('is found when the first nodes named are not there, and reported once when no
   expect(nowhere.store.isAvailable()).toBe(false);
   await Promise.all([other.close(), nowhere.close()]);
 });
+
+it('F15: a cluster that does not take the password any more is tried now and then, and used when it does', async () => {
+  await start();
+  const onAll = (...command: string[]) => Promise.all(cluster.masters.map((redis) => ask(redis, command)));
+  /** Each question is one itself. */
+  const connectionsSoFar = async () => {
+    const infos = await onAll('INFO', 'stats');
+    return infos.reduce(
+      (sum, info) => sum + Number(/total_connections_received:(\d+)/.exec(info)?.[1]) - 1,
+      0,
+    );
+  };
+  expect(open.servers.isRefused).toBe(false);
+
+  await onAll('ACL', 'SETUSER', 'default', 'resetpass', '>second');
+  await onAll('CLIENT', 'KILL', 'USER', 'default');
+  await pollUntil(() => open.servers.isRefused && !open.store.isAvailable(), 5000);
+  if (isMeasuring) {
+    await rest(10_000);
+    const [before, since] = [await connectionsSoFar(), performance.now()];
+    await rest(15_000);
+    const seconds = (performance.now() - since) / 1000;
+    const attempts = (await connectionsSoFar()) - before - cluster.masters.length;
+    figure('F15', 'cluster: attempts a second after 10 s', attempts / seconds, { atMost: 1 });
+  }
+  await onAll('ACL', 'SETUSER', 'default', 'nopass');
+  const since = performance.now();
+  await pollUntil(allAnswer, 10_000);
+
+  figure('F15', 'cluster: until it is used again, ms', performance.now() - since, { atMost: 5000 });
+  expect(open.servers.isRefused).toBe(false);
+});

@@ -3,6 +3,7 @@ import { systemClock } from '../../src/cache/engine/clock.js';
 import type { RedisAddress } from '../../src/cache/redis/redis-address.js';
 import { RedisConnections } from '../../src/cache/redis/redis-connections.js';
 import type { Arrival } from '../../src/cache/redis/redis-servers.js';
+import { RefusalPace } from '../../src/cache/redis/refusal-pace.js';
 import { deferred } from '../support/deferred.js';
 import { pollUntil, startRedis, type RedisProcess } from '../support/processes.js';
 
@@ -30,6 +31,7 @@ const calm = {
     maxBackoffMs: 50,
   },
   clock: systemClock,
+  refusals: new RefusalPace(),
   connections: 2,
   spread: true,
   retryOnTimeout: false,

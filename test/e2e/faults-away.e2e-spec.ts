@@ -4,7 +4,7 @@ import type { CacheModuleOptions, RedisOptions } from '../../src/cache/index.js'
 import { figure, isMeasuring } from '../support/figures.js';
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.js';
 import { between, failed, quantileMs, shareOf, underLoad, usualLoad, type Answer } from '../support/load.js';
-import { freePort, pollUntil, startRedis, type RedisProcess } from '../support/processes.js';
+import { freePort, pollUntil, required, startRedis, type RedisProcess } from '../support/processes.js';
 import { connectAdmin, type RedisAdmin } from '../support/redis-admin.js';
 import { startVersionedApp, VersionedDatabase, type VersionedApp } from '../support/versioned-app.js';
 
@@ -271,6 +271,15 @@ it('F8: a Redis that is killed and starts empty makes each process run each meth
   expect(most).toBeLessThanOrEqual(apps.length);
 });
 
+/** From 10 s to 25 s after it was refused, of which up to 3 s are over. */
+async function figureAttempts(why: string, way: FaultProxy): Promise<void> {
+  await wait(7000);
+  const [before, since] = [way.accepted(), performance.now()];
+  await wait(15_000);
+  const seconds = (performance.now() - since) / 1000;
+  figure('F15', `${why}: attempts a second after 10 s`, (way.accepted() - before) / seconds, { atMost: 1 });
+}
+
 it('F15: a Redis that does not take the password any more is tried now and then, and used when it does', async () => {
   const port = await freePort();
   await redis.stop();
@@ -283,19 +292,20 @@ it('F15: a Redis that does not take the password any more is tried now and then,
   const connections = proxy.connections();
 
   const acceptedBefore = proxy.accepted();
-  let usedMs = 0;
+  let [attempts, usedMs] = [0, 0];
   const answers = await underLoad(RATE, calls(one), async () => {
     await operator.configSet('requirepass', 'second');
     await operator.sendCommand(['CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes']);
     await operator.sendCommand(['CLIENT', 'KILL', 'TYPE', 'pubsub']);
     await wait(3000);
+    attempts = proxy!.accepted() - acceptedBefore;
     expect(one.isAvailable()).toBe(false);
+    if (isMeasuring) await figureAttempts('password changed', proxy!);
     await operator.configSet('requirepass', 'first');
     const since = performance.now();
     await hits(one);
     usedMs = performance.now() - since;
   });
-  const attempts = proxy.accepted() - acceptedBefore;
 
   figure('F15', 'attempts of a connection in 3 s', attempts / connections, { atMost: 10 });
   figure('F15', 'until it is used again, ms', usedMs, { atMost: 5000 });
@@ -312,6 +322,36 @@ it('F15: a Redis that does not take the password any more is tried now and then,
   expect(shareOf(refused, 'HIT')).toBe(0);
   await operator.sendCommand(['ACL', 'SETUSER', 'default', '+mget']);
   await hits(one);
+});
+
+it('F15: a Redis whose user for it was deleted is tried now and then, and used when there is one again', async () => {
+  proxy = await startFaultProxy(redis.url);
+  const operator = (admin = await connectAdmin(redis));
+  const rights = required('TEST_REDIS_RIGHTS').split(' ');
+  const makeUser = () => operator.sendCommand(['ACL', 'SETUSER', 'app', 'on', '>first', ...rights]);
+  await makeUser();
+  // A busy machine shall not look like a slow Redis.
+  const one = await start(proxy.url.replace('//', '//app:first@'), {}, { commandTimeoutMs: 1000 });
+  await hits(one);
+
+  let usedMs = 0;
+  const answers = await underLoad(RATE, calls(one), async () => {
+    await operator.sendCommand(['ACL', 'DELUSER', 'app']);
+    await pollUntil(() => one.count('cache.connect_failed') > 0, 5000);
+    expect(one.isAvailable()).toBe(false);
+    if (isMeasuring) await figureAttempts('user deleted', proxy!);
+    await makeUser();
+    const since = performance.now();
+    await hits(one);
+    usedMs = performance.now() - since;
+  });
+
+  figure('F15', 'user deleted: until it is used again, ms', usedMs, { atMost: 5000 });
+  expectAllRight(answers);
+  expect(JSON.stringify(one.events)).not.toMatch(/first/);
+  expect(one.events.filter(({ event }) => event === 'cache.connect_failed')).toEqual([
+    { event: 'cache.connect_failed', reason: 'WRONGPASS' },
+  ]);
 });
 
 describe('F56: a name service that is gone', () => {

@@ -4,6 +4,7 @@ import { maskedUrl, type RedisTarget, type RedisTargetOptions } from './redis-ad
 import { RedisCluster } from './redis-cluster.js';
 import type { EmitRedisEvent } from './redis-events.js';
 import type { RedisServers } from './redis-servers.js';
+import { RefusalPace } from './refusal-pace.js';
 import { masterLocator } from './sentinel-locator.js';
 import type { ServersOptions } from './servers-options.js';
 import { SingleServer } from './single-server.js';
@@ -64,6 +65,7 @@ export function connectRedis(
       maxBackoffMs: MAX_BACKOFF_MS,
     },
     clock,
+    refusals: new RefusalPace(),
     maxConnections,
     pool,
     retryOnTimeout,

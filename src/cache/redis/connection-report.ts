@@ -1,14 +1,15 @@
 import type { BreakerState } from './circuit-breaker.js';
 import type { EmitRedisEvent } from './redis-events.js';
-
-/** Replies of a server that does not take our password, or does not allow what we need. */
-const REFUSED = /^(WRONGPASS|NOAUTH|NOPERM)$/;
+import { isRefusal } from './refusal-pace.js';
 
 /** Makes events of what happens to the connections, one for each change. `server` is named only where there are several. */
 export class ConnectionReport {
   readonly #emit: EmitRedisEvent;
   readonly #isUp = new Map<string | undefined, boolean>();
-  readonly #isRefused = new Set<string | undefined>();
+  /** What it is told of already. */
+  readonly #toldRefusals = new Set<string | undefined>();
+  /** Those of which the last attempt was refused. */
+  readonly #refusing = new Set<string | undefined>();
 
   constructor(emit: EmitRedisEvent, url: string) {
     this.#emit = emit;
@@ -16,10 +17,16 @@ export class ConnectionReport {
     emit({ event: 'cache.connecting' });
   }
 
+  get isRefused(): boolean {
+    return this.#refusing.size > 0;
+  }
+
   up(server?: string): void {
+    // Where there are several, whoever asked for their names has been let in by then.
+    for (const one of [server, undefined]) this.#refusing.delete(one);
     if (this.#isUp.get(server) === true) return;
     const isFirst = !this.#isAnyUp;
-    this.#isRefused.delete(server);
+    this.#toldRefusals.delete(server);
     this.#isUp.set(server, true);
     this.#emit({ event: 'cache.connected', ...named(server) });
     if (isFirst) this.#emit({ event: 'cache.ready' });
@@ -27,11 +34,13 @@ export class ConnectionReport {
 
   down(reason: string, attempt: number, delayMs: number, server?: string): void {
     const wasUp = this.#isUp.get(server);
-    const isRefusal = REFUSED.test(reason) && !this.#isRefused.has(server);
-    if (isRefusal) this.#isRefused.add(server);
+    if (isRefusal(reason)) this.#refusing.add(server);
+    else this.#refusing.delete(server);
+    const isNewRefusal = isRefusal(reason) && !this.#toldRefusals.has(server);
+    if (isNewRefusal) this.#toldRefusals.add(server);
     if (wasUp === false) {
       // A server that was lost first and then does not let us in again needs somebody to do something.
-      if (isRefusal) this.#emit({ event: 'cache.connect_failed', reason, ...named(server) });
+      if (isNewRefusal) this.#emit({ event: 'cache.connect_failed', reason, ...named(server) });
       return;
     }
     this.#isUp.set(server, false);
@@ -47,7 +56,8 @@ export class ConnectionReport {
   /** It does not belong to the cluster any more. */
   forget(server: string): void {
     this.#isUp.delete(server);
-    this.#isRefused.delete(server);
+    this.#toldRefusals.delete(server);
+    this.#refusing.delete(server);
   }
 
   closed(): void {

@@ -3,7 +3,10 @@ import { byHardness } from '../engine/tags.js';
 import { RedisConnection, type ConnectionOptions } from './redis-connection.js';
 import type { ServerIdentity } from './server-identity.js';
 
-export interface RedisBackplaneOptions extends Pick<ConnectionOptions, 'locate' | 'timings' | 'clock'> {
+export interface RedisBackplaneOptions extends Pick<
+  ConnectionOptions,
+  'locate' | 'timings' | 'clock' | 'refusals'
+> {
   readonly channel: string;
   /** Whether this is the server that invalidations are sent to; what another one says proves nothing. */
   readonly isOurs: (identity: ServerIdentity) => boolean;
@@ -42,11 +45,12 @@ export class RedisBackplane implements Backplane {
 
   /** Begins to connect, and nobody waits for it. */
   start(): void {
-    const { locate, timings, clock, channel, isOurs } = this.#options;
+    const { locate, timings, clock, refusals, channel, isOurs } = this.#options;
     this.#connection = new RedisConnection({
       locate,
       timings: { ...timings, heartbeatMs: HEARTBEAT_MS },
       clock,
+      refusals,
       beforeUse: async ({ client }, isNew) => {
         if (!isNew) return;
         await client.subscribe(channel, (message) => {

@@ -7,6 +7,7 @@ import { failureReason } from './failure-reason.js';
 import { keySlot, SLOTS } from './key-slot.js';
 import { fromHostAndPort, type HostAndPort, type RedisLogin } from './redis-address.js';
 import type { RedisCommand } from './redis-session.js';
+import { isRefusal } from './refusal-pace.js';
 import { RedisConnections } from './redis-connections.js';
 import type { BeforeUse, RedisServers, RedisTopology } from './redis-servers.js';
 import type { ServersOptions } from './servers-options.js';
@@ -42,6 +43,9 @@ export class RedisCluster implements RedisServers {
   #masters: SlotTable['masters'] = [];
   #life: Promise<void> = Promise.resolve();
   #isStale = false;
+  /** Whether whoever was asked for the table last did not let us in, and how often that has been so. */
+  #isTableRefused = false;
+  #refusals = 0;
   #isResting = false;
 
   constructor(options: ServersOptions, seeds: readonly HostAndPort[], login: RedisLogin) {
@@ -62,6 +66,10 @@ export class RedisCluster implements RedisServers {
     return (
       states.find((state) => state === 'open') ?? states.find((state) => state === 'half-open') ?? 'closed'
     );
+  }
+
+  get isRefused(): boolean {
+    return this.#report.isRefused;
   }
 
   get names(): readonly string[] {
@@ -111,9 +119,11 @@ export class RedisCluster implements RedisServers {
       this.#isStale = false;
       try {
         this.#adopt(await this.#readTable(), beforeUse);
+        this.#isTableRefused = false;
       } catch (error) {
-        if (this.names.length === 0 && !this.#pause.isClosed())
-          this.#report.down(failureReason(error), 1, WORRIED_MS);
+        const reason = failureReason(error);
+        this.#isTableRefused = isRefusal(reason);
+        if (this.names.length === 0 && !this.#pause.isClosed()) this.#report.down(reason, 1, WORRIED_MS);
       }
       await this.#pause.for(LEAST_PAUSE_MS);
       await this.#rest();
@@ -122,10 +132,20 @@ export class RedisCluster implements RedisServers {
 
   /** Until it is time to look again, or somebody says that the table is old. */
   async #rest(): Promise<void> {
+    if (this.#isTableRefused) return this.#awaitTurn();
     if (this.#isStale) return;
     this.#isResting = true;
     await this.#pause.for((this.#isWhole ? CALM_MS : WORRIED_MS) * (0.5 + Math.random()));
     this.#isResting = false;
+  }
+
+  async #awaitTurn(): Promise<void> {
+    const { refusals } = this.#options;
+    const stopWaiting = refusals.whenLetIn(() => {
+      this.#pause.end();
+    });
+    await this.#pause.for(refusals.nextTurnMs());
+    stopWaiting();
   }
 
   /** The newest that the servers in use know of; when none answers, from whichever of all known does so first. */
@@ -133,7 +153,10 @@ export class RedisCluster implements RedisServers {
     const newest = await newestTable([...this.#servers.values()]);
     if (newest) return newest;
     const known = [...this.#seeds, ...this.names.map(fromHostAndPort)];
-    return firstTable(known, this.#login, this.#options.timings.connectTimeoutMs);
+    const turn = this.#refusals % known.length;
+    const asked = this.#isTableRefused ? known.slice(turn, turn + 1) : known;
+    if (this.#isTableRefused) this.#refusals++;
+    return firstTable(asked, this.#login, this.#options.timings.connectTimeoutMs);
   }
 
   #adopt({ masters }: SlotTable, beforeUse: BeforeUse): void {
@@ -147,13 +170,14 @@ export class RedisCluster implements RedisServers {
   }
 
   #connect(name: string, masters: number, beforeUse: BeforeUse): RedisConnections {
-    const { timings, clock, maxConnections, pool, retryOnTimeout } = this.#options;
+    const { timings, clock, refusals, maxConnections, pool, retryOnTimeout } = this.#options;
     const address = { ...fromHostAndPort(name), ...this.#login };
     const share = Math.max(1, Math.floor(maxConnections / masters));
     return new RedisConnections({
       locate: () => Promise.resolve(address),
       timings,
       clock,
+      refusals,
       beforeUse: (session, arrival) => beforeUse(session, name, arrival),
       connections: pool ? share : Math.min(2, share),
       spread: pool,
@@ -163,7 +187,7 @@ export class RedisCluster implements RedisServers {
       },
       onDown: (reason, attempt, delayMs) => {
         this.#report.down(reason, attempt, delayMs, name);
-        this.#suspectTable();
+        if (!isRefusal(reason)) this.#suspectTable();
       },
       onBreaker: (state) => {
         this.#report.breaker(state, name);

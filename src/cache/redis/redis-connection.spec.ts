@@ -1,12 +1,17 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
+import { CacheError } from '../engine/cache-errors.js';
 import { systemClock } from '../engine/clock.js';
 import type { RedisAddress } from './redis-address.js';
 import { RedisConnection } from './redis-connection.js';
+import { RefusalPace } from './refusal-pace.js';
 
 const minute = 60_000;
 
-const connectionTo = (locate: () => Promise<RedisAddress>) =>
+const connectionTo = (
+  locate: () => Promise<RedisAddress>,
+  { refusals = new RefusalPace(), maxBackoffMs = minute } = {},
+) =>
   new RedisConnection({
     locate,
     timings: {
@@ -14,9 +19,10 @@ const connectionTo = (locate: () => Promise<RedisAddress>) =>
       heartbeatMs: minute,
       silenceLimitMs: minute,
       slowMs: minute,
-      maxBackoffMs: minute,
+      maxBackoffMs,
     },
     clock: systemClock,
+    refusals,
     beforeUse: () => Promise.resolve(),
     onReady: () => undefined,
     onLost: () => undefined,
@@ -42,4 +48,64 @@ describe('a connection that is not made yet is closed at once', () => {
 
     await connection.close();
   }, 5000);
+});
+
+describe('the connections of a process that all fail', () => {
+  let refusals: RefusalPace;
+  /** When a connection was tried, ms from the start. */
+  let attempts: number[];
+  let connections: RedisConnection[];
+
+  beforeEach(() => {
+    jest.useFakeTimers();
+    refusals = new RefusalPace();
+    attempts = [];
+  });
+
+  afterEach(async () => {
+    await Promise.all(connections.map((connection) => connection.close()));
+    jest.restoreAllMocks();
+    jest.useRealTimers();
+  });
+
+  /** Three of them, each of whose attempts ends so. */
+  async function failFor(reason: string, seconds: number): Promise<void> {
+    const begunAtMs = performance.now();
+    const locate = () => {
+      attempts.push(performance.now() - begunAtMs);
+      return Promise.reject(new CacheError('CACHE_STORE_UNAVAILABLE', reason));
+    };
+    connections = [1, 2, 3].map(() => connectionTo(locate, { refusals, maxBackoffMs: 2000 }));
+    await jest.advanceTimersByTimeAsync(seconds * 1000);
+  }
+
+  it.each(['WRONGPASS', 'NOAUTH', 'NOPERM'])(
+    'try again one by one where they are refused, at most once a second: %s',
+    async (reason) => {
+      await failFor(reason, 25);
+
+      expect(attempts.slice(0, 3)).toEqual([0, 0, 0]);
+      const gaps = attempts.slice(3).map((atMs, n) => atMs - (attempts[n + 2] ?? 0));
+      expect(Math.min(...gaps)).toBeGreaterThanOrEqual(1000);
+      expect(Math.max(...gaps)).toBeLessThanOrEqual(1501);
+    },
+  );
+
+  it('try again at once when one that is refused, too, is let in', async () => {
+    await failFor('WRONGPASS', 0);
+
+    refusals.letIn();
+    await jest.advanceTimersByTimeAsync(0);
+
+    expect(attempts).toHaveLength(6);
+  });
+
+  it('each try for themselves, and soon, where nobody refuses them', async () => {
+    jest.spyOn(Math, 'random').mockReturnValue(0.5);
+
+    await failFor('ECONNREFUSED', 25);
+
+    // After 100, 200, 400 and 800 ms, and then every second.
+    expect(attempts).toHaveLength(3 * 28);
+  });
 });

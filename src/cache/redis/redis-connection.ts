@@ -6,6 +6,7 @@ import { whenOverdue, withDeadline } from './deadline.js';
 import { failureReason } from './failure-reason.js';
 import type { RedisAddress } from './redis-address.js';
 import { asBinary, destroy, newClient, type RedisClient } from './redis-client.js';
+import { isRefusal, type RefusalPace } from './refusal-pace.js';
 import type { RedisCommand, RedisSession } from './redis-session.js';
 import type { RedisTimings } from './redis-timings.js';
 import { confirm, identify } from './server-identity.js';
@@ -15,6 +16,8 @@ export interface ConnectionOptions {
   readonly locate: () => Promise<RedisAddress>;
   readonly timings: RedisTimings;
   readonly clock: Clock;
+  /** When to try again where we are not let in; one for all connections of the process. */
+  readonly refusals: RefusalPace;
   /** Runs on every living connection before it is used (again): what must be true before an answer is trusted. */
   readonly beforeUse: (session: RedisSession, isNew: boolean) => Promise<void>;
   readonly onReady: (session: RedisSession) => void;
@@ -106,7 +109,7 @@ export class RedisConnection {
   }
 
   async #live(): Promise<void> {
-    const { timings, onReady, onLost } = this.#options;
+    const { refusals, onReady } = this.#options;
     for (let attempt = 1; !this.#pause.isClosed(); attempt++) {
       let reason = 'disconnected';
       try {
@@ -114,6 +117,7 @@ export class RedisConnection {
         attempt = 0;
         this.#session = session;
         this.#breaker.probed();
+        refusals.letIn();
         onReady(session);
         await this.#watch(session);
       } catch (error) {
@@ -123,11 +127,26 @@ export class RedisConnection {
       this.#session = undefined;
       if (this.#pause.isClosed()) return;
       this.#breaker.broke();
-      const delayMs = Math.random() * Math.min(timings.maxBackoffMs, 100 * 2 ** Math.min(attempt, 10));
-      onLost(reason, attempt + 1, Math.round(delayMs));
-      this.#isNudged = false;
-      await this.#rest(delayMs);
+      await this.#backOff(reason, attempt);
     }
+  }
+
+  /** What is away is looked for soon and often: it may be back at any moment. What refuses us is not. */
+  async #backOff(reason: string, attempt: number): Promise<void> {
+    const { timings, refusals, onLost } = this.#options;
+    const isRefused = isRefusal(reason);
+    const delayMs = isRefused
+      ? refusals.nextTurnMs()
+      : Math.random() * Math.min(timings.maxBackoffMs, 100 * 2 ** Math.min(attempt, 10));
+    onLost(reason, attempt + 1, Math.round(delayMs));
+    this.#isNudged = false;
+    const stopWaiting = isRefused
+      ? refusals.whenLetIn(() => {
+          this.#nudge();
+        })
+      : undefined;
+    await this.#rest(delayMs);
+    stopWaiting?.();
   }
 
   /** Locating the server, the network, and what must be true before use may each take seconds. */

@@ -5,7 +5,10 @@ import type { RedisAddress } from './redis-address.js';
 import type { Arrival } from './redis-servers.js';
 import type { RedisCommand, RedisSession } from './redis-session.js';
 
-export interface RedisConnectionsOptions extends Pick<ConnectionOptions, 'locate' | 'timings' | 'clock'> {
+export interface RedisConnectionsOptions extends Pick<
+  ConnectionOptions,
+  'locate' | 'timings' | 'clock' | 'refusals'
+> {
   readonly beforeUse: (session: RedisSession, arrival: Arrival) => Promise<void>;
   /** How often the server is located anew although it answers, ms. Default: never. */
   readonly followMs?: number | undefined;
@@ -38,7 +41,7 @@ export class RedisConnections {
 
   constructor(options: RedisConnectionsOptions) {
     this.#options = options;
-    const { locate, timings, clock, onUp, onDown, onBreaker } = options;
+    const { locate, timings, clock, refusals, onUp, onDown, onBreaker } = options;
     this.#connections = Array.from(
       { length: options.connections },
       () =>
@@ -46,6 +49,7 @@ export class RedisConnections {
           locate,
           timings,
           clock,
+          refusals,
           beforeUse: (session, isNew) => this.#beforeUse(session, isNew),
           onReady: (session) => {
             // Another place, or another server there, was found while this one was made ready.

@@ -28,6 +28,8 @@ export interface RedisServers {
   readonly isReady: boolean;
   /** That of the server which is worst off. */
   readonly breaker: BreakerState;
+  /** Whether one that is away does not let this process in: it takes neither its password nor its user, or forbids what that needs. */
+  readonly isRefused: boolean;
   /** How this process hears of invalidations by others; none on a cluster, or where one connection is all there may be. */
   readonly backplane: Backplane | undefined;
   /** The servers there are, as far as is known. */

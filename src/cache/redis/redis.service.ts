@@ -44,6 +44,11 @@ export class RedisService {
     return this.servers?.breaker;
   }
 
+  /** Whether it is away for this process, as it does not take its password or user, or forbids what connecting needs. */
+  get isRefused(): boolean {
+    return this.servers?.isRefused ?? false;
+  }
+
   /** What Redis consists of; `undefined` when not configured. */
   get topology(): RedisTopology | undefined {
     return this.servers?.topology;

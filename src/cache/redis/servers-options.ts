@@ -1,6 +1,7 @@
 import type { Clock } from '../engine/clock.js';
 import type { RedisTimings } from './redis-timings.js';
 import type { RedisTopology } from './redis-servers.js';
+import type { RefusalPace } from './refusal-pace.js';
 import type { EmitRedisEvent } from './redis-events.js';
 
 /** What every kind of {@link RedisServers} is made with: complete, in milliseconds. */
@@ -10,6 +11,7 @@ export interface ServersOptions {
   readonly topology: RedisTopology;
   readonly timings: RedisTimings;
   readonly clock: Clock;
+  readonly refusals: RefusalPace;
   /** Upper bound of this process's connections. */
   readonly maxConnections: number;
   /** Whether commands are spread over all of them. */

@@ -34,6 +34,7 @@ export class SingleServer implements RedisServers {
         locate,
         timings: options.timings,
         clock: options.clock,
+        refusals: options.refusals,
         channel: options.channel,
         isOurs: ({ text }) => this.#connections?.isThis(text) ?? true,
       });
@@ -48,6 +49,10 @@ export class SingleServer implements RedisServers {
     return this.#connections?.breaker ?? 'closed';
   }
 
+  get isRefused(): boolean {
+    return this.#report.isRefused;
+  }
+
   nameOf(): string {
     return NAME;
   }
@@ -57,12 +62,13 @@ export class SingleServer implements RedisServers {
   }
 
   start(beforeUse: BeforeUse): void {
-    const { timings, clock, maxConnections, pool, retryOnTimeout, followMs } = this.#options;
+    const { timings, clock, refusals, maxConnections, pool, retryOnTimeout, followMs } = this.#options;
     const left = this.backplane ? maxConnections - 1 : maxConnections;
     this.#connections = new RedisConnections({
       locate: this.#locate,
       timings,
       clock,
+      refusals,
       beforeUse: (session, arrival) => beforeUse(session, NAME, arrival),
       followMs,
       connections: pool ? left : Math.min(2, left),
