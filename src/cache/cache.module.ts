@@ -44,8 +44,9 @@ import { resolveOptions } from './resolve-options.js';
     {
       provide: CacheService,
       useFactory: (parts: CacheParts, methods: MethodCache) => {
-        const { engine, l1, statistics, options } = parts;
-        return new CacheService(engine, methods, options.enabled ? parts.store : undefined, l1, statistics);
+        const { engine, l1, statistics, backlog, options } = parts;
+        const store = options.enabled ? parts.store : undefined;
+        return new CacheService(engine, methods, store, l1, statistics, backlog);
       },
       inject: [CacheParts, MethodCache],
     },

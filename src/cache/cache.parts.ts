@@ -5,6 +5,7 @@ import { resultWithin, systemClock } from './engine/clock.js';
 import { L1Entries } from './engine/l1-entries.js';
 import type { Store } from './engine/store.js';
 import { guarded } from './engine/tracer.js';
+import { OutboxBacklog } from './outbox/outbox-backlog.js';
 import { OutboxRelay } from './outbox/outbox-relay.js';
 import { connectRedis } from './redis/connect-redis.js';
 import type { RedisServers } from './redis/redis-servers.js';
@@ -25,6 +26,7 @@ export class CacheParts {
   readonly engine: CacheEngine;
   readonly redis: RedisService;
   readonly servers: RedisServers | undefined;
+  readonly backlog: OutboxBacklog;
   readonly #relay: OutboxRelay | undefined;
   /** Resolves with the first news of Redis, good or bad. */
   readonly #firstNews: Promise<void>;
@@ -55,6 +57,7 @@ export class CacheParts {
         this.emit(event);
       },
     });
+    this.backlog = new OutboxBacklog(outbox, clock);
     if (outbox) {
       outbox.serve?.(namespace);
       const apply = (tags: readonly string[]) => this.engine.invalidate(tags);

@@ -9,6 +9,7 @@ import type { Store } from './engine/store.js';
 import { patternTags } from './engine/tags.js';
 import { tryStore, type StoreFailure } from './engine/try-store.js';
 import { checkOptions, keyed, type GetManyOptions, type GetOrSetOptions } from './get-or-set-options.js';
+import type { OutboxBacklog } from './outbox/outbox-backlog.js';
 
 /** In place of the value of a key that `load` of `getMany` left out. */
 const LEFT_OUT = Symbol('left out');
@@ -43,6 +44,7 @@ export class CacheService {
     private readonly store: Store | undefined,
     private readonly l1: L1Entries,
     private readonly statistics: CacheStatistics,
+    private readonly backlog: OutboxBacklog,
   ) {}
 
   /**
@@ -143,6 +145,24 @@ export class CacheService {
    */
   async tryStore(): Promise<StoreFailure | undefined> {
     return this.store && tryStore(this.store);
+  }
+
+  /**
+   * Whether this process hears of the others' invalidations now. While it does not, it asks the store before each hit.
+   * `undefined` where it always does: there is no Redis or a cluster, one connection at most, or the cache is switched off.
+   */
+  get hearsOthers(): boolean | undefined {
+    return this.store && this.engine.hearsOthers;
+  }
+
+  /**
+   * Whether invalidations that were committed over 10 s ago still wait in the outbox, of whichever process: others may give
+   * the answers of before.
+   *
+   * @returns `undefined` where nobody knows: without an outbox, or where it does not answer within 500 ms; never rejects
+   */
+  hasLateInvalidations(): Promise<boolean | undefined> {
+    return this.backlog.isLate();
   }
 
   /** Resolves when nothing is being stored any more. */

@@ -21,6 +21,7 @@ import { ForgetDeleted1770000005000 } from './migrations/1770000005000-forget-de
 import { CountersByDifference1770000006000 } from './migrations/1770000006000-counters-by-difference.js';
 import { ManyClicksADay1770000007000 } from './migrations/1770000007000-many-clicks-a-day.js';
 import { OutboxNamespace1770000008000 } from './migrations/1770000008000-outbox-namespace.js';
+import { OutboxAge1770000009000 } from './migrations/1770000009000-outbox-age.js';
 
 const entities = [
   Activity,
@@ -53,6 +54,7 @@ const shared = {
     CountersByDifference1770000006000,
     ManyClicksADay1770000007000,
     OutboxNamespace1770000008000,
+    OutboxAge1770000009000,
   ],
   synchronize: false,
   logging: false,

@@ -27,15 +27,16 @@ export class HealthChecks {
 /** How the service is. */
 export class HealthDto {
   /**
-   * `healthy`; `degraded`: Redis is away or of no use to the cache, answers are right but slower; `unhealthy`: the database
-   * is away
+   * `healthy`; `degraded`: Redis is away or of no use to the cache, or invalidations are held up, answers are right but slower
+   * or a little older; `unhealthy`: the database is away
    * @example "healthy"
    */
   status!: string;
 
   /**
-   * What keeps the cache from using Redis: `disconnected`, `timeout`, or what Redis answers, such as `NOPERM` or `OOM`; absent
-   * if nothing does
+   * What keeps the cache from using Redis: `disconnected`, `auth` (it does not let the service in), `timeout`, or what Redis
+   * answers, such as `NOPERM` or `OOM`; or where invalidations are held up: `backplane` (those of other processes are not
+   * heard), `outbox` (some wait for over 10 s); absent if nothing is wrong with either
    * @example "NOPERM"
    */
   reason?: string;

@@ -6,6 +6,7 @@ import type { LogRecord } from '../telemetry/log-catalogue.js';
 import { DatabaseHealth } from './database.health.js';
 import { EventLoopHealth } from './event-loop.health.js';
 import type { HealthDto } from './health.dto.js';
+import { InvalidationHealth } from './invalidation.health.js';
 import { RedisHealth } from './redis.health.js';
 import { ShutdownState } from './shutdown-state.js';
 
@@ -21,22 +22,27 @@ export class HealthService {
     private readonly connection: DatabaseConnection,
     private readonly database: DatabaseHealth,
     private readonly redis: RedisHealth,
+    private readonly invalidations: InvalidationHealth,
     private readonly eventLoop: EventLoopHealth,
     private readonly shutdown: ShutdownState,
   ) {}
 
   /** How every part is now. */
   async overview(): Promise<HealthDto> {
-    const { details } = await this.#check([() => this.database.present(), () => this.redis.present()]);
+    const { details } = await this.#check([
+      () => this.database.present(),
+      () => this.redis.present(),
+      () => this.invalidations.present(),
+    ]);
     const hasDatabase = details.database?.status === 'up';
     const hasRedis = details.redis?.status === 'up';
-    const status = hasDatabase ? (hasRedis ? 'healthy' : 'degraded') : 'unhealthy';
+    const reason = hasRedis ? this.invalidations.reason : this.redis.reason;
+    const status = hasDatabase ? (hasRedis && reason === undefined ? 'healthy' : 'degraded') : 'unhealthy';
     if (status !== this.#toldStatus) this.#logger.log({ event: 'health.check', status } satisfies LogRecord);
     this.#toldStatus = status;
-    const { reason } = this.redis;
     return {
       status,
-      ...(hasRedis || reason === undefined ? {} : { reason }),
+      ...(reason === undefined ? {} : { reason }),
       version: service.version,
       architecture: service.architecture,
       checks: {
@@ -53,6 +59,7 @@ export class HealthService {
     const { status } = await this.#check([
       () => this.database.lasting(),
       () => this.redis.required(),
+      () => this.invalidations.present(),
       () => this.eventLoop.present(),
     ]);
     return status === 'error' ? 'unavailable' : status;

@@ -26,7 +26,7 @@ export class RedisHealth {
     return this.redis.status() !== 'not_configured';
   }
 
-  /** Why it was of no use when somebody asked last, such as `disconnected` or `NOPERM`; `undefined` if it was. */
+  /** Why it was of no use when somebody asked last, such as `disconnected`, `auth` or `NOPERM`; `undefined` if it was. */
   get reason(): string | undefined {
     return this.#reason;
   }
@@ -48,7 +48,9 @@ export class RedisHealth {
   /** By what the cache itself goes by: a right that it does not need, such as that to PING, says nothing about it. */
   async #whyUseless(): Promise<string | undefined> {
     // Of a cluster one server that is away is enough.
-    if (this.redis.status() !== 'connected' || this.redis.breaker === 'open') return 'disconnected';
+    if (this.redis.status() !== 'connected' || this.redis.breaker === 'open') {
+      return this.redis.isRefused ? 'auth' : 'disconnected';
+    }
     return (await this.cache.tryStore())?.reason;
   }
 }

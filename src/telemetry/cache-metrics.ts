@@ -11,6 +11,8 @@ const breakerStates: readonly BreakerState[] = ['closed', 'half-open', 'open'];
 
 export interface CacheSources {
   readonly stats: () => CacheStats;
+  /** `undefined` where there is nothing to hear them by. */
+  readonly hearsOthers: () => boolean | undefined;
   readonly redis: () => {
     readonly status: RedisStatus;
     readonly breaker: BreakerState | undefined;
@@ -26,7 +28,12 @@ export interface CacheSources {
  * What the cache counts, as Prometheus wants to see it. It is read when somebody asks, so that no hit pays for it. The one
  * label of most is `prefix`: a prefix of a cached method, or `default` for all else; never a key, never an id.
  */
-export function cacheMetrics({ stats, redis, outboxRows }: CacheSources): readonly ShownMetric[] {
+export function cacheMetrics({
+  stats,
+  hearsOthers,
+  redis,
+  outboxRows,
+}: CacheSources): readonly ShownMetric[] {
   const counterByPrefix = (
     name: string,
     help: string,
@@ -155,6 +162,10 @@ export function cacheMetrics({ stats, redis, outboxRows }: CacheSources): readon
       type: 'gauge',
       read: () => states(redis().breaker),
     },
+    gauge('cache_backplane_up', '1 while invalidations of other processes are heard', () => {
+      const isUp = hearsOthers();
+      return isUp === undefined ? undefined : Number(isUp);
+    }),
     {
       name: 'cache_info',
       help: 'Always 1: which Redis this process shares, and what stands before its keys; absent without Redis',

@@ -27,6 +27,7 @@ export class Metrics {
     const ofCache = cacheMetrics({
       // Taken once for all of them: it copies what is counted, for each prefix.
       stats: () => (this.#stats ??= cache.stats()),
+      hearsOthers: () => cache.hearsOthers,
       redis: () => ({
         status: redis.status(),
         breaker: redis.breaker,

@@ -54,6 +54,21 @@ describe('the outbox in PostgreSQL, through TypeORM', () => {
     expect(relayed).toEqual([['tag/book:1', 'epoch'], ['tag/user:1']]);
   });
 
+  it.each([
+    ['nothing', false, ''],
+    ['what was written lately, and given up', false, `now() - interval '9 s', '-infinity', ''`],
+    ['what its owner is still at work on', false, `now() - interval '1 h', now() + interval '1 h', ''`],
+    ['what another namespace left', false, `now() - interval '1 h', '-infinity', 'admin:'`],
+    ['what was given up', true, `now() - interval '11 s', '-infinity', ''`],
+    ['what nobody renews', true, `now() - interval '11 s', now() - interval '1 s', ''`],
+    ['what is for whoever takes it', true, `now() - interval '11 s', '-infinity', NULL`],
+  ])('says whether a row has waited for so long: %s', async (_, hasWaited, row) => {
+    const insert = 'INSERT INTO cache_outbox (written_at, renewed_at, namespace, tags) VALUES';
+    if (row !== '') await database.dataSource.query(`${insert} (${row}, '{tag/book:1}')`);
+
+    expect(await outbox.hasWaited(10_000)).toBe(hasWaited);
+  });
+
   it('opens no transaction where nothing waits', async () => {
     const transaction = jest.spyOn(database.dataSource, 'transaction');
 

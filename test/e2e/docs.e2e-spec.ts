@@ -260,7 +260,12 @@ it('docs/operations.md names every metric of ours with its type, and no other', 
     throw new Error('only names are wanted');
   };
   const metrics = [
-    ...cacheMetrics({ stats: neverAsked, redis: neverAsked, outboxRows: neverAsked }),
+    ...cacheMetrics({
+      stats: neverAsked,
+      hearsOthers: neverAsked,
+      redis: neverAsked,
+      outboxRows: neverAsked,
+    }),
     ...serviceMetrics({ problems: neverAsked, isDatabaseUp: neverAsked }),
   ];
 

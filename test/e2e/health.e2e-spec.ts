@@ -160,35 +160,53 @@ describe('health', () => {
   });
 });
 
-describe('a Redis that answers, and is of no use to the cache', () => {
+describe('a Redis that is of no use to the cache', () => {
+  const password = 'of-the-app';
   const rights = required('TEST_REDIS_RIGHTS').split(' ');
   let database: TestDatabase;
   let redis: RedisProcess;
+  let way: FaultProxy;
+  /** One that is not ready without Redis, and one that is. */
   let service: TestApp;
+  let other: TestApp;
 
-  const health = async () => (await service.request.get('/health')).body;
-  const setUser = (...words: string[]) => ask(redis, ['ACL', 'SETUSER', 'default', ...words]);
+  const health = async (of = service) => (await of.request.get('/health')).body;
+  const readiness = async (of: TestApp) => {
+    const { status, body } = await of.request.get('/health/ready');
+    return [status, body];
+  };
+  const setUser = (...words: string[]) => ask(redis, ['ACL', 'SETUSER', 'app', ...words]);
+  const isHealthy = async () =>
+    (await health()).status === 'healthy' && (await health(other)).status === 'healthy';
 
   beforeAll(async () => {
     database = await createTestDatabase();
     redis = await startRedis();
-    const env = { DATABASE_URL: database.url, REDIS_URL: redis.url, CACHE_REQUIRED: 'true' };
-    service = await startTestApp({ env });
+    way = await startFaultProxy(redis.url.replace('//', `//app:${password}@`));
+    await setUser('on', `>${password}`, ...rights);
+    const env = { DATABASE_URL: database.url, REDIS_URL: way.url };
+    service = await startTestApp({ env: { ...env, CACHE_REQUIRED: 'true' } });
+    other = await startTestApp({ env });
   });
 
   afterAll(async () => {
-    await service.close();
+    redis.thaw();
+    await Promise.all([service.close(), other.close()]);
+    await way.close();
     await redis.stop();
     await database.drop();
   });
 
   beforeEach(async () => {
-    await setUser('resetkeys', 'resetchannels', ...rights);
+    redis.thaw();
+    await way.restore();
+    await setUser('on', 'resetpass', `>${password}`, 'resetkeys', 'resetchannels', ...rights);
+    await ask(redis, ['REPLICAOF', 'NO', 'ONE']);
     await ask(redis, ['CONFIG', 'SET', 'maxmemory', '0']);
-    await pollUntil(async () => (await health()).status === 'healthy', 5000);
+    await pollUntil(isHealthy, 5000);
   });
 
-  it.each<[string, string, () => Promise<unknown>]>([
+  it.each<[string, string, () => unknown]>([
     ['EVAL is forbidden', 'NOPERM', () => setUser('-eval')],
     ['MGET is forbidden', 'NOPERM', () => setUser('-mget')],
     ['PTTL is forbidden', 'NOPERM', () => setUser('-pttl')],
@@ -196,15 +214,93 @@ describe('a Redis that answers, and is of no use to the cache', () => {
     ['SET is forbidden', 'NOPERM|ERR', () => setUser('-set')],
     ['its keys are those of another namespace', 'NOPERM', () => setUser('resetkeys', '~shop:*')],
     ['it is full and may evict nothing', 'OOM', () => ask(redis, ['CONFIG', 'SET', 'maxmemory', '1'])],
+    [
+      'it hangs',
+      'disconnected|timeout',
+      () => {
+        redis.freeze();
+      },
+    ],
+    [
+      'it takes 200 ms for everything',
+      'disconnected|timeout',
+      () => {
+        way.delay(200);
+      },
+    ],
+    // Until it is left, and then nobody is there.
+    [
+      'it is a replica, which may only be read',
+      'READONLY|disconnected',
+      () => ask(redis, ['REPLICAOF', '127.0.0.1', '1']),
+    ],
+    [
+      'it does not take the password any more',
+      'auth',
+      async () => {
+        await setUser('resetpass', '>another');
+        await ask(redis, ['CLIENT', 'KILL', 'USER', 'app']);
+      },
+    ],
+    ['it does not know the user any more', 'auth', () => ask(redis, ['ACL', 'DELUSER', 'app'])],
   ])('is degraded, and not ready where it is required, while %s', async (_, reason, spoil) => {
+    const isReason = new RegExp(`^(${reason})$`);
     await spoil();
-    await pollUntil(async () => (await health()).status === 'degraded', 5000);
+    await pollUntil(async () => isReason.test((await health()).reason), 5000);
+    await pollUntil(async () => (await health(other)).status === 'degraded', 5000);
 
     const overview = await health();
-    expect(overview.reason).toMatch(new RegExp(`^(${reason})$`));
+    expect(overview.status).toBe('degraded');
+    expect(overview.reason).toMatch(isReason);
     expect(overview.checks).toEqual({ database: 'ok', redis: 'unhealthy' });
-    const ready = await service.request.get('/health/ready');
-    expect([ready.status, ready.body]).toEqual([503, { status: 'unavailable' }]);
+    expect(JSON.stringify(overview)).not.toMatch(/of-the-app|another|WRONGPASS|127\.0\.0\.1/);
+    expect(await readiness(service)).toEqual([503, { status: 'unavailable' }]);
+    expect(await readiness(other)).toEqual([200, { status: 'degraded' }]);
+  });
+
+  it.each<[string, () => Promise<unknown>]>([
+    ['their channel is forbidden', () => setUser('resetchannels')],
+    [
+      'the connection for them is reset whenever it is made',
+      () => {
+        way.cutAt('subscribe', 'before');
+        return ask(redis, ['CLIENT', 'KILL', 'TYPE', 'pubsub']);
+      },
+    ],
+  ])('is degraded, and ready in any case, while others are not heard of: %s', async (_, spoil) => {
+    await spoil();
+    await pollUntil(async () => (await health()).reason === 'backplane', 5000);
+
+    expect(await health()).toMatchObject({
+      status: 'degraded',
+      reason: 'backplane',
+      checks: { database: 'ok', redis: 'ok' },
+    });
+    expect(await readiness(service)).toEqual([200, { status: 'degraded' }]);
+    expect((await service.request.get('/metrics')).text).toContain('\ncache_backplane_up 0\n');
+  });
+
+  it('is degraded, and ready in any case, while an invalidation waits for over 10 s', async () => {
+    // Whoever holds a row keeps all relays from it, which look for it only when it has not been renewed for a while.
+    const holder = database.dataSource.createQueryRunner();
+    await holder.startTransaction();
+    const [{ id }] = await database.dataSource.query(
+      `INSERT INTO cache_outbox (tags, renewed_at, written_at)
+       VALUES ('{tag/held:1}', clock_timestamp() + interval '1 s', clock_timestamp() - interval '11 s') RETURNING id`,
+    );
+    await holder.query('SELECT FROM cache_outbox WHERE id = $1 FOR UPDATE', [id]);
+    await pollUntil(async () => (await health()).reason === 'outbox', 10_000);
+
+    expect(await health()).toMatchObject({
+      status: 'degraded',
+      reason: 'outbox',
+      checks: { database: 'ok', redis: 'ok' },
+    });
+    expect(await readiness(service)).toEqual([200, { status: 'degraded' }]);
+
+    await holder.rollbackTransaction();
+    await holder.release();
+    await pollUntil(isHealthy, 5000);
   });
 
   it('is healthy without the rights that only RedisService needs', async () => {

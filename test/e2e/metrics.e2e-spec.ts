@@ -184,6 +184,7 @@ describe('/metrics of another application', () => {
     expect(valueOf(lines, 'cache_misses_total', { prefix: 'course_analytics' })).toBe(0);
     expect(valueOf(lines, 'cache_redis_up')).toBeUndefined();
     expect(valueOf(lines, 'cache_breaker_state')).toBeUndefined();
+    expect(valueOf(lines, 'cache_backplane_up')).toBeUndefined();
     expect(valueOf(lines, 'cache_info')).toBeUndefined();
     expect(valueOf(lines, 'cache_outbox_rows')).toBeUndefined();
     expect(valueOf(lines, 'database_up')).toBe(0);

@@ -49,6 +49,12 @@ export class CacheEngine {
     return this.#parts !== undefined;
   }
 
+  /** Whether it hears of the others' invalidations now; `undefined` where there is nothing to hear them by. */
+  get hearsOthers(): boolean | undefined {
+    const { backplane, clock } = this.#options;
+    return backplane && clock.monotonicMs() < backplane.heardUntilMs;
+  }
+
   get clock(): Clock {
     return this.#options.clock;
   }

@@ -51,4 +51,10 @@ export interface Outbox {
    *   name may be old yet
    */
   relay(olderThanMs: number, apply: (tags: readonly string[]) => Promise<boolean>): Promise<number | 'held'>;
+
+  /**
+   * Whether a row was written more than `ms` ago that its owner has given up, or does not renew, and that nobody has
+   * settled. Probes ask, so it must cost little, however many rows wait. Without it nobody knows.
+   */
+  hasWaited?(ms: number): Promise<boolean>;
 }

@@ -11,6 +11,7 @@ import { CacheError } from '../engine/cache-errors.js';
 import { CurrentRun } from '../engine/current-run.js';
 import { EPOCH } from '../engine/tags.js';
 import type { Outbox } from './outbox.js';
+import { ABANDONED_AFTER_MS } from './outbox-relay.js';
 import { relayedTags } from './relayed-tags.js';
 import { unitWatchedBy, type UnitOfWork } from './unit-of-work.js';
 
@@ -45,7 +46,8 @@ export class TypeormOutbox implements Outbox {
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     tags text[] NOT NULL,
     renewed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    namespace text
+    namespace text,
+    written_at timestamptz NOT NULL DEFAULT clock_timestamp()
   )`;
 
   /**
@@ -132,6 +134,15 @@ export class TypeormOutbox implements Outbox {
       ]);
       return rows.length;
     });
+  }
+
+  async hasWaited(ms: number): Promise<boolean> {
+    // The oldest tells: by their ids it is found first, however many wait.
+    const found: unknown[] = await this.#dataSource.query(
+      `SELECT ${FROM_ABANDONED} AND written_at < clock_timestamp() - $3 * interval '1 millisecond' ORDER BY id LIMIT 1`,
+      [ABANDONED_AFTER_MS, this.#namespace, ms],
+    );
+    return found.length > 0;
   }
 }
 

@@ -1,0 +1,40 @@
+import { Injectable } from '@nestjs/common';
+import { HealthIndicatorService } from '@nestjs/terminus';
+import { CacheService } from '../cache/index.js';
+import { DependencyWatch } from './dependency-watch.js';
+
+/** Whether invalidations get where they belong. While they do not, this process serves: dearer, or as others left it. */
+@Injectable()
+export class InvalidationHealth {
+  readonly #watch: DependencyWatch;
+  #reason: 'backplane' | 'outbox' | undefined;
+
+  constructor(
+    private readonly indicators: HealthIndicatorService,
+    private readonly cache: CacheService,
+  ) {
+    this.#watch = new DependencyWatch(async () => {
+      this.#reason = await this.#whyHeldUp();
+      return this.#reason === undefined;
+    });
+  }
+
+  /** Where they were held up when somebody asked last; `undefined` if they were not. */
+  get reason(): 'backplane' | 'outbox' | undefined {
+    return this.#reason;
+  }
+
+  /** Up, or degraded; never down. */
+  async present() {
+    const { isUp } = await this.#watch.state();
+    const check = this.indicators.check('invalidations');
+    return isUp ? check.up() : check.degraded();
+  }
+
+  async #whyHeldUp(): Promise<'backplane' | 'outbox' | undefined> {
+    const areLate = await this.cache.hasLateInvalidations();
+    // After that wait, for a process that stood still has read by then what came for it meanwhile.
+    if (this.cache.hearsOthers === false) return 'backplane';
+    return areLate ? 'outbox' : undefined;
+  }
+}
