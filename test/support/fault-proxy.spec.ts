@@ -178,6 +178,20 @@ it.each([
   expect([one.said, heard, other.end]).toEqual(['', known, 'open']);
 });
 
+it('silenceAt: is silent to whom says the text, from that on, and closes nothing', async () => {
+  const [one, other] = [await Client.connect(), await Client.connect()];
+  proxy.silenceAt('COMMIT');
+  one.say('a');
+  await one.hears('a');
+  one.say('COMMIT');
+  for (const text of ['b', 'bb', 'bbb']) {
+    other.say('b');
+    await other.hears(text);
+  }
+
+  expect([one.said, heard, one.end]).toEqual(['a', 'abbb', 'open']);
+});
+
 it('inject: puts bytes before the next that the server says, once, on connections open now', async () => {
   const early = await Client.connect();
   early.say('1');
@@ -210,6 +224,7 @@ it('restore: ends every fault, and breaks what was silent', async () => {
   proxy.delay(10_000);
   proxy.cut(() => 1);
   proxy.cutAt('a', 'before');
+  proxy.silenceAt('b');
   await proxy.restore();
 
   await silent.ends('closed');

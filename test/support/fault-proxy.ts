@@ -23,6 +23,8 @@ export interface FaultProxy {
    * asked and answers.
    */
   cutAt(text: string, when: 'before' | 'after'): void;
+  /** Passes nothing on any more on each connection on which the client sends this text, from that on. */
+  silenceAt(text: string): void;
   /** Puts bytes that the server never sent before the next that it sends, on each connection open now. */
   inject(bytes: string): void;
   /** Breaks every connection and refuses new ones. */
@@ -38,6 +40,7 @@ interface Faults {
   slowShare: number;
   cutAfterBytes: (() => number) | undefined;
   cutAt: { readonly text: string; readonly when: 'before' | 'after' } | undefined;
+  silenceAt: string | undefined;
 }
 
 const NONE: Faults = {
@@ -46,6 +49,7 @@ const NONE: Faults = {
   slowShare: 1,
   cutAfterBytes: undefined,
   cutAt: undefined,
+  silenceAt: undefined,
 };
 
 /**
@@ -103,6 +107,9 @@ export async function startFaultProxy(serverUrl: string, listenOn = 0): Promise<
     cutAt(text, when) {
       faults.cutAt = { text, when };
     },
+    silenceAt(text) {
+      faults.silenceAt = text;
+    },
     inject(bytes) {
       for (const link of links) link.inject(Buffer.from(bytes));
     },
@@ -135,6 +142,7 @@ class Link {
     this.#faults = faults;
     this.#bytesLeft = faults.cutAfterBytes?.() ?? Infinity;
     client.on('data', (chunk: Buffer) => {
+      if (faults.silenceAt !== undefined && chunk.includes(faults.silenceAt)) this.isSilent = true;
       if (this.isMute) return;
       if (faults.cutAt && chunk.includes(faults.cutAt.text)) {
         if (faults.cutAt.when === 'before') {
