@@ -22,7 +22,8 @@ Exits with 1 if there was one, or if there were too few reads and hits to mean a
   --seed <n>         of the order of everything; default: another each time
   --reads <n>        answered reads a second that must be reached, default 100
   --rest <ms>        how long each of the 24 readers of a process rests after an answer, default 0
-  --teeth            plants seven mistakes, one after the other, for a minute at most each: all must be found
+  --clocks <minutes> how far the clocks of the first two processes are off, the one ahead, the other behind, default 0
+  --teeth            plants eight mistakes, one after the other, for a minute at most each: all must be found
   --plant <mistake>  plants this one only
 `;
 
@@ -90,6 +91,7 @@ function parsed() {
         seed: { type: 'string', default: String(1 + Math.floor(Math.random() * 1e9)) },
         reads: { type: 'string', default: '100' },
         rest: { type: 'string', default: '0' },
+        clocks: { type: 'string', default: '0' },
         plant: { type: 'string' },
         teeth: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h' },
@@ -104,6 +106,7 @@ function parsed() {
       if (!(Number(values[name]) > 0)) throw new Error(`--${name} must be a number above zero.`);
     }
     if (!(Number(values.rest) >= 0)) throw new Error('--rest must be a number of milliseconds.');
+    if (!(Number(values.clocks) >= 0)) throw new Error('--clocks must be a number of minutes.');
     return { values };
   } catch (error) {
     return fail(error.message);

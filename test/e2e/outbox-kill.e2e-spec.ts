@@ -18,9 +18,8 @@ const [METHODS, METHODS_A_PROCESS] = isMeasuring ? [1000, 1] : [200, 4];
 const KILLS = METHODS / METHODS_A_PROCESS;
 /** Processes that start at the same time. */
 const LANES = 3;
-/** What the outbox promises, and what a machine that is overrun with other work may make of it. */
-const PROMISED_MS = 2000;
-const OVERRUN_MS = 10_000;
+/** What the outbox promises, what was aimed at, and what a machine that is overrun with other work may make of it. */
+const [PROMISED_MS, AIMED_AT_MS, OVERRUN_MS] = [2000, 1000, 10_000];
 const methods = Array.from({ length: METHODS }, (_, n) => n);
 
 let loads: string[] = [];
@@ -40,7 +39,8 @@ class Names {
   }
 }
 
-describe('a writer that is killed between its commit and its invalidation', () => {
+/** Nothing of the service but its outbox, for many kills in little time; all of it is killed in faults-processes. */
+describe('a process of an outbox alone that is killed between its commit and its invalidation', () => {
   let database: TestDatabase;
   let redis: RedisProcess;
   let survivors: { app: INestApplication; names: Names }[];
@@ -141,12 +141,15 @@ describe('a writer that is killed between its commit and its invalidation', () =
     const staleMs = (await Promise.all(watched)).sort((one, other) => one - other);
     const [medianMs, longestMs] = [staleMs[staleMs.length >> 1] ?? NaN, staleMs.at(-1) ?? NaN];
 
-    figure('F44', 'processes killed between commit and invalidation', watched.length, {
+    figure('F44', 'outbox alone: processes killed between commit and invalidation', watched.length, {
       atLeast: 1000,
     });
-    figure('F44', 'methods killed with them', METHODS);
-    figure('F44', 'old answers, median, ms', medianMs);
-    figure('F44', 'old answers, longest, ms', longestMs, { atMost: PROMISED_MS });
+    figure('F44', 'outbox alone: methods killed with them', METHODS);
+    figure('F44', 'outbox alone: old answers, median, ms', medianMs);
+    figure('F44', 'outbox alone: old answers, longest, ms', longestMs, { atMost: PROMISED_MS });
+    figure('F44', 'outbox alone: old answers, longest, as it was aimed at, ms', longestMs, {
+      atMost: AIMED_AT_MS,
+    });
     // Else nothing was there to go stale, and nothing is proved.
     expect(servedOld).toBeGreaterThan(METHODS / 2);
     // No row lost, none left over.

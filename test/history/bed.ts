@@ -15,6 +15,10 @@ export interface BedOptions {
   readonly keys: number;
   readonly consistency: 'strong' | 'bounded';
   readonly planted?: PlantedFault | undefined;
+  /** So much the clock of the first process is ahead, and that of the second behind. Default: 0 */
+  readonly clocksApartMs?: number | undefined;
+  /** Folder of the compiled programs. Default: that of this file. */
+  readonly programs?: URL | undefined;
 }
 
 /** A process of the service, with a way to Redis of its own. */
@@ -25,7 +29,16 @@ export interface ServiceProcess {
   child: ChildProcess;
 }
 
+/** What a process says when it listens. */
+export interface Listening {
+  readonly port: number;
+  /** The time that it believes it is, from each way to ask for it. */
+  readonly clocksMs: readonly number[];
+}
+
 const PROCESS_START_MS = 60_000;
+/** Between what a process says the time is and when that is heard. */
+const MOST_OFF_MS = 30_000;
 
 /** A Redis, a PostgreSQL and processes of the service that use them, all of them real, to be broken. */
 export class Bed {
@@ -59,10 +72,7 @@ export class Bed {
     await database.dataSource.destroy();
     const bed = new Bed(options, folder, database, await startRedis({ args: ['--dir', folder] }));
     try {
-      for (let n = 0; n < options.processes; n++) {
-        const proxy = await startFaultProxy(bed.redis.url);
-        bed.services.push({ proxy, port: null, child: undefined as never });
-      }
+      for (let n = 0; n < options.processes; n++) await bed.#place();
       const starts = await Promise.allSettled(bed.services.map((service) => bed.startService(service)));
       for (const start of starts) if (start.status === 'rejected') throw start.reason as Error;
     } catch (error) {
@@ -86,10 +96,26 @@ export class Bed {
     await rm(join(this.#folder, 'dump.rdb'), { force: true });
   }
 
-  async startService(service: ServiceProcess): Promise<void> {
-    const { consistency, planted } = this.#options;
-    const child = fork(fileURLToPath(new URL('./server.process.js', import.meta.url)), {
-      execArgv: [],
+  /** One more. @param env  what it is told beside what all are told */
+  async addService(env: Readonly<Record<string, string>>): Promise<ServiceProcess> {
+    const service = await this.#place();
+    await this.startService(service, env);
+    return service;
+  }
+
+  async #place(): Promise<ServiceProcess> {
+    const proxy = await startFaultProxy(this.redis.url);
+    const service: ServiceProcess = { proxy, port: null, child: undefined as never };
+    this.services.push(service);
+    return service;
+  }
+
+  async startService(service: ServiceProcess, env: Readonly<Record<string, string>> = {}): Promise<void> {
+    const { consistency, planted, programs = import.meta.url } = this.#options;
+    const aheadMs = this.#aheadMs(service);
+    const shiftedClock = ['--import', new URL('../support/shifted-clock.js', programs).href];
+    const child = fork(fileURLToPath(new URL('./server.process.js', programs)), {
+      execArgv: aheadMs === 0 ? [] : shiftedClock,
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       env: {
         PATH: process.env.PATH,
@@ -97,20 +123,31 @@ export class Bed {
         DATABASE_URL: this.#database.url,
         CONSISTENCY: consistency,
         ...(planted ? { PLANTED: planted } : {}),
+        ...(aheadMs === 0 ? {} : { CLOCK_AHEAD_MS: String(aheadMs) }),
+        ...env,
       },
     });
     service.child = child;
-    const [port] = (await Promise.race([
+    const [{ port, clocksMs }] = (await Promise.race([
       once(child, 'message', { signal: AbortSignal.timeout(PROCESS_START_MS) }),
       once(child, 'exit').then(() => {
         throw new Error('a process of the service ended as it started');
       }),
-    ])) as [number];
+    ])) as [Listening];
+    // Else nothing is seen of what clocks that are apart do.
+    if (clocksMs.some((clockMs) => Math.abs(clockMs - aheadMs - Date.now()) > MOST_OFF_MS)) {
+      throw new Error(`a clock that should be ${aheadMs} ms ahead is not`);
+    }
     child.once('exit', () => {
       if (service.port !== null) this.deaths++;
     });
     service.port = port;
     this.onMoved();
+  }
+
+  #aheadMs(service: ServiceProcess): number {
+    const { clocksApartMs = 0 } = this.#options;
+    return [clocksApartMs, -clocksApartMs][this.services.indexOf(service)] ?? 0;
   }
 
   async killService(service: ServiceProcess): Promise<void> {
@@ -123,13 +160,21 @@ export class Bed {
 
   /** Ends every connection of the service to the database, whatever it is doing. */
   async killDatabaseConnections(): Promise<void> {
-    const client = new Client({ connectionString: this.#database.url });
-    await client.connect();
-    await client.query(
+    await this.query(
       `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
        WHERE datname = current_database() AND pid <> pg_backend_pid()`,
     );
-    await client.end();
+  }
+
+  /** On a connection of its own. @returns the rows */
+  async query(statement: string, parameters: readonly unknown[] = []): Promise<unknown[]> {
+    const client = new Client({ connectionString: this.#database.url });
+    await client.connect();
+    try {
+      return (await client.query(statement, [...parameters])).rows;
+    } finally {
+      await client.end();
+    }
   }
 
   /** May be called again. */

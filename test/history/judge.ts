@@ -1,6 +1,6 @@
 import type { Finding } from './check-history.js';
 import { nemesisNames, type NemesisName } from './nemeses.js';
-import { plantedFaults, type PlantedFault } from './planted-faults.js';
+import { plantedFaults, type Planted, type PlantedFault } from './planted-faults.js';
 import { report } from './report.js';
 import { runHistory, tolerances } from './run-history.js';
 
@@ -15,6 +15,8 @@ export interface JudgeOptions {
   readonly reads: string;
   /** How long each reader rests after an answer, ms. */
   readonly rest: string;
+  /** How far the clocks of the first two processes are off, minutes. */
+  readonly clocks: string;
   /** Default: all, one after the other. */
   readonly plant?: string;
   readonly say: (line: string) => void;
@@ -38,6 +40,7 @@ export async function judge(options: JudgeOptions): Promise<boolean> {
     processes: Number(options.processes),
     consistency,
     nemeses,
+    clocksApartMs: Number(options.clocks) * 60_000,
     seed: Number(options.seed),
     restMs: Number(options.rest),
     say,
@@ -59,7 +62,7 @@ export async function judgeTeeth(options: JudgeOptions): Promise<boolean> {
   const { say, print, processes, seed } = options;
   const missed: string[] = [];
   for (const name of faultsOf(options.plant)) {
-    const { consistency, nemeses } = plantedFaults[name];
+    const { consistency, nemeses, clocksApartMs }: Planted = plantedFaults[name];
     let seconds = 0;
     let found: string | undefined;
     for (let run = 0; seconds < TEETH_SECONDS && found === undefined; run++) {
@@ -68,6 +71,7 @@ export async function judgeTeeth(options: JudgeOptions): Promise<boolean> {
         processes: Number(processes),
         consistency,
         nemeses,
+        clocksApartMs,
         seed: Number(seed) + run,
         planted: name,
         say: () => undefined,

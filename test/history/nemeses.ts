@@ -3,6 +3,8 @@ import { ask } from '../support/ask-redis.js';
 import type { Bed, ServiceProcess } from './bed.js';
 import { nowUs } from './operation.js';
 
+const KILL_EVERY_MS = 500;
+
 /** Makes one thing fail for a while, and mends it. */
 type Nemesis = (bed: Bed, ms: number, victim: ServiceProcess) => Promise<void>;
 
@@ -40,6 +42,13 @@ const nemeses = {
         await wait(ms / 3 / services.length);
       }
       await proxy.restore();
+    }
+  },
+  /** Each time it is subscribed anew, it is over again. */
+  async 'subscribers-killed'({ redis }, ms) {
+    for (const untilMs = performance.now() + ms; performance.now() < untilMs;) {
+      await ask(redis, ['CLIENT', 'KILL', 'TYPE', 'pubsub']);
+      await wait(KILL_EVERY_MS);
     }
   },
   async 'writer-cut-off'(_, ms, { proxy }) {

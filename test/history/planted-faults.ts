@@ -10,9 +10,10 @@ import { RedisStore } from '../../src/cache/stores/redis.store.js';
 import type { NemesisName } from './nemeses.js';
 
 /** A mistake in the protocol, with what brings it to light. */
-interface Planted {
+export interface Planted {
   readonly consistency: 'strong' | 'bounded';
   readonly nemeses: readonly NemesisName[];
+  readonly clocksApartMs?: number;
 }
 
 /** The mistakes that such caches are known for; the checker must find each. */
@@ -24,6 +25,7 @@ export const plantedFaults = {
   'near-without-a-lease': { consistency: 'bounded', nemeses: ['subscribers-silent'] },
   'restored-unnoticed': { consistency: 'strong', nemeses: ['redis-restored'] },
   'replays-the-old-token': { consistency: 'strong', nemeses: [] },
+  'latest-clock-wins': { consistency: 'strong', nemeses: [], clocksApartMs: 600_000 },
 } as const satisfies Record<string, Planted>;
 
 export type PlantedFault = keyof typeof plantedFaults;
@@ -86,9 +88,23 @@ const plants: Record<PlantedFault, (redisUrl: string) => void> = {
       }, replayedAfterMs);
     };
   },
+  'latest-clock-wins'(redisUrl) {
+    const raw = createClient({ url: redisUrl }).on('error', () => undefined);
+    const connected = raw.connect();
+    RedisStore.prototype.invalidate = async (hard) => {
+      await connected;
+      const nowMs = Date.now();
+      for (const key of hard.map((tag) => `token:${tag}`)) {
+        // As caches do that tell what is newer by the time of whoever wrote it.
+        const [setAtMs] = ((await raw.get(key)) ?? '').split('-').map(Number);
+        if (setAtMs! > nowMs) continue;
+        await raw.set(key, `${nowMs}-${crypto.randomUUID()}.0`);
+      }
+    };
+  },
 };
 
 /** The method itself, to be called on whichever store. */
-function original<Name extends keyof RedisStore>(name: Name): RedisStore[Name] {
+export function original<Name extends keyof RedisStore>(name: Name): RedisStore[Name] {
   return RedisStore.prototype[name];
 }

@@ -20,6 +20,8 @@ export interface HistoryOptions {
   /** Of the order in which nemeses strike, and of what is read and written. */
   readonly seed: number;
   readonly planted?: PlantedFault | undefined;
+  /** How far the clocks of the first two processes are off, the one ahead, the other behind. Default: 0 */
+  readonly clocksApartMs?: number | undefined;
   /** How long each reader rests after an answer, ms. Default 0: it asks again at once. */
   readonly restMs?: number;
   readonly say: (line: string) => void;
@@ -46,10 +48,10 @@ export const tolerances = {
 
 /** Runs the service, breaks what it stands on, and judges what its clients saw. */
 export async function runHistory(options: HistoryOptions): Promise<History> {
-  const { processes, consistency, planted, seed } = options;
+  const { processes, consistency, planted, clocksApartMs, seed } = options;
   const folder = await mkdtemp(join(tmpdir(), 'history-'));
   const file = join(folder, 'operations');
-  const bed = await Bed.start({ processes, keys: KEYS, consistency, planted });
+  const bed = await Bed.start({ processes, keys: KEYS, consistency, planted, clocksApartMs });
   const clients = new ClientProcess({
     processes,
     keys: KEYS,

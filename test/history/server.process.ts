@@ -1,5 +1,5 @@
-// One process of a small service: numbered versions in PostgreSQL, read through the cache. Says its port to its parent,
-// and ends with it.
+// One process of a small service: numbered versions in PostgreSQL, read through the cache. Says its port and its clock to
+// its parent, and ends with it.
 import 'reflect-metadata';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Controller, Get, Inject, Module, Param, Post, type Type } from '@nestjs/common';
@@ -9,9 +9,11 @@ import { DataSource } from 'typeorm';
 import { Cached, CacheModule, CacheService, InvalidateCache } from '../../src/cache/index.js';
 import { TypeormOutbox } from '../../src/cache/outbox/typeorm.outbox.js';
 import { requestPool } from '../../src/database/data-source.js';
+import type { Listening } from './bed.js';
+import { dieOwing, heldRead } from './held-moments.js';
 import { plant, type PlantedFault } from './planted-faults.js';
 
-const { REDIS_URL = '', DATABASE_URL = '', CONSISTENCY, PLANTED } = process.env;
+const { REDIS_URL = '', DATABASE_URL = '', CONSISTENCY, PLANTED, DIES_OWING, HOLDS_READS } = process.env;
 const consistency = CONSISTENCY === 'bounded' ? 'bounded' : 'strong';
 
 /** An answer of the database is on its way for so long that a write may overtake it, one of sixteen that several may. */
@@ -55,6 +57,7 @@ async function read(key: string): Promise<Versioned> {
   const [row] = await dataSource.query<Versioned[]>('SELECT key, version FROM versions WHERE key = $1', [
     key,
   ]);
+  if (HOLDS_READS) await heldRead();
   await wait(++answers % 16 === 0 ? SLOW_ANSWER_MS : ANSWER_MS);
   return row!;
 }
@@ -103,6 +106,7 @@ class InvalidatesFirstController {
 }
 
 plant(PLANTED as PlantedFault | undefined, REDIS_URL);
+if (DIES_OWING) dieOwing(DIES_OWING);
 const controller: Type =
   PLANTED === 'invalidates-before-commit' ? InvalidatesFirstController : VersionsController;
 
@@ -116,4 +120,5 @@ class VersionsModule {}
 const app = await NestFactory.create(VersionsModule, new FastifyAdapter(), { logger: false });
 await app.listen(0, '127.0.0.1');
 process.on('disconnect', () => process.exit(0));
-process.send?.((app.getHttpServer() as { address(): { port: number } }).address().port);
+const { port } = (app.getHttpServer() as { address(): { port: number } }).address();
+process.send?.({ port, clocksMs: [Date.now(), new Date().getTime()] } satisfies Listening);
