@@ -23,6 +23,7 @@ Exits with 1 if there was one, or if there were too few reads and hits to mean a
   --reads <n>        answered reads a second that must be reached, default 100
   --rest <ms>        how long each of the 24 readers of a process rests after an answer, default 0
   --clocks <minutes> how far the clocks of the first two processes are off, the one ahead, the other behind, default 0
+  --reads-per-write <n>  default 100
   --teeth            plants eight mistakes, one after the other, for a minute at most each: all must be found
   --plant <mistake>  plants this one only
 `;
@@ -70,7 +71,7 @@ try {
   const isRight =
     values.teeth || values.plant !== undefined
       ? await judgeTeeth({ ...values, say, print })
-      : await judge({ ...values, say, print });
+      : await judge({ ...values, readsPerWrite: values['reads-per-write'], say, print });
   process.exitCode = isRight ? 0 : 1;
 } finally {
   await stop();
@@ -92,6 +93,7 @@ function parsed() {
         reads: { type: 'string', default: '100' },
         rest: { type: 'string', default: '0' },
         clocks: { type: 'string', default: '0' },
+        'reads-per-write': { type: 'string', default: '100' },
         plant: { type: 'string' },
         teeth: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h' },
@@ -102,7 +104,7 @@ function parsed() {
       process.exit(0);
     }
     if (!['strong', 'bounded'].includes(values.mode)) throw new Error(`There is no mode '${values.mode}'.`);
-    for (const name of ['minutes', 'processes', 'seed', 'reads']) {
+    for (const name of ['minutes', 'processes', 'seed', 'reads', 'reads-per-write']) {
       if (!(Number(values[name]) > 0)) throw new Error(`--${name} must be a number above zero.`);
     }
     if (!(Number(values.rest) >= 0)) throw new Error('--rest must be a number of milliseconds.');

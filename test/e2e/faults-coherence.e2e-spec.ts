@@ -139,7 +139,7 @@ it('F27: what was read before a write and is stored after it is never served', a
   expect(stale).toBe(0);
 });
 
-it('F28: a clock that is wrong, or jumps, changes nothing', async () => {
+it('F28: a clock that jumps, for all processes at once, changes nothing', async () => {
   const now = Date.now.bind(Date);
   const call = (n: number) => {
     const id = String((n * 7) % KEYS);

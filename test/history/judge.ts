@@ -15,6 +15,8 @@ export interface JudgeOptions {
   readonly reads: string;
   /** How long each reader rests after an answer, ms. */
   readonly rest: string;
+  /** How many reads go with each write. */
+  readonly readsPerWrite: string;
   /** How far the clocks of the first two processes are off, minutes. */
   readonly clocks: string;
   /** Default: all, one after the other. */
@@ -27,6 +29,8 @@ export interface JudgeOptions {
 const MIN_HITS = 0.2;
 const TEETH_SECONDS = 60;
 const BITE_SECONDS = 12;
+/** A planted mistake has a minute to show itself: as much happens in it as else in ten. */
+const READS_PER_WRITE_PLANTED = 10;
 
 /** @returns whether everything was right, and enough was read to say so */
 export async function judge(options: JudgeOptions): Promise<boolean> {
@@ -43,6 +47,7 @@ export async function judge(options: JudgeOptions): Promise<boolean> {
     clocksApartMs: Number(options.clocks) * 60_000,
     seed: Number(options.seed),
     restMs: Number(options.rest),
+    readsPerWrite: Number(options.readsPerWrite),
     say,
   });
   print(
@@ -74,6 +79,7 @@ export async function judgeTeeth(options: JudgeOptions): Promise<boolean> {
         clocksApartMs,
         seed: Number(seed) + run,
         planted: name,
+        readsPerWrite: READS_PER_WRITE_PLANTED,
         say: () => undefined,
       });
       const first = firstOf(checked.violations);

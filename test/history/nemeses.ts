@@ -34,15 +34,16 @@ const nemeses = {
     for (const { proxy } of services) await proxy.restore();
   },
   /** Nothing is heard of invalidations, and nobody says so. */
-  async 'subscribers-silent'({ services }, ms) {
+  async 'subscribers-silent'({ redis, services }, ms) {
+    const subscribers = await ask(redis, ['CLIENT', 'LIST', 'TYPE', 'pubsub']);
+    const ports = [...subscribers.matchAll(/ addr=\S*:(\d+)/g)].map(([, port]) => Number(port));
     for (const { proxy } of services) {
-      // The order of a process's connections is not ours to know: each falls silent for a third of the time.
-      for (let index = 0; index < proxy.connections(); index++) {
-        proxy.silence(index);
-        await wait(ms / 3 / services.length);
-      }
-      await proxy.restore();
+      proxy.ports().forEach((port, index) => {
+        if (port !== undefined && ports.includes(port)) proxy.silence(index);
+      });
     }
+    await wait(ms);
+    for (const { proxy } of services) await proxy.restore();
   },
   /** Each time it is subscribed anew, it is over again. */
   async 'subscribers-killed'({ redis }, ms) {

@@ -22,6 +22,8 @@ export interface HistoryOptions {
   readonly planted?: PlantedFault | undefined;
   /** How far the clocks of the first two processes are off, the one ahead, the other behind. Default: 0 */
   readonly clocksApartMs?: number | undefined;
+  /** How many reads go with each write. Default: 100 */
+  readonly readsPerWrite?: number;
   /** How long each reader rests after an answer, ms. Default 0: it asks again at once. */
   readonly restMs?: number;
   readonly say: (line: string) => void;
@@ -36,8 +38,6 @@ const KEYS = 10;
 const READERS_A_PROCESS = 24;
 const WRITERS_A_PROCESS = 10;
 const READS_PER_WRITE = 100;
-/** A planted mistake has a minute to show itself: as much happens in it as else in ten. */
-const READS_PER_WRITE_PLANTED = 10;
 const PROGRESS_EVERY_MS = 10_000;
 
 /** What the cache promises of each kind of route; see docs/caching.md. */
@@ -58,7 +58,7 @@ export async function runHistory(options: HistoryOptions): Promise<History> {
     readers: READERS_A_PROCESS,
     restMs: options.restMs ?? 0,
     writers: WRITERS_A_PROCESS,
-    readsPerWrite: planted ? READS_PER_WRITE_PLANTED : READS_PER_WRITE,
+    readsPerWrite: options.readsPerWrite ?? READS_PER_WRITE,
     seed,
     file,
   });

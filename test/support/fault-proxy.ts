@@ -7,6 +7,8 @@ export interface FaultProxy {
   readonly url: string;
   /** Connections that are open now. */
   connections(): number;
+  /** The port that the server sees on each of them, oldest first. */
+  ports(): (number | undefined)[];
   /** Connections accepted since the start. */
   accepted(): number;
   /** Holds back what the server sends: each piece, or a share of them (0 to 1). Their order stays. */
@@ -91,6 +93,7 @@ export async function startFaultProxy(serverUrl: string, listenOn = 0): Promise<
   return {
     url: url.href,
     connections: () => links.size,
+    ports: () => [...links].map(({ port }) => port),
     accepted: () => accepted,
     delay(ms, share = 1) {
       faults.delayMs = ms;
@@ -163,6 +166,10 @@ class Link {
         // Of a half-open connection nobody is told that its other end is gone.
         void this.#sent.then(() => this.isMute || client.end());
       });
+  }
+
+  get port(): number | undefined {
+    return this.#server.localPort;
   }
 
   get isMute(): boolean {
