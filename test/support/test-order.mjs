@@ -7,6 +7,7 @@ const first = [
   // They wait most of their time, in which the static checks have the processor.
   'redis-sentinel.spec.ts',
   'redis-cluster-faults.spec.ts',
+  'faults-sentinel.e2e-spec.ts',
   'faults-away.e2e-spec.ts',
   'faults-memory.e2e-spec.ts',
   // Short files that take long: where one of them came last, the other worker would wait for it.
