@@ -4,10 +4,24 @@ import vm from 'node:vm';
 import { ModernFakeTimers } from '@jest/fake-timers';
 import { ModuleMocker } from 'jest-mock';
 
-// Jest compiles each module for the context of its file; without one, Node compiles it for its own.
 const { compileFunction } = vm;
-vm.compileFunction = (code, parameters, { parsingContext: _, ...options }) =>
-  compileFunction(code, parameters, options);
+/** What our modules, by their paths, were compiled to: without contexts, all files of a worker run the same functions. */
+const compiled = new Map();
+
+// Jest compiles each module for the context of its file; without one, Node compiles it for its own, and once.
+vm.compileFunction = (code, parameters, { parsingContext: _, importModuleDynamically, ...options }) => {
+  // What imports while it runs asks the file that it was compiled for.
+  if (code.includes('import(')) {
+    return compileFunction(code, parameters, { importModuleDynamically, ...options });
+  }
+  const names = parameters.join();
+  const known = compiled.get(options.filename);
+  if (known?.code === code && known.names === names) return known.run;
+  const run = compileFunction(code, parameters, options);
+  // A spec runs but once.
+  if (!options.filename.endsWith('spec.ts')) compiled.set(options.filename, { code, names, run });
+  return run;
+};
 
 // Before Node 24 a storage that somebody has entered slows every promise of the worker down, until it is disabled.
 const entered = new Set();
