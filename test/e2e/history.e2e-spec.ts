@@ -25,7 +25,7 @@ describe('npm run test:history', () => {
     // Readers rest, for other tests run beside them; the command alone takes all that the machine has.
     const readers = ['--reads', '50', '--rest', '200'];
     broken = history('--minutes', '1', '--nemesis', nemeses, ...readers);
-    planted = history('--plant', 'tokens-that-return');
+    planted = history('--plant', 'tokens-that-return', '--rest', '50');
   });
 
   it('finds nothing older than what was acknowledged while Redis, a process and the database fail', async () => {

@@ -80,6 +80,7 @@ export async function judgeTeeth(options: JudgeOptions): Promise<boolean> {
         seed: Number(seed) + run,
         planted: name,
         readsPerWrite: READS_PER_WRITE_PLANTED,
+        restMs: Number(options.rest),
         say: () => undefined,
       });
       const first = firstOf(checked.violations);
