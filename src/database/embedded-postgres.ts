@@ -90,7 +90,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
 }
 
 async function joinOrStart(home: Home, settings: Readonly<Record<string, string>>): Promise<string> {
-  const password = await initialise(home);
+  const password = await initialise(home, settings);
   const port = (await findRunning(home)) ?? (await start(home, settings));
   await mkdir(join(home.dir, 'users'), { recursive: true });
   await writeFile(join(home.dir, 'users', String(process.pid)), '');
@@ -98,7 +98,7 @@ async function joinOrStart(home: Home, settings: Readonly<Record<string, string>
 }
 
 /** Makes the cluster beside its place and moves it there when it is whole, so that a half-made one is never used. */
-async function initialise(home: Home): Promise<string> {
+async function initialise(home: Home, settings: Readonly<Record<string, string>>): Promise<string> {
   const passwordFile = join(home.dir, 'password');
   const version = await readFile(join(home.cluster, 'PG_VERSION'), 'utf8').catch(() => undefined);
   const known = await readFile(passwordFile, 'utf8').catch(() => undefined);
@@ -119,6 +119,7 @@ async function initialise(home: Home): Promise<string> {
   home.log(`Preparing a PostgreSQL in ${home.dir}`);
   const unfinished = `${home.cluster}.unfinished`;
   await rm(unfinished, { recursive: true, force: true });
+  const { fsync, scram_iterations: iterations } = settings;
   const made = await runAs(home, home.binaries.initdb, [
     `--pgdata=${unfinished}`,
     '--username=postgres',
@@ -127,6 +128,9 @@ async function initialise(home: Home): Promise<string> {
     '--encoding=UTF8',
     '--locale-provider=builtin',
     '--locale=C.UTF-8',
+    ...(fsync === 'off' ? ['--no-sync'] : []),
+    // It keeps the password here and now; what the server is told at its start comes too late for that.
+    ...(iterations === undefined ? [] : [`--set=scram_iterations=${iterations}`]),
   ]);
   if (made.code !== 0) throw new Error(made.output);
   await rename(unfinished, home.cluster);

@@ -24,6 +24,8 @@ export interface PostgresProcess {
 const throwAway = {
   fsync: 'off',
   full_page_writes: 'off',
+  // Each connection of a test takes its time for them.
+  scram_iterations: '1',
   // Of two transactions that wait for each other one is to be broken off soon.
   deadlock_timeout: '50ms',
 };
