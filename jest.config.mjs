@@ -13,8 +13,10 @@ const swc = {
 
 // One project: each would read the tree, resolve and compile all it needs anew.
 export default {
-  // As many as the cores that are asked for: a third is no faster, and what is timed fails the more.
+  // As many as the cores that are asked for: a third that works is no faster, and what is timed fails the more.
   maxWorkers: 2,
+  // What waits is beside them.
+  runner: '<rootDir>/test/support/lanes.mjs',
   // Jest forgets little of the modules of earlier files: a worker that has grown is replaced.
   workerIdleMemoryLimit: '800MB',
   // Not the temporary folder, which goes away with each run.
