@@ -17,6 +17,7 @@ import {
   type AppProcess,
   type RedisProcess,
 } from '../support/processes.js';
+import { startTestApp, type TestApp } from '../support/test-app.js';
 
 jest.setTimeout(120_000);
 
@@ -660,29 +661,34 @@ it('a row of the outbox is relayed only when it has not been renewed for a while
 });
 
 describe('a process that is killed between its commit and its invalidation', () => {
-  const started: AppProcess[] = [];
+  const writers: AppProcess[] = [];
+  let env: Record<string, string>;
+  let reader: TestApp;
 
-  async function start(env: Record<string, string>): Promise<AppProcess> {
+  beforeAll(async () => {
+    env = { DATABASE_URL: database.url, REDIS_URL: redis.url, CACHE_NAMESPACE: 'kill:' };
+    reader = await startTestApp({ env });
+  });
+
+  afterAll(async () => {
+    redis.thaw();
+    await Promise.all([reader.close(), ...writers.map((app) => app.stop())]);
+  });
+
+  async function startWriter(): Promise<AppProcess> {
     const app = await spawnApp({ env });
-    started.push(app);
+    writers.push(app);
     await waitFor200(app, '/health/ready', 60_000);
     return app;
   }
 
-  afterEach(async () => {
-    redis.thaw();
-    await Promise.all(started.map((app) => app.stop()));
-  });
-
   it('T10: leaves no other process with the old answer for longer than two seconds', async () => {
-    const env = { DATABASE_URL: database.url, REDIS_URL: redis.url, CACHE_NAMESPACE: 'kill:' };
     const post = (url: string, path: string, body: object) =>
       fetch(`${url}/api/v3${path}`, {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify(body),
       });
-    const reader = await start(env);
     const total = async () => {
       const answer = await fetch(`${reader.url}/api/v3/system/stats`);
       const { total_courses } = (await answer.json()) as { total_courses: number };
@@ -696,7 +702,7 @@ describe('a process that is killed between its commit and its invalidation', () 
     });
 
     for (let n = 1; n <= 3; n++) {
-      const writer = await start(env);
+      const writer = await startWriter();
       await pollUntil(async () => (await total()).cache === 'HIT', 5000);
       redis.freeze();
       const writing = post(writer.url, '/courses', course(n)).catch(() => undefined);
