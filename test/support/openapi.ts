@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { OpenAPIObject } from '@nestjs/swagger';
-import { Ajv2020 } from 'ajv/dist/2020.js';
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 import { required } from './processes.js';
 
@@ -14,13 +14,35 @@ export interface Answer {
   body: unknown;
 }
 
+/** What answers are held to. */
+interface Checks {
+  readonly ajv: Ajv2020;
+  /** By their schemas. */
+  readonly compiled: Map<string, ValidateFunction>;
+}
+
 let document: Promise<OpenAPIObject> | undefined;
+const checksOf = new WeakMap<OpenAPIObject, Checks>();
 
 /** The API's description, as the build gives it. */
 export function openApiDocument(): Promise<OpenAPIObject> {
-  return (document ??= readFile(required('TEST_OPENAPI'), 'utf8').then(
-    (text) => JSON.parse(text) as OpenAPIObject,
-  ));
+  const path = required('TEST_OPENAPI');
+  return (document ??= readFile(path, 'utf8').then((text) => {
+    const parsed = JSON.parse(text) as OpenAPIObject;
+    checksOf.set(parsed, checksOfBuild(path));
+    return parsed;
+  }));
+}
+
+/** Compiling takes long, and each file of tests loads this module anew: all files of a worker share them. */
+function checksOfBuild(path: string): Checks {
+  const kept = process as unknown as Record<symbol, Checks | undefined>;
+  return (kept[Symbol.for(`checks of ${path}`)] ??= newChecks());
+}
+
+function newChecks(): Checks {
+  const ajv = formats.default(new Ajv2020({ strict: false, allErrors: true }));
+  return { ajv, compiled: new Map() };
 }
 
 // Swagger UI and the document itself are not described by the document.
@@ -72,13 +94,12 @@ function operationOf(openapi: OpenAPIObject, method: string, path: string): Sche
   return item?.[method.toLowerCase()];
 }
 
-const ajv = formats.default(new Ajv2020({ strict: false, allErrors: true }));
-const validators = new Map<string, ReturnType<typeof ajv.compile>>();
-
 function validate(openapi: OpenAPIObject, schema: Schema, answer: Answer, name: string): void {
+  const checks = checksOf.get(openapi) ?? newChecks();
+  checksOf.set(openapi, checks);
   const id = JSON.stringify(schema);
-  const check = validators.get(id) ?? ajv.compile(closed(openapi, schema));
-  validators.set(id, check);
+  const check = checks.compiled.get(id) ?? checks.ajv.compile(closed(openapi, schema));
+  checks.compiled.set(id, check);
   if (check(answer.body)) return;
   const faults = (check.errors ?? []).slice(0, 10).map(({ instancePath, message, params }) => {
     return `  ${instancePath || '/'} ${message} ${JSON.stringify(params)}`;
