@@ -18,7 +18,8 @@ export class HealthController {
   @Header('cache-control', 'no-store')
   @ApiOkResponse({
     type: HealthDto,
-    description: 'It serves; while the cache cannot use Redis it is `degraded`',
+    description:
+      'It serves; while the cache cannot use Redis, or invalidations are held up, it is `degraded`',
   })
   @ApiServiceUnavailableResponse({ type: HealthDto, description: 'The database is away' })
   async overview(@Res({ passthrough: true }) reply: FastifyReply): Promise<HealthDto> {

@@ -8,6 +8,8 @@ import { DependencyWatch } from './dependency-watch.js';
 export class InvalidationHealth {
   readonly #watch: DependencyWatch;
   #reason: 'backplane' | 'outbox' | undefined;
+  /** Looks in a row, a second apart at least, that found nothing heard. */
+  #unheard = 0;
 
   constructor(
     private readonly indicators: HealthIndicatorService,
@@ -33,8 +35,9 @@ export class InvalidationHealth {
 
   async #whyHeldUp(): Promise<'backplane' | 'outbox' | undefined> {
     const areLate = await this.cache.hasLateInvalidations();
-    // After that wait, for a process that stood still has read by then what came for it meanwhile.
-    if (this.cache.hearsOthers === false) return 'backplane';
+    this.#unheard = this.cache.hearsOthers === false ? this.#unheard + 1 : 0;
+    // A process that has just begun, or has stood still, hears before anybody looks for the second time.
+    if (this.#unheard > 1) return 'backplane';
     return areLate ? 'outbox' : undefined;
   }
 }

@@ -6,6 +6,7 @@ import { figure } from '../support/figures.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { freePort, pollUntil, type RedisProcess, required, startRedis } from '../support/processes.js';
 import { startTestApp, type TestApp } from '../support/test-app.js';
+import { CacheService } from '../../src/cache/index.js';
 import { DatabasePing } from '../../src/database/database-ping.js';
 import { ShutdownState } from '../../src/health/shutdown-state.js';
 
@@ -243,6 +244,14 @@ describe('a Redis that is of no use to the cache', () => {
       },
     ],
     ['it does not know the user any more', 'auth', () => ask(redis, ['ACL', 'DELUSER', 'app'])],
+    [
+      'nobody can be told of what was invalidated',
+      'auth',
+      async () => {
+        await setUser('resetchannels');
+        await service.app.get(CacheService).invalidate('course:PROG-101');
+      },
+    ],
   ])('is degraded, and not ready where it is required, while %s', async (_, reason, spoil) => {
     const isReason = new RegExp(`^(${reason})$`);
     await spoil();
@@ -259,7 +268,13 @@ describe('a Redis that is of no use to the cache', () => {
   });
 
   it.each<[string, () => Promise<unknown>]>([
-    ['their channel is forbidden', () => setUser('resetchannels')],
+    [
+      'SUBSCRIBE is forbidden',
+      async () => {
+        await setUser('-subscribe');
+        await ask(redis, ['CLIENT', 'KILL', 'TYPE', 'pubsub']);
+      },
+    ],
     [
       'the connection for them falls silent',
       () => {
@@ -288,18 +303,20 @@ describe('a Redis that is of no use to the cache', () => {
       `INSERT INTO cache_outbox (tags, renewed_at, written_at)
        VALUES ('{tag/held:1}', clock_timestamp() + interval '1 s', clock_timestamp() - interval '11 s') RETURNING id`,
     );
-    await holder.query('SELECT FROM cache_outbox WHERE id = $1 FOR UPDATE', [id]);
-    await pollUntil(async () => (await health()).reason === 'outbox', 10_000);
+    try {
+      await holder.query('SELECT FROM cache_outbox WHERE id = $1 FOR UPDATE', [id]);
+      await pollUntil(async () => (await health()).reason === 'outbox', 10_000);
 
-    expect(await health()).toMatchObject({
-      status: 'degraded',
-      reason: 'outbox',
-      checks: { database: 'ok', redis: 'ok' },
-    });
-    expect(await readiness(service)).toEqual([200, { status: 'degraded' }]);
-
-    await holder.rollbackTransaction();
-    await holder.release();
+      expect(await health()).toMatchObject({
+        status: 'degraded',
+        reason: 'outbox',
+        checks: { database: 'ok', redis: 'ok' },
+      });
+      expect(await readiness(service)).toEqual([200, { status: 'degraded' }]);
+    } finally {
+      await holder.rollbackTransaction();
+      await holder.release();
+    }
     await pollUntil(isHealthy, 5000);
   });
 
