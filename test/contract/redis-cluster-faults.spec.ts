@@ -343,6 +343,10 @@ it('F15: a cluster that does not take the password any more is tried now and the
   await onAll('ACL', 'SETUSER', 'default', 'resetpass', '>second');
   await onAll('CLIENT', 'KILL', 'USER', 'default');
   await pollUntil(() => open.servers.isRefused && !open.store.isAvailable(), 5000);
+  // Also where the first node named is not there, and only the next one says so.
+  const other = openStore({ clusterNodes: ['127.0.0.1:1', cluster.nodes[2]!] });
+  await pollUntil(() => other.servers.isRefused, 5000);
+  await other.close();
   if (isMeasuring) {
     await rest(10_000);
     const [before, since] = [await connectionsSoFar(), performance.now()];

@@ -1,7 +1,9 @@
 import { withDeadline } from './deadline.js';
+import { failureReason } from './failure-reason.js';
 import type { HostAndPort, RedisLogin } from './redis-address.js';
 import { destroy, newClient } from './redis-client.js';
 import type { RedisConnections } from './redis-connections.js';
+import { isRefusal } from './refusal-pace.js';
 import { askTable, type SlotTable } from './slot-table.js';
 
 const TABLE_BUDGET_MS = 500;
@@ -21,7 +23,7 @@ export async function newestTable(servers: readonly RedisConnections[]): Promise
 /**
  * The table of whichever node answers first, over connections made for it.
  *
- * @throws what the first node says, when none has one
+ * @throws what one says that does not let us in, or else what the first says, when none has one
  */
 export async function firstTable(
   nodes: readonly HostAndPort[],
@@ -31,7 +33,8 @@ export async function firstTable(
   try {
     return await Promise.any(nodes.map((node) => askNewcomer(node, login, connectTimeoutMs)));
   } catch (error) {
-    throw (error as AggregateError).errors[0];
+    const { errors } = error as AggregateError;
+    throw errors.find((one) => isRefusal(failureReason(one))) ?? errors[0];
   }
 }
 

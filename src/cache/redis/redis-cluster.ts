@@ -43,9 +43,9 @@ export class RedisCluster implements RedisServers {
   #masters: SlotTable['masters'] = [];
   #life: Promise<void> = Promise.resolve();
   #isStale = false;
-  /** Whether whoever was asked for the table last did not let us in, and how often that has been so. */
+  /** Whether whoever was asked for the table last did not let us in. Then one node is asked at a time, in turn. */
   #isTableRefused = false;
-  #refusals = 0;
+  #tableTurn = 0;
   #isResting = false;
 
   constructor(options: ServersOptions, seeds: readonly HostAndPort[], login: RedisLogin) {
@@ -153,9 +153,9 @@ export class RedisCluster implements RedisServers {
     const newest = await newestTable([...this.#servers.values()]);
     if (newest) return newest;
     const known = [...this.#seeds, ...this.names.map(fromHostAndPort)];
-    const turn = this.#refusals % known.length;
+    const turn = this.#tableTurn % known.length;
     const asked = this.#isTableRefused ? known.slice(turn, turn + 1) : known;
-    if (this.#isTableRefused) this.#refusals++;
+    if (this.#isTableRefused) this.#tableTurn++;
     return firstTable(asked, this.#login, this.#options.timings.connectTimeoutMs);
   }
 
