@@ -24,6 +24,21 @@ describe('whether invalidations wait for too long', () => {
     expect(await backlogOf(outbox).isLate()).toBeUndefined();
   });
 
+  it('is not asked for again for a minute after a failure', async () => {
+    const clock = new FakeClock();
+    const hasWaited = jest.fn(() => Promise.reject(new Error('no such column')));
+    const backlog = backlogOf({ isReady: true, hasWaited }, clock);
+
+    await backlog.isLate();
+    clock.advance(59_999);
+    await backlog.isLate();
+    expect(hasWaited).toHaveBeenCalledTimes(1);
+
+    clock.advance(1);
+    await backlog.isLate();
+    expect(hasWaited).toHaveBeenCalledTimes(2);
+  });
+
   it('is not known after half a second without an answer, and asked anew only after it', async () => {
     const [clock, answer] = [new FakeClock(), deferred()];
     const hasWaited = jest.fn(() => answer.promise.then(() => true));

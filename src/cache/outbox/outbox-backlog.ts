@@ -5,12 +5,15 @@ import type { Outbox } from './outbox.js';
 const LATE_AFTER_MS = 10_000;
 /** Of whoever asks. */
 const PATIENCE_MS = 500;
+/** For so long one that failed is not asked again: probes come every second, and each failure is a line in its log. */
+const LOOK_AWAY_MS = 60_000;
 
 /** Tells whoever watches a process whether invalidations wait that nobody carries out. It never fails them. */
 export class OutboxBacklog {
   readonly #outbox: Outbox | undefined;
   readonly #clock: Clock;
   #asking: Promise<boolean | undefined> | undefined;
+  #lookAwayUntilMs = -Infinity;
 
   constructor(outbox: Outbox | undefined, clock: Clock) {
     this.#outbox = outbox;
@@ -22,7 +25,7 @@ export class OutboxBacklog {
    *   answer within 500 ms
    */
   async isLate(): Promise<boolean | undefined> {
-    if (!this.#outbox?.isReady) return undefined;
+    if (!this.#outbox?.isReady || this.#clock.monotonicMs() < this.#lookAwayUntilMs) return undefined;
     // A database that hangs has one question at a time to bear, however many look.
     this.#asking ??= this.#ask(this.#outbox);
     return resultWithin(this.#clock, PATIENCE_MS, this.#asking);
@@ -32,7 +35,8 @@ export class OutboxBacklog {
     try {
       return await outbox.hasWaited?.(LATE_AFTER_MS);
     } catch {
-      // The database is away, or has no such table: whoever uses it says so.
+      // The database is away, or its table has no such column.
+      this.#lookAwayUntilMs = this.#clock.monotonicMs() + LOOK_AWAY_MS;
       return undefined;
     } finally {
       this.#asking = undefined;
