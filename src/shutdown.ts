@@ -5,6 +5,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Environment } from './config/environment.js';
 import { ShutdownState } from './health/shutdown-state.js';
 import type { LogRecord } from './telemetry/log-catalogue.js';
+import { stackWithoutWords } from './telemetry/safe-text.js';
 
 /** npm passes Ctrl-C on to a process that got it from the terminal already: that is one signal, not two. */
 const echoMs = 500;
@@ -72,8 +73,8 @@ async function stop(app: NestFastifyApplication, logger: Logger, exitCode: () =>
 /** What failed, and where; the words of an exception may hold anything. */
 function unhandled(error: unknown): LogRecord {
   if (!isNativeError(error)) return { event: 'process.failed', reason: typeof error };
-  const { name, message, stack = '', code } = error as NodeJS.ErrnoException;
-  const at = /^ {4}at (.+)$/m.exec(stack.replace(message, ''))?.[1];
+  const { name, code } = error as NodeJS.ErrnoException;
+  const at = /^ {4}at (.+)$/m.exec(stackWithoutWords(error) ?? '')?.[1];
   return {
     event: 'process.failed',
     reason: name,

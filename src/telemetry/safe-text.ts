@@ -25,5 +25,5 @@ export function masker(secrets: readonly string[]): (text: string) => string {
 
 /** Where an exception came from, without its words, which may hold anything: lines that look like frames, too. */
 export function stackWithoutWords({ message, stack }: Error): string | undefined {
-  return stack?.replace(message, '');
+  return typeof stack === 'string' ? stack.replace(message, '') : undefined;
 }
