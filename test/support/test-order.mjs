@@ -7,6 +7,8 @@ export const waiting = [
   'redis-sentinel.spec.ts',
   'faults-sentinel.e2e-spec.ts',
   'history.e2e-spec.ts',
+  'health.e2e-spec.ts',
+  'cache-herd.e2e-spec.ts',
   'faults-memory.e2e-spec.ts',
   'faults-coherence.e2e-spec.ts',
   'faults-wire.e2e-spec.ts',
