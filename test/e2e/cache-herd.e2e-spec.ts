@@ -1,6 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
+import { silenceSubscribers } from '../support/ask-redis.js';
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.js';
 import { figure, isMeasuring } from '../support/figures.js';
 import { HttpConnection } from '../support/http-connection.js';
@@ -218,10 +219,9 @@ describe('a process that did nothing for three seconds', () => {
       await (await fetch(writing.url + path, { method: 'POST' })).text();
     };
     await write();
-    await pollUntil(() => proxy.connections() === 3, 10_000);
     await pollUntil(async () => (await read()).outcome === 'HIT', 5000);
-    // The last of them is the subscription: else it would hear of the write, as soon as it goes on, before it answers.
-    proxy.silence(2);
+    // Else it would hear of the write, as soon as it goes on, before it answers.
+    await pollUntil(async () => (await silenceSubscribers(redis, proxy)) === 1, 10_000);
 
     halt(still.process);
     await wait(100);

@@ -311,12 +311,16 @@ describe('a process of its own, with few file descriptors', () => {
 
     app.signal('SIGUSR2');
     let refused: Awaited<ReturnType<typeof ask>> | undefined;
-    await pollUntil(async () => {
-      const [answer, alive, readiness] = await asked();
-      seen.add(alive.status);
-      if (answer.code === 'overloaded' && readiness.status === 503) refused = answer;
-      return refused !== undefined;
-    }, 20_000);
+    try {
+      await pollUntil(async () => {
+        const [answer, alive, readiness] = await asked();
+        seen.add(alive.status);
+        if (answer.code === 'overloaded' && readiness.status === 503) refused = answer;
+        return refused !== undefined;
+      }, 20_000);
+    } finally {
+      app.signal('SIGUSR2');
+    }
 
     expect(refused).toEqual({
       status: 503,

@@ -8,9 +8,9 @@ import { pollUntil } from '../support/processes.js';
 jest.setTimeout(isMeasuring ? 1_800_000 : 180_000);
 
 /** Writers that are killed, each a process that takes its time to start, and how many of them start at a time. */
-const [KILLS, LANES] = [isMeasuring ? 200 : 10, 3];
+const [KILLS, LANES] = [isMeasuring ? 200 : 6, 3];
 /** Reads in the middle of which a process is stopped. */
-const STOPS = isMeasuring ? 100 : 10;
+const STOPS = isMeasuring ? 100 : 6;
 /** What is promised, what was aimed at, and what a machine that is overrun with other work may make of it. */
 const [PROMISED_MS, AIMED_AT_MS, OVERRUN_MS] = [2000, 1000, 20_000];
 /** Each writer that is killed has a key of its own; after them comes this one. */

@@ -1,3 +1,4 @@
+import type { FaultProxy } from './fault-proxy.js';
 import { connectAdmin } from './redis-admin.js';
 
 /** One question on a connection of its own, as the administrator where there is one. */
@@ -11,4 +12,18 @@ export async function ask(
   } finally {
     client.destroy();
   }
+}
+
+/** Silences those connections of a proxy by which somebody hears of invalidations. @returns how many */
+export async function silenceSubscribers(
+  redis: { url: string; adminUrl?: string },
+  proxy: Pick<FaultProxy, 'ports' | 'silence'>,
+): Promise<number> {
+  const subscribers = await ask(redis, ['CLIENT', 'LIST', 'TYPE', 'pubsub']);
+  const theirs = new Set([...subscribers.matchAll(/ addr=\S*:(\d+)/g)].map(([, port]) => Number(port)));
+  const indices = proxy
+    .ports()
+    .flatMap((port, index) => (port !== undefined && theirs.has(port) ? [index] : []));
+  for (const index of indices) proxy.silence(index);
+  return indices.length;
 }
