@@ -545,3 +545,15 @@ it('needs no more rights than docs/REDIS_INTEGRATION.md gives it', async () => {
   await one.store.invalidate([tag], [EPOCH], BUDGET_MS);
   await pollUntil(() => one.servers.backplane!.heardUntilMs > performance.now(), 5000);
 });
+
+it('a sentinel that does not let us in is told of, also where the first of them is away', async () => {
+  const sentinel = await startRedis({ password: 'another', rights: 'all' });
+  const one = openStoreOf({ sentinels: ['127.0.0.1:1', `127.0.0.1:${sentinel.port}`] });
+  opened.push(one);
+
+  await pollUntil(() => one.servers.isRefused, 5000);
+  expect(one.events).toContainEqual(
+    expect.objectContaining({ event: 'cache.connect_failed', reason: 'NOAUTH' }),
+  );
+  await sentinel.stop();
+});

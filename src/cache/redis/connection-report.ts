@@ -21,9 +21,13 @@ export class ConnectionReport {
     return this.#refusing.size > 0;
   }
 
+  /** Where there are several, whoever asked which was let in. */
+  tableRead(): void {
+    this.#refusing.delete(undefined);
+  }
+
   up(server?: string): void {
-    // Where there are several, whoever asked for their names has been let in by then.
-    for (const one of [server, undefined]) this.#refusing.delete(one);
+    this.#refusing.delete(server);
     if (this.#isUp.get(server) === true) return;
     const isFirst = !this.#isAnyUp;
     this.#toldRefusals.delete(server);

@@ -120,6 +120,7 @@ export class RedisCluster implements RedisServers {
       try {
         this.#adopt(await this.#readTable(), beforeUse);
         this.#isTableRefused = false;
+        this.#report.tableRead();
       } catch (error) {
         const reason = failureReason(error);
         this.#isTableRefused = isRefusal(reason);
@@ -144,7 +145,9 @@ export class RedisCluster implements RedisServers {
     const stopWaiting = refusals.whenLetIn(() => {
       this.#pause.end();
     });
-    await this.#pause.for(refusals.nextTurnMs());
+    // Where all else is well the table is wanted no sooner than otherwise.
+    const calmMs = this.#isWhole ? CALM_MS * (0.5 + Math.random()) : 0;
+    await this.#pause.for(Math.max(calmMs, refusals.nextTurnMs()));
     stopWaiting();
   }
 

@@ -4,6 +4,7 @@ import { withDeadline } from './deadline.js';
 import { failureReason } from './failure-reason.js';
 import type { HostAndPort, RedisAddress, RedisTarget } from './redis-address.js';
 import { destroy, newClient } from './redis-client.js';
+import { isRefusal } from './refusal-pace.js';
 
 type SentinelTarget = RedisTarget & { kind: 'sentinel' };
 
@@ -44,8 +45,11 @@ async function locate(target: SentinelTarget, patienceMs: number): Promise<Redis
   await Promise.race([all, most.then(() => pause(systemClock, STRAGGLERS_MS))]);
   const [newest] = named.sort((one, other) => other.failover - one.failover);
   if (newest) return { ...newest, ...login };
-  const failure = (await all).find((answer) => answer.status === 'rejected');
-  throw new CacheError('CACHE_STORE_UNAVAILABLE', failureReason(failure?.reason), { cause: failure?.reason });
+  const failures = (await all).flatMap((answer) =>
+    answer.status === 'rejected' ? [answer.reason as unknown] : [],
+  );
+  const cause = failures.find((one) => isRefusal(failureReason(one))) ?? failures[0];
+  throw new CacheError('CACHE_STORE_UNAVAILABLE', failureReason(cause), { cause });
 }
 
 async function ask(sentinel: HostAndPort, target: SentinelTarget, patienceMs: number): Promise<Named> {
