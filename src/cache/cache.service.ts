@@ -159,7 +159,8 @@ export class CacheService {
    * Whether invalidations that were committed over 10 s ago still wait in the outbox, of whichever process: others may give
    * the answers of before.
    *
-   * @returns `undefined` where nobody knows: without an outbox, or where it does not answer within 500 ms; never rejects
+   * @returns `undefined` where nobody knows: without an outbox that tells, where it does not answer within 500 ms, and for a
+   *   minute after it has failed; never rejects
    */
   hasLateInvalidations(): Promise<boolean | undefined> {
     return this.backlog.isLate();

@@ -1,4 +1,4 @@
-import { deferred } from '../../../test/support/deferred.js';
+import { deferred, turn } from '../../../test/support/deferred.js';
 import { FakeClock } from '../testing/index.js';
 import type { Outbox } from './outbox.js';
 import { OutboxBacklog } from './outbox-backlog.js';
@@ -22,6 +22,18 @@ describe('whether invalidations wait for too long', () => {
     ['while its database is away', { isReady: true, hasWaited: () => Promise.reject(new Error('away')) }],
   ])('is not known %s', async (_, outbox) => {
     expect(await backlogOf(outbox).isLate()).toBeUndefined();
+  });
+
+  it('is asked for again where an answer never comes', async () => {
+    const clock = new FakeClock();
+    const hasWaited = jest.fn(() => new Promise<boolean>(() => undefined));
+    const backlog = backlogOf({ isReady: true, hasWaited }, clock);
+
+    void backlog.isLate();
+    clock.advance(10_000);
+    await turn();
+    void backlog.isLate();
+    expect(hasWaited).toHaveBeenCalledTimes(2);
   });
 
   it('is not asked for again for a minute after a failure', async () => {

@@ -5,6 +5,8 @@ import type { Outbox } from './outbox.js';
 const LATE_AFTER_MS = 10_000;
 /** Of whoever asks. */
 const PATIENCE_MS = 500;
+/** A question that takes longer may never be answered: another is put. */
+const GIVE_UP_MS = 10_000;
 /** For so long one that failed is not asked again: probes come every second, and each failure is a line in its log. */
 const LOOK_AWAY_MS = 60_000;
 
@@ -21,13 +23,15 @@ export class OutboxBacklog {
   }
 
   /**
-   * @returns whether one has waited for over 10 s; `undefined` where nobody knows: there is no outbox, or it does not
-   *   answer within 500 ms
+   * @returns whether one has waited for over 10 s; `undefined` where nobody knows: there is no outbox, or none that tells, or
+   *   it does not answer within 500 ms, or has failed within the last minute
    */
   async isLate(): Promise<boolean | undefined> {
     if (!this.#outbox?.isReady || this.#clock.monotonicMs() < this.#lookAwayUntilMs) return undefined;
     // A database that hangs has one question at a time to bear, however many look.
-    this.#asking ??= this.#ask(this.#outbox);
+    this.#asking ??= resultWithin(this.#clock, GIVE_UP_MS, this.#ask(this.#outbox)).finally(() => {
+      this.#asking = undefined;
+    });
     return resultWithin(this.#clock, PATIENCE_MS, this.#asking);
   }
 
@@ -38,8 +42,6 @@ export class OutboxBacklog {
       // The database is away, or its table has no such column.
       this.#lookAwayUntilMs = this.#clock.monotonicMs() + LOOK_AWAY_MS;
       return undefined;
-    } finally {
-      this.#asking = undefined;
     }
   }
 }
