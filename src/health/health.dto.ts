@@ -27,8 +27,8 @@ export class HealthChecks {
 /** How the service is. */
 export class HealthDto {
   /**
-   * `healthy`; `degraded`: Redis is away or of no use to the cache, or invalidations are held up, answers are right but slower
-   * or a little older; `unhealthy`: the database is away
+   * `healthy`; `degraded`: Redis is away or of no use to the cache, or this process does not hear of invalidations, answers are
+   * right but slower; or invalidations wait, answers may lack what others wrote; `unhealthy`: the database is away
    * @example "healthy"
    */
   status!: string;

@@ -3,7 +3,10 @@ import { HealthIndicatorService } from '@nestjs/terminus';
 import { CacheService } from '../cache/index.js';
 import { DependencyWatch } from './dependency-watch.js';
 
-/** Whether invalidations get where they belong. While they do not, this process serves: dearer, or as others left it. */
+/**
+ * Whether invalidations get where they belong. While they do not, this process still serves: each hit asks Redis first
+ * (`backplane`), or answers may lack what others wrote (`outbox`).
+ */
 @Injectable()
 export class InvalidationHealth {
   readonly #watch: DependencyWatch;

@@ -38,8 +38,8 @@ export type CacheEvent =
 /**
  * Why an answer was not stored: computed before a newer write; begun before it was known that arguments name further tags;
  * the method's own `unless`, or a TTL of 0; another status than 200; a header that the route does not store; no JSON object; a
- * value that has no stored form; a function of the decorator that threw; an interceptor that answered in the handler's place; made of something beyond its
- * TTL, or of what was read in a transaction that began outside of the run.
+ * value that has no stored form; a function of the decorator that threw; an interceptor that answered in the handler's place;
+ * made of something beyond its TTL, or of what was read in a transaction that began outside of the run.
  */
 export type NoStoreReason = 'newer-write' | 'tags-unknown' | NotStored;
 
