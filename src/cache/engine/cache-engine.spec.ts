@@ -56,6 +56,16 @@ function produced(value: string, resultTags: string[] = []): Produced<string> {
   return { value, isShareable: true, entry: { body: Buffer.from(value), ttlMs: 60_000, resultTags } };
 }
 
+/** As Redis does where something else lies in its place, or where room was made in between. */
+function giveNoTokenOf(tag: string): void {
+  const open = store.open.bind(store);
+  store.open = async (...asked) => {
+    const [, tags] = asked;
+    const opened = await open(...asked);
+    return { ...opened, tokens: opened.tokens.map((token, n) => (tags[n] === tag ? undefined : token)) };
+  };
+}
+
 async function get(factory: () => Promise<Produced<string>>, of = subject): Promise<string> {
   const budget = engine.newBudget();
   const looked = engine.peek(of) ?? (await engine.lookup(of, budget));
@@ -187,14 +197,7 @@ describe('a run that the store could not vouch for', () => {
   });
 
   it('is joined by nobody where the store gave no token of what it depends on', async () => {
-    const open = store.open.bind(store);
-    store.open = async (...asked) => {
-      const opened = await open(...asked);
-      return {
-        ...opened,
-        tokens: opened.tokens.map((token, n) => (asked[1][n] === course ? undefined : token)),
-      };
-    };
+    giveNoTokenOf(course);
     const run = deferred<Produced<string>>();
     const early = get(() => run.promise);
     await turn();
@@ -316,15 +319,7 @@ describe('tags that only the result names', () => {
   });
 
   it('leave the entry unstored where the store gives no token for one of them', async () => {
-    const open = store.open.bind(store);
-    // As Redis does where something else lies in its place, or room was made in between.
-    store.open = async (...asked) => {
-      const opened = await open(...asked);
-      return {
-        ...opened,
-        tokens: opened.tokens.map((token, n) => (asked[1][n] === roster ? undefined : token)),
-      };
-    };
+    giveNoTokenOf(roster);
     await get(() => Promise.resolve(produced('old', [roster])), named);
 
     await engine.invalidate([roster]);
