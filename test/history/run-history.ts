@@ -22,10 +22,10 @@ export interface HistoryOptions {
   readonly planted?: PlantedFault | undefined;
   /** How far the clocks of the first two processes are off, the one ahead, the other behind. Default: 0 */
   readonly clocksApartMs?: number | undefined;
-  /** How many reads go with each write. Default: 100 */
-  readonly readsPerWrite?: number;
-  /** How long each reader rests after an answer, ms. Default 0: it asks again at once. */
-  readonly restMs?: number;
+  /** How many reads go with each write. */
+  readonly readsPerWrite: number;
+  /** How long each reader rests after an answer, ms; 0: it asks again at once. */
+  readonly restMs: number;
   readonly say: (line: string) => void;
 }
 
@@ -37,7 +37,6 @@ export interface History extends CheckedHistory {
 const KEYS = 10;
 const READERS_A_PROCESS = 24;
 const WRITERS_A_PROCESS = 10;
-const READS_PER_WRITE = 100;
 const PROGRESS_EVERY_MS = 10_000;
 
 /** What the cache promises of each kind of route; see docs/caching.md. */
@@ -48,7 +47,7 @@ export const tolerances = {
 
 /** Runs the service, breaks what it stands on, and judges what its clients saw. */
 export async function runHistory(options: HistoryOptions): Promise<History> {
-  const { processes, consistency, planted, clocksApartMs, seed } = options;
+  const { processes, consistency, planted, clocksApartMs, seed, readsPerWrite, restMs } = options;
   const folder = await mkdtemp(join(tmpdir(), 'history-'));
   const file = join(folder, 'operations');
   const bed = await Bed.start({ processes, keys: KEYS, consistency, planted, clocksApartMs });
@@ -56,9 +55,9 @@ export async function runHistory(options: HistoryOptions): Promise<History> {
     processes,
     keys: KEYS,
     readers: READERS_A_PROCESS,
-    restMs: options.restMs ?? 0,
+    restMs,
     writers: WRITERS_A_PROCESS,
-    readsPerWrite: options.readsPerWrite ?? READS_PER_WRITE,
+    readsPerWrite,
     seed,
     file,
   });
