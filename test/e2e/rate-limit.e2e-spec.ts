@@ -48,7 +48,6 @@ async function start(env: Record<string, string>): Promise<Service> {
       LOG_LEVEL: 'error',
       // A busy machine must look neither like a slow Redis nor like too much to do.
       REDIS_COMMAND_TIMEOUT_MS: '1000',
-      MAX_EVENT_LOOP_DELAY_MS: '0',
       MAX_REQUESTS_IN_FLIGHT: '1000',
       DATABASE_QUEUE_TIMEOUT_MS: '5000',
       AUTH_JWT_SECRET,
