@@ -33,6 +33,7 @@ const MAX_CLIENTS = 4000;
 /** So many are connected beforehand: Node accepts one connection in each turn of its loop, which are few where turns are long. */
 const CONNECTED = isMeasuring ? 1000 : 200;
 const STEP_MS = 5;
+const [PEAK_SECONDS, ALONE_SECONDS] = isMeasuring ? [10, 10] : [3, 1];
 /** Hits that are asked for all the while. */
 const HITS_A_SECOND = 50;
 
@@ -89,12 +90,12 @@ async function ask(client: HttpConnection, kind: Kind, retries = 0): Promise<Tol
 }
 
 /** So many who ask again once they are answered. */
-async function asking(clientCount: number, seconds: number): Promise<Told[]> {
+async function asking(clientCount: number, seconds: number, kind = work): Promise<Told[]> {
   const end = performance.now() + 1000 * seconds;
   const answers: Told[] = [];
   const client = async () => {
     const connection = idle.pop() ?? newClient();
-    while (performance.now() < end) answers.push(await ask(connection, work(answers.length)));
+    while (performance.now() < end) answers.push(await ask(connection, kind(answers.length)));
     idle.push(connection);
   };
   await Promise.all(Array.from({ length: clientCount }, client));
@@ -193,6 +194,20 @@ async function transactions(): Promise<number> {
 describe('five times what it can do', () => {
   let perSecond: number;
   let peak: Told[];
+  /** What it manages in a second of one kind alone. */
+  const alonePerSecond = { miss: 0, write: 0 };
+
+  /** What was served, in seconds of all that it can do: a write is a fraction of a miss. */
+  const busySeconds = (answers: readonly Told[]) =>
+    good(of(answers, 'miss')).length / alonePerSecond.miss +
+    good(of(answers, 'write')).length / alonePerSecond.write;
+
+  /** At the peak, while hits are asked for. */
+  const atThePeak = async (seconds: number, kind: Load['kind']) => {
+    const hits = openLoop(seconds, [{ perSecond: HITS_A_SECOND, kind: () => 'hit' }]);
+    const [worked] = await Promise.all([asking(16, seconds, kind), hits]);
+    return worked;
+  };
 
   beforeAll(async () => {
     await asking(16, 2);
@@ -201,13 +216,12 @@ describe('five times what it can do', () => {
       await ask(client, 'hit');
       idle.push(client);
     }
-    const seconds = isMeasuring ? 10 : 3;
-    const [worked] = await Promise.all([
-      asking(16, seconds),
-      openLoop(seconds, [{ perSecond: HITS_A_SECOND, kind: () => 'hit' }]),
-    ]);
-    peak = worked;
-    perSecond = good(peak).length / seconds;
+    peak = await atThePeak(PEAK_SECONDS, work);
+    perSecond = good(peak).length / PEAK_SECONDS;
+    for (const kind of ['miss', 'write'] as const) {
+      const alone = await atThePeak(ALONE_SECONDS, () => kind);
+      alonePerSecond[kind] = good(alone).length / ALONE_SECONDS;
+    }
   });
 
   it('F53: what is too much is refused at once, the rest is served: hits and probes all, reads before writes', async () => {
@@ -231,6 +245,14 @@ describe('five times what it can do', () => {
     figure('F53', 'served a second, % of the peak', (100 * good(worked).length) / seconds / perSecond, {
       atLeast: 90,
     });
+    figure('F53', 'misses a second alone', alonePerSecond.miss);
+    figure('F53', 'writes a second alone', alonePerSecond.write);
+    figure(
+      'F53',
+      'work done a second, % of the peak',
+      (100 * busySeconds(answers) * PEAK_SECONDS) / seconds / busySeconds(peak),
+      { atLeast: 90 },
+    );
     figure('F53', 'p99 at the peak, ms', peakMs);
     figure('F53', 'p99 of what is served, ms', quantileMs(good(worked), 0.99), { atMost: 3 * peakMs });
     figure('F53', 'p99 of what is refused, ms', quantileMs(refused, 0.99));
