@@ -53,7 +53,7 @@ export class CacheService {
    * Concurrent callers of a key in this process share one run. Every caller gets a copy of its own: Dates, bigints and
    * `undefined` come back as they were, class instances as plain objects. `null`, `0`, `''` and `false` are values.
    *
-   * @param key      any text
+   * @param key      any text; prefix and tags belong to it: with others it is another value
    * @param options  `ttl` is required
    * @param factory  runs when there is no usable value; what it throws reaches all who waited and is not kept
    * @throws {CacheError} `CACHE_INVALID_TTL`; `CACHE_INVALID_OPTIONS`, also for a prefix or a tag that nothing could
@@ -148,8 +148,9 @@ export class CacheService {
   }
 
   /**
-   * Whether this process hears of the others' invalidations now. While it does not, it asks the store before each hit.
-   * `undefined` where it always does: there is no Redis or a cluster, one connection at most, or the cache is switched off.
+   * Whether this process hears of the others' invalidations now. While it does not, `bounded` hits ask the store, as `strong`
+   * ones do anyway. `undefined` where there is nothing to hear by: no Redis, a cluster, one connection at most, or the cache
+   * is switched off.
    */
   get hearsOthers(): boolean | undefined {
     return this.store && this.engine.hearsOthers;
@@ -166,7 +167,7 @@ export class CacheService {
     return this.backlog.isLate();
   }
 
-  /** Resolves when nothing is being stored any more. */
+  /** Resolves when nothing runs behind the answers any more. Audits that are due later are not waited for. */
   settle(): Promise<void> {
     return this.engine.settle();
   }

@@ -468,7 +468,7 @@ describe.each(['README.md', 'docs/caching.md', 'docs/caching-reference.md', 'doc
     it('shows only code that is in the sources', () => {
       const sources = ['src', 'test/fixtures']
         .flatMap((folder) => filesBelow(folder))
-        .filter((name) => /\.(controller|module|test)\.ts$/.test(name))
+        .filter((name) => /(\.(controller|module|test)|foreign-app\/src\/books)\.ts$/.test(name))
         .map((name) => flat(read(name)));
       const shown = [...read(path).matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code = '']) => flat(code));
 
