@@ -89,6 +89,11 @@ export class CacheModule
     super();
   }
 
+  /**
+   * @param options  all are optional; without `redis` the cache is in the memory of this process
+   * @throws {CacheError} while the application starts: `CACHE_INVALID_OPTIONS`; `CACHE_BOOT_FAILED`, with a line for each
+   *   mistake in a decorator
+   */
   static override forRoot(options: typeof OPTIONS_TYPE = {}): DynamicModule {
     return super.forRoot(options);
   }

@@ -124,6 +124,7 @@ export class CacheService {
     return this.methods.invalidations.invalidate(patterns.flatMap(patternTags));
   }
 
+  /** What happened in this process since its start, and what it and its store hold now. Asks nobody. */
   stats(): CacheStats {
     const size = this.store?.size();
     return {
