@@ -33,9 +33,7 @@ export class Invalidations {
       outbox,
       clock,
       invalidate: (tags) => engine.invalidate(tags),
-      inBackground: (work) => {
-        engine.inBackground(work);
-      },
+      inBackground: engine.inBackground,
       onPending: announcePending,
     });
   }

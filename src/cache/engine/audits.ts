@@ -160,9 +160,15 @@ export class Audits {
   async #run({ subject, form, factory }: Sample): Promise<string> {
     const { clock } = this.#options;
     const since = clock.monotonicMs();
-    const policy = { ...subject.policy, hardTimeoutMs: Math.min(subject.policy.hardTimeoutMs, MAX_RUN_MS) };
+    const { prefix, policy } = subject;
+    const hardTimeoutMs = Math.min(policy.hardTimeoutMs, MAX_RUN_MS);
     try {
-      const { entry } = await withPatience(inside.run(this, factory), policy, clock, () => undefined);
+      const { entry } = await withPatience(
+        inside.run(this, factory),
+        { prefix, policy: { ...policy, hardTimeoutMs } },
+        clock,
+        () => undefined,
+      );
       if (!entry) throw new Error('nothing that could have been stored');
       return form(entry);
     } finally {

@@ -6,7 +6,7 @@ import type { EngineOptions } from './engine-options.js';
 import { resultWithin, type Clock } from './clock.js';
 import type { EntryStore } from './entry-store.js';
 import { engineParts, type EngineParts } from './engine-parts.js';
-import { standing } from './l1-entries.js';
+import { standing, type L1Entries } from './l1-entries.js';
 import { withPatience } from './patience.js';
 import { SingleFlight } from './single-flight.js';
 import type { Factory, Found, Loaded, Lookup, Revive, Subject } from './subject.js';
@@ -31,9 +31,7 @@ export class CacheEngine {
       engineParts(options.store, options, {
         flights: this.#flights,
         families: this.#families,
-        inBackground: (work) => {
-          this.inBackground(work);
-        },
+        inBackground: this.inBackground,
       });
     this.#entries = parts?.entries;
     this.#parts = (options.enabled ?? true) ? parts : undefined;
@@ -59,6 +57,11 @@ export class CacheEngine {
     return this.#options.clock;
   }
 
+  /** What this process holds. */
+  get l1(): L1Entries {
+    return this.#options.l1;
+  }
+
   newBudget(): Budget {
     return new Budget(this.#options.clock, this.#options.requestBudgetMs);
   }
@@ -70,6 +73,7 @@ export class CacheEngine {
    * @throws what {@link load} throws
    */
   async getOrSet<T>(subject: Subject, factory: Factory<T>, revive: Revive<T>): Promise<T> {
+    // An audit compares with the source: nothing audited inside of it may come from the cache.
     if (this.#parts?.audits.isInside && subject.policy.audited) return (await factory()).value;
     const budget = this.newBudget();
     const looked = this.peek(subject) ?? (await this.lookup(subject, budget));
@@ -135,14 +139,14 @@ export class CacheEngine {
   ): Promise<Loaded<T>> {
     let isAwaited = true;
     const loads = this.#parts?.loads;
-    const run = loads?.joinOrRun(subject, budget, factory, revive, () => isAwaited) ?? runAlone(factory);
+    const run = loads?.joinOrRun(subject, budget, factory, revive, () => isAwaited) ?? runUncached(factory);
     const goOnBehind = () => {
       isAwaited = false;
       this.#goOnBehind(run);
     };
-    if (!stale) return withPatience(run, subject.policy, this.clock, goOnBehind);
+    if (!stale) return withPatience(run, subject, this.clock, goOnBehind);
     const around = CurrentRun.around;
-    return withPatience(run, subject.policy, this.clock, goOnBehind, (reason) => {
+    return withPatience(run, subject, this.clock, goOnBehind, (reason) => {
       around?.spoil('stale-inside');
       this.#options.emit({ event: 'cache.stale_served', subject, reason, staleMs: -stale.freshForMs });
       return { value: revive(stale.entry), how: 'stale', isStored: false };
@@ -155,8 +159,8 @@ export class CacheEngine {
    * @throws what {@link load} throws
    */
   async renew<T>(subject: Subject, budget: Budget, factory: Factory<T>): Promise<Loaded<T>> {
-    const run = this.#parts?.loads.renew(subject, budget, factory) ?? runAlone(factory);
-    return withPatience(run, subject.policy, this.clock, () => {
+    const run = this.#parts?.loads.renew(subject, budget, factory) ?? runUncached(factory);
+    return withPatience(run, subject, this.clock, () => {
       this.#goOnBehind(run);
     });
   }
@@ -170,7 +174,7 @@ export class CacheEngine {
   async runPast<T>(subject: Subject, factory: Factory<T>): Promise<T> {
     const run =
       this.#parts?.runs.call(subject, undefined, factory).then(([produced]) => produced) ?? factory();
-    const { value } = await withPatience(run, subject.policy, this.clock, () => {
+    const { value } = await withPatience(run, subject, this.clock, () => {
       this.#goOnBehind(run);
     });
     return value;
@@ -216,25 +220,11 @@ export class CacheEngine {
     }
   }
 
-  /** Whether this process holds `entry`. */
-  holds(entry: CacheEntry): boolean {
-    return this.#options.l1.holds(entry);
-  }
-
-  /**
-   * Counts `bytes` that somebody keeps for as long as `entry` is held in this process.
-   *
-   * @returns whether there is room; if not, nothing must be kept
-   */
-  charge(entry: CacheEntry, bytes: number): boolean {
-    return this.#options.l1.charge(entry, bytes);
-  }
-
   /** Owns work that nobody waits for, until it is done. It must not reject. */
-  inBackground(work: Promise<unknown>): void {
+  readonly inBackground = (work: Promise<unknown>): void => {
     this.#background.add(work);
     void work.finally(() => this.#background.delete(work));
-  }
+  };
 
   /** Resolves when nothing runs behind the answers any more. */
   async settle(): Promise<void> {
@@ -265,6 +255,6 @@ export class CacheEngine {
 }
 
 /** Where nothing is kept. */
-async function runAlone<T>(factory: Factory<T>): Promise<Loaded<T>> {
+async function runUncached<T>(factory: Factory<T>): Promise<Loaded<T>> {
   return { value: (await factory()).value, how: 'ran', isStored: false, notStoredBecause: 'disabled' };
 }

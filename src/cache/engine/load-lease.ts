@@ -11,8 +11,9 @@ export const LONGEST_WAIT_MS = 10_000;
  * The right to run a method for all processes: renewed while the run takes, but no longer than anybody waits for one, and
  * given back after it. Nothing depends on it but the number of runs: a lease that is lost makes two of one.
  */
-export class LoadLease {
-  readonly lease: Lease = { owner: randomUUID(), ttlMs: LEASE_MS };
+export class LoadLease implements Lease {
+  readonly owner = randomUUID();
+  readonly ttlMs = LEASE_MS;
   readonly #store: Store;
   readonly #name: EntryName;
   readonly #clock: Clock;
@@ -50,12 +51,12 @@ export class LoadLease {
 
   /** Where nobody knows whether it was granted: the answer to that came too late, or not at all. */
   async disclaim(): Promise<void> {
-    await this.#store.releaseLease(this.#name, this.lease.owner).catch(() => undefined);
+    await this.#store.releaseLease(this.#name, this.owner).catch(() => undefined);
   }
 
   async #renew(isWorthIt: () => Promise<boolean>): Promise<void> {
     if (this.#clock.monotonicMs() >= this.#untilMs) return this.release();
-    const isRenewed = await this.#store.renewLease(this.#name, this.lease);
+    const isRenewed = await this.#store.renewLease(this.#name, this);
     if (!isRenewed || !this.#cancel) return;
     this.#renewLater(isWorthIt);
     if (!(await isWorthIt())) await this.release();

@@ -63,7 +63,8 @@ export class Loads {
       }
       const joined = await join(this.#options, subject, budget, caller, flying);
       if (typeof joined === 'object') return joined;
-      if (!isAwaited()) throw new CacheError('CACHE_FACTORY_TIMED_OUT', 'nobody waits for it any more');
+      if (!isAwaited())
+        throw new CacheError('CACHE_FACTORY_TIMED_OUT', `${subject.prefix}: nobody waits for it any more`);
       if (joined === 'alone') return this.#runAlone(subject, factory);
     }
   }

@@ -55,9 +55,7 @@ export class Openings {
   ): Promise<Opening | undefined> {
     const { store, ask, clock } = this.#options;
     const lease = new LoadLease(store, subject, clock);
-    const opened = await ask(subject, budget, (entries) =>
-      entries.open(subject, witnesses, budget, lease.lease),
-    );
+    const opened = await ask(subject, budget, (entries) => entries.open(subject, witnesses, budget, lease));
     if (!opened) {
       // Or everybody would wait for a run that nobody makes until the lease runs out.
       if (store.isAvailable()) void lease.disclaim();

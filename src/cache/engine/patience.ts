@@ -1,12 +1,12 @@
 import { CacheError } from './cache-errors.js';
 import { resultWithin, type Clock } from './clock.js';
-import type { EntryPolicy } from './entry-policy.js';
+import type { Subject } from './subject.js';
 
 /** Why a stale answer was given. */
 export type StaleReason = 'timeout' | 'error';
 
 /**
- * Waits for a run as long as the policy says. With something stale at hand that is the soft timeout, and a failure is
+ * Waits for a run as long as its policy says. With something stale at hand that is the soft timeout, and a failure is
  * covered by it, too; without, the hard one. The run itself goes on.
  *
  * @param onGivenUp   called when the run goes on without anybody waiting
@@ -16,7 +16,7 @@ export type StaleReason = 'timeout' | 'error';
  */
 export async function withPatience<T extends object>(
   run: Promise<T>,
-  policy: EntryPolicy,
+  { prefix, policy }: Pick<Subject, 'prefix' | 'policy'>,
   clock: Clock,
   onGivenUp: () => void,
   serveStale?: (reason: StaleReason) => T,
@@ -32,5 +32,8 @@ export async function withPatience<T extends object>(
   }
   onGivenUp();
   if (serveStale) return serveStale('timeout');
-  throw new CacheError('CACHE_FACTORY_TIMED_OUT', `no answer within ${patienceMs} ms, and none was kept`);
+  throw new CacheError(
+    'CACHE_FACTORY_TIMED_OUT',
+    `${prefix}: no answer within ${patienceMs} ms (hardTimeout), and no older one is kept. Raise hardTimeout, or give grace.`,
+  );
 }

@@ -53,7 +53,7 @@ export class CompressedForms {
 
   #begin(answer: StoredAnswer, entry: CacheEntry, coding: Coding): void {
     // An entry that this process does not hold is gone with its answer, and so would be the work.
-    if (this.#atWork >= MAX_AT_ONCE || !this.#engine.holds(entry)) return;
+    if (this.#atWork >= MAX_AT_ONCE || !this.#engine.l1.holds(entry)) return;
     this.#atWork++;
     answer.compressed[coding] = 'none';
     const work = this.#make(answer, entry, coding)
@@ -64,7 +64,7 @@ export class CompressedForms {
 
   async #make(answer: StoredAnswer, entry: CacheEntry, coding: Coding): Promise<void> {
     const body = await compress[coding](answer.body);
-    if (body.length >= answer.body.length || !this.#engine.charge(entry, body.length)) return;
+    if (body.length >= answer.body.length || !this.#engine.l1.charge(entry, body.length)) return;
     answer.compressed[coding] = { coding, body };
   }
 }
