@@ -43,7 +43,7 @@ beforeEach(async () => {
     connectionString: through.href,
     max: 2,
     connectionTimeoutMillis: 2000,
-    query_timeout: 300,
+    query_timeout: 1500,
     queueTimeoutMillis: 100,
   });
   pool.on('error', () => undefined);

@@ -113,10 +113,13 @@ describe('a thousand callers of a cold key, on three processes', () => {
   });
 
   it('F42: wait at most two seconds longer when the process that runs it is killed', async () => {
+    // On a busy machine it takes a while until all are there, and it is to be killed under them.
+    const runMs = isMeasuring ? 1000 : 5000;
+    const path = `/slow/${runMs}/killed`;
     const doomed = await startServer();
-    const given = fetch(`${doomed.url}/slow/1000/killed`).catch(() => undefined);
+    const given = fetch(doomed.url + path).catch(() => undefined);
     await pollUntil(async () => (await runsOf('killed')) === 1, 10_000);
-    const others = herd(300, '/slow/1000/killed');
+    const others = herd(300, path);
     await wait(100);
     doomed.process.kill('SIGKILL');
 
@@ -124,7 +127,9 @@ describe('a thousand callers of a cold key, on three processes', () => {
     await given;
 
     // One run, and the rest of a dead lease.
-    figure('F42', 'a run of 1,000 ms: slowest, ms', slowestMs, { atMost: 3000 });
+    figure('F42', `a run of ${runMs.toLocaleString('en')} ms: slowest, ms`, slowestMs, {
+      atMost: runMs + 2000,
+    });
     expect(await runsOf('killed')).toBe(2);
   });
 

@@ -310,15 +310,15 @@ it('a tag takes the same memory however much it names and however often it is in
   await admin.close();
 });
 
-describe('settings of the connection', () => {
-  async function clients(named = 'ai-native-cache'): Promise<string[]> {
-    const admin = createClient({ url: redis.adminUrl });
-    await admin.connect();
-    const names = (await admin.clientList()).map(({ name }) => name).filter((name) => name === named);
-    await admin.close();
-    return names;
-  }
+async function clients(named = 'ai-native-cache'): Promise<string[]> {
+  const admin = createClient({ url: redis.adminUrl });
+  await admin.connect();
+  const names = (await admin.clientList()).map(({ name }) => name).filter((name) => name === named);
+  await admin.close();
+  return names;
+}
 
+describe('settings of the connection', () => {
   it('maxConnections bounds the connections, in a pool and without', async () => {
     const single = await start({ maxConnections: 1 });
     await connected(single);
@@ -419,7 +419,7 @@ describe('settings of the connection', () => {
     const one = await start();
     const other = await startCachedApp({
       controllers: [ThingsController],
-      options: { redis: { url: redis.url }, namespace: 'other:' },
+      options: { redis: { url: redis.url, commandTimeoutMs: 1000 }, namespace: 'other:' },
     });
     running.push({ ...other, events: [] });
     await Promise.all([connected(one), connected(other)]);
@@ -446,6 +446,7 @@ describe('RedisService', () => {
     expect([await service.delete('own:a'), await service.delete('own:a')]).toEqual([true, false]);
     expect(await service.get('own:a')).toBeUndefined();
     expect(await service.ping()).toBe(true);
+    await pollUntil(async () => (await clients()).length === 3, 10_000);
     expect(await service.stats()).toMatchObject({
       version: expect.stringMatching(/^\d+\./),
       connectedClients: 3,

@@ -63,7 +63,14 @@ beforeAll(async () => {
   await looker.connect();
   healthPort = await freePort();
   app = await spawnApp({
-    env: { DATABASE_URL: database.url, LOG_LEVEL: 'warn', HEALTH_PORT: String(healthPort) },
+    env: {
+      DATABASE_URL: database.url,
+      LOG_LEVEL: 'warn',
+      HEALTH_PORT: String(healthPort),
+      // As shipped: this is about what they refuse.
+      MAX_REQUESTS_IN_FLIGHT: '20',
+      DATABASE_QUEUE_TIMEOUT_MS: '400',
+    },
   });
   await waitFor200(app, '/health/ready', 60_000);
 });

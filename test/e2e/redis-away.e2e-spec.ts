@@ -34,7 +34,7 @@ afterAll(async () => {
 });
 
 function available(): Promise<void> {
-  return pollUntil(() => running.app.get(CacheService).stats().isAvailable, 3000);
+  return pollUntil(() => running.app.get(CacheService).stats().isAvailable, 20_000);
 }
 
 interface Answer {

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
+import { isMeasuring } from './figures.js';
 
 export interface ReadyProxy {
   readonly url: string;
@@ -72,7 +73,7 @@ export async function startReadyProxy(servers: readonly number[]): Promise<Ready
 
 async function isReady(port: number): Promise<boolean> {
   const answer = await fetch(`http://127.0.0.1:${port}/health/ready`, {
-    signal: AbortSignal.timeout(1000),
+    signal: AbortSignal.timeout(isMeasuring ? 1000 : 10_000),
   }).catch(() => undefined);
   await answer?.body?.cancel();
   return answer?.status === 200;

@@ -5,6 +5,7 @@ import { createApp } from '../../src/app.setup.js';
 import type { Variables } from '../../src/config/configuration-error.js';
 import { DatabaseConnection } from '../../src/database/database-connection.js';
 import { expectToMatchOpenApi, openApiDocument } from './openapi.js';
+import { patience } from './patience.js';
 
 jest.setTimeout(120_000);
 
@@ -32,6 +33,7 @@ const settings: Variables = {
   HOST: '127.0.0.1',
   PORT: '0',
   LOG_LEVEL: 'error',
+  ...patience,
   // It shares the event loop with the tests, which are late for reasons of their own: that is not overload.
   MAX_EVENT_LOOP_DELAY_MS: '0',
   MAX_REQUESTS_IN_FLIGHT: '1000',
