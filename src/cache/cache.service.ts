@@ -6,9 +6,15 @@ import { CacheStatistics, type PrefixStatistics } from './engine/cache-statistic
 import type { HistogramCounts } from './engine/histogram.js';
 import type { L1Entries } from './engine/l1-entries.js';
 import type { Store } from './engine/store.js';
-import { patternTags } from './engine/tags.js';
+import { EPOCH, patternTags } from './engine/tags.js';
 import { tryStore, type StoreFailure } from './engine/try-store.js';
-import { checkOptions, keyed, type GetManyOptions, type GetOrSetOptions } from './get-or-set-options.js';
+import {
+  checkOptions,
+  keyed,
+  keyTag,
+  type GetManyOptions,
+  type GetOrSetOptions,
+} from './get-or-set-options.js';
 import type { OutboxBacklog } from './outbox/outbox-backlog.js';
 
 /** In place of the value of a key that `load` of `getMany` left out. */
@@ -118,10 +124,31 @@ export class CacheService {
    *
    * @returns whether the store has confirmed it. If not, this process reads past the store until it has.
    * @throws {CacheError} `CACHE_INVALID_OPTIONS`, and nothing is invalidated, if one of them begins with neither a tag's
-   *   word nor a prefix: there is no `*` for everything
+   *   word nor a prefix: there is no `*` for everything, but {@link clear}
    */
   async invalidate(...patterns: readonly string[]): Promise<boolean> {
     return this.methods.invalidations.invalidate(patterns.flatMap(patternTags));
+  }
+
+  /**
+   * Makes unusable what {@link getOrSet} and {@link getMany} keep under a key, with whichever tags.
+   *
+   * @param options  `prefix` as it was told to them. Default `default`
+   * @returns as {@link invalidate}, also inside a method
+   * @throws {CacheError} `CACHE_INVALID_OPTIONS` for a prefix that there cannot be
+   */
+  async delete(key: string, { prefix }: Pick<GetOrSetOptions, 'prefix'> = {}): Promise<boolean> {
+    return this.methods.invalidations.invalidate([keyTag(key, prefix)]);
+  }
+
+  /**
+   * Makes everything unusable, in all applications that share the store and the namespace. It costs one deletion; what is
+   * unusable goes with its TTL.
+   *
+   * @returns as {@link invalidate}, also inside a method
+   */
+  async clear(): Promise<boolean> {
+    return this.methods.invalidations.invalidate([EPOCH]);
   }
 
   /** What happened in this process since its start, and what it and its store hold now. Asks nobody. */

@@ -13,6 +13,7 @@ import {
   dependenciesOn,
   patternTags,
   prefixTag,
+  prefixTags,
   UNLISTED,
 } from './engine/tags.js';
 import { encodeValue } from './engine/value-codec.js';
@@ -80,12 +81,21 @@ export function keyed(key: string, options: GetOrSetOptions, caller: string, def
     shape: '',
     policy: { ...defaults, ...declaredPolicy(options, where), audited: audit ? wholeForm : undefined },
     tags: () => [
-      prefixTag(prefix),
+      ...prefixTags(prefix, [key]),
       ...tags.flatMap(patternTags).flatMap(dependenciesOn),
       ...(isNameable ? [UNLISTED] : []),
     ],
   });
   return { subject, kept: (value) => stored(value, ttlMs, where) };
+}
+
+/**
+ * What makes unusable whatever is kept under a key, with whichever tags.
+ *
+ * @throws {CacheError} `CACHE_INVALID_OPTIONS` for a prefix that there cannot be
+ */
+export function keyTag(key: string, prefix = DEFAULT_PREFIX): string {
+  return prefixTag(checkedPrefix(prefix, 'delete'), [key]);
 }
 
 function stored(value: unknown, ttlMs: number, where: string): Produced<MethodResult> {

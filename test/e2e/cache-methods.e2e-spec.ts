@@ -741,6 +741,68 @@ describe('decorated methods of providers', () => {
     expect((await get()).size).toBe(0);
   });
 
+  it('delete ends what is kept under a key, with whichever tags, and nothing else', async () => {
+    const cache = app.get(CacheService);
+    let made = 0;
+    const get = (key: string, tags: string[] = [], prefix = 'default') =>
+      settled(cache.getOrSet(key, { ttl: 60, tags, prefix }, () => ++made));
+    const all = async () => [
+      await get('d:1'),
+      await get('d:1', ['item:a']),
+      await get('d:1', [], 'shelf'),
+      await get('d'),
+      await get('d:1:*'),
+    ];
+    const before = await all();
+
+    expect(await cache.delete('d:1')).toBe(true);
+    expect(await all()).toEqual([6, 7, ...before.slice(2)]);
+    await cache.delete('d:1', { prefix: 'shelf' });
+    expect(await all()).toEqual([6, 7, 8, ...before.slice(3)]);
+    await expect(cache.delete('d', { prefix: 'no prefix' })).rejects.toMatchObject({
+      code: 'CACHE_INVALID_OPTIONS',
+    });
+  });
+
+  it.each([
+    ['delete', (cache: CacheService) => cache.delete('under_way')],
+    ['clear', (cache: CacheService) => cache.clear()],
+  ])('%s: who asks after it is not given what was being computed before', async (_, end) => {
+    const cache = app.get(CacheService);
+    const gates = [deferred<string>(), deferred<string>()];
+    const begun = deferred();
+    const factory = jest.fn((): Promise<string> => {
+      begun.resolve();
+      return gates[factory.mock.calls.length - 1]!.promise;
+    });
+    const get = () => cache.getOrSet('under_way', { ttl: 60 }, factory);
+    const before = get();
+    await begun.promise;
+
+    await end(cache);
+    const after = get();
+    for (const [n, gate] of gates.entries()) gate.resolve(`run ${n}`);
+
+    expect(await Promise.all([before, after])).toEqual(['run 0', 'run 1']);
+    expect(await settled(get())).toBe('run 1');
+    expect(factory).toHaveBeenCalledTimes(2);
+  });
+
+  it('clear ends everything, of methods and routes too', async () => {
+    const cache = app.get(CacheService);
+    let made = 0;
+    const get = () => settled(cache.getOrSet('c', { ttl: 60, prefix: 'shelf' }, () => ++made));
+    const priced = async () => (await settled(prices.price('a'))).run;
+    const before = [await get(), await priced()];
+    expect([await get(), await priced()]).toEqual(before);
+
+    expect(await cache.clear()).toBe(true);
+
+    expect(await get()).toBe(2);
+    expect(await priced()).toBe(runs);
+    expect(runs).not.toBe(before[1]);
+  });
+
   it('getMany shares runs with other callers, and tells all who waited what failed', async () => {
     const cache = app.get(CacheService);
     const gate = deferred();
