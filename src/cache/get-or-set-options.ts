@@ -5,7 +5,7 @@ import { CacheError } from './engine/cache-errors.js';
 import { methodKeyText } from './engine/cache-key.js';
 import { DEFAULT_PREFIX } from './engine/cache-statistics.js';
 import { durationMs, type Duration } from './engine/duration.js';
-import type { EntryPolicy } from './engine/entry-policy.js';
+import { wholeForm, type EntryPolicy } from './engine/entry-policy.js';
 import { Subject, type Produced } from './engine/subject.js';
 import {
   checkedPrefix,
@@ -17,7 +17,6 @@ import {
   UNLISTED,
 } from './engine/tags.js';
 import { encodeValue } from './engine/value-codec.js';
-import { wholeForm } from './engine/whole-form.js';
 
 /** What `getOrSet` is told beside the key; what is not said holds as the module says it. */
 export interface GetOrSetOptions extends EntryOptions {

@@ -7,7 +7,7 @@ import type { EmitCacheEvent } from '../engine/cache-events.js';
 import type { EntryPolicy } from '../engine/entry-policy.js';
 import type { Factory, Produced, Subject } from '../engine/subject.js';
 import { decodeValue } from '../engine/value-codec.js';
-import { isClientError } from '../http/client-error.js';
+import { isClientError } from '../http/cache-failure.js';
 import { isRoute } from '../http/route-metadata.js';
 import type { Invalidations } from './invalidations.js';
 import { settled } from './method-call.js';

@@ -1,6 +1,5 @@
-import type { AuditedForm } from '../engine/entry-policy.js';
+import { wholeForm, type AuditedForm } from '../engine/entry-policy.js';
 import { encodeValue } from '../engine/value-codec.js';
-import { wholeForm } from '../engine/whole-form.js';
 
 /**
  * What is compared of answers, as a `@Cached` says it.

@@ -5,7 +5,7 @@ import type { EngineOptions } from './engine-options.js';
 import type { EntryPolicy } from './entry-policy.js';
 import type { Subject } from './subject.js';
 import { softTag } from './tags.js';
-import { wholeForm } from './whole-form.js';
+import { wholeForm } from './entry-policy.js';
 
 let clock: FakeClock;
 let one: TestEngine;

@@ -6,10 +6,9 @@ import { Budget } from './budget.js';
 import type { CacheEntry } from './cache-entry.js';
 import type { EmitCacheEvent } from './cache-events.js';
 import type { Clock } from './clock.js';
-import type { AuditedForm } from './entry-policy.js';
+import { wholeForm, type AuditedForm } from './entry-policy.js';
 import { withPatience } from './patience.js';
 import type { Factory, Subject } from './subject.js';
-import { wholeForm } from './whole-form.js';
 
 /** Longer than an invalidation takes after its commit, ms: a write under way is no mistake. */
 const CONFIRM_AFTER_MS = 200;

@@ -42,11 +42,6 @@ export class CacheEngine {
     this.#families.watch(plainTags);
   }
 
-  /** Whether anything is kept at all. */
-  get isEnabled(): boolean {
-    return this.#parts !== undefined;
-  }
-
   /** Whether it hears of the others' invalidations now; `undefined` where there is nothing to hear them by. */
   get hearsOthers(): boolean | undefined {
     const { backplane, clock } = this.#options;
@@ -110,7 +105,7 @@ export class CacheEngine {
     });
     if (!looked) {
       emit({ event: 'cache.fallback', subject, ...(!this.#parts && { reason: 'switched-off' }) });
-      return { state: 'bypass' };
+      return { state: this.#parts ? 'bypass' : 'disabled' };
     }
     if (looked.answer) return this.#serve(subject, looked.answer);
     emit({ event: 'cache.miss', subject });
@@ -119,7 +114,7 @@ export class CacheEngine {
 
   /** Whether there is a run that others wait for in this process. */
   isUnderWay(subject: Subject): boolean {
-    return this.#parts?.loads.isUnderWay(subject) ?? false;
+    return this.#parts?.sharedRuns.isUnderWay(subject) ?? false;
   }
 
   /**
@@ -138,8 +133,9 @@ export class CacheEngine {
     stale?: Found,
   ): Promise<Loaded<T>> {
     let isAwaited = true;
-    const loads = this.#parts?.loads;
-    const run = loads?.joinOrRun(subject, budget, factory, revive, () => isAwaited) ?? runUncached(factory);
+    const sharedRuns = this.#parts?.sharedRuns;
+    const run =
+      sharedRuns?.joinOrRun(subject, budget, factory, revive, () => isAwaited) ?? runUncached(factory);
     const goOnBehind = () => {
       isAwaited = false;
       this.#goOnBehind(run);
@@ -159,7 +155,7 @@ export class CacheEngine {
    * @throws what {@link load} throws
    */
   async renew<T>(subject: Subject, budget: Budget, factory: Factory<T>): Promise<Loaded<T>> {
-    const run = this.#parts?.loads.renew(subject, budget, factory) ?? runUncached(factory);
+    const run = this.#parts?.sharedRuns.renew(subject, budget, factory) ?? runUncached(factory);
     return withPatience(run, subject, this.clock, () => {
       this.#goOnBehind(run);
     });

@@ -4,9 +4,9 @@ import { Bulkhead } from './bulkhead.js';
 import { Coherence } from './coherence.js';
 import type { EngineOptions } from './engine-options.js';
 import { EntryStore } from './entry-store.js';
-import { Loads, type LoadsOptions } from './loads.js';
+import { SharedRuns, type SharedRunsOptions } from './shared-runs.js';
 import { MethodRuns } from './method-runs.js';
-import { Openings } from './opening.js';
+import { Openings } from './openings.js';
 import { RefreshAhead } from './refresh-ahead.js';
 import type { Store } from './store.js';
 
@@ -15,7 +15,7 @@ export interface EngineParts {
   readonly ask: Ask;
   readonly entries: EntryStore;
   readonly runs: MethodRuns;
-  readonly loads: Loads;
+  readonly sharedRuns: SharedRuns;
   readonly refreshAhead: RefreshAhead;
   readonly bulkhead: Bulkhead;
   readonly audits: Audits;
@@ -25,7 +25,7 @@ export interface EngineParts {
 export function engineParts(
   store: Store,
   options: EngineOptions,
-  { flights, families, inBackground }: Pick<LoadsOptions, 'flights' | 'families' | 'inBackground'>,
+  { flights, families, inBackground }: Pick<SharedRunsOptions, 'flights' | 'families' | 'inBackground'>,
 ): EngineParts {
   const { l1, backplane, clock, emit, jitter, requestBudgetMs, tracer } = options;
   const coherence = new Coherence(clock, backplane, store.kind === 'memory' && !backplane);
@@ -41,7 +41,7 @@ export function engineParts(
   const bulkhead = new Bulkhead(clock, options.bulkhead);
   const openings = new Openings({ store, ask, clock, requestBudgetMs });
   const runs = new MethodRuns({ bulkhead, clock, emit, tracer });
-  const loads = new Loads({
+  const sharedRuns = new SharedRuns({
     entries,
     openings,
     ask,
@@ -55,7 +55,7 @@ export function engineParts(
   });
   const refreshAhead = new RefreshAhead({
     openings,
-    loads,
+    sharedRuns,
     families,
     clock,
     emit,
@@ -63,5 +63,5 @@ export function engineParts(
     inBackground,
   });
   const audits = new Audits({ rate: options.auditRate, ask, clock, emit, requestBudgetMs, inBackground });
-  return { ask, entries, runs, loads, refreshAhead, bulkhead, audits };
+  return { ask, entries, runs, sharedRuns, refreshAhead, bulkhead, audits };
 }

@@ -10,6 +10,9 @@ export type AuditedForm = (kept: {
   readonly head?: Readonly<Record<string, string>>;
 }) => string;
 
+/** All of an answer: bytes and what belongs to them. */
+export const wholeForm: AuditedForm = ({ body, head = {} }) => JSON.stringify(head) + body.toString('latin1');
+
 /** How the entries of one method are kept: complete, in milliseconds. */
 export interface EntryPolicy {
   readonly consistency: Consistency;

@@ -21,7 +21,7 @@ interface Asked {
   readonly atMs: number;
 }
 
-/** What a load begins with: the tokens of all that its result may depend on, and the entry if there is one by now. */
+/** What a run begins with: the tokens of all that its result may depend on, and the entry if there is one by now. */
 export interface Opened extends Asked {
   readonly held: HeldEntry | undefined;
   readonly tokens: Tokens;

@@ -4,7 +4,7 @@ import type { EmitCacheEvent } from './cache-events.js';
 import { resultWithin, type Clock } from './clock.js';
 import { CurrentRun } from './current-run.js';
 import type { EntryStore } from './entry-store.js';
-import { longestRunMs } from './opening.js';
+import { longestRunMs } from './openings.js';
 import type { Flight, SingleFlight } from './single-flight.js';
 import type { Loaded, Produced, Subject } from './subject.js';
 import { ANY } from './tags.js';

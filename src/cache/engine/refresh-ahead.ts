@@ -3,8 +3,8 @@ import { errorName } from './cache-errors.js';
 import type { EmitCacheEvent } from './cache-events.js';
 import type { Clock } from './clock.js';
 import { standing } from './l1-entries.js';
-import type { Loads } from './loads.js';
-import type { Openings } from './opening.js';
+import type { SharedRuns } from './shared-runs.js';
+import type { Openings } from './openings.js';
 import { putNewest } from './put-newest.js';
 import type { Factory, Found, Subject } from './subject.js';
 import type { WatchedFamilies } from './watched-families.js';
@@ -17,7 +17,7 @@ const LONGEST_NAME = 200;
 
 export interface RefreshAheadOptions {
   readonly openings: Openings;
-  readonly loads: Loads;
+  readonly sharedRuns: SharedRuns;
   readonly families: WatchedFamilies;
   readonly clock: Clock;
   readonly emit: EmitCacheEvent;
@@ -64,14 +64,15 @@ export class RefreshAhead {
   }
 
   async #refresh(subject: Subject, factory: Factory<unknown>): Promise<void> {
-    const { openings, loads, families, clock, emit, requestBudgetMs } = this.#options;
-    if (loads.isUnderWay(subject)) return;
+    const { openings, sharedRuns, families, clock, emit, requestBudgetMs } = this.#options;
+    if (sharedRuns.isUnderWay(subject)) return;
     const witnesses = families.witnessesFor(subject);
     const opening = await openings.attempt(subject, new Budget(clock, requestBudgetMs), witnesses);
     if (!opening?.hasLease) return;
     const { held } = opening;
     if (held && !isSoon(subject, standing(held, clock))) await opening.lease.release();
-    else if (await loads.runUnder(subject, opening, factory)) emit({ event: 'cache.refreshed', subject });
+    else if (await sharedRuns.runUnder(subject, opening, factory))
+      emit({ event: 'cache.refreshed', subject });
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Tokens } from './tokens.js';
 
-/** What a load depends on, as far as that is known while it runs. */
+/** What a run depends on, as far as that is known while it runs. */
 export interface Dependencies {
   /** Tags that the result certainly depends on: once one is invalidated, the result is worth nothing to anyone later. */
   readonly certain: readonly string[];
@@ -8,7 +8,7 @@ export interface Dependencies {
   readonly witnesses: readonly string[];
 }
 
-/** A load that is under way. Once doomed its result is not stored, and nobody joins it any more. */
+/** A run that is under way. Once doomed its result is not stored, and nobody joins it any more. */
 export interface Flight<T> {
   readonly dependencies: Dependencies;
   /** Its place in the order in which flights began and callers arrived. */

@@ -112,7 +112,8 @@ export type Lookup =
   | Hit
   /** Beyond its TTL and within grace: good if nothing better is to be had in time. */
   | { readonly state: 'stale'; readonly found: Found }
-  | { readonly state: 'miss' | 'bypass' };
+  /** `bypass`: the store did not answer. `disabled`: nothing is kept at all. */
+  | { readonly state: 'miss' | 'bypass' | 'disabled' };
 
 /**
  * A value and how it was come by: the method ran, another's run was joined, an entry had been stored meanwhile, or the

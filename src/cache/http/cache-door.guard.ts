@@ -14,6 +14,8 @@ import { Turn } from './turn.js';
 /** Never settles and keeps nothing alive: it forgets whoever waits. A shared pending promise would remember them all. */
 const NEVER = { then: () => undefined } as unknown as Promise<boolean>;
 
+const RENEWAL = { state: 'renewal' } as const;
+
 /**
  * The last guard of every cached route. It answers a hit itself, with the stored bytes, so that no pipe, interceptor,
  * handler or serialiser runs; all other guards have had their say by then. For all else it leaves a ticket for
@@ -96,5 +98,3 @@ export class CacheDoor implements CanActivate {
     return answer;
   }
 }
-
-const RENEWAL = { state: 'renewal' } as const;

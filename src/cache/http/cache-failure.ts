@@ -1,4 +1,4 @@
-import { GatewayTimeoutException, ServiceUnavailableException } from '@nestjs/common';
+import { GatewayTimeoutException, HttpException, ServiceUnavailableException } from '@nestjs/common';
 import { CacheError } from '../engine/cache-errors.js';
 import type { Reply } from './reply.js';
 
@@ -17,4 +17,9 @@ export function httpFailure(error: unknown, reply: Reply): unknown {
     default:
       return error;
   }
+}
+
+/** Whether what was thrown says what the caller did wrong, and so is an answer and no failure. */
+export function isClientError(error: unknown): boolean {
+  return error instanceof HttpException && error.getStatus() < 500;
 }

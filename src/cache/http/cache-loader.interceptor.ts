@@ -69,8 +69,7 @@ export class CacheLoader implements NestInterceptor {
     next: CallHandler,
   ): Promise<unknown> {
     const { plan, reply, subject, budget = this.engine.newBudget() } = ticket;
-    const isDisabled = lookup.state === 'bypass' && !this.engine.isEnabled;
-    const [outcome, forwarded] = outcomes[isDisabled ? 'disabled' : lookup.state];
+    const [outcome, forwarded] = outcomes[lookup.state];
     plan.headers.announce(reply, outcome, forwarded);
     if (lookup.state === 'miss' && !this.engine.isUnderWay(subject)) {
       const admitted = plan.admit();
@@ -94,23 +93,12 @@ export class CacheLoader implements NestInterceptor {
       plan.headers.announceUnkept(reply);
       throw httpFailure(error, reply);
     }
-    const { value, how } = loaded;
-    if (how === 'stale' && stale) {
+    if (loaded.how === 'stale' && stale) {
       run.detach();
       plan.headers.announceStale(reply, stale, clock.monotonicMs() - sinceMs);
       return give(ticket, stale.entry);
     }
-    const told = [forwarded, ...details(loaded, lookup.state === 'bypass')].join('; ');
-    if ('thrown' in value || 'value' in value) {
-      if (!reply.isSent) plan.headers.tell(reply, told);
-      plan.headers.announceUnkept(reply);
-      if ('thrown' in value) throw value.thrown;
-      return value.value;
-    }
-    // Nobody else may keep as new what is not kept as new here.
-    if (loaded.notStoredBecause === 'stale-inside') plan.headers.announce(reply, outcome, told);
-    else plan.headers.announceNew(reply, outcome, told);
-    return give(ticket, value);
+    return giveNew(ticket, loaded, outcome, forwarded);
   }
 }
 
@@ -118,13 +106,35 @@ function revive(entry: CacheEntry): Answer {
   return isKeptException(entry) ? { thrown: revivedException(entry) } : entry;
 }
 
-/** @param isExplained  whether it was said already why nothing is stored */
-function details({ how, isStored, notStoredBecause }: Loaded<Answer>, isExplained: boolean): string[] {
+/** Gives what a run gave, and says what became of it. @throws what the run answered with, where that is an exception */
+function giveNew(
+  ticket: CacheTicket,
+  loaded: Loaded<Answer>,
+  outcome: 'MISS' | 'BYPASS',
+  forwarded: string,
+): unknown {
+  const { plan, reply } = ticket;
+  const { value, notStoredBecause } = loaded;
+  const told = [forwarded, ...details(loaded, forwarded)].join('; ');
+  if ('thrown' in value || 'value' in value) {
+    if (!reply.isSent) plan.headers.tell(reply, told);
+    plan.headers.announceUnkept(reply);
+    if ('thrown' in value) throw value.thrown;
+    return value.value;
+  }
+  // Nobody else may keep as new what is not kept as new here.
+  if (notStoredBecause === 'stale-inside') plan.headers.announce(reply, outcome, told);
+  else plan.headers.announceNew(reply, outcome, told);
+  return give(ticket, value);
+}
+
+/** @param forwarded  may have said already why nothing is stored */
+function details({ how, isStored, notStoredBecause }: Loaded<Answer>, forwarded: string): string[] {
   const isCollapsed = how === 'joined' || how === 'found';
   return [
     ...(isCollapsed ? ['collapsed'] : []),
     ...(isStored && how !== 'found' ? ['stored'] : []),
-    ...(notStoredBecause && !isExplained ? [`detail=${notStoredBecause}`] : []),
+    ...(notStoredBecause && !forwarded.includes('detail=') ? [`detail=${notStoredBecause}`] : []),
   ];
 }
 

@@ -4,7 +4,7 @@ import type { CacheRequest } from '../definition/cache-request.js';
 import { produced } from '../definition/store-decision.js';
 import type { NotStored, Produced, Subject } from '../engine/subject.js';
 import type { CacheTicket } from './cache-ticket.js';
-import { isClientError } from './client-error.js';
+import { isClientError } from './cache-failure.js';
 import { divert } from './diverted-reply.js';
 import { entityTag } from './entity-tag.js';
 import { isInsideRunOf, observeCall } from './handler-call.js';

@@ -5,7 +5,7 @@ import { CurrentRun } from './current-run.js';
 import { join, type JoinOptions, type RunResult } from './join.js';
 import { isFresh } from './l1-entries.js';
 import type { MethodRuns } from './method-runs.js';
-import { longestRunMs, type Opening, type Openings } from './opening.js';
+import { longestRunMs, type Opening, type Openings } from './openings.js';
 import type { Flight } from './single-flight.js';
 import type { Factory, Loaded, NewEntry, Revive, Subject } from './subject.js';
 import { ANY, EPOCH, familyTag, isPlainTag } from './tags.js';
@@ -14,7 +14,7 @@ import type { WatchedFamilies } from './watched-families.js';
 
 type Open = (flight: Flight<unknown>) => Promise<Opening | undefined>;
 
-export interface LoadsOptions extends JoinOptions {
+export interface SharedRunsOptions extends JoinOptions {
   readonly runs: MethodRuns;
   readonly bulkhead: Bulkhead;
   readonly openings: Openings;
@@ -28,10 +28,10 @@ export interface LoadsOptions extends JoinOptions {
  * invalidation overtook carries a dead token and is never served, however late it is stored; and nobody joins a run
  * whose tokens are dead.
  */
-export class Loads {
-  readonly #options: LoadsOptions;
+export class SharedRuns {
+  readonly #options: SharedRunsOptions;
 
-  constructor(options: LoadsOptions) {
+  constructor(options: SharedRunsOptions) {
     this.#options = options;
   }
 
