@@ -27,8 +27,7 @@ export class ResultTokens {
     tokenTtlMs: number,
   ): Promise<Tokens | undefined> {
     if (tags.length === 0) return new Map();
-    const witnessOf = (tag: string) => (isPlainTag(tag) && opened.has(familyTag(tag)) ? familyTag(tag) : ANY);
-    const witnesses = [...new Set(tags.map(witnessOf))];
+    const witnesses = [...new Set(tags.map((tag) => witnessOf(tag, opened)))];
     const { tokens } = await this.#store.open(subject, tags, tokenTtlMs, BACKGROUND_BUDGET_MS);
     const after = await this.#store.tokens(witnesses, BACKGROUND_BUDGET_MS);
     const isUnmoved = witnesses.every((witness, index) => {
@@ -37,4 +36,9 @@ export class ResultTokens {
     });
     return isUnmoved && !tokens.includes(undefined) ? tokensByTag(tags, tokens) : undefined;
   }
+}
+
+/** Whose token tells whether `tag` was invalidated since the run began: that of its family, if it was read, else of any. */
+export function witnessOf(tag: string, opened: Tokens): string {
+  return isPlainTag(tag) && opened.has(familyTag(tag)) ? familyTag(tag) : ANY;
 }

@@ -6,9 +6,10 @@ import { join, type JoinOptions, type RunResult } from './join.js';
 import { isFresh } from './l1-entries.js';
 import type { MethodRuns } from './method-runs.js';
 import { longestRunMs, type Opening, type Openings } from './openings.js';
+import { witnessOf } from './result-tokens.js';
 import type { Flight } from './single-flight.js';
 import type { Factory, Loaded, NewEntry, Revive, Subject } from './subject.js';
-import { ANY, EPOCH, familyTag, isPlainTag } from './tags.js';
+import { ANY, EPOCH } from './tags.js';
 import { tokensByTag, type Tokens } from './tokens.js';
 import type { WatchedFamilies } from './watched-families.js';
 
@@ -152,7 +153,7 @@ export class SharedRuns {
       const reason = whyUnstored(flight, tokens, entry);
       if (reason) emit({ event: 'cache.no_store', subject, reason });
       else storing = this.#store(subject, opening, entry, loadMs);
-      const isWatched = entry.resultTags.every((tag) => isPlainTag(tag) && tokens.has(familyTag(tag)));
+      const isWatched = entry.resultTags.every((tag) => witnessOf(tag, tokens) !== ANY);
       families.watch(entry.resultTags);
       // Who joins asks about the families that were read: of another one only what moves with every tag tells.
       return {

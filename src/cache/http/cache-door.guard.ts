@@ -6,7 +6,7 @@ import type { Found } from '../engine/subject.js';
 import { leaveTicket, type CacheTicket } from './cache-ticket.js';
 import { CompressedForms } from './compressed-forms.js';
 import { isKeptException, revivedException } from './kept-exception.js';
-import { replyOf } from './reply.js';
+import { replyOf } from './reply-of.js';
 import { RoutePlans } from './route-plans.js';
 import { StoredAnswer } from './stored-answer.js';
 import { Turn } from './turn.js';

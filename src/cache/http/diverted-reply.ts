@@ -1,5 +1,6 @@
 import { ServerResponse } from 'node:http';
-import { isFastify, type FastifyResponse, type HeadersByName } from './reply.js';
+import { isFastify, type FastifyResponse } from './fastify-reply.js';
+import type { HeadersByName } from './reply.js';
 
 /*
  * A run may outlast the answer to its request: a stale one was given in its place, or it only refreshes. What it then

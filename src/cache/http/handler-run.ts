@@ -11,7 +11,9 @@ import { isInsideRunOf, observeCall } from './handler-call.js';
 import { keptException } from './kept-exception.js';
 import { watchLateCookies } from './late-cookies.js';
 import { ObservedCall } from './observed-call.js';
-import { copied, isFastify, replyOf, type HeadersByName, type Reply } from './reply.js';
+import { isFastify } from './fastify-reply.js';
+import { replyOf } from './reply-of.js';
+import { copied, type HeadersByName, type Reply } from './reply.js';
 import type { RoutePlan } from './route-plan.js';
 import type { Kept } from './stored-answer.js';
 

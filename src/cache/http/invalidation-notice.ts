@@ -1,7 +1,8 @@
 import { Injectable, type CallHandler, type ExecutionContext, type NestInterceptor } from '@nestjs/common';
 import { defer, finalize, type Observable } from 'rxjs';
 import { AsyncScope } from '../engine/async-scope.js';
-import { replyOf, type Reply } from './reply.js';
+import { replyOf } from './reply-of.js';
+import type { Reply } from './reply.js';
 
 const answering = new AsyncScope<Reply>();
 

@@ -1,4 +1,4 @@
-import { isFastify } from './reply.js';
+import { isFastify } from './fastify-reply.js';
 
 /** What `@fastify/cookie` adds to a reply. On Express the header is there at once. */
 const SETTERS = ['setCookie', 'cookie', 'clearCookie'];
