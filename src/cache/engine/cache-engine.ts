@@ -1,12 +1,12 @@
 import { Budget } from './budget.js';
-import { bodyLength, type CacheEntry } from './cache-entry.js';
+import type { CacheEntry } from './cache-entry.js';
 import { CurrentRun } from './current-run.js';
 import { reasonOf } from './cache-errors.js';
 import type { EngineOptions } from './engine-options.js';
 import { resultWithin, type Clock } from './clock.js';
 import type { EntryStore } from './entry-store.js';
 import { engineParts, type EngineParts } from './engine-parts.js';
-import { standing, type L1Entries } from './l1-entries.js';
+import type { L1Entries } from './l1-entries.js';
 import { withPatience } from './patience.js';
 import { SingleFlight } from './single-flight.js';
 import type { Factory, Found, Loaded, Lookup, Revive, Subject } from './subject.js';
@@ -81,35 +81,18 @@ export class CacheEngine {
     return revive(looked.found.entry);
   }
 
-  /** A hit for which nobody needs to be asked, at once; else `undefined`. */
+  /** As {@link Lookups.peek}. */
   peek(subject: Subject): Lookup | undefined {
-    const held = this.#parts?.entries.inL1(subject);
-    if (!held || !this.#parts?.entries.isTrusted(held, subject)) return undefined;
-    const found = standing(held, this.#options.clock);
-    if (found.freshForMs <= 0) return undefined;
-    this.#options.emit({ event: 'cache.lookup', subject });
-    return this.#serve(subject, found);
+    return this.#parts?.lookups.peek(subject);
   }
 
-  /** The entry, if there is one and everything it depends on is unchanged. Never rejects. */
-  async lookup(subject: Subject, budget: Budget): Promise<Lookup> {
-    const { clock, emit } = this.#options;
+  /** As {@link Lookups.lookup}. */
+  lookup(subject: Subject, budget: Budget): Promise<Lookup> {
+    if (this.#parts) return this.#parts.lookups.lookup(subject, budget);
+    const { emit } = this.#options;
     emit({ event: 'cache.lookup', subject });
-    const looked = await this.#parts?.ask(subject, budget, async (entries) => {
-      const held = entries.inL1(subject);
-      const found = held && (await entries.isValid(held, subject, budget)) && standing(held, clock);
-      // It may have expired while it was asked about, and another process may have replaced it.
-      if (found && found.freshForMs > 0) return found;
-      const stored = await entries.read(subject, budget);
-      return stored && standing(stored, clock);
-    });
-    if (!looked) {
-      emit({ event: 'cache.fallback', subject, ...(!this.#parts && { reason: 'switched-off' }) });
-      return { state: this.#parts ? 'bypass' : 'disabled' };
-    }
-    if (looked.answer) return this.#serve(subject, looked.answer);
-    emit({ event: 'cache.miss', subject });
-    return { state: 'miss' };
+    emit({ event: 'cache.fallback', subject, reason: 'switched-off' });
+    return Promise.resolve({ state: 'disabled' });
   }
 
   /** Whether there is a run that others wait for in this process. */
@@ -236,17 +219,6 @@ export class CacheEngine {
 
   #goOnBehind(run: Promise<unknown>): void {
     this.inBackground(run.catch(() => undefined));
-  }
-
-  #serve(subject: Subject, found: Found): Lookup {
-    if (found.freshForMs <= 0) {
-      this.#options.emit({ event: 'cache.miss', subject });
-      return { state: 'stale', found };
-    }
-    this.#options.emit({ event: 'cache.hit', subject, bytes: bodyLength(found.entry) });
-    const isDue = this.#parts?.refreshAhead.claim(subject, found) ?? false;
-    const isSampled = !isDue && (this.#parts?.audits.takes(subject) ?? false);
-    return { state: 'hit', found, isDue, isSampled };
   }
 }
 

@@ -1,9 +1,10 @@
-import { asking, type Ask } from './ask.js';
+import { asking } from './ask.js';
 import { Audits } from './audits.js';
 import { Bulkhead } from './bulkhead.js';
 import { Coherence } from './coherence.js';
 import type { EngineOptions } from './engine-options.js';
 import { EntryStore } from './entry-store.js';
+import { Lookups } from './lookups.js';
 import { SharedRuns, type SharedRunsOptions } from './shared-runs.js';
 import { MethodRuns } from './method-runs.js';
 import { Openings } from './openings.js';
@@ -12,8 +13,8 @@ import type { Store } from './store.js';
 
 /** What there is where something is kept. */
 export interface EngineParts {
-  readonly ask: Ask;
   readonly entries: EntryStore;
+  readonly lookups: Lookups;
   readonly runs: MethodRuns;
   readonly sharedRuns: SharedRuns;
   readonly refreshAhead: RefreshAhead;
@@ -63,5 +64,6 @@ export function engineParts(
     inBackground,
   });
   const audits = new Audits({ rate: options.auditRate, ask, clock, emit, requestBudgetMs, inBackground });
-  return { ask, entries, runs, sharedRuns, refreshAhead, bulkhead, audits };
+  const lookups = new Lookups({ entries, ask, refreshAhead, audits, clock, emit });
+  return { entries, lookups, runs, sharedRuns, refreshAhead, bulkhead, audits };
 }

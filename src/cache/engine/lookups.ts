@@ -1,0 +1,72 @@
+import type { Ask } from './ask.js';
+import type { Audits } from './audits.js';
+import type { Budget } from './budget.js';
+import { bodyLength } from './cache-entry.js';
+import type { EmitCacheEvent } from './cache-events.js';
+import type { Clock } from './clock.js';
+import type { EntryStore } from './entry-store.js';
+import { standing } from './l1-entries.js';
+import type { RefreshAhead } from './refresh-ahead.js';
+import type { Found, Lookup, Subject } from './subject.js';
+
+export interface LookupsOptions {
+  readonly entries: EntryStore;
+  readonly ask: Ask;
+  readonly refreshAhead: RefreshAhead;
+  readonly audits: Audits;
+  readonly clock: Clock;
+  readonly emit: EmitCacheEvent;
+}
+
+/** Whether there is something to serve: in this process, in the store, or nowhere. */
+export class Lookups {
+  readonly #options: LookupsOptions;
+
+  constructor(options: LookupsOptions) {
+    this.#options = options;
+  }
+
+  /** A hit for which nobody needs to be asked, at once; else `undefined`. */
+  peek(subject: Subject): Lookup | undefined {
+    const { entries, clock, emit } = this.#options;
+    const held = entries.inL1(subject);
+    if (!held || !entries.isTrusted(held, subject)) return undefined;
+    const found = standing(held, clock);
+    if (found.freshForMs <= 0) return undefined;
+    emit({ event: 'cache.lookup', subject });
+    return this.#serve(subject, found);
+  }
+
+  /** The entry, if there is one and everything it depends on is unchanged. Never rejects. */
+  async lookup(subject: Subject, budget: Budget): Promise<Lookup> {
+    const { ask, clock, emit } = this.#options;
+    emit({ event: 'cache.lookup', subject });
+    const looked = await ask(subject, budget, async (entries) => {
+      const held = entries.inL1(subject);
+      const found = held && (await entries.isValid(held, subject, budget)) && standing(held, clock);
+      // It may have expired while it was asked about, and another process may have replaced it.
+      if (found && found.freshForMs > 0) return found;
+      const stored = await entries.read(subject, budget);
+      return stored && standing(stored, clock);
+    });
+    if (!looked) {
+      emit({ event: 'cache.fallback', subject });
+      return { state: 'bypass' };
+    }
+    if (looked.answer) return this.#serve(subject, looked.answer);
+    emit({ event: 'cache.miss', subject });
+    return { state: 'miss' };
+  }
+
+  #serve(subject: Subject, found: Found): Lookup {
+    const { refreshAhead, audits, emit } = this.#options;
+    if (found.freshForMs <= 0) {
+      emit({ event: 'cache.miss', subject });
+      return { state: 'stale', found };
+    }
+    emit({ event: 'cache.hit', subject, bytes: bodyLength(found.entry) });
+    const isDue = refreshAhead.claim(subject, found);
+    const isSampled = !isDue && audits.takes(subject);
+    return { state: 'hit', found, isDue, isSampled };
+  }
+}
