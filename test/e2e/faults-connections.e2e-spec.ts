@@ -284,6 +284,7 @@ describe('a process of its own, with few file descriptors', () => {
         NODE_OPTIONS: `--import=${pathToFileURL('test/support/busy-turns.mjs').href}`,
         HEALTH_PORT: String(healthPort),
         MAX_CONNECTIONS: '100000',
+        MAX_EVENT_LOOP_DELAY_MS: '250',
       },
       maxFiles: MAX_FILES,
     });

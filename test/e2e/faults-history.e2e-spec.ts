@@ -7,7 +7,7 @@ jest.setTimeout(isMeasuring ? 2_400_000 : 120_000);
 
 const root = resolve(__dirname, '../..');
 /** Shorter, and without a nemesis, where it is only to be seen that the command and its verdict work. */
-const minutes = isMeasuring ? '10' : '0.1';
+const minutes = isMeasuring ? '10' : '0.2';
 const broken = isMeasuring ? 'all' : 'none';
 /** How far clocks are off, minutes: of three processes one is ahead, one behind. */
 const OFF = '10';
@@ -83,7 +83,7 @@ function expectRight({ code, reads, behind, output }: History): void {
 
 /** Where they are short, those with clocks that are off show the same. */
 const clocks = isMeasuring ? '0' : OFF;
-const writing = isMeasuring ? {} : { 'reads-per-write': '10' };
+const writing = isMeasuring ? {} : { 'reads-per-write': '3' };
 const strong: Kind = { mode: 'strong', nemesis: broken, minutes, clocks, ...writing };
 const bounded: Kind = { mode: 'bounded', nemesis: broken, minutes, clocks, ...writing };
 const ofSubscribers = (nemesis: string): Kind => ({
