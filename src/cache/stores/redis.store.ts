@@ -1,5 +1,5 @@
 import { BACKGROUND_BUDGET_MS } from '../engine/budget.js';
-import { decodeEntry, encodeEntry, type CacheEntry } from '../engine/cache-entry.js';
+import { encodeEntry, type CacheEntry } from '../engine/cache-entry.js';
 import { CacheError } from '../engine/cache-errors.js';
 import type { EntryName, Lease, Store, StoreOpened, StoreRead } from '../engine/store.js';
 import { newToken, tokensByTag } from '../engine/tokens.js';
@@ -7,24 +7,15 @@ import type { Outbox } from '../outbox/outbox.js';
 import type { EmitRedisEvent } from '../redis/redis-events.js';
 import type { RedisSession } from '../redis/redis-session.js';
 import { inCommands, type Arrival, type RedisServers } from '../redis/redis-servers.js';
+import { makeRoom, readPart, storedIn, type PartRead } from './part-read.js';
 import { isEverywhere, partsOf, type Part, type Question } from './question-parts.js';
 import { RedisInvalidations } from './redis-invalidations.js';
 import { RedisKeys } from './redis-keys.js';
 import { releaseLease, renewLease, takeLease } from './redis-leases.js';
 import { MAKE_TOKENS } from './redis-scripts.js';
 
-/** Replies of PTTL. */
-const [WITHOUT_END, ABSENT] = [-1, -2];
 /** Stands for the token of a tag that has one on every server: it is part of all others. */
 const EVERYWHERE = 'everywhere';
-
-interface PartRead {
-  readonly part: Part;
-  readonly tokens: readonly (string | undefined)[];
-  readonly bytes: Buffer | undefined;
-  readonly leftMs: number;
-  readonly hasLease: boolean;
-}
 
 /**
  * Entries, tokens and leases in Redis, shared by every process that uses it.
@@ -53,7 +44,7 @@ export class RedisStore implements Store {
 
   read(name: EntryName, tags: readonly string[], budgetMs: number): Promise<StoreRead> {
     return this.#ask({ tags, name }, (part) =>
-      this.#servers.read(part.server, budgetMs, (session) => this.#fetch(session, part)),
+      this.#servers.read(part.server, budgetMs, (session) => readPart(this.#servers, session, part)),
     );
   }
 
@@ -62,7 +53,7 @@ export class RedisStore implements Store {
     const owed = this.#owedTags(tags);
     const asked = owed.size === 0 ? tags : tags.filter((tag) => !owed.has(tag));
     const { tokens } = await this.#ask({ tags: asked }, (part) =>
-      this.#servers.read(part.server, budgetMs, (session) => this.#fetch(session, part)),
+      this.#servers.read(part.server, budgetMs, (session) => readPart(this.#servers, session, part)),
     );
     if (owed.size === 0) return tokens;
     const found = tokensByTag(asked, tokens);
@@ -81,7 +72,7 @@ export class RedisStore implements Store {
         // One round trip: the client sends what is asked for in one tick together, and Redis keeps the order.
         const made = this.#makeTokens(session, part, tokenTtlMs);
         const taken = lease && part.leaseKey ? takeLease(session, part.leaseKey, lease) : true;
-        const [read, hasLease] = await Promise.all([this.#fetch(session, part), taken, made]);
+        const [read, hasLease] = await Promise.all([readPart(this.#servers, session, part), taken, made]);
         if (read.tokens.includes(undefined)) await makeRoom(session, read);
         return { ...read, hasLease };
       }),
@@ -140,7 +131,7 @@ export class RedisStore implements Store {
       reads.flatMap(({ part, tokens }) => part.tags.map((tag, index) => [tag, tokens[index]] as const)),
     );
     return {
-      ...stored(reads.find(({ part }) => part.entryKey !== undefined)),
+      ...storedIn(reads.find(({ part }) => part.entryKey !== undefined)),
       tokens: question.tags.map((tag) => (isEverywhere(this.#servers, tag) ? EVERYWHERE : tokens.get(tag))),
       hasLease: reads.every(({ hasLease }) => hasLease),
     };
@@ -168,58 +159,10 @@ export class RedisStore implements Store {
     return Promise.all(made);
   }
 
-  async #fetch({ client, binary, identity }: RedisSession, part: Part): Promise<PartRead> {
-    // The time that is left first: what has none by then, and is there, has just been written.
-    const left = part.entryKey === undefined ? ABSENT : client.pTTL(part.entryKey);
-    const keys = part.entryKey === undefined ? part.tokenKeys : [...part.tokenKeys, part.entryKey];
-    const found = inCommands(this.#servers, keys).map((some) => binary.mGet(some));
-    const [leftMs, ...replies] = await Promise.all([left, ...found]);
-    const values = replies.flat();
-    const texts = values.slice(0, part.tokenKeys.length).map((value) => value?.toString('latin1'));
-    const epoch = this.#servers.isCluster ? texts.shift() : '';
-    // A dot ends the hard half of a token, so none may stand before it.
-    const origin = `${identity.text}:${epoch?.replaceAll('.', '') ?? ''}`;
-    return {
-      part,
-      tokens: texts.map((text) =>
-        text === undefined || epoch === undefined ? undefined : `${origin}:${text}`,
-      ),
-      bytes: values[part.tokenKeys.length] ?? undefined,
-      leftMs,
-      hasLease: true,
-    };
-  }
-
   #onLease<T>(name: EntryName, command: (session: RedisSession, key: string) => Promise<T>): Promise<T> {
     const key = this.#keys.lease(name);
     return this.#servers.write(this.#servers.nameOf(key), BACKGROUND_BUDGET_MS, (session) =>
       command(session, key),
     );
   }
-}
-
-/** What cannot be made and is no text either was not put there by us, and would keep its entries from being found. */
-async function makeRoom({ client }: RedisSession, { part, tokens }: PartRead): Promise<void> {
-  // On a cluster the server's epoch is the first, and without it there are no others.
-  const epochs = part.tokenKeys.length - tokens.length;
-  const isForeign = (index: number) =>
-    index < epochs ? tokens.every((token) => token === undefined) : tokens[index - epochs] === undefined;
-  const foreign = part.tokenKeys.filter((_, index) => isForeign(index));
-  await Promise.all(foreign.map((key) => client.unlink(key)));
-}
-
-function stored(read: PartRead | undefined): Pick<StoreRead, 'stored' | 'isUnreadable'> {
-  if (!read) return { stored: undefined, isUnreadable: false };
-  const { bytes, leftMs } = read;
-  // Something without an end, or that is not even text, was not put there by us.
-  if (leftMs === WITHOUT_END) return { stored: undefined, isUnreadable: true };
-  if (!bytes) return { stored: undefined, isUnreadable: false };
-  const entry = decodeEntry(bytes);
-  if (!entry) return { stored: undefined, isUnreadable: true };
-  // Another may have been written between the two questions, and its end is not that of this one.
-  const livesMs = entry.ttlMs + entry.graceMs;
-  return {
-    stored: { entry, leftMs: leftMs === ABSENT ? livesMs : Math.min(leftMs, livesMs) },
-    isUnreadable: false,
-  };
 }

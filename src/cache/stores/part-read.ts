@@ -1,0 +1,71 @@
+import { decodeEntry } from '../engine/cache-entry.js';
+import type { StoreRead } from '../engine/store.js';
+import { inCommands, type RedisServers } from '../redis/redis-servers.js';
+import type { RedisSession } from '../redis/redis-session.js';
+import type { Part } from './question-parts.js';
+
+/** Replies of PTTL. */
+const [WITHOUT_END, ABSENT] = [-1, -2];
+
+/** What one server said. */
+export interface PartRead {
+  readonly part: Part;
+  readonly tokens: readonly (string | undefined)[];
+  readonly bytes: Buffer | undefined;
+  readonly leftMs: number;
+  readonly hasLease: boolean;
+}
+
+/** Asks a server for its part of a question, in one round trip. */
+export async function readPart(
+  servers: RedisServers,
+  { client, binary, identity }: RedisSession,
+  part: Part,
+): Promise<PartRead> {
+  // The time that is left first: what has none by then, and is there, has just been written.
+  const left = part.entryKey === undefined ? ABSENT : client.pTTL(part.entryKey);
+  const keys = part.entryKey === undefined ? part.tokenKeys : [...part.tokenKeys, part.entryKey];
+  const found = inCommands(servers, keys).map((some) => binary.mGet(some));
+  const [leftMs, ...replies] = await Promise.all([left, ...found]);
+  const values = replies.flat();
+  const texts = values.slice(0, part.tokenKeys.length).map((value) => value?.toString('latin1'));
+  const epoch = servers.isCluster ? texts.shift() : '';
+  // A dot ends the hard half of a token, so none may stand before it.
+  const origin = `${identity.text}:${epoch?.replaceAll('.', '') ?? ''}`;
+  return {
+    part,
+    tokens: texts.map((text) =>
+      text === undefined || epoch === undefined ? undefined : `${origin}:${text}`,
+    ),
+    bytes: values[part.tokenKeys.length] ?? undefined,
+    leftMs,
+    hasLease: true,
+  };
+}
+
+/** What cannot be made and is no text either was not put there by us, and would keep its entries from being found. */
+export async function makeRoom({ client }: RedisSession, { part, tokens }: PartRead): Promise<void> {
+  // On a cluster the server's epoch is the first, and without it there are no others.
+  const epochs = part.tokenKeys.length - tokens.length;
+  const isForeign = (index: number) =>
+    index < epochs ? tokens.every((token) => token === undefined) : tokens[index - epochs] === undefined;
+  const foreign = part.tokenKeys.filter((_, index) => isForeign(index));
+  await Promise.all(foreign.map((key) => client.unlink(key)));
+}
+
+/** The entry in it, if there is one that can be read. */
+export function storedIn(read: PartRead | undefined): Pick<StoreRead, 'stored' | 'isUnreadable'> {
+  if (!read) return { stored: undefined, isUnreadable: false };
+  const { bytes, leftMs } = read;
+  // Something without an end, or that is not even text, was not put there by us.
+  if (leftMs === WITHOUT_END) return { stored: undefined, isUnreadable: true };
+  if (!bytes) return { stored: undefined, isUnreadable: false };
+  const entry = decodeEntry(bytes);
+  if (!entry) return { stored: undefined, isUnreadable: true };
+  // Another may have been written between the two questions, and its end is not that of this one.
+  const livesMs = entry.ttlMs + entry.graceMs;
+  return {
+    stored: { entry, leftMs: leftMs === ABSENT ? livesMs : Math.min(leftMs, livesMs) },
+    isUnreadable: false,
+  };
+}
