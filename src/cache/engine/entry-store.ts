@@ -1,49 +1,20 @@
-import { BACKGROUND_BUDGET_MS, type Budget } from './budget.js';
-import type { EmitCacheEvent } from './cache-events.js';
-import { bodyLength, type CacheEntry } from './cache-entry.js';
-import type { Clock } from './clock.js';
+import type { Budget } from './budget.js';
+import type { CacheEntry } from './cache-entry.js';
 import type { Coherence } from './coherence.js';
 import { CurrentRun } from './current-run.js';
-import { heldEntry, isFresh, type HeldEntry, type L1Entries } from './l1-entries.js';
-import type { Lease, Store, StoreRead } from './store.js';
+import { heldEntry, isFresh, type HeldEntry } from './l1-entries.js';
+import { certainTags, EntryWriter, type EntryWriterOptions } from './entry-writer.js';
+import type { Asked, Opened } from './opened.js';
+import type { Lease, StoreRead } from './store.js';
 import type { NewEntry, Subject } from './subject.js';
 import { OwnMemory } from './own-memory.js';
-import { ResultTokens } from './result-tokens.js';
 import { SharedReads } from './shared-reads.js';
-import { ANY, EPOCH, witnessesOf } from './tags.js';
+import { ANY, witnessesOf } from './tags.js';
 import { TokenReader } from './token-reader.js';
 import { liveness, tokensByTag, type Tokens } from './tokens.js';
 
-/** When the store was asked. */
-interface Asked {
-  /** The moment of the invalidation log before. */
-  readonly moment: number;
-  readonly atMs: number;
-}
-
-/** What a run begins with: the tokens of all that its result may depend on, and the entry if there is one by now. */
-export interface Opened extends Asked {
-  readonly held: HeldEntry | undefined;
-  readonly tokens: Tokens;
-  /** How long these live, if nobody renews them. */
-  readonly tokenTtlMs: number;
-  /** Whether this process may run the method for all. */
-  readonly hasLease: boolean;
-  /** Whether another version of the program keeps a good entry there: it is left to it. */
-  readonly isForeign: boolean;
-}
-
-/** Tokens must outlive every entry that carries them; nothing shorter than this is worth the renewals. */
-const MIN_TOKEN_TTL_MS = 2 * 3_600_000;
-
-export interface EntryStoreOptions {
-  readonly store: Store;
-  readonly l1: L1Entries;
+export interface EntryStoreOptions extends EntryWriterOptions {
   readonly coherence: Coherence;
-  readonly clock: Clock;
-  readonly emit: EmitCacheEvent;
-  /** Takes a part of its TTL from an entry: what was stored together shall not expire together. */
-  readonly jittered: (ttlMs: number) => number;
 }
 
 /**
@@ -53,17 +24,16 @@ export interface EntryStoreOptions {
 export class EntryStore {
   readonly #options: EntryStoreOptions;
   readonly #tokens: TokenReader;
-  readonly #resultTokens: ResultTokens;
+  readonly #writer: EntryWriter;
   /** Absent where nothing is held in this process. */
   readonly #memory: OwnMemory | undefined;
   readonly #reads = new SharedReads((subject, budget) => this.#read(subject, budget));
-  #tokenTtlMs = MIN_TOKEN_TTL_MS;
 
   constructor(options: EntryStoreOptions) {
     this.#options = options;
     this.#tokens = new TokenReader(options.store);
-    this.#resultTokens = new ResultTokens(options.store);
     if (options.l1.holdsAny) this.#memory = new OwnMemory();
+    this.#writer = new EntryWriter(options, (entry) => this.#prepared(entry));
   }
 
   get isAvailable(): boolean {
@@ -113,7 +83,7 @@ export class EntryStore {
   async open(subject: Subject, witnesses: readonly string[], budget: Budget, lease: Lease): Promise<Opened> {
     const tags = [...certainTags(subject), ...(subject.furtherTags.mayBeNamed ? [ANY] : []), ...witnesses];
     const asked = this.#now();
-    const tokenTtlMs = this.#tokenTtlMs;
+    const { tokenTtlMs } = this.#writer;
     const read = await this.#options.store.open(subject, tags, tokenTtlMs, budget.leftMs, lease);
     return {
       ...(await this.#judge(subject, tags, read, asked, budget)),
@@ -142,40 +112,9 @@ export class EntryStore {
     return state === 'alive' || (state === 'outdated' && this.#isYoung(calledAtMs, subject));
   }
 
-  /**
-   * Keeps what a run gave, under the tokens it was opened with.
-   *
-   * @returns whether it did; not if an invalidation of a tag that the result names may have come in between
-   */
-  async put(subject: Subject, opened: Opened, given: NewEntry, loadMs: number): Promise<boolean> {
-    const { store, l1, emit, jittered, clock } = this.#options;
-    const sinceMs = clock.monotonicMs();
-    await this.#outlive(subject, opened, given.ttlMs + subject.policy.graceMs);
-    const named = await this.#resultTokens.read(subject, given.resultTags, opened.tokens, this.#tokenTtlMs);
-    if (!named) return false;
-    const certain = certainTags(subject).map((tag) => [tag, opened.tokens.get(tag) ?? ''] as const);
-    const tokens = new Map([...certain, ...named]);
-    // A TTL may end with a moment that a deadline sets: what the questions took is part of it.
-    const ttlMs = Math.max(1, Math.round(jittered(given.ttlMs) - (clock.monotonicMs() - sinceMs)));
-    const entry = this.#prepared({
-      keyText: subject.keyText,
-      shape: subject.shape,
-      tags: [...tokens.keys()],
-      tokens: [...tokens.values()],
-      ttlMs,
-      graceMs: subject.policy.graceMs,
-      loadMs: Math.round(loadMs),
-      head: given.head ?? {},
-      body: given.body,
-    });
-    const livesMs = entry.ttlMs + entry.graceMs;
-    l1.hold({
-      ...heldEntry(entry, livesMs, clock.monotonicMs(), opened.moment),
-      bornAtMs: opened.atMs,
-    });
-    if (!opened.isForeign) await store.write(subject, entry);
-    emit({ event: 'cache.stored', subject, ttlMs: entry.ttlMs, bytes: bodyLength(entry) });
-    return true;
+  /** As {@link EntryWriter.store}. */
+  store(subject: Subject, opened: Opened, given: NewEntry, loadMs: number): Promise<void> {
+    return this.#writer.store(subject, opened, given, loadMs);
   }
 
   /** Takes the tokens of `hard` away, families first, and of those of `soft` the soft halves. */
@@ -227,19 +166,7 @@ export class EntryStore {
     return this.#memory?.of(entry) ?? entry;
   }
 
-  /** Has tokens live on for an entry that will be kept for longer than was known when they were asked for. */
-  async #outlive(subject: Subject, opened: Opened, livesMs: number): Promise<void> {
-    const wantedMs = 2 * livesMs;
-    if (wantedMs <= opened.tokenTtlMs) return;
-    this.#tokenTtlMs = Math.max(this.#tokenTtlMs, wantedMs);
-    await this.#options.store.open(subject, certainTags(subject), wantedMs, BACKGROUND_BUDGET_MS);
-  }
-
   #isYoung(bornAtMs: number, { policy }: Pick<Subject, 'policy'>): boolean {
     return !CurrentRun.around && this.#options.clock.monotonicMs() - bornAtMs < policy.minFreshMs;
   }
-}
-
-function certainTags(subject: Subject): string[] {
-  return [EPOCH, ...subject.tags];
 }

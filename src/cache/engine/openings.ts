@@ -1,7 +1,7 @@
 import type { Ask } from './ask.js';
 import { Budget } from './budget.js';
 import { pause, type Clock } from './clock.js';
-import type { Opened } from './entry-store.js';
+import type { Opened } from './opened.js';
 import { LoadLease, LONGEST_WAIT_MS } from './load-lease.js';
 import { isFresh } from './l1-entries.js';
 import type { Store } from './store.js';

@@ -1,7 +1,8 @@
 import type { Budget } from './budget.js';
 import type { Bulkhead } from './bulkhead.js';
-import { CacheError, reasonOf } from './cache-errors.js';
+import { CacheError } from './cache-errors.js';
 import { CurrentRun } from './current-run.js';
+import { certainTags } from './entry-writer.js';
 import { join, type JoinOptions, type RunResult } from './join.js';
 import { isFresh } from './l1-entries.js';
 import type { MethodRuns } from './method-runs.js';
@@ -9,7 +10,7 @@ import { longestRunMs, type Opening, type Openings } from './openings.js';
 import { witnessOf } from './result-tokens.js';
 import type { Flight } from './single-flight.js';
 import type { Factory, Loaded, NewEntry, Revive, Subject } from './subject.js';
-import { ANY, EPOCH } from './tags.js';
+import { ANY } from './tags.js';
 import { tokensByTag, type Tokens } from './tokens.js';
 import type { WatchedFamilies } from './watched-families.js';
 
@@ -114,7 +115,7 @@ export class SharedRuns {
     revive?: Revive<T>,
   ): Promise<RunResult<T>> {
     const { flights, families, clock, inBackground } = this.#options;
-    const dependencies = { certain: [EPOCH, ...subject.tags], witnesses: families.witnessesFor(subject) };
+    const dependencies = { certain: certainTags(subject), witnesses: families.witnessesFor(subject) };
     return flights.start<RunResult<T>>(subject.keyText, dependencies, async (flight) => {
       const opening = await open(flight);
       if (!opening) return this.#runUnkept(subject, flight, factory);
@@ -136,7 +137,7 @@ export class SharedRuns {
     opening: Opening,
     factory: Factory<T>,
   ): Promise<RunResult<T>> {
-    const { runs, inBackground, families, emit } = this.#options;
+    const { runs, entries, inBackground, families, emit } = this.#options;
     const { lease, tokens } = opening;
     flight.onOvertaken = () => {
       inBackground(lease.release());
@@ -152,7 +153,7 @@ export class SharedRuns {
 
       const reason = whyUnstored(flight, tokens, entry);
       if (reason) emit({ event: 'cache.no_store', subject, reason });
-      else storing = this.#store(subject, opening, entry, loadMs);
+      else storing = entries.store(subject, opening, entry, loadMs);
       const isWatched = entry.resultTags.every((tag) => witnessOf(tag, tokens) !== ANY);
       families.watch(entry.resultTags);
       // Who joins asks about the families that were read: of another one only what moves with every tag tells.
@@ -184,16 +185,6 @@ export class SharedRuns {
       ? call()
       : runs.inBulkhead(subject, call));
     return { value, how: 'ran', isStored: false, notStoredBecause };
-  }
-
-  async #store(subject: Subject, opening: Opening, entry: NewEntry, loadMs: number): Promise<void> {
-    const { entries, emit } = this.#options;
-    try {
-      if (await entries.put(subject, opening, entry, loadMs)) return;
-      emit({ event: 'cache.no_store', subject, reason: 'newer-write' });
-    } catch (error) {
-      emit({ event: 'cache.set_error', subject, reason: reasonOf(error) });
-    }
   }
 }
 

@@ -1,0 +1,99 @@
+import { BACKGROUND_BUDGET_MS } from './budget.js';
+import { bodyLength, type CacheEntry } from './cache-entry.js';
+import { reasonOf } from './cache-errors.js';
+import type { EmitCacheEvent } from './cache-events.js';
+import type { Clock } from './clock.js';
+import { heldEntry, type L1Entries } from './l1-entries.js';
+import type { Opened } from './opened.js';
+import { ResultTokens } from './result-tokens.js';
+import type { Store } from './store.js';
+import type { NewEntry, Subject } from './subject.js';
+import { EPOCH } from './tags.js';
+
+/** Tokens must outlive every entry that carries them; nothing shorter than this is worth the renewals. */
+const MIN_TOKEN_TTL_MS = 2 * 3_600_000;
+
+export interface EntryWriterOptions {
+  readonly store: Store;
+  readonly l1: L1Entries;
+  readonly clock: Clock;
+  readonly emit: EmitCacheEvent;
+  /** Takes a part of its TTL from an entry: what was stored together shall not expire together. */
+  readonly jittered: (ttlMs: number) => number;
+}
+
+/** Keeps what runs gave, each under the tokens that its run was opened with. */
+export class EntryWriter {
+  readonly #options: EntryWriterOptions;
+  readonly #prepared: (entry: CacheEntry) => CacheEntry;
+  readonly #resultTokens: ResultTokens;
+  #tokenTtlMs = MIN_TOKEN_TTL_MS;
+
+  /** @param prepared  makes of an entry what this process may hold */
+  constructor(options: EntryWriterOptions, prepared: (entry: CacheEntry) => CacheEntry) {
+    this.#options = options;
+    this.#prepared = prepared;
+    this.#resultTokens = new ResultTokens(options.store);
+  }
+
+  /** How long tokens have to live for the longest entry so far. */
+  get tokenTtlMs(): number {
+    return this.#tokenTtlMs;
+  }
+
+  /** Keeps it, and tells if it does not. Never rejects. */
+  async store(subject: Subject, opened: Opened, given: NewEntry, loadMs: number): Promise<void> {
+    const { emit } = this.#options;
+    try {
+      if (await this.#put(subject, opened, given, loadMs)) return;
+      emit({ event: 'cache.no_store', subject, reason: 'newer-write' });
+    } catch (error) {
+      emit({ event: 'cache.set_error', subject, reason: reasonOf(error) });
+    }
+  }
+
+  /** @returns whether it did; not if an invalidation of a tag that the result names may have come in between */
+  async #put(subject: Subject, opened: Opened, given: NewEntry, loadMs: number): Promise<boolean> {
+    const { store, l1, emit, jittered, clock } = this.#options;
+    const sinceMs = clock.monotonicMs();
+    await this.#outlive(subject, opened, given.ttlMs + subject.policy.graceMs);
+    const named = await this.#resultTokens.read(subject, given.resultTags, opened.tokens, this.tokenTtlMs);
+    if (!named) return false;
+    const certain = certainTags(subject).map((tag) => [tag, opened.tokens.get(tag) ?? ''] as const);
+    const tokens = new Map([...certain, ...named]);
+    // A TTL may end with a moment that a deadline sets: what the questions took is part of it.
+    const ttlMs = Math.max(1, Math.round(jittered(given.ttlMs) - (clock.monotonicMs() - sinceMs)));
+    const entry = this.#prepared({
+      keyText: subject.keyText,
+      shape: subject.shape,
+      tags: [...tokens.keys()],
+      tokens: [...tokens.values()],
+      ttlMs,
+      graceMs: subject.policy.graceMs,
+      loadMs: Math.round(loadMs),
+      head: given.head ?? {},
+      body: given.body,
+    });
+    const livesMs = entry.ttlMs + entry.graceMs;
+    l1.hold({
+      ...heldEntry(entry, livesMs, clock.monotonicMs(), opened.moment),
+      bornAtMs: opened.atMs,
+    });
+    if (!opened.isForeign) await store.write(subject, entry);
+    emit({ event: 'cache.stored', subject, ttlMs: entry.ttlMs, bytes: bodyLength(entry) });
+    return true;
+  }
+
+  /** Has tokens live on for an entry that will be kept for longer than was known when they were asked for. */
+  async #outlive(subject: Subject, opened: Opened, livesMs: number): Promise<void> {
+    const wantedMs = 2 * livesMs;
+    if (wantedMs <= opened.tokenTtlMs) return;
+    this.#tokenTtlMs = Math.max(this.#tokenTtlMs, wantedMs);
+    await this.#options.store.open(subject, certainTags(subject), wantedMs, BACKGROUND_BUDGET_MS);
+  }
+}
+
+/** What an entry depends on whatever its result names. */
+export function certainTags(subject: Subject): string[] {
+  return [EPOCH, ...subject.tags];
+}

@@ -1,0 +1,21 @@
+import type { HeldEntry } from './l1-entries.js';
+import type { Tokens } from './tokens.js';
+
+/** When the store was asked. */
+export interface Asked {
+  /** The moment of the invalidation log before. */
+  readonly moment: number;
+  readonly atMs: number;
+}
+
+/** What a run begins with: the tokens of all that its result may depend on, and the entry if there is one by now. */
+export interface Opened extends Asked {
+  readonly held: HeldEntry | undefined;
+  readonly tokens: Tokens;
+  /** How long these live, if nobody renews them. */
+  readonly tokenTtlMs: number;
+  /** Whether this process may run the method for all. */
+  readonly hasLease: boolean;
+  /** Whether another version of the program keeps a good entry there: it is left to it. */
+  readonly isForeign: boolean;
+}
