@@ -359,8 +359,8 @@ describe('settings of the connection', () => {
     const one = await start({
       url: proxy.url,
       retryOnTimeout,
-      // Half of it is before a heartbeat tells.
-      commandTimeoutMs: 1600,
+      // Half of it is well before a heartbeat tells.
+      commandTimeoutMs: 800,
     });
     await connected(one);
     await pollUntil(() => proxy.connections() === 3, 3000);
