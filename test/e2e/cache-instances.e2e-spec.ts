@@ -151,6 +151,22 @@ describe('arguments that no JSON tells apart', () => {
   );
   class AnyOf extends Array<number> {}
   class AllOf extends Array<number> {}
+  class Login {
+    constructor(
+      readonly user: string,
+      readonly password: unknown,
+    ) {}
+
+    toJSON() {
+      return { user: this.user };
+    }
+  }
+  class Day extends Date {
+    constructor(readonly place: string) {
+      super(0);
+    }
+  }
+  const bare = (fields: object) => Object.assign(Object.create(null) as object, fields);
   @Injectable()
   class Seeker {
     runs = 0;
@@ -181,6 +197,26 @@ describe('arguments that no JSON tells apart', () => {
       Object.assign(Object.create({ tenant: 'b' }) as object, { page: 1 }),
       false,
     ],
+    [
+      'what is inherited from an object without a class',
+      Object.assign(Object.create(bare({ tenant: 'a' })) as object, { page: 1 }),
+      Object.assign(Object.create(bare({ tenant: 'b' })) as object, { page: 1 }),
+      false,
+    ],
+    ['what toJSON leaves out', new Login('ada', 'right'), new Login('ada', 'wrong'), true],
+    [
+      'what toJSON leaves out and nobody can write',
+      new Login('ada', () => 1),
+      new Login('ada', () => 2),
+      false,
+    ],
+    [
+      'what lies under a symbol beside toJSON',
+      Object.assign(new URL('http://a/'), { [more]: 18 }),
+      Object.assign(new URL('http://a/'), { [more]: 21 }),
+      false,
+    ],
+    ['days with fields', new Day('Berlin'), new Day('Lima'), false],
   ])('share nothing: %s', async (_, one, other, isKept) => {
     const { app } = await start({ providers: [Seeker] });
     const seeker = app.get(Seeker);

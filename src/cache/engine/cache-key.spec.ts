@@ -1,4 +1,5 @@
 import { inspect, isDeepStrictEqual } from 'node:util';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { methodKeyText, pythonJson, routeKeyText, scopedKeyText, storeKey } from './cache-key.js';
 
@@ -62,6 +63,14 @@ describe('a route’s key', () => {
     );
   });
 
+  it('is never made of an object whose fields are those of another', () => {
+    const base = Object.assign(Object.create(null) as object, { tenant: 'a' });
+
+    expect(() => routeKeyText('p', '/x', Object.create(base) as never)).toThrow(
+      /no form that a key could hold/,
+    );
+  });
+
   it.each([[{}], [Promise.resolve('ada')], [true], [NaN], [undefined], [['ada']]])(
     'never names as its principal what is no name: %j',
     (id) => {
@@ -76,6 +85,24 @@ describe('a route’s key', () => {
       '|user:7',
     ]);
   });
+});
+
+it.each([
+  [
+    'a plain object',
+    { b: [1, undefined], a: new Date(0) },
+    '{"a":{"$date":"1970-01-01T00:00:00.000Z"},"b":[1,{"$undefined":""}]}',
+  ],
+  ['an object without a prototype', Object.assign(Object.create(null) as object, { a: 1 }), '{"a":1}'],
+  [
+    'an object of a query',
+    Object.assign(Object.create(Object.create(null) as object) as object, { a: 1 }),
+    '{"a":1}',
+  ],
+  ['an object of another realm', runInNewContext('({ a: 1 })'), '{"a":1}'],
+  ['an address', new URL('http://a/'), '{"$class":"URL","of":"http://a/"}'],
+])('the key of a method holds no more than it must: %s', (_, value, text) => {
+  expect(methodKeyText('p', 'C.m', [value])).toBe(`p|C.m|[${text}]`);
 });
 
 describe('different arguments', () => {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { CacheError } from './cache-errors.js';
-import { encodeValue, isRecord } from './value-codec.js';
+import { className, encodeValue, isRecord } from './value-codec.js';
 
 /** What a method's parameters may be in a key: what arrived, before any pipe. */
 export type KeyInputs = Readonly<Record<string, unknown>>;
@@ -52,7 +52,7 @@ export function storeKey(prefix: string, keyText: string): string {
 export function pythonJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(pythonJson).join(', ')}]`;
   if (typeof value === 'object' && value !== null) {
-    if (!isRecord(value)) throw unkeyable(`a ${value.constructor.name}`);
+    if (!isRecord(value)) throw unkeyable(`a ${className(value)}`);
     const fields = Object.entries(value)
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([key, field]) => `${pythonJson(key)}: ${pythonJson(field)}`);

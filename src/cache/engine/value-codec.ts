@@ -12,8 +12,8 @@ const markers = { date: '$date', bigint: '$bigint', undefined: '$undefined', num
  * Dates, bigints, `undefined`, `NaN`, infinities and `-0` come back as they were. Class instances come back as plain
  * objects of their own fields (or of their `toJSON`).
  *
- * @param asKey  instances are told from plain objects, and from those of other classes, by the name of their class; what
- *   no text tells apart is refused, too
+ * @param asKey  instances are told from plain objects, and from those of other classes, by the name of their class, and
+ *   those with `toJSON` by their own fields, too; what no text tells apart is refused
  * @throws {CacheError} `CACHE_UNSERIALISABLE` for functions, symbols and cycles
  */
 export function encodeValue(value: unknown, { asKey = false } = {}): string {
@@ -56,38 +56,49 @@ function encodeObject(value: object, place: Place): string {
     throw new CacheError('CACHE_UNSERIALISABLE', 'a value that contains itself cannot be stored');
   const inside = { ...place, parents: [...parents, value] };
   const named = (text: string) => (asKey ? withClass(value, text) : text);
-  if (value instanceof Date)
+  if (asKey) refuseUnseenFields(value);
+  if (value instanceof Date) {
+    if (asKey && Object.keys(value).length > 0) throw withoutText('that is a date with fields of its own');
     return named(marked(markers.date, Number.isNaN(value.getTime()) ? '' : value.toISOString()));
-  if (value instanceof Map || value instanceof Set || ArrayBuffer.isView(value)) {
-    throw new CacheError('CACHE_UNSERIALISABLE', `a ${value.constructor.name} cannot be stored`);
   }
+  if (value instanceof Map || value instanceof Set || ArrayBuffer.isView(value)) throw unstorable(value);
   if (Array.isArray(value)) {
     if (asKey) refuseFieldsBesideItems(value);
     return named(`[${Array.from(value, (item) => encode(item, inside)).join(',')}]`);
   }
-  if (hasToJson(value)) return named(encode(value.toJSON(), inside));
-  if (!isRecord(value))
-    throw new CacheError('CACHE_UNSERIALISABLE', `a ${value.constructor.name} cannot be stored`);
-  if (asKey) refuseUnseenFields(value);
+  if (hasToJson(value)) {
+    const told = encode(value.toJSON(), inside);
+    const isWhole = !asKey || Object.keys(value).length === 0;
+    return named(isWhole ? told : `{"$json":${told},"of":${encodeFields(value, inside)}}`);
+  }
+  if (!isRecord(value)) throw unstorable(value);
+  return named(encodeFields(value, inside));
+}
+
+function encodeFields(value: object, place: Place): string {
   const fields = Object.entries(value)
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(
-      ([key, field]) => `${JSON.stringify(key.startsWith('$') ? `$${key}` : key)}:${encode(field, inside)}`,
+      ([key, field]) => `${JSON.stringify(key.startsWith('$') ? `$${key}` : key)}:${encode(field, place)}`,
     );
-  return named(`{${fields.join(',')}}`);
+  return `{${fields.join(',')}}`;
 }
 
 /** The text of an instance says of which class it is. */
 function withClass(value: object, text: string): string {
-  const { constructor } = (Object.getPrototypeOf(value) ?? {}) as { constructor?: unknown };
-  const name = typeof constructor === 'function' ? constructor.name : 'Object';
+  const name = className(value);
   if (name === '') throw withoutText('of a class without a name');
   return /^(Object|Array|Date)$/.test(name) ? text : `{"$class":${JSON.stringify(name)},"of":${text}}`;
 }
 
+/** What has no class is called as plain objects are. */
+export function className(value: object): string {
+  const { constructor } = (Object.getPrototypeOf(value) ?? {}) as { constructor?: unknown };
+  return typeof constructor === 'function' ? constructor.name : 'Object';
+}
+
 function refuseUnseenFields(value: object): void {
-  const isShown = (symbol: symbol) => Object.prototype.propertyIsEnumerable.call(value, symbol);
-  if (Object.getOwnPropertySymbols(value).some(isShown)) throw withoutText('with symbols for names');
+  if (hasShownSymbols(value)) throw withoutText('with symbols for names');
   const prototype = Object.getPrototypeOf(value) as { constructor?: { prototype?: unknown } } | null;
   if (prototype === null || prototype === Object.prototype || isRealmsObject(prototype)) return;
   // Not of a class, but made from another object, whose fields it has, too.
@@ -98,6 +109,15 @@ function refuseFieldsBesideItems(list: readonly unknown[]): void {
   // Names come after places.
   const last = Object.keys(list).at(-1);
   if (last !== undefined && !/^\d+$/.test(last)) throw withoutText('that is a list with fields of its own');
+}
+
+function hasShownSymbols(value: object): boolean {
+  const isShown = (symbol: symbol) => Object.prototype.propertyIsEnumerable.call(value, symbol);
+  return Object.getOwnPropertySymbols(value).some(isShown);
+}
+
+function unstorable(value: object): CacheError {
+  return new CacheError('CACHE_UNSERIALISABLE', `a ${className(value)} cannot be stored`);
 }
 
 function withoutText(kind: string): CacheError {
@@ -112,9 +132,10 @@ export function isRecord(value: object): boolean {
   return isOrdinary && (isRealmsObject(prototype as object) || Object.keys(value).length > 0);
 }
 
-/** `Object.prototype` of another realm, such as a worker's. */
+/** `Object.prototype` of another realm, such as a worker's, or an empty object in its place, as queries have. */
 function isRealmsObject(prototype: object): boolean {
-  return Object.getPrototypeOf(prototype) === null;
+  const isEmpty = Object.keys(prototype).length === 0 && !hasShownSymbols(prototype);
+  return isEmpty && Object.getPrototypeOf(prototype) === null;
 }
 
 function hasToJson(value: object): value is { toJSON: () => unknown } {
