@@ -1,7 +1,11 @@
+import type { EntitySubscriberInterface, QueryRunner } from 'typeorm';
 import { TypeormOutbox } from '../../src/cache/outbox/typeorm.outbox.js';
 import { inUnit, UnitOfWork } from '../../src/cache/outbox/unit-of-work.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { outboxContract } from './outbox.contract.js';
+
+/** What no unit of work names here. */
+const anotherBook = { tags: ['tag/book:2'], furtherTags: { mayBeNamed: false } };
 
 describe('the outbox in PostgreSQL, through TypeORM', () => {
   let database: TestDatabase;
@@ -88,6 +92,85 @@ describe('the outbox in PostgreSQL, through TypeORM', () => {
     expect(await outbox.narrow(unit.rows, ['tag/book:2'])).toBe(true);
     await outbox.settle(unit.rows);
     expect(await outbox.narrow(unit.rows, ['tag/book:2'])).toBe(false);
+  });
+
+  describe('a connection that is driven by hand', () => {
+    let runner: QueryRunner;
+    let unit: UnitOfWork;
+
+    beforeEach(() => {
+      outbox.watch();
+      runner = database.dataSource.createQueryRunner();
+      unit = new UnitOfWork('Books.rename', ['tag/book:1'], { outbox });
+    });
+
+    afterEach(() => runner.release());
+
+    const write = () =>
+      runner.query(`INSERT INTO users (code, role) VALUES ($1, 'student')`, [`U${++written}`]);
+    const send = (...statements: string[]) =>
+      inUnit(unit, async () => {
+        for (const statement of statements) await (statement === 'write' ? write() : runner.query(statement));
+      });
+
+    it.each([
+      ['BEGIN', 'COMMIT'],
+      ['begin isolation level serializable;', 'end'],
+      ['START  TRANSACTION', 'commit work'],
+    ])('writes a row with what it commits: %s … %s', async (begin, commit) => {
+      await send(begin, 'write', 'SAVEPOINT one', 'write', 'ROLLBACK WORK TO SAVEPOINT one', commit);
+
+      expect(unit.rows).toHaveLength(1);
+    });
+
+    it.each(['ROLLBACK', 'abort'])('writes none with what it undoes: %s', async (rollback) => {
+      await send('BEGIN', 'write', rollback);
+
+      expect(unit.written).toBe(0);
+    });
+
+    it.each(['COMMIT', 'ROLLBACK'])('has no transaction any more after its end: %s', async (end) => {
+      await send('BEGIN', 'write');
+      expect(unit.readsPast(anotherBook)).toBe(true);
+
+      await send(end);
+
+      expect(unit.readsPast(anotherBook)).toBe(false);
+      await expect(send('write')).rejects.toMatchObject({ code: 'CACHE_WRITE_OUTSIDE_TRANSACTION' });
+    });
+
+    it('has none that could not begin, or whose end has failed', async () => {
+      await expect(send('BEGIN ISOLATION LEVEL none')).rejects.toThrow('syntax error');
+      expect(unit.readsPast(anotherBook)).toBe(false);
+      await runner.query('CREATE TEMPORARY TABLE late (id int UNIQUE DEFERRABLE INITIALLY DEFERRED)');
+
+      await expect(send('BEGIN', 'INSERT INTO late VALUES (1), (1)', 'COMMIT')).rejects.toThrow(
+        'duplicate key',
+      );
+
+      expect(unit.readsPast(anotherBook)).toBe(false);
+    });
+
+    it('writes a row although another subscriber has thrown after the commit before', async () => {
+      const inTransaction = async () => {
+        await runner.startTransaction();
+        await write();
+        await runner.commitTransaction();
+      };
+      const thrower: EntitySubscriberInterface = {
+        afterTransactionCommit: () => {
+          throw new Error('not ours');
+        },
+      };
+      const { subscribers } = database.dataSource;
+      subscribers.unshift(thrower);
+      await expect(inUnit(unit, inTransaction)).rejects.toThrow('not ours');
+      subscribers.splice(subscribers.indexOf(thrower), 1);
+
+      await inUnit(unit, inTransaction);
+
+      expect(unit.rows).toHaveLength(2);
+    });
   });
 
   it('lets a write outside a transaction happen where it is no test, and warns once for each method', async () => {

@@ -438,6 +438,18 @@ describe('a method that writes in transactions', () => {
       expect(await names.nameIn(database.dataSource.manager, 'U1')).toBe('old');
     });
 
+    it('nor where statements begin and end it', async () => {
+      const runner = app.get(DataSource).createQueryRunner();
+      await runner.query('BEGIN');
+      await renamed(runner.manager, 'U4');
+      expect(await names.nameIn(runner.manager, 'U4')).toBe('never');
+      await runner.query('ROLLBACK');
+      await runner.release();
+      await app.get(CacheService).settle();
+
+      expect(await names.nameIn(database.dataSource.manager, 'U4')).toBe('old');
+    });
+
     it('nor where a method that writes reads in it before it does', async () => {
       const undone = app.get(DataSource).transaction(async (manager) => {
         await renamed(manager, 'U3');

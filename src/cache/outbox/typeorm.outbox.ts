@@ -1,11 +1,9 @@
 import type {
+  AfterQueryEvent,
   BeforeQueryEvent,
   DataSource,
   EntitySubscriberInterface,
   QueryRunner,
-  TransactionCommitEvent,
-  TransactionRollbackEvent,
-  TransactionStartEvent,
 } from 'typeorm';
 import { CacheError } from '../engine/cache-errors.js';
 import { CurrentRun } from '../engine/current-run.js';
@@ -25,6 +23,11 @@ const WRITES =
   /^\s*(insert|update|delete|merge|copy|truncate|call|do|refresh)\b|^\s*with\b[\s\S]*\b(insert|update|delete|merge)\b/i;
 /** Several in one text may write with any of them. */
 const SEVERAL = /;\s*\S/;
+/** Alone in its text: nobody sees what stands behind it. */
+const BEGINS = /^\s*(begin|start\s+transaction)\b[^;]*;?\s*$/i;
+const COMMITS = /^\s*(commit|end)\b/i;
+/** Not to a savepoint, which ends nothing. */
+const ROLLS_BACK = /^\s*(rollback|abort)\b(?!\s+((work|transaction)\s+)?to\b)/i;
 
 export interface TypeormOutboxOptions {
   /**
@@ -38,7 +41,7 @@ export interface TypeormOutboxOptions {
 /**
  * The outbox in the table `cache_outbox` of a PostgreSQL that is reached through TypeORM; {@link TypeormOutbox.table}
  * makes it. It sees every transaction of the data source: `dataSource.transaction`, repositories that
- * save, and query runners driven by hand. Nested transactions count with the outermost.
+ * save, and query runners driven by hand, also by `query('BEGIN')`. Nested transactions count with the outermost.
  */
 export class TypeormOutbox implements Outbox {
   /** The statement that makes its table, for a migration. A row without a namespace is for whoever takes it. */
@@ -148,14 +151,13 @@ export class TypeormOutbox implements Outbox {
 
 /** A transaction as it is open on one connection. */
 interface OpenTransaction {
-  /** How deep it is nested. */
-  depth: number;
   /** The units of work that used it, which may have begun after it, each with the row that it will commit. */
   readonly rows: Map<UnitOfWork, string | undefined>;
   /** The run of a cached method that began it, and so reads what is its own. */
   readonly run: CurrentRun | undefined;
 }
 
+/** Knows transactions by the statements that begin and end them, whoever sends those. */
 class TransactionSubscriber implements EntitySubscriberInterface {
   readonly #open = new WeakMap<QueryRunner, OpenTransaction>();
 
@@ -164,20 +166,37 @@ class TransactionSubscriber implements EntitySubscriberInterface {
     private readonly onUnprotectedWrite: (method: string) => void,
   ) {}
 
-  afterTransactionStart({ queryRunner }: TransactionStartEvent): void {
-    const open = this.#open.get(queryRunner) ?? {
-      depth: 0,
-      rows: new Map(),
-      run: CurrentRun.around,
-    };
-    open.depth++;
+  beforeQuery({ query, queryRunner }: BeforeQueryEvent): Promise<void> | undefined {
+    const open = this.#open.get(queryRunner);
+    const unit = unitWatchedBy(this.outbox);
+    if (open) {
+      CurrentRun.around?.spoil('in-transaction', open.run);
+      adopt(open, unit);
+      if (COMMITS.test(query)) return this.#writeRows(queryRunner, open);
+    } else if (unit && writes(query)) {
+      this.onUnprotectedWrite(unit.method);
+      unit.presumeWritten();
+    }
+    return undefined;
+  }
+
+  afterQuery({ query, queryRunner, success }: AfterQueryEvent): Promise<void> | undefined {
+    if (success && BEGINS.test(query)) this.#begin(queryRunner);
+    const isCommit = COMMITS.test(query);
+    if (!isCommit && !ROLLS_BACK.test(query)) return undefined;
+    const open = this.#end(queryRunner);
+    return open && isCommit && success ? committed(open) : undefined;
+  }
+
+  #begin(queryRunner: QueryRunner): void {
+    // One that is open already stays so.
+    const open = this.#open.get(queryRunner) ?? { rows: new Map(), run: CurrentRun.around };
     this.#open.set(queryRunner, open);
     adopt(open, unitWatchedBy(this.outbox));
   }
 
-  async beforeTransactionCommit({ queryRunner }: TransactionCommitEvent): Promise<void> {
-    const open = this.#open.get(queryRunner);
-    if (open?.depth !== 1 || open.rows.size === 0) return;
+  async #writeRows(queryRunner: QueryRunner, open: OpenTransaction): Promise<void> {
+    if (open.rows.size === 0) return;
     // Asked first, for a transaction that may only read may not even try to insert.
     const [asked] = (await queryRunner.query(
       'SELECT pg_current_xact_id_if_assigned() IS NOT NULL AS "hasWritten"',
@@ -192,34 +211,10 @@ class TransactionSubscriber implements EntitySubscriberInterface {
     }
   }
 
-  async afterTransactionCommit({ queryRunner }: TransactionCommitEvent): Promise<void> {
-    const open = this.#leave(queryRunner);
-    if (open?.depth !== 0) return;
-    await Promise.all(rowsOf(open).map(([unit, row]) => unit.committed(row)));
-  }
-
-  afterTransactionRollback({ queryRunner }: TransactionRollbackEvent): void {
-    this.#leave(queryRunner);
-  }
-
-  beforeQuery({ query, queryRunner }: BeforeQueryEvent): void {
-    const open = queryRunner.isTransactionActive ? this.#open.get(queryRunner) : undefined;
-    if (open) CurrentRun.around?.spoil('in-transaction', open.run);
-    const unit = unitWatchedBy(this.outbox);
-    if (!unit) return;
-    if (open) adopt(open, unit);
-    else if (writes(query)) {
-      this.onUnprotectedWrite(unit.method);
-      unit.presumeWritten();
-    }
-  }
-
-  #leave(queryRunner: QueryRunner): OpenTransaction | undefined {
+  #end(queryRunner: QueryRunner): OpenTransaction | undefined {
     const open = this.#open.get(queryRunner);
-    if (open && --open.depth === 0) {
-      this.#open.delete(queryRunner);
-      for (const unit of open.rows.keys()) unit.endTransaction();
-    }
+    this.#open.delete(queryRunner);
+    for (const unit of open?.rows.keys() ?? []) unit.endTransaction();
     return open;
   }
 }
@@ -235,8 +230,8 @@ function writes(query: string): boolean {
   return WRITES.test(text) || SEVERAL.test(text);
 }
 
-function rowsOf({ rows }: OpenTransaction): [UnitOfWork, string][] {
-  return [...rows].flatMap(([unit, row]) => (row === undefined ? [] : [[unit, row]]));
+async function committed({ rows }: OpenTransaction): Promise<void> {
+  await Promise.all([...rows].flatMap(([unit, row]) => (row === undefined ? [] : [unit.committed(row)])));
 }
 
 /** A write that fails is the sooner mended where it is tested, and the worse where it is needed. */
