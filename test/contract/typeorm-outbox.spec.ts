@@ -1,6 +1,7 @@
-import type { EntitySubscriberInterface, QueryRunner } from 'typeorm';
+import { In, type EntitySubscriberInterface, type QueryRunner } from 'typeorm';
 import { TypeormOutbox } from '../../src/cache/outbox/typeorm.outbox.js';
 import { inUnit, UnitOfWork } from '../../src/cache/outbox/unit-of-work.js';
+import { User } from '../../src/records/users/user.entity.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { outboxContract } from './outbox.contract.js';
 
@@ -171,6 +172,35 @@ describe('the outbox in PostgreSQL, through TypeORM', () => {
 
       expect(unit.rows).toHaveLength(2);
     });
+  });
+
+  it.each([
+    ['a function of the application', 1, 'SELECT award_badge(1)'],
+    ['one whose name is quoted', 1, 'SELECT "award_badge" (1)'],
+    ['one of a schema', 1, 'SELECT public.award_badge(1)'],
+    ['one that is called as everybody’s', 1, 'SELECT public.lower(1)'],
+    [
+      'functions that everybody knows',
+      0,
+      `SELECT COUNT(DISTINCT(code)), max(lower(code)) FROM users WHERE code IN ($1)`,
+    ],
+    ['a text that looks like one', 0, `SELECT 'award_badge(1)' -- award_badge(1)`],
+    ['what TypeORM asks', 0, undefined],
+  ])('takes a unit for one that has written where it calls %s: %d', async (_, isWritten, query) => {
+    const { manager } = database.dataSource;
+    for (const name of ['award_badge', 'lower'])
+      await manager.query(
+        `CREATE OR REPLACE FUNCTION public.${name}(int) RETURNS int LANGUAGE sql AS 'SELECT $1'`,
+      );
+    const unit = new UnitOfWork('Books.rename', [], { outbox });
+    outbox.watch();
+
+    await inUnit(unit, async () => {
+      if (query !== undefined) await manager.query(query, query.includes('$1') ? ['U1'] : []);
+      else await manager.findAndCount(User, { where: { code: In(['U1', 'U2']) }, take: 1 });
+    });
+
+    expect(unit.written).toBe(isWritten);
   });
 
   it('lets a write outside a transaction happen where it is no test, and warns once for each method', async () => {

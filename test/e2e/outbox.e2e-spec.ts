@@ -198,6 +198,12 @@ class Names {
     await this.dataSource.query(query);
   }
 
+  @InvalidateCache('name:{1}')
+  async sayAndFail(query: string, code: string): Promise<void> {
+    await this.dataSource.query(query, [code]);
+    throw new Error('failed after that');
+  }
+
   @InvalidateCache('name:{0}')
   async renameUnprotected(code: string): Promise<void> {
     await this.dataSource.query('UPDATE users SET full_name = $2 WHERE code = $1', [code, 'x']);
@@ -529,6 +535,27 @@ describe('a method that writes in transactions', () => {
     `/* it's one */ UPDATE users SET full_name = 'x' WHERE code = 'U1'`,
   ])('is refused when it writes outside a transaction in other words: %s', async (query) => {
     await expect(names.say(query)).rejects.toMatchObject({ code: 'CACHE_WRITE_OUTSIDE_TRANSACTION' });
+  });
+
+  it('invalidates when it fails after it has called a function of the database, which may have written', async () => {
+    await settled(names.name('U1'));
+    await database.dataSource.query(
+      `CREATE OR REPLACE FUNCTION rename_user(text) RETURNS void LANGUAGE sql
+       AS $$ UPDATE users SET full_name = 'new' WHERE code = $1 $$`,
+    );
+
+    await expect(names.sayAndFail('SELECT rename_user($1)', 'U1')).rejects.toThrow('failed after that');
+
+    expect(await names.name('U1')).toBe('new');
+  });
+
+  it('invalidates nothing when it fails after it has only asked, outside a transaction', async () => {
+    const { invalidationMs } = app.get(CacheService).stats();
+
+    const asked = names.sayAndFail('SELECT count(*) FROM users WHERE code = $1', 'U1');
+    await expect(asked).rejects.toThrow('failed after that');
+
+    expect(app.get(CacheService).stats().invalidationMs.count).toBe(invalidationMs.count);
   });
 
   it('is refused when it writes outside a transaction', async () => {

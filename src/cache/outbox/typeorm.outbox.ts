@@ -23,6 +23,16 @@ const WRITES =
   /^\s*(insert|update|delete|merge|copy|truncate|call|do|refresh)\b|^\s*with\b[\s\S]*\b(insert|update|delete|merge)\b/i;
 /** Several in one text may write with any of them. */
 const SEVERAL = /;\s*\S/;
+const BEFORE_BRACKET = /([\p{L}\p{N}_$."]+)\s*\(/gu;
+/** What stands before a bracket and writes nothing: words of the language, and functions that everybody uses. */
+const HARMLESS = new Set(
+  (
+    'all and any array as between by case distinct else except exists filter from group having ilike in intersect join ' +
+    'lateral like limit materialized not on or over row select some then union using values when where with ' +
+    'abs array_agg avg cast coalesce concat count date_trunc extract greatest json_agg jsonb_agg least length lower max ' +
+    'min now nullif round row_number string_agg substring sum to_char trim unnest upper'
+  ).split(' '),
+);
 /** Alone in its text: nobody sees what stands behind it. */
 const BEGINS = /^\s*(begin|start\s+transaction)\b[^;]*;?\s*$/i;
 const COMMITS = /^\s*(commit|end)\b/i;
@@ -173,9 +183,10 @@ class TransactionSubscriber implements EntitySubscriberInterface {
       CurrentRun.around?.spoil('in-transaction', open.run);
       adopt(open, unit);
       if (COMMITS.test(query)) return this.#writeRows(queryRunner, open);
-    } else if (unit && writes(query)) {
-      this.onUnprotectedWrite(unit.method);
-      unit.presumeWritten();
+    } else if (unit) {
+      const text = withoutTexts(query);
+      if (writes(text)) this.onUnprotectedWrite(unit.method);
+      if (writes(text) || mayWrite(text)) unit.presumeWritten();
     }
     return undefined;
   }
@@ -225,9 +236,18 @@ function adopt({ rows }: OpenTransaction, unit: UnitOfWork | undefined): void {
   unit.beginTransaction();
 }
 
-function writes(query: string): boolean {
-  const text = query.replace(SAID, ' ');
+/** Of a quoted name its quote is left, for it may be that of a function. */
+function withoutTexts(query: string): string {
+  return query.replace(SAID, (said) => (said.startsWith('"') ? '"' : ' '));
+}
+
+function writes(text: string): boolean {
   return WRITES.test(text) || SEVERAL.test(text);
+}
+
+/** A function of the application may, such as `award_badge($1)`, and its call does not say so. */
+function mayWrite(text: string): boolean {
+  return [...text.matchAll(BEFORE_BRACKET)].some(([, name = '']) => !HARMLESS.has(name.toLowerCase()));
 }
 
 async function committed({ rows }: OpenTransaction): Promise<void> {
