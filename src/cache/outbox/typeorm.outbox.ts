@@ -1,3 +1,4 @@
+import { Logger } from '@nestjs/common';
 import type {
   AfterQueryEvent,
   BeforeQueryEvent,
@@ -77,6 +78,7 @@ export class TypeormOutbox implements Outbox {
     this.#dataSource = dataSource;
     this.#subscriber = new TransactionSubscriber(this, options.onUnprotectedWrite ?? refuseOrWarn());
     this.watch();
+    warnOfReplicas(dataSource);
   }
 
   serve(namespace: string): void {
@@ -252,6 +254,15 @@ function mayWrite(text: string): boolean {
 
 async function committed({ rows }: OpenTransaction): Promise<void> {
   await Promise.all([...rows].flatMap(([unit, row]) => (row === undefined ? [] : [unit.committed(row)])));
+}
+
+function warnOfReplicas(dataSource: DataSource): void {
+  const { replication } = dataSource.options as { replication?: object };
+  if (!replication || dataSource.defaultReplicationModeForReads() === 'master') return;
+  new Logger('Cache').warn(
+    'TypeORM reads from replicas: what one of them has not heard of yet is cached as it was before, until its TTL. ' +
+      "Read from the primary: replication.defaultMode: 'master'",
+  );
 }
 
 /** A write that fails is the sooner mended where it is tested, and the worse where it is needed. */
