@@ -1,6 +1,7 @@
 import { IsNull, type EntityManager } from 'typeorm';
 import { notFound } from '../access/own-reach.js';
 import type { Principal } from '../access/principal.js';
+import { databaseNow } from '../database/database-clock.js';
 import { Problem } from '../http/problem.js';
 import { Activity } from './activities/activity.entity.js';
 import { Course } from './courses/course.entity.js';
@@ -71,6 +72,15 @@ export function pastMoment(field: string, text: string): Date {
   const moment = new Date(text);
   if (isFuture(moment)) unprocessable(field, 'future', 'more than 5 minutes in the future');
   return moment;
+}
+
+/** The moment that a body tells, read as by `pastMoment`; the present by the database's clock if it tells none. */
+export async function momentTold(
+  manager: EntityManager,
+  field: string,
+  text: string | undefined,
+): Promise<Date> {
+  return text === undefined ? databaseNow(manager) : pastMoment(field, text);
 }
 
 export function isFuture(moment: Date): boolean {

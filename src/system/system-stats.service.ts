@@ -1,5 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { databaseNow } from '../database/database-clock.js';
 import type { LogRecord } from '../telemetry/log-catalogue.js';
 import type { SystemStatsDto } from './system-stats.dto.js';
 import { utcMidnightBefore } from './utc-day.js';
@@ -32,9 +33,10 @@ export class SystemStatsService {
 
   constructor(private readonly dataSource: DataSource) {}
 
-  async stats(now = new Date()): Promise<SystemStatsDto> {
+  /** @param now  the present by the database's clock if left out */
+  async stats(now?: Date): Promise<SystemStatsDto> {
     this.#logger.log({ event: 'stats.fetch' } satisfies LogRecord);
-    const stats = await this.#read(now);
+    const stats = await this.#read(now ?? (await databaseNow(this.dataSource)));
     const { total_users: users, total_sessions: sessions } = stats;
     this.#logger.log({ event: 'stats.done', users, sessions } satisfies LogRecord);
     return stats;

@@ -34,7 +34,7 @@ export class CourseAnalyticsController {
     audit: courseFigures,
   })
   courseAnalytics(@Param('course_id') courseId: string): Promise<CourseAnalyticsDto> {
-    return this.courses.courseAt(courseId, new Date());
+    return this.courses.courseAt(courseId);
   }
 
   /** Shows how a course stood at a past moment. */

@@ -5,6 +5,7 @@ import { courseTrendSql, publishedActivitiesSql } from '../facts/course-blocks.s
 import { courseStudentFigures } from '../audited-figures.js';
 import { type Course, findCourse } from '../facts/course.js';
 import { courseFactsSql, enrollmentFactsSql } from '../facts/enrollment-facts.sql.js';
+import { type Moment, momentOf } from '../facts/moment.js';
 import { rateStudents, type RatedStudent } from '../facts/rated-students.js';
 import { allStudents } from '../facts/scope.js';
 import { inSharedSnapshot, inSnapshot, type Query } from '../facts/snapshot.js';
@@ -28,10 +29,13 @@ export class CourseAnalyticsService {
   /**
    * The course as of a moment; a handful of statements, however many students there are.
    *
+   * @param past  the moment; now if left out
    * @throws {Problem} `not_found`
    */
-  courseAt(code: string, asOf: Date): Promise<CourseAnalyticsDto> {
+  courseAt(code: string, past?: Date): Promise<CourseAnalyticsDto> {
     return inSharedSnapshot(this.dataSource, async (query, aside) => {
+      const moment = await momentOf(query, past);
+      const { asOf } = moment;
       const course = await findCourse(query, code, asOf);
       const scope = [[course.id], asOf];
       const firstMonday = twelveMondays(asOf)[0]?.toISOString().slice(0, 10);
@@ -41,7 +45,7 @@ export class CourseAnalyticsService {
         aside<WeekRow>(courseTrendSql, [...scope, firstMonday]),
       ]);
 
-      return summarizeCourse(course, asOf, {
+      return summarizeCourse(course, moment, {
         students: rateStudents(facts?.students ?? [], course, asOf),
         activities,
         activityRows: facts?.activities ?? [],
@@ -64,26 +68,35 @@ export class CourseAnalyticsService {
     audit: courseStudentFigures,
   })
   async students(code: string): Promise<CourseStudents> {
-    const { course, students } = await this.ratedStudents(code, new Date());
+    const { course, students, moment } = await this.ratedStudents(code);
     return {
       students: students.map(courseStudent),
       next_deadline_at: course.nextDeadlineAt?.toISOString() ?? null,
-      generated_at: new Date().toISOString(),
+      generated_at: moment.now().toISOString(),
     };
   }
 
   /**
    * Every active student of a course with their risk at a moment.
    *
+   * @param past  the moment; now if left out
    * @throws {Problem} `not_found`
    */
-  ratedStudents(code: string, asOf: Date): Promise<{ course: Course; students: readonly RatedStudent[] }> {
+  ratedStudents(code: string, past?: Date): Promise<RatedCourse> {
     return inSnapshot(this.dataSource, async (query) => {
+      const moment = await momentOf(query, past);
+      const { asOf } = moment;
       const course = await findCourse(query, code, asOf);
       const students = rateStudents(await studentRows(query, course, asOf), course, asOf);
-      return { course, students };
+      return { course, students, moment };
     });
   }
+}
+
+interface RatedCourse {
+  course: Course;
+  students: readonly RatedStudent[];
+  moment: Moment;
 }
 
 interface CourseFacts {

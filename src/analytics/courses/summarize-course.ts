@@ -1,4 +1,5 @@
 import type { Course } from '../facts/course.js';
+import type { Moment } from '../facts/moment.js';
 import type { RatedStudent } from '../facts/rated-students.js';
 import { phaseAt, type StudentRow, tardiness } from '../facts/student-facts.js';
 import { isoWeek, twelveMondays } from '../iso-week.js';
@@ -46,7 +47,8 @@ export interface CourseFigures {
 }
 
 /** Puts the answer together. */
-export function summarizeCourse(course: Course, asOf: Date, figures: CourseFigures): CourseAnalyticsDto {
+export function summarizeCourse(course: Course, moment: Moment, figures: CourseFigures): CourseAnalyticsDto {
+  const { asOf } = moment;
   const { students } = figures;
   const rows = students.map(({ row }) => row);
   const total = rows.length;
@@ -88,7 +90,7 @@ export function summarizeCourse(course: Course, asOf: Date, figures: CourseFigur
     trend: weeks(figures.weeks, asOf),
     next_deadline_at: course.nextDeadlineAt?.toISOString() ?? null,
     as_of: asOf.toISOString(),
-    generated_at: new Date().toISOString(),
+    generated_at: moment.now().toISOString(),
     model_version: modelVersion,
   };
 }

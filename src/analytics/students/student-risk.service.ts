@@ -4,6 +4,7 @@ import { Problem } from '../../http/problem.js';
 import { coursesSql } from '../facts/course-blocks.sql.js';
 import type { Course } from '../facts/course.js';
 import type { EnrollmentStatus } from '../../records/enrollments/enrollment.entity.js';
+import { type Moment, momentOf } from '../facts/moment.js';
 import { inPreparedSnapshot, type Query } from '../facts/snapshot.js';
 import { enrollmentsSql, factsAtMomentsSql, namedWorkSql, studentSql } from '../facts/student-blocks.sql.js';
 import { riskFacts, type StudentRow } from '../facts/student-facts.js';
@@ -28,6 +29,7 @@ interface Enrollment {
 
 /** What one snapshot of the database says about a student. */
 interface Snapshot {
+  moment: Moment;
   student: Student;
   enrollments: Enrollment[];
   /** rows of the active courses at each moment: the ends of past weeks, then the present */
@@ -44,37 +46,34 @@ export class StudentRiskService {
   ) {}
 
   /**
-   * The risk now. Peers are those of up to 30 s ago, so that all students of a course can share what is known of them.
+   * The risk now. Peers are as they were up to 30 s before, so that all students of a course can share what is known of them.
    *
    * @param courseCode  one course, whatever has become of the enrollment; `null` for all with an active enrollment
    * @throws {Problem} `not_found` for an unknown student, or one who is not enrolled in the course
    */
   riskNow(studentCode: string, courseCode: string | null): Promise<StudentRiskDto> {
-    const now = Date.now();
-    return this.#assess(studentCode, courseCode, new Date(now), new Date(now - (now % 30_000)));
+    return this.#assess(studentCode, courseCode);
   }
 
   /** The same as of any moment. */
-  riskAt(studentCode: string, courseCode: string | null, asOf: Date): Promise<StudentRiskDto> {
-    return this.#assess(studentCode, courseCode, asOf, asOf);
+  riskAt(studentCode: string, courseCode: string | null, past: Date): Promise<StudentRiskDto> {
+    return this.#assess(studentCode, courseCode, past);
   }
 
-  async #assess(
-    studentCode: string,
-    courseCode: string | null,
-    asOf: Date,
-    peersAsOf: Date,
-  ): Promise<StudentRiskDto> {
+  async #assess(studentCode: string, courseCode: string | null, past?: Date): Promise<StudentRiskDto> {
     // Asked outside the snapshot's connection, and while it is busy. Its answer is awaited after that connection is
     // free again, so that requests never hold one while they wait for another.
     const peers = new Map<number, Promise<(number | null)[]>>();
-    const snapshot = await inPreparedSnapshot(this.dataSource, (query) =>
-      look(query, studentCode, courseCode, asOf, (courseId) => {
-        const medians = this.peers.medians(courseId, peersAsOf.toISOString());
+    const snapshot = await inPreparedSnapshot(this.dataSource, async (query) => {
+      const moment = await momentOf(query, past);
+      const peersAsOf = (past ?? halfMinuteOf(moment.asOf)).toISOString();
+      return look(query, studentCode, courseCode, moment, (courseId) => {
+        const medians = this.peers.medians(courseId, peersAsOf);
         medians.catch(() => undefined);
         peers.set(courseId, medians);
-      }),
-    );
+      });
+    });
+    const { asOf } = snapshot.moment;
     const courses: CourseRiskDto[] = [];
     for (const { course, status } of snapshot.enrollments) {
       const row = rowsNow(snapshot).find(({ course_id }) => course_id === course.id);
@@ -98,10 +97,15 @@ export class StudentRiskService {
       courses,
       next_deadline_at: firstDeadline(snapshot.enrollments),
       as_of: asOf.toISOString(),
-      generated_at: new Date().toISOString(),
+      generated_at: snapshot.moment.now().toISOString(),
       model_version: modelVersion,
     };
   }
+}
+
+/** When the half minute began that a moment lies in. */
+function halfMinuteOf(moment: Date): Date {
+  return new Date(moment.getTime() - (moment.getTime() % 30_000));
 }
 
 /** The model at the end of each week since the student came in, then at the moment. */
@@ -118,9 +122,10 @@ async function look(
   query: Query,
   studentCode: string,
   courseCode: string | null,
-  asOf: Date,
+  moment: Moment,
   startPeers: (courseId: number) => void,
 ): Promise<Snapshot> {
+  const { asOf } = moment;
   const [student] = await query<Student>(studentSql, [studentCode, asOf]);
   if (!student) throw new Problem('not_found', 'There is no such student.');
   const enrollments = await enrollmentsOf(query, student, courseCode, asOf);
@@ -130,8 +135,8 @@ async function look(
   const courseIds = enrollments.filter(({ status }) => status === 'active').map(({ course }) => course.id);
   const moments = [...twelveMondays(asOf).slice(0, -1).map(endOfWeek), asOf];
   if (courseIds.length === 0) {
-    const history = moments.map((moment) => ({ moment, rows: [] }));
-    return { student, enrollments, history, work: new Map() };
+    const history = moments.map((at) => ({ moment: at, rows: [] }));
+    return { moment, student, enrollments, history, work: new Map() };
   }
   courseIds.forEach(startPeers);
 
@@ -146,6 +151,7 @@ async function look(
     scope,
   );
   return {
+    moment,
     student,
     enrollments,
     history: moments.map((at, i) => ({ moment: at, rows: facts[i]?.students ?? [] })),

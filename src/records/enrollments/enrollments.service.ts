@@ -5,7 +5,7 @@ import { Problem } from '../../http/problem.js';
 import { findUnique } from '../find-unique.js';
 import { keysetPage } from '../keyset-page.js';
 import { isRowId } from '../public-id.js';
-import { courseNamedBy, pastMoment, unknown, unprocessable, userNamedBy } from '../references.js';
+import { courseNamedBy, momentTold, unknown, unprocessable, userNamedBy } from '../references.js';
 import { inTransaction } from '../transaction.js';
 import { onlyOwnRows } from '../visible-courses.js';
 import { change, wrote } from '../write-effect.js';
@@ -67,7 +67,7 @@ export class EnrollmentsService {
       courseId: course.id,
       course,
       role,
-      enrolledAt: dto.enrolled_at === undefined ? new Date() : pastMoment('enrolled_at', dto.enrolled_at),
+      enrolledAt: await momentTold(manager, 'enrolled_at', dto.enrolled_at),
     });
     return wrote(EnrollmentDto.of(await manager.save(enrollment)));
   }
@@ -116,7 +116,7 @@ export class EnrollmentsService {
           );
         }
       }
-      const changed = change(enrollment, after(enrollment, dto));
+      const changed = change(enrollment, await after(manager, enrollment, dto));
       if (changed.length === 0) return EnrollmentDto.of(enrollment);
       await manager.save(enrollment);
       return wrote(EnrollmentDto.of(enrollment), { changed });
@@ -144,15 +144,19 @@ export class EnrollmentsService {
 }
 
 /** The columns as the change leaves them, checked against each other. */
-function after(enrollment: Enrollment, dto: ChangeEnrollmentDto): Partial<Enrollment> {
+async function after(
+  manager: EntityManager,
+  enrollment: Enrollment,
+  dto: ChangeEnrollmentDto,
+): Promise<Partial<Enrollment>> {
   const status = dto.status ?? enrollment.status;
   if (status === 'active') {
     if (dto.ended_at !== undefined) unprocessable('ended_at', 'order', 'an active enrolment has not ended');
     if (dto.final_result) unprocessable('final_result', 'order', 'an active enrolment has no result');
     return { status, endedAt: null, finalResult: null };
   }
-  const known = enrollment.status === 'active' ? new Date() : enrollment.endedAt;
-  const endedAt = dto.ended_at === undefined ? known : pastMoment('ended_at', dto.ended_at);
+  const isKnown = enrollment.status !== 'active' && dto.ended_at === undefined;
+  const endedAt = isKnown ? enrollment.endedAt : await momentTold(manager, 'ended_at', dto.ended_at);
   if (endedAt && endedAt < enrollment.enrolledAt) {
     unprocessable('ended_at', 'order', 'must not lie before enrolled_at');
   }

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import type { Principal } from '../../access/principal.js';
+import { databaseNow } from '../../database/database-clock.js';
 import { Problem } from '../../http/problem.js';
 import { inTransaction } from '../transaction.js';
 import { User } from '../users/user.entity.js';
@@ -39,7 +40,7 @@ export class GradesService {
       });
       submission.score = dto.score;
       // A correction says what the grade should have been from the first.
-      submission.gradedAt ??= new Date();
+      submission.gradedAt ??= await databaseNow(manager);
       submission.gradedBy = actorId;
       if (submission.status === 'submitted') submission.status = 'graded';
       await manager.save(submission);

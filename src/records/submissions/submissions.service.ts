@@ -6,7 +6,7 @@ import type { Activity } from '../activities/activity.entity.js';
 import { findUnique } from '../find-unique.js';
 import { keysetPage } from '../keyset-page.js';
 import { isRowId } from '../public-id.js';
-import { activeEnrollment, activityNamedBy, pastMoment, unprocessable, userNamedBy } from '../references.js';
+import { activeEnrollment, activityNamedBy, momentTold, unprocessable, userNamedBy } from '../references.js';
 import { inTransaction } from '../transaction.js';
 import type { User } from '../users/user.entity.js';
 import { onlyOwnRows } from '../visible-courses.js';
@@ -41,8 +41,7 @@ export class SubmissionsService {
     const knownMeanwhile = await this.#known(manager, dto);
     if (knownMeanwhile) return knownMeanwhile;
 
-    const submittedAt =
-      dto.submitted_at === undefined ? new Date() : pastMoment('submitted_at', dto.submitted_at);
+    const submittedAt = await momentTold(manager, 'submitted_at', dto.submitted_at);
     mustBeOpen(activity, submittedAt);
     const submission = manager.create(Submission, {
       userId: user.id,

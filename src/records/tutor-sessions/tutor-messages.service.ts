@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { Principal } from '../../access/principal.js';
 import { Problem } from '../../http/problem.js';
-import { pastMoment, unprocessable } from '../references.js';
+import { momentTold, unprocessable } from '../references.js';
 import { wrote } from '../write-effect.js';
 import { TutorMessage } from './tutor-message.entity.js';
 import { TutorMessageDto, type CreateTutorMessageDto } from './tutor-session.dto.js';
@@ -33,7 +33,7 @@ export class TutorMessagesService {
       kind: dto.kind,
       length,
       content: dto.content ?? null,
-      sentAt: sentAt(session, dto),
+      sentAt: await sentAt(manager, session, dto),
       clientId: dto.client_id ?? null,
     });
     return wrote(TutorMessageDto.of(await manager.save(message), session));
@@ -60,8 +60,12 @@ export class TutorMessagesService {
   }
 }
 
-function sentAt(session: TutorSession, dto: CreateTutorMessageDto): Date {
-  const moment = dto.sent_at === undefined ? new Date() : pastMoment('sent_at', dto.sent_at);
+async function sentAt(
+  manager: EntityManager,
+  session: TutorSession,
+  dto: CreateTutorMessageDto,
+): Promise<Date> {
+  const moment = await momentTold(manager, 'sent_at', dto.sent_at);
   if (session.endedAt && moment > session.endedAt) {
     if (dto.sent_at === undefined) throw new Problem('conflict', 'The session has ended.');
     unprocessable('sent_at', 'order', 'must not lie after the end of the session');

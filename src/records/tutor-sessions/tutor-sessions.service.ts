@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager, type FindOptionsWhere } from 'typeorm';
 import type { Principal } from '../../access/principal.js';
+import { databaseNow } from '../../database/database-clock.js';
 import { Problem } from '../../http/problem.js';
 import { findUnique } from '../find-unique.js';
 import {
@@ -9,6 +10,7 @@ import {
   activityNamedBy,
   clockSkewMs,
   courseNamedBy,
+  momentTold,
   pastMoment,
   unprocessable,
   userNamedBy,
@@ -43,7 +45,7 @@ export class TutorSessionsService {
     const knownMeanwhile = await this.#known(manager, dto);
     if (knownMeanwhile) return knownMeanwhile;
 
-    const startedAt = dto.started_at === undefined ? new Date() : pastMoment('started_at', dto.started_at);
+    const startedAt = await momentTold(manager, 'started_at', dto.started_at);
     const session = manager.create(TutorSession, {
       code: dto.session_id ?? `S-${randomUUID()}`,
       userId: user.id,
@@ -82,7 +84,7 @@ export class TutorSessionsService {
       }
       if (told && !given) unprocessable('ended_at', 'order', 'must not lie before last_event_at');
       // A client whose clock runs ahead may have begun or spoken in our future.
-      session.endedAt = given ?? new Date(Math.max(Date.now(), session.lastEventAt.getTime()));
+      session.endedAt = given ?? later(await databaseNow(manager), session.lastEventAt);
       await manager.save(session);
       return wrote(TutorSessionDto.of(session), { changed: ['endedAt'] });
     });
@@ -121,6 +123,10 @@ function findSession(manager: EntityManager, where: FindOptionsWhere<TutorSessio
     where,
     relations: { user: true, course: true, activity: true },
   });
+}
+
+function later(one: Date, other: Date): Date {
+  return one > other ? one : other;
 }
 
 /**

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, IsNull, type EntityManager } from 'typeorm';
+import { databaseNow } from '../../database/database-clock.js';
 import type { PageQuery } from '../../http/page.dto.js';
 import { Problem } from '../../http/problem.js';
 import { keysetPage } from '../keyset-page.js';
@@ -45,18 +46,21 @@ export class UsersService {
   }
 
   change(code: string, dto: ChangeUserDto): Promise<UserDto> {
-    return this.#update(code, { email: dto.email, fullName: dto.full_name, role: dto.role });
+    return this.#update(code, () => ({ email: dto.email, fullName: dto.full_name, role: dto.role }));
   }
 
   /** The row stays, for what points at it, without name and address; the person is found no more. */
   delete(code: string): Promise<UserDto> {
-    const values = { email: null, fullName: null, isActive: false, deletedAt: new Date() };
-    return this.#update(code, values, (manager) => this.idempotency.forgetPerson(manager, code));
+    return this.#update(
+      code,
+      (now) => ({ email: null, fullName: null, isActive: false, deletedAt: now }),
+      (manager) => this.idempotency.forgetPerson(manager, code),
+    );
   }
 
   #update(
     code: string,
-    values: { [K in keyof User]?: User[K] | undefined },
+    valuesAt: (now: Date) => { [K in keyof User]?: User[K] | undefined },
     alsoWrite?: (manager: EntityManager) => Promise<void>,
   ): Promise<UserDto> {
     return inTransaction(this.dataSource, async (manager) => {
@@ -65,9 +69,10 @@ export class UsersService {
         lock: { mode: 'for_no_key_update' },
       });
       if (!user) return missing();
-      const changed = change(user, values);
+      const now = await databaseNow(manager);
+      const changed = change(user, valuesAt(now));
       if (changed.length === 0) return UserDto.of(user);
-      user.updatedAt = new Date();
+      user.updatedAt = now;
       await manager.save(user);
       await alsoWrite?.(manager);
       return wrote(UserDto.of(user), { changed, courses: await studiedCourses(manager, user) });
