@@ -4,7 +4,7 @@ import type { StudentRiskDto } from './students/student-risk.dto.js';
 
 /*
  * What an audit of the cache compares of an answer: figures that nothing but a write can change. Risk goes on by itself, from
- * moment to moment, and with the peers, of whom an answer may know what was true 30 s ago.
+ * moment to moment, and with the peers, of whom an answer may know what was true 30 s before it.
  */
 
 export function courseFigures(view: CourseAnalyticsDto): unknown {

@@ -78,8 +78,8 @@ export class RiskEvidenceDto {
   active_days?: number;
 
   /**
-   * `low_engagement`: median of the same over the active students of the course, up to 30 s old; null
-   * without any
+   * `low_engagement`: median of the same over the active students of the course, up to 30 s old when the answer was
+   * computed, so up to 75 s in one that was kept; null without any
    * @example 4
    */
   median_active_days?: number | null;
