@@ -166,7 +166,8 @@ export class CreateSubmissionDto {
   activity_id!: string;
 
   /**
-   * When it was handed in, with a time zone; now if left out. Students must leave it out
+   * When it was handed in, with a time zone, at most 5 minutes ahead of our clock, as `occurred_at` of an event; now
+   * if left out. Students must leave it out
    * @example "2026-01-30T17:05:00Z"
    */
   @IfGiven()

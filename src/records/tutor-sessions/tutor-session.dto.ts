@@ -151,7 +151,8 @@ export class CreateTutorSessionDto {
   mode?: string;
 
   /**
-   * When it began, with a time zone; now if left out
+   * When it began, with a time zone, at most 5 minutes ahead of our clock, as `occurred_at` of an event; now if
+   * left out
    * @example "2026-02-05T18:52:18Z"
    */
   @IfGiven()
@@ -170,7 +171,8 @@ export class CreateTutorSessionDto {
 /** The end of a conversation. */
 export class EndTutorSessionDto {
   /**
-   * When it ended, with a time zone, up to 5 minutes before what was last said, and then set to that; now if left out
+   * When it ended, with a time zone, up to 5 minutes before what was last said, and then set to that; at most 5 minutes ahead of
+   * our clock, as `occurred_at` of an event; now if left out
    * @example "2026-02-05T19:20:00Z"
    */
   @IfGiven()
@@ -280,7 +282,8 @@ export class CreateTutorMessageDto {
   content?: string;
 
   /**
-   * When it was sent, with a time zone, while the session was open; now if left out
+   * When it was sent, with a time zone, while the session was open, at most 5 minutes ahead of our clock, as `occurred_at` of
+   * an event; now if left out
    * @example "2026-02-05T18:53:00Z"
    */
   @IfGiven()
