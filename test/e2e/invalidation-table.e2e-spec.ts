@@ -158,6 +158,14 @@ const rows: [write: string, run: () => Promise<unknown>, recomputed: View[]][] =
       }),
     ['course', ...everyoneInTheCourse],
   ],
+  [
+    'course end moved',
+    () =>
+      send('patch', '/courses/PROG-101', {
+        ends_at: new Date(Date.parse(soon) + 86_400_000).toISOString(),
+      }),
+    ['course', ...everyoneInTheCourse, 'stranger'],
+  ],
   ['course unchanged', () => send('patch', '/courses/PROG-101', { pass_mark: 50 }), []],
   [
     'activity published',

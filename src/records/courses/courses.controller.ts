@@ -51,13 +51,15 @@ export class CoursesController {
   /** Changes the dates, the pass mark or the name of a course. */
   @Patch(':course_id')
   @Access({ admin: 'all', teacher: 'own' })
+  // Who was in the course to its end is in it again when that is moved, and their views have no tag of it.
   @InvalidateCache<CoursesController['change']>({
     tags: (_, course) =>
       ifWritten(course, ({ changed }) => [
         `course:${course.course_id}`,
         ...(changed.some((column) => column !== 'name') ? [`roster:${course.course_id}`] : []),
+        ...(changed.includes('endsAt') ? ['student_risk:*'] : []),
       ]),
-    families: ['course', 'roster'],
+    families: ['course', 'roster', 'student_risk'],
   })
   change(@CourseId() courseId: string, @Body() body: ChangeCourseDto): Promise<CourseDto> {
     return this.courses.change(courseId, body);
