@@ -22,6 +22,7 @@ import { CountersByDifference1770000006000 } from './migrations/1770000006000-co
 import { ManyClicksADay1770000007000 } from './migrations/1770000007000-many-clicks-a-day.js';
 import { OutboxNamespace1770000008000 } from './migrations/1770000008000-outbox-namespace.js';
 import { OutboxAge1770000009000 } from './migrations/1770000009000-outbox-age.js';
+import { ForgetPeopleSoon1770000010000 } from './migrations/1770000010000-forget-people-soon.js';
 
 const entities = [
   Activity,
@@ -55,6 +56,7 @@ const shared = {
     ManyClicksADay1770000007000,
     OutboxNamespace1770000008000,
     OutboxAge1770000009000,
+    ForgetPeopleSoon1770000010000,
   ],
   synchronize: false,
   logging: false,

@@ -40,6 +40,33 @@ describe('a POST with an Idempotency-Key', () => {
     expect(second.headers['idempotency-replayed']).toBe('true');
   });
 
+  it.each(['full_name', 'email'])('tells no %s that was to be forgotten since', async (field) => {
+    const body = { user_id: `F-${field}`, role: 'student', full_name: 'Ada', email: `${field}@example.org` };
+    const first = await addUser(`forget-${field}`, body);
+    expect(JSON.stringify(first.body)).toContain('Ada');
+
+    await app.request
+      .patch(`/api/v3/users/${body.user_id}`)
+      .send({ [field]: null })
+      .expect(200);
+
+    expect((await addUser(`forget-${field}`, body)).status).toBe(409);
+    expect(await keys(`forget-${field}`)).toEqual([]);
+  });
+
+  it('finds those of people without looking at the others', async () => {
+    const plan = await database.dataSource.transaction(async (manager) => {
+      // Of a few rows all are read.
+      await manager.query('SET LOCAL enable_seqscan = off');
+      const asked: string[] = [];
+      const explained = { query: (sql: string) => (asked.push(sql), Promise.resolve([])) };
+      await app.app.get(IdempotencyService).forgetPerson(explained as unknown as typeof manager, 'nobody');
+      return manager.query<object[]>(`EXPLAIN ${asked[0]!.replace('$1', "'nobody'")}`);
+    });
+
+    expect(JSON.stringify(plan)).toContain('idempotency_keys_of_people');
+  });
+
   it('makes old what the first made old, when it is repeated: that may have failed after its commit', async () => {
     const stats = async () => {
       const { headers } = await app.request.get('/api/v3/system/stats');

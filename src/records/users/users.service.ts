@@ -46,7 +46,12 @@ export class UsersService {
   }
 
   change(code: string, dto: ChangeUserDto): Promise<UserDto> {
-    return this.#update(code, () => ({ email: dto.email, fullName: dto.full_name, role: dto.role }));
+    const isForgotten = dto.email === null || dto.full_name === null;
+    return this.#update(
+      code,
+      () => ({ email: dto.email, fullName: dto.full_name, role: dto.role }),
+      isForgotten ? (manager) => this.idempotency.forgetPerson(manager, code) : undefined,
+    );
   }
 
   /** The row stays, for what points at it, without name and address; the person is found no more. */
