@@ -277,6 +277,22 @@ it('F20: goes on with all other slots of a master while one of them moves away, 
   );
 });
 
+it('F20: uses a master that others may have used before, also while a slot with an epoch moves away from it', async () => {
+  await start();
+  const { servers, store } = open;
+  const [node, tag] = [cluster.nodes[0]!, tagOn(0)];
+  const epochs = servers.hashTags.map((hashTag) => `token:epoch:${hashTag}`);
+  const last = epochs.findLast((key) => servers.nameOf(key) === node)!;
+  await store.open(nameOn(0), [tag], TOKEN_TTL_MS, BUDGET_MS);
+  const id = await ask(cluster.masters[1]!, ['CLUSTER', 'MYID']);
+  await ask(cluster.masters[0]!, ['CLUSTER', 'SETSLOT', String(keySlot(last)), 'MIGRATING', id]);
+  await expect(ask(cluster.masters[0]!, ['DEL', last])).rejects.toThrow('ASK');
+
+  await servers.write(node, BUDGET_MS, (session) => store.beforeUse(session, node, 'moved'));
+
+  expect(await store.tokens([tag], BUDGET_MS)).toEqual([undefined]);
+});
+
 it('F19: uses the replica that was promoted, and believes nothing that it has from before', async () => {
   await start({ replicas: 1 });
   const [tag, other] = [tagOn(0), tagOn(1)];
@@ -307,6 +323,31 @@ it('F19: uses the replica that was promoted, and believes nothing that it has fr
   expect(now).not.toBe(tokens[0]);
   expect(untouched).toBe(tokens[1]);
   expect(open.servers.names).not.toContain(cluster.nodes[0]);
+});
+
+it('F59: a master that comes in place of one that went on loses its epoch, and no other does', async () => {
+  await start({ replicas: 1 });
+  const promoted = `127.0.0.1:${cluster.replicas[0]!.port}`;
+  const [tag, elsewhere] = [tagOn(0), tagOn(1)];
+  const tokensOf = ({ store }: OpenStore) => store.tokens([tag, elsewhere], BUDGET_MS);
+  const answers = (one: OpenStore) => tokensOf(one).then(...settledAs);
+  await open.store.open(nameOn(2), [elsewhere], TOKEN_TTL_MS, BUDGET_MS);
+  const [, kept] = await tokensOf(open);
+  await cluster.takeOverUnheard();
+  const other = openStore({ clusterNodes: [promoted] });
+  await pollUntil(() => answers(other), 10_000);
+  // Who comes from no other master takes nothing away.
+  expect((await tokensOf(other))[1]).toBe(kept);
+  const { tokens: before } = await other.store.open(nameOn(2), [tag, elsewhere], TOKEN_TTL_MS, BUDGET_MS);
+
+  await open.store.invalidate([tag], [], BUDGET_MS);
+
+  expect(open.servers.names).not.toContain(promoted);
+  expect(await tokensOf(other)).toEqual(before);
+  await cluster.beHeard();
+  await pollUntil(async () => open.servers.names.includes(promoted) && (await answers(open)), 30_000);
+  expect(await tokensOf(other)).toEqual([undefined, kept]);
+  await other.close();
 });
 
 it('is found when the first nodes named are not there, and reported once when none is', async () => {

@@ -127,6 +127,30 @@ describe('connections to a server that may be named anew', () => {
     expect(arrivals.find(({ port }) => port === next.port)?.arrival).toBe('moved');
     old = await startRedis({ port: old.port });
   });
+
+  it('take the place of others until they are in use themselves', async () => {
+    const came: Arrival[] = [];
+    const successors = new RedisConnections({
+      ...calm,
+      connections: 1,
+      isSuccessor: true,
+      locate: () => Promise.resolve(named),
+      beforeUse: (_, arrival) => {
+        if (arrival !== 'known') came.push(arrival);
+        return came.length === 1 ? Promise.reject(new Error('no')) : Promise.resolve();
+      },
+    });
+    const lose = () =>
+      successors.write(BUDGET_MS, ({ client }) => {
+        client.destroy();
+        return Promise.resolve(true);
+      });
+    await pollUntil(() => lose().catch(() => false), 10_000);
+    await pollUntil(() => came.length === 3, 10_000);
+
+    expect(came).toEqual(['moved', 'moved', 'new']);
+    await successors.close();
+  });
 });
 
 describe('connections to an address that leads to another server by now', () => {

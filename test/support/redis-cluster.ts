@@ -7,6 +7,10 @@ export interface RedisClusterProcesses {
   readonly replicas: readonly RedisProcess[];
   /** `host:port` of every master. */
   readonly nodes: readonly string[];
+  /** Makes the first replica a master of what its master has, and lets no master hear of it. */
+  takeOverUnheard(): Promise<void>;
+  /** From then on all hear of it, and believe it. */
+  beHeard(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -48,11 +52,20 @@ export async function startRedisCluster({ replicas = 0 } = {}): Promise<RedisClu
     masters: processes.slice(0, 3),
     replicas: processes.slice(3),
     nodes: processes.slice(0, 3).map(({ port }) => `127.0.0.1:${port}`),
+    takeOverUnheard: () => takeOverUnheard(processes),
+    beHeard: async () => {
+      for (const { redis } of started.slice(0, 3)) await meet(redis, started[3]!);
+    },
     stop,
   };
 }
 
-async function startNode(): Promise<{ redis: RedisProcess; busPort: number }> {
+interface Node {
+  readonly redis: RedisProcess;
+  readonly busPort: number;
+}
+
+async function startNode(): Promise<Node> {
   const busPort = await freePort();
   const args = ['--cluster-enabled', 'yes', '--cluster-port', String(busPort)];
   args.push('--cluster-node-timeout', String(NODE_TIMEOUT_MS), '--cluster-require-full-coverage', 'no');
@@ -60,14 +73,24 @@ async function startNode(): Promise<{ redis: RedisProcess; busPort: number }> {
   return { redis: await startRedis({ args, rights: ofCluster }), busPort };
 }
 
-async function introduce(started: readonly { redis: RedisProcess; busPort: number }[]): Promise<void> {
+async function introduce(started: readonly Node[]): Promise<void> {
   const [first, ...others] = started;
   for (const [index, { redis }] of started.entries()) {
     await ask(redis, ['CLUSTER', 'SET-CONFIG-EPOCH', String(index + 1)]);
   }
-  for (const { redis, busPort } of others) {
-    await ask(first!.redis, ['CLUSTER', 'MEET', '127.0.0.1', String(redis.port), String(busPort)]);
-  }
+  for (const other of others) await meet(first!.redis, other);
+}
+
+async function meet(one: RedisProcess, { redis, busPort }: Node): Promise<void> {
+  await ask(one, ['CLUSTER', 'MEET', '127.0.0.1', String(redis.port), String(busPort)]);
+}
+
+/** For a minute nobody listens to a node that was forgotten, unless told to meet it; it hears the others all the same. */
+async function takeOverUnheard([first, second, third, replica]: readonly RedisProcess[]): Promise<void> {
+  const id = await ask(replica!, ['CLUSTER', 'MYID']);
+  await Promise.all([first!, second!, third!].map((master) => ask(master, ['CLUSTER', 'FORGET', id])));
+  await ask(replica!, ['CLUSTER', 'FAILOVER', 'TAKEOVER']);
+  await pollUntil(async () => (await ask(replica!, ['INFO', 'replication'])).includes('role:master'), 5000);
 }
 
 async function divide(masters: readonly RedisProcess[]): Promise<void> {

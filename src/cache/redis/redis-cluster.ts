@@ -164,15 +164,18 @@ export class RedisCluster implements RedisServers {
 
   #adopt({ masters }: SlotTable, beforeUse: BeforeUse): void {
     if (this.#pause.isClosed()) return;
+    // One that comes later may be the replica of one that went on, cut off from it.
+    const isSuccessor = this.#masters.length > 0;
     this.#masters = masters;
     const names = new Set(masters.filter((name) => name !== undefined));
     for (const name of this.names) if (!names.has(name)) this.#drop(name);
     for (const name of names) {
-      if (!this.#servers.has(name)) this.#servers.set(name, this.#connect(name, names.size, beforeUse));
+      if (this.#servers.has(name)) continue;
+      this.#servers.set(name, this.#connect(name, isSuccessor, names.size, beforeUse));
     }
   }
 
-  #connect(name: string, masters: number, beforeUse: BeforeUse): RedisConnections {
+  #connect(name: string, isSuccessor: boolean, masters: number, beforeUse: BeforeUse): RedisConnections {
     const { timings, clock, refusals, maxConnections, pool, retryOnTimeout } = this.#options;
     const address = { ...fromHostAndPort(name), ...this.#login };
     const share = Math.max(1, Math.floor(maxConnections / masters));
@@ -182,6 +185,7 @@ export class RedisCluster implements RedisServers {
       clock,
       refusals,
       beforeUse: (session, arrival) => beforeUse(session, name, arrival),
+      isSuccessor,
       connections: pool ? share : Math.min(2, share),
       spread: pool,
       retryOnTimeout,

@@ -12,6 +12,8 @@ export interface RedisConnectionsOptions extends Pick<
   readonly beforeUse: (session: RedisSession, arrival: Arrival) => Promise<void>;
   /** How often the server is located anew although it answers, ms. Default: never. */
   readonly followMs?: number | undefined;
+  /** Whether another was in use in its place, which others may have left earlier. Default: false. */
+  readonly isSuccessor?: boolean | undefined;
   /** How many connections are held. */
   readonly connections: number;
   /** Whether commands are spread over all of them; else one serves and the others stand by. */
@@ -135,8 +137,8 @@ export class RedisConnections {
   async #beforeUse(session: RedisSession, isNew: boolean): Promise<void> {
     if (isNew && !this.#moveTo(session.address)) throw new CacheError('CACHE_STORE_UNAVAILABLE', 'BEHIND');
     if (isNew) for (const connection of this.#strangersTo(session)) connection.leave();
-    const isMove = isNew && this.#used !== undefined && !isSameServer(session, this.#used);
-    await this.#options.beforeUse(session, isMove ? 'moved' : isNew ? 'new' : 'known');
+    const isMove = this.#used ? !isSameServer(session, this.#used) : this.#options.isSuccessor;
+    await this.#options.beforeUse(session, !isNew ? 'known' : isMove ? 'moved' : 'new');
   }
 
   /** A master that was cut off from its sentinels goes on for whoever still reaches it, while they have named another. */

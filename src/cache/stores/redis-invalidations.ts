@@ -151,9 +151,9 @@ export class RedisInvalidations {
     }
   }
 
-  #cutEpoch(session: RedisSession, server: string): Promise<void> {
-    const hard = this.#keys.tokens(EPOCH).filter((key) => this.#servers.nameOf(key) === server);
-    return this.#cut(session, { server, hard, soft: [] });
+  async #cutEpoch(session: RedisSession, server: string): Promise<void> {
+    const here = this.#keys.tokens(EPOCH).filter((key) => this.#servers.nameOf(key) === server);
+    this.#owed.add(await this.#payHere(session, server, here));
   }
 
   /** @param session what is new, and so cannot be asked for by name yet */
