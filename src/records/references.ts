@@ -83,6 +83,30 @@ export async function momentTold(
   return text === undefined ? databaseNow(manager) : pastMoment(field, text);
 }
 
+/**
+ * What a student dates before they were in the course is refused: the first trace of a course counts for all who are in it.
+ * A client's clock may be five minutes behind ours.
+ *
+ * @throws {Problem} `unprocessable`
+ */
+export async function mustFollowEnrollment(
+  manager: EntityManager,
+  field: string,
+  moment: Date,
+  of: { student_id: string; course_id: string },
+): Promise<void> {
+  const [row] = await manager.query<{ enrolled_at: Date | null }[]>(
+    `SELECT min(e.enrolled_at) AS enrolled_at
+     FROM enrollments e JOIN users u ON u.id = e.user_id JOIN courses c ON c.id = e.course_id
+     WHERE u.code = $1 AND c.code = $2 AND e.role = 'student'`,
+    [of.student_id, of.course_id],
+  );
+  const enrolledAt = row?.enrolled_at;
+  if (enrolledAt && moment.getTime() < enrolledAt.getTime() - clockSkewMs) {
+    unprocessable(field, 'order', 'more than 5 minutes before the student joined the course');
+  }
+}
+
 export function isFuture(moment: Date): boolean {
   return moment.getTime() > Date.now() + clockSkewMs;
 }

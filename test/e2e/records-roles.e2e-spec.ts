@@ -56,6 +56,26 @@ describe('what a role sees and may say', () => {
     expect(await listed(who, '/courses', 'course_id')).toEqual(courses);
   });
 
+  it('takes from a student nothing that is dated before they were in the course, which would count for all in it', async () => {
+    const event = { id: randomUUID(), student_id: 'STU001', course_id: 'PROG-101', verb: 'viewed' };
+    const session = { student_id: 'STU001', course_id: 'PROG-101', started_at: '1900-01-01T00:00:00Z' };
+    const before = { ...event, occurred_at: '1900-01-01T00:00:00Z' };
+
+    for (const [path, body, pointer] of [
+      ['/events', before, '/occurred_at'],
+      ['/sessions', session, '/started_at'],
+    ] as const) {
+      const refused = await as('student', 'post', path).send(body);
+      expect([refused.status, refused.body.errors]).toMatchObject([422, [{ pointer, code: 'order' }]]);
+    }
+    await as('student', 'post', '/events')
+      .send({ ...event, occurred_at: new Date().toISOString() })
+      .expect(201);
+    await as('service', 'post', '/events')
+      .send({ ...before, id: randomUUID() })
+      .expect(201);
+  });
+
   it('lists enrolments and submissions of a teacher’s courses, and of a student alone', async () => {
     expect(await listed('teacher', '/enrollments', 'course_id')).toEqual(['PROG-101']);
     expect(await listed('teacher', '/enrollments?course_id=PROG-102', 'course_id')).toEqual([]);
@@ -85,7 +105,7 @@ describe('what a role sees and may say', () => {
         ...inCourse(activity_id),
         id: randomUUID(),
         verb: 'viewed',
-        occurred_at: '2026-02-05T18:52:18Z',
+        occurred_at: new Date().toISOString(),
       };
     };
     const shown = await as('student', 'get', `/activities/PROG-101-${status}`).expect(404);

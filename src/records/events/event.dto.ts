@@ -79,7 +79,7 @@ export class CreateEventDto {
 
   /**
    * When it happened, with a time zone, at most 5 minutes ahead of our clock. It counts from that moment on; answers that are
-   * kept by then may lag by their time to live (30, 45 or 60 s)
+   * kept by then may lag by their time to live (30, 45 or 60 s). From a student: not before they joined the course
    * @example "2026-02-05T18:52:18Z"
    */
   @IsInstant()

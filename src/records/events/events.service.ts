@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { Principal } from '../../access/principal.js';
 import { Problem } from '../../http/problem.js';
-import { activityNamedBy, pastMoment, unprocessable } from '../references.js';
+import { activityNamedBy, mustFollowEnrollment, pastMoment, unprocessable } from '../references.js';
 import { wrote } from '../write-effect.js';
 import { EventWriter } from './event-writer.js';
 import { EventDto, type CreateEventDto } from './event.dto.js';
@@ -20,7 +20,10 @@ export class EventsService {
   constructor(private readonly writer: EventWriter) {}
 
   async create(manager: EntityManager, principal: Principal, dto: CreateEventDto): Promise<EventDto> {
-    pastMoment('occurred_at', dto.occurred_at);
+    const occurredAt = pastMoment('occurred_at', dto.occurred_at);
+    if (principal.role === 'student') {
+      await mustFollowEnrollment(manager, 'occurred_at', occurredAt, dto);
+    }
     const [outcome] = await this.writer.write(manager, [dto]);
     if (typeof outcome === 'object') {
       if (outcome.code === 'conflict') throw new Problem('conflict', outcome.detail);

@@ -7,6 +7,7 @@ import { Problem } from '../../http/problem.js';
 import { findUnique } from '../find-unique.js';
 import {
   activeEnrollment,
+  mustFollowEnrollment,
   activityNamedBy,
   clockSkewMs,
   courseNamedBy,
@@ -46,6 +47,7 @@ export class TutorSessionsService {
     if (knownMeanwhile) return knownMeanwhile;
 
     const startedAt = await momentTold(manager, 'started_at', dto.started_at);
+    if (principal.role === 'student') await mustFollowEnrollment(manager, 'started_at', startedAt, dto);
     const session = manager.create(TutorSession, {
       code: dto.session_id ?? `S-${randomUUID()}`,
       userId: user.id,
