@@ -45,6 +45,24 @@ class ThingsController {
 }
 
 @Injectable()
+class Keeper {
+  constructor(private readonly cache: CacheService) {}
+
+  keep(): Promise<number> {
+    return this.cache.getOrSet('kept', { ttl: 60 }, () => value);
+  }
+
+  /** What is ended inside a method that writes is ended when that has ended. */
+  @InvalidateCache(() => [])
+  async end(how: 'delete' | 'clear', rest: Promise<void>): Promise<boolean> {
+    const isTaken = await (how === 'clear' ? this.cache.clear() : this.cache.delete('kept'));
+    await rest;
+    value++;
+    return isTaken;
+  }
+}
+
+@Injectable()
 class Job {
   @InvalidateCache('thing:{0}')
   async run(_id: string, rest: Promise<void>): Promise<void> {
@@ -123,6 +141,38 @@ describe('two processes on one Redis', () => {
     expect(await get(other)).toMatchObject({ cache: 'MISS', value: 2 });
     expect(await get(one)).toMatchObject({ cache: 'HIT', value: 2 });
   });
+
+  it.each(['delete', 'clear'] as const)(
+    'hear of a %s by the other, which waits for a method around it',
+    async (how) => {
+      const startKeeper = async () => {
+        const started = await startCachedApp({
+          controllers: [ThingsController],
+          providers: [Keeper],
+          options: { redis: { url: redis.url, commandTimeoutMs: 1000 } },
+        });
+        running.push({ ...started, events: [] });
+        await connected(started);
+        const [keeper, cache] = [started.app.get(Keeper), started.app.get(CacheService)];
+        return { keeper, cache, kept: () => keeper.keep().finally(() => cache.settle()) };
+      };
+      const [one, other] = [await startKeeper(), await startKeeper()];
+      expect([await one.kept(), await other.kept()]).toEqual([1, 1]);
+      value = 2;
+      expect(await other.kept()).toBe(1);
+
+      expect(await (how === 'clear' ? one.cache.clear() : one.cache.delete('kept'))).toBe(true);
+      expect(await other.kept()).toBe(2);
+
+      const rest = deferred();
+      const ending = one.keeper.end(how, rest.promise);
+      value = 3;
+      expect(await other.kept()).toBe(2);
+      rest.resolve();
+      expect(await ending).toBe(true);
+      expect(await other.kept()).toBe(4);
+    },
+  );
 
   it('ask nobody for a hit on a bounded view, and hear of a write through the other', async () => {
     const [one, other] = [await start(), await start()];
