@@ -7,8 +7,7 @@ import { heldEntry, type L1Entries } from './l1-entries.js';
 import type { Opened } from './opened.js';
 import { ResultTokens } from './result-tokens.js';
 import type { Store } from './store.js';
-import type { NewEntry, Subject } from './subject.js';
-import { EPOCH } from './tags.js';
+import { certainTags, type NewEntry, type Subject } from './subject.js';
 
 /** Tokens must outlive every entry that carries them; nothing shorter than this is worth the renewals. */
 const MIN_TOKEN_TTL_MS = 2 * 3_600_000;
@@ -91,9 +90,4 @@ export class EntryWriter {
     this.#tokenTtlMs = Math.max(this.#tokenTtlMs, wantedMs);
     await this.#options.store.open(subject, certainTags(subject), wantedMs, BACKGROUND_BUDGET_MS);
   }
-}
-
-/** What an entry depends on whatever its result names. */
-export function certainTags(subject: Subject): string[] {
-  return [EPOCH, ...subject.tags];
 }

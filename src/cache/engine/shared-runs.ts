@@ -2,14 +2,20 @@ import type { Budget } from './budget.js';
 import type { Bulkhead } from './bulkhead.js';
 import { CacheError } from './cache-errors.js';
 import { CurrentRun } from './current-run.js';
-import { certainTags } from './entry-writer.js';
 import { join, type JoinOptions, type RunResult } from './join.js';
 import { isFresh } from './l1-entries.js';
 import type { MethodRuns } from './method-runs.js';
 import { longestRunMs, type Opening, type Openings } from './openings.js';
 import { witnessOf } from './result-tokens.js';
 import type { Flight } from './single-flight.js';
-import type { Factory, Loaded, NewEntry, Revive, Subject } from './subject.js';
+import {
+  certainTags,
+  type Factory,
+  type Loaded,
+  type NewEntry,
+  type Revive,
+  type Subject,
+} from './subject.js';
 import { ANY } from './tags.js';
 import { tokensByTag, type Tokens } from './tokens.js';
 import type { WatchedFamilies } from './watched-families.js';

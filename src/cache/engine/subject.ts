@@ -3,6 +3,7 @@ import type { CacheEntry } from './cache-entry.js';
 import { storeKey } from './cache-key.js';
 import type { EntryPolicy } from './entry-policy.js';
 import type { EntryName } from './store.js';
+import { EPOCH } from './tags.js';
 
 /** Tags that only a call names: by its result, or by its arguments as they were converted. */
 export interface FurtherTags {
@@ -52,6 +53,11 @@ export class Subject implements EntryName {
   get tags(): readonly string[] {
     return (this.#tags ??= this.#makeTags());
   }
+}
+
+/** What an entry depends on whatever its result names. */
+export function certainTags(subject: Subject): string[] {
+  return [EPOCH, ...subject.tags];
 }
 
 /** Why an answer has nothing to be stored, known as soon as the method has run. */

@@ -12,34 +12,13 @@ import { EPOCH } from '../engine/tags.js';
 import type { Outbox } from './outbox.js';
 import { ABANDONED_AFTER_MS } from './outbox-relay.js';
 import { relayedTags } from './relayed-tags.js';
+import { begins, commits, mayWrite, rollsBack, withoutTexts, writes } from './sql-statements.js';
 import { unitWatchedBy, type UnitOfWork } from './unit-of-work.js';
 
 const MAX_ROWS_A_ROUND = 500;
 const FROM_ABANDONED =
   `FROM cache_outbox WHERE renewed_at < clock_timestamp() - $1 * interval '1 millisecond' ` +
   'AND (namespace = $2 OR namespace IS NULL)';
-/** Comments and texts, in one: whichever begins first may hold what looks like the other. */
-const SAID = /--[^\n]*|\/\*[\s\S]*?\*\/|'[^']*'|"[^"]*"|\$(\w*)\$[\s\S]*?\$\1\$/g;
-const WRITES =
-  /^\s*(insert|update|delete|merge|copy|truncate|call|do|refresh)\b|^\s*with\b[\s\S]*\b(insert|update|delete|merge)\b/i;
-/** Several in one text may write with any of them. */
-const SEVERAL = /;\s*\S/;
-const BEFORE_BRACKET = /([\p{L}\p{N}_$."]+)\s*\(/gu;
-/** What stands before a bracket and writes nothing: words of the language, and functions that everybody uses. */
-const HARMLESS = new Set(
-  (
-    'all and any array as between by case distinct else except exists filter from group having ilike in intersect join ' +
-    'lateral like limit materialized not on or over row select some then union using values when where with ' +
-    'abs array_agg avg cast coalesce concat count date_trunc extract greatest json_agg jsonb_agg least length lower max ' +
-    'min now nullif round row_number string_agg substring sum to_char trim unnest upper'
-  ).split(' '),
-);
-/** Alone in its text: nobody sees what stands behind it. */
-const BEGINS = /^\s*(begin|start\s+transaction)\b[^;]*;?\s*$/i;
-const COMMITS = /^\s*(commit|end)\b/i;
-/** Not to a savepoint, which ends nothing. */
-const ROLLS_BACK = /^\s*(rollback|abort)\b(?!\s+((work|transaction)\s+)?to\b)/i;
-
 export interface TypeormOutboxOptions {
   /**
    * Receives the method that wrote outside a transaction: such a write leaves no row, so a crash right after it leaves
@@ -184,7 +163,7 @@ class TransactionSubscriber implements EntitySubscriberInterface {
     if (open) {
       CurrentRun.around?.spoil('in-transaction', open.run);
       adopt(open, unit);
-      if (COMMITS.test(query)) return this.#writeRows(queryRunner, open);
+      if (commits(query)) return this.#writeRows(queryRunner, open);
     } else if (unit) {
       const text = withoutTexts(query);
       if (writes(text)) this.onUnprotectedWrite(unit.method);
@@ -194,9 +173,9 @@ class TransactionSubscriber implements EntitySubscriberInterface {
   }
 
   afterQuery({ query, queryRunner, success }: AfterQueryEvent): Promise<void> | undefined {
-    if (success && BEGINS.test(query)) this.#begin(queryRunner);
-    const isCommit = COMMITS.test(query);
-    if (!isCommit && !ROLLS_BACK.test(query)) return undefined;
+    if (success && begins(query)) this.#begin(queryRunner);
+    const isCommit = commits(query);
+    if (!isCommit && !rollsBack(query)) return undefined;
     const open = this.#end(queryRunner);
     return open && isCommit && success ? committed(open) : undefined;
   }
@@ -236,20 +215,6 @@ function adopt({ rows }: OpenTransaction, unit: UnitOfWork | undefined): void {
   if (!unit || rows.has(unit)) return;
   rows.set(unit, undefined);
   unit.beginTransaction();
-}
-
-/** Of a quoted name its quote is left, for it may be that of a function. */
-function withoutTexts(query: string): string {
-  return query.replace(SAID, (said) => (said.startsWith('"') ? '"' : ' '));
-}
-
-function writes(text: string): boolean {
-  return WRITES.test(text) || SEVERAL.test(text);
-}
-
-/** A function of the application may, such as `award_badge($1)`, and its call does not say so. */
-function mayWrite(text: string): boolean {
-  return [...text.matchAll(BEFORE_BRACKET)].some(([, name = '']) => !HARMLESS.has(name.toLowerCase()));
 }
 
 async function committed({ rows }: OpenTransaction): Promise<void> {
