@@ -788,7 +788,7 @@ describe('decorated methods of providers', () => {
     expect(factory).toHaveBeenCalledTimes(2);
   });
 
-  it('clear ends everything, of methods and routes too', async () => {
+  it('clear ends everything, also what methods keep', async () => {
     const cache = app.get(CacheService);
     let made = 0;
     const get = () => settled(cache.getOrSet('c', { ttl: 60, prefix: 'shelf' }, () => ++made));
