@@ -1,4 +1,5 @@
 import { ApiProperty } from '@nestjs/swagger';
+import { modelVersion } from './risk/risk-model.js';
 
 /** What every answer of the analytics says of itself. */
 export class AnswerTimes {
@@ -24,9 +25,8 @@ export class AnswerTimes {
   @ApiProperty({ format: 'date-time' })
   generated_at!: string;
 
-  /**
-   * Version of the risk model
-   * @example "risk-1"
-   */
+  /** Version of the risk model */
+  // Its value is part of the schema, and so of the shape: what an earlier model has rated is not read as an answer of this one.
+  @ApiProperty({ enum: [modelVersion], example: modelVersion })
   model_version!: string;
 }

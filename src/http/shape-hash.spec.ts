@@ -54,6 +54,10 @@ describe('the shape of an answer', () => {
     ],
     ['another type', { ...view, properties: { ...view.properties, id: { type: 'number' } } }],
     ['a field that may be absent', { ...view, required: ['id'] }],
+    [
+      'another value of those it may have',
+      { ...view, properties: { ...view.properties, id: { type: 'string', enum: ['1'] } } },
+    ],
     ['a list of it', { type: 'array', items: view }],
   ])('changes with %s', (_, changed) => {
     expect(hashOf(changed)).not.toBe(hashOf(view));

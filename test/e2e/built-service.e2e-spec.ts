@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import type { OpenAPIObject } from '@nestjs/swagger';
+import { modelVersion } from '../../src/analytics/risk/risk-model.js';
 import { shapeHash } from '../../src/http/shape-hash.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { type AppProcess, freePort, pollUntil, spawnApp, waitFor200 } from '../support/processes.js';
@@ -94,6 +95,18 @@ describe('the description of the API', () => {
     expect([...used].filter((name) => openapi.components?.schemas?.[name] === undefined)).toEqual([]);
     for (const [name, schema] of schemas()) expect([name, ajv.validateSchema(schema)]).toEqual([name, true]);
     expect(text).not.toContain('"nullable"');
+  });
+
+  it('names the model in the schema of what it has rated, so that another model’s answers have another shape', () => {
+    const named = schemas().flatMap(([name, { properties }]) => {
+      const version = properties?.model_version;
+      return version ? [[name, version.enum]] : [];
+    });
+
+    expect(Object.fromEntries(named)).toEqual({
+      CourseAnalyticsDto: [modelVersion],
+      StudentRiskDto: [modelVersion],
+    });
   });
 
   it('says of every operation what it does and how it answers', () => {
