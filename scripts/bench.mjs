@@ -12,13 +12,13 @@ const scenarios = ['throughput', 'uncached', 'expiry', 'invalidation', 'memory']
 const usage = `npm run bench -- [options]
 
 Builds, starts each contender in a process of its own and a Redis of its own, measures in interleaved rounds and prints
-medians and ratios. A full run takes about a quarter of an hour and writes docs/benchmarks.md; keep the machine idle.
+medians and ratios. A full run takes about forty minutes and writes docs/benchmarks.md; keep the machine idle.
 Exits with 1 if a target was missed.
 
   --rounds <n>       rounds, default 11, with --quick 2
   --seconds <n>      seconds of load in each, default 1
   --only <scenario>  one of ${scenarios.join(', ')}
-  --quick            about two minutes: to see that everything works, not to judge by
+  --quick            about four minutes: to see that everything works, not to judge by
   --check            only start every contender and compare the bytes it serves
 `;
 

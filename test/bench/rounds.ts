@@ -1,6 +1,11 @@
+/** The order of a round: each begins with another, so that none always comes first. */
+export function inTurn<Item>(items: readonly Item[], round: number): Item[] {
+  const first = round % items.length;
+  return [...items.slice(first), ...items.slice(0, first)];
+}
+
 /**
- * Runs all of them in turn, round by round, each round beginning with another, so that whatever disturbs the machine
- * disturbs all alike.
+ * Runs all of them in turn, round by round, so that whatever disturbs the machine disturbs all alike.
  *
  * @returns for each what it measured, by round
  */
@@ -8,12 +13,9 @@ export async function interleave<Sample>(
   rounds: number,
   runs: readonly (() => Promise<Sample>)[],
 ): Promise<Sample[][]> {
-  const samples = runs.map((): Sample[] => []);
+  const samples = new Map(runs.map((run) => [run, [] as Sample[]]));
   for (let round = 0; round < rounds; round++) {
-    for (let turn = 0; turn < runs.length; turn++) {
-      const which = (round + turn) % runs.length;
-      samples[which]!.push(await runs[which]!());
-    }
+    for (const run of inTurn(runs, round)) samples.get(run)!.push(await run());
   }
-  return samples;
+  return [...samples.values()];
 }

@@ -4,9 +4,9 @@ import type { ContenderName } from '../contenders.js';
 import { fill } from '../fill.js';
 import type { LoadRequest } from '../load.js';
 import { atLeast, short, sizeName, spreadText, type Figure, type Report } from '../report.js';
-import { interleave } from '../rounds.js';
+import { inTurn } from '../rounds.js';
 import { median, ratios } from '../statistics.js';
-import { textTable, type Table } from '../tables.js';
+import type { Table } from '../tables.js';
 
 type Size = (typeof sizes)[number];
 
@@ -89,35 +89,51 @@ interface Sample {
   readonly built: number;
 }
 
-/** Hits per second: how much of what Nest can do at all is left, and what others make of it. */
+/** In which a new process compiles what it does often, s. */
+const WARM_UP_SECONDS = 2;
+
+/**
+ * Hits per second: how much of what Nest can do at all is left, and what others make of it. Each round has processes of
+ * its own: what the compiler makes of one differs from process to process, and would be taken for a difference of the
+ * contenders.
+ */
 export async function throughput(bench: Bench): Promise<Report> {
-  const tables: Table[] = [];
-  const figures: Figure[] = [];
-  await withSubjects(bench, measured, async (...subjects) => {
-    for (const size of bench.isQuick ? [8_000 as const] : sizes) {
-      bench.say(`throughput, ${sizeName(size)}`);
-      const samples = await measureSize(bench, subjects, size);
-      tables.push(table(size, samples));
-      bench.say(textTable(table(size, samples)));
-      figures.push(...figuresOf(size, samples));
-    }
-  });
+  const measuredSizes = bench.isQuick ? [8_000 as const] : sizes;
+  const samples = new Map(measuredSizes.map((size) => [size, new Map<LineName, Sample[]>()]));
+  for (let round = 0; round < bench.rounds; round++) {
+    await withSubjects(bench, measured, async (...subjects) => {
+      for (const size of measuredSizes) {
+        bench.say(`throughput, round ${round + 1} of ${bench.rounds}, ${sizeName(size)}`);
+        const lines = await linesOf(bench, subjects, size);
+        for (const { run } of lines) await run(WARM_UP_SECONDS);
+        for (const { name, run } of inTurn(lines, round)) {
+          const all = samples.get(size)!;
+          all.set(name, [...(all.get(name) ?? []), await run(bench.seconds)]);
+        }
+      }
+    });
+  }
   return {
     title: 'Hits per second',
     notes: [
-      `${bench.rates.name}, 64 connections, 50 bodies in turn. "Share" is the rate divided by that of \`limit\` in the ` +
-        'same round: the median of all rounds, the smallest and the largest. "CPU" is what the server\'s process used ' +
-        'for a request, "core" which share of one core that was: where it is well below 1, the generator or Redis set ' +
-        'the pace and the CPU time is the better comparison. "Built" is the share of answers that ran the handler: ' +
-        'none, if all were hits; more, if Redis could not be asked in time.',
+      `${bench.rates.name}, 64 connections, 50 bodies in turn; every round with new processes. "Share" is the rate ` +
+        'divided by that of `limit` in the same round: the median of all rounds, the smallest and the largest. "CPU" ' +
+        'is what the server\'s process used for a request, "core" which share of one core that was: where it is well ' +
+        'below 1, the generator or Redis set the pace and the CPU time is the better comparison. "Built" is the share ' +
+        'of answers that ran the handler: none, if all were hits; more, if Redis could not be asked in time.',
     ],
-    tables,
-    figures,
+    tables: [...samples].map(([size, of]) => table(size, of)),
+    figures: [...samples].flatMap(([size, of]) => figuresOf(size, of)),
   };
 }
 
-async function measureSize(bench: Bench, subjects: Subject[], size: Size): Promise<Map<LineName, Sample[]>> {
-  const lines: { name: LineName; run: (seconds: number) => Promise<Sample> }[] = [];
+interface Line {
+  readonly name: LineName;
+  readonly run: (seconds: number) => Promise<Sample>;
+}
+
+async function linesOf(bench: Bench, subjects: Subject[], size: Size): Promise<Line[]> {
+  const lines: Line[] = [];
   for (const subject of subjects) {
     const etags = await fill(subject, size);
     const plain = pathsOf(size).map((path): LoadRequest => ({ path }));
@@ -130,16 +146,7 @@ async function measureSize(bench: Bench, subjects: Subject[], size: Size): Promi
       lines.push({ name: 'bounded 304', run: (seconds) => measure(bench, subject, held, 304, seconds) });
     }
   }
-  for (const { run } of lines) await run(1);
-  const samples = await interleave(
-    bench.rounds,
-    lines.map(
-      ({ run }) =>
-        () =>
-          run(bench.seconds),
-    ),
-  );
-  return new Map(lines.map(({ name }, i) => [name, samples[i]!]));
+  return lines;
 }
 
 async function measure(
