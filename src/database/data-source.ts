@@ -23,6 +23,7 @@ import { ManyClicksADay1770000007000 } from './migrations/1770000007000-many-cli
 import { OutboxNamespace1770000008000 } from './migrations/1770000008000-outbox-namespace.js';
 import { OutboxAge1770000009000 } from './migrations/1770000009000-outbox-age.js';
 import { ForgetPeopleSoon1770000010000 } from './migrations/1770000010000-forget-people-soon.js';
+import { FirstTraceCounts1770000011000 } from './migrations/1770000011000-first-trace-counts.js';
 
 const entities = [
   Activity,
@@ -57,6 +58,7 @@ const shared = {
     OutboxNamespace1770000008000,
     OutboxAge1770000009000,
     ForgetPeopleSoon1770000010000,
+    FirstTraceCounts1770000011000,
   ],
   synchronize: false,
   logging: false,

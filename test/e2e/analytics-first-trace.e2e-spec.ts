@@ -1,3 +1,4 @@
+import { FirstTraceCounts1770000011000 } from '../../src/database/migrations/1770000011000-first-trace-counts.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { someRows, store } from './analytics-rows.js';
 
@@ -17,10 +18,10 @@ interface Runs {
   query(sql: string, parameters: unknown[]): Promise<unknown>;
 }
 
-const addEvents = (on: Runs, ...events: { course: string; at: string }[]) =>
+const addEvents = (on: Runs, ...events: { course: string; at: string; verb?: string }[]) =>
   on.query(
     `INSERT INTO events (user_id, course_id, verb, occurred_at, client_id)
-     SELECT u.id, c.id, 'scrolled', (r->>'at')::timestamptz, gen_random_uuid()
+     SELECT u.id, c.id, coalesce(r->>'verb', 'viewed'), (r->>'at')::timestamptz, gen_random_uuid()
      FROM jsonb_array_elements($1::jsonb) r JOIN courses c ON c.code = r->>'course' JOIN users u ON u.code = 'STU001'`,
     [JSON.stringify(events)],
   );
@@ -53,6 +54,36 @@ describe('the first trace of a course', () => {
     await addEvents(database.dataSource, { course: 'PROG-101', at: '2026-02-09T10:00:00Z' });
     await addSession('PROG-101', '2026-02-01T10:00:00Z');
     expect(await firstTraces()).toEqual({ 'PROG-101': '2026-02-01T10:00:00.000Z', 'DATA-201': null });
+  });
+
+  it('is no event with a verb that does not count as activity', async () => {
+    await addEvents(
+      database.dataSource,
+      { course: 'PROG-101', at: '2026-02-02T10:00:00Z', verb: 'scrolled' },
+      { course: 'PROG-101', at: '2026-02-03T10:00:00Z' },
+      { course: 'DATA-201', at: '2026-02-02T10:00:00Z', verb: 'scrolled' },
+    );
+
+    expect(await firstTraces()).toEqual({ 'PROG-101': '2026-02-03T10:00:00.000Z', 'DATA-201': null });
+  });
+
+  it('is found anew where such an event was taken for one before', async () => {
+    const newest = new FirstTraceCounts1770000011000();
+    const runner = database.dataSource.createQueryRunner();
+    try {
+      await newest.down(runner);
+      await addEvents(
+        runner,
+        { course: 'PROG-101', at: '2026-02-02T10:00:00Z', verb: 'scrolled' },
+        { course: 'PROG-101', at: '2026-02-03T10:00:00Z' },
+        { course: 'DATA-201', at: '2026-02-02T10:00:00Z', verb: 'scrolled' },
+      );
+      await newest.up(runner);
+    } finally {
+      await runner.release();
+    }
+
+    expect(await firstTraces()).toEqual({ 'PROG-101': '2026-02-03T10:00:00.000Z', 'DATA-201': null });
   });
 
   it('keeps writers of other moments waiting only until the first is noted', async () => {

@@ -263,6 +263,11 @@ const rows: [write: string, run: () => Promise<unknown>, recomputed: View[]][] =
     () => send('post', '/events', { ...event(randomUUID()), occurred_at: hoursAgo(2) }),
     ['stats', 'course', ...everyoneInTheCourse],
   ],
+  [
+    'event received that happened before all others and does not count as activity',
+    () => send('post', '/events', { ...event(randomUUID()), verb: 'scrolled', occurred_at: hoursAgo(4) }),
+    ['stats', 'course', ...own],
+  ],
   ['event received twice', () => send('post', '/events', event(eventId)), []],
   ['batch received', () => batch(event(randomUUID()), event(randomUUID())), ['stats', 'course', ...own]],
   [

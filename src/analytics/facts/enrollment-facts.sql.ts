@@ -1,3 +1,4 @@
+import { activityVerbsSql } from '../../records/events/activity-verbs.js';
 import { attemptsSql } from './attempts.sql.js';
 import { membersSql } from './members.sql.js';
 import { midnight, ofStudent, type Scope, today } from './scope.js';
@@ -120,8 +121,7 @@ function lastActivitySql({ asOf }: Scope): string {
     SELECT greatest(
       (SELECT max(v.occurred_at) FROM events v
        WHERE v.course_id = m.course_id AND v.user_id = m.user_id AND v.occurred_at BETWEEN ${midnight(asOf)} AND ${asOf}
-         AND v.verb IN ('viewed', 'opened', 'attempted', 'submitted', 'passed', 'failed', 'asked', 'received_hint',
-                        'completed', 'logged_in', 'logged_out')),
+         AND v.verb IN ${activityVerbsSql}),
       (SELECT max(s.submitted_at) FROM submissions s JOIN activities a ON a.id = s.activity_id
        WHERE s.user_id = m.user_id AND a.course_id = m.course_id AND s.status <> 'banked'
          AND s.submitted_at BETWEEN ${midnight(asOf)} AND ${asOf}),

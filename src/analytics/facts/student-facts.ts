@@ -44,7 +44,7 @@ export interface StudentRow {
 export interface CourseDates {
   startsAt: Date;
   endsAt: Date;
-  /** the first event or tutor session ever; `null` if there was none */
+  /** the first event that counts as activity, or tutor session, ever; `null` if there was none */
   firstTraceAt: Date | null;
 }
 

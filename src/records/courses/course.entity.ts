@@ -22,7 +22,7 @@ export class Course {
   @Column('numeric', { name: 'pass_mark', precision: 5, scale: 2, default: 60, transformer: numeric })
   passMark!: number;
 
-  /** The first event or tutor session ever; a trigger keeps it. */
+  /** The first event that counts as activity, or tutor session, ever; a trigger keeps it. */
   @Column('timestamptz', { name: 'first_trace_at', nullable: true })
   firstTraceAt!: Date | null;
 

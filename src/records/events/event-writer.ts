@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
+import { activityVerbs } from './activity-verbs.js';
 import type { CreateEventDto } from './event.dto.js';
 
 /** Why an event is not taken: a word for machines, a sentence for people. */
@@ -8,7 +9,7 @@ export interface Refusal {
   readonly detail: string;
 }
 
-/** What became of one event. A `first_trace` was accepted, and nothing so early was known of its course. */
+/** What became of one event. A `first_trace` was accepted, counts, and nothing so early was known of its course. */
 export type Outcome = 'accepted' | 'first_trace' | 'duplicate' | Refusal;
 
 interface ResolvedEvent {
@@ -157,6 +158,7 @@ function resolved(event: CreateEventDto, ids = nothingFound): ResolvedEvent | Re
   };
 }
 
-function isFirstTrace({ occurred_at }: ResolvedEvent, { first_trace_at } = nothingFound): boolean {
+function isFirstTrace({ verb, occurred_at }: ResolvedEvent, { first_trace_at } = nothingFound): boolean {
+  if (!activityVerbs.has(verb)) return false;
   return first_trace_at === null || Date.parse(occurred_at) < first_trace_at.getTime();
 }
