@@ -14,6 +14,7 @@ const views = {
   peer: '/api/v3/analytics/students/STU002?course_id=PROG-101',
   peerAll: '/api/v3/analytics/students/STU002',
   stranger: '/api/v3/analytics/students/STU003',
+  strangerBefore: `/api/v3/analytics/students/STU003/at/${new Date(Date.now() - 86_400_000).toISOString()}`,
 } as const;
 type View = keyof typeof views;
 
@@ -164,7 +165,7 @@ const rows: [write: string, run: () => Promise<unknown>, recomputed: View[]][] =
       send('patch', '/courses/PROG-101', {
         ends_at: new Date(Date.parse(soon) + 86_400_000).toISOString(),
       }),
-    ['course', ...everyoneInTheCourse, 'stranger'],
+    ['course', ...everyoneInTheCourse, 'stranger', 'strangerBefore'],
   ],
   ['course unchanged', () => send('patch', '/courses/PROG-101', { pass_mark: 50 }), []],
   [
@@ -208,7 +209,7 @@ const rows: [write: string, run: () => Promise<unknown>, recomputed: View[]][] =
   [
     'student dropped',
     () => send('patch', `/enrollments/${ids['enrollment STU003']}`, { status: 'dropped' }),
-    ['stats', 'otherCourse', 'stranger'],
+    ['stats', 'otherCourse', 'stranger', 'strangerBefore'],
   ],
   [
     'session started, the first trace of the course',

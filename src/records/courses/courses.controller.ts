@@ -57,9 +57,9 @@ export class CoursesController {
       ifWritten(course, ({ changed }) => [
         `course:${course.course_id}`,
         ...(changed.some((column) => column !== 'name') ? [`roster:${course.course_id}`] : []),
-        ...(changed.includes('endsAt') ? ['student_risk:*'] : []),
+        ...(changed.includes('endsAt') ? ['student_risk:*', 'student_risk_at:*'] : []),
       ]),
-    families: ['course', 'roster', 'student_risk'],
+    families: ['course', 'roster', 'student_risk', 'student_risk_at'],
   })
   change(@CourseId() courseId: string, @Body() body: ChangeCourseDto): Promise<CourseDto> {
     return this.courses.change(courseId, body);
