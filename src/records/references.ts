@@ -83,6 +83,17 @@ export async function momentTold(
   return text === undefined ? databaseNow(manager) : pastMoment(field, text);
 }
 
+/** As {@link momentTold}, and never ahead of the database's clock: what ends or begins rights shall not do so by itself. */
+export async function momentSoFar(
+  manager: EntityManager,
+  field: string,
+  text: string | undefined,
+): Promise<Date> {
+  const told = text === undefined ? undefined : pastMoment(field, text);
+  const now = await databaseNow(manager);
+  return told && told < now ? told : now;
+}
+
 /**
  * What a student dates before they were in the course is refused: the first trace of a course counts for all who are in it.
  * A client's clock may be five minutes behind ours.
@@ -98,11 +109,12 @@ export async function mustFollowEnrollment(
   const [row] = await manager.query<{ enrolled_at: Date | null }[]>(
     `SELECT min(e.enrolled_at) AS enrolled_at
      FROM enrollments e JOIN users u ON u.id = e.user_id JOIN courses c ON c.id = e.course_id
-     WHERE u.code = $1 AND c.code = $2 AND e.role = 'student'`,
+     WHERE u.code = $1 AND c.code = $2`,
     [of.student_id, of.course_id],
   );
   const enrolledAt = row?.enrolled_at;
-  if (enrolledAt && moment.getTime() < enrolledAt.getTime() - clockSkewMs) {
+  if (!enrolledAt) unknown('course_id', 'no course that the student is in');
+  if (moment.getTime() < enrolledAt.getTime() - clockSkewMs) {
     unprocessable(field, 'order', 'more than 5 minutes before the student joined the course');
   }
 }

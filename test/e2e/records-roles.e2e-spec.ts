@@ -37,6 +37,7 @@ describe('what a role sees and may say', () => {
       assistant: await token('teacher', 'TEACH003'),
       student: await token('student', 'STU001'),
       both: await token('student', 'STU003'),
+      guest: await token('student', 'GUEST001'),
     };
     app = await startTestApp({ env });
   });
@@ -74,6 +75,22 @@ describe('what a role sees and may say', () => {
     await as('service', 'post', '/events')
       .send({ ...before, id: randomUUID() })
       .expect(201);
+  });
+
+  it('takes nothing of the kind from a student either who only observes the course', async () => {
+    await as('admin', 'post', '/users').send({ user_id: 'GUEST001', role: 'student' }).expect(201);
+    const event = { student_id: 'GUEST001', course_id: 'PROG-102', verb: 'viewed' };
+    const enrolled = { user_id: 'GUEST001', course_id: 'PROG-102', role: 'observer' };
+    await as('admin', 'post', '/enrollments').send(enrolled).expect(201);
+
+    for (const [occurred_at, status] of [
+      ['1900-01-01T00:00:00Z', 422],
+      [new Date().toISOString(), 201],
+    ] as const) {
+      await as('guest', 'post', '/events')
+        .send({ ...event, id: randomUUID(), occurred_at })
+        .expect(status);
+    }
   });
 
   it('lists enrolments and submissions of a teacher’s courses, and of a student alone', async () => {

@@ -241,6 +241,20 @@ describe('records over HTTP', () => {
   });
 
   describe('enrollments', () => {
+    it('begin and end by now, also for a client whose clock is ahead: nobody gains or loses rights by waiting', async () => {
+      const ahead = () => new Date(Date.now() + 240_000).toISOString();
+      await post('/courses', { ...course, course_id: 'PROG-110' }).expect(201);
+      await post('/users', { user_id: 'STU110', role: 'student' }).expect(201);
+      const enrolled = { user_id: 'STU110', course_id: 'PROG-110', enrolled_at: ahead() };
+      const { body } = await post('/enrollments', enrolled).expect(201);
+      const change = { status: 'dropped', ended_at: ahead() };
+      const dropped = await patch(`/enrollments/${body.enrollment_id}`, change).expect(200);
+
+      for (const at of [body.enrolled_at, dropped.body.ended_at]) {
+        expect(Date.parse(at)).toBeLessThan(Date.now() + 60_000);
+      }
+    });
+
     it('end with a result that fits, and are taken up again', async () => {
       const added = await post('/enrollments', {
         user_id: 'STU002',

@@ -146,8 +146,7 @@ export class CreateEnrollmentDto {
   role?: EnrollmentRole;
 
   /**
-   * When the person joined, with a time zone, at most 5 minutes ahead of our clock, as `occurred_at` of an event;
-   * now if left out
+   * When the person joined, with a time zone; now if left out, or if it lies up to 5 minutes ahead of our clock
    * @example "2026-01-12T08:00:00Z"
    */
   @IfGiven()
@@ -174,8 +173,7 @@ export class ChangeEnrollmentDto {
   final_result?: FinalResult | null;
 
   /**
-   * When it ended, with a time zone, at most 5 minutes ahead of our clock, as `occurred_at` of an event; now if left
-   * out when it ends
+   * When it ended, with a time zone; now if left out when it ends, or if it lies up to 5 minutes ahead of our clock
    * @example "2026-02-05T18:52:18Z"
    */
   @IfGiven()

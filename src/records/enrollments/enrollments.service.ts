@@ -5,7 +5,7 @@ import { Problem } from '../../http/problem.js';
 import { findUnique } from '../find-unique.js';
 import { keysetPage } from '../keyset-page.js';
 import { isRowId } from '../public-id.js';
-import { courseNamedBy, momentTold, unknown, unprocessable, userNamedBy } from '../references.js';
+import { courseNamedBy, momentSoFar, unknown, unprocessable, userNamedBy } from '../references.js';
 import { inTransaction } from '../transaction.js';
 import { onlyOwnRows } from '../visible-courses.js';
 import { change, wrote } from '../write-effect.js';
@@ -67,7 +67,7 @@ export class EnrollmentsService {
       courseId: course.id,
       course,
       role,
-      enrolledAt: await momentTold(manager, 'enrolled_at', dto.enrolled_at),
+      enrolledAt: await momentSoFar(manager, 'enrolled_at', dto.enrolled_at),
     });
     return wrote(EnrollmentDto.of(await manager.save(enrollment)));
   }
@@ -156,7 +156,7 @@ async function after(
     return { status, endedAt: null, finalResult: null };
   }
   const isKnown = enrollment.status !== 'active' && dto.ended_at === undefined;
-  const endedAt = isKnown ? enrollment.endedAt : await momentTold(manager, 'ended_at', dto.ended_at);
+  const endedAt = isKnown ? enrollment.endedAt : await momentSoFar(manager, 'ended_at', dto.ended_at);
   if (endedAt && endedAt < enrollment.enrolledAt) {
     unprocessable('ended_at', 'order', 'must not lie before enrolled_at');
   }
