@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { decodeValue, encodeValue } from './value-codec.js';
 
@@ -82,6 +83,16 @@ describe('a stored value', () => {
       }),
       { numRuns: 500 },
     );
+  });
+
+  it('is a date, and refused as a Map or a Set, also where it is one of another realm', () => {
+    const date = runInNewContext('new Date(0)') as unknown;
+
+    expect(decodeValue(encodeValue({ date }))).toEqual({ date: new Date(0) });
+    expect(encodeValue(date, { asKey: true })).not.toBe(encodeValue(new Date(0).toJSON(), { asKey: true }));
+    for (const made of ['new Map([[1, 2]])', 'new Set([1])']) {
+      expect(() => encodeValue(runInNewContext(made))).toThrow('cannot be stored');
+    }
   });
 
   it('is an invalid date still', () => {

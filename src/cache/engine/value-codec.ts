@@ -1,3 +1,4 @@
+import { isDate, isMap, isSet } from 'node:util/types';
 import { CacheError } from './cache-errors.js';
 
 /*
@@ -57,11 +58,11 @@ function encodeObject(value: object, place: Place): string {
   const inside = { ...place, parents: [...parents, value] };
   const named = (text: string) => (asKey ? withClass(value, text) : text);
   if (asKey) refuseUnseenFields(value);
-  if (value instanceof Date) {
+  if (isDate(value)) {
     if (asKey && Object.keys(value).length > 0) throw withoutText('that is a date with fields of its own');
     return named(marked(markers.date, Number.isNaN(value.getTime()) ? '' : value.toISOString()));
   }
-  if (value instanceof Map || value instanceof Set || ArrayBuffer.isView(value)) throw unstorable(value);
+  if (isMap(value) || isSet(value) || ArrayBuffer.isView(value)) throw unstorable(value);
   if (Array.isArray(value)) {
     if (asKey) refuseFieldsBesideItems(value);
     return named(`[${Array.from(value, (item) => encode(item, inside)).join(',')}]`);
