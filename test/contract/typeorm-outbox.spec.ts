@@ -118,6 +118,7 @@ describe('the outbox in PostgreSQL, through TypeORM', () => {
       ['BEGIN', 'COMMIT'],
       ['begin isolation level serializable;', 'end'],
       ['START  TRANSACTION', 'commit work'],
+      ['-- a; book\nBEGIN; -- now', '/* and; */ -- done\nCOMMIT'],
     ])('writes a row with what it commits: %s … %s', async (begin, commit) => {
       await send(begin, 'write', 'SAVEPOINT one', 'write', 'ROLLBACK WORK TO SAVEPOINT one', commit);
 
@@ -138,6 +139,27 @@ describe('the outbox in PostgreSQL, through TypeORM', () => {
 
       expect(unit.readsPast(anotherBook)).toBe(false);
       await expect(send('write')).rejects.toMatchObject({ code: 'CACHE_WRITE_OUTSIDE_TRANSACTION' });
+    });
+
+    it.each(['COMMIT', 'ROLLBACK'])('has the next one at once where that is chained: %s', async (end) => {
+      await send('BEGIN', 'write', `${end} AND CHAIN`);
+      expect(unit.readsPast(anotherBook)).toBe(true);
+      const rows = unit.rows.length;
+
+      await send('write', 'COMMIT AND NO CHAIN');
+
+      expect(unit.rows).toHaveLength(rows + 1);
+      expect(unit.readsPast(anotherBook)).toBe(false);
+    });
+
+    it('commits nothing, and leaves a whole connection, where a statement has failed before', async () => {
+      await expect(send('BEGIN', 'write', 'SELECT nothing')).rejects.toThrow('does not exist');
+
+      await send('COMMIT');
+
+      expect(unit.rows).toHaveLength(0);
+      await send('BEGIN', 'write', 'COMMIT');
+      expect(unit.rows).toHaveLength(1);
     });
 
     it('has none that could not begin, or whose end has failed', async () => {

@@ -1,0 +1,98 @@
+import type { AfterQueryEvent, BeforeQueryEvent, EntitySubscriberInterface, QueryRunner } from 'typeorm';
+import { CurrentRun } from '../engine/current-run.js';
+import type { Outbox } from './outbox.js';
+import { begins, chains, commits, mayWrite, rollsBack, withoutTexts, writes } from './sql-statements.js';
+import { unitWatchedBy, type UnitOfWork } from './unit-of-work.js';
+
+/** Of PostgreSQL: a statement of the transaction has failed, and it can only be rolled back. */
+const TRANSACTION_ABORTED = '25P02';
+
+/** A transaction as it is open on one connection. */
+interface OpenTransaction {
+  /** The units of work that used it, which may have begun after it, each with the row that it will commit. */
+  readonly rows: Map<UnitOfWork, string | undefined>;
+  /** The run of a cached method that began it, and so reads what is its own. */
+  readonly run: CurrentRun | undefined;
+}
+
+/** Knows transactions by the statements that begin and end them, whoever sends those. */
+export class TransactionSubscriber implements EntitySubscriberInterface {
+  readonly #open = new WeakMap<QueryRunner, OpenTransaction>();
+
+  constructor(
+    private readonly outbox: Outbox & { readonly namespace: string },
+    private readonly onUnprotectedWrite: (method: string) => void,
+  ) {}
+
+  beforeQuery({ query, queryRunner }: BeforeQueryEvent): Promise<void> | undefined {
+    const open = this.#open.get(queryRunner);
+    const unit = unitWatchedBy(this.outbox);
+    if (open) {
+      CurrentRun.around?.spoil('in-transaction', open.run);
+      adopt(open, unit);
+      if (commits(query)) return this.#writeRows(queryRunner, open);
+    } else if (unit) {
+      const text = withoutTexts(query);
+      if (writes(text)) this.onUnprotectedWrite(unit.method);
+      if (writes(text) || mayWrite(text)) unit.presumeWritten();
+    }
+    return undefined;
+  }
+
+  afterQuery({ query, queryRunner, success }: AfterQueryEvent): Promise<void> | undefined {
+    if (success && begins(query)) this.#begin(queryRunner);
+    const isCommit = commits(query);
+    if (!isCommit && !rollsBack(query)) return undefined;
+    const open = this.#end(queryRunner);
+    if (success && chains(query)) this.#begin(queryRunner);
+    return open && isCommit && success ? committed(open) : undefined;
+  }
+
+  #begin(queryRunner: QueryRunner): void {
+    // One that is open already stays so.
+    const open = this.#open.get(queryRunner) ?? { rows: new Map(), run: CurrentRun.around };
+    this.#open.set(queryRunner, open);
+    adopt(open, unitWatchedBy(this.outbox));
+  }
+
+  async #writeRows(queryRunner: QueryRunner, open: OpenTransaction): Promise<void> {
+    // Asked first, for a transaction that may only read may not even try to insert.
+    if (open.rows.size === 0 || !(await hasWritten(queryRunner))) return;
+    for (const unit of open.rows.keys()) {
+      const tags = unit.intent.map((tag) => tag.replaceAll('\0', ''));
+      const insert = 'INSERT INTO cache_outbox (tags, namespace) VALUES ($1, $2) RETURNING id';
+      const [row] = (await queryRunner.query(insert, [tags, this.outbox.namespace])) as { id: string }[];
+      open.rows.set(unit, row?.id);
+      if (row) unit.committing(row.id);
+    }
+  }
+
+  #end(queryRunner: QueryRunner): OpenTransaction | undefined {
+    const open = this.#open.get(queryRunner);
+    this.#open.delete(queryRunner);
+    for (const unit of open?.rows.keys() ?? []) unit.endTransaction();
+    return open;
+  }
+}
+
+/** Whether there is something to commit: not where a statement has failed, for then `COMMIT` rolls back. */
+async function hasWritten(queryRunner: QueryRunner): Promise<boolean> {
+  const question = 'SELECT pg_current_xact_id_if_assigned() IS NOT NULL AS "hasWritten"';
+  try {
+    const [answer] = (await queryRunner.query(question)) as { hasWritten: boolean }[];
+    return answer?.hasWritten ?? false;
+  } catch (error) {
+    if ((error as { code?: unknown }).code === TRANSACTION_ABORTED) return false;
+    throw error;
+  }
+}
+
+function adopt({ rows }: OpenTransaction, unit: UnitOfWork | undefined): void {
+  if (!unit || rows.has(unit)) return;
+  rows.set(unit, undefined);
+  unit.beginTransaction();
+}
+
+async function committed({ rows }: OpenTransaction): Promise<void> {
+  await Promise.all([...rows].flatMap(([unit, row]) => (row === undefined ? [] : [unit.committed(row)])));
+}
