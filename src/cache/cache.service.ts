@@ -60,12 +60,12 @@ export class CacheService {
    * `undefined` come back as they were, class instances as plain objects. `null`, `0`, `''` and `false` are values.
    *
    * @param key      any text; prefix and tags belong to it: with others it is another value
-   * @param options  `ttl` is required
+   * @param options  `ttl` is required; a function of it that throws costs the entry, not the answer
    * @param factory  runs when there is no usable value; what it throws reaches all who waited and is not kept
-   * @throws {CacheError} `CACHE_INVALID_TTL`; `CACHE_INVALID_OPTIONS`, also for a prefix or a tag that nothing could
-   *   invalidate; `CACHE_FACTORY_TIMED_OUT` after `hardTimeout`; `CACHE_UNSERIALISABLE` if the value has no stored form
+   * @throws {CacheError} `CACHE_INVALID_TTL`; `CACHE_INVALID_OPTIONS`, also for a key that is no text, and a prefix or a
+   *   tag that nothing could invalidate; `CACHE_FACTORY_TIMED_OUT` after `hardTimeout`; `CACHE_UNSERIALISABLE` if the value has no stored form
    */
-  async getOrSet<T>(key: string, options: GetOrSetOptions, factory: () => Promise<T> | T): Promise<T> {
+  async getOrSet<T>(key: string, options: GetOrSetOptions<T>, factory: () => Promise<T> | T): Promise<T> {
     checkOptions(options, 'getOrSet');
     const { subject, kept } = keyed(key, options, 'getOrSet', this.methods.defaultPolicy);
     const produce = async () => kept(await factory());
@@ -89,7 +89,7 @@ export class CacheService {
    */
   async getMany<T>(
     keys: readonly string[],
-    options: GetManyOptions,
+    options: GetManyOptions<T>,
     load: LoadMany<T>,
   ): Promise<Map<string, T>> {
     checkOptions(options, 'getMany');
@@ -135,7 +135,7 @@ export class CacheService {
    *
    * @param options  `prefix` as it was told to them. Default `default`
    * @returns as {@link invalidate}, also inside a method
-   * @throws {CacheError} `CACHE_INVALID_OPTIONS` for a prefix that there cannot be
+   * @throws {CacheError} `CACHE_INVALID_OPTIONS` for a key or a prefix that there cannot be
    */
   async delete(key: string, { prefix }: Pick<GetOrSetOptions, 'prefix'> = {}): Promise<boolean> {
     return this.methods.invalidations.invalidate([keyTag(key, prefix)]);

@@ -4,7 +4,7 @@ import { checkNames, type OptionNames } from './definition/option-names.js';
 import { CacheError } from './engine/cache-errors.js';
 import { methodKeyText } from './engine/cache-key.js';
 import { DEFAULT_PREFIX } from './engine/cache-statistics.js';
-import { durationMs, type Duration } from './engine/duration.js';
+import { durationMs, resultTtlMs, type Duration } from './engine/duration.js';
 import { wholeForm, type EntryPolicy } from './engine/entry-policy.js';
 import { Subject, type Produced } from './engine/subject.js';
 import {
@@ -19,9 +19,12 @@ import {
 import { encodeValue } from './engine/value-codec.js';
 
 /** What `getOrSet` is told beside the key; what is not said holds as the module says it. */
-export interface GetOrSetOptions extends EntryOptions {
-  /** How long the value is good for: seconds, or text such as `'45s'`. */
-  ttl: Duration;
+export interface GetOrSetOptions<T = unknown> extends EntryOptions {
+  /**
+   * How long the value is good for: seconds, text such as `'45s'`, or a function of the value that returns seconds; 0 or
+   * less: it is not kept.
+   */
+  ttl: Duration | ((value: T) => number);
   /**
    * Groups keys for `invalidate('prefix:*')`; `[a-z0-9_]`; in the statistics only if a `@Cached` method has the same
    * prefix. Default `default`, where everything else is counted, too.
@@ -34,7 +37,7 @@ export interface GetOrSetOptions extends EntryOptions {
 }
 
 /** The same for many keys. */
-export interface GetManyOptions extends Omit<GetOrSetOptions, 'tags'> {
+export interface GetManyOptions<T = unknown> extends Omit<GetOrSetOptions<T>, 'tags'> {
   /** What each value depends on; a function is told the key. */
   tags?: readonly string[] | ((key: string) => readonly string[]);
 }
@@ -48,14 +51,14 @@ const optionNames: OptionNames<GetOrSetOptions> = {
 };
 
 /** What is asked for under a key, and how a value is kept for it. */
-interface Keyed {
+interface Keyed<T> {
   readonly subject: Subject;
   /** @throws {CacheError} `CACHE_UNSERIALISABLE` if the value has no stored form */
-  readonly kept: (value: unknown) => Produced<MethodResult>;
+  readonly kept: (value: T) => Produced<MethodResult>;
 }
 
 /** @throws {CacheError} `CACHE_INVALID_OPTIONS` for an option that there is not */
-export function checkOptions(options: GetOrSetOptions | GetManyOptions, caller: string): void {
+export function checkOptions(options: GetOrSetOptions<never> | GetManyOptions<never>, caller: string): void {
   checkNames(options, optionNames, caller);
 }
 
@@ -65,10 +68,17 @@ export function checkOptions(options: GetOrSetOptions | GetManyOptions, caller: 
  * @throws {CacheError} `CACHE_INVALID_TTL`; `CACHE_INVALID_OPTIONS`, also for a prefix or a tag that nothing could
  *   invalidate
  */
-export function keyed(key: string, options: GetOrSetOptions, caller: string, defaults: EntryPolicy): Keyed {
+export function keyed<T>(
+  key: string,
+  options: GetOrSetOptions<T>,
+  caller: string,
+  defaults: EntryPolicy,
+): Keyed<T> {
   const { ttl, prefix = DEFAULT_PREFIX, tags = [], audit = tags.length > 0 } = options;
   const where = `${caller}(${prefix})`;
-  const ttlMs = durationMs(ttl, `${where}, ttl`);
+  checkKey(key, where);
+  const fixedMs = typeof ttl === 'function' ? undefined : durationMs(ttl, `${where}, ttl`);
+  const ttlMs = (value: T) => fixedMs ?? resultTtlMs((ttl as (value: T) => number)(value), `${where}, ttl`);
   checkedPrefix(prefix, where);
   for (const tag of tags) checkedTag(tag, where);
   // A function of `@InvalidateCache` may name it, and nobody knows before the method has run.
@@ -85,29 +95,41 @@ export function keyed(key: string, options: GetOrSetOptions, caller: string, def
       ...(isNameable ? [UNLISTED] : []),
     ],
   });
-  return { subject, kept: (value) => stored(value, ttlMs, where) };
+  return { subject, kept: (value) => produced(value, ttlMs, where) };
+}
+
+function checkKey(key: unknown, where: string): void {
+  if (typeof key === 'string') return;
+  throw new CacheError('CACHE_INVALID_OPTIONS', `${where}: the key is text, and not a ${typeof key}.`);
 }
 
 /**
  * What makes unusable whatever is kept under a key, with whichever tags.
  *
- * @throws {CacheError} `CACHE_INVALID_OPTIONS` for a prefix that there cannot be
+ * @throws {CacheError} `CACHE_INVALID_OPTIONS` for a key or a prefix that there cannot be
  */
 export function keyTag(key: string, prefix = DEFAULT_PREFIX): string {
+  checkKey(key, 'delete');
   return prefixTag(checkedPrefix(prefix, 'delete'), [key]);
 }
 
-function stored(value: unknown, ttlMs: number, where: string): Produced<MethodResult> {
-  let text: string;
+function produced<T>(value: T, ttlMs: (value: T) => number, where: string): Produced<MethodResult> {
+  const text = textOf(value, where);
+  const made = { value: { text }, isShareable: true };
   try {
-    text = encodeValue(value);
+    const livesMs = ttlMs(value);
+    if (livesMs === 0) return { ...made, notStoredBecause: 'no-ttl' };
+    return { ...made, entry: { body: Buffer.from(text), ttlMs: livesMs, resultTags: [] } };
+  } catch {
+    return { ...made, notStoredBecause: 'rule-failed' };
+  }
+}
+
+function textOf(value: unknown, where: string): string {
+  try {
+    return encodeValue(value);
   } catch (error) {
     if (!(error instanceof CacheError)) throw error;
     throw new CacheError(error.code, `${where}: ${error.message}.`);
   }
-  return {
-    value: { text },
-    isShareable: true,
-    entry: { body: Buffer.from(text), ttlMs, resultTags: [] },
-  };
 }

@@ -710,6 +710,13 @@ describe('decorated methods of providers', () => {
       code: 'CACHE_UNSERIALISABLE',
       message: 'getOrSet(odd): a Set cannot be stored.',
     });
+    for (const call of [
+      cache.getOrSet(7 as never, { ttl: 60 }, () => 1),
+      cache.getMany([7 as never], { ttl: 60 }, () => new Map()),
+      cache.delete(7 as never),
+    ]) {
+      await expect(call).rejects.toThrow('the key is text, and not a number.');
+    }
     for (const given of [undefined, { k: 1 }]) {
       await expect(cache.getMany(['k'], { ttl: 60 }, () => given as never)).rejects.toMatchObject({
         code: 'CACHE_INVALID_OPTIONS',
@@ -871,6 +878,50 @@ describe('decorated methods of providers', () => {
     await expect(cache.getOrSet('c', { ttl: 1, refreshAhead: 2 }, () => 'c')).rejects.toThrow(
       'getOrSet(default): refreshAhead is a part of the TTL',
     );
+    await other.app.close();
+  });
+
+  it('getOrSet and getMany keep a value for as long as a function of it says, or not at all', async () => {
+    const clock = new FakeClock();
+    const other = await startCachedApp({ options: { clock, jitter: 0 } });
+    const cache = other.app.get(CacheService);
+    let made = 0;
+    const token = (expiresIn: number) =>
+      settled(
+        cache.getOrSet(`t${expiresIn}`, { ttl: (value) => value.expiresIn }, () => ({
+          expiresIn,
+          made: ++made,
+        })),
+      );
+    const tokens = (...keys: string[]) =>
+      settled(
+        cache.getMany(keys, { ttl: (value: string) => value.length }, (asked) => {
+          made++;
+          return new Map(asked.map((key) => [key, 'x'.repeat(Number(key))]));
+        }),
+      );
+
+    await token(10);
+    expect(await token(10)).toEqual({ expiresIn: 10, made: 1 });
+    clock.advance(10_001);
+    expect(await token(10)).toEqual({ expiresIn: 10, made: 2 });
+    for (const never of [0, -1, NaN]) {
+      await token(never);
+      expect(await token(never)).toEqual({ expiresIn: never, made });
+    }
+    made = 0;
+    await tokens('0', '2', '5');
+    expect([...(await tokens('0', '2', '5')).keys()]).toEqual(['0', '2', '5']);
+    expect(made).toBe(2);
+    clock.advance(3000);
+    await tokens('2');
+    await tokens('5');
+    expect(made).toBe(3);
+    const unknown = () => {
+      throw new Error('nobody knows');
+    };
+    const broken = () => settled(cache.getOrSet('broken', { ttl: unknown }, () => ++made));
+    expect([await broken(), await broken()]).toEqual([4, 5]);
     await other.app.close();
   });
 

@@ -8,7 +8,7 @@ import { checkNames, type OptionNames } from '../definition/option-names.js';
 import type { Scope } from '../definition/scope.js';
 import { tagRules, type AnyMethod, type TagSource } from '../definition/tag-rules.js';
 import type { KeyInputs } from '../engine/cache-key.js';
-import { durationMs, type Duration } from '../engine/duration.js';
+import { durationMs, resultTtlMs, type Duration } from '../engine/duration.js';
 import { checkedPrefix } from '../engine/tags.js';
 import { CacheDoor } from '../http/cache-door.guard.js';
 import { CacheLoader } from '../http/cache-loader.interceptor.js';
@@ -134,15 +134,10 @@ function define(options: CachedOptions, method: string, name: string): CachedDef
     answers: faults.attempt(() => answerRules(options, scope, method)) ?? { storedHeaders: [] },
     audit: (options.audit as CachedDefinition['audit'] | undefined) ?? [options.tags ?? []].flat().length > 0,
     declaredTtlMs: fixedMs ?? 0,
-    ttlMs: (result) => fixedMs ?? resultTtlMs((ttl as (result: unknown) => number)(result), method),
+    ttlMs: (result) => fixedMs ?? resultTtlMs((ttl as (result: unknown) => number)(result), `${method}, ttl`),
     unless: (result) => (unless as ((result: unknown) => boolean) | undefined)?.(result) ?? false,
     ...(scope && { scope }),
     ...(options.key && { key: options.key }),
     faults,
   };
-}
-
-/** @returns 0 for a result that is not to be kept */
-function resultTtlMs(seconds: number, method: string): number {
-  return Math.round(seconds * 1000) <= 0 ? 0 : durationMs(seconds, `${method}, ttl`);
 }

@@ -23,6 +23,15 @@ export function durationMs(duration: unknown, where: string): number {
   throw new CacheError('CACHE_INVALID_TTL', `${where}: ${shown(duration)} ${wrong}`);
 }
 
+/**
+ * @param seconds  what a function says of a result
+ * @returns milliseconds; 0 for a result that is not to be kept
+ * @throws {CacheError} `CACHE_INVALID_TTL` unless it is a number of seconds, of ten years at most
+ */
+export function resultTtlMs(seconds: number, where: string): number {
+  return Math.round(seconds * 1000) <= 0 ? 0 : durationMs(seconds, where);
+}
+
 function shown(duration: unknown): string {
   if (typeof duration === 'string') return `'${duration}'`;
   return typeof duration === 'number' ? String(duration) : typeof duration;
