@@ -43,7 +43,8 @@ beforeAll(async () => {
   env = {
     DATABASE_URL: proxy.url,
     DATABASE_POOL_SIZE: String(POOL),
-    DATABASE_QUEUE_TIMEOUT_MS: '400',
+    // Below the 1.5 s for which F34 takes all connections; on a busy machine F33's few need longer to come free.
+    DATABASE_QUEUE_TIMEOUT_MS: isMeasuring ? '400' : '900',
     REDIS_URL: redis.url,
     // A busy machine shall not look like a slow Redis.
     REDIS_COMMAND_TIMEOUT_MS: '1000',

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join, resolve } from 'node:path';
 import { figure, isMeasuring } from '../support/figures.js';
@@ -35,6 +35,7 @@ interface Kind {
 }
 
 const histories = new Map<string, Promise<History>>();
+const running = new Set<ChildProcess>();
 
 /** That of a run of this kind, which is made once. */
 function history(kind: Kind): Promise<History> {
@@ -50,11 +51,13 @@ async function newHistory({ clocks = '0', processes = '3', ...kind }: Kind): Pro
   const options = { ...kind, clocks, processes, reads: '1', rest };
   const parameters = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]);
   const child = spawn(process.execPath, [join(root, 'scripts/history.mjs'), ...parameters], { cwd: root });
+  running.add(child);
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
   }
   const [code] = (await once(child, 'close')) as [number];
+  running.delete(child);
   const count = (text = '') => Number(text.replaceAll(',', ''));
   const told = /^([\d,]+) reads \(.*hits\), ([\d,]+) writes/m.exec(output);
   const cells = /^\| reads \|(.*)\|$/m.exec(output)?.[1]?.split('|') ?? [];
@@ -99,6 +102,17 @@ const ofSubscribers = (nemesis: string): Kind => ({
 beforeAll(() => {
   if (!isMeasuring) for (const kind of [strong, bounded, ofSubscribers('')]) void history(kind);
 });
+
+// Those that no test of this run has asked for.
+afterAll(() =>
+  Promise.all(
+    [...running].map((child) => {
+      const ended = once(child, 'close');
+      child.kill();
+      return ended;
+    }),
+  ),
+);
 
 it('F55: strong: no answer is older than a write that was acknowledged before it was asked for', async () => {
   const seen = await history(strong);
