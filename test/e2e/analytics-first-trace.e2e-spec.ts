@@ -69,21 +69,21 @@ describe('the first trace of a course', () => {
 
   it('is found anew where such an event was taken for one before', async () => {
     const newest = new FirstTraceCounts1770000011000();
-    const runner = database.dataSource.createQueryRunner();
-    try {
-      await newest.down(runner);
-      await addEvents(
-        runner,
-        { course: 'PROG-101', at: '2026-02-02T10:00:00Z', verb: 'scrolled' },
-        { course: 'PROG-101', at: '2026-02-03T10:00:00Z' },
-        { course: 'DATA-201', at: '2026-02-02T10:00:00Z', verb: 'scrolled' },
-      );
-      await newest.up(runner);
-    } finally {
-      await runner.release();
-    }
-
+    const migrate = (direction: 'up' | 'down') =>
+      database.dataSource.transaction(({ queryRunner }) => newest[direction](queryRunner!));
+    await migrate('down');
+    await addEvents(
+      database.dataSource,
+      { course: 'PROG-101', at: '2026-02-02T10:00:00Z', verb: 'scrolled' },
+      { course: 'PROG-101', at: '2026-02-03T10:00:00Z' },
+      { course: 'DATA-201', at: '2026-02-02T10:00:00Z', verb: 'scrolled' },
+    );
+    await migrate('up');
     expect(await firstTraces()).toEqual({ 'PROG-101': '2026-02-03T10:00:00.000Z', 'DATA-201': null });
+    await migrate('up');
+
+    // What is kept of before goes, once.
+    expect(await database.dataSource.query('SELECT tags FROM cache_outbox')).toEqual([{ tags: ['epoch'] }]);
   });
 
   it('keeps writers of other moments waiting only until the first is noted', async () => {

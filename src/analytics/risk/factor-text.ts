@@ -26,9 +26,9 @@ const notApplicable: Readonly<Record<FactorCode, string>> = {
   missing_work: 'Not applicable: nothing was due since the student enrolled.',
   low_scores: 'Not applicable: nothing is graded yet.',
   inactivity:
-    'Not applicable: less than 3 days in, the course is over, or it has recorded nothing but submissions.',
+    'Not applicable: less than 3 days in, the course is over, or it has recorded no activity but submissions.',
   low_engagement:
-    'Not applicable: first 7 days, or the course as a whole is quiet or has recorded nothing but submissions.',
+    'Not applicable: first 7 days, or the course as a whole is quiet or has recorded no activity but submissions.',
   late_work: 'Not applicable: nothing with a due date since the student enrolled is submitted yet.',
   tutor_dependency: 'Not applicable: no submission or no tutor session yet.',
 };

@@ -18,7 +18,7 @@ export class LearningEvent {
   @Column('bigint', { name: 'session_id', nullable: true })
   sessionId!: string | null;
 
-  /** Any verb is stored; which of them count as activity says the database's `activity_days_from_events`. */
+  /** Any verb is stored; some count as activity (`activityVerbs`). */
   @Column('text')
   verb!: string;
 
