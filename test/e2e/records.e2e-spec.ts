@@ -250,6 +250,8 @@ describe('records over HTTP', () => {
       const change = { status: 'dropped', ended_at: ahead() };
       const dropped = await patch(`/enrollments/${body.enrollment_id}`, change).expect(200);
 
+      const again = await patch(`/enrollments/${body.enrollment_id}`, change).expect(200);
+      expect(again.body).toEqual(dropped.body);
       for (const at of [body.enrolled_at, dropped.body.ended_at]) {
         expect(Date.parse(at)).toBeLessThan(Date.now() + 60_000);
       }

@@ -5,7 +5,14 @@ import { Problem } from '../../http/problem.js';
 import { findUnique } from '../find-unique.js';
 import { keysetPage } from '../keyset-page.js';
 import { isRowId } from '../public-id.js';
-import { courseNamedBy, momentSoFar, unknown, unprocessable, userNamedBy } from '../references.js';
+import {
+  clockSkewMs,
+  courseNamedBy,
+  momentSoFar,
+  unknown,
+  unprocessable,
+  userNamedBy,
+} from '../references.js';
 import { inTransaction } from '../transaction.js';
 import { onlyOwnRows } from '../visible-courses.js';
 import { change, wrote } from '../write-effect.js';
@@ -155,8 +162,7 @@ async function after(
     if (dto.final_result) unprocessable('final_result', 'order', 'an active enrolment has no result');
     return { status, endedAt: null, finalResult: null };
   }
-  const isKnown = enrollment.status !== 'active' && dto.ended_at === undefined;
-  const endedAt = isKnown ? enrollment.endedAt : await momentSoFar(manager, 'ended_at', dto.ended_at);
+  const endedAt = await endOf(manager, enrollment, dto.ended_at);
   if (endedAt && endedAt < enrollment.enrolledAt) {
     unprocessable('ended_at', 'order', 'must not lie before enrolled_at');
   }
@@ -166,6 +172,18 @@ async function after(
     unprocessable('final_result', 'order', `does not go with the status ${status}`);
   }
   return { status, endedAt, finalResult };
+}
+
+/** As told; else when it did end, or now. One that was told from ahead was taken for now, and still is when it is told again. */
+async function endOf(
+  manager: EntityManager,
+  { status, endedAt }: Enrollment,
+  told: string | undefined,
+): Promise<Date | null> {
+  if (status !== 'active' && told === undefined) return endedAt;
+  const moment = await momentSoFar(manager, 'ended_at', told);
+  const isAhead = told !== undefined && moment.getTime() < Date.parse(told);
+  return isAhead && endedAt && moment.getTime() - endedAt.getTime() <= clockSkewMs ? endedAt : moment;
 }
 
 function noSuchCourse(): never {
