@@ -65,8 +65,8 @@ export function checkOptions(options: GetOrSetOptions<never> | GetManyOptions<ne
 /**
  * @param caller    who was told the options, for messages
  * @param defaults  what holds where they do not say
- * @throws {CacheError} `CACHE_INVALID_TTL`; `CACHE_INVALID_OPTIONS`, also for a prefix or a tag that nothing could
- *   invalidate
+ * @throws {CacheError} `CACHE_INVALID_TTL`; `CACHE_INVALID_OPTIONS`, also for a key that is no text, and a prefix or a tag
+ *   that nothing could invalidate
  */
 export function keyed<T>(
   key: string,

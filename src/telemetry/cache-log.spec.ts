@@ -125,7 +125,7 @@ describe('the log of the cache', () => {
       '18:52:18 - DEBUG - ⚠️ Result not cached for system_stats: it is no JSON object or array',
       '18:52:18 - DEBUG - ⚠️ Result not cached for system_stats: computed before a newer write',
       '18:52:18 - DEBUG - ⚠️ Result not cached for system_stats: computed before a newer write',
-      '18:52:18 - DEBUG - ⚠️ Result not cached for system_stats: a function of its decorator threw',
+      '18:52:18 - DEBUG - ⚠️ Result not cached for system_stats: a function that says how to keep it threw',
     ]);
   });
 });

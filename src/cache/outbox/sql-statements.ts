@@ -8,7 +8,7 @@ const SAID =
 const WRITES =
   /^\s*(insert|update|delete|merge|copy|truncate|call|do|refresh)\b|^\s*with\b[\s\S]*\b(insert|update|delete|merge)\b/i;
 /** What they do stands elsewhere, or is seldom done beside a method that is at work. */
-const SELDOM_WRITES = /^\s*(execute|explain|create|alter|drop)\b|\bselect\b[\s\S]*\binto\b/i;
+const SELDOM_WRITES = /^\s*(execute|explain|create|alter|drop)\b|\binto\b/i;
 /** Several in one text may write with any of them. */
 const SEVERAL = /;\s*\S/;
 const BEFORE_BRACKET = /([\p{L}\p{N}_$."]+)\s*\(/gu;
