@@ -63,7 +63,8 @@ export class CacheService {
    * @param options  `ttl` is required; a function of it that throws costs the entry, not the answer
    * @param factory  runs when there is no usable value; what it throws reaches all who waited and is not kept
    * @throws {CacheError} `CACHE_INVALID_TTL`; `CACHE_INVALID_OPTIONS`, also for a key that is no text, and a prefix or a
-   *   tag that nothing could invalidate; `CACHE_FACTORY_TIMED_OUT` after `hardTimeout`; `CACHE_UNSERIALISABLE` if the value has no stored form
+   *   tag that nothing could invalidate; `CACHE_FACTORY_TIMED_OUT` after `hardTimeout`; `CACHE_UNSERIALISABLE` if the
+   *   value has no stored form
    */
   async getOrSet<T>(key: string, options: GetOrSetOptions<T>, factory: () => Promise<T> | T): Promise<T> {
     checkOptions(options, 'getOrSet');

@@ -1,4 +1,5 @@
 import { FirstTraceCounts1770000011000 } from '../../src/database/migrations/1770000011000-first-trace-counts.js';
+import { activityVerbs } from '../../src/records/events/activity-verbs.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { someRows, store } from './analytics-rows.js';
 
@@ -65,6 +66,17 @@ describe('the first trace of a course', () => {
     );
 
     expect(await firstTraces()).toEqual({ 'PROG-101': '2026-02-03T10:00:00.000Z', 'DATA-201': null });
+  });
+
+  it('is what the triggers and the service take for activity alike', async () => {
+    const functions = await database.dataSource.query<{ source: string }[]>(
+      `SELECT prosrc AS source FROM pg_proc WHERE proname IN ('activity_days_from_events', 'first_traces_from_events')`,
+    );
+
+    expect(functions).toHaveLength(2);
+    for (const { source } of functions) {
+      expect(new Set([...source.matchAll(/'([a-z_]{3,})'/g)].map(([, verb]) => verb))).toEqual(activityVerbs);
+    }
   });
 
   it('is found anew where such an event was taken for one before', async () => {
