@@ -25,7 +25,7 @@ export class HttpConnection {
   #question: Question | undefined;
   #received = '';
 
-  /** @param patienceMs how long an answer is waited for */
+  /** @param patienceMs how long an answer is waited for; between two questions it is kept for as long as the other side does */
   constructor(patienceMs: number) {
     this.#patienceMs = patienceMs;
   }
@@ -39,7 +39,7 @@ export class HttpConnection {
     if (port !== this.#port) this.close();
     return new Promise((resolve, reject) => {
       this.#question = { resolve, reject };
-      const socket = (this.#socket ??= this.#connect(port));
+      const socket = (this.#socket ??= this.#connect(port)).setTimeout(this.#patienceMs);
       const type = json === '' ? '' : 'content-type: application/json\r\n';
       const length = method === 'POST' ? `content-length: ${Buffer.byteLength(json)}\r\n` : '';
       socket.write(`${method} ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\n${type}${length}\r\n${json}`);
@@ -59,7 +59,7 @@ export class HttpConnection {
       if (this.#socket === socket) this.#drop(error ?? new Error('the connection ended'));
     };
     return socket
-      .setTimeout(this.#patienceMs, () => {
+      .on('timeout', () => {
         drop(new Error('no answer in time'));
       })
       .on('data', (chunk: string) => {
@@ -89,6 +89,7 @@ export class HttpConnection {
     this.#received = '';
     const question = this.#question;
     this.#question = undefined;
+    this.#socket?.setTimeout(0);
     // Whose answer is the rest?
     if (isMore || head.includes('\r\nconnection: close')) this.close();
     question?.resolve(answer);
