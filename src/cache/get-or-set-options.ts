@@ -4,7 +4,7 @@ import { checkNames, type OptionNames } from './definition/option-names.js';
 import { CacheError } from './engine/cache-errors.js';
 import { methodKeyText } from './engine/cache-key.js';
 import { DEFAULT_PREFIX } from './engine/cache-statistics.js';
-import { durationMs, resultTtlMs, type Duration } from './engine/duration.js';
+import { resultTtlMs, type ResultTtl } from './engine/duration.js';
 import { wholeForm, type EntryPolicy } from './engine/entry-policy.js';
 import { Subject, type Produced } from './engine/subject.js';
 import {
@@ -24,7 +24,7 @@ export interface GetOrSetOptions<T = unknown> extends EntryOptions {
    * How long the value is good for: seconds, text such as `'45s'`, or a function of the value that returns seconds; 0 or
    * less: it is not kept.
    */
-  ttl: Duration | ((value: T) => number);
+  ttl: ResultTtl<T>;
   /**
    * Groups keys for `invalidate('prefix:*')`; `[a-z0-9_]`; in the statistics only if a `@Cached` method has the same
    * prefix. Default `default`, where everything else is counted, too.
@@ -77,8 +77,7 @@ export function keyed<T>(
   const { ttl, prefix = DEFAULT_PREFIX, tags = [], audit = tags.length > 0 } = options;
   const where = `${caller}(${prefix})`;
   checkKey(key, where);
-  const fixedMs = typeof ttl === 'function' ? undefined : durationMs(ttl, `${where}, ttl`);
-  const ttlMs = (value: T) => fixedMs ?? resultTtlMs((ttl as (value: T) => number)(value), `${where}, ttl`);
+  const ttlMs = resultTtlMs(ttl, `${where}, ttl`);
   checkedPrefix(prefix, where);
   for (const tag of tags) checkedTag(tag, where);
   // A function of `@InvalidateCache` may name it, and nobody knows before the method has run.

@@ -8,7 +8,7 @@ import { checkNames, type OptionNames } from '../definition/option-names.js';
 import type { Scope } from '../definition/scope.js';
 import { tagRules, type AnyMethod, type TagSource } from '../definition/tag-rules.js';
 import type { KeyInputs } from '../engine/cache-key.js';
-import { durationMs, resultTtlMs, type Duration } from '../engine/duration.js';
+import { resultTtlMs, type Duration, type ResultTtl } from '../engine/duration.js';
 import { checkedPrefix } from '../engine/tags.js';
 import { CacheDoor } from '../http/cache-door.guard.js';
 import { CacheLoader } from '../http/cache-loader.interceptor.js';
@@ -17,7 +17,7 @@ import { isGenerator, methodName, wrapMethod } from './wrap-method.js';
 
 export interface CachedOptions<M extends AnyMethod = AnyMethod> extends EntryOptions, AnswerOptions {
   /** Seconds (`60`, `'45s'`, `'2m'`), or a function of the result that returns seconds; 0 or less: it is not kept. */
-  ttl: Duration | ((result: Awaited<ReturnType<M>>) => number);
+  ttl: ResultTtl<Awaited<ReturnType<M>>>;
   /** First part of the key; `[a-z0-9_]`, unique in the application. Default: the method's name in snake case. */
   prefix?: string;
   /**
@@ -123,8 +123,7 @@ function define(options: CachedOptions, method: string, name: string): CachedDef
       `${method}: scope is 'shared', 'user' or 'tenant', and not '${scope as string}'.`,
     );
   }
-  const fixedMs =
-    typeof ttl === 'function' ? undefined : faults.attempt(() => durationMs(ttl, `${method}, ttl`));
+  const ttlMs = faults.attempt(() => resultTtlMs<unknown>(ttl, `${method}, ttl`)) ?? (() => 0);
   return {
     method,
     prefix,
@@ -133,8 +132,8 @@ function define(options: CachedOptions, method: string, name: string): CachedDef
     policy: faults.attempt(() => declaredPolicy(options, method)) ?? {},
     answers: faults.attempt(() => answerRules(options, scope, method)) ?? { storedHeaders: [] },
     audit: (options.audit as CachedDefinition['audit'] | undefined) ?? [options.tags ?? []].flat().length > 0,
-    declaredTtlMs: fixedMs ?? 0,
-    ttlMs: (result) => fixedMs ?? resultTtlMs((ttl as (result: unknown) => number)(result), `${method}, ttl`),
+    declaredTtlMs: typeof ttl === 'function' ? 0 : ttlMs(undefined),
+    ttlMs,
     unless: (result) => (unless as ((result: unknown) => boolean) | undefined)?.(result) ?? false,
     ...(scope && { scope }),
     ...(options.key && { key: options.key }),

@@ -3,6 +3,9 @@ import { CacheError } from './cache-errors.js';
 /** Seconds as a number (`60`), or text with its unit: `'45s'`, `'2m'`, `'1h'`. */
 export type Duration = number | `${number}${'s' | 'm' | 'h'}`;
 
+/** How long a result is good for, or a function of it that returns seconds; 0 or less: it is not kept. */
+export type ResultTtl<T> = Duration | ((result: T) => number);
+
 const unitSeconds: Record<string, number> = { s: 1, m: 60, h: 3600 };
 
 /** Ten years, and a little. */
@@ -24,12 +27,20 @@ export function durationMs(duration: unknown, where: string): number {
 }
 
 /**
- * @param seconds  what a function says of a result
- * @returns milliseconds; 0 for a result that is not to be kept
- * @throws {CacheError} `CACHE_INVALID_TTL` unless it is a number of seconds, of ten years at most
+ * @param where  what declares it, for messages
+ * @returns how long a result is good for, ms; 0 for one that is not to be kept. It throws `CACHE_INVALID_TTL` where the
+ *   function gives no number of seconds, or more than ten years of them
+ * @throws {CacheError} `CACHE_INVALID_TTL` for a duration that is none
  */
-export function resultTtlMs(seconds: number, where: string): number {
-  return Math.round(seconds * 1000) <= 0 ? 0 : durationMs(seconds, where);
+export function resultTtlMs<T>(ttl: ResultTtl<T>, where: string): (result: T) => number {
+  if (typeof ttl !== 'function') {
+    const fixedMs = durationMs(ttl, where);
+    return () => fixedMs;
+  }
+  return (result) => {
+    const seconds = ttl(result);
+    return Math.round(seconds * 1000) <= 0 ? 0 : durationMs(seconds, where);
+  };
 }
 
 function shown(duration: unknown): string {
