@@ -1,7 +1,5 @@
 import { CacheError } from '../engine/cache-errors.js';
-import { BreakablePause } from './breakable-pause.js';
 import type { BreakerState } from './circuit-breaker.js';
-import { firstTable, newestTable } from './cluster-discovery.js';
 import { ConnectionReport } from './connection-report.js';
 import { failureReason } from './failure-reason.js';
 import { keySlot, SLOTS } from './key-slot.js';
@@ -12,12 +10,7 @@ import { RedisConnections } from './redis-connections.js';
 import type { BeforeUse, RedisServers, RedisTopology } from './redis-servers.js';
 import type { ServersOptions } from './servers-options.js';
 import type { SlotTable } from './slot-table.js';
-
-/** How often the table is read while nothing is wrong, and while something is. */
-const CALM_MS = 10_000;
-const WORRIED_MS = 500;
-/** However many replies say that the table is old, it is not read more often. */
-const LEAST_PAUSE_MS = 100;
+import { SlotTableWatch } from './slot-table-watch.js';
 
 /** Enough for every one of a few dozen masters to have one in its slots. */
 const HASH_TAGS = Array.from({ length: 256 }, (_, number) => `{${number}}`);
@@ -34,27 +27,30 @@ export class RedisCluster implements RedisServers {
   readonly url: string;
   readonly topology: RedisTopology;
   readonly #options: ServersOptions;
-  readonly #seeds: readonly HostAndPort[];
   readonly #login: RedisLogin;
   readonly #report: ConnectionReport;
   readonly #servers = new Map<string, RedisConnections>();
   readonly #closing = new Set<Promise<void>>();
-  readonly #pause = new BreakablePause();
+  readonly #watch: SlotTableWatch;
   #masters: SlotTable['masters'] = [];
-  #life: Promise<void> = Promise.resolve();
-  #isStale = false;
-  /** Whether whoever was asked for the table last did not let us in. Then one node is asked at a time, in turn. */
-  #isTableRefused = false;
-  #tableTurn = 0;
-  #isResting = false;
 
   constructor(options: ServersOptions, seeds: readonly HostAndPort[], login: RedisLogin) {
     this.url = options.url;
     this.topology = options.topology;
     this.#options = options;
-    this.#seeds = seeds;
     this.#login = login;
     this.#report = new ConnectionReport(options.emit, options.url);
+    this.#watch = new SlotTableWatch({
+      seeds,
+      login,
+      connectTimeoutMs: options.timings.connectTimeoutMs,
+      refusals: options.refusals,
+      servers: this.#servers,
+      isWhole: () => this.#isWhole,
+      onUnread: (reason, delayMs) => {
+        if (this.names.length === 0) this.#report.down(reason, 1, delayMs);
+      },
+    });
   }
 
   get isReady(): boolean {
@@ -85,7 +81,10 @@ export class RedisCluster implements RedisServers {
   }
 
   start(beforeUse: BeforeUse): void {
-    this.#life = this.#live(beforeUse);
+    this.#watch.start((table) => {
+      this.#adopt(table, beforeUse);
+      this.#report.tableRead();
+    });
   }
 
   read<T>(server: string, budgetMs: number, command: RedisCommand<T>): Promise<T> {
@@ -97,8 +96,7 @@ export class RedisCluster implements RedisServers {
   }
 
   async close(): Promise<void> {
-    this.#pause.close();
-    await this.#life;
+    await this.#watch.close();
     for (const name of this.names) this.#drop(name);
     await Promise.all(this.#closing);
     this.#report.closed();
@@ -109,61 +107,12 @@ export class RedisCluster implements RedisServers {
       if (!answer) throw new CacheError('CACHE_STORE_UNAVAILABLE', 'disconnected');
       return await answer;
     } catch (error) {
-      if (/^(MOVED|CLUSTERDOWN)$/.test(failureReason(error))) this.#suspectTable();
+      if (/^(MOVED|CLUSTERDOWN)$/.test(failureReason(error))) this.#watch.suspect();
       throw error;
     }
   }
 
-  async #live(beforeUse: BeforeUse): Promise<void> {
-    while (!this.#pause.isClosed()) {
-      this.#isStale = false;
-      try {
-        this.#adopt(await this.#readTable(), beforeUse);
-        this.#isTableRefused = false;
-        this.#report.tableRead();
-      } catch (error) {
-        const reason = failureReason(error);
-        this.#isTableRefused = isRefusal(reason);
-        if (this.names.length === 0 && !this.#pause.isClosed()) this.#report.down(reason, 1, WORRIED_MS);
-      }
-      await this.#pause.for(LEAST_PAUSE_MS);
-      await this.#rest();
-    }
-  }
-
-  /** Until it is time to look again, or somebody says that the table is old. */
-  async #rest(): Promise<void> {
-    if (this.#isTableRefused) return this.#awaitTurn();
-    if (this.#isStale) return;
-    this.#isResting = true;
-    await this.#pause.for((this.#isWhole ? CALM_MS : WORRIED_MS) * (0.5 + Math.random()));
-    this.#isResting = false;
-  }
-
-  async #awaitTurn(): Promise<void> {
-    const { refusals } = this.#options;
-    const stopWaiting = refusals.whenLetIn(() => {
-      this.#pause.end();
-    });
-    // Where all else is well the table is wanted no sooner than otherwise.
-    const calmMs = this.#isWhole ? CALM_MS * (0.5 + Math.random()) : 0;
-    await this.#pause.for(Math.max(calmMs, refusals.nextTurnMs()));
-    stopWaiting();
-  }
-
-  /** The newest that the servers in use know of; when none answers, from whichever of all known does so first. */
-  async #readTable(): Promise<SlotTable> {
-    const newest = await newestTable([...this.#servers.values()]);
-    if (newest) return newest;
-    const known = [...this.#seeds, ...this.names.map(fromHostAndPort)];
-    const turn = this.#tableTurn % known.length;
-    const asked = this.#isTableRefused ? known.slice(turn, turn + 1) : known;
-    if (this.#isTableRefused) this.#tableTurn++;
-    return firstTable(asked, this.#login, this.#options.timings.connectTimeoutMs);
-  }
-
   #adopt({ masters }: SlotTable, beforeUse: BeforeUse): void {
-    if (this.#pause.isClosed()) return;
     // One that comes later may be the replica of one that went on, cut off from it.
     const isSuccessor = this.#masters.length > 0;
     this.#masters = masters;
@@ -194,7 +143,7 @@ export class RedisCluster implements RedisServers {
       },
       onDown: (reason, attempt, delayMs) => {
         this.#report.down(reason, attempt, delayMs, name);
-        if (!isRefusal(reason)) this.#suspectTable();
+        if (!isRefusal(reason)) this.#watch.suspect();
       },
       onBreaker: (state) => {
         this.#report.breaker(state, name);
@@ -218,10 +167,5 @@ export class RedisCluster implements RedisServers {
       this.#masters.every((name) => name !== undefined) &&
       [...this.#servers.values()].every((server) => server.isReady)
     );
-  }
-
-  #suspectTable(): void {
-    this.#isStale = true;
-    if (this.#isResting) this.#pause.end();
   }
 }

@@ -1,0 +1,107 @@
+import { BreakablePause } from './breakable-pause.js';
+import { firstTable, newestTable } from './cluster-discovery.js';
+import { failureReason } from './failure-reason.js';
+import { fromHostAndPort, type HostAndPort, type RedisLogin } from './redis-address.js';
+import type { RedisConnections } from './redis-connections.js';
+import { isRefusal, type RefusalPace } from './refusal-pace.js';
+import type { SlotTable } from './slot-table.js';
+
+export interface SlotTableWatchOptions {
+  /** Where the table is asked for while no server in use tells it. */
+  readonly seeds: readonly HostAndPort[];
+  readonly login: RedisLogin;
+  readonly connectTimeoutMs: number;
+  readonly refusals: RefusalPace;
+  /** Those in use, by `host:port`. */
+  readonly servers: ReadonlyMap<string, RedisConnections>;
+  /** Whether nothing is wrong with the table that is in use. */
+  readonly isWhole: () => boolean;
+  /** @param delayMs  about so long until it is asked for again */
+  readonly onUnread: (reason: string, delayMs: number) => void;
+}
+
+/** How often the table is read while nothing is wrong, and while something is. */
+const CALM_MS = 10_000;
+const WORRIED_MS = 500;
+/** However many replies say that the table is old, it is not read more often. */
+const LEAST_PAUSE_MS = 100;
+
+/** Reads the table of a cluster again and again, sooner where somebody suspects that it is old; until closed. */
+export class SlotTableWatch {
+  readonly #options: SlotTableWatchOptions;
+  readonly #pause = new BreakablePause();
+  #life: Promise<void> = Promise.resolve();
+  #isStale = false;
+  #isResting = false;
+  /** Whether whoever was asked last did not let us in. Then one node is asked at a time, in turn. */
+  #isRefused = false;
+  #turn = 0;
+
+  constructor(options: SlotTableWatchOptions) {
+    this.#options = options;
+  }
+
+  start(onRead: (table: SlotTable) => void): void {
+    this.#life = this.#live(onRead);
+  }
+
+  /** Somebody was told "elsewhere", or has lost a server. */
+  suspect(): void {
+    this.#isStale = true;
+    if (this.#isResting) this.#pause.end();
+  }
+
+  async close(): Promise<void> {
+    this.#pause.close();
+    await this.#life;
+  }
+
+  async #live(onRead: (table: SlotTable) => void): Promise<void> {
+    while (!this.#pause.isClosed()) {
+      this.#isStale = false;
+      try {
+        const table = await this.#read();
+        if (!this.#pause.isClosed()) onRead(table);
+        this.#isRefused = false;
+      } catch (error) {
+        const reason = failureReason(error);
+        this.#isRefused = isRefusal(reason);
+        if (!this.#pause.isClosed()) this.#options.onUnread(reason, WORRIED_MS);
+      }
+      await this.#pause.for(LEAST_PAUSE_MS);
+      await this.#rest();
+    }
+  }
+
+  /** The newest that the servers in use know of; when none answers, from whichever of all known does so first. */
+  async #read(): Promise<SlotTable> {
+    const { servers, seeds, login, connectTimeoutMs } = this.#options;
+    const newest = await newestTable([...servers.values()]);
+    if (newest) return newest;
+    const known = [...seeds, ...[...servers.keys()].map(fromHostAndPort)];
+    const turn = this.#turn % known.length;
+    const asked = this.#isRefused ? known.slice(turn, turn + 1) : known;
+    if (this.#isRefused) this.#turn++;
+    return firstTable(asked, login, connectTimeoutMs);
+  }
+
+  /** Until it is time to look again, or somebody says that the table is old. */
+  async #rest(): Promise<void> {
+    if (this.#isRefused) return this.#awaitTurn();
+    if (this.#isStale) return;
+    this.#isResting = true;
+    await this.#pause.for((this.#options.isWhole() ? CALM_MS : WORRIED_MS) * (0.5 + Math.random()));
+    this.#isResting = false;
+  }
+
+  async #awaitTurn(): Promise<void> {
+    const { refusals, isWhole } = this.#options;
+    const stopWaiting = refusals.whenLetIn(() => {
+      this.#pause.end();
+    });
+    // Where all else is well the table is wanted no sooner than otherwise.
+    const calmMs = isWhole() ? CALM_MS * (0.5 + Math.random()) : 0;
+    await this.#pause.for(Math.max(calmMs, refusals.nextTurnMs()));
+    stopWaiting();
+  }
+}
