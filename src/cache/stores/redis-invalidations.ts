@@ -1,6 +1,5 @@
 import { pause, systemClock } from '../engine/clock.js';
-import { byHardness, EPOCH, witnessesOf, isWitness, softTag } from '../engine/tags.js';
-import { newHalf } from '../engine/tokens.js';
+import { byHardness, EPOCH, isWitness, witnessesOf } from '../engine/tags.js';
 import type { Outbox } from '../outbox/outbox.js';
 import { ABANDONED_AFTER_MS } from '../outbox/outbox-relay.js';
 import { withDeadline } from '../redis/deadline.js';
@@ -10,19 +9,12 @@ import type { RedisSession } from '../redis/redis-session.js';
 import { inCommands, type Arrival, type RedisServers } from '../redis/redis-servers.js';
 import { OwedTokens } from './owed-tokens.js';
 import type { RedisKeys } from './redis-keys.js';
-import { SOFTEN } from './redis-scripts.js';
+import { TokenCuts, type Cut } from './token-cuts.js';
 
 /** What the outbox may take before a new connection is used; after it the epoch goes. */
 const OUTBOX_BUDGET_MS = 1000;
 /** How often it is asked whether those who are at work on what is owed have paid it. */
 const HELD_POLL_MS = 20;
-
-/** What goes away on one server, as keys. */
-interface Cut {
-  readonly server: string;
-  readonly hard: string[];
-  readonly soft: string[];
-}
 
 /**
  * Takes tokens away, and keeps account of what Redis did not confirm: that is owed, hard also where it was soft, and
@@ -33,6 +25,7 @@ export class RedisInvalidations {
   readonly #keys: RedisKeys;
   readonly #emit: EmitRedisEvent;
   readonly #outbox: Outbox | undefined;
+  readonly #cuts: TokenCuts;
   readonly #owed: OwedTokens;
 
   /** @param outbox holds what other processes owe; it is paid before a new connection is read from */
@@ -41,6 +34,7 @@ export class RedisInvalidations {
     this.#keys = keys;
     this.#emit = emit;
     this.#outbox = outbox;
+    this.#cuts = new TokenCuts(servers, keys);
     this.#owed = new OwedTokens(keys.tokens(EPOCH), (key) => isWitness(keys.tagOf(key)));
   }
 
@@ -57,7 +51,7 @@ export class RedisInvalidations {
   }
 
   async invalidate(hard: readonly string[], soft: readonly string[], budgetMs: number): Promise<void> {
-    const waves = this.#waves(hard, soft);
+    const waves = this.#cuts.waves(hard, soft);
     let failure: Error | undefined;
     for (const wave of waves) {
       // What goes before its witness must go again after it.
@@ -66,7 +60,7 @@ export class RedisInvalidations {
         wave.map(async (cut) => {
           try {
             await this.#servers.write(cut.server, budgetMs / waves.length, (session) =>
-              this.#cut(session, cut),
+              this.#cuts.send(session, cut),
             );
             if (isTooEarly) this.#owed.add([...cut.hard, ...cut.soft]);
           } catch (error) {
@@ -103,17 +97,17 @@ export class RedisInvalidations {
   async #payOwn(session: RedisSession, server: string): Promise<void> {
     const count = await this.#owed.pay(
       (key) => this.#servers.nameOf(key) === server,
-      (keys) => this.#payHere(session, server, keys),
+      (keys) => this.#payHere(session, keys),
     );
     if (count > 0) this.#emit({ event: 'cache.invalidated_late', count });
   }
 
   /** @returns what is not here any more while its slot is on the move: who has it in the end is paid */
-  async #payHere(session: RedisSession, server: string, keys: readonly string[]): Promise<readonly string[]> {
+  async #payHere(session: RedisSession, keys: readonly string[]): Promise<readonly string[]> {
     const elsewhere: string[] = [];
     const cuts = inCommands(this.#servers, keys).map(async (hard) => {
       try {
-        await this.#cut(session, { server, hard, soft: [] });
+        await this.#cuts.send(session, { hard, soft: [] });
       } catch (error) {
         if (failureReason(error) !== 'ASK') throw error;
         elsewhere.push(...hard);
@@ -130,7 +124,7 @@ export class RedisInvalidations {
     const pay = async (intent: readonly string[]) => {
       const { hard, soft } = byHardness(intent);
       const tags = [...hard, ...soft];
-      for (const wave of this.#waves([...witnessesOf(tags), ...tags], [])) {
+      for (const wave of this.#cuts.waves([...witnessesOf(tags), ...tags], [])) {
         await Promise.all(wave.map((cut) => this.#cutThrough(session, server, cut)));
       }
       return true;
@@ -153,57 +147,13 @@ export class RedisInvalidations {
 
   async #cutEpoch(session: RedisSession, server: string): Promise<void> {
     const here = this.#keys.tokens(EPOCH).filter((key) => this.#servers.nameOf(key) === server);
-    this.#owed.add(await this.#payHere(session, server, here));
+    this.#owed.add(await this.#payHere(session, here));
   }
 
   /** @param session what is new, and so cannot be asked for by name yet */
   #cutThrough(session: RedisSession, server: string, cut: Cut): Promise<void> {
     // A server that falls silent here must not keep the rows from everybody else's relays.
-    if (cut.server === server) return withDeadline(OUTBOX_BUDGET_MS, this.#cut(session, cut));
-    return this.#servers.write(cut.server, OUTBOX_BUDGET_MS, (other) => this.#cut(other, cut));
-  }
-
-  /**
-   * What goes to which server at once, and what only after that. One server takes everything in the order in which it
-   * comes; several do not wait for each other, so there all witnesses have to be gone before the rest goes.
-   */
-  #waves(hard: readonly string[], soft: readonly string[]): Cut[][] {
-    if (!this.#servers.isCluster) return [this.#cuts(hard, soft)];
-    const isOther = (tag: string) => !isWitness(tag);
-    return [
-      this.#cuts(hard.filter(isWitness), soft.filter(isWitness)),
-      this.#cuts(hard.filter(isOther), soft.filter(isOther)),
-    ];
-  }
-
-  #cuts(hard: readonly string[], soft: readonly string[]): Cut[] {
-    const cuts = new Map<string, Cut>();
-    const cutOf = (key: string) => {
-      const server = this.#servers.nameOf(key);
-      const cut = cuts.get(server) ?? { server, hard: [], soft: [] };
-      cuts.set(server, cut);
-      return cut;
-    };
-    for (const key of hard.flatMap((tag) => this.#keys.tokens(tag))) cutOf(key).hard.push(key);
-    for (const key of soft.flatMap((tag) => this.#keys.tokens(tag))) cutOf(key).soft.push(key);
-    return [...cuts.values()];
-  }
-
-  // Taking a token away is as good as replacing it, for a missing token is a miss; and a full server still does it.
-  async #cut({ client }: RedisSession, { hard, soft }: Cut): Promise<void> {
-    const taken = inCommands(this.#servers, hard).map((keys) => client.del(keys));
-    const half = newHalf();
-    const softened = inCommands(this.#servers, soft).map((keys) =>
-      client.eval(SOFTEN, { keys, arguments: [half] }),
-    );
-    const told = this.#servers.isCluster
-      ? undefined
-      : client.publish(this.#keys.channel, this.#message(hard, soft));
-    await Promise.all([...taken, ...softened, told]);
-  }
-
-  #message(hard: readonly string[], soft: readonly string[]): string {
-    const tagOf = (key: string) => this.#keys.tagOf(key);
-    return JSON.stringify([...hard.map(tagOf), ...soft.map(tagOf).map(softTag)]);
+    if (cut.server === server) return withDeadline(OUTBOX_BUDGET_MS, this.#cuts.send(session, cut));
+    return this.#servers.write(cut.server, OUTBOX_BUDGET_MS, (other) => this.#cuts.send(other, cut));
   }
 }

@@ -1,0 +1,65 @@
+import { isWitness, softTag } from '../engine/tags.js';
+import { newHalf } from '../engine/tokens.js';
+import { inCommands, type RedisServers } from '../redis/redis-servers.js';
+import type { RedisSession } from '../redis/redis-session.js';
+import type { RedisKeys } from './redis-keys.js';
+import { SOFTEN } from './redis-scripts.js';
+
+/** What goes away on one server, as keys. */
+export interface Cut {
+  readonly server: string;
+  readonly hard: string[];
+  readonly soft: string[];
+}
+
+/** Which tokens go away on which server, in which order, and how. */
+export class TokenCuts {
+  constructor(
+    private readonly servers: RedisServers,
+    private readonly keys: RedisKeys,
+  ) {}
+
+  /**
+   * What goes to which server at once, and what only after that. One server takes everything in the order in which it
+   * comes; several do not wait for each other, so there all witnesses have to be gone before the rest goes.
+   */
+  waves(hard: readonly string[], soft: readonly string[]): Cut[][] {
+    if (!this.servers.isCluster) return [this.#byServer(hard, soft)];
+    const isOther = (tag: string) => !isWitness(tag);
+    return [
+      this.#byServer(hard.filter(isWitness), soft.filter(isWitness)),
+      this.#byServer(hard.filter(isOther), soft.filter(isOther)),
+    ];
+  }
+
+  /** Sends it, and tells the backplane. Taking a token away is as good as replacing it: a missing one is a miss; and a full server still does it. */
+  async send({ client }: RedisSession, { hard, soft }: Pick<Cut, 'hard' | 'soft'>): Promise<void> {
+    const taken = inCommands(this.servers, hard).map((keys) => client.del(keys));
+    const half = newHalf();
+    const softened = inCommands(this.servers, soft).map((keys) =>
+      client.eval(SOFTEN, { keys, arguments: [half] }),
+    );
+    const told = this.servers.isCluster
+      ? undefined
+      : client.publish(this.keys.channel, this.#message(hard, soft));
+    await Promise.all([...taken, ...softened, told]);
+  }
+
+  #byServer(hard: readonly string[], soft: readonly string[]): Cut[] {
+    const cuts = new Map<string, Cut>();
+    const cutOf = (key: string) => {
+      const server = this.servers.nameOf(key);
+      const cut = cuts.get(server) ?? { server, hard: [], soft: [] };
+      cuts.set(server, cut);
+      return cut;
+    };
+    for (const key of hard.flatMap((tag) => this.keys.tokens(tag))) cutOf(key).hard.push(key);
+    for (const key of soft.flatMap((tag) => this.keys.tokens(tag))) cutOf(key).soft.push(key);
+    return [...cuts.values()];
+  }
+
+  #message(hard: readonly string[], soft: readonly string[]): string {
+    const tagOf = (key: string) => this.keys.tagOf(key);
+    return JSON.stringify([...hard.map(tagOf), ...soft.map(tagOf).map(softTag)]);
+  }
+}
