@@ -39,7 +39,7 @@ export class CacheParts {
     this.#firstNews = new Promise((told) => (tellFirstNews = told));
     const emit = (event: CacheModuleEvent) => {
       this.emit(event);
-      if (event.event === 'cache.ready') this.engine.inBackground(this.#tellServer());
+      if (event.event === 'cache.ready') this.engine.background.add(this.#tellServer());
       if (event.event === 'cache.ready' || event.event === 'cache.disabled') tellFirstNews();
     };
     this.servers = redis && connectRedis(redis, { namespace, clock, emit });

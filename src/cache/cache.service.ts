@@ -198,6 +198,6 @@ export class CacheService {
 
   /** Resolves when nothing runs behind the answers any more. Audits that are due later are not waited for. */
   settle(): Promise<void> {
-    return this.engine.settle();
+    return this.engine.background.settle();
   }
 }

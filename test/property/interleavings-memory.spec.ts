@@ -137,7 +137,9 @@ function scenario(plan: Plan): Scenario {
     };
     const actors = [read(here), write(), readLater(here), readLater(elsewhere)];
     if (plan.isRefused) actors.push(takeAgain());
-    const over = Promise.all(actors).then(() => Promise.all([here.settle(), elsewhere.settle()]));
+    const over = Promise.all(actors).then(() =>
+      Promise.all([here.background.settle(), elsewhere.background.settle()]),
+    );
     return { actors: [...actors, over], verdict: () => violation };
   };
 }

@@ -187,7 +187,7 @@ function scenario(plan: Plan): Scenario {
       );
     }
     if (plan.restores) actors.push(later('snapshot', restore));
-    const over = Promise.all(actors).then(() => Promise.all([here.settle(), backplane.settled()]));
+    const over = Promise.all(actors).then(() => Promise.all([here.background.settle(), backplane.settled()]));
     return { actors: [...actors, over], verdict: () => violation };
   };
 }

@@ -33,7 +33,7 @@ export class Invalidations {
       outbox,
       clock,
       invalidate: (tags) => engine.invalidate(tags),
-      inBackground: engine.inBackground,
+      background: engine.background,
       onPending: announcePending,
     });
   }

@@ -36,7 +36,7 @@ function ask(of = audited(), method = () => source): Promise<string> {
 /** Has an answer kept, and hits it. */
 async function keepAndHit(of?: Subject, method?: () => string): Promise<void> {
   await ask(of, method);
-  await one.engine.settle();
+  await one.engine.background.settle();
   await ask(of, method);
 }
 
@@ -44,7 +44,7 @@ async function keepAndHit(of?: Subject, method?: () => string): Promise<void> {
 async function pass(ms: number): Promise<void> {
   for (let passed = 0; passed < ms; passed += 100) {
     clock.advance(Math.min(100, ms - passed));
-    await one.engine.settle();
+    await one.engine.background.settle();
   }
 }
 
@@ -172,7 +172,7 @@ describe('a hit that is audited', () => {
     expect(runs).toBe(2);
     expect(await ask()).toBe('as it was');
     gate.resolve();
-    await one.engine.settle();
+    await one.engine.background.settle();
 
     expect(await ask()).toBe('as it was');
     expect(one.events.filter(({ event }) => event === 'cache.stored')).toHaveLength(1);
@@ -222,12 +222,12 @@ describe('audits', () => {
     };
     const view = audited({}, 'view|/outer');
     await one.engine.getOrSet(view, factory, String);
-    await one.engine.settle();
+    await one.engine.background.settle();
     await one.engine.getOrSet(view, factory, String);
     source = 'changed';
     runs = 0;
     clock.advance(100);
-    await one.engine.settle();
+    await one.engine.background.settle();
 
     expect(runs).toBe(1);
   });
@@ -241,7 +241,7 @@ describe('audits', () => {
     expect(runs).toBe(3);
     expect(said()).toEqual(['skipped busy']);
     clock.advance(5000);
-    await one.engine.settle();
+    await one.engine.background.settle();
 
     expect(said().at(-1)).toBe('skipped failed');
   });

@@ -2,6 +2,7 @@ import type { Ask } from './ask.js';
 import { AsyncScope } from './async-scope.js';
 import { AuditSampler } from './audit-sampler.js';
 import { AUDIT_AFTER_MS, type AuditAfterMs, type AuditSkip } from './audit-verdict.js';
+import type { BackgroundWork } from './background-work.js';
 import { Budget } from './budget.js';
 import type { CacheEntry } from './cache-entry.js';
 import type { EmitCacheEvent } from './cache-events.js';
@@ -38,8 +39,7 @@ export interface AuditsOptions {
   readonly clock: Clock;
   readonly emit: EmitCacheEvent;
   readonly requestBudgetMs: number;
-  /** Owns work that nobody waits for. */
-  readonly inBackground: (work: Promise<unknown>) => void;
+  readonly background: BackgroundWork;
 }
 
 /** Whoever is called by the run of an audit, however indirectly. */
@@ -103,7 +103,7 @@ export class Audits {
 
   /** After `ms`: one at a time, and not when the process is late already. Dropped is better than queued. */
   #look(ms: number, { subject }: Sample, afterMs: AuditAfterMs, verdict: () => Promise<Verdict>): void {
-    const { clock, inBackground } = this.#options;
+    const { clock, background } = this.#options;
     const dueAtMs = clock.monotonicMs() + ms;
     this.#schedule(ms, () => {
       if (this.#isBusy || clock.monotonicMs() - dueAtMs > MAX_LATE_MS) {
@@ -117,7 +117,7 @@ export class Audits {
           this.#isBusy = false;
           this.#tell(subject, afterMs, found);
         });
-      inBackground(work);
+      background.add(work);
     });
   }
 

@@ -71,7 +71,7 @@ async function get(factory: () => Promise<Produced<string>>, of = subject): Prom
   const looked = engine.peek(of) ?? (await engine.lookup(of, budget));
   if (looked.state === 'hit') return looked.found.entry.body.toString();
   const { value } = await engine.load(of, budget, factory, (entry) => entry.body.toString());
-  await engine.settle();
+  await engine.background.settle();
   return value;
 }
 
@@ -443,10 +443,10 @@ describe('whoever watches', () => {
     await get(() => Promise.resolve(produced('first')));
 
     engine.refresh(subject, () => Promise.resolve(produced('too early')));
-    await engine.settle();
+    await engine.background.settle();
     clock.advance(55_000);
     engine.refresh(subject, () => Promise.resolve(produced('second')));
-    await engine.settle();
+    await engine.background.settle();
 
     expect(events.filter(({ event }) => event === 'cache.refreshed')).toHaveLength(1);
     expect(await get(() => Promise.reject(new Error('not asked')))).toBe('second');

@@ -1,3 +1,4 @@
+import { BackgroundWork } from './background-work.js';
 import { Budget } from './budget.js';
 import type { CacheEntry } from './cache-entry.js';
 import { CurrentRun } from './current-run.js';
@@ -17,12 +18,13 @@ const CLOSE_PATIENCE_MS = 5000;
 
 /** The promise of the whole cache: what was computed before an invalidation is never given to anyone who asks after it. */
 export class CacheEngine {
+  /** What goes on behind the answers. */
+  readonly background = new BackgroundWork();
   readonly #options: EngineOptions;
   readonly #parts: EngineParts | undefined;
   readonly #entries: EntryStore | undefined;
   readonly #flights = new SingleFlight();
   readonly #families = new WatchedFamilies();
-  readonly #background = new Set<Promise<unknown>>();
 
   constructor(options: EngineOptions) {
     this.#options = options;
@@ -31,7 +33,7 @@ export class CacheEngine {
       engineParts(options.store, options, {
         flights: this.#flights,
         families: this.#families,
-        inBackground: this.inBackground,
+        background: this.background,
       });
     this.#entries = parts?.entries;
     this.#parts = (options.enabled ?? true) ? parts : undefined;
@@ -121,7 +123,7 @@ export class CacheEngine {
       sharedRuns?.joinOrRun(subject, budget, factory, revive, () => isAwaited) ?? runUncached(factory);
     const goOnBehind = () => {
       isAwaited = false;
-      this.#goOnBehind(run);
+      this.background.addUnheard(run);
     };
     if (!stale) return withPatience(run, subject, this.clock, goOnBehind);
     const around = CurrentRun.around;
@@ -140,7 +142,7 @@ export class CacheEngine {
   async renew<T>(subject: Subject, budget: Budget, factory: Factory<T>): Promise<Loaded<T>> {
     const run = this.#parts?.sharedRuns.renew(subject, budget, factory) ?? runUncached(factory);
     return withPatience(run, subject, this.clock, () => {
-      this.#goOnBehind(run);
+      this.background.addUnheard(run);
     });
   }
 
@@ -154,7 +156,7 @@ export class CacheEngine {
     const run =
       this.#parts?.runs.call(subject, undefined, factory).then(([produced]) => produced) ?? factory();
     const { value } = await withPatience(run, subject, this.clock, () => {
-      this.#goOnBehind(run);
+      this.background.addUnheard(run);
     });
     return value;
   }
@@ -199,26 +201,11 @@ export class CacheEngine {
     }
   }
 
-  /** Owns work that nobody waits for, until it is done. It must not reject. */
-  readonly inBackground = (work: Promise<unknown>): void => {
-    this.#background.add(work);
-    void work.finally(() => this.#background.delete(work));
-  };
-
-  /** Resolves when nothing runs behind the answers any more. */
-  async settle(): Promise<void> {
-    while (this.#background.size > 0) await Promise.allSettled(this.#background);
-  }
-
-  /** As {@link settle}, for 5 s at most, and nothing begins behind the answers any more by itself. */
+  /** Waits for what goes on behind the answers, for 5 s at most; nothing begins there any more by itself. */
   async close(): Promise<void> {
     this.#parts?.audits.close();
     // A method that was given up may never end.
-    await resultWithin(this.#options.clock, CLOSE_PATIENCE_MS, this.settle());
-  }
-
-  #goOnBehind(run: Promise<unknown>): void {
-    this.inBackground(run.catch(() => undefined));
+    await resultWithin(this.#options.clock, CLOSE_PATIENCE_MS, this.background.settle());
   }
 }
 

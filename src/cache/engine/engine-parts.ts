@@ -26,7 +26,7 @@ export interface EngineParts {
 export function engineParts(
   store: Store,
   options: EngineOptions,
-  { flights, families, inBackground }: Pick<SharedRunsOptions, 'flights' | 'families' | 'inBackground'>,
+  { flights, families, background }: Pick<SharedRunsOptions, 'flights' | 'families' | 'background'>,
 ): EngineParts {
   const { l1, backplane, clock, emit, jitter, requestBudgetMs, tracer } = options;
   const coherence = new Coherence(clock, backplane, store.kind === 'memory' && !backplane);
@@ -52,7 +52,7 @@ export function engineParts(
     flights,
     families,
     bulkhead,
-    inBackground,
+    background,
   });
   const refreshAhead = new RefreshAhead({
     openings,
@@ -61,9 +61,9 @@ export function engineParts(
     clock,
     emit,
     requestBudgetMs,
-    inBackground,
+    background,
   });
-  const audits = new Audits({ rate: options.auditRate, ask, clock, emit, requestBudgetMs, inBackground });
+  const audits = new Audits({ rate: options.auditRate, ask, clock, emit, requestBudgetMs, background });
   const lookups = new Lookups({ entries, ask, refreshAhead, audits, clock, emit });
   return { entries, lookups, runs, sharedRuns, refreshAhead, bulkhead, audits };
 }

@@ -1,3 +1,4 @@
+import type { BackgroundWork } from './background-work.js';
 import { Budget } from './budget.js';
 import { errorName } from './cache-errors.js';
 import type { EmitCacheEvent } from './cache-events.js';
@@ -22,8 +23,7 @@ export interface RefreshAheadOptions {
   readonly clock: Clock;
   readonly emit: EmitCacheEvent;
   readonly requestBudgetMs: number;
-  /** Owns work that nobody waits for. */
-  readonly inBackground: (work: Promise<unknown>) => void;
+  readonly background: BackgroundWork;
 }
 
 /**
@@ -55,8 +55,8 @@ export class RefreshAhead {
 
   /** For whoever has claimed it. Never throws. */
   begin(subject: Subject, factory: Factory<unknown>): void {
-    const { emit, inBackground } = this.#options;
-    inBackground(
+    const { emit, background } = this.#options;
+    background.add(
       this.#refresh(subject, factory).catch((error: unknown) => {
         emit({ event: 'cache.refresh_failed', subject, reason: errorName(error) });
       }),

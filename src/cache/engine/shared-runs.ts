@@ -1,3 +1,4 @@
+import type { BackgroundWork } from './background-work.js';
 import type { Budget } from './budget.js';
 import type { Bulkhead } from './bulkhead.js';
 import { CacheError } from './cache-errors.js';
@@ -27,8 +28,7 @@ export interface SharedRunsOptions extends JoinOptions {
   readonly bulkhead: Bulkhead;
   readonly openings: Openings;
   readonly families: WatchedFamilies;
-  /** Owns work that nobody waits for. */
-  readonly inBackground: (work: Promise<unknown>) => void;
+  readonly background: BackgroundWork;
 }
 
 /**
@@ -120,7 +120,7 @@ export class SharedRuns {
     factory: Factory<T>,
     revive?: Revive<T>,
   ): Promise<RunResult<T>> {
-    const { flights, families, clock, inBackground } = this.#options;
+    const { flights, families, clock, background } = this.#options;
     const dependencies = { certain: certainTags(subject), witnesses: families.witnessesFor(subject) };
     return flights.start<RunResult<T>>(subject.keyText, dependencies, async (flight) => {
       const opening = await open(flight);
@@ -132,7 +132,7 @@ export class SharedRuns {
       }
       // Those who join ask about all that the entry depends on, which may be more than was read to begin a run.
       flight.tokens = tokensByTag(held.entry.tags, held.entry.tokens);
-      inBackground(lease.release());
+      background.add(lease.release());
       return { value: revive(held.entry), isShareable: true, how: 'found', isStored: true };
     }).result;
   }
@@ -143,10 +143,10 @@ export class SharedRuns {
     opening: Opening,
     factory: Factory<T>,
   ): Promise<RunResult<T>> {
-    const { runs, entries, inBackground, families, emit } = this.#options;
+    const { runs, entries, background, families, emit } = this.#options;
     const { lease, tokens } = opening;
     flight.onOvertaken = () => {
-      inBackground(lease.release());
+      background.add(lease.release());
     };
     let storing: Promise<unknown> = Promise.resolve();
     try {
@@ -172,7 +172,7 @@ export class SharedRuns {
         notStoredBecause: reason,
       };
     } finally {
-      inBackground(storing.then(() => lease.release()));
+      background.add(storing.then(() => lease.release()));
     }
   }
 

@@ -119,7 +119,7 @@ describe('callers of a cold key in several processes', () => {
     const looked = here.engine.lookup(subject, here.engine.newBudget());
     await looked;
     await there.get(subject, gives('theirs'));
-    await there.engine.settle();
+    await there.engine.background.settle();
     here.store.hang('releaseLease');
 
     const factory = () => Promise.reject(new Error('must not run'));
@@ -161,12 +161,12 @@ describe('callers of a cold key in several processes', () => {
 describe('an entry that will soon expire', () => {
   it('is refreshed behind the answers, once, and nobody waits', async () => {
     await here.get(subject, gives('first'));
-    await here.engine.settle();
+    await here.engine.background.settle();
     clock.advance(8001);
     const run = jest.fn(gives('second'));
 
     const answers = await Promise.all(Array.from({ length: 20 }, () => here.get(subject, run)));
-    await here.engine.settle();
+    await here.engine.background.settle();
 
     expect(new Set(answers.map(({ value, how }) => `${how} ${value}`))).toEqual(new Set(['hit first']));
     expect(run).toHaveBeenCalledTimes(1);
@@ -176,16 +176,16 @@ describe('an entry that will soon expire', () => {
   it('is refreshed by one process for all', async () => {
     await here.get(subject, gives('first'));
     await there.get(subject, never);
-    await here.engine.settle();
+    await here.engine.background.settle();
     clock.advance(8001);
     const run = deferred<string>();
     await here.get(subject, () => run.promise);
     await turn();
 
     expect((await there.get(subject, never)).value).toBe('first');
-    await there.engine.settle();
+    await there.engine.background.settle();
     run.resolve('second');
-    await here.engine.settle();
+    await here.engine.background.settle();
   });
 
   it('is refreshed the earlier, the longer a run takes', async () => {
@@ -195,23 +195,23 @@ describe('an entry that will soon expire', () => {
     await pass(2000);
     slow.resolve('first');
     await first;
-    await here.engine.settle();
+    await here.engine.background.settle();
     clock.advance(6500);
     const run = jest.fn(gives('second'));
 
     await here.get(subject, run);
-    await here.engine.settle();
+    await here.engine.background.settle();
 
     expect(run).toHaveBeenCalledTimes(1);
   });
 
   it('stays as it is when the refresh fails', async () => {
     await here.get(subject, gives('first'));
-    await here.engine.settle();
+    await here.engine.background.settle();
     clock.advance(8001);
 
     await here.get(subject, () => Promise.reject(new TypeError('what the method was given')));
-    await here.engine.settle();
+    await here.engine.background.settle();
 
     expect((await here.get(subject, never)).value).toBe('first');
     expect(here.events).toContainEqual(
@@ -225,7 +225,7 @@ describe('beyond its TTL', () => {
 
   async function expired(of = view): Promise<void> {
     await here.get(of, gives('old'));
-    await here.engine.settle();
+    await here.engine.background.settle();
     clock.advance(10_001);
   }
 
@@ -263,7 +263,7 @@ describe('beyond its TTL', () => {
 
     expect(await answer).toMatchObject({ value: 'old', how: 'stale' });
     run.resolve('new');
-    await here.engine.settle();
+    await here.engine.background.settle();
     expect(await here.get(view, never)).toEqual({ value: 'new', how: 'hit' });
   });
 
@@ -273,7 +273,7 @@ describe('beyond its TTL', () => {
 
     expect(await here.get(eager, gives('new'))).toMatchObject({ value: 'old', how: 'stale' });
 
-    await here.engine.settle();
+    await here.engine.background.settle();
     expect(await here.get(eager, never)).toEqual({ value: 'new', how: 'hit' });
   });
 
@@ -301,7 +301,7 @@ describe('beyond its TTL', () => {
 
     await expect(answer).rejects.toMatchObject({ code: 'CACHE_FACTORY_TIMED_OUT' });
     run.resolve('late');
-    await here.engine.settle();
+    await here.engine.background.settle();
     expect(await here.get(impatient, never)).toEqual({ value: 'late', how: 'hit' });
   });
 });
@@ -354,7 +354,7 @@ describe('a run that never ends', () => {
   ])('has no other run follow for those who have been %s by then', async (_, policy) => {
     const impatient = aSubject({ hardTimeoutMs: 200, ...policy });
     await here.get(impatient, gives('old'));
-    await here.engine.settle();
+    await here.engine.background.settle();
     clock.advance(10_001);
     const run = jest.fn(lost);
     const answers = Array.from({ length: 20 }, () => here.get(impatient, run).catch(() => 'told so'));
@@ -421,7 +421,7 @@ describe('a caller who is refused before the method runs', () => {
     expect((await Promise.all(both)).map(({ value }) => value)).toEqual(['refused', 'refused']);
     expect((await Promise.all(others)).map(({ value }) => value)).toEqual(Array(100).fill('shared'));
     expect(shared).toHaveBeenCalledTimes(2);
-    await here.engine.settle();
+    await here.engine.background.settle();
     expect((await here.get(subject, never)).value).toBe('shared');
   });
 
@@ -495,7 +495,7 @@ describe('a run that reads in a transaction of its caller', () => {
 
     expect((await Promise.all(others)).map(({ value }) => value)).toEqual(Array(50).fill('good'));
     expect(run.mock.calls.length).toBeLessThan(5);
-    await here.engine.settle();
+    await here.engine.background.settle();
     expect((await here.get(subject, never)).value).toBe('good');
   });
 });

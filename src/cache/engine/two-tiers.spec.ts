@@ -30,7 +30,7 @@ beforeEach(() => {
 });
 
 async function settle(): Promise<void> {
-  await Promise.all([here.engine.settle(), there.engine.settle()]);
+  await Promise.all([here.engine.background.settle(), there.engine.background.settle()]);
 }
 
 describe('an entry that another process holds', () => {
@@ -70,7 +70,7 @@ it('a process that holds nothing gives entries as they come, and makes none read
   const [first] = simulateInstances(1, clock) as [SimulatedInstance];
   const bare = testEngine(first, { l1: new L1Entries(clock, 0) });
   await bare.get(subject, gives('one'));
-  await bare.engine.settle();
+  await bare.engine.background.settle();
 
   const looked = await bare.engine.lookup(subject, bare.engine.newBudget());
 
@@ -197,7 +197,7 @@ describe('an entry held in this process', () => {
     const l1 = new L1Entries(clock, 10_000_000);
     const alone = testEngine(here, { l1, store: new MemoryStore(clock, l1), backplane: undefined });
     await alone.get(subject, gives('one'));
-    await alone.engine.settle();
+    await alone.engine.background.settle();
 
     expect(alone.engine.peek(subject)).toMatchObject({ state: 'hit' });
     await alone.engine.invalidate([course]);
@@ -343,7 +343,7 @@ describe('a soft invalidation', () => {
       clock.advance(900);
       return 'old';
     });
-    await alone.engine.settle();
+    await alone.engine.background.settle();
 
     expect((await alone.get(view, gives('new'))).value).toBe('new');
   });

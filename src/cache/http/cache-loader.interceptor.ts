@@ -60,7 +60,7 @@ export class CacheLoader implements NestInterceptor {
         resolve();
       });
     });
-    this.engine.inBackground(begun);
+    this.engine.background.add(begun);
   }
 
   async #load(

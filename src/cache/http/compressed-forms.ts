@@ -56,10 +56,8 @@ export class CompressedForms {
     if (this.#atWork >= MAX_AT_ONCE || !this.#engine.l1.holds(entry)) return;
     this.#atWork++;
     answer.compressed[coding] = 'none';
-    const work = this.#make(answer, entry, coding)
-      .catch(() => undefined)
-      .finally(() => this.#atWork--);
-    this.#engine.inBackground(work);
+    const work = this.#make(answer, entry, coding).finally(() => this.#atWork--);
+    this.#engine.background.addUnheard(work);
   }
 
   async #make(answer: StoredAnswer, entry: CacheEntry, coding: Coding): Promise<void> {

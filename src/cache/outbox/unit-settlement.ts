@@ -1,3 +1,4 @@
+import type { BackgroundWork } from '../engine/background-work.js';
 import type { Clock } from '../engine/clock.js';
 import type { Outbox } from './outbox.js';
 import { RelayWatch } from './relay-watch.js';
@@ -12,8 +13,7 @@ export interface UnitSettlementOptions {
   readonly clock: Clock;
   /** @returns whether the store has confirmed it; never rejects */
   readonly invalidate: (tags: readonly string[]) => Promise<boolean>;
-  /** Owns work that nobody waits for. */
-  readonly inBackground: (work: Promise<unknown>) => void;
+  readonly background: BackgroundWork;
   /** Others may see for a while what was before. */
   readonly onPending: () => void;
 }
@@ -56,25 +56,25 @@ export class UnitSettlement {
   }
 
   async #isConfirmed(unit: UnitOfWork, rows: readonly string[], tags: readonly string[]): Promise<boolean> {
-    const { outbox, clock, invalidate, inBackground } = this.#options;
+    const { outbox, clock, invalidate, background } = this.#options;
     const since = clock.monotonicMs();
     const isConfirmed = await invalidate(tags);
     this.#renewal?.end(unit);
     if (!outbox || rows.length === 0) return isConfirmed;
     if (!isConfirmed) return this.#isRelayed(rows, tags, PENDING_LIMIT_MS - (clock.monotonicMs() - since));
     // A row that stays only makes a relay invalidate once more, so nobody waits for this and nothing fails by it.
-    inBackground(outbox.settle(rows).catch(() => undefined));
+    background.addUnheard(outbox.settle(rows));
     return true;
   }
 
   /** Leaves rows to whoever reaches the store, here or elsewhere. @returns whether somebody does within `ms` */
   async #isRelayed(rows: readonly string[], tags: readonly string[], ms: number): Promise<boolean> {
-    const { outbox, inBackground } = this.#options;
+    const { outbox, background } = this.#options;
     let isHandedOver = false;
     const handOver = async () => {
       isHandedOver = (await outbox?.narrow(rows, tags)) ?? false;
     };
-    inBackground(handOver().catch(() => undefined));
+    background.addUnheard(handOver());
     const isSettled = await this.#relays?.settled(rows, ms);
     return isSettled === true && isHandedOver;
   }

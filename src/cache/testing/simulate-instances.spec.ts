@@ -19,7 +19,7 @@ beforeEach(() => {
 /** What both hold is `value`. */
 async function keep(value: string, of = subject): Promise<void> {
   await here.get(of, gives(value));
-  await here.engine.settle();
+  await here.engine.background.settle();
   await there.get(of, gives('not asked'));
 }
 
@@ -35,7 +35,7 @@ describe('a faulty store', () => {
     here.store.fail('write');
 
     await here.get(subject, gives('one'));
-    await here.engine.settle();
+    await here.engine.background.settle();
 
     expect((await there.get(subject, gives('two'))).value).toBe('two');
     expect(here.events.map(({ event }) => event)).toContain('cache.set_error');
@@ -98,7 +98,7 @@ describe('a faulty store', () => {
   it('loses a write without a word', async () => {
     here.store.lose('write');
     await here.get(subject, gives('one'));
-    await here.engine.settle();
+    await here.engine.background.settle();
 
     expect((await there.get(subject, gives('two'))).value).toBe('two');
     expect(here.events.map(({ event }) => event)).not.toContain('cache.set_error');
