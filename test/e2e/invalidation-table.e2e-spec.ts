@@ -130,6 +130,9 @@ const event = (id: string) => ({
 });
 const hoursAgo = (hours: number) => new Date(Date.now() - hours * 3_600_000).toISOString();
 const eventId = randomUUID();
+const firstTrace = { ...event(randomUUID()), occurred_at: hoursAgo(2.5) };
+const repeatably = () =>
+  running.request.post('/api/v3/events').set('Idempotency-Key', 'first-trace').send(firstTrace).expect(201);
 
 const rows: [write: string, run: () => Promise<unknown>, recomputed: View[]][] = [
   ['user created', () => send('post', '/users', { user_id: 'NEW', role: 'student' }), ['stats']],
@@ -268,6 +271,12 @@ const rows: [write: string, run: () => Promise<unknown>, recomputed: View[]][] =
     'event received that happened before all others and does not count as activity',
     () => send('post', '/events', { ...event(randomUUID()), verb: 'scrolled', occurred_at: hoursAgo(4) }),
     ['stats', 'course', ...own],
+  ],
+  ['event received that is the first trace, with a key', repeatably, ['stats', 'course', ...everyoneInTheCourse]],
+  [
+    'the same with the same key, for the first may have failed after its commit',
+    repeatably,
+    ['stats', 'course', ...everyoneInTheCourse],
   ],
   ['event received twice', () => send('post', '/events', event(eventId)), []],
   ['batch received', () => batch(event(randomUUID()), event(randomUUID())), ['stats', 'course', ...own]],

@@ -69,8 +69,9 @@ export class IdempotencyService {
     }
     request.answered(stored.status_code, true);
     const answer = JSON.parse(stored.response) as object;
-    // The first one may have failed after its commit, and what it should have invalidated be shown still.
-    return stored.status_code === 201 ? wrote(answer) : answer;
+    // The first one may have failed after its commit, and what it should have invalidated be shown still: all that a new
+    // row can have changed, for what it did change is not known any more.
+    return stored.status_code === 201 ? wrote(answer, { changed: ['firstTraceAt'] }) : answer;
   }
 
   async #claim(manager: EntityManager, scope: string, key: string): Promise<void> {
