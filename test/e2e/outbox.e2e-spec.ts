@@ -699,6 +699,19 @@ it('a row of the outbox is relayed only when it has not been renewed for a while
   await outbox.settle([second!.id]);
 });
 
+it('a row that the clock of the database has not come to yet, for it was set back, is relayed', async () => {
+  const outbox = new TypeormOutbox(database.dataSource);
+  await database.dataSource.query('TRUNCATE cache_outbox');
+  await database.dataSource.query(
+    `INSERT INTO cache_outbox (tags, renewed_at) VALUES ('{tag/ahead}', clock_timestamp() + interval '1 minute')`,
+  );
+  const relayed: (readonly string[])[] = [];
+
+  await outbox.relay(60_000, (tags) => Promise.resolve(relayed.push(tags) > 0));
+
+  expect(relayed).toEqual([['tag/ahead']]);
+});
+
 describe('a process that is killed between its commit and its invalidation', () => {
   const writers: AppProcess[] = [];
   let env: Record<string, string>;

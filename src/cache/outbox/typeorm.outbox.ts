@@ -8,9 +8,10 @@ import { relayedTags } from './relayed-tags.js';
 import { TransactionSubscriber } from './typeorm.transactions.js';
 
 const MAX_ROWS_A_ROUND = 500;
+/** Also those that are dated ahead: the clock of the database was set back since, and nobody knows how old they are. */
 const FROM_ABANDONED =
-  `FROM cache_outbox WHERE renewed_at < clock_timestamp() - $1 * interval '1 millisecond' ` +
-  'AND (namespace = $2 OR namespace IS NULL)';
+  `FROM cache_outbox WHERE (renewed_at < clock_timestamp() - $1 * interval '1 millisecond' ` +
+  `OR renewed_at > clock_timestamp() + interval '1 second') AND (namespace = $2 OR namespace IS NULL)`;
 
 export interface TypeormOutboxOptions {
   /**
