@@ -262,6 +262,37 @@ describe('what was not confirmed', () => {
     expect(await other.store.tokens([tag], BUDGET_MS)).toEqual([undefined]);
   });
 
+  it('by others is paid before anything is read where the database is there only after Redis', async () => {
+    const one = await openStore({ url: redis.url });
+    await one.store.open(name, [EPOCH, tag, 'tag/course:2'], TOKEN_TTL_MS, BUDGET_MS);
+    const rows = [[tag]];
+    const outbox = outboxWith(async (apply) => {
+      const row = rows.pop();
+      return row && (await apply(row)) ? 1 : 0;
+    });
+    const late = { ...outbox, isReady: false };
+    const other = await openStore({ url: redis.url }, { outbox: late });
+    expect((await other.store.tokens([tag], BUDGET_MS))[0]).toBeDefined();
+
+    late.isReady = true;
+    const [epoch, owed, rest] = await other.store.tokens([EPOCH, tag, 'tag/course:2'], BUDGET_MS);
+
+    expect([epoch, owed, rest]).toEqual([expect.any(String), undefined, expect.any(String)]);
+    expect(rows).toEqual([]);
+  });
+
+  it('by others, where the database that comes after Redis does not tell, takes everything with it', async () => {
+    const one = await openStore({ url: redis.url });
+    await one.store.open(name, [EPOCH, tag], TOKEN_TTL_MS, BUDGET_MS);
+    const late = { ...outboxWith(() => Promise.reject(new Error('no table'))), isReady: false };
+    const other = await openStore({ url: redis.url }, { outbox: late });
+
+    late.isReady = true;
+
+    expect((await other.store.tokens([EPOCH], BUDGET_MS))[0]).toBeUndefined();
+    expect((await one.store.tokens([EPOCH], BUDGET_MS))[0]).toBeUndefined();
+  });
+
   it('by others that never end it takes everything with it', async () => {
     const one = await openStore({ url: redis.url });
     await one.store.open(name, [EPOCH, tag], TOKEN_TTL_MS, BUDGET_MS);
@@ -479,7 +510,7 @@ describe('the breaker', () => {
 
 function outboxWith(
   relay: (apply: (tags: readonly string[]) => Promise<boolean>) => Promise<number | 'held'>,
-): Outbox {
+): Outbox & { isReady: boolean } {
   return {
     isReady: true,
     watch: () => undefined,

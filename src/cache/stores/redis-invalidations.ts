@@ -27,6 +27,9 @@ export class RedisInvalidations {
   readonly #outbox: Outbox | undefined;
   readonly #cuts: TokenCuts;
   readonly #owed: OwedTokens;
+  /** Whether a server is in use about which the outbox could not be asked, for its database was not there yet. */
+  #isUnasked = false;
+  #asking: Promise<void> | undefined;
 
   /** @param outbox holds what other processes owe; it is paid before a new connection is read from */
   constructor(servers: RedisServers, keys: RedisKeys, emit: EmitRedisEvent, outbox: Outbox | undefined) {
@@ -44,6 +47,15 @@ export class RedisInvalidations {
 
   get isNothingOwed(): boolean {
     return this.#owed.isNone;
+  }
+
+  /**
+   * What is to be waited for before anything is read: what others owed before the database was there, which is at every
+   * start. `undefined` where there is nothing. Never rejects.
+   */
+  get asking(): Promise<void> | undefined {
+    if (!this.#isUnasked || !this.#outbox?.isReady) return undefined;
+    return (this.#asking ??= this.#askLate(this.#outbox));
   }
 
   isOwed(keys: readonly string[]): boolean {
@@ -118,14 +130,38 @@ export class RedisInvalidations {
   }
 
   async #payForOthers(session: RedisSession, server: string): Promise<void> {
+    if (!this.#outbox) return;
     // Before the database is there, nothing that depends on it is answered either.
-    if (!this.#outbox?.isReady) return;
-    const outbox = this.#outbox;
+    if (!this.#outbox.isReady) {
+      this.#isUnasked = true;
+      return;
+    }
+    try {
+      await this.#relayAll(this.#outbox, (cut) => this.#cutThrough(session, server, cut));
+    } catch {
+      await this.#cutEpoch(session, server);
+    }
+  }
+
+  async #askLate(outbox: Outbox): Promise<void> {
+    try {
+      await this.#relayAll(outbox, (cut) => this.#cutThere(cut));
+    } catch {
+      this.#owed.add(this.#keys.tokens(EPOCH));
+      await this.#payEverywhere(OUTBOX_BUDGET_MS);
+    } finally {
+      this.#isUnasked = false;
+      this.#asking = undefined;
+    }
+  }
+
+  /** @throws what `send` throws, and where it takes longer than 1 s */
+  async #relayAll(outbox: Outbox, send: (cut: Cut) => Promise<void>): Promise<void> {
     const pay = async (intent: readonly string[]) => {
       const { hard, soft } = byHardness(intent);
       const tags = [...hard, ...soft];
       for (const wave of this.#cuts.waves([...witnessesOf(tags), ...tags], [])) {
-        await Promise.all(wave.map((cut) => this.#cutThrough(session, server, cut)));
+        await Promise.all(wave.map(send));
       }
       return true;
     };
@@ -138,8 +174,6 @@ export class RedisInvalidations {
     };
     try {
       await withDeadline(OUTBOX_BUDGET_MS, payAll());
-    } catch {
-      await this.#cutEpoch(session, server);
     } finally {
       isOver = true;
     }
@@ -154,6 +188,10 @@ export class RedisInvalidations {
   #cutThrough(session: RedisSession, server: string, cut: Cut): Promise<void> {
     // A server that falls silent here must not keep the rows from everybody else's relays.
     if (cut.server === server) return withDeadline(OUTBOX_BUDGET_MS, this.#cuts.send(session, cut));
-    return this.#servers.write(cut.server, OUTBOX_BUDGET_MS, (other) => this.#cuts.send(other, cut));
+    return this.#cutThere(cut);
+  }
+
+  #cutThere(cut: Cut): Promise<void> {
+    return this.#servers.write(cut.server, OUTBOX_BUDGET_MS, (session) => this.#cuts.send(session, cut));
   }
 }

@@ -6,6 +6,7 @@ import { newToken, tokensByTag } from '../engine/tokens.js';
 import type { Outbox } from '../outbox/outbox.js';
 import type { EmitRedisEvent } from '../redis/redis-events.js';
 import type { RedisSession } from '../redis/redis-session.js';
+import { withDeadline } from '../redis/deadline.js';
 import { inCommands, type Arrival, type RedisServers } from '../redis/redis-servers.js';
 import { makeRoom, readPart, storedIn, type PartRead } from './part-read.js';
 import { isEverywhere, partsOf, type Part, type Question } from './question-parts.js';
@@ -43,7 +44,7 @@ export class RedisStore implements Store {
   }
 
   read(name: EntryName, tags: readonly string[], budgetMs: number): Promise<StoreRead> {
-    return this.#ask({ tags, name }, (part) =>
+    return this.#ask({ tags, name }, budgetMs, (part) =>
       this.#servers.read(part.server, budgetMs, (session) => readPart(this.#servers, session, part)),
     );
   }
@@ -52,7 +53,7 @@ export class RedisStore implements Store {
   async tokens(tags: readonly string[], budgetMs: number): Promise<readonly (string | undefined)[]> {
     const owed = this.#owedTags(tags);
     const asked = owed.size === 0 ? tags : tags.filter((tag) => !owed.has(tag));
-    const { tokens } = await this.#ask({ tags: asked }, (part) =>
+    const { tokens } = await this.#ask({ tags: asked }, budgetMs, (part) =>
       this.#servers.read(part.server, budgetMs, (session) => readPart(this.#servers, session, part)),
     );
     if (owed.size === 0) return tokens;
@@ -67,7 +68,7 @@ export class RedisStore implements Store {
     budgetMs: number,
     lease?: Lease,
   ): Promise<StoreOpened> {
-    return this.#ask({ tags, name, lease }, (part) =>
+    return this.#ask({ tags, name, lease }, budgetMs, (part) =>
       this.#servers.write(part.server, budgetMs, async (session) => {
         // One round trip: the client sends what is asked for in one tick together, and Redis keeps the order.
         const made = this.#makeTokens(session, part, tokenTtlMs);
@@ -121,7 +122,13 @@ export class RedisStore implements Store {
   }
 
   /** Puts the question to all servers that it concerns at once, and their answers together. */
-  async #ask(question: Question, fetch: (part: Part) => Promise<PartRead>): Promise<StoreOpened> {
+  async #ask(
+    question: Question,
+    budgetMs: number,
+    fetch: (part: Part) => Promise<PartRead>,
+  ): Promise<StoreOpened> {
+    const { asking } = this.#invalidations;
+    if (asking) await withDeadline(budgetMs, asking);
     const parts = partsOf(this.#servers, this.#keys, question);
     if (question.name && parts.some((part) => this.#invalidations.isOwed(part.tokenKeys))) {
       throw new CacheError('CACHE_STORE_UNAVAILABLE', 'owed');
