@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import type { Clock } from './clock.js';
+import { pause, type Clock } from './clock.js';
 import type { EntryName, Lease, Store } from './store.js';
 
 /** What others wait at most when a process dies in the middle of a run, ms. */
 const LEASE_MS = 1500;
+const DISCLAIM_POLL_MS = 50;
 /** Who has waited so long for another's run runs the method themselves, ms: that run may never end. */
 export const LONGEST_WAIT_MS = 10_000;
 
@@ -46,11 +47,22 @@ export class LoadLease implements Lease {
     if (!this.#cancel) return;
     this.#cancel();
     this.#cancel = undefined;
-    await this.disclaim();
+    await this.#giveBack();
   }
 
-  /** Where nobody knows whether it was granted: the answer to that came too late, or not at all. */
+  /**
+   * Where nobody knows whether it was granted: the answer to that came too late, or not at all. A store that went away at
+   * that moment is waited for, as long as the lease could last. Never rejects.
+   */
   async disclaim(): Promise<void> {
+    const untilMs = this.#clock.monotonicMs() + LEASE_MS;
+    while (!this.#store.isAvailable() && this.#clock.monotonicMs() < untilMs) {
+      await pause(this.#clock, DISCLAIM_POLL_MS);
+    }
+    await this.#giveBack();
+  }
+
+  async #giveBack(): Promise<void> {
     await this.#store.releaseLease(this.#name, this.owner).catch(() => undefined);
   }
 

@@ -55,10 +55,11 @@ export class Openings {
   ): Promise<Opening | undefined> {
     const { store, ask, clock } = this.#options;
     const lease = new LoadLease(store, subject, clock);
+    const isAsked = store.isAvailable();
     const opened = await ask(subject, budget, (entries) => entries.open(subject, witnesses, budget, lease));
     if (!opened) {
       // Or everybody would wait for a run that nobody makes until the lease runs out.
-      if (store.isAvailable()) void lease.disclaim();
+      if (isAsked) void lease.disclaim();
       return undefined;
     }
     if (opened.answer.hasLease) {

@@ -81,6 +81,22 @@ describe('callers of a cold key in several processes', () => {
     expect((await Promise.all([late, other])).map(({ value }) => value)).toEqual(['unkept', 'kept']);
   });
 
+  it('do not wait for one that it was given too late, and whose store went away at that moment', async () => {
+    here.store.replyLate(60, 'open');
+    const late = here.get(subject, gives('unkept'));
+    await pass(40);
+    here.store.fail();
+    await pass(100);
+    here.store.restore();
+    await pass(100);
+    const run = jest.fn(gives('kept'));
+    const other = there.get(subject, run);
+    await pass(10);
+
+    expect(run).toHaveBeenCalledTimes(1);
+    expect((await Promise.all([late, other])).map(({ value }) => value)).toEqual(['unkept', 'kept']);
+  });
+
   it('are not given what another process stored after something that only its result named was invalidated', async () => {
     const zoo = plainTag('zoo:7');
     const run = deferred<string>();
