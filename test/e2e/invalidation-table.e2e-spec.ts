@@ -272,7 +272,11 @@ const rows: [write: string, run: () => Promise<unknown>, recomputed: View[]][] =
     () => send('post', '/events', { ...event(randomUUID()), verb: 'scrolled', occurred_at: hoursAgo(4) }),
     ['stats', 'course', ...own],
   ],
-  ['event received that is the first trace, with a key', repeatably, ['stats', 'course', ...everyoneInTheCourse]],
+  [
+    'event received that is the first trace, with a key',
+    repeatably,
+    ['stats', 'course', ...everyoneInTheCourse],
+  ],
   [
     'the same with the same key, for the first may have failed after its commit',
     repeatably,
