@@ -425,6 +425,20 @@ describe('settings of the connection', () => {
     await proxy.close();
   });
 
+  it('a Redis that answers late, but within the budget, is heard every time', async () => {
+    const proxy = await startFaultProxy(redis.url);
+    const one = await start({ url: proxy.url, commandTimeoutMs: 1000 });
+    await connected(one);
+    await pollUntil(() => proxy.connections() === 3, 3000);
+    const service = one.app.get(RedisService);
+    await service.set('own:k', 'v');
+    proxy.delay(600);
+
+    for (let n = 0; n < 4; n++) expect(await service.get('own:k')).toBe('v');
+    await one.app.close();
+    await proxy.close();
+  });
+
   it('commandTimeoutMs bounds what a request waits', async () => {
     const one = await start({ commandTimeoutMs: 300, retryOnTimeout: false });
     await connected(one);

@@ -45,6 +45,17 @@ describe('a breaker', () => {
     expect(told).toEqual([]);
   });
 
+  it('lets nobody ask while a call takes its time, until that or a probe is answered', () => {
+    breaker.doubt();
+    slow();
+    expect(breaker.allows).toBe(false);
+
+    fast();
+
+    expect(breaker.allows).toBe(true);
+    expect(told).toEqual([]);
+  });
+
   it('opens with the fifth failure in a row, and not with four', () => {
     times(4, timeout);
     expect(breaker.state).toBe('closed');

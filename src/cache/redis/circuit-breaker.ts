@@ -33,7 +33,13 @@ export class CircuitBreaker {
   /** A call was answered, be it with an error. */
   answered(isSlow: boolean): void {
     this.#failuresInARow = 0;
+    if (!isSlow) this.#isDoubted = false;
     this.#record(isSlow);
+  }
+
+  /** A call takes its time. */
+  doubt(): void {
+    this.#isDoubted = true;
   }
 
   /** A call was given up. One that could not wait long says little about the server, but doubt is free. */

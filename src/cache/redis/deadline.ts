@@ -21,6 +21,20 @@ export async function withDeadline<T>(ms: number, work: Promise<T>): Promise<T> 
   }
 }
 
+/** @returns whether `work` is under way after `ms`; never rejects, and resolves as soon as it is over */
+export async function isOverdue(ms: number, work: Promise<unknown>): Promise<boolean> {
+  return new Promise((resolve) => {
+    const stop = whenOverdue(ms, () => {
+      resolve(true);
+    });
+    const isOver = () => {
+      stop();
+      resolve(false);
+    };
+    work.then(isOver, isOver);
+  });
+}
+
 /**
  * Runs `tell` after `ms`, and not before what has arrived by then has been read: after a stall of this process timers run
  * before sockets are read, and its own delay must not look like another's.

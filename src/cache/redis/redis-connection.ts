@@ -95,6 +95,12 @@ export class RedisConnection {
     }
   }
 
+  /** It is silent: nobody is to ask it before it has answered somebody, or the heartbeat that goes out at once. */
+  doubt(): void {
+    this.#breaker.doubt();
+    this.#nudge();
+  }
+
   /** Gives this connection up, to locate the server anew. */
   leave(): void {
     if (this.#session) destroy(this.#session.client);

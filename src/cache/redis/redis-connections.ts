@@ -1,5 +1,6 @@
 import { CacheError } from '../engine/cache-errors.js';
 import type { BreakerState } from './circuit-breaker.js';
+import { isOverdue } from './deadline.js';
 import { RedisConnection, type ConnectionOptions } from './redis-connection.js';
 import type { RedisAddress } from './redis-address.js';
 import type { Arrival } from './redis-servers.js';
@@ -18,7 +19,7 @@ export interface RedisConnectionsOptions extends Pick<
   readonly connections: number;
   /** Whether commands are spread over all of them; else one serves and the others stand by. */
   readonly spread: boolean;
-  /** Whether a read that got no answer within half its budget is asked again on another connection. */
+  /** Whether a read that got no answer within half its budget is asked on another connection, too. */
   readonly retryOnTimeout: boolean;
   /** One more connection is in use. */
   readonly onUp: () => void;
@@ -94,18 +95,22 @@ export class RedisConnections {
     return this.#used === undefined || isSame(this.#used.address, this.#place);
   }
 
-  /** For commands that change nothing: asked again elsewhere when the first connection is silent. */
+  /**
+   * For commands that change nothing: asked elsewhere, too, when the first connection is silent. Whoever answers first is
+   * heard, for it may be the server that takes its time.
+   */
   async read<T>(budgetMs: number, command: RedisCommand<T>): Promise<T> {
     const first = this.#next();
+    const answer = this.#on(first, budgetMs, command);
     if (!this.#options.retryOnTimeout || !this.#connections.some((other) => other !== first && other.isReady))
-      return this.#on(first, budgetMs, command);
-    try {
-      return await this.#on(first, budgetMs / 2, command);
-    } catch (error) {
-      const second = this.#next(first);
-      if (!second || !(error instanceof CacheError && error.message === 'timeout')) throw error;
-      return second.run(budgetMs / 2, command);
-    }
+      return answer;
+    if (!(await isOverdue(budgetMs / 2, answer))) return answer;
+    first?.doubt();
+    const second = this.#next(first);
+    if (!second) return answer;
+    // Who has had half the time is no worse for an answer that came by the other way.
+    const either = second.run(budgetMs / 2, (session) => Promise.any([answer, command(session)]));
+    return either.catch(() => answer);
   }
 
   write<T>(budgetMs: number, command: RedisCommand<T>): Promise<T> {
