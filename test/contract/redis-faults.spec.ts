@@ -316,6 +316,48 @@ describe('what was not confirmed', () => {
   });
 });
 
+describe('an entry that Redis keeps only later, for it stood still', () => {
+  it('is not there any more when its time is over', async () => {
+    const one = await openStore({ url: redis.url });
+    redis.freeze();
+
+    await expect(
+      one.store.write(name, { ...entryOf(name, 'late'), ttlMs: 500, graceMs: 100 }),
+    ).rejects.toMatchObject(unavailable);
+    redis.thaw();
+    await tokensOnceAsked(one, [EPOCH]);
+
+    // Had it been told how long from then on, it would be there for longer than this takes.
+    expect((await one.store.read(name, [EPOCH], BUDGET_MS)).stored).toBeUndefined();
+  });
+
+  it('is there as long as it would have been', async () => {
+    const one = await openStore({ url: redis.url });
+    redis.freeze();
+
+    await expect(
+      one.store.write(name, { ...entryOf(name, 'late'), ttlMs: 60_000, graceMs: 0 }),
+    ).rejects.toMatchObject(unavailable);
+    redis.thaw();
+    await tokensOnceAsked(one, [EPOCH]);
+
+    const { stored } = await one.store.read(name, [EPOCH], BUDGET_MS);
+    expect(stored?.leftMs).toBeGreaterThan(30_000);
+    // It took a second to give it up.
+    expect(stored?.leftMs).toBeLessThanOrEqual(59_100);
+  });
+
+  it('is none when the clock of the server was put back', async () => {
+    const one = await openStore({ url: redis.url });
+    await one.store.write(name, { ...entryOf(name, 'x'), ttlMs: 60_000, graceMs: 0 });
+    const key = await ask(redis, ['KEYS', '*']);
+
+    await ask(redis, ['PEXPIRE', key, '3660000']);
+
+    expect((await one.store.read(name, [EPOCH], BUDGET_MS)).stored).toBeUndefined();
+  });
+});
+
 describe('a Redis that is full', () => {
   it('refuses entries and tokens, and still takes invalidations, soft ones as hard', async () => {
     const one = await openStore({ url: redis.url });

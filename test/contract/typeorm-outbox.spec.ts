@@ -62,7 +62,7 @@ describe('the outbox in PostgreSQL, through TypeORM', () => {
   it.each([
     ['nothing', false, ''],
     ['what was written lately, and given up', false, `now() - interval '9 s', '-infinity', ''`],
-    ['what its owner is still at work on', false, `now() - interval '1 h', now() + interval '1 h', ''`],
+    ['what its owner is still at work on', false, `now() - interval '1 h', now() + interval '900 ms', ''`],
     ['what another namespace left', false, `now() - interval '1 h', '-infinity', 'admin:'`],
     ['what was given up', true, `now() - interval '11 s', '-infinity', ''`],
     ['what nobody renews', true, `now() - interval '11 s', now() - interval '1 s', ''`],

@@ -9,6 +9,7 @@ import { asBinary, destroy, newClient, type RedisClient } from './redis-client.j
 import { isRefusal, type RefusalPace } from './refusal-pace.js';
 import type { RedisCommand, RedisSession } from './redis-session.js';
 import type { RedisTimings } from './redis-timings.js';
+import { ServerClock } from './server-clock.js';
 import { confirm, identify } from './server-identity.js';
 
 export interface ConnectionOptions {
@@ -166,8 +167,9 @@ export class RedisConnection {
   }
 
   async #open(): Promise<RedisSession> {
-    const { connectTimeoutMs } = this.#options.timings;
-    const address = await this.#options.locate();
+    const { timings, clock, locate, beforeUse } = this.#options;
+    const { connectTimeoutMs } = timings;
+    const address = await locate();
     if (this.#pause.isClosed()) throw new CacheError('CACHE_STORE_UNAVAILABLE', 'disconnected');
     const client = newClient(address, connectTimeoutMs);
     this.#newest = client;
@@ -178,9 +180,10 @@ export class RedisConnection {
     client.on('end', onGone);
     try {
       await withDeadline(connectTimeoutMs, client.connect());
-      const identity = await withDeadline(connectTimeoutMs, identify(client));
-      const session = { client, binary: asBinary(client), address, identity };
-      await withDeadline(BEFORE_USE_TIMEOUT_MS, this.#options.beforeUse(session, true));
+      const serverClock = new ServerClock(() => clock.monotonicMs());
+      const identity = await withDeadline(connectTimeoutMs, identify(client, serverClock));
+      const session = { client, binary: asBinary(client), address, identity, clock: serverClock };
+      await withDeadline(BEFORE_USE_TIMEOUT_MS, beforeUse(session, true));
       return session;
     } catch (error) {
       destroy(client);
@@ -203,9 +206,9 @@ export class RedisConnection {
   }
 
   /** @returns whether it was answered in time; rejects when there is no answer until the connection is to be given up */
-  async #heartbeat({ client, identity }: RedisSession): Promise<boolean> {
+  async #heartbeat({ client, identity, clock }: RedisSession): Promise<boolean> {
     const { silenceLimitMs, slowMs } = this.#options.timings;
-    const answer = confirm(client, identity);
+    const answer = confirm(client, identity, clock);
     try {
       await withDeadline(Math.min(slowMs, silenceLimitMs), answer);
       return true;

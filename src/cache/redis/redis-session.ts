@@ -1,5 +1,6 @@
 import type { RedisAddress } from './redis-address.js';
 import type { BinaryClient, RedisClient } from './redis-client.js';
+import type { ServerClock } from './server-clock.js';
 import type { ServerIdentity } from './server-identity.js';
 
 /** A connection in use, and who is at its other end. */
@@ -9,6 +10,7 @@ export interface RedisSession {
   readonly binary: BinaryClient;
   readonly address: RedisAddress;
   readonly identity: ServerIdentity;
+  readonly clock: ServerClock;
 }
 
 export type RedisCommand<T> = (session: RedisSession) => Promise<T>;

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { CacheError } from '../engine/cache-errors.js';
 import type { RedisClient } from './redis-client.js';
+import type { ServerClock } from './server-clock.js';
 
 /** Which run of which server answers, as long as it is a master. */
 export interface ServerIdentity {
@@ -13,10 +14,12 @@ export interface ServerIdentity {
   readonly history: string;
 }
 
-/** @throws {CacheError} `CACHE_STORE_UNAVAILABLE` when it is a replica, is still loading, or does not say who it is */
-export async function identify(client: RedisClient): Promise<ServerIdentity> {
-  const info = parseInfoText(await client.info());
-  refuseReplica(info);
+/**
+ * @param clock  is told what time it is there
+ * @throws {CacheError} `CACHE_STORE_UNAVAILABLE` when it is a replica, is still loading, or does not say who it is
+ */
+export async function identify(client: RedisClient, clock: ServerClock): Promise<ServerIdentity> {
+  const info = await askInfo(client, clock, []);
   if (info.get('loading') === '1') throw new CacheError('CACHE_STORE_UNAVAILABLE', 'LOADING');
   const run = info.get('run_id') ?? '';
   const history = info.get('master_replid') ?? '';
@@ -26,19 +29,31 @@ export async function identify(client: RedisClient): Promise<ServerIdentity> {
 }
 
 /** The heartbeat: that it answers is not enough, it must still be the one it was. */
-export async function confirm(client: RedisClient, { history }: ServerIdentity): Promise<void> {
-  const info = parseInfoText(await client.info('replication'));
-  refuseReplica(info);
+export async function confirm(
+  client: RedisClient,
+  { history }: ServerIdentity,
+  clock: ServerClock,
+): Promise<void> {
+  const info = await askInfo(client, clock, ['server', 'replication']);
   if ((info.get('master_replid') ?? '') !== history) {
     throw new CacheError('CACHE_STORE_UNAVAILABLE', 'PROMOTED');
   }
 }
 
+async function askInfo(
+  client: RedisClient,
+  clock: ServerClock,
+  sections: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  const sentAtMs = clock.monotonicMs();
+  const info = parseInfoText(await client.sendCommand<string>(['INFO', ...sections]));
+  const serverMs = Number(info.get('server_time_usec')) / 1000;
+  if (serverMs > 0) clock.told(serverMs, sentAtMs);
+  if (info.get('role') === 'slave') throw new CacheError('CACHE_STORE_UNAVAILABLE', 'READONLY');
+  return info;
+}
+
 /** @param info the text of Redis's `INFO` */
 export function parseInfoText(info: string): ReadonlyMap<string, string> {
   return new Map(info.split('\r\n').map((line) => line.split(':', 2) as [string, string]));
-}
-
-function refuseReplica(info: ReadonlyMap<string, string>): void {
-  if (info.get('role') === 'slave') throw new CacheError('CACHE_STORE_UNAVAILABLE', 'READONLY');
 }

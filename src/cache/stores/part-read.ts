@@ -7,6 +7,9 @@ import type { Part } from './question-parts.js';
 /** Replies of PTTL. */
 const [WITHOUT_END, ABSENT] = [-1, -2];
 
+/** By so much we may take a server's clock for later than it is. */
+const CLOCK_TOLERANCE_MS = 1000;
+
 /** What one server said. */
 export interface PartRead {
   readonly part: Part;
@@ -62,8 +65,10 @@ export function storedIn(read: PartRead | undefined): Pick<StoreRead, 'stored' |
   if (!bytes) return { stored: undefined, isUnreadable: false };
   const entry = decodeEntry(bytes);
   if (!entry) return { stored: undefined, isUnreadable: true };
-  // Another may have been written between the two questions, and its end is not that of this one.
   const livesMs = entry.ttlMs + entry.graceMs;
+  // The server's clock was put back since it was written, and nobody knows how old it is.
+  if (leftMs > livesMs + CLOCK_TOLERANCE_MS) return { stored: undefined, isUnreadable: false };
+  // Another may have been written between the two questions, and its end is not that of this one.
   return {
     stored: { entry, leftMs: leftMs === ABSENT ? livesMs : Math.min(leftMs, livesMs) },
     isUnreadable: false,

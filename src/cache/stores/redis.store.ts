@@ -6,6 +6,7 @@ import { newToken, tokensByTag } from '../engine/tokens.js';
 import type { Outbox } from '../outbox/outbox.js';
 import type { EmitRedisEvent } from '../redis/redis-events.js';
 import type { RedisSession } from '../redis/redis-session.js';
+import type { ServerClock } from '../redis/server-clock.js';
 import { withDeadline } from '../redis/deadline.js';
 import { inCommands, type Arrival, type RedisServers } from '../redis/redis-servers.js';
 import { makeRoom, readPart, storedIn, type PartRead } from './part-read.js';
@@ -89,9 +90,9 @@ export class RedisStore implements Store {
     const bytes = encodeEntry(entry);
     if (!bytes) throw new CacheError('CACHE_STORE_UNAVAILABLE', 'too-large');
     const key = this.#keys.entry(name);
-    const expiration = { type: 'PX', value: Math.ceil(entry.ttlMs + entry.graceMs) } as const;
-    await this.#servers.write(this.#servers.nameOf(key), BACKGROUND_BUDGET_MS, ({ client }) =>
-      client.set(key, bytes, { expiration }),
+    const livesMs = Math.ceil(entry.ttlMs + entry.graceMs);
+    await this.#servers.write(this.#servers.nameOf(key), BACKGROUND_BUDGET_MS, ({ client, clock }) =>
+      client.set(key, bytes, { expiration: endOf(livesMs, clock) }),
     );
   }
 
@@ -172,4 +173,11 @@ export class RedisStore implements Store {
       command(session, key),
     );
   }
+}
+
+/** Told as a moment, for a server that stands still may do it late: what comes after its end is not there. */
+function endOf(livesMs: number, { nowMs }: ServerClock) {
+  return nowMs === undefined
+    ? ({ type: 'PX', value: livesMs } as const)
+    : ({ type: 'PXAT', value: nowMs + livesMs } as const);
 }
