@@ -78,6 +78,24 @@ class Names {
     await this.rename(code, name, 'after').catch(() => undefined);
   }
 
+  /** Names nothing where there is nothing to do. */
+  @InvalidateCache<Names['ensure']>({ tags: ([code], isChanged) => (isChanged ? [`name:${code}`] : []) })
+  async ensure(code: string, name: string): Promise<boolean> {
+    return this.dataSource.transaction(async (manager) => {
+      const change = 'UPDATE users SET full_name = $2 WHERE code = $1 AND full_name <> $2 RETURNING code';
+      const [changed] = await manager.query<[unknown[], number]>(change, [code, name]);
+      return changed.length > 0;
+    });
+  }
+
+  @InvalidateCache<Names['lock']>({ tags: ([code], isChanged) => (isChanged ? [`name:${code}`] : []) })
+  lock(code: string): Promise<boolean> {
+    return this.dataSource.transaction(async (manager) => {
+      await manager.query('SELECT code FROM users WHERE code = $1 FOR UPDATE', [code]);
+      return false;
+    });
+  }
+
   @InvalidateCache<Names['begin']>(() => [])
   begin(work: () => Promise<void>): Promise<{ work: Promise<void> }> {
     return Promise.resolve({ work: work() });
@@ -234,9 +252,14 @@ describe('a method that writes in transactions', () => {
 
   beforeAll(async () => {
     const dataSource = await patientDataSource(database.url, 8).initialize();
+    const outbox = new TypeormOutbox(dataSource);
     ({ app } = await startCachedApp({
-      providers: [Names, { provide: DataSource, useValue: dataSource }],
-      options: { redis: { url: redis.url, commandTimeoutMs: 1000 }, outbox: new TypeormOutbox(dataSource) },
+      providers: [
+        Names,
+        { provide: DataSource, useValue: dataSource },
+        { provide: TypeormOutbox, useValue: outbox },
+      ],
+      options: { redis: { url: redis.url, commandTimeoutMs: 1000 }, outbox },
     }));
     names = app.get(Names);
   });
@@ -638,6 +661,61 @@ describe('a method that writes in transactions', () => {
     ]);
     gate.resolve();
     await renaming;
+  });
+
+  describe('that finds written already what it was to write', () => {
+    const gates: (() => void)[] = [];
+    let renaming: Promise<void>;
+
+    /** Committed, and not invalidated before the gate opens. */
+    async function renameUntil(gate: Promise<void>): Promise<void> {
+      for (const code of ['U1', 'U2']) await settled(names.name(code));
+      renaming = names.renameSlowly('U1', 'new', gate);
+      await pollUntil(async () => (await rows()).length > 0, 5000);
+    }
+
+    afterEach(async () => {
+      for (const open of gates.splice(0)) open();
+      await renaming;
+    });
+
+    it('waits for whoever has written it, and invalidates nothing', async () => {
+      const gate = deferred();
+      await renameUntil(gate.promise);
+      const looked = jest.spyOn(app.get(TypeormOutbox), 'committed');
+
+      const ensuring = names.ensure('U1', 'new');
+      await pollUntil(() => looked.mock.calls.length > 0, 5000);
+      gate.resolve();
+      await ensuring;
+
+      expect(await names.name('U1')).toBe('new');
+      await database.dataSource.query(`UPDATE users SET full_name = 'kept?' WHERE code = 'U2'`);
+      expect(await names.name('U2')).toBe('old');
+    });
+
+    it('does not wait for those who find the same', async () => {
+      renaming = settled(names.rename('U1', 'new'));
+      await renaming;
+      await settled(names.name('U2'));
+
+      // Each has locked the row, so each has a row of the outbox, too.
+      const ensure = () => names.lock('U1');
+      await Promise.all(Array.from({ length: 8 }, ensure));
+
+      await database.dataSource.query(`UPDATE users SET full_name = 'kept?' WHERE code = 'U2'`);
+      expect(await names.name('U2')).toBe('old');
+    });
+
+    it('invalidates in their place where they take long', async () => {
+      const gate = deferred();
+      gates.push(gate.resolve);
+      await renameUntil(gate.promise);
+
+      expect(await names.ensure('U1', 'new')).toBe(false);
+
+      expect(await names.name('U1')).toBe('new');
+    });
   });
 
   it('covers what getOrSet keeps under tags', async () => {

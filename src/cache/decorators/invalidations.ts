@@ -86,11 +86,13 @@ export class Invalidations {
     outer?.enter(cover);
     const writtenBefore = unit.written;
     const tellEnd = this.#begin();
+    let hasSucceeded = false;
     this.#settlement.enter(unit, outer === undefined);
     try {
       const result = await inUnit(unit, () => settled(run));
       unit.add(known);
       unit.add(this.#exactTags(definition, () => resultTags(rules, given, result)));
+      hasSucceeded = true;
       return result;
     } catch (error) {
       unit.fear(cover, writtenBefore);
@@ -99,6 +101,7 @@ export class Invalidations {
       unit.exit();
       // Nobody waited for a method that ends after the one around it: it settles for itself.
       if (!outer || unit.hasEnded) await this.#settlement.leave(unit);
+      if (hasSucceeded && !outer && unit.tags.length === 0) await this.#settlement.awaitOthers(unit);
       tellEnd();
     }
   }

@@ -1,5 +1,10 @@
 import type { UnitOfWork } from './unit-of-work.js';
 
+export interface OutboxRow {
+  readonly id: string;
+  readonly tags: readonly string[];
+}
+
 /**
  * Keeps the intent to invalidate, in the data's own transaction, until the store has confirmed it: a process that dies
  * between its commit and its invalidation, or cannot reach the store, loses nothing.
@@ -42,6 +47,12 @@ export interface Outbox {
 
   /** Those of these rows, given up by their owner, that nobody has settled yet. */
   unsettled(rows: readonly string[]): Promise<readonly string[]>;
+
+  /**
+   * Rows that somebody has committed and nobody has settled, with what they name by now: all of them, or `undefined` where
+   * they are over 500. Without it nobody waits for what another has written and not invalidated yet.
+   */
+  committed?(): Promise<readonly OutboxRow[] | undefined>;
 
   /**
    * Takes rows that were neither settled nor renewed for `olderThanMs`, each by one process at a time, and settles them

@@ -2,12 +2,13 @@ import { Logger } from '@nestjs/common';
 import type { DataSource } from 'typeorm';
 import { CacheError } from '../engine/cache-errors.js';
 import { EPOCH } from '../engine/tags.js';
-import type { Outbox } from './outbox.js';
+import type { Outbox, OutboxRow } from './outbox.js';
 import { ABANDONED_AFTER_MS } from './outbox-relay.js';
 import { relayedTags } from './relayed-tags.js';
 import { TransactionSubscriber } from './typeorm.transactions.js';
 
 const MAX_ROWS_A_ROUND = 500;
+const MAX_COMMITTED = 500;
 /** Also those that are dated ahead: the clock of the database was set back since, and nobody knows how old they are. */
 const FROM_ABANDONED =
   `FROM cache_outbox WHERE (renewed_at < clock_timestamp() - $1 * interval '1 millisecond' ` +
@@ -97,6 +98,14 @@ export class TypeormOutbox implements Outbox {
       [rows],
     );
     return found.map(({ id }) => id);
+  }
+
+  async committed(): Promise<readonly OutboxRow[] | undefined> {
+    const found: OutboxRow[] = await this.#dataSource.query(
+      `SELECT id, tags FROM cache_outbox WHERE namespace = $1 OR namespace IS NULL LIMIT ${MAX_COMMITTED + 1}`,
+      [this.#namespace],
+    );
+    return found.length > MAX_COMMITTED ? undefined : found;
   }
 
   async relay(

@@ -1,12 +1,16 @@
 import type { BackgroundWork } from '../engine/background-work.js';
-import type { Clock } from '../engine/clock.js';
+import { pause, resultWithin, type Clock } from '../engine/clock.js';
 import type { Outbox } from './outbox.js';
+import { relayedTags } from './relayed-tags.js';
 import { RelayWatch } from './relay-watch.js';
 import { RowRenewal } from './row-renewal.js';
 import { outsideUnits, type UnitOfWork } from './unit-of-work.js';
 
 /** What a writer waits for others to confirm what the store did not confirm to it, from its own attempt on, ms. */
 const PENDING_LIMIT_MS = 1000;
+
+/** Between looks for rows of others who have just committed: most of them are settled after the first. */
+const OTHERS_PAUSES_MS = [5, 10, 20, 40, 80];
 
 export interface UnitSettlementOptions {
   readonly outbox: Outbox | undefined;
@@ -50,6 +54,19 @@ export class UnitSettlement {
     await this.#settle(unit, unit.rows, unit.isOver ? unit.tags : unit.intent);
   }
 
+  /**
+   * A method that names nothing may have found that another has written what it was to write, and its caller takes it for
+   * written. Whoever did that may not have invalidated yet: they are waited for, and if they take long it is done in their
+   * place. Its own rows are settled before, or two of them would wait for each other.
+   *
+   * @returns resolves when that is confirmed, or said to be pending after 1 s; never rejects
+   */
+  async awaitOthers(unit: UnitOfWork): Promise<void> {
+    const { clock, onPending } = this.#options;
+    const settled = outsideUnits(() => this.#areOthersSettled(unit.rows)).catch(() => false);
+    if (!(await resultWithin(clock, PENDING_LIMIT_MS, settled))) onPending();
+  }
+
   async #settle(unit: UnitOfWork, rows: readonly string[], tags: readonly string[]): Promise<void> {
     const isConfirmed = await outsideUnits(() => this.#isConfirmed(unit, rows, tags));
     if (!isConfirmed) this.#options.onPending();
@@ -77,5 +94,18 @@ export class UnitSettlement {
     background.addUnheard(handOver());
     const isSettled = await this.#relays?.settled(rows, ms);
     return isSettled === true && isHandedOver;
+  }
+
+  async #areOthersSettled(own: readonly string[]): Promise<boolean> {
+    const { outbox, clock, invalidate } = this.#options;
+    if (!outbox?.committed) return true;
+    let rows = (await outbox.committed())?.filter(({ id }) => !own.includes(id));
+    const ids = new Set(rows?.map(({ id }) => id));
+    for (const pauseMs of OTHERS_PAUSES_MS) {
+      if (rows?.length === 0) return true;
+      await pause(clock, pauseMs);
+      rows = (await outbox.committed())?.filter(({ id }) => ids.has(id));
+    }
+    return rows !== undefined && invalidate(relayedTags(rows));
   }
 }
