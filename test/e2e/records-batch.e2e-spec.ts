@@ -187,6 +187,21 @@ describe('a batch of events', () => {
     expect(answer.body.invalidated_tags).toEqual(['system', 'course:PROG-101', 'student:STU001']);
   });
 
+  it('names also whom it brings known events of beside new ones: whoever brought them first may not have ended', async () => {
+    const known = event({ student_id: 'STU003' });
+    await send(lines(known));
+
+    const answer = await send(lines(known, event()));
+
+    expect(answer.body).toMatchObject({ accepted: 1, duplicates: 1 });
+    expect(answer.body.invalidated_tags).toEqual([
+      'system',
+      'course:PROG-101',
+      'student:STU003',
+      'student:STU001',
+    ]);
+  });
+
   it('takes the lines beside those that bring a constructor', async () => {
     const poisons = ['null', '1', '"x"', '[]', '{}', '{"prototype":null}'];
     const bad = poisons.map((poison) => lines(event()).replace('{', `{"constructor":${poison},`));

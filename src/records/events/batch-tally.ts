@@ -12,7 +12,10 @@ export class BatchTally {
   #duplicates = 0;
   #rejected = 0;
   readonly #errors: LineError[] = [];
-  /** Per course those students who have new events, until they are too many to name. */
+  /**
+   * Per course those students who have events in it, until they are too many to name: also such as are known already, which
+   * the first half of a batch has stored that is still under way, or failed.
+   */
   readonly #students = new Map<string, Set<string>>();
   /** Courses of which nothing so early was known: what it says of absence has changed for all who are in them. */
   readonly #firstTraces = new Set<string>();
@@ -29,7 +32,7 @@ export class BatchTally {
     });
   }
 
-  /** One tag for each student; one for all of a course with a first trace, or when over 500 have new events. */
+  /** None where nothing is new. One tag for each student; one for all of a course with a first trace, or with over 500 students. */
   tags(): string[] {
     if (this.#accepted === 0) return [];
     const students = new Set<string>();
@@ -59,15 +62,14 @@ export class BatchTally {
     if (typeof outcome === 'object') {
       this.#rejected += 1;
       if (this.#errors.length < maxErrors) this.#errors.push({ line: line.number, ...outcome });
-    } else if (outcome === 'duplicate') {
-      this.#duplicates += 1;
-    } else {
-      this.#accepted += 1;
-      if (!('event' in line)) return;
-      const { course_id, student_id } = line.event;
-      this.#touch(course_id, student_id);
-      if (outcome === 'first_trace') this.#firstTraces.add(course_id);
+      return;
     }
+    if (outcome === 'duplicate') this.#duplicates += 1;
+    else this.#accepted += 1;
+    if (!('event' in line)) return;
+    const { course_id, student_id } = line.event;
+    this.#touch(course_id, student_id);
+    if (outcome === 'first_trace') this.#firstTraces.add(course_id);
   }
 
   #touch(course: string, student: string): void {

@@ -231,8 +231,8 @@ export class BatchDto {
   errors!: LineError[];
 
   /**
-   * What in the cache is old now: `system`, the courses and the students; `roster:` for a course with over 500 of them, or
-   * of which nothing so early was known
+   * What in the cache is old now: `system`, the courses and the students, also those of duplicates beside new events;
+   * `roster:` for a course with over 500 of them, or of which nothing so early was known. Empty where nothing is new
    * @example ["system", "course:PROG-101", "student:STU001"]
    */
   invalidated_tags!: string[];
