@@ -180,6 +180,17 @@ it('never vouches for a server that invalidations do not go to', async () => {
   expect(backplane.heardUntilMs).toBe(-Infinity);
 });
 
+it('vouches for nothing, and stays, where nobody knows whether invalidations go to its server', async () => {
+  await backplane.close();
+  const isOurs = jest.fn(() => undefined);
+  backplane = listenTo({ isOurs });
+
+  await pollUntil(() => isOurs.mock.calls.length >= 3, 10_000);
+
+  expect(gaps()).toHaveLength(1);
+  expect(backplane.heardUntilMs).toBe(-Infinity);
+});
+
 it('comes with a store, unless one connection is all there may be', async () => {
   const two = openStore({ url: redis.url, maxConnections: 2 });
   await pollUntil(() => two.servers.backplane!.heardUntilMs > performance.now(), 5000);

@@ -8,8 +8,11 @@ export interface RedisBackplaneOptions extends Pick<
   'locate' | 'timings' | 'clock' | 'refusals'
 > {
   readonly channel: string;
-  /** Whether this is the server that invalidations are sent to; what another one says proves nothing. */
-  readonly isOurs: (identity: ServerIdentity) => boolean;
+  /**
+   * Whether this is the server that invalidations are sent to, as far as anybody knows; what another one says proves
+   * nothing.
+   */
+  readonly isOurs: (identity: ServerIdentity) => boolean | undefined;
 }
 
 const HEARTBEAT_MS = 250;
@@ -64,8 +67,9 @@ export class RedisBackplane implements Backplane {
         this.#heardUntilMs = -Infinity;
       },
       onHeartbeat: ({ identity }, sentAtMs) => {
-        if (isOurs(identity)) this.#heardUntilMs = sentAtMs + HEARD_FOR_MS;
-        else this.#connection?.leave();
+        const isIt = isOurs(identity);
+        if (isIt) this.#heardUntilMs = sentAtMs + HEARD_FOR_MS;
+        else if (isIt === false) this.#connection?.leave();
       },
     });
   }

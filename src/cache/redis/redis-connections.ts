@@ -88,11 +88,14 @@ export class RedisConnections {
     return this.#breaker;
   }
 
-  /** Whether it is this server that commands go to, as far as anybody knows. */
-  isThis(identity: string): boolean {
+  /**
+   * Whether it is this server that commands go to. `undefined` where no connection is open: the address may be right, and
+   * another server have been named in its place that lets nobody in yet.
+   */
+  isThis(identity: string): boolean | undefined {
     const sessions = this.#connections.flatMap(({ session }) => session ?? []);
     if (sessions.length > 0) return sessions.some((session) => session.identity.text === identity);
-    return this.#used === undefined || isSame(this.#used.address, this.#place);
+    return this.#used === undefined || isSame(this.#used.address, this.#place) ? undefined : false;
   }
 
   /**

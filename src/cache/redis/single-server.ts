@@ -36,7 +36,7 @@ export class SingleServer implements RedisServers {
         clock: options.clock,
         refusals: options.refusals,
         channel: options.channel,
-        isOurs: ({ text }) => this.#connections?.isThis(text) ?? true,
+        isOurs: ({ text }) => this.#connections?.isThis(text),
       });
     }
   }
