@@ -450,6 +450,21 @@ describe('importing files in the format of OULAD', () => {
     ]);
   });
 
+  it('goes on to a later day without taking back an end that somebody has told meanwhile', async () => {
+    await importOulad(database.dataSource, options({ asOfDay: 20 }));
+    const ended = `SELECT id, status, final_result, ended_at FROM enrollments WHERE status <> 'active' ORDER BY id`;
+    await database.dataSource.query(
+      `UPDATE enrollments SET status = 'failed', final_result = 'fail', ended_at = clock_timestamp()
+       WHERE id = (SELECT min(id) FROM enrollments WHERE status = 'active')`,
+    );
+    const before = await database.dataSource.query<object[]>(ended);
+
+    await importOulad(database.dataSource, options({ asOfDay: 25 }));
+
+    expect(before).toHaveLength(2);
+    expect(await database.dataSource.query(ended)).toEqual(before);
+  });
+
   it('stops at a day and goes on to a later one, as if it had been imported at once', async () => {
     await importOulad(database.dataSource, options({ asOfDay: 20 }));
     const atDay20 = await contents(database.dataSource);

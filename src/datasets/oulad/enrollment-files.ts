@@ -50,6 +50,12 @@ const insertUsers = `
   FROM json_to_recordset($1) AS r(course text, student text) JOIN courses c ON c.code = r.course
   ON CONFLICT (code) DO NOTHING`;
 
+// A day within the course knows of no end, which is no reason to take one back: it may come from an earlier import, or
+// from whoever teaches the course.
+const [statusNow, resultNow] = ['status', 'final_result'].map(
+  (column) => `CASE WHEN excluded.status = 'active' THEN e.${column} ELSE excluded.${column} END`,
+);
+
 const upsertEnrollments = `
   WITH known AS (
     SELECT r.*, u.id AS user_id, c.id AS course_id, c.starts_at
@@ -62,10 +68,10 @@ const upsertEnrollments = `
     SELECT DISTINCT ON (user_id, course_id) user_id, course_id, 'student', status, starts_at, final_result, prior_attempts
     FROM known WHERE course_id IS NOT NULL
     ORDER BY user_id, course_id, row DESC
-    ON CONFLICT (user_id, course_id, role) DO UPDATE SET status = excluded.status,
-      final_result = excluded.final_result, prior_attempts = excluded.prior_attempts
+    ON CONFLICT (user_id, course_id, role) DO UPDATE SET status = ${statusNow},
+      final_result = ${resultNow}, prior_attempts = excluded.prior_attempts
     WHERE (e.status, e.final_result, e.prior_attempts)
-      IS DISTINCT FROM (excluded.status, excluded.final_result, excluded.prior_attempts)
+      IS DISTINCT FROM (${statusNow}, ${resultNow}, excluded.prior_attempts)
     RETURNING 1
   )
   SELECT (SELECT count(*)::int FROM written) AS written,
@@ -122,7 +128,8 @@ const updateRegistrations = `
   ), removed AS (
     DELETE FROM enrollments e USING known WHERE e.id = known.id AND known.is_later RETURNING 1
   ), current AS (
-    SELECT e.id, coalesce(known.enrolled_at, e.enrolled_at) AS enrolled_at, known.ended_at,
+    SELECT e.id, coalesce(known.enrolled_at, e.enrolled_at) AS enrolled_at,
+      CASE WHEN known.ended_at IS NULL AND e.status <> 'active' THEN e.ended_at ELSE known.ended_at END AS ended_at,
       CASE WHEN known.has_left THEN 'dropped' ELSE e.status END AS status,
       CASE WHEN known.has_left THEN 'withdrawn' ELSE e.final_result END AS final_result
     FROM known JOIN enrollments e ON e.id = known.id
