@@ -27,6 +27,7 @@ export class RightsService {
     ttl: 1,
     prefix: 'rights_person',
     tags: ['student:{0}'],
+    unless: isMissing,
   })
   async person(code: string): Promise<Person | null> {
     if (!isPlausibleCode(code)) return null;
@@ -96,8 +97,8 @@ export class RightsService {
   }
 }
 
-function isMissing(belonging: Belonging | null): boolean {
-  return belonging === null;
+function isMissing(found: Person | Belonging | null): boolean {
+  return found === null;
 }
 
 const maxCodeLength = 200;
