@@ -34,7 +34,7 @@ export class SystemStatsDto {
   total_sessions!: number;
 
   /**
-   * Submissions, every attempt counted
+   * Submissions, every attempt counted, also void ones
    * @example 1300
    */
   total_attempts!: number;

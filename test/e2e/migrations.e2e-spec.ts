@@ -163,6 +163,26 @@ describe('migrations', () => {
     });
   });
 
+  it('count as hints, where a student has written some, those of the tutor alone', async () => {
+    await migrateUntilBefore('HintsOfTheTutor1770000012000');
+    await client.query(`
+      INSERT INTO users (code, role) VALUES ('S', 'student');
+      INSERT INTO courses (code, name, starts_at, ends_at) VALUES ('C', 'C', '2026-01-01', '2027-01-01');
+      INSERT INTO tutor_sessions (code, user_id, course_id, started_at, last_event_at)
+        SELECT 'T', u.id, c.id, '2026-02-01', '2026-02-01' FROM users u, courses c;
+      INSERT INTO tutor_messages (session_id, sender, kind, sent_at)
+        SELECT t.id, sender, 'hint', '2026-02-01' FROM tutor_sessions t, unnest('{student,student,tutor}'::text[]) sender`);
+    const counted = async () =>
+      (await client.query('SELECT message_count, hint_count, student_message_count FROM tutor_sessions'))
+        .rows;
+    expect(await counted()).toMatchObject([{ hint_count: 3 }]);
+
+    await migrate(database.url);
+
+    expect(await counted()).toEqual([{ message_count: 3, hint_count: 1, student_message_count: 2 }]);
+    expect((await client.query('SELECT tags FROM cache_outbox')).rows).toEqual([{ tags: ['epoch'] }]);
+  });
+
   it('tell what they did, and find nothing to do the second time', async () => {
     expect(await migrate(database.url)).toContain('InitialSchema1770000000000');
     expect(await migrate(database.url)).toEqual([]);

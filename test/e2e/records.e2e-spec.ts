@@ -257,6 +257,20 @@ describe('records over HTTP', () => {
       }
     });
 
+    it('that are to begin later, as an import has them, end with their beginning', async () => {
+      await post('/courses', { ...course, course_id: 'PROG-111' }).expect(201);
+      const { body } = await post('/enrollments', { user_id: 'STU002', course_id: 'PROG-111' }).expect(201);
+      const later = new Date(Date.now() + 86_400_000).toISOString();
+      await database.dataSource.query('UPDATE enrollments SET enrolled_at = $2 WHERE id = $1', [
+        body.enrollment_id,
+        later,
+      ]);
+
+      const dropped = await patch(`/enrollments/${body.enrollment_id}`, { status: 'dropped' }).expect(200);
+
+      expect(dropped.body).toMatchObject({ status: 'dropped', ended_at: later });
+    });
+
     it('end with a result that fits, and are taken up again', async () => {
       const added = await post('/enrollments', {
         user_id: 'STU002',
@@ -345,11 +359,13 @@ describe('records over HTTP', () => {
       await say({ sender: 'student', kind: 'question', content: 'x'.repeat(20_001) }).expect(400);
 
       await patch(path, { ended_at: '2026-02-05T09:00:00Z' }).expect(422);
+      // What a student calls a hint is none.
+      await say({ sender: 'student', kind: 'hint', sent_at: '2026-02-05T10:03:00Z' }).expect(201);
       await say({ sender: 'tutor', kind: 'hint', sent_at: '2026-02-05T10:20:00Z' }).expect(201);
       await patch(path, { ended_at: '2026-02-05T10:14:59Z' }).expect(422);
       const ended = await patch(path, { ended_at: '2026-02-05T10:30:00Z' });
       expect(ended.body).toMatchObject({
-        message_count: 3,
+        message_count: 4,
         hint_count: 2,
         ended_at: '2026-02-05T10:30:00.000Z',
       });
@@ -358,7 +374,7 @@ describe('records over HTTP', () => {
       await say({ sender: 'student', kind: 'question' }).expect(409);
       await say({ sender: 'student', kind: 'question', sent_at: '2026-02-05T10:31:00Z' }).expect(422);
       await say({ sender: 'student', kind: 'question', sent_at: '2026-02-05T10:29:00Z' }).expect(201);
-      expect((await get(path)).body).toMatchObject({ message_count: 4 });
+      expect((await get(path)).body).toMatchObject({ message_count: 5 });
     });
 
     it('end with what was last said, where the clock of who ends them is behind', async () => {

@@ -27,7 +27,7 @@ export function tutoringSql(scope: Scope): string {
                  ELSE coalesce((SELECT max(g.sent_at) FROM ${heard}), t.started_at) END)) AS until,
           ${counted('message_count')} AS messages,
           ${counted('student_message_count', "AND g.sender = 'student'")} AS student_messages,
-          ${counted('hint_count', "AND g.kind = 'hint'")} AS hints
+          ${counted('hint_count', "AND g.kind = 'hint' AND g.sender = 'tutor'")} AS hints
         FROM tutor_sessions t
         WHERE course_id = ANY($1::bigint[]) ${ofStudent('user_id', scope)} AND started_at <= ${asOf}
         -- Else the order of the window leads to an index that holds the sessions of all courses.

@@ -177,11 +177,13 @@ async function after(
 /** As told; else when it did end, or now. One that was told from ahead was taken for now, and still is when it is told again. */
 async function endOf(
   manager: EntityManager,
-  { status, endedAt }: Enrollment,
+  { status, enrolledAt, endedAt }: Enrollment,
   told: string | undefined,
 ): Promise<Date | null> {
   if (status !== 'active' && told === undefined) return endedAt;
   const moment = await momentSoFar(manager, 'ended_at', told);
+  // One that was to begin later, as an import may have it, has no time at all.
+  if (told === undefined && moment < enrolledAt) return enrolledAt;
   const isAhead = told !== undefined && moment.getTime() < Date.parse(told);
   return isAhead && endedAt && moment.getTime() - endedAt.getTime() <= clockSkewMs ? endedAt : moment;
 }

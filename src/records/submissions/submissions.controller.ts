@@ -21,7 +21,7 @@ import {
 } from './submission.dto.js';
 import { SubmissionsService } from './submissions.service.js';
 
-/** A submission and its voiding change the number of attempts; a grade does not. */
+/** A submission changes the number of attempts; a grade does not. */
 const staleAfterAttempt = (submission: SubmissionDto) =>
   ifWritten(submission, () => ['system', ...staleTags(submission)]);
 const staleAfterGrade = (submission: SubmissionDto) => ifWritten(submission, () => staleTags(submission));

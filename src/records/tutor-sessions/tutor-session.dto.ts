@@ -80,7 +80,7 @@ export class TutorSessionDto {
   message_count!: number;
 
   /**
-   * Number of hints among them
+   * Hints that the tutor gave, among them
    * @example 3
    */
   hint_count!: number;
