@@ -24,6 +24,7 @@ import { OutboxNamespace1770000008000 } from './migrations/1770000008000-outbox-
 import { OutboxAge1770000009000 } from './migrations/1770000009000-outbox-age.js';
 import { ForgetPeopleSoon1770000010000 } from './migrations/1770000010000-forget-people-soon.js';
 import { FirstTraceCounts1770000011000 } from './migrations/1770000011000-first-trace-counts.js';
+import { FirstTraceOfStudents1770000013000 } from './migrations/1770000013000-first-trace-of-students.js';
 import { HintsOfTheTutor1770000012000 } from './migrations/1770000012000-hints-of-the-tutor.js';
 
 const entities = [
@@ -61,6 +62,7 @@ const shared = {
     ForgetPeopleSoon1770000010000,
     FirstTraceCounts1770000011000,
     HintsOfTheTutor1770000012000,
+    FirstTraceOfStudents1770000013000,
   ],
   synchronize: false,
   logging: false,

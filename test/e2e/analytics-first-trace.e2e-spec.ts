@@ -1,4 +1,5 @@
 import { FirstTraceCounts1770000011000 } from '../../src/database/migrations/1770000011000-first-trace-counts.js';
+import { FirstTraceOfStudents1770000013000 } from '../../src/database/migrations/1770000013000-first-trace-of-students.js';
 import { activityVerbs } from '../../src/records/events/activity-verbs.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { someRows, store } from './analytics-rows.js';
@@ -19,12 +20,20 @@ interface Runs {
   query(sql: string, parameters: unknown[]): Promise<unknown>;
 }
 
-const addEvents = (on: Runs, ...events: { course: string; at: string; verb?: string }[]) =>
+const addEvents = (on: Runs, ...events: { course: string; at: string; verb?: string; by?: string }[]) =>
   on.query(
     `INSERT INTO events (user_id, course_id, verb, occurred_at, client_id)
      SELECT u.id, c.id, coalesce(r->>'verb', 'viewed'), (r->>'at')::timestamptz, gen_random_uuid()
-     FROM jsonb_array_elements($1::jsonb) r JOIN courses c ON c.code = r->>'course' JOIN users u ON u.code = 'STU001'`,
+     FROM jsonb_array_elements($1::jsonb) r JOIN courses c ON c.code = r->>'course'
+       JOIN users u ON u.code = coalesce(r->>'by', 'STU001')`,
     [JSON.stringify(events)],
+  );
+
+const teacherOf = (course: string) =>
+  database.dataSource.query(
+    `WITH teacher AS (INSERT INTO users (code, role) VALUES ('TEACH001', 'teacher') RETURNING id)
+     INSERT INTO enrollments (user_id, course_id, role) SELECT t.id, c.id, 'teacher' FROM teacher t, courses c WHERE c.code = $1`,
+    [course],
   );
 
 const addSession = (course: string, at: string) =>
@@ -68,6 +77,44 @@ describe('the first trace of a course', () => {
     expect(await firstTraces()).toEqual({ 'PROG-101': '2026-02-03T10:00:00.000Z', 'DATA-201': null });
   });
 
+  it('is no event of somebody who is no student of the course', async () => {
+    await teacherOf('PROG-101');
+
+    await addEvents(
+      database.dataSource,
+      { course: 'PROG-101', at: '2026-02-02T10:00:00Z', by: 'TEACH001' },
+      { course: 'PROG-101', at: '2026-02-03T10:00:00Z' },
+      { course: 'DATA-201', at: '2026-02-02T10:00:00Z', by: 'TEACH001' },
+    );
+
+    expect(await firstTraces()).toEqual({ 'PROG-101': '2026-02-03T10:00:00.000Z', 'DATA-201': null });
+  });
+
+  it.each([
+    ['beside those of students', '2026-02-03T10:00:00.000Z', [{ at: '2026-02-03T10:00:00Z' }]],
+    ['alone', null, []],
+  ])('is found anew where such an event was taken for one before, %s', async (_, first, more) => {
+    await teacherOf('PROG-101');
+    const ofStudents = new FirstTraceOfStudents1770000013000();
+    const migrate = (direction: 'up' | 'down') =>
+      database.dataSource.transaction(({ queryRunner }) => ofStudents[direction](queryRunner!));
+    await migrate('down');
+    const byTeacher = { course: 'PROG-101', at: '2026-02-02T10:00:00Z', by: 'TEACH001' };
+    await addEvents(
+      database.dataSource,
+      byTeacher,
+      ...more.map((event) => ({ course: 'PROG-101', ...event })),
+    );
+    expect(await firstTraces()).toMatchObject({ 'PROG-101': '2026-02-02T10:00:00.000Z' });
+
+    await migrate('up');
+    await migrate('up');
+
+    expect(await firstTraces()).toEqual({ 'PROG-101': first, 'DATA-201': null });
+    // What is kept of before goes, once.
+    expect(await database.dataSource.query('SELECT tags FROM cache_outbox')).toEqual([{ tags: ['epoch'] }]);
+  });
+
   it('is what the triggers and the service take for activity alike', async () => {
     const functions = await database.dataSource.query<{ source: string }[]>(
       `SELECT prosrc AS source FROM pg_proc WHERE proname IN ('activity_days_from_events', 'first_traces_from_events')`,
@@ -75,7 +122,8 @@ describe('the first trace of a course', () => {
 
     expect(functions).toHaveLength(2);
     for (const { source } of functions) {
-      expect(new Set([...source.matchAll(/'([a-z_]{3,})'/g)].map(([, verb]) => verb))).toEqual(activityVerbs);
+      const told = source.replaceAll("e.role = 'student'", '');
+      expect(new Set([...told.matchAll(/'([a-z_]{3,})'/g)].map(([, verb]) => verb))).toEqual(activityVerbs);
     }
   });
 

@@ -282,6 +282,11 @@ const rows: [write: string, run: () => Promise<unknown>, recomputed: View[]][] =
     repeatably,
     ['stats', 'course', ...everyoneInTheCourse],
   ],
+  [
+    'event received of somebody who is no student of the course, before all others',
+    () => send('post', '/events', { ...event(randomUUID()), student_id: 'TEACH001', occurred_at: hoursAgo(5) }),
+    ['stats', 'course'],
+  ],
   ['event received twice', () => send('post', '/events', event(eventId)), []],
   ['batch received', () => batch(event(randomUUID()), event(randomUUID())), ['stats', 'course', ...own]],
   [

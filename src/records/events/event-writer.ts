@@ -9,7 +9,7 @@ export interface Refusal {
   readonly detail: string;
 }
 
-/** What became of one event. A `first_trace` was accepted, counts, and nothing so early was known of its course. */
+/** What became of one event. A `first_trace` was accepted, counts, and nothing so early was known of its course's students. */
 export type Outcome = 'accepted' | 'first_trace' | 'duplicate' | Refusal;
 
 interface ResolvedEvent {
@@ -24,8 +24,9 @@ interface ResolvedEvent {
   data?: Record<string, unknown>;
 }
 
-/** What the names in an event stand for, and the first trace of its course before it. */
+/** What the names in an event stand for, whether that person is a student of the course, and its first trace before. */
 interface Resolved extends Record<'user_id' | 'course_id' | 'activity_id' | 'session_id', string | null> {
+  is_student: boolean;
   first_trace_at: Date | null;
 }
 
@@ -83,11 +84,13 @@ export class EventWriter {
       session_id,
     }));
     return manager.query<Resolved[]>(
-      `SELECT u.id AS user_id, c.id AS course_id, a.id AS activity_id, s.id AS session_id, c.first_trace_at
+      `SELECT u.id AS user_id, c.id AS course_id, a.id AS activity_id, s.id AS session_id, c.first_trace_at,
+         e.id IS NOT NULL AS is_student
        FROM jsonb_to_recordset($1::jsonb)
          AS named(position integer, student_id text, course_id text, activity_id text, session_id text)
        LEFT JOIN users u ON u.code = named.student_id AND u.deleted_at IS NULL
        LEFT JOIN courses c ON c.code = named.course_id
+       LEFT JOIN enrollments e ON e.user_id = u.id AND e.course_id = c.id AND e.role = 'student'
        LEFT JOIN activities a ON a.code = named.activity_id AND a.course_id = c.id
        LEFT JOIN tutor_sessions s ON s.code = named.session_id AND s.course_id = c.id AND s.user_id = u.id
        ORDER BY named.position`,
@@ -131,6 +134,7 @@ const nothingFound: Resolved = {
   course_id: null,
   activity_id: null,
   session_id: null,
+  is_student: false,
   first_trace_at: null,
 };
 
@@ -158,7 +162,10 @@ function resolved(event: CreateEventDto, ids = nothingFound): ResolvedEvent | Re
   };
 }
 
-function isFirstTrace({ verb, occurred_at }: ResolvedEvent, { first_trace_at } = nothingFound): boolean {
-  if (!activityVerbs.has(verb)) return false;
+function isFirstTrace(
+  { verb, occurred_at }: ResolvedEvent,
+  { is_student, first_trace_at } = nothingFound,
+): boolean {
+  if (!is_student || !activityVerbs.has(verb)) return false;
   return first_trace_at === null || Date.parse(occurred_at) < first_trace_at.getTime();
 }
