@@ -284,7 +284,8 @@ const rows: [write: string, run: () => Promise<unknown>, recomputed: View[]][] =
   ],
   [
     'event received of somebody who is no student of the course, before all others',
-    () => send('post', '/events', { ...event(randomUUID()), student_id: 'TEACH001', occurred_at: hoursAgo(5) }),
+    () =>
+      send('post', '/events', { ...event(randomUUID()), student_id: 'TEACH001', occurred_at: hoursAgo(5) }),
     ['stats', 'course'],
   ],
   ['event received twice', () => send('post', '/events', event(eventId)), []],
