@@ -187,7 +187,9 @@ export function reference(all: Rows, asOf: number) {
       sessions: sum(students.map((student) => student.sessions.length)),
       messages,
       messages_per_student: total === 0 ? null : round(messages / total, 2),
-      hints: sum(students.map((s) => s.messages.filter((m) => m.kind === 'hint' && m.sender === 'tutor').length)),
+      hints: sum(
+        students.map((s) => s.messages.filter((m) => m.kind === 'hint' && m.sender === 'tutor').length),
+      ),
     },
     average_risk: round(mean(known), 4),
     median_risk: round(quantile(known, 0.5), 4),

@@ -109,7 +109,7 @@ it('F31: a database that is stopped costs no cached route an answer, for a minut
   for (const [path, who] of views) expect((await ask(path, who)).status).toBe(200);
   const submissions = await count('submissions');
   await leave('course_analytics', 50_000);
-  await leave('student_risk', 500_000);
+  await leave('student_risk', 75_000);
   await leave('rights_person', 59_000);
 
   await stopServer();

@@ -134,7 +134,7 @@ describe('/metrics', () => {
 
   it('counts the invalidations that the outbox still holds', async () => {
     await database.dataSource.query(
-      `INSERT INTO cache_outbox (tags, renewed_at) VALUES ('{}', now() + interval '1 hour')`,
+      `INSERT INTO cache_outbox (tags, renewed_at) VALUES ('{}', now() + interval '900 milliseconds')`,
     );
     const { lines } = await scrape(app);
     await database.dataSource.query('DELETE FROM cache_outbox');
