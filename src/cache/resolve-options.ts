@@ -100,10 +100,10 @@ export function resolveOptions(options: CacheModuleOptions): ResolvedOptions {
   const { concurrency = 32, maxWaiting = 1000, maxWaitMs = 2000 } = options.bulkhead ?? {};
   const name = tokenOf(options.name ?? 'cache');
   const redis = options.redis && resolveRedisOptions(options.redis, name);
-  const hasSharedStore = redis !== undefined || store !== undefined;
+  const hasOtherStore = redis !== undefined || store !== undefined;
   if (redis && store) throw invalid('either redis or a store of your own, not both');
   if (backplane && !store) throw invalid('backplane tells of a store of your own; give store, too');
-  if (enabled && maxBytes === 0 && !hasSharedStore) {
+  if (enabled && maxBytes === 0 && !hasOtherStore) {
     throw invalid('maxBytes: 0 leaves entries to Redis; give redis, or enabled: false to keep nothing');
   }
   return {
@@ -122,7 +122,7 @@ export function resolveOptions(options: CacheModuleOptions): ResolvedOptions {
     },
     compress: flag('compress', compress),
     policy: modulePolicy(options),
-    outbox: hasSharedStore ? outbox : undefined,
+    outbox: redis || store?.isShared ? outbox : undefined,
     onEvent: options.onEvent ?? logWarnings(undefined, clock),
     tracer,
     clock,

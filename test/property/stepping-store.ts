@@ -17,6 +17,7 @@ export interface StoreBehaviour {
 /** A shared store whose every question waits for its turn; unless told otherwise, one of many keys is no one moment. */
 export class SteppingStore implements Store {
   readonly kind = 'redis';
+  readonly isShared = true;
   readonly entries = new Map<string, CacheEntry>();
   readonly present = new Map<string, string>();
   #made = 0;

@@ -29,7 +29,7 @@ export function engineParts(
   { flights, families, background }: Pick<SharedRunsOptions, 'flights' | 'families' | 'background'>,
 ): EngineParts {
   const { l1, backplane, clock, emit, jitter, requestBudgetMs, tracer } = options;
-  const coherence = new Coherence(clock, backplane, store.kind === 'memory' && !backplane);
+  const coherence = new Coherence(clock, backplane, !store.isShared && !backplane);
   backplane?.listen({
     onInvalidated: (tags) => {
       flights.overtake(tags);

@@ -40,7 +40,11 @@ export interface StoreOpened extends StoreRead {
  * `CACHE_STORE_UNAVAILABLE` when it cannot answer within its budget, and never hangs.
  */
 export interface Store {
+  /** What the statistics call it. */
   readonly kind: 'memory' | 'redis';
+
+  /** Whether others may write and invalidate here, too. What is held of such a store is asked about, unless a backplane tells. */
+  readonly isShared: boolean;
 
   /** Whether asking makes sense now. May be wrong for a moment in either direction. */
   isAvailable(): boolean;

@@ -14,6 +14,7 @@ const MAX_LEASES = 10_000;
  */
 export class MemoryStore implements Store {
   readonly kind = 'memory';
+  readonly isShared: boolean = false;
   readonly #tokens = new Map<string, string>();
   readonly #leases = new Map<string, { owner: string; endsAtMs: number }>();
   readonly #clock: Clock;

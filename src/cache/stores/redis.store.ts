@@ -29,6 +29,7 @@ const EVERYWHERE = 'everywhere';
  */
 export class RedisStore implements Store {
   readonly kind = 'redis';
+  readonly isShared = true;
   readonly #servers: RedisServers;
   readonly #keys: RedisKeys;
   readonly #invalidations: RedisInvalidations;

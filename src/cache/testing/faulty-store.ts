@@ -101,6 +101,10 @@ export class FaultyStore implements Store {
     return this.#inner.kind;
   }
 
+  get isShared(): boolean {
+    return this.#inner.isShared;
+  }
+
   isAvailable(): boolean {
     return this.#refused.size < OPERATIONS.length && this.#inner.isAvailable();
   }

@@ -32,6 +32,7 @@ export function simulateInstances(count: number, clock: Clock): SimulatedInstanc
 
 /** Says what was invalidated to everybody, also to who did it, as Redis does. */
 class SharedStore extends MemoryStore {
+  override readonly isShared = true;
   readonly #links: readonly SimulatedLink[];
 
   constructor(clock: Clock, links: readonly SimulatedLink[]) {
