@@ -12,6 +12,7 @@ export const course = plainTag('course:PROG-101');
 
 /** How long an engine waits, and for how many; nothing is left to chance, and nobody looks on. */
 export const plainLimits = {
+  enabled: true,
   requestBudgetMs: 50,
   invalidationBudgetMs: 150,
   bulkhead: { concurrency: 32, maxWaiting: 1000, maxWaitMs: 2000 },
@@ -55,7 +56,11 @@ export function testEngine(instance: SimulatedInstance, options: Partial<EngineO
   const get: TestEngine['get'] = async (subject, run, resultTags = []) => {
     const factory = async (): Promise<Produced<string>> => {
       const value = await run();
-      return { value, isShareable: true, entry: { body: Buffer.from(value), ttlMs: 10_000, resultTags } };
+      return {
+        value,
+        isShareable: true,
+        entry: { body: Buffer.from(value), ttlMs: 10_000, furtherTags: resultTags },
+      };
     };
     const revive = ({ body }: { body: Buffer }) => body.toString();
     const budget = engine.newBudget();

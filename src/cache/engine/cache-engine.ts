@@ -8,7 +8,7 @@ import { resultWithin, type Clock } from './clock.js';
 import type { EntryStore } from './entry-store.js';
 import { engineParts, type EngineParts } from './engine-parts.js';
 import type { L1Entries } from './l1-entries.js';
-import { withPatience } from './patience.js';
+import { withPatience, type StaleReason } from './patience.js';
 import { SingleFlight } from './single-flight.js';
 import type { Factory, Found, Loaded, Lookup, Revive, Subject } from './subject.js';
 import { byHardness, witnessesOf } from './tags.js';
@@ -22,6 +22,7 @@ export class CacheEngine {
   readonly background = new BackgroundWork();
   readonly #options: EngineOptions;
   readonly #parts: EngineParts | undefined;
+  /** Where there are no parts beside it, the cache is switched off: it keeps nothing, and still invalidates for others. */
   readonly #entries: EntryStore | undefined;
   readonly #flights = new SingleFlight();
   readonly #families = new WatchedFamilies();
@@ -36,7 +37,7 @@ export class CacheEngine {
         background: this.background,
       });
     this.#entries = parts?.entries;
-    this.#parts = (options.enabled ?? true) ? parts : undefined;
+    this.#parts = options.enabled ? parts : undefined;
   }
 
   /** Families whose tokens are read before a method whose result names tags of any. Others become known as they come up. */
@@ -121,17 +122,19 @@ export class CacheEngine {
     const sharedRuns = this.#parts?.sharedRuns;
     const run =
       sharedRuns?.joinOrRun(subject, budget, factory, revive, () => isAwaited) ?? runUncached(factory);
-    const goOnBehind = () => {
-      isAwaited = false;
-      this.background.addUnheard(run);
-    };
-    if (!stale) return withPatience(run, subject, this.clock, goOnBehind);
     const around = CurrentRun.around;
-    return withPatience(run, subject, this.clock, goOnBehind, (reason) => {
-      around?.spoil('stale-inside');
-      this.#options.emit({ event: 'cache.stale_served', subject, reason, staleMs: -stale.freshForMs });
-      return { value: revive(stale.entry), how: 'stale', isStored: false };
-    });
+    const serveStale =
+      stale &&
+      ((reason: StaleReason): Loaded<T> => {
+        around?.spoil('stale-inside');
+        this.#options.emit({ event: 'cache.stale_served', subject, reason, staleMs: -stale.freshForMs });
+        return { value: revive(stale.entry), how: 'stale', isStored: false };
+      });
+    try {
+      return await this.#patiently(subject, run, serveStale);
+    } finally {
+      isAwaited = false;
+    }
   }
 
   /**
@@ -141,9 +144,7 @@ export class CacheEngine {
    */
   async renew<T>(subject: Subject, budget: Budget, factory: Factory<T>): Promise<Loaded<T>> {
     const run = this.#parts?.sharedRuns.renew(subject, budget, factory) ?? runUncached(factory);
-    return withPatience(run, subject, this.clock, () => {
-      this.background.addUnheard(run);
-    });
+    return this.#patiently(subject, run);
   }
 
   /**
@@ -155,10 +156,7 @@ export class CacheEngine {
   async runPast<T>(subject: Subject, factory: Factory<T>): Promise<T> {
     const run =
       this.#parts?.runs.call(subject, undefined, factory).then(([produced]) => produced) ?? factory();
-    const { value } = await withPatience(run, subject, this.clock, () => {
-      this.background.addUnheard(run);
-    });
-    return value;
+    return (await this.#patiently(subject, run)).value;
   }
 
   /** Work that asks for many things: while the store is away, its runs take one place of the bulkhead for all. */
@@ -206,6 +204,18 @@ export class CacheEngine {
     this.#parts?.audits.close();
     // A method that was given up may never end.
     await resultWithin(this.#options.clock, CLOSE_PATIENCE_MS, this.background.settle());
+  }
+
+  /** As {@link withPatience}. What nobody waits for any more goes on behind. */
+  #patiently<T extends object>(
+    subject: Subject,
+    run: Promise<T>,
+    serveStale?: (reason: StaleReason) => T,
+  ): Promise<T> {
+    const goOnBehind = () => {
+      this.background.addUnheard(run);
+    };
+    return withPatience(run, subject, this.clock, goOnBehind, serveStale);
   }
 }
 

@@ -10,8 +10,8 @@ import type { Tracer } from './tracer.js';
 export interface EngineOptions {
   /** Absent: nothing is kept, every method runs. */
   readonly store: Store | undefined;
-  /** Whether anything is kept; if not, invalidations still reach a store that others share. Default true. */
-  readonly enabled?: boolean;
+  /** Whether anything is kept; if not, invalidations still reach a store that others share. */
+  readonly enabled: boolean;
   /** The entries of this process; the store's own, where the store is this process. */
   readonly l1: L1Entries;
   /** How invalidations by other processes are heard; absent where there are none. */
