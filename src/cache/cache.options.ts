@@ -27,7 +27,7 @@ export interface CacheModuleOptions extends EntryDefaults {
   enabled?: boolean;
   /** Where Redis is. Absent: the cache is in this process, and serves this process only. */
   redis?: RedisOptions | undefined;
-  /** Put in front of every key in Redis, so that two applications can share one. Default none. */
+  /** Put in front of every key in Redis as it is, so that two applications can share one: `shop:`. Default none. */
   namespace?: string;
   /**
    * Upper bound of the entries held in this process, in bytes. 0 leaves them to Redis or `store` alone, and is refused where

@@ -8,13 +8,8 @@ import type { L1Entries } from './engine/l1-entries.js';
 import type { Store } from './engine/store.js';
 import { EPOCH, patternTags } from './engine/tags.js';
 import { tryStore, type StoreFailure } from './engine/try-store.js';
-import {
-  checkOptions,
-  keyed,
-  keyTag,
-  type GetManyOptions,
-  type GetOrSetOptions,
-} from './get-or-set-options.js';
+import type { GetManyOptions, GetOrSetOptions } from './get-or-set-options.js';
+import { keptValue, keyRules, keySubject, keyTag } from './keyed-value.js';
 import type { OutboxBacklog } from './outbox/outbox-backlog.js';
 
 /** In place of the value of a key that `load` of `getMany` left out. */
@@ -67,9 +62,9 @@ export class CacheService {
    *   value has no stored form
    */
   async getOrSet<T>(key: string, options: GetOrSetOptions<T>, factory: () => Promise<T> | T): Promise<T> {
-    checkOptions(options, 'getOrSet');
-    const { subject, kept } = keyed(key, options, 'getOrSet', this.methods.defaultPolicy);
-    const produce = async () => kept(await factory());
+    const rules = keyRules(options, 'getOrSet', this.methods.defaultPolicy);
+    const subject = keySubject(rules, key, options.tags);
+    const produce = async () => keptValue(rules, await factory());
     for (let joined = 0; joined < MOST_LEFT_OUT; joined++) {
       const value = await this.methods.value(subject, produce);
       // That of a getMany, which was joined, says nothing about what `factory` gives.
@@ -93,16 +88,17 @@ export class CacheService {
     options: GetManyOptions<T>,
     load: LoadMany<T>,
   ): Promise<Map<string, T>> {
-    checkOptions(options, 'getMany');
+    const rules = keyRules(options, 'getMany', this.methods.defaultPolicy);
     // What a method that writes reads past the cache is of its unit of work, and nothing for others.
     const [shared, past] = [new Batch(load), new Batch(load)];
-    const { tags = [] } = options;
+    const { tags } = options;
     const valueOf = async (key: string) => {
-      const ofKey = { ...options, tags: typeof tags === 'function' ? tags(key) : tags };
-      const { subject, kept } = keyed(key, ofKey, 'getMany', this.methods.defaultPolicy);
+      const subject = keySubject(rules, key, typeof tags === 'function' ? tags(key) : tags);
       const value = await this.methods.value(subject, async () => {
         const given = await (this.methods.invalidations.readsPast(subject) ? past : shared).get(key);
-        return given === undefined ? { value: { raw: LEFT_OUT }, isShareable: true } : kept(given);
+        return given === undefined
+          ? { value: { raw: LEFT_OUT }, isShareable: true }
+          : keptValue(rules, given);
       });
       return [key, value] as const;
     };
@@ -178,7 +174,7 @@ export class CacheService {
 
   /**
    * Whether this process hears of the others' invalidations now. While it does not, `bounded` hits ask the store, as `strong`
-   * ones do anyway. `undefined` where there is nothing to hear by: no Redis, a cluster, one connection at most, or the cache
+   * ones do anyway. `undefined` where there is nothing to hear by: no backplane (no Redis, a cluster, one connection at most), or the cache
    * is switched off.
    */
   get hearsOthers(): boolean | undefined {

@@ -32,7 +32,7 @@ describe('an application that listens to no events', () => {
         { event: 'cache.reconnecting', attempt: 2, delayMs: 2, reason: 'timeout', server: 'h:1' },
         { event: 'cache.breaker', state: 'open' },
         { event: 'cache.breaker', state: 'half-open' },
-        { event: 'cache.rule_failed', method: 'Books.change', reason: 'TypeError' },
+        { event: 'cache.rule_failed', method: 'Books.change', reason: 'TypeError', error: undefined },
         { event: 'cache.audit_wrong', subject, afterMs: 100 },
         { event: 'cache.invalidate_error', tags: [], reason: 'redis://user:secret@h' },
       ),
@@ -51,7 +51,12 @@ describe('an application that listens to no events', () => {
     const { tell, lines } = listening(() => now);
     const unkept: CacheModuleEvent = { event: 'cache.no_store', subject, reason: 'header' };
     const past: CacheModuleEvent = { event: 'cache.fallback', subject };
-    const unkeyed: CacheModuleEvent = { event: 'cache.key_failed', method: 'Books.get', reason: 'TypeError' };
+    const unkeyed: CacheModuleEvent = {
+      event: 'cache.key_failed',
+      method: 'Books.get',
+      reason: 'TypeError',
+      error: undefined,
+    };
     const outage = expect.stringContaining('warn Answers are made past the cache');
     const takenLines = () => lines.splice(0);
 
@@ -60,7 +65,7 @@ describe('an application that listens to no events', () => {
     expect(takenLines()).toEqual([
       'warn A result of book is not kept: header',
       outage,
-      expect.stringContaining('warn A request to Books.get has no key'),
+      expect.stringContaining('warn A call of Books.get has no key'),
       expect.stringContaining('warn Requests to Books.get with Authorization'),
     ]);
     now = 59_999;
@@ -95,6 +100,7 @@ describe('an application that listens to no events', () => {
       event: 'cache.rule_failed',
       method,
       reason: 'TypeError',
+      error: undefined,
     });
 
     for (let n = 0; n < 1000; n++) tell(failed('Books.change'));

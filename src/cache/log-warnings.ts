@@ -38,7 +38,11 @@ const lines: Lines = {
     lastingReasons.has(reason) ? ['warn', `A result of ${subject.prefix} is not kept: ${reason}`] : undefined,
   'cache.key_failed': ({ method, reason }) => [
     'warn',
-    `A request to ${method} has no key (${reason}), so it is answered past the cache`,
+    `A call of ${method} has no key (${reason}), so it is answered past the cache`,
+  ],
+  'cache.shape_unknown': ({ method }) => [
+    'log',
+    `Nothing names the form of what ${method} answers: give @Cached a shape, or old answers outlive a change of it`,
   ],
   'cache.scope_unknown': ({ method }) => [
     'warn',

@@ -1,9 +1,10 @@
 import type { CacheModuleEvent } from './cache.options.js';
 import { systemClock, type Clock } from './engine/clock.js';
+import type { NoStoreReason } from './engine/subject.js';
 import { News } from './news.js';
 
 /** Reasons that lie in a method, and so come again with every result. */
-export const lastingReasons: ReadonlySet<string> = new Set([
+export const lastingReasons: ReadonlySet<NoStoreReason> = new Set<NoStoreReason>([
   'status',
   'header',
   'not-plain',

@@ -182,7 +182,7 @@ export const logCatalogue = {
   'cache.key_failed': entry(
     '⚠️',
     'warn',
-    ({ method, reason }) => `There is no key for a request to ${method} (${reason}): it is not cached`,
+    ({ method, reason }) => `There is no key for a call of ${method} (${reason}): it is not cached`,
   ),
   'cache.rule_failed': entry(
     '❌',

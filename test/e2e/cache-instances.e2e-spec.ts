@@ -134,6 +134,20 @@ it('a static method cannot be decorated', () => {
   expect(decorate).toThrow('Statics.write is static');
 });
 
+it.each([Cached(60), InvalidateCache('item:*')])('a getter cannot be decorated (%#)', (decorator) => {
+  const decorate = () => {
+    class Getters {
+      @decorator
+      get price(): number {
+        return Math.PI;
+      }
+    }
+    return Getters;
+  };
+
+  expect(decorate).toThrow('Getters.price is no method');
+});
+
 describe('arguments that no JSON tells apart', () => {
   const more = Symbol('more');
   const less = Symbol('less');

@@ -14,11 +14,18 @@ import {
 import { IsString } from 'class-validator';
 import fc from 'fast-check';
 import { EMPTY, of, throwError, type Observable } from 'rxjs';
-import { Cached, CacheService, InvalidateCache, type CacheModuleEvent } from '../../src/cache/index.js';
+import {
+  Cached,
+  CacheError,
+  CacheService,
+  InvalidateCache,
+  type CacheModuleEvent,
+} from '../../src/cache/index.js';
 import { CacheEngine } from '../../src/cache/engine/cache-engine.js';
 import { methodKeyText } from '../../src/cache/engine/cache-key.js';
 import { defaultPolicy } from '../../src/cache/engine/entry-policy.js';
 import { Subject } from '../../src/cache/engine/subject.js';
+import { VALUE_FORM } from '../../src/cache/engine/value-codec.js';
 import { FakeClock } from '../../src/cache/testing/index.js';
 import { startCachedApp } from '../support/cached-app.js';
 import { deferred } from '../support/deferred.js';
@@ -52,6 +59,11 @@ class Prices {
   @Cached({ ttl: 60, prefix: 'label', tags: ['price:{0}:*'] })
   async label(item: string): Promise<{ text: string; run: number }> {
     return Promise.resolve({ text: `${item}: 1 EUR`, run: ++runs });
+  }
+
+  @Cached<Prices['tagless']>({ ttl: 60, tags: ([item]) => [`item:${item.toLowerCase()}`] })
+  tagless(item: string): Promise<string> {
+    return Promise.resolve(item);
   }
 
   async twice(item: string): Promise<number[]> {
@@ -337,7 +349,32 @@ describe('decorated methods of providers', () => {
     figure('F57', 'unstorable values that were kept, of 2', 2 - runs, { atMost: 0 });
     expect(runs).toBe(2);
     expect(events).toContainEqual(
-      expect.objectContaining({ event: 'cache.no_store', reason: 'unserialisable' }),
+      expect.objectContaining({
+        event: 'cache.no_store',
+        reason: 'unserialisable',
+        error: expect.objectContaining({ message: expect.stringContaining('cannot be stored') }),
+      }),
+    );
+  });
+
+  it('tell listeners what a function of theirs threw, and of a call that has no key', async () => {
+    await prices.tagless(undefined as never);
+    await prices.tagless(/no key/ as never);
+
+    expect(events).toContainEqual(
+      expect.objectContaining({
+        event: 'cache.no_store',
+        reason: 'rule-failed',
+        error: expect.any(TypeError),
+      }),
+    );
+    expect(events).toContainEqual(
+      expect.objectContaining({
+        event: 'cache.key_failed',
+        method: 'Prices.tagless',
+        reason: 'CACHE_UNSERIALISABLE',
+        error: expect.any(CacheError),
+      }),
     );
   });
 
@@ -561,6 +598,7 @@ describe('decorated methods of providers', () => {
         event: 'cache.rule_failed',
         method: 'Prices.changeOddly',
         reason: 'TypeError',
+        error: expect.any(TypeError),
       });
     });
   });
@@ -881,6 +919,18 @@ describe('decorated methods of providers', () => {
     await other.app.close();
   });
 
+  it('getOrSet and getMany give no value of a form that was named otherwise', async () => {
+    const cache = app.get(CacheService);
+    const get = (shape: string, value: string) =>
+      settled(cache.getOrSet('k', { ttl: 60, shape }, () => value));
+    const getMany = (shape: string, value: string) =>
+      settled(cache.getMany(['k'], { ttl: 60, shape }, () => new Map([['k', value]])));
+
+    expect([await get('one', 'a'), await get('one', 'b')]).toEqual(['a', 'a']);
+    expect([...(await getMany('one', 'c')).values()]).toEqual(['a']);
+    expect([await get('two', 'd'), await get('two', 'e')]).toEqual(['d', 'd']);
+  });
+
   it('getOrSet and getMany keep a value for as long as a function of it says, or not at all', async () => {
     const clock = new FakeClock();
     const other = await startCachedApp({ options: { clock, jitter: 0 } });
@@ -931,6 +981,9 @@ describe('decorated methods of providers', () => {
     const refused = expect.objectContaining({ code: 'CACHE_INVALID_OPTIONS' });
 
     await expect(get({ prefix: 'user:card' })).rejects.toEqual(refused);
+    await expect(cache.getMany([], { ttl: 60, prefix: 'user:card' }, () => new Map())).rejects.toEqual(
+      refused,
+    );
     await expect(get({ tags: ['*'] })).rejects.toEqual(refused);
     for (const nothing of ['*', 'item*', ':*', '']) {
       await expect(cache.invalidate('item:a', nothing)).rejects.toEqual(refused);
@@ -942,11 +995,11 @@ describe('decorated methods of providers', () => {
     const subject = new Subject({
       prefix: 'default',
       keyText: methodKeyText('default', 'getOrSet', ['k']),
-      shape: '',
+      shape: `${VALUE_FORM} `,
       policy: defaultPolicy,
       tags: () => [],
     });
-    const entry = { body: Buffer.from('no value'), ttlMs: 60_000, resultTags: [] };
+    const entry = { body: Buffer.from('no value'), ttlMs: 60_000, furtherTags: [] };
     const foreign = () => Promise.resolve({ value: undefined, isShareable: true, entry });
     await settled(app.get(CacheEngine).getOrSet(subject, foreign, () => undefined));
     const ask = () => app.get(CacheService).getOrSet('k', { ttl: 60 }, () => ++runs);

@@ -13,7 +13,7 @@ import { checkedPrefix } from '../engine/tags.js';
 import { CacheDoor } from '../http/cache-door.guard.js';
 import { CacheLoader } from '../http/cache-loader.interceptor.js';
 import { recordCall } from '../http/handler-call.js';
-import { isGenerator, methodName, wrapMethod } from './wrap-method.js';
+import { decoratedName, isGenerator, methodName, wrapMethod } from './wrap-method.js';
 
 export interface CachedOptions<M extends AnyMethod = AnyMethod> extends EntryOptions, AnswerOptions {
   /** Seconds (`60`, `'45s'`, `'2m'`), or a function of the result that returns seconds; 0 or less: it is not kept. */
@@ -21,7 +21,7 @@ export interface CachedOptions<M extends AnyMethod = AnyMethod> extends EntryOpt
   /** First part of the key; `[a-z0-9_]`, unique in the application. Default: the method's name in snake case. */
   prefix?: string;
   /**
-   * Who shares an answer. Must be said on a route behind a guard. `shared`: everyone whom the guards let through;
+   * Who shares an answer. Must be said on a route behind a guard, and in a request-scoped provider, where only `shared` makes sense. `shared`: everyone whom the guards let through;
    * `user`, `tenant`: the key names the principal or the tenant. Default, on a route without a guard: everyone who asks
    * without `Authorization`; who asks with it is answered past the cache, unless `visibility` is `public`.
    */
@@ -78,7 +78,7 @@ const optionNames: OptionNames<CachedOptions> = {
 export function Cached<M extends AnyMethod>(options: Duration | CachedOptions<M>): MethodDecorator {
   return (target, name, descriptor) => {
     const given = (typeof options === 'object' ? options : { ttl: options }) as CachedOptions;
-    const definition = define(given, methodName(target, name), String(name));
+    const definition = define(given, decoratedName(target, name, descriptor), String(name));
     if (isGenerator(descriptor.value as object)) {
       definition.faults.add(
         'CACHE_INVALID_OPTIONS',

@@ -3,7 +3,7 @@ import type { TagTemplate } from '../definition/tag-template.js';
 import { DEFAULT_PREFIX } from '../engine/cache-statistics.js';
 import { EPOCH, familyTag, plainTag, prefixTag, UNLISTED } from '../engine/tags.js';
 
-interface Cached {
+interface Dependent {
   readonly prefix: string;
   readonly rules: TagRules;
 }
@@ -15,7 +15,7 @@ interface Cached {
  * @param rules   of the method that invalidates
  * @param cached  all that the application caches
  */
-export function coverOf(rules: TagRules, cached: readonly Cached[]): string[] {
+export function coverOf(rules: TagRules, cached: readonly Dependent[]): string[] {
   if (rules.functions.length === 0) return [];
   // Functions that say no families may name any prefix.
   const met = rules.families ? cached.filter((other) => functionsMayHit(rules, other)) : cached;
@@ -29,14 +29,14 @@ export function coverOf(rules: TagRules, cached: readonly Cached[]): string[] {
 }
 
 /** Whether some call of a method with these rules could invalidate an entry of `cached`. */
-export function mayHit(rules: TagRules, cached: Cached): boolean {
+export function mayHit(rules: TagRules, cached: Dependent): boolean {
   return (
     functionsMayHit(rules, cached) || rules.templates.some((template) => templateMayHit(template, cached))
   );
 }
 
 /** Whether what the template names in some call could invalidate an entry of `cached`. */
-export function templateMayHit({ prefix, plain }: TagTemplate, cached: Cached): boolean {
+export function templateMayHit({ prefix, plain }: TagTemplate, cached: Dependent): boolean {
   if (plain !== undefined) return mayDependOn(cached, plain);
   if (prefix === undefined) return false;
   const { functions, templates } = cached.rules;
@@ -46,7 +46,7 @@ export function templateMayHit({ prefix, plain }: TagTemplate, cached: Cached): 
 }
 
 /** Whether an entry of `cached` could depend on a plain tag of the same family. */
-function mayDependOn({ rules }: Cached, plainTag: string): boolean {
+function mayDependOn({ rules }: Dependent, plainTag: string): boolean {
   return familiesOf(rules)?.has(familyTag(plainTag)) ?? true;
 }
 
@@ -55,12 +55,12 @@ function mayDependOn({ rules }: Cached, plainTag: string): boolean {
  *
  * @param family  what the function says its names begin with, as `tag/course`
  */
-export function familyMayHit(family: string, cached: Cached): boolean {
+export function familyMayHit(family: string, cached: Dependent): boolean {
   const prefixes = [cached.prefix, ...cached.rules.templates.map(({ prefix }) => prefix)];
   return mayDependOn(cached, family) || prefixes.some((prefix) => prefix && plainTag(prefix) === family);
 }
 
-function functionsMayHit({ functions, families }: TagRules, cached: Cached): boolean {
+function functionsMayHit({ functions, families }: TagRules, cached: Dependent): boolean {
   if (functions.length === 0) return false;
   const used = familiesOf(cached.rules);
   // Where nothing is said of a function's tags, they may be of any family.

@@ -8,7 +8,7 @@ import { checkNames, type OptionNames } from '../definition/option-names.js';
 import { tagRules, type AnyMethod, type TagSource } from '../definition/tag-rules.js';
 import { fromArguments } from '../definition/tag-template.js';
 import { fromRouteArguments } from '../http/declared-inputs.js';
-import { isGenerator, methodName, wrapMethod } from './wrap-method.js';
+import { decoratedName, isGenerator, wrapMethod } from './wrap-method.js';
 
 export interface InvalidateCacheOptions<M extends AnyMethod = AnyMethod> {
   /** What the method invalidates: see {@link InvalidateCache}. */
@@ -44,7 +44,7 @@ export function InvalidateCache<M extends AnyMethod>(
   pattern: InvalidateCacheOptions<M>['tags'] | InvalidateCacheOptions<M>,
 ): MethodDecorator {
   return (target, name, descriptor) => {
-    const method = methodName(target, name);
+    const method = decoratedName(target, name, descriptor);
     const options = optionsOf(pattern);
     const { tags, families, soft = false } = options;
     const faults = new Faults();

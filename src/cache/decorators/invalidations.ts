@@ -1,6 +1,6 @@
 import { argumentsAsGiven } from '../definition/arguments-as-given.js';
 import type { InvalidatingDefinition } from '../definition/cached-definition.js';
-import { argumentTags, resultTags } from '../definition/tag-rules.js';
+import { argumentTags, invalidatedByResult } from '../definition/tag-rules.js';
 import type { Resolve } from '../definition/tag-template.js';
 import { CacheEngine } from '../engine/cache-engine.js';
 import { CurrentRun } from '../engine/current-run.js';
@@ -91,7 +91,7 @@ export class Invalidations {
     try {
       const result = await inUnit(unit, () => settled(run));
       unit.add(known);
-      unit.add(this.#exactTags(definition, () => resultTags(rules, given, result)));
+      unit.add(this.#exactTags(definition, () => invalidatedByResult(rules, given, result)));
       hasSucceeded = true;
       return result;
     } catch (error) {
@@ -136,7 +136,7 @@ export class Invalidations {
     try {
       return name().map((tag) => (isSoft ? softTag(tag) : tag));
     } catch (error) {
-      this.emit({ event: 'cache.rule_failed', method, reason: errorName(error) });
+      this.emit({ event: 'cache.rule_failed', method, reason: errorName(error), error });
       return [EPOCH];
     }
   }

@@ -3,6 +3,7 @@ import { auditedForm } from '../definition/audited-form.js';
 import type { CachedDefinition, InvalidatingDefinition } from '../definition/cached-definition.js';
 import { isPersonal } from '../definition/scope.js';
 import { CacheEngine } from '../engine/cache-engine.js';
+import { errorName } from '../engine/cache-errors.js';
 import type { EmitCacheEvent } from '../engine/cache-events.js';
 import type { EntryPolicy } from '../engine/entry-policy.js';
 import type { Factory, Produced, Subject } from '../engine/subject.js';
@@ -62,8 +63,13 @@ export class MethodCache {
     // It may be a route that was not found at start: its arguments do not tell who asks.
     if (!isListed && isPersonal(definition.scope)) return settled(run);
     const policy = this.#policyOf(definition);
-    const subject = methodSubject(definition, policy, method, args, isListed);
-    if (!subject) return settled(run);
+    let subject: Subject;
+    try {
+      subject = methodSubject(definition, policy, method, args, isListed);
+    } catch (error) {
+      this.emit({ event: 'cache.key_failed', method: definition.method, reason: errorName(error), error });
+      return settled(run);
+    }
     const factory = async (): Promise<Produced<MethodResult>> => {
       try {
         const given = argumentsAsGiven(definition.rules, args);

@@ -6,10 +6,7 @@ import { methodKeyText } from '../engine/cache-key.js';
 import type { EntryPolicy } from '../engine/entry-policy.js';
 import { type Produced, type Revive, Subject } from '../engine/subject.js';
 import { prefixTags, UNLISTED } from '../engine/tags.js';
-import { decodeValue, encodeValue } from '../engine/value-codec.js';
-
-/** Names how values are written: a program that writes them otherwise must not read these. */
-const VALUE_FORM = 'value-1';
+import { decodeValue, encodeValue, VALUE_FORM } from '../engine/value-codec.js';
 
 /** The stored text of a value; the value itself where it has no stored form; or an exception in its place. */
 export type MethodResult =
@@ -18,7 +15,7 @@ export type MethodResult =
 /**
  * What a call of a provider's method is to the engine.
  *
- * @returns `undefined` where an argument has no form that a key could hold, or that a tag needs
+ * @throws where an argument has no form that a key could hold, or that a tag needs
  */
 export function methodSubject(
   { prefix, shape, rules }: CachedDefinition,
@@ -26,20 +23,16 @@ export function methodSubject(
   method: string,
   args: unknown[],
   isListed: boolean,
-): Subject | undefined {
-  try {
-    const named = dependencies(rules, fromArguments(args));
-    return new Subject({
-      prefix,
-      keyText: methodKeyText(prefix, method, args),
-      shape: [VALUE_FORM, shape, rules.signature].join(' '),
-      policy,
-      furtherTags: { mayBeNamed: rules.functions.length > 0, families: rules.families },
-      tags: () => [...prefixTags(prefix, leadingIds(args)), ...named, ...(isListed ? [] : [UNLISTED])],
-    });
-  } catch {
-    return undefined;
-  }
+): Subject {
+  const named = dependencies(rules, fromArguments(args));
+  return new Subject({
+    prefix,
+    keyText: methodKeyText(prefix, method, args),
+    shape: [VALUE_FORM, shape, rules.signature].join(' '),
+    policy,
+    furtherTags: { mayBeNamed: rules.functions.length > 0, families: rules.families },
+    tags: () => [...prefixTags(prefix, leadingIds(args)), ...named, ...(isListed ? [] : [UNLISTED])],
+  });
 }
 
 /** Those before the first that no pattern could name. */
@@ -58,8 +51,13 @@ export function producedValue(
   let text: string;
   try {
     text = encodeValue(result);
-  } catch {
-    return { value: { raw: result }, isShareable: false, notStoredBecause: 'unserialisable' };
+  } catch (error) {
+    return {
+      value: { raw: result },
+      isShareable: false,
+      notStoredBecause: 'unserialisable',
+      failedBy: error,
+    };
   }
   return produced<MethodResult>(decide(definition, { args, result }), { text }, { body: Buffer.from(text) });
 }

@@ -26,10 +26,6 @@ export function wrapMethod(
   descriptor: PropertyDescriptor,
   around: (cache: MethodCache, call: MethodCall) => unknown,
 ): object {
-  if (typeof target === 'function') {
-    const what = `${target.name}.${(descriptor.value as Runnable).name}`;
-    throw new CacheError('CACHE_INVALID_OPTIONS', `${what} is static: no application gives it a cache.`);
-  }
   const original = descriptor.value as Runnable;
   const wrapper: Runnable = function (...args) {
     const cache = this?.[METHOD_CACHE];
@@ -44,6 +40,17 @@ export function wrapMethod(
   descriptor.value = wrapper;
   Inject(MethodCache)(target, METHOD_CACHE);
   return wrapper;
+}
+
+/** @returns its name, for messages. @throws {CacheError} `CACHE_INVALID_OPTIONS` for what can have no cache */
+export function decoratedName(target: object, name: string | symbol, descriptor: PropertyDescriptor): string {
+  const isStatic = typeof target === 'function';
+  const method = isStatic ? `${target.name}.${String(name)}` : methodName(target, name);
+  if (isStatic)
+    throw new CacheError('CACHE_INVALID_OPTIONS', `${method} is static: no application gives it a cache.`);
+  if (typeof descriptor.value !== 'function')
+    throw new CacheError('CACHE_INVALID_OPTIONS', `${method} is no method. Decorate a method that gives it.`);
+  return method;
 }
 
 export function methodName(target: object, name: string | symbol): string {

@@ -55,10 +55,10 @@ export function declaredPolicy(options: EntryOptions, where: string): Partial<En
     throw new CacheError('CACHE_INVALID_OPTIONS', `${where}: consistency is 'strong' or 'bounded'.`);
   }
   return {
-    ...(grace !== undefined && { graceMs: fromZero(grace, `${where}, grace`) }),
-    ...(softTimeout !== undefined && { softTimeoutMs: fromZero(softTimeout, `${where}, softTimeout`) }),
+    ...(grace !== undefined && { graceMs: durationMs(grace, `${where}, grace`, 0) }),
+    ...(softTimeout !== undefined && { softTimeoutMs: durationMs(softTimeout, `${where}, softTimeout`, 0) }),
     ...(hardTimeout !== undefined && { hardTimeoutMs: durationMs(hardTimeout, `${where}, hardTimeout`) }),
-    ...(minFresh !== undefined && { minFreshMs: fromZero(minFresh, `${where}, minFresh`) }),
+    ...(minFresh !== undefined && { minFreshMs: durationMs(minFresh, `${where}, minFresh`, 0) }),
     ...(consistency && { consistency }),
     ...(refreshAhead !== undefined && { refreshAhead }),
   };
@@ -67,8 +67,4 @@ export function declaredPolicy(options: EntryOptions, where: string): Partial<En
 /** What holds where a method says nothing else: what the module says, and what is built in. */
 export function modulePolicy(defaults: EntryDefaults): EntryPolicy {
   return { ...defaultPolicy, ...declaredPolicy(defaults, 'CacheModule') };
-}
-
-function fromZero(duration: Duration, where: string): number {
-  return duration === 0 ? 0 : durationMs(duration, where);
 }

@@ -1,6 +1,12 @@
 import type { Produced } from '../engine/subject.js';
-import type { CachedDefinition } from './cached-definition.js';
-import { resultDependencies } from './tag-rules.js';
+import { resultDependencies, type TagRules } from './tag-rules.js';
+
+/** What says for how long results are kept, which of them, and what they depend on. */
+interface StoreRules {
+  ttlMs(result: unknown): number;
+  unless?(result: unknown): boolean;
+  readonly rules?: TagRules;
+}
 
 /** A call of the method as it was, before anything shaped its result. */
 interface MadeCall {
@@ -11,8 +17,8 @@ interface MadeCall {
 }
 
 /** What the decorator says of a call: for how long its result is good and what it depends on, or why it is not kept. */
-export type StoreDecision = Pick<Produced<never>, 'isShareable' | 'notStoredBecause'> & {
-  readonly entry?: { readonly ttlMs: number; readonly resultTags: readonly string[] };
+export type StoreDecision = Pick<Produced<never>, 'isShareable' | 'notStoredBecause' | 'failedBy'> & {
+  readonly entry?: { readonly ttlMs: number; readonly furtherTags: readonly string[] };
 };
 
 /** What a run gave, with what the decorator says about storing it. */
@@ -25,24 +31,24 @@ export function produced<T>(
 }
 
 /**
- * What the decorator says of a call. A function of it that throws costs the entry, not the answer.
+ * What is said of a call. A function that throws costs the entry, not the answer.
  *
- * @param ttlMs  in place of what the decorator says of results
+ * @param ttlMs  in place of what is said of results
  */
 export function decide(
-  definition: CachedDefinition,
+  said: StoreRules,
   { args, result, argumentTags: further = [] }: MadeCall,
   ttlMs?: number,
 ): StoreDecision {
   // Who joined a run that leaves no entry could ask only about what was known before the call.
   const isShareable = further.length === 0;
   try {
-    if (ttlMs === undefined && definition.unless(result)) return { isShareable, notStoredBecause: 'unless' };
-    const livesMs = ttlMs ?? definition.ttlMs(result);
+    if (ttlMs === undefined && said.unless?.(result)) return { isShareable, notStoredBecause: 'unless' };
+    const livesMs = ttlMs ?? said.ttlMs(result);
     if (livesMs === 0) return { isShareable, notStoredBecause: 'no-ttl' };
-    const named = [...further, ...resultDependencies(definition.rules, args, result)];
-    return { isShareable: true, entry: { ttlMs: livesMs, resultTags: named } };
-  } catch {
-    return { isShareable, notStoredBecause: 'rule-failed' };
+    const named = said.rules ? resultDependencies(said.rules, args, result) : [];
+    return { isShareable: true, entry: { ttlMs: livesMs, furtherTags: [...further, ...named] } };
+  } catch (error) {
+    return { isShareable, notStoredBecause: 'rule-failed', failedBy: error };
   }
 }

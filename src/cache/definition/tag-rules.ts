@@ -91,11 +91,11 @@ export function dependencies(rules: TagRules, resolve: Resolve): string[] {
  *   declared; what a function throws
  */
 export function resultDependencies(rules: TagRules, args: readonly unknown[], result: unknown): string[] {
-  return resultTags(rules, args, result).flatMap(dependenciesOn);
+  return invalidatedByResult(rules, args, result).flatMap(dependenciesOn);
 }
 
 /** What a call invalidates by its result. @throws what {@link resultDependencies} throws */
-export function resultTags(rules: TagRules, args: readonly unknown[], result: unknown): string[] {
+export function invalidatedByResult(rules: TagRules, args: readonly unknown[], result: unknown): string[] {
   return namedByFunctions(rules, args, result).flatMap(patternTags);
 }
 

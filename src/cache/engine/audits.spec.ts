@@ -27,7 +27,11 @@ function ask(of = audited(), method = () => source): Promise<string> {
       runs++;
       const value = method();
       await gate?.promise;
-      return { value, isShareable: true, entry: { body: Buffer.from(value), ttlMs: 60_000, resultTags: [] } };
+      return {
+        value,
+        isShareable: true,
+        entry: { body: Buffer.from(value), ttlMs: 60_000, furtherTags: [] },
+      };
     },
     (entry) => entry.body.toString(),
   );
@@ -218,7 +222,11 @@ describe('audits', () => {
     const outer = async () => [await ask(inner), await ask(ttlOnly)].join(', ');
     const factory = async () => {
       const value = await outer();
-      return { value, isShareable: true, entry: { body: Buffer.from(value), ttlMs: 60_000, resultTags: [] } };
+      return {
+        value,
+        isShareable: true,
+        entry: { body: Buffer.from(value), ttlMs: 60_000, furtherTags: [] },
+      };
     };
     const view = audited({}, 'view|/outer');
     await one.engine.getOrSet(view, factory, String);

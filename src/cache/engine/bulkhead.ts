@@ -122,5 +122,8 @@ export class Bulkhead {
 }
 
 function overloaded(): CacheError {
-  return new CacheError('CACHE_OVERLOADED', 'the cache is away and too many answers are being computed');
+  return new CacheError(
+    'CACHE_OVERLOADED',
+    'the store is away, and as many answers are being computed and waited for as bulkhead allows. Ask again later.',
+  );
 }

@@ -53,7 +53,11 @@ function inOneOfManyProcesses() {
 }
 
 function produced(value: string, resultTags: string[] = []): Produced<string> {
-  return { value, isShareable: true, entry: { body: Buffer.from(value), ttlMs: 60_000, resultTags } };
+  return {
+    value,
+    isShareable: true,
+    entry: { body: Buffer.from(value), ttlMs: 60_000, furtherTags: resultTags },
+  };
 }
 
 /** As Redis does where something else lies in its place, or where room was made in between. */

@@ -1,8 +1,11 @@
 import type { AuditAfterMs, AuditSkip } from './audit-verdict.js';
 import type { StaleReason } from './patience.js';
-import type { NotStored, Subject } from './subject.js';
+import type { NoStoreReason, Subject } from './subject.js';
 
-/** Everything the engine has to tell; log lines, statistics and metrics are made from it. */
+/**
+ * Everything the engine has to tell; log lines, statistics and metrics are made from it. An `error` is what was thrown, for
+ * whoever looks for the cause: its text may quote what a caller sent, so no log of ours has it.
+ */
 export type CacheEvent =
   | { event: 'cache.lookup'; subject: Subject }
   | { event: 'cache.hit'; subject: Subject; bytes: number }
@@ -12,8 +15,8 @@ export type CacheEvent =
   | { event: 'cache.stored'; subject: Subject; ttlMs: number; bytes: number }
   | { event: 'cache.stale_served'; subject: Subject; reason: StaleReason; staleMs: number }
   | { event: 'cache.refreshed'; subject: Subject }
-  | { event: 'cache.refresh_failed'; subject: Subject; reason: string }
-  | { event: 'cache.no_store'; subject: Subject; reason: NoStoreReason }
+  | { event: 'cache.refresh_failed'; subject: Subject; reason: string; error: unknown }
+  | { event: 'cache.no_store'; subject: Subject; reason: NoStoreReason; error?: unknown }
   | { event: 'cache.fallback'; subject: Subject; reason?: 'switched-off' }
   | { event: 'cache.overloaded'; subject: Subject }
   | { event: 'cache.get_error'; subject: Subject; reason: string }
@@ -28,19 +31,11 @@ export type CacheEvent =
   | { event: 'cache.shape_unknown'; method: string }
   /** A request says who asks, with `Authorization`, and its route not who shares the answers: it is answered past the cache. */
   | { event: 'cache.scope_unknown'; method: string }
-  /** There is no key for a request to a route, so it is answered past the cache. */
-  | { event: 'cache.key_failed'; method: string; reason: string }
+  /** There is no key for a request to a route, or for a call of a method, so it is answered past the cache. */
+  | { event: 'cache.key_failed'; method: string; reason: string; error: unknown }
   /** A function of `@InvalidateCache` threw, or a template met what no tag can name: everything is invalidated. */
-  | { event: 'cache.rule_failed'; method: string; reason: string }
+  | { event: 'cache.rule_failed'; method: string; reason: string; error: unknown }
   | { event: 'cache.invalidated'; tags: readonly string[]; durationMs: number }
   | { event: 'cache.invalidate_error'; tags: readonly string[]; reason: string };
-
-/**
- * Why an answer was not stored: computed before a newer write; begun before it was known that arguments name further tags;
- * the method's own `unless`, or a TTL of 0; another status than 200; a header that the route does not store; no JSON object; a
- * value that has no stored form; a function of the decorator that threw; an interceptor that answered in the handler's place;
- * made of something beyond its TTL, or of what was read in a transaction that began outside of the run.
- */
-export type NoStoreReason = 'newer-write' | 'tags-unknown' | NotStored;
 
 export type EmitCacheEvent = (event: CacheEvent) => void;

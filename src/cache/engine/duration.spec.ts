@@ -25,4 +25,9 @@ describe('a duration', () => {
       expect.objectContaining({ code: 'CACHE_INVALID_TTL', message: expect.stringContaining(message) }),
     );
   });
+
+  it.each([0, '0s', 0.0001])('%s is one where none at all makes sense', (duration) => {
+    expect(durationMs(duration, 'a, grace', 0)).toBe(0);
+    expect(() => durationMs(-1, 'a, grace', 0)).toThrow('a, grace: -1 is not a duration of zero or more');
+  });
 });

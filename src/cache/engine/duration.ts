@@ -1,6 +1,6 @@
 import { CacheError } from './cache-errors.js';
 
-/** Seconds as a number (`60`), or text with its unit: `'45s'`, `'2m'`, `'1h'`. */
+/** Seconds as a number (`60`; not milliseconds, as other caches have it), or text with its unit: `'45s'`, `'2m'`, `'1h'`. */
 export type Duration = number | `${number}${'s' | 'm' | 'h'}`;
 
 /** How long a result is good for, or a function of it that returns seconds; 0 or less: it is not kept. */
@@ -12,17 +12,19 @@ const unitSeconds: Record<string, number> = { s: 1, m: 60, h: 3600 };
 const MOST_MS = 3.2e11;
 
 /**
- * @param where  what declares it, such as `Class.method, grace`, for the message
+ * @param where    what declares it, such as `Class.method, grace`, for the message
+ * @param leastMs  1, or 0 where none at all makes sense
  * @returns milliseconds
- * @throws {CacheError} `CACHE_INVALID_TTL` unless the duration is above zero and at most ten years
+ * @throws {CacheError} `CACHE_INVALID_TTL` unless the duration is that long, and at most ten years
  */
-export function durationMs(duration: unknown, where: string): number {
+export function durationMs(duration: unknown, where: string, leastMs: 0 | 1 = 1): number {
   const ms = Math.round(seconds(duration) * 1000);
-  if (ms > 0 && ms <= MOST_MS) return ms;
+  if (ms >= leastMs && ms <= MOST_MS) return ms;
+  const least = leastMs === 0 ? 'of zero or more' : 'above zero';
   const wrong =
     ms > MOST_MS
       ? 'is longer than ten years.'
-      : "is not a duration above zero: seconds (60), '45s', '2m', '1h'.";
+      : `is not a duration ${least}: seconds (60), '45s', '2m', '1h'.`;
   throw new CacheError('CACHE_INVALID_TTL', `${where}: ${shown(duration)} ${wrong}`);
 }
 

@@ -44,9 +44,10 @@ export class MethodRuns {
       ),
     );
     const loadMs = clock.monotonicMs() - since;
-    const { notStoredBecause, isRefused } = produced;
+    const { notStoredBecause, failedBy, isRefused } = produced;
     if (!isRefused) emit({ event: 'cache.loaded', subject, durationMs: loadMs });
-    if (notStoredBecause) emit({ event: 'cache.no_store', subject, reason: notStoredBecause });
+    if (notStoredBecause)
+      emit({ event: 'cache.no_store', subject, reason: notStoredBecause, error: failedBy });
     return [produced, loadMs];
   }
 

@@ -58,7 +58,7 @@ export class RefreshAhead {
     const { emit, background } = this.#options;
     background.add(
       this.#refresh(subject, factory).catch((error: unknown) => {
-        emit({ event: 'cache.refresh_failed', subject, reason: errorName(error) });
+        emit({ event: 'cache.refresh_failed', subject, reason: errorName(error), error });
       }),
     );
   }

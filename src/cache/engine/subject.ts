@@ -62,15 +62,32 @@ export function certainTags(subject: Subject): string[] {
 
 /** Why an answer has nothing to be stored, known as soon as the method has run. */
 export type NotStored =
+  /** The method's own `unless`. */
   | 'unless'
+  /** A TTL of 0. */
   | 'no-ttl'
+  /** Another status than 200. */
   | 'status'
+  /** A header that the route does not store. */
   | 'header'
+  /** No JSON object. */
   | 'not-plain'
+  /** A value that has no stored form. */
   | 'unserialisable'
+  /** A function of the decorator that threw. */
   | 'rule-failed'
+  /** An interceptor that answered in the handler's place. */
   | 'handler-skipped'
+  /** Made of something beyond its TTL, or of what was read in a transaction that began outside of the run. */
   | Spoiled;
+
+/** Why an answer was not stored. */
+export type NoStoreReason =
+  | NotStored
+  /** Computed before a newer write. */
+  | 'newer-write'
+  /** Begun before it was known that arguments name further tags. */
+  | 'tags-unknown';
 
 /** What a run of the method gave. Only what `isShareable` is handed to others who waited for the same run. */
 export interface Produced<T> {
@@ -78,6 +95,8 @@ export interface Produced<T> {
   readonly isShareable: boolean;
   readonly entry?: NewEntry;
   readonly notStoredBecause?: NotStored;
+  /** What was thrown, where that is why. */
+  readonly failedBy?: unknown;
   /** The caller was refused before the method: that says nothing to those who waited, and they begin anew. */
   readonly isRefused?: boolean | undefined;
 }
@@ -92,7 +111,7 @@ export type Revive<T> = (entry: CacheEntry) => T;
 export interface NewEntry {
   readonly body: Buffer;
   readonly ttlMs: number;
-  readonly resultTags: readonly string[];
+  readonly furtherTags: readonly string[];
   /** What belongs to the body without being in it, by name. */
   readonly head?: Readonly<Record<string, string>>;
 }
@@ -131,6 +150,5 @@ export interface Loaded<T> {
   /** Whether it is being stored. */
   readonly isStored: boolean;
   /** Why not, where that is known by now. */
-  readonly notStoredBecause?:
-    NotStored | 'newer-write' | 'tags-unknown' | 'store-away' | 'disabled' | undefined;
+  readonly notStoredBecause?: NoStoreReason | 'store-away' | 'disabled' | undefined;
 }

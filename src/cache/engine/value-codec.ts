@@ -7,6 +7,9 @@ import { CacheError } from './cache-errors.js';
  */
 const markers = { date: '$date', bigint: '$bigint', undefined: '$undefined', number: '$number' } as const;
 
+/** Names how values are written: a program that writes them otherwise must not read these. */
+export const VALUE_FORM = 'value-1';
+
 /**
  * Writes any plain value as text; keys are sorted, so equal values give equal text.
  *

@@ -17,6 +17,7 @@ export class ObservedCall implements CallObserver {
   #args: readonly unknown[] = [];
   /** Tags that the arguments name beside those known before; `undefined` if they cannot be named. */
   #furtherTags: readonly string[] | undefined;
+  #failedBy: unknown;
   #decision: StoreDecision | undefined;
 
   /** @param known  the tags of the request as it came */
@@ -32,8 +33,9 @@ export class ObservedCall implements CallObserver {
     this.#args = argumentsAsGiven(this.#plan.definition.rules, args);
     try {
       this.#furtherTags = this.#plan.tags.ofCall(this.#request, args, this.#known);
-    } catch {
+    } catch (error) {
       this.#furtherTags = undefined;
+      this.#failedBy = error;
     }
   }
 
@@ -56,7 +58,9 @@ export class ObservedCall implements CallObserver {
   }
 
   #decide(result: unknown, ttlMs?: number): StoreDecision {
-    if (!this.#furtherTags) return { isShareable: false, notStoredBecause: 'rule-failed' };
+    if (!this.#furtherTags) {
+      return { isShareable: false, notStoredBecause: 'rule-failed', failedBy: this.#failedBy };
+    }
     const call = { args: this.#args, result, argumentTags: this.#furtherTags };
     return decide(this.#plan.definition, call, ttlMs);
   }

@@ -120,7 +120,7 @@ export class RoutePlan {
       const text = this.#declaredQuery ? declared + undeclaredText(request, this.#declaredQuery) : declared;
       keyText = this.#scoped(text, request);
     } catch (error) {
-      this.#emit({ event: 'cache.key_failed', method, reason: errorName(error) });
+      this.#emit({ event: 'cache.key_failed', method, reason: errorName(error), error });
       return 'no-key';
     }
     if (keyText === undefined) return 'nobody-to-share-with';

@@ -20,11 +20,11 @@ export interface RedisOptions extends RedisTargetOptions {
   pool?: boolean;
   /** A connection that leaves a heartbeat unanswered for so long is given up, ms, 100 to 1,000. Default 1,000. */
   socketTimeoutMs?: number;
-  /** TCP, TLS and handshake together, ms. Default 5,000. */
+  /** TCP, TLS and handshake together, ms; with sentinels 1,000 at most. Default 5,000. */
   connectTimeoutMs?: number;
   /** Ask a silent read again on the standby connection within the same budget. Default true. */
   retryOnTimeout?: boolean;
-  /** What one request may wait for Redis, all its calls together, ms. Default 50. */
+  /** What one request may wait for Redis, all its calls together, ms; each has 10 at least. Default 50. */
   commandTimeoutMs?: number;
 }
 

@@ -12,7 +12,7 @@ export type RedisStatus = 'not_configured' | 'connected' | 'unavailable';
 
 const INFO_BUDGET_MS = 500;
 
-/** What `get`, `set`, `delete` and `run` may be given. */
+/** What each call about a key may be given. */
 export interface RedisCallOptions {
   /** Told why Redis did not do it, as a code such as `NOPERM` or `timeout`, where the result does not say. Default: nobody is. */
   onFailure?: (reason: string) => void;
@@ -109,13 +109,14 @@ export class RedisService {
     );
   }
 
-  async exists(key: string): Promise<boolean> {
+  async exists(key: string, options: RedisCallOptions = {}): Promise<boolean> {
     return this.#call(
       'read',
       'EXISTS',
       key,
       async (client, name) => (await client.exists(name)) === 1,
       false,
+      options,
     );
   }
 
@@ -125,7 +126,7 @@ export class RedisService {
    * @returns whether there was such a key
    * @throws {CacheError} `CACHE_INVALID_TTL`
    */
-  async expire(key: string, ttl: Duration): Promise<boolean> {
+  async expire(key: string, ttl: Duration, options: RedisCallOptions = {}): Promise<boolean> {
     const ms = durationMs(ttl, 'RedisService.expire');
     return this.#call(
       'write',
@@ -133,6 +134,7 @@ export class RedisService {
       key,
       async (client, name) => (await client.pExpire(name, ms)) === 1,
       false,
+      options,
     );
   }
 
