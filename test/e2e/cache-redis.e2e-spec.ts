@@ -415,8 +415,14 @@ describe('settings of the connection', () => {
     await connected(one);
     await pollUntil(() => proxy.connections() === 3, 3000);
     const service = one.app.get(RedisService);
-    await service.set('own:k', 'v');
-    proxy.silence(0);
+    let inUse = -1;
+    await pollUntil(async () => {
+      await service.set('own:k', 'v');
+      const [port] = /(?<= addr=\S*:)\d+(?=.* cmd=set )/.exec(await ask(redis, ['CLIENT', 'LIST'])) ?? [];
+      inUse = proxy.ports().indexOf(Number(port));
+      return inUse >= 0;
+    }, 5000);
+    proxy.silence(inUse);
 
     expect(await service.get('own:k')).toBe(expected);
     // From here on the silent connection is known, and nobody asks it.
