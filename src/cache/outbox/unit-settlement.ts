@@ -99,13 +99,15 @@ export class UnitSettlement {
   async #areOthersSettled(own: readonly string[]): Promise<boolean> {
     const { outbox, clock, invalidate } = this.#options;
     if (!outbox?.committed) return true;
-    let rows = (await outbox.committed())?.filter(({ id }) => !own.includes(id));
-    const ids = new Set(rows?.map(({ id }) => id));
+    const committed = await outbox.committed();
+    if (!committed) return false;
+    let rows = committed.filter(({ id }) => !own.includes(id));
+    const ids = new Set(rows.map(({ id }) => id));
     for (const pauseMs of OTHERS_PAUSES_MS) {
-      if (rows?.length === 0) return true;
+      if (rows.length === 0) return true;
       await pause(clock, pauseMs);
-      rows = (await outbox.committed())?.filter(({ id }) => ids.has(id));
+      rows = ((await outbox.committed()) ?? rows).filter(({ id }) => ids.has(id));
     }
-    return rows !== undefined && invalidate(relayedTags(rows));
+    return invalidate(relayedTags(rows));
   }
 }

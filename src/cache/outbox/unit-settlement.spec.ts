@@ -1,0 +1,96 @@
+import { turn } from '../../../test/support/deferred.js';
+import { BackgroundWork } from '../engine/background-work.js';
+import { FakeClock } from '../testing/index.js';
+import type { Outbox, OutboxRow } from './outbox.js';
+import { UnitOfWork } from './unit-of-work.js';
+import { UnitSettlement } from './unit-settlement.js';
+
+const row = (id: string, ...tags: string[]): OutboxRow => ({ id, tags });
+const never = new Promise<never>(() => undefined);
+
+let clock: FakeClock;
+let looks: jest.Mock<Promise<readonly OutboxRow[] | undefined>>;
+let invalidated: string[][];
+let pending: number;
+
+beforeEach(() => {
+  clock = new FakeClock();
+  looks = jest.fn();
+  invalidated = [];
+  pending = 0;
+});
+
+/** A method that names nothing has ended; its own row is `own`. @returns how long it waited, ms */
+async function wait(): Promise<number> {
+  const outbox = { committed: looks } as Partial<Outbox> as Outbox;
+  const settlement = new UnitSettlement({
+    outbox,
+    clock,
+    invalidate: (tags) => Promise.resolve(invalidated.push([...tags]) > 0),
+    background: new BackgroundWork(),
+    onPending: () => pending++,
+  });
+  const unit = new UnitOfWork('Books.ensure', []);
+  unit.rows.push('own');
+  const sinceMs = clock.monotonicMs();
+  let isOver = false;
+  const waiting = settlement.awaitOthers(unit).finally(() => (isOver = true));
+  while (!isOver) {
+    clock.advance(5);
+    await turn();
+  }
+  await waiting;
+  return clock.monotonicMs() - sinceMs;
+}
+
+describe('a method that names nothing', () => {
+  it.each([
+    ['nobody has committed', []],
+    ['only its own row is left', [row('own', 'tag/book:1')]],
+  ])('waits for nobody where %s', async (_, rows) => {
+    looks.mockResolvedValue(rows);
+
+    expect(await wait()).toBeLessThanOrEqual(5);
+    expect([looks.mock.calls.length, invalidated, pending]).toEqual([1, [], 0]);
+  });
+
+  it('waits until those who had committed have settled, and not for those who came later', async () => {
+    looks
+      .mockResolvedValueOnce([row('1', 'tag/book:1'), row('2', 'tag/book:2')])
+      .mockResolvedValueOnce([row('2', 'tag/book:2'), row('3', 'tag/book:3')])
+      .mockResolvedValue([row('3', 'tag/book:3')]);
+
+    await wait();
+
+    expect([looks.mock.calls.length, invalidated, pending]).toEqual([3, [], 0]);
+  });
+
+  it('invalidates in the place of those who take long, by what they name by then', async () => {
+    looks
+      .mockResolvedValueOnce([row('1', 'prefix/book', 'unlisted')])
+      .mockResolvedValue([row('1', 'tag/book:1')]);
+
+    expect(await wait()).toBeLessThan(300);
+
+    expect([invalidated, pending]).toEqual([[['tag/book:1']], 0]);
+  });
+
+  it('goes by what it knew where too many have committed meanwhile', async () => {
+    looks.mockResolvedValueOnce([row('1', 'tag/book:1')]).mockResolvedValue(undefined);
+
+    await wait();
+
+    expect([invalidated, pending]).toEqual([[['tag/book:1']], 0]);
+  });
+
+  it.each([
+    ['has too many rows', () => Promise.resolve(undefined)],
+    ['fails', () => Promise.reject(new Error('away'))],
+    ['does not answer', () => never],
+  ])('is said to be pending, within a second, where the outbox %s', async (_, look) => {
+    looks.mockImplementation(look);
+
+    expect(await wait()).toBeLessThanOrEqual(1010);
+    expect([invalidated, pending]).toEqual([[], 1]);
+  });
+});
