@@ -104,6 +104,24 @@ describe('the log of the cache', () => {
     ]);
   });
 
+  it.each(['text', 'json'] as const)('tells nothing of what was thrown but its name (%s)', (format) => {
+    const { log, lines } = recorded({ format });
+    const { subject } = asked();
+    const error = Object.assign(new Error('secret'), {
+      parameters: ['secret'],
+      detail: 'Key (email)=(secret)',
+    });
+
+    log({ event: 'cache.refresh_failed', subject, reason: 'QueryFailedError', error });
+    log({ event: 'cache.no_store', subject, reason: 'rule-failed', error });
+    log({ event: 'cache.key_failed', method: 'Books.get', reason: 'QueryFailedError', error });
+    log({ event: 'cache.rule_failed', method: 'Books.change', reason: 'QueryFailedError', error });
+
+    expect(lines).toHaveLength(4);
+    expect(lines.join()).not.toContain('secret');
+    expect(lines.join()).not.toContain('"error":');
+  });
+
   it('says in words why the connection was lost', () => {
     const { log, lines } = recorded({ level: 'warn' });
 

@@ -36,15 +36,29 @@ export function cacheLog(logger: AppLogger): (event: CacheModuleEvent) => void {
   });
 }
 
-/** The cache counts in milliseconds and writes names its own way; the log has one spelling for all. */
+/**
+ * The cache counts in milliseconds and writes names its own way; the log has one spelling for all. What was thrown stays out of
+ * it: that may quote what a caller sent, and SQL with its parameters.
+ */
 function fieldsOf({ event, ...rest }: CacheModuleEvent): LogFields {
-  const { subject, durationMs, staleMs, ttlMs, delayMs, afterMs, connectedClients, usedMemory, ...same } =
-    rest as Partial<
-      Record<'durationMs' | 'staleMs' | 'ttlMs' | 'delayMs' | 'afterMs' | 'connectedClients', number>
-    > & {
-      usedMemory?: string;
-      subject?: Subject;
-    } & LogFields;
+  const {
+    subject,
+    error: _unlogged,
+    durationMs,
+    staleMs,
+    ttlMs,
+    delayMs,
+    afterMs,
+    connectedClients,
+    usedMemory,
+    ...same
+  } = rest as Partial<
+    Record<'durationMs' | 'staleMs' | 'ttlMs' | 'delayMs' | 'afterMs' | 'connectedClients', number>
+  > & {
+    usedMemory?: string;
+    subject?: Subject;
+    error?: unknown;
+  } & LogFields;
   return {
     ...(subject && { prefix: subject.prefix, key: subject.key }),
     ...same,
