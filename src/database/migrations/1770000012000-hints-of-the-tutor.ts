@@ -3,15 +3,20 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 /** Hints are what the tutor gives: what a student calls one is a message like any other. */
 export class HintsOfTheTutor1770000012000 implements MigrationInterface {
   async up(queryRunner: QueryRunner): Promise<void> {
+    await queryRunner.query(withoutWriters);
     await queryRunner.query(countMessages(`kind = 'hint' AND sender = 'tutor'`));
     await queryRunner.query(recount(`kind = 'hint' AND sender = 'tutor'`));
   }
 
   async down(queryRunner: QueryRunner): Promise<void> {
+    await queryRunner.query(withoutWriters);
     await queryRunner.query(countMessages(`kind = 'hint'`));
     await queryRunner.query(recount(`kind = 'hint'`));
   }
 }
+
+/** What was written meanwhile would be counted by the rule of before, or twice, or not at all. */
+const withoutWriters = 'LOCK TABLE tutor_messages IN SHARE MODE';
 
 /** Of sessions in which a student has said so; what was kept of before goes. */
 const recount = (counted: string): string => `

@@ -8,13 +8,13 @@ export class FirstTraceOfStudents1770000013000 implements MigrationInterface {
   async up(queryRunner: QueryRunner): Promise<void> {
     await queryRunner.query(withoutWriters);
     await queryRunner.query(firstTracesFromEvents(ofStudents));
-    await queryRunner.query(firstTracesAnew(ofStudents));
+    await queryRunner.query(firstTracesAnew(ofStudents, 'n.occurred_at = k.first_trace_at'));
   }
 
   async down(queryRunner: QueryRunner): Promise<void> {
     await queryRunner.query(withoutWriters);
     await queryRunner.query(firstTracesFromEvents(''));
-    await queryRunner.query(firstTracesAnew(''));
+    await queryRunner.query(firstTracesAnew('', `n.occurred_at < coalesce(k.first_trace_at, 'infinity')`));
   }
 }
 
@@ -46,8 +46,12 @@ const firstTracesFromEvents = (counted: string): string => `
     RETURN NULL;
   END $$`;
 
-/** Of courses with events of others; what was kept of before lasts for up to an hour. */
-const firstTracesAnew = (counted: string): string => `
+/**
+ * What was kept of before lasts for up to an hour.
+ *
+ * @param concerned  events, in `n`, of others that tell a course `k` for which it may be another one: looked up in an index
+ */
+const firstTracesAnew = (counted: string, concerned: string): string => `
   WITH changed AS (
     UPDATE courses c SET first_trace_at = traces.at
     FROM (
@@ -55,7 +59,7 @@ const firstTracesAnew = (counted: string): string => `
         (SELECT min(n.occurred_at) FROM events n ${counted} WHERE n.course_id = k.id AND n.verb IN ${verbs}),
         (SELECT min(t.started_at) FROM tutor_sessions t WHERE t.course_id = k.id)) AS at
       FROM courses k
-      WHERE EXISTS (SELECT FROM events n WHERE n.course_id = k.id AND n.verb IN ${verbs} AND NOT EXISTS (
+      WHERE EXISTS (SELECT FROM events n WHERE n.course_id = k.id AND ${concerned} AND n.verb IN ${verbs} AND NOT EXISTS (
         SELECT FROM enrollments e WHERE e.user_id = n.user_id AND e.course_id = n.course_id AND ${isStudent}))) traces
     WHERE traces.id = c.id AND c.first_trace_at IS DISTINCT FROM traces.at
     RETURNING 1)
