@@ -463,6 +463,14 @@ describe('importing files in the format of OULAD', () => {
 
     expect(before).toHaveLength(2);
     expect(await database.dataSource.query(ended)).toEqual(before);
+
+    // The whole of it is another matter: it knows how each has ended, and when.
+    const ends = 'SELECT ended_at FROM enrollments WHERE id = $1';
+    await importOulad(database.dataSource, options());
+    const [own] = await database.dataSource.query<{ ended_at: Date | null }[]>(ends, [
+      (before as { id: string; status: string }[]).find(({ status }) => status === 'failed')?.id,
+    ]);
+    expect(own?.ended_at).toBeNull();
   });
 
   it('stops at a day and goes on to a later one, as if it had been imported at once', async () => {

@@ -83,6 +83,8 @@ interface RegistrationRow {
   readonly student: string;
   readonly enrolled_at: string | null;
   readonly ended_at: string | null;
+  /** Whether only what a day within the course knows is told. */
+  readonly is_day: boolean;
   /** Registered after the as-of day: not there yet. */
   readonly is_later: boolean;
   /** Known to have left, though the result is not known yet. */
@@ -109,6 +111,7 @@ export const registrations: OuladFile<RegistrationRow> = {
       student: studentCode(row),
       enrolled_at: from === null ? null : field.momentOf(startMs, from),
       ended_at: hasLeft ? field.momentOf(startMs, to) : null,
+      is_day: asOfDay !== null,
       is_later: asOfDay !== null && from !== null && from > asOfDay,
       has_left: asOfDay !== null && hasLeft,
     };
@@ -120,7 +123,7 @@ const updateRegistrations = `
   WITH known AS (
     SELECT DISTINCT ON (r.course, r.student) r.*, e.id
     FROM json_to_recordset($1) AS r(row int, course text, student text, enrolled_at timestamptz, ended_at timestamptz,
-      is_later boolean, has_left boolean)
+      is_day boolean, is_later boolean, has_left boolean)
     LEFT JOIN users u ON u.code = r.student
     LEFT JOIN courses c ON c.code = r.course
     LEFT JOIN enrollments e ON e.user_id = u.id AND e.course_id = c.id AND e.role = 'student'
@@ -129,7 +132,8 @@ const updateRegistrations = `
     DELETE FROM enrollments e USING known WHERE e.id = known.id AND known.is_later RETURNING 1
   ), current AS (
     SELECT e.id, coalesce(known.enrolled_at, e.enrolled_at) AS enrolled_at,
-      CASE WHEN known.ended_at IS NULL AND e.status <> 'active' THEN e.ended_at ELSE known.ended_at END AS ended_at,
+      CASE WHEN known.is_day AND known.ended_at IS NULL AND e.status <> 'active' THEN e.ended_at
+           ELSE known.ended_at END AS ended_at,
       CASE WHEN known.has_left THEN 'dropped' ELSE e.status END AS status,
       CASE WHEN known.has_left THEN 'withdrawn' ELSE e.final_result END AS final_result
     FROM known JOIN enrollments e ON e.id = known.id
