@@ -22,7 +22,7 @@ export interface RedisOptions extends RedisTargetOptions {
   socketTimeoutMs?: number;
   /** TCP, TLS and handshake together, ms; with sentinels 1,000 at most. Default 5,000. */
   connectTimeoutMs?: number;
-  /** Ask a silent read again on the standby connection within the same budget. Default true. */
+  /** Ask a read on the standby connection, too, when half of its budget is over. Default true. */
   retryOnTimeout?: boolean;
   /** What one request may wait for Redis, all its calls together, ms; each has 10 at least. Default 50. */
   commandTimeoutMs?: number;

@@ -71,17 +71,20 @@ export class RedisConnection {
   }
 
   /**
+   * @param elsewhere  the answer to the same question by another connection, which will do as well: it says nothing of this one
    * @throws {CacheError} `CACHE_STORE_UNAVAILABLE`: no connection, no answer within `budgetMs`, or an error reply
    */
-  async run<T>(budgetMs: number, command: RedisCommand<T>): Promise<T> {
+  async run<T>(budgetMs: number, command: RedisCommand<T>, elsewhere?: Promise<T>): Promise<T> {
     const session = this.#session;
     if (!session || !this.isReady) throw new CacheError('CACHE_STORE_UNAVAILABLE', 'disconnected');
     const { slowMs } = this.#options.timings;
-    let isSlow = false;
+    let [isSlow, isOthers] = [false, false];
     const stop = budgetMs > slowMs ? whenOverdue(slowMs, () => (isSlow = true)) : undefined;
     try {
-      const answer = await withDeadline(budgetMs, command(session));
-      this.#breaker.answered(isSlow);
+      const own = command(session);
+      const others = elsewhere && whenDone(elsewhere, () => (isOthers = true));
+      const answer = await withDeadline(budgetMs, others ? Promise.race([own, others]) : own);
+      if (!isOthers) this.#breaker.answered(isSlow);
       return answer;
     } catch (error) {
       const reason = failureReason(error);
@@ -230,4 +233,17 @@ export class RedisConnection {
     if (!this.#isNudged) await this.#pause.for(ms);
     this.#isNudged = false;
   }
+}
+
+/** What `work` gives; it never ends where that fails. */
+function whenDone<T>(work: Promise<T>, tell: () => void): Promise<T> {
+  return new Promise((resolve) => {
+    work.then(
+      (value) => {
+        tell();
+        resolve(value);
+      },
+      () => undefined,
+    );
+  });
 }

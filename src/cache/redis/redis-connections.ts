@@ -111,9 +111,7 @@ export class RedisConnections {
     first?.doubt();
     const second = this.#next(first);
     if (!second) return answer;
-    // Who has had half the time is no worse for an answer that came by the other way.
-    const either = second.run(budgetMs / 2, (session) => Promise.any([answer, command(session)]));
-    return either.catch(() => answer);
+    return second.run(budgetMs / 2, command, answer).catch(() => answer);
   }
 
   write<T>(budgetMs: number, command: RedisCommand<T>): Promise<T> {
