@@ -129,6 +129,7 @@ describe('the options of the module', () => {
     ["CacheModule, redis: there is no option 'host'. There are: url,", { redis: { url, host: 'h' } }],
     ["CacheModule, bulkhead: there is no option 'max'", { bulkhead: { max: 3 } }],
     ['give store', { backplane: simulateInstances(1, new FakeClock())[0]!.backplane }],
+    ['a store says by isShared', { store: { kind: 'redis' } }],
     ['not both', { redis: { url }, ...simulateInstances(1, new FakeClock())[0] }],
   ])('are refused with "%s" when they are %j', (refusal, options) => {
     expect(refusalOf(options)).toContain(refusal);

@@ -101,6 +101,9 @@ export function resolveOptions(options: CacheModuleOptions): ResolvedOptions {
   const name = tokenOf(options.name ?? 'cache');
   const redis = options.redis && resolveRedisOptions(options.redis, name);
   const hasOtherStore = redis !== undefined || store !== undefined;
+  if (store && typeof (store.isShared as unknown) !== 'boolean') {
+    throw invalid('a store says by isShared whether others may invalidate in it, too');
+  }
   if (redis && store) throw invalid('either redis or a store of your own, not both');
   if (backplane && !store) throw invalid('backplane tells of a store of your own; give store, too');
   if (enabled && maxBytes === 0 && !hasOtherStore) {

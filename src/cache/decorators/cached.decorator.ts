@@ -21,9 +21,10 @@ export interface CachedOptions<M extends AnyMethod = AnyMethod> extends EntryOpt
   /** First part of the key; `[a-z0-9_]`, unique in the application. Default: the method's name in snake case. */
   prefix?: string;
   /**
-   * Who shares an answer. Must be said on a route behind a guard, and in a request-scoped provider, where only `shared` makes sense. `shared`: everyone whom the guards let through;
-   * `user`, `tenant`: the key names the principal or the tenant. Default, on a route without a guard: everyone who asks
-   * without `Authorization`; who asks with it is answered past the cache, unless `visibility` is `public`.
+   * Who shares an answer. Must be said on a route behind a guard, and in a request-scoped provider, where only `shared` makes
+   * sense. `shared`: everyone whom the guards let through; `user`, `tenant`: the key names the principal or the tenant.
+   * Default, on a route without a guard: everyone who asks without `Authorization`; who asks with it is answered past the
+   * cache, unless `visibility` is `public`.
    */
   scope?: Scope;
   /** What the answer depends on, beside its own prefix: templates, or functions of arguments and result. */

@@ -52,7 +52,8 @@ export class LoadLease implements Lease {
 
   /**
    * Where nobody knows whether it was granted: the answer to that came too late, or not at all. A store that went away at
-   * that moment is waited for, as long as the lease could last. Never rejects.
+   * that moment is waited for, for as long as a lease lasts: one that stands still for longer grants it then, and others wait
+   * for it once more. Never rejects.
    */
   async disclaim(): Promise<void> {
     const untilMs = this.#clock.monotonicMs() + LEASE_MS;

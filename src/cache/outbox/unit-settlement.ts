@@ -57,7 +57,7 @@ export class UnitSettlement {
   /**
    * A method that names nothing may have found that another has written what it was to write, and its caller takes it for
    * written. Whoever did that may not have invalidated yet: they are waited for, and if they take long it is done in their
-   * place. Its own rows are settled before, or two of them would wait for each other.
+   * place. Its own rows are being settled by then: two of them do not wait for each other for long.
    *
    * @returns resolves when that is confirmed, or said to be pending after 1 s; never rejects
    */

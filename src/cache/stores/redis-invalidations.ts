@@ -50,10 +50,11 @@ export class RedisInvalidations {
   }
 
   /**
-   * What is to be waited for before anything is read: what others owed before the database was there, which is at every
-   * start. `undefined` where there is nothing. Never rejects.
+   * Pays, before anything is read, what others owed before the database was there: at every start, once.
+   *
+   * @returns when that is done; `undefined` where there is nothing to wait for. Never rejects
    */
-  get asking(): Promise<void> | undefined {
+  payLate(): Promise<void> | undefined {
     if (!this.#isUnasked || !this.#outbox?.isReady) return undefined;
     return (this.#asking ??= this.#askLate(this.#outbox));
   }

@@ -129,8 +129,8 @@ export class RedisStore implements Store {
     budgetMs: number,
     fetch: (part: Part) => Promise<PartRead>,
   ): Promise<StoreOpened> {
-    const { asking } = this.#invalidations;
-    if (asking) await withDeadline(budgetMs, asking);
+    const paid = this.#invalidations.payLate();
+    if (paid) await withDeadline(budgetMs, paid);
     const parts = partsOf(this.#servers, this.#keys, question);
     if (question.name && parts.some((part) => this.#invalidations.isOwed(part.tokenKeys))) {
       throw new CacheError('CACHE_STORE_UNAVAILABLE', 'owed');

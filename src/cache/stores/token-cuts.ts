@@ -32,7 +32,10 @@ export class TokenCuts {
     ];
   }
 
-  /** Sends it, and tells the backplane. Taking a token away is as good as replacing it: a missing one is a miss; and a full server still does it. */
+  /**
+   * Sends it, and tells the backplane. Taking a token away is as good as replacing it, for a missing one is a miss; and a full
+   * server still does it.
+   */
   async send({ client }: RedisSession, { hard, soft }: Pick<Cut, 'hard' | 'soft'>): Promise<void> {
     const taken = inCommands(this.servers, hard).map((keys) => client.del(keys));
     const half = newHalf();
