@@ -174,8 +174,8 @@ export class CacheService {
 
   /**
    * Whether this process hears of the others' invalidations now. While it does not, `bounded` hits ask the store, as `strong`
-   * ones do anyway. `undefined` where there is nothing to hear by: no backplane (no Redis, a cluster, one connection at most), or the cache
-   * is switched off.
+   * ones do anyway. `undefined` where there is nothing to hear by: no backplane (no Redis, a cluster, one connection at
+   * most), or the cache is switched off.
    */
   get hearsOthers(): boolean | undefined {
     return this.store && this.engine.hearsOthers;

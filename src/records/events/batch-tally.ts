@@ -32,7 +32,10 @@ export class BatchTally {
     });
   }
 
-  /** None where nothing is new. One tag for each student; one for all of a course with a first trace, or with over 500 students. */
+  /**
+   * None where nothing is new. One tag for each student; one for all of a course with a first trace, or with over 500
+   * students.
+   */
   tags(): string[] {
     if (this.#accepted === 0) return [];
     const students = new Set<string>();
