@@ -770,6 +770,7 @@ it('a row of the outbox is relayed only when it has not been renewed for a while
 
   await outbox.renew([second!.id, third!.id]);
   await outbox.narrow([third!.id], ['tag/given up']);
+  await outbox.renew([third!.id]);
   await outbox.relay(60_000, (tags) => Promise.resolve(relayed.push(tags) > 0));
 
   expect(relayed).toEqual([['tag/1', 'tag/given up']]);

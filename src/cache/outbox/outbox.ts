@@ -34,7 +34,10 @@ export interface Outbox {
   /** These rows' invalidations are confirmed; they are not needed any more. */
   settle(rows: readonly string[]): Promise<void>;
 
-  /** Their owner is alive and still at work: no relay takes these rows before they have gone unrenewed for its age. */
+  /**
+   * Their owner is alive and still at work: no relay takes these rows before they have gone unrenewed for its age. Those that
+   * were given up stay so.
+   */
   renew(rows: readonly string[]): Promise<void>;
 
   /**

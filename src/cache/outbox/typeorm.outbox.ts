@@ -78,8 +78,9 @@ export class TypeormOutbox implements Outbox {
   }
 
   async renew(rows: readonly string[]): Promise<void> {
+    // What was asked for before the owner gave a row up may come after it.
     await this.#dataSource.query(
-      'UPDATE cache_outbox SET renewed_at = clock_timestamp() WHERE id = ANY($1::bigint[])',
+      `UPDATE cache_outbox SET renewed_at = clock_timestamp() WHERE id = ANY($1::bigint[]) AND renewed_at <> '-infinity'`,
       [rows],
     );
   }
