@@ -74,6 +74,23 @@ describe('the outbox in PostgreSQL, through TypeORM', () => {
     expect(await outbox.hasWaited(10_000)).toBe(hasWaited);
   });
 
+  it.each([
+    [500, 500],
+    [501, undefined],
+  ])('tells of %i rows that were committed, of its namespace or of none: %s', async (count, told) => {
+    await database.dataSource.query(
+      `INSERT INTO cache_outbox (namespace, tags)
+       SELECT CASE n % 2 WHEN 0 THEN '' END, ARRAY['tag/book:' || n] FROM generate_series(1, $1::int) n
+       UNION ALL SELECT 'admin:', '{tag/user:1}'`,
+      [count],
+    );
+
+    const rows = await outbox.committed();
+
+    expect(rows?.length).toBe(told);
+    expect(rows?.flatMap(({ tags }) => tags) ?? []).not.toContain('tag/user:1');
+  });
+
   it('opens no transaction where nothing waits', async () => {
     const transaction = jest.spyOn(database.dataSource, 'transaction');
 
