@@ -1,7 +1,7 @@
 import type { BackplaneListener } from '../../src/cache/engine/backplane.js';
 import { RedisBackplane, type RedisBackplaneOptions } from '../../src/cache/redis/redis-backplane.js';
+import { paceOfAbsences, paceOfRefusals } from '../../src/cache/redis/reconnection-pace.js';
 import type { RedisTimings } from '../../src/cache/redis/redis-timings.js';
-import { RefusalPace } from '../../src/cache/redis/refusal-pace.js';
 import { FakeClock } from '../../src/cache/testing/index.js';
 import { pollUntil, startRedis, type RedisProcess } from '../support/processes.js';
 import { ask } from '../support/ask-redis.js';
@@ -16,7 +16,6 @@ const timings: RedisTimings = {
   heartbeatMs: 500,
   silenceLimitMs: 10_000,
   slowMs: 10_000,
-  maxBackoffMs: 200,
 };
 /** Where it is to be given up. */
 const impatient: RedisTimings = { ...timings, silenceLimitMs: 1000, slowMs: 1000 };
@@ -59,7 +58,8 @@ function listenTo(options: Partial<RedisBackplaneOptions>): RedisBackplane {
       }),
     timings,
     clock,
-    refusals: new RefusalPace(),
+    refusals: paceOfRefusals(),
+    absences: paceOfAbsences(200),
     channel: 'cache:invalidated',
     isOurs: () => true,
     ...options,

@@ -3,7 +3,7 @@ import { systemClock } from '../../src/cache/engine/clock.js';
 import type { RedisAddress } from '../../src/cache/redis/redis-address.js';
 import { RedisConnections } from '../../src/cache/redis/redis-connections.js';
 import type { Arrival } from '../../src/cache/redis/redis-servers.js';
-import { RefusalPace } from '../../src/cache/redis/refusal-pace.js';
+import { paceOfAbsences, paceOfRefusals } from '../../src/cache/redis/reconnection-pace.js';
 import { deferred } from '../support/deferred.js';
 import { pollUntil, startRedis, type RedisProcess } from '../support/processes.js';
 
@@ -28,10 +28,10 @@ const calm = {
     heartbeatMs: 100,
     silenceLimitMs: 5000,
     slowMs: 5000,
-    maxBackoffMs: 50,
   },
   clock: systemClock,
-  refusals: new RefusalPace(),
+  refusals: paceOfRefusals(),
+  absences: paceOfAbsences(50),
   connections: 2,
   spread: true,
   retryOnTimeout: false,

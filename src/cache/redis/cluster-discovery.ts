@@ -1,9 +1,8 @@
 import { withDeadline } from './deadline.js';
-import { failureReason } from './failure-reason.js';
+import { failureReason, isRefusal } from './failure-reason.js';
 import type { HostAndPort, RedisLogin } from './redis-address.js';
 import { destroy, newClient } from './redis-client.js';
 import type { RedisConnections } from './redis-connections.js';
-import { isRefusal } from './refusal-pace.js';
 import { askTable, type SlotTable } from './slot-table.js';
 
 const TABLE_BUDGET_MS = 500;

@@ -4,7 +4,7 @@ import { maskedUrl, type RedisTarget, type RedisTargetOptions } from './redis-ad
 import { RedisCluster } from './redis-cluster.js';
 import type { EmitRedisEvent } from './redis-events.js';
 import type { RedisServers } from './redis-servers.js';
-import { RefusalPace } from './refusal-pace.js';
+import { paceOfRefusals } from './reconnection-pace.js';
 import { masterLocator } from './sentinel-locator.js';
 import type { ServersOptions } from './servers-options.js';
 import { SingleServer } from './single-server.js';
@@ -42,9 +42,9 @@ export interface ConnectOptions {
 }
 
 const HEARTBEAT_MS = 500;
-const MAX_BACKOFF_MS = 2000;
+const MAX_BACKOFF_MS = 500;
 /** Each attempt asks the sentinels anew: the shorter it is, the sooner a failover is noticed. */
-const SENTINEL_LIMITS = { connectTimeoutMs: 1000, maxBackoffMs: 500 };
+const SENTINEL_LIMITS = { connectTimeoutMs: 1000, maxBackoffMs: 250 };
 /** How often the sentinels are asked whether the master that is in use still is one. */
 const FOLLOW_MS = 1000;
 
@@ -62,10 +62,10 @@ export function connectRedis(
       heartbeatMs: HEARTBEAT_MS,
       silenceLimitMs: socketTimeoutMs,
       slowMs: redis.commandTimeoutMs,
-      maxBackoffMs: MAX_BACKOFF_MS,
     },
+    maxBackoffMs: MAX_BACKOFF_MS,
     clock,
-    refusals: new RefusalPace(),
+    refusals: paceOfRefusals(),
     maxConnections,
     pool,
     retryOnTimeout,
@@ -78,11 +78,12 @@ export function connectRedis(
       return new SingleServer(options, () => Promise.resolve(address));
     }
     case 'sentinel': {
-      const timings = { ...options.timings, ...SENTINEL_LIMITS };
-      timings.connectTimeoutMs = Math.min(timings.connectTimeoutMs, connectTimeoutMs);
+      const { maxBackoffMs } = SENTINEL_LIMITS;
+      const patienceMs = Math.min(SENTINEL_LIMITS.connectTimeoutMs, connectTimeoutMs);
+      const timings = { ...options.timings, connectTimeoutMs: patienceMs };
       return new SingleServer(
-        { ...options, timings, followMs: FOLLOW_MS },
-        masterLocator(target, timings.connectTimeoutMs),
+        { ...options, timings, maxBackoffMs, followMs: FOLLOW_MS },
+        masterLocator(target, patienceMs),
       );
     }
     case 'cluster':

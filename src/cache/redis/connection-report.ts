@@ -1,6 +1,6 @@
 import type { BreakerState } from './circuit-breaker.js';
+import { isRefusal } from './failure-reason.js';
 import type { EmitRedisEvent } from './redis-events.js';
-import { isRefusal } from './refusal-pace.js';
 
 /** Makes events of what happens to the connections, one for each change. `server` is named only where there are several. */
 export class ConnectionReport {

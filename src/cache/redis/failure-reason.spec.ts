@@ -1,5 +1,5 @@
 import { CacheError } from '../engine/cache-errors.js';
-import { failureReason } from './failure-reason.js';
+import { failureReason, isRefusal } from './failure-reason.js';
 
 const coded = (code: string) => Object.assign(new Error('connect to secret'), { code });
 
@@ -42,3 +42,14 @@ it.each([
 ])('names the reason %s by a word', (_, error, reason) => {
   expect(failureReason(error)).toBe(reason);
 });
+
+it.each(['WRONGPASS', 'NOAUTH', 'NOPERM'])('%s is a refusal', (reason) => {
+  expect(isRefusal(reason)).toBe(true);
+});
+
+it.each(['disconnected', 'timeout', 'ECONNREFUSED', 'LOADING', 'READONLY', 'MAXCLIENTS', 'NOPERMISSION'])(
+  '%s is none: it may be over at any moment',
+  (reason) => {
+    expect(isRefusal(reason)).toBe(false);
+  },
+);

@@ -7,6 +7,14 @@ const WITHOUT_CODE: readonly (readonly [reply: RegExp, reason: string])[] = [
   [/^ERR max number of clients reached/, 'MAXCLIENTS'],
 ];
 
+/** Replies of a server that does not take our password or user, or does not allow what we need. */
+const REFUSAL = /^(WRONGPASS|NOAUTH|NOPERM)$/;
+
+/** Whether somebody has to do something before a server lets us in. */
+export function isRefusal(reason: string): boolean {
+  return REFUSAL.test(reason);
+}
+
 /** A word for logs: the system's or the server's own code. Never a text that could hold a secret. */
 export function failureReason(error: unknown): string {
   if (error instanceof CacheError) return error.message;

@@ -5,7 +5,7 @@ import type { ServerIdentity } from './server-identity.js';
 
 export interface RedisBackplaneOptions extends Pick<
   ConnectionOptions,
-  'locate' | 'timings' | 'clock' | 'refusals'
+  'locate' | 'timings' | 'clock' | 'refusals' | 'absences'
 > {
   readonly channel: string;
   /**
@@ -48,12 +48,13 @@ export class RedisBackplane implements Backplane {
 
   /** Begins to connect, and nobody waits for it. */
   start(): void {
-    const { locate, timings, clock, refusals, channel, isOurs } = this.#options;
+    const { locate, timings, clock, refusals, absences, channel, isOurs } = this.#options;
     this.#connection = new RedisConnection({
       locate,
       timings: { ...timings, heartbeatMs: HEARTBEAT_MS },
       clock,
       refusals,
+      absences,
       beforeUse: async ({ client }, isNew) => {
         if (!isNew) return;
         await client.subscribe(channel, (message) => {

@@ -1,11 +1,11 @@
 import { CacheError } from '../engine/cache-errors.js';
 import type { BreakerState } from './circuit-breaker.js';
 import { ConnectionReport } from './connection-report.js';
-import { failureReason } from './failure-reason.js';
+import { failureReason, isRefusal } from './failure-reason.js';
 import { keySlot, SLOTS } from './key-slot.js';
 import { fromHostAndPort, type HostAndPort, type RedisLogin } from './redis-address.js';
+import { paceOfAbsences } from './reconnection-pace.js';
 import type { RedisCommand } from './redis-session.js';
-import { isRefusal } from './refusal-pace.js';
 import { RedisConnections } from './redis-connections.js';
 import type { BeforeUse, RedisServers, RedisTopology } from './redis-servers.js';
 import type { ServersOptions } from './servers-options.js';
@@ -125,7 +125,7 @@ export class RedisCluster implements RedisServers {
   }
 
   #connect(name: string, isSuccessor: boolean, masters: number, beforeUse: BeforeUse): RedisConnections {
-    const { timings, clock, refusals, maxConnections, pool, retryOnTimeout } = this.#options;
+    const { timings, clock, refusals, maxBackoffMs, maxConnections, pool, retryOnTimeout } = this.#options;
     const address = { ...fromHostAndPort(name), ...this.#login };
     const share = Math.max(1, Math.floor(maxConnections / masters));
     return new RedisConnections({
@@ -133,6 +133,7 @@ export class RedisCluster implements RedisServers {
       timings,
       clock,
       refusals,
+      absences: paceOfAbsences(maxBackoffMs),
       beforeUse: (session, arrival) => beforeUse(session, name, arrival),
       isSuccessor,
       connections: pool ? share : Math.min(2, share),

@@ -4,13 +4,13 @@ import { CacheError } from '../engine/cache-errors.js';
 import { systemClock } from '../engine/clock.js';
 import type { RedisAddress } from './redis-address.js';
 import { RedisConnection } from './redis-connection.js';
-import { RefusalPace } from './refusal-pace.js';
+import { paceOfAbsences, paceOfRefusals, type ReconnectionPace } from './reconnection-pace.js';
 
 const minute = 60_000;
 
 const connectionTo = (
   locate: () => Promise<RedisAddress>,
-  { refusals = new RefusalPace(), maxBackoffMs = minute } = {},
+  { refusals = paceOfRefusals(), absences = paceOfAbsences(minute) } = {},
 ) =>
   new RedisConnection({
     locate,
@@ -19,10 +19,10 @@ const connectionTo = (
       heartbeatMs: minute,
       silenceLimitMs: minute,
       slowMs: minute,
-      maxBackoffMs,
     },
     clock: systemClock,
     refusals,
+    absences,
     beforeUse: () => Promise.resolve(),
     onReady: () => undefined,
     onLost: () => undefined,
@@ -51,14 +51,16 @@ describe('a connection that is not made yet is closed at once', () => {
 });
 
 describe('the connections of a process that all fail', () => {
-  let refusals: RefusalPace;
+  let refusals: ReconnectionPace;
+  let absences: ReconnectionPace;
   /** When a connection was tried, ms from the start. */
   let attempts: number[];
   let connections: RedisConnection[];
 
   beforeEach(() => {
     jest.useFakeTimers();
-    refusals = new RefusalPace();
+    refusals = paceOfRefusals();
+    absences = paceOfAbsences(500);
     attempts = [];
   });
 
@@ -75,7 +77,7 @@ describe('the connections of a process that all fail', () => {
       attempts.push(performance.now() - begunAtMs);
       return Promise.reject(new CacheError('CACHE_STORE_UNAVAILABLE', reason));
     };
-    connections = [1, 2, 3].map(() => connectionTo(locate, { refusals, maxBackoffMs: 2000 }));
+    connections = [1, 2, 3].map(() => connectionTo(locate, { refusals, absences }));
     await jest.advanceTimersByTimeAsync(seconds * 1000);
   }
 
@@ -91,21 +93,25 @@ describe('the connections of a process that all fail', () => {
     },
   );
 
-  it('try again at once when one that is refused, too, is let in', async () => {
-    await failFor('WRONGPASS', 0);
+  it.each([
+    ['is refused', 'WRONGPASS', () => refusals],
+    ['finds nobody', 'ECONNREFUSED', () => absences],
+  ])('try again at once when one that %s, too, is let in', async (_, reason, pace) => {
+    await failFor(reason, 0);
 
-    refusals.letIn();
+    pace().letIn();
     await jest.advanceTimersByTimeAsync(0);
 
     expect(attempts).toHaveLength(6);
   });
 
-  it('each try for themselves, and soon, where nobody refuses them', async () => {
-    jest.spyOn(Math, 'random').mockReturnValue(0.5);
+  it('try again one by one, and soon, where the server is away', async () => {
+    jest.spyOn(Math, 'random').mockReturnValue(0.4);
 
     await failFor('ECONNREFUSED', 25);
 
-    // After 100, 200, 400 and 800 ms, and then every second.
-    expect(attempts).toHaveLength(3 * 28);
+    const gaps = attempts.slice(3).map((atMs, n) => atMs - (attempts[n + 2] ?? 0));
+    expect(gaps.slice(0, 5)).toEqual([60, 120, 240, 480, 600]);
+    expect(attempts).toHaveLength(3 + 4 + Math.floor((25_000 - 900) / 600));
   });
 });

@@ -3,10 +3,10 @@ import type { Clock } from '../engine/clock.js';
 import { BreakablePause } from './breakable-pause.js';
 import { CircuitBreaker, type BreakerState } from './circuit-breaker.js';
 import { whenOverdue, withDeadline } from './deadline.js';
-import { failureReason } from './failure-reason.js';
+import { failureReason, isRefusal } from './failure-reason.js';
 import type { RedisAddress } from './redis-address.js';
 import { asBinary, destroy, newClient, type RedisClient } from './redis-client.js';
-import { isRefusal, type RefusalPace } from './refusal-pace.js';
+import type { ReconnectionPace } from './reconnection-pace.js';
 import type { RedisCommand, RedisSession } from './redis-session.js';
 import type { RedisTimings } from './redis-timings.js';
 import { ServerClock } from './server-clock.js';
@@ -18,7 +18,9 @@ export interface ConnectionOptions {
   readonly timings: RedisTimings;
   readonly clock: Clock;
   /** When to try again where we are not let in; one for all connections of the process. */
-  readonly refusals: RefusalPace;
+  readonly refusals: ReconnectionPace;
+  /** When to try again where the server is away; one for all that lead to it. */
+  readonly absences: ReconnectionPace;
   /** Runs on every living connection before it is used (again): what must be true before an answer is trusted. */
   readonly beforeUse: (session: RedisSession, isNew: boolean) => Promise<void>;
   readonly onReady: (session: RedisSession) => void;
@@ -119,7 +121,7 @@ export class RedisConnection {
   }
 
   async #live(): Promise<void> {
-    const { refusals, onReady } = this.#options;
+    const { refusals, absences, onReady } = this.#options;
     for (let attempt = 1; !this.#pause.isClosed(); attempt++) {
       let reason = 'disconnected';
       try {
@@ -128,6 +130,7 @@ export class RedisConnection {
         this.#session = session;
         this.#breaker.probed();
         refusals.letIn();
+        absences.letIn();
         onReady(session);
         await this.#watch(session);
       } catch (error) {
@@ -141,22 +144,17 @@ export class RedisConnection {
     }
   }
 
-  /** What is away is looked for soon and often: it may be back at any moment. What refuses us is not. */
   async #backOff(reason: string, attempt: number): Promise<void> {
-    const { timings, refusals, onLost } = this.#options;
-    const isRefused = isRefusal(reason);
-    const delayMs = isRefused
-      ? refusals.nextTurnMs()
-      : Math.random() * Math.min(timings.maxBackoffMs, 100 * 2 ** Math.min(attempt, 10));
-    onLost(reason, attempt + 1, Math.round(delayMs));
+    const { refusals, absences, onLost } = this.#options;
+    const pace = isRefusal(reason) ? refusals : absences;
+    const delayMs = pace.nextTurnMs();
+    onLost(reason, attempt + 1, delayMs);
     this.#isNudged = false;
-    const stopWaiting = isRefused
-      ? refusals.whenLetIn(() => {
-          this.#nudge();
-        })
-      : undefined;
+    const stopWaiting = pace.whenLetIn(() => {
+      this.#nudge();
+    });
     await this.#rest(delayMs);
-    stopWaiting?.();
+    stopWaiting();
   }
 
   /** Locating the server, the network, and what must be true before use may each take seconds. */

@@ -8,7 +8,7 @@ import type { RedisCommand, RedisSession } from './redis-session.js';
 
 export interface RedisConnectionsOptions extends Pick<
   ConnectionOptions,
-  'locate' | 'timings' | 'clock' | 'refusals'
+  'locate' | 'timings' | 'clock' | 'refusals' | 'absences'
 > {
   readonly beforeUse: (session: RedisSession, arrival: Arrival) => Promise<void>;
   /** How often the server is located anew although it answers, ms. Default: never. */
@@ -44,7 +44,7 @@ export class RedisConnections {
 
   constructor(options: RedisConnectionsOptions) {
     this.#options = options;
-    const { locate, timings, clock, refusals, onUp, onDown, onBreaker } = options;
+    const { locate, timings, clock, refusals, absences, onUp, onDown, onBreaker } = options;
     this.#connections = Array.from(
       { length: options.connections },
       () =>
@@ -53,6 +53,7 @@ export class RedisConnections {
           timings,
           clock,
           refusals,
+          absences,
           beforeUse: (session, isNew) => this.#beforeUse(session, isNew),
           onReady: (session) => {
             // Another place, or another server there, was found while this one was made ready.

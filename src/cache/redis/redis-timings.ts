@@ -8,6 +8,4 @@ export interface RedisTimings {
   readonly silenceLimitMs: number;
   /** A server that takes longer is slow, and as good as away while most answers are, ms. */
   readonly slowMs: number;
-  /** Upper bound of the pause between two attempts to connect, ms. */
-  readonly maxBackoffMs: number;
 }

@@ -1,10 +1,9 @@
 import { CacheError } from '../engine/cache-errors.js';
 import { pause, systemClock } from '../engine/clock.js';
 import { withDeadline } from './deadline.js';
-import { failureReason } from './failure-reason.js';
+import { failureReason, isRefusal } from './failure-reason.js';
 import type { HostAndPort, RedisAddress, RedisTarget } from './redis-address.js';
 import { destroy, newClient } from './redis-client.js';
-import { isRefusal } from './refusal-pace.js';
 
 type SentinelTarget = RedisTarget & { kind: 'sentinel' };
 

@@ -1,7 +1,7 @@
 import type { Clock } from '../engine/clock.js';
 import type { RedisTimings } from './redis-timings.js';
 import type { RedisTopology } from './redis-servers.js';
-import type { RefusalPace } from './refusal-pace.js';
+import type { ReconnectionPace } from './reconnection-pace.js';
 import type { EmitRedisEvent } from './redis-events.js';
 
 /** What every kind of {@link RedisServers} is made with: complete, in milliseconds. */
@@ -11,7 +11,10 @@ export interface ServersOptions {
   readonly topology: RedisTopology;
   readonly timings: RedisTimings;
   readonly clock: Clock;
-  readonly refusals: RefusalPace;
+  /** When to try again where we are not let in. */
+  readonly refusals: ReconnectionPace;
+  /** Between two attempts to reach a server that is away, ms; up to half of it more. */
+  readonly maxBackoffMs: number;
   /** Upper bound of this process's connections. */
   readonly maxConnections: number;
   /** Whether commands are spread over all of them. */

@@ -1,6 +1,7 @@
 import { CacheError } from '../engine/cache-errors.js';
 import type { BreakerState } from './circuit-breaker.js';
 import { ConnectionReport } from './connection-report.js';
+import { paceOfAbsences, type ReconnectionPace } from './reconnection-pace.js';
 import { RedisBackplane } from './redis-backplane.js';
 import type { RedisAddress } from './redis-address.js';
 import type { RedisCommand } from './redis-session.js';
@@ -20,6 +21,7 @@ export class SingleServer implements RedisServers {
   readonly #options: ServersOptions;
   readonly #locate: () => Promise<RedisAddress>;
   readonly #report: ConnectionReport;
+  readonly #absences: ReconnectionPace;
   readonly backplane: RedisBackplane | undefined;
   #connections: RedisConnections | undefined;
 
@@ -29,12 +31,14 @@ export class SingleServer implements RedisServers {
     this.#options = options;
     this.#locate = locate;
     this.#report = new ConnectionReport(options.emit, options.url);
+    this.#absences = paceOfAbsences(options.maxBackoffMs);
     if (options.maxConnections > 1) {
       this.backplane = new RedisBackplane({
         locate,
         timings: options.timings,
         clock: options.clock,
         refusals: options.refusals,
+        absences: this.#absences,
         channel: options.channel,
         isOurs: ({ text }) => this.#connections?.isThis(text),
       });
@@ -69,6 +73,7 @@ export class SingleServer implements RedisServers {
       timings,
       clock,
       refusals,
+      absences: this.#absences,
       beforeUse: (session, arrival) => beforeUse(session, NAME, arrival),
       followMs,
       connections: pool ? left : Math.min(2, left),

@@ -1,9 +1,9 @@
 import { BreakablePause } from './breakable-pause.js';
 import { firstTable, newestTable } from './cluster-discovery.js';
-import { failureReason } from './failure-reason.js';
+import { failureReason, isRefusal } from './failure-reason.js';
 import { fromHostAndPort, type HostAndPort, type RedisLogin } from './redis-address.js';
 import type { RedisConnections } from './redis-connections.js';
-import { isRefusal, type RefusalPace } from './refusal-pace.js';
+import type { ReconnectionPace } from './reconnection-pace.js';
 import type { SlotTable } from './slot-table.js';
 
 export interface SlotTableWatchOptions {
@@ -11,7 +11,7 @@ export interface SlotTableWatchOptions {
   readonly seeds: readonly HostAndPort[];
   readonly login: RedisLogin;
   readonly connectTimeoutMs: number;
-  readonly refusals: RefusalPace;
+  readonly refusals: ReconnectionPace;
   /** Those in use, by `host:port`. */
   readonly servers: ReadonlyMap<string, RedisConnections>;
   /** Whether nothing is wrong with the table that is in use. */

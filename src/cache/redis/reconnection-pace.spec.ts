@@ -1,23 +1,12 @@
-import { isRefusal, RefusalPace } from './refusal-pace.js';
-
-it.each(['WRONGPASS', 'NOAUTH', 'NOPERM'])('%s is a refusal', (reason) => {
-  expect(isRefusal(reason)).toBe(true);
-});
-
-it.each(['disconnected', 'timeout', 'ECONNREFUSED', 'LOADING', 'READONLY', 'MAXCLIENTS', 'NOPERMISSION'])(
-  '%s is none: it may be over at any moment',
-  (reason) => {
-    expect(isRefusal(reason)).toBe(false);
-  },
-);
+import { paceOfAbsences, paceOfRefusals, type ReconnectionPace } from './reconnection-pace.js';
 
 describe('the turns of those who were refused', () => {
   let nowMs = 0;
-  let pace: RefusalPace;
+  let pace: ReconnectionPace;
 
   beforeEach(() => {
     nowMs = 5000;
-    pace = new RefusalPace(() => nowMs);
+    pace = paceOfRefusals(() => nowMs);
   });
 
   it('are a second apart at least, and a second and a half at most', () => {
@@ -46,5 +35,22 @@ describe('the turns of those who were refused', () => {
     expect(waiting).toHaveBeenCalledTimes(1);
     expect(gone).not.toHaveBeenCalled();
     expect(pace.nextTurnMs()).toBeLessThanOrEqual(1500);
+  });
+
+  it('come sooner where a server is away, ever later as long as it is, and from anew when somebody is let in', () => {
+    const absences = paceOfAbsences(500, () => nowMs);
+    const expectGaps = (...gaps: number[]) => {
+      let latestMs = 0;
+      for (const gapMs of gaps) {
+        const turnMs = absences.nextTurnMs();
+        expect(turnMs - latestMs).toBeGreaterThanOrEqual(gapMs - 1);
+        expect(turnMs - latestMs).toBeLessThanOrEqual(1.5 * gapMs + 1);
+        latestMs = turnMs;
+      }
+    };
+
+    expectGaps(50, 100, 200, 400, 500, 500, 500);
+    absences.letIn();
+    expectGaps(50, 100, 200);
   });
 });
