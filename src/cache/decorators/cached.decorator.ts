@@ -13,6 +13,7 @@ import { checkedPrefix } from '../engine/tags.js';
 import { CacheDoor } from '../http/cache-door.guard.js';
 import { CacheLoader } from '../http/cache-loader.interceptor.js';
 import { recordCall } from '../http/handler-call.js';
+import type { DecoratorOf } from './decorator-of.js';
 import { decoratedName, isGenerator, methodName, wrapMethod } from './wrap-method.js';
 
 export interface CachedOptions<M extends AnyMethod = AnyMethod> extends EntryOptions, AnswerOptions {
@@ -76,8 +77,10 @@ const optionNames: OptionNames<CachedOptions> = {
  * @throws {CacheBootError} when the application starts, for all that is wrong with any decorator: see docs/errors.md
  * @example `@Cached({ ttl: 60, scope: 'shared', tags: ['course:{course_id}'] })`
  */
-export function Cached<M extends AnyMethod>(options: Duration | CachedOptions<M>): MethodDecorator {
-  return (target, name, descriptor) => {
+export function Cached<M extends AnyMethod = AnyMethod>(
+  options: Duration | CachedOptions<M>,
+): DecoratorOf<M> {
+  return (target: object, name: string | symbol, descriptor: PropertyDescriptor) => {
     const given = (typeof options === 'object' ? options : { ttl: options }) as CachedOptions;
     const definition = define(given, decoratedName(target, name, descriptor), String(name));
     if (isGenerator(descriptor.value as object)) {

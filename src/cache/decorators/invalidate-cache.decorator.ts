@@ -8,6 +8,7 @@ import { checkNames, type OptionNames } from '../definition/option-names.js';
 import { tagRules, type AnyMethod, type TagSource } from '../definition/tag-rules.js';
 import { fromArguments } from '../definition/tag-template.js';
 import { fromRouteArguments } from '../http/declared-inputs.js';
+import type { DecoratorOf } from './decorator-of.js';
 import { decoratedName, isGenerator, wrapMethod } from './wrap-method.js';
 
 export interface InvalidateCacheOptions<M extends AnyMethod = AnyMethod> {
@@ -40,10 +41,10 @@ const optionNames: OptionNames<InvalidateCacheOptions> = { tags: true, families:
  *   {@link InvalidateCacheOptions} names
  * @throws {CacheBootError} when the application starts, for all that is wrong with any decorator: see docs/errors.md
  */
-export function InvalidateCache<M extends AnyMethod>(
+export function InvalidateCache<M extends AnyMethod = AnyMethod>(
   pattern: InvalidateCacheOptions<M>['tags'] | InvalidateCacheOptions<M>,
-): MethodDecorator {
-  return (target, name, descriptor) => {
+): DecoratorOf<M> {
+  return (target: object, name: string | symbol, descriptor: PropertyDescriptor) => {
     const method = decoratedName(target, name, descriptor);
     const options = optionsOf(pattern);
     const { tags, families, soft = false } = options;
