@@ -3,7 +3,7 @@
  * An answer without an effect wrote nothing: a duplicate, a change to what was there already.
  */
 export interface WriteEffect {
-  /** Columns that have another value now, also `firstTraceAt` of the course; else empty for a new row. */
+  /** Columns that may have another value now, also `firstTraceAt` of the course; else empty for a new row. */
   readonly changed: readonly string[];
   /** Codes of further courses that show the row, such as those of a renamed student. */
   readonly courses: readonly string[];
@@ -30,16 +30,17 @@ export function ifWritten(
   return effect ? tags(effect) : [];
 }
 
-/** Copies onto `row` those `values` that differ, and answers their names. `undefined` leaves a column alone. */
+/**
+ * Copies `values` onto `row`. `undefined` leaves a column alone.
+ *
+ * @returns the names of the columns that were told, if any of them differed, else none: what is so already may be so by
+ *   another's write, of which the views do not know yet
+ */
 export function change<T extends object>(row: T, values: { [K in keyof T]?: T[K] | undefined }): string[] {
-  const changed: string[] = [];
-  for (const name of Object.keys(values) as (keyof T & string)[]) {
-    const value = values[name];
-    if (value === undefined || isSame(row[name], value)) continue;
-    row[name] = value;
-    changed.push(name);
-  }
-  return changed;
+  const told = (Object.keys(values) as (keyof T & string)[]).filter((name) => values[name] !== undefined);
+  if (told.every((name) => isSame(row[name], values[name]))) return [];
+  for (const name of told) row[name] = values[name] as T[typeof name];
+  return told;
 }
 
 function isSame(one: unknown, other: unknown): boolean {

@@ -11,25 +11,30 @@ const never = new Promise<never>(() => undefined);
 let clock: FakeClock;
 let looks: jest.Mock<Promise<readonly OutboxRow[] | undefined>>;
 let invalidated: string[][];
+let isConfirmed: boolean;
 let pending: number;
+let settlement: UnitSettlement;
 
 beforeEach(() => {
   clock = new FakeClock();
   looks = jest.fn();
   invalidated = [];
+  isConfirmed = true;
   pending = 0;
+  settlement = new UnitSettlement({
+    outbox: { committed: looks } as Partial<Outbox> as Outbox,
+    clock,
+    invalidate: (tags) => {
+      invalidated.push([...tags]);
+      return Promise.resolve(isConfirmed);
+    },
+    background: new BackgroundWork(),
+    onPending: () => pending++,
+  });
 });
 
 /** A method that names nothing has ended; its own row is `own`. @returns how long it waited, ms */
 async function wait(): Promise<number> {
-  const outbox = { committed: looks } as Partial<Outbox> as Outbox;
-  const settlement = new UnitSettlement({
-    outbox,
-    clock,
-    invalidate: (tags) => Promise.resolve(invalidated.push([...tags]) > 0),
-    background: new BackgroundWork(),
-    onPending: () => pending++,
-  });
   const unit = new UnitOfWork('Books.ensure', []);
   unit.rows.push('own');
   const sinceMs = clock.monotonicMs();
@@ -73,6 +78,33 @@ describe('a method that names nothing', () => {
     expect(await wait()).toBeLessThan(300);
 
     expect([invalidated, pending]).toEqual([[['tag/book:1']], 0]);
+  });
+
+  it('does so once for a row, however many find it, and once more where it names more by then', async () => {
+    const [first, wider] = [row('1', 'tag/book:1'), row('1', 'tag/book:1', 'tag/book:2')];
+    looks.mockResolvedValue([first]);
+    await wait();
+    looks.mockClear();
+
+    expect(await wait()).toBeLessThanOrEqual(5);
+    expect([looks.mock.calls.length, invalidated.length]).toEqual([1, 1]);
+    looks.mockResolvedValue([wider]);
+    await wait();
+    looks.mockResolvedValue([]);
+    await wait();
+
+    expect(invalidated).toEqual([first.tags, wider.tags]);
+    expect(pending).toBe(0);
+  });
+
+  it('does so anew where the store did not confirm it', async () => {
+    looks.mockResolvedValue([row('1', 'tag/book:1')]);
+    isConfirmed = false;
+    await wait();
+    isConfirmed = true;
+    await wait();
+
+    expect([invalidated.length, pending]).toEqual([2, 1]);
   });
 
   it('goes by what it knew where too many have committed meanwhile', async () => {

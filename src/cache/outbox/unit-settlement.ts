@@ -1,6 +1,6 @@
 import type { BackgroundWork } from '../engine/background-work.js';
 import { pause, resultWithin, type Clock } from '../engine/clock.js';
-import type { Outbox } from './outbox.js';
+import type { Outbox, OutboxRow } from './outbox.js';
 import { relayedTags } from './relayed-tags.js';
 import { RelayWatch } from './relay-watch.js';
 import { RowRenewal } from './row-renewal.js';
@@ -27,6 +27,8 @@ export class UnitSettlement {
   readonly #options: UnitSettlementOptions;
   readonly #renewal: RowRenewal | undefined;
   readonly #relays: RelayWatch | undefined;
+  /** Rows of others, as they were when they were carried out in their place: that need not be done for every one who finds them. */
+  #carriedOut: ReadonlySet<string> = new Set();
 
   constructor(options: UnitSettlementOptions) {
     const { outbox, clock } = options;
@@ -101,13 +103,23 @@ export class UnitSettlement {
     if (!outbox?.committed) return true;
     const committed = await outbox.committed();
     if (!committed) return false;
-    let rows = committed.filter(({ id }) => !own.includes(id));
+    const isLeft = (row: OutboxRow) => !this.#carriedOut.has(textOf(row));
+    let rows = committed.filter((row) => isLeft(row) && !own.includes(row.id));
     const ids = new Set(rows.map(({ id }) => id));
     for (const pauseMs of OTHERS_PAUSES_MS) {
       if (rows.length === 0) return true;
       await pause(clock, pauseMs);
-      rows = ((await outbox.committed()) ?? rows).filter(({ id }) => ids.has(id));
+      rows = ((await outbox.committed()) ?? rows).filter((row) => isLeft(row) && ids.has(row.id));
     }
-    return invalidate(relayedTags(rows));
+    if (rows.length === 0) return true;
+    if (!(await invalidate(relayedTags(rows)))) return false;
+    const known = committed.map(textOf).filter((text) => this.#carriedOut.has(text));
+    this.#carriedOut = new Set([...known, ...rows.map(textOf)]);
+    return true;
   }
+}
+
+/** One that names more by now is another. */
+function textOf({ id, tags }: OutboxRow): string {
+  return JSON.stringify([id, ...tags]);
 }
