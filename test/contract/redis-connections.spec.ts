@@ -3,7 +3,7 @@ import { systemClock } from '../../src/cache/engine/clock.js';
 import type { RedisAddress } from '../../src/cache/redis/redis-address.js';
 import { RedisConnections } from '../../src/cache/redis/redis-connections.js';
 import type { Arrival } from '../../src/cache/redis/redis-servers.js';
-import { paceOfAbsences, paceOfRefusals } from '../../src/cache/redis/reconnection-pace.js';
+import { paceOfAbsences, paceOfRefusals, ReconnectionPace } from '../../src/cache/redis/reconnection-pace.js';
 import { deferred } from '../support/deferred.js';
 import { pollUntil, startRedis, type RedisProcess } from '../support/processes.js';
 
@@ -128,6 +128,29 @@ describe('connections to a server that may be named anew', () => {
     old = await startRedis({ port: old.port });
   });
 
+  it('leave one that is only made ready, too, and take the next one for one that others may have used before', async () => {
+    const came: { port: number; arrival: Arrival }[] = [];
+    const early = new RedisConnections({
+      ...calm,
+      followMs: 20,
+      locate: () => Promise.resolve(named),
+      beforeUse: async ({ client, address }, arrival) => {
+        if (arrival === 'known') return;
+        came.push({ port: address.port, arrival });
+        // As long as the connection lives.
+        if (address.port === old.port) await client.sendCommand(['BLPOP', 'nothing', '0']);
+      },
+    });
+    await pollUntil(() => came.length === 2, 10_000);
+
+    named = { ...named, port: next.port, failover: 2 };
+    await pollUntil(() => early.isReady, 4000);
+
+    expect(came.slice(0, 3).map(({ arrival }) => arrival)).toEqual(['new', 'new', 'moved']);
+    expect(came[2]?.port).toBe(next.port);
+    await early.close();
+  });
+
   it('take the place of others until they are in use themselves', async () => {
     const came: Arrival[] = [];
     const successors = new RedisConnections({
@@ -240,5 +263,34 @@ describe('connections to an address that leads to another server by now', () => 
     await pollUntil(() => came.length >= 3, 10_000);
 
     expect(came[2]?.arrival).toBe('moved');
+  });
+
+  it('do not come back at once to where they were sent away from: the two could go on so without end', async () => {
+    const gapsMs = [0];
+    const arrived: string[] = [];
+    const pair = new RedisConnections({
+      ...calm,
+      absences: new ReconnectionPace(() => gapsMs.shift() ?? 600_000),
+      locate: () =>
+        Promise.resolve({ host: '127.0.0.1', port: (address.address() as AddressInfo).port, ...login }),
+      beforeUse: ({ identity }, arrival) => {
+        if (arrival !== 'known') arrived.push(identity.text);
+        return Promise.resolve();
+      },
+    });
+    const ask = () => pair.write(BUDGET_MS, ({ client }) => client.ping()).catch(() => undefined);
+    await pollUntil(async () => arrived.length === 2 && (await ask()) !== undefined, 10_000);
+
+    leadsTo = next;
+    await pair.write(BUDGET_MS, ({ client }) => {
+      client.destroy();
+      return Promise.resolve();
+    });
+    await pollUntil(() => arrived.length === 3, 10_000);
+    await pollUntil(() => pair.isReady, 10_000);
+    for (let n = 0; n < 100; n++) await ask();
+
+    expect(arrived).toHaveLength(3);
+    await pair.close();
   });
 });

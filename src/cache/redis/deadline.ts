@@ -52,3 +52,16 @@ export function whenOverdue(ms: number, tell: () => void): () => void {
     clearImmediate(immediate);
   };
 }
+
+/** What `work` gives; it never ends where that fails. */
+export function whenDone<T>(work: Promise<T>, tell: () => void): Promise<T> {
+  return new Promise((resolve) => {
+    work.then(
+      (value) => {
+        tell();
+        resolve(value);
+      },
+      () => undefined,
+    );
+  });
+}

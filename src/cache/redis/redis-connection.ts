@@ -2,7 +2,7 @@ import { CacheError } from '../engine/cache-errors.js';
 import type { Clock } from '../engine/clock.js';
 import { BreakablePause } from './breakable-pause.js';
 import { CircuitBreaker, type BreakerState } from './circuit-breaker.js';
-import { whenOverdue, withDeadline } from './deadline.js';
+import { whenDone, whenOverdue, withDeadline } from './deadline.js';
 import { failureReason, isRefusal } from './failure-reason.js';
 import type { RedisAddress } from './redis-address.js';
 import { asBinary, destroy, newClient, type RedisClient } from './redis-client.js';
@@ -49,6 +49,8 @@ export class RedisConnection {
   readonly #pause = new BreakablePause();
   readonly #life: Promise<void>;
   #session: RedisSession | undefined;
+  #reached: RedisSession | undefined;
+  #isSentAway = false;
   #newest: RedisClient | undefined;
   #isNudged = false;
   #giveUpOpening: () => void = () => undefined;
@@ -70,6 +72,11 @@ export class RedisConnection {
   /** What is open at present, trusted or not. */
   get session(): RedisSession | undefined {
     return this.#session?.client.isReady ? this.#session : undefined;
+  }
+
+  /** What is open, be it not ready for use yet. */
+  get reached(): RedisSession | undefined {
+    return this.#reached?.client.isReady ? this.#reached : undefined;
   }
 
   /**
@@ -109,7 +116,9 @@ export class RedisConnection {
 
   /** Gives this connection up, to locate the server anew. */
   leave(): void {
-    if (this.#session) destroy(this.#session.client);
+    if (!this.#reached) return;
+    this.#isSentAway = true;
+    destroy(this.#reached.client);
   }
 
   async close(): Promise<void> {
@@ -150,11 +159,15 @@ export class RedisConnection {
     const delayMs = pace.nextTurnMs();
     onLost(reason, attempt + 1, delayMs);
     this.#isNudged = false;
-    const stopWaiting = pace.whenLetIn(() => {
-      this.#nudge();
-    });
+    // Two that send each other away shall not do so without a pause.
+    const stopWaiting = this.#isSentAway
+      ? undefined
+      : pace.whenLetIn(() => {
+          this.#nudge();
+        });
+    this.#isSentAway = false;
     await this.#rest(delayMs);
-    stopWaiting();
+    stopWaiting?.();
   }
 
   /** Locating the server, the network, and what must be true before use may each take seconds. */
@@ -184,6 +197,7 @@ export class RedisConnection {
       const serverClock = new ServerClock(() => clock.monotonicMs());
       const identity = await withDeadline(connectTimeoutMs, identify(client, serverClock));
       const session = { client, binary: asBinary(client), address, identity, clock: serverClock };
+      this.#reached = session;
       await withDeadline(BEFORE_USE_TIMEOUT_MS, beforeUse(session, true));
       return session;
     } catch (error) {
@@ -231,17 +245,4 @@ export class RedisConnection {
     if (!this.#isNudged) await this.#pause.for(ms);
     this.#isNudged = false;
   }
-}
-
-/** What `work` gives; it never ends where that fails. */
-function whenDone<T>(work: Promise<T>, tell: () => void): Promise<T> {
-  return new Promise((resolve) => {
-    work.then(
-      (value) => {
-        tell();
-        resolve(value);
-      },
-      () => undefined,
-    );
-  });
 }

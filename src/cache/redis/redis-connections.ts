@@ -40,6 +40,8 @@ export class RedisConnections {
   #place: RedisAddress | undefined;
   /** Which of them was the last to come into use. */
   #used: RedisSession | undefined;
+  /** Which of them was the first to be made ready for that. */
+  #first: RedisSession | undefined;
   #breaker: BreakerState = 'closed';
 
   constructor(options: RedisConnectionsOptions) {
@@ -144,7 +146,10 @@ export class RedisConnections {
   async #beforeUse(session: RedisSession, isNew: boolean): Promise<void> {
     if (isNew && !this.#moveTo(session.address)) throw new CacheError('CACHE_STORE_UNAVAILABLE', 'BEHIND');
     if (isNew) for (const connection of this.#strangersTo(session)) connection.leave();
-    const isMove = this.#used ? !isSameServer(session, this.#used) : this.#options.isSuccessor;
+    const before = this.#used ?? this.#first;
+    this.#first ??= session;
+    const takesOver = !this.#used && this.#options.isSuccessor === true;
+    const isMove = takesOver || (before !== undefined && !isSameServer(session, before));
     await this.#options.beforeUse(session, !isNew ? 'known' : isMove ? 'moved' : 'new');
   }
 
@@ -176,8 +181,8 @@ export class RedisConnections {
    */
   #moveTo(address: RedisAddress): boolean {
     const left = this.#elsewhere(address);
-    const isLater = ({ session }: RedisConnection) =>
-      (address.failover ?? 0) > (session?.address.failover ?? 0);
+    const isLater = ({ reached }: RedisConnection) =>
+      (address.failover ?? 0) > (reached?.address.failover ?? 0);
     if (!left.every(isLater)) return false;
     this.#place = address;
     for (const connection of left) connection.leave();
@@ -191,8 +196,9 @@ export class RedisConnections {
     );
   }
 
+  /** Also those that are made ready there: what they pay meanwhile would be paid to nobody. */
   #elsewhere(address: RedisAddress): RedisConnection[] {
-    return this.#connections.filter(({ session }) => session && !isSame(session.address, address));
+    return this.#connections.filter(({ reached }) => reached && !isSame(reached.address, address));
   }
 }
 

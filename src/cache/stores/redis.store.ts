@@ -46,8 +46,8 @@ export class RedisStore implements Store {
   }
 
   read(name: EntryName, tags: readonly string[], budgetMs: number): Promise<StoreRead> {
-    return this.#ask({ tags, name }, budgetMs, (part) =>
-      this.#servers.read(part.server, budgetMs, (session) => readPart(this.#servers, session, part)),
+    return this.#ask({ tags, name }, budgetMs, (part, leftMs) =>
+      this.#servers.read(part.server, leftMs, (session) => readPart(this.#servers, session, part)),
     );
   }
 
@@ -55,8 +55,8 @@ export class RedisStore implements Store {
   async tokens(tags: readonly string[], budgetMs: number): Promise<readonly (string | undefined)[]> {
     const owed = this.#owedTags(tags);
     const asked = owed.size === 0 ? tags : tags.filter((tag) => !owed.has(tag));
-    const { tokens } = await this.#ask({ tags: asked }, budgetMs, (part) =>
-      this.#servers.read(part.server, budgetMs, (session) => readPart(this.#servers, session, part)),
+    const { tokens } = await this.#ask({ tags: asked }, budgetMs, (part, leftMs) =>
+      this.#servers.read(part.server, leftMs, (session) => readPart(this.#servers, session, part)),
     );
     if (owed.size === 0) return tokens;
     const found = tokensByTag(asked, tokens);
@@ -70,8 +70,8 @@ export class RedisStore implements Store {
     budgetMs: number,
     lease?: Lease,
   ): Promise<StoreOpened> {
-    return this.#ask({ tags, name, lease }, budgetMs, (part) =>
-      this.#servers.write(part.server, budgetMs, async (session) => {
+    return this.#ask({ tags, name, lease }, budgetMs, (part, leftMs) =>
+      this.#servers.write(part.server, leftMs, async (session) => {
         // One round trip: the client sends what is asked for in one tick together, and Redis keeps the order.
         const made = this.#makeTokens(session, part, tokenTtlMs);
         const taken = lease && part.leaseKey ? takeLease(session, part.leaseKey, lease) : true;
@@ -127,15 +127,15 @@ export class RedisStore implements Store {
   async #ask(
     question: Question,
     budgetMs: number,
-    fetch: (part: Part) => Promise<PartRead>,
+    fetch: (part: Part, leftMs: number) => Promise<PartRead>,
   ): Promise<StoreOpened> {
     const paid = this.#invalidations.payLate();
-    if (paid) await withDeadline(budgetMs, paid);
+    const leftMs = paid ? await budgetAfter(paid, budgetMs) : budgetMs;
     const parts = partsOf(this.#servers, this.#keys, question);
     if (question.name && parts.some((part) => this.#invalidations.isOwed(part.tokenKeys))) {
       throw new CacheError('CACHE_STORE_UNAVAILABLE', 'owed');
     }
-    const reads = await Promise.all(parts.map(fetch));
+    const reads = await Promise.all(parts.map((part) => fetch(part, leftMs)));
     const tokens = new Map(
       reads.flatMap(({ part, tokens }) => part.tags.map((tag, index) => [tag, tokens[index]] as const)),
     );
@@ -174,6 +174,13 @@ export class RedisStore implements Store {
       command(session, key),
     );
   }
+}
+
+/** @returns what it leaves of the budget, ms; 1 at least */
+async function budgetAfter(work: Promise<void>, budgetMs: number): Promise<number> {
+  const sinceMs = performance.now();
+  await withDeadline(budgetMs, work);
+  return Math.max(1, budgetMs - (performance.now() - sinceMs));
 }
 
 /** Told as a moment, for a server that stands still may do it late: what comes after its end is not there. */
