@@ -28,7 +28,7 @@ export async function expiry(bench: Bench): Promise<Report> {
     title: 'Expiry of a hot key',
     notes: [
       `autocannon, 64 connections on one key of 8 kB; \`expiring\` has a TTL of 1 s, \`lasting\` one of an hour, the ` +
-        'handler of both takes 50 ms. Runs that begin within half a second of each other count for one expiry; as an ' +
+        'handler of both takes 50 ms. Neither audits its hits, for an audit is a run, too. Runs that begin within half a second of each other count for one expiry; as an ' +
         'entry is refreshed before its end, and its TTL is shortened at random, there are more than one a second. The ' +
         'largest latency is that of all rounds, pauses of the generator included; without any expiry it is as shown.',
     ],
