@@ -36,6 +36,32 @@ it.each(['cache.get_error', 'cache.set_error'] as const)(
   },
 );
 
+it('hands on once a minute what each caller has in an outage: a stale answer, a refusal, an invalidation that waits', () => {
+  const { clock, tell, takeNews } = listening();
+  const other = { prefix: 'shelf' } as Subject;
+  const events: readonly CacheModuleEvent[] = [
+    { event: 'cache.stale_served', subject, reason: 'error', staleMs: 1 },
+    { event: 'cache.stale_served', subject, reason: 'timeout', staleMs: 1 },
+    { event: 'cache.stale_served', subject: other, reason: 'error', staleMs: 1 },
+    { event: 'cache.overloaded', subject },
+    { event: 'cache.overloaded', subject: other },
+    { event: 'cache.invalidate_error', tags: ['book:1'], reason: 'timeout' },
+    { event: 'cache.invalidate_error', tags: ['book:1'], reason: 'NOPERM' },
+  ];
+  const tellOften = () => {
+    for (let n = 0; n < 100; n++) for (const event of events) tell(event);
+  };
+
+  tellOften();
+  expect(takeNews()).toEqual(events);
+  clock.nowMs = 59_999;
+  tellOften();
+  expect(takeNews()).toEqual([]);
+  clock.nowMs = 60_000;
+  tellOften();
+  expect(takeNews()).toEqual(events);
+});
+
 it('takes a failed read, a failed write and an answer past the store for different news', () => {
   const { tell, takeNews } = listening();
   const events = [

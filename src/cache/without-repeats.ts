@@ -17,8 +17,9 @@ const MAX_REMEMBERED = 1000;
 
 /**
  * Hands on what is news, for logs: that results of a prefix cannot be stored, or a method's requests have no key or no
- * scope, once for each and each reason; that the cache is switched off, once; that answers are made without the store, and
- * that it could not be read or written, once a minute for each reason until it is back; everything else each time.
+ * scope, once for each and each reason; that the cache is switched off, once; once a minute until the store is back that
+ * answers are made without it, that it could not be read or written or has not confirmed an invalidation, for each reason, and
+ * that callers of a prefix get stale answers, or none; everything else each time.
  */
 export function withoutRepeats(
   listen: (event: CacheModuleEvent) => void,
@@ -44,7 +45,13 @@ export function withoutRepeats(
         return event.reason ? isKnown(event.reason) : !news.isNew(event.event);
       case 'cache.get_error':
       case 'cache.set_error':
+      case 'cache.invalidate_error':
         return !news.isNew(`${event.event} ${event.reason}`);
+      // Each caller has one of these, and in an outage there are thousands.
+      case 'cache.stale_served':
+        return !news.isNew(`${event.event} ${event.subject.prefix} ${event.reason}`);
+      case 'cache.overloaded':
+        return !news.isNew(`${event.event} ${event.subject.prefix}`);
       default:
         return false;
     }

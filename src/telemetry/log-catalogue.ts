@@ -136,10 +136,10 @@ export const logCatalogue = {
     'debug',
     (fields) => `Waited for another request computing ${subject(fields)} (${fields.duration_ms} ms)`,
   ),
-  'cache.stale_served': entry(
-    '🕰️',
-    'info',
-    (fields) => `Serving stale value while refreshing ${subject(fields)}`,
+  'cache.stale_served': entry('🕰️', 'info', (fields) =>
+    fields.reason === 'error'
+      ? `Serving stale value, for a run of ${subject(fields)} has failed`
+      : `Serving stale value while refreshing ${subject(fields)}`,
   ),
   'cache.refresh_failed': entry(
     '⚠️',
@@ -216,7 +216,11 @@ export const logCatalogue = {
     'info',
     ({ users, sessions }) => `Statistics retrieved: ${users} users, ${sessions} sessions`,
   ),
-  'health.check': entry('🏥', 'info', ({ status }) => `Health check complete: ${status}`),
+  'health.check': entry(
+    '🏥',
+    'info',
+    ({ status, reason }) => `Health check complete: ${status}${because(reason)}`,
+  ),
   'cache.selftest': entry('🧪', 'info', () => 'Testing Redis operations...'),
   'ingest.batch': entry(
     '📥',
