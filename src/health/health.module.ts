@@ -12,6 +12,6 @@ import { ShutdownState } from './shutdown-state.js';
   imports: [TerminusModule.forRoot({ logger: false })],
   controllers: [HealthController],
   providers: [DatabaseHealth, EventLoopHealth, HealthService, InvalidationHealth, RedisHealth, ShutdownState],
-  exports: [ShutdownState],
+  exports: [HealthService, ShutdownState],
 })
 export class HealthModule {}

@@ -15,7 +15,8 @@ export type Readiness = 'ok' | 'degraded' | 'starting' | 'unavailable' | 'shutti
 @Injectable()
 export class HealthService {
   readonly #logger = new Logger('Health');
-  #toldStatus = 'healthy';
+  /** What was told last, of each question: they are not equally patient with the database. */
+  readonly #told = { overview: 'healthy', readiness: 'ok' };
 
   constructor(
     private readonly health: HealthCheckService,
@@ -36,10 +37,9 @@ export class HealthService {
     ]);
     const hasDatabase = details.database?.status === 'up';
     const hasRedis = details.redis?.status === 'up';
-    const reason = hasRedis ? this.invalidations.reason : this.redis.reason;
+    const reason = this.#whyDegraded;
     const status = hasDatabase ? (hasRedis && reason === undefined ? 'healthy' : 'degraded') : 'unhealthy';
-    if (status !== this.#toldStatus) this.#logger.log({ event: 'health.check', status } satisfies LogRecord);
-    this.#toldStatus = status;
+    this.#tell('overview', status, reason);
     return {
       status,
       ...(reason === undefined ? {} : { reason }),
@@ -62,12 +62,24 @@ export class HealthService {
       () => this.invalidations.present(),
       () => this.eventLoop.present(),
     ]);
-    return status === 'error' ? 'unavailable' : status;
+    const readiness = status === 'error' ? 'unavailable' : status;
+    this.#tell('readiness', readiness, this.#whyDegraded);
+    return readiness;
   }
 
   /** Whether the start is over; stays so. */
   get hasStarted(): boolean {
     return this.connection.isReady;
+  }
+
+  get #whyDegraded(): string | undefined {
+    return this.redis.reason ?? this.invalidations.reason;
+  }
+
+  #tell(question: 'overview' | 'readiness', status: string, reason: string | undefined): void {
+    if (status !== this.#told[question])
+      this.#logger.log({ event: 'health.check', status, ...(reason && { reason }) } satisfies LogRecord);
+    this.#told[question] = status;
   }
 
   /** Terminus throws its result when something is down. */

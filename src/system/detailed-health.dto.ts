@@ -22,7 +22,7 @@ export class DatabaseHealth {
 /** Redis, which the service can do without. Its own figures count the keys of everybody who uses it. */
 export class RedisHealth {
   /**
-   * Whether it answers; `not_configured` without REDIS_URL
+   * Whether it answers, be it of use to the cache or not; `not_configured` without REDIS_URL
    * @example "healthy"
    */
   @ApiProperty({ enum: redisWords })
@@ -87,11 +87,18 @@ export class HealthComponents {
 /** How the service is, part by part. */
 export class DetailedHealthDto {
   /**
-   * `unhealthy` without the database (status code 503), `degraded` while a configured Redis is away, else `healthy`
+   * `unhealthy` without the database (status code 503), `degraded` while a configured Redis is away or of no use to the cache, or
+   * invalidations are held up, else `healthy`
    * @example "healthy"
    */
   @ApiProperty({ enum: healthWords })
   status!: (typeof healthWords)[number];
+
+  /**
+   * Why the cache is degraded, as in `/health`; absent if it is not
+   * @example "NOPERM"
+   */
+  reason?: string;
 
   /**
    * When this was found out

@@ -3,6 +3,7 @@ import { RedisService } from '../cache/index.js';
 import { Environment } from '../config/environment.js';
 import { service } from '../config/service.js';
 import { DatabasePing } from '../database/database-ping.js';
+import { HealthService } from '../health/health.service.js';
 import type { LogRecord } from '../telemetry/log-catalogue.js';
 import type { DatabaseHealth, DetailedHealthDto, LlmHealth, RedisHealth } from './detailed-health.dto.js';
 import { hitRate } from './hit-rate.js';
@@ -15,15 +16,21 @@ export class DetailedHealthService {
   constructor(
     private readonly database: DatabasePing,
     private readonly redis: RedisService,
+    private readonly health: HealthService,
     private readonly environment: Environment,
   ) {}
 
   async report(): Promise<DetailedHealthDto> {
-    const [database, redis] = await Promise.all([this.#databaseHealth(), this.#redisHealth()]);
-    const status = overall(database, redis);
-    this.#logger.log({ event: 'health.check', status } satisfies LogRecord);
+    const [database, redis, { reason }] = await Promise.all([
+      this.#databaseHealth(),
+      this.#redisHealth(),
+      this.health.overview(),
+    ]);
+    const status = overall(database, redis, reason);
+    this.#logger.log({ event: 'health.check', status, ...(reason && { reason }) } satisfies LogRecord);
     return {
       status,
+      ...(reason === undefined ? {} : { reason }),
       timestamp: new Date().toISOString(),
       app_name: service.name,
       version: service.version,
@@ -58,7 +65,11 @@ export class DetailedHealthService {
   }
 }
 
-function overall(database: DatabaseHealth, redis: RedisHealth): DetailedHealthDto['status'] {
+function overall(
+  database: DatabaseHealth,
+  redis: RedisHealth,
+  reason: string | undefined,
+): DetailedHealthDto['status'] {
   if (database.status === 'unhealthy') return 'unhealthy';
-  return redis.status === 'unhealthy' ? 'degraded' : 'healthy';
+  return redis.status === 'unhealthy' || reason !== undefined ? 'degraded' : 'healthy';
 }

@@ -139,7 +139,7 @@ export class CachePrefixFigures {
   stores!: number;
 
   /**
-   * Failed reads and writes of the store, failed refreshes, and entries that could not be read
+   * Failed reads and writes of the store, and entries that could not be read
    * @example 0
    */
   errors!: number;

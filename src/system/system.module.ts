@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { AccessModule } from '../access/access.module.js';
+import { HealthModule } from '../health/health.module.js';
 import { DetailedHealthService } from './detailed-health.service.js';
 import { MetricsController } from './metrics.controller.js';
 import { RedisCheckService } from './redis-check.service.js';
@@ -11,7 +12,7 @@ import { SystemController } from './system.controller.js';
 
 /** What operators look at: counts, configuration, health, the cache, and metrics. */
 @Module({
-  imports: [AccessModule],
+  imports: [AccessModule, HealthModule],
   controllers: [SystemController, RedisController, MetricsController],
   providers: [
     DetailedHealthService,

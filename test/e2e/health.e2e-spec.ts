@@ -293,6 +293,11 @@ describe('a Redis that is of no use to the cache', () => {
     });
     expect(await readiness(service)).toEqual([200, { status: 'degraded' }]);
     expect((await service.request.get('/metrics')).text).toContain('\ncache_backplane_up 0\n');
+    expect((await service.request.get('/api/v3/system/health/detailed').expect(200)).body).toMatchObject({
+      status: 'degraded',
+      reason: 'backplane',
+      components: { redis: { status: 'healthy' } },
+    });
   });
 
   it('is degraded, and ready in any case, while an invalidation waits for over 10 s', async () => {
