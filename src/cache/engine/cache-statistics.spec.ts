@@ -18,6 +18,18 @@ describe('the statistics', () => {
     expect(prefixes.get('default')).toMatchObject({ hits: 0, misses: 1000 });
   });
 
+  it('tell what the store did wrong from what the source did', () => {
+    const statistics = new CacheStatistics();
+    statistics.expect('student_risk');
+    const subject = of('student_risk');
+
+    statistics.record({ event: 'cache.get_error', subject, reason: 'timeout' });
+    statistics.record({ event: 'cache.set_error', subject, reason: 'OOM' });
+    statistics.record({ event: 'cache.refresh_failed', subject, reason: 'Error', error: new Error('away') });
+
+    expect(statistics.byPrefix().get('student_risk')).toMatchObject({ errors: 2, refreshFailures: 1 });
+  });
+
   it('tell how stale the stale answers were', () => {
     const statistics = new CacheStatistics();
     statistics.expect('student_risk');

@@ -19,7 +19,9 @@ export interface PrefixStatistics {
   readonly bypasses: number;
   /** Entries stored. */
   readonly stores: number;
-  /** Entries that could not be read, decoded, written or refreshed. */
+  /** Runs for that which failed: the older entry was kept as long as it may be. */
+  readonly refreshFailures: number;
+  /** Entries that could not be read, decoded or written. */
   readonly errors: number;
   /** Of their bodies. */
   readonly storedBytes: number;
@@ -93,6 +95,7 @@ function noCounts() {
     overloaded: 0,
     bypasses: 0,
     stores: 0,
+    refreshFailures: 0,
     errors: 0,
     storedBytes: 0,
     hitBytes: 0,
@@ -142,6 +145,9 @@ function count(counters: Counters, event: Extract<CacheEvent, { subject: unknown
     case 'cache.refreshed':
       counters.refreshes++;
       break;
+    case 'cache.refresh_failed':
+      counters.refreshFailures++;
+      break;
     case 'cache.overloaded':
       counters.overloaded++;
       break;
@@ -167,7 +173,6 @@ function count(counters: Counters, event: Extract<CacheEvent, { subject: unknown
     case 'cache.get_error':
     case 'cache.set_error':
     case 'cache.decode_error':
-    case 'cache.refresh_failed':
       counters.errors++;
       break;
     case 'cache.lookup':
