@@ -46,7 +46,16 @@ export function contradictions(environment: Environment, given: Variables): BadV
       'must be above DATABASE_STATEMENT_TIMEOUT_MS, for example 400 more',
     );
   }
+  if (environment.DATABASE_LOCK_TIMEOUT_MS > environment.DATABASE_STATEMENT_TIMEOUT_MS) {
+    complain(
+      'DATABASE_LOCK_TIMEOUT_MS',
+      'must not be above DATABASE_STATEMENT_TIMEOUT_MS, for example half of it',
+    );
+  }
   bad.push(...redisContradictions(given));
+  if (environment.CACHE_REQUIRED && !environment.CACHE_ENABLED) {
+    complain('CACHE_REQUIRED', 'contradicts CACHE_ENABLED=false, for example set it to false');
+  }
   if (environment.CACHE_REQUIRED && !environment.hasRedis) {
     complain('CACHE_REQUIRED', 'needs REDIS_URL, for example redis://localhost:6379/0');
   }

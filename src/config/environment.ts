@@ -98,13 +98,12 @@ export class Environment {
   @WholeNumber({ min: 1, max: 100_000_000, example: 5 })
   readonly RATE_LIMIT_FAILED_CREDENTIALS: number = 5;
 
-  /** PostgreSQL to use; without it the service runs one of its own in DATA_DIR, in production only where that is set */
+  /**
+   * PostgreSQL to use, itself and not a pooler; without it the service runs one of its own in DATA_DIR, in production only where
+   * that is set
+   */
   @Optional()
-  @TextThat(
-    'a PostgreSQL URL',
-    'postgres://app:secret@localhost:5432/learning',
-    isUrlOf('postgres:', 'postgresql:'),
-  )
+  @TextThat('a PostgreSQL URL', 'postgres://app:secret@localhost:5432/learning', isDatabaseUrl)
   readonly DATABASE_URL?: string;
 
   /**
@@ -305,6 +304,12 @@ export class Environment {
   get hasRedis(): boolean {
     return (this.REDIS_URL ?? this.REDIS_CLUSTER_NODES ?? this.REDIS_SENTINELS) !== undefined;
   }
+}
+
+function isDatabaseUrl(text: string): boolean {
+  if (!isUrlOf('postgres:', 'postgresql:')(text)) return false;
+  const { username, password, pathname } = new URL(text);
+  return isDecodable(username + password + pathname);
 }
 
 function isRedisUrl(text: string): boolean {

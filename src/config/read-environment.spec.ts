@@ -132,6 +132,8 @@ describe('the settings', () => {
     ['REDIS_CLUSTER_NODES', 'redis://redis-1:6379'],
     ['REDIS_SENTINELS', 'a:26379,b:99999'],
     ['DATABASE_URL', 'postgres://'],
+    ['DATABASE_URL', 'postgres://app:50%off@h/learning'],
+    ['REDIS_SENTINELS', ','],
     ['ALLOWED_ORIGINS', 'http://a.example/path'],
     ['AUTH_JWKS_URL', 'file:///etc/passwd'],
     ['TRUSTED_PROXIES', '10.0.0.0/33'],
@@ -175,6 +177,10 @@ describe('the settings', () => {
     }
     expect(refused({ PORT: '8001', HEALTH_PORT: '8001' })).toEqual(['HEALTH_PORT']);
     expect(refused({ DATABASE_QUERY_TIMEOUT_MS: '1000' })).toEqual(['DATABASE_QUERY_TIMEOUT_MS']);
+    expect(refused({ DATABASE_LOCK_TIMEOUT_MS: '2001' })).toEqual(['DATABASE_LOCK_TIMEOUT_MS']);
+    expect(refused({ REDIS_URL: 'redis://h', CACHE_REQUIRED: 'true', CACHE_ENABLED: 'false' })).toEqual([
+      'CACHE_REQUIRED',
+    ]);
     expect(refused({ SHUTDOWN_DEADLINE_MS: '1000' })).toEqual(['SHUTDOWN_DEADLINE_MS']);
     expect(refused({ AUTH_JWKS_URL: 'https://a.example/jwks' })).toEqual(['AUTH_ISSUER', 'AUTH_AUDIENCE']);
     expect(readEnvironment({ REDIS_URL: 'redis://:p%2Fw@h', REDIS_PASSWORD: 'p/w' }).REDIS_PASSWORD).toBe(

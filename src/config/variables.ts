@@ -149,11 +149,13 @@ export function isAddressOrNetwork(text: string): boolean {
   return bits === undefined || (/^[1-9]\d{0,2}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128));
 }
 
+/** One of nothing but commas is not empty but wrong. */
 function splitList(text: string): string[] {
-  return text
+  const items = text
     .split(',')
     .map((item) => item.trim())
     .filter((item) => item !== '');
+  return items.length > 0 ? items : [text];
 }
 
 function toNumber({ value }: { value: unknown }): unknown {
