@@ -31,6 +31,7 @@ export function stopInOrder(app: NestFastifyApplication): void {
         logger.log(`🔌 ${signal}: finishing what is in flight`);
         begin();
       } else if (performance.now() - begunAt > echoMs) {
+        logger.error(`🔌 ${signal} once more: ended at once`);
         process.exit(1);
       }
     });
@@ -46,15 +47,19 @@ export function stopInOrder(app: NestFastifyApplication): void {
 }
 
 async function stop(app: NestFastifyApplication, logger: Logger, exitCode: () => number): Promise<void> {
-  const environment = app.get(Environment);
-  setTimeout(() => process.exit(1), environment.SHUTDOWN_DEADLINE_MS).unref();
+  const { SHUTDOWN_GRACE_MS, SHUTDOWN_DRAIN_MS, SHUTDOWN_DEADLINE_MS } = app.get(Environment);
+  setTimeout(() => {
+    logger.error(`🔌 Not stopped after SHUTDOWN_DEADLINE_MS (${SHUTDOWN_DEADLINE_MS}): ended at once`);
+    process.exit(1);
+  }, SHUTDOWN_DEADLINE_MS).unref();
   app.get(ShutdownState, { strict: false }).begin();
 
-  await wait(environment.SHUTDOWN_GRACE_MS);
+  await wait(SHUTDOWN_GRACE_MS);
   const server = app.getHttpServer();
   const drained = setTimeout(() => {
+    logger.warn(`🔌 Requests still in flight after SHUTDOWN_DRAIN_MS (${SHUTDOWN_DRAIN_MS}) are cut off`);
     server.closeAllConnections();
-  }, environment.SHUTDOWN_DRAIN_MS);
+  }, SHUTDOWN_DRAIN_MS);
   // A connection whose last answer went out after the server closed would stay until its client lets go of it.
   const sweep = setInterval(() => {
     server.closeIdleConnections();
@@ -65,7 +70,8 @@ async function stop(app: NestFastifyApplication, logger: Logger, exitCode: () =>
     clearInterval(sweep);
     logger.log('🔌 Stopped');
     process.exit(exitCode());
-  } catch {
+  } catch (error) {
+    logger.error(unhandled(error));
     process.exit(1);
   }
 }

@@ -91,6 +91,7 @@ describe('stopping', () => {
     service.signal('SIGTERM');
 
     expect(await service.ended).toBe(0);
+    expect(service.output()).toContain('Requests still in flight after SHUTDOWN_DRAIN_MS (500) are cut off');
     figure('T4', 'told to wait 500 ms, ends after, ms', performance.now() - begunAt, { atMost: 5000 });
     stuck.destroy();
   });
@@ -105,6 +106,7 @@ describe('stopping', () => {
     service.signal('SIGTERM');
 
     expect(await service.ended).toBe(1);
+    expect(service.output()).toContain('SIGTERM once more: ended at once');
     figure('T5', 'until it has ended, ms', performance.now() - begunAt, { atMost: 2000 });
   });
 
