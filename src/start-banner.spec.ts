@@ -9,6 +9,11 @@ describe('what somebody is told who has just started the service', () => {
     expect(startBanner(readEnvironment({}), 8000)).not.toContain('npm run --silent token');
   });
 
+  it('suggests what is in the demo data where these are', () => {
+    expect(startBanner(readEnvironment({}), 8000)).toContain('/courses/PROG-101');
+    expect(startBanner(readEnvironment({ DATABASE_URL: 'postgres://h/x' }), 8000)).not.toContain('PROG-101');
+  });
+
   it('has none in production, where that command refuses', () => {
     const production = { NODE_ENV: 'production', LOG_FORMAT: 'text', DATABASE_URL: 'postgres://h/x' };
 

@@ -12,7 +12,8 @@ export function startBanner(environment: Environment, port: number): string {
   const lines = [
     ...(environment.API_DOCS_ENABLED ? [['Swagger UI', `${url}/api/v3/docs`]] : []),
     ['Health', `${url}/health`],
-    ['Try', `curl ${token}${url}/api/v3/analytics/courses/PROG-101`],
+    // Nobody knows what is in a database that was there before.
+    ...(environment.DATABASE_URL ? [] : [['Try', `curl ${token}${url}/api/v3/analytics/courses/PROG-101`]]),
     ...(environment.AUTH_JWT_SECRET && !environment.isProduction
       ? [['Token', 'TOKEN=$(npm run --silent token -- --role admin --sub ADMIN001)']]
       : []),
