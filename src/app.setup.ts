@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import cors from '@fastify/cors';
 import { RequestMethod } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -69,10 +70,10 @@ export async function createApp(variables?: Variables): Promise<NestFastifyAppli
   });
   app.useGlobalPipes(new RequestValidationPipe());
   app.useGlobalFilters(new ProblemFilter(routes, problems, app.get(DatabaseOutage)));
-  if (environment.ALLOWED_ORIGINS.length > 0) app.enableCors(crossOrigin(environment.ALLOWED_ORIGINS));
-  app.useGlobalInterceptors(new HandlerLimit(admission));
+  const uploads = new AdmissionQueue(Math.ceil(environment.MAX_REQUESTS_IN_FLIGHT / 4));
+  app.useGlobalInterceptors(new HandlerLimit(admission, uploads));
   app.getHttpServer().maxConnections = environment.MAX_CONNECTIONS;
-  addRequestHooks(app, security);
+  await addRequestHooks(app, security, environment);
   describeApi(app, shapes, environment);
   return app;
 }
@@ -117,7 +118,11 @@ function fastifyAdapter(
   });
 }
 
-function addRequestHooks(app: NestFastifyApplication, { data, docs }: SecurityHeaders): void {
+async function addRequestHooks(
+  app: NestFastifyApplication,
+  { data, docs }: SecurityHeaders,
+  { ALLOWED_ORIGINS, BODY_LIMIT }: Environment,
+): Promise<void> {
   const fastify = app.getHttpAdapter().getInstance();
   const shutdown = app.get(ShutdownState, { strict: false });
   fastify.removeContentTypeParser('text/plain');
@@ -134,9 +139,11 @@ function addRequestHooks(app: NestFastifyApplication, { data, docs }: SecurityHe
     if (shutdown.hasBegun) void reply.header('connection', 'close');
     done(refuseHead(request));
   });
+  // Nest's own way would answer preflights before all other hooks, and so without the fields above.
+  if (ALLOWED_ORIGINS.length > 0) await fastify.register(cors, crossOrigin(ALLOWED_ORIGINS));
   fastify.addHook('onRequest', refuseWhileBehind(app.get(EventLoop)));
   fastify.addHook('onRequest', holdUntilReady(app));
-  fastify.addHook('onRequest', limitUploads(app.get(Environment).BODY_LIMIT));
+  fastify.addHook('onRequest', limitUploads(BODY_LIMIT));
   nameRequests(app);
 }
 

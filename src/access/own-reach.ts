@@ -53,14 +53,19 @@ export class OwnReach {
   }
 
   async #named(ids: RequestedIds): Promise<Named> {
-    const belongings = await Promise.all([
-      ...ids.activity_id.map((id) => this.rights.activity(id)),
-      ...ids.enrollment_id.map((id) => this.rights.enrollment(id)),
-      ...ids.submission_id.map((id) => this.rights.submission(id)),
-      ...ids.session_id.map((id) => this.rights.session(id)),
-    ]);
-    const found = belongings.filter((belonging): belonging is Belonging => belonging !== null);
-    if (found.length < belongings.length) throw notFound();
+    const lookUps = [
+      ...ids.activity_id.map((id) => () => this.rights.activity(id)),
+      ...ids.enrollment_id.map((id) => () => this.rights.enrollment(id)),
+      ...ids.submission_id.map((id) => () => this.rights.submission(id)),
+      ...ids.session_id.map((id) => () => this.rights.session(id)),
+    ];
+    const found: Belonging[] = [];
+    // One after the other: made-up ids cost whoever sends them a look-up each, and no more than one a request.
+    for (const lookUp of lookUps) {
+      const belonging = await lookUp();
+      if (belonging === null) throw notFound();
+      found.push(belonging);
+    }
     return {
       courses: new Set([...ids.course_id, ...found.map(({ course_id }) => course_id)]),
       people: new Set([...ids.student_id, ...ids.user_id]),

@@ -20,5 +20,7 @@ export function crossOrigin(origins: readonly string[]) {
     origin: [...origins],
     methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
     exposedHeaders,
+    // Else it answers what is no preflight of a browser with a 400 of its own.
+    strictPreflight: false,
   };
 }

@@ -11,7 +11,14 @@ const reads = new Set(['GET', 'HEAD']);
  * Hits of the cache, and those who wait for the run of another, come to no interceptor.
  */
 export class HandlerLimit implements NestInterceptor {
-  constructor(private readonly queue: AdmissionQueue) {}
+  /**
+   * @param queue    for all but those
+   * @param uploads  for requests whose handlers read a body that is still on its way: how long that takes is up to the client
+   */
+  constructor(
+    private readonly queue: AdmissionQueue,
+    private readonly uploads: AdmissionQueue,
+  ) {}
 
   intercept(
     context: ExecutionContext,
@@ -19,12 +26,14 @@ export class HandlerLimit implements NestInterceptor {
   ): Observable<unknown> | Promise<Observable<unknown>> {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     if (isOperational(request)) return next.handle();
+    const isRead = reads.has(request.method);
+    const queue = isRead || request.raw.complete ? this.queue : this.uploads;
     const serve = () =>
       next.handle().pipe(
         finalize(() => {
-          this.queue.leave();
+          queue.leave();
         }),
       );
-    return this.queue.enter(reads.has(request.method) ? 'read' : 'write')?.then(serve) ?? serve();
+    return queue.enter(isRead ? 'read' : 'write')?.then(serve) ?? serve();
   }
 }

@@ -8,6 +8,7 @@ describe('the table of routes', () => {
   table.add({ url: '/users/me', method: 'DELETE' });
   table.add({ url: '/docs/*', method: 'GET' });
   table.add({ url: '/events::batch', method: 'POST' });
+  table.add({ url: '*', method: 'OPTIONS' });
 
   it.each([
     ['/users', ['GET', 'HEAD', 'POST']],

@@ -5,6 +5,8 @@ export class RouteTable {
   readonly #methodsByPath = new Map<string, Set<string>>();
 
   add({ url, method }: Pick<RouteOptions, 'url' | 'method'>): void {
+    // That of preflights, which is there for every path, known or not.
+    if (url === '*') return;
     const methods = this.#methodsByPath.get(url) ?? new Set();
     for (const one of [method].flat()) methods.add(one);
     this.#methodsByPath.set(url, methods);

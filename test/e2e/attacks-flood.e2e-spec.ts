@@ -1,3 +1,4 @@
+import { Agent, request } from 'node:http';
 import { CacheService } from '../../src/cache/index.js';
 import { type AttackedApp, startAttackedApp } from '../support/attacked-app.js';
 import { ask } from '../support/ask-redis.js';
@@ -101,4 +102,41 @@ describe('with Redis', () => {
     process.stderr.write(`A22: ${all.length} keys after ${3 * 10 * paths.length} requests\n`);
     expect(endless).toEqual([]);
   });
+
+  it('A22: looks for no more than one made-up id, however many a request names', async () => {
+    target = await startAttackedApp({ REDIS_URL: redis.url, CACHE_NAMESPACE: '' });
+    const madeUp = Array.from({ length: 19 }, (_, n) => `session_id=MADE-UP-${n}`).join('&');
+
+    const answer = await target.ask({ path: `/api/v3/courses/PROG-101?${madeUp}` }, 'self');
+
+    expect(answer.status).toBe(404);
+    await target.app.app.get(CacheService).settle();
+    expect((await ask(redis, ['KEYS', 'token:*MADE-UP*'])).split(',')).toHaveLength(1);
+  });
+});
+
+it('slow batches keep nobody waiting but other batches', async () => {
+  target = await startAttackedApp({ MAX_REQUESTS_IN_FLIGHT: '4' });
+  const agent = new Agent({ keepAlive: true });
+  const path = '/api/v3/events:batch';
+  const headers = {
+    authorization: `Bearer ${target.tokenOf('service')}`,
+    'content-type': 'application/x-ndjson',
+  };
+  const slow = Array.from({ length: 4 }, () => {
+    const batch = request(target.app.url + path, { method: 'POST', headers, agent });
+    batch.on('error', () => undefined).write('{"id": ');
+    return batch;
+  });
+  // As many as all places, and each reaches its handler or the queue before whoever comes after it is answered.
+  await target.ask({ path: '/health/live' });
+
+  const answers = await Promise.all([
+    target.ask({ path: '/api/v3/courses/PROG-101' }),
+    target.ask({ path: course }),
+  ]);
+  for (const batch of slow) batch.destroy();
+  agent.destroy();
+
+  expect(answers.map(({ status }) => status)).toEqual([200, 200]);
 });

@@ -239,6 +239,32 @@ describe('A24: whom the answer is for', () => {
     expect(answer.headers.get('access-control-allow-methods')?.split(', ')).toContain(method);
   });
 
+  it.each<[string, Record<string, string>]>([
+    ['a preflight', { origin, 'access-control-request-method': 'GET' }],
+    ['one of a stranger', { origin: 'https://evil.example', 'access-control-request-method': 'GET' }],
+    ['one that names no method', { origin }],
+    ['one that no browser sends', {}],
+  ])('answers OPTIONS like any other request: %s', async (_, headers) => {
+    const answer = await fetch(service.url + users, { method: 'OPTIONS', headers });
+
+    expect(answer.status).toBe(204);
+    expect(answer.headers.get('x-request-id')).toMatch(/./);
+    expect(answer.headers.get('x-content-type-options')).toBe('nosniff');
+    expect(answer.headers.get('cache-control')).toBe('private, no-store');
+  });
+
+  it('knows no path the more for letting pages read', async () => {
+    for (const method of ['GET', 'DELETE']) {
+      const answer = await fetch(`${service.url}/api/v3/nothing`, { method, headers: { origin } });
+
+      expect([answer.status, answer.headers.get('allow')]).toEqual([404, null]);
+      expect(answer.headers.get('access-control-allow-origin')).toBe(origin);
+    }
+    expect(
+      (await fetch(`${service.url}/api/v3/system/stats`, { method: 'DELETE' })).headers.get('allow'),
+    ).toBe('GET, HEAD');
+  });
+
   it('lets pages of an allowed origin read every field that the API describes', async () => {
     const answer = await fetch(service.url + users, { headers: { origin } });
     const description = (await (await fetch(`${service.url}/api/v3/openapi.json`)).json()) as {
