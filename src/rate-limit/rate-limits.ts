@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { normalizeIp, type ThrottlerStorage } from '@nestjs/throttler';
 import { RedisService } from '../cache/index.js';
@@ -61,7 +62,7 @@ export class RateLimits implements ThrottlerStorage, OnApplicationShutdown {
   failedCredentials(ip: string): void {
     const { RATE_LIMIT_ENABLED: isOn, RATE_LIMIT_FAILED_CREDENTIALS: limit } = this.environment;
     if (!isOn) return;
-    const leftMs = this.#counters.take(`failed:${normalizeIp(ip)}`, limit);
+    const leftMs = this.#counters.take(`failed:${addressOf(ip)}`, limit);
     if (leftMs > 0) throw this.refusal('failed-credentials', limit, wholeSeconds(leftMs));
   }
 
@@ -99,7 +100,13 @@ export class RateLimits implements ThrottlerStorage, OnApplicationShutdown {
 
 /** Names the client in counters. */
 export function trackerOf({ ip, caller }: LimitedRequest): string {
-  return caller === undefined ? `address:${normalizeIp(ip)}` : `caller:${caller}`;
+  return caller === undefined ? `address:${addressOf(ip)}` : `caller:${caller}`;
+}
+
+/** Of an IPv6 network one. Some proxies name the port, too, which is another one with each connection. */
+function addressOf(ip: string): string {
+  const [, bare = ip] = isIP(ip) === 0 ? (/^\[?([^\]]*?)\]?(?::\d+)?$/.exec(ip) ?? []) : [];
+  return normalizeIp(isIP(bare) === 0 ? ip : bare);
 }
 
 function wholeSeconds(ms: number): number {
