@@ -87,6 +87,26 @@ class AnswersController {
     return { run: ++runs };
   }
 
+  @Get('guarded-kept-by-clients')
+  @UseGuards(LetsAllThrough)
+  @Cached({ ttl: 60, prefix: 'guarded_kept_by_clients', scope: 'shared', clientMaxAge: 30 })
+  guardedKeptByClients() {
+    return { run: ++runs };
+  }
+
+  @Get('guarded-public-kept-by-clients')
+  @UseGuards(LetsAllThrough)
+  @Cached({
+    ttl: 60,
+    prefix: 'guarded_public_kept_by_clients',
+    scope: 'shared',
+    visibility: 'public',
+    clientMaxAge: 30,
+  })
+  guardedPublicKeptByClients() {
+    return { run: ++runs };
+  }
+
   @Get('never-kept')
   @Header('Cache-Control', 'no-store')
   @Header('Content-Type', 'application/vnd.own+json')
@@ -258,8 +278,10 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])(
     });
 
     it('name Authorization in Vary where clients use them without asking, and it would make another', async () => {
-      for (const { headers } of await twice('kept-by-clients')) expect(headers.vary).toMatch(/authorization/);
-      for (const { headers } of await twice('open')) expect(headers.vary).not.toMatch(/authorization/);
+      for (const path of ['kept-by-clients', 'guarded-kept-by-clients'])
+        for (const { headers } of await twice(path)) expect(headers.vary).toMatch(/authorization/);
+      for (const path of ['open', 'guarded', 'guarded-public-kept-by-clients'])
+        for (const { headers } of await twice(path)) expect(headers.vary).not.toMatch(/authorization/);
     });
 
     it('have the last word on content types and Cache-Control with @Header', async () => {

@@ -92,8 +92,10 @@ export class RoutePlan {
       ...facts.versionHeaders,
       ...inputs.filter(({ isHeader }) => isHeader).map(({ name }) => name),
     ];
-    // Who uses such an answer without asking us must not give it to somebody whom we would have answered otherwise.
-    if (!this.#saysWhoShares && answers.clientMaxAgeS !== undefined) keyed.push('authorization');
+    // Who uses such an answer without asking us must not give it to somebody whom we would have answered otherwise, or the
+    // guard not at all.
+    const isForWhoAsked = isGuarded ? visibility === 'private' : !this.#saysWhoShares;
+    if (isForWhoAsked && answers.clientMaxAgeS !== undefined) keyed.push('authorization');
     this.headers = new RouteHeaders({
       cacheName: options.name,
       isPublic: visibility === 'public',
