@@ -66,16 +66,17 @@ function describe(path: string, item: PathItem): void {
 }
 
 function addWriteProblems(operation: Operation, add: (status: string, description: string) => void): void {
-  const takes = (header: string) =>
-    operation.parameters?.some((parameter) => 'name' in parameter && parameter.name === header);
+  const ifMatch = operation.parameters?.find(
+    (parameter) => 'name' in parameter && parameter.name === 'If-Match',
+  );
   add('404', 'What it refers to does not exist, or belongs to somebody else');
   add('409', 'It is in conflict with what is stored');
   add('413', 'The body is too large');
   add('415', 'The content type or encoding is not understood here');
   add('422', 'It refers to nothing, or a value breaks a rule of the data');
-  if (!takes('If-Match')) return;
+  if (!ifMatch) return;
   add('412', 'What is to be changed is not as the caller saw it');
-  add('428', '`If-Match` is missing');
+  if ('required' in ifMatch && ifMatch.required) add('428', '`If-Match` is missing');
 }
 
 /** Validation refuses fields that a body does not declare, so its schema says so. */

@@ -109,6 +109,18 @@ describe('submissions', () => {
     await app.request.post(`${api}/submissions/999999/void`).expect(404);
   });
 
+  it('are declared void only as they were seen, by whoever says what that was', async () => {
+    const id = (await submit({ student_id: 'STU001' })).body.submission_id as string;
+    const seen = (await shown(id)).headers.etag!;
+    const voided = (ifMatch: string) =>
+      app.request.post(`${api}/submissions/${id}/void`).set('If-Match', ifMatch);
+
+    await grade(id, { score: 80 }, seen).expect(200);
+    await voided(seen).expect(412);
+    expect((await shown(id)).body.status).toBe('graded');
+    await voided((await shown(id)).headers.etag!).expect(200);
+  });
+
   it('are graded only as they were seen, and each change is recorded', async () => {
     const id = (await submit({ student_id: 'STU001' })).body.submission_id as string;
     const seen = (await shown(id)).headers.etag!;

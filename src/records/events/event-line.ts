@@ -20,8 +20,8 @@ function eventIn(bytes: Buffer): CreateEventDto | Refusal {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     return refusal('invalid_json', 'The line is no JSON object in UTF-8.');
   }
-  // Assigning one of these would replace what the rules are found by.
-  const poison = ['__proto__', 'constructor'].find((name) => Object.hasOwn(value, name));
+  // Assigning one of these would replace what the rules are found by, or not be seen by them.
+  const poison = Object.keys(value).find((name) => name in Object.prototype);
   if (poison !== undefined) return refusal('validation_failed', `property ${poison} should not exist`);
   const event = Object.assign(new CreateEventDto(), value);
   const errors = validateSync(event, {

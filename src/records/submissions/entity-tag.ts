@@ -8,18 +8,22 @@ export function entityTag(shown: object): string {
 }
 
 /**
- * Lets a change pass only if the caller has seen the present state (RFC 9110, 13.1.1).
+ * @param ifMatch  the header of a request that must not do without it
+ * @throws {Problem} `precondition_required` without it
+ */
+export function mustBeTold(ifMatch: string | undefined): asserts ifMatch is string {
+  if (ifMatch !== undefined) return;
+  throw new Problem('precondition_required', 'Send If-Match with the ETag of the submission as you saw it.');
+}
+
+/**
+ * Lets a change pass only if the caller has seen the present state (RFC 9110, 13.1.1), or says nothing of what was seen.
  *
  * @param ifMatch  the header: entity tags, or `*` for whatever there is
- * @throws {Problem} `precondition_required` without the header, `precondition_failed` if no tag matches
+ * @throws {Problem} `precondition_failed` if no tag matches
  */
 export function mustMatch(ifMatch: string | undefined, shown: object): void {
-  if (ifMatch === undefined) {
-    throw new Problem(
-      'precondition_required',
-      'Send If-Match with the ETag of the submission as you saw it.',
-    );
-  }
+  if (ifMatch === undefined) return;
   const tags = ifMatch.split(',').map((tag) => tag.trim());
   if (!tags.includes('*') && !tags.includes(entityTag(shown))) {
     throw new Problem('precondition_failed', 'The submission is not as you saw it: read it again.');

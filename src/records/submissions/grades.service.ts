@@ -6,7 +6,7 @@ import { Problem } from '../../http/problem.js';
 import { inTransaction } from '../transaction.js';
 import { User } from '../users/user.entity.js';
 import { wrote } from '../write-effect.js';
-import { mustMatch } from './entity-tag.js';
+import { mustBeTold, mustMatch } from './entity-tag.js';
 import { GradeChange } from './grade-change.entity.js';
 import { SubmissionDto, type GradeDto } from './submission.dto.js';
 import { lockedSubmission, mustBeOfAnother } from './submissions.service.js';
@@ -26,6 +26,7 @@ export class GradesService {
     return inTransaction(this.dataSource, async (manager) => {
       const submission = await lockedSubmission(manager, id);
       mustBeOfAnother(submission, principal);
+      mustBeTold(ifMatch);
       mustMatch(ifMatch, SubmissionDto.of(submission));
       if (submission.status === 'voided') throw new Problem('conflict', 'A void submission is not graded.');
       if (submission.score === dto.score) return SubmissionDto.of(submission);

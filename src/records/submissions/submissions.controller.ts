@@ -79,6 +79,14 @@ export class SubmissionsController {
   @Post(':submission_id/void')
   @HttpCode(200)
   @Access({ admin: 'all', teacher: 'own' })
+  @ApiHeader({
+    name: 'If-Match',
+    required: false,
+    description:
+      'The `ETag` of the submission as it was seen: 412 if it has changed. Without it, whatever it is',
+    schema: { type: 'string' },
+    example: '"kq3Jw0yq2N3xj8cGqM0r5g"',
+  })
   @ApiOkResponse({ type: SubmissionDto, headers: { ETag: etagHeader() } })
   @InvalidateCache<SubmissionsController['void']>({
     tags: (_, submission) => staleAfterAttempt(submission),
@@ -87,9 +95,10 @@ export class SubmissionsController {
   async void(
     @SubmissionId() submissionId: string,
     @CurrentPrincipal() principal: Principal,
+    @Headers('if-match') ifMatch: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<SubmissionDto> {
-    return tagged(reply, await this.submissions.void(submissionId, principal));
+    return tagged(reply, await this.submissions.void(submissionId, principal, ifMatch));
   }
 
   /** Sets or changes the grade of the submission as it was seen. */

@@ -11,6 +11,7 @@ import { inTransaction } from '../transaction.js';
 import type { User } from '../users/user.entity.js';
 import { onlyOwnRows } from '../visible-courses.js';
 import { wrote } from '../write-effect.js';
+import { mustMatch } from './entity-tag.js';
 import {
   SubmissionDto,
   type CreateSubmissionDto,
@@ -85,11 +86,16 @@ export class SubmissionsService {
     return SubmissionDto.of(submission);
   }
 
-  /** The last attempt that is not void becomes the one that counts. */
-  void(id: string, principal: Principal): Promise<SubmissionDto> {
+  /**
+   * The last attempt that is not void becomes the one that counts.
+   *
+   * @param ifMatch  header of the request: the state that the caller has seen; any, where it is not told
+   */
+  void(id: string, principal: Principal, ifMatch: string | undefined): Promise<SubmissionDto> {
     return inTransaction(this.dataSource, async (manager) => {
       const submission = await lockedSubmission(manager, id);
       mustBeOfAnother(submission, principal);
+      mustMatch(ifMatch, SubmissionDto.of(submission));
       if (submission.status === 'voided') return SubmissionDto.of(submission);
       submission.status = 'voided';
       submission.isFinal = false;
