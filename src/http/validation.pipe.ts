@@ -31,6 +31,7 @@ export class RequestValidationPipe extends ValidationPipe {
     // The pipe of Nest would take the one for an empty object, and look at each element of the other.
     if (metadata.type === 'body' && (value === null || Array.isArray(value)))
       throw new Problem('validation_failed', 'The body must be an object.');
+    refuseInherited(value, prefixes[metadata.type]);
     try {
       return await super.transform(value, metadata);
     } catch (error) {
@@ -41,6 +42,16 @@ export class RequestValidationPipe extends ValidationPipe {
       });
     }
   }
+}
+
+/** What every object has is looked for in vain: class-transformer leaves it out before anybody could refuse it. */
+function refuseInherited(value: unknown, prefix: string): void {
+  if (typeof value !== 'object' || value === null) return;
+  const name = Object.keys(value).find((key) => key in Object.prototype);
+  if (name === undefined) return;
+  throw new Problem('validation_failed', 'Some values do not fit; `errors` names them.', {
+    errors: [{ pointer: `${prefix}/${name}`, code: 'unknown', detail: `property ${name} should not exist` }],
+  });
 }
 
 class InvalidParts extends Error {

@@ -100,6 +100,9 @@ describe('what is sent to any route', () => {
       is_active: false,
       created_at: '2000-01-01T00:00:00Z',
       deleted_at: null,
+      // What every object has, and so may be taken for what is there.
+      toString: 'x',
+      hasOwnProperty: 1,
     };
     await expectAll(
       'A12',

@@ -164,10 +164,11 @@ describe('a batch of events', () => {
         'null', // 18
         `{"id": "${'x'.repeat(70_000)}"}`, // 19
         event({ activity_id: 'PROG-101-A1', session_id: 'SES-STU001', verb: 'daydreamed' }), // 20
+        event({ hasOwnProperty: 1 }), // 21
       ) + '\r\n',
     );
 
-    expect(answer.body).toMatchObject({ received: 19, accepted: 3, duplicates: 2, rejected: 14 });
+    expect(answer.body).toMatchObject({ received: 20, accepted: 3, duplicates: 2, rejected: 15 });
     expect(answer.body.errors.map(({ line, code }: { line: number; code: string }) => [line, code])).toEqual([
       [2, 'invalid_json'],
       [4, 'invalid_json'],
@@ -183,6 +184,7 @@ describe('a batch of events', () => {
       [17, 'conflict'],
       [18, 'invalid_json'],
       [19, 'line_too_long'],
+      [21, 'validation_failed'],
     ]);
     expect(answer.body.invalidated_tags).toEqual(['system', 'course:PROG-101', 'student:STU001']);
   });
