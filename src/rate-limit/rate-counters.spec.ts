@@ -53,6 +53,25 @@ it('admits as many as the limit says in a window, and says how long the rest hav
   expect(admitted(alone, 10, 3)).toBe(3);
 });
 
+it('takes totals that fall, as of a Redis that was started again, for no reason to admit more', async () => {
+  admitted(one, 10, 1000);
+  await one.share();
+  fleet.totals.clear();
+  admitted(one, 10, 1000);
+  await one.share();
+
+  // As many as are left of those 1,000, and not one for each that others seem to take back.
+  expect(admitted(one, 2000, 1000)).toBe(990);
+});
+
+it('tells nothing of a window that ended before it was told', async () => {
+  admitted(one, 10, 1000);
+  now += WINDOW_MS;
+  await one.share();
+
+  expect(fleet.totals.size).toBe(0);
+});
+
 it('counts what others have admitted', async () => {
   expect(admitted(one, 600, 1000)).toBe(600);
   await one.share();

@@ -478,6 +478,10 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])(
       const miss = await call('missing/x');
       clock.advance(2000);
       const hit = await call('missing/x');
+      // Nobody else is to keep it: it ends when the thing is made.
+      expect([miss, hit].map(({ headers }) => headers['cache-control'])).toEqual(
+        Array(2).fill('private, no-cache'),
+      );
       clock.advance(6000);
       const later = await call('missing/x');
       const [, there] = await twice('missing/there');

@@ -1,6 +1,7 @@
 import supertest from 'supertest';
 import { mintToken } from '../../src/access/mint-token.js';
 import { readEnvironment } from '../../src/config/read-environment.js';
+import { ask as askRedis } from '../support/ask-redis.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import {
   type AppProcess,
@@ -91,6 +92,16 @@ it('A20: ten times the limit over three processes: the limit is admitted, within
   expect([...counts.keys()].sort()).toEqual([200, 429]);
   expect(admitted).toBeGreaterThanOrEqual(LIMIT * 0.95);
   expect(admitted).toBeLessThanOrEqual(LIMIT * 1.05);
+});
+
+it('A20: what is counted in Redis ends with its window', async () => {
+  const keys = (await askRedis(redis, ['KEYS', '*rate:{clients}:*'])).split(',');
+  expect(keys.length).toBeGreaterThan(0);
+  for (const key of keys) {
+    const leftMs = Number(await askRedis(redis, ['PTTL', key]));
+    expect(leftMs).toBeGreaterThan(0);
+    expect(leftMs).toBeLessThanOrEqual(60_000);
+  }
 });
 
 it('A20: says when to come back, and leaves others alone', async () => {

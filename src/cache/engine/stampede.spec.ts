@@ -197,11 +197,33 @@ describe('an entry that will soon expire', () => {
     const run = deferred<string>();
     await here.get(subject, () => run.promise);
     await turn();
+    const runThere = jest.fn(gives('third'));
 
-    expect((await there.get(subject, never)).value).toBe('first');
+    expect((await there.get(subject, runThere)).value).toBe('first');
     await there.engine.background.settle();
     run.resolve('second');
     await here.engine.background.settle();
+
+    expect(runThere).not.toHaveBeenCalled();
+    clock.advance(2000);
+    expect(await there.get(subject, runThere)).toEqual({ value: 'second', how: 'hit' });
+  });
+
+  it('holds nobody up elsewhere when it was refreshed already', async () => {
+    await here.get(subject, gives('first'));
+    await there.get(subject, never);
+    await here.engine.background.settle();
+    clock.advance(8001);
+    await here.get(subject, gives('second'));
+    await here.engine.background.settle();
+    // It still holds the one that will soon expire, and asks for the right to refresh it.
+    await there.get(subject, never);
+    await there.engine.background.settle();
+
+    const lease = { owner: 'somebody else', ttlMs: 1000 };
+    expect(await here.store.open(subject, subject.tags, 10_000, 1000, lease)).toMatchObject({
+      hasLease: true,
+    });
   });
 
   it('is refreshed the earlier, the longer a run takes', async () => {
@@ -555,6 +577,8 @@ describe('while the store is away', () => {
     run.resolve('done');
     expect((await running).value).toBe('done');
     expect(narrow.events.filter(({ event }) => event === 'cache.overloaded')).toHaveLength(2);
+    // Whoever gave up has left no place behind that nobody takes.
+    expect((await get(4)).value).toBe('done');
   });
 
   it('a run that asks for another has no need of a second place', async () => {

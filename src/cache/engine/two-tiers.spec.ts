@@ -193,6 +193,27 @@ describe('an entry held in this process', () => {
     expect(here.engine.peek(bounded)).toMatchObject({ state: 'hit' });
   });
 
+  it.each(['tokens', 'read'] as const)(
+    'is not trusted, if bounded, after it was heard to be invalidated while it was asked about (%s)',
+    async (operation) => {
+      const asks = operation === 'tokens' ? here : testEngine(third);
+      await here.get(bounded, gives('one'));
+      await settle();
+      here.backplane.cut();
+      here.backplane.restore();
+      asks.store.replyLate(20, operation);
+
+      const answer = asks.get(bounded, gives('two'));
+      await turn();
+      await there.engine.invalidate([course]);
+      clock.advance(20);
+      await answer;
+      await settle();
+
+      expect(asks.engine.peek(bounded)).toBeUndefined();
+    },
+  );
+
   it('is trusted at once where this process is alone, strong or not', async () => {
     const l1 = new L1Entries(clock, 10_000_000);
     const alone = testEngine(here, { l1, store: new MemoryStore(clock, l1), backplane: undefined });

@@ -48,6 +48,31 @@ async function wait(): Promise<number> {
   return clock.monotonicMs() - sinceMs;
 }
 
+it('a unit that is settled is renewed no more', async () => {
+  jest.useFakeTimers();
+  const [renew, settle] = [jest.fn(() => Promise.resolve()), jest.fn(() => Promise.resolve())];
+  const outbox = { renew, settle, watch: () => undefined } as Partial<Outbox> as Outbox;
+  const unit = new UnitOfWork('Books.add', ['tag/book:1']);
+  const owner = new UnitSettlement({
+    outbox,
+    clock,
+    invalidate: () => Promise.resolve(true),
+    background: new BackgroundWork(),
+    onPending: () => pending++,
+  });
+  owner.enter(unit, true);
+  unit.rows.push('own');
+  await jest.advanceTimersByTimeAsync(1000);
+  expect(renew.mock.calls.length).toBeGreaterThan(5);
+  renew.mockClear();
+
+  await owner.leave(unit);
+  await jest.advanceTimersByTimeAsync(1000);
+
+  expect([renew.mock.calls.length, settle.mock.calls.length, jest.getTimerCount()]).toEqual([0, 1, 0]);
+  jest.useRealTimers();
+});
+
 describe('a method that names nothing', () => {
   it.each([
     ['nobody has committed', []],
