@@ -278,10 +278,13 @@ describe('connections to an address that leads to another server by now', () => 
         return Promise.resolve();
       },
     });
+    const wait = () => pair.write(60_000, ({ client }) => client.sendCommand(['BLPOP', 'nothing', '0']));
     const ask = () => pair.write(BUDGET_MS, ({ client }) => client.ping()).catch(() => undefined);
     await pollUntil(async () => arrived.length === 2 && (await ask()) !== undefined, 10_000);
 
     leadsTo = next;
+    // On each of them: who waits for an answer is told of the loss, too.
+    for (let n = 0; n < 2; n++) wait().catch(() => undefined);
     await pair.write(BUDGET_MS, ({ client }) => {
       client.destroy();
       return Promise.resolve();

@@ -5,7 +5,7 @@ export class BreakablePause {
 
   /** Does not keep the process alive. */
   async for(ms: number): Promise<void> {
-    if (this.#isClosed) return;
+    if (this.#isClosed || ms <= 0) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, ms);
       timer.unref();

@@ -33,6 +33,8 @@ export interface ConnectionOptions {
 
 /** On a new connection; it may have to ask others, such as a database, which have limits of their own. */
 const BEFORE_USE_TIMEOUT_MS = 5000;
+/** However soon another is let in: those that a server drops at once must not wake each other again and again without a pause. */
+const LEAST_PAUSE_MS = 50;
 /** Replies that say another server should be asked: this one is a replica, still loading, or cut off. */
 const WRONG_SERVER = /^(READONLY|LOADING|MASTERDOWN)$/;
 
@@ -104,14 +106,14 @@ export class RedisConnection {
     } finally {
       stop?.();
       // The next heartbeat decides, so it goes out at once.
-      if (!this.#breaker.allows) this.#nudge();
+      if (this.#session === session && !this.#breaker.allows) this.#nudge();
     }
   }
 
   /** It is silent: nobody is to ask it before it has answered somebody, or the heartbeat that goes out at once. */
   doubt(): void {
     this.#breaker.doubt();
-    this.#nudge();
+    if (this.#session) this.#nudge();
   }
 
   /** Gives this connection up, to locate the server anew. */
@@ -154,9 +156,10 @@ export class RedisConnection {
   }
 
   async #backOff(reason: string, attempt: number): Promise<void> {
-    const { refusals, absences, onLost } = this.#options;
+    const { refusals, absences, clock, onLost } = this.#options;
     const pace = isRefusal(reason) ? refusals : absences;
     const delayMs = pace.nextTurnMs();
+    const lostAtMs = clock.monotonicMs();
     onLost(reason, attempt + 1, delayMs);
     this.#isNudged = false;
     // Two that send each other away shall not do so without a pause.
@@ -168,6 +171,7 @@ export class RedisConnection {
     this.#isSentAway = false;
     await this.#rest(delayMs);
     stopWaiting?.();
+    await this.#pause.for(LEAST_PAUSE_MS - (clock.monotonicMs() - lostAtMs));
   }
 
   /** Locating the server, the network, and what must be true before use may each take seconds. */

@@ -40,8 +40,8 @@ export class RedisConnections {
   #place: RedisAddress | undefined;
   /** Which of them was the last to come into use. */
   #used: RedisSession | undefined;
-  /** Which of them was the first to be made ready for that. */
-  #first: RedisSession | undefined;
+  /** Which of them was the last to be made ready for that. */
+  #latest: RedisSession | undefined;
   #breaker: BreakerState = 'closed';
 
   constructor(options: RedisConnectionsOptions) {
@@ -146,10 +146,11 @@ export class RedisConnections {
   async #beforeUse(session: RedisSession, isNew: boolean): Promise<void> {
     if (isNew && !this.#moveTo(session.address)) throw new CacheError('CACHE_STORE_UNAVAILABLE', 'BEHIND');
     if (isNew) for (const connection of this.#strangersTo(session)) connection.leave();
-    const before = this.#used ?? this.#first;
-    this.#first ??= session;
+    // What was paid to one that did not come into use then is paid to nobody.
+    const before = [this.#used, this.#latest].filter((one) => one !== undefined);
+    if (isNew) this.#latest = session;
     const takesOver = !this.#used && this.#options.isSuccessor === true;
-    const isMove = takesOver || (before !== undefined && !isSameServer(session, before));
+    const isMove = takesOver || before.some((one) => !isSameServer(session, one));
     await this.#options.beforeUse(session, !isNew ? 'known' : isMove ? 'moved' : 'new');
   }
 
