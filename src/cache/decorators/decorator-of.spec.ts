@@ -25,6 +25,17 @@ it('a decorator with a method’s type goes on methods of that form only', () =>
       return [];
     }
 
+    @Cached<Shelf['many']>({ prefix: 'many', ttl: (count) => count })
+    many(...rooms: string[]): number {
+      return rooms.length;
+    }
+
+    // @ts-expect-error: of another result
+    @Cached<Shelf['many']>({ prefix: 'many_names', ttl: (count) => count })
+    manyNames(...rooms: string[]): string[] {
+      return rooms;
+    }
+
     @InvalidateCache<Shelf['add']>({ tags: ([book]) => [`book:${book.id}`] })
     add(_book: { id: string }): void {
       return;
