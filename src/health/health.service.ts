@@ -52,6 +52,12 @@ export class HealthService {
     };
   }
 
+  /** What keeps the cache from using Redis, or where invalidations are held up; `undefined` if nothing is wrong with either. */
+  async whyDegraded(): Promise<string | undefined> {
+    await this.#check([() => this.redis.present(), () => this.invalidations.present()]);
+    return this.#whyDegraded;
+  }
+
   /** Whether this process should get traffic. */
   async readiness(): Promise<Readiness> {
     if (this.shutdown.hasBegun) return 'shutting_down';

@@ -21,10 +21,10 @@ export class DetailedHealthService {
   ) {}
 
   async report(): Promise<DetailedHealthDto> {
-    const [database, redis, { reason }] = await Promise.all([
+    const [database, redis, reason] = await Promise.all([
       this.#databaseHealth(),
       this.#redisHealth(),
-      this.health.overview(),
+      this.health.whyDegraded(),
     ]);
     const status = overall(database, redis, reason);
     this.#logger.log({ event: 'health.check', status, ...(reason && { reason }) } satisfies LogRecord);

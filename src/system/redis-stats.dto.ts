@@ -121,6 +121,12 @@ export class CachePrefixFigures {
   refreshes!: number;
 
   /**
+   * Runs for that which failed
+   * @example 0
+   */
+  refresh_failures!: number;
+
+  /**
    * Answers refused with 503 because the store was away and too many were being computed
    * @example 0
    */

@@ -100,6 +100,7 @@ function prefixFigures(prefix: string, figures: PrefixStatistics): CachePrefixFi
     coalesced: figures.coalesced,
     stale: figures.stale,
     refreshes: figures.refreshes,
+    refresh_failures: figures.refreshFailures,
     bypasses: figures.bypasses,
     overloaded: figures.overloaded,
     stores: figures.stores,
