@@ -31,7 +31,7 @@ export function stopInOrder(app: NestFastifyApplication): void {
         logger.log(`🔌 ${signal}: finishing what is in flight`);
         begin();
       } else if (performance.now() - begunAt > echoMs) {
-        logger.error(`🔌 ${signal} once more: ended at once`);
+        logger.error(`🔌 ${signal} while stopping: ended at once`);
         process.exit(1);
       }
     });
@@ -60,13 +60,15 @@ async function stop(app: NestFastifyApplication, logger: Logger, exitCode: () =>
     logger.warn(`🔌 Requests still in flight after SHUTDOWN_DRAIN_MS (${SHUTDOWN_DRAIN_MS}) are cut off`);
     server.closeAllConnections();
   }, SHUTDOWN_DRAIN_MS);
+  server.once('close', () => {
+    clearTimeout(drained);
+  });
   // A connection whose last answer went out after the server closed would stay until its client lets go of it.
   const sweep = setInterval(() => {
     server.closeIdleConnections();
   }, sweepMs);
   try {
     await app.close();
-    clearTimeout(drained);
     clearInterval(sweep);
     logger.log('🔌 Stopped');
     process.exit(exitCode());

@@ -106,7 +106,7 @@ describe('stopping', () => {
     service.signal('SIGTERM');
 
     expect(await service.ended).toBe(1);
-    expect(service.output()).toContain('SIGTERM once more: ended at once');
+    expect(service.output()).toContain('SIGTERM while stopping: ended at once');
     figure('T5', 'until it has ended, ms', performance.now() - begunAt, { atMost: 2000 });
   });
 
