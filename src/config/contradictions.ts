@@ -46,7 +46,10 @@ export function contradictions(environment: Environment, given: Variables): BadV
       'must be above DATABASE_STATEMENT_TIMEOUT_MS, for example 400 more',
     );
   }
-  if (environment.DATABASE_LOCK_TIMEOUT_MS > environment.DATABASE_STATEMENT_TIMEOUT_MS) {
+  if (
+    given.DATABASE_LOCK_TIMEOUT_MS &&
+    environment.DATABASE_LOCK_TIMEOUT_MS > environment.DATABASE_STATEMENT_TIMEOUT_MS
+  ) {
     complain(
       'DATABASE_LOCK_TIMEOUT_MS',
       'must not be above DATABASE_STATEMENT_TIMEOUT_MS, for example half of it',

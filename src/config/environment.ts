@@ -66,7 +66,10 @@ export class Environment {
   @WholeNumber({ min: 10, max: 1_000_000, example: 5000 })
   readonly MAX_CONNECTIONS: number = 5000;
 
-  /** Requests at most that are in their handlers at a time; a burst of others waits, a flood is refused with 503. Hits of the cache do not count */
+  /**
+   * Requests at most that are in their handlers at a time; a burst of others waits, a flood is refused with 503. Hits of the cache
+   * do not count; batches whose lines are still on their way have a quarter as many places of their own
+   */
   @WholeNumber({ min: 1, max: 100_000, example: 20 })
   readonly MAX_REQUESTS_IN_FLIGHT: number = 20;
 
@@ -129,7 +132,7 @@ export class Environment {
   @WholeNumber({ min: 50, max: 600_000, example: 2400 })
   readonly DATABASE_QUERY_TIMEOUT_MS: number = 2400;
 
-  /** Longest wait for a lock on a row or table, ms */
+  /** Longest wait for a lock on a row or table, ms; of no use above the statement timeout */
   @WholeNumber({ min: 10, max: 600_000, example: 1000 })
   readonly DATABASE_LOCK_TIMEOUT_MS: number = 1000;
 
@@ -309,13 +312,13 @@ export class Environment {
 function isDatabaseUrl(text: string): boolean {
   if (!isUrlOf('postgres:', 'postgresql:')(text)) return false;
   const { username, password, pathname } = new URL(text);
-  return isDecodable(username + password + pathname);
+  return [username, password, pathname].every(isDecodable);
 }
 
 function isRedisUrl(text: string): boolean {
   if (!isUrlOf('redis:', 'rediss:')(text)) return false;
   const { pathname, username, password } = new URL(text);
-  return /^\/?\d{0,5}$/.test(pathname) && isDecodable(username + password);
+  return /^\/?\d{0,5}$/.test(pathname) && [username, password].every(isDecodable);
 }
 
 function isDecodable(text: string): boolean {

@@ -133,6 +133,7 @@ describe('the settings', () => {
     ['REDIS_SENTINELS', 'a:26379,b:99999'],
     ['DATABASE_URL', 'postgres://'],
     ['DATABASE_URL', 'postgres://app:50%off@h/learning'],
+    ['DATABASE_URL', 'postgres://a%:41@h/learning'],
     ['REDIS_SENTINELS', ','],
     ['ALLOWED_ORIGINS', 'http://a.example/path'],
     ['AUTH_JWKS_URL', 'file:///etc/passwd'],
@@ -178,6 +179,7 @@ describe('the settings', () => {
     expect(refused({ PORT: '8001', HEALTH_PORT: '8001' })).toEqual(['HEALTH_PORT']);
     expect(refused({ DATABASE_QUERY_TIMEOUT_MS: '1000' })).toEqual(['DATABASE_QUERY_TIMEOUT_MS']);
     expect(refused({ DATABASE_LOCK_TIMEOUT_MS: '2001' })).toEqual(['DATABASE_LOCK_TIMEOUT_MS']);
+    expect(readEnvironment({ DATABASE_STATEMENT_TIMEOUT_MS: '800' }).DATABASE_STATEMENT_TIMEOUT_MS).toBe(800);
     expect(refused({ REDIS_URL: 'redis://h', CACHE_REQUIRED: 'true', CACHE_ENABLED: 'false' })).toEqual([
       'CACHE_REQUIRED',
     ]);
