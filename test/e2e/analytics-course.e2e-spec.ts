@@ -8,6 +8,8 @@ import { reference } from './analytics-reference.js';
 import { day, rowsUntil, someRows, start, store } from './analytics-rows.js';
 
 const rows = someRows(7);
+// Of whom the views of the time before still tell.
+rows.students[12]!.deletedAt = start + 45 * day;
 let database: TestDatabase;
 let courses: CourseAnalyticsService;
 let students: StudentRiskService;
@@ -28,10 +30,14 @@ beforeAll(async () => {
 
 afterAll(() => database.drop());
 
-/** Before the start, early, in the middle of a day, at a deadline to the second, near the end, after it. */
-const moments = [-20, 1.3, 6.2, 13.99, 14, 23.456, 40.7, 55.5, 69.9, 70, 90].map(
-  (days) => start + days * day,
-);
+/**
+ * Before the start, at it, early, in the middle of a day, at a deadline to the millisecond, a second after it, near the end, at
+ * it, after it.
+ */
+const moments = [
+  ...[-20, 0, 1.3, 6.2, 13.99, 14, 23.456, 40.7, 55.5, 69.9, 70, 90].map((days) => start + days * day),
+  start + 14 * day - 1000,
+];
 
 /** Deep equality, but a score may differ by one in the second decimal: halves are rounded either way. */
 function expectAlike(actual: unknown, expected: unknown, path = ''): void {

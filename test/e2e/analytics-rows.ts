@@ -3,7 +3,13 @@ import type { DataSource } from 'typeorm';
 /** Small hand-made history of one course (and a second one beside it), as plain rows with times in ms. */
 export interface Rows {
   course: { code: string; startsAt: number; endsAt: number; passMark: number };
-  students: { code: string; enrolledAt: number; endedAt: number | null; status: string }[];
+  students: {
+    code: string;
+    enrolledAt: number;
+    endedAt: number | null;
+    status: string;
+    deletedAt?: number;
+  }[];
   activities: {
     code: string;
     status: string;
@@ -137,7 +143,7 @@ export function rowsUntil(rows: Rows, until: number): Rows {
   return {
     ...rows,
     students: rows.students
-      .filter(({ enrolledAt }) => enrolledAt <= until)
+      .filter(({ enrolledAt, deletedAt = Infinity }) => enrolledAt <= until && deletedAt > until)
       .map((student) =>
         student.endedAt !== null && student.endedAt > until
           ? { ...student, endedAt: null, status: 'active' }
@@ -175,8 +181,9 @@ export async function store(dataSource: DataSource, rows: Rows): Promise<void> {
     [course],
   );
   await insert(
-    `INSERT INTO users (code, full_name, email, role)
-     SELECT r->>'code', 'Name of ' || (r->>'code'), lower(r->>'code') || '@example.org', 'student' ${from}
+    `INSERT INTO users (code, full_name, email, role, deleted_at)
+     SELECT r->>'code', 'Name of ' || (r->>'code'), lower(r->>'code') || '@example.org', 'student',
+       ${at('deletedAt')} ${from}
      ON CONFLICT DO NOTHING`,
     rows.students,
   );

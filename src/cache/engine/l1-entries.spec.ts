@@ -25,6 +25,22 @@ describe('L1Entries', () => {
     expect(l1.size().entries).toBeGreaterThan(used.length);
   });
 
+  it('counts nothing for an entry that went to make room for what was to be kept beside it', () => {
+    const clock = new FakeClock();
+    const l1 = new L1Entries(clock, 100_000);
+    const [first, second] = [entryOf('a', Buffer.alloc(40_000)), entryOf('b', Buffer.alloc(50_000))];
+    l1.hold(heldEntry(second, 1000, clock.monotonicMs(), 0));
+    const { bytes } = l1.size();
+    l1.hold(heldEntry(first, 1000, clock.monotonicMs(), 0));
+    l1.hold(heldEntry(second, 1000, clock.monotonicMs(), 0));
+    expect(l1.find('b')).toBeDefined();
+
+    expect(l1.charge(first, 45_000)).toBe(false);
+
+    expect(l1.holds(first)).toBe(false);
+    expect(l1.size()).toEqual({ entries: 1, bytes });
+  });
+
   it('counts what is kept beside an entry for as long as it holds it, also when it is put there again', () => {
     const clock = new FakeClock();
     const l1 = new L1Entries(clock, 100_000);
