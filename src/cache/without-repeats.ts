@@ -17,9 +17,9 @@ const MAX_REMEMBERED = 1000;
 
 /**
  * Hands on what is news, for logs: that results of a prefix cannot be stored, or a method's requests have no key or no
- * scope, once for each and each reason; that the cache is switched off, once; once a minute until the store is back that
- * answers are made without it, that it could not be read or written or has not confirmed an invalidation, for each reason, and
- * that callers of a prefix get stale answers, or none; everything else each time.
+ * scope, once for each and each reason; that the cache is switched off, once; once a minute, and once more when the store
+ * was back in between, that answers are made without it, that it could not be read or written or has not confirmed an
+ * invalidation, for each reason, and that callers of a prefix get stale answers, or none; everything else each time.
  */
 export function withoutRepeats(
   listen: (event: CacheModuleEvent) => void,

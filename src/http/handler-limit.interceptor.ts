@@ -12,7 +12,7 @@ const reads = new Set(['GET', 'HEAD']);
  */
 export class HandlerLimit implements NestInterceptor {
   /**
-   * @param queue    for all but those
+   * @param queue    for all others
    * @param uploads  for requests whose handlers read a body that is still on its way: how long that takes is up to the client
    */
   constructor(

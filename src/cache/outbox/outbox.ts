@@ -1,6 +1,7 @@
 import type { UnitOfWork } from './unit-of-work.js';
 
 export interface OutboxRow {
+  /** Of one commit: each that a unit makes has a row, and an id, of its own. */
   readonly id: string;
   readonly tags: readonly string[];
 }
