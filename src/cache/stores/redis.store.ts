@@ -127,7 +127,7 @@ export class RedisStore implements Store {
   async #ask(
     question: Question,
     budgetMs: number,
-    fetch: (part: Part, leftMs: number) => Promise<PartRead>,
+    askPart: (part: Part, leftMs: number) => Promise<PartRead>,
   ): Promise<StoreOpened> {
     const paid = this.#invalidations.payLate();
     const leftMs = paid ? await budgetAfter(paid, budgetMs) : budgetMs;
@@ -135,7 +135,7 @@ export class RedisStore implements Store {
     if (question.name && parts.some((part) => this.#invalidations.isOwed(part.tokenKeys))) {
       throw new CacheError('CACHE_STORE_UNAVAILABLE', 'owed');
     }
-    const reads = await Promise.all(parts.map((part) => fetch(part, leftMs)));
+    const reads = await Promise.all(parts.map((part) => askPart(part, leftMs)));
     const tokens = new Map(
       reads.flatMap(({ part, tokens }) => part.tags.map((tag, index) => [tag, tokens[index]] as const)),
     );
