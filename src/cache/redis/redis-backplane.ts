@@ -1,6 +1,7 @@
 import type { Backplane, BackplaneListener } from '../engine/backplane.js';
 import { byHardness } from '../engine/tags.js';
-import { RedisConnection, type ConnectionOptions } from './redis-connection.js';
+import type { ConnectionOptions } from './connection-options.js';
+import { RedisConnection } from './redis-connection.js';
 import type { ServerIdentity } from './server-identity.js';
 
 export interface RedisBackplaneOptions extends Pick<

@@ -1,35 +1,11 @@
 import { CacheError } from '../engine/cache-errors.js';
-import type { Clock } from '../engine/clock.js';
 import { BreakablePause } from './breakable-pause.js';
 import { CircuitBreaker, type BreakerState } from './circuit-breaker.js';
+import type { ConnectionOptions } from './connection-options.js';
 import { whenDone, whenOverdue, withDeadline } from './deadline.js';
 import { failureReason, isRefusal } from './failure-reason.js';
-import type { RedisAddress } from './redis-address.js';
-import { asBinary, destroy, newClient, type RedisClient } from './redis-client.js';
-import type { ReconnectionPace } from './reconnection-pace.js';
-import type { RedisCommand, RedisSession } from './redis-session.js';
-import type { RedisTimings } from './redis-timings.js';
-import { ServerClock } from './server-clock.js';
-import { confirm, identify } from './server-identity.js';
-
-export interface ConnectionOptions {
-  /** Where to connect to; asked before every attempt, and never hangs. */
-  readonly locate: () => Promise<RedisAddress>;
-  readonly timings: RedisTimings;
-  readonly clock: Clock;
-  /** When to try again where we are not let in; one for all connections of the process. */
-  readonly refusals: ReconnectionPace;
-  /** When to try again where the server is away; one for all that lead to it. */
-  readonly absences: ReconnectionPace;
-  /** Runs on every living connection before it is used (again): what must be true before an answer is trusted. */
-  readonly beforeUse: (session: RedisSession, isNew: boolean) => Promise<void>;
-  readonly onReady: (session: RedisSession) => void;
-  /** @param delayMs until the next attempt */
-  readonly onLost: (reason: string, attempt: number, delayMs: number) => void;
-  readonly onBreaker?: (state: BreakerState) => void;
-  /** @param sentAtMs when the heartbeat that has just been answered was sent; by the monotonic clock */
-  readonly onHeartbeat?: (session: RedisSession, sentAtMs: number) => void;
-}
+import { destroy, newClient, type RedisClient } from './redis-client.js';
+import { heartbeat, openSession, type RedisCommand, type RedisSession } from './redis-session.js';
 
 /** On a new connection; it may have to ask others, such as a database, which have limits of their own. */
 const BEFORE_USE_TIMEOUT_MS = 5000;
@@ -197,10 +173,7 @@ export class RedisConnection {
     client.on('error', onGone);
     client.on('end', onGone);
     try {
-      await withDeadline(connectTimeoutMs, client.connect());
-      const serverClock = new ServerClock(() => clock.monotonicMs());
-      const identity = await withDeadline(connectTimeoutMs, identify(client, serverClock));
-      const session = { client, binary: asBinary(client), address, identity, clock: serverClock };
+      const session = await openSession(client, address, clock, connectTimeoutMs);
       this.#reached = session;
       await withDeadline(BEFORE_USE_TIMEOUT_MS, beforeUse(session, true));
       return session;
@@ -215,27 +188,14 @@ export class RedisConnection {
     const { timings, clock, beforeUse, onHeartbeat } = this.#options;
     while (!this.#pause.isClosed() && session.client.isReady) {
       const sentAtMs = clock.monotonicMs();
-      const isInTime = await this.#heartbeat(session);
+      const isInTime = await heartbeat(session, timings, () => {
+        this.#breaker.broke();
+      });
       onHeartbeat?.(session, sentAtMs);
       await withDeadline(timings.silenceLimitMs, beforeUse(session, false));
       // Only now: what must be true before an answer is trusted is true.
       if (isInTime) this.#breaker.probed();
       await this.#rest(Math.min(timings.heartbeatMs, timings.silenceLimitMs / 2));
-    }
-  }
-
-  /** @returns whether it was answered in time; rejects when there is no answer until the connection is to be given up */
-  async #heartbeat({ client, identity, clock }: RedisSession): Promise<boolean> {
-    const { silenceLimitMs, slowMs } = this.#options.timings;
-    const answer = confirm(client, identity, clock);
-    try {
-      await withDeadline(Math.min(slowMs, silenceLimitMs), answer);
-      return true;
-    } catch (error) {
-      if (failureReason(error) !== 'timeout') throw error;
-      this.#breaker.broke();
-      await withDeadline(Math.max(0, silenceLimitMs - slowMs), answer);
-      return false;
     }
   }
 

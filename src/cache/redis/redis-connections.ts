@@ -1,7 +1,8 @@
 import { CacheError } from '../engine/cache-errors.js';
 import type { BreakerState } from './circuit-breaker.js';
 import { isOverdue } from './deadline.js';
-import { RedisConnection, type ConnectionOptions } from './redis-connection.js';
+import type { ConnectionOptions } from './connection-options.js';
+import { RedisConnection } from './redis-connection.js';
 import type { RedisAddress } from './redis-address.js';
 import type { Arrival } from './redis-servers.js';
 import type { RedisCommand, RedisSession } from './redis-session.js';
