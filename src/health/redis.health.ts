@@ -4,11 +4,17 @@ import { CacheService, RedisService } from '../cache/index.js';
 import { Environment } from '../config/environment.js';
 import { DependencyWatch } from './dependency-watch.js';
 
+/** A look is at one or two masters of a cluster, whichever; so many in a row are at all of them. */
+const LOOKS_AT_ALL = 10;
+
 /** Redis is optional: without it answers are slower, not wrong. */
 @Injectable()
 export class RedisHealth {
   readonly #watch: DependencyWatch;
   #reason: string | undefined;
+  /** What some master of a cluster answered, until none does so any more. */
+  #spoilt: string | undefined;
+  #wellInARow = 0;
 
   constructor(
     private readonly indicators: HealthIndicatorService,
@@ -51,6 +57,13 @@ export class RedisHealth {
     if (this.redis.status() !== 'connected' || this.redis.breaker === 'open') {
       return this.redis.isRefused ? 'auth' : 'disconnected';
     }
-    return (await this.cache.tryStore())?.reason;
+    const reason = (await this.cache.tryStore())?.reason;
+    return this.redis.topology === 'cluster' ? this.#ofAllMasters(reason) : reason;
+  }
+
+  #ofAllMasters(reason: string | undefined): string | undefined {
+    this.#wellInARow = reason === undefined ? this.#wellInARow + 1 : 0;
+    if (reason !== undefined || this.#wellInARow >= LOOKS_AT_ALL) this.#spoilt = reason;
+    return this.#spoilt;
   }
 }
