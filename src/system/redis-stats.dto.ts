@@ -121,7 +121,7 @@ export class CachePrefixFigures {
   refreshes!: number;
 
   /**
-   * Runs for that which failed
+   * Refreshes whose run failed
    * @example 0
    */
   refresh_failures!: number;

@@ -101,7 +101,7 @@ export function cacheMetrics({
       ({ stale }) => stale,
     ),
     counterByPrefix('cache_refreshes_total', 'Entries replaced before they expired', (of) => of.refreshes),
-    counterByPrefix('cache_refresh_failures_total', 'Runs for that which failed', (of) => of.refreshFailures),
+    counterByPrefix('cache_refresh_failures_total', 'Refreshes whose run failed', (of) => of.refreshFailures),
     counterByPrefix(
       'cache_overloaded_total',
       'Answers refused while the cache is away',

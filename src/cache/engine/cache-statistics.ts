@@ -19,7 +19,7 @@ export interface PrefixStatistics {
   readonly bypasses: number;
   /** Entries stored. */
   readonly stores: number;
-  /** Runs for that which failed: the older entry was kept as long as it may be. */
+  /** Refreshes whose run failed: the older entry was kept as long as it may be. */
   readonly refreshFailures: number;
   /** Entries that could not be read, decoded or written. */
   readonly errors: number;
