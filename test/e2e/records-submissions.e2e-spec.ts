@@ -109,6 +109,20 @@ describe('submissions', () => {
     await app.request.post(`${api}/submissions/999999/void`).expect(404);
   });
 
+  it('are not sent again to whoever has them as they are', async () => {
+    const id = (await submit({ student_id: 'STU001' })).body.submission_id as string;
+    const seen = (await shown(id)).headers.etag!;
+
+    for (const held of [seen, `W/${seen}`, `"other", ${seen}`, '*']) {
+      const answer = await shown(id).set('If-None-Match', held).expect(304);
+      expect([answer.text, answer.headers.etag]).toEqual(['', seen]);
+    }
+    await shown(id).set('If-None-Match', '"other"').expect(200);
+    await grade(id, { score: 80 }, seen).expect(200);
+    await shown(id).set('If-None-Match', seen).expect(200);
+    await shown('999999').set('If-None-Match', '*').expect(404);
+  });
+
   it('are declared void only as they were seen, by whoever says what that was', async () => {
     const id = (await submit({ student_id: 'STU001' })).body.submission_id as string;
     const seen = (await shown(id)).headers.etag!;

@@ -8,6 +8,16 @@ export function entityTag(shown: object): string {
 }
 
 /**
+ * Whether the caller has what would be shown (RFC 9110, 13.1.2).
+ *
+ * @param ifNoneMatch  the header: entity tags, weak ones too, or `*` for whatever there is
+ */
+export function isHeld(ifNoneMatch: string | undefined, shown: object): boolean {
+  const tags = tagsIn(ifNoneMatch ?? '').map((tag) => tag.replace(/^W\//, ''));
+  return tags.includes('*') || tags.includes(entityTag(shown));
+}
+
+/**
  * @param ifMatch  the header of a request that must not do without it
  * @throws {Problem} `precondition_required` without it
  */
@@ -24,8 +34,12 @@ export function mustBeTold(ifMatch: string | undefined): asserts ifMatch is stri
  */
 export function mustMatch(ifMatch: string | undefined, shown: object): void {
   if (ifMatch === undefined) return;
-  const tags = ifMatch.split(',').map((tag) => tag.trim());
+  const tags = tagsIn(ifMatch);
   if (!tags.includes('*') && !tags.includes(entityTag(shown))) {
     throw new Problem('precondition_failed', 'The submission is not as you saw it: read it again.');
   }
+}
+
+function tagsIn(header: string): string[] {
+  return header.split(',').map((tag) => tag.trim());
 }

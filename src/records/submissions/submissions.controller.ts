@@ -1,5 +1,5 @@
-import { Body, Controller, Get, Headers, HttpCode, Post, Put, Query, Res } from '@nestjs/common';
-import { ApiHeader, ApiOkResponse, ApiTags } from '@nestjs/swagger';
+import { Body, Controller, Get, Headers, HttpCode, HttpStatus, Post, Put, Query, Res } from '@nestjs/common';
+import { ApiHeader, ApiNotModifiedResponse, ApiOkResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { Access } from '../../access/access.decorator.js';
 import { CurrentPrincipal } from '../../access/current-principal.decorator.js';
@@ -10,7 +10,7 @@ import { IdempotencyService } from '../idempotency/idempotency.service.js';
 import { CreatedOrKnown, Idempotent, Posted, PostedRequest } from '../idempotency/idempotent.decorator.js';
 import { SubmissionId } from '../path-ids.js';
 import { ifWritten } from '../write-effect.js';
-import { entityTag } from './entity-tag.js';
+import { entityTag, isHeld } from './entity-tag.js';
 import { GradesService } from './grades.service.js';
 import {
   CreateSubmissionDto,
@@ -67,12 +67,24 @@ export class SubmissionsController {
   /** Shows one submission, with the `ETag` that a grade needs. */
   @Get(':submission_id')
   @Access({ admin: 'all', service: 'all', teacher: 'own', student: 'own' })
+  @ApiHeader({
+    name: 'If-None-Match',
+    required: false,
+    description: 'The `ETag` of the submission as the caller has it: 304 if it is so still',
+    schema: { type: 'string' },
+    example: '"kq3Jw0yq2N3xj8cGqM0r5g"',
+  })
   @ApiOkResponse({ type: SubmissionDto, headers: { ETag: etagHeader() } })
+  @ApiNotModifiedResponse({ description: 'The caller has it already', headers: { ETag: etagHeader() } })
   async get(
     @SubmissionId() submissionId: string,
+    @Headers('if-none-match') ifNoneMatch: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<SubmissionDto> {
-    return tagged(reply, await this.submissions.get(submissionId));
+  ): Promise<SubmissionDto | undefined> {
+    const submission = tagged(reply, await this.submissions.get(submissionId));
+    if (!isHeld(ifNoneMatch, submission)) return submission;
+    reply.status(HttpStatus.NOT_MODIFIED);
+    return undefined;
   }
 
   /** Declares an attempt void: it counts for nothing, and the one before counts again. */
