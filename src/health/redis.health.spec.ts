@@ -45,6 +45,12 @@ it('of one server tells what each look finds', async () => {
   expect(await reasons(healthOf('single'), 3)).toEqual(['OOM', undefined, undefined]);
 });
 
+it('of a cluster tells of what passes, such as slots on the move, for as long as on one server', async () => {
+  answers = ['MOVED', undefined, 'timeout', undefined];
+
+  expect(await reasons(healthOf('cluster'), 4)).toEqual(['MOVED', undefined, 'timeout', undefined]);
+});
+
 it('of a cluster tells of a master that is of no use until ten looks in a row have found none', async () => {
   answers = [undefined, 'OOM', undefined, undefined, 'NOPERM', undefined];
 

@@ -4,7 +4,9 @@ import { CacheService, RedisService } from '../cache/index.js';
 import { Environment } from '../config/environment.js';
 import { DependencyWatch } from './dependency-watch.js';
 
-/** A look is at one or two masters of a cluster, whichever; so many in a row are at all of them. */
+/** What lasts until somebody does something. A look is at one or two masters of a cluster, and need not meet the one that says so. */
+const LASTING = /^(OOM|NOPERM|NOAUTH|WRONGPASS|MISCONF)$/;
+/** So many in a row are at each of a handful of masters. */
 const LOOKS_AT_ALL = 10;
 
 /** Redis is optional: without it answers are slower, not wrong. */
@@ -12,9 +14,9 @@ const LOOKS_AT_ALL = 10;
 export class RedisHealth {
   readonly #watch: DependencyWatch;
   #reason: string | undefined;
-  /** What some master of a cluster answered, until none does so any more. */
-  #spoilt: string | undefined;
-  #wellInARow = 0;
+  /** What some master of a cluster answered that lasts, until so many looks in a row have not met it. */
+  #lasting: string | undefined;
+  #looksSince = 0;
 
   constructor(
     private readonly indicators: HealthIndicatorService,
@@ -62,8 +64,10 @@ export class RedisHealth {
   }
 
   #ofAllMasters(reason: string | undefined): string | undefined {
-    this.#wellInARow = reason === undefined ? this.#wellInARow + 1 : 0;
-    if (reason !== undefined || this.#wellInARow >= LOOKS_AT_ALL) this.#spoilt = reason;
-    return this.#spoilt;
+    if (reason !== undefined && LASTING.test(reason)) {
+      this.#lasting = reason;
+      this.#looksSince = 0;
+    } else if (++this.#looksSince >= LOOKS_AT_ALL) this.#lasting = undefined;
+    return reason ?? this.#lasting;
   }
 }
