@@ -151,6 +151,33 @@ describe('connections to a server that may be named anew', () => {
     await early.close();
   });
 
+  it('take the next one for that also when it could not be made ready at first', async () => {
+    const came: { port: number; arrival: Arrival }[] = [];
+    const early = new RedisConnections({
+      ...calm,
+      connections: 1,
+      followMs: 20,
+      locate: () => Promise.resolve(named),
+      beforeUse: async ({ client, address }, arrival) => {
+        if (arrival === 'known') return;
+        came.push({ port: address.port, arrival });
+        if (address.port === old.port) await client.sendCommand(['BLPOP', 'nothing', '0']);
+        if (came.length === 2) throw new Error('no');
+      },
+    });
+    await pollUntil(() => came.length === 1, 10_000);
+
+    named = { ...named, port: next.port, failover: 2 };
+    await pollUntil(() => early.isReady, 4000);
+
+    expect(came).toEqual([
+      { port: old.port, arrival: 'new' },
+      { port: next.port, arrival: 'moved' },
+      { port: next.port, arrival: 'moved' },
+    ]);
+    await early.close();
+  });
+
   it('take the place of others until they are in use themselves', async () => {
     const came: Arrival[] = [];
     const successors = new RedisConnections({

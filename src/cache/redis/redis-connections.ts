@@ -43,6 +43,8 @@ export class RedisConnections {
   #used: RedisSession | undefined;
   /** Which of them was the last to be made ready for that. */
   #latest: RedisSession | undefined;
+  /** Whether there was another server before the one that comes into use next. */
+  #hasMoved = false;
   #breaker: BreakerState = 'closed';
 
   constructor(options: RedisConnectionsOptions) {
@@ -60,11 +62,16 @@ export class RedisConnections {
           beforeUse: (session, isNew) => this.#beforeUse(session, isNew),
           onReady: (session) => {
             // Another place, or another server there, was found while this one was made ready.
-            if (!isSame(session.address, this.#place) || this.#strangersTo(session).length > 0) {
+            if (
+              !isSame(session.address, this.#place) ||
+              !isSameServer(session, this.#latest ?? session) ||
+              this.#strangersTo(session).length > 0
+            ) {
               this.#connections.find((connection) => connection.session === session)?.leave();
               return;
             }
             this.#used = session;
+            this.#hasMoved = false;
             onUp();
           },
           onLost: (...told) => {
@@ -147,12 +154,16 @@ export class RedisConnections {
   async #beforeUse(session: RedisSession, isNew: boolean): Promise<void> {
     if (isNew && !this.#moveTo(session.address)) throw new CacheError('CACHE_STORE_UNAVAILABLE', 'BEHIND');
     if (isNew) for (const connection of this.#strangersTo(session)) connection.leave();
-    // What was paid to one that did not come into use then is paid to nobody.
+    if (isNew) this.#noteMove(session);
+    await this.#options.beforeUse(session, !isNew ? 'known' : this.#hasMoved ? 'moved' : 'new');
+  }
+
+  /** What was paid to one that did not come into use then is paid to nobody: a move is one until it has succeeded. */
+  #noteMove(session: RedisSession): void {
     const before = [this.#used, this.#latest].filter((one) => one !== undefined);
-    if (isNew) this.#latest = session;
     const takesOver = !this.#used && this.#options.isSuccessor === true;
-    const isMove = takesOver || before.some((one) => !isSameServer(session, one));
-    await this.#options.beforeUse(session, !isNew ? 'known' : isMove ? 'moved' : 'new');
+    this.#hasMoved ||= takesOver || before.some((one) => !isSameServer(session, one));
+    this.#latest = session;
   }
 
   /** A master that was cut off from its sentinels goes on for whoever still reaches it, while they have named another. */
