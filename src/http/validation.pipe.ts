@@ -1,4 +1,5 @@
 import { type ArgumentMetadata, Injectable, ValidationPipe, type ValidationError } from '@nestjs/common';
+import { inheritedName } from './inherited-name.js';
 import { Problem, type ProblemPart } from './problem.js';
 
 const most = 50;
@@ -31,8 +32,8 @@ export class RequestValidationPipe extends ValidationPipe {
     // The pipe of Nest would take the one for an empty object, and look at each element of the other.
     if (metadata.type === 'body' && (value === null || Array.isArray(value)))
       throw new Problem('validation_failed', 'The body must be an object.');
-    refuseInherited(value, prefixes[metadata.type]);
     try {
+      refuseInherited(value);
       return await super.transform(value, metadata);
     } catch (error) {
       if (!(error instanceof InvalidParts)) throw error;
@@ -44,14 +45,12 @@ export class RequestValidationPipe extends ValidationPipe {
   }
 }
 
-/** What every object has is looked for in vain: class-transformer leaves it out before anybody could refuse it. */
-function refuseInherited(value: unknown, prefix: string): void {
-  if (typeof value !== 'object' || value === null) return;
-  const name = Object.keys(value).find((key) => key in Object.prototype);
+function refuseInherited(value: unknown): void {
+  const name = typeof value === 'object' && value !== null ? inheritedName(value) : undefined;
   if (name === undefined) return;
-  throw new Problem('validation_failed', 'Some values do not fit; `errors` names them.', {
-    errors: [{ pointer: `${prefix}/${name}`, code: 'unknown', detail: `property ${name} should not exist` }],
-  });
+  throw new InvalidParts([
+    { pointer: `/${name}`, code: 'unknown', detail: `property ${name} should not exist` },
+  ]);
 }
 
 class InvalidParts extends Error {

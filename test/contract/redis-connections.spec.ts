@@ -78,6 +78,33 @@ async function moreLooks(): Promise<void> {
   await pollUntil(() => looks > before + 3, 10_000);
 }
 
+/**
+ * So many connections that are still made ready on the old server when the next one is named, where as many attempts fail
+ * before one of them comes into use.
+ */
+async function arrivalsUntilMoved(count: number, failures: number): Promise<typeof arrivals> {
+  const came: typeof arrivals = [];
+  let failed = 0;
+  const early = new RedisConnections({
+    ...calm,
+    connections: count,
+    followMs: 20,
+    locate: () => Promise.resolve(named),
+    beforeUse: async ({ client, address }, arrival) => {
+      if (arrival === 'known') return;
+      came.push({ port: address.port, arrival });
+      // As long as the connection lives.
+      if (address.port === old.port) await client.sendCommand(['BLPOP', 'nothing', '0']);
+      if (failed++ < failures) throw new Error('no');
+    },
+  });
+  await pollUntil(() => came.length === count, 10_000);
+  named = { ...named, port: next.port, failover: 2 };
+  await pollUntil(() => early.isReady, 4000);
+  await early.close();
+  return came;
+}
+
 describe('connections to a server that may be named anew', () => {
   it('leave a living one for that of a later failover, all of them before the first is used', async () => {
     const prepared = deferred();
@@ -129,53 +156,20 @@ describe('connections to a server that may be named anew', () => {
   });
 
   it('leave one that is only made ready, too, and take the next one for one that others may have used before', async () => {
-    const came: { port: number; arrival: Arrival }[] = [];
-    const early = new RedisConnections({
-      ...calm,
-      followMs: 20,
-      locate: () => Promise.resolve(named),
-      beforeUse: async ({ client, address }, arrival) => {
-        if (arrival === 'known') return;
-        came.push({ port: address.port, arrival });
-        // As long as the connection lives.
-        if (address.port === old.port) await client.sendCommand(['BLPOP', 'nothing', '0']);
-      },
-    });
-    await pollUntil(() => came.length === 2, 10_000);
-
-    named = { ...named, port: next.port, failover: 2 };
-    await pollUntil(() => early.isReady, 4000);
+    const came = await arrivalsUntilMoved(2, 0);
 
     expect(came.slice(0, 3).map(({ arrival }) => arrival)).toEqual(['new', 'new', 'moved']);
     expect(came[2]?.port).toBe(next.port);
-    await early.close();
   });
 
   it('take the next one for that also when it could not be made ready at first', async () => {
-    const came: { port: number; arrival: Arrival }[] = [];
-    const early = new RedisConnections({
-      ...calm,
-      connections: 1,
-      followMs: 20,
-      locate: () => Promise.resolve(named),
-      beforeUse: async ({ client, address }, arrival) => {
-        if (arrival === 'known') return;
-        came.push({ port: address.port, arrival });
-        if (address.port === old.port) await client.sendCommand(['BLPOP', 'nothing', '0']);
-        if (came.length === 2) throw new Error('no');
-      },
-    });
-    await pollUntil(() => came.length === 1, 10_000);
-
-    named = { ...named, port: next.port, failover: 2 };
-    await pollUntil(() => early.isReady, 4000);
+    const came = await arrivalsUntilMoved(1, 1);
 
     expect(came).toEqual([
       { port: old.port, arrival: 'new' },
       { port: next.port, arrival: 'moved' },
       { port: next.port, arrival: 'moved' },
     ]);
-    await early.close();
   });
 
   it('take the place of others until they are in use themselves', async () => {

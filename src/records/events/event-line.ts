@@ -1,4 +1,5 @@
 import { validateSync } from 'class-validator';
+import { inheritedName } from '../../http/inherited-name.js';
 import { isFuture } from '../references.js';
 import { CreateEventDto } from './event.dto.js';
 import type { Refusal } from './event-writer.js';
@@ -21,7 +22,7 @@ function eventIn(bytes: Buffer): CreateEventDto | Refusal {
     return refusal('invalid_json', 'The line is no JSON object in UTF-8.');
   }
   // Assigning one of these would replace what the rules are found by, or not be seen by them.
-  const poison = Object.keys(value).find((name) => name in Object.prototype);
+  const poison = inheritedName(value);
   if (poison !== undefined) return refusal('validation_failed', `property ${poison} should not exist`);
   const event = Object.assign(new CreateEventDto(), value);
   const errors = validateSync(event, {
