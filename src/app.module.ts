@@ -8,9 +8,9 @@ import { Environment } from './config/environment.js';
 import { DatabaseModule } from './database/database.module.js';
 import { firstStart } from './first-start.js';
 import { FrontPageController } from './front-page.controller.js';
-import type { AdmissionQueue } from './http/admission-queue.js';
 import type { AnswerShapes } from './http/answer-shapes.js';
 import type { AnsweredProblems } from './http/answered-problems.js';
+import type { HandlerLimit } from './http/handler-limit.interceptor.js';
 import { HealthModule } from './health/health.module.js';
 import { RecordsModule } from './records/records.module.js';
 import { SystemModule } from './system/system.module.js';
@@ -23,20 +23,20 @@ export class AppModule {
   /**
    * @param configuration  the module that makes the settings injectable
    * @param shapes         names the forms of what the routes answer
-   * @param admission      says whether one more can be served
+   * @param limit          says whether one more can be served
    * @param problems       counts what is answered with a problem
    */
   static forRoot(
     configuration: DynamicModule,
     shapes: AnswerShapes,
-    admission: AdmissionQueue,
+    limit: HandlerLimit,
     problems: AnsweredProblems,
   ): DynamicModule {
     return {
       module: AppModule,
       imports: [
         configuration,
-        TelemetryModule.forRoot(problems),
+        TelemetryModule.forRoot(problems, limit),
         DatabaseModule.forRoot(firstStart),
         CacheModule.forRootAsync({
           inject: [Environment, AppLogger, DataSource],
@@ -44,7 +44,7 @@ export class AppModule {
             ...cacheSettings(environment, logger, dataSource),
             shapeOf: (route) => shapes.of(route),
             admission: () => {
-              admission.check('read');
+              limit.check();
             },
           }),
         }),

@@ -12,7 +12,6 @@ import { Environment } from './config/environment.js';
 import { DatabaseOutage } from './database/database-outage.js';
 import { holdUntilReady } from './database/hold-until-ready.js';
 import { ShutdownState } from './health/shutdown-state.js';
-import { AdmissionQueue } from './http/admission-queue.js';
 import { AnswerShapes } from './http/answer-shapes.js';
 import { AnsweredProblems } from './http/answered-problems.js';
 import { limitConnection, serverLimits, SILENT_MS } from './http/connection-limits.js';
@@ -52,8 +51,8 @@ export async function createApp(variables?: Variables): Promise<NestFastifyAppli
   });
 
   const shapes = new AnswerShapes();
-  const admission = new AdmissionQueue(environment.MAX_REQUESTS_IN_FLIGHT);
-  const root = AppModule.forRoot(module, shapes, admission, problems);
+  const limit = new HandlerLimit(environment.MAX_REQUESTS_IN_FLIGHT);
+  const root = AppModule.forRoot(module, shapes, limit, problems);
   const app = await NestFactory.create<NestFastifyApplication>(root, adapter, {
     bufferLogs: true,
     abortOnError: false,
@@ -70,8 +69,7 @@ export async function createApp(variables?: Variables): Promise<NestFastifyAppli
   });
   app.useGlobalPipes(new RequestValidationPipe());
   app.useGlobalFilters(new ProblemFilter(routes, problems, app.get(DatabaseOutage)));
-  const uploads = new AdmissionQueue(Math.ceil(environment.MAX_REQUESTS_IN_FLIGHT / 4));
-  app.useGlobalInterceptors(new HandlerLimit(admission, uploads));
+  app.useGlobalInterceptors(limit);
   app.getHttpServer().maxConnections = environment.MAX_CONNECTIONS;
   await addRequestHooks(app, security, environment);
   describeApi(app, shapes, environment);

@@ -36,7 +36,9 @@ export function databaseProblem(error: unknown): Problem | undefined {
       'A value cannot be stored: it is out of range or holds an illegal character.',
     );
   if (contention.test(code))
-    return new Problem('overloaded', 'Others are changing the same data. Try again.');
+    return new Problem('overloaded', 'Others are changing the same data. Try again.', {
+      cause: 'contention',
+    });
   if (
     error instanceof DatabaseUnavailable ||
     unavailable.test(code) ||

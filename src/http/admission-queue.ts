@@ -43,6 +43,16 @@ export class AdmissionQueue {
     this.#meanMs = OVERLOADED_WAIT_MS / max;
   }
 
+  /** How many are being served. */
+  get serving(): number {
+    return this.#serving;
+  }
+
+  /** How many wait for their turn. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
   /** @throws {Problem} `overloaded` if whoever entered now would be refused */
   check(purpose: Purpose): void {
     if (this.#serving < this.#max || this.#waiting.length < this.#places) return;
@@ -128,5 +138,5 @@ export class AdmissionQueue {
 }
 
 function overloaded(): Problem {
-  return new Problem('overloaded', 'Too many requests are being worked on.');
+  return new Problem('overloaded', 'Too many requests are being worked on.', { cause: 'in-flight' });
 }

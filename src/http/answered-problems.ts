@@ -1,6 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import type { LogRecord } from '../telemetry/log-catalogue.js';
-import { type ProblemCode, problems } from './problem.js';
+import { type OverloadCause, overloadCauses, type ProblemCode, problems } from './problem.js';
 
 /** Answers that whoever runs the service should hear of; the others are between a caller and what was asked for. */
 const refusals: ReadonlySet<ProblemCode> = new Set([
@@ -19,35 +19,48 @@ export class AnsweredProblems {
   readonly #counts = new Map<ProblemCode, number>(
     (Object.keys(problems) as ProblemCode[]).map((code) => [code, 0]),
   );
-  /** Those of the present minute that the log has not been told of. */
-  readonly #untold = new Map<ProblemCode, number>();
+  readonly #overloads = new Map<OverloadCause, number>(overloadCauses.map((cause) => [cause, 0]));
+  /** Those of the present minute that the log has not been told of, by what it says of them. */
+  readonly #untold = new Map<string, number>();
 
   /** Since the start, by code; 0 for what has never been answered. */
   get counts(): ReadonlyMap<ProblemCode, number> {
     return this.#counts;
   }
 
-  add(code: ProblemCode): void {
-    this.#counts.set(code, (this.#counts.get(code) ?? 0) + 1);
-    if (!refusals.has(code)) return;
-    const untold = this.#untold.get(code);
-    if (untold === undefined) this.#tell(code, 1);
-    else this.#untold.set(code, untold + 1);
+  /** Those `overloaded`, by what overloads. */
+  get overloads(): ReadonlyMap<OverloadCause, number> {
+    return this.#overloads;
   }
 
-  #tell(code: ProblemCode, count: number): void {
+  /** @param cause  of an `overloaded` one */
+  add(code: ProblemCode, cause: OverloadCause = 'other'): void {
+    increment(this.#counts, code);
+    if (code === 'overloaded') increment(this.#overloads, cause);
+    if (!refusals.has(code)) return;
+    const reason = code === 'overloaded' ? `${code} (${cause})` : code;
+    const untold = this.#untold.get(reason);
+    if (untold === undefined) this.#tell(reason, 1);
+    else this.#untold.set(reason, untold + 1);
+  }
+
+  #tell(reason: string, count: number): void {
     // Of many requests, not of the one that happens to be the last.
     this.#logger.warn({
       event: 'request.refused',
-      reason: code,
+      reason,
       count,
       request_id: undefined,
     } satisfies LogRecord);
-    this.#untold.set(code, 0);
+    this.#untold.set(reason, 0);
     setTimeout(() => {
-      const untold = this.#untold.get(code) ?? 0;
-      this.#untold.delete(code);
-      if (untold > 0) this.#tell(code, untold);
+      const untold = this.#untold.get(reason) ?? 0;
+      this.#untold.delete(reason);
+      if (untold > 0) this.#tell(reason, untold);
     }, TELL_EVERY_MS).unref();
   }
+}
+
+function increment<Key>(counts: Map<Key, number>, key: Key): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1);
 }

@@ -1,24 +1,37 @@
 import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { finalize, type Observable } from 'rxjs';
-import type { AdmissionQueue } from './admission-queue.js';
+import { AdmissionQueue } from './admission-queue.js';
 import { isOperational } from './operational.js';
 
 const reads = new Set(['GET', 'HEAD']);
 
 /**
- * Lets no more requests at a time reach their handlers than the queue serves; see {@link AdmissionQueue} for the others.
+ * Lets no more than so many requests at a time reach their handlers; see {@link AdmissionQueue} for the others.
  * Hits of the cache, and those who wait for the run of another, come to no interceptor.
  */
 export class HandlerLimit implements NestInterceptor {
-  /**
-   * @param queue    for all others
-   * @param uploads  for requests whose handlers read a body that is still on its way: how long that takes is up to the client
-   */
-  constructor(
-    private readonly queue: AdmissionQueue,
-    private readonly uploads: AdmissionQueue,
-  ) {}
+  readonly #requests: AdmissionQueue;
+  /** For requests whose handlers read a body that is still on its way: how long that takes is up to the client. */
+  readonly #uploads: AdmissionQueue;
+
+  /** @param max  how many are served at a time; of uploads a quarter as many besides */
+  constructor(max: number) {
+    this.#requests = new AdmissionQueue(max);
+    this.#uploads = new AdmissionQueue(Math.ceil(max / 4));
+  }
+
+  /** How many are being served, and how many wait for that. */
+  get load(): Readonly<
+    Record<'requests' | 'uploads', { readonly serving: number; readonly waiting: number }>
+  > {
+    return { requests: this.#requests, uploads: this.#uploads };
+  }
+
+  /** @throws {Problem} `overloaded` if one more that reads would be refused */
+  check(): void {
+    this.#requests.check('read');
+  }
 
   intercept(
     context: ExecutionContext,
@@ -27,7 +40,7 @@ export class HandlerLimit implements NestInterceptor {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     if (isOperational(request)) return next.handle();
     const isRead = reads.has(request.method);
-    const queue = isRead || request.raw.complete ? this.queue : this.uploads;
+    const queue = isRead || request.raw.complete ? this.#requests : this.#uploads;
     const serve = () =>
       next.handle().pipe(
         finalize(() => {

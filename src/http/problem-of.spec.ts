@@ -3,6 +3,7 @@ import {
   GatewayTimeoutException,
   HttpException,
   NotFoundException,
+  ServiceUnavailableException,
 } from '@nestjs/common';
 import { QueryFailedError } from 'typeorm';
 import { CacheError } from '../cache/index.js';
@@ -72,5 +73,13 @@ describe('the problem that stands for an error', () => {
     expect(problem.code).toBe(code);
     expect(problem.getStatus()).toBe(problems[problem.code].status);
     expect(JSON.stringify([problem.detail, problem.more])).not.toMatch(/SELECT|internal\b.*db|timeout/);
+  });
+
+  it.each([
+    ['store-away', new CacheError('CACHE_OVERLOADED', secret)],
+    ['contention', new QueryFailedError(secret, [], coded('40P01'))],
+    [undefined, new ServiceUnavailableException(secret)],
+  ])('knows what overloads: %s', (cause, error) => {
+    expect(problemOf(error).more.cause).toBe(cause);
   });
 });

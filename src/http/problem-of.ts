@@ -1,4 +1,5 @@
 import { HttpException } from '@nestjs/common';
+import { CacheError } from '../cache/index.js';
 import { databaseProblem } from '../database/database-problem.js';
 import { Problem, type ProblemCode, problems } from './problem.js';
 
@@ -34,7 +35,8 @@ export function problemOf(error: unknown): Problem {
   if (known) return known;
   const status = statusOf(error);
   const code = codeOfStatus[status] ?? (status >= 400 && status < 500 ? 'bad_request' : 'internal_error');
-  return new Problem(code, `${problems[code].title}.`);
+  const isStoreAway = error instanceof CacheError && error.code === 'CACHE_OVERLOADED';
+  return new Problem(code, `${problems[code].title}.`, isStoreAway ? { cause: 'store-away' } : {});
 }
 
 /** A problem that the cache has kept (`negativeTtl`): all of its fields, but not its class. */

@@ -33,6 +33,14 @@ export const problems = {
 
 export type ProblemCode = keyof typeof problems;
 
+/**
+ * Why the service is `overloaded`: as many requests as it serves at a time are being served (`in-flight`), the process does
+ * not keep up (`event-loop`), the cache is away and too much must be computed (`store-away`), others change the same rows
+ * (`contention`), or a library said 503 (`other`).
+ */
+export const overloadCauses = ['in-flight', 'event-loop', 'store-away', 'contention', 'other'] as const;
+export type OverloadCause = (typeof overloadCauses)[number];
+
 /** What is wrong with one part of the request. `pointer` is a JSON pointer (RFC 6901) into the body, or `/query/x`. */
 export interface ProblemPart {
   pointer: string;
@@ -45,13 +53,19 @@ export interface ProblemPart {
  *
  * @param code    names the catalogue entry above, and with it the HTTP status
  * @param detail  one sentence for the caller: never an exception text, SQL or a host name
+ * @param more    what is wrong with the parts of the request, further header fields, and for `overloaded` its cause: callers
+ *                do not see it
  * @see RFC 9457
  */
 export class Problem extends HttpException {
   constructor(
     readonly code: ProblemCode,
     readonly detail: string,
-    readonly more: { errors?: ProblemPart[]; headers?: Record<string, string> } = {},
+    readonly more: {
+      errors?: ProblemPart[];
+      headers?: Record<string, string>;
+      cause?: OverloadCause;
+    } = {},
   ) {
     super(detail, problems[code].status);
   }

@@ -10,6 +10,6 @@ import { Problem } from './problem.js';
 export function refuseWhileBehind(eventLoop: EventLoop): onRequestHookHandler {
   return (request, _reply, done) => {
     if (!eventLoop.isBehind || isOperational(request)) done();
-    else done(new Problem('overloaded', 'The service cannot keep up.'));
+    else done(new Problem('overloaded', 'The service cannot keep up.', { cause: 'event-loop' }));
   };
 }

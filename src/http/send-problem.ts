@@ -21,7 +21,7 @@ export function sendProblem(
     reply.raw.destroy();
     return;
   }
-  answered.add(problem.code);
+  answered.add(problem.code, problem.more.cause);
   const status = problem.getStatus();
   if (status === 503 && !reply.hasHeader('retry-after')) void reply.header('retry-after', retryAfterS);
   void reply

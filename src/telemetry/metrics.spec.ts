@@ -2,6 +2,7 @@ import type { DataSource } from 'typeorm';
 import type { CacheService, RedisService } from '../cache/index.js';
 import type { DatabasePing } from '../database/database-ping.js';
 import { AnsweredProblems } from '../http/answered-problems.js';
+import { HandlerLimit } from '../http/handler-limit.interceptor.js';
 import { Metrics } from './metrics.js';
 
 afterEach(() => {
@@ -18,13 +19,15 @@ it('are read once a second, however many ask', async () => {
     isAvailable: true,
   };
   const query = jest.fn(() => Promise.resolve([{ rows: 7 }]));
+  const driver = { master: { totalCount: 5, idleCount: 2, waitingCount: 4, options: { max: 5 } } };
   const takeStats = jest.fn(() => stats);
   const metrics = new Metrics(
     { stats: takeStats } as unknown as CacheService,
     { status: () => 'ready', breaker: undefined } as unknown as RedisService,
-    { isInitialized: true, query } as unknown as DataSource,
+    { isInitialized: true, query, driver } as unknown as DataSource,
     new AnsweredProblems(),
     { isAnswering: () => Promise.resolve(true) } as DatabasePing,
+    new HandlerLimit(1),
   );
 
   const texts = await Promise.all([metrics.text(), metrics.text()]);
@@ -33,6 +36,9 @@ it('are read once a second, however many ask', async () => {
 
   expect(texts[0]).toContain('cache_outbox_rows 7');
   expect(texts[0]).toContain('database_up 1');
+  expect(texts[0]).toContain('database_connections{state="active"} 3');
+  expect(texts[0]).toContain('database_connections{state="idle"} 2');
+  expect(texts[0]).toContain('database_connections{state="waiting"} 4');
   expect(new Set(texts).size).toBe(1);
   expect(query).toHaveBeenCalledTimes(1);
   expect(takeStats).toHaveBeenCalledTimes(1);

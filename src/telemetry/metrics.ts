@@ -3,7 +3,9 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 import { DataSource } from 'typeorm';
 import { CacheService, RedisService, type CacheStats } from '../cache/index.js';
 import { DatabasePing } from '../database/database-ping.js';
+import { poolUse } from '../database/pool-use.js';
 import { AnsweredProblems } from '../http/answered-problems.js';
+import { HandlerLimit } from '../http/handler-limit.interceptor.js';
 import { cacheMetrics } from './cache-metrics.js';
 import { serviceMetrics } from './service-metrics.js';
 import { show } from './shown-metric.js';
@@ -23,6 +25,7 @@ export class Metrics {
     dataSource: DataSource,
     problems: AnsweredProblems,
     database: DatabasePing,
+    limit: HandlerLimit,
   ) {
     const ofCache = cacheMetrics({
       // Taken once for all of them: it copies what is counted, for each prefix.
@@ -39,6 +42,9 @@ export class Metrics {
     });
     const ofService = serviceMetrics({
       problems: () => problems.counts,
+      overloads: () => problems.overloads,
+      load: () => limit.load,
+      connections: () => poolUse(dataSource),
       isDatabaseUp: () => database.isAnswering(),
     });
     for (const metric of [...ofCache, ...ofService]) show(this.#register, metric);

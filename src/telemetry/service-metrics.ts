@@ -1,26 +1,60 @@
+import type { PoolUse } from '../database/pool-use.js';
 import type { ShownMetric } from './shown-metric.js';
 
 export interface ServiceSources {
   /** How often each code was answered; every code that there is. */
   readonly problems: () => ReadonlyMap<string, number>;
+  /** How many of them were `overloaded`, by what overloads. */
+  readonly overloads: () => ReadonlyMap<string, number>;
+  /** Requests that are being served, and that wait for it, by the queue that they are in. */
+  readonly load: () => Readonly<Record<string, { readonly serving: number; readonly waiting: number }>>;
+  readonly connections: () => PoolUse;
   /** Whether the database answers now. */
   readonly isDatabaseUp: () => Promise<boolean>;
 }
 
 /** What tells how the service fares beside its cache, as Prometheus wants to see it. The codes are a fixed few. */
-export function serviceMetrics({ problems, isDatabaseUp }: ServiceSources): readonly ShownMetric[] {
+export function serviceMetrics(sources: ServiceSources): readonly ShownMetric[] {
   return [
     {
       name: 'http_problems_total',
       help: 'Requests answered with a problem',
       type: 'counter',
-      read: () => [...problems()].map(([code, value]) => ({ value, labels: { code } })),
+      read: () => [...sources.problems()].map(([code, value]) => ({ value, labels: { code } })),
+    },
+    {
+      name: 'http_overloads_total',
+      help: 'Requests answered with the problem overloaded, by what overloads',
+      type: 'counter',
+      read: () => [...sources.overloads()].map(([cause, value]) => ({ value, labels: { cause } })),
+    },
+    {
+      name: 'http_requests',
+      help: 'Requests that are being served by their handlers, and that wait for that',
+      type: 'gauge',
+      read: () =>
+        Object.entries(sources.load()).flatMap(([queue, { serving, waiting }]) => [
+          { value: serving, labels: { queue, state: 'serving' } },
+          { value: waiting, labels: { queue, state: 'waiting' } },
+        ]),
+    },
+    {
+      name: 'database_connections',
+      help: 'Connections to the database in use and at rest, and how many wait for one',
+      type: 'gauge',
+      read: () => {
+        const { active, idle, waiting } = sources.connections();
+        return Object.entries({ active, idle, waiting }).map(([state, value]) => ({
+          value,
+          labels: { state },
+        }));
+      },
     },
     {
       name: 'database_up',
       help: '1 while the database answers',
       type: 'gauge',
-      read: async () => [{ value: Number(await isDatabaseUp()), labels: {} }],
+      read: async () => [{ value: Number(await sources.isDatabaseUp()), labels: {} }],
     },
   ];
 }

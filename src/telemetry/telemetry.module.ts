@@ -2,6 +2,7 @@ import { type DynamicModule, Global, Module } from '@nestjs/common';
 import { Environment } from '../config/environment.js';
 import { secretsOf } from '../config/secrets.js';
 import { AnsweredProblems } from '../http/answered-problems.js';
+import { HandlerLimit } from '../http/handler-limit.interceptor.js';
 import { AppLogger } from './app-logger.js';
 import { EventLoop } from './event-loop.js';
 import { Metrics } from './metrics.js';
@@ -29,11 +30,17 @@ import { RequestScope } from './request-scope.js';
   exports: [AppLogger, EventLoop, Metrics, RequestScope],
 })
 export class TelemetryModule {
-  /** @param problems  counts them, also those answered before a request reaches Nest */
-  static forRoot(problems: AnsweredProblems): DynamicModule {
+  /**
+   * @param problems  counts them, also those answered before a request reaches Nest
+   * @param limit     knows how many requests are being served
+   */
+  static forRoot(problems: AnsweredProblems, limit: HandlerLimit): DynamicModule {
     return {
       module: TelemetryModule,
-      providers: [{ provide: AnsweredProblems, useValue: problems }],
+      providers: [
+        { provide: AnsweredProblems, useValue: problems },
+        { provide: HandlerLimit, useValue: limit },
+      ],
       exports: [AnsweredProblems],
     };
   }

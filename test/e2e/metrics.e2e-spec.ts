@@ -132,6 +132,37 @@ describe('/metrics', () => {
     expect(valueOf(after.lines, 'database_up')).toBe(1);
   });
 
+  it('knows how many are being served, of what, and on how many connections', async () => {
+    const load = async () => {
+      const { lines } = await scrape(app);
+      const requests = (state: string) => valueOf(lines, 'http_requests', { queue: 'requests', state });
+      return {
+        serving: requests('serving'),
+        waiting: requests('waiting'),
+        uploads: valueOf(lines, 'http_requests', { queue: 'uploads', state: 'serving' }),
+        connections: valueOf(lines, 'database_connections', { state: 'active' }),
+      };
+    };
+    let isHeld = true;
+
+    // Each waits for the table for as long as a statement may, which is is hardly longer than metrics are kept.
+    const held = database.dataSource.transaction(async (manager) => {
+      await manager.query('LOCK TABLE users IN ACCESS EXCLUSIVE MODE');
+      while (isHeld) await app.request.get('/api/v3/users');
+    });
+    try {
+      let seen: Awaited<ReturnType<typeof load>> | undefined;
+      await pollUntil(async () => (seen = await load()).serving === 1, 10_000);
+      expect(seen).toMatchObject({ waiting: 0, uploads: 0 });
+      // Who asks for metrics may have one, too.
+      expect(seen?.connections).toBeGreaterThanOrEqual(1);
+    } finally {
+      isHeld = false;
+      await held;
+    }
+    await pollUntil(async () => (await load()).serving === 0, 5000);
+  });
+
   it('counts the invalidations that the outbox still holds', async () => {
     const [{ id }] = await database.dataSource.query<[{ id: string }]>(
       `INSERT INTO cache_outbox (tags, renewed_at) VALUES ('{}', clock_timestamp() + interval '900 ms') RETURNING id`,

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import type { ClientBase, Pool } from 'pg';
+import type { ClientBase } from 'pg';
 import type { DataSource, QueryRunner } from 'typeorm';
 import { DatabaseUnavailable } from '../../database/fail-fast-pool.js';
+import { poolUse } from '../../database/pool-use.js';
 
 /** Runs a statement and returns its rows. */
 export type Query = <Row>(sql: string, parameters: readonly unknown[]) => Promise<Row[]>;
@@ -68,9 +69,9 @@ async function end(second: QueryRunner | undefined): Promise<void> {
   }
 }
 
-function isHalfFree({ driver }: DataSource): boolean {
-  const { master: pool } = driver as unknown as { master: Pool };
-  return pool.waitingCount === 0 && pool.totalCount - pool.idleCount <= pool.options.max / 2;
+function isHalfFree(dataSource: DataSource): boolean {
+  const { active, waiting, max } = poolUse(dataSource);
+  return waiting === 0 && active <= max / 2;
 }
 
 async function joinSnapshot(dataSource: DataSource, query: Query): Promise<QueryRunner | undefined> {
