@@ -483,6 +483,16 @@ class WrongService {
   asIfRoute(): Promise<number> {
     return Promise.resolve(1);
   }
+
+  @Cached({ ttl: 60, prefix: 'at_once' })
+  atOnce(): number {
+    return 1;
+  }
+
+  @Cached({ ttl: 60, prefix: 'maybe_at_once' })
+  maybeAtOnce(): number | Promise<number> {
+    return 1;
+  }
 }
 
 @Injectable()
@@ -490,6 +500,16 @@ class WrongWriter {
   @InvalidateCache('of_nobody:{0}:*')
   deepArguments(_id: string): Promise<void> {
     return Promise.resolve();
+  }
+
+  @InvalidateCache('at_once:*')
+  writesAtOnce(): string[] {
+    return [];
+  }
+
+  @InvalidateCache('at_once:*')
+  tellsNobody(): void {
+    return undefined;
   }
 }
 
@@ -562,6 +582,8 @@ const expected: [code: string, method: string, says: string][] = [
     "Wrong.otherOrder: 'right_two:{id}:*'",
     'Right.two, /right/two/:group/:id',
   ],
+  ['CACHE_INVALID_OPTIONS', 'WrongService.atOnce', 'returns Number'],
+  ['CACHE_INVALID_OPTIONS', 'WrongWriter.writesAtOnce', 'returns Array'],
   ['CACHE_PATTERN_MATCHES_NOTHING', 'WrongWriter.deepArguments', 'but WrongCallerService.ofNobody has 0'],
 ];
 
@@ -690,6 +712,7 @@ describe('an application with wrong decorators', () => {
         { code: 'CACHE_UNKNOWN_TEMPLATE_NAME' },
         { code: 'CACHE_UNKNOWN_TEMPLATE_NAME' },
         { code: 'CACHE_INVALID_OPTIONS' },
+        { code: 'CACHE_INVALID_OPTIONS', message: expect.stringContaining('Make it async') },
       ],
     });
   });

@@ -21,6 +21,7 @@ import { DecoratedMethods } from './decorated-methods.js';
 import { checkInvalidation } from './invalidation-checks.js';
 import { keyRecipe, type KeyRecipe } from './key-recipe.js';
 import { MethodCache } from './method-cache.js';
+import { checkPromise } from './promise-check.js';
 import { strangeParameters } from './template-checks.js';
 
 /**
@@ -50,7 +51,7 @@ export class CacheGraph {
   build(options: ResolvedOptions): void {
     this.decorated.find();
     const cached = this.decorated.cached.map(({ definition }) => definition);
-    const definitions = [...cached, ...this.decorated.invalidating.map(({ definition }) => definition)];
+    const definitions = this.decorated.all.map(({ definition }) => definition);
     const faults = new Faults();
     this.#checkAlone(faults);
     for (const definition of definitions) faults.addAll(definition.faults);
@@ -60,6 +61,7 @@ export class CacheGraph {
       if (!isRoute(found.method)) checkProviderMethod(found, faults);
       this.#recipes.set(found.definition, keyRecipe(found, inputs, this.#isInherited(found)));
     }
+    for (const found of this.decorated.all) checkPromise(found, faults);
     for (const found of this.decorated.invalidating) {
       checkInvalidation(found, this.decorated.cached, faults);
       this.methods.invalidations.setCover(found.definition, coverOf(found.definition.rules, cached));
@@ -69,9 +71,7 @@ export class CacheGraph {
     }
     faults.refuse();
     this.methods.addListed(cached);
-    const routes = [...this.decorated.cached, ...this.decorated.invalidating].filter(({ method }) =>
-      isRoute(method),
-    );
+    const routes = this.decorated.all.filter(({ method }) => isRoute(method));
     this.methods.addRoutes(routes.map(({ definition }) => definition));
     this.engine.watchFamilies(definitions.flatMap(({ rules }) => plainTagsOf(rules)));
     this.#placeLoader();
@@ -84,7 +84,7 @@ export class CacheGraph {
       return [{ ...definition, shape: this.#shapes.get(definition) ?? definition.shape }, recipe] as const;
     });
     const invalidating = new Set(this.decorated.invalidating.map(({ definition }) => definition));
-    const strange = [...this.decorated.cached, ...this.decorated.invalidating].flatMap((found) =>
+    const strange = this.decorated.all.flatMap((found) =>
       strangeParameters(found).map((name) => `${found.definition.method} (${name})`),
     );
     return cacheReport(new Map(shaped), invalidating, strange, this.methods.defaultPolicy);

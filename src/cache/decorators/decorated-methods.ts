@@ -33,6 +33,11 @@ export class DecoratedMethods {
     private readonly methods: MethodCache,
   ) {}
 
+  /** A method under both decorators is two. */
+  get all(): DecoratedMethod<CachedDefinition | InvalidatingDefinition>[] {
+    return [...this.cached, ...this.invalidating];
+  }
+
   find(): void {
     const seen = new Set<object>();
     for (const wrapper of [...this.discovery.getControllers(), ...this.discovery.getProviders()]) {
