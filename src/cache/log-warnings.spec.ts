@@ -2,11 +2,12 @@ import { Logger } from '@nestjs/common';
 import type { CacheModuleEvent } from './cache.options.js';
 import type { Subject } from './engine/subject.js';
 import { logWarnings } from './log-warnings.js';
+import { FakeClock } from './testing/index.js';
 
 const subject = { prefix: 'book' } as Subject;
 
 /** @returns how it listens, and what it has written */
-function listening(nowMs = () => 0) {
+function listening(clock = new FakeClock()) {
   const lines: string[] = [];
   const logger = new Logger('Cache');
   for (const level of ['log', 'warn', 'error'] as const) {
@@ -14,7 +15,7 @@ function listening(nowMs = () => 0) {
       .spyOn(logger, level)
       .mockImplementation((...[text]: unknown[]) => void lines.push(`${level} ${String(text)}`));
   }
-  return { tell: logWarnings(logger, { monotonicMs: nowMs }), lines };
+  return { tell: logWarnings(logger, clock), clock, lines };
 }
 
 function written(...events: CacheModuleEvent[]): string[] {
@@ -47,8 +48,7 @@ describe('an application that listens to no events', () => {
   });
 
   it('is told once what comes again with every request, and of an outage once a minute until it is over', () => {
-    let now = 0;
-    const { tell, lines } = listening(() => now);
+    const { tell, clock, lines } = listening();
     const unkept: CacheModuleEvent = { event: 'cache.no_store', subject, reason: 'header' };
     const past: CacheModuleEvent = { event: 'cache.fallback', subject };
     const unkeyed: CacheModuleEvent = {
@@ -68,10 +68,10 @@ describe('an application that listens to no events', () => {
       expect.stringContaining('warn A call of Books.get has no key'),
       expect.stringContaining('warn Requests to Books.get with Authorization'),
     ]);
-    now = 59_999;
+    clock.advance(59_999);
     tell(past);
     expect(takenLines()).toEqual([]);
-    now = 60_000;
+    clock.advance(1);
     for (const event of [past, past, unkept, unkeyed]) tell(event);
     expect(takenLines()).toEqual([outage]);
     for (const event of [{ event: 'cache.connected' } as const, past, past]) tell(event);
@@ -81,11 +81,10 @@ describe('an application that listens to no events', () => {
   it('is told once that the cache is switched off, and anew of what is lost again', () => {
     const off: CacheModuleEvent = { event: 'cache.fallback', subject, reason: 'switched-off' };
     const lost: CacheModuleEvent = { event: 'cache.reconnecting', attempt: 1, delayMs: 1, reason: 'timeout' };
-    let now = 0;
-    const { tell, lines } = listening(() => now);
+    const { tell, clock, lines } = listening();
 
     tell(off);
-    now = 3_600_000;
+    clock.advance(3_600_000);
     tell(off);
     for (const event of [lost, lost, { event: 'cache.connected' } as const, lost]) tell(event);
 
@@ -94,8 +93,7 @@ describe('an application that listens to no events', () => {
   });
 
   it('is told once a minute of what goes wrong again and again', () => {
-    let now = 0;
-    const { tell, lines } = listening(() => now);
+    const { tell, clock, lines } = listening();
     const failed = (method: string): CacheModuleEvent => ({
       event: 'cache.rule_failed',
       method,
@@ -106,7 +104,7 @@ describe('an application that listens to no events', () => {
     for (let n = 0; n < 1000; n++) tell(failed('Books.change'));
     tell(failed('Books.add'));
     expect(lines).toHaveLength(2);
-    now = 60_000;
+    clock.advance(60_000);
     tell(failed('Books.change'));
     expect(lines).toHaveLength(3);
   });

@@ -77,7 +77,7 @@ const lines: Lines = {
 /** Writes what somebody should know to Nest's logger, as `Cache`: for applications that do not listen to events. */
 export function logWarnings(
   logger = new Logger('Cache'),
-  clock: Pick<Clock, 'monotonicMs'> = systemClock,
+  clock: Clock = systemClock,
 ): (event: CacheModuleEvent) => void {
   const news = new News(clock);
   return withoutRepeats((event) => {

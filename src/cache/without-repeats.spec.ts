@@ -1,11 +1,12 @@
 import type { CacheModuleEvent } from './cache.options.js';
 import type { Subject } from './engine/subject.js';
+import { FakeClock } from './testing/index.js';
 import { withoutRepeats } from './without-repeats.js';
 
 const subject = { prefix: 'book' } as Subject;
 
 function listening() {
-  const clock = { nowMs: 0, monotonicMs: () => clock.nowMs };
+  const clock = new FakeClock();
   const news: CacheModuleEvent[] = [];
   const tell = withoutRepeats((event) => news.push(event), clock);
   return { clock, tell, takeNews: () => news.splice(0) };
@@ -22,10 +23,10 @@ it.each(['cache.get_error', 'cache.set_error'] as const)(
     for (let n = 0; n < 260; n++) tell(silent);
     expect(takeNews()).toEqual([refused, silent]);
 
-    clock.nowMs = 59_999;
+    clock.advance(59_999);
     tell(refused);
     expect(takeNews()).toEqual([]);
-    clock.nowMs = 60_000;
+    clock.advance(1);
     for (let n = 0; n < 260; n++) tell(refused);
     expect(takeNews()).toEqual([refused]);
 
@@ -47,6 +48,7 @@ it('hands on once a minute what each caller has in an outage: a stale answer, a 
     { event: 'cache.overloaded', subject: other },
     { event: 'cache.invalidate_error', tags: ['book:1'], reason: 'timeout' },
     { event: 'cache.invalidate_error', tags: ['book:1'], reason: 'NOPERM' },
+    { event: 'cache.invalidated_late', count: 1 },
   ];
   const tellOften = () => {
     for (let n = 0; n < 100; n++) for (const event of events) tell(event);
@@ -54,10 +56,10 @@ it('hands on once a minute what each caller has in an outage: a stale answer, a 
 
   tellOften();
   expect(takeNews()).toEqual(events);
-  clock.nowMs = 59_999;
+  clock.advance(59_999);
   tellOften();
   expect(takeNews()).toEqual([]);
-  clock.nowMs = 60_000;
+  clock.advance(1);
   tellOften();
   expect(takeNews()).toEqual(events);
 });
@@ -82,4 +84,66 @@ it('remembers a bounded number of reasons', () => {
   expect(takeNews()).toHaveLength(3000);
   tell({ event: 'cache.get_error', subject, reason: '2999' });
   expect(takeNews()).toEqual([]);
+});
+
+describe('a server that comes and goes', () => {
+  const lost = (server?: string): CacheModuleEvent => ({
+    event: 'cache.reconnecting',
+    attempt: 1,
+    delayMs: 50,
+    reason: 'timeout',
+    ...(server !== undefined && { server }),
+  });
+  const found = (server?: string): CacheModuleEvent => ({
+    event: 'cache.connected',
+    ...(server !== undefined && { server }),
+  });
+  const breaker = (state: 'open' | 'closed'): CacheModuleEvent => ({ event: 'cache.breaker', state });
+
+  it('is told of in twenty events a minute, then once how it stands', () => {
+    const { clock, tell, takeNews } = listening();
+
+    for (let n = 0; n < 30; n++) for (const event of [lost(), breaker('open'), found()]) tell(event);
+    expect(takeNews()).toHaveLength(20);
+    for (const event of [{ event: 'cache.disabled' }, { event: 'cache.ready' }] as const) tell(event);
+    tell(breaker('closed'));
+    tell(lost('other:1'));
+    expect(takeNews()).toEqual([lost('other:1')]);
+
+    clock.advance(59_999);
+    expect(takeNews()).toEqual([]);
+    clock.advance(1);
+    expect(takeNews()).toEqual([found(), breaker('closed'), { event: 'cache.ready' }]);
+    clock.advance(600_000);
+    expect(takeNews()).toEqual([]);
+    tell(lost());
+    expect(takeNews()).toEqual([lost()]);
+  });
+
+  it('counts what is told at the end of a minute among those of the next', () => {
+    const { clock, tell, takeNews } = listening();
+    const comeAndGo = () => {
+      for (let n = 0; n < 30; n++) for (const event of [lost(), found()]) tell(event);
+      return takeNews().length;
+    };
+
+    expect(comeAndGo()).toBe(20);
+    clock.advance(60_000);
+    expect(takeNews()).toEqual([found()]);
+    expect(comeAndGo()).toBe(19);
+  });
+
+  it('lets what it costs its callers be told no more often than it is told of itself', () => {
+    const { clock, tell, takeNews } = listening();
+    const past: CacheModuleEvent = { event: 'cache.fallback', subject };
+
+    for (let n = 0; n < 30; n++) for (const event of [lost(), past, found()]) tell(event);
+    expect(takeNews().filter(({ event }) => event === 'cache.fallback')).toHaveLength(11);
+    clock.advance(59_000);
+    tell(past);
+    expect(takeNews()).toEqual([]);
+    clock.advance(1000);
+    tell(past);
+    expect(takeNews()).toEqual([found(), past]);
+  });
 });

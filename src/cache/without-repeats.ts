@@ -1,6 +1,7 @@
 import type { CacheModuleEvent } from './cache.options.js';
 import { systemClock, type Clock } from './engine/clock.js';
 import type { NoStoreReason } from './engine/subject.js';
+import { FlapDamping, isOfConnection } from './flap-damping.js';
 import { News } from './news.js';
 
 /** Reasons that lie in a method, and so come again with every result. */
@@ -16,14 +17,17 @@ export const lastingReasons: ReadonlySet<NoStoreReason> = new Set<NoStoreReason>
 const MAX_REMEMBERED = 1000;
 
 /**
- * Hands on what is news, for logs: that results of a prefix cannot be stored, or a method's requests have no key or no
- * scope, once for each and each reason; that the cache is switched off, once; once a minute, and once more when the store
- * was back in between, that answers are made without it, that it could not be read or written or has not confirmed an
- * invalidation, for each reason, and that callers of a prefix get stale answers, or none; everything else each time.
+ * Hands on what is news, for logs. Once for each reason: that results of a prefix cannot be stored, that a method's
+ * requests have no key or no scope, that the cache is switched off. Once a minute for each reason, and once more when the
+ * store was back in between: that answers are made without it, that it could not be read or written, that it has not
+ * confirmed an invalidation, or has now, and that callers of a prefix get stale answers, or none. Of connections that are
+ * lost and found twenty events a minute, and then how they stand. All else each time.
+ *
+ * @param clock  of tests
  */
 export function withoutRepeats(
   listen: (event: CacheModuleEvent) => void,
-  clock: Pick<Clock, 'monotonicMs'> = systemClock,
+  clock: Clock = systemClock,
 ): (event: CacheModuleEvent) => void {
   const told = new Set<string>();
   const news = new News(clock);
@@ -50,15 +54,21 @@ export function withoutRepeats(
       // Each caller has one of these, and in an outage there are thousands.
       case 'cache.stale_served':
         return !news.isNew(`${event.event} ${event.subject.prefix} ${event.reason}`);
+      case 'cache.invalidated_late':
+        return !news.isNew(event.event);
       case 'cache.overloaded':
         return !news.isNew(`${event.event} ${event.subject.prefix}`);
       default:
         return false;
     }
   };
-  return (event) => {
+  const ofConnections = new FlapDamping((event) => {
     if (isRecovery(event)) news.forget();
-    if (!isRepeat(event)) listen(event);
+    listen(event);
+  }, clock);
+  return (event) => {
+    if (isOfConnection(event)) ofConnections.add(event);
+    else if (!isRepeat(event)) listen(event);
   };
 }
 

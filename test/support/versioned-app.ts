@@ -3,6 +3,7 @@ import {
   Cached,
   CacheService,
   InvalidateCache,
+  withoutRepeats,
   type CacheModuleEvent,
   type CacheModuleOptions,
   type RedisOptions,
@@ -75,6 +76,8 @@ class ThingsController {
 export interface VersionedApp {
   readonly app: INestApplication;
   readonly events: CacheModuleEvent[];
+  /** Those of them that a log is told of. */
+  readonly news: CacheModuleEvent[];
   /** Reads, and judges the answer. */
   get(id: string): Promise<Answer>;
   /** Writes; once it is answered, no read may give what was there before. */
@@ -93,10 +96,16 @@ export async function startVersionedApp(
   options: CacheModuleOptions = {},
 ): Promise<VersionedApp> {
   const events: CacheModuleEvent[] = [];
+  const news: CacheModuleEvent[] = [];
+  const tellNews = withoutRepeats((event) => news.push(event));
+  const onEvent = (event: CacheModuleEvent) => {
+    events.push(event);
+    tellNews(event);
+  };
   const { app, url } = await startCachedApp({
     controllers: [ThingsController],
     providers: [{ provide: VersionedDatabase, useValue: database }],
-    options: { redis, onEvent: (event) => events.push(event), ...options },
+    options: { redis, onEvent, ...options },
   });
   const isAvailable = () => app.get(CacheService).stats().isAvailable;
   const call = async (id: string, method: string) => {
@@ -114,6 +123,7 @@ export async function startVersionedApp(
   return {
     app,
     events,
+    news,
     async get(id) {
       const floor = database.confirmed(id);
       const { answer, body } = await call(id, 'GET');
