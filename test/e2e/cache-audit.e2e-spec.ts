@@ -8,6 +8,7 @@ import {
   type INestApplication,
   Injectable,
   type NestInterceptor,
+  NotFoundException,
   Param,
   ParseIntPipe,
   Res,
@@ -71,6 +72,21 @@ class AuditedController {
   timed(@Param('id') id: string) {
     made.push(id);
     return { id, at: made.length, source };
+  }
+
+  @Get('sought/:id')
+  @Cached<AuditedController['sought']>({
+    ttl: 60,
+    prefix: 'sought',
+    tags: ['thing:{id}'],
+    negativeTtl: 5,
+    refreshAhead: 1,
+    audit: ({ kind }) => kind.toUpperCase(),
+  })
+  sought(@Param('id') id: string) {
+    made.push(id);
+    if (source === 'nothing') throw new NotFoundException(`no ${id}`);
+    return { id, kind: source };
   }
 
   @Get('untagged/:id')
@@ -181,6 +197,26 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('audits on %s'
     await ask('timed/1');
     await audit();
     expect(counts('timed')).toEqual({ audits: 2, wrong: 1 });
+  });
+
+  it('look at a kept 404, too, which its caller gets', async () => {
+    source = 'nothing';
+    await ask('sought/1');
+    await settle();
+    const kept = await ask('sought/1');
+    await audit();
+    const right = counts('sought');
+    await ask('sought/1');
+    source = 'there';
+    await audit();
+
+    expect([kept.status, kept.headers['x-cache'], kept.text]).toEqual([
+      404,
+      'HIT',
+      expect.stringContaining('no 1'),
+    ]);
+    expect(right).toEqual({ audits: 1, wrong: 0 });
+    expect(counts('sought')).toEqual({ audits: 2, wrong: 1 });
   });
 
   it('leave alone what names no tags', async () => {

@@ -134,6 +134,14 @@ class BehindController {
     return { id, run };
   }
 
+  @Get('sought/:id')
+  @Cached({ ttl: 60, prefix: 'sought', grace: '10m', negativeTtl: 5, mayBypass: () => true })
+  sought(@Param('id') id: string) {
+    const run = ++runs;
+    if (id === 'nothing') throw new NotFoundException(`nothing in run ${run}`);
+    return { id, run };
+  }
+
   @Get('impatient/:id')
   @UseInterceptors(MeddlesAfterwards)
   @Cached({ ttl: 60, prefix: 'impatient', grace: '10m', softTimeout: 2 })
@@ -297,6 +305,18 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('behind the an
     }
     expect(seen(after)).toEqual([200, 'HIT', '{"id":"a","run":2}']);
     expect([after.headers.age, after.headers.link]).toEqual(['0', '</a>; rel="next"']);
+    expect(runs).toBe(2);
+  });
+
+  it('a kept 404 that will soon expire is replaced as well, behind another', async () => {
+    await settled('behind/sought/nothing');
+    clock.advance(4500);
+    const due = await settled('behind/sought/nothing');
+    const after = await settled('behind/sought/nothing');
+
+    expect(seen(due)).toEqual([404, 'HIT', expect.stringContaining('run 1')]);
+    expect(seen(after)).toEqual([404, 'HIT', expect.stringContaining('run 2')]);
+    expect(after.headers.age).toBe('0');
     expect(runs).toBe(2);
   });
 
@@ -547,6 +567,37 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('behind the an
     clock.advance(90_000);
     failure = new Error('the database is away');
     expect((await settled('behind/forgiving/kept')).headers['x-cache']).toBe('STALE');
+  });
+
+  it('nobody has a run of their own that the application does not admit: not by asking anew, nor for an expired 404', async () => {
+    await settled('behind/sought/kept');
+    await settled('behind/sought/nothing');
+    isFull = true;
+    const anew = await rawRequest(`${url}/behind/sought/kept`, { headers: { 'cache-control': 'no-cache' } });
+    clock.advance(6000);
+    const expired = await ask('behind/sought/nothing');
+
+    expect([anew.status, anew.headers['x-cache']]).toEqual([503, 'MISS']);
+    expect([expired.status, expired.headers['x-cache']]).toEqual([503, 'MISS']);
+    expect(runs).toBe(2);
+  });
+
+  it('a cache that is switched off: each run is to be admitted', async () => {
+    const other = await startCachedApp({
+      adapter,
+      controllers: [BehindController],
+      providers: [Limited],
+      options: {
+        enabled: false,
+        admission: () => {
+          throw new ServiceUnavailableException();
+        },
+      },
+    });
+    const { status, headers } = await rawRequest(`${other.url}/behind/sought/a`);
+    await other.app.close();
+
+    expect([status, headers['x-cache'], runs]).toEqual([503, 'BYPASS', 0]);
   });
 
   it('the store is away: what is too much waits, and is 503 with Retry-After when it has waited too long', async () => {

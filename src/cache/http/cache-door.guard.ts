@@ -57,17 +57,10 @@ export class CacheDoor implements CanActivate {
   }
 
   #admit(ticket: CacheTicket): boolean | Promise<boolean> {
-    const { lookup, reply, plan } = ticket;
-    if (lookup.state === 'hit') {
-      const { found, isDue, isSampled } = lookup;
-      if (isKeptException(found.entry)) {
-        plan.headers.announceKeptException(reply, found);
-        throw revivedException(found.entry);
-      }
-      if (!isDue && !isSampled) {
-        this.#send(ticket, found);
-        return NEVER;
-      }
+    const { lookup } = ticket;
+    if (lookup.state === 'hit' && !lookup.isDue && !lookup.isSampled) {
+      this.#send(ticket, lookup.found);
+      return NEVER;
     }
     leaveTicket(ticket);
     return true;
@@ -75,6 +68,10 @@ export class CacheDoor implements CanActivate {
 
   #send({ request, reply, plan: { headers } }: CacheTicket, found: Found): void {
     const { entry } = found;
+    if (isKeptException(entry)) {
+      headers.announceKeptException(reply, found);
+      throw revivedException(entry);
+    }
     const answer = this.#answerOf(entry);
     const codings = headers.codings(request);
     // Whatever a guard has set: Nest, too, sets it only after them.

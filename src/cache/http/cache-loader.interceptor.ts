@@ -1,5 +1,5 @@
 import { Injectable, type CallHandler, type ExecutionContext, type NestInterceptor } from '@nestjs/common';
-import { from, of, type Observable } from 'rxjs';
+import { defer, from, of, type Observable } from 'rxjs';
 import type { CacheRequest } from '../definition/cache-request.js';
 import { CacheEngine } from '../engine/cache-engine.js';
 import type { CacheEntry } from '../engine/cache-entry.js';
@@ -34,14 +34,14 @@ export class CacheLoader implements NestInterceptor {
     const ticket = takeTicket(request);
     if (!ticket) return next.handle();
     const { lookup } = ticket;
-    if (lookup.state === 'hit') return of(this.#answer(ticket, lookup, next));
+    if (lookup.state === 'hit') return defer(() => of(this.#answer(ticket, lookup, next)));
     const loading = this.#load(ticket, lookup, next);
     // Nest does not even subscribe for a client that has gone meanwhile: its failure would be nobody's, and end the process.
     loading.catch(() => undefined);
     return from(loading);
   }
 
-  /** Answers, and has the entry replaced when the answer is out, or audited. */
+  /** Answers, and has the entry replaced when the answer is out, or audited. @throws an exception that was kept */
   #answer(ticket: CacheTicket, { found, isDue, isSampled }: Hit, next: CallHandler): unknown {
     const { plan, reply, subject } = ticket;
     const run = new HandlerRun(ticket, next);
@@ -49,6 +49,10 @@ export class CacheLoader implements NestInterceptor {
     const factory = () => run.produce();
     if (isDue) this.#refresh(subject, factory);
     if (isSampled) this.engine.audit(subject, found.entry, factory);
+    if (isKeptException(found.entry)) {
+      plan.headers.announceKeptException(reply, found);
+      throw revivedException(found.entry);
+    }
     plan.headers.announceHit(reply, found);
     return give(ticket, found.entry);
   }
@@ -71,14 +75,14 @@ export class CacheLoader implements NestInterceptor {
     const { plan, reply, subject, budget = this.engine.newBudget() } = ticket;
     const [outcome, forwarded] = outcomes[lookup.state];
     plan.headers.announce(reply, outcome, forwarded);
-    if (lookup.state === 'miss' && !this.engine.isUnderWay(subject)) {
+    // A 404 of before is nothing to fall back on.
+    const stale = lookup.state === 'stale' && !isKeptException(lookup.found.entry) ? lookup.found : undefined;
+    if (!stale && this.#takesItsOwnRun(subject, lookup.state)) {
       const admitted = plan.admit();
       if (admitted !== true) await admitted;
     }
     plan.headers.leaveToRun(reply);
     const run = new HandlerRun(ticket, next);
-    // A 404 of before is nothing to fall back on.
-    const stale = lookup.state === 'stale' && !isKeptException(lookup.found.entry) ? lookup.found : undefined;
     const { clock } = this.engine;
     const sinceMs = clock.monotonicMs();
     let loaded: Loaded<Answer>;
@@ -99,6 +103,12 @@ export class CacheLoader implements NestInterceptor {
       return give(ticket, stale.entry);
     }
     return giveNew(ticket, loaded, outcome, forwarded);
+  }
+
+  /** Who joins another's run costs nothing; while the store is away the bulkhead says who may run. */
+  #takesItsOwnRun(subject: Subject, state: keyof typeof outcomes): boolean {
+    if (state === 'bypass') return false;
+    return state === 'renewal' || !this.engine.isUnderWay(subject);
   }
 }
 

@@ -25,8 +25,8 @@ export function keptException(error: unknown): Kept | undefined {
   }
 }
 
-export function isKeptException({ head }: Kept): boolean {
-  return head.status === String(KEPT_STATUS);
+export function isKeptException({ head }: Partial<Pick<Kept, 'head'>>): boolean {
+  return head?.status === String(KEPT_STATUS);
 }
 
 /**

@@ -5,10 +5,11 @@ import { isPersonal } from '../definition/scope.js';
 import { errorName } from '../engine/cache-errors.js';
 import type { EmitCacheEvent } from '../engine/cache-events.js';
 import { routeKeyText, scopedKeyText } from '../engine/cache-key.js';
-import type { EntryPolicy } from '../engine/entry-policy.js';
+import { wholeForm, type AuditedForm, type EntryPolicy } from '../engine/entry-policy.js';
 import { Subject } from '../engine/subject.js';
 import type { ResolvedOptions } from '../resolve-options.js';
 import { fromRouteArguments, wholeQuery, type DeclaredInput } from './declared-inputs.js';
+import { isKeptException } from './kept-exception.js';
 import { RouteHeaders } from './route-headers.js';
 import { compileKeyText, pathOf } from './route-key.js';
 import { staticHeaders } from './route-metadata.js';
@@ -68,7 +69,7 @@ export class RoutePlan {
     this.#policy = {
       ...options.policy,
       ...policy,
-      audited: auditedForm(audit, (body) => JSON.parse(body)),
+      audited: answerForm(auditedForm(audit, (body) => JSON.parse(body))),
     };
     const whole = key ? undefined : wholeQuery(controller, name);
     const isOpen = whole?.taken.some(({ type, pipes: own }) => !dropsUndeclared([...pipes, ...own], type));
@@ -168,6 +169,11 @@ export class RoutePlan {
     const isNobody = id === undefined || id === null || id === '';
     return isNobody ? undefined : scopedKeyText(text, scope, id);
   }
+}
+
+/** Of a 404 that was kept there is no result to read. */
+function answerForm(form: AuditedForm | undefined): AuditedForm | undefined {
+  return form && ((kept) => (isKeptException(kept) ? wholeForm : form)(kept));
 }
 
 /** What a function said. Nobody waits for it, so that a promise in its place must not end the process when it rejects. */
