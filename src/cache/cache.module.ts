@@ -121,7 +121,7 @@ export class CacheModule
     this.graph.build(this.parts.options);
     for (const prefix of this.graph.prefixes) this.parts.statistics.expect(prefix);
     const lines = reportLines(this.graph.report());
-    for (const line of lines.filter(Boolean)) this.parts.emit({ event: 'cache.graph', line });
+    for (const line of lines.filter(Boolean)) this.parts.tell({ event: 'cache.graph', line });
     for (const method of this.graph.shapeless) this.parts.emit({ event: 'cache.shape_unknown', method });
   }
 }

@@ -1,5 +1,6 @@
 import type { CacheModuleEvent } from './cache.options.js';
 import { CacheEngine } from './engine/cache-engine.js';
+import type { CacheEvent } from './engine/cache-events.js';
 import { CacheStatistics } from './engine/cache-statistics.js';
 import { resultWithin, systemClock } from './engine/clock.js';
 import { L1Entries } from './engine/l1-entries.js';
@@ -38,13 +39,13 @@ export class CacheParts {
     let tellFirstNews: () => void = () => undefined;
     this.#firstNews = new Promise((told) => (tellFirstNews = told));
     const emit = (event: CacheModuleEvent) => {
-      this.emit(event);
+      this.tell(event);
       if (event.event === 'cache.ready') this.engine.background.add(this.#tellServer());
       if (event.event === 'cache.ready' || event.event === 'cache.disabled') tellFirstNews();
     };
     this.servers = redis && connectRedis(redis, { namespace, clock, emit });
     this.store = this.#openStore();
-    this.redis = new RedisService(this.servers, namespace, requestBudgetMs, this.emit);
+    this.redis = new RedisService(this.servers, namespace, requestBudgetMs, this.tell);
     this.engine = new CacheEngine({
       ...options,
       store: this.store,
@@ -52,10 +53,7 @@ export class CacheParts {
       l1: this.l1,
       invalidationBudgetMs: INVALIDATION_BUDGET_MS,
       tracer: guarded(options.tracer),
-      emit: (event) => {
-        this.statistics.record(event);
-        this.emit(event);
-      },
+      emit: this.emit,
     });
     this.backlog = new OutboxBacklog(outbox, clock);
     if (outbox) {
@@ -67,8 +65,14 @@ export class CacheParts {
     }
   }
 
+  /** Counts what the cache does, and tells of it. */
+  readonly emit = (event: CacheEvent): void => {
+    this.statistics.record(event);
+    this.tell(event);
+  };
+
   /** Never throws: whoever listens must not be able to break an answer. */
-  readonly emit = (event: CacheModuleEvent): void => {
+  readonly tell = (event: CacheModuleEvent): void => {
     try {
       const listen: (event: CacheModuleEvent) => unknown = this.options.onEvent;
       const told = listen(event);
@@ -93,7 +97,7 @@ export class CacheParts {
   #openStore(): Store | undefined {
     const { enabled, namespace, clock, outbox } = this.options;
     if (!this.servers) return this.options.store ?? (enabled ? new MemoryStore(clock, this.l1) : undefined);
-    const store = new RedisStore(this.servers, namespace, this.emit, outbox);
+    const store = new RedisStore(this.servers, namespace, this.tell, outbox);
     this.servers.start((...used) => store.beforeUse(...used));
     this.#payOwed = () => store.payOwed(INVALIDATION_BUDGET_MS);
     return store;
@@ -103,6 +107,6 @@ export class CacheParts {
     const stats = await this.redis.stats();
     if (!stats) return;
     const { version, connectedClients, usedMemoryHuman: usedMemory } = stats;
-    this.emit({ event: 'cache.server_info', version, connectedClients, usedMemory });
+    this.tell({ event: 'cache.server_info', version, connectedClients, usedMemory });
   }
 }

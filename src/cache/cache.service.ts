@@ -33,6 +33,8 @@ export interface CacheStats {
   /** How long invalidations took until the store had confirmed them, ms. */
   readonly invalidationMs: HistogramCounts;
   readonly invalidationErrors: number;
+  /** How often `@InvalidateCache` could not tell what is old, so that everything was invalidated. */
+  readonly ruleFailures: number;
   readonly prefixes: ReadonlyMap<string, PrefixStatistics>;
 }
 
@@ -159,6 +161,7 @@ export class CacheService {
       l1: this.l1.size(),
       invalidationMs: this.statistics.invalidationMs,
       invalidationErrors: this.statistics.invalidationErrors,
+      ruleFailures: this.statistics.ruleFailures,
       prefixes: this.statistics.byPrefix(),
     };
   }

@@ -61,12 +61,21 @@ describe('an application that listens to no events', () => {
     const takenLines = () => lines.splice(0);
 
     const unscoped: CacheModuleEvent = { event: 'cache.scope_unknown', method: 'Books.get' };
-    for (const event of [unkept, unkept, past, past, unkeyed, unkeyed, unscoped, unscoped]) tell(event);
+    const ofNobody: CacheModuleEvent = {
+      event: 'cache.bypass',
+      prefix: 'book',
+      method: 'Books.get',
+      reason: 'nobody-to-share-with',
+    };
+    const told: CacheModuleEvent = { ...ofNobody, reason: 'authorization' };
+    const all = [unkept, past, unkeyed, unscoped, ofNobody, told];
+    for (const event of all.flatMap((one) => [one, one])) tell(event);
     expect(takenLines()).toEqual([
       'warn A result of book is not kept: header',
       outage,
       expect.stringContaining('warn A call of Books.get has no key'),
       expect.stringContaining('warn Requests to Books.get with Authorization'),
+      'warn Requests to Books.get are answered past the cache: nobody-to-share-with',
     ]);
     clock.advance(59_999);
     tell(past);

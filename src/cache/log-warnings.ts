@@ -44,6 +44,10 @@ const lines: Lines = {
     'log',
     `Nothing names the form of what ${method} answers: give @Cached a shape, or old answers outlive a change of it`,
   ],
+  'cache.bypass': ({ method, reason }) => [
+    'warn',
+    `Requests to ${method} are answered past the cache: ${reason}`,
+  ],
   'cache.scope_unknown': ({ method }) => [
     'warn',
     `Requests to ${method} with Authorization are answered past the cache: give @Cached a scope`,

@@ -1,4 +1,5 @@
 import type { CacheModuleEvent } from './cache.options.js';
+import type { BypassReason } from './engine/cache-events.js';
 import { systemClock, type Clock } from './engine/clock.js';
 import type { NoStoreReason } from './engine/subject.js';
 import { FlapDamping, isOfConnection } from './flap-damping.js';
@@ -13,12 +14,14 @@ export const lastingReasons: ReadonlySet<NoStoreReason> = new Set<NoStoreReason>
   'rule-failed',
   'handler-skipped',
 ]);
+/** Reasons to go past the cache that nothing else tells of. */
+const untold: ReadonlySet<BypassReason> = new Set<BypassReason>(['nobody-to-share-with', 'not-plain']);
 /** Methods are few; a program that makes prefixes up must not fill the memory. */
 const MAX_REMEMBERED = 1000;
 
 /**
  * Hands on what is news, for logs. Once for each reason: that results of a prefix cannot be stored, that a method's
- * requests have no key or no scope, that the cache is switched off. Once a minute for each reason, and once more when the
+ * requests have no key, no scope or no caller, that the cache is switched off. Once a minute for each reason, and once more when the
  * store was back in between: that answers are made without it, that it could not be read or written, that it has not
  * confirmed an invalidation, or has now, and that callers of a prefix get stale answers, or none. Of connections that are
  * lost and found twenty events a minute, and then how they stand. All else each time.
@@ -43,6 +46,9 @@ export function withoutRepeats(
       case 'cache.key_failed':
         // A client may ask as often as it likes.
         return isKnown(`${event.method} ${event.reason}`);
+      case 'cache.bypass':
+        // The other reasons have events of their own.
+        return !untold.has(event.reason) || isKnown(`${event.method} ${event.reason}`);
       case 'cache.scope_unknown':
         return isKnown(`${event.method} scope`);
       case 'cache.fallback':

@@ -35,6 +35,7 @@ const stats: CacheStats = {
   l1: { entries: 30, bytes: 31 },
   invalidationMs: { bounds: [4000], counts: [32, 33], count: 65, sum: 34_000 },
   invalidationErrors: 35,
+  ruleFailures: 36,
   prefixes: new Map([['course', figures]]),
 };
 
@@ -91,6 +92,7 @@ it('shows each figure under its own name, times in seconds and buckets with thos
     cache_invalidation_duration_seconds_sum: 34,
     cache_invalidation_duration_seconds_count: 65,
     cache_invalidation_errors_total: 35,
+    cache_rule_failures_total: 36,
     cache_l1_entries: 30,
     cache_l1_bytes: 31,
     cache_store_available: 1,

@@ -87,7 +87,7 @@ export function cacheMetrics({
     counterByPrefix('cache_misses_total', 'Lookups that did not', ({ misses }) => misses),
     counterByPrefix(
       'cache_bypasses_total',
-      'Lookups past a store that was away or a cache that is switched off',
+      'What went past the cache: store away, cache switched off, or an answer that nobody shares',
       ({ bypasses }) => bypasses,
     ),
     counterByPrefix(
@@ -152,6 +152,12 @@ export function cacheMetrics({
       help: 'Invalidations that the store did not confirm in time',
       type: 'counter',
       read: () => one(stats().invalidationErrors),
+    },
+    {
+      name: 'cache_rule_failures_total',
+      help: 'Invalidations of everything, as @InvalidateCache could not tell what is old',
+      type: 'counter',
+      read: () => one(stats().ruleFailures),
     },
     gauge('cache_l1_entries', 'Entries in the memory of this process', () => stats().l1.entries),
     gauge('cache_l1_bytes', 'Memory that they take', () => stats().l1.bytes),

@@ -71,6 +71,12 @@ const unstored: Readonly<Record<string, string>> = {
   'in-transaction': 'it was read in a transaction that is not over yet',
 };
 
+/** Why nobody shares an answer, in words. */
+const unshared: Readonly<Record<string, string>> = {
+  'nobody-to-share-with': 'its scope names nobody who asks',
+  'not-plain': 'something before the cache has shaped the response',
+};
+
 const failure = ({ error_code, reason }: LogFields) => error_code ?? reason ?? 'unknown error';
 
 /**
@@ -178,6 +184,11 @@ export const logCatalogue = {
     '⚠️',
     'warn',
     ({ method }) => `Requests to ${method} with Authorization are not cached: it names no scope`,
+  ),
+  'cache.bypass': entry(
+    '⚠️',
+    'warn',
+    ({ method, reason = '' }) => `Requests to ${method} are not cached: ${unshared[reason] ?? reason}`,
   ),
   'cache.key_failed': entry(
     '⚠️',

@@ -15,6 +15,7 @@ it('are read once a second, however many ask', async () => {
     prefixes: new Map(),
     invalidationMs: { bounds: [], counts: [], count: 0, sum: 0 },
     invalidationErrors: 0,
+    ruleFailures: 0,
     l1: { entries: 0, bytes: 0 },
     isAvailable: true,
   };

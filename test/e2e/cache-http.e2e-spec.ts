@@ -195,10 +195,12 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])(
     let url: string;
     let clock: FakeClock;
     let unscoped: string[];
+    let bypassed: string[];
 
     beforeEach(async () => {
       runs = 0;
       unscoped = [];
+      bypassed = [];
       clock = new FakeClock();
       ({ app, url } = await startCachedApp({
         adapter,
@@ -208,6 +210,7 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])(
           principal: ({ headers }) => headers['x-user'] as string | undefined,
           onEvent: (event) => {
             if (event.event === 'cache.scope_unknown') unscoped.push(event.method);
+            if (event.event === 'cache.bypass') bypassed.push(`${event.method} ${event.reason}`);
           },
         },
         configure: (created) => {
@@ -274,6 +277,26 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])(
       expect([...new Set(unscoped)]).toEqual([
         'AnswersController.open',
         'AnswersController.unguardedPrivate',
+      ]);
+    });
+
+    it('count what is not looked up, and what is made anew, by their prefix', async () => {
+      await call('open', { authorization: 'Bearer one' });
+      for (const headers of [{}, { 'x-user': '' }]) await call('mine', headers);
+      await call('renewable/a', { 'cache-control': 'no-cache', 'x-role': 'operator' });
+
+      const { prefixes } = app.get(CacheService).stats();
+      const counts = (prefix: string) => {
+        const { hits, misses, bypasses } = prefixes.get(prefix)!;
+        return { hits, misses, bypasses };
+      };
+      expect(counts('open')).toEqual({ hits: 0, misses: 0, bypasses: 1 });
+      expect(counts('mine')).toEqual({ hits: 0, misses: 0, bypasses: 2 });
+      expect(counts('renewable')).toEqual({ hits: 0, misses: 1, bypasses: 0 });
+      expect(bypassed).toEqual([
+        'AnswersController.open authorization',
+        'AnswersController.mine nobody-to-share-with',
+        'AnswersController.mine nobody-to-share-with',
       ]);
     });
 

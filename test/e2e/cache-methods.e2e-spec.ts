@@ -376,6 +376,12 @@ describe('decorated methods of providers', () => {
         error: expect.any(CacheError),
       }),
     );
+    expect(events).toContainEqual({
+      event: 'cache.bypass',
+      prefix: 'tagless',
+      method: 'Prices.tagless',
+      reason: 'no-key',
+    });
   });
 
   it('work in subclasses that override and call super', async () => {
@@ -1006,6 +1012,7 @@ describe('decorated methods of providers', () => {
 
     expect([await settled(ask()), await ask()]).toEqual([1, 1]);
     expect(events.map(({ event }) => event)).toContain('cache.decode_error');
+    expect(app.get(CacheService).stats().prefixes.get('default')?.errors).toBe(1);
   });
 
   it('are counted by prefix', async () => {

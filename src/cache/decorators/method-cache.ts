@@ -67,7 +67,9 @@ export class MethodCache {
     try {
       subject = methodSubject(definition, policy, method, args, isListed);
     } catch (error) {
-      this.emit({ event: 'cache.key_failed', method: definition.method, reason: errorName(error), error });
+      const { prefix, method: decorated } = definition;
+      this.emit({ event: 'cache.key_failed', method: decorated, reason: errorName(error), error });
+      this.emit({ event: 'cache.bypass', prefix, method: decorated, reason: 'no-key' });
       return settled(run);
     }
     const factory = async (): Promise<Produced<MethodResult>> => {

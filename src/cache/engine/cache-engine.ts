@@ -143,6 +143,7 @@ export class CacheEngine {
    * @throws what {@link load} throws
    */
   async renew<T>(subject: Subject, budget: Budget, factory: Factory<T>): Promise<Loaded<T>> {
+    this.#options.emit({ event: 'cache.miss', subject });
     const run = this.#parts?.sharedRuns.renew(subject, budget, factory) ?? runUncached(factory);
     return this.#patiently(subject, run);
   }

@@ -3,6 +3,12 @@ import type { StaleReason } from './patience.js';
 import type { NoStoreReason, Subject } from './subject.js';
 
 /**
+ * Why something is not looked up: it tells who asks where nothing says who shares the answer; the scope names nobody; there is
+ * no key; or something has shaped the response already, such as a middleware that names its type.
+ */
+export type BypassReason = 'authorization' | 'nobody-to-share-with' | 'no-key' | 'not-plain';
+
+/**
  * Everything the engine has to tell; log lines, statistics and metrics are made from it. An `error` is what was thrown, for
  * whoever looks for the cause: its text may quote what a caller sent, so no log of ours has it.
  */
@@ -19,6 +25,8 @@ export type CacheEvent =
   | { event: 'cache.no_store'; subject: Subject; reason: NoStoreReason; error?: unknown }
   | { event: 'cache.fallback'; subject: Subject; reason?: 'switched-off' }
   | { event: 'cache.overloaded'; subject: Subject }
+  /** A request to a route, or a call of a method, is not looked up: nobody could share its answer, or nothing names it. */
+  | { event: 'cache.bypass'; prefix: string; method: string; reason: BypassReason }
   | { event: 'cache.get_error'; subject: Subject; reason: string }
   | { event: 'cache.set_error'; subject: Subject; reason: string }
   | { event: 'cache.decode_error'; subject: Subject }

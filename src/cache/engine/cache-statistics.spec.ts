@@ -30,6 +30,20 @@ describe('the statistics', () => {
     expect(statistics.byPrefix().get('student_risk')).toMatchObject({ errors: 2, refreshFailures: 1 });
   });
 
+  it('count what was not looked up, and what could not be told to be old', () => {
+    const statistics = new CacheStatistics();
+    statistics.expect('student_risk');
+    const reason = 'no-key';
+
+    statistics.record({ event: 'cache.bypass', prefix: 'student_risk', method: 'Students.risk', reason });
+    statistics.record({ event: 'cache.bypass', prefix: 'unknown', method: 'Other.risk', reason });
+    statistics.record({ event: 'cache.rule_failed', method: 'Students.change', reason, error: undefined });
+
+    const prefixes = statistics.byPrefix();
+    expect([prefixes.get('student_risk')?.bypasses, prefixes.get('default')?.bypasses]).toEqual([1, 1]);
+    expect(statistics.ruleFailures).toBe(1);
+  });
+
   it('tell how stale the stale answers were', () => {
     const statistics = new CacheStatistics();
     statistics.expect('student_risk');

@@ -15,7 +15,7 @@ export interface PrefixStatistics {
   readonly refreshes: number;
   /** Answers refused because the store is away and too many are being computed. */
   readonly overloaded: number;
-  /** Lookups that went past the cache: its store was away, or it is switched off. */
+  /** What went past the cache: its store was away, it is switched off, or nobody could share the answer. */
   readonly bypasses: number;
   /** Entries stored. */
   readonly stores: number;
@@ -55,11 +55,14 @@ export class CacheStatistics {
   readonly #others = noCounts();
   readonly #invalidationMs = new Histogram(INVALIDATION_BOUNDS_MS);
   #invalidationErrors = 0;
+  #ruleFailures = 0;
 
   record(event: CacheEvent): void {
     if (event.event === 'cache.invalidated') this.#invalidationMs.observe(event.durationMs);
     else if (event.event === 'cache.invalidate_error') this.#invalidationErrors++;
-    else if ('subject' in event) count(this.#prefixes.get(event.subject.prefix) ?? this.#others, event);
+    else if (event.event === 'cache.rule_failed') this.#ruleFailures++;
+    else if (event.event === 'cache.bypass') this.#countersOf(event.prefix).bypasses++;
+    else if ('subject' in event) count(this.#countersOf(event.subject.prefix), event);
   }
 
   /** How long confirmed invalidations took, ms. */
@@ -71,10 +74,19 @@ export class CacheStatistics {
     return this.#invalidationErrors;
   }
 
+  /** How often `@InvalidateCache` could not tell what is old, so that everything was invalidated. */
+  get ruleFailures(): number {
+    return this.#ruleFailures;
+  }
+
   /** A copy, by prefix; every prefix of the application is there from the start. */
   byPrefix(): ReadonlyMap<string, PrefixStatistics> {
     const all = new Map(this.#prefixes).set(DEFAULT_PREFIX, this.#others);
     return new Map([...all].map(([prefix, counters]) => [prefix, read(counters)]));
+  }
+
+  #countersOf(prefix: string): Counters {
+    return this.#prefixes.get(prefix) ?? this.#others;
   }
 
   /** Gives a prefix a line of its own. */

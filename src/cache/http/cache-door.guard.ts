@@ -42,6 +42,7 @@ export class CacheDoor implements CanActivate {
     const reply = replyOf(response);
     const subject = reply.isPlain ? plan.subject(request) : 'not-plain';
     if (typeof subject === 'string') {
+      plan.countBypass(subject);
       plan.headers.announce(reply, 'BYPASS', `fwd=bypass; detail=${subject}`);
       return plan.admit();
     }

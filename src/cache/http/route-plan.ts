@@ -3,7 +3,7 @@ import type { CacheRequest } from '../definition/cache-request.js';
 import type { CachedDefinition } from '../definition/cached-definition.js';
 import { isPersonal } from '../definition/scope.js';
 import { errorName } from '../engine/cache-errors.js';
-import type { EmitCacheEvent } from '../engine/cache-events.js';
+import type { BypassReason, EmitCacheEvent } from '../engine/cache-events.js';
 import { routeKeyText, scopedKeyText } from '../engine/cache-key.js';
 import { wholeForm, type AuditedForm, type EntryPolicy } from '../engine/entry-policy.js';
 import { Subject } from '../engine/subject.js';
@@ -35,9 +35,6 @@ interface RouteFacts {
   /** Whether other controllers inherit the same method: their answers may differ, and their paths need not. */
   readonly isInherited: boolean;
 }
-
-/** Why a request is answered past the cache: it tells who asks, the route's scope names nobody, or there is no key. */
-export type Unshared = 'authorization' | 'nobody-to-share-with' | 'no-key';
 
 /** Everything about a cached route that is known at boot, so that a request costs only lookups. */
 export class RoutePlan {
@@ -110,7 +107,7 @@ export class RoutePlan {
   }
 
   /** What a request asks the cache for, or why it does not. */
-  subject(request: CacheRequest): Subject | Unshared {
+  subject(request: CacheRequest): Subject | BypassReason {
     const { prefix, method } = this.definition;
     if (!this.#saysWhoShares && request.headers.authorization !== undefined) {
       this.#emit({ event: 'cache.scope_unknown', method });
@@ -135,6 +132,11 @@ export class RoutePlan {
       furtherTags: this.tags,
       tags: () => this.tags.ofRequest(request),
     });
+  }
+
+  countBypass(reason: BypassReason): void {
+    const { prefix, method } = this.definition;
+    this.#emit({ event: 'cache.bypass', prefix, method, reason });
   }
 
   /** Whether the client wants a new answer, and may have one made. */
