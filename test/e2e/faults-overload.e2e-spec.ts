@@ -234,6 +234,22 @@ describe('five times what it can do', () => {
     }
   });
 
+  /** From when on each second has all that is asked for, and hardly anything later than at the peak. */
+  const wellAfterMs = (
+    { answers, leftOut }: Awaited<ReturnType<typeof openLoop>>,
+    sinceMs: number,
+    peakMs: number,
+  ) => {
+    if (leftOut > 0) return Infinity;
+    const isWell = (second: number) => {
+      const asked = answers.filter(({ atMs }) => Math.floor((atMs - sinceMs) / 1000) === second);
+      return good(asked).length === asked.length && quantileMs(asked, 0.99) <= peakMs;
+    };
+    const seconds = Math.ceil((Math.max(...answers.map(({ atMs }) => atMs)) - sinceMs) / 1000);
+    const bad = Array.from({ length: seconds }, (_, second) => second).filter((second) => !isWell(second));
+    return 1000 * ((bad.at(-1) ?? -1) + 1);
+  };
+
   it('F53: what is too much is refused at once, the rest is served: hits and probes all, reads before writes', async () => {
     const seconds = isMeasuring ? 60 : 4;
     const connectedBefore = clients.length;
@@ -245,9 +261,12 @@ describe('five times what it can do', () => {
       ]),
     );
 
-    const endedAt = performance.now();
     const connected = clients.length - connectedBefore;
-    await untilItServes();
+    const endedAtMs = performance.now();
+    const afterwards = await openLoop(isMeasuring ? 10 : 2, [
+      { perSecond: perSecond / 2, kind: work },
+      { perSecond: HITS_A_SECOND, kind: () => 'hit' },
+    ]);
     const [worked, hits] = [of(answers, 'miss', 'write'), of(answers, 'hit')];
     const refused = answers.filter(({ status }) => status === 503);
     const peakMs = quantileMs(peak, 0.99);
@@ -275,18 +294,31 @@ describe('five times what it can do', () => {
     figure('F53', 'writes served, %', writes);
     figure('F53', 'misses served, %', misses, { atLeast: writes });
     figure('F53', 'slowest probe, ms', probes.slowestMs, { atMost: 100 });
-    figure('F53', 'until it serves again, ms', performance.now() - endedAt, { atMost: 5000 });
+    figure(
+      'F53',
+      'until half the peak is served as at the peak, ms',
+      wellAfterMs(afterwards, endedAtMs, peakMs),
+      {
+        atMost: 5000,
+      },
+    );
     expect(answers.filter(({ status }) => ![200, 201, 503].includes(status))).toEqual([]);
     expect(probes.statuses).toEqual(new Set([200]));
     expect(hits.filter(({ status }) => status !== 200)).toEqual([]);
   });
 
+  const transactionsOf = async (kind: Kind): Promise<number> => {
+    const times = isMeasuring ? 200 : 20;
+    const client = idle.shift() ?? newClient();
+    const before = await transactions();
+    for (let n = 0; n < times; n++) await ask(client, kind);
+    idle.push(client);
+    return ((await transactions()) - before) / times;
+  };
+
   it('F54: clients who ask again at once, three times, cost the database nothing', async () => {
     const seconds = isMeasuring ? 20 : 3;
-    const beforeAlone = await transactions();
-    const client = idle.shift() ?? newClient();
-    const alone: Told[] = [];
-    while (alone.length < (isMeasuring ? 200 : 40)) alone.push(await ask(client, work(alone.length)));
+    const each = { miss: await transactionsOf('miss'), write: await transactionsOf('write') };
     const before = await transactions();
 
     const [{ answers, leftOut }, probes] = await probed(
@@ -295,7 +327,8 @@ describe('five times what it can do', () => {
 
     await untilItServes();
     const during = (await transactions()) - before;
-    const each = (before - beforeAlone) / alone.length;
+    const served = (kind: 'miss' | 'write') => good(of(answers, kind)).length;
+    const needed = served('miss') * each.miss + served('write') * each.write;
     const times = answers.reduce((sum, { times }) => sum + times, 0);
     figure('F54', 'asked a second, in times the peak', answers.length / seconds / perSecond);
     figure('F54', 'left out by clients', leftOut, { atMost: 0 });
@@ -304,15 +337,9 @@ describe('five times what it can do', () => {
     figure('F54', 'p99 of what is served, ms', quantileMs(good(answers), 0.99), {
       atMost: 3 * quantileMs(peak, 0.99),
     });
-    figure('F54', 'transactions for each request, alone', each);
-    figure('F54', 'transactions for each request, in times that', during / answers.length / each, {
-      atMost: 1.1,
-    });
-    figure(
-      'F54',
-      'transactions for each that was served, in times that',
-      during / good(answers).length / each,
-    );
+    figure('F54', 'transactions of a miss alone', each.miss);
+    figure('F54', 'transactions of a write alone', each.write);
+    figure('F54', 'transactions, in times those of what was served', during / needed, { atMost: 1.1 });
     expect(times).toBeGreaterThan(answers.length);
     expect(good(answers).length).toBeGreaterThan(0);
     expect(answers.filter(({ status }) => ![200, 201, 503].includes(status))).toEqual([]);
