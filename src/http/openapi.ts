@@ -12,6 +12,10 @@ const problemContent = {
 
 type PathItem = OpenAPIObject['paths'][string];
 type Operation = NonNullable<PathItem['get']>;
+interface Field {
+  readonly description: string;
+  readonly schema: { readonly type: string; readonly enum?: string[] };
+}
 
 /** The description of the whole API, OpenAPI 3.1. */
 export function createOpenApiDocument(app: INestApplication): OpenAPIObject {
@@ -60,23 +64,36 @@ function describe(path: string, item: PathItem): void {
     if (isOpen) operation.security = [];
     addProblems(operation, path, isOpen);
     shareHeaders(operation);
+    addReplayed(operation);
+    addNextPage(operation);
     // What the system is told to do changes no record.
     if (method !== 'get' && !isOpen && !path.startsWith(`/${prefix}/system/`)) addPending(operation);
   }
 }
 
-function addWriteProblems(operation: Operation, add: (status: string, description: string) => void): void {
-  const ifMatch = operation.parameters?.find(
-    (parameter) => 'name' in parameter && parameter.name === 'If-Match',
-  );
+type Add = (status: string, description: string) => void;
+
+function addWriteProblems(add: Add): void {
   add('404', 'What it refers to does not exist, or belongs to somebody else');
   add('409', 'It is in conflict with what is stored');
   add('413', 'The body is too large');
   add('415', 'The content type or encoding is not understood here');
   add('422', 'It refers to nothing, or a value breaks a rule of the data');
+}
+
+function addPreconditionProblems(operation: Operation, add: Add): void {
+  const ifMatch = parameter(operation, 'header', 'If-Match');
   if (!ifMatch) return;
   add('412', 'What is to be changed is not as the caller saw it');
-  if ('required' in ifMatch && ifMatch.required) add('428', '`If-Match` is missing');
+  if (ifMatch.required) add('428', '`If-Match` is missing');
+}
+
+function parameter(
+  { parameters = [] }: Operation,
+  place: 'header' | 'query',
+  name: string,
+): { readonly required?: boolean } | undefined {
+  return parameters.filter((one) => 'name' in one).find((one) => one.in === place && one.name === name);
 }
 
 /** Validation refuses fields that a body does not declare, so its schema says so. */
@@ -99,21 +116,38 @@ function shareHeaders({ responses }: Operation): void {
 }
 
 /** Any write may be done before all other processes could be told of it. */
-function addPending({ responses }: Operation): void {
+function addPending(operation: Operation): void {
+  addToSuccess(operation, 'X-Cache-Invalidation', {
+    description: 'Only where other processes may still answer with what was before, for a while',
+    schema: { type: 'string', enum: ['pending'] },
+  });
+}
+
+function addReplayed(operation: Operation): void {
+  if (!parameter(operation, 'header', 'Idempotency-Key')) return;
+  addToSuccess(operation, 'Idempotency-Replayed', {
+    description: 'Only where the answer is that of an earlier request with the same `Idempotency-Key`',
+    schema: { type: 'string', enum: ['true'] },
+  });
+}
+
+function addNextPage(operation: Operation): void {
+  if (!parameter(operation, 'query', 'cursor')) return;
+  addToSuccess(operation, 'Link', {
+    description: 'Where there is more, the address of the next page: `rel="next"` (RFC 8288)',
+    schema: { type: 'string' },
+  });
+}
+
+function addToSuccess({ responses }: Operation, name: string, field: Field): void {
   for (const [status, response] of Object.entries(responses)) {
     if (response === undefined || '$ref' in response || !status.startsWith('2')) continue;
-    response.headers = {
-      ...response.headers,
-      'X-Cache-Invalidation': {
-        description: 'Only where other processes may still answer with what was before, for a while',
-        schema: { type: 'string', enum: ['pending'] },
-      },
-    };
+    response.headers = { ...response.headers, [name]: field };
   }
 }
 
 function addProblems(operation: Operation, path: string, isOpen: boolean): void {
-  const add = (status: string, description: string) => {
+  const add: Add = (status, description) => {
     operation.responses[status] ??= { description };
   };
   if (operation.requestBody || operation.parameters?.length)
@@ -126,7 +160,8 @@ function addProblems(operation: Operation, path: string, isOpen: boolean): void 
   }
   if (path.includes('{')) add('404', 'There is no such thing, or it belongs to somebody else');
   if (path.includes('{as_of}')) add('422', 'The moment has not come yet');
-  if (operation.requestBody) addWriteProblems(operation, add);
+  if (operation.requestBody) addWriteProblems(add);
+  addPreconditionProblems(operation, add);
   add('default', 'Any other problem');
   for (const [status, response] of Object.entries(operation.responses)) {
     if (response === undefined || '$ref' in response || (status !== 'default' && Number(status) < 400))

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import type { OpenAPIObject } from '@nestjs/swagger';
 import { judge, type Violation } from './judge.js';
 import { operationsOf } from './operations.js';
-import { anyRequest, type FuzzRequest } from './request-arbitrary.js';
+import { anyRequest, followUps, type FuzzRequest } from './request-arbitrary.js';
 import { type KnownValues, SchemaArbitrary } from './schema-arbitrary.js';
 import { type Sender, shown, targetOf } from './sender.js';
 
@@ -28,12 +28,18 @@ export interface FuzzReport {
   /** How many were judged, those of the shrinking not counted. */
   readonly requests: number;
   readonly findings: readonly Finding[];
+  /** Lines of batches that were taken. */
+  readonly acceptedLines: number;
+  /** How many further pages of each list were asked for. */
+  readonly pages: ReadonlyMap<string, number>;
   /** How often each operation answered with each status. */
   readonly answers: ReadonlyMap<string, ReadonlyMap<number, number>>;
 }
 
 const batch = 500;
 const mostFindings = 25;
+/** Of questions that follow from an answer. */
+const MAX_DEPTH = 2;
 
 /** Sends requests made from the document and judges each answer; goes on after a finding, and looks for others. */
 export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
@@ -45,14 +51,26 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
   const isKnown = (operation: string, rule: string) =>
     findings.some((finding) => finding.operation === operation && finding.rule === rule);
 
+  const pages = new Map<string, number>();
+  let acceptedLines = 0;
   let done = 0;
-  const ask = async (request: FuzzRequest): Promise<Violation | undefined> => {
+  const ask = async (request: FuzzRequest, depth = 0): Promise<Violation | undefined> => {
     const answer = await sender.send(request).catch((error: unknown) => error as Error);
     if (answer instanceof Error) return { rule: 'gives no answer', detail: answer.message };
+    acceptedLines += Number((answer.body as { accepted?: unknown } | null)?.accepted ?? 0);
     const counts = answers.get(request.operation.name)!;
     counts.set(answer.status, (counts.get(answer.status) ?? 0) + 1);
     const violation = judge(document, request, answer, targetOf(request));
-    return violation && !isKnown(request.operation.name, violation.rule) ? violation : undefined;
+    if (violation) return isKnown(request.operation.name, violation.rule) ? undefined : violation;
+    if (depth === MAX_DEPTH) return undefined;
+    for (const next of followUps(request, answer)) {
+      if (next.query.some(([name]) => name === 'cursor')) {
+        pages.set(request.operation.name, (pages.get(request.operation.name) ?? 0) + 1);
+      }
+      const found = await ask(next, depth + 1);
+      if (found) return found;
+    }
+    return undefined;
   };
   for (let run = 0; done < requests && findings.length < mostFindings; run += 1) {
     await options.restore();
@@ -78,5 +96,5 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
     }
     say(`${done} of ${requests} requests, ${findings.length} findings`);
   }
-  return { requests: done, findings, answers };
+  return { requests: done, findings, answers, acceptedLines, pages };
 }

@@ -9,10 +9,13 @@ export interface Operation {
   /** With `{name}` for what is variable. */
   readonly path: string;
   readonly parameters: readonly Parameter[];
-  readonly body: { readonly type: string; readonly schema: Schema } | undefined;
+  /** `line` is the form of each line, where the body is a list of what another operation takes one of. */
+  readonly body: { readonly type: string; readonly schema: Schema; readonly line?: Schema } | undefined;
   /** The statuses that are described by name; `default` is not one. */
   readonly statuses: readonly number[];
   readonly isOpen: boolean;
+  /** The names of the header fields that are described, by status, in lower case. */
+  readonly fields: ReadonlyMap<number, ReadonlySet<string>>;
 }
 
 export interface Parameter {
@@ -47,9 +50,15 @@ export function operationsOf(document: OpenAPIObject): { all: Operation[]; resol
               schema: parameter.schema as Schema,
             };
           }),
-          body: body && { type: body[0], schema: body[1].schema as Schema },
+          body: body && { type: body[0], schema: body[1].schema as Schema, ...lineOf(document, path) },
           statuses: Object.keys(operation.responses).map(Number).filter(Number.isInteger),
           isOpen: operation.security?.length === 0,
+          fields: new Map(
+            Object.entries(operation.responses).map(([status, response]) => {
+              const described = response && 'headers' in response ? Object.keys(response.headers ?? {}) : [];
+              return [Number(status), new Set(described.map((name) => name.toLowerCase()))];
+            }),
+          ),
         },
       ];
     }),
@@ -60,4 +69,11 @@ export function operationsOf(document: OpenAPIObject): { all: Operation[]; resol
     return schema as Schema;
   };
   return { all, resolve };
+}
+
+function lineOf(document: OpenAPIObject, path: string): { line?: Schema } {
+  const [single, isBatch] = path.split(':batch');
+  const body = isBatch === undefined ? undefined : document.paths[single ?? '']?.post?.requestBody;
+  const schema = body && 'content' in body ? body.content['application/json']?.schema : undefined;
+  return schema ? { line: schema as Schema } : {};
 }

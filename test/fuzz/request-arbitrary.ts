@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import type { Answer } from '../support/openapi.js';
 import type { Operation, Parameter } from './operations.js';
 import type { SchemaArbitrary } from './schema-arbitrary.js';
 
@@ -16,8 +17,8 @@ export interface FuzzRequest {
   readonly fault: string;
 }
 
-/** The document cannot say which texts are cursors, nor what a gzip holds. */
-const opaque = ['cursor', 'Content-Encoding'];
+/** The document cannot say which texts are cursors. */
+const opaque = ['cursor'];
 
 /** Requests to any operation by any caller, half of them with one fault. */
 export function anyRequest(
@@ -93,9 +94,14 @@ function bodyOf({ body }: Operation, schemas: SchemaArbitrary): fc.Arbitrary<str
   if (!body) return fc.constant(undefined);
   if (body.type === 'application/json')
     return schemas.valid(body.schema).map((value) => JSON.stringify(value));
-  return fc
-    .array(fc.oneof(fc.json(), fc.string()), { minLength: 1, maxLength: 5 })
-    .map((lines) => lines.join('\n'));
+  const anyLine = fc.oneof(fc.json(), fc.string());
+  const line = body.line
+    ? fc.oneof(
+        { weight: 4, arbitrary: schemas.valid(body.line).map((value) => JSON.stringify(value)) },
+        anyLine,
+      )
+    : anyLine;
+  return fc.array(line, { minLength: 1, maxLength: 5 }).map((lines) => lines.join('\n'));
 }
 
 function faultsOf(operation: Operation, schemas: SchemaArbitrary): fc.Arbitrary<Fault>[] {
@@ -103,6 +109,24 @@ function faultsOf(operation: Operation, schemas: SchemaArbitrary): fc.Arbitrary<
     ...operation.parameters.flatMap((parameter) => parameterFaults(parameter, schemas)),
     ...queryFaults(operation),
     ...bodyFaults(operation, schemas),
+  ];
+}
+
+/** What a client asks next: whether what it holds is still the answer, for the next page, or for the same again. */
+export function followUps(request: FuzzRequest, { status, headers, body }: Answer): FuzzRequest[] {
+  if (status >= 300) return [];
+  if (request.operation.method !== 'GET') return 'Idempotency-Key' in request.headers ? [request] : [];
+  const { etag } = headers;
+  const { next_cursor: cursor, data } = (body ?? {}) as { next_cursor?: unknown; data?: unknown };
+  const hasPages = Array.isArray(data) && data.length > 1 && typeof cursor !== 'string';
+  const isList = request.operation.parameters.some(({ name }) => name === 'limit');
+  const isHeld = { ...request, headers: { ...request.headers, 'If-None-Match': etag ?? '' } };
+  return [
+    ...(etag === undefined ? [] : [isHeld]),
+    ...(hasPages && isList ? [withQuery(request, 'limit', ['1'], request.fault, request.fits)] : []),
+    ...(typeof cursor === 'string'
+      ? [withQuery(request, 'cursor', [cursor], request.fault, request.fits)]
+      : []),
   ];
 }
 

@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import type { Answer } from '../support/openapi.js';
 import { PlainClient } from '../support/plain-client.js';
 import type { FuzzRequest } from './request-arbitrary.js';
@@ -21,7 +22,7 @@ export class Sender {
       method: request.operation.method,
       path: targetOf(request),
       headers: { ...(token === undefined ? {} : { authorization: `Bearer ${token}` }), ...request.headers },
-      body: request.body,
+      body: request.headers['Content-Encoding'] === 'gzip' ? gzipSync(request.body ?? '') : request.body,
     });
   }
 

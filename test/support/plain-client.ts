@@ -6,7 +6,7 @@ export interface PlainRequest {
   /** Path and query as they are to be sent: `fetch` and `URL` would tidy them up. */
   readonly path: string;
   readonly headers?: Readonly<Record<string, string | readonly string[]>>;
-  readonly body?: string | undefined;
+  readonly body?: string | Buffer | undefined;
 }
 
 /** Sends what it is told, over few connections, and nothing else; who finds none free waits. */
