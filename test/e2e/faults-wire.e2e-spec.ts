@@ -2,7 +2,10 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { createServer as createTcpServer, type AddressInfo, type Socket } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
-import { CacheService, RedisService } from '../../src/cache/index.js';
+import { Controller, Get, Query } from '@nestjs/common';
+import { Cached, CacheService, RedisService } from '../../src/cache/index.js';
+import { expectHit, expectMiss } from '../../src/cache/testing/index.js';
+import { startCachedApp } from '../support/cached-app.js';
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.js';
 import { figure, isMeasuring } from '../support/figures.js';
 import { failed, shareOf, underLoad } from '../support/load.js';
@@ -38,6 +41,24 @@ afterEach(async () => {
   await proxy.close();
   await redis.stop();
 });
+
+/** Its questions depend on the same things: only what was asked tells their entries apart. */
+@Controller()
+class ListsController {
+  #runs = 0;
+
+  @Get('of-query')
+  @Cached({ ttl: 60, prefix: 'of_query' })
+  ofQuery(@Query('kind') kind: string) {
+    return { kind, run: ++this.#runs };
+  }
+
+  @Get('of-user')
+  @Cached({ ttl: 60, prefix: 'of_user', scope: 'user' })
+  ofUser() {
+    return { run: ++this.#runs };
+  }
+}
 
 const call = (n: number) => (n % 10 === 1 ? one.write(String(n % KEYS)) : one.get(String(n % KEYS)));
 
@@ -240,6 +261,44 @@ describe('F21: A14: an entry that is', () => {
       expect(await other.get('1')).toMatchObject({ status: 200, cache: 'HIT' });
       await other.close();
     }
+  });
+
+  it.each([
+    ['query', ['/of-query?kind=a', ''], ['/of-query?kind=b', '']],
+    ['user', ['/of-user', 'ada'], ['/of-user', 'grace']],
+  ] as const)('of a question that differs in its %s is a miss, as if both had one hash', async (by, a, b) => {
+    const { app, url } = await startCachedApp({
+      controllers: [ListsController],
+      options: {
+        redis: { url: proxy.url, commandTimeoutMs: 1000 },
+        principal: ({ headers }) => headers['x-user'] as string,
+        // What this process holds itself would hide what is in Redis.
+        maxBytes: 0,
+      },
+    });
+    const cache = app.get(CacheService);
+    await pollUntil(() => cache.stats().isAvailable, 10_000);
+    const ask = async ([path, user]: readonly [string, string]) => {
+      const answer = await fetch(url + path, { headers: { 'x-user': user } });
+      await cache.settle();
+      return { headers: answer.headers, body: await answer.text() };
+    };
+    const keys = () => admin.keys(`cache:of_${by}:*`);
+    const ofA = await ask(a);
+    const [keyOfA = ''] = await keys();
+    const ofB = await ask(b);
+    const [keyOfB = ''] = (await keys()).filter((key) => key !== keyOfA);
+    expectHit(await ask(b));
+
+    expect(await admin.copy(keyOfA, keyOfB, { REPLACE: true })).toBe(1);
+
+    const again = await ask(b);
+    expectMiss(again);
+    expect([ofA.body, ofB.body]).not.toContain(again.body);
+    const last = [await ask(a), await ask(b)];
+    last.forEach(expectHit);
+    expect(last.map(({ body }) => body)).toEqual([ofA.body, again.body]);
+    await app.close();
   });
 });
 

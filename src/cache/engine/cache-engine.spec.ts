@@ -108,7 +108,7 @@ describe('a kept answer', () => {
     expect(await get(() => Promise.reject(new Error('must not run')))).toBe('kept');
   });
 
-  it('is not read by a program that knows another shape or another question with the same hash', async () => {
+  it('is not read by a program that knows another shape, nor for another question', async () => {
     await get(() => Promise.resolve(produced('one')));
 
     expect(await get(() => Promise.resolve(produced('two')), new Subject({ ...parts, shape: 'v2' }))).toBe(
