@@ -1,46 +1,10 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
-import {
-  context,
-  ROOT_CONTEXT,
-  SpanStatusCode,
-  trace,
-  type Context,
-  type ContextManager,
-} from '@opentelemetry/api';
-import {
-  BasicTracerProvider,
-  InMemorySpanExporter,
-  SimpleSpanProcessor,
-} from '@opentelemetry/sdk-trace-base';
-import type { Subject } from '../cache/index.js';
+import { SpanStatusCode, trace } from '@opentelemetry/api';
+import type { InMemorySpanExporter } from '@opentelemetry/sdk-trace-base';
+import { forgetSpans, recordSpans } from '../../test/support/recorded-spans.js';
+import type { CacheModuleEvent, Subject } from '../cache/index.js';
 import { traceCacheEvent, tracing } from './tracing.js';
 
 const subject = { prefix: 'student_risk', key: 'cache:student_risk:1' } as Subject;
-
-/** What an application that traces brings along. */
-class TestContexts implements ContextManager {
-  readonly #storage = new AsyncLocalStorage<Context>();
-  active(): Context {
-    return this.#storage.getStore() ?? ROOT_CONTEXT;
-  }
-  with<A extends unknown[], F extends (...args: A) => ReturnType<F>>(
-    inside: Context,
-    run: F,
-    self?: ThisParameterType<F>,
-    ...args: A
-  ): ReturnType<F> {
-    return this.#storage.run(inside, () => run.call(self, ...args));
-  }
-  bind<T>(_context: Context, target: T): T {
-    return target;
-  }
-  enable(): this {
-    return this;
-  }
-  disable(): this {
-    return this;
-  }
-}
 
 describe('without an SDK', () => {
   it('runs what it is given, and makes no span', async () => {
@@ -57,23 +21,17 @@ describe('without an SDK', () => {
 });
 
 describe('with an SDK', () => {
-  const exporter = new InMemorySpanExporter();
+  let exporter: InMemorySpanExporter;
 
   beforeAll(() => {
-    trace.setGlobalTracerProvider(
-      new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] }),
-    );
-    context.setGlobalContextManager(new TestContexts());
+    exporter = recordSpans();
   });
 
   beforeEach(() => {
     exporter.reset();
   });
 
-  afterAll(() => {
-    trace.disable();
-    context.disable();
-  });
+  afterAll(forgetSpans);
 
   it('a run is a span, and what runs inside it is below it', async () => {
     const inner = trace.getTracer('database');
@@ -110,17 +68,30 @@ describe('with an SDK', () => {
     expect(JSON.stringify(span?.attributes)).not.toContain('STU001');
   });
 
-  it('a hit is an event of the span that asked', () => {
+  it.each<CacheModuleEvent>([
+    { event: 'cache.hit', subject, bytes: 1 },
+    { event: 'cache.miss', subject },
+    { event: 'cache.fallback', subject },
+    { event: 'cache.coalesced', subject, durationMs: 1 },
+    { event: 'cache.stale_served', subject, reason: 'error', staleMs: 1 },
+  ])('$event is an event of the span that asked, and names only the prefix', (event) => {
     trace.getTracer('http').startActiveSpan('GET', (span) => {
-      traceCacheEvent({ event: 'cache.hit', subject, bytes: 1 });
-      traceCacheEvent({ event: 'cache.ready' });
+      traceCacheEvent(event);
       span.end();
     });
 
-    const spans = exporter.getFinishedSpans();
-    expect(spans).toHaveLength(1);
-    expect(spans[0]?.events).toMatchObject([
-      { name: 'cache.hit', attributes: { 'cache.prefix': 'student_risk' } },
-    ]);
+    expect(exporter.getFinishedSpans()).toMatchObject([{ name: 'GET', events: [{ name: event.event }] }]);
+    expect(exporter.getFinishedSpans()[0]?.events[0]?.attributes).toEqual({ 'cache.prefix': 'student_risk' });
+  });
+
+  it('what is no answer to a lookup is no event of a span', () => {
+    trace.getTracer('http').startActiveSpan('GET', (span) => {
+      traceCacheEvent({ event: 'cache.ready' });
+      traceCacheEvent({ event: 'cache.lookup', subject });
+      traceCacheEvent({ event: 'cache.stored', subject, ttlMs: 1, bytes: 1 });
+      span.end();
+    });
+
+    expect(exporter.getFinishedSpans()).toMatchObject([{ name: 'GET', events: [] }]);
   });
 });
