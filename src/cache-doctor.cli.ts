@@ -1,21 +1,7 @@
 import { parseArgs } from 'node:util';
+import { diagnosisOf, diagnosisOfFailure, usage, type Diagnosis } from './cache-diagnosis.js';
 
-const usage = `Prints what is cached, under which keys and tags and for how long, what invalidates it, and what looks wrong.
-Needs no database and no Redis.
-
-  npm run -s cache:doctor -- [--json]
-
-  --json  for programs
-
-Ends with 1 if an invalidation hits nothing, or if the application would not start because of its decorators; every other
-warning may be meant.`;
-
-interface Outcome {
-  readonly text: string;
-  readonly isSound: boolean;
-}
-
-async function examine(asJson: boolean): Promise<Outcome> {
+async function examine(asJson: boolean): Promise<Diagnosis> {
   // Loaded only now: a wrong option is answered at once.
   const { createApp } = await import('./app.setup.js');
   const { CacheGraph, reportLines } = await import('./cache/index.js');
@@ -23,10 +9,10 @@ async function examine(asJson: boolean): Promise<Outcome> {
   await app.init();
   const report = app.get(CacheGraph).report();
   const text = asJson ? JSON.stringify(report, undefined, 2) : reportLines(report).join('\n').trimStart();
-  return { text, isSound: !report.warnings.some(({ isHard }) => isHard) };
+  return diagnosisOf(report, text);
 }
 
-async function main(words: string[]): Promise<Outcome> {
+async function main(words: string[]): Promise<Diagnosis> {
   const { values } = parseArgs({
     args: words,
     options: {
@@ -34,18 +20,9 @@ async function main(words: string[]): Promise<Outcome> {
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
-  return values.help ? { text: usage, isSound: true } : examine(values.json);
+  return values.help ? { text: usage, stream: 'stdout', exitCode: 0 } : examine(values.json);
 }
 
-try {
-  const { text, isSound } = await main(process.argv.slice(2));
-  // Nothing else may keep the process: the application was never meant to serve.
-  process.stdout.write(`${text}\n`, () => process.exit(isSound ? 0 : 1));
-} catch (error) {
-  if (!(error instanceof Error && 'code' in error)) throw error;
-  if (error.code === 'CACHE_BOOT_FAILED') process.stderr.write(`${error.message}\n`);
-  else if (String(error.code).startsWith('ERR_PARSE_ARGS'))
-    process.stderr.write(`${error.message}\n\n${usage}\n`);
-  else throw error;
-  process.exit(1);
-}
+const { text, stream, exitCode } = await main(process.argv.slice(2)).catch(diagnosisOfFailure);
+// Nothing else may keep the process: the application was never meant to serve.
+process[stream].write(`${text}\n`, () => process.exit(exitCode));
