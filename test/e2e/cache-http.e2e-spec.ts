@@ -450,10 +450,21 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])(
         options: { compress: false, principal: () => 'ada' },
       });
       const accepted = { headers: { 'accept-encoding': 'br' } };
-      for (let n = 0; n < 3; n++) {
-        const { headers } = await rawRequest(`${other.url}/answers/open`, accepted);
-        await other.app.get(CacheService).settle();
-        expect([headers['content-encoding'], headers.vary]).toEqual([undefined, undefined]);
+      for (const [path, vary] of [
+        ['open', undefined],
+        ['large/a', 'accept-language'],
+      ] as const) {
+        // Elsewhere compressed from the second hit on.
+        for (const outcome of ['MISS', 'HIT', 'HIT', 'HIT']) {
+          const { headers, text } = await rawRequest(`${other.url}/answers/${path}`, accepted);
+          await other.app.get(CacheService).settle();
+          expect([headers['x-cache'], headers['content-encoding'], headers.vary]).toEqual([
+            outcome,
+            undefined,
+            vary,
+          ]);
+          expect(() => void JSON.parse(text)).not.toThrow();
+        }
       }
       await other.app.close();
     });
