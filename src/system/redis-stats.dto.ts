@@ -133,7 +133,7 @@ export class CachePrefixFigures {
   overloaded!: number;
 
   /**
-   * Look-ups that went past the cache because its store was away
+   * Look-ups that went past the cache: its store was away, or it is switched off
    * @example 0
    */
   bypasses!: number;
