@@ -113,7 +113,8 @@ it('F13: a full Redis refuses entries and still takes invalidations', async () =
   await pollUntil(async () => (await fresh()).cache === 'HIT', 10_000);
 
   figure('F13', 'refusals noticed', refused);
-  figure('F13', 'hits while full, %', 100 * shareOf(full, 'HIT'));
+  // What is written meanwhile cannot be kept anew.
+  figure('F13', 'hits while full, %', 100 * shareOf(full, 'HIT'), { atLeast: 50 });
   figure('F13', 'until entries are kept again, ms', performance.now() - since, { atMost: 2000 });
   expectAllRight(full);
   expect(refused).toBeGreaterThan(0);
