@@ -19,7 +19,8 @@ const usage = `Imports the Open University Learning Analytics Dataset, or files 
   --with-demographics  also import gender, region, education, deprivation, age and disability, into a table apart
   --rejects            where records go that cannot be imported; default ./rejects.ndjson
 
-It may be interrupted and repeated. The database is that of DATABASE_URL, else the service's own in DATA_DIR.`;
+It may be interrupted and repeated; files with rejects are read again once what those name may be there.
+The database is that of DATABASE_URL, else the service's own in DATA_DIR.`;
 
 function optionsOf(words: string[]): OuladOptions | undefined {
   const { values } = parseArgs({

@@ -383,6 +383,79 @@ describe('importing files in the format of OULAD', () => {
     expect(await readRejects(join(folder, 'again.ndjson'))).toEqual(await readRejects());
   });
 
+  describe('repeated once what was missing is there', () => {
+    const importFolder = (changes: Partial<OuladOptions> = {}) =>
+      importOulad(database.dataSource, options({ dir: folder, ...changes }));
+
+    /** What an import of all the files at once would have made. */
+    async function madeAtOnce(changes: Partial<OuladOptions> = {}) {
+      const other = await createTestDatabase();
+      onTestEnd.push(() => other.drop());
+      const rejectsFile = join(folder, 'at-once.ndjson');
+      await importOulad(other.dataSource, options({ dir: folder, ...changes, rejectsFile }));
+      const { batches: _, ...all } = await contents(other.dataSource);
+      return { all, rejects: await readRejects(rejectsFile) };
+    }
+
+    async function expectAsIfAtOnce(changes: Partial<OuladOptions> = {}) {
+      const { batches: _, ...all } = await contents(database.dataSource);
+      const atOnce = await madeAtOnce(changes);
+      expect(all).toEqual(atOnce.all);
+      const inOrder = (rejects: { file: string; row: number }[]) =>
+        rejects.toSorted((a, b) => a.file.localeCompare(b.file) || a.row - b.row);
+      expect(inOrder(await readRejects())).toEqual(inOrder(atOnce.rejects));
+    }
+
+    beforeEach(() => cp(fixture, folder, { recursive: true }));
+
+    it('takes the submissions to assessments that came later, also if a kill had come between them', async () => {
+      await rm(join(folder, 'assessments.csv'));
+      await importFolder();
+      expect((await contents(database.dataSource)).submissions).toEqual([]);
+      await cp(join(fixture, 'assessments.csv'), join(folder, 'assessments.csv'));
+      await rm(join(folder, 'studentAssessment.csv'));
+      await importFolder();
+      await cp(join(fixture, 'studentAssessment.csv'), join(folder, 'studentAssessment.csv'));
+
+      const { files } = await importFolder();
+
+      expect(files.filter(({ wasDone }) => !wasDone).map(({ name }) => name)).toEqual([
+        'studentAssessment.csv',
+      ]);
+      await expectAsIfAtOnce();
+      expect((await importFolder()).files.every(({ wasDone }) => wasDone)).toBe(true);
+    });
+
+    it('takes what students did whom studentInfo.csv did not name at first', async () => {
+      const whole = await readFile(join(fixture, 'studentInfo.csv'), 'utf8');
+      const named = (line: string) => !line.startsWith('AAA,2013J,31604') && !line.startsWith('BBB');
+      await writeFile(join(folder, 'studentInfo.csv'), whole.split('\n').filter(named).join('\n'));
+      await importFolder();
+      await writeFile(join(folder, 'studentInfo.csv'), whole);
+
+      await importFolder();
+
+      await expectAsIfAtOnce();
+    });
+
+    it('leaves out who registers after the day, though studentInfo.csv names them once more', async () => {
+      const whole = await readFile(join(fixture, 'studentInfo.csv'), 'utf8');
+      await importFolder({ asOfDay: 10 });
+      await writeFile(join(folder, 'studentInfo.csv'), `${whole}AAA,2013J,28400,F,,,,,0,60,N,Pass,\n`);
+
+      await importFolder({ asOfDay: 10 });
+
+      const { enrollments } = await contents(database.dataSource);
+      expect(enrollments.map(({ student, course }) => [student, course])).toEqual([
+        ['oulad-11391', 'AAA-2013J'],
+        ['oulad-28400', 'AAA-2013J'],
+        ['oulad-30268', 'AAA-2013J'],
+        ['oulad-31604', 'AAA-2013J'],
+      ]);
+      await expectAsIfAtOnce({ asOfDay: 10 });
+    });
+  });
+
   it('leaves a grade alone that was given since, by whomever', async () => {
     await importOulad(database.dataSource, options());
     const [graded] = await database.dataSource

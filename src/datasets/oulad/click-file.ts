@@ -26,6 +26,7 @@ export const clicks: OuladFile<ClickRow> = {
   publishedRows: 10_655_280,
   withoutIt: 'there are no events',
   unknownIs: 'the student is not in that course',
+  needs: ['courses.csv', 'studentInfo.csv'],
   variant: asOfVariant,
   parse: (row, { options, sha256, sites }) => {
     const day = field.day(row, 'date');

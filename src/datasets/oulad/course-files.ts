@@ -21,6 +21,7 @@ export const courses: OuladFile<CourseRow> = {
   publishedRows: 22,
   withoutIt: null,
   unknownIs: '',
+  needs: [],
   variant: startVariant,
   parse: (row, { options }) => {
     const [module, presentation] = [field.code(row, 'code_module'), field.code(row, 'code_presentation')];
@@ -60,6 +61,7 @@ export const assessments: OuladFile<ActivityRow> = {
   publishedRows: 206,
   withoutIt: 'there are no deadlines, and no submissions',
   unknownIs: 'its course is not in courses.csv',
+  needs: ['courses.csv'],
   variant: startVariant,
   parse: (row, { options }) => {
     const presentation = field.code(row, 'code_presentation');
@@ -88,6 +90,7 @@ export const materials: OuladFile<ActivityRow> = {
   publishedRows: 6_364,
   withoutIt: 'events do not tell what kind of page was seen',
   unknownIs: 'its course is not in courses.csv',
+  needs: ['courses.csv'],
   variant: () => ' materials',
   parse: (row) => {
     const id = field.wholeNumber(row, 'id_site', 0, 999_999_999);

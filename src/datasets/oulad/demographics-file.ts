@@ -19,6 +19,7 @@ export const demographics: OuladFile<DemographicsRow> = {
   publishedRows: 32_593,
   withoutIt: null,
   unknownIs: 'the enrolment is unknown',
+  needs: ['courses.csv', 'studentInfo.csv'],
   variant: () => ' demographics',
   parse: (row) => {
     const traits = Object.fromEntries(columns.map((column) => [column, field.optionalText(row, column)]));

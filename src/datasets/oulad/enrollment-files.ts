@@ -26,6 +26,7 @@ export const students: OuladFile<StudentRow> = {
   publishedRows: 32_593,
   withoutIt: null,
   unknownIs: 'its course is not in courses.csv',
+  needs: ['courses.csv'],
   variant: asOfVariant,
   parse: (row, { options }) => {
     const result = field.oneOf(row, 'final_result', results);
@@ -97,6 +98,8 @@ export const registrations: OuladFile<RegistrationRow> = {
   publishedRows: 32_593,
   withoutIt: 'every enrolment counts from the start of the course',
   unknownIs: 'the student is not in studentInfo.csv for this course',
+  needs: ['courses.csv', 'studentInfo.csv'],
+  corrects: true,
   variant: asOfVariant,
   parse: (row, { options: { starts, asOfDay } }) => {
     const startMs = startOf(field.code(row, 'code_presentation'), starts);

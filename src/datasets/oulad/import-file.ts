@@ -36,7 +36,7 @@ const batchRows = 5_000;
 
 /**
  * Imports one file in transactions of 5,000 records; each also notes how far it came, so that an import that was
- * interrupted goes on behind the last whole transaction.
+ * interrupted goes on behind the last whole transaction. A file whose rejects may be known by now is imported anew.
  */
 export async function importFile(
   client: ClientBase,
@@ -47,7 +47,9 @@ export async function importFile(
   onBytes: (bytes: number) => void,
 ): Promise<FileResult> {
   const format = formatOf(file, context);
-  let batch = await openBatch(client, [format, file.name, context.sha256.toString('hex')]);
+  const key = [format, file.name, context.sha256.toString('hex')] as const;
+  await reopen(client, key, file);
+  let batch = await openBatch(client, key);
   const result = { name: file.name, publishedRows: file.publishedRows, wasDone: batch.done };
   if (!batch.done) {
     const done = batch.ok + batch.dup + batch.later + batch.bad;
@@ -133,7 +135,25 @@ function formatOf(file: OuladFile, { options }: ParseContext): string {
   return `oulad${file.variant(options)}`;
 }
 
-async function openBatch(client: ClientBase, key: readonly [string, string, string]): Promise<Batch> {
+type BatchKey = readonly [format: string, file: string, sha256: string];
+
+/**
+ * Lets a finished file be imported anew when one that it needs has brought something since, in this run or in one that was
+ * interrupted. Personal traits bring nothing that others name, though they are in a file that does.
+ */
+async function reopen(client: ClientBase, key: BatchKey, { needs, corrects }: OuladFile): Promise<void> {
+  await client.query(
+    `UPDATE import_batches b
+     SET rows_ok = 0, rows_dup = 0, rows_later = 0, rows_bad = 0, started_at = now(), finished_at = NULL
+     WHERE format = $1 AND file = $2 AND sha256 = $3 AND (rows_bad > 0 OR $5) AND EXISTS (
+       SELECT FROM import_batches n
+       WHERE n.file = ANY($4) AND n.format NOT LIKE '%demographics' AND n.rows_ok > 0
+         AND coalesce(n.finished_at, n.started_at) > b.finished_at)`,
+    [...key, needs, corrects === true],
+  );
+}
+
+async function openBatch(client: ClientBase, key: BatchKey): Promise<Batch> {
   const { rows } = await client.query<Batch>(
     `INSERT INTO import_batches (format, file, sha256) VALUES ($1, $2, $3)
      ON CONFLICT (format, file, sha256) DO UPDATE SET format = excluded.format

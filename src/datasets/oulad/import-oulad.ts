@@ -40,7 +40,7 @@ const mostSites = 1_000_000;
 
 /**
  * Imports a folder of OULAD files, or of files in its format, into a migrated database. It may be interrupted, and
- * repeated: what is there already is left as it is.
+ * repeated: what is there already is left as it is, and what was rejected is taken once what it names is there.
  *
  * @throws {CommandRefused} when a file cannot be used, or another import is running
  */

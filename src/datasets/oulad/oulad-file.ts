@@ -28,6 +28,10 @@ export interface OuladFile<T extends { readonly row: number } = { readonly row: 
   readonly withoutIt: string | null;
   /** Why a record may be unknown. */
   readonly unknownIs: string;
+  /** Files that bring what its records name. */
+  readonly needs: readonly string[];
+  /** Whether the rows that those bring are right only after this one. */
+  readonly corrects?: true;
   /** Options that change the rows; a file imported under others is imported anew. */
   readonly variant: (options: OuladOptions) => string;
   /** @returns `null` for what lies after `asOfDay` @throws {BadRow} */

@@ -20,6 +20,7 @@ export const submissions: OuladFile<SubmissionRow & { readonly as_of_day: number
   publishedRows: 173_912,
   withoutIt: 'there are no submissions',
   unknownIs: 'its assessment or student is unknown, or the student is not in that course',
+  needs: ['courses.csv', 'assessments.csv', 'studentInfo.csv'],
   variant: asOfVariant,
   parse: (row, { options: { asOfDay } }) => {
     const submitted = {
