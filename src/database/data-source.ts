@@ -25,6 +25,7 @@ import { OutboxAge1770000009000 } from './migrations/1770000009000-outbox-age.js
 import { ForgetPeopleSoon1770000010000 } from './migrations/1770000010000-forget-people-soon.js';
 import { FirstTraceCounts1770000011000 } from './migrations/1770000011000-first-trace-counts.js';
 import { FirstTraceOfStudents1770000013000 } from './migrations/1770000013000-first-trace-of-students.js';
+import { ForgetTraits1770000014000 } from './migrations/1770000014000-forget-traits.js';
 import { HintsOfTheTutor1770000012000 } from './migrations/1770000012000-hints-of-the-tutor.js';
 
 const entities = [
@@ -63,6 +64,7 @@ const shared = {
     FirstTraceCounts1770000011000,
     HintsOfTheTutor1770000012000,
     FirstTraceOfStudents1770000013000,
+    ForgetTraits1770000014000,
   ],
   synchronize: false,
   logging: false,

@@ -523,6 +523,28 @@ describe('importing files in the format of OULAD', () => {
     ]);
   });
 
+  it('brings back no personal traits of who was deleted, also while it imports', async () => {
+    await importOulad(database.dataSource, options());
+    const admin = new Client({ connectionString: database.url });
+    await admin.connect();
+    onTestEnd.push(() => admin.end());
+    await admin.query(`UPDATE users SET deleted_at = now() WHERE code = 'oulad-11391'`);
+    await admin.query(`BEGIN; UPDATE users SET deleted_at = now() WHERE code = 'oulad-28400'`);
+
+    const importing = importOulad(database.dataSource, options({ withDemographics: true }));
+    await pollUntil(async () => {
+      const waiting = await admin.query(
+        `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+      );
+      return waiting.rows.length > 0;
+    }, 10_000);
+    await admin.query('COMMIT');
+    await importing;
+
+    const { demographics } = await contents(database.dataSource);
+    expect(demographics.map(({ student }) => student)).toEqual(['oulad-30268', 'oulad-31604']);
+  });
+
   it('goes on to a later day without taking back an end that somebody has told meanwhile', async () => {
     await importOulad(database.dataSource, options({ asOfDay: 20 }));
     const ended = `SELECT id, status, final_result, ended_at FROM enrollments WHERE status <> 'active' ORDER BY id`;

@@ -183,6 +183,23 @@ describe('migrations', () => {
     expect((await client.query('SELECT tags FROM cache_outbox')).rows).toEqual([{ tags: ['epoch'] }]);
   });
 
+  it('forget the personal traits of who was deleted', async () => {
+    await migrateUntilBefore('ForgetTraits1770000014000');
+    await client.query(`
+      INSERT INTO users (code, role, deleted_at) VALUES ('A', 'student', NULL), ('B', 'student', now());
+      INSERT INTO courses (code, name, starts_at, ends_at) VALUES ('C', 'C', '2026-01-01', '2027-01-01');
+      INSERT INTO enrollments (user_id, course_id) SELECT u.id, c.id FROM users u, courses c;
+      INSERT INTO student_demographics (enrollment_id, gender) SELECT id, 'F' FROM enrollments`);
+
+    await migrate(database.url);
+
+    const { rows } = await client.query(
+      `SELECT u.code FROM student_demographics d JOIN enrollments e ON e.id = d.enrollment_id
+       JOIN users u ON u.id = e.user_id`,
+    );
+    expect(rows).toEqual([{ code: 'A' }]);
+  });
+
   it('tell what they did, and find nothing to do the second time', async () => {
     expect(await migrate(database.url)).toContain('InitialSchema1770000000000');
     expect(await migrate(database.url)).toEqual([]);

@@ -86,6 +86,28 @@ describe('records over HTTP', () => {
       expect((await add('GONE2')).body).toMatchObject({ full_name: 'To Forget' });
     });
 
+    it('are forgotten with their personal traits, while those of others and what they did stay', async () => {
+      for (const id of ['TRAIT1', 'TRAIT2']) {
+        await post('/users', { user_id: id, role: 'student' }).expect(201);
+        await post('/enrollments', { user_id: id, course_id: 'PROG-101' }).expect(201);
+        await post('/submissions', { student_id: id, activity_id: 'PROG-101-A1' }).expect(201);
+      }
+      const people = `FROM users u JOIN enrollments e ON e.user_id = u.id WHERE u.code LIKE 'TRAIT_'`;
+      await database.dataSource.query(
+        `INSERT INTO student_demographics (enrollment_id, gender) SELECT e.id, 'F' ${people}`,
+      );
+
+      await app.request.delete(`${api}/users/TRAIT1`).expect(204);
+
+      const [left] = await database.dataSource.query<object[]>(
+        `SELECT array_agg(u.code ORDER BY u.code) FILTER (WHERE d.gender IS NOT NULL) AS with_traits,
+           count(s.id)::int AS submissions
+         FROM users u JOIN enrollments e ON e.user_id = u.id JOIN submissions s ON s.user_id = u.id
+         LEFT JOIN student_demographics d ON d.enrollment_id = e.id WHERE u.code LIKE 'TRAIT_'`,
+      );
+      expect(left).toEqual({ with_traits: ['TRAIT2'], submissions: 2 });
+    });
+
     it('leave the time of change alone when nothing changes', async () => {
       const before = await get('/users/STU002');
       expect((await patch('/users/STU002', { role: 'student' })).body).toEqual(before.body);

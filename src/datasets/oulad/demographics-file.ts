@@ -25,12 +25,22 @@ export const demographics: OuladFile<DemographicsRow> = {
     const traits = Object.fromEntries(columns.map((column) => [column, field.optionalText(row, column)]));
     return { row: row.row, course: courseCode(row), student: studentCode(row), ...(traits as Demographics) };
   },
-  write: (client, rows) => writeRows(client, insertDemographics, rows),
+  write: async (client, rows) => {
+    await client.query(lockUsers, [JSON.stringify(rows)]);
+    return writeRows(client, insertDemographics, rows);
+  },
 };
 
+// Whoever deletes one of them has ended before the next statement looks who is deleted, or waits until it has.
+const lockUsers = `
+  SELECT u.id FROM users u
+  WHERE u.code IN (SELECT r.student FROM json_to_recordset($1) AS r(student text))
+  ORDER BY u.id FOR SHARE`;
+
+// Traits of deleted people are forgotten, and stay so.
 const insertDemographics = `
   WITH known AS (
-    SELECT r.*, e.id AS enrollment_id
+    SELECT r.*, e.id AS enrollment_id, u.deleted_at
     FROM json_to_recordset($1) AS r(row int, course text, student text, ${columns.map((column) => `${column} text`).join(', ')})
     LEFT JOIN users u ON u.code = r.student
     LEFT JOIN courses c ON c.code = r.course
@@ -38,7 +48,7 @@ const insertDemographics = `
   ), written AS (
     INSERT INTO student_demographics (enrollment_id, ${columns.join(', ')})
     SELECT DISTINCT ON (enrollment_id) enrollment_id, ${columns.join(', ')}
-    FROM known WHERE enrollment_id IS NOT NULL
+    FROM known WHERE enrollment_id IS NOT NULL AND deleted_at IS NULL
     ORDER BY enrollment_id, row DESC
     ON CONFLICT (enrollment_id) DO NOTHING
     RETURNING 1

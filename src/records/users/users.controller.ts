@@ -62,7 +62,7 @@ export class UsersController {
     return this.users.change(userId, body);
   }
 
-  /** Deletes a person: found no more, name and address forgotten, while what they did stays. */
+  /** Deletes a person: found no more, name, address and traits forgotten, while what they did stays. */
   @Delete(':user_id')
   @HttpCode(204)
   @ApiNoContentResponse({ description: 'The person is deleted' })

@@ -54,12 +54,19 @@ export class UsersService {
     );
   }
 
-  /** The row stays, for what points at it, without name and address; the person is found no more. */
+  /** The row stays, for what points at it, without name, address and traits; the person is found no more. */
   delete(code: string): Promise<UserDto> {
     return this.#update(
       code,
       (now) => ({ email: null, fullName: null, isActive: false, deletedAt: now }),
-      (manager) => this.idempotency.forgetPerson(manager, code),
+      async (manager) => {
+        await this.idempotency.forgetPerson(manager, code);
+        await manager.query(
+          `DELETE FROM student_demographics d USING enrollments e, users u
+           WHERE d.enrollment_id = e.id AND e.user_id = u.id AND u.code = $1`,
+          [code],
+        );
+      },
     );
   }
 
