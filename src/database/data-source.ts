@@ -16,6 +16,7 @@ import { InitialSchema1770000000000 } from './migrations/1770000000000-initial-s
 import { AnalyticsIndexes1770000001000 } from './migrations/1770000001000-analytics-indexes.js';
 import { OuladImport1770000002000 } from './migrations/1770000002000-oulad-import.js';
 import { OutboxRenewal1770000003000 } from './migrations/1770000003000-outbox-renewal.js';
+import { DaysOfMovedSubmissions1770000015000 } from './migrations/1770000015000-days-of-moved-submissions.js';
 import { DueWhenHandedIn1770000004000 } from './migrations/1770000004000-due-when-handed-in.js';
 import { ForgetDeleted1770000005000 } from './migrations/1770000005000-forget-deleted.js';
 import { CountersByDifference1770000006000 } from './migrations/1770000006000-counters-by-difference.js';
@@ -65,6 +66,7 @@ const shared = {
     HintsOfTheTutor1770000012000,
     FirstTraceOfStudents1770000013000,
     ForgetTraits1770000014000,
+    DaysOfMovedSubmissions1770000015000,
   ],
   synchronize: false,
   logging: false,

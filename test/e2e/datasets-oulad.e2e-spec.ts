@@ -60,7 +60,7 @@ const readings = {
     FROM submissions s JOIN users u ON u.id = s.user_id JOIN activities a ON a.id = s.activity_id ORDER BY 1, 2`,
   events: `SELECT u.code AS student, c.code AS course, verb, occurred_at, quantity, source, data, client_id
     FROM events e JOIN users u ON u.id = e.user_id JOIN courses c ON c.id = e.course_id ORDER BY client_id`,
-  days: `SELECT u.code AS student, c.code AS course, day::text, events, quantity::int
+  days: `SELECT u.code AS student, c.code AS course, day::text, events, quantity::int, first_at, last_at
     FROM activity_days d JOIN users u ON u.id = d.user_id JOIN courses c ON c.id = d.course_id ORDER BY 1, 2, 3`,
   counters: 'SELECT name, sum(value)::int AS value FROM system_counters GROUP BY 1 ORDER BY 1',
   demographics: `SELECT u.code AS student, gender, region, imd_band
@@ -321,6 +321,8 @@ describe('importing files in the format of OULAD', () => {
       day: '2013-09-21',
       events: 3,
       quantity: 9,
+      first_at: '2013-09-21T12:00:00.000Z',
+      last_at: '2013-09-21T12:00:00.000Z',
     });
     expect(found.counters).toEqual([
       { name: 'courses', value: 2 },
@@ -436,6 +438,24 @@ describe('importing files in the format of OULAD', () => {
       await importFolder();
 
       await expectAsIfAtOnce();
+    });
+
+    it('moves the days of activity with submissions that were corrected', async () => {
+      const submissions = join(folder, 'studentAssessment.csv');
+      const text = await readFile(submissions, 'utf8');
+      await importFolder();
+      const before = (await contents(database.dataSource)).days;
+      const corrected = text
+        .replace('1752,11391,18,0,78', '1752,11391,40,0,78')
+        .replace('1752,31604,17,0,100', '1752,31604,17,1,100')
+        .replace('1753,28400,-1,1,60', '1753,28400,-1,0,60');
+      await writeFile(submissions, corrected);
+
+      await importFolder();
+
+      expect((await contents(database.dataSource)).days).not.toEqual(before);
+      const { batches: _, ...all } = await contents(database.dataSource);
+      expect(all).toEqual((await madeAtOnce()).all);
     });
 
     it('leaves out who registers after the day, though studentInfo.csv names them once more', async () => {

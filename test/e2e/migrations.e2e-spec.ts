@@ -200,6 +200,32 @@ describe('migrations', () => {
     expect(rows).toEqual([{ code: 'A' }]);
   });
 
+  it('mend days of activity that submissions were moved from, or to, by an import of corrected files', async () => {
+    await migrateUntilBefore('DaysOfMovedSubmissions1770000015000');
+    await client.query(`
+      INSERT INTO users (code, role) VALUES ('S', 'student');
+      INSERT INTO courses (code, name, starts_at, ends_at) VALUES ('C', 'C', '2026-01-01', '2027-01-01');
+      INSERT INTO activities (code, course_id, title, kind, status) SELECT 'oulad-a-1', id, 'A', 'quiz', 'published' FROM courses;
+      INSERT INTO submissions (user_id, activity_id, attempt_no, submitted_at)
+        SELECT u.id, a.id, n, timestamptz '2026-02-01 12:00Z' + n * interval '1 day' FROM users u, activities a, generate_series(1, 3) n;
+      INSERT INTO events (user_id, course_id, verb, occurred_at, client_id)
+        SELECT u.id, c.id, 'viewed', '2026-02-03 12:00Z', gen_random_uuid() FROM users u, courses c;
+      UPDATE submissions SET submitted_at = submitted_at + interval '10 days' WHERE attempt_no < 3`);
+
+    await migrate(database.url);
+
+    const { rows } = await client.query(
+      `SELECT day::text, events, first_at = last_at AS is_moment FROM activity_days ORDER BY 1`,
+    );
+    expect(rows).toEqual([
+      { day: '2026-02-03', events: 1, is_moment: true },
+      { day: '2026-02-04', events: 0, is_moment: true },
+      { day: '2026-02-12', events: 0, is_moment: true },
+      { day: '2026-02-13', events: 0, is_moment: true },
+    ]);
+    expect((await client.query('SELECT tags FROM cache_outbox')).rows).toEqual([{ tags: ['epoch'] }]);
+  });
+
   it('tell what they did, and find nothing to do the second time', async () => {
     expect(await migrate(database.url)).toContain('InitialSchema1770000000000');
     expect(await migrate(database.url)).toEqual([]);

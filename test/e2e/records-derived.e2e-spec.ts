@@ -53,7 +53,8 @@ const days = (dataSource: DataSource) =>
          WHERE verb IN ('viewed', 'opened', 'attempted', 'submitted', 'passed', 'failed', 'asked', 'received_hint',
                         'completed', 'logged_in', 'logged_out')
          UNION ALL
-         SELECT s.user_id, a.course_id, s.submitted_at, 0, 0, 0 FROM submissions s JOIN activities a ON a.id = s.activity_id
+         SELECT s.user_id, a.course_id, s.submitted_at, 0, 0, 0
+         FROM submissions s JOIN activities a ON a.id = s.activity_id WHERE s.status <> 'banked'
          UNION ALL
          SELECT user_id, course_id, started_at, 0, 0,
                 least(240, greatest(0, floor(extract(epoch FROM coalesce(ended_at, last_event_at) - started_at) / 60)))
@@ -169,6 +170,85 @@ describe('counters and days of activity', () => {
     await database.dataSource.query('UPDATE activity_days SET quantity = quantity - $1', [most]);
     const [keptDays, recomputed] = await days(database.dataSource);
     expect(keptDays).toEqual(recomputed);
+  });
+});
+
+describe('submissions that are moved, as by an import of corrected files', () => {
+  const agree = async () => {
+    const [kept, recomputed] = await days(database.dataSource);
+    expect(kept).toEqual(recomputed);
+  };
+
+  it('move the days of activity, whatever else was done on them', async () => {
+    const run = (sql: string) => database.dataSource.query(sql);
+    await run(`
+      INSERT INTO submissions (user_id, activity_id, attempt_no, submitted_at, status)
+      SELECT u.id, a.id, 100 + n, timestamptz '2027-01-01 12:00Z' + n * interval '1 day', CASE n WHEN 5 THEN 'banked' ELSE 'submitted' END
+      FROM users u, activities a, generate_series(1, 6) n WHERE u.code = 'STU001' AND a.code = 'PROG-101-A1';
+      INSERT INTO events (user_id, course_id, verb, occurred_at, client_id)
+      SELECT u.id, c.id, verb, '2027-01-02 13:00Z', gen_random_uuid()
+      FROM users u, courses c, unnest('{viewed,daydreamed}'::text[]) verb WHERE u.code = 'STU001' AND c.code = 'PROG-101';
+      INSERT INTO tutor_sessions (code, user_id, course_id, started_at, last_event_at, ended_at)
+      SELECT 'MOVED', u.id, c.id, '2027-01-03 11:00Z', '2027-01-03 11:00Z', '2027-01-03 11:20Z'
+      FROM users u, courses c WHERE u.code = 'STU001' AND c.code = 'PROG-101';
+      INSERT INTO tutor_messages (session_id, sender, kind, sent_at)
+      SELECT id, sender, 'other', at::timestamptz FROM tutor_sessions,
+        (VALUES ('student', '2027-01-04 10:00Z'), ('tutor', '2027-01-05 10:00Z')) m(sender, at) WHERE code = 'MOVED'`);
+    await agree();
+
+    const moved = `WHERE attempt_no > 100 RETURNING id`;
+    await run(`UPDATE submissions SET submitted_at = submitted_at + interval '10 days' ${moved}`);
+    await agree();
+    await run(`UPDATE submissions SET submitted_at = submitted_at - interval '11 days 2 hours' ${moved}`);
+    await agree();
+    await run(
+      `UPDATE submissions SET status = CASE status WHEN 'banked' THEN 'graded' ELSE 'banked' END ${moved}`,
+    );
+    await agree();
+    await run(`UPDATE submissions SET status = 'submitted', submitted_at = '2027-01-02 14:00Z' ${moved}`);
+    await agree();
+    await run(`UPDATE submissions SET status = 'banked' ${moved}`);
+    const [withoutBanked] = await days(database.dataSource);
+    await run(`UPDATE submissions SET status = 'voided' ${moved}`);
+    expect((await days(database.dataSource))[0]).toEqual(withoutBanked);
+    await run(`UPDATE submissions SET status = 'submitted', submitted_at = '2027-01-02 15:00Z' ${moved}`);
+    await run(`UPDATE submissions SET score = 1, is_final = false ${moved}`);
+    await agree();
+  });
+
+  it('miss nothing of what is done on these days meanwhile', async () => {
+    const student = database.dataSource.createQueryRunner();
+    const view = (at: string) =>
+      student.query(
+        `INSERT INTO events (user_id, course_id, verb, occurred_at, client_id)
+         SELECT u.id, c.id, 'viewed', $1, gen_random_uuid() FROM users u, courses c
+         WHERE u.code = 'STU001' AND c.code = 'PROG-101'`,
+        [at],
+      );
+    await database.dataSource.query(`
+      INSERT INTO submissions (user_id, activity_id, attempt_no, submitted_at)
+      SELECT u.id, a.id, 200, '2027-02-01 12:00Z' FROM users u, activities a
+      WHERE u.code = 'STU001' AND a.code = 'PROG-101-A1'`);
+    await view('2027-02-02 20:00Z');
+    await student.startTransaction();
+    await view('2027-02-01 18:00Z');
+    await view('2027-02-02 06:00Z');
+
+    const moving = database.dataSource.query(
+      `UPDATE submissions SET submitted_at = '2027-02-02 12:00Z' WHERE attempt_no = 200`,
+    );
+    await pollUntil(async () => {
+      const [waiting] = await database.dataSource.query<{ n: number }[]>(
+        `SELECT count(*)::int AS n FROM pg_stat_activity
+         WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE 'UPDATE submissions%'`,
+      );
+      return waiting!.n > 0;
+    }, 20_000);
+    await student.commitTransaction();
+    await moving;
+
+    await student.release();
+    await agree();
   });
 });
 
