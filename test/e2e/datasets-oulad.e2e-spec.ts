@@ -629,6 +629,29 @@ describe('importing files in the format of OULAD', () => {
     );
   });
 
+  it('gives personal traits also to who registers between two days', async () => {
+    await cp(fixture, folder, { recursive: true });
+    const students = join(folder, 'studentInfo.csv');
+    const lines = (await readFile(students, 'utf8')).split('\n');
+    // A file with rejects is read again at any rate.
+    await writeFile(students, lines.filter((line) => !/,(99999|77777),/.test(line)).join('\n'));
+    const late = { dir: folder, withDemographics: true };
+    const traits = () =>
+      database.dataSource.query<object[]>(
+        `SELECT u.code, d.gender FROM student_demographics d JOIN enrollments e ON e.id = d.enrollment_id
+         JOIN users u ON u.id = e.user_id JOIN courses c ON c.id = e.course_id WHERE c.code = 'BBB-2014B'`,
+      );
+    await importOulad(database.dataSource, options({ ...late, asOfDay: 19 }));
+    expect(await traits()).toEqual([]);
+
+    await importOulad(database.dataSource, options({ ...late, asOfDay: 20 }));
+    expect(await traits()).toEqual([{ code: 'oulad-11391', gender: 'M' }]);
+
+    await importOulad(database.dataSource, options({ ...late, asOfDay: 30 }));
+    await importOulad(database.dataSource, options(late));
+    expect(await traits()).toHaveLength(1);
+  });
+
   it('takes the first day from the caller, and only one', async () => {
     await importOulad(
       database.dataSource,

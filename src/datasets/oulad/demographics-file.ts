@@ -1,6 +1,6 @@
 import * as field from './fields.js';
 import { type OuladFile, writeRows } from './oulad-file.js';
-import { courseCode, studentCode } from './oulad-names.js';
+import { asOfVariant, courseCode, studentCode } from './oulad-names.js';
 
 const columns = ['gender', 'region', 'highest_education', 'imd_band', 'age_band', 'disability'] as const;
 
@@ -20,7 +20,8 @@ export const demographics: OuladFile<DemographicsRow> = {
   withoutIt: null,
   unknownIs: 'the enrolment is unknown',
   needs: ['courses.csv', 'studentInfo.csv'],
-  variant: () => ' demographics',
+  // Whoever registers after the day loses theirs with the enrolment.
+  variant: (options) => `${asOfVariant(options)} demographics`,
   parse: (row) => {
     const traits = Object.fromEntries(columns.map((column) => [column, field.optionalText(row, column)]));
     return { row: row.row, course: courseCode(row), student: studentCode(row), ...(traits as Demographics) };
