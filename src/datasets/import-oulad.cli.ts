@@ -2,7 +2,6 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { OuladOptions } from './oulad/oulad-options.js';
 import { readStarts } from './oulad/starts.js';
-import { summaryText } from './oulad/summary-text.js';
 import { CommandRefused, runCommand } from './run-command.js';
 import { showProgress } from './show-progress.js';
 import { whenItShows } from './when-it-shows.js';
@@ -60,6 +59,7 @@ async function main(): Promise<void> {
   // Loaded only now: a wrong option is answered at once.
   const { withDatabase } = await import('./with-database.js');
   const { importOulad } = await import('./oulad/import-oulad.js');
+  const { summaryText } = await import('./oulad/summary-text.js');
   let progress: ReturnType<typeof showProgress> | undefined;
   try {
     const summary = await withDatabase(

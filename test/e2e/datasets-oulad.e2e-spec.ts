@@ -724,6 +724,33 @@ describe('importing files in the format of OULAD', () => {
     await expect(importOulad(database.dataSource, options({ dir: folder }))).rejects.toThrow(line);
   });
 
+  it('rejects courses that the API could not name', async () => {
+    await cp(fixture, folder, { recursive: true });
+    const longest = 'X'.repeat(45);
+    const presentations = ['P'.repeat(18), 'P'.repeat(19)];
+    await writeFile(
+      join(folder, 'courses.csv'),
+      `module_presentation_length,code_module,code_presentation
+      100,AAA,2013J\n120,BBB,2014B\n100,-X,2013J\n100,${longest},${presentations[0]}\n100,${longest},${presentations[1]}\n`,
+    );
+
+    await importOulad(database.dataSource, options({ dir: folder, starts: readStarts(['2026-01-12']) }));
+
+    const { courses } = await contents(database.dataSource);
+    expect(courses.map(({ code }) => code)).toEqual([
+      'AAA-2013J',
+      'BBB-2014B',
+      `${longest}-${presentations[0]}`,
+    ]);
+    expect((await readRejects()).slice(0, 2)).toMatchObject(
+      [3, 5].map((row) => ({
+        file: 'courses.csv',
+        row,
+        reason: 'code_module and code_presentation make no id of a course',
+      })),
+    );
+  });
+
   it('rejects hostile values and goes on', async () => {
     await cp(fixture, folder, { recursive: true });
     const hostile = [

@@ -28,7 +28,7 @@ export const courses: OuladFile<CourseRow> = {
     const startMs = startOf(presentation, options.starts);
     return {
       row: row.row,
-      code: `${module}-${presentation}`,
+      code: courseCode(row),
       name: `Module ${module}, ${presentation}`,
       starts_at: field.momentOf(startMs, 0),
       ends_at: field.momentOf(startMs, field.wholeNumber(row, 'module_presentation_length', 1, 3650)),

@@ -1,9 +1,13 @@
+import { isPublicId } from '../../records/public-id.js';
 import type { CsvRow } from './csv-rows.js';
 import * as field from './fields.js';
 import type { OuladOptions } from './oulad-options.js';
 
+/** @throws {BadRow} where the API could not name the course */
 export function courseCode(row: CsvRow): string {
-  return `${field.code(row, 'code_module')}-${field.code(row, 'code_presentation')}`;
+  const code = `${field.code(row, 'code_module')}-${field.code(row, 'code_presentation')}`;
+  if (!isPublicId(code)) throw new field.BadRow('code_module and code_presentation make no id of a course');
+  return code;
 }
 
 export function studentCode(row: CsvRow): string {
