@@ -652,6 +652,27 @@ describe('importing files in the format of OULAD', () => {
     expect(await traits()).toHaveLength(1);
   });
 
+  it('counts no grade of a running course from the future on, where the work is there', async () => {
+    const today = Math.floor(Date.now() / 86_400_000) * 86_400_000;
+    const start = new Date(today - 20 * 86_400_000).toISOString().slice(0, 10);
+    const running = options({ starts: readStarts([`2013J=${start}`, `2014B=${start}`]) });
+
+    await importOulad(database.dataSource, running);
+
+    const submitted = `SELECT a.code, s.score::int, s.graded_at, s.graded_at <= clock_timestamp() AS counts,
+        extract(epoch FROM s.graded_at - s.submitted_at) / 86400 AS days
+      FROM submissions s JOIN activities a ON a.id = s.activity_id
+      WHERE s.status = 'graded' ORDER BY a.code, s.score`;
+    const grades = await database.dataSource.query<{ counts: boolean; days: string }[]>(submitted);
+    expect(grades.map(({ counts }) => counts)).toEqual([true, true, false, false]);
+    // Work that is to come, as in a course of the past that is shown as one of today, is graded as it was.
+    expect(grades.slice(2).map(({ days }) => Number(days))).toEqual([14, 14]);
+
+    await database.dataSource.query('DELETE FROM import_batches');
+    await importOulad(database.dataSource, running);
+    expect(await database.dataSource.query(submitted)).toEqual(grades);
+  });
+
   it('takes the first day from the caller, and only one', async () => {
     await importOulad(
       database.dataSource,
@@ -689,7 +710,7 @@ describe('importing files in the format of OULAD', () => {
       'studentVle.csv is not there: there are no events.',
       'vle.csv is not there: events do not tell what kind of page was seen.',
       'Rejected records are in r.ndjson.',
-      'When a grade was given is not in the data: 14 days after the submission is assumed.',
+      'When a grade was given is not in the data: 14 days after the submission is assumed, or now if that is sooner.',
     ]);
     await rm(join(folder, 'courses.csv'));
     await expect(importOulad(database.dataSource, options({ dir: folder }))).rejects.toThrow(

@@ -176,6 +176,24 @@ describe('submissions', () => {
     expect(view.body.courses).toMatchObject([{ average_score: 50 }]);
   });
 
+  it('whose grade is assumed to be given later are graded when it is given', async () => {
+    const { body } = await submit({ student_id: 'STU001' });
+    await database.dataSource.query(
+      `UPDATE submissions SET status = 'graded', score = 40, graded_at = clock_timestamp() + interval '11 days' WHERE id = $1`,
+      [body.submission_id],
+    );
+    const before = await shown(body.submission_id);
+
+    const graded = await grade(body.submission_id, { score: 70 }, before.headers.etag);
+
+    expect(graded.status).toBe(200);
+    const [row] = await database.dataSource.query<{ counts: boolean }[]>(
+      `SELECT graded_at BETWEEN submitted_at AND clock_timestamp() AS counts FROM submissions WHERE id = $1`,
+      [body.submission_id],
+    );
+    expect(row).toEqual({ counts: true });
+  });
+
   it('graded by two teachers at once get one of the grades', async () => {
     const id = (await submit({ student_id: 'STU001' })).body.submission_id as string;
     const seen = (await shown(id)).headers.etag!;

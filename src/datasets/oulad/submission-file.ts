@@ -49,8 +49,8 @@ const lockSubmissions = `
   ORDER BY s.id FOR NO KEY UPDATE OF s`;
 
 // The course, and with it the first day, is known through the assessment. When a grade was given is not in the data:
-// two weeks after the submission is assumed. A grade that somebody has given since is left alone. Days are of 24 hours:
-// those of the server's time zone need not be.
+// two weeks after the submission is assumed, but not that it is still to come, as the file has it already. A grade that
+// somebody has given since is left alone. Days are of 24 hours: those of the server's time zone need not be.
 const upsertSubmissions = `
   WITH given AS (
     SELECT r.row, r.is_banked, e.user_id, a.id AS activity_id, a.due_at,
@@ -68,6 +68,7 @@ const upsertSubmissions = `
     SELECT DISTINCT ON (user_id, activity_id) user_id, activity_id, 1, submitted_at, due_at,
       CASE WHEN is_banked THEN 'banked' WHEN score IS NULL THEN 'submitted' ELSE 'graded' END, score,
       CASE WHEN score IS NULL THEN NULL WHEN is_banked THEN submitted_at
+        WHEN submitted_at BETWEEN now() - interval '${gradingDays * 24} hours' AND now() THEN now()
         ELSE submitted_at + interval '${gradingDays * 24} hours' END, true
     FROM given WHERE user_id IS NOT NULL
     ORDER BY user_id, activity_id, row DESC

@@ -36,7 +36,7 @@ export function summaryText({ files, missing }: ImportSummary, rejectsFile: stri
   for (const { name, lost } of missing) lines.push(`${name} is not there: ${lost}.`);
   if (files.some(({ rejected }) => rejected > 0)) lines.push(`Rejected records are in ${rejectsFile}.`);
   lines.push(
-    `When a grade was given is not in the data: ${gradingDays} days after the submission is assumed.`,
+    `When a grade was given is not in the data: ${gradingDays} days after the submission is assumed, or now if that is sooner.`,
   );
   return lines.join('\n');
 }

@@ -40,8 +40,9 @@ export class GradesService {
         reason: dto.reason ?? null,
       });
       submission.score = dto.score;
-      // A correction says what the grade should have been from the first.
-      submission.gradedAt ??= await databaseNow(manager);
+      // A correction says what the grade should have been from the first. An import may assume that the first is to come.
+      const now = await databaseNow(manager);
+      if (submission.gradedAt === null || submission.gradedAt > now) submission.gradedAt = now;
       submission.gradedBy = actorId;
       if (submission.status === 'submitted') submission.status = 'graded';
       await manager.save(submission);
