@@ -8,6 +8,9 @@ const firstPauseMs = 10;
 /** Deadlock and serialisation failure: the database asks for the whole transaction again. */
 const retryable = new Set(['40P01', '40001']);
 
+/** Numbers that we count up ourselves: an import that took one meanwhile knows nothing of our locks. */
+const countedUp = 'submissions_attempt_key';
+
 /** What the caller is told when a constraint of the schema refuses their row. */
 const conflicts: Record<string, string> = {
   users_code_key: 'A user with this id exists already, or existed.',
@@ -22,7 +25,8 @@ const conflicts: Record<string, string> = {
 };
 
 /**
- * Runs `work` in one transaction, again (at most three times, after a random pause) when the database breaks it off.
+ * Runs `work` in one transaction, again (at most three times, after a random pause) when the database breaks it off,
+ * or when a number that was counted up is taken.
  *
  * @throws {Problem} `conflict` or `unprocessable` when the schema refuses a row; other errors unchanged
  */
@@ -36,8 +40,7 @@ export async function inTransaction<T>(
     } catch (error) {
       const failure = databaseFailure(error);
       if (!failure) throw error;
-      if (!retryable.has(failure.code)) throw refusal(failure) ?? error;
-      if (retries === maxRetries) throw error;
+      if (!isRetryable(failure) || retries === maxRetries) throw refusal(failure) ?? error;
       await pause(Math.random() * firstPauseMs * 2 ** retries);
     }
   }
@@ -52,6 +55,10 @@ function databaseFailure(error: unknown): DatabaseFailure | undefined {
   if (!(error instanceof QueryFailedError)) return undefined;
   const driverError: unknown = error.driverError;
   return driverError as DatabaseFailure;
+}
+
+function isRetryable({ code, constraint }: DatabaseFailure): boolean {
+  return retryable.has(code) || (code === '23505' && constraint === countedUp);
 }
 
 function refusal({ code, constraint }: DatabaseFailure): Problem | undefined {

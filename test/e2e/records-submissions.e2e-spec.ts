@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { patientDatabase } from '../support/patient-database.js';
+import { pollUntil } from '../support/processes.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { startTestApp, type TestApp } from '../support/test-app.js';
 import { peopleOfTwoCourses, type TwoCourses } from '../support/two-courses.js';
@@ -43,6 +44,29 @@ describe('submissions', () => {
     const rows = await attempts('STU003');
     expect(rows.map(({ attempt_no }) => attempt_no)).toEqual(Array.from({ length: 20 }, (_, n) => 20 - n));
     expect(rows.filter(({ is_final }) => is_final)).toEqual([rows[0]]);
+  });
+
+  it('handed in while an import brings an attempt get the next number', async () => {
+    const importing = database.dataSource.createQueryRunner();
+    await importing.startTransaction();
+    await importing.query(
+      `INSERT INTO submissions (user_id, activity_id, attempt_no, submitted_at)
+       SELECT u.id, a.id, 1, now() FROM users u, activities a WHERE u.code = 'STU008' AND a.code = 'PROG-101-A1'`,
+    );
+
+    const handedIn = submit({ student_id: 'STU008' }).then((answer) => answer);
+    await pollUntil(async () => {
+      const [waiting] = await database.dataSource.query<{ n: number }[]>(
+        `SELECT count(*)::int AS n FROM pg_stat_activity
+         WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE 'INSERT INTO "submissions"%'`,
+      );
+      return waiting!.n > 0;
+    }, 20_000);
+    await importing.commitTransaction();
+    await importing.release();
+
+    expect(await handedIn).toMatchObject({ status: 201, body: { attempt_no: 2 } });
+    expect((await attempts('STU008')).map(({ is_final }) => is_final)).toEqual([true, false]);
   });
 
   it('with one client_id at the same time are one', async () => {
