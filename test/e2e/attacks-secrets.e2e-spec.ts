@@ -108,7 +108,7 @@ it('A29: no error tells a password, a token or whom it is about', async () => {
   expect(await told('get', '/api/v3/system/redis/stats')).toBe(200);
 });
 
-it('A29: nor does one of the database or of Redis', async () => {
+it('A29: no error of the database or of Redis tells a password, a token or whom it is about', async () => {
   const { dataSource } = database;
   await dataSource.query('ALTER TABLE users RENAME COLUMN email TO mail');
   expect(await told('post', users, { body: { user_id: 'LATE', role: 'student', ...student } })).toBe(500);
@@ -128,7 +128,7 @@ it('A29: nor does one of the database or of Redis', async () => {
   expect(await told('get', '/metrics')).toBe(200);
 });
 
-it('A29: nor what the process writes, from its start to its end', async () => {
+it('A29: no line of the log tells a password, a token or whom it is about, from start to end', async () => {
   await app.stop();
 
   expect(app.output()).toContain('"level":"error"');
@@ -145,7 +145,7 @@ it.each([
     },
   ],
   ['a port that is taken', {}],
-])('A29: nor a start that fails for %s', async (_, wrong) => {
+])('A29: a start that fails for %s tells no password and no token', async (_, wrong) => {
   const port = 'REDIS_URL' in wrong ? await freePort() : redis.port;
   const failing = await spawnApp({ port, env: { ...settings(), HOST: '127.0.0.1', ...wrong } });
 

@@ -467,7 +467,7 @@ describe('a method that writes in transactions', () => {
       expect(await names.nameIn(database.dataSource.manager, 'U1')).toBe('old');
     });
 
-    it('nor where statements begin and end it', async () => {
+    it('leaves nothing of what is read in it where statements begin and end it', async () => {
       const runner = app.get(DataSource).createQueryRunner();
       await runner.query('BEGIN');
       await renamed(runner.manager, 'U4');
@@ -479,7 +479,7 @@ describe('a method that writes in transactions', () => {
       expect(await names.nameIn(database.dataSource.manager, 'U4')).toBe('old');
     });
 
-    it('nor where a method that writes reads in it before it does', async () => {
+    it('leaves nothing of what a method that writes reads in it before it does', async () => {
       const undone = app.get(DataSource).transaction(async (manager) => {
         await renamed(manager, 'U3');
         expect(await names.lookAndRenameIn(manager, 'U1', 'U3')).toBe('never');

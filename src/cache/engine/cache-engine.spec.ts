@@ -168,7 +168,7 @@ describe('an invalidation while the method runs', () => {
     expect(await get(() => Promise.reject(new Error('must not run')))).toBe('after the write');
   });
 
-  it('also counts when the dependency is one that only the result names', async () => {
+  it('keeps later callers from joining a run of which only the result names the tag', async () => {
     const named = new Subject({ ...parts, furtherTags: { mayBeNamed: true } });
     const roster = plainTag('roster:PROG-101');
     engine.watchFamilies([roster]);
@@ -238,7 +238,7 @@ describe('another process that invalidates while the method runs here', () => {
     expect(await early).toBe('before the write');
   });
 
-  it('also when the tag is one that only the result will name', async () => {
+  it('keeps from those who joined a run what it gives, where only that names the tag', async () => {
     const named = new Subject({ ...parts, furtherTags: { mayBeNamed: true } });
     const roster = plainTag('roster:PROG-101');
     const run = deferred<Produced<string>>();

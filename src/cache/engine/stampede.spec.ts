@@ -322,7 +322,7 @@ describe('beyond its TTL', () => {
     await expect(here.get(view, () => Promise.reject(new Error('no')))).rejects.toThrow('no');
   });
 
-  it('and beyond grace nothing covers a failure', async () => {
+  it('an entry beyond its grace covers no failure', async () => {
     await expired();
     clock.advance(60_000);
 
@@ -581,7 +581,7 @@ describe('while the store is away', () => {
     expect((await get(4)).value).toBe('done');
   });
 
-  it('a run that asks for another has no need of a second place', async () => {
+  it('a run and the runs inside it take one place of the bulkhead', async () => {
     const narrow = testEngine(here, { bulkhead: { ...bulkhead, concurrency: 2 } });
     const inner = () => narrow.get(aSubject({}, 'view|/inner'), gives('inner'));
     const outer = (n: number) =>
@@ -595,7 +595,7 @@ describe('while the store is away', () => {
     expect(answers.map(({ value }) => value)).toEqual(['inner', 'inner']);
   });
 
-  it('what asks for many things together has need of one place for all', async () => {
+  it('work that asks for many things together takes one place for all its runs', async () => {
     const narrow = testEngine(here, { bulkhead: { ...bulkhead, maxWaiting: 2 } });
     const all = (name: string, run: () => Promise<string>) =>
       narrow.engine.together(() =>
@@ -615,7 +615,7 @@ describe('while the store is away', () => {
     expect((await all('c', gives('c'))).map(({ value }) => value)).toEqual(['c', 'c', 'c']);
   });
 
-  it('and keeps that until it is through', async () => {
+  it('work that asks for many things together keeps its place until it is done', async () => {
     const narrow = testEngine(here, { bulkhead: { ...bulkhead, maxWaiting: 2 } });
     const order: string[] = [];
     const parts = (name: string) =>
@@ -633,7 +633,7 @@ describe('while the store is away', () => {
     expect(order).toEqual(['a1', 'a2', 'b1', 'b2', 'c1', 'c2']);
   });
 
-  it('nor has a part of it, when whoever began it has been answered by then', async () => {
+  it('a run keeps the place of the work that began it, also when that has ended', async () => {
     const narrow = testEngine(here, { bulkhead });
     const [begun, ready] = [deferred<undefined>(), deferred<undefined>()];
     const inner = () => narrow.get(aSubject({}, 'view|/inner'), gives('inner'));
@@ -652,7 +652,7 @@ describe('while the store is away', () => {
     expect((await outer)?.value).toBe('inner');
   });
 
-  it('nor does it wait for one that waits for its place', async () => {
+  it('a run inside a run does not join one that waits for a place', async () => {
     const narrow = testEngine(here, { bulkhead });
     const inner = () => narrow.get(aSubject({}, 'view|/inner'), gives('inner'));
     const ready = deferred<undefined>();
