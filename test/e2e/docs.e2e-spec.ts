@@ -486,6 +486,14 @@ describe.each(['README.md', 'docs/caching.md', 'docs/caching-reference.md', 'doc
   },
 );
 
+it('docs/architecture.md has files of the cache read that are there', () => {
+  const order = section('docs/architecture.md', 'What to read, in which order');
+  const named = [...order.matchAll(/`([\w./-]+\.ts)`/g)].map(([, name = '']) => name);
+
+  expect(named.length).toBeGreaterThan(0);
+  expect(named.filter((name) => !existsSync(join(root, 'src/cache', name)))).toEqual([]);
+});
+
 describe.each(documents)('%s', (path) => {
   const text = read(path);
   const prose = text.replace(/^```.*?^```/gms, '');
