@@ -15,6 +15,8 @@ module.exports = {
       { path: '^src/cache/http/', pathNot: spec }, { path: '^src/cache/decorators/' }),
     rule('stores-know-only-contracts', 'A store is replaceable.',
       { path: '^src/cache/stores/', pathNot: spec }, { path: '^src/', pathNot: '^src/cache/(engine|outbox|stores|redis)/' }),
+    rule('rows-and-connections-know-no-use', 'Rows of the outbox and connections know nothing of what they are for.',
+      { path: '^src/cache/(outbox|redis)/', pathNot: spec }, { path: '^src/', pathNot: '^src/cache/(engine|$1)/' }),
     rule('cache-is-reusable', 'The cache must work in any Nest application as it is.',
       { path: '^src/cache/', pathNot: spec }, { path: '^src/', pathNot: '^src/cache/' }),
     rule('cache-through-its-index', 'The surface of the cache stays small; what needs TypeORM stands apart.',
