@@ -44,8 +44,8 @@ export class Invalidations {
   }
 
   /**
-   * The one that what is invalidated now belongs to. What a cached method does is for all who wait for its run, and is
-   * not put off to the end of a unit in which that was begun.
+   * The unit of work that an invalidation made here belongs to. Inside the run of a cached method only one that was begun
+   * in that run counts: the run is for all who wait for it, so what it does is not put off to the end of a unit around it.
    */
   get #unit(): UnitOfWork | undefined {
     const run = CurrentRun.around?.shared;

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { CacheError } from './cache-errors.js';
 import { className, encodeValue, isRecord } from './value-codec.js';
 
-/** What a method's parameters may be in a key: what arrived, before any pipe. */
+/** The inputs of a route as its key holds them, by name: values as they arrived, before any pipe. */
 export type KeyInputs = Readonly<Record<string, unknown>>;
 
 /**

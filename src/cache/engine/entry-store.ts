@@ -47,8 +47,8 @@ export class EntryStore {
   }
 
   /**
-   * Whether nobody needs to be asked about `held`. For a run that is whatever nothing can have changed: what it gives is
-   * kept under tokens of its own, which would vouch for what was old already.
+   * Whether `held` may be served without asking the store. Inside a run only where no other process invalidates, whatever
+   * its policy says: what the run gives is stored under tokens of its own, which would vouch for what was old already.
    */
   isTrusted(held: HeldEntry, { policy }: Subject): boolean {
     return this.#options.coherence.vouchesFor(held, CurrentRun.around ? 'strong' : policy.consistency);

@@ -1,4 +1,4 @@
-/** Shows the cache's work to a tracing tool. A hit is none: it is an event of whoever asked. */
+/** Shows runs and invalidations to a tracing tool. A hit has no span: it would cost more than the hit. */
 export interface Tracer {
   /**
    * Around one run of a cached method, whoever waits for it.

@@ -99,7 +99,11 @@ export class HandlerRun {
     }
   }
 
-  /** What of a failure may be given to others, or kept. @throws it, where it is everybody's, and a stale answer may cover it */
+  /**
+   * What becomes of a failure: it is its caller's alone, given to all who wait, or kept.
+   *
+   * @throws it, where it is for all who wait and a stale answer may stand in for it
+   */
   #failed(error: unknown, call: ObservedCall): Produced<Answer> {
     const thrown = { thrown: error };
     // A client that has gone may have ended the run itself (`takeUntil`): that is nobody else's failure either.

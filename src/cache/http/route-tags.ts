@@ -18,7 +18,7 @@ interface RouteTagsOptions {
 /** What the answers of a route depend on: by the inputs of a request, and by the arguments that pipes have made of them. */
 export class RouteTags implements FurtherTags {
   readonly #options: RouteTagsOptions;
-  /** As {@link families}, once a pipe may have made other tags of the templates. */
+  /** What {@link families} is once a pipe was seen to change what templates name: theirs as well. */
   readonly #convertible: readonly string[] | undefined;
   #convertsTags = false;
 

@@ -152,7 +152,7 @@ export function currentUnit(isMeant: (unit: UnitOfWork) => boolean = () => true)
   return unit;
 }
 
-/** That one among them which `outbox` watches: in which a transaction of its database is begun, or used. */
+/** The innermost unit of work around the caller that `outbox` watches: transactions of its database belong to it. */
 export function unitWatchedBy(outbox: object): UnitOfWork | undefined {
   return currentUnit(({ origin }) => origin.outbox === outbox);
 }

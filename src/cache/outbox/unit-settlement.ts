@@ -46,8 +46,8 @@ export class UnitSettlement {
   }
 
   /**
-   * The outermost method has ended, and what the unit names is old; all that it may change, where methods that nobody
-   * waited for are still inside. So is that, once more, when a transaction commits after it.
+   * Ends the unit with its outermost method and invalidates what it names; its whole intent where methods that nobody
+   * waited for are still inside. The intent is invalidated again for each transaction that commits later.
    *
    * @returns resolves when that is confirmed, here or by another process, or said to be pending after 1 s; never rejects
    */

@@ -46,7 +46,10 @@ export async function readPart(
   };
 }
 
-/** What cannot be made and is no text either was not put there by us, and would keep its entries from being found. */
+/**
+ * Deletes what is no text where a token belongs, such as a list: while it is there none can be made, and all that depends on
+ * that token would be a miss.
+ */
 export async function makeRoom({ client }: RedisSession, { part, tokens }: PartRead): Promise<void> {
   // On a cluster the server's epoch is the first, and without it there are no others.
   const epochs = part.tokenKeys.length - tokens.length;

@@ -50,7 +50,8 @@ export class RedisInvalidations {
   }
 
   /**
-   * Pays, before anything is read, what others owed before the database was there: at every start, once.
+   * Has the outbox relayed where it could not be when Redis came into use, for its database was not there yet. Done once, as
+   * soon as it can be asked; reads wait for it.
    *
    * @returns when that is done; `undefined` where there is nothing to wait for. Never rejects
    */

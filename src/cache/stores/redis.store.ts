@@ -183,7 +183,10 @@ async function budgetAfter(work: Promise<void>, budgetMs: number): Promise<numbe
   return Math.max(1, budgetMs - (performance.now() - sinceMs));
 }
 
-/** Told as a moment, for a server that stands still may do it late: what comes after its end is not there. */
+/**
+ * A point in time where the server's clock is known: a server that stands still may carry the command out late, and the
+ * entry must not live any longer for that.
+ */
 function endOf(livesMs: number, { nowMs }: ServerClock) {
   return nowMs === undefined
     ? ({ type: 'PX', value: livesMs } as const)
