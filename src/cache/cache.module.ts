@@ -79,7 +79,7 @@ export class CacheModule
   extends ConfigurableModuleClass
   implements NestModule, OnModuleInit, OnApplicationShutdown
 {
-  #isChecked = false;
+  #isGraphBuilt = false;
 
   constructor(
     private readonly parts: CacheParts,
@@ -100,12 +100,12 @@ export class CacheModule
 
   /** The last moment before Nest captures each route's guards, interceptors and handler. */
   configure(): void {
-    this.#check();
+    this.#buildGraph();
   }
 
   /** Where no HTTP is served, such as in a worker, Nest asks nobody to configure. */
   async onModuleInit(): Promise<void> {
-    this.#check();
+    this.#buildGraph();
     await this.parts.opened();
   }
 
@@ -115,9 +115,9 @@ export class CacheModule
     await this.parts.close();
   }
 
-  #check(): void {
-    if (this.#isChecked) return;
-    this.#isChecked = true;
+  #buildGraph(): void {
+    if (this.#isGraphBuilt) return;
+    this.#isGraphBuilt = true;
     this.graph.build(this.parts.options);
     for (const prefix of this.graph.prefixes) this.parts.statistics.expect(prefix);
     const lines = reportLines(this.graph.report());

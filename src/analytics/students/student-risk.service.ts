@@ -67,7 +67,7 @@ export class StudentRiskService {
     const snapshot = await inPreparedSnapshot(this.dataSource, async (query) => {
       const moment = await momentOf(query, past);
       const peersAsOf = (past ?? halfMinuteOf(moment.asOf)).toISOString();
-      return look(query, studentCode, courseCode, moment, (courseId) => {
+      return readStudentSnapshot(query, studentCode, courseCode, moment, (courseId) => {
         const medians = this.peers.medians(courseId, peersAsOf);
         medians.catch(() => undefined);
         peers.set(courseId, medians);
@@ -118,7 +118,7 @@ function trend({ history }: Snapshot, course: Course, medians: readonly (number 
   });
 }
 
-async function look(
+async function readStudentSnapshot(
   query: Query,
   studentCode: string,
   courseCode: string | null,

@@ -13,7 +13,7 @@ import { announcePending } from '../http/invalidation-notice.js';
 import type { Outbox } from '../outbox/outbox.js';
 import { currentUnit, inUnit, UnitOfWork } from '../outbox/unit-of-work.js';
 import { UnitSettlement } from '../outbox/unit-settlement.js';
-import { settled, type MethodCall } from './method-call.js';
+import { resultOf, type MethodCall } from './method-call.js';
 
 const CLOSE_PATIENCE_MS = 5000;
 
@@ -89,7 +89,7 @@ export class Invalidations {
     let hasSucceeded = false;
     this.#settlement.enter(unit, outer === undefined);
     try {
-      const result = await inUnit(unit, () => settled(run));
+      const result = await inUnit(unit, () => resultOf(run));
       unit.add(known);
       unit.add(this.#exactTags(definition, () => invalidatedByResult(rules, given, result)));
       hasSucceeded = true;

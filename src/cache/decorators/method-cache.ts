@@ -11,7 +11,7 @@ import { decodeValue } from '../engine/value-codec.js';
 import { isClientError } from '../http/cache-failure.js';
 import { isRoute } from '../http/route-metadata.js';
 import type { Invalidations } from './invalidations.js';
-import { settled } from './method-call.js';
+import { resultOf } from './method-call.js';
 import { decoded, methodSubject, producedValue, revive, type MethodResult } from './method-entry.js';
 
 /** What decorated methods call: the way from a method's arguments and result to the engine. */
@@ -61,7 +61,7 @@ export class MethodCache {
     definition.faults.refuse();
     const isListed = this.#listed.has(definition);
     // It may be a route that was not found at start: its arguments do not tell who asks.
-    if (!isListed && isPersonal(definition.scope)) return settled(run);
+    if (!isListed && isPersonal(definition.scope)) return resultOf(run);
     const policy = this.#policyOf(definition);
     let subject: Subject;
     try {
@@ -70,12 +70,12 @@ export class MethodCache {
       const { prefix, method: decorated } = definition;
       this.emit({ event: 'cache.key_failed', method: decorated, reason: errorName(error), error });
       this.emit({ event: 'cache.bypass', prefix, method: decorated, reason: 'no-key' });
-      return settled(run);
+      return resultOf(run);
     }
     const factory = async (): Promise<Produced<MethodResult>> => {
       try {
         const given = argumentsAsGiven(definition.rules, args);
-        return producedValue(definition, given, await settled(run));
+        return producedValue(definition, given, await resultOf(run));
       } catch (error) {
         if (policy.graceMs === 0 || !isClientError(error)) throw error;
         // Nothing stale may cover it.

@@ -10,7 +10,7 @@ export interface MethodCall {
 }
 
 /** What a run comes to: of a promise its value, of an Observable the last one, `undefined` where it has none. */
-export async function settled(run: MethodCall['run']): Promise<unknown> {
+export async function resultOf(run: MethodCall['run']): Promise<unknown> {
   const returned = await run();
   return isObservable(returned) ? lastValueFrom(returned, { defaultValue: undefined }) : returned;
 }

@@ -104,7 +104,7 @@ function mostAlone(refusals: number): number {
  * @param tags  what to ask about; by default what it depends on as far as anybody knows
  */
 async function mayJoin(
-  { ask, entries }: JoinOptions,
+  options: JoinOptions,
   subject: Subject,
   budget: Budget,
   arrival: number,
@@ -113,12 +113,12 @@ async function mayJoin(
 ): Promise<'yes' | 'no' | 'unknown'> {
   if (order > arrival) return 'yes';
   if (tokens) {
-    const current = await ask(subject, budget, (asked) =>
-      asked.isCurrent(subject, tokens, calledAtMs ?? -Infinity, budget, tags),
+    const current = await options.ask(subject, budget, (entries) =>
+      entries.isCurrent(subject, tokens, calledAtMs ?? -Infinity, budget, tags),
     );
     if (current) return current.answer ? 'yes' : 'no';
   } else if (calledAtMs === undefined) return 'yes';
   // Nobody can be asked, or not by this caller any more. The next run, which begins after this one, will do for all who
   // came during this one.
-  return entries.isAvailable && budget.leftMs > 0 ? 'no' : 'unknown';
+  return options.entries.isAvailable && budget.leftMs > 0 ? 'no' : 'unknown';
 }

@@ -41,7 +41,7 @@ export function isFresh(held: HeldEntry | undefined, clock: Clock): boolean {
 }
 
 /** Where it stands in its life at this moment. */
-export function standing({ entry, bornAtMs, freshUntilMs }: HeldEntry, clock: Clock): Found {
+export function foundNow({ entry, bornAtMs, freshUntilMs }: HeldEntry, clock: Clock): Found {
   const now = clock.monotonicMs();
   return { entry, ageMs: Math.max(0, now - bornAtMs), freshForMs: freshUntilMs - now };
 }

@@ -5,7 +5,7 @@ import { bodyLength } from './cache-entry.js';
 import type { EmitCacheEvent } from './cache-events.js';
 import type { Clock } from './clock.js';
 import type { EntryStore } from './entry-store.js';
-import { standing } from './l1-entries.js';
+import { foundNow } from './l1-entries.js';
 import type { RefreshAhead } from './refresh-ahead.js';
 import type { Found, Lookup, Subject } from './subject.js';
 
@@ -31,7 +31,7 @@ export class Lookups {
     const { entries, clock, emit } = this.#options;
     const held = entries.inL1(subject);
     if (!held || !entries.isTrusted(held, subject)) return undefined;
-    const found = standing(held, clock);
+    const found = foundNow(held, clock);
     if (found.freshForMs <= 0) return undefined;
     emit({ event: 'cache.lookup', subject });
     return this.#serve(subject, found);
@@ -43,11 +43,11 @@ export class Lookups {
     emit({ event: 'cache.lookup', subject });
     const looked = await ask(subject, budget, async (entries) => {
       const held = entries.inL1(subject);
-      const found = held && (await entries.isValid(held, subject, budget)) && standing(held, clock);
+      const found = held && (await entries.isValid(held, subject, budget)) && foundNow(held, clock);
       // It may have expired while it was asked about, and another process may have replaced it.
       if (found && found.freshForMs > 0) return found;
       const stored = await entries.read(subject, budget);
-      return stored && standing(stored, clock);
+      return stored && foundNow(stored, clock);
     });
     if (!looked) {
       emit({ event: 'cache.fallback', subject });

@@ -3,7 +3,7 @@ import { Budget } from './budget.js';
 import { errorName } from './cache-errors.js';
 import type { EmitCacheEvent } from './cache-events.js';
 import type { Clock } from './clock.js';
-import { standing } from './l1-entries.js';
+import { foundNow } from './l1-entries.js';
 import type { SharedRuns } from './shared-runs.js';
 import type { Openings } from './openings.js';
 import { putNewest } from './put-newest.js';
@@ -70,7 +70,7 @@ export class RefreshAhead {
     const opening = await openings.attempt(subject, new Budget(clock, requestBudgetMs), witnesses);
     if (!opening?.hasLease) return;
     const { held } = opening;
-    if (held && !isSoon(subject, standing(held, clock))) await opening.lease.release();
+    if (held && !isSoon(subject, foundNow(held, clock))) await opening.lease.release();
     else if (await sharedRuns.runUnder(subject, opening, factory))
       emit({ event: 'cache.refreshed', subject });
   }

@@ -57,19 +57,19 @@ export class SharedRuns {
     const { flights, openings, bulkhead } = this.#options;
     const caller = { arrival: flights.arrive(), refusals: 0 };
     for (;;) {
-      const flying = this.#flying<T>(subject);
+      const flight = this.#joinableFlight<T>(subject);
       // It would wait for itself.
-      if (flying && CurrentRun.around?.isOf(this.#options.runs, subject.keyText)) {
+      if (flight && CurrentRun.around?.isOf(this.#options.runs, subject.keyText)) {
         return this.#runAlone(subject, factory);
       }
       // It may be waiting for the place in the bulkhead that this caller has.
-      const isBehind = bulkhead.isInside && flying?.calledAtMs === undefined;
+      const isBehind = bulkhead.isInside && flight?.calledAtMs === undefined;
       // From here to the start nothing is awaited, or two callers would both find nothing to join.
-      if (!flying || isBehind) {
+      if (!flight || isBehind) {
         const open: Open = ({ dependencies }) => openings.wait(subject, budget, dependencies.witnesses);
-        return this.#fly(subject, open, factory, revive);
+        return this.#startFlight(subject, open, factory, revive);
       }
-      const joined = await join(this.#options, subject, budget, caller, flying);
+      const joined = await join(this.#options, subject, budget, caller, flight);
       if (typeof joined === 'object') return joined;
       if (!isAwaited())
         throw new CacheError('CACHE_FACTORY_TIMED_OUT', `${subject.prefix}: nobody waits for it any more`);
@@ -79,14 +79,14 @@ export class SharedRuns {
 
   /** Whether there is a run that others wait for. */
   isUnderWay(subject: Subject): boolean {
-    return this.#flying(subject) !== undefined;
+    return this.#joinableFlight(subject) !== undefined;
   }
 
   /** Runs whatever is kept or under way, and stores what that gives. */
   renew<T>(subject: Subject, budget: Budget, factory: Factory<T>): Promise<Loaded<T>> {
     const open: Open = ({ dependencies }) =>
       this.#options.openings.attempt(subject, budget, dependencies.witnesses);
-    return this.#fly(subject, open, factory);
+    return this.#startFlight(subject, open, factory);
   }
 
   /**
@@ -99,12 +99,12 @@ export class SharedRuns {
       await opening.lease.release();
       return false;
     }
-    const { isRefused } = await this.#fly(subject, () => Promise.resolve(opening), factory);
+    const { isRefused } = await this.#startFlight(subject, () => Promise.resolve(opening), factory);
     return !isRefused;
   }
 
   /** The run under way. One that takes longer than anybody waits for it may never end: it is left to itself. */
-  #flying<T>(subject: Subject): Flight<RunResult<T>> | undefined {
+  #joinableFlight<T>(subject: Subject): Flight<RunResult<T>> | undefined {
     const { flights, clock } = this.#options;
     const flight = flights.find<RunResult<T>>(subject.keyText);
     if (flight?.calledAtMs === undefined) return flight;
@@ -114,7 +114,7 @@ export class SharedRuns {
   }
 
   /** @param revive  gives the value of an entry that is there by now; left out, the method runs all the same */
-  async #fly<T>(
+  async #startFlight<T>(
     subject: Subject,
     open: Open,
     factory: Factory<T>,

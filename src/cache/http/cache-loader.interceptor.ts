@@ -81,7 +81,7 @@ export class CacheLoader implements NestInterceptor {
       const admitted = plan.admit();
       if (admitted !== true) await admitted;
     }
-    plan.headers.leaveToRun(reply);
+    plan.headers.withdrawCacheControl(reply);
     const run = new HandlerRun(ticket, next);
     const { clock } = this.engine;
     const sinceMs = clock.monotonicMs();
@@ -127,7 +127,7 @@ function giveNew(
   const { value, notStoredBecause } = loaded;
   const told = [forwarded, ...details(loaded, forwarded)].join('; ');
   if ('thrown' in value || 'value' in value) {
-    if (!reply.isSent) plan.headers.tell(reply, told);
+    if (!reply.isSent) plan.headers.setCacheStatus(reply, told);
     plan.headers.announceUnkept(reply);
     if ('thrown' in value) throw value.thrown;
     return value.value;

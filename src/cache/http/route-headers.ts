@@ -70,7 +70,7 @@ export class RouteHeaders {
    */
   announce(reply: Reply, outcome: Outcome, detail: string, cacheControl = UNKEPT): void {
     reply.setHeader('x-cache', outcome);
-    this.tell(reply, detail);
+    this.setCacheStatus(reply, detail);
     // A cookie is for one client: RFC 9111 section 7.3.
     const isPersonal = this.#isPublic && reply.header('set-cookie') !== undefined;
     this.set(reply, 'cache-control', isPersonal ? UNKEPT : cacheControl);
@@ -84,12 +84,12 @@ export class RouteHeaders {
   }
 
   /** Completes what was announced before a run; the rest may be the handler's own by now. @param detail as of {@link announce} */
-  tell(reply: Reply, detail: string): void {
+  setCacheStatus(reply: Reply, detail: string): void {
     reply.setHeader('cache-status', `${this.#cacheName}; ${detail}`);
   }
 
   /** Before a run, which may say by itself what others may keep of its answer: takes back what was announced of that. */
-  leaveToRun(reply: Reply): void {
+  withdrawCacheControl(reply: Reply): void {
     if (!this.#fixedNames.has('cache-control')) reply.removeHeader('cache-control');
   }
 

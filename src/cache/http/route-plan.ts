@@ -146,7 +146,7 @@ export class RoutePlan {
     try {
       const isAllowed: unknown = mayBypass(request);
       // From JavaScript it may be a promise, which is as good as true where nobody looks.
-      return heard(isAllowed) === true;
+      return ignoringRejection(isAllowed) === true;
     } catch {
       return false;
     }
@@ -167,7 +167,7 @@ export class RoutePlan {
     const { scope } = this.definition;
     if (!isPersonal(scope)) return text;
     const { principal, tenant } = this.#options;
-    const id = heard(scope === 'user' ? principal?.(request) : tenant?.(request));
+    const id = ignoringRejection(scope === 'user' ? principal?.(request) : tenant?.(request));
     const isNobody = id === undefined || id === null || id === '';
     return isNobody ? undefined : scopedKeyText(text, scope, id);
   }
@@ -178,10 +178,10 @@ function answerForm(form: AuditedForm | undefined): AuditedForm | undefined {
   return form && ((kept) => (isKeptException(kept) ? wholeForm : form)(kept));
 }
 
-/** What a function said. Nobody waits for it, so that a promise in its place must not end the process when it rejects. */
-function heard(said: unknown): unknown {
-  if (said instanceof Promise) said.catch(() => undefined);
-  return said;
+/** What a function gave. Nobody waits for it, so that a promise in its place must not end the process when it rejects. */
+function ignoringRejection(value: unknown): unknown {
+  if (value instanceof Promise) value.catch(() => undefined);
+  return value;
 }
 
 /** @see RFC 9111 section 5.2.1.4 */

@@ -50,7 +50,10 @@ export async function readPart(
  * Deletes what is no text where a token belongs, such as a list: while it is there none can be made, and all that depends on
  * that token would be a miss.
  */
-export async function makeRoom({ client }: RedisSession, { part, tokens }: PartRead): Promise<void> {
+export async function deleteForeignTokens(
+  { client }: RedisSession,
+  { part, tokens }: PartRead,
+): Promise<void> {
   // On a cluster the server's epoch is the first, and without it there are no others.
   const epochs = part.tokenKeys.length - tokens.length;
   const isForeign = (index: number) =>

@@ -9,7 +9,7 @@ import type { RedisSession } from '../redis/redis-session.js';
 import type { ServerClock } from '../redis/server-clock.js';
 import { withDeadline } from '../redis/deadline.js';
 import { inCommands, type Arrival, type RedisServers } from '../redis/redis-servers.js';
-import { makeRoom, readPart, storedIn, type PartRead } from './part-read.js';
+import { deleteForeignTokens, readPart, storedIn, type PartRead } from './part-read.js';
 import { isEverywhere, partsOf, type Part, type Question } from './question-parts.js';
 import { RedisInvalidations } from './redis-invalidations.js';
 import { RedisKeys } from './redis-keys.js';
@@ -76,7 +76,7 @@ export class RedisStore implements Store {
         const made = this.#makeTokens(session, part, tokenTtlMs);
         const taken = lease && part.leaseKey ? takeLease(session, part.leaseKey, lease) : true;
         const [read, hasLease] = await Promise.all([readPart(this.#servers, session, part), taken, made]);
-        if (read.tokens.includes(undefined)) await makeRoom(session, read);
+        if (read.tokens.includes(undefined)) await deleteForeignTokens(session, read);
         return { ...read, hasLease };
       }),
     );
