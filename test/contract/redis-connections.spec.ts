@@ -30,8 +30,8 @@ const calm = {
     slowMs: 5000,
   },
   clock: systemClock,
-  refusals: paceOfRefusals(),
-  absences: paceOfAbsences(50),
+  paceWhenRefused: paceOfRefusals(),
+  paceWhenAway: paceOfAbsences(50),
   connections: 2,
   spread: true,
   retryOnTimeout: false,
@@ -291,7 +291,7 @@ describe('connections to an address that leads to another server by now', () => 
     const arrived: string[] = [];
     const pair = new RedisConnections({
       ...calm,
-      absences: new ReconnectionPace(() => gapsMs.shift() ?? 600_000),
+      paceWhenAway: new ReconnectionPace(() => gapsMs.shift() ?? 600_000),
       locate: () =>
         Promise.resolve({ host: '127.0.0.1', port: (address.address() as AddressInfo).port, ...login }),
       beforeUse: ({ identity }, arrival) => {

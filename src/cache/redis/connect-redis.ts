@@ -65,7 +65,7 @@ export function connectRedis(
     },
     maxBackoffMs: MAX_BACKOFF_MS,
     clock,
-    refusals: paceOfRefusals(),
+    paceWhenRefused: paceOfRefusals(),
     maxConnections,
     pool,
     retryOnTimeout,

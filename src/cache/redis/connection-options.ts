@@ -12,9 +12,9 @@ export interface ConnectionOptions {
   readonly timings: RedisTimings;
   readonly clock: Clock;
   /** When to try again where we are not let in; one for all connections of the process. */
-  readonly refusals: ReconnectionPace;
+  readonly paceWhenRefused: ReconnectionPace;
   /** When to try again where the server is away; one for all that lead to it. */
-  readonly absences: ReconnectionPace;
+  readonly paceWhenAway: ReconnectionPace;
   /** Runs on every living connection before it is used (again): what must be true before an answer is trusted. */
   readonly beforeUse: (session: RedisSession, isNew: boolean) => Promise<void>;
   readonly onReady: (session: RedisSession) => void;

@@ -6,7 +6,7 @@ import type { ServerIdentity } from './server-identity.js';
 
 export interface RedisBackplaneOptions extends Pick<
   ConnectionOptions,
-  'locate' | 'timings' | 'clock' | 'refusals' | 'absences'
+  'locate' | 'timings' | 'clock' | 'paceWhenRefused' | 'paceWhenAway'
 > {
   readonly channel: string;
   /**
@@ -49,13 +49,13 @@ export class RedisBackplane implements Backplane {
 
   /** Begins to connect, and nobody waits for it. */
   start(): void {
-    const { locate, timings, clock, refusals, absences, channel, isOurs } = this.#options;
+    const { locate, timings, clock, paceWhenRefused, paceWhenAway, channel, isOurs } = this.#options;
     this.#connection = new RedisConnection({
       locate,
       timings: { ...timings, heartbeatMs: HEARTBEAT_MS },
       clock,
-      refusals,
-      absences,
+      paceWhenRefused,
+      paceWhenAway,
       beforeUse: async ({ client }, isNew) => {
         if (!isNew) return;
         await client.subscribe(channel, (message) => {

@@ -44,7 +44,7 @@ export class RedisCluster implements RedisServers {
       seeds,
       login,
       connectTimeoutMs: options.timings.connectTimeoutMs,
-      refusals: options.refusals,
+      paceWhenRefused: options.paceWhenRefused,
       servers: this.#servers,
       isWhole: () => this.#isWhole,
       onUnread: (reason, delayMs) => {
@@ -125,15 +125,16 @@ export class RedisCluster implements RedisServers {
   }
 
   #connect(name: string, isSuccessor: boolean, masters: number, beforeUse: BeforeUse): RedisConnections {
-    const { timings, clock, refusals, maxBackoffMs, maxConnections, pool, retryOnTimeout } = this.#options;
+    const { timings, clock, paceWhenRefused, maxBackoffMs, maxConnections, pool, retryOnTimeout } =
+      this.#options;
     const address = { ...fromHostAndPort(name), ...this.#login };
     const share = Math.max(1, Math.floor(maxConnections / masters));
     return new RedisConnections({
       locate: () => Promise.resolve(address),
       timings,
       clock,
-      refusals,
-      absences: paceOfAbsences(maxBackoffMs),
+      paceWhenRefused,
+      paceWhenAway: paceOfAbsences(maxBackoffMs),
       beforeUse: (session, arrival) => beforeUse(session, name, arrival),
       isSuccessor,
       connections: pool ? share : Math.min(2, share),

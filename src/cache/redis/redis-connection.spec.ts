@@ -10,7 +10,7 @@ const minute = 60_000;
 
 const connectionTo = (
   locate: () => Promise<RedisAddress>,
-  { refusals = paceOfRefusals(), absences = paceOfAbsences(minute) } = {},
+  { paceWhenRefused = paceOfRefusals(), paceWhenAway = paceOfAbsences(minute) } = {},
 ) =>
   new RedisConnection({
     locate,
@@ -21,8 +21,8 @@ const connectionTo = (
       slowMs: minute,
     },
     clock: systemClock,
-    refusals,
-    absences,
+    paceWhenRefused,
+    paceWhenAway,
     beforeUse: () => Promise.resolve(),
     onReady: () => undefined,
     onLost: () => undefined,
@@ -51,16 +51,16 @@ describe('a connection that is not made yet is closed at once', () => {
 });
 
 describe('the connections of a process that all fail', () => {
-  let refusals: ReconnectionPace;
-  let absences: ReconnectionPace;
+  let paceWhenRefused: ReconnectionPace;
+  let paceWhenAway: ReconnectionPace;
   /** When a connection was tried, ms from the start. */
   let attempts: number[];
   let connections: RedisConnection[];
 
   beforeEach(() => {
     jest.useFakeTimers();
-    refusals = paceOfRefusals();
-    absences = paceOfAbsences(500);
+    paceWhenRefused = paceOfRefusals();
+    paceWhenAway = paceOfAbsences(500);
     attempts = [];
   });
 
@@ -77,7 +77,7 @@ describe('the connections of a process that all fail', () => {
       attempts.push(performance.now() - begunAtMs);
       return Promise.reject(new CacheError('CACHE_STORE_UNAVAILABLE', reason));
     };
-    connections = [1, 2, 3].map(() => connectionTo(locate, { refusals, absences }));
+    connections = [1, 2, 3].map(() => connectionTo(locate, { paceWhenRefused, paceWhenAway }));
     await jest.advanceTimersByTimeAsync(seconds * 1000);
   }
 
@@ -94,8 +94,8 @@ describe('the connections of a process that all fail', () => {
   );
 
   it.each([
-    ['is refused', 'WRONGPASS', () => refusals],
-    ['finds nobody', 'ECONNREFUSED', () => absences],
+    ['is refused', 'WRONGPASS', () => paceWhenRefused],
+    ['finds nobody', 'ECONNREFUSED', () => paceWhenAway],
   ])('try again at once when one that %s, too, is let in', async (_, reason, pace) => {
     await failFor(reason, 0.5);
     const before = attempts.length;

@@ -108,7 +108,7 @@ export class RedisConnection {
   }
 
   async #live(): Promise<void> {
-    const { refusals, absences, onReady } = this.#options;
+    const { paceWhenRefused, paceWhenAway, onReady } = this.#options;
     for (let attempt = 1; !this.#pause.isClosed(); attempt++) {
       let reason = 'disconnected';
       try {
@@ -116,8 +116,8 @@ export class RedisConnection {
         attempt = 0;
         this.#session = session;
         this.#breaker.probed();
-        refusals.letIn();
-        absences.letIn();
+        paceWhenRefused.letIn();
+        paceWhenAway.letIn();
         onReady(session);
         await this.#watch(session);
       } catch (error) {
@@ -132,8 +132,8 @@ export class RedisConnection {
   }
 
   async #backOff(reason: string, attempt: number): Promise<void> {
-    const { refusals, absences, clock, onLost } = this.#options;
-    const pace = isRefusal(reason) ? refusals : absences;
+    const { paceWhenRefused, paceWhenAway, clock, onLost } = this.#options;
+    const pace = isRefusal(reason) ? paceWhenRefused : paceWhenAway;
     const delayMs = pace.nextTurnMs();
     const lostAtMs = clock.monotonicMs();
     onLost(reason, attempt + 1, delayMs);

@@ -9,7 +9,7 @@ import type { RedisCommand, RedisSession } from './redis-session.js';
 
 export interface RedisConnectionsOptions extends Pick<
   ConnectionOptions,
-  'locate' | 'timings' | 'clock' | 'refusals' | 'absences'
+  'locate' | 'timings' | 'clock' | 'paceWhenRefused' | 'paceWhenAway'
 > {
   readonly beforeUse: (session: RedisSession, arrival: Arrival) => Promise<void>;
   /** How often the server is located anew although it answers, ms. Default: never. */
@@ -49,7 +49,7 @@ export class RedisConnections {
 
   constructor(options: RedisConnectionsOptions) {
     this.#options = options;
-    const { locate, timings, clock, refusals, absences, onUp, onDown, onBreaker } = options;
+    const { locate, timings, clock, paceWhenRefused, paceWhenAway, onUp, onDown, onBreaker } = options;
     this.#connections = Array.from(
       { length: options.connections },
       () =>
@@ -57,8 +57,8 @@ export class RedisConnections {
           locate,
           timings,
           clock,
-          refusals,
-          absences,
+          paceWhenRefused,
+          paceWhenAway,
           beforeUse: (session, isNew) => this.#beforeUse(session, isNew),
           onReady: (session) => {
             // Another place, or another server there, was found while this one was made ready.

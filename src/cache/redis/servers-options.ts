@@ -12,7 +12,7 @@ export interface ServersOptions {
   readonly timings: RedisTimings;
   readonly clock: Clock;
   /** When to try again where we are not let in. */
-  readonly refusals: ReconnectionPace;
+  readonly paceWhenRefused: ReconnectionPace;
   /** Between two attempts to reach a server that is away, ms; up to half of it more. */
   readonly maxBackoffMs: number;
   /** Upper bound of this process's connections. */

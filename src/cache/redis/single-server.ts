@@ -21,7 +21,7 @@ export class SingleServer implements RedisServers {
   readonly #options: ServersOptions;
   readonly #locate: () => Promise<RedisAddress>;
   readonly #report: ConnectionReport;
-  readonly #absences: ReconnectionPace;
+  readonly #paceWhenAway: ReconnectionPace;
   readonly backplane: RedisBackplane | undefined;
   #connections: RedisConnections | undefined;
 
@@ -31,14 +31,14 @@ export class SingleServer implements RedisServers {
     this.#options = options;
     this.#locate = locate;
     this.#report = new ConnectionReport(options.emit, options.url);
-    this.#absences = paceOfAbsences(options.maxBackoffMs);
+    this.#paceWhenAway = paceOfAbsences(options.maxBackoffMs);
     if (options.maxConnections > 1) {
       this.backplane = new RedisBackplane({
         locate,
         timings: options.timings,
         clock: options.clock,
-        refusals: options.refusals,
-        absences: this.#absences,
+        paceWhenRefused: options.paceWhenRefused,
+        paceWhenAway: this.#paceWhenAway,
         channel: options.channel,
         isOurs: ({ text }) => this.#connections?.isThis(text),
       });
@@ -66,14 +66,14 @@ export class SingleServer implements RedisServers {
   }
 
   start(beforeUse: BeforeUse): void {
-    const { timings, clock, refusals, maxConnections, pool, retryOnTimeout, followMs } = this.#options;
+    const { timings, clock, paceWhenRefused, maxConnections, pool, retryOnTimeout, followMs } = this.#options;
     const left = this.backplane ? maxConnections - 1 : maxConnections;
     this.#connections = new RedisConnections({
       locate: this.#locate,
       timings,
       clock,
-      refusals,
-      absences: this.#absences,
+      paceWhenRefused,
+      paceWhenAway: this.#paceWhenAway,
       beforeUse: (session, arrival) => beforeUse(session, NAME, arrival),
       followMs,
       connections: pool ? left : Math.min(2, left),

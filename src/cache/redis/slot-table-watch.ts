@@ -11,7 +11,7 @@ export interface SlotTableWatchOptions {
   readonly seeds: readonly HostAndPort[];
   readonly login: RedisLogin;
   readonly connectTimeoutMs: number;
-  readonly refusals: ReconnectionPace;
+  readonly paceWhenRefused: ReconnectionPace;
   /** Those in use, by `host:port`. */
   readonly servers: ReadonlyMap<string, RedisConnections>;
   /** Whether nothing is wrong with the table that is in use. */
@@ -95,13 +95,13 @@ export class SlotTableWatch {
   }
 
   async #awaitTurn(): Promise<void> {
-    const { refusals, isWhole } = this.#options;
-    const stopWaiting = refusals.whenLetIn(() => {
+    const { paceWhenRefused, isWhole } = this.#options;
+    const stopWaiting = paceWhenRefused.whenLetIn(() => {
       this.#pause.end();
     });
     // Where all else is well the table is wanted no sooner than otherwise.
     const calmMs = isWhole() ? CALM_MS * (0.5 + Math.random()) : 0;
-    await this.#pause.for(Math.max(calmMs, refusals.nextTurnMs()));
+    await this.#pause.for(Math.max(calmMs, paceWhenRefused.nextTurnMs()));
     stopWaiting();
   }
 }
