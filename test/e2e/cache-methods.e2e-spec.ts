@@ -1005,7 +1005,7 @@ describe('decorated methods of providers', () => {
       policy: defaultPolicy,
       tags: () => [],
     });
-    const entry = { body: Buffer.from('no value'), ttlMs: 60_000, furtherTags: [] };
+    const entry = { body: Buffer.from('no value'), ttlMs: 60_000, namedTags: [] };
     const foreign = () => Promise.resolve({ value: undefined, isShareable: true, entry });
     await settled(app.get(CacheEngine).getOrSet(subject, foreign, () => undefined));
     const ask = () => app.get(CacheService).getOrSet('k', { ttl: 60 }, () => ++runs);

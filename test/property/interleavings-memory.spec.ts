@@ -110,7 +110,7 @@ function scenario(plan: Plan): Scenario {
       const early = plan.readsBeforeOpening ? await query() : undefined;
       const factory = async (): Promise<Produced<number>> => {
         const value = early ?? (await query());
-        const entry = { body: Buffer.from(String(value)), ttlMs: TTL_MS, furtherTags: [] };
+        const entry = { body: Buffer.from(String(value)), ttlMs: TTL_MS, namedTags: [] };
         return { value, isShareable: true, entry };
       };
       const value = await engine.getOrSet(subject, factory, ({ body }) => Number(body.toString()));

@@ -137,7 +137,7 @@ function scenario(plan: Plan): Scenario {
         return {
           value,
           isShareable: true,
-          entry: { body: Buffer.from(String(value)), ttlMs: 1000, furtherTags: resultTags },
+          entry: { body: Buffer.from(String(value)), ttlMs: 1000, namedTags: resultTags },
         };
       };
       const value = await here.getOrSet(subject, factory, (entry) => Number(entry.body.toString()));

@@ -59,7 +59,7 @@ export function testEngine(instance: SimulatedInstance, options: Partial<EngineO
       return {
         value,
         isShareable: true,
-        entry: { body: Buffer.from(value), ttlMs: 10_000, furtherTags: resultTags },
+        entry: { body: Buffer.from(value), ttlMs: 10_000, namedTags: resultTags },
       };
     };
     const revive = ({ body }: { body: Buffer }) => body.toString();

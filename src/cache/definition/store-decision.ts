@@ -18,7 +18,7 @@ interface MadeCall {
 
 /** What the decorator says of a call: for how long its result is good and what it depends on, or why it is not kept. */
 export type StoreDecision = Pick<Produced<never>, 'isShareable' | 'notStoredBecause' | 'failedBy'> & {
-  readonly entry?: { readonly ttlMs: number; readonly furtherTags: readonly string[] };
+  readonly entry?: { readonly ttlMs: number; readonly namedTags: readonly string[] };
 };
 
 /** What a run gave, with what the decorator says about storing it. */
@@ -47,7 +47,7 @@ export function decide(
     const livesMs = ttlMs ?? said.ttlMs(result);
     if (livesMs === 0) return { isShareable, notStoredBecause: 'no-ttl' };
     const named = said.rules ? resultDependencies(said.rules, args, result) : [];
-    return { isShareable: true, entry: { ttlMs: livesMs, furtherTags: [...further, ...named] } };
+    return { isShareable: true, entry: { ttlMs: livesMs, namedTags: [...further, ...named] } };
   } catch (error) {
     return { isShareable, notStoredBecause: 'rule-failed', failedBy: error };
   }

@@ -30,7 +30,7 @@ function ask(of = audited(), method = () => source): Promise<string> {
       return {
         value,
         isShareable: true,
-        entry: { body: Buffer.from(value), ttlMs: 60_000, furtherTags: [] },
+        entry: { body: Buffer.from(value), ttlMs: 60_000, namedTags: [] },
       };
     },
     (entry) => entry.body.toString(),
@@ -225,7 +225,7 @@ describe('audits', () => {
       return {
         value,
         isShareable: true,
-        entry: { body: Buffer.from(value), ttlMs: 60_000, furtherTags: [] },
+        entry: { body: Buffer.from(value), ttlMs: 60_000, namedTags: [] },
       };
     };
     const view = audited({}, 'view|/outer');

@@ -56,7 +56,7 @@ function produced(value: string, resultTags: string[] = []): Produced<string> {
   return {
     value,
     isShareable: true,
-    entry: { body: Buffer.from(value), ttlMs: 60_000, furtherTags: resultTags },
+    entry: { body: Buffer.from(value), ttlMs: 60_000, namedTags: resultTags },
   };
 }
 

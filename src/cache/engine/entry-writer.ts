@@ -56,7 +56,7 @@ export class EntryWriter {
     const { store, l1, emit, jittered, clock } = this.#options;
     const sinceMs = clock.monotonicMs();
     await this.#outlive(subject, opened, given.ttlMs + subject.policy.graceMs);
-    const named = await this.#resultTokens.read(subject, given.furtherTags, opened.tokens, this.tokenTtlMs);
+    const named = await this.#resultTokens.read(subject, given.namedTags, opened.tokens, this.tokenTtlMs);
     if (!named) return false;
     const certain = certainTags(subject).map((tag) => [tag, opened.tokens.get(tag) ?? ''] as const);
     const tokens = new Map([...certain, ...named]);

@@ -160,8 +160,8 @@ export class SharedRuns {
       const reason = whyUnstored(flight, tokens, entry);
       if (reason) emit({ event: 'cache.no_store', subject, reason });
       else storing = entries.store(subject, opening, entry, loadMs);
-      const isWatched = entry.furtherTags.every((tag) => witnessOf(tag, tokens) !== ANY);
-      families.watch(entry.furtherTags);
+      const isWatched = entry.namedTags.every((tag) => witnessOf(tag, tokens) !== ANY);
+      families.watch(entry.namedTags);
       // Who joins asks about the families that were read: of another one only what moves with every tag tells.
       return {
         value,
@@ -197,10 +197,10 @@ export class SharedRuns {
 function whyUnstored(
   { isDoomed }: Flight<unknown>,
   tokens: Tokens,
-  { furtherTags }: NewEntry,
+  { namedTags }: NewEntry,
 ): 'newer-write' | 'tags-unknown' | undefined {
   // It would only take the place of a good one.
   if (isDoomed) return 'newer-write';
   // Nothing was read before it that could tell whether one of them has changed meanwhile.
-  return furtherTags.length > 0 && !tokens.has(ANY) ? 'tags-unknown' : undefined;
+  return namedTags.length > 0 && !tokens.has(ANY) ? 'tags-unknown' : undefined;
 }

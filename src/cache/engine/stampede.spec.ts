@@ -451,7 +451,7 @@ describe('a caller who is refused before the method runs', () => {
   });
 
   it('leaves nearly all others to one run, which is kept, also when the next is refused as well', async () => {
-    const entry = { body: Buffer.from('shared'), ttlMs: 10_000, furtherTags: [] };
+    const entry = { body: Buffer.from('shared'), ttlMs: 10_000, namedTags: [] };
     const shared = jest.fn(() => Promise.resolve({ value: 'shared', isShareable: true, entry }));
     const both = [1, 2].map(() => load(() => Promise.resolve(refused)));
     const others = Array.from({ length: 100 }, () => load(shared));

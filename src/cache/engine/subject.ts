@@ -111,7 +111,8 @@ export type Revive<T> = (entry: CacheEntry) => T;
 export interface NewEntry {
   readonly body: Buffer;
   readonly ttlMs: number;
-  readonly furtherTags: readonly string[];
+  /** The {@link FurtherTags} that this call has named. */
+  readonly namedTags: readonly string[];
   /** What belongs to the body without being in it, by name. */
   readonly head?: Readonly<Record<string, string>>;
 }

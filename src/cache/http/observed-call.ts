@@ -16,7 +16,7 @@ export class ObservedCall implements CallObserver {
   readonly #known: readonly string[];
   #args: readonly unknown[] = [];
   /** Tags that the arguments name beside those known before; `undefined` if they cannot be named. */
-  #furtherTags: readonly string[] | undefined;
+  #argumentTags: readonly string[] | undefined;
   #failedBy: unknown;
   #decision: StoreDecision | undefined;
 
@@ -25,16 +25,16 @@ export class ObservedCall implements CallObserver {
     this.#plan = plan;
     this.#request = request;
     this.#known = known;
-    if (!plan.tags.needsArguments) this.#furtherTags = [];
+    if (!plan.tags.needsArguments) this.#argumentTags = [];
   }
 
   called(args: readonly unknown[]): void {
     this.isReached = true;
     this.#args = argumentsAsGiven(this.#plan.definition.rules, args);
     try {
-      this.#furtherTags = this.#plan.tags.ofCall(this.#request, args, this.#known);
+      this.#argumentTags = this.#plan.tags.ofCall(this.#request, args, this.#known);
     } catch (error) {
-      this.#furtherTags = undefined;
+      this.#argumentTags = undefined;
       this.#failedBy = error;
     }
   }
@@ -45,7 +45,7 @@ export class ObservedCall implements CallObserver {
 
   /** Whether all that the call depends on was known before it. */
   get isAllKnown(): boolean {
-    return this.#furtherTags?.length === 0;
+    return this.#argumentTags?.length === 0;
   }
 
   get decision(): StoreDecision {
@@ -58,10 +58,10 @@ export class ObservedCall implements CallObserver {
   }
 
   #decide(result: unknown, ttlMs?: number): StoreDecision {
-    if (!this.#furtherTags) {
+    if (!this.#argumentTags) {
       return { isShareable: false, notStoredBecause: 'rule-failed', failedBy: this.#failedBy };
     }
-    const call = { args: this.#args, result, argumentTags: this.#furtherTags };
+    const call = { args: this.#args, result, argumentTags: this.#argumentTags };
     return decide(this.#plan.definition, call, ttlMs);
   }
 }
