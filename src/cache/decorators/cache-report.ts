@@ -12,6 +12,7 @@ export interface CacheReport {
   readonly warnings: readonly CacheWarning[];
 }
 
+/** A method under `@Cached`, how its results are kept and what reaches them. */
 export interface CachedReport {
   readonly prefix: string;
   /** `Class.method` */
@@ -31,8 +32,11 @@ export interface CachedReport {
   readonly invalidatedBy: readonly string[];
 }
 
+/** A method under `@InvalidateCache`, and what that reaches. */
 export interface InvalidatingReport {
+  /** `Class.method` */
   readonly method: string;
+  /** What it invalidates: templates, and what is said of functions. */
   readonly tags: readonly string[];
   /** Prefixes of the methods whose entries it could invalidate. */
   readonly invalidates: readonly string[];

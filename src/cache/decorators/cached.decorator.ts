@@ -16,6 +16,7 @@ import { recordCall } from '../http/handler-call.js';
 import type { DecoratorOf } from './decorator-of.js';
 import { decoratedName, isGenerator, methodName, wrapMethod } from './wrap-method.js';
 
+/** What {@link Cached} takes; all but `ttl` is optional. */
 export interface CachedOptions<M extends AnyMethod = AnyMethod> extends EntryOptions, AnswerOptions {
   /** Seconds (`60`, `'45s'`, `'2m'`), or a function of the result that returns seconds; 0 or less: it is not kept. */
   ttl: ResultTtl<Awaited<ReturnType<M>>>;

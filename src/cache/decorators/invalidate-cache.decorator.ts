@@ -11,6 +11,7 @@ import { fromRouteArguments } from '../http/declared-inputs.js';
 import type { DecoratorOf } from './decorator-of.js';
 import { decoratedName, isGenerator, wrapMethod } from './wrap-method.js';
 
+/** What {@link InvalidateCache} takes in place of patterns alone. */
 export interface InvalidateCacheOptions<M extends AnyMethod = AnyMethod> {
   /** What the method invalidates: see {@link InvalidateCache}. */
   tags: TagSource<M> | readonly TagSource<M>[];

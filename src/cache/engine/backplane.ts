@@ -14,6 +14,7 @@ export interface Backplane {
   listen(listener: BackplaneListener): void;
 }
 
+/** Whoever is told what a {@link Backplane} hears. */
 export interface BackplaneListener {
   /** Tags whose tokens were taken away or changed, in any process, this one included. */
   onInvalidated(tags: readonly string[]): void;

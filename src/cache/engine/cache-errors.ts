@@ -25,7 +25,11 @@ const statusOf: Partial<Record<CacheErrorCode, number>> = {
   CACHE_OVERLOADED: 503,
 };
 
-/** @param message says what happened, where, and what to do next */
+/**
+ * What the cache throws. The `code` says what went wrong; docs/errors.md has every one of them, with what to do.
+ *
+ * @param message says what happened, where, and what to do next
+ */
 export class CacheError extends Error {
   /** The message is for developers: see {@link statusCode}. */
   readonly expose = false;

@@ -16,24 +16,35 @@ export type CacheEvent =
   | { event: 'cache.lookup'; subject: Subject }
   | { event: 'cache.hit'; subject: Subject; bytes: number }
   | { event: 'cache.miss'; subject: Subject }
+  /** A caller was given the result of another's run, after waiting so long for it. */
   | { event: 'cache.coalesced'; subject: Subject; durationMs: number }
+  /** The method ran, for so long. */
   | { event: 'cache.loaded'; subject: Subject; durationMs: number }
+  /** An entry is kept; `ttlMs` is what jitter has left of its TTL. */
   | { event: 'cache.stored'; subject: Subject; ttlMs: number; bytes: number }
+  /** An entry was given so long after the end of its TTL. */
   | { event: 'cache.stale_served'; subject: Subject; reason: StaleReason; staleMs: number }
+  /** The method ran behind the answers, for an entry that would soon have expired. */
   | { event: 'cache.refreshed'; subject: Subject }
   | { event: 'cache.refresh_failed'; subject: Subject; reason: string; error: unknown }
   | { event: 'cache.no_store'; subject: Subject; reason: NoStoreReason; error?: unknown }
+  /** A lookup goes past the cache, the header's `BYPASS`: the store did not answer, or the cache is switched off. */
   | { event: 'cache.fallback'; subject: Subject; reason?: 'switched-off' }
+  /** A caller was turned away by the bulkhead. */
   | { event: 'cache.overloaded'; subject: Subject }
   /** A request to a route, or a call of a method, is not looked up: nobody could share its answer, or nothing names it. */
   | { event: 'cache.bypass'; prefix: string; method: string; reason: BypassReason }
+  /** The store did not answer a question. */
   | { event: 'cache.get_error'; subject: Subject; reason: string }
+  /** The store did not keep an entry. */
   | { event: 'cache.set_error'; subject: Subject; reason: string }
+  /** There is something in an entry's place that this program has not written; it counts as a miss. */
   | { event: 'cache.decode_error'; subject: Subject }
   /** A served entry was looked at again, so long after. */
   | { event: 'cache.audited'; subject: Subject; afterMs: AuditAfterMs }
   /** It was still being served then, and its source said something else. */
   | { event: 'cache.audit_wrong'; subject: Subject; afterMs: AuditAfterMs }
+  /** A look at a served entry came to no verdict. */
   | { event: 'cache.audit_skipped'; subject: Subject; reason: AuditSkip }
   /** Nothing names the form of a route's answers: after a change of it, old ones are served until their TTL. */
   | { event: 'cache.shape_unknown'; method: string }
@@ -43,7 +54,9 @@ export type CacheEvent =
   | { event: 'cache.key_failed'; method: string; reason: string; error: unknown }
   /** A function of `@InvalidateCache` threw, or a template met what no tag can name: everything is invalidated. */
   | { event: 'cache.rule_failed'; method: string; reason: string; error: unknown }
+  /** An invalidation is confirmed by the store, where there is one. */
   | { event: 'cache.invalidated'; tags: readonly string[]; durationMs: number }
+  /** The store has not confirmed an invalidation. */
   | { event: 'cache.invalidate_error'; tags: readonly string[]; reason: string };
 
 export type EmitCacheEvent = (event: CacheEvent) => void;

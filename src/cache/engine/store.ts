@@ -27,6 +27,7 @@ export interface Lease {
   readonly ttlMs: number;
 }
 
+/** What {@link Store.open} found, and whether it gave the lease. */
 export interface StoreOpened extends StoreRead {
   /** Whether the lease is the owner's now. True when none was asked for. */
   readonly hasLease: boolean;

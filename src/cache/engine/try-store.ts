@@ -10,6 +10,7 @@ import { plainTag } from './tags.js';
  */
 export type StoreStep = 'open' | 'write' | 'read' | 'release';
 
+/** What a store could not do in a trial of it. */
 export interface StoreFailure {
   readonly step: StoreStep;
   /** A code, such as `NOPERM` or `timeout`; `lost` where what was just kept is not there. */
