@@ -5,7 +5,7 @@ import type { EmitCacheEvent } from './cache-events.js';
 import type { Clock } from './clock.js';
 import { heldEntry, type L1Entries } from './l1-entries.js';
 import type { Opened } from './opened.js';
-import { ResultTokens } from './result-tokens.js';
+import { resultTokens } from './result-tokens.js';
 import type { Store } from './store.js';
 import { certainTags, type NewEntry, type Subject } from './subject.js';
 
@@ -25,14 +25,12 @@ export interface EntryWriterOptions {
 export class EntryWriter {
   readonly #options: EntryWriterOptions;
   readonly #prepared: (entry: CacheEntry) => CacheEntry;
-  readonly #resultTokens: ResultTokens;
   #tokenTtlMs = MIN_TOKEN_TTL_MS;
 
   /** @param prepared  makes of an entry what this process may hold */
   constructor(options: EntryWriterOptions, prepared: (entry: CacheEntry) => CacheEntry) {
     this.#options = options;
     this.#prepared = prepared;
-    this.#resultTokens = new ResultTokens(options.store);
   }
 
   /** How long tokens have to live for the longest entry so far. */
@@ -56,7 +54,7 @@ export class EntryWriter {
     const { store, l1, emit, jittered, clock } = this.#options;
     const sinceMs = clock.monotonicMs();
     await this.#outlive(subject, opened, given.ttlMs + subject.policy.graceMs);
-    const named = await this.#resultTokens.read(subject, given.namedTags, opened.tokens, this.tokenTtlMs);
+    const named = await resultTokens(store, subject, given.namedTags, opened.tokens, this.tokenTtlMs);
     if (!named) return false;
     const certain = certainTags(subject).map((tag) => [tag, opened.tokens.get(tag) ?? ''] as const);
     const tokens = new Map([...certain, ...named]);

@@ -8,34 +8,26 @@ import { tokensByTag, type Tokens } from './tokens.js';
  * Tokens of tags that only the result knows, read after the method ran. That is sound only if their family's token has
  * not moved since before it: an invalidation moves the family first, then the tag. For a family that was not watched,
  * the token that moves with every invalidation stands in.
+ *
+ * @param opened  the tokens that the run began with
+ * @returns `undefined` if one of the tags may have been invalidated since, or has no token: nothing would tell of that
  */
-export class ResultTokens {
-  readonly #store: Store;
-
-  constructor(store: Store) {
-    this.#store = store;
-  }
-
-  /**
-   * @param opened  the tokens that the run began with
-   * @returns `undefined` if one of the tags may have been invalidated since, or has no token: nothing would tell of that
-   */
-  async read(
-    subject: Subject,
-    tags: readonly string[],
-    opened: Tokens,
-    tokenTtlMs: number,
-  ): Promise<Tokens | undefined> {
-    if (tags.length === 0) return new Map();
-    const witnesses = [...new Set(tags.map((tag) => witnessOf(tag, opened)))];
-    const { tokens } = await this.#store.open(subject, tags, tokenTtlMs, BACKGROUND_BUDGET_MS);
-    const after = await this.#store.tokens(witnesses, BACKGROUND_BUDGET_MS);
-    const isUnmoved = witnesses.every((witness, index) => {
-      const token = opened.get(witness);
-      return token !== undefined && after[index] === token;
-    });
-    return isUnmoved && !tokens.includes(undefined) ? tokensByTag(tags, tokens) : undefined;
-  }
+export async function resultTokens(
+  store: Store,
+  subject: Subject,
+  tags: readonly string[],
+  opened: Tokens,
+  tokenTtlMs: number,
+): Promise<Tokens | undefined> {
+  if (tags.length === 0) return new Map();
+  const witnesses = [...new Set(tags.map((tag) => witnessOf(tag, opened)))];
+  const { tokens } = await store.open(subject, tags, tokenTtlMs, BACKGROUND_BUDGET_MS);
+  const after = await store.tokens(witnesses, BACKGROUND_BUDGET_MS);
+  const isUnmoved = witnesses.every((witness, index) => {
+    const token = opened.get(witness);
+    return token !== undefined && after[index] === token;
+  });
+  return isUnmoved && !tokens.includes(undefined) ? tokensByTag(tags, tokens) : undefined;
 }
 
 /** Whose token tells whether `tag` was invalidated since the run began: that of its family, if it was read, else of any. */
