@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Problem } from '../http/problem.js';
+import { notFound } from './not-found.js';
 import { attendedCourses, currentCourses, studiedCourses, taughtCourses, type Person } from './person.js';
 import type { Principal } from './principal.js';
 import { idNames, requestedIds, type IdName, type IdSources, type RequestedIds } from './requested-ids.js';
@@ -111,11 +112,6 @@ function checkStudent(student: Person, { courses, people, owners }: Named): void
 
 function all(some: ReadonlySet<string>, among: ReadonlySet<string>): boolean {
   return [...some].every((member) => among.has(member));
-}
-
-/** One answer for what is missing and for what is another's. */
-export function notFound(): Problem {
-  return new Problem('not_found', 'Nothing is found under this address.');
 }
 
 function namesNothing(): Problem {

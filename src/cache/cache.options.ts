@@ -1,4 +1,3 @@
-import type { GraphEvent } from './decorators/graph-event.js';
 import type { OfRequest } from './definition/cache-request.js';
 import type { EntryDefaults } from './definition/entry-options.js';
 import type { Backplane } from './engine/backplane.js';
@@ -85,6 +84,12 @@ export interface CacheModuleOptions extends EntryDefaults {
 
 /** Everything the cache has to tell, its connection and its decorators included. */
 export type CacheModuleEvent = CacheEvent | RedisEvent | GraphEvent;
+
+/** A line of the report on who keeps what and who invalidates it, when the application starts. */
+export interface GraphEvent {
+  readonly event: 'cache.graph';
+  readonly line: string;
+}
 
 /** A route as its application knows it. */
 export interface CachedRoute {

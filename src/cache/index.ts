@@ -1,5 +1,5 @@
 export { CacheModule } from './cache.module.js';
-export type { CachedRoute, CacheModuleEvent, CacheModuleOptions } from './cache.options.js';
+export type { CachedRoute, CacheModuleEvent, CacheModuleOptions, GraphEvent } from './cache.options.js';
 export { withoutRepeats } from './without-repeats.js';
 export type { LoadMany } from './batch.js';
 export { CacheService, type CacheStats } from './cache.service.js';
@@ -12,7 +12,6 @@ export {
   type CacheWarning,
   type InvalidatingReport,
 } from './decorators/cache-report.js';
-export type { GraphEvent } from './decorators/graph-event.js';
 export { Cached, type CachedOptions } from './decorators/cached.decorator.js';
 export { InvalidateCache, type InvalidateCacheOptions } from './decorators/invalidate-cache.decorator.js';
 export type { AnswerOptions } from './definition/answer-options.js';

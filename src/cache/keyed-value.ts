@@ -3,13 +3,13 @@ import { declaredPolicy } from './definition/entry-options.js';
 import { decide, produced } from './definition/store-decision.js';
 import { CacheError } from './engine/cache-errors.js';
 import { methodKeyText } from './engine/cache-key.js';
-import { DEFAULT_PREFIX } from './engine/cache-statistics.js';
 import { resultTtlMs } from './engine/duration.js';
 import { wholeForm, type EntryPolicy } from './engine/entry-policy.js';
 import { Subject, type Produced } from './engine/subject.js';
 import {
   checkedPrefix,
   checkedTag,
+  DEFAULT_PREFIX,
   dependenciesOn,
   patternTags,
   prefixTag,

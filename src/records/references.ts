@@ -1,5 +1,5 @@
 import { IsNull, type EntityManager } from 'typeorm';
-import { notFound } from '../access/own-reach.js';
+import { notFound } from '../access/not-found.js';
 import type { Principal } from '../access/principal.js';
 import { databaseNow } from '../database/database-clock.js';
 import { Problem } from '../http/problem.js';

@@ -7,7 +7,7 @@ import { decodeCursor, encodeCursor } from '../../http/page.dto.js';
 import { Paged } from '../../http/paged.decorator.js';
 import { Problem } from '../../http/problem.js';
 import { courseFigures } from '../audited-figures.js';
-import { PastMomentPipe } from '../moment.js';
+import { PastMomentPipe } from '../past-moment.pipe.js';
 import { secondsUntilChange } from '../seconds-until-change.js';
 import { CourseAnalyticsDto, CourseStudentPage } from './course-analytics.dto.js';
 import { CourseAnalyticsService } from './course-analytics.service.js';

@@ -4,7 +4,7 @@ import { Access } from '../../access/access.decorator.js';
 import { Cached } from '../../cache/index.js';
 import { CachedAnswer } from '../../http/cached-answer.decorator.js';
 import { studentFigures } from '../audited-figures.js';
-import { PastMomentPipe } from '../moment.js';
+import { PastMomentPipe } from '../past-moment.pipe.js';
 import { secondsUntilChange } from '../seconds-until-change.js';
 import { StudentRiskDto } from './student-risk.dto.js';
 import { StudentRiskService } from './student-risk.service.js';

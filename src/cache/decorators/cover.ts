@@ -1,7 +1,6 @@
 import { familiesOf, type TagRules } from '../definition/tag-rules.js';
 import type { TagTemplate } from '../definition/tag-template.js';
-import { DEFAULT_PREFIX } from '../engine/cache-statistics.js';
-import { EPOCH, familyTag, plainTag, prefixTag, UNLISTED } from '../engine/tags.js';
+import { DEFAULT_PREFIX, EPOCH, familyTag, plainTag, prefixTag, UNLISTED } from '../engine/tags.js';
 
 interface Dependent {
   readonly prefix: string;

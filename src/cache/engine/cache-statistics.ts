@@ -1,6 +1,7 @@
 import { AUDIT_AFTER_MS, auditSkips, type AuditAfterMs, type AuditSkip } from './audit-verdict.js';
 import type { CacheEvent } from './cache-events.js';
 import { Histogram, type HistogramCounts } from './histogram.js';
+import { DEFAULT_PREFIX } from './tags.js';
 
 /** What this process's cache did for one prefix since it started. */
 export interface PrefixStatistics {
@@ -38,9 +39,6 @@ export interface PrefixStatistics {
   /** Looks without a verdict, by the reason. */
   readonly auditsSkipped: ReadonlyMap<AuditSkip, number>;
 }
-
-/** Where what has no prefix of its own is counted: `getOrSet` without a prefix, or with one that no method has. */
-export const DEFAULT_PREFIX = 'default';
 
 const LOAD_BOUNDS_MS = [1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000];
 const STALE_BOUNDS_MS = [100, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000, 300_000, 900_000, 3_600_000];

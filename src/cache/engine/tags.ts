@@ -20,6 +20,9 @@ export const ANY = 'any';
 /** Tagged entries that no decorator found at start stands for depend on it, so that a cover can take them in. */
 export const UNLISTED = 'unlisted';
 
+/** The prefix of what `getOrSet` keeps without one. What has one that no method has is counted under it, too. */
+export const DEFAULT_PREFIX = 'default';
+
 /**
  * Its token is kept by name, in memory too, and whoever asks chooses how long an id is, and how much longer it is once it is
  * encoded: beyond so many characters it is hashed.

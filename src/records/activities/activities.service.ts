@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
-import { notFound } from '../../access/own-reach.js';
+import { notFound } from '../../access/not-found.js';
 import type { Principal } from '../../access/principal.js';
 import type { PageQuery } from '../../http/page.dto.js';
 import { Problem } from '../../http/problem.js';
