@@ -1,3 +1,6 @@
+/** What was heard may be relied on for so long after it was last proven that nothing is missing, ms. */
+export const HEARD_FOR_MS = 1000;
+
 /**
  * How a process hears of invalidations by others. What it may have missed it must ask the store about, so it must know
  * how far its hearing reaches.

@@ -8,13 +8,13 @@ import type { SharedRuns } from './shared-runs.js';
 import type { Openings } from './openings.js';
 import { putNewest } from './put-newest.js';
 import type { Factory, Found, Subject } from './subject.js';
+import { LONGEST_NAME } from './tags.js';
 import type { WatchedFamilies } from './watched-families.js';
 
 /** A process that tried to refresh an entry, or saw another at it, looks away for so long, ms. */
 const LOOK_AWAY_MS = 1000;
 /** More than so many at a time are not remembered; forgetting costs a question to the store. */
 const MAX_REMEMBERED = 10_000;
-const LONGEST_NAME = 200;
 
 export interface RefreshAheadOptions {
   readonly openings: Openings;

@@ -27,7 +27,7 @@ export const DEFAULT_PREFIX = 'default';
  * Its token is kept by name, in memory too, and whoever asks chooses how long an id is, and how much longer it is once it is
  * encoded: beyond so many characters it is hashed.
  */
-const LONGEST_NAME = 200;
+export const LONGEST_NAME = 200;
 
 export function plainTag(tag: string): string {
   if (tag.length <= LONGEST_NAME) return `tag/${tag}`;

@@ -1,11 +1,10 @@
 import { EPOCH } from '../engine/tags.js';
 import type { Outbox } from './outbox.js';
-import { relayedTags } from './relayed-tags.js';
+import { MAX_ROWS_A_ROUND, relayedTags } from './relayed-tags.js';
 import type { UnitOfWork } from './unit-of-work.js';
 
 /** What waits, rows and their tags together. Beyond it everything is invalidated, in place of all that waits. */
 const MAX_HELD = 10_000;
-const MAX_ROWS_A_ROUND = 500;
 
 interface Row {
   readonly tags: readonly string[];

@@ -1,5 +1,8 @@
 import { EPOCH } from '../engine/tags.js';
 
+/** How many rows a relay carries out together. */
+export const MAX_ROWS_A_ROUND = 500;
+
 /** To take more away might cost more than the budget of an invalidation, round after round. */
 const MAX_TAGS = 1000;
 

@@ -4,10 +4,9 @@ import { CacheError } from '../engine/cache-errors.js';
 import { EPOCH } from '../engine/tags.js';
 import type { Outbox, OutboxRow } from './outbox.js';
 import { ABANDONED_AFTER_MS } from './outbox-relay.js';
-import { relayedTags } from './relayed-tags.js';
+import { MAX_ROWS_A_ROUND, relayedTags } from './relayed-tags.js';
 import { TransactionSubscriber } from './typeorm.transactions.js';
 
-const MAX_ROWS_A_ROUND = 500;
 const MAX_COMMITTED = 500;
 /** Also those that are dated ahead: the clock of the database was set back since, and nobody knows how old they are. */
 const FROM_ABANDONED =

@@ -1,4 +1,4 @@
-import type { Backplane, BackplaneListener } from '../engine/backplane.js';
+import { HEARD_FOR_MS, type Backplane, type BackplaneListener } from '../engine/backplane.js';
 import { byHardness } from '../engine/tags.js';
 import type { ConnectionOptions } from './connection-options.js';
 import { RedisConnection } from './redis-connection.js';
@@ -17,8 +17,6 @@ export interface RedisBackplaneOptions extends Pick<
 }
 
 const HEARTBEAT_MS = 250;
-/** What was heard may be relied on for so long after a heartbeat was sent that has been answered. */
-const HEARD_FOR_MS = 1000;
 
 /** Where invalidations are published, as a JSON list of tags. */
 export function channelOf(namespace: string): string {

@@ -1,8 +1,5 @@
-import type { Backplane, BackplaneListener } from '../engine/backplane.js';
+import { HEARD_FOR_MS, type Backplane, type BackplaneListener } from '../engine/backplane.js';
 import type { Clock } from '../engine/clock.js';
-
-/** What was heard may be relied on for so long after it was last proven that nothing is missing, ms. */
-const HEARD_FOR_MS = 1000;
 
 /**
  * How one instance hears of the others' invalidations: whole at first, and a test can make every fault of it. Needs no
