@@ -156,7 +156,7 @@ export class CacheEngine {
    */
   async runPast<T>(subject: Subject, factory: Factory<T>): Promise<T> {
     const run =
-      this.#parts?.runs.call(subject, undefined, factory).then(([produced]) => produced) ?? factory();
+      this.#parts?.factoryRunner.run(subject, undefined, factory).then(([produced]) => produced) ?? factory();
     return (await this.#patiently(subject, run)).value;
   }
 

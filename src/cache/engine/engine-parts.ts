@@ -6,7 +6,7 @@ import type { EngineOptions } from './engine-options.js';
 import { EntryStore } from './entry-store.js';
 import { Lookups } from './lookups.js';
 import { SharedRuns, type SharedRunsOptions } from './shared-runs.js';
-import { MethodRuns } from './method-runs.js';
+import { FactoryRunner } from './factory-runner.js';
 import { Openings } from './openings.js';
 import { RefreshAhead } from './refresh-ahead.js';
 import type { Store } from './store.js';
@@ -15,7 +15,7 @@ import type { Store } from './store.js';
 export interface EngineParts {
   readonly entries: EntryStore;
   readonly lookups: Lookups;
-  readonly runs: MethodRuns;
+  readonly factoryRunner: FactoryRunner;
   readonly sharedRuns: SharedRuns;
   readonly refreshAhead: RefreshAhead;
   readonly bulkhead: Bulkhead;
@@ -41,14 +41,14 @@ export function engineParts(
   const ask = asking(entries, emit);
   const bulkhead = new Bulkhead(clock, options.bulkhead);
   const openings = new Openings({ store, ask, clock, requestBudgetMs });
-  const runs = new MethodRuns({ bulkhead, clock, emit, tracer });
+  const factoryRunner = new FactoryRunner({ bulkhead, clock, emit, tracer });
   const sharedRuns = new SharedRuns({
     entries,
     openings,
     ask,
     clock,
     emit,
-    runs,
+    factoryRunner,
     flights,
     families,
     bulkhead,
@@ -65,5 +65,5 @@ export function engineParts(
   });
   const audits = new Audits({ rate: options.auditRate, ask, clock, emit, requestBudgetMs, background });
   const lookups = new Lookups({ entries, ask, refreshAhead, audits, clock, emit });
-  return { entries, lookups, runs, sharedRuns, refreshAhead, bulkhead, audits };
+  return { entries, lookups, factoryRunner, sharedRuns, refreshAhead, bulkhead, audits };
 }

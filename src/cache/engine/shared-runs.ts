@@ -5,7 +5,7 @@ import { CacheError } from './cache-errors.js';
 import { CurrentRun } from './current-run.js';
 import { join, type JoinOptions, type RunResult } from './join.js';
 import { isFresh } from './l1-entries.js';
-import type { MethodRuns } from './method-runs.js';
+import type { FactoryRunner } from './factory-runner.js';
 import { longestRunMs, type Opening, type Openings } from './openings.js';
 import { witnessOf } from './result-tokens.js';
 import type { Flight } from './single-flight.js';
@@ -24,7 +24,7 @@ import type { WatchedFamilies } from './watched-families.js';
 type Open = (flight: Flight<unknown>) => Promise<Opening | undefined>;
 
 export interface SharedRunsOptions extends JoinOptions {
-  readonly runs: MethodRuns;
+  readonly factoryRunner: FactoryRunner;
   readonly bulkhead: Bulkhead;
   readonly openings: Openings;
   readonly families: WatchedFamilies;
@@ -59,7 +59,7 @@ export class SharedRuns {
     for (;;) {
       const flight = this.#joinableFlight<T>(subject);
       // It would wait for itself.
-      if (flight && CurrentRun.around?.isOf(this.#options.runs, subject.keyText)) {
+      if (flight && CurrentRun.around?.isOf(this.#options.factoryRunner, subject.keyText)) {
         return this.#runAlone(subject, factory);
       }
       // It may be waiting for the place in the bulkhead that this caller has.
@@ -143,14 +143,14 @@ export class SharedRuns {
     opening: Opening,
     factory: Factory<T>,
   ): Promise<RunResult<T>> {
-    const { runs, entries, background, families, emit } = this.#options;
+    const { factoryRunner, entries, background, families, emit } = this.#options;
     const { lease, tokens } = opening;
     flight.onOvertaken = () => {
       background.add(lease.release());
     };
     let storing: Promise<unknown> = Promise.resolve();
     try {
-      const [produced, loadMs] = await runs.call(subject, flight, factory);
+      const [produced, loadMs] = await factoryRunner.run(subject, flight, factory);
       const { value, isShareable, isRefused, entry, notStoredBecause } = produced;
       if (!entry) {
         const isUnnamed = subject.furtherTags.mayBeNamed;
@@ -177,19 +177,19 @@ export class SharedRuns {
   }
 
   async #runUnkept<T>(subject: Subject, flight: Flight<unknown>, factory: Factory<T>): Promise<RunResult<T>> {
-    const { runs } = this.#options;
-    const call = () => runs.call(subject, flight, factory);
-    const [{ value, isShareable, isRefused }] = await runs.inBulkhead(subject, call);
+    const { factoryRunner } = this.#options;
+    const run = () => factoryRunner.run(subject, flight, factory);
+    const [{ value, isShareable, isRefused }] = await factoryRunner.inBulkhead(subject, run);
     return { value, isShareable, isRefused, how: 'ran', isStored: false, notStoredBecause: 'store-away' };
   }
 
   /** For one caller, who has waited for a run that gave them nothing. */
   async #runAlone<T>(subject: Subject, factory: Factory<T>): Promise<Loaded<T>> {
-    const { runs, entries } = this.#options;
-    const call = () => runs.call(subject, undefined, factory);
+    const { factoryRunner, entries } = this.#options;
+    const run = () => factoryRunner.run(subject, undefined, factory);
     const [{ value, notStoredBecause }] = await (entries.isAvailable
-      ? call()
-      : runs.inBulkhead(subject, call));
+      ? run()
+      : factoryRunner.inBulkhead(subject, run));
     return { value, how: 'ran', isStored: false, notStoredBecause };
   }
 }

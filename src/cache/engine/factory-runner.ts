@@ -7,23 +7,23 @@ import type { Flight } from './single-flight.js';
 import type { Factory, Produced, Subject } from './subject.js';
 import type { Tracer } from './tracer.js';
 
-export interface MethodRunsOptions {
+export interface FactoryRunnerOptions {
   readonly bulkhead: Bulkhead;
   readonly clock: Clock;
   readonly emit: EmitCacheEvent;
   readonly tracer: Tracer;
 }
 
-/** Calls of methods, as they are timed, traced, told of, and bounded where the store is away. */
-export class MethodRuns {
-  readonly #options: MethodRunsOptions;
+/** Runs the methods: each run is timed, traced and told of, and bounded where the store is away. */
+export class FactoryRunner {
+  readonly #options: FactoryRunnerOptions;
 
-  constructor(options: MethodRunsOptions) {
+  constructor(options: FactoryRunnerOptions) {
     this.#options = options;
   }
 
   /** @param flight  told of the call; `undefined` for a run for which only its own caller waits */
-  async call<T>(
+  async run<T>(
     subject: Subject,
     flight: Flight<unknown> | undefined,
     factory: Factory<T>,
