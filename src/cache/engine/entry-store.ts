@@ -4,8 +4,9 @@ import type { Coherence } from './coherence.js';
 import { CurrentRun } from './current-run.js';
 import { heldEntry, isFresh, type HeldEntry } from './l1-entries.js';
 import { EntryWriter, type EntryWriterOptions } from './entry-writer.js';
-import type { Asked, Opened } from './opened.js';
-import type { Lease, StoreRead } from './store.js';
+import type { LoadLease } from './load-lease.js';
+import type { Asked, Opening } from './opening.js';
+import type { StoreRead } from './store.js';
 import { certainTags, type NewEntry, type Subject } from './subject.js';
 import { OwnMemory } from './own-memory.js';
 import { SharedReads } from './shared-reads.js';
@@ -80,7 +81,12 @@ export class EntryStore {
    *   tells
    * @param lease     to run the method for all processes
    */
-  async open(subject: Subject, witnesses: readonly string[], budget: Budget, lease: Lease): Promise<Opened> {
+  async open(
+    subject: Subject,
+    witnesses: readonly string[],
+    budget: Budget,
+    lease: LoadLease,
+  ): Promise<Opening> {
     const tags = [...certainTags(subject), ...(subject.furtherTags.mayBeNamed ? [ANY] : []), ...witnesses];
     const asked = this.#now();
     const { tokenTtlMs } = this.#writer;
@@ -91,6 +97,7 @@ export class EntryStore {
       // '' equals no token: a tag to which the store gave none counts as changed.
       tokens: new Map(tags.map((tag, index) => [tag, read.tokens[index] ?? ''])),
       tokenTtlMs,
+      lease,
       hasLease: read.hasLease,
     };
   }
@@ -113,8 +120,8 @@ export class EntryStore {
   }
 
   /** As {@link EntryWriter.store}. */
-  store(subject: Subject, opened: Opened, given: NewEntry, loadMs: number): Promise<void> {
-    return this.#writer.store(subject, opened, given, loadMs);
+  store(subject: Subject, opening: Opening, given: NewEntry, loadMs: number): Promise<void> {
+    return this.#writer.store(subject, opening, given, loadMs);
   }
 
   /** Takes the tokens of `hard` away, families first, and of those of `soft` the soft halves. */
@@ -143,7 +150,7 @@ export class EntryStore {
     { stored, isUnreadable, tokens }: StoreRead,
     { moment, atMs }: Asked,
     budget: Budget,
-  ): Promise<Pick<Opened, 'held' | 'isForeign'>> {
+  ): Promise<Pick<Opening, 'held' | 'isForeign'>> {
     const nothing = { held: undefined, isForeign: false };
     if (isUnreadable) this.#options.emit({ event: 'cache.decode_error', subject });
     if (stored?.entry.keyText !== subject.keyText) return nothing;

@@ -4,7 +4,7 @@ import { reasonOf } from './cache-errors.js';
 import type { EmitCacheEvent } from './cache-events.js';
 import type { Clock } from './clock.js';
 import { heldEntry, type L1Entries } from './l1-entries.js';
-import type { Opened } from './opened.js';
+import type { Opening } from './opening.js';
 import { resultTokens } from './result-tokens.js';
 import type { Store } from './store.js';
 import { certainTags, type NewEntry, type Subject } from './subject.js';
@@ -39,10 +39,10 @@ export class EntryWriter {
   }
 
   /** Keeps it, and tells if it does not. Never rejects. */
-  async store(subject: Subject, opened: Opened, given: NewEntry, loadMs: number): Promise<void> {
+  async store(subject: Subject, opening: Opening, given: NewEntry, loadMs: number): Promise<void> {
     const { emit } = this.#options;
     try {
-      if (await this.#put(subject, opened, given, loadMs)) return;
+      if (await this.#put(subject, opening, given, loadMs)) return;
       emit({ event: 'cache.no_store', subject, reason: 'newer-write' });
     } catch (error) {
       emit({ event: 'cache.set_error', subject, reason: reasonOf(error) });
@@ -50,13 +50,13 @@ export class EntryWriter {
   }
 
   /** @returns whether it did; not if an invalidation of a tag that the result names may have come in between */
-  async #put(subject: Subject, opened: Opened, given: NewEntry, loadMs: number): Promise<boolean> {
+  async #put(subject: Subject, opening: Opening, given: NewEntry, loadMs: number): Promise<boolean> {
     const { store, l1, emit, jittered, clock } = this.#options;
     const sinceMs = clock.monotonicMs();
-    await this.#outlive(subject, opened, given.ttlMs + subject.policy.graceMs);
-    const named = await resultTokens(store, subject, given.namedTags, opened.tokens, this.tokenTtlMs);
+    await this.#outlive(subject, opening, given.ttlMs + subject.policy.graceMs);
+    const named = await resultTokens(store, subject, given.namedTags, opening.tokens, this.tokenTtlMs);
     if (!named) return false;
-    const certain = certainTags(subject).map((tag) => [tag, opened.tokens.get(tag) ?? ''] as const);
+    const certain = certainTags(subject).map((tag) => [tag, opening.tokens.get(tag) ?? ''] as const);
     const tokens = new Map([...certain, ...named]);
     // A TTL may end with a moment that a deadline sets: what the questions took is part of it.
     const ttlMs = Math.max(1, Math.round(jittered(given.ttlMs) - (clock.monotonicMs() - sinceMs)));
@@ -73,18 +73,18 @@ export class EntryWriter {
     });
     const livesMs = entry.ttlMs + entry.graceMs;
     l1.hold({
-      ...heldEntry(entry, livesMs, clock.monotonicMs(), opened.moment),
-      bornAtMs: opened.atMs,
+      ...heldEntry(entry, livesMs, clock.monotonicMs(), opening.moment),
+      bornAtMs: opening.atMs,
     });
-    if (!opened.isForeign) await store.write(subject, entry);
+    if (!opening.isForeign) await store.write(subject, entry);
     emit({ event: 'cache.stored', subject, ttlMs: entry.ttlMs, bytes: bodyLength(entry) });
     return true;
   }
 
   /** Has tokens live on for an entry that will be kept for longer than was known when they were asked for. */
-  async #outlive(subject: Subject, opened: Opened, livesMs: number): Promise<void> {
+  async #outlive(subject: Subject, opening: Opening, livesMs: number): Promise<void> {
     const wantedMs = 2 * livesMs;
-    if (wantedMs <= opened.tokenTtlMs) return;
+    if (wantedMs <= opening.tokenTtlMs) return;
     this.#tokenTtlMs = Math.max(this.#tokenTtlMs, wantedMs);
     await this.#options.store.open(subject, certainTags(subject), wantedMs, BACKGROUND_BUDGET_MS);
   }

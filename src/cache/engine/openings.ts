@@ -1,17 +1,14 @@
 import type { Ask } from './ask.js';
 import { Budget } from './budget.js';
 import { pause, type Clock } from './clock.js';
-import type { Opened } from './opened.js';
-import { LoadLease, LONGEST_WAIT_MS } from './load-lease.js';
 import { isFresh } from './l1-entries.js';
+import { LoadLease, LONGEST_WAIT_MS } from './load-lease.js';
+import type { Opening } from './opening.js';
 import type { Store } from './store.js';
 import type { Subject } from './subject.js';
 
 /** Pauses between looks for what another process is computing: an eighth of what it has taken so far, with jitter, ms. */
 const [WAITED_PART, MIN_PAUSE_MS, MAX_PAUSE_MS] = [1 / 8, 20, 200];
-
-/** Tokens to run under, and the lease to be given back after; or the entry that makes a run needless. */
-export type Opening = Opened & { readonly lease: LoadLease };
 
 export interface OpeningsOptions {
   readonly store: Store;
@@ -28,31 +25,30 @@ export class Openings {
     this.#options = options;
   }
 
-  /**
-   * Waits, where another process is at it, for its entry or for its lease to end; for 10 s at most.
-   *
-   * @param witnesses  families that tell whether something the result may name was invalidated
-   * @returns `undefined` if the store did not answer
-   */
-  async wait(subject: Subject, budget: Budget, witnesses: readonly string[]): Promise<Opening | undefined> {
+  /** As {@link open}. Where another process is at it, waits for its entry or for its lease to end; for 10 s at most. */
+  async openOrWait(
+    subject: Subject,
+    budget: Budget,
+    witnesses: readonly string[],
+  ): Promise<Opening | undefined> {
     const { clock, requestBudgetMs } = this.#options;
     const sinceMs = clock.monotonicMs();
-    let opening = await this.attempt(subject, budget, witnesses);
+    let opening = await this.open(subject, budget, witnesses);
     while (opening && !opening.hasLease && !isFresh(opening.held, clock)) {
       const waitedMs = clock.monotonicMs() - sinceMs;
       if (waitedMs >= LONGEST_WAIT_MS) break;
       const pauseMs = Math.min(Math.max(waitedMs * WAITED_PART, MIN_PAUSE_MS), MAX_PAUSE_MS);
       await pause(clock, pauseMs * (0.5 + Math.random()));
-      opening = await this.attempt(subject, new Budget(clock, requestBudgetMs), witnesses);
+      opening = await this.open(subject, new Budget(clock, requestBudgetMs), witnesses);
     }
     return opening;
   }
 
-  async attempt(
-    subject: Subject,
-    budget: Budget,
-    witnesses: readonly string[],
-  ): Promise<Opening | undefined> {
+  /**
+   * @param witnesses  families that tell whether something the result may name was invalidated
+   * @returns `undefined` if the store did not answer
+   */
+  async open(subject: Subject, budget: Budget, witnesses: readonly string[]): Promise<Opening | undefined> {
     const { store, ask, clock } = this.#options;
     const lease = new LoadLease(store, subject, clock);
     const isAsked = store.isAvailable();
@@ -65,10 +61,10 @@ export class Openings {
     if (opened.answer.hasLease) {
       lease.hold(longestRunMs(subject), () => this.#isCurrent(subject, opened.answer));
     }
-    return { ...opened.answer, lease };
+    return opened.answer;
   }
 
-  async #isCurrent(subject: Subject, { tokens, atMs }: Opened): Promise<boolean> {
+  async #isCurrent(subject: Subject, { tokens, atMs }: Opening): Promise<boolean> {
     const { ask, clock, requestBudgetMs } = this.#options;
     const budget = new Budget(clock, requestBudgetMs);
     const current = await ask(subject, budget, (entries) => entries.isCurrent(subject, tokens, atMs, budget));

@@ -67,7 +67,7 @@ export class RefreshAhead {
     const { openings, sharedRuns, families, clock, emit, requestBudgetMs } = this.#options;
     if (sharedRuns.isUnderWay(subject)) return;
     const witnesses = families.witnessesFor(subject);
-    const opening = await openings.attempt(subject, new Budget(clock, requestBudgetMs), witnesses);
+    const opening = await openings.open(subject, new Budget(clock, requestBudgetMs), witnesses);
     if (!opening?.hasLease) return;
     const { held } = opening;
     if (held && !isSoon(subject, foundNow(held, clock))) await opening.lease.release();

@@ -6,7 +6,8 @@ import { CurrentRun } from './current-run.js';
 import { join, type JoinOptions, type RunResult } from './join.js';
 import { isFresh } from './l1-entries.js';
 import type { FactoryRunner } from './factory-runner.js';
-import { longestRunMs, type Opening, type Openings } from './openings.js';
+import type { Opening } from './opening.js';
+import { longestRunMs, type Openings } from './openings.js';
 import { witnessOf } from './result-tokens.js';
 import type { Flight } from './single-flight.js';
 import {
@@ -66,7 +67,7 @@ export class SharedRuns {
       const isBehind = bulkhead.isInside && flight?.calledAtMs === undefined;
       // From here to the start nothing is awaited, or two callers would both find nothing to join.
       if (!flight || isBehind) {
-        const open: Open = ({ dependencies }) => openings.wait(subject, budget, dependencies.witnesses);
+        const open: Open = ({ dependencies }) => openings.openOrWait(subject, budget, dependencies.witnesses);
         return this.#startFlight(subject, open, factory, revive);
       }
       const joined = await join(this.#options, subject, budget, caller, flight);
@@ -85,7 +86,7 @@ export class SharedRuns {
   /** Runs whatever is kept or under way, and stores what that gives. */
   renew<T>(subject: Subject, budget: Budget, factory: Factory<T>): Promise<Loaded<T>> {
     const open: Open = ({ dependencies }) =>
-      this.#options.openings.attempt(subject, budget, dependencies.witnesses);
+      this.#options.openings.open(subject, budget, dependencies.witnesses);
     return this.#startFlight(subject, open, factory);
   }
 

@@ -1,4 +1,5 @@
 import type { HeldEntry } from './l1-entries.js';
+import type { LoadLease } from './load-lease.js';
 import type { Tokens } from './tokens.js';
 
 /** When the store was asked. */
@@ -8,13 +9,17 @@ export interface Asked {
   readonly atMs: number;
 }
 
-/** What a run begins with: the tokens of all that its result may depend on, and the entry if there is one by now. */
-export interface Opened extends Asked {
+/**
+ * What a run begins with: the tokens of all that its result may depend on, and the lease, to be given back after it; or the
+ * entry that makes a run needless.
+ */
+export interface Opening extends Asked {
   readonly held: HeldEntry | undefined;
   readonly tokens: Tokens;
   /** How long these live, if nobody renews them. */
   readonly tokenTtlMs: number;
-  /** Whether this process may run the method for all. */
+  readonly lease: LoadLease;
+  /** Whether it was granted: this process may run the method for all. */
   readonly hasLease: boolean;
   /** Whether another version of the program keeps a good entry there: it is left to it. */
   readonly isForeign: boolean;
