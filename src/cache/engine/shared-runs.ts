@@ -1,35 +1,21 @@
-import type { BackgroundWork } from './background-work.js';
 import type { Budget } from './budget.js';
 import type { Bulkhead } from './bulkhead.js';
 import { CacheError } from './cache-errors.js';
 import { CurrentRun } from './current-run.js';
 import { join, type JoinOptions, type RunResult } from './join.js';
 import { isFresh } from './l1-entries.js';
-import type { FactoryRunner } from './factory-runner.js';
+import { runAlone, runStored, runUnkept, type OneRunOptions } from './one-run.js';
 import type { Opening } from './opening.js';
 import { longestRunMs, type Openings } from './openings.js';
-import { witnessOf } from './result-tokens.js';
 import type { Flight } from './single-flight.js';
-import {
-  certainTags,
-  type Factory,
-  type Loaded,
-  type NewEntry,
-  type Revive,
-  type Subject,
-} from './subject.js';
-import { ANY } from './tags.js';
-import { tokensByTag, type Tokens } from './tokens.js';
-import type { WatchedFamilies } from './watched-families.js';
+import { certainTags, type Factory, type Loaded, type Revive, type Subject } from './subject.js';
+import { tokensByTag } from './tokens.js';
 
 type Open = (flight: Flight<unknown>) => Promise<Opening | undefined>;
 
-export interface SharedRunsOptions extends JoinOptions {
-  readonly factoryRunner: FactoryRunner;
+export interface SharedRunsOptions extends JoinOptions, OneRunOptions {
   readonly bulkhead: Bulkhead;
   readonly openings: Openings;
-  readonly families: WatchedFamilies;
-  readonly background: BackgroundWork;
 }
 
 /**
@@ -61,7 +47,7 @@ export class SharedRuns {
       const flight = this.#joinableFlight<T>(subject);
       // It would wait for itself.
       if (flight && CurrentRun.around?.isOf(this.#options.factoryRunner, subject.keyText)) {
-        return this.#runAlone(subject, factory);
+        return runAlone(this.#options, subject, factory);
       }
       // It may be waiting for the place in the bulkhead that this caller has.
       const isBehind = bulkhead.isInside && flight?.calledAtMs === undefined;
@@ -74,7 +60,7 @@ export class SharedRuns {
       if (typeof joined === 'object') return joined;
       if (!isAwaited())
         throw new CacheError('CACHE_FACTORY_TIMED_OUT', `${subject.prefix}: nobody waits for it any more`);
-      if (joined === 'alone') return this.#runAlone(subject, factory);
+      if (joined === 'alone') return runAlone(this.#options, subject, factory);
     }
   }
 
@@ -125,11 +111,11 @@ export class SharedRuns {
     const dependencies = { certain: certainTags(subject), witnesses: families.witnessesFor(subject) };
     return flights.start<RunResult<T>>(subject.keyText, dependencies, async (flight) => {
       const opening = await open(flight);
-      if (!opening) return this.#runUnkept(subject, flight, factory);
+      if (!opening) return runUnkept(this.#options, subject, flight, factory);
       const { held, lease, tokens } = opening;
       if (!held || !revive || !isFresh(held, clock)) {
         flight.tokens = tokens;
-        return this.#run(subject, flight, opening, factory);
+        return runStored(this.#options, subject, flight, opening, factory);
       }
       // Those who join ask about all that the entry depends on, which may be more than was read to begin a run.
       flight.tokens = tokensByTag(held.entry.tags, held.entry.tokens);
@@ -137,71 +123,4 @@ export class SharedRuns {
       return { value: revive(held.entry), isShareable: true, how: 'found', isStored: true };
     }).result;
   }
-
-  async #run<T>(
-    subject: Subject,
-    flight: Flight<unknown>,
-    opening: Opening,
-    factory: Factory<T>,
-  ): Promise<RunResult<T>> {
-    const { factoryRunner, entries, background, families, emit } = this.#options;
-    const { lease, tokens } = opening;
-    flight.onOvertaken = () => {
-      background.add(lease.release());
-    };
-    let storing: Promise<unknown> = Promise.resolve();
-    try {
-      const [produced, loadMs] = await factoryRunner.run(subject, flight, factory);
-      const { value, isShareable, isRefused, entry, notStoredBecause } = produced;
-      if (!entry) {
-        const isUnnamed = subject.furtherTags.mayBeNamed;
-        return { value, isShareable, isRefused, isUnnamed, how: 'ran', isStored: false, notStoredBecause };
-      }
-
-      const reason = whyUnstored(flight, tokens, entry);
-      if (reason) emit({ event: 'cache.no_store', subject, reason });
-      else storing = entries.store(subject, opening, entry, loadMs);
-      const isWatched = entry.namedTags.every((tag) => witnessOf(tag, tokens) !== ANY);
-      families.watch(entry.namedTags);
-      // Who joins asks about the families that were read: of another one only what moves with every tag tells.
-      return {
-        value,
-        isShareable,
-        isUnnamed: !isWatched,
-        how: 'ran',
-        isStored: reason === undefined,
-        notStoredBecause: reason,
-      };
-    } finally {
-      background.add(storing.then(() => lease.release()));
-    }
-  }
-
-  async #runUnkept<T>(subject: Subject, flight: Flight<unknown>, factory: Factory<T>): Promise<RunResult<T>> {
-    const { factoryRunner } = this.#options;
-    const run = () => factoryRunner.run(subject, flight, factory);
-    const [{ value, isShareable, isRefused }] = await factoryRunner.inBulkhead(subject, run);
-    return { value, isShareable, isRefused, how: 'ran', isStored: false, notStoredBecause: 'store-away' };
-  }
-
-  /** For one caller, who has waited for a run that gave them nothing. */
-  async #runAlone<T>(subject: Subject, factory: Factory<T>): Promise<Loaded<T>> {
-    const { factoryRunner, entries } = this.#options;
-    const run = () => factoryRunner.run(subject, undefined, factory);
-    const [{ value, notStoredBecause }] = await (entries.isAvailable
-      ? run()
-      : factoryRunner.inBulkhead(subject, run));
-    return { value, how: 'ran', isStored: false, notStoredBecause };
-  }
-}
-
-function whyUnstored(
-  { isDoomed }: Flight<unknown>,
-  tokens: Tokens,
-  { namedTags }: NewEntry,
-): 'newer-write' | 'tags-unknown' | undefined {
-  // It would only take the place of a good one.
-  if (isDoomed) return 'newer-write';
-  // Nothing was read before it that could tell whether one of them has changed meanwhile.
-  return namedTags.length > 0 && !tokens.has(ANY) ? 'tags-unknown' : undefined;
 }

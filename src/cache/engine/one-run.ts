@@ -1,0 +1,96 @@
+import type { BackgroundWork } from './background-work.js';
+import type { EmitCacheEvent } from './cache-events.js';
+import type { EntryStore } from './entry-store.js';
+import type { FactoryRunner } from './factory-runner.js';
+import type { RunResult } from './join.js';
+import type { Opening } from './opening.js';
+import { witnessOf } from './result-tokens.js';
+import type { Flight } from './single-flight.js';
+import type { Factory, Loaded, NewEntry, Subject } from './subject.js';
+import { ANY } from './tags.js';
+import type { Tokens } from './tokens.js';
+import type { WatchedFamilies } from './watched-families.js';
+
+export interface OneRunOptions {
+  readonly factoryRunner: FactoryRunner;
+  readonly entries: EntryStore;
+  readonly families: WatchedFamilies;
+  readonly background: BackgroundWork;
+  readonly emit: EmitCacheEvent;
+}
+
+/** Runs under the tokens of `opening`, and stores what that gives, behind the answer. */
+export async function runStored<T>(
+  { factoryRunner, entries, background, families, emit }: OneRunOptions,
+  subject: Subject,
+  flight: Flight<unknown>,
+  opening: Opening,
+  factory: Factory<T>,
+): Promise<RunResult<T>> {
+  const { lease, tokens } = opening;
+  flight.onOvertaken = () => {
+    background.add(lease.release());
+  };
+  let storing: Promise<unknown> = Promise.resolve();
+  try {
+    const [produced, loadMs] = await factoryRunner.run(subject, flight, factory);
+    const { value, isShareable, isRefused, entry, notStoredBecause } = produced;
+    if (!entry) {
+      const isUnnamed = subject.furtherTags.mayBeNamed;
+      return { value, isShareable, isRefused, isUnnamed, how: 'ran', isStored: false, notStoredBecause };
+    }
+
+    const reason = whyUnstored(flight, tokens, entry);
+    if (reason) emit({ event: 'cache.no_store', subject, reason });
+    else storing = entries.store(subject, opening, entry, loadMs);
+    const isWatched = entry.namedTags.every((tag) => witnessOf(tag, tokens) !== ANY);
+    families.watch(entry.namedTags);
+    // Who joins asks about the families that were read: of another one only what moves with every tag tells.
+    return {
+      value,
+      isShareable,
+      isUnnamed: !isWatched,
+      how: 'ran',
+      isStored: reason === undefined,
+      notStoredBecause: reason,
+    };
+  } finally {
+    background.add(storing.then(() => lease.release()));
+  }
+}
+
+/** Runs for all who wait while the store is away: in the bulkhead, and nothing is kept. */
+export async function runUnkept<T>(
+  { factoryRunner }: OneRunOptions,
+  subject: Subject,
+  flight: Flight<unknown>,
+  factory: Factory<T>,
+): Promise<RunResult<T>> {
+  const run = () => factoryRunner.run(subject, flight, factory);
+  const [{ value, isShareable, isRefused }] = await factoryRunner.inBulkhead(subject, run);
+  return { value, isShareable, isRefused, how: 'ran', isStored: false, notStoredBecause: 'store-away' };
+}
+
+/** Runs for one caller: the run that they could join gave them nothing, or waits for them itself. */
+export async function runAlone<T>(
+  { factoryRunner, entries }: OneRunOptions,
+  subject: Subject,
+  factory: Factory<T>,
+): Promise<Loaded<T>> {
+  const run = () => factoryRunner.run(subject, undefined, factory);
+  const [{ value, notStoredBecause }] = await (entries.isAvailable
+    ? run()
+    : factoryRunner.inBulkhead(subject, run));
+  return { value, how: 'ran', isStored: false, notStoredBecause };
+}
+
+function whyUnstored(
+  { isDoomed }: Flight<unknown>,
+  tokens: Tokens,
+  { namedTags }: NewEntry,
+): 'newer-write' | 'tags-unknown' | undefined {
+  // It would only take the place of a good one.
+  if (isDoomed) return 'newer-write';
+  // Nothing was read before it that could tell whether one of them has changed meanwhile.
+  return namedTags.length > 0 && !tokens.has(ANY) ? 'tags-unknown' : undefined;
+}
