@@ -141,8 +141,8 @@ export class CacheService {
   }
 
   /**
-   * Makes everything unusable, in all applications that share the store and the namespace. It costs one deletion; what is
-   * unusable goes with its TTL.
+   * Makes everything unusable, in all applications that share the store and the namespace. It costs one deletion, on a
+   * cluster 256; what is unusable goes with its TTL.
    *
    * @returns as {@link invalidate}, also inside a method
    */
