@@ -3,19 +3,11 @@ import type { BreakerState } from './circuit-breaker.js';
 import { isOverdue } from './deadline.js';
 import type { ConnectionOptions } from './connection-options.js';
 import { RedisConnection } from './redis-connection.js';
-import type { RedisAddress } from './redis-address.js';
-import type { Arrival } from './redis-servers.js';
-import type { RedisCommand, RedisSession } from './redis-session.js';
+import type { RedisCommand } from './redis-session.js';
+import { ServerMoves, type ServerMovesOptions } from './server-moves.js';
 
-export interface RedisConnectionsOptions extends Pick<
-  ConnectionOptions,
-  'locate' | 'timings' | 'clock' | 'paceWhenRefused' | 'paceWhenAway'
-> {
-  readonly beforeUse: (session: RedisSession, arrival: Arrival) => Promise<void>;
-  /** How often the server is located anew although it answers, ms. Default: never. */
-  readonly followMs?: number | undefined;
-  /** Whether another was in use in its place, which others may have left earlier. Default: false. */
-  readonly isSuccessor?: boolean | undefined;
+export interface RedisConnectionsOptions
+  extends ServerMovesOptions, Pick<ConnectionOptions, 'timings' | 'paceWhenRefused' | 'paceWhenAway'> {
   /** How many connections are held. */
   readonly connections: number;
   /** Whether commands are spread over all of them; else one serves and the others stand by. */
@@ -35,16 +27,8 @@ const BEST_FIRST: readonly BreakerState[] = ['closed', 'half-open', 'open'];
 export class RedisConnections {
   readonly #options: RedisConnectionsOptions;
   readonly #connections: RedisConnection[];
+  readonly #moves: ServerMoves;
   #turn = 0;
-  #stopFollowing: (() => void) | undefined;
-  /** Where all are to be. */
-  #place: RedisAddress | undefined;
-  /** Which of them was the last to come into use. */
-  #used: RedisSession | undefined;
-  /** Which of them was the last to be made ready for that. */
-  #latest: RedisSession | undefined;
-  /** Whether there was another server before the one that comes into use next. */
-  #hasMoved = false;
   #breaker: BreakerState = 'closed';
 
   constructor(options: RedisConnectionsOptions) {
@@ -59,20 +43,9 @@ export class RedisConnections {
           clock,
           paceWhenRefused,
           paceWhenAway,
-          beforeUse: (session, isNew) => this.#beforeUse(session, isNew),
+          beforeUse: (session, isNew) => this.#moves.beforeUse(session, isNew),
           onReady: (session) => {
-            // Another place, or another server there, was found while this one was made ready.
-            if (
-              !isSame(session.address, this.#place) ||
-              !isSameServer(session, this.#latest ?? session) ||
-              this.#strangersTo(session).length > 0
-            ) {
-              this.#connections.find((connection) => connection.session === session)?.leave();
-              return;
-            }
-            this.#used = session;
-            this.#hasMoved = false;
-            onUp();
+            if (this.#moves.admit(session)) onUp();
           },
           onLost: (...told) => {
             if (!this.isReady) onDown(...told);
@@ -87,7 +60,7 @@ export class RedisConnections {
           },
         }),
     );
-    this.#follow();
+    this.#moves = new ServerMoves(options, this.#connections);
   }
 
   get isReady(): boolean {
@@ -99,14 +72,9 @@ export class RedisConnections {
     return this.#breaker;
   }
 
-  /**
-   * Whether it is this server that commands go to. `undefined` where no connection is open: the address may be right, and
-   * another server have been named in its place that lets nobody in yet.
-   */
+  /** As {@link ServerMoves.isThis}. */
   isThis(identity: string): boolean | undefined {
-    const sessions = this.#connections.flatMap(({ session }) => session ?? []);
-    if (sessions.length > 0) return sessions.some((session) => session.identity.text === identity);
-    return this.#used === undefined || isSame(this.#used.address, this.#place) ? undefined : false;
+    return this.#moves.isThis(identity);
   }
 
   /**
@@ -130,8 +98,7 @@ export class RedisConnections {
   }
 
   async close(): Promise<void> {
-    this.#stopFollowing?.();
-    this.#stopFollowing = undefined;
+    this.#moves.close();
     await Promise.all(this.#connections.map((connection) => connection.close()));
   }
 
@@ -150,76 +117,4 @@ export class RedisConnections {
     this.#turn = (this.#turn + 1) % 2 ** 30;
     return ready[this.#turn % ready.length];
   }
-
-  async #beforeUse(session: RedisSession, isNew: boolean): Promise<void> {
-    if (isNew && !this.#moveTo(session.address)) throw new CacheError('CACHE_STORE_UNAVAILABLE', 'BEHIND');
-    if (isNew) for (const connection of this.#strangersTo(session)) connection.leave();
-    if (isNew) this.#noteMove(session);
-    await this.#options.beforeUse(session, !isNew ? 'known' : this.#hasMoved ? 'moved' : 'new');
-  }
-
-  /** What was paid to one that did not come into use then is paid to nobody: a move is one until it has succeeded. */
-  #noteMove(session: RedisSession): void {
-    const before = [this.#used, this.#latest].filter((one) => one !== undefined);
-    const takesOver = !this.#used && this.#options.isSuccessor === true;
-    this.#hasMoved ||= takesOver || before.some((one) => !isSameServer(session, one));
-    this.#latest = session;
-  }
-
-  /** A master that was cut off from its sentinels goes on for whoever still reaches it, while they have named another. */
-  #follow(): void {
-    const { clock, followMs } = this.#options;
-    if (followMs === undefined) return;
-    this.#stopFollowing = clock.schedule(followMs, () => {
-      void this.#look().then(() => {
-        if (this.#stopFollowing) this.#follow();
-      });
-    });
-  }
-
-  async #look(): Promise<void> {
-    try {
-      const address = await this.#options.locate();
-      if (this.#elsewhere(address).length > 0) this.#moveTo(address);
-    } catch {
-      // Nobody who could be asked says that it has moved.
-    }
-  }
-
-  /**
-   * Leads all to one place, before it is used: an invalidation must not go to one server while reads go to another.
-   *
-   * @returns whether it is the right one. Sentinels may be behind, or not agree on how to spell it: only for a later
-   *   failover a living server is left
-   */
-  #moveTo(address: RedisAddress): boolean {
-    const left = this.#elsewhere(address);
-    const isLater = ({ reached }: RedisConnection) =>
-      (address.failover ?? 0) > (reached?.address.failover ?? 0);
-    if (!left.every(isLater)) return false;
-    this.#place = address;
-    for (const connection of left) connection.leave();
-    return true;
-  }
-
-  /** Those that came to another server at the same address: it may be a name or a proxy, and lead to a new one by now. */
-  #strangersTo(one: RedisSession): RedisConnection[] {
-    return this.#connections.filter(
-      ({ session }) => session && isSame(session.address, one.address) && !isSameServer(session, one),
-    );
-  }
-
-  /** Also those that are made ready there: what they pay meanwhile would be paid to nobody. */
-  #elsewhere(address: RedisAddress): RedisConnection[] {
-    return this.#connections.filter(({ reached }) => reached && !isSame(reached.address, address));
-  }
-}
-
-function isSame(one: RedisAddress, other: RedisAddress | undefined): boolean {
-  return one.host === other?.host && one.port === other.port;
-}
-
-/** Where it was started again, or another promoted there, it is not: nobody knows who has used it before. */
-function isSameServer(one: RedisSession, other: RedisSession): boolean {
-  return isSame(one.address, other.address) && one.identity.text === other.identity.text;
 }
