@@ -28,6 +28,7 @@ import { FirstTraceCounts1770000011000 } from './migrations/1770000011000-first-
 import { FirstTraceOfStudents1770000013000 } from './migrations/1770000013000-first-trace-of-students.js';
 import { ForgetTraits1770000014000 } from './migrations/1770000014000-forget-traits.js';
 import { HintsOfTheTutor1770000012000 } from './migrations/1770000012000-hints-of-the-tutor.js';
+import { SubmissionsOfActivities1770000016000 } from './migrations/1770000016000-submissions-of-activities.js';
 
 const entities = [
   Activity,
@@ -67,6 +68,7 @@ const shared = {
     FirstTraceOfStudents1770000013000,
     ForgetTraits1770000014000,
     DaysOfMovedSubmissions1770000015000,
+    SubmissionsOfActivities1770000016000,
   ],
   synchronize: false,
   logging: false,

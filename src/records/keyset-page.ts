@@ -9,6 +9,13 @@ export interface PageKey<T> {
   of: (row: T) => string;
   /** Whether a value from a cursor can be compared with the column. */
   isKey: (value: unknown) => value is string;
+  /**
+   * SQL: the keys on the page, at most `:most`, found along an index. The planner takes the rows of a list to be spread evenly
+   * over the table; where they are not, it would walk all of it.
+   *
+   * @param last  SQL: the last key of the page before; `undefined` for the first page
+   */
+  pageSql?: ((last: string | undefined) => string) | undefined;
 }
 
 /** One page of `rows`, and where the next one starts: `null` after the last. */
@@ -21,6 +28,10 @@ export async function keysetPage<T extends ObjectLiteral>(
     const [last] = decodeCursor(page.cursor, 1);
     if (!key.isKey(last)) throw new Problem('validation_failed', 'The cursor does not belong to this list.');
     rows.andWhere(`${key.column} ${key.direction === 'ASC' ? '>' : '<'} :last`, { last });
+  }
+  if (key.pageSql) {
+    const keys = key.pageSql(page.cursor === undefined ? undefined : ':last');
+    rows.andWhere(`${key.column} IN (${keys})`, { most: page.limit + 1 });
   }
   const found = await rows
     .orderBy(key.column, key.direction)

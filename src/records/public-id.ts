@@ -5,7 +5,7 @@ import { Problem } from '../http/problem.js';
 export const publicIdPattern = /^[A-Za-z0-9][A-Za-z0-9._:@-]{0,63}$/;
 
 const rowIdPattern = /^[1-9]\d{0,18}$/;
-const largestRowId = 2n ** 63n - 1n;
+export const largestRowId = 2n ** 63n - 1n;
 
 /** Whether `text` can be the number of a row (`enrollment_id`, `submission_id`): 1 to 2^63 - 1. */
 export function isRowId(text: unknown): text is string {

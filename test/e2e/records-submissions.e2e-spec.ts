@@ -1,4 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import type { DataSource } from 'typeorm';
+import type { Principal } from '../../src/access/principal.js';
+import type { SubmissionQuery } from '../../src/records/submissions/submission.dto.js';
+import { SubmissionsService } from '../../src/records/submissions/submissions.service.js';
 import { patientDatabase } from '../support/patient-database.js';
 import { pollUntil } from '../support/processes.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
@@ -248,5 +252,91 @@ describe('submissions', () => {
     await app.request.delete(`${api}/users/STU003`).expect(204);
 
     expect(await attempts('STU003')).toEqual([]);
+  });
+});
+
+describe('lists of submissions, of a table that is full of those of one course', () => {
+  let database: TestDatabase;
+  const admin = { role: 'admin', sub: 'ADMIN001' } as Principal;
+  const teacher = (sub: string) => ({ role: 'teacher', sub }) as Principal;
+
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    await peopleOfTwoCourses(database.dataSource);
+    await database.dataSource.query(`
+      INSERT INTO activities (code, course_id, title, kind, status)
+      SELECT c.code || '-A' || n, c.id, 'More', 'quiz', 'published' FROM courses c, generate_series(2, 4) n;
+      INSERT INTO courses (code, name, starts_at, ends_at) SELECT 'EMPTY', 'Empty', now(), now() + interval '9 days';
+      INSERT INTO submissions (user_id, activity_id, attempt_no, submitted_at)
+      SELECT u.id, a.id, n, now()
+      FROM generate_series(2, 5) n, users u, activities a
+      WHERE u.code IN ('STU002', 'STU003', 'STU006') AND a.code LIKE 'PROG-102%' ORDER BY n, u.id, a.id;
+      INSERT INTO submissions (user_id, activity_id, attempt_no, submitted_at)
+      SELECT u.id, a.id, n, now() FROM generate_series(6, 10000) n, users u, activities a
+      WHERE u.code = 'STU001' AND a.code IN ('PROG-101-A1', 'PROG-101-A2')`);
+    await database.dataSource.query('ANALYZE');
+  });
+  afterAll(() => database.drop());
+
+  /** What a page holds, where the next begins, and how many rows of the table were looked at for it. */
+  async function page(principal: Principal, query: Partial<SubmissionQuery>) {
+    const runner = database.dataSource.createQueryRunner();
+    await runner.startTransaction();
+    const rowsRead = async () => {
+      const [{ read }] = (await runner.query(
+        `SELECT (seq_tup_read + idx_tup_fetch)::int AS read FROM pg_stat_xact_user_tables WHERE relname = 'submissions'`,
+      )) as [{ read: number }];
+      return read;
+    };
+    const before = await rowsRead();
+    const service = new SubmissionsService({ manager: runner.manager } as DataSource);
+    const { data, next_cursor } = await service.list(principal, { limit: 5, ...query });
+    const read = (await rowsRead()) - before;
+    await runner.rollbackTransaction();
+    await runner.release();
+    return { ids: data.map(({ submission_id }) => submission_id), next_cursor, read };
+  }
+
+  const ofOthers: [string, Principal, Partial<SubmissionQuery>, string][] = [
+    ['another course', admin, { course_id: 'PROG-102' }, `c.code = 'PROG-102'`],
+    ['an activity of it', admin, { activity_id: 'PROG-102-A3' }, `a.code = 'PROG-102-A3'`],
+    ['a course without any', admin, { course_id: 'EMPTY' }, 'false'],
+    ['a course that is not there', admin, { course_id: 'NOPE' }, 'false'],
+    ['whoever teaches another', teacher('TEACH002'), {}, `c.code = 'PROG-102'`],
+    ['a course that somebody else teaches', teacher('TEACH002'), { course_id: 'PROG-101' }, 'false'],
+    ['whoever teaches none', teacher('TEACH004'), {}, 'false'],
+  ];
+
+  it.each(ofOthers)(
+    'look at the rows of %s alone, and show each once, the newest first',
+    async (_, principal, query, which) => {
+      const expected = await database.dataSource.query<{ id: string }[]>(
+        `SELECT s.id FROM submissions s JOIN users u ON u.id = s.user_id JOIN activities a ON a.id = s.activity_id
+         JOIN courses c ON c.id = a.course_id WHERE u.deleted_at IS NULL AND ${which} ORDER BY s.id DESC`,
+      );
+
+      const shown: string[] = [];
+      let cursor: string | undefined;
+      do {
+        const next = await page(principal, { ...query, ...(cursor === undefined ? {} : { cursor }) });
+        expect(next.read).toBeLessThan(200);
+        shown.push(...next.ids);
+        cursor = next.next_cursor ?? undefined;
+      } while (cursor !== undefined);
+
+      expect(shown).toEqual(expected.map(({ id }) => id));
+    },
+  );
+
+  it('look at no more than they show of that course, either', async () => {
+    const [newest] = await database.dataSource.query<{ ids: string[] }[]>(
+      'SELECT array_agg(id::text) AS ids FROM (SELECT id FROM submissions ORDER BY id DESC LIMIT 10) newest',
+    );
+
+    const first = await page(admin, { course_id: 'PROG-101' });
+    const second = await page(admin, { course_id: 'PROG-101', cursor: first.next_cursor! });
+
+    expect([...first.ids, ...second.ids]).toEqual(newest!.ids);
+    expect(Math.max(first.read, second.read)).toBeLessThan(200);
   });
 });

@@ -2,14 +2,14 @@ import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager, type FindOptionsWhere } from 'typeorm';
 import type { Principal } from '../../access/principal.js';
 import { Problem } from '../../http/problem.js';
-import type { Activity } from '../activities/activity.entity.js';
+import { Activity } from '../activities/activity.entity.js';
 import { findUnique } from '../find-unique.js';
 import { keysetPage } from '../keyset-page.js';
-import { isRowId } from '../public-id.js';
+import { isRowId, largestRowId } from '../public-id.js';
 import { activeEnrollment, activityNamedBy, momentTold, unprocessable, userNamedBy } from '../references.js';
 import { inTransaction } from '../transaction.js';
 import type { User } from '../users/user.entity.js';
-import { onlyOwnRows } from '../visible-courses.js';
+import { onlyOwnCourses, onlyOwnRows } from '../visible-courses.js';
 import { wrote } from '../write-effect.js';
 import { mustMatch } from './entity-tag.js';
 import {
@@ -71,11 +71,15 @@ export class SubmissionsService {
       submissions.andWhere('activity.code = :activity', { activity: query.activity_id });
     }
     onlyOwnRows(submissions, principal, { course: 'activity.courseId', userCode: 'user.code' });
+    const isOfSomebody = query.student_id !== undefined || principal.role === 'student';
+    const isOfSome =
+      query.course_id !== undefined || query.activity_id !== undefined || principal.role === 'teacher';
     const { rows, next_cursor } = await keysetPage(submissions, query, {
       column: 'submission.id',
       direction: 'DESC',
       of: ({ id }) => id,
       isKey: isRowId,
+      pageSql: isOfSome && !isOfSomebody ? newestOf(this.#activities(principal, query)) : undefined,
     });
     return { data: rows.map((row) => SubmissionDto.of(row)), next_cursor };
   }
@@ -111,6 +115,18 @@ export class SubmissionsService {
     });
   }
 
+  /** SQL: the ids of the activities whose submissions are listed; its parameters are those of the list. */
+  #activities(principal: Principal, query: SubmissionQuery): string {
+    const activities = this.dataSource.manager
+      .createQueryBuilder(Activity, 'listed')
+      .select('listed.id', 'id')
+      .innerJoin('listed.course', 'of_course');
+    if (query.course_id !== undefined) activities.andWhere('of_course.code = :course');
+    if (query.activity_id !== undefined) activities.andWhere('listed.code = :activity');
+    onlyOwnCourses(activities, principal, 'listed.courseId');
+    return activities.getQuery();
+  }
+
   async #known(manager: EntityManager, dto: CreateSubmissionDto): Promise<SubmissionDto | undefined> {
     if (dto.client_id === undefined) return undefined;
     const submission = await findSubmission(manager, { clientId: dto.client_id });
@@ -136,6 +152,20 @@ export class SubmissionsService {
     return (last?.attempt_no ?? 0) + 1;
   }
 }
+
+/**
+ * SQL: the newest submissions, from the newest of each activity. A range of activities instead of the one, since a walk
+ * through all submissions has the order of their ids as well, but not this one.
+ */
+const newestOf =
+  (activities: string) =>
+  (last = `${largestRowId}`): string =>
+    `SELECT newest.id FROM (${activities}) AS listed CROSS JOIN LATERAL (
+       SELECT s.id FROM submissions s JOIN users u ON u.id = s.user_id
+       WHERE s.activity_id >= listed.id AND (s.activity_id, s.id) < (listed.id, ${last}) AND u.deleted_at IS NULL
+       ORDER BY s.activity_id DESC, s.id DESC LIMIT :most
+     ) AS newest
+     ORDER BY newest.id DESC LIMIT :most`;
 
 /**
  * One submission, locked until the transaction ends. The attempts of a student at an activity change one after the
