@@ -28,6 +28,7 @@ const { loadPreset } = await load('datasets/load-preset.js');
 const { CourseAnalyticsService } = await load('analytics/courses/course-analytics.service.js');
 const { PeerActivityService } = await load('analytics/students/peer-activity.service.js');
 const { StudentRiskService } = await load('analytics/students/student-risk.service.js');
+const { SubmissionsService } = await load('records/submissions/submissions.service.js');
 const { SystemStatsService } = await load('system/system-stats.service.js');
 
 /** The service keeps the medians of a course for all of its students; so does the bench. */
@@ -70,6 +71,11 @@ try {
       firstStudents.riskAt(ids[i % ids.length], 'PROG-101', asOf),
     );
     await measure('system stats', 10, () => system.stats(asOf));
+    const submissions = new SubmissionsService(dataSource);
+    const list = (course) =>
+      submissions.list({ role: 'admin', sub: 'bench' }, { limit: 50, course_id: course });
+    await measure('submissions of a course', 50, () => list('PROG-101'));
+    await measure('  of one that has none', 20, () => list('NONE'));
   });
 } finally {
   await stop();
