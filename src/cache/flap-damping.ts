@@ -56,7 +56,13 @@ export class FlapDamping {
     this.#minutes.set(server, minute);
     this.#clock.schedule(HELD_FOR_MS, () => {
       this.#minutes.delete(server);
-      for (const event of minute.held.values()) this.add(event);
+      for (const event of minute.held.values()) {
+        try {
+          this.add(event);
+        } catch {
+          // It is the listener's own, as when it is told at once: nobody else is there to meet it.
+        }
+      }
     });
     return minute;
   }

@@ -120,6 +120,20 @@ describe('a server that comes and goes', () => {
     expect(takeNews()).toEqual([lost()]);
   });
 
+  it('does not end the process by a listener that throws', () => {
+    const clock = new FakeClock();
+    let told = 0;
+    const tell = withoutRepeats(() => {
+      if (++told > 20) throw new Error('the listener is broken');
+    }, clock);
+    for (let n = 0; n < 20; n++) for (const event of [breaker('open'), found()]) tell(event);
+
+    expect(() => {
+      clock.advance(60_000);
+    }).not.toThrow();
+    expect(told).toBe(22);
+  });
+
   it('counts what is told at the end of a minute among those of the next', () => {
     const { clock, tell, takeNews } = listening();
     const comeAndGo = () => {

@@ -21,8 +21,8 @@ const MAX_REMEMBERED = 1000;
 
 /**
  * Hands on what is news, for logs. Once for each reason: that results of a prefix cannot be stored, that a method's
- * requests have no key, no scope or no caller, that the cache is switched off. Once a minute for each reason, and once more when the
- * store was back in between: that answers are made without it, that it could not be read or written, that it has not
+ * requests have no key, no scope or no caller, or find their response shaped already, that the cache is switched off. Once a
+ * minute for each reason, and once more when the store was back in between: that answers are made without it, that it could not be read or written, that it has not
  * confirmed an invalidation, or has now, and that callers of a prefix get stale answers, or none. Of connections that are
  * lost and found twenty events a minute, and then how they stand. All else each time.
  *

@@ -77,6 +77,10 @@ describe('the problem that stands for an error', () => {
 
   it.each([
     ['store-away', new CacheError('CACHE_OVERLOADED', secret)],
+    [
+      'store-away',
+      new ServiceUnavailableException(undefined, { cause: new CacheError('CACHE_OVERLOADED', secret) }),
+    ],
     ['contention', new QueryFailedError(secret, [], coded('40P01'))],
     [undefined, new ServiceUnavailableException(secret)],
   ])('knows what overloads: %s', (cause, error) => {

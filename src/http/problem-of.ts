@@ -35,8 +35,13 @@ export function problemOf(error: unknown): Problem {
   if (known) return known;
   const status = statusOf(error);
   const code = codeOfStatus[status] ?? (status >= 400 && status < 500 ? 'bad_request' : 'internal_error');
-  const isStoreAway = error instanceof CacheError && error.code === 'CACHE_OVERLOADED';
-  return new Problem(code, `${problems[code].title}.`, isStoreAway ? { cause: 'store-away' } : {});
+  return new Problem(code, `${problems[code].title}.`, isStoreAway(error) ? { cause: 'store-away' } : {});
+}
+
+/** A route's cache answers with an exception of Nest, and says in it why. */
+function isStoreAway(error: unknown): boolean {
+  const origin = error instanceof HttpException ? error.cause : error;
+  return origin instanceof CacheError && origin.code === 'CACHE_OVERLOADED';
 }
 
 /** A problem that the cache has kept (`negativeTtl`): all of its fields, but not its class. */

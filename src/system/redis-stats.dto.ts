@@ -133,7 +133,7 @@ export class CachePrefixFigures {
   overloaded!: number;
 
   /**
-   * Look-ups that went past the cache: its store was away, or it is switched off
+   * What went past the cache: its store was away, it is switched off, or nobody could share the answer
    * @example 0
    */
   bypasses!: number;

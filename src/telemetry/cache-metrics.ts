@@ -84,7 +84,11 @@ export function cacheMetrics({
 
   return [
     counterByPrefix('cache_hits_total', 'Lookups that found a usable entry', ({ hits }) => hits),
-    counterByPrefix('cache_misses_total', 'Lookups that did not', ({ misses }) => misses),
+    counterByPrefix(
+      'cache_misses_total',
+      'Lookups that did not, and answers made anew on demand',
+      ({ misses }) => misses,
+    ),
     counterByPrefix(
       'cache_bypasses_total',
       'What went past the cache: store away, cache switched off, or an answer that nobody shares',

@@ -4,7 +4,7 @@ import type { CachedDefinition, InvalidatingDefinition } from '../definition/cac
 import { isPersonal } from '../definition/scope.js';
 import { CacheEngine } from '../engine/cache-engine.js';
 import { errorName } from '../engine/cache-errors.js';
-import type { EmitCacheEvent } from '../engine/cache-events.js';
+import type { BypassReason, EmitCacheEvent } from '../engine/cache-events.js';
 import type { EntryPolicy } from '../engine/entry-policy.js';
 import type { Factory, Produced, Subject } from '../engine/subject.js';
 import { decodeValue } from '../engine/value-codec.js';
@@ -61,15 +61,17 @@ export class MethodCache {
     definition.faults.refuse();
     const isListed = this.#listed.has(definition);
     // It may be a route that was not found at start: its arguments do not tell who asks.
-    if (!isListed && isPersonal(definition.scope)) return resultOf(run);
+    if (!isListed && isPersonal(definition.scope)) {
+      this.#countBypass(definition, 'nobody-to-share-with');
+      return resultOf(run);
+    }
     const policy = this.#policyOf(definition);
     let subject: Subject;
     try {
       subject = methodSubject(definition, policy, method, args, isListed);
     } catch (error) {
-      const { prefix, method: decorated } = definition;
-      this.emit({ event: 'cache.key_failed', method: decorated, reason: errorName(error), error });
-      this.emit({ event: 'cache.bypass', prefix, method: decorated, reason: 'no-key' });
+      this.emit({ event: 'cache.key_failed', method: definition.method, reason: errorName(error), error });
+      this.#countBypass(definition, 'no-key');
       return resultOf(run);
     }
     const factory = async (): Promise<Produced<MethodResult>> => {
@@ -101,6 +103,10 @@ export class MethodCache {
   async renewed(subject: Subject, factory: Factory<MethodResult>): Promise<unknown> {
     const { value } = await this.engine.renew(subject, this.engine.newBudget(), factory);
     return decoded(value)?.value;
+  }
+
+  #countBypass({ prefix, method }: CachedDefinition, reason: BypassReason): void {
+    this.emit({ event: 'cache.bypass', prefix, method, reason });
   }
 
   #policyOf(definition: CachedDefinition): EntryPolicy {

@@ -89,6 +89,13 @@ export class CacheEngine {
     return this.#parts?.lookups.peek(subject);
   }
 
+  /** In place of a look-up, for a caller who may have the answer made anew. */
+  renewal(subject: Subject): { readonly state: 'renewal' } | undefined {
+    if (!this.#parts) return undefined;
+    this.#options.emit({ event: 'cache.miss', subject });
+    return { state: 'renewal' };
+  }
+
   /** As {@link Lookups.lookup}. */
   lookup(subject: Subject, budget: Budget): Promise<Lookup> {
     if (this.#parts) return this.#parts.lookups.lookup(subject, budget);
@@ -143,7 +150,6 @@ export class CacheEngine {
    * @throws what {@link load} throws
    */
   async renew<T>(subject: Subject, budget: Budget, factory: Factory<T>): Promise<Loaded<T>> {
-    this.#options.emit({ event: 'cache.miss', subject });
     const run = this.#parts?.sharedRuns.renew(subject, budget, factory) ?? runUncached(factory);
     return this.#patiently(subject, run);
   }

@@ -14,8 +14,6 @@ import { Turn } from './turn.js';
 /** Never settles and keeps nothing alive: it forgets whoever waits. A shared pending promise would remember them all. */
 const NEVER = { then: () => undefined } as unknown as Promise<boolean>;
 
-const RENEWAL = { state: 'renewal' } as const;
-
 /**
  * The last guard of every cached route. It answers a hit itself, with the stored bytes, so that no pipe, interceptor,
  * handler or serialiser runs; all other guards have had their say by then. For all else it leaves a ticket for
@@ -51,7 +49,7 @@ export class CacheDoor implements CanActivate {
 
   #look(asked: Omit<CacheTicket, 'lookup'>): boolean | Promise<boolean> {
     const { request, plan, subject } = asked;
-    const peeked = plan.isRenewal(request) ? RENEWAL : this.engine.peek(subject);
+    const peeked = plan.isRenewal(request) ? this.engine.renewal(subject) : this.engine.peek(subject);
     if (peeked) return this.#admit({ ...asked, lookup: peeked });
     const budget = this.engine.newBudget();
     return this.engine.lookup(subject, budget).then((lookup) => this.#admit({ ...asked, lookup, budget }));
@@ -69,6 +67,7 @@ export class CacheDoor implements CanActivate {
 
   #send({ request, reply, plan: { headers } }: CacheTicket, found: Found): void {
     const { entry } = found;
+    headers.setFixed(reply);
     if (isKeptException(entry)) {
       headers.announceKeptException(reply, found);
       throw revivedException(entry);
@@ -77,7 +76,6 @@ export class CacheDoor implements CanActivate {
     const codings = headers.codings(request);
     // Whatever a guard has set: Nest, too, sets it only after them.
     reply.setStatus(200);
-    headers.setFixed(reply);
     headers.announceHit(reply, found);
     if (answer.markNotModified(request, reply, headers, codings)) {
       reply.end(undefined);
