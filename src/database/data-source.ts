@@ -24,6 +24,7 @@ import { ManyClicksADay1770000007000 } from './migrations/1770000007000-many-cli
 import { OutboxNamespace1770000008000 } from './migrations/1770000008000-outbox-namespace.js';
 import { OutboxAge1770000009000 } from './migrations/1770000009000-outbox-age.js';
 import { ForgetPeopleSoon1770000010000 } from './migrations/1770000010000-forget-people-soon.js';
+import { EnrollmentsOfCourses1770000017000 } from './migrations/1770000017000-enrollments-of-courses.js';
 import { FirstTraceCounts1770000011000 } from './migrations/1770000011000-first-trace-counts.js';
 import { FirstTraceOfStudents1770000013000 } from './migrations/1770000013000-first-trace-of-students.js';
 import { ForgetTraits1770000014000 } from './migrations/1770000014000-forget-traits.js';
@@ -69,6 +70,7 @@ const shared = {
     ForgetTraits1770000014000,
     DaysOfMovedSubmissions1770000015000,
     SubmissionsOfActivities1770000016000,
+    EnrollmentsOfCourses1770000017000,
   ],
   synchronize: false,
   logging: false,

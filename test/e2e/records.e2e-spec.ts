@@ -1,4 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import type { DataSource } from 'typeorm';
+import type { Principal } from '../../src/access/principal.js';
+import type { EnrollmentQuery } from '../../src/records/enrollments/enrollment.dto.js';
+import { EnrollmentsService } from '../../src/records/enrollments/enrollments.service.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { startTestApp, type TestApp } from '../support/test-app.js';
 
@@ -520,5 +524,85 @@ describe('records over HTTP', () => {
     ])('are refused with %s', async (_, wrong) => {
       await post('/events', { ...event, id: randomUUID(), ...wrong }).expect(400);
     });
+  });
+});
+
+describe('lists of enrolments, of a table that is full of those of one course', () => {
+  let database: TestDatabase;
+  const admin = { role: 'admin', sub: 'ADMIN001' } as Principal;
+  const teacher = (sub: string) => ({ role: 'teacher', sub }) as Principal;
+
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    await database.dataSource.query(`
+      INSERT INTO users (code, role, deleted_at)
+      SELECT 'S' || n, 'student', CASE n WHEN 7 THEN now() END FROM generate_series(1, 20000) n;
+      INSERT INTO users (code, role) VALUES ('TEACH1', 'teacher'), ('TEACH2', 'teacher');
+      INSERT INTO courses (code, name, starts_at, ends_at)
+      SELECT code, code, now(), now() + interval '9 days' FROM unnest('{FULL,SMALL,EMPTY}'::text[]) code;
+      INSERT INTO enrollments (user_id, course_id)
+      SELECT u.id, c.id FROM users u, courses c WHERE u.role = 'student' AND c.code = 'FULL' ORDER BY u.id;
+      INSERT INTO enrollments (user_id, course_id, role)
+      SELECT u.id, c.id, u.role FROM users u, courses c
+      WHERE (u.code IN ('S1', 'S7', 'S9', 'TEACH1') OR u.code LIKE 'S99__') AND c.code = 'SMALL' ORDER BY u.id`);
+    await database.dataSource.query('ANALYZE');
+  });
+  afterAll(() => database.drop());
+
+  /** What a page holds, where the next begins, and how many rows of the table were looked at for it. */
+  async function page(principal: Principal, query: Partial<EnrollmentQuery>) {
+    const runner = database.dataSource.createQueryRunner();
+    await runner.startTransaction();
+    const rowsRead = async () => {
+      const [{ read }] = (await runner.query(
+        `SELECT (seq_tup_read + idx_tup_fetch)::int AS read FROM pg_stat_xact_user_tables WHERE relname = 'enrollments'`,
+      )) as [{ read: number }];
+      return read;
+    };
+    const before = await rowsRead();
+    const service = new EnrollmentsService({ manager: runner.manager } as DataSource);
+    const { data, next_cursor } = await service.list(principal, { limit: 40, ...query });
+    const read = (await rowsRead()) - before;
+    await runner.rollbackTransaction();
+    await runner.release();
+    return { ids: data.map(({ enrollment_id }) => enrollment_id), next_cursor, read };
+  }
+
+  const ofSome: [string, Principal, Partial<EnrollmentQuery>, string][] = [
+    ['another course', admin, { course_id: 'SMALL' }, `c.code = 'SMALL'`],
+    ['a course without any', admin, { course_id: 'EMPTY' }, 'false'],
+    ['a course that is not there', admin, { course_id: 'NOPE' }, 'false'],
+    ['whoever teaches another', teacher('TEACH1'), {}, `c.code = 'SMALL'`],
+    ['a course that somebody else teaches', teacher('TEACH1'), { course_id: 'FULL' }, 'false'],
+    ['whoever teaches none', teacher('TEACH2'), {}, 'false'],
+  ];
+
+  it.each(ofSome)(
+    'look at the rows of %s alone, and show each once, the oldest first',
+    async (_, principal, query, which) => {
+      const expected = await database.dataSource.query<{ id: string }[]>(
+        `SELECT e.id FROM enrollments e JOIN users u ON u.id = e.user_id JOIN courses c ON c.id = e.course_id
+         WHERE u.deleted_at IS NULL AND ${which} ORDER BY e.id`,
+      );
+
+      const shown: string[] = [];
+      let cursor: string | undefined;
+      do {
+        const next = await page(principal, { ...query, ...(cursor === undefined ? {} : { cursor }) });
+        expect(next.read).toBeLessThan(400);
+        shown.push(...next.ids);
+        cursor = next.next_cursor ?? undefined;
+      } while (cursor !== undefined);
+
+      expect(shown).toEqual(expected.map(({ id }) => id));
+    },
+  );
+
+  it('look at no more than they show of that course, either', async () => {
+    const first = await page(admin, { course_id: 'FULL' });
+    const second = await page(admin, { course_id: 'FULL', cursor: first.next_cursor! });
+
+    expect(new Set([...first.ids, ...second.ids]).size).toBe(80);
+    expect(Math.max(first.read, second.read)).toBeLessThan(400);
   });
 });

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import type { Principal } from '../../access/principal.js';
 import { Problem } from '../../http/problem.js';
+import { Course } from '../courses/course.entity.js';
 import { findUnique } from '../find-unique.js';
 import { keysetPage } from '../keyset-page.js';
 import { isRowId } from '../public-id.js';
@@ -14,7 +15,7 @@ import {
   userNamedBy,
 } from '../references.js';
 import { inTransaction } from '../transaction.js';
-import { onlyOwnRows } from '../visible-courses.js';
+import { onlyOwnCourses, onlyOwnRows } from '../visible-courses.js';
 import { change, wrote } from '../write-effect.js';
 import {
   EnrollmentDto,
@@ -89,11 +90,14 @@ export class EnrollmentsService {
       enrollments.andWhere('course.code = :course', { course: query.course_id });
     if (query.user_id !== undefined) enrollments.andWhere('user.code = :user', { user: query.user_id });
     onlyOwnRows(enrollments, principal, { course: 'enrollment.courseId', userCode: 'user.code' });
+    const isOfSomebody = query.user_id !== undefined || principal.role === 'student';
+    const isOfSome = query.course_id !== undefined || principal.role === 'teacher';
     const { rows, next_cursor } = await keysetPage(enrollments, query, {
       column: 'enrollment.id',
       direction: 'ASC',
       of: ({ id }) => id,
       isKey: isRowId,
+      pageSql: isOfSome && !isOfSomebody ? firstOf(this.#courses(principal, query)) : undefined,
     });
     return { data: rows.map((row) => EnrollmentDto.of(row)), next_cursor };
   }
@@ -130,6 +134,14 @@ export class EnrollmentsService {
     });
   }
 
+  /** SQL: the ids of the courses whose enrolments are listed; its parameters are those of the list. */
+  #courses(principal: Principal, query: EnrollmentQuery): string {
+    const courses = this.dataSource.manager.createQueryBuilder(Course, 'listed').select('listed.id', 'id');
+    if (query.course_id !== undefined) courses.andWhere('listed.code = :course');
+    onlyOwnCourses(courses, principal, 'listed.id');
+    return courses.getQuery();
+  }
+
   /**
    * What the caller is in a course, if they teach it. The guard cannot ask for `own` when somebody is enrolled, who does not
    * belong to the teacher yet, and does not tell assistants from teachers.
@@ -149,6 +161,20 @@ export class EnrollmentsService {
     return roles.includes('teacher') ? 'teacher' : roles.includes('ta') ? 'ta' : undefined;
   }
 }
+
+/**
+ * SQL: the first enrolments, from the first of each course. A range of courses instead of the one, since a walk through all
+ * enrolments has the order of their ids as well, but not this one.
+ */
+const firstOf =
+  (courses: string) =>
+  (last = '0'): string =>
+    `SELECT first.id FROM (${courses}) AS listed CROSS JOIN LATERAL (
+       SELECT e.id FROM enrollments e JOIN users u ON u.id = e.user_id
+       WHERE e.course_id <= listed.id AND (e.course_id, e.id) > (listed.id, ${last}) AND u.deleted_at IS NULL
+       ORDER BY e.course_id, e.id LIMIT :most
+     ) AS first
+     ORDER BY first.id LIMIT :most`;
 
 /** The columns as the change leaves them, checked against each other. */
 async function after(
