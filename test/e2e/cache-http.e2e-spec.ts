@@ -179,6 +179,7 @@ class AnswersController {
   }
 
   @Get('missing/:id')
+  @Header('X-Own', 'always')
   @Cached({ ttl: 60, prefix: 'missing', negativeTtl: 5, grace: 60, clientMaxAge: 60 })
   missing(@Param('id') id: string, @Res({ passthrough: true }) response: Response) {
     runs++;
@@ -526,6 +527,7 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])(
       expect([hit.text, hit.headers['content-type']]).toEqual([miss.text, miss.headers['content-type']]);
       expect([miss, hit, later].map(({ headers }) => headers['x-cache'])).toEqual(['MISS', 'HIT', 'MISS']);
       expect(miss.headers['cache-status']).toBe('ai-native; fwd=miss; stored');
+      expect([miss, hit].map(({ headers }) => headers['x-own'])).toEqual(['always', 'always']);
       expect(hit.headers.age).toBe('2');
       expect(there.headers['x-cache']).toBe('HIT');
       expect(marked.map(({ status, headers }) => [status, headers['x-cache'], headers['x-marked']])).toEqual([
