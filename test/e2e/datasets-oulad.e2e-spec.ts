@@ -440,6 +440,45 @@ describe('importing files in the format of OULAD', () => {
       await expectAsIfAtOnce();
     });
 
+    it('takes it also where the import had been killed in the middle of what they did', async () => {
+      const whole = await readFile(join(fixture, 'studentInfo.csv'), 'utf8');
+      const named = (line: string) => !line.startsWith('AAA,2013J,31604') && !line.startsWith('BBB');
+      await writeFile(join(folder, 'studentInfo.csv'), whole.split('\n').filter(named).join('\n'));
+      await importFolder();
+      await database.dataSource.query(
+        `UPDATE import_batches SET finished_at = NULL
+         WHERE rows_bad > 0 AND file IN ('studentAssessment.csv', 'studentVle.csv', 'studentRegistration.csv')`,
+      );
+      await writeFile(join(folder, 'studentInfo.csv'), whole);
+
+      await importFolder();
+
+      await expectAsIfAtOnce();
+    });
+
+    it('keeps what was told of an enrolment since, when only a course is new', async () => {
+      const info = await readFile(join(folder, 'studentInfo.csv'), 'utf8');
+      const good = info
+        .split('\n')
+        .filter((line) => !/^DDD|Passed/.test(line))
+        .join('\n');
+      await writeFile(join(folder, 'studentInfo.csv'), good);
+      await importFolder();
+      const dropped = `SELECT id, status, final_result, ended_at FROM enrollments WHERE status = 'dropped' ORDER BY id`;
+      await database.dataSource.query(
+        `UPDATE enrollments SET status = 'dropped', final_result = 'withdrawn', ended_at = clock_timestamp()
+         WHERE id = (SELECT min(id) FROM enrollments WHERE status = 'completed')`,
+      );
+      const before = await database.dataSource.query<object[]>(dropped);
+      const courses = await readFile(join(folder, 'courses.csv'), 'utf8');
+      await writeFile(join(folder, 'courses.csv'), `${courses.trimEnd()}\n"60","NEW","2014J"\n`);
+
+      await importFolder();
+
+      expect(before.length).toBeGreaterThan(0);
+      expect(await database.dataSource.query(dropped)).toEqual(before);
+    });
+
     it('moves the days of activity with submissions that were corrected', async () => {
       const submissions = join(folder, 'studentAssessment.csv');
       const text = await readFile(submissions, 'utf8');
@@ -671,6 +710,29 @@ describe('importing files in the format of OULAD', () => {
     await database.dataSource.query('DELETE FROM import_batches');
     await importOulad(database.dataSource, running);
     expect(await database.dataSource.query(submitted)).toEqual(grades);
+  });
+
+  it('counts a score that a later file corrects from when the first one counted', async () => {
+    const today = Math.floor(Date.now() / 86_400_000) * 86_400_000;
+    const start = new Date(today - 20 * 86_400_000).toISOString().slice(0, 10);
+    const starts = readStarts([`2013J=${start}`, `2014B=${start}`]);
+    await cp(fixture, folder, { recursive: true });
+    await importOulad(database.dataSource, options({ starts, dir: folder }));
+    const grade = () =>
+      database.dataSource.query<{ graded_at: Date; score: number }[]>(
+        `SELECT s.graded_at, s.score::int FROM submissions s JOIN users u ON u.id = s.user_id
+         JOIN activities a ON a.id = s.activity_id WHERE u.code = 'oulad-11391' AND a.code LIKE '%1752'`,
+      );
+    const [first] = await grade();
+    const file = join(folder, 'studentAssessment.csv');
+    const text = await readFile(file, 'utf8');
+    await writeFile(file, text.replace('1752,11391,18,0,78', '1752,11391,18,0,70'));
+
+    await importOulad(database.dataSource, options({ starts, dir: folder }));
+
+    const [corrected] = await grade();
+    expect([first?.score, corrected?.score]).toEqual([78, 70]);
+    expect(corrected?.graded_at).toEqual(first?.graded_at);
   });
 
   it('takes the first day from the caller, and only one', async () => {

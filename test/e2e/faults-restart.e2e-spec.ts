@@ -10,9 +10,9 @@ import { versionOf } from '../support/versioned-course.js';
 jest.setTimeout(isMeasuring ? 900_000 : 120_000);
 
 const PROCESSES = 3;
-/** At least so many, with at least so many requests. */
-/** Of each process. */
+/** So often each process is restarted at least. */
 const ROUNDS = 20;
+/** At least so many, with at least so many requests. */
 const [RESTARTS, REQUESTS] = isMeasuring ? [ROUNDS * PROCESSES, 100_000] : [1, 0];
 const READERS = 8;
 /** Between the calls of one client: a process that starts beside them needs the machine too. */

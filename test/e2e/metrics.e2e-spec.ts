@@ -145,7 +145,7 @@ describe('/metrics', () => {
     };
     let isHeld = true;
 
-    // Each waits for the table for as long as a statement may, which is is hardly longer than metrics are kept.
+    // One after the other, each waiting for the table for as long as a statement may wait for a lock.
     const held = database.dataSource.transaction(async (manager) => {
       await manager.query('LOCK TABLE users IN ACCESS EXCLUSIVE MODE');
       while (isHeld) await app.request.get('/api/v3/users');

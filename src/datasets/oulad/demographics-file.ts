@@ -21,6 +21,7 @@ export const demographics: OuladFile<DemographicsRow> = {
   unknownIs: 'the enrolment is unknown',
   needs: ['courses.csv', 'studentInfo.csv'],
   // Whoever registers after the day loses theirs with the enrolment.
+  corrects: ['studentInfo.csv'],
   variant: (options) => `${asOfVariant(options)} demographics`,
   parse: (row) => {
     const traits = Object.fromEntries(columns.map((column) => [column, field.optionalText(row, column)]));

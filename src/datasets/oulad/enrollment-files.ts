@@ -99,7 +99,7 @@ export const registrations: OuladFile<RegistrationRow> = {
   withoutIt: 'every enrolment counts from the start of the course',
   unknownIs: 'the student is not in studentInfo.csv for this course',
   needs: ['courses.csv', 'studentInfo.csv'],
-  corrects: true,
+  corrects: ['studentInfo.csv'],
   variant: asOfVariant,
   parse: (row, { options: { starts, asOfDay } }) => {
     const startMs = startOf(field.code(row, 'code_presentation'), starts);
@@ -135,7 +135,9 @@ const updateRegistrations = `
     DELETE FROM enrollments e USING known WHERE e.id = known.id AND known.is_later RETURNING 1
   ), current AS (
     SELECT e.id, coalesce(known.enrolled_at, e.enrolled_at) AS enrolled_at,
-      CASE WHEN known.is_day AND known.ended_at IS NULL AND e.status <> 'active' THEN e.ended_at
+      -- Somebody else has told of that end.
+      CASE WHEN known.ended_at IS NULL AND (e.status = 'dropped' OR known.is_day AND e.status <> 'active')
+             THEN e.ended_at
            ELSE known.ended_at END AS ended_at,
       CASE WHEN known.has_left THEN 'dropped' ELSE e.status END AS status,
       CASE WHEN known.has_left THEN 'withdrawn' ELSE e.final_result END AS final_result

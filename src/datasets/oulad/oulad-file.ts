@@ -30,8 +30,8 @@ export interface OuladFile<T extends { readonly row: number } = { readonly row: 
   readonly unknownIs: string;
   /** Files that bring what its records name. */
   readonly needs: readonly string[];
-  /** Whether the rows that those bring are right only after this one. */
-  readonly corrects?: true;
+  /** Those of them whose rows are right only after this one: it is imported anew with them also where nothing was rejected. */
+  readonly corrects?: readonly string[];
   /** Options that change the rows; a file imported under others is imported anew. */
   readonly variant: (options: OuladOptions) => string;
   /** @returns `null` for what lies after `asOfDay` @throws {BadRow} */

@@ -73,7 +73,10 @@ const upsertSubmissions = `
     FROM given WHERE user_id IS NOT NULL
     ORDER BY user_id, activity_id, row DESC
     ON CONFLICT (user_id, activity_id, attempt_no) DO UPDATE SET submitted_at = excluded.submitted_at,
-      status = excluded.status, score = excluded.score, graded_at = excluded.graded_at
+      status = excluded.status, score = excluded.score,
+      -- Another score for the same work should have been the one from the first.
+      graded_at = CASE WHEN s.score IS NOT NULL AND (s.submitted_at, s.status) = (excluded.submitted_at, excluded.status)
+        THEN least(s.graded_at, excluded.graded_at) ELSE excluded.graded_at END
     WHERE s.graded_by IS NULL AND s.status <> 'voided' AND NOT EXISTS (SELECT 1 FROM grade_changes g WHERE g.submission_id = s.id)
       AND (s.submitted_at, s.status, s.score) IS DISTINCT FROM (excluded.submitted_at, excluded.status, excluded.score)
     RETURNING 1

@@ -61,11 +61,6 @@ export class UsersService {
       (now) => ({ email: null, fullName: null, isActive: false, deletedAt: now }),
       async (manager) => {
         await this.idempotency.forgetPerson(manager, code);
-        await manager.query(
-          `DELETE FROM student_demographics d USING enrollments e, users u
-           WHERE d.enrollment_id = e.id AND e.user_id = u.id AND u.code = $1`,
-          [code],
-        );
       },
     );
   }
