@@ -1,4 +1,4 @@
-import type { Finding } from './check-history.js';
+import { firstViolation } from './first-violation.js';
 import { nemesisNames, type NemesisName } from './nemeses.js';
 import { plantedFaults, type Planted, type PlantedFault } from './planted-faults.js';
 import { report } from './report.js';
@@ -64,45 +64,47 @@ export async function judge(options: JudgeOptions): Promise<boolean> {
 
 /** @returns whether each planted mistake, or the one that is named, was found */
 export async function judgeTeeth(options: JudgeOptions): Promise<boolean> {
-  const { say, print, processes, seed } = options;
+  const { say, print } = options;
   const missed: string[] = [];
   for (const name of faultsOf(options.plant)) {
-    const { consistency, nemeses, clocksApartMs }: Planted = plantedFaults[name];
-    let seconds = 0;
-    let found: string | undefined;
-    for (let run = 0; seconds < TEETH_SECONDS && found === undefined; run++) {
-      const checked = await runHistory({
-        seconds: BITE_SECONDS,
-        processes: Number(processes),
-        consistency,
-        nemeses,
-        clocksApartMs,
-        seed: Number(seed) + run,
-        planted: name,
-        readsPerWrite: READS_PER_WRITE_PLANTED,
-        restMs: Number(options.rest),
-        say: () => undefined,
-      });
-      const first = firstOf(checked.violations);
-      if (first) {
-        const afterS = seconds + ((first.read.returnedUs ?? 0) - checked.beganUs) / 1_000_000;
-        found = `found after ${afterS.toFixed(1)} s (${first.kind}), ${checked.violations.length} times`;
-      }
-      seconds += BITE_SECONDS;
-    }
-    if (found === undefined) missed.push(name);
-    print(`${name}: ${found ?? `NOT FOUND within ${seconds} s`}\n`);
+    const { isFound, told } = await bite(name, options);
+    if (!isFound) missed.push(name);
+    print(`${name}: ${told}\n`);
   }
   say(missed.length === 0 ? 'every planted mistake was found' : `not found: ${missed.join(', ')}`);
   return missed.length === 0;
 }
 
-function firstOf(violations: readonly Finding[]): Finding | undefined {
-  const at = ({ read }: Finding) => read.returnedUs ?? Infinity;
-  return violations.reduce<Finding | undefined>(
-    (first, finding) => (first && at(first) <= at(finding) ? first : finding),
-    undefined,
-  );
+/** Runs with this mistake for a minute at most, until it shows. */
+async function bite(
+  name: PlantedFault,
+  { processes, seed, rest }: JudgeOptions,
+): Promise<{ isFound: boolean; told: string }> {
+  const { consistency, nemeses, clocksApartMs }: Planted = plantedFaults[name];
+  let seconds = 0;
+  for (let run = 0; seconds < TEETH_SECONDS; run++, seconds += BITE_SECONDS) {
+    const history = await runHistory({
+      seconds: BITE_SECONDS,
+      processes: Number(processes),
+      consistency,
+      nemeses,
+      clocksApartMs,
+      seed: Number(seed) + run,
+      planted: name,
+      readsPerWrite: READS_PER_WRITE_PLANTED,
+      restMs: Number(rest),
+      say: () => undefined,
+    });
+    const first = firstViolation(history);
+    if (!first) continue;
+    const { kind, read } = first.finding;
+    const afterS = seconds + ((read.returnedUs ?? 0) - history.beganUs) / 1_000_000;
+    const when = `after ${afterS.toFixed(1)} s (${kind})`;
+    return first.isStruck || nemeses.length === 0
+      ? { isFound: true, told: `found ${when}, ${history.violations.length} times` }
+      : { isFound: false, told: `WRONG ${when}, BEFORE ANYTHING STRUCK` };
+  }
+  return { isFound: false, told: `NOT FOUND within ${seconds} s` };
 }
 
 function faultsOf(name: string | undefined): readonly PlantedFault[] {

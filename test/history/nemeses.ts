@@ -33,8 +33,9 @@ const nemeses = {
     await wait(ms);
     for (const { proxy } of services) await proxy.restore();
   },
-  /** Nothing is heard of invalidations, and nobody says so. */
+  /** Nothing is heard of invalidations, and nobody says so; nor on connections that are made in place of those. */
   async 'subscribers-silent'({ redis, services }, ms) {
+    for (const { proxy } of services) proxy.silenceAt('subscribe');
     // One that was lost before is made again soon.
     for (let silenced = 0, looks = 0; silenced === 0; looks++) {
       if (looks === 50) throw new Error('nobody subscribes');

@@ -30,6 +30,8 @@ export interface HistoryOptions {
 }
 
 export interface History extends CheckedHistory {
+  /** In the order of time. */
+  readonly strikes: readonly Strike[];
   /** What was seen while each nemesis struck, and while none did. */
   readonly windows: readonly Window[];
 }
@@ -75,7 +77,7 @@ export async function runHistory(options: HistoryOptions): Promise<History> {
     const sinceMs = performance.now();
     const operations = await readHistory(file);
     const checked = checkHistory(operations, tolerances[consistency]);
-    const history = { ...checked, windows: windowsOf(operations, checked, strikes) };
+    const history = { ...checked, strikes, windows: windowsOf(operations, checked, strikes) };
     const megabytes = Math.round(process.memoryUsage().rss / 1e6);
     options.say(`judged in ${secondsSince(sinceMs, performance.now())} s with ${megabytes} MB`);
     return history;
