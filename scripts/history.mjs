@@ -13,7 +13,8 @@ const usage = `npm run test:history -- [options]
 
 Starts processes of a small service on a Redis and a PostgreSQL of its own, reads and writes through all of them, breaks
 one thing after the other, and judges what was read. Prints the smallest history that shows a violation.
-Exits with 1 if there was one, or if there were too few reads and hits to mean anything.
+Exits with 1 if there was one, if writes were pending or reads refused though nothing had struck, or if there were too few
+reads and hits to mean anything.
 
   --minutes <n>      default 1
   --processes <n>    default 3

@@ -65,7 +65,7 @@ async function newHistory({ clocks = '0', processes = '3', ...kind }: Kind): Pro
   const struck = [...output.matchAll(/^\| ([a-z-]+) \| ([\d,]+) \| ([\d,]+) \|/gm)];
   return {
     code,
-    oldestMs: count(/^[\d,]+ stale.*at most (\d+) ms/m.exec(output)?.[1] ?? '0'),
+    oldestMs: count(/^the oldest was behind by (\d+) ms$/m.exec(output)?.[1] ?? 'nothing told'),
     struck: new Map(
       struck.map(([, name = '', times, reads]) => [name, { times: count(times), reads: count(reads) }]),
     ),

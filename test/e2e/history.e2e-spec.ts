@@ -37,8 +37,16 @@ describe('npm run test:history', () => {
     // Readers may differ about a write that is under way, but not for long: a matter of time, which only the command judges.
     const [, differed = ''] = /^(\d[\d,]*) order/m.exec(output) ?? [];
     expect(differed).toMatch(/^\d/);
+    // On a busy machine Redis and the database are late now and then though nothing strikes; that, too, the command judges.
+    const isCalm = !output.includes('what failed while nothing struck');
+    for (const kind of ['writes pending', 'reads refused']) {
+      expect(output).toMatch(new RegExp(`^\\d[\\d,]* ${kind}`, 'm'));
+    }
     // Such as too few reads or hits to mean anything.
-    expect([status, output]).toEqual([differed === '0' ? 0 : 1, expect.not.stringContaining('too few')]);
+    expect([status, output]).toEqual([
+      differed === '0' && isCalm ? 0 : 1,
+      expect.not.stringContaining('too few'),
+    ]);
     for (const line of [/^.* reads \(.*$/m, /^.* order.*$/m])
       process.stdout.write(`${line.exec(output)?.[0]}\n`);
   });

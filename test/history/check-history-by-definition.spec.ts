@@ -50,6 +50,19 @@ function byDefinition(operations: readonly Operation[], read: Operation): [Findi
   return orderMs > 0 ? ['order', orderMs] : undefined;
 }
 
+/** How long ago a write was acknowledged, however it was, that an answer does not know of. */
+function behindByDefinition(operations: readonly Operation[], read: Operation): number[] {
+  const kind = byDefinition(operations, read)?.[0];
+  if (read.kind !== 'read' || read.returnedUs === undefined || kind === 'crossing' || kind === 'future')
+    return [];
+  const unseen = operations
+    .filter(({ kind, key }) => kind === 'write' && key === read.key)
+    .filter(({ returnedUs, version = 0 }) => returnedUs !== undefined && version > (read.version ?? 0))
+    .map(({ returnedUs = 0 }) => (read.invokedUs - returnedUs) / 1000);
+  const behindMs = Math.max(0, ...unseen);
+  return behindMs > 0 ? [behindMs] : [];
+}
+
 function sorted(findings: readonly (readonly [FindingKind, number])[]): string[] {
   return findings.map(([kind, lagMs]) => `${kind} ${lagMs}`).sort();
 }
@@ -65,7 +78,7 @@ it('finds what holding each operation against each finds, in any order', () => {
         comparator: (a, b) => JSON.stringify(a) === JSON.stringify(b) && Array.isArray(a),
       }),
       (operations) => {
-        const { violations, tolerated } = checkHistory(operations, tolerance);
+        const { violations, tolerated, behindMs } = checkHistory(operations, tolerance);
         const found = [...violations, ...tolerated].map(({ kind, lagMs }) => [kind, lagMs] as const);
         const expected = operations.flatMap((read) => {
           const finding = byDefinition(operations, read);
@@ -73,6 +86,8 @@ it('finds what holding each operation against each finds, in any order', () => {
         });
 
         expect(sorted(found)).toEqual(sorted(expected));
+        const behind = operations.flatMap((read) => behindByDefinition(operations, read));
+        expect([...behindMs].sort((a, b) => a - b)).toEqual(behind.sort((a, b) => a - b));
         const isAllowed = ([kind, lagMs]: readonly [FindingKind, number]) =>
           (kind === 'stale' && lagMs <= tolerance.staleMs) ||
           (kind === 'order' && lagMs <= tolerance.orderMs);

@@ -87,6 +87,18 @@ it('gives a pending write its time', () => {
   expect(found([pending, read(0, 2500)])).toEqual([['stale', 480]]);
 });
 
+it('tells how far behind an answer was from the acknowledgement on, also of a pending write', () => {
+  const pending = write(1, 10, 20, { isPending: true });
+  const whole = write(2, 30, 40);
+
+  expect(checkHistory([pending, read(0, 1000), read(1, 1500)], strong)).toMatchObject({
+    behindMs: [980],
+    violations: [],
+  });
+  expect(checkHistory([pending, whole, read(0, 1000), read(1, 50)], strong).behindMs).toEqual([980, 10]);
+  expect(checkHistory([whole, read(2, 1000)], strong).behindMs).toEqual([]);
+});
+
 it('judges each key by itself', () => {
   expect(found([write(1, 10, 20), read(0, 50, 51, { key: 2, of: 2 })])).toEqual([]);
 });

@@ -39,6 +39,11 @@ export interface CheckedHistory {
   readonly violations: readonly Finding[];
   /** Within it. */
   readonly tolerated: readonly Finding[];
+  /**
+   * For how long the answers that were behind acknowledged writes had been, ms: from the acknowledgement on, also where
+   * that said that it is pending.
+   */
+  readonly behindMs: readonly number[];
 }
 
 /**
@@ -55,7 +60,8 @@ export function checkHistory(operations: Iterable<Operation>, tolerance: Toleran
   }
   const all = [...keys.values()];
   const reads = all.flatMap((ofKey) => ofKey.reads.filter(isKnown));
-  const findings = all.flatMap((ofKey) => checkKey(ofKey.reads.filter(isKnown), ofKey.writes, tolerance));
+  const checked = all.map((ofKey) => checkKey(ofKey.reads.filter(isKnown), ofKey.writes, tolerance));
+  const findings = checked.flatMap((ofKey) => ofKey.findings);
   const isTolerated = ({ kind, lagMs }: Finding) =>
     (kind === 'stale' && lagMs <= tolerance.staleMs) || (kind === 'order' && lagMs <= tolerance.orderMs);
   return {
@@ -67,6 +73,7 @@ export function checkHistory(operations: Iterable<Operation>, tolerance: Toleran
     hits: reads.filter(({ cache }) => cache === 'HIT').length,
     violations: findings.filter((finding) => !isTolerated(finding)),
     tolerated: findings.filter(isTolerated),
+    behindMs: checked.flatMap((ofKey) => ofKey.behindMs),
   };
 }
 
@@ -84,28 +91,37 @@ function count<T>(items: readonly T[], of: (item: T) => number): number {
   return items.reduce((sum, item) => sum + of(item), 0);
 }
 
-function checkKey(reads: readonly Known[], writes: readonly Operation[], tolerance: Tolerance): Finding[] {
+function checkKey(
+  reads: readonly Known[],
+  writes: readonly Operation[],
+  tolerance: Tolerance,
+): { findings: Finding[]; behindMs: number[] } {
   const begun = writes.map(({ invokedUs }) => invokedUs).sort((a, b) => a - b);
   const written = new Witnesses(writes.filter(isKnown), ({ returnedUs, isPending }) =>
     isPending ? returnedUs + tolerance.pendingMs * 1000 : returnedUs,
   );
+  const acknowledged = new Witnesses(writes.filter(isKnown), ({ returnedUs }) => returnedUs);
   const makers = new Map(writes.map((write) => [write.version, write]));
   // What belongs to another key says nothing of this one.
   const seen = new Witnesses(
     reads.filter((read) => read.of === read.key),
     ({ returnedUs }) => returnedUs,
   );
-  return reads.flatMap((read): Finding[] => {
+  const behindMs: number[] = [];
+  const findings = reads.flatMap((read): Finding[] => {
     const { key, of, version, invokedUs, returnedUs } = read;
     if (of !== key) return [{ kind: 'crossing', read, against: undefined, lagMs: 0 }];
     const maker = makers.get(version);
     const isUnmade = version > before(begun, returnedUs) || (maker && maker.invokedUs >= returnedUs);
     if (isUnmade) return [{ kind: 'future', read, against: maker, lagMs: 0 }];
+    const behind = acknowledged.newerThan(version, invokedUs);
+    if (behind) behindMs.push(behind.lagMs);
     const write = written.newerThan(version, invokedUs);
     if (write) return [{ kind: 'stale', read, ...write }];
     const other = seen.newerThan(version, invokedUs);
     return other ? [{ kind: 'order', read, ...other }] : [];
   });
+  return { findings, behindMs };
 }
 
 /** Operations that show, from a moment on, that there is a version. */

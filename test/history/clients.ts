@@ -115,13 +115,14 @@ export class Clients {
     const begun = { kind, process, key, invokedUs: nowUs() };
     const answer = await ask(connection, port, kind, key);
     const endedUs = nowUs();
-    const operation: Operation = answer
+    const isAnswered = answer !== undefined && !('refusedWith' in answer);
+    const operation: Operation = isAnswered
       ? { ...begun, returnedUs: endedUs, ...answer }
-      : { ...begun, lostUs: endedUs };
+      : { ...begun, lostUs: endedUs, ...answer };
     this.count[kind === 'read' ? 'reads' : 'writes']++;
     this.#lines.push(JSON.stringify(operation));
     if (this.#lines.length >= LINES_AT_ONCE) await this.#flush();
-    return answer !== undefined;
+    return isAnswered;
   }
 
   async #flush(): Promise<void> {
@@ -132,17 +133,18 @@ export class Clients {
 }
 
 type Answered = Pick<Operation, 'version' | 'of' | 'cache' | 'isPending'>;
+type Refused = Required<Pick<Operation, 'refusedWith'>>;
 
 async function ask(
   connection: HttpConnection,
   port: number,
   kind: Operation['kind'],
   key: number,
-): Promise<Answered | undefined> {
+): Promise<Answered | Refused | undefined> {
   try {
     const method = kind === 'read' ? 'GET' : 'POST';
     const { status, head, body } = await connection.ask(port, method, `/versions/${key}`);
-    if (status >= 300) return undefined;
+    if (status >= 300) return { refusedWith: status };
     const versioned = versionedOf(body);
     // It came whole, so it is an answer, but none of ours. A write behind it may have happened.
     if (!versioned) return kind === 'read' ? { of: FOREIGN, version: FOREIGN } : undefined;

@@ -1,3 +1,4 @@
+import { isAsPromised } from './calm.js';
 import { firstViolation } from './first-violation.js';
 import { nemesisNames, type NemesisName } from './nemeses.js';
 import { plantedFaults, type Planted, type PlantedFault } from './planted-faults.js';
@@ -59,7 +60,9 @@ export async function judge(options: JudgeOptions): Promise<boolean> {
   const { staleMs } = tolerances[consistency];
   const isRight = checked.violations.length === 0;
   print(isRight ? `nothing was older than ${staleMs} ms\n` : `${checked.violations.length} violations\n`);
-  return isRight && isEnough;
+  const isCalm = isAsPromised(checked.calm);
+  if (!isCalm) print('what failed while nothing struck is more than is promised\n');
+  return isRight && isEnough && isCalm;
 }
 
 /** @returns whether each planted mistake, or the one that is named, was found */

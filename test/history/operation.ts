@@ -9,6 +9,8 @@ export interface Operation {
   readonly returnedUs?: number;
   /** In the place of `returnedUs`: when the client gave it up. */
   readonly lostUs?: number;
+  /** Beside `lostUs`: the status of an answer that refuses it. */
+  readonly refusedWith?: number;
   /** What was read or written; each write makes it one more. Absent if the outcome is unknown. */
   readonly version?: number;
   /** The key that the answer to a read names. */

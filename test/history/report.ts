@@ -7,7 +7,7 @@ const STALENESS_MS = [10, 100, 300, 1000];
 
 /** What was found, for people. */
 export function report(history: History): string {
-  const { reads, writes, unknownWrites, unansweredReads, hits, violations, tolerated } = history;
+  const { reads, writes, unknownWrites, unansweredReads, hits, violations, tolerated, calm } = history;
   const lines = [
     `${spaced(reads)} reads (${percent(hits, reads)} hits), ${spaced(writes)} writes; ` +
       `${spaced(unansweredReads)} reads and ${spaced(unknownWrites)} writes of unknown outcome`,
@@ -23,6 +23,11 @@ export function report(history: History): string {
     '',
     ...stalenessTable(history),
   ];
+  lines.push(
+    '',
+    `${spaced(calm.pending)} writes pending though nothing struck, nor had for 2 s`,
+    `${spaced(calm.refusedReads)} reads refused while nothing struck`,
+  );
   for (const finding of smallest(violations)) lines.push('', ...shown(finding));
   return `${lines.join('\n')}\n`;
 }
@@ -30,33 +35,53 @@ export function report(history: History): string {
 /** What was seen while each nemesis struck, all its strikes together. */
 function windowTable({ windows }: History): string[] {
   return [
-    ...header('While', 'Times', 'Reads', 'Hits', 'p99', 'Slowest', 'Unknown outcome', 'Stale', 'Order'),
-    ...windows.map(({ name, strikes, reads, hits, p99Ms, slowestMs, unknown, findings }) =>
-      row(
-        name ?? 'nothing struck',
-        name === undefined ? '' : strikes,
-        reads,
-        percent(hits, reads),
-        `${Math.round(p99Ms)} ms`,
-        `${Math.round(slowestMs)} ms`,
-        unknown,
-        findings.stale,
-        findings.order,
-      ),
+    ...header(
+      'While',
+      'Times',
+      'Reads',
+      'Hits',
+      'p99',
+      'Slowest',
+      'Unknown outcome',
+      'Refused reads',
+      'Pending',
+      'Stale',
+      'Order',
+    ),
+    ...windows.map(
+      ({ name, strikes, reads, hits, p99Ms, slowestMs, unknown, refusedReads, pending, findings }) =>
+        row(
+          name ?? 'nothing struck',
+          name === undefined ? '' : strikes,
+          reads,
+          percent(hits, reads),
+          `${Math.round(p99Ms)} ms`,
+          `${Math.round(slowestMs)} ms`,
+          unknown,
+          refusedReads,
+          pending,
+          findings.stale,
+          findings.order,
+        ),
     ),
   ];
 }
 
 /** How far answers were behind the writes that had been acknowledged when they were asked for. */
-function stalenessTable({ reads, violations, tolerated }: CheckedHistory): string[] {
-  const lags = of('stale', [...violations, ...tolerated]).map(({ lagMs }) => lagMs);
+function stalenessTable({ reads, behindMs }: CheckedHistory): string[] {
   const counts = [0, ...STALENESS_MS, Infinity].map((ms, i, edges) =>
-    i === 0 ? reads - lags.length : lags.filter((lag) => lag <= ms && lag > edges[i - 1]!).length,
+    i === 0 ? reads - behindMs.length : behindMs.filter((lag) => lag <= ms && lag > edges[i - 1]!).length,
   );
   return [
     ...header('Behind by', '0', ...STALENESS_MS.map((ms) => `up to ${spaced(ms)} ms`), 'more'),
     row('reads', ...counts),
+    '',
+    `the oldest was behind by ${Math.round(behindMs.reduce(longer, 0))} ms`,
   ];
+}
+
+function longer(ms: number, otherMs: number): number {
+  return Math.max(ms, otherMs);
 }
 
 function header(...names: readonly string[]): string[] {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Bed } from './bed.js';
+import { calmOf, type Calm } from './calm.js';
 import { checkHistory, type CheckedHistory, type Tolerance } from './check-history.js';
 import { ClientProcess } from './client-process.js';
 import { strike, type NemesisName, type Strike } from './nemeses.js';
@@ -34,6 +35,7 @@ export interface History extends CheckedHistory {
   readonly strikes: readonly Strike[];
   /** What was seen while each nemesis struck, and while none did. */
   readonly windows: readonly Window[];
+  readonly calm: Calm;
 }
 
 const KEYS = 10;
@@ -77,7 +79,8 @@ export async function runHistory(options: HistoryOptions): Promise<History> {
     const sinceMs = performance.now();
     const operations = await readHistory(file);
     const checked = checkHistory(operations, tolerances[consistency]);
-    const history = { ...checked, strikes, windows: windowsOf(operations, checked, strikes) };
+    const windows = windowsOf(operations, checked, strikes);
+    const history = { ...checked, strikes, windows, calm: calmOf(operations, windows, strikes) };
     const megabytes = Math.round(process.memoryUsage().rss / 1e6);
     options.say(`judged in ${secondsSince(sinceMs, performance.now())} s with ${megabytes} MB`);
     return history;

@@ -25,6 +25,20 @@ it.each([
   expect(met(read(800, end))).toBe(name);
 });
 
+it('counts what was acknowledged as pending, and the reads that were refused, with what struck', () => {
+  const operations: Operation[] = [
+    { ...read(1500, { returnedUs: 1600 }), kind: 'write', isPending: true },
+    read(1500, { lostUs: 1600, refusedWith: 503 }),
+    read(2500, { lostUs: 2600 }),
+  ];
+  const windows = windowsOf(operations, { violations: [], tolerated: [] } as never, strikes);
+
+  expect(windows).toMatchObject([
+    { name: 'redis-hung', pending: 1, refusedReads: 1, unknown: 1 },
+    { name: undefined, pending: 0, refusedReads: 0, unknown: 1 },
+  ]);
+});
+
 it('a call that came after it counts with nothing', () => {
   expect(met(read(2000, { returnedUs: 2100 }))).toBeUndefined();
 });

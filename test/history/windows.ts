@@ -15,6 +15,10 @@ export interface Window {
   readonly slowestMs: number;
   /** Reads and writes that failed, or of which nothing was heard. */
   readonly unknown: number;
+  /** Reads that got an answer, and it refused them. */
+  readonly refusedReads: number;
+  /** Writes that were acknowledged with `X-Cache-Invalidation: pending`. */
+  readonly pending: number;
   /** Also those within what is promised. */
   readonly findings: Readonly<Record<FindingKind, number>>;
 }
@@ -25,6 +29,8 @@ interface Counted {
   strikes: number;
   hits: number;
   unknown: number;
+  refusedReads: number;
+  pending: number;
   readonly findings: Record<FindingKind, number>;
 }
 
@@ -42,14 +48,13 @@ export function windowsOf(
     window.strikes++;
     return window;
   });
-  const met = ({ invokedUs, returnedUs, lostUs = Infinity }: Operation): Counted => {
-    const endedUs = returnedUs ?? lostUs;
-    const index = strikes.findIndex(({ fromUs, toUs }) => invokedUs < toUs && endedUs >= fromUs);
-    return ofStrikes[index] ?? undisturbed;
-  };
+  const met = (operation: Operation): Counted =>
+    ofStrikes[strikes.findIndex((strike) => isStruck(operation, strike))] ?? undisturbed;
   for (const operation of operations) {
     const { kind, invokedUs, returnedUs, cache } = operation;
     const window = met(operation);
+    if (operation.isPending) window.pending++;
+    if (kind === 'read' && operation.refusedWith !== undefined) window.refusedReads++;
     if (returnedUs === undefined) window.unknown++;
     else if (kind === 'read') {
       window.tookMs.push((returnedUs - invokedUs) / 1000);
@@ -65,7 +70,15 @@ export function windowsOf(
   });
 }
 
+/** Whether it was under way while this struck. */
+export function isStruck(
+  { invokedUs, returnedUs, lostUs = Infinity }: Operation,
+  { fromUs, toUs }: Strike,
+): boolean {
+  return invokedUs < toUs && (returnedUs ?? lostUs) >= fromUs;
+}
+
 function counted(name: string | undefined): Counted {
   const findings = { stale: 0, order: 0, future: 0, crossing: 0 };
-  return { name, tookMs: [], strikes: 0, hits: 0, unknown: 0, findings };
+  return { name, tookMs: [], strikes: 0, hits: 0, unknown: 0, refusedReads: 0, pending: 0, findings };
 }
