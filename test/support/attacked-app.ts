@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { OpenAPIObject } from '@nestjs/swagger';
+import fc from 'fast-check';
 import { mintToken } from '../../src/access/mint-token.js';
 import { readEnvironment } from '../../src/config/read-environment.js';
 import { type Operation, operationsOf } from '../fuzz/operations.js';
-import { SchemaArbitrary } from '../fuzz/schema-arbitrary.js';
+import { SchemaArbitrary, type Schema } from '../fuzz/schema-arbitrary.js';
 import { type Answer, expectToMatchOpenApi, openApiDocument } from './openapi.js';
 import { PlainClient, type PlainRequest } from './plain-client.js';
 import { createTestDatabase, type TestDatabase } from './postgres.js';
@@ -36,6 +37,10 @@ export interface AttackedApp extends AskedApp {
   startWithoutCache(): Promise<AskedApp>;
   /** The path of an operation with ids of its own kind in it. */
   pathOf(operation: Operation): string;
+  /** What the JSON of its body may hold, by name; nothing where it takes none. */
+  fieldsOf(operation: Operation): Readonly<Record<string, Schema>>;
+  /** A body with what must be in it and no more, about {@link ids}; the same in every run but for the time. */
+  bodyOf(operation: Operation): Record<string, unknown>;
   /** Changes whenever any row of any table does, but for times of asking. */
   digest(): Promise<string>;
 }
@@ -89,17 +94,26 @@ export async function startAttackedApp(env: Record<string, string> = {}): Promis
     };
   };
   const attacked = await start({});
+  const schemas = new SchemaArbitrary(resolve);
+  const schemaOf = ({ body }: Operation): Schema =>
+    body?.schema.$ref === undefined ? (body?.schema ?? {}) : resolve(body.schema.$ref);
   return {
     ...attacked,
     database,
     document,
     operations: all,
-    schemas: new SchemaArbitrary(resolve),
+    schemas,
     ids,
     env: variables,
     tokenOf: (caller) => tokens[caller],
     startWithoutCache: () => start({ CACHE_ENABLED: 'false' }),
     pathOf: ({ path }) => path.replace(/\{(\w+)\}/g, (_, name: string) => ids[name] ?? name),
+    fieldsOf: (operation) => schemaOf(operation).properties ?? {},
+    bodyOf(operation) {
+      const schema = schemaOf(operation);
+      const [made] = fc.sample(schemas.valid(schema), { seed: 1, numRuns: 1 }) as Record<string, unknown>[];
+      return Object.fromEntries((schema.required ?? []).map((name) => [name, ids[name] ?? made?.[name]]));
+    },
     digest: () => digestOf(database),
     async close() {
       await attacked.close();
