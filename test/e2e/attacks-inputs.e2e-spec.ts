@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { DatabasePing } from '../../src/database/database-ping.js';
 import type { Operation } from '../fuzz/operations.js';
@@ -39,6 +40,7 @@ function bodyOf({ body, name }: Operation): Record<string, unknown> {
 }
 
 const withJson = () => target.operations.filter(({ body }) => body?.type === 'application/json');
+const withLines = () => target.operations.filter(({ body }) => body?.type === 'application/x-ndjson');
 const reading = () => target.operations.filter(({ method }) => method === 'GET');
 
 /** Sends all, some at a time, and collects those that are not answered as they should be. */
@@ -61,6 +63,25 @@ async function expectAll(
   );
   expect(attacks.length).toBeGreaterThan(0);
   expect(wrong.flat()).toEqual([]);
+}
+
+/** An event that nothing is wrong with, as a line holds it. */
+function eventLine(): Record<string, unknown> {
+  return target.bodyOf(target.operations.find(({ name }) => name === 'POST /api/v3/events')!);
+}
+
+/** For each route that takes lines a body of this one, which is to be refused; what it says of it has to fit. */
+function lineAttack(line: string, says: RegExp) {
+  return withLines().map((operation) => ({
+    method: operation.method,
+    path: target.pathOf(operation),
+    headers: { 'content-type': 'application/x-ndjson' },
+    body: `${line}\n`,
+    expected: ({ status, body }: Answer) => {
+      const { accepted, rejected, errors } = body as Record<string, unknown>;
+      return status === 200 && accepted === 0 && rejected === 1 && says.test(JSON.stringify(errors));
+    },
+  }));
 }
 
 /** Asks one after the other, each as if it were alone, and judges nothing. @returns how long the slowest took, ms */
@@ -93,6 +114,16 @@ const refusedAt =
     ((body as { errors?: { pointer: string }[] }).errors ?? []).some((part) => part.pointer === pointer);
 
 describe('what is sent to any route', () => {
+  it('A12, A13, A15, A21: is JSON, or lines of it that are attacked one by one', async () => {
+    const others = target.operations.filter(({ body }) => body && body.type !== 'application/json');
+    expect(others.map(({ name }) => name)).toEqual(['POST /api/v3/events:batch']);
+    expect(withLines()).toEqual(others);
+
+    // What is refused below is refused for what is wrong with it.
+    const [request] = lineAttack(JSON.stringify({ ...eventLine(), id: randomUUID() }), /./);
+    expect(await target.ask(request!)).toMatchObject({ status: 200, body: { accepted: 1, rejected: 0 } });
+  });
+
   it('A12: fields that a body does not declare are refused and not stored', async () => {
     const fields = {
       is_admin: true,
@@ -104,9 +135,8 @@ describe('what is sent to any route', () => {
       toString: 'x',
       hasOwnProperty: 1,
     };
-    await expectAll(
-      'A12',
-      withJson().flatMap((operation) =>
+    await expectAll('A12', [
+      ...withJson().flatMap((operation) =>
         Object.entries(fields).map(([field, value]) => ({
           method: operation.method,
           path: target.pathOf(operation),
@@ -115,7 +145,10 @@ describe('what is sent to any route', () => {
           expected: refusedAt(`/${field}`),
         })),
       ),
-    );
+      ...Object.entries(fields).flatMap(([field, value]) =>
+        lineAttack(JSON.stringify({ ...eventLine(), [field]: value }), new RegExp(`\\b${field}\\b`)),
+      ),
+    ]);
     expect(await target.digest()).toBe(before);
   });
 
@@ -148,6 +181,7 @@ describe('what is sent to any route', () => {
           { ...request, body: deep, expected: isTooDeep },
         ];
       }),
+      ...linesOfPoison(poisons),
       ...reading().flatMap((operation) =>
         ['__proto__[admin]=true', 'constructor[prototype][admin]=true', '__proto__.admin=true'].map(
           (query) => ({
@@ -158,8 +192,14 @@ describe('what is sent to any route', () => {
       ),
     ]);
 
-    expect(({} as { admin?: unknown }).admin).toBeUndefined();
     expect(await target.digest()).toBe(before);
+    // In a line the data of an event may have any names, and is only text to everybody.
+    for (const poison of poisons) {
+      const line = JSON.stringify({ ...eventLine(), id: randomUUID() }).slice(0, -1);
+      const [request] = lineAttack(`${line},"data":{${poison}}}`, /./);
+      expect((await target.ask(request!)).status).toBe(200);
+    }
+    expect(({} as { admin?: unknown }).admin).toBeUndefined();
   });
 
   it('A15: no parameter and no id of a body is read as SQL, a pattern or an operator', async () => {
@@ -214,7 +254,12 @@ describe('what is sent to any route', () => {
           })),
         ),
     );
-    await expectAll('A15', [...ofPath, ...ofQuery, ...ofBody]);
+    const ofLines = Object.keys(eventLine()).flatMap((name) =>
+      [{ $ne: null }, ['a'], { toString: 'x' }].flatMap((value) =>
+        lineAttack(JSON.stringify({ ...eventLine(), [name]: value }), new RegExp(`\\b${name} must\\b`)),
+      ),
+    );
+    await expectAll('A15', [...ofPath, ...ofQuery, ...ofBody, ...ofLines]);
 
     expect(await target.digest()).toBe(before);
   });
@@ -288,7 +333,15 @@ describe('what is sent to any route', () => {
           })),
         ),
     );
-    const attacks = [...ofQuery, ...many, ...ofBody, ...tooMany()];
+    const ofLines = Object.keys(eventLine()).flatMap((name) =>
+      [...long, `${'a'.repeat(50_000)}!`, 'a'.repeat(70_000)].flatMap((text) =>
+        lineAttack(
+          JSON.stringify({ ...eventLine(), [name]: text }),
+          text.length > 65_536 ? /line_too_long/ : new RegExp(`\\b${name} must\\b`),
+        ),
+      ),
+    );
+    const attacks = [...ofQuery, ...many, ...ofBody, ...ofLines, ...tooMany()];
     await expectAll('A21', attacks);
 
     expect(await target.digest()).toBe(before);
@@ -304,7 +357,17 @@ function tooMany() {
     status === 400 &&
     (body as { code: string; detail: string }).code === 'bad_request' &&
     (body as { detail: string }).detail.includes('too many');
-  return withJson().flatMap((operation) => {
+  const most = Object.fromEntries(Array.from({ length: 6000 }, (_, n) => [`k${n}`, 0]));
+  const line = JSON.stringify({ ...eventLine(), ...most });
+  const ofLines = [
+    ...lineAttack(line, /should not exist/),
+    ...lineAttack(JSON.stringify({ ...eventLine(), data: most }), /data must be/),
+    ...lineAttack(
+      `${JSON.stringify({ k: 0, ...eventLine() }).slice(0, -1)},${manyFields!.slice(1)}`,
+      /line_too_long/,
+    ),
+  ];
+  const ofJson = withJson().flatMap((operation) => {
     const body = bodyOf(operation);
     const [first = 'data'] = Object.keys(schemaOf(operation).properties ?? {});
     const holding = (text: string) =>
@@ -322,6 +385,19 @@ function tooMany() {
       expected: isRefusedAtOnce,
     }));
   });
+  return [...ofJson, ...ofLines];
+}
+
+/** The same in a line; as deep as one may be long. */
+function linesOfPoison(poisons: readonly string[]) {
+  const line = JSON.stringify(eventLine()).slice(0, -1);
+  const deep = `${'{"a":'.repeat(10_000)}1${'}'.repeat(10_000)}`;
+  return [
+    ...poisons.flatMap((poison) => lineAttack(`${line},${poison}}`, /__proto__|constructor/)),
+    ...lineAttack(`${line},"data":${deep}}`, /\bdata must be\b.*\blevels\b/),
+    ...lineAttack(`${line},"a":${deep}}`, /\bproperty a should not exist\b/),
+    ...lineAttack(deep.repeat(2), /invalid_json|line_too_long/),
+  ];
 }
 
 describe('the address of any route', () => {
