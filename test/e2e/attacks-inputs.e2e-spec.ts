@@ -360,8 +360,8 @@ function tooMany() {
   const most = Object.fromEntries(Array.from({ length: 6000 }, (_, n) => [`k${n}`, 0]));
   const line = JSON.stringify({ ...eventLine(), ...most });
   const ofLines = [
-    ...lineAttack(line, /should not exist/),
-    ...lineAttack(JSON.stringify({ ...eventLine(), data: most }), /data must be/),
+    ...lineAttack(line, /too many fields/),
+    ...lineAttack(JSON.stringify({ ...eventLine(), data: most }), /too many fields/),
     ...lineAttack(
       `${JSON.stringify({ k: 0, ...eventLine() }).slice(0, -1)},${manyFields!.slice(1)}`,
       /line_too_long/,
@@ -394,9 +394,9 @@ function linesOfPoison(poisons: readonly string[]) {
   const deep = `${'{"a":'.repeat(10_000)}1${'}'.repeat(10_000)}`;
   return [
     ...poisons.flatMap((poison) => lineAttack(`${line},${poison}}`, /__proto__|constructor/)),
-    ...lineAttack(`${line},"data":${deep}}`, /\bdata must be\b.*\blevels\b/),
-    ...lineAttack(`${line},"a":${deep}}`, /\bproperty a should not exist\b/),
-    ...lineAttack(deep.repeat(2), /invalid_json|line_too_long/),
+    ...lineAttack(`${line},"data":${deep}}`, /nested too deeply/),
+    ...lineAttack(`${line},"a":${deep}}`, /nested too deeply/),
+    ...lineAttack(deep.repeat(4), /line_too_long/),
   ];
 }
 

@@ -1,5 +1,6 @@
 import { validateSync } from 'class-validator';
 import { inheritedName } from '../../http/inherited-name.js';
+import { excessOf } from '../../http/json-body.js';
 import { isFuture } from '../references.js';
 import { CreateEventDto } from './event.dto.js';
 import type { Refusal } from './event-writer.js';
@@ -17,7 +18,11 @@ export function readEventLine({ number, bytes }: Line): EventLine {
 }
 
 function eventIn(bytes: Buffer): CreateEventDto | Refusal {
-  const value = parse(bytes);
+  const text = decoded(bytes);
+  // A line, too, costs with its fields and its depth what it costs to check them.
+  const excess = text === undefined ? undefined : excessOf(text);
+  if (excess !== undefined) return refusal('validation_failed', `The line ${excess}.`);
+  const value = parse(text);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     return refusal('invalid_json', 'The line is no JSON object in UTF-8.');
   }
@@ -42,9 +47,17 @@ function eventIn(bytes: Buffer): CreateEventDto | Refusal {
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-function parse(bytes: Buffer): unknown {
+function decoded(bytes: Buffer): string | undefined {
   try {
-    return JSON.parse(utf8.decode(bytes));
+    return utf8.decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+function parse(text: string | undefined): unknown {
+  try {
+    return text === undefined ? undefined : JSON.parse(text);
   } catch {
     return undefined;
   }
