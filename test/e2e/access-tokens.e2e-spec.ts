@@ -122,7 +122,7 @@ describe('a valid token', () => {
       const changedAt = performance.now();
 
       await pollUntil(async () => (await statusFor(teacher)) === status, 20_000);
-      figure('T2', `${sub}: until it is refused, ms`, performance.now() - changedAt, { atMost: 1500 });
+      figure('T2', `${sub}: until it is refused, ms`, performance.now() - changedAt, { atMost: 1000 });
     },
   );
 
