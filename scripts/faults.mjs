@@ -13,7 +13,8 @@ const rowPattern = /^\| ([FT]\d+) \|.*\|$/gm;
 const usage = `npm run test:faults -- [rows] [--write]
 
 Runs the tests of the rows of ${document}, such as F4 F41, or of all of them, one after the other, and prints what
-was measured beside its target. Keep the machine idle. Exits with 1 if a test failed or a target was missed.
+was measured beside its target. Keep the machine idle. Exits with 1 if a test failed, a target was missed or a row told no
+figure.
 
   --write   puts the figures into ${figuresDocument}, and what came of them into ${document}
 `;
@@ -33,12 +34,14 @@ const testable = wanted.filter(({ tests }) => tests.length > 0);
 const hasPassed = testable.length === 0 || (await test(testable));
 const figures = measured();
 const missed = figures.filter((figure) => !isMet(figure));
+// A test that was renamed, or that left before it told anything, holds nothing to a target.
+const silent = testable.filter(({ row }) => figures.every((figure) => figure.row !== row));
 process.stdout.write(table(wanted, figures));
 if (isWriting) write(figures);
 process.stdout.write(
-  `\n${testable.length} rows, ${figures.length} figures, ${missed.length} targets missed${hasPassed ? '' : ', and tests failed: see above'}\n`,
+  `\n${testable.length} rows, ${figures.length} figures, ${missed.length + silent.length} targets missed${hasPassed ? '' : ', and tests failed: see above'}\n`,
 );
-process.exitCode = hasPassed && missed.length === 0 ? 0 : 1;
+process.exitCode = hasPassed && missed.length + silent.length === 0 ? 0 : 1;
 
 /** The rows of the document's tables: name, what is checked, the files of its tests; and what stands under "Measured". */
 function documented() {
@@ -93,6 +96,7 @@ function table(rows, figures) {
     const own = figures.filter((figure) => figure.row === row);
     const heading = `${row}  ${checked}`;
     if (tests.length === 0) return [heading, `    not run: ${outcome}`];
+    if (own.length === 0) return [heading, '    ! no figure was told'];
     return [heading, ...own.map((figure) => `    ${isMet(figure) ? ' ' : '!'} ${spoken(figure)}`)];
   });
   return `${lines.join('\n')}\n`;
