@@ -191,6 +191,8 @@ it.each<[string, (entry: Stored) => Partial<Stored>]>([
   for (const [path, answer] of answers) {
     expect([path, told(answer)]).toEqual([path, plain.get(path)]);
     expect(JSON.stringify(answer.headers)).not.toContain('evil');
+    // What a body brings must not be handed on either, whatever else it says.
+    expect(answer.text).not.toMatch(/__proto__|is_admin/);
   }
   expect(({} as { is_admin?: unknown }).is_admin).toBeUndefined();
 });
