@@ -53,7 +53,7 @@ async function expectAll(
     attacks.map(async ({ expected, ...request }) => {
       const answer = await target.ask(request);
       if (expected(answer)) return [];
-      const sent = `${request.method ?? 'GET'} ${request.path.slice(0, 100)} ${request.body?.slice(0, 100) ?? ''}`;
+      const sent = `${request.method ?? 'GET'} ${request.path.slice(0, 100)} ${String(request.body ?? '').slice(0, 100)}`;
       return `${sent} → ${answer.status} ${(answer.text ?? '').slice(0, 300)}`;
     }),
   );
