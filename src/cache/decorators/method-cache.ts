@@ -96,6 +96,7 @@ export class MethodCache {
     if (value) return value.value;
     // Nobody here has written that: it is a miss, and is replaced.
     this.emit({ event: 'cache.decode_error', subject });
+    this.emit({ event: 'cache.miss', subject });
     return this.renewed(subject, factory);
   }
 
