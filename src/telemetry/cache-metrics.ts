@@ -91,7 +91,7 @@ export function cacheMetrics({
     ),
     counterByPrefix(
       'cache_bypasses_total',
-      'What went past the cache: store away, cache switched off, or an answer that nobody shares',
+      'What went past the cache, its store being away, it being switched off, or nobody sharing the answer',
       ({ bypasses }) => bypasses,
     ),
     counterByPrefix(
