@@ -56,11 +56,11 @@ export class CacheStatistics {
   #ruleFailures = 0;
 
   record(event: CacheEvent): void {
-    if (event.event === 'cache.invalidated') this.#invalidationMs.observe(event.durationMs);
+    if ('subject' in event) count(this.#countersOf(event.subject.prefix), event);
+    else if (event.event === 'cache.invalidated') this.#invalidationMs.observe(event.durationMs);
     else if (event.event === 'cache.invalidate_error') this.#invalidationErrors++;
     else if (event.event === 'cache.rule_failed') this.#ruleFailures++;
     else if (event.event === 'cache.bypass') this.#countersOf(event.prefix).bypasses++;
-    else if ('subject' in event) count(this.#countersOf(event.subject.prefix), event);
   }
 
   /** How long confirmed invalidations took, ms. */
