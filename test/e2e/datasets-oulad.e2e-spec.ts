@@ -12,6 +12,7 @@ import { summaryText } from '../../src/datasets/oulad/summary-text.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { pollUntil } from '../support/processes.js';
 import { runCli, startCli } from '../support/run-cli.js';
+import { waitsForLock } from '../support/watched-statements.js';
 
 const fixture = join(process.cwd(), 'test/fixtures/oulad');
 
@@ -551,12 +552,7 @@ describe('importing files in the format of OULAD', () => {
     const id = rows[0]!.id;
 
     const importing = importOulad(database.dataSource, options());
-    await pollUntil(async () => {
-      const waiting = await teacher.query(
-        `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
-      );
-      return waiting.rows.length > 0;
-    }, 10_000);
+    await pollUntil(() => waitsForLock(database.dataSource), 10_000);
     await teacher.query(
       'INSERT INTO grade_changes (submission_id, old_score, new_score) VALUES ($1, 2, 95)',
       [id],
@@ -591,12 +587,7 @@ describe('importing files in the format of OULAD', () => {
     await admin.query(`BEGIN; UPDATE users SET deleted_at = now() WHERE code = 'oulad-28400'`);
 
     const importing = importOulad(database.dataSource, options({ withDemographics: true }));
-    await pollUntil(async () => {
-      const waiting = await admin.query(
-        `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
-      );
-      return waiting.rows.length > 0;
-    }, 10_000);
+    await pollUntil(() => waitsForLock(database.dataSource), 10_000);
     await admin.query('COMMIT');
     await importing;
 
@@ -896,13 +887,7 @@ describe('npm run import:oulad', () => {
     const interrupted = startCli('datasets/import-oulad.cli.js', words('rejects.ndjson'), {
       DATABASE_URL: database.url,
     });
-    await pollUntil(async () => {
-      const [row] = await database.dataSource.query<{ waiting: boolean }[]>(
-        `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()
-           AND wait_event_type = 'Lock' AND query LIKE '%INSERT INTO events%' AND pid <> pg_backend_pid()) AS waiting`,
-      );
-      return row!.waiting;
-    }, 20_000);
+    await pollUntil(() => waitsForLock(database.dataSource, '%INSERT INTO events%'), 20_000);
     interrupted.signal('SIGKILL');
     expect((await interrupted.ended).code).toBe('SIGKILL');
     await blocker.query('ROLLBACK');

@@ -3,6 +3,7 @@ import { migrate } from '../../src/database/migrate.js';
 import { patientDataSource } from '../../src/database/data-source.js';
 import { loadPreset } from '../../src/datasets/load-preset.js';
 import { figure, isMeasuring } from '../support/figures.js';
+import { probeLiveness } from '../support/liveness.js';
 import { type Answer, between, failed, underLoad } from '../support/load.js';
 import { type PostgresProcess, startPostgres } from '../support/postgres-process.js';
 import {
@@ -66,29 +67,6 @@ async function isWhole(): Promise<boolean> {
   return failed(answers).length === 0;
 }
 
-/** Asks on and on whether the process is alive, until told to stop. */
-function probe(): { stop(): Promise<{ statuses: Set<number>; slowestMs: number }> } {
-  const statuses = new Set<number>();
-  let [isOver, slowestMs] = [false, 0];
-  const probing = (async () => {
-    while (!isOver) {
-      const atMs = performance.now();
-      const answer = await fetch(`${app.url}/health/live`);
-      await answer.text();
-      statuses.add(answer.status);
-      slowestMs = Math.max(slowestMs, performance.now() - atMs);
-      await wait(50);
-    }
-  })();
-  return {
-    async stop() {
-      isOver = true;
-      await probing;
-      return { statuses, slowestMs };
-    },
-  };
-}
-
 it.each<[string, string, () => Promise<void>, () => Promise<void> | void]>([
   [
     'F31',
@@ -110,7 +88,7 @@ it.each<[string, string, () => Promise<void>, () => Promise<void> | void]>([
   '%s: a PostgreSQL that is %s: the built service is alive, answers or refuses, and does not tell of each request',
   async (row, _, breakIt, mend) => {
     await pollUntil(isWhole, 20_000);
-    const probes = probe();
+    const probes = probeLiveness(app);
     const linesBefore = lines();
     let [brokenAt, mendedAt] = [0, 0];
 

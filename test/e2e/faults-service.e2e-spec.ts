@@ -4,6 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { loadPreset } from '../../src/datasets/load-preset.js';
 import { figure, isMeasuring } from '../support/figures.js';
+import { probeLiveness } from '../support/liveness.js';
 import { between, failed, quantileMs, underLoad, type Answer } from '../support/load.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import {
@@ -113,31 +114,6 @@ async function peak(): Promise<number> {
   return answers / seconds;
 }
 
-/** Asks every process on and on whether it is alive, until told to stop. */
-function probe(): { stop(): Promise<{ statuses: Set<number>; slowestMs: number }> } {
-  const statuses = new Set<number>();
-  let [isOver, slowestMs] = [false, 0];
-  const probing = Promise.all(
-    apps.map(async ({ url }) => {
-      while (!isOver) {
-        const atMs = performance.now();
-        const answer = await fetch(`${url}/health/live`);
-        await answer.text();
-        statuses.add(answer.status);
-        slowestMs = Math.max(slowestMs, performance.now() - atMs);
-        await wait(50);
-      }
-    }),
-  );
-  return {
-    async stop() {
-      isOver = true;
-      await probing;
-      return { statuses, slowestMs };
-    },
-  };
-}
-
 /** Memory of each process, bytes. */
 async function rss(): Promise<number[]> {
   const told = await Promise.all(apps.map(({ pid }) => run('ps', ['-o', 'rss=', '-p', String(pid)])));
@@ -192,7 +168,7 @@ describe('the built service, as two processes', () => {
   ])(
     '%s: %s: no request fails, none is wrong, all is as before afterwards',
     async (row, _, slowness, breakIt, mend) => {
-      const probes = probe();
+      const probes = probeLiveness(...apps);
       let memory: number[] = [];
       let [brokenAt, mendedAt, usedMs] = [0, 0, 0];
 

@@ -12,6 +12,7 @@ import { pollUntil } from '../support/processes.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { startTestApp, type TestApp } from '../support/test-app.js';
 import { peopleOfTwoCourses } from '../support/two-courses.js';
+import { waitsForLock } from '../support/watched-statements.js';
 
 let database: TestDatabase;
 beforeAll(async () => {
@@ -237,13 +238,7 @@ describe('submissions that are moved, as by an import of corrected files', () =>
     const moving = database.dataSource.query(
       `UPDATE submissions SET submitted_at = '2027-02-02 12:00Z' WHERE attempt_no = 200`,
     );
-    await pollUntil(async () => {
-      const [waiting] = await database.dataSource.query<{ n: number }[]>(
-        `SELECT count(*)::int AS n FROM pg_stat_activity
-         WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE 'UPDATE submissions%'`,
-      );
-      return waiting!.n > 0;
-    }, 20_000);
+    await pollUntil(() => waitsForLock(database.dataSource, 'UPDATE submissions%'), 20_000);
     await student.commitTransaction();
     await moving;
 
@@ -335,13 +330,7 @@ describe('someone who is enrolled while they are renamed', () => {
       new EnrollmentsService(database.dataSource),
       new UsersService(database.dataSource, new IdempotencyService(database.dataSource)),
     ];
-    const isRenaming = async () => {
-      const [waiting] = await database.dataSource.query<{ n: number }[]>(
-        `SELECT count(*)::int AS n FROM pg_stat_activity
-         WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%"users"%FOR NO KEY UPDATE%'`,
-      );
-      return waiting!.n > 0;
-    };
+    const isRenaming = () => waitsForLock(database.dataSource, '%"users"%FOR NO KEY UPDATE%');
 
     const renaming = await database.dataSource.transaction(async (manager) => {
       await enrollments.create(manager, admin, { user_id: 'STU007', course_id: 'PROG-102' });

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import type { DataSource } from 'typeorm';
 import type { Principal } from '../../src/access/principal.js';
 import type { SubmissionQuery } from '../../src/records/submissions/submission.dto.js';
 import { SubmissionsService } from '../../src/records/submissions/submissions.service.js';
@@ -8,6 +7,7 @@ import { pollUntil } from '../support/processes.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { startTestApp, type TestApp } from '../support/test-app.js';
 import { peopleOfTwoCourses, type TwoCourses } from '../support/two-courses.js';
+import { countingReads, waitsForLock } from '../support/watched-statements.js';
 
 interface Shown {
   submission_id: string;
@@ -59,13 +59,7 @@ describe('submissions', () => {
     );
 
     const handedIn = submit({ student_id: 'STU008' }).then((answer) => answer);
-    await pollUntil(async () => {
-      const [waiting] = await database.dataSource.query<{ n: number }[]>(
-        `SELECT count(*)::int AS n FROM pg_stat_activity
-         WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE 'INSERT INTO "submissions"%'`,
-      );
-      return waiting!.n > 0;
-    }, 20_000);
+    await pollUntil(() => waitsForLock(database.dataSource, 'INSERT INTO "submissions"%'), 20_000);
     await importing.commitTransaction();
     await importing.release();
 
@@ -280,20 +274,10 @@ describe('lists of submissions, of a table that is full of those of one course',
 
   /** What a page holds, where the next begins, and how many rows of the table were looked at for it. */
   async function page(principal: Principal, query: Partial<SubmissionQuery>) {
-    const runner = database.dataSource.createQueryRunner();
-    await runner.startTransaction();
-    const rowsRead = async () => {
-      const [{ read }] = (await runner.query(
-        `SELECT (seq_tup_read + idx_tup_fetch)::int AS read FROM pg_stat_xact_user_tables WHERE relname = 'submissions'`,
-      )) as [{ read: number }];
-      return read;
-    };
-    const before = await rowsRead();
-    const service = new SubmissionsService({ manager: runner.manager } as DataSource);
-    const { data, next_cursor } = await service.list(principal, { limit: 5, ...query });
-    const read = (await rowsRead()) - before;
-    await runner.rollbackTransaction();
-    await runner.release();
+    const { given, read } = await countingReads(database.dataSource, 'submissions', (dataSource) =>
+      new SubmissionsService(dataSource).list(principal, { limit: 5, ...query }),
+    );
+    const { data, next_cursor } = given;
     return { ids: data.map(({ submission_id }) => submission_id), next_cursor, read };
   }
 

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import type { DataSource } from 'typeorm';
 import type { Principal } from '../../src/access/principal.js';
 import type { EnrollmentQuery } from '../../src/records/enrollments/enrollment.dto.js';
 import { EnrollmentsService } from '../../src/records/enrollments/enrollments.service.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { startTestApp, type TestApp } from '../support/test-app.js';
+import { countingReads } from '../support/watched-statements.js';
 
 const api = '/api/v3';
 const course = {
@@ -551,20 +551,10 @@ describe('lists of enrolments, of a table that is full of those of one course', 
 
   /** What a page holds, where the next begins, and how many rows of the table were looked at for it. */
   async function page(principal: Principal, query: Partial<EnrollmentQuery>) {
-    const runner = database.dataSource.createQueryRunner();
-    await runner.startTransaction();
-    const rowsRead = async () => {
-      const [{ read }] = (await runner.query(
-        `SELECT (seq_tup_read + idx_tup_fetch)::int AS read FROM pg_stat_xact_user_tables WHERE relname = 'enrollments'`,
-      )) as [{ read: number }];
-      return read;
-    };
-    const before = await rowsRead();
-    const service = new EnrollmentsService({ manager: runner.manager } as DataSource);
-    const { data, next_cursor } = await service.list(principal, { limit: 40, ...query });
-    const read = (await rowsRead()) - before;
-    await runner.rollbackTransaction();
-    await runner.release();
+    const { given, read } = await countingReads(database.dataSource, 'enrollments', (dataSource) =>
+      new EnrollmentsService(dataSource).list(principal, { limit: 40, ...query }),
+    );
+    const { data, next_cursor } = given;
     return { ids: data.map(({ enrollment_id }) => enrollment_id), next_cursor, read };
   }
 
