@@ -50,8 +50,8 @@ The handler builds its answer from rows in memory and waits for nobody: a databa
 
 ## What to beware of
 
-- Rounds are interleaved (A B C, B C A, …), every contender is warmed up first, and only what was measured in the same
-  round is compared. Absolute rates are worth little on another machine.
+- What is compared was measured in turn, A B B A, a second or two each, in every round, after a warm-up: the machine's pace
+  changes from minute to minute. Absolute rates are worth little on another machine.
 - The generator, the server and Redis share the cores: a contender that asks Redis for each answer shares them with it.
 - The trivial guard stands for an application's own; a real one costs more, and makes every ratio to \`limit\` better.
 - \`limit\` sends Buffers, as this cache does. Strings (\`limit-text\`) are faster for small bodies, which Node then sends in

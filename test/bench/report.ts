@@ -69,6 +69,10 @@ export function short(value: number): string {
   return value.toFixed(digits);
 }
 
+export function percent(share: number): string {
+  return `${(100 * share).toFixed(1)} %`;
+}
+
 export function sizeName(bytes: number): string {
   return bytes < 1000 ? `${bytes} B` : `${bytes / 1000} kB`;
 }

@@ -1,18 +1,30 @@
-import { interleave } from './rounds.js';
+import { alternate, compare, inTurn } from './rounds.js';
 
-it('interleaves rounds, each beginning with another, and keeps the samples apart', async () => {
-  const order: string[] = [];
-  const run = (name: string) => () => {
-    order.push(name);
-    return Promise.resolve(`${name}${order.length}`);
-  };
+const counting = () => {
+  let elapsed = 0;
+  return () => Promise.resolve(elapsed++);
+};
 
-  const samples = await interleave(2, [run('a'), run('b'), run('c')]);
+it('each round begins with another', () => {
+  expect([0, 1, 2, 3].map((round) => inTurn(['a', 'b', 'c'], round).join(''))).toEqual([
+    'abc',
+    'bca',
+    'cab',
+    'abc',
+  ]);
+});
 
-  expect(order).toEqual(['a', 'b', 'c', 'b', 'c', 'a']);
-  expect(samples).toEqual([
-    ['a1', 'a6'],
-    ['b2', 'b4'],
-    ['c3', 'c5'],
+it('two that are compared take turns, so that what drifts touches both alike', async () => {
+  const run = counting();
+
+  expect(await alternate(run, run)).toEqual({ ours: [0, 3], theirs: [1, 2] });
+});
+
+it('rounds are kept apart', async () => {
+  const run = counting();
+
+  expect(await compare(2, run, run)).toEqual([
+    { ours: [0, 3], theirs: [1, 2] },
+    { ours: [4, 7], theirs: [5, 6] },
   ]);
 });

@@ -31,5 +31,11 @@ it('spread keeps the extremes beside the median', () => {
 
 it('ratios compares only what was measured in the same round', () => {
   // The second round was disturbed: both were half as fast.
-  expect(ratios([90, 45, 100], [100, 50, 100])).toEqual({ median: 0.9, min: 0.9, max: 1 });
+  const rounds = [
+    { ours: [80, 100], theirs: [100] },
+    { ours: [45], theirs: [50] },
+    { ours: [100], theirs: [90, 110] },
+  ];
+
+  expect(ratios(rounds, (rate) => rate)).toEqual({ median: 0.9, min: 0.9, max: 1 });
 });

@@ -1,3 +1,5 @@
+import type { Round } from './rounds.js';
+
 /** @param sorted  ascending */
 export function percentile(sorted: readonly number[], share: number): number {
   return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? Number.NaN;
@@ -33,9 +35,11 @@ export function spread(numbers: readonly number[]): Spread {
 }
 
 /**
- * Of two things measured in the same rounds: how `ours` relates to `theirs`, round by round. What disturbs the machine
- * for longer than a round disturbs both.
+ * How `ours` relate to `theirs`, round by round: what disturbs the machine for longer than a round disturbs both.
+ *
+ * @param figure  of a sample, what is compared
  */
-export function ratios(ours: readonly number[], theirs: readonly number[]): Spread {
-  return spread(ours.map((value, round) => value / (theirs[round] ?? Number.NaN)));
+export function ratios<Sample>(rounds: readonly Round<Sample>[], figure: (sample: Sample) => number): Spread {
+  const of = (samples: readonly Sample[]) => median(samples.map(figure));
+  return spread(rounds.map(({ ours, theirs }) => of(ours) / of(theirs)));
 }

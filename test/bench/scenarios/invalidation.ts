@@ -5,7 +5,7 @@ import { pathOf, pathsOf } from '../bodies.js';
 import type { LoadResult } from '../load.js';
 import { atLeast, short, type Report } from '../report.js';
 import { startRoundTripCounter } from '../round-trips.js';
-import { interleave } from '../rounds.js';
+import { compare, type Round } from '../rounds.js';
 import { median, ratios, spread } from '../statistics.js';
 
 const ENTRIES = 1000;
@@ -42,7 +42,7 @@ export async function invalidation(bench: Bench): Promise<Report> {
     const trips = await roundTrips(bench, repetitions);
     const reads = await readsMeanwhile(bench, subject!);
     await bench.redis.flushAll();
-    return report({ keys, times, unconfirmed, commands, trips, ...reads });
+    return report({ keys, times, unconfirmed, commands, trips, reads });
   });
 }
 
@@ -106,45 +106,41 @@ async function mustBeConnected(subject: Subject): Promise<void> {
   throw new Error('the counted process did not get through to Redis');
 }
 
-interface Found extends Reads {
+interface Found {
   readonly keys: number;
   readonly times: readonly number[];
   readonly unconfirmed: number;
   /** Calls for one invalidation. */
   readonly commands: ReadonlyMap<string, number>;
   readonly trips: readonly number[];
+  /** With invalidations (ours) and without (theirs). */
+  readonly reads: readonly Round<LoadResult>[];
 }
 
-interface Reads {
-  readonly quiet: readonly LoadResult[];
-  readonly disturbed: readonly LoadResult[];
-}
-
-async function readsMeanwhile({ autocannon, rounds, seconds }: Bench, subject: Subject): Promise<Reads> {
+async function readsMeanwhile(
+  { autocannon, rounds, seconds }: Bench,
+  subject: Subject,
+): Promise<Round<LoadResult>[]> {
   const requests = pathsOf(READ_SIZE).map((path) => ({ path }));
   const read = () => autocannon.run({ url: subject.url, requests, seconds: Math.max(2, seconds) });
+  const readDisturbed = async () => {
+    const failures: unknown[] = [];
+    const timer = setInterval(() => {
+      subject.invalidate(TAG).catch((error: unknown) => failures.push(error));
+    }, PAUSE_MS);
+    const result = await read().finally(() => {
+      clearInterval(timer);
+    });
+    if (failures.length > 0) throw failures[0];
+    return result;
+  };
   await read();
-  const [quiet = [], disturbed = []] = await interleave(rounds, [
-    read,
-    async () => {
-      const failures: unknown[] = [];
-      const timer = setInterval(() => {
-        subject.invalidate(TAG).catch((error: unknown) => failures.push(error));
-      }, PAUSE_MS);
-      const result = await read().finally(() => {
-        clearInterval(timer);
-      });
-      if (failures.length > 0) throw failures[0];
-      return result;
-    },
-  ]);
-  return { quiet, disturbed };
+  return compare(rounds, readDisturbed, read);
 }
 
-function report({ keys, times, unconfirmed, commands, trips, quiet, disturbed }: Found): Report {
+function report({ keys, times, unconfirmed, commands, trips, reads }: Found): Report {
   const time = spread(times);
-  const rate = (samples: readonly LoadResult[]) => samples.map(({ perSecond }) => perSecond);
-  const p99 = (samples: readonly LoadResult[]) => samples.map(({ p99Ms }) => p99Ms);
+  const [quiet, disturbed] = [reads.flatMap(({ theirs }) => theirs), reads.flatMap(({ ours }) => ours)];
   return {
     title: 'Invalidation',
     notes: [
@@ -161,7 +157,11 @@ function report({ keys, times, unconfirmed, commands, trips, quiet, disturbed }:
       {
         columns: ['reads of 8 kB', 'req/s', 'p99'],
         rows: [['undisturbed', quiet] as const, ['with invalidations', disturbed] as const].map(
-          ([name, samples]) => [name, short(median(rate(samples))), `${short(median(p99(samples)))} ms`],
+          ([name, samples]) => [
+            name,
+            short(median(samples.map(({ perSecond }) => perSecond))),
+            `${short(median(samples.map(({ p99Ms }) => p99Ms)))} ms`,
+          ],
         ),
       },
     ],
@@ -178,7 +178,11 @@ function report({ keys, times, unconfirmed, commands, trips, quiet, disturbed }:
         measured: String(median(trips)),
         isMet: median(trips) === 1,
       },
-      atLeast('reads meanwhile / undisturbed, req/s', 0.95, ratios(rate(disturbed), rate(quiet))),
+      atLeast(
+        'reads meanwhile / undisturbed, req/s',
+        0.95,
+        ratios(reads, ({ perSecond }) => perSecond),
+      ),
     ],
   };
 }

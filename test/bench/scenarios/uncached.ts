@@ -1,32 +1,29 @@
 import { withSubjects, type Bench } from '../bench.js';
 import { pathsOf } from '../bodies.js';
 import { atLeast, short, type Report } from '../report.js';
-import { interleave } from '../rounds.js';
-import { median, ratios } from '../statistics.js';
+import { compare } from '../rounds.js';
+import { cpuText, measure, rate, rateOf, WARM_UP_SECONDS } from '../slice.js';
+import { ratios } from '../statistics.js';
 
 const SIZE = 300;
 
 /** What routes that are not cached pay for those that are. */
 export async function uncachedRoutes(bench: Bench): Promise<Report> {
   bench.say('uncached routes');
-  const [without, beside] = await withSubjects(
-    bench,
-    ['uncached-open', 'uncached-beside'],
-    async (...subjects) => {
-      const requests = pathsOf(SIZE).map((path) => ({ path }));
-      const run = (url: string, seconds: number) => bench.rates.run({ url, requests, seconds });
-      for (const { url } of subjects) await run(url, 1);
-      const samples = await interleave(
-        bench.rounds,
-        subjects.map(
-          ({ url }) =>
-            () =>
-              run(url, bench.seconds),
-        ),
-      );
-      return samples.map((rounds) => rounds.map(({ perSecond }) => perSecond)) as [number[], number[]];
-    },
-  );
+  const rounds = await withSubjects(bench, ['uncached-beside', 'uncached-open'], async (...subjects) => {
+    const requests = pathsOf(SIZE).map((path) => ({ path }));
+    const [beside, without] = subjects.map(
+      (subject) =>
+        (seconds = bench.seconds) =>
+          measure(bench, subject, requests, seconds),
+    );
+    for (const run of [beside!, without!]) await run(WARM_UP_SECONDS);
+    return compare(
+      bench.rounds,
+      () => beside!(),
+      () => without!(),
+    );
+  });
   return {
     title: 'Uncached routes',
     notes: [
@@ -35,13 +32,13 @@ export async function uncachedRoutes(bench: Bench): Promise<Report> {
     ],
     tables: [
       {
-        columns: ['300 B', 'req/s'],
+        columns: ['300 B', 'req/s', 'CPU'],
         rows: [
-          ['uncached-open', short(median(without))],
-          ['uncached-beside', short(median(beside))],
-        ],
+          ['uncached-open', rounds.flatMap(({ theirs }) => theirs)] as const,
+          ['uncached-beside', rounds.flatMap(({ ours }) => ours)] as const,
+        ].map(([name, all]) => [name, short(rate(all)), cpuText(all)]),
       },
     ],
-    figures: [atLeast('uncached-beside / uncached-open, 300 B', 0.95, ratios(beside, without))],
+    figures: [atLeast('uncached-beside / uncached-open, 300 B', 0.95, ratios(rounds, rateOf))],
   };
 }
