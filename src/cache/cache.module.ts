@@ -15,17 +15,17 @@ import {
 import type { CacheModuleOptions } from './cache.options.js';
 import { CacheParts } from './cache.parts.js';
 import { CacheService } from './cache.service.js';
-import { CacheGraph } from './decorators/cache-graph.js';
-import { reportLines } from './decorators/cache-report.js';
-import { DecoratedMethods } from './decorators/decorated-methods.js';
-import { Invalidations } from './decorators/invalidations.js';
-import { MethodCache } from './decorators/method-cache.js';
 import { CacheEngine } from './engine/cache-engine.js';
+import { CacheGraph } from './graph/cache-graph.js';
+import { reportLines } from './graph/cache-report.js';
+import { DecoratedMethods } from './graph/decorated-methods.js';
 import { CacheDoor } from './http/cache-door.guard.js';
 import { CacheLoader } from './http/cache-loader.interceptor.js';
 import { InvalidationNotice } from './http/invalidation-notice.js';
 import { RoutePaths } from './http/route-paths.js';
 import { RoutePlans } from './http/route-plans.js';
+import { Invalidations } from './methods/invalidations.js';
+import { MethodCache } from './methods/method-cache.js';
 import { RedisService } from './redis/redis.service.js';
 import { resolveOptions } from './resolve-options.js';
 

@@ -1,6 +1,5 @@
 import { Injectable } from '@nestjs/common';
 import { Batch, type LoadMany } from './batch.js';
-import { MethodCache } from './decorators/method-cache.js';
 import { CacheEngine } from './engine/cache-engine.js';
 import { CacheStatistics, type PrefixStatistics } from './engine/cache-statistics.js';
 import type { HistogramCounts } from './engine/histogram.js';
@@ -10,6 +9,7 @@ import { EPOCH, patternTags } from './engine/tags.js';
 import { tryStore, type StoreFailure } from './engine/try-store.js';
 import type { GetManyOptions, GetOrSetOptions } from './get-or-set-options.js';
 import { keptValue, keyRules, keySubject, keyTag } from './keyed-value.js';
+import { MethodCache } from './methods/method-cache.js';
 import type { OutboxBacklog } from './outbox/outbox-backlog.js';
 
 /** In place of the value of a key that `load` of `getMany` left out. */

@@ -4,14 +4,14 @@ export { withoutRepeats } from './without-repeats.js';
 export type { LoadMany } from './batch.js';
 export { CacheService, type CacheStats } from './cache.service.js';
 export type { GetManyOptions, GetOrSetOptions } from './get-or-set-options.js';
-export { CacheGraph } from './decorators/cache-graph.js';
+export { CacheGraph } from './graph/cache-graph.js';
 export {
   reportLines,
   type CachedReport,
   type CacheReport,
   type CacheWarning,
   type InvalidatingReport,
-} from './decorators/cache-report.js';
+} from './graph/cache-report.js';
 export { Cached, type CachedOptions } from './decorators/cached.decorator.js';
 export { InvalidateCache, type InvalidateCacheOptions } from './decorators/invalidate-cache.decorator.js';
 export type { AnswerOptions } from './definition/answer-options.js';

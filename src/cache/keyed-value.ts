@@ -1,4 +1,3 @@
-import type { MethodResult } from './decorators/method-entry.js';
 import { declaredPolicy } from './definition/entry-options.js';
 import { decide, produced } from './definition/store-decision.js';
 import { CacheError } from './engine/cache-errors.js';
@@ -18,6 +17,7 @@ import {
 } from './engine/tags.js';
 import { encodeValue, VALUE_FORM } from './engine/value-codec.js';
 import { checkOptions, type GetManyOptions, type GetOrSetOptions } from './get-or-set-options.js';
+import type { MethodResult } from './methods/method-entry.js';
 
 /** What a call of `getOrSet` or `getMany` says of all its keys. */
 export interface KeyRules<T> {

@@ -1,7 +1,7 @@
 import { Inject } from '@nestjs/common';
 import { CacheError } from '../engine/cache-errors.js';
-import { MethodCache } from './method-cache.js';
-import type { MethodCall } from './method-call.js';
+import { MethodCache } from '../methods/method-cache.js';
+import type { MethodCall } from '../methods/method-call.js';
 
 /**
  * Where Nest puts the application's own {@link MethodCache} on every instance with a decorated method. Nest's message tells

@@ -13,6 +13,7 @@ import { isRoute } from '../http/route-metadata.js';
 import { RoutePaths } from '../http/route-paths.js';
 import { RoutePlan } from '../http/route-plan.js';
 import { RoutePlans } from '../http/route-plans.js';
+import { MethodCache } from '../methods/method-cache.js';
 import type { ResolvedOptions } from '../resolve-options.js';
 import { cacheReport, type CacheReport } from './cache-report.js';
 import { checkPrefixes, checkProviderMethod, checkRoute } from './cached-checks.js';
@@ -20,7 +21,6 @@ import { coverOf } from './cover.js';
 import { DecoratedMethods } from './decorated-methods.js';
 import { checkInvalidation } from './invalidation-checks.js';
 import { keyRecipe, type KeyRecipe } from './key-recipe.js';
-import { MethodCache } from './method-cache.js';
 import { checkPromise } from './promise-check.js';
 import { strangeParameters } from './template-checks.js';
 

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
 import type { InstanceWrapper } from '@nestjs/core/internal';
+import { METHOD_CACHE, type Decorated } from '../decorators/wrap-method.js';
 import {
   cachedDefinition,
   invalidatingDefinition,
@@ -11,8 +12,7 @@ import {
 import { CacheError } from '../engine/cache-errors.js';
 import { isGet, isRoute } from '../http/route-metadata.js';
 import { RoutePaths } from '../http/route-paths.js';
-import { MethodCache } from './method-cache.js';
-import { METHOD_CACHE, type Decorated } from './wrap-method.js';
+import { MethodCache } from '../methods/method-cache.js';
 
 /** Every decorated method of the application's controllers and providers. */
 @Injectable()
