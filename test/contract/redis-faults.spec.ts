@@ -229,7 +229,7 @@ describe('what was not confirmed', () => {
     expect(await tokensOnceAsked(one, [EPOCH, tag])).toEqual([undefined, before.tokens[1]]);
   });
 
-  it('by others is paid before a new connection is used, soft as hard', async () => {
+  it('by others is relayed before a new connection is used, soft as hard', async () => {
     const one = await openStore({ url: redis.url });
     // Also those by which a run that began before sees that it was overtaken.
     const moved = [ANY, 'family/course', tag];
@@ -270,7 +270,7 @@ describe('what was not confirmed', () => {
     expect(await other.store.tokens([tag], BUDGET_MS)).toEqual([undefined]);
   });
 
-  it('by others is paid before anything is read where the database is there only after Redis', async () => {
+  it('by others is relayed before anything is read where the database is there only after Redis', async () => {
     const one = await openStore({ url: redis.url });
     await one.store.open(name, [EPOCH, tag, 'tag/course:2'], TOKEN_TTL_MS, BUDGET_MS);
     const rows = [[tag]];

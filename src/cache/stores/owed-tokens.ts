@@ -39,36 +39,36 @@ export class OwedTokens {
 
   /**
    * @param isHere whether a key can be paid for now
-   * @param pay    rejects when it was not confirmed; then all stays owed. Returns the keys that cannot be paid for here
+   * @param remove rejects when it was not confirmed; then all stays owed. Returns the keys that cannot be removed here
    *               after all, which stay owed, too
    * @returns how many were paid
    */
   async pay(
     isHere: (key: string) => boolean,
-    pay: (keys: readonly string[]) => Promise<readonly string[]>,
+    remove: (keys: readonly string[]) => Promise<readonly string[]>,
   ): Promise<number> {
     if (this.#owed.size === 0) return 0;
     const debts = [...this.#owed];
     const witnesses = await this.#pay(
       debts.filter(([key]) => this.#isWitness(key) && isHere(key)),
-      pay,
+      remove,
     );
     if ([...this.#owed.keys()].some(this.#isWitness)) return witnesses;
     const others = await this.#pay(
       debts.filter(([key]) => !this.#isWitness(key) && isHere(key)),
-      pay,
+      remove,
     );
     return witnesses + others;
   }
 
   async #pay(
     debts: readonly (readonly [key: string, debt: number])[],
-    pay: (keys: readonly string[]) => Promise<readonly string[]>,
+    remove: (keys: readonly string[]) => Promise<readonly string[]>,
   ): Promise<number> {
     let paid = 0;
     for (let from = 0; from < debts.length; from += PAID_AT_ONCE) {
       const due = debts.slice(from, from + PAID_AT_ONCE);
-      const unpaid = new Set(await pay(due.map(([key]) => key)));
+      const unpaid = new Set(await remove(due.map(([key]) => key)));
       for (const [key, debt] of due)
         if (this.#owed.get(key) === debt && !unpaid.has(key) && this.#owed.delete(key)) paid++;
     }

@@ -34,7 +34,7 @@ export class RedisStore implements Store {
   readonly #keys: RedisKeys;
   readonly #invalidations: RedisInvalidations;
 
-  /** @param outbox holds what other processes owe; it is paid before a new connection is read from */
+  /** @param outbox holds what other processes have not invalidated yet; relayed before a new connection is read from */
   constructor(servers: RedisServers, namespace: string, emit: EmitRedisEvent, outbox?: Outbox) {
     this.#servers = servers;
     this.#keys = new RedisKeys(namespace, servers.hashTags);
@@ -129,8 +129,8 @@ export class RedisStore implements Store {
     budgetMs: number,
     askPart: (part: Part, leftMs: number) => Promise<PartRead>,
   ): Promise<StoreOpened> {
-    const paid = this.#invalidations.payLate();
-    const leftMs = paid ? await budgetAfter(paid, budgetMs) : budgetMs;
+    const relayed = this.#invalidations.relayOutboxLate();
+    const leftMs = relayed ? await budgetAfter(relayed, budgetMs) : budgetMs;
     const parts = partsOf(this.#servers, this.#keys, question);
     if (question.name && parts.some((part) => this.#invalidations.isOwed(part.tokenKeys))) {
       throw new CacheError('CACHE_STORE_UNAVAILABLE', 'owed');

@@ -5,15 +5,15 @@ import type { RedisSession } from '../redis/redis-session.js';
 import type { RedisKeys } from './redis-keys.js';
 import { SOFTEN } from './redis-scripts.js';
 
-/** What goes away on one server, as keys. */
-export interface Cut {
+/** Keys of tokens that go away on one server. */
+export interface Removal {
   readonly server: string;
   readonly hard: string[];
   readonly soft: string[];
 }
 
 /** Which tokens go away on which server, in which order, and how. */
-export class TokenCuts {
+export class TokenRemovals {
   constructor(
     private readonly servers: RedisServers,
     private readonly keys: RedisKeys,
@@ -23,7 +23,7 @@ export class TokenCuts {
    * What goes to which server at once, and what only after that. One server takes everything in the order in which it
    * comes; several do not wait for each other, so there all witnesses have to be gone before the rest goes.
    */
-  waves(hard: readonly string[], soft: readonly string[]): Cut[][] {
+  waves(hard: readonly string[], soft: readonly string[]): Removal[][] {
     if (!this.servers.isCluster) return [this.#byServer(hard, soft)];
     const isOther = (tag: string) => !isWitness(tag);
     return [
@@ -36,7 +36,7 @@ export class TokenCuts {
    * Sends it, and tells the backplane. Taking a token away is as good as replacing it, for a missing one is a miss; and a full
    * server still does it.
    */
-  async send({ client }: RedisSession, { hard, soft }: Pick<Cut, 'hard' | 'soft'>): Promise<void> {
+  async send({ client }: RedisSession, { hard, soft }: Pick<Removal, 'hard' | 'soft'>): Promise<void> {
     const taken = inCommands(this.servers, hard).map((keys) => client.del(keys));
     const half = newHalf();
     const softened = inCommands(this.servers, soft).map((keys) =>
@@ -48,17 +48,17 @@ export class TokenCuts {
     await Promise.all([...taken, ...softened, told]);
   }
 
-  #byServer(hard: readonly string[], soft: readonly string[]): Cut[] {
-    const cuts = new Map<string, Cut>();
-    const cutOf = (key: string) => {
+  #byServer(hard: readonly string[], soft: readonly string[]): Removal[] {
+    const removals = new Map<string, Removal>();
+    const removalOf = (key: string) => {
       const server = this.servers.nameOf(key);
-      const cut = cuts.get(server) ?? { server, hard: [], soft: [] };
-      cuts.set(server, cut);
-      return cut;
+      const removal = removals.get(server) ?? { server, hard: [], soft: [] };
+      removals.set(server, removal);
+      return removal;
     };
-    for (const key of hard.flatMap((tag) => this.keys.tokens(tag))) cutOf(key).hard.push(key);
-    for (const key of soft.flatMap((tag) => this.keys.tokens(tag))) cutOf(key).soft.push(key);
-    return [...cuts.values()];
+    for (const key of hard.flatMap((tag) => this.keys.tokens(tag))) removalOf(key).hard.push(key);
+    for (const key of soft.flatMap((tag) => this.keys.tokens(tag))) removalOf(key).soft.push(key);
+    return [...removals.values()];
   }
 
   #message(hard: readonly string[], soft: readonly string[]): string {
