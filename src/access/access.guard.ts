@@ -1,7 +1,7 @@
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Problem } from '../http/problem.js';
 import { AccessRules } from './access-rules.js';
-import { OwnReach } from './own-reach.js';
+import { OwnershipCheck } from './ownership-check.js';
 import type { Person } from './person.js';
 import type { Principal } from './principal.js';
 import type { IdSources } from './requested-ids.js';
@@ -22,7 +22,7 @@ export class AccessGuard implements CanActivate {
     private readonly rules: AccessRules,
     private readonly tokens: TokenVerifier,
     private readonly rights: RightsService,
-    private readonly ownReach: OwnReach,
+    private readonly ownership: OwnershipCheck,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
@@ -37,7 +37,7 @@ export class AccessGuard implements CanActivate {
     if (reach === undefined) {
       throw new Problem('forbidden', `The role ${principal.role} has no access to this.`);
     }
-    if (reach === 'own') await this.ownReach.check(principal, person, request, created);
+    if (reach === 'own') await this.ownership.check(principal, person, request, created);
     return true;
   }
 

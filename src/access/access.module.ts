@@ -5,7 +5,7 @@ import { RateLimitModule } from '../rate-limit/rate-limit.module.js';
 import { AccessGuard } from './access.guard.js';
 import { AccessRules } from './access-rules.js';
 import { AuthenticationGuard } from './authentication.guard.js';
-import { OwnReach } from './own-reach.js';
+import { OwnershipCheck } from './ownership-check.js';
 import { requireRules } from './require-rules.js';
 import { RightsService } from './rights.service.js';
 import { TokenVerifier } from './token.verifier.js';
@@ -16,7 +16,7 @@ import { TokenVerifier } from './token.verifier.js';
   providers: [
     AccessRules,
     RightsService,
-    OwnReach,
+    OwnershipCheck,
     TokenVerifier,
     // In this order: whom a refusal is counted for must be known, and what is refused must not cost a look at rights.
     { provide: APP_GUARD, useClass: AuthenticationGuard },

@@ -1,4 +1,4 @@
-import { OwnReach } from '../../src/access/own-reach.js';
+import { OwnershipCheck } from '../../src/access/ownership-check.js';
 import type { PrincipalRole } from '../../src/access/principal.js';
 import type { IdSources } from '../../src/access/requested-ids.js';
 import { RightsService } from '../../src/access/rights.service.js';
@@ -21,7 +21,7 @@ afterAll(() => database.drop());
 /** What the reach `own` says: `passes`, or the code of the problem. */
 async function verdict(role: PrincipalRole, sub: string, request: IdSources): Promise<string> {
   try {
-    await new OwnReach(rights).check({ role, sub }, await rights.person(sub), request);
+    await new OwnershipCheck(rights).check({ role, sub }, await rights.person(sub), request);
     return 'passes';
   } catch (error) {
     if (error instanceof Problem) return error.code;

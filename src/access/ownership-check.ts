@@ -29,7 +29,7 @@ interface Named {
  * - A **service** or **admin** owns nothing: their reach is `all` or none.
  */
 @Injectable()
-export class OwnReach {
+export class OwnershipCheck {
   constructor(private readonly rights: RightsService) {}
 
   /**
