@@ -6,7 +6,8 @@ import { L1Entries } from '../../src/cache/engine/l1-entries.js';
 import { Subject, type Produced } from '../../src/cache/engine/subject.js';
 import { plainTag, prefixTag } from '../../src/cache/engine/tags.js';
 import { untraced } from '../../src/cache/engine/tracer.js';
-import type { SimulatedInstance } from '../../src/cache/testing/index.js';
+import { simulateInstances, type FakeClock, type SimulatedInstance } from '../../src/cache/testing/index.js';
+import { turn } from './deferred.js';
 
 export const course = plainTag('course:PROG-101');
 
@@ -73,4 +74,30 @@ export function testEngine(instance: SimulatedInstance, options: Partial<EngineO
     return engine.load(subject, budget, factory, revive, stale);
   };
   return { ...instance, engine, events, get };
+}
+
+/** Two processes that share a store, and a third that a test makes of what it needs. */
+export function testEngines(clock: FakeClock): {
+  here: TestEngine;
+  there: TestEngine;
+  third: SimulatedInstance;
+} {
+  const [first, second, third] = simulateInstances(3, clock) as [
+    SimulatedInstance,
+    SimulatedInstance,
+    SimulatedInstance,
+  ];
+  return { here: testEngine(first), there: testEngine(second), third };
+}
+
+/** What no caller may need to run. */
+export const never = (): Promise<never> => Promise.reject(new Error('must not run'));
+export const gives = (value: string) => () => Promise.resolve(value);
+
+/** Time passes in steps shorter than any budget, and everybody does what they do then. */
+export async function pass(clock: FakeClock, ms: number): Promise<void> {
+  for (let passed = 0; passed < ms; passed += 10) {
+    clock.advance(10);
+    await turn();
+  }
 }

@@ -1,5 +1,13 @@
 import { turn } from '../../../test/support/deferred.js';
-import { aSubject, course, testEngine, type TestEngine } from '../../../test/support/test-engine.js';
+import {
+  aSubject,
+  course,
+  gives,
+  never,
+  testEngine,
+  testEngines,
+  type TestEngine,
+} from '../../../test/support/test-engine.js';
 import { FakeClock, simulateInstances, type SimulatedInstance } from '../testing/index.js';
 import { MemoryStore } from '../stores/memory.store.js';
 import { L1Entries } from './l1-entries.js';
@@ -9,8 +17,6 @@ import { plainTag, softTag } from './tags.js';
 
 const subject = aSubject();
 const bounded = aSubject({ consistency: 'bounded' });
-const never = () => Promise.reject(new Error('must not run'));
-const gives = (value: string) => () => Promise.resolve(value);
 
 let clock: FakeClock;
 let here: TestEngine;
@@ -19,14 +25,7 @@ let third: SimulatedInstance;
 
 beforeEach(() => {
   clock = new FakeClock();
-  const [first, second, last] = simulateInstances(3, clock) as [
-    SimulatedInstance,
-    SimulatedInstance,
-    SimulatedInstance,
-  ];
-  here = testEngine(first);
-  there = testEngine(second);
-  third = last;
+  ({ here, there, third } = testEngines(clock));
 });
 
 async function settle(): Promise<void> {

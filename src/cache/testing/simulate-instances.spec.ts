@@ -1,9 +1,15 @@
 import { turn } from '../../../test/support/deferred.js';
-import { aSubject, course, testEngine, type TestEngine } from '../../../test/support/test-engine.js';
-import { FakeClock, simulateInstances, type SimulatedInstance, type FaultyStore } from './index.js';
+import {
+  aSubject,
+  course,
+  gives,
+  pass,
+  testEngines,
+  type TestEngine,
+} from '../../../test/support/test-engine.js';
+import { FakeClock, type FaultyStore } from './index.js';
 
 const subject = aSubject();
-const gives = (value: string) => () => Promise.resolve(value);
 
 let clock: FakeClock;
 let here: TestEngine;
@@ -11,9 +17,7 @@ let there: TestEngine;
 
 beforeEach(() => {
   clock = new FakeClock();
-  const [first, second] = simulateInstances(2, clock) as [SimulatedInstance, SimulatedInstance];
-  here = testEngine(first);
-  there = testEngine(second);
+  ({ here, there } = testEngines(clock));
 });
 
 /** What both hold is `value`. */
@@ -21,13 +25,6 @@ async function keep(value: string, of = subject): Promise<void> {
   await here.get(of, gives(value));
   await here.engine.background.settle();
   await there.get(of, gives('not asked'));
-}
-
-async function pass(ms: number): Promise<void> {
-  for (let passed = 0; passed < ms; passed += 10) {
-    clock.advance(10);
-    await turn();
-  }
 }
 
 describe('a faulty store', () => {
@@ -76,7 +73,7 @@ describe('a faulty store', () => {
     make(here.store);
 
     const invalidating = here.engine.invalidate([course]);
-    await pass(150);
+    await pass(clock, 150);
 
     expect(await invalidating).toBe(false);
     expect((await there.get(subject, gives('new'))).value).toBe(happened ? 'new' : 'old');
@@ -86,7 +83,7 @@ describe('a faulty store', () => {
     await keep('old');
     here.store.hang('invalidate');
     const invalidating = here.engine.invalidate([course]);
-    await pass(150);
+    await pass(clock, 150);
     await invalidating;
 
     here.store.restore();

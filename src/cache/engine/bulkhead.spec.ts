@@ -1,0 +1,149 @@
+import { deferred, turn } from '../../../test/support/deferred.js';
+import {
+  aSubject,
+  gives,
+  testEngine,
+  testEngines,
+  type TestEngine,
+} from '../../../test/support/test-engine.js';
+import { FakeClock } from '../testing/index.js';
+
+const subject = aSubject();
+
+let clock: FakeClock;
+let here: TestEngine;
+
+beforeEach(() => {
+  clock = new FakeClock();
+  ({ here } = testEngines(clock));
+});
+
+describe('while the store is away', () => {
+  const bulkhead = { concurrency: 1, maxWaiting: 1, maxWaitMs: 1000 };
+
+  beforeEach(() => {
+    here.store.fail();
+  });
+
+  it('no more run at a time than the bulkhead allows, nor wait; and nobody waits too long', async () => {
+    const narrow = testEngine(here, { bulkhead });
+    const run = deferred<string>();
+    const get = (n: number) => narrow.get(aSubject({}, `view|/${n}`), () => run.promise);
+    const [running, waiting] = [get(1), get(2)];
+    await turn();
+
+    await expect(get(3)).rejects.toMatchObject({ code: 'CACHE_OVERLOADED' });
+    clock.advance(1000);
+    await expect(waiting).rejects.toMatchObject({ code: 'CACHE_OVERLOADED' });
+    run.resolve('done');
+    expect((await running).value).toBe('done');
+    expect(narrow.events.filter(({ event }) => event === 'cache.overloaded')).toHaveLength(2);
+    // Whoever gave up has left no place behind that nobody takes.
+    expect((await get(4)).value).toBe('done');
+  });
+
+  it('a run and the runs inside it take one place of the bulkhead', async () => {
+    const narrow = testEngine(here, { bulkhead: { ...bulkhead, concurrency: 2 } });
+    const inner = () => narrow.get(aSubject({}, 'view|/inner'), gives('inner'));
+    const outer = (n: number) =>
+      narrow.get(aSubject({}, `view|/${n}`), async () => {
+        await turn();
+        return (await inner()).value;
+      });
+
+    const answers = await Promise.all([outer(1), outer(2)]);
+
+    expect(answers.map(({ value }) => value)).toEqual(['inner', 'inner']);
+  });
+
+  it('work that asks for many things together takes one place for all its runs', async () => {
+    const narrow = testEngine(here, { bulkhead: { ...bulkhead, maxWaiting: 2 } });
+    const all = (name: string, run: () => Promise<string>) =>
+      narrow.engine.together(() =>
+        Promise.all(['1', '2', '3'].map((n) => narrow.get(aSubject({}, `view|/${name}${n}`), run))),
+      );
+    const ready = deferred<string>();
+    const others = jest.fn(gives('b'));
+    const first = all('a', () => ready.promise);
+    const second = all('b', others);
+    await turn();
+    expect(others).not.toHaveBeenCalled();
+
+    ready.resolve('a');
+
+    expect((await first).map(({ value }) => value)).toEqual(['a', 'a', 'a']);
+    expect((await second).map(({ value }) => value)).toEqual(['b', 'b', 'b']);
+    expect((await all('c', gives('c'))).map(({ value }) => value)).toEqual(['c', 'c', 'c']);
+  });
+
+  it('work that asks for many things together keeps its place until it is done', async () => {
+    const narrow = testEngine(here, { bulkhead: { ...bulkhead, maxWaiting: 2 } });
+    const order: string[] = [];
+    const parts = (name: string) =>
+      narrow.engine.together(async () => {
+        for (const n of ['1', '2']) {
+          await narrow.get(aSubject({}, `view|/${name}${n}`), () => {
+            order.push(name + n);
+            return Promise.resolve(name);
+          });
+        }
+      });
+
+    await Promise.all(['a', 'b', 'c'].map(parts));
+
+    expect(order).toEqual(['a1', 'a2', 'b1', 'b2', 'c1', 'c2']);
+  });
+
+  it('a run keeps the place of the work that began it, also when that has ended', async () => {
+    const narrow = testEngine(here, { bulkhead });
+    const [begun, ready] = [deferred<undefined>(), deferred<undefined>()];
+    const inner = () => narrow.get(aSubject({}, 'view|/inner'), gives('inner'));
+    let outer: Promise<{ value: string }> | undefined;
+    await narrow.engine.together(() => {
+      outer = narrow.get(aSubject({}, 'view|/outer'), async () => {
+        begun.resolve(undefined);
+        await ready.promise;
+        return (await inner()).value;
+      });
+      return begun.promise;
+    });
+
+    ready.resolve(undefined);
+
+    expect((await outer)?.value).toBe('inner');
+  });
+
+  it('a run inside a run does not join one that waits for a place', async () => {
+    const narrow = testEngine(here, { bulkhead });
+    const inner = () => narrow.get(aSubject({}, 'view|/inner'), gives('inner'));
+    const ready = deferred<undefined>();
+    const outer = narrow.get(aSubject({}, 'view|/outer'), async () => {
+      await ready.promise;
+      return (await inner()).value;
+    });
+    await turn();
+    const waiting = inner();
+    await turn();
+    ready.resolve(undefined);
+
+    expect((await outer).value).toBe('inner');
+    expect((await waiting).value).toBe('inner');
+  });
+
+  it('callers who share a run whose result cannot be shared then run no more at a time either', async () => {
+    const narrow = testEngine(here, { bulkhead: { ...bulkhead, maxWaiting: 10 } });
+    let [running, most] = [0, 0];
+    const factory = async () => {
+      most = Math.max(most, ++running);
+      await turn();
+      running--;
+      return { value: 'own', isShareable: false };
+    };
+    const get = () =>
+      narrow.engine.load(subject, narrow.engine.newBudget(), factory, ({ body }) => String(body));
+
+    await Promise.all([get(), get(), get(), get()]);
+
+    expect(most).toBe(1);
+  });
+});

@@ -1,0 +1,215 @@
+import { deferred, turn } from '../../../test/support/deferred.js';
+import {
+  aSubject,
+  course,
+  gives,
+  never,
+  pass,
+  testEngine,
+  testEngines,
+  type TestEngine,
+} from '../../../test/support/test-engine.js';
+import { FakeClock } from '../testing/index.js';
+
+const subject = aSubject();
+
+let clock: FakeClock;
+let here: TestEngine;
+let there: TestEngine;
+
+beforeEach(() => {
+  clock = new FakeClock();
+  ({ here, there } = testEngines(clock));
+});
+
+describe('beyond its TTL', () => {
+  const view = aSubject({ graceMs: 60_000, softTimeoutMs: 100, refreshAhead: 1 });
+
+  async function expired(of = view): Promise<void> {
+    await here.get(of, gives('old'));
+    await here.engine.background.settle();
+    clock.advance(10_001);
+  }
+
+  it('an entry covers a run that fails', async () => {
+    await expired();
+
+    const answer = await here.get(view, () => Promise.reject(new Error('no')));
+
+    expect(answer).toMatchObject({ value: 'old', how: 'stale' });
+    expect(here.events).toContainEqual(
+      expect.objectContaining({ event: 'cache.stale_served', reason: 'error', staleMs: 1 }),
+    );
+  });
+
+  it('an entry covers a run that fails where it is waited for without end', async () => {
+    const patient = aSubject({ graceMs: 60_000, softTimeoutMs: Infinity, refreshAhead: 1 });
+    await expired(patient);
+    const run = deferred<string>();
+
+    const answer = here.get(patient, () => run.promise);
+    await turn();
+    clock.advance(9000);
+    run.reject(new Error('no'));
+
+    expect(await answer).toMatchObject({ value: 'old', how: 'stale' });
+  });
+
+  it('an entry is given after the soft timeout, and the run goes on and is kept', async () => {
+    await expired();
+    const run = deferred<string>();
+
+    const answer = here.get(view, () => run.promise);
+    await turn();
+    clock.advance(100);
+
+    expect(await answer).toMatchObject({ value: 'old', how: 'stale' });
+    run.resolve('new');
+    await here.engine.background.settle();
+    expect(await here.get(view, never)).toEqual({ value: 'new', how: 'hit' });
+  });
+
+  it('an entry is given at once where nobody is to wait, also when the run takes no time', async () => {
+    const eager = aSubject({ graceMs: 60_000, softTimeoutMs: 0, refreshAhead: 1 });
+    await expired(eager);
+
+    expect(await here.get(eager, gives('new'))).toMatchObject({ value: 'old', how: 'stale' });
+
+    await here.engine.background.settle();
+    expect(await here.get(eager, never)).toEqual({ value: 'new', how: 'hit' });
+  });
+
+  it('an entry is not given once what it depends on was invalidated: time is forgiven, that is not', async () => {
+    await expired();
+    await there.engine.invalidate([course]);
+
+    await expect(here.get(view, () => Promise.reject(new Error('no')))).rejects.toThrow('no');
+  });
+
+  it('an entry beyond its grace covers no failure', async () => {
+    await expired();
+    clock.advance(60_000);
+
+    await expect(here.get(view, () => Promise.reject(new Error('no')))).rejects.toThrow('no');
+  });
+
+  it('after the hard timeout the caller is told so, and the run goes on and is kept', async () => {
+    const impatient = aSubject({ hardTimeoutMs: 200 });
+    const run = deferred<string>();
+    const answer = here.get(impatient, () => run.promise);
+    await turn();
+
+    clock.advance(200);
+
+    await expect(answer).rejects.toMatchObject({ code: 'CACHE_FACTORY_TIMED_OUT' });
+    run.resolve('late');
+    await here.engine.background.settle();
+    expect(await here.get(impatient, never)).toEqual({ value: 'late', how: 'hit' });
+  });
+});
+
+describe('a run that never ends', () => {
+  const lost = () => new Promise<never>(() => undefined);
+
+  it('is joined by nobody who comes after its hard timeout, here or elsewhere', async () => {
+    const impatient = aSubject({ hardTimeoutMs: 200 });
+    const first = here.get(impatient, lost);
+    const joined = here.get(impatient, never);
+    await turn();
+    clock.advance(200);
+    await expect(first).rejects.toMatchObject({ code: 'CACHE_FACTORY_TIMED_OUT' });
+    await expect(joined).rejects.toMatchObject({ code: 'CACHE_FACTORY_TIMED_OUT' });
+
+    expect((await here.get(impatient, gives('again'))).value).toBe('again');
+    await turn();
+    expect((await there.get(impatient, never)).value).toBe('again');
+  });
+
+  it('is waited for no longer than ten seconds, and then others may run', async () => {
+    void here.get(subject, lost);
+    await turn();
+    await pass(clock, 10_600);
+    const run = jest.fn(gives('again'));
+
+    expect((await there.get(subject, run)).value).toBe('again');
+    expect((await here.get(aSubject({}, 'view|/2'), gives('other'))).value).toBe('other');
+    expect(run).toHaveBeenCalledTimes(1);
+  });
+
+  it('is left after ten seconds by those who joined it, who then share another', async () => {
+    void here.get(subject, lost);
+    await turn();
+    await pass(clock, 4000);
+    const run = jest.fn(gives('again'));
+    const joined = [here.get(subject, run), here.get(subject, run)];
+    await pass(clock, 5990);
+    expect(run).not.toHaveBeenCalled();
+    await pass(clock, 610);
+
+    expect((await Promise.all(joined)).map(({ value }) => value)).toEqual(['again', 'again']);
+    expect(run).toHaveBeenCalledTimes(1);
+  });
+
+  it.each([
+    ['told so', {}],
+    ['given something stale', { graceMs: 60_000, softTimeoutMs: 100, refreshAhead: 1 }],
+  ])('has no other run follow for those who have been %s by then', async (_, policy) => {
+    const impatient = aSubject({ hardTimeoutMs: 200, ...policy });
+    await here.get(impatient, gives('old'));
+    await here.engine.background.settle();
+    clock.advance(10_001);
+    const run = jest.fn(lost);
+    const answers = Array.from({ length: 20 }, () => here.get(impatient, run).catch(() => 'told so'));
+    await turn();
+    await pass(clock, 200);
+    await Promise.all(answers);
+    await pass(clock, 5000);
+
+    expect(run).toHaveBeenCalledTimes(1);
+  });
+
+  it('takes one place, however many had joined it', async () => {
+    here.store.fail();
+    const narrow = testEngine(here, { bulkhead: { concurrency: 2, maxWaiting: 9, maxWaitMs: 1000 } });
+    const impatient = aSubject({ hardTimeoutMs: 200 });
+    const answers = Array.from({ length: 5 }, () => narrow.get(impatient, lost).catch(() => 'told so'));
+    await turn();
+    await pass(clock, 1000);
+
+    expect(await Promise.all(answers)).toEqual(Array(5).fill('told so'));
+    expect((await narrow.get(aSubject({}, 'view|/2'), gives('fine'))).value).toBe('fine');
+  });
+
+  it('is left by those who wait for its end while the store is away, too', async () => {
+    here.store.fail();
+    void here.get(subject, lost);
+    await turn();
+    const waiting = here.get(subject, gives('again'));
+    await pass(clock, 10_000);
+
+    expect((await waiting).value).toBe('again');
+  });
+
+  it('is joined by nobody here either who comes after ten seconds', async () => {
+    void here.get(subject, lost);
+    await turn();
+    clock.advance(10_000);
+
+    expect((await here.get(subject, gives('again'))).value).toBe('again');
+  });
+});
+
+it('a run that was given up and never ends holds up the end of the process for no more than 5 s', async () => {
+  const answer = here.get(aSubject({ hardTimeoutMs: 100 }), () => new Promise<never>(() => undefined));
+  await turn();
+  clock.advance(100);
+  await expect(answer).rejects.toMatchObject({ code: 'CACHE_FACTORY_TIMED_OUT' });
+  let isClosed = false;
+  const closing = here.engine.close().then(() => (isClosed = true));
+
+  clock.advance(4999);
+  await turn();
+  expect(isClosed).toBe(false);
+  clock.advance(1);
+  await closing;
+});
