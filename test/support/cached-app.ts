@@ -4,7 +4,7 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
 import type { INestApplication, Provider } from '@nestjs/common';
 import type { AbstractHttpAdapter } from '@nestjs/core';
-import { CacheModule, type CacheModuleOptions } from '../../src/cache/index.js';
+import { CacheModule, CacheService, type CacheModuleOptions } from '../../src/cache/index.js';
 
 export const adapters = {
   fastify: () => new FastifyAdapter(),
@@ -48,4 +48,11 @@ export async function startCachedApp({
     throw error;
   }
   return { app, url: await app.getUrl() };
+}
+
+/** What `value` is, once the cache has done all that was left to do behind it. */
+export async function settledIn<T>(app: INestApplication, value: Promise<T> | T): Promise<T> {
+  const awaited = await value;
+  await app.get(CacheService).settle();
+  return awaited;
 }
