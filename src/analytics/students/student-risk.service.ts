@@ -1,41 +1,16 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { Problem } from '../../http/problem.js';
-import { coursesSql } from '../facts/course-blocks.sql.js';
 import type { Course } from '../facts/course.js';
-import type { EnrollmentStatus } from '../../records/enrollments/enrollment.entity.js';
-import { type Moment, momentOf } from '../facts/moment.js';
-import { inPreparedSnapshot, type Query } from '../facts/snapshot.js';
-import { enrollmentsSql, factsAtMomentsSql, namedWorkSql, studentSql } from '../facts/student-blocks.sql.js';
-import { riskFacts, type StudentRow } from '../facts/student-facts.js';
-import { endOfWeek, isoWeek, mondayOf, twelveMondays } from '../iso-week.js';
+import { momentOf } from '../facts/moment.js';
+import { inPreparedSnapshot } from '../facts/snapshot.js';
+import { riskFacts } from '../facts/student-facts.js';
+import { isoWeek, mondayOf } from '../iso-week.js';
 import { assessRisk, modelVersion } from '../risk/risk-model.js';
-import { ratio, rounded, sum } from '../statistics.js';
 import { courseRisk, endedCourseRisk } from './course-risk.js';
+import { firstDeadline, overallRisk } from './overall-risk.js';
 import { PeerActivityService } from './peer-activity.service.js';
-import type { CourseRiskDto, RiskWeekDto, StudentRiskDto, StudentStatus } from './student-risk.dto.js';
-
-interface Student {
-  id: number;
-  code: string;
-  name: string | null;
-  email: string | null;
-}
-
-interface Enrollment {
-  course: Course;
-  status: EnrollmentStatus;
-}
-
-/** What one snapshot of the database says about a student. */
-interface Snapshot {
-  moment: Moment;
-  student: Student;
-  enrollments: Enrollment[];
-  /** rows of the active courses at each moment: the ends of past weeks, then the present */
-  history: { moment: Date; rows: StudentRow[] }[];
-  work: Map<number, { missing_ids: string[]; lowest_ids: string[] }>;
-}
+import type { CourseRiskDto, RiskWeekDto, StudentRiskDto } from './student-risk.dto.js';
+import { namedWork, readStudentSnapshot, rowsNow, type StudentSnapshot } from './student-snapshot.js';
 
 /** The risk of one student, overall and by course. */
 @Injectable()
@@ -92,7 +67,7 @@ export class StudentRiskService {
       }
     }
     return {
-      ...overall(snapshot, courses),
+      ...overallRisk(snapshot, courses),
       course_id: courseCode,
       courses,
       next_deadline_at: firstDeadline(snapshot.enrollments),
@@ -109,137 +84,15 @@ function halfMinuteOf(moment: Date): Date {
 }
 
 /** The model at the end of each week since the student came in, then at the moment. */
-function trend({ history }: Snapshot, course: Course, medians: readonly (number | null)[]): RiskWeekDto[] {
+function trend(
+  { history }: StudentSnapshot,
+  course: Course,
+  medians: readonly (number | null)[],
+): RiskWeekDto[] {
   return history.flatMap(({ moment, rows }, i) => {
     const row = rows.find(({ course_id }) => course_id === course.id);
     if (!row || Date.parse(row.in_since) > moment.getTime()) return [];
     const facts = riskFacts(row, course, moment, medians[i] ?? null);
     return [{ week: isoWeek(mondayOf(moment)), score: assessRisk(facts).score }];
   });
-}
-
-async function readStudentSnapshot(
-  query: Query,
-  studentCode: string,
-  courseCode: string | null,
-  moment: Moment,
-  startPeers: (courseId: number) => void,
-): Promise<Snapshot> {
-  const { asOf } = moment;
-  const [student] = await query<Student>(studentSql, [studentCode, asOf]);
-  if (!student) throw new Problem('not_found', 'There is no such student.');
-  const enrollments = await enrollmentsOf(query, student, courseCode, asOf);
-  if (courseCode !== null && enrollments.length === 0) {
-    throw new Problem('not_found', 'The student is not enrolled in this course.');
-  }
-  const courseIds = enrollments.filter(({ status }) => status === 'active').map(({ course }) => course.id);
-  const moments = [...twelveMondays(asOf).slice(0, -1).map(endOfWeek), asOf];
-  if (courseIds.length === 0) {
-    const history = moments.map((at) => ({ moment: at, rows: [] }));
-    return { moment, student, enrollments, history, work: new Map() };
-  }
-  courseIds.forEach(startPeers);
-
-  const scope = [courseIds, asOf, student.id];
-  const facts = await query<{ students: StudentRow[] | null }>(factsAtMomentsSql, [
-    courseIds,
-    moments,
-    student.id,
-  ]);
-  const work = await query<{ course_id: number; missing_ids: string[]; lowest_ids: string[] }>(
-    namedWorkSql,
-    scope,
-  );
-  return {
-    moment,
-    student,
-    enrollments,
-    history: moments.map((at, i) => ({ moment: at, rows: facts[i]?.students ?? [] })),
-    work: new Map(work.map((row) => [row.course_id, row])),
-  };
-}
-
-/** The named enrollment, or all active ones, by course. */
-async function enrollmentsOf(
-  query: Query,
-  student: Student,
-  courseCode: string | null,
-  asOf: Date,
-): Promise<Enrollment[]> {
-  const found = await query<{ courseCode: string; status: EnrollmentStatus }>(enrollmentsSql, [
-    student.id,
-    asOf,
-    courseCode,
-  ]);
-  const shown = courseCode === null ? found.filter(({ status }) => status === 'active') : found;
-  const courses = await query<Course>(coursesSql, [shown.map((row) => row.courseCode), asOf]);
-  const byCode = new Map(courses.map((course) => [course.code, course]));
-  return shown.flatMap((row) => {
-    const course = byCode.get(row.courseCode);
-    return course ? [{ course, status: row.status }] : [];
-  });
-}
-
-const rowsNow = ({ history }: Snapshot): StudentRow[] => history.at(-1)?.rows ?? [];
-
-function namedWork({ work }: Snapshot, course: Course): { missingIds: string[]; lowestIds: string[] } {
-  const named = work.get(course.id);
-  return { missingIds: named?.missing_ids ?? [], lowestIds: named?.lowest_ids ?? [] };
-}
-
-type Overall = Omit<
-  StudentRiskDto,
-  'course_id' | 'courses' | 'next_deadline_at' | 'as_of' | 'generated_at' | 'model_version'
->;
-
-function overall(snapshot: Snapshot, courses: readonly CourseRiskDto[]): Overall {
-  const { student } = snapshot;
-  const rows = rowsNow(snapshot);
-  const add = (count: (row: StudentRow) => number | null) => sum(rows.map((row) => count(row) ?? 0));
-  const completed = add((row) => row.completed);
-  const required = add((row) => row.required);
-  const attempted = add((row) => row.submitted);
-  const lastActivityAt = highest(courses.map((course) => course.last_activity_at));
-  const worst = worstOf(courses);
-  return {
-    student_id: student.code,
-    student_name: student.name,
-    email: student.email,
-    status: statusOf(completed, required, lastActivityAt !== null),
-    risk_score: worst?.risk_score ?? null,
-    risk_level: worst?.risk_level ?? null,
-    is_at_risk: courses.some((course) => course.is_at_risk),
-    time_spent_minutes: rounded(
-      add((row) => row.minutes),
-      1,
-    ),
-    exercises_completed: completed,
-    total_exercises: required,
-    completion_rate: ratio(completed, required),
-    last_activity_at: lastActivityAt,
-    average_attempts: attempted === 0 ? null : rounded(add((row) => row.attempts) / attempted, 2),
-    ai_dependency_score: highest(courses.map((course) => course.ai_dependency_score)),
-  };
-}
-
-/** The course with the highest score; one with any level before one with none. */
-function worstOf(courses: readonly CourseRiskDto[]): CourseRiskDto | undefined {
-  return courses
-    .filter(({ risk_level }) => risk_level !== null)
-    .sort((a, b) => (b.risk_score ?? -1) - (a.risk_score ?? -1))[0];
-}
-
-function statusOf(completed: number, required: number, wasActive: boolean): StudentStatus {
-  if (required > 0 && completed === required) return 'completed';
-  return completed > 0 || wasActive ? 'in_progress' : 'not_started';
-}
-
-function highest<T extends string | number>(values: readonly (T | null)[]): T | null {
-  return values.reduce((max, value) => (value !== null && (max === null || value > max) ? value : max), null);
-}
-
-function firstDeadline(enrollments: readonly Enrollment[]): string | null {
-  const deadlines = enrollments.map(({ course }) => course.nextDeadlineAt?.getTime() ?? Infinity);
-  const first = Math.min(...deadlines);
-  return Number.isFinite(first) ? new Date(first).toISOString() : null;
 }
