@@ -1,18 +1,9 @@
-import { randomBytes } from 'node:crypto';
-import { chmod, chown, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
+import { chmod, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
 import { isAlive, whileHolding } from './exclusive-file.js';
-import {
-  EmbeddedPostgresError,
-  locateBinaries,
-  placeForUser,
-  type PostgresBinaries,
-  runCommand,
-  serverUser,
-  type ServerUser,
-} from './postgres-binaries.js';
+import { EmbeddedPostgresError, locateBinaries, placeForUser, serverUser } from './postgres-binaries.js';
+import { ensureCluster, giveToServer, type PostgresHome } from './postgres-cluster.js';
+import { findRunning, startServer, stopServer } from './postgres-server.js';
 
 export { EmbeddedPostgresError } from './postgres-binaries.js';
 
@@ -36,17 +27,6 @@ export interface EmbeddedPostgres {
   stop(): Promise<void>;
 }
 
-/** What the steps below share: whose server it is and where it lies. */
-interface Home {
-  readonly binaries: PostgresBinaries;
-  readonly user: ServerUser | undefined;
-  readonly dir: string;
-  readonly cluster: string;
-  readonly log: (line: string) => void;
-}
-
-const startPatienceMs = 10_000;
-const stopPatienceS = 20;
 const turnPatienceMs = 60_000;
 
 /**
@@ -65,7 +45,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     const user = await serverUser(join(wanted, 'cluster'));
     const placed = await placeForUser({ binaries, homeDir: wanted, user }, options.log);
     const { homeDir: dir } = placed;
-    const home: Home = {
+    const home: PostgresHome = {
       binaries: placed.binaries,
       user,
       dir,
@@ -89,176 +69,31 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   }
 }
 
-async function joinOrStart(home: Home, settings: Readonly<Record<string, string>>): Promise<string> {
-  const password = await initialise(home, settings);
-  const port = (await findRunning(home)) ?? (await start(home, settings));
+async function joinOrStart(home: PostgresHome, settings: Readonly<Record<string, string>>): Promise<string> {
+  const password = await ensureCluster(home, settings);
+  const running = await findRunning(home);
+  if (running && !(await hasUsers(home))) {
+    home.log(`Using the PostgreSQL that a killed process left running (process ${running.pid})`);
+  }
+  const port = running?.port ?? (await startServer(home, settings));
   await mkdir(join(home.dir, 'users'), { recursive: true });
   await writeFile(join(home.dir, 'users', String(process.pid)), '');
   return `postgres://postgres:${password}@127.0.0.1:${port}/postgres`;
 }
 
-/** Makes the cluster beside its place and moves it there when it is whole, so that a half-made one is never used. */
-async function initialise(home: Home, settings: Readonly<Record<string, string>>): Promise<string> {
-  const passwordFile = join(home.dir, 'password');
-  const version = await readFile(join(home.cluster, 'PG_VERSION'), 'utf8').catch(() => undefined);
-  const known = await readFile(passwordFile, 'utf8').catch(() => undefined);
-  if (version !== undefined) {
-    const ours = /\b(\d+)\./.exec((await runAs(home, home.binaries.postgres, ['--version'])).output)?.[1];
-    if (version.trim() !== ours) {
-      throw new EmbeddedPostgresError(
-        `${home.dir} holds data of PostgreSQL ${version.trim()}, this is ${ours ?? 'unknown'}: move the folder away`,
-      );
-    }
-    if (known === undefined) throw new EmbeddedPostgresError(`${passwordFile} is missing: restore it`);
-    return known;
-  }
-
-  const password = known ?? randomBytes(24).toString('base64url');
-  await writeFile(passwordFile, password, { mode: 0o600 });
-  await giveToServer(home, passwordFile);
-  home.log(`Preparing a PostgreSQL in ${home.dir}`);
-  const unfinished = `${home.cluster}.unfinished`;
-  await rm(unfinished, { recursive: true, force: true });
-  const { fsync, scram_iterations: iterations } = settings;
-  const made = await runAs(home, home.binaries.initdb, [
-    `--pgdata=${unfinished}`,
-    '--username=postgres',
-    `--pwfile=${passwordFile}`,
-    '--auth=scram-sha-256',
-    '--encoding=UTF8',
-    '--locale-provider=builtin',
-    '--locale=C.UTF-8',
-    ...(fsync === 'off' ? ['--no-sync'] : []),
-    // It keeps the password here and now; what the server is told at its start comes too late for that.
-    ...(iterations === undefined ? [] : [`--set=scram_iterations=${iterations}`]),
-  ]);
-  if (made.code !== 0) throw new Error(made.output);
-  await rename(unfinished, home.cluster);
-  return password;
-}
-
-/** The port of the server that runs on the cluster, or `undefined`. Waits for one that is just coming up. */
-async function findRunning(home: Home): Promise<number | undefined> {
-  const deadline = Date.now() + startPatienceMs;
-  for (;;) {
-    const status = await runAs(home, home.binaries.pg_ctl, ['status', '-D', home.cluster]);
-    if (status.code !== 0) return undefined;
-    const [pid, , , port] = (
-      await readFile(join(home.cluster, 'postmaster.pid'), 'utf8').catch(() => '')
-    ).split('\n');
-    if (await accepts(Number(port))) {
-      if (!(await hasUsers(home)))
-        home.log(`Using the PostgreSQL that a killed process left running (process ${pid})`);
-      return Number(port);
-    }
-    // Where process 1 is slow to reap, a killed server counts as running for a while.
-    if (Date.now() > deadline) {
-      throw new EmbeddedPostgresError(
-        `PostgreSQL (process ${pid}) holds ${home.dir} and does not answer: end it`,
-      );
-    }
-    await wait(100);
-  }
-}
-
-async function start(home: Home, settings: Readonly<Record<string, string>>): Promise<number> {
-  const portFile = join(home.dir, 'port');
-  const logFile = join(home.dir, 'server.log');
-  const deadline = Date.now() + startPatienceMs;
-  let port = Number(await readFile(portFile, 'utf8').catch(() => '0'));
-  for (;;) {
-    port = await freePort(port);
-    await rm(logFile, { force: true });
-    const all = {
-      listen_addresses: '127.0.0.1',
-      port: String(port),
-      // The path of a socket may not be longer than 107 bytes; a folder's may.
-      unix_socket_directories: '',
-      timezone: 'UTC',
-      ...settings,
-    };
-    const options = Object.entries(all).map(([name, value]) => `-c ${name}='${value}'`);
-    const parameters = [
-      'start',
-      '-w',
-      '-t',
-      '60',
-      '-D',
-      home.cluster,
-      '-l',
-      logFile,
-      '-o',
-      options.join(' '),
-    ];
-    const started = await runAs(home, home.binaries.pg_ctl, parameters);
-    if (started.code === 0) break;
-
-    const reason = `${started.output}\n${await readFile(logFile, 'utf8').catch(() => '')}`;
-    const passes =
-      /lock file "postmaster.pid" already exists|shared memory block .* still in use|Address already in use/;
-    if (!passes.test(reason) || Date.now() > deadline) throw new Error(reason);
-    await wait(200);
-  }
-  await writeFile(portFile, String(port));
-  return port;
-}
-
-async function leaveAndStop(home: Home): Promise<void> {
+async function leaveAndStop(home: PostgresHome): Promise<void> {
   await rm(join(home.dir, 'users', String(process.pid)), { force: true });
   if (await hasUsers(home)) return;
-  const stop = async (mode: string): Promise<boolean> => {
-    const parameters = ['stop', '-w', '-t', String(stopPatienceS), '-m', mode, '-D', home.cluster];
-    const { code, output } = await runAs(home, home.binaries.pg_ctl, parameters);
-    return code === 0 || output.includes('Is server running?');
-  };
-  if ((await stop('fast')) || (await stop('immediate'))) return;
+  if (await stopServer(home)) return;
   throw new EmbeddedPostgresError(`PostgreSQL in ${home.dir} did not stop`);
 }
 
 /** Whether a living process other than this one uses the server: several commands may work on one folder. */
-async function hasUsers(home: Home): Promise<boolean> {
+async function hasUsers(home: PostgresHome): Promise<boolean> {
   const folder = join(home.dir, 'users');
   const pids = (await readdir(folder).catch(() => [])).map(Number);
   for (const pid of pids) if (!isAlive(pid)) await rm(join(folder, String(pid)), { force: true });
   return pids.some((pid) => pid !== process.pid && isAlive(pid));
-}
-
-function runAs(home: Home, command: string, parameters: readonly string[]): ReturnType<typeof runCommand> {
-  return runCommand(command, parameters, { user: home.user, cwd: home.dir });
-}
-
-async function giveToServer(home: Home, path: string): Promise<void> {
-  if (home.user) await chown(path, home.user.uid, home.user.gid);
-}
-
-/** `preferred` when nobody listens there, else any free port. */
-function freePort(preferred: number): Promise<number> {
-  return new Promise((settle, reject) => {
-    const server = createServer();
-    server.once('error', (error) => {
-      if (preferred === 0) reject(error);
-      else settle(freePort(0));
-    });
-    server.listen(preferred, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => {
-        settle(typeof address === 'object' && address ? address.port : 0);
-      });
-    });
-  });
-}
-
-function accepts(port: number): Promise<boolean> {
-  return new Promise((settle) => {
-    const socket = connect(port, '127.0.0.1');
-    const done = (answer: boolean) => (): void => {
-      socket.destroy();
-      settle(answer);
-    };
-    socket.setTimeout(1000, done(false));
-    socket.once('connect', done(true));
-    socket.once('error', done(false));
-  });
 }
 
 function once(work: () => Promise<void>): () => Promise<void> {

@@ -178,8 +178,8 @@ it('A30: only what an operator has set is ever connected to', () => {
     'cache/redis/redis-client.ts',
     // DATABASE_URL, or this machine
     'database/database-ping.ts',
-    'database/embedded-postgres.ts',
     'database/fail-fast-pool.ts',
+    'database/local-port.ts',
     'database/migrate.ts',
   ]);
 });
