@@ -4,11 +4,13 @@ import {
   Get,
   type INestApplication,
   Injectable,
+  Module,
   Param,
   Post,
   Scope,
   VersioningType,
 } from '@nestjs/common';
+import { LazyModuleLoader } from '@nestjs/core';
 import { EMPTY, of, throwError, type Observable } from 'rxjs';
 import {
   Cached,
@@ -383,6 +385,31 @@ describe('decorated methods of providers', () => {
     const view = async () => (await settled(fetch(`${url}/spanned/hidden/mine`))).json();
 
     expect([await view(), await view()]).toEqual([{ run: 1 }, { run: 2 }]);
+  });
+
+  it("tell of each call, and count it, when they were to be one caller's and come with a module that is loaded later", async () => {
+    @Injectable()
+    class Mine {
+      @Cached({ ttl: 60, prefix: 'mine', scope: 'user' })
+      value(): Promise<number> {
+        return Promise.resolve(++runs);
+      }
+    }
+    @Module({ providers: [Mine] })
+    class LateModule {}
+    const mine = (await app.get(LazyModuleLoader).load(() => LateModule)).get(Mine);
+
+    expect([await settled(mine.value()), await settled(mine.value())]).toEqual([1, 2]);
+
+    const bypass = {
+      event: 'cache.bypass',
+      prefix: 'mine',
+      method: 'Mine.value',
+      reason: 'nobody-to-share-with',
+    };
+    expect(events.filter(({ event }) => event === 'cache.bypass')).toEqual([bypass, bypass]);
+    const { prefixes } = app.get(CacheService).stats();
+    expect(prefixes.get('default')).toMatchObject({ bypasses: 2, hits: 0, misses: 0 });
   });
 
   it('are counted by prefix', async () => {
