@@ -1,12 +1,6 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { QueryFailedError, type DataSource, type EntityManager } from 'typeorm';
+import { asksForAnotherRun, runAgain } from '../database/run-again.js';
 import { Problem } from '../http/problem.js';
-
-const maxRetries = 3;
-const firstPauseMs = 10;
-
-/** Deadlock and serialisation failure: the database asks for the whole transaction again. */
-const retryable = new Set(['40P01', '40001']);
 
 /** Numbers that we count up ourselves: an import that took one meanwhile knows nothing of our locks. */
 const countedUp = 'submissions_attempt_key';
@@ -34,15 +28,11 @@ export async function inTransaction<T>(
   dataSource: DataSource,
   work: (manager: EntityManager) => Promise<T>,
 ): Promise<T> {
-  for (let retries = 0; ; retries++) {
-    try {
-      return await dataSource.transaction(work);
-    } catch (error) {
-      const failure = databaseFailure(error);
-      if (!failure) throw error;
-      if (!isRetryable(failure) || retries === maxRetries) throw refusal(failure) ?? error;
-      await pause(Math.random() * firstPauseMs * 2 ** retries);
-    }
+  try {
+    return await runAgain(() => dataSource.transaction(work), isRetryable);
+  } catch (error) {
+    const failure = databaseFailure(error);
+    throw (failure && refusal(failure)) ?? error;
   }
 }
 
@@ -57,8 +47,10 @@ function databaseFailure(error: unknown): DatabaseFailure | undefined {
   return driverError as DatabaseFailure;
 }
 
-function isRetryable({ code, constraint }: DatabaseFailure): boolean {
-  return retryable.has(code) || (code === '23505' && constraint === countedUp);
+function isRetryable(error: unknown): boolean {
+  const failure = databaseFailure(error);
+  if (!failure) return false;
+  return asksForAnotherRun(failure.code) || (failure.code === '23505' && failure.constraint === countedUp);
 }
 
 function refusal({ code, constraint }: DatabaseFailure): Problem | undefined {

@@ -1,0 +1,31 @@
+import { setTimeout as pause } from 'node:timers/promises';
+
+const maxRetries = 3;
+const firstPauseMs = 10;
+
+/** Deadlock and serialisation failure: the database asks for the whole transaction again. */
+const asking = new Set(['40P01', '40001']);
+
+/** @param code  SQLSTATE of an error */
+export function asksForAnotherRun(code: string): boolean {
+  return asking.has(code);
+}
+
+/**
+ * Runs `transaction`, again (at most three times, after a random pause) where its error allows it.
+ *
+ * @param mayRunAgain  asked of each error that another run may follow
+ */
+export async function runAgain<T>(
+  transaction: () => Promise<T>,
+  mayRunAgain: (error: unknown) => boolean,
+): Promise<T> {
+  for (let retries = 0; ; retries++) {
+    try {
+      return await transaction();
+    } catch (error) {
+      if (retries === maxRetries || !mayRunAgain(error)) throw error;
+      await pause(Math.random() * firstPauseMs * 2 ** retries);
+    }
+  }
+}
