@@ -14,17 +14,17 @@ export function asksForAnotherRun(code: string): boolean {
 /**
  * Runs `transaction`, again (at most three times, after a random pause) where its error allows it.
  *
- * @param mayRunAgain  asked of each error that another run may follow
+ * @param mayRunAgain  asked of each error that another run may follow; can make ready for that one
  */
 export async function runAgain<T>(
   transaction: () => Promise<T>,
-  mayRunAgain: (error: unknown) => boolean,
+  mayRunAgain: (error: unknown) => boolean | Promise<boolean>,
 ): Promise<T> {
   for (let retries = 0; ; retries++) {
     try {
       return await transaction();
     } catch (error) {
-      if (retries === maxRetries || !mayRunAgain(error)) throw error;
+      if (retries === maxRetries || !(await mayRunAgain(error))) throw error;
       await pause(Math.random() * firstPauseMs * 2 ** retries);
     }
   }

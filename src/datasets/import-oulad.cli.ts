@@ -68,9 +68,16 @@ async function main(): Promise<void> {
         console.error(line);
       },
       (dataSource) =>
-        importOulad(dataSource, options, ({ bytes, totalBytes, file }) => {
-          progress ??= showProgress(totalBytes, 'bytes');
-          progress.at(bytes, file);
+        importOulad(dataSource, options, {
+          onProgress: ({ bytes, totalBytes, file }) => {
+            progress ??= showProgress(totalBytes, 'bytes');
+            progress.at(bytes, file);
+          },
+          onRetry: ({ file, row, code }) => {
+            console.error(
+              `${file}: written once more from record ${row} on, as another transaction was in the way (${code}).`,
+            );
+          },
         }),
     );
     progress?.end();

@@ -1,5 +1,6 @@
 import { ConfigurationError } from '../config/configuration-error.js';
 import { EmbeddedPostgresError } from '../database/embedded-postgres.js';
+import { asksForAnotherRun } from '../database/run-again.js';
 import { DatabaseNotEmpty } from './database-not-empty.js';
 
 /** The command was called wrongly, or with files it cannot use; the message is for the user. */
@@ -30,6 +31,8 @@ function lineOf(error: unknown): string | undefined {
   if (/^(ECONN|ENOTFOUND|ETIMEDOUT|EAI_|EHOSTUNREACH|28|3D|57|08)/.test(code)) {
     return `The database cannot be used (${code}): is DATABASE_URL right, and the server running?`;
   }
+  if (asksForAnotherRun(code))
+    return `Other transactions were in the way time and again (${code}): run it once more.`;
   if (code === 'ENOSPC' || code === '53100') return 'The disk is full.';
   if (code === 'EEXIST') return `${'path' in error ? String(error.path) : 'The file'} exists already.`;
   if (/^(ENOENT|EACCES|EROFS|ENOTDIR|EISDIR)$/.test(code) && 'path' in error) {

@@ -1,4 +1,5 @@
 import type { ClientBase } from 'pg';
+import { asksForAnotherRun, runAgain } from '../../database/run-again.js';
 import { invalidateAnswers } from '../invalidate-answers.js';
 import { csvRows, type CsvRow } from './csv-rows.js';
 import { BadRow } from './fields.js';
@@ -23,6 +24,21 @@ export interface FileResult extends FileCounts {
   readonly wasDone: boolean;
 }
 
+/** A transaction that the database has broken off, and that is about to run again. */
+export interface Retry {
+  readonly file: string;
+  /** Number of the record that it begins with. */
+  readonly row: number;
+  /** SQLSTATE: `40P01` of a deadlock, `40001` of a serialisation failure. */
+  readonly code: string;
+}
+
+export interface FileWatch {
+  /** Called with the number of bytes read so far. */
+  readonly onBytes: (bytes: number) => void;
+  readonly onRetry: (retry: Retry) => void;
+}
+
 interface Batch {
   readonly id: string;
   readonly ok: number;
@@ -36,7 +52,8 @@ const batchRows = 5_000;
 
 /**
  * Imports one file in transactions of 5,000 records; each also notes how far it came, so that an import that was
- * interrupted goes on behind the last whole transaction. A file whose rejects may be known by now is imported anew.
+ * interrupted goes on behind the last whole transaction. One that the database breaks off for another's sake, as in a deadlock,
+ * runs again, three times at most. A file whose rejects may be known by now is imported anew.
  */
 export async function importFile(
   client: ClientBase,
@@ -44,7 +61,7 @@ export async function importFile(
   path: string,
   context: ParseContext,
   rejectsFile: RejectsFile,
-  onBytes: (bytes: number) => void,
+  watch: FileWatch,
 ): Promise<FileResult> {
   const format = formatOf(file, context);
   const key = [format, file.name, context.sha256.toString('hex')] as const;
@@ -52,14 +69,23 @@ export async function importFile(
   let batch = await openBatch(client, key);
   const result = { name: file.name, publishedRows: file.publishedRows, wasDone: batch.done };
   if (!batch.done) {
-    const done = batch.ok + batch.dup + batch.later + batch.bad;
+    const done = readBefore(batch);
     await rejectsFile.forgetAfter(format, file.name, done);
     let pending: CsvRow[] = [];
     const flush = async (isLast: boolean): Promise<void> => {
-      batch = await writeBatch(client, file, pending, context, rejectsFile, batch, isLast);
+      const records = pending;
+      batch = await runAgain(
+        () => writeBatch(client, file, records, context, rejectsFile, batch, isLast),
+        async (error) => {
+          if (!isBrokenOff(error)) return false;
+          await rejectsFile.forgetAfter(format, file.name, readBefore(batch));
+          watch.onRetry({ file: file.name, row: readBefore(batch) + 1, code: error.code });
+          return true;
+        },
+      );
       pending = [];
     };
-    for await (const row of csvRows(path, file.columns, onBytes)) {
+    for await (const row of csvRows(path, file.columns, watch.onBytes)) {
       if (row.row <= done) continue;
       pending.push(row);
       if (pending.length >= batchRows) await flush(false);
@@ -67,6 +93,14 @@ export async function importFile(
     await flush(true);
   }
   return { ...result, imported: batch.ok, unchanged: batch.dup, later: batch.later, rejected: batch.bad };
+}
+
+function readBefore({ ok, dup, later, bad }: Batch): number {
+  return ok + dup + later + bad;
+}
+
+function isBrokenOff(error: unknown): error is Error & { code: string } {
+  return error instanceof Error && 'code' in error && asksForAnotherRun(String(error.code));
 }
 
 async function writeBatch(

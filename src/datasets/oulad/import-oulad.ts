@@ -11,7 +11,7 @@ import { assessments, courses, materials } from './course-files.js';
 import { csvRows } from './csv-rows.js';
 import { demographics } from './demographics-file.js';
 import { registrations, students } from './enrollment-files.js';
-import { type FileResult, importFile } from './import-file.js';
+import { type FileResult, importFile, type Retry } from './import-file.js';
 import type { OuladFile } from './oulad-file.js';
 import type { OuladOptions } from './oulad-options.js';
 import { RejectsFile } from './rejects-file.js';
@@ -21,6 +21,12 @@ export interface ImportProgress {
   readonly bytes: number;
   readonly totalBytes: number;
   readonly file: string;
+}
+
+/** What whoever waits for an import may want to hear of meanwhile. */
+export interface ImportWatch {
+  readonly onProgress?: (progress: ImportProgress) => void;
+  readonly onRetry?: (retry: Retry) => void;
 }
 
 export interface ImportSummary {
@@ -48,7 +54,7 @@ const mostSites = 1_000_000;
 export async function importOulad(
   dataSource: DataSource,
   options: OuladOptions,
-  onProgress: (progress: ImportProgress) => void = () => undefined,
+  watch: ImportWatch = {},
 ): Promise<ImportSummary> {
   const { found, missing } = await findFiles(options);
   await refuseUnknownStarts(options);
@@ -59,7 +65,7 @@ export async function importOulad(
     const client = (await runner.connect()) as ClientBase;
     await takeTurn(client);
     try {
-      return { files: await importFiles(client, options, found, sites, onProgress), missing };
+      return { files: await importFiles(client, options, found, sites, watch), missing };
     } finally {
       await client.query('SELECT pg_advisory_unlock($1)', [importLock]).catch(() => undefined);
     }
@@ -73,7 +79,7 @@ async function importFiles(
   options: OuladOptions,
   found: readonly FoundFile[],
   sites: ReadonlyMap<number, string>,
-  onProgress: (progress: ImportProgress) => void,
+  { onProgress = () => undefined, onRetry = () => undefined }: ImportWatch,
 ): Promise<FileResult[]> {
   await refuseEarlierDay(client, options, found);
   const rejects = new RejectsFile(options.rejectsFile);
@@ -85,7 +91,7 @@ async function importFiles(
     const onBytes = (read: number): void => {
       onProgress({ bytes: before + read, totalBytes, file: file.name });
     };
-    results.push(await importFile(client, file, path, context, rejects, onBytes));
+    results.push(await importFile(client, file, path, context, rejects, { onBytes, onRetry }));
     before += bytes;
     onProgress({ bytes: before, totalBytes, file: file.name });
     // The statements that follow look people and courses up.
