@@ -198,7 +198,10 @@ describe('submissions', () => {
     expect(view.body.courses).toMatchObject([{ average_score: 50 }]);
   });
 
-  it('whose grade is assumed to be given later are graded when it is given', async () => {
+  it.each([
+    ['another', 70],
+    ['the same', 40],
+  ])('whose grade is assumed to be given later are graded when %s is given', async (_, score) => {
     const { body } = await submit({ student_id: 'STU001' });
     await database.dataSource.query(
       `UPDATE submissions SET status = 'graded', score = 40, graded_at = clock_timestamp() + interval '11 days' WHERE id = $1`,
@@ -206,14 +209,17 @@ describe('submissions', () => {
     );
     const before = await shown(body.submission_id);
 
-    const graded = await grade(body.submission_id, { score: 70 }, before.headers.etag);
+    const graded = await grade(body.submission_id, { score }, before.headers.etag);
 
     expect(graded.status).toBe(200);
-    const [row] = await database.dataSource.query<{ counts: boolean }[]>(
-      `SELECT graded_at BETWEEN submitted_at AND clock_timestamp() AS counts FROM submissions WHERE id = $1`,
+    const [row] = await database.dataSource.query<object[]>(
+      `SELECT s.graded_at BETWEEN s.submitted_at AND clock_timestamp() AS counts, g.old_score, g.new_score::int
+       FROM submissions s JOIN grade_changes g ON g.submission_id = s.id WHERE s.id = $1`,
       [body.submission_id],
     );
-    expect(row).toEqual({ counts: true });
+    expect(row).toEqual({ counts: true, old_score: '40.00', new_score: score });
+    const again = await grade(body.submission_id, { score }, '*').expect(200);
+    expect(again.body).toEqual(graded.body);
   });
 
   it('graded by two teachers at once get one of the grades', async () => {

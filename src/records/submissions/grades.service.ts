@@ -29,7 +29,10 @@ export class GradesService {
       mustBeTold(ifMatch);
       mustMatch(ifMatch, SubmissionDto.of(submission));
       if (submission.status === 'voided') throw new Problem('conflict', 'A void submission is not graded.');
-      if (submission.score === dto.score) return SubmissionDto.of(submission);
+      // An import may assume that the grade is to come: whoever gives it now, with whatever score, says that it is there.
+      const now = await databaseNow(manager);
+      const isToCome = submission.gradedAt !== null && submission.gradedAt > now;
+      if (submission.score === dto.score && !isToCome) return SubmissionDto.of(submission);
 
       const actorId = await this.#idOf(manager, principal);
       await manager.insert(GradeChange, {
@@ -40,9 +43,8 @@ export class GradesService {
         reason: dto.reason ?? null,
       });
       submission.score = dto.score;
-      // A correction says what the grade should have been from the first. An import may assume that the first is to come.
-      const now = await databaseNow(manager);
-      if (submission.gradedAt === null || submission.gradedAt > now) submission.gradedAt = now;
+      // A correction says what the grade should have been from the first.
+      if (submission.gradedAt === null || isToCome) submission.gradedAt = now;
       submission.gradedBy = actorId;
       if (submission.status === 'submitted') submission.status = 'graded';
       await manager.save(submission);
