@@ -29,6 +29,7 @@ import { FirstTraceCounts1770000011000 } from './migrations/1770000011000-first-
 import { FirstTraceOfStudents1770000013000 } from './migrations/1770000013000-first-trace-of-students.js';
 import { ForgetTraits1770000014000 } from './migrations/1770000014000-forget-traits.js';
 import { HintsOfTheTutor1770000012000 } from './migrations/1770000012000-hints-of-the-tutor.js';
+import { OpenSessions1770000018000 } from './migrations/1770000018000-open-sessions.js';
 import { SubmissionsOfActivities1770000016000 } from './migrations/1770000016000-submissions-of-activities.js';
 
 const entities = [
@@ -71,6 +72,7 @@ const shared = {
     DaysOfMovedSubmissions1770000015000,
     SubmissionsOfActivities1770000016000,
     EnrollmentsOfCourses1770000017000,
+    OpenSessions1770000018000,
   ],
   synchronize: false,
   logging: false,

@@ -58,7 +58,7 @@ export class SystemStatsDto {
   active_users_24h!: number;
 
   /**
-   * Tutor sessions that were started and not ended
+   * Tutor sessions that were started and not ended, however long ago: one that nobody ends stays open
    * @example 3
    */
   open_sessions!: number;

@@ -226,6 +226,28 @@ describe('migrations', () => {
     expect((await client.query('SELECT tags FROM cache_outbox')).rows).toEqual([{ tags: ['epoch'] }]);
   });
 
+  it('count the sessions that were open already', async () => {
+    await migrateUntilBefore('OpenSessions1770000018000');
+    await client.query(`
+      INSERT INTO users (code, role) VALUES ('S', 'student');
+      INSERT INTO courses (code, name, starts_at, ends_at) VALUES ('C', 'C', '2026-01-01', '2027-01-01');
+      INSERT INTO tutor_sessions (code, user_id, course_id, started_at, last_event_at, ended_at)
+        SELECT 'T' || n, u.id, c.id, '2026-02-01', '2026-02-01', CASE n WHEN 3 THEN timestamptz '2026-02-01' END
+        FROM users u, courses c, generate_series(1, 3) n`);
+    const open = async () =>
+      (
+        await client.query(
+          `SELECT sum(value)::int AS n FROM system_counters WHERE name = 'tutor_sessions:open'`,
+        )
+      ).rows;
+
+    await migrate(database.url);
+
+    expect(await open()).toEqual([{ n: 2 }]);
+    await client.query(`UPDATE tutor_sessions SET ended_at = now()`);
+    expect(await open()).toEqual([{ n: 0 }]);
+  });
+
   it('tell what they did, and find nothing to do the second time', async () => {
     expect(await migrate(database.url)).toContain('InitialSchema1770000000000');
     expect(await migrate(database.url)).toEqual([]);

@@ -33,6 +33,7 @@ const counters = (dataSource: DataSource) =>
          UNION ALL SELECT 'enrollments', count(*) FROM enrollments
          UNION ALL SELECT 'submissions', count(*) FROM submissions
          UNION ALL SELECT 'tutor_sessions', count(*) FROM tutor_sessions
+         UNION ALL SELECT 'tutor_sessions:open', count(*) FROM tutor_sessions WHERE ended_at IS NULL
          UNION ALL SELECT 'events', count(*) FROM events
          UNION ALL SELECT 'users:' || role, count(*) FROM users WHERE deleted_at IS NULL GROUP BY role
        ) counted WHERE n > 0 ORDER BY name`,

@@ -2,6 +2,7 @@ import { Logger } from '@nestjs/common';
 import { SystemStatsService } from '../../src/system/system-stats.service.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { peopleOfTwoCourses } from '../support/two-courses.js';
+import { countingReads } from '../support/watched-statements.js';
 
 const now = new Date('2026-02-05T18:00:00.000Z');
 let database: TestDatabase;
@@ -111,5 +112,40 @@ describe('system statistics', () => {
       sessions_today: 2,
       open_sessions: 1,
     });
+  });
+
+  it('follow sessions that end, open again or go, and take none for open that is still to begin', async () => {
+    await peopleOfTwoCourses(database.dataSource);
+    await database.dataSource.query('DELETE FROM tutor_sessions');
+    for (const code of ['A', 'B', 'C']) await session(code, '2025-10-01T09:00:00Z', null);
+    await session('AHEAD', '2026-02-05T18:00:00.001Z', null);
+    const afterwards = async (sql: string) => {
+      await database.dataSource.query(sql);
+      return (await service.stats(now)).open_sessions;
+    };
+
+    expect(await afterwards('SELECT')).toBe(3);
+    expect(await afterwards(`UPDATE tutor_sessions SET ended_at = now() WHERE code IN ('A', 'B')`)).toBe(1);
+    expect(await afterwards(`UPDATE tutor_sessions SET ended_at = NULL WHERE code = 'B'`)).toBe(2);
+    expect(await afterwards(`UPDATE tutor_sessions SET mode = 'other'`)).toBe(2);
+    expect(await afterwards(`DELETE FROM tutor_sessions WHERE code IN ('A', 'B')`)).toBe(1);
+  });
+
+  it('walk through no sessions that were left open, however many there are', async () => {
+    await peopleOfTwoCourses(database.dataSource);
+    await database.dataSource.query('DELETE FROM tutor_sessions');
+    await database.dataSource.query(
+      `INSERT INTO tutor_sessions (code, user_id, course_id, started_at, last_event_at)
+       SELECT 'LEFT-' || n, u.id, c.id, '2025-10-01', '2025-10-01' FROM users u, courses c, generate_series(1, 5000) n
+       WHERE u.code = 'STU001' AND c.code = 'PROG-101'`,
+    );
+    await database.dataSource.query('ANALYZE tutor_sessions');
+
+    const { given, read } = await countingReads(database.dataSource, 'tutor_sessions', (onOneConnection) =>
+      new SystemStatsService(onOneConnection).stats(now),
+    );
+
+    expect(given.open_sessions).toBe(5000);
+    expect(read).toBe(0);
   });
 });

@@ -27,7 +27,10 @@ export async function countingReads<T>(
   };
   try {
     const before = await rowsRead();
-    const given = await work({ manager: runner.manager } as DataSource);
+    const given = await work({
+      manager: runner.manager,
+      query: (sql: string, parameters?: unknown[]) => runner.query(sql, parameters) as unknown,
+    } as DataSource);
     return { given, read: (await rowsRead()) - before };
   } finally {
     await runner.rollbackTransaction();
