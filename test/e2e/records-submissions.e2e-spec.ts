@@ -78,6 +78,40 @@ describe('submissions', () => {
     await submit({ student_id: 'STU001', client_id, submitted_at: '2026-01-01T00:00:00Z' }).expect(409);
   });
 
+  it('count in the order in which they arrive, whenever they were handed in', async () => {
+    const at = (daysAgo: number) => new Date(Date.now() - daysAgo * 86_400_000).toISOString();
+    const task = {
+      activity_id: 'OUT-OF-ORDER',
+      title: 'x',
+      kind: 'quiz',
+      status: 'published',
+      due_at: at(2),
+    };
+    await app.request.post(`${api}/courses/PROG-101/activities`).send(task).expect(201);
+    const handIn = async (daysAgo: number, score: number) => {
+      const { body } = await submit({
+        ...{ student_id: 'STU009', activity_id: 'OUT-OF-ORDER', submitted_at: at(daysAgo) },
+      }).expect(201);
+      await grade(body.submission_id, { score }, '*').expect(200);
+      return (await shown(body.submission_id)).body as Shown;
+    };
+
+    const late = await handIn(1, 90);
+    const onTime = await handIn(3, 40);
+
+    expect(late.attempt_no).toBe(1);
+    expect(onTime).toMatchObject({ attempt_no: 2, is_final: true });
+    const view = await app.request.get(`${api}/analytics/students/STU009?course_id=PROG-101`).expect(200);
+    const [{ average_score, factors }] = view.body.courses;
+    expect(average_score).toBe(40);
+    expect(factors).toContainEqual(
+      expect.objectContaining({
+        code: 'late_work',
+        evidence: expect.objectContaining({ submitted_count: 1, late_count: 1 }),
+      }),
+    );
+  });
+
   it('keep the due date that they met', async () => {
     const before = await submit({ student_id: 'STU001' });
     expect(before.body.due_at_effective).not.toBeNull();

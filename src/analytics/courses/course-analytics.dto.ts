@@ -7,13 +7,13 @@ import { AnswerTimes } from '../answer-times.dto.js';
 /** How the published activities stand, counted over students; banked (carried over) work is left out. */
 export class TardinessDto {
   /**
-   * First submission by the due date (seconds ignored), or no due date; pairs of student and activity
+   * First attempt, by `attempt_no`, submitted by the due date (seconds ignored), or no due date; pairs of student and activity
    * @example 310
    */
   on_time!: number;
 
   /**
-   * First submission after the due date
+   * First attempt, by `attempt_no`, submitted after the due date
    * @example 41
    */
   late!: number;
@@ -173,7 +173,7 @@ export class ActivityFiguresDto {
   submitted!: number;
 
   /**
-   * Active students whose latest attempt is graded
+   * Active students whose latest attempt, by `attempt_no`, is graded: its score is theirs
    * @example 49
    */
   graded!: number;

@@ -2,7 +2,8 @@ import { ofStudent, type Scope } from './scope.js';
 
 /**
  * The attempts of one student at one activity as one row: `attempts` without banked ones, `has_due` and `is_late` of
- * the first, `score` of the latest in hundredths of a percent (whole numbers: sums are exact in any order).
+ * the first, `score` of the latest in hundredths of a percent (whole numbers: sums are exact in any order). Attempts are in the
+ * order of their numbers, which is that of arrival: so the latest is the one that `is_final` names.
  *
  * First and latest are found by packing the attempt's number before the value, because sorting or joining
  * 100,000 rows takes several times as long. 16383 stands for "no grade".

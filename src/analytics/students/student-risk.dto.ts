@@ -91,7 +91,7 @@ export class RiskEvidenceDto {
   submitted_count?: number;
 
   /**
-   * `late_work`: those of them first submitted after the due date
+   * `late_work`: those of them whose first attempt, by `attempt_no`, was submitted after the due date
    * @example 0
    */
   late_count?: number;

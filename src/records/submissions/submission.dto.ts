@@ -39,7 +39,8 @@ export class SubmissionDto {
   course_id!: string;
 
   /**
-   * Which attempt of this student at this activity, from 1
+   * Which attempt of this student at this activity, from 1, in the order of arrival: one that we are told of later has a
+   * later number, whatever its `submitted_at`
    * @example 1
    */
   attempt_no!: number;
@@ -79,7 +80,7 @@ export class SubmissionDto {
   graded_at!: string | null;
 
   /**
-   * Whether it is the attempt that counts: the last one that is not void
+   * Whether it is the attempt that counts: of those that are not void the last to arrive
    * @example true
    */
   is_final!: boolean;
@@ -167,7 +168,7 @@ export class CreateSubmissionDto {
 
   /**
    * When it was handed in, with a time zone, at most 5 minutes ahead of our clock, as `occurred_at` of an event; now
-   * if left out. Students must leave it out
+   * if left out. Students must leave it out. It says whether it is late, but not which attempt it is
    * @example "2026-01-30T17:05:00Z"
    */
   @IfGiven()
