@@ -2,7 +2,8 @@ import { Injectable, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { PerRoute } from '../http/per-route.js';
 import { ACCESS_RULE, CREATED_ID, PUBLIC_ROUTE, type AccessRule } from './access.decorator.js';
-import type { IdName } from './requested-ids.js';
+import { declaredSources, type DeclaredSources } from './declared-ids.js';
+import type { IdName } from './id-names.js';
 
 /** What `@Access` and `@Public` say of a route. */
 export interface RouteAccess {
@@ -10,6 +11,8 @@ export interface RouteAccess {
   /** The boot refuses routes without one; should one slip through, nobody may use it. */
   readonly rule: AccessRule;
   readonly created: IdName | undefined;
+  /** The ids that it reads, beside those of its path. */
+  readonly declared: DeclaredSources;
 }
 
 @Injectable()
@@ -21,6 +24,7 @@ export class AccessRules {
       isPublic: reflector.getAllAndOverride<true | undefined>(PUBLIC_ROUTE, places) ?? false,
       rule: reflector.getAllAndOverride<AccessRule | undefined>(ACCESS_RULE, places) ?? {},
       created: reflector.getAllAndOverride<IdName | undefined>(CREATED_ID, places),
+      declared: declaredSources(places),
     }));
   }
 

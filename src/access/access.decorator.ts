@@ -1,11 +1,12 @@
 import { applyDecorators, SetMetadata } from '@nestjs/common';
 import type { PrincipalRole } from './principal.js';
-import type { IdName } from './requested-ids.js';
+import type { IdName } from './id-names.js';
 
 /**
  * How far a role reaches on a route:
  * - `all`: everything;
- * - `own`: the guard compares the ids in the path, query and body with what belongs to the caller, else answers 404;
+ * - `own`: the guard compares the ids in the path, and those that the handler reads of query and body, with what belongs
+ *   to the caller, else answers 404;
  * - `listed`: the route is a list that its service narrows to what belongs to the caller.
  */
 export type Reach = 'all' | 'own' | 'listed';

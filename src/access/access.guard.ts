@@ -26,7 +26,8 @@ export class AccessGuard implements CanActivate {
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
-    const { isPublic, rule, created } = this.rules.of(context);
+    const route = this.rules.of(context);
+    const { isPublic, rule } = route;
     if (isPublic) return true;
     const request = context.switchToHttp().getRequest<IncomingRequest>();
 
@@ -37,7 +38,7 @@ export class AccessGuard implements CanActivate {
     if (reach === undefined) {
       throw new Problem('forbidden', `The role ${principal.role} has no access to this.`);
     }
-    if (reach === 'own') await this.ownership.check(principal, person, request, created);
+    if (reach === 'own') await this.ownership.check(principal, person, request, route);
     return true;
   }
 

@@ -1,9 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import { Problem } from '../http/problem.js';
+import type { RouteAccess } from './access-rules.js';
+import { idNames } from './id-names.js';
 import { notFound } from './not-found.js';
 import { attendedCourses, currentCourses, studiedCourses, taughtCourses, type Person } from './person.js';
 import type { Principal } from './principal.js';
-import { idNames, requestedIds, type IdName, type IdSources, type RequestedIds } from './requested-ids.js';
+import { requestedIds, type IdSources, type RequestedIds } from './requested-ids.js';
 import { RightsService, type Belonging } from './rights.service.js';
 
 /** Everything that a request points at, reduced to courses and people. */
@@ -24,8 +26,8 @@ interface Named {
  * - A **teacher** owns the courses in which they are an active teacher or assistant, what belongs to them (enrolments of
  *   teachers and observers too), and the students of them. With a course named, a student must be in that course; with
  *   none, all courses in which the student is active must be the teacher's, since the answer would speak of all of them;
- *   for a past moment all in which the student ever was. Only `course_id` names a course: what else is named need not be
- *   read by the route.
+ *   for a past moment all in which the student ever was. Only a `course_id` that the route reads names a course: what it
+ *   does not read narrows no answer.
  * - A **service** or **admin** owns nothing: their reach is `all` or none.
  */
 @Injectable()
@@ -33,8 +35,8 @@ export class OwnershipCheck {
   constructor(private readonly rights: RightsService) {}
 
   /**
-   * @param person   the caller as the database knows them, if it does
-   * @param created  the id in the body that the request gives to something new
+   * @param person  the caller as the database knows them, if it does
+   * @param route   which ids it reads, and which of them it gives to something new
    * @throws {Problem} `not_found` for what is missing or another's, one and the same answer for both;
    *   `validation_failed` if the request names nothing at all; `forbidden` if a course must be named
    */
@@ -42,9 +44,9 @@ export class OwnershipCheck {
     principal: Principal,
     person: Person | null,
     request: IdSources,
-    created?: IdName,
+    { declared, created }: Pick<RouteAccess, 'declared' | 'created'>,
   ): Promise<void> {
-    const ids = requestedIds(request, created);
+    const ids = requestedIds(request, declared, created);
     if (idNames.every((name) => ids[name].length === 0)) throw namesNothing();
     const named = await this.#named(ids);
     if (person === null) throw notFound();

@@ -1,5 +1,14 @@
 import { Problem } from '../http/problem.js';
-import { requestedIds } from './requested-ids.js';
+import type { DeclaredIds } from './declared-ids.js';
+import { idNames, type IdName } from './id-names.js';
+import { requestedIds as idsOf, type IdSources } from './requested-ids.js';
+
+const every: DeclaredIds = { own: idNames, nested: [] };
+const none: DeclaredIds = { own: [], nested: [] };
+
+/** Of a route that reads all. */
+const requestedIds = (request: IdSources, created?: IdName) =>
+  idsOf(request, { query: every, body: every }, created);
 
 describe('the ids that a request names', () => {
   it('come from path, query and body, each once', () => {
@@ -65,5 +74,44 @@ describe('the ids that a request names', () => {
     ]);
 
     expect(() => requestedIds({ query: Object.fromEntries(named) as unknown })).toThrow(Problem);
+  });
+
+  it('are of query and body only those that the route reads there, and all of the path', () => {
+    const given = { course_id: 'PROG-101', student_id: 'STU001', user_id: 'STU001' };
+    const request = { params: { session_id: 'S-1' }, query: given, body: given };
+    const only = (name: IdName): DeclaredIds => ({ own: [name], nested: [] });
+
+    const ids = idsOf(request, { query: only('course_id'), body: only('user_id') });
+
+    expect(ids).toMatchObject({ session_id: ['S-1'], course_id: ['PROG-101'], user_id: ['STU001'] });
+    expect(ids.student_id).toEqual([]);
+    expect(idsOf({ query: { student_id: 7 }, body: { student_id: 7 } }, { query: none, body: none })).toEqual(
+      idsOf({}, { query: none, body: none }),
+    );
+  });
+
+  it('are found in all that a field with fields of its own holds', () => {
+    const body = {
+      members: [
+        { student_id: 'STU001' },
+        { student_id: ['STU002', 'STU003'], of: { course_id: 'PROG-101' } },
+      ],
+      data: { student_id: 'STU004' },
+    };
+
+    const ids = idsOf({ body }, { query: none, body: { own: [], nested: ['members'] } });
+
+    expect(ids.student_id).toEqual(['STU001', 'STU002', 'STU003']);
+    expect(ids.course_id).toEqual(['PROG-101']);
+  });
+
+  it('are refused there, too, when one is no text', () => {
+    const body = { members: [{ of: { student_id: 7 } }] };
+
+    expect(() => idsOf({ body }, { query: none, body: { own: [], nested: ['members'] } })).toThrow(
+      expect.objectContaining({
+        more: { errors: [expect.objectContaining({ pointer: '/members/0/of/student_id' })] },
+      }) as Problem,
+    );
   });
 });

@@ -1,16 +1,6 @@
 import { Problem } from '../http/problem.js';
-
-/** The names under which a route may point at something that belongs to somebody. */
-export const idNames = [
-  'course_id',
-  'student_id',
-  'user_id',
-  'activity_id',
-  'enrollment_id',
-  'submission_id',
-  'session_id',
-] as const;
-export type IdName = (typeof idNames)[number];
+import type { DeclaredIds, DeclaredSources } from './declared-ids.js';
+import type { IdName } from './id-names.js';
 
 export type RequestedIds = Readonly<Record<IdName, readonly string[]>>;
 
@@ -25,20 +15,25 @@ export interface IdSources {
 const maxIds = 20;
 
 /**
- * Every id that a request names in its path, query or body.
+ * Every id that a request names in its path, or where its route reads one out of the query or body.
  *
  * Guards run before bodies become DTOs. So an id of any other type than text is refused here: what the guard
  * does not understand, a later conversion might.
  *
+ * @param created  the one that the body gives to something new
  * @throws {Problem} `validation_failed` for an id that is no text, or for too many of them
  */
-export function requestedIds({ params, query, body }: IdSources, created?: IdName): RequestedIds {
+export function requestedIds(
+  { params, query, body }: IdSources,
+  declared: DeclaredSources,
+  created?: IdName,
+): RequestedIds {
   let count = 0;
   const collect = (name: IdName): readonly string[] => {
     const found = new Set([
       ...idsIn(params, name, '/path'),
-      ...idsIn(query, name, '/query'),
-      ...(name === created ? [] : idsIn(body, name, '')),
+      ...declaredIn(query, declared.query, name, '/query'),
+      ...(name === created ? [] : declaredIn(body, declared.body, name, '')),
     ]);
     count += found.size;
     if (count > maxIds)
@@ -56,14 +51,36 @@ export function requestedIds({ params, query, body }: IdSources, created?: IdNam
   };
 }
 
+function declaredIn(source: unknown, { own, nested }: DeclaredIds, name: IdName, pointer: string): string[] {
+  return [
+    ...(own.includes(name) ? idsIn(source, name, pointer) : []),
+    ...nested.flatMap((field) =>
+      isObject(source) && Object.hasOwn(source, field)
+        ? idsBelow(source[field], name, `${pointer}/${field}`)
+        : [],
+    ),
+  ];
+}
+
+/** In whatever it consists of, lists too. */
+function idsBelow(value: unknown, name: IdName, pointer: string): string[] {
+  if (!isObject(value)) return [];
+  const below = Object.entries(value).flatMap(([part, inner]) => idsBelow(inner, name, `${pointer}/${part}`));
+  return [...(Array.isArray(value) ? [] : idsIn(value, name, pointer)), ...below];
+}
+
 function idsIn(source: unknown, name: IdName, pointer: string): string[] {
-  if (typeof source !== 'object' || source === null || !Object.hasOwn(source, name)) return [];
-  const value = (source as Record<string, unknown>)[name];
+  if (!isObject(source) || !Object.hasOwn(source, name)) return [];
+  const value = source[name];
   return (Array.isArray(value) ? (value as unknown[]) : [value]).flatMap((id) => {
     if (id === undefined || id === null) return [];
     if (typeof id !== 'string') throw refused(`${pointer}/${name}`, 'must be a text');
     return [id];
   });
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
 }
 
 function refused(pointer: string, detail: string): Problem {

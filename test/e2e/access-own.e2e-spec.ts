@@ -1,3 +1,5 @@
+import type { DeclaredSources } from '../../src/access/declared-ids.js';
+import { idNames } from '../../src/access/id-names.js';
 import { OwnershipCheck } from '../../src/access/ownership-check.js';
 import type { PrincipalRole } from '../../src/access/principal.js';
 import type { IdSources } from '../../src/access/requested-ids.js';
@@ -18,10 +20,23 @@ beforeAll(async () => {
 
 afterAll(() => database.drop());
 
+const every = { own: idNames, nested: [] };
+const none = { own: [], nested: [] };
+/** A route that reads every id there is. */
+const readsAll: DeclaredSources = { query: every, body: every };
+/** A route that reads its path alone. */
+const readsPath: DeclaredSources = { query: none, body: none };
+
 /** What the reach `own` says: `passes`, or the code of the problem. */
-async function verdict(role: PrincipalRole, sub: string, request: IdSources): Promise<string> {
+async function verdict(
+  role: PrincipalRole,
+  sub: string,
+  request: IdSources,
+  declared = readsAll,
+): Promise<string> {
   try {
-    await new OwnershipCheck(rights).check({ role, sub }, await rights.person(sub), request);
+    const person = await rights.person(sub);
+    await new OwnershipCheck(rights).check({ role, sub }, person, request, { declared, created: undefined });
     return 'passes';
   } catch (error) {
     if (error instanceof Problem) return error.code;
@@ -143,6 +158,35 @@ describe('a teacher', () => {
     expect(await verdict('teacher', 'TEACH003', { params: { course_id: 'PROG-101' } })).toBe('passes');
     expect(await verdict('teacher', 'TEACH004', { params: { course_id: 'PROG-101' } })).toBe('not_found');
     expect(await verdict('teacher', 'TEACH005', { params: { course_id: 'PROG-101' } })).toBe('not_found');
+  });
+});
+
+describe('an id that the route does not read', () => {
+  it('narrows no answer about a student who learns with others too', async () => {
+    const request = { params: { student_id: 'STU003' }, query: { course_id: 'PROG-101' } };
+    expect(await verdict('teacher', 'TEACH001', request)).toBe('passes');
+    expect(await verdict('teacher', 'TEACH001', request, readsPath)).toBe('forbidden');
+  });
+
+  it('neither names what is asked for nor hides it', async () => {
+    const mine = { student_id: 'STU001' };
+    const theirs = { student_id: 'STU002' };
+    expect(await verdict('student', 'STU001', { query: mine, body: mine }, readsPath)).toBe(
+      'validation_failed',
+    );
+    const hiding = { params: theirs, query: mine, body: mine };
+    expect(await verdict('student', 'STU001', hiding, readsPath)).toBe('not_found');
+    const strange = { params: mine, query: { ...theirs, course_id: { $ne: '' } }, body: theirs };
+    expect(await verdict('student', 'STU001', strange, readsPath)).toBe('passes');
+  });
+
+  it('is not looked up', async () => {
+    const lookUps = jest.spyOn(rights, 'session');
+    const request = { params: { student_id: 'STU001' }, query: { session_id: ['S-1', 'S-2'] } };
+
+    expect(await verdict('student', 'STU001', request, readsPath)).toBe('passes');
+    expect(lookUps).not.toHaveBeenCalled();
+    lookUps.mockRestore();
   });
 });
 

@@ -1,6 +1,8 @@
+import { idNames, type IdName } from '../../src/access/id-names.js';
 import type { Operation } from '../fuzz/operations.js';
 import { type AttackedApp, type Caller, startAttackedApp } from '../support/attacked-app.js';
 import { difference, lastingText } from '../support/lasting-text.js';
+import type { Answer } from '../support/openapi.js';
 
 jest.setTimeout(120_000);
 
@@ -105,4 +107,79 @@ it('A16: says of another’s thing, of a deleted one and of none the same', asyn
   );
   expect(told[0]).toMatchObject({ status: 404, code: 'not_found' });
   for (const one of told) expect(one).toEqual(told[0]);
+});
+
+describe('A16: an id of others beside those that one owns', () => {
+  const foreign: Record<IdName, string> = {
+    course_id: 'PROG-102',
+    student_id: 'STU002',
+    user_id: 'STU002',
+    activity_id: 'PROG-102-A1',
+    session_id: 'SES-STU002',
+    enrollment_id: 'NO-SUCH',
+    submission_id: 'NO-SUCH',
+  };
+  /** What a body may name that nobody owns yet. */
+  const created = new Map([
+    ['POST /api/v3/courses/{course_id}/activities', 'activity_id'],
+    ['POST /api/v3/sessions', 'session_id'],
+  ]);
+
+  /** What passes the guard changes nothing: validation refuses the body. */
+  function send(operation: Operation, caller: Caller, where: 'query' | 'body', given: object) {
+    const { method, body } = operation;
+    const query = where === 'query' ? new URLSearchParams({ ...given }).toString() : '';
+    const path = `${target.pathOf(operation)}${query === '' ? '' : `?${query}`}`;
+    if (!body) return target.ask({ method, path }, caller);
+    const sent = { ...target.bodyOf(operation), no_such_field: true, ...(where === 'body' ? given : {}) };
+    const headers = { 'content-type': 'application/json' };
+    return target.ask({ method, path, headers, body: JSON.stringify(sent) }, caller);
+  }
+
+  /** Routes that let a caller do something with their own, and nobody else: with what they answer then. */
+  async function ownRoutes() {
+    const found: { operation: Operation; caller: Caller; mine: Answer }[] = [];
+    for (const operation of target.operations.filter(
+      ({ isOpen, path }) => !isOpen && !path.endsWith(':batch'),
+    )) {
+      if (operation.method !== 'GET' && !operation.body) continue;
+      for (const [caller, stranger] of [
+        ['self', 'other'],
+        ['teacher', 'stranger'],
+      ] as const) {
+        const [mine, theirs] = [
+          await send(operation, caller, 'query', {}),
+          await send(operation, stranger, 'query', {}),
+        ];
+        if (mine.status !== 403 && theirs.status === 404) found.push({ operation, caller, mine });
+      }
+    }
+    return found;
+  }
+
+  it('is not found wherever the route reads one, and reaches nothing where it does not', async () => {
+    const wrong: string[] = [];
+    const counts = { read: 0, unread: 0 };
+    for (const { operation, caller, mine } of await ownRoutes()) {
+      const read = {
+        query: operation.parameters.filter((one) => one.in === 'query').map(({ name }) => name),
+        body: Object.keys(target.fieldsOf(operation)),
+      };
+      for (const where of operation.body ? (['query', 'body'] as const) : (['query'] as const)) {
+        for (const name of idNames) {
+          const { status, ...answer } = await send(operation, caller, where, { [name]: foreign[name] });
+          const isRead =
+            read[where].includes(name) && !(where === 'body' && created.get(operation.name) === name);
+          counts[isRead ? 'read' : 'unread'] += 1;
+          const told = `${operation.name} with ${name} in its ${where}, as ${caller}: ${status}`;
+          if (isRead ? status !== 404 : ![mine.status, 400].includes(status)) wrong.push(told);
+          else if (status === 200 && lastingText({ status, ...answer }) !== lastingText(mine))
+            wrong.push(told);
+        }
+      }
+    }
+    expect(wrong).toEqual([]);
+    expect(counts.read).toBeGreaterThan(10);
+    expect(counts.unread).toBeGreaterThan(100);
+  });
 });

@@ -1,6 +1,7 @@
 import { applyDecorators, createParamDecorator, type ExecutionContext, type Type } from '@nestjs/common';
 import { ApiCreatedResponse, ApiHeader, ApiOkResponse } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { givesNoId } from '../../access/declared-ids.js';
 import type { Principal } from '../../access/principal.js';
 import { Problem } from '../../http/problem.js';
 
@@ -41,8 +42,10 @@ export const CreatedOrKnown = (type: Type) =>
     ApiOkResponse({ type, description: 'It was sent before, with the same content' }),
   );
 
-/** Hands the {@link PostedRequest} to the handler. */
-export const Posted = createParamDecorator((_: undefined, context: ExecutionContext): PostedRequest => {
+/** Hands the {@link PostedRequest} to the handler: of the body only whether it is the same as before. */
+export const Posted = createParamDecorator(givesNoId(postedRequest));
+
+function postedRequest(_: undefined, context: ExecutionContext): PostedRequest {
   const http = context.switchToHttp();
   const request = http.getRequest<FastifyRequest & { principal: Principal }>();
   const reply = http.getResponse<FastifyReply>();
@@ -56,7 +59,7 @@ export const Posted = createParamDecorator((_: undefined, context: ExecutionCont
       if (isReplayed) reply.header('Idempotency-Replayed', 'true');
     },
   );
-});
+}
 
 function readKey(header: string | string[] | undefined): string | undefined {
   if (header === undefined) return undefined;
