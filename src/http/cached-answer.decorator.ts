@@ -1,4 +1,5 @@
-import { ApiNotModifiedResponse } from '@nestjs/swagger';
+import { applyDecorators } from '@nestjs/common';
+import { ApiHeader, ApiNotModifiedResponse } from '@nestjs/swagger';
 
 const text = (description: string, example: string) => ({
   description,
@@ -18,6 +19,15 @@ const headers = {
   'Cache-Status': text('The same in detail (RFC 9211)', 'ai-native; hit; ttl=48'),
 };
 
-/** Describes a route under `@Cached`: who holds its answer already gets 304 without a body. */
+/** Describes a route under `@Cached`: who holds its answer already gets 304 without body, who asks for another only 412. */
 export const CachedAnswer = () =>
-  ApiNotModifiedResponse({ description: 'The caller holds this answer already', headers });
+  applyDecorators(
+    ApiHeader({
+      name: 'If-Match',
+      required: false,
+      description: 'The `ETag` of the only answer that is wanted, or several: 412 if it is another by now',
+      schema: { type: 'string' },
+      example: '"kq3Jw0yq2N3xj8cGqM0r5g"',
+    }),
+    ApiNotModifiedResponse({ description: 'The caller holds this answer already', headers }),
+  );

@@ -84,7 +84,7 @@ function addWriteProblems(add: Add): void {
 function addPreconditionProblems(operation: Operation, add: Add): void {
   const ifMatch = parameter(operation, 'header', 'If-Match');
   if (!ifMatch) return;
-  add('412', 'What is to be changed is not as the caller saw it');
+  add('412', 'It is not, or not any more, as `If-Match` says that the caller saw it');
   if (ifMatch.required) add('428', '`If-Match` is missing');
 }
 
@@ -150,8 +150,8 @@ function addProblems(operation: Operation, path: string, isOpen: boolean): void 
   const add: Add = (status, description) => {
     operation.responses[status] ??= { description };
   };
-  if (operation.requestBody || operation.parameters?.length)
-    add('400', 'The request does not fit its schema');
+  const isChecked = operation.parameters?.some((one) => 'in' in one && one.in !== 'header');
+  if (operation.requestBody || isChecked) add('400', 'The request does not fit its schema');
   if (!isOpen) {
     add('401', 'Credentials are missing or not valid');
     add('403', 'This role may not do that');

@@ -649,6 +649,25 @@ describe('what is not part of the key', () => {
   });
 });
 
+it('A26: every cached route gives whoever asks for another answer a 412, as the document says', async () => {
+  const cached = reading().filter(({ fields }) => fields.get(200)?.has('x-cache'));
+  expect(cached.length).toBeGreaterThan(4);
+  for (const operation of cached) {
+    const path = target.pathOf(operation);
+    expect([path, operation.statuses]).toEqual([path, expect.arrayContaining([412])]);
+    for (const status of [412, 412, 200]) {
+      const ifMatch = status === 412 ? '"other"' : ((await target.ask({ path })).headers.etag ?? '');
+      const answer = await target.ask({ path, headers: { 'if-match': ifMatch } });
+      const { code } = answer.body as { code?: string };
+      expect([path, answer.status, code]).toEqual([
+        path,
+        status,
+        status === 412 ? 'precondition_failed' : undefined,
+      ]);
+    }
+  }
+});
+
 function schemaOf({ body }: Operation) {
   const reference = body?.schema.$ref?.split('/').at(-1) ?? '';
   return (target.document.components?.schemas?.[reference] ?? {}) as {

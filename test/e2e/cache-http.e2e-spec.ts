@@ -426,6 +426,71 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])(
       expect(again.headers['content-type']).toBeUndefined();
     });
 
+    describe('to who asks for one of them only', () => {
+      const other = '"other"';
+
+      it('A26: are 412 where they are another, on a miss as on a hit, and kept all the same', async () => {
+        for (const path of ['open', 'kept-by-clients', 'linked', 'located']) {
+          const before = runs;
+          const [miss, hit] = await twice(path, { 'if-match': `${other}, W/"more"` });
+          const [, given] = await twice(path);
+
+          expect([miss.status, miss.headers['x-cache']]).toEqual([412, 'MISS']);
+          expect([hit.status, hit.headers['x-cache']]).toEqual([412, 'HIT']);
+          expect([given.status, given.headers['x-cache'], runs]).toEqual([200, 'HIT', before + 1]);
+          expect(hit.text).toBe(miss.text);
+          for (const { headers } of [miss, hit]) {
+            expect(headers['cache-control']).toBe('private, no-cache');
+            // Express makes a tag of its own for what stands in for it.
+            expect(headers.etag).not.toBe(given.headers.etag);
+            for (const name of ['age', 'link', 'x-total', 'expires', 'content-location'])
+              expect([path, name, headers[name]]).toEqual([path, name, undefined]);
+          }
+        }
+      });
+
+      it('A26: are given where they are it, by its strong tag alone', async () => {
+        const etag = (await call('open')).headers.etag ?? '';
+
+        for (const ifMatch of [etag, `${other}, ${etag}`, '*']) {
+          const { status, headers, text } = await call('open', { 'if-match': ifMatch });
+          expect([ifMatch, status, headers['x-cache'], text]).toEqual([ifMatch, 200, 'HIT', '{"run":1}']);
+        }
+        expect((await call('open', { 'if-match': `W/${etag}` })).status).toBe(412);
+        expect((await call('guarded', { 'if-match': '*' })).status).toBe(200);
+      });
+
+      it('A26: are held to that before to what their client holds already', async () => {
+        const etag = (await call('open')).headers.etag ?? '';
+        const both = (ifMatch: string) => call('open', { 'if-match': ifMatch, 'if-none-match': etag });
+
+        expect([(await both(other)).status, (await both(etag)).status]).toEqual([412, 304]);
+      });
+
+      it('have a HEAD that says the same', async () => {
+        const heads = [
+          await call('open', { 'if-match': other }, 'HEAD'),
+          await call('open', { 'if-match': other }, 'HEAD'),
+          await call('open', { 'if-match': '*' }, 'HEAD'),
+        ];
+
+        expect(heads.map(({ status, headers }) => [status, headers['x-cache']])).toEqual([
+          [412, 'MISS'],
+          [412, 'HIT'],
+          [200, 'HIT'],
+        ]);
+        expect(heads.every(({ body }) => body.length === 0)).toBe(true);
+      });
+
+      it('are held to nothing where there is no answer, or none that is stored', async () => {
+        const [miss, hit] = await twice('missing/any', { 'if-match': other });
+        const [unkept] = await twice('with-cookie', { 'if-match': other });
+
+        expect([miss.status, hit.status, hit.headers['x-cache']]).toEqual([404, 404, 'HIT']);
+        expect(unkept.status).toBe(200);
+      });
+    });
+
     it('name in Vary all that may make them another, beside what others put there', async () => {
       const [miss, hit] = await twice('large/a', { origin: 'http://one.example' });
       const fixed = await twice('varied');

@@ -1,4 +1,4 @@
-import { codedTag, entityTag, matchedTag } from './entity-tag.js';
+import { codedTag, entityTag, isAskedFor, matchedTag } from './entity-tag.js';
 
 const etag = entityTag(Buffer.from('body'));
 const brotli = codedTag(etag, 'br');
@@ -33,5 +33,23 @@ describe('entity tags', () => {
     ['a long list without it', '"x", '.repeat(3000), undefined],
   ])('If-None-Match %s', (_, header, held) => {
     expect(matchedTag(header, etag, ['br'])).toBe(held);
+  });
+
+  it.each([
+    ['another', '"other"', false],
+    ['the same', etag, true],
+    ['weak, compared strongly', `W/${etag}`, false],
+    ['in a list', `"other", W/"more" , ${etag}`, true],
+    ['weak and strong in one list', `W/${etag}, ${etag}`, true],
+    ['in two headers', ['"other"', etag], true],
+    ['any', ' * ', true],
+    ['any in a list, which is no syntax', '"other", *', false],
+    ['empty', '', false],
+    ['without quotes', etag.slice(1, -1), false],
+    ['of an accepted coding', brotli, true],
+    ['of a coding that is not accepted', gzip, false],
+    ['a long list without it', '"x", '.repeat(3000), false],
+  ])('If-Match %s', (_, header, isMet) => {
+    expect(isAskedFor(header, etag, ['br'])).toBe(isMet);
   });
 });

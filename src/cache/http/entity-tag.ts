@@ -30,10 +30,29 @@ export function matchedTag(
   accepted: readonly Coding[],
 ): string | undefined {
   if (ifNoneMatch === undefined) return undefined;
-  const text = typeof ifNoneMatch === 'string' ? ifNoneMatch : ifNoneMatch.join(',');
+  return named(ifNoneMatch, etag, accepted, (tag) => tag.replace(/^W\//, ''));
+}
+
+/**
+ * Whether the answer is one of those that `If-Match` asks for, bare or in a coding that the client accepts. It compares
+ * strongly, so that a weak tag names nothing, and `*` whatever there is.
+ *
+ * @see RFC 9110 section 13.1.1
+ */
+export function isAskedFor(ifMatch: string | string[], etag: string, accepted: readonly Coding[]): boolean {
+  return named(ifMatch, etag, accepted, (tag) => tag) !== undefined;
+}
+
+function named(
+  header: string | string[],
+  etag: string,
+  accepted: readonly Coding[],
+  compared: (tag: string) => string,
+): string | undefined {
+  const text = typeof header === 'string' ? header : header.join(',');
   if (text.trim() === '*') return etag;
   // Lists may be long and hostile: nearly all of them end here.
   if (!text.includes(etag.slice(0, -1))) return undefined;
-  const held = new Set(text.split(',').map((tag) => tag.trim().replace(/^W\//, '')));
-  return [etag, ...accepted.map((coding) => codedTag(etag, coding))].find((tag) => held.has(tag));
+  const listed = new Set(text.split(',').map((tag) => compared(tag.trim())));
+  return [etag, ...accepted.map((coding) => codedTag(etag, coding))].find((tag) => listed.has(tag));
 }

@@ -99,6 +99,12 @@ export class RouteHeaders {
       this.set(reply, 'cache-control', UNKEPT);
   }
 
+  /** The answer that was announced is not given after all: what stands in for it has nothing of it, and is nobody's to keep. */
+  withholdAnswer(reply: Reply): void {
+    for (const name of ['age', ...this.#stored]) if (!this.#fixedNames.has(name)) reply.removeHeader(name);
+    this.set(reply, 'cache-control', UNKEPT);
+  }
+
   /** @param detail as of {@link announce} */
   announceNew(reply: Reply, outcome: Outcome, detail: string): void {
     this.announce(reply, outcome, detail, this.#fresh);

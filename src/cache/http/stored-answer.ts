@@ -1,6 +1,7 @@
+import { PreconditionFailedException } from '@nestjs/common';
 import type { CacheRequest } from '../definition/cache-request.js';
 import type { Coding } from './accept-encoding.js';
-import { codedTag, matchedTag } from './entity-tag.js';
+import { codedTag, isAskedFor, matchedTag } from './entity-tag.js';
 import type { Reply } from './reply.js';
 import type { RouteHeaders } from './route-headers.js';
 
@@ -40,13 +41,25 @@ export class StoredAnswer {
     this.#ofNotModified = this.#headers.filter(([name]) => OF_NOT_MODIFIED.has(name));
   }
 
-  /** Makes the reply a 304, if the client has this answer already. @returns whether it has */
+  /**
+   * Weighs what the request says of the answer that its client has seen, `If-Match` first. Makes the reply a 304, if the
+   * client has this answer already.
+   *
+   * @returns whether it has
+   * @throws {PreconditionFailedException} where the client asks for another answer only
+   * @see RFC 9110 section 13.2.2
+   */
   markNotModified(
     request: CacheRequest,
     reply: Reply,
     headers: RouteHeaders,
     codings = headers.codings(request),
   ): boolean {
+    const ifMatch = request.headers['if-match'];
+    if (ifMatch !== undefined && !isAskedFor(ifMatch, this.#etag, codings)) {
+      headers.withholdAnswer(reply);
+      throw new PreconditionFailedException();
+    }
     const matched = matchedTag(request.headers['if-none-match'], this.#etag, codings);
     if (matched === undefined) return false;
     for (const [name, value] of this.#ofNotModified) headers.setStored(reply, name, value);
