@@ -70,6 +70,36 @@ it('finds the answer to another question, and takes it for news of that one alon
   expect(found(answers)).toEqual([['crossing', 0]]);
 });
 
+it('finds the answer of another user, and takes it for news of nobody', () => {
+  const own = (user: number, ofUser: number, fromMs: number, version = 0) =>
+    read(version, fromMs, fromMs + 1, { user, ofUser });
+
+  expect(found([own(1, 1, 0), own(2, 2, 1), own(1, 2, 2)])).toEqual([['crossing', 0]]);
+  expect(found([write(1, 0, 9000), own(1, 2, 10, 1), own(1, 1, 8000)])).toEqual([['crossing', 0]]);
+  expect(found([read(0, 0, 1, { ofUser: 1 })])).toEqual([['crossing', 0]]);
+});
+
+it('judges both keys of an answer that is of two, and counts it once', () => {
+  const pair = (version: number, of = 2) => read(0, 50, 51, { also: { key: 2, of, version } });
+  const history = [write(1, 10, 20, { key: 2 }), pair(0)];
+
+  expect(checkHistory(history, strong)).toMatchObject({
+    reads: 1,
+    behindMs: [30],
+    violations: [{ kind: 'stale', read: { key: 2 } }],
+  });
+  expect(found([...history.slice(0, 1), pair(1)])).toEqual([]);
+  expect(found([...history.slice(0, 1), pair(1, 3)])).toEqual([['crossing', 0]]);
+});
+
+it('finds what one route shows older than another route did', () => {
+  const seen = read(1, 10, 11, { route: 'pair' });
+
+  expect(found([write(undefined, 0), seen, read(0, 3000, 3001, { route: 'listed' })])).toEqual([
+    ['order', 2989],
+  ]);
+});
+
 it('finds who went back behind another reader, once that may not be any more', () => {
   const unacknowledged = [write(undefined, 0), read(1, 10, 11)];
 

@@ -4,7 +4,7 @@ import type { Operation } from './operation.js';
  * - `stale`: less than a write that was acknowledged before the read began
  * - `order`: less than another read gave that was answered before this one began
  * - `future`: more than all writes begun by then can have made, or what a write made that began only later
- * - `crossing`: the answer to another question, or no such answer at all
+ * - `crossing`: the answer to another question or of another user, or no such answer at all
  */
 export type FindingKind = 'stale' | 'order' | 'future' | 'crossing';
 
@@ -52,29 +52,46 @@ export interface CheckedHistory {
  * @param operations in any order
  */
 export function checkHistory(operations: Iterable<Operation>, tolerance: Tolerance): CheckedHistory {
-  const keys = new Map<number, { reads: Operation[]; writes: Operation[] }>();
-  for (const operation of operations) {
-    const ofKey = keys.get(operation.key) ?? { reads: [], writes: [] };
-    keys.set(operation.key, ofKey);
-    ofKey[operation.kind === 'read' ? 'reads' : 'writes'].push(operation);
-  }
-  const all = [...keys.values()];
-  const reads = all.flatMap((ofKey) => ofKey.reads.filter(isKnown));
-  const checked = all.map((ofKey) => checkKey(ofKey.reads.filter(isKnown), ofKey.writes, tolerance));
+  const all = [...operations];
+  const reads = all.filter(({ kind }) => kind === 'read');
+  const writes = all.filter(({ kind }) => kind === 'write');
+  const answered = reads.filter(isKnown);
+  const written = writes.filter(isKnown);
+  const checked = byKey(all).map((ofKey) => checkKey(ofKey.reads.filter(isKnown), ofKey.writes, tolerance));
   const findings = checked.flatMap((ofKey) => ofKey.findings);
   const isTolerated = ({ kind, lagMs }: Finding) =>
     (kind === 'stale' && lagMs <= tolerance.staleMs) || (kind === 'order' && lagMs <= tolerance.orderMs);
   return {
-    beganUs: all.flatMap((ofKey) => [...ofKey.reads, ...ofKey.writes]).reduce(earlier, Infinity),
-    reads: reads.length,
-    writes: count(all, ({ writes }) => writes.filter(isKnown).length),
-    unknownWrites: count(all, ({ writes }) => writes.filter((write) => !isKnown(write)).length),
-    unansweredReads: count(all, (ofKey) => ofKey.reads.length) - reads.length,
-    hits: reads.filter(({ cache }) => cache === 'HIT').length,
+    beganUs: all.reduce(earlier, Infinity),
+    reads: answered.length,
+    writes: written.length,
+    unknownWrites: writes.length - written.length,
+    unansweredReads: reads.length - answered.length,
+    hits: answered.filter(({ cache }) => cache === 'HIT').length,
     violations: findings.filter((finding) => !isTolerated(finding)),
     tolerated: findings.filter(isTolerated),
     behindMs: checked.flatMap((ofKey) => ofKey.behindMs),
   };
+}
+
+interface OfKey {
+  readonly reads: Operation[];
+  readonly writes: Operation[];
+}
+
+/** An answer of two keys says something of each. */
+function byKey(operations: readonly Operation[]): OfKey[] {
+  const keys = new Map<number, OfKey>();
+  const take = (operation: Operation) => {
+    const ofKey = keys.get(operation.key) ?? { reads: [], writes: [] };
+    keys.set(operation.key, ofKey);
+    ofKey[operation.kind === 'read' ? 'reads' : 'writes'].push(operation);
+  };
+  for (const operation of operations) {
+    take(operation);
+    if (operation.also) take({ ...operation, ...operation.also });
+  }
+  return [...keys.values()];
 }
 
 function earlier(us: number, { invokedUs }: Operation): number {
@@ -87,8 +104,8 @@ function isKnown(operation: Operation): operation is Known {
   return operation.returnedUs !== undefined && operation.version !== undefined;
 }
 
-function count<T>(items: readonly T[], of: (item: T) => number): number {
-  return items.reduce((sum, item) => sum + of(item), 0);
+function isCrossing({ key, of, user, ofUser }: Operation): boolean {
+  return of !== key || ofUser !== user;
 }
 
 function checkKey(
@@ -102,15 +119,15 @@ function checkKey(
   );
   const acknowledged = new Witnesses(writes.filter(isKnown), ({ returnedUs }) => returnedUs);
   const makers = new Map(writes.map((write) => [write.version, write]));
-  // What belongs to another key says nothing of this one.
+  // What belongs to another question says nothing of this one.
   const seen = new Witnesses(
-    reads.filter((read) => read.of === read.key),
+    reads.filter((read) => !isCrossing(read)),
     ({ returnedUs }) => returnedUs,
   );
   const behindMs: number[] = [];
   const findings = reads.flatMap((read): Finding[] => {
-    const { key, of, version, invokedUs, returnedUs } = read;
-    if (of !== key) return [{ kind: 'crossing', read, against: undefined, lagMs: 0 }];
+    const { version, invokedUs, returnedUs } = read;
+    if (isCrossing(read)) return [{ kind: 'crossing', read, against: undefined, lagMs: 0 }];
     const maker = makers.get(version);
     const isUnmade = version > before(begun, returnedUs) || (maker && maker.invokedUs >= returnedUs);
     if (isUnmade) return [{ kind: 'future', read, against: maker, lagMs: 0 }];

@@ -2,7 +2,9 @@ import { createWriteStream, type WriteStream } from 'node:fs';
 import { once } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
 import { HttpConnection } from '../support/http-connection.js';
+import { readFrom, writeTo } from './ask-service.js';
 import { nowUs, type Operation } from './operation.js';
+import { randomQuestion } from './routes.js';
 import { seeded } from './seeded.js';
 
 export interface ClientsOptions {
@@ -27,8 +29,6 @@ const PATIENCE_MS = 5000;
 const PAUSE_MS = 50;
 const STEP_MS = 2;
 const LINES_AT_ONCE = 500;
-/** Stands for the key and the version in an answer that names none. */
-const FOREIGN = -1;
 
 /** Reads and writes until it is told to stop, and writes down what it saw. */
 export class Clients {
@@ -112,8 +112,13 @@ export class Clients {
     const port = this.ports[process];
     // An address where nobody listens got nothing.
     if (port == null) return false;
-    const begun = { kind, process, key, invokedUs: nowUs() };
-    const answer = await ask(connection, port, kind, key);
+    const question = randomQuestion(key, this.#options.keys, this.#random);
+    const { route, user } = question;
+    const asked = kind === 'write' ? {} : { route, ...(user === undefined ? {} : { user }) };
+    const begun = { kind, process, key, ...asked, invokedUs: nowUs() };
+    const answer = await (kind === 'read'
+      ? readFrom(connection, port, question)
+      : writeTo(connection, port, key));
     const endedUs = nowUs();
     const isAnswered = answer !== undefined && !('refusedWith' in answer);
     const operation: Operation = isAnswered
@@ -130,43 +135,4 @@ export class Clients {
     this.#lines = [];
     if (!this.#out.write(text)) await once(this.#out, 'drain');
   }
-}
-
-type Answered = Pick<Operation, 'version' | 'of' | 'cache' | 'isPending'>;
-type Refused = Required<Pick<Operation, 'refusedWith'>>;
-
-async function ask(
-  connection: HttpConnection,
-  port: number,
-  kind: Operation['kind'],
-  key: number,
-): Promise<Answered | Refused | undefined> {
-  try {
-    const method = kind === 'read' ? 'GET' : 'POST';
-    const { status, head, body } = await connection.ask(port, method, `/versions/${key}`);
-    if (status >= 300) return { refusedWith: status };
-    const versioned = versionedOf(body);
-    // It came whole, so it is an answer, but none of ours. A write behind it may have happened.
-    if (!versioned) return kind === 'read' ? { of: FOREIGN, version: FOREIGN } : undefined;
-    const cache = /\r\nx-cache: *(\w+)/.exec(head)?.[1];
-    return {
-      of: versioned.key,
-      version: versioned.version,
-      ...(cache === undefined ? {} : { cache: cache.toUpperCase() }),
-      ...(head.includes('\r\nx-cache-invalidation: pending') ? { isPending: true } : {}),
-    };
-  } catch {
-    return undefined;
-  }
-}
-
-function versionedOf(text: string): { key: number; version: number } | undefined {
-  try {
-    const { key, version } = JSON.parse(text) as { key: unknown; version: unknown };
-    if (Number.isInteger(key) && Number.isInteger(version))
-      return { key: Number(key), version: Number(version) };
-  } catch {
-    // No JSON, or no object.
-  }
-  return undefined;
 }

@@ -55,7 +55,9 @@ export async function judge(options: JudgeOptions): Promise<boolean> {
     `\n${consistency}, ${options.processes} processes, ${seconds} s, seed ${options.seed}\n${report(checked)}`,
   );
   const isEnough =
-    checked.reads >= Number(options.reads) * seconds && checked.hits > MIN_HITS * checked.reads;
+    checked.reads >= Number(options.reads) * seconds &&
+    checked.hits > MIN_HITS * checked.reads &&
+    checked.routes.every(({ hits }) => hits > 0);
   if (!isEnough) print('too few reads or hits to mean anything\n');
   const { staleMs } = tolerances[consistency];
   const isRight = checked.violations.length === 0;
@@ -83,7 +85,7 @@ async function bite(
   name: PlantedFault,
   { processes, seed, rest }: JudgeOptions,
 ): Promise<{ isFound: boolean; told: string }> {
-  const { consistency, nemeses, clocksApartMs }: Planted = plantedFaults[name];
+  const { consistency, nemeses, clocksApartMs, route }: Planted = plantedFaults[name];
   let seconds = 0;
   for (let run = 0; seconds < TEETH_SECONDS; run++, seconds += BITE_SECONDS) {
     const history = await runHistory({
@@ -103,6 +105,8 @@ async function bite(
     const { kind, read } = first.finding;
     const afterS = seconds + ((read.returnedUs ?? 0) - history.beganUs) / 1_000_000;
     const when = `after ${afterS.toFixed(1)} s (${kind})`;
+    const elsewhere = history.violations.find((violation) => route && violation.read.route !== route);
+    if (elsewhere) return { isFound: false, told: `WRONG ${when}, ALSO ON ${elsewhere.read.route}` };
     return first.isStruck || nemeses.length === 0
       ? { isFound: true, told: `found ${when}, ${history.violations.length} times` }
       : { isFound: false, told: `WRONG ${when}, BEFORE ANYTHING STRUCK` };

@@ -1,9 +1,15 @@
+import type { RouteName } from './routes.js';
+
 /** One operation as its client saw it, in times of `nowUs`. */
 export interface Operation {
   readonly kind: 'read' | 'write';
   /** Number of the service process that was asked. */
   readonly process: number;
+  /** Of a read. */
+  readonly route?: RouteName;
   readonly key: number;
+  /** Who read, where each user has an answer of his own. */
+  readonly user?: number;
   readonly invokedUs: number;
   /** Absent: nobody knows what became of it. A write may have happened all the same. */
   readonly returnedUs?: number;
@@ -15,6 +21,10 @@ export interface Operation {
   readonly version?: number;
   /** The key that the answer to a read names. */
   readonly of?: number;
+  /** The user whom it names. */
+  readonly ofUser?: number;
+  /** Where an answer is of two keys: the other one that was asked for, and what the answer says of which. */
+  readonly also?: { readonly key: number; readonly of: number; readonly version: number };
   /** `X-Cache` of a read. */
   readonly cache?: string;
   /** The write was acknowledged with `X-Cache-Invalidation: pending`. */

@@ -8,6 +8,7 @@ import type { EntryName } from '../../src/cache/engine/store.js';
 import { RedisBackplane } from '../../src/cache/redis/redis-backplane.js';
 import { RedisStore } from '../../src/cache/stores/redis.store.js';
 import type { NemesisName } from './nemeses.js';
+import type { RouteName } from './routes.js';
 
 /** A mistake in the protocol, with what brings it to light. */
 export interface Planted {
@@ -15,9 +16,11 @@ export interface Planted {
   /** Before one of them has struck nothing may be wrong: the mistake would be another one than it is called. */
   readonly nemeses: readonly NemesisName[];
   readonly clocksApartMs?: number;
+  /** The only route that it makes wrong. */
+  readonly route?: RouteName;
 }
 
-/** The mistakes that such caches are known for; the checker must find each. */
+/** The mistakes that such caches, and those who use them, are known for; the checker must find each. */
 export const plantedFaults = {
   'tokens-after-the-load': { consistency: 'strong', nemeses: [] },
   'tokens-that-return': { consistency: 'strong', nemeses: [] },
@@ -27,18 +30,23 @@ export const plantedFaults = {
   'restored-unnoticed': { consistency: 'strong', nemeses: ['redis-restored'] },
   'replays-the-old-token': { consistency: 'strong', nemeses: [] },
   'latest-clock-wins': { consistency: 'strong', nemeses: [], clocksApartMs: 600_000 },
+  'key-without-the-user': { consistency: 'strong', nemeses: [], route: 'own' },
+  'names-the-new-shelf': { consistency: 'strong', nemeses: [], route: 'shelved' },
+  'forgets-the-second-tag': { consistency: 'strong', nemeses: [], route: 'pair' },
+  'forgets-the-prefix': { consistency: 'strong', nemeses: [], route: 'listed' },
 } as const satisfies Record<string, Planted>;
 
 export type PlantedFault = keyof typeof plantedFaults;
 
 /** Makes this process wrong. Nothing in the product knows of it. */
 export function plant(fault: PlantedFault | undefined, redisUrl: string): void {
-  if (fault) plants[fault](redisUrl);
+  if (fault) plants[fault]?.(redisUrl);
 }
 
 const TOKEN_TTL_MS = 7_200_000;
 
-const plants: Record<PlantedFault, (redisUrl: string) => void> = {
+/** The others are in versions.controllers.ts and server.process.ts. */
+const plants: Partial<Record<PlantedFault, (redisUrl: string) => void>> = {
   'tokens-after-the-load'() {
     const write = original('write');
     RedisStore.prototype.write = async function (this: RedisStore, name: EntryName, entry: CacheEntry) {
@@ -53,9 +61,6 @@ const plants: Record<PlantedFault, (redisUrl: string) => void> = {
     const { randomBytes } = crypto;
     crypto.randomBytes = (size: number) => (size === 12 ? Buffer.alloc(12, 1) : randomBytes(size));
     syncBuiltinESMExports();
-  },
-  'invalidates-before-commit'() {
-    // The controller is another one.
   },
   'joins-overtaken-runs'() {
     SingleFlight.prototype.doom = () => undefined;

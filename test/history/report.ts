@@ -1,4 +1,5 @@
 import type { CheckedHistory, Finding, FindingKind } from './check-history.js';
+import type { Operation } from './operation.js';
 import type { History } from './run-history.js';
 
 const kinds: readonly FindingKind[] = ['stale', 'order', 'future', 'crossing'];
@@ -20,6 +21,8 @@ export function report(history: History): string {
     }),
     '',
     ...windowTable(history),
+    '',
+    ...routeTable(history),
     '',
     ...stalenessTable(history),
   ];
@@ -63,6 +66,16 @@ function windowTable({ windows }: History): string[] {
           findings.stale,
           findings.order,
         ),
+    ),
+  ];
+}
+
+/** What was seen of each route. */
+function routeTable({ routes }: History): string[] {
+  return [
+    ...header('Route', 'Reads', 'Hits', 'Stale', 'Order', 'Future', 'Crossing'),
+    ...routes.map(({ name, reads, hits, findings: { stale, order, future, crossing } }) =>
+      row(name, reads, percent(hits, reads), stale, order, future, crossing),
     ),
   ];
 }
@@ -111,13 +124,23 @@ function shown({ kind, read, against, lagMs }: Finding): string[] {
   const start = Math.min(read.invokedUs, against?.invokedUs ?? Infinity);
   const told = [against, read].flatMap((operation) => {
     if (!operation) return [];
-    const { process, key, version, cache, invokedUs, returnedUs = 0 } = operation;
+    const { process, invokedUs, returnedUs = 0 } = operation;
     const [from, to] = [invokedUs, returnedUs].map((us) => ((us - start) / 1000).toFixed(1));
-    return [
-      `  ${from} to ${to} ms  process ${process}  ${operation.kind} ${key} = ${version}${cache ? ` (${cache})` : ''}`,
-    ];
+    return [`  ${from} to ${to} ms  process ${process}  ${spoken(operation)}`];
   });
   return [`${kind}, out of date for ${Math.round(lagMs)} ms:`, ...told];
+}
+
+/** `read own 3 of user 1 = 7 (HIT)`; what belongs to another question says to which. */
+function spoken({ kind, route, key, user, of, ofUser, version, cache }: Operation): string {
+  const asked = [kind, route, key, ...ofWhom(user)].filter((word) => word !== undefined).join(' ');
+  const isOther = kind === 'read' && (of !== key || ofUser !== user);
+  const answered = isOther ? ` = ${[`key ${of}`, ...ofWhom(ofUser)].join(' ')}, ${version}` : ` = ${version}`;
+  return `${asked}${answered}${cache ? ` (${cache})` : ''}`;
+}
+
+function ofWhom(user: number | undefined): string[] {
+  return user === undefined ? [] : [`of user ${user}`];
 }
 
 function of(kind: FindingKind, findings: readonly Finding[]): Finding[] {

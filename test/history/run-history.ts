@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Bed } from './bed.js';
+import { byRoute, type SeenRoute } from './by-route.js';
 import { calmOf, type Calm } from './calm.js';
 import { checkHistory, type CheckedHistory, type Tolerance } from './check-history.js';
 import { ClientProcess } from './client-process.js';
@@ -35,6 +36,7 @@ export interface History extends CheckedHistory {
   readonly strikes: readonly Strike[];
   /** What was seen while each nemesis struck, and while none did. */
   readonly windows: readonly Window[];
+  readonly routes: readonly SeenRoute[];
   readonly calm: Calm;
 }
 
@@ -80,7 +82,8 @@ export async function runHistory(options: HistoryOptions): Promise<History> {
     const operations = await readHistory(file);
     const checked = checkHistory(operations, tolerances[consistency]);
     const windows = windowsOf(operations, checked, strikes);
-    const history = { ...checked, strikes, windows, calm: calmOf(operations, windows, strikes) };
+    const routes = byRoute(operations, checked);
+    const history = { ...checked, strikes, windows, routes, calm: calmOf(operations, windows, strikes) };
     const megabytes = Math.round(process.memoryUsage().rss / 1e6);
     options.say(`judged in ${secondsSince(sinceMs, performance.now())} s with ${megabytes} MB`);
     return history;
