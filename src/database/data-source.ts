@@ -24,6 +24,7 @@ import { ManyClicksADay1770000007000 } from './migrations/1770000007000-many-cli
 import { OutboxNamespace1770000008000 } from './migrations/1770000008000-outbox-namespace.js';
 import { OutboxAge1770000009000 } from './migrations/1770000009000-outbox-age.js';
 import { ForgetPeopleSoon1770000010000 } from './migrations/1770000010000-forget-people-soon.js';
+import { EndsTold1770000019000 } from './migrations/1770000019000-ends-told.js';
 import { EnrollmentsOfCourses1770000017000 } from './migrations/1770000017000-enrollments-of-courses.js';
 import { FirstTraceCounts1770000011000 } from './migrations/1770000011000-first-trace-counts.js';
 import { FirstTraceOfStudents1770000013000 } from './migrations/1770000013000-first-trace-of-students.js';
@@ -73,6 +74,7 @@ const shared = {
     SubmissionsOfActivities1770000016000,
     EnrollmentsOfCourses1770000017000,
     OpenSessions1770000018000,
+    EndsTold1770000019000,
   ],
   synchronize: false,
   logging: false,

@@ -9,6 +9,9 @@ import { importOulad } from '../../src/datasets/oulad/import-oulad.js';
 import type { OuladOptions } from '../../src/datasets/oulad/oulad-options.js';
 import { readStarts } from '../../src/datasets/oulad/starts.js';
 import { summaryText } from '../../src/datasets/oulad/summary-text.js';
+import type { Principal } from '../../src/access/principal.js';
+import type { ChangeEnrollmentDto } from '../../src/records/enrollments/enrollment.dto.js';
+import { EnrollmentsService } from '../../src/records/enrollments/enrollments.service.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { pollUntil } from '../support/processes.js';
 import { runCli, startCli } from '../support/run-cli.js';
@@ -514,6 +517,71 @@ describe('importing files in the format of OULAD', () => {
       ]);
       await expectAsIfAtOnce({ asOfDay: 10 });
     });
+  });
+
+  describe('of how an enrolment ended', () => {
+    const ends = async () => {
+      const rows = await database.dataSource.query<Record<string, unknown>[]>(
+        `SELECT e.id, u.code || ' ' || c.code AS of, e.status, e.final_result, e.ended_at
+         FROM enrollments e JOIN users u ON u.id = e.user_id JOIN courses c ON c.id = e.course_id ORDER BY 2`,
+      );
+      return Object.fromEntries(rows.map(({ of, ...row }) => [of as string, row]));
+    };
+    const tell = async (of: string, told: ChangeEnrollmentDto): Promise<void> => {
+      const id = (await ends())[of]!.id as string;
+      const admin = { role: 'admin', sub: 'ADMIN001' } as Principal;
+      await new EnrollmentsService(database.dataSource).change(id, admin, told);
+    };
+
+    it('leaves alone what somebody has told, and takes the rest from the file', async () => {
+      await cp(fixture, folder, { recursive: true });
+      await importOulad(database.dataSource, options({ dir: folder }));
+      await tell('oulad-11391 AAA-2013J', { status: 'dropped', ended_at: '2013-12-01T00:00:00Z' });
+      await tell('oulad-30268 AAA-2013J', { status: 'active' });
+      await tell('oulad-28400 AAA-2013J', { status: 'failed' });
+      await tell('oulad-31604 AAA-2013J', {});
+      const told = await ends();
+      const students = join(folder, 'studentInfo.csv');
+      const other = (await readFile(students, 'utf8'))
+        .replace('N,Fail,"a, b"', 'N,Pass,')
+        .replace('N,Distinction,', 'N,Pass,');
+      await writeFile(students, other);
+      await database.dataSource.query('DELETE FROM import_batches');
+
+      await importOulad(database.dataSource, options({ dir: folder }));
+
+      const untold = 'oulad-31604 AAA-2013J';
+      expect(await ends()).toEqual({ ...told, [untold]: { ...told[untold], final_result: 'pass' } });
+      expect(told['oulad-28400 AAA-2013J']).toMatchObject({ status: 'failed', final_result: 'fail' });
+    });
+
+    it.each(['studentInfo.csv', 'studentRegistration.csv'])(
+      'leaves alone what somebody tells while it reads %s',
+      async (file) => {
+        await importOulad(database.dataSource, options());
+        await database.dataSource.query('DELETE FROM import_batches WHERE file = $1', [file]);
+        // Else the file would have nothing to say of it.
+        await database.dataSource.query('UPDATE enrollments SET ended_at = NULL');
+        const teacher = database.dataSource.createQueryRunner();
+        onTestEnd.push(() => teacher.release());
+        await teacher.startTransaction();
+        await teacher.query(
+          `UPDATE enrollments SET status = 'failed', final_result = 'fail', ended_at = '2013-12-01Z', end_told_at = now()
+           WHERE status = 'dropped'`,
+        );
+
+        const importing = importOulad(database.dataSource, options());
+        await pollUntil(() => waitsForLock(database.dataSource), 10_000);
+        await teacher.commitTransaction();
+        await importing;
+
+        expect((await ends())['oulad-30268 AAA-2013J']).toMatchObject({
+          status: 'failed',
+          final_result: 'fail',
+          ended_at: new Date('2013-12-01T00:00:00Z'),
+        });
+      },
+    );
   });
 
   it('leaves a grade alone that was given since, by whomever', async () => {

@@ -51,10 +51,11 @@ const insertUsers = `
   FROM json_to_recordset($1) AS r(course text, student text) JOIN courses c ON c.code = r.course
   ON CONFLICT (code) DO NOTHING`;
 
-// A day within the course knows of no end, which is no reason to take one back: it may come from an earlier import, or
-// from whoever teaches the course.
+// A day within the course knows of no end, which is no reason to take back that of an earlier import. And whoever teaches the
+// course knows better than any file.
 const [statusNow, resultNow] = ['status', 'final_result'].map(
-  (column) => `CASE WHEN excluded.status = 'active' THEN e.${column} ELSE excluded.${column} END`,
+  (column) =>
+    `CASE WHEN excluded.status = 'active' OR e.end_told_at IS NOT NULL THEN e.${column} ELSE excluded.${column} END`,
 );
 
 const upsertEnrollments = `
@@ -122,6 +123,11 @@ export const registrations: OuladFile<RegistrationRow> = {
   write: (client, rows) => writeRows(client, updateRegistrations, rows),
 };
 
+// Asked of the row that is written: somebody may have told of it since the statement began.
+const [endNow, leftNow, leftResultNow] = ['ended_at', 'status', 'final_result'].map(
+  (column) => `CASE WHEN e.end_told_at IS NULL THEN n.${column} ELSE e.${column} END`,
+);
+
 const updateRegistrations = `
   WITH known AS (
     SELECT DISTINCT ON (r.course, r.student) r.*, e.id
@@ -145,10 +151,11 @@ const updateRegistrations = `
     WHERE NOT known.is_later
   ), written AS (
     UPDATE enrollments e
-    SET enrolled_at = n.enrolled_at, ended_at = n.ended_at, status = n.status, final_result = n.final_result
+    SET enrolled_at = n.enrolled_at, ended_at = ${endNow}, status = ${leftNow},
+      final_result = ${leftResultNow}
     FROM current n
     WHERE e.id = n.id AND (e.enrolled_at, e.ended_at, e.status, e.final_result)
-      IS DISTINCT FROM (n.enrolled_at, n.ended_at, n.status, n.final_result)
+      IS DISTINCT FROM (n.enrolled_at, ${endNow}, ${leftNow}, ${leftResultNow})
     RETURNING 1
   )
   SELECT ((SELECT count(*) FROM written) + (SELECT count(*) FROM removed))::int AS written,

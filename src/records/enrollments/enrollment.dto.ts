@@ -154,7 +154,7 @@ export class CreateEnrollmentDto {
   enrolled_at?: string;
 }
 
-/** How an enrolment ends, or that it goes on; what is left out stays. */
+/** How an enrolment ends, or that it goes on; what is left out stays. No import of files says otherwise afterwards. */
 export class ChangeEnrollmentDto {
   /**
    * `dropped`, `completed` or `failed` end it; `active` takes it up again

@@ -43,6 +43,10 @@ export class Enrollment {
   @Column('timestamptz', { name: 'ended_at', nullable: true })
   endedAt!: Date | null;
 
+  /** When somebody last said how it ended, or that it goes on; null if only imports have. */
+  @Column('timestamptz', { name: 'end_told_at', nullable: true })
+  endToldAt!: Date | null;
+
   @Column('text', { name: 'final_result', nullable: true })
   finalResult!: FinalResult | null;
 

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import type { Principal } from '../../access/principal.js';
+import { databaseNow } from '../../database/database-clock.js';
 import { Problem } from '../../http/problem.js';
 import { Course } from '../courses/course.entity.js';
 import { findUnique } from '../find-unique.js';
@@ -128,9 +129,12 @@ export class EnrollmentsService {
         }
       }
       const changed = change(enrollment, await after(manager, enrollment, dto));
-      if (changed.length === 0) return EnrollmentDto.of(enrollment);
+      const isNews = changed.length > 0 || (tellsSomething(dto) && enrollment.endToldAt === null);
+      if (!isNews) return EnrollmentDto.of(enrollment);
+      enrollment.endToldAt = await databaseNow(manager);
       await manager.save(enrollment);
-      return wrote(EnrollmentDto.of(enrollment), { changed });
+      const answer = EnrollmentDto.of(enrollment);
+      return changed.length > 0 ? wrote(answer, { changed }) : answer;
     });
   }
 
@@ -175,6 +179,11 @@ const firstOf =
        ORDER BY e.course_id, e.id LIMIT :most
      ) AS first
      ORDER BY first.id LIMIT :most`;
+
+/** Whoever says what is so already keeps an import from saying otherwise. */
+function tellsSomething({ status, final_result, ended_at }: ChangeEnrollmentDto): boolean {
+  return status !== undefined || final_result !== undefined || ended_at !== undefined;
+}
 
 /** The columns as the change leaves them, checked against each other. */
 async function after(
