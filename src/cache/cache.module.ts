@@ -106,7 +106,7 @@ export class CacheModule
   /** Where no HTTP is served, such as in a worker, Nest asks nobody to configure. */
   async onModuleInit(): Promise<void> {
     this.#buildGraph();
-    await this.parts.opened();
+    await this.parts.waitForRedis();
   }
 
   /** After the HTTP server has drained: requests under way may still use the store. */

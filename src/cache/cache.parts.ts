@@ -17,9 +17,9 @@ import { RedisStore } from './stores/redis.store.js';
 
 const INVALIDATION_BUDGET_MS = 150;
 /** In real time, whatever the clock says: Redis does not go by a test's. A server near by answers within a tenth of it. */
-const OPENING_PATIENCE_MS = 500;
+const REDIS_PATIENCE_MS = 500;
 
-/** Everything one application's cache is made of. The module alone joins these. */
+/** Makes and joins the parts of one application's cache: the only place that knows them all. */
 export class CacheParts {
   readonly statistics = new CacheStatistics();
   readonly store: Store | undefined;
@@ -28,23 +28,28 @@ export class CacheParts {
   readonly redis: RedisService;
   readonly servers: RedisServers | undefined;
   readonly backlog: OutboxBacklog;
+  readonly #redisStore: RedisStore | undefined;
   readonly #relay: OutboxRelay | undefined;
   /** Resolves with the first news of Redis, good or bad. */
   readonly #firstNews: Promise<void>;
-  #payOwed: (() => Promise<void>) | undefined;
 
   constructor(readonly options: ResolvedOptions) {
-    const { redis, namespace, clock, outbox, requestBudgetMs } = options;
+    const { enabled, redis, namespace, clock, outbox, requestBudgetMs } = options;
     this.l1 = new L1Entries(clock, options.maxBytes);
     let tellFirstNews: () => void = () => undefined;
     this.#firstNews = new Promise((told) => (tellFirstNews = told));
-    const emit = (event: CacheModuleEvent) => {
+    const hearRedis = (event: CacheModuleEvent) => {
       this.tell(event);
       if (event.event === 'cache.ready') this.engine.background.add(this.#tellServer());
       if (event.event === 'cache.ready' || event.event === 'cache.disabled') tellFirstNews();
     };
-    this.servers = redis && connectRedis(redis, { namespace, clock, emit });
-    this.store = this.#openStore();
+    this.servers = redis && connectRedis(redis, { namespace, clock, emit: hearRedis });
+    if (this.servers) {
+      const redisStore = new RedisStore(this.servers, namespace, this.tell, outbox);
+      this.servers.start((...used) => redisStore.beforeUse(...used));
+      this.#redisStore = redisStore;
+    }
+    this.store = this.#redisStore ?? options.store ?? (enabled ? new MemoryStore(clock, this.l1) : undefined);
     this.redis = new RedisService(this.servers, namespace, requestBudgetMs, this.tell);
     this.engine = new CacheEngine({
       ...options,
@@ -83,24 +88,15 @@ export class CacheParts {
   };
 
   /** What is written or asked for at the very start would find no connection yet: Redis is waited for, but not long. */
-  async opened(): Promise<void> {
-    if (this.servers) await resultWithin(systemClock, OPENING_PATIENCE_MS, this.#firstNews);
+  async waitForRedis(): Promise<void> {
+    if (this.servers) await resultWithin(systemClock, REDIS_PATIENCE_MS, this.#firstNews);
   }
 
   async close(): Promise<void> {
     await this.#relay?.stop();
     await this.engine.close();
-    await this.#payOwed?.();
+    await this.#redisStore?.payOwed(INVALIDATION_BUDGET_MS);
     await this.servers?.close();
-  }
-
-  #openStore(): Store | undefined {
-    const { enabled, namespace, clock, outbox } = this.options;
-    if (!this.servers) return this.options.store ?? (enabled ? new MemoryStore(clock, this.l1) : undefined);
-    const store = new RedisStore(this.servers, namespace, this.tell, outbox);
-    this.servers.start((...used) => store.beforeUse(...used));
-    this.#payOwed = () => store.payOwed(INVALIDATION_BUDGET_MS);
-    return store;
   }
 
   async #tellServer(): Promise<void> {
