@@ -3,7 +3,7 @@ import { AsyncScope } from './async-scope.js';
 import { AuditSampler } from './audit-sampler.js';
 import { AUDIT_AFTER_MS, type AuditAfterMs, type AuditSkip } from './audit-verdict.js';
 import type { BackgroundWork } from './background-work.js';
-import { Budget } from './budget.js';
+import type { NewBudget } from './budget.js';
 import type { CacheEntry } from './cache-entry.js';
 import type { EmitCacheEvent } from './cache-events.js';
 import type { Clock } from './clock.js';
@@ -38,7 +38,7 @@ export interface AuditsOptions {
   readonly ask: Ask;
   readonly clock: Clock;
   readonly emit: EmitCacheEvent;
-  readonly requestBudgetMs: number;
+  readonly newBudget: NewBudget;
   readonly background: BackgroundWork;
 }
 
@@ -140,8 +140,8 @@ export class Audits {
 
   /** Whether who asks now is given the same answer. What a soft invalidation leaves standing does not count as served. */
   async #isServed({ subject, entry }: Sample): Promise<'yes' | 'no' | 'store-away'> {
-    const { ask, clock, requestBudgetMs } = this.#options;
-    const budget = new Budget(clock, requestBudgetMs);
+    const { ask, newBudget } = this.#options;
+    const budget = newBudget();
     const strictly = { policy: { ...subject.policy, minFreshMs: 0 } };
     const present = await ask(subject, budget, async (entries) => {
       const held = entries.inL1(subject);

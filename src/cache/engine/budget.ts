@@ -9,6 +9,9 @@ export const BACKGROUND_BUDGET_MS = 1000;
  */
 const FLOOR_MS = 10;
 
+/** A whole one, for what no request is charged with: questions behind the answers, and while another process is waited for. */
+export type NewBudget = () => Budget;
+
 /**
  * What one request may spend on waiting for the store, all its questions together. It runs only while one is asked: who
  * waits for a run, or for another process, has spent nothing. After a failure nothing is left.

@@ -1,5 +1,6 @@
 import { asking } from './ask.js';
 import { Audits } from './audits.js';
+import { Budget } from './budget.js';
 import { Bulkhead } from './bulkhead.js';
 import { Coherence } from './coherence.js';
 import type { EngineOptions } from './engine-options.js';
@@ -38,9 +39,10 @@ export function engineParts(
   });
   const jittered = (ttlMs: number) => Math.max(1, Math.round(ttlMs * (1 - jitter * Math.random())));
   const entries = new EntryStore({ store, l1, coherence, clock, emit, jittered });
+  const newBudget = () => new Budget(clock, requestBudgetMs);
   const ask = asking(entries, emit);
   const bulkhead = new Bulkhead(clock, options.bulkhead);
-  const openings = new Openings({ store, ask, clock, requestBudgetMs });
+  const openings = new Openings({ store, ask, clock, newBudget });
   const factoryRunner = new FactoryRunner({ bulkhead, clock, emit, tracer });
   const sharedRuns = new SharedRuns({
     entries,
@@ -60,10 +62,10 @@ export function engineParts(
     families,
     clock,
     emit,
-    requestBudgetMs,
+    newBudget,
     background,
   });
-  const audits = new Audits({ rate: options.auditRate, ask, clock, emit, requestBudgetMs, background });
+  const audits = new Audits({ rate: options.auditRate, ask, clock, emit, newBudget, background });
   const lookups = new Lookups({ entries, ask, refreshAhead, audits, clock, emit });
   return { entries, lookups, factoryRunner, sharedRuns, refreshAhead, bulkhead, audits };
 }

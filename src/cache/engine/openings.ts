@@ -1,5 +1,5 @@
 import type { Ask } from './ask.js';
-import { Budget } from './budget.js';
+import type { Budget, NewBudget } from './budget.js';
 import { pause, type Clock } from './clock.js';
 import { isFresh } from './l1-entries.js';
 import { LoadLease, LONGEST_WAIT_MS } from './load-lease.js';
@@ -14,7 +14,7 @@ export interface OpeningsOptions {
   readonly store: Store;
   readonly ask: Ask;
   readonly clock: Clock;
-  readonly requestBudgetMs: number;
+  readonly newBudget: NewBudget;
 }
 
 /** How a run begins: with the tokens of all it may depend on, and with the right to run for all processes. */
@@ -31,7 +31,7 @@ export class Openings {
     budget: Budget,
     witnesses: readonly string[],
   ): Promise<Opening | undefined> {
-    const { clock, requestBudgetMs } = this.#options;
+    const { clock, newBudget } = this.#options;
     const sinceMs = clock.monotonicMs();
     let opening = await this.open(subject, budget, witnesses);
     while (opening && !opening.hasLease && !isFresh(opening.held, clock)) {
@@ -39,7 +39,7 @@ export class Openings {
       if (waitedMs >= LONGEST_WAIT_MS) break;
       const pauseMs = Math.min(Math.max(waitedMs * WAITED_PART, MIN_PAUSE_MS), MAX_PAUSE_MS);
       await pause(clock, pauseMs * (0.5 + Math.random()));
-      opening = await this.open(subject, new Budget(clock, requestBudgetMs), witnesses);
+      opening = await this.open(subject, newBudget(), witnesses);
     }
     return opening;
   }
@@ -65,8 +65,8 @@ export class Openings {
   }
 
   async #isCurrent(subject: Subject, { tokens, atMs }: Opening): Promise<boolean> {
-    const { ask, clock, requestBudgetMs } = this.#options;
-    const budget = new Budget(clock, requestBudgetMs);
+    const { ask, newBudget } = this.#options;
+    const budget = newBudget();
     const current = await ask(subject, budget, (entries) => entries.isCurrent(subject, tokens, atMs, budget));
     return current?.answer ?? true;
   }

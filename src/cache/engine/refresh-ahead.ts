@@ -1,5 +1,5 @@
 import type { BackgroundWork } from './background-work.js';
-import { Budget } from './budget.js';
+import type { NewBudget } from './budget.js';
 import { errorName } from './cache-errors.js';
 import type { EmitCacheEvent } from './cache-events.js';
 import type { Clock } from './clock.js';
@@ -22,7 +22,7 @@ export interface RefreshAheadOptions {
   readonly families: WatchedFamilies;
   readonly clock: Clock;
   readonly emit: EmitCacheEvent;
-  readonly requestBudgetMs: number;
+  readonly newBudget: NewBudget;
   readonly background: BackgroundWork;
 }
 
@@ -64,10 +64,10 @@ export class RefreshAhead {
   }
 
   async #refresh(subject: Subject, factory: Factory<unknown>): Promise<void> {
-    const { openings, sharedRuns, families, clock, emit, requestBudgetMs } = this.#options;
+    const { openings, sharedRuns, families, clock, emit, newBudget } = this.#options;
     if (sharedRuns.isUnderWay(subject)) return;
     const witnesses = families.witnessesFor(subject);
-    const opening = await openings.open(subject, new Budget(clock, requestBudgetMs), witnesses);
+    const opening = await openings.open(subject, newBudget(), witnesses);
     if (!opening?.hasLease) return;
     const { held } = opening;
     if (held && !isSoon(subject, foundNow(held, clock))) await opening.lease.release();
