@@ -1,3 +1,6 @@
+/** What closing waits at most for work under way, ms: a method that was given up may never end. */
+export const CLOSE_PATIENCE_MS = 5000;
+
 /** Work that nobody waits for, until it is done. */
 export class BackgroundWork {
   readonly #underWay = new Set<Promise<unknown>>();

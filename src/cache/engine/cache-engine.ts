@@ -1,4 +1,4 @@
-import { BackgroundWork } from './background-work.js';
+import { BackgroundWork, CLOSE_PATIENCE_MS } from './background-work.js';
 import { Budget } from './budget.js';
 import type { CacheEntry } from './cache-entry.js';
 import { CurrentRun } from './current-run.js';
@@ -13,8 +13,6 @@ import { SingleFlight } from './single-flight.js';
 import type { Factory, Found, Loaded, Lookup, Revive, Subject } from './subject.js';
 import { byHardness, witnessesOf } from './tags.js';
 import { WatchedFamilies } from './watched-families.js';
-
-const CLOSE_PATIENCE_MS = 5000;
 
 /** The promise of the whole cache: what was computed before an invalidation is never given to anyone who asks after it. */
 export class CacheEngine {
@@ -209,7 +207,6 @@ export class CacheEngine {
   /** Waits for what goes on behind the answers, for 5 s at most; nothing begins there any more by itself. */
   async close(): Promise<void> {
     this.#parts?.audits.close();
-    // A method that was given up may never end.
     await resultWithin(this.#options.clock, CLOSE_PATIENCE_MS, this.background.settle());
   }
 

@@ -10,6 +10,7 @@ import {
   type InvalidatingDefinition,
 } from '../definition/cached-definition.js';
 import { CacheError } from '../engine/cache-errors.js';
+import { isThenable } from '../engine/thenable.js';
 import { isGet, isRoute } from '../http/route-metadata.js';
 import { RoutePaths } from '../http/route-paths.js';
 import { MethodCache } from '../methods/method-cache.js';
@@ -63,8 +64,7 @@ export class DecoratedMethods {
     const make = wrapper.metatype as (...injected: unknown[]) => unknown;
     wrapper.metatype = (...injected: unknown[]) => {
       const made = make(...injected);
-      const isAwaited = typeof (made as { then?: unknown } | null | undefined)?.then === 'function';
-      return isAwaited ? Promise.resolve(made).then(equipped) : equipped(made);
+      return isThenable(made) ? Promise.resolve(made).then(equipped) : equipped(made);
     };
   }
 

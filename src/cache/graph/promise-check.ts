@@ -1,6 +1,7 @@
 import type { Type } from '@nestjs/common';
 import type { DecoratedMethod } from '../definition/cached-definition.js';
 import type { Faults } from '../definition/faults.js';
+import { isThenable } from '../engine/thenable.js';
 import { isRoute } from '../http/route-metadata.js';
 
 /**
@@ -16,7 +17,7 @@ export function checkPromise(
   const returned: unknown = Reflect.getMetadata('design:returntype', prototype, name);
   // Nothing is known of unions, interfaces, and what is inferred.
   if (typeof returned !== 'function' || returned === Object) return;
-  if (typeof (returned.prototype as { then?: unknown } | undefined)?.then === 'function') return;
+  if (isThenable(returned.prototype)) return;
   faults.add(
     'CACHE_INVALID_OPTIONS',
     `${definition.method} returns ${returned.name}, but a decorator of the cache makes a promise of that. Make it async.`,

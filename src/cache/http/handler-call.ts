@@ -1,5 +1,6 @@
 import { isObservable, tap } from 'rxjs';
 import { AsyncScope } from '../engine/async-scope.js';
+import { isThenable } from '../engine/thenable.js';
 
 /** Is told at once, before the handler may change its arguments, or an interceptor its result, in their place. */
 export interface CallObserver {
@@ -48,6 +49,5 @@ export function recordCall(args: readonly unknown[], run: () => unknown): unknow
 }
 
 function asPromise(value: unknown): unknown {
-  const isThenable = typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
-  return isThenable ? Promise.resolve(value) : value;
+  return isThenable(value) ? Promise.resolve(value) : value;
 }

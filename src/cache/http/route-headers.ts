@@ -110,15 +110,14 @@ export class RouteHeaders {
     this.announce(reply, outcome, detail, this.#fresh);
   }
 
-  /** @param cacheControl as of {@link announce}; left out, what holds for an answer as good as new */
-  announceHit(reply: Reply, { ageMs, freshForMs }: Found, cacheControl = this.#fresh): void {
-    this.announce(reply, 'HIT', `hit; ttl=${Math.round(freshForMs / 1000)}`, cacheControl);
-    reply.setHeader('age', String(Math.floor(ageMs / 1000)));
+  /** Of an answer as good as new. */
+  announceHit(reply: Reply, found: Found): void {
+    this.#announceHit(reply, found, this.#fresh);
   }
 
   /** Of an exception that was kept. */
   announceKeptException(reply: Reply, found: Found): void {
-    this.announceHit(reply, found, UNKEPT);
+    this.#announceHit(reply, found, UNKEPT);
   }
 
   /** @param waitedMs since the entry was found */
@@ -154,6 +153,12 @@ export class RouteHeaders {
   /** The codings in which this client may be answered, best first. */
   codings(request: CacheRequest): readonly Coding[] {
     return acceptedCodings(this.#compress ? request.headers['accept-encoding'] : undefined);
+  }
+
+  /** @param cacheControl as of {@link announce} */
+  #announceHit(reply: Reply, { ageMs, freshForMs }: Found, cacheControl: string): void {
+    this.announce(reply, 'HIT', `hit; ttl=${Math.round(freshForMs / 1000)}`, cacheControl);
+    reply.setHeader('age', String(Math.floor(ageMs / 1000)));
   }
 }
 

@@ -2,6 +2,7 @@ import { argumentsAsGiven } from '../definition/arguments-as-given.js';
 import type { InvalidatingDefinition } from '../definition/cached-definition.js';
 import { argumentTags, invalidatedByResult } from '../definition/tag-rules.js';
 import type { Resolve } from '../definition/tag-template.js';
+import { CLOSE_PATIENCE_MS } from '../engine/background-work.js';
 import { CacheEngine } from '../engine/cache-engine.js';
 import { CurrentRun } from '../engine/current-run.js';
 import { errorName } from '../engine/cache-errors.js';
@@ -14,8 +15,6 @@ import type { Outbox } from '../outbox/outbox.js';
 import { currentUnit, inUnit, UnitOfWork } from '../outbox/unit-of-work.js';
 import { UnitSettlement } from '../outbox/unit-settlement.js';
 import { resultOf, type MethodCall } from './method-call.js';
-
-const CLOSE_PATIENCE_MS = 5000;
 
 /** What methods under `@InvalidateCache` call: a unit of work around each, carried out when it has committed. */
 export class Invalidations {
