@@ -99,25 +99,12 @@ export class RedisService {
 
   /** @returns whether there was something to delete */
   async delete(key: string, options: RedisCallOptions = {}): Promise<boolean> {
-    return this.#call(
-      'write',
-      'DELETE',
-      key,
-      async (client, name) => (await client.unlink(name)) === 1,
-      false,
-      options,
-    );
+    return this.#isOne('write', 'DELETE', key, (client, name) => client.unlink(name), options);
   }
 
+  /** Whether there is something under `key`; `false` also while Redis is away. */
   async exists(key: string, options: RedisCallOptions = {}): Promise<boolean> {
-    return this.#call(
-      'read',
-      'EXISTS',
-      key,
-      async (client, name) => (await client.exists(name)) === 1,
-      false,
-      options,
-    );
+    return this.#isOne('read', 'EXISTS', key, (client, name) => client.exists(name), options);
   }
 
   /**
@@ -128,14 +115,7 @@ export class RedisService {
    */
   async expire(key: string, ttl: Duration, options: RedisCallOptions = {}): Promise<boolean> {
     const ms = durationMs(ttl, 'RedisService.expire');
-    return this.#call(
-      'write',
-      'EXPIRE',
-      key,
-      async (client, name) => (await client.pExpire(name, ms)) === 1,
-      false,
-      options,
-    );
+    return this.#isOne('write', 'EXPIRE', key, (client, name) => client.pExpire(name, ms), options);
   }
 
   /**
@@ -192,13 +172,25 @@ export class RedisService {
     );
   }
 
+  /** @param command  gives the number of keys that it found */
+  #isOne(
+    way: 'read' | 'write',
+    operation: string,
+    key: string,
+    command: (client: RedisClient, name: string) => Promise<number>,
+    options: RedisCallOptions,
+  ): Promise<boolean> {
+    const isOne = async (client: RedisClient, name: string) => (await command(client, name)) === 1;
+    return this.#call(way, operation, key, isOne, false, options);
+  }
+
   #call<T>(
     way: 'read' | 'write',
     operation: string,
     key: string,
     command: (client: RedisClient, name: string) => Promise<T>,
     fallback: T,
-    options: RedisCallOptions = {},
+    options: RedisCallOptions,
   ): Promise<T> {
     const name = this.namespace + key;
     if (this.status() === 'unavailable') this.emit({ event: 'cache.skip', operation, key });
