@@ -23,8 +23,8 @@ export class Coherence implements BackplaneListener {
   }
 
   /** Take it before the tokens are asked for: then nothing falls between the two. */
-  mark(): number {
-    return this.#log.mark();
+  get logPosition(): number {
+    return this.#log.position;
   }
 
   onInvalidated(tags: readonly string[]): void {
@@ -36,8 +36,9 @@ export class Coherence implements BackplaneListener {
   }
 
   vouchesFor(held: HeldEntry, consistency: Consistency): boolean {
-    if (!this.#hears(consistency) || !this.#log.isQuietSince(held.knownGoodAt, held.entry.tags)) return false;
-    held.knownGoodAt = this.#log.mark();
+    if (!this.#hears(consistency) || !this.#log.isQuietSince(held.validAtPosition, held.entry.tags))
+      return false;
+    held.validAtPosition = this.#log.position;
     return true;
   }
 

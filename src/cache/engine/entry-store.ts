@@ -55,12 +55,12 @@ export class EntryStore {
     return this.#options.coherence.vouchesFor(held, CurrentRun.around ? 'strong' : policy.consistency);
   }
 
-  /** Whether `held` may be served now, by the tokens alone; all who ask at the same moment share one question. */
+  /** Whether `held` may be served now, by the tokens alone; all who wait share one question. */
   async isValid(held: HeldEntry, subject: Pick<Subject, 'policy'>, budget: Budget): Promise<boolean> {
-    const moment = this.#options.coherence.mark();
+    const { logPosition } = this.#options.coherence;
     const { tags, tokens } = held.entry;
     const state = liveness(tags, tokens, await this.#tokens.read(tags, budget.leftMs));
-    if (state === 'alive') held.knownGoodAt = moment;
+    if (state === 'alive') held.validAtPosition = logPosition;
     return state === 'alive' || (state === 'outdated' && this.#isYoung(held.bornAtMs, subject));
   }
 
@@ -140,7 +140,7 @@ export class EntryStore {
   /** To be taken before the store is asked: then no invalidation falls between the two. */
   #now(): Asked {
     const { coherence, clock } = this.#options;
-    return { moment: coherence.mark(), atMs: clock.monotonicMs() };
+    return { logPosition: coherence.logPosition, atMs: clock.monotonicMs() };
   }
 
   /** The entry in `read`, if it may be served. Its own further tags cost a second question. */
@@ -148,7 +148,7 @@ export class EntryStore {
     subject: Subject,
     tags: readonly string[],
     { stored, isUnreadable, tokens }: StoreRead,
-    { moment, atMs }: Asked,
+    { logPosition, atMs }: Asked,
     budget: Budget,
   ): Promise<Pick<Opening, 'held' | 'isForeign'>> {
     const nothing = { held: undefined, isForeign: false };
@@ -163,7 +163,7 @@ export class EntryStore {
     const present = new Map([...tokensByTag(tags, tokens), ...further]);
     if (liveness(entry.tags, entry.tokens, present) !== 'alive') return nothing;
     if (entry.shape !== subject.shape) return { held: undefined, isForeign: leftMs > entry.graceMs };
-    const held = heldEntry(this.#prepared(entry), leftMs, atMs, moment);
+    const held = heldEntry(this.#prepared(entry), leftMs, atMs, logPosition);
     this.#options.l1.hold(held);
     return { held, isForeign: false };
   }

@@ -73,7 +73,7 @@ export class EntryWriter {
     });
     const livesMs = entry.ttlMs + entry.graceMs;
     l1.hold({
-      ...heldEntry(entry, livesMs, clock.monotonicMs(), opening.moment),
+      ...heldEntry(entry, livesMs, clock.monotonicMs(), opening.logPosition),
       bornAtMs: opening.atMs,
     });
     if (!opening.isForeign) await store.write(subject, entry);

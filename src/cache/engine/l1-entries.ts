@@ -9,8 +9,8 @@ export interface HeldEntry {
   readonly bornAtMs: number;
   readonly freshUntilMs: number;
   readonly usableUntilMs: number;
-  /** The moment of the {@link InvalidationLog} at which its tokens were the present ones. */
-  knownGoodAt: number;
+  /** The position of the {@link InvalidationLog} at which its tokens were the present ones. */
+  validAtPosition: number;
 }
 
 interface Slot {
@@ -24,7 +24,12 @@ interface Slot {
 }
 
 /** @param leftMs what is left of `ttlMs + graceMs` at `atMs` */
-export function heldEntry(entry: CacheEntry, leftMs: number, atMs: number, knownGoodAt: number): HeldEntry {
+export function heldEntry(
+  entry: CacheEntry,
+  leftMs: number,
+  atMs: number,
+  validAtPosition: number,
+): HeldEntry {
   const usableUntilMs = atMs + leftMs;
   return {
     entry,
@@ -32,7 +37,7 @@ export function heldEntry(entry: CacheEntry, leftMs: number, atMs: number, known
     bornAtMs: usableUntilMs - entry.graceMs - entry.ttlMs - entry.loadMs,
     freshUntilMs: usableUntilMs - entry.graceMs,
     usableUntilMs,
-    knownGoodAt,
+    validAtPosition,
   };
 }
 

@@ -4,8 +4,8 @@ import type { Tokens } from './tokens.js';
 
 /** When the store was asked. */
 export interface Asked {
-  /** The moment of the invalidation log before. */
-  readonly moment: number;
+  /** How far the {@link InvalidationLog} was before. */
+  readonly logPosition: number;
   readonly atMs: number;
 }
 

@@ -1,7 +1,7 @@
 import type { Budget } from './budget.js';
 import type { Subject } from './subject.js';
 
-/** About one entry, for all who ask at the same moment; the one with the most patience says how long it may take. */
+/** About one entry, for all who ask in the same tick; the one with the most patience says how long it may take. */
 interface SharedRead<T> {
   readonly subject: Subject;
   budget: Budget;
@@ -9,12 +9,12 @@ interface SharedRead<T> {
 }
 
 /**
- * All who ask for one entry at the same moment share one question; nobody is answered by a question that was sent before
+ * All who ask for one entry in the same tick share one question; nobody is answered by a question that was sent before
  * they came.
  */
 export class SharedReads<T> {
   readonly #read: (subject: Subject, budget: Budget) => Promise<T>;
-  /** Questions that will be sent at the end of this moment, by key. */
+  /** Questions that will be sent at the end of this tick, by key. */
   readonly #asked = new Map<string, SharedRead<T>>();
 
   constructor(read: (subject: Subject, budget: Budget) => Promise<T>) {

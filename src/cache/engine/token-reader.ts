@@ -5,7 +5,7 @@ import { tokensByTag, type Tokens } from './tokens.js';
 const MANY_QUEUES = 100;
 
 /**
- * Reads tokens for all who wait at the same moment with one question: while one is under way the next gathers, as in
+ * Reads tokens for all who wait with one question: while one is under way the next gathers, as in
  * the group commit of databases. Nobody is answered by a question that was sent before they came.
  */
 export class TokenReader {
@@ -80,7 +80,7 @@ class Queue {
 
   async #ask(): Promise<void> {
     this.#isAsking = true;
-    // Whoever asks in the same moment belongs to the first question.
+    // Whoever asks in the same tick belongs to the first question.
     await Promise.resolve();
     while (this.#waiters.length > 0) {
       const tags = [...this.#tags];
