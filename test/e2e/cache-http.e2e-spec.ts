@@ -13,7 +13,7 @@ import {
   UseGuards,
 } from '@nestjs/common';
 import { Cached, CacheService, type CacheRequest } from '../../src/cache/index.js';
-import { FakeClock } from '../../src/cache/testing/index.js';
+import { FakeClock, simulateInstances } from '../../src/cache/testing/index.js';
 import { adapters, startCachedApp } from '../support/cached-app.js';
 import { rawRequest, type RawAnswer } from '../support/raw-request.js';
 
@@ -347,6 +347,35 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])(
       expect([renewed.text, renewed.headers['x-cache']]).toEqual(['{"id":"a","run":2}', 'MISS']);
       expect(renewed.headers['cache-status']).toBe('ai-native; fwd=request; stored');
       expect([after.text, after.headers['x-cache']]).toEqual(['{"id":"a","run":2}', 'HIT']);
+    });
+
+    it('are made past the cache, and say and count so, where that is asked for while the store is away', async () => {
+      const instances = simulateInstances(1, clock);
+      const other = await startCachedApp({
+        adapter,
+        controllers: [AnswersController],
+        options: { ...instances[0], principal: () => 'ada' },
+      });
+      const headers = { 'cache-control': 'no-cache', 'x-role': 'operator' };
+      const renew = () => rawRequest(`${other.url}/answers/renewable/a`, { headers });
+      const stored = await renew();
+      await other.app.get(CacheService).settle();
+      instances[0]?.store.fail();
+
+      const past = await renew();
+
+      const { misses, bypasses, hits } = other.app.get(CacheService).stats().prefixes.get('renewable')!;
+      await other.app.close();
+      expect([stored.headers['x-cache'], stored.headers['cache-status']]).toEqual([
+        'MISS',
+        'ai-native; fwd=request; stored',
+      ]);
+      expect([past.status, past.text]).toEqual([200, '{"id":"a","run":2}']);
+      expect([past.headers['x-cache'], past.headers['cache-status']]).toEqual([
+        'BYPASS',
+        'ai-native; fwd=bypass; detail=store-away',
+      ]);
+      expect({ misses, bypasses, hits }).toEqual({ misses: 1, bypasses: 1, hits: 0 });
     });
 
     it('A27: are hits whatever a client says of caches, where nobody may ask for more', async () => {

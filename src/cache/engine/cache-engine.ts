@@ -10,7 +10,7 @@ import { engineParts, type EngineParts } from './engine-parts.js';
 import type { L1Entries } from './l1-entries.js';
 import { withPatience, type StaleReason } from './patience.js';
 import { SingleFlight } from './single-flight.js';
-import type { Factory, Found, Loaded, Lookup, Revive, Subject } from './subject.js';
+import type { Factory, Found, Loaded, Lookup, Renewal, Revive, Subject } from './subject.js';
 import { byHardness, witnessesOf } from './tags.js';
 import { WatchedFamilies } from './watched-families.js';
 
@@ -88,10 +88,11 @@ export class CacheEngine {
   }
 
   /** In place of a look-up, for a caller who may have the answer made anew. */
-  renewal(subject: Subject): { readonly state: 'renewal' } | undefined {
+  renewal(subject: Subject): Renewal | undefined {
     if (!this.#parts) return undefined;
-    this.#options.emit({ event: 'cache.miss', subject });
-    return { state: 'renewal' };
+    const isPastCache = !this.#parts.entries.isAvailable;
+    this.#options.emit({ event: isPastCache ? 'cache.fallback' : 'cache.miss', subject });
+    return { state: 'renewal', isPastCache };
   }
 
   /** As {@link Lookups.lookup}. */

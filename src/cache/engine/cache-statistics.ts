@@ -6,7 +6,7 @@ import { DEFAULT_PREFIX } from './tags.js';
 /** What this process's cache did for one prefix since it started. */
 export interface PrefixStatistics {
   readonly hits: number;
-  /** Lookups that found no fresh entry. */
+  /** Lookups that found no fresh entry, and answers that a client may have made anew. */
   readonly misses: number;
   /** Callers who waited for another's run instead of running themselves. */
   readonly coalesced: number;

@@ -141,6 +141,13 @@ export type Lookup =
   /** `bypass`: the store did not answer. `disabled`: nothing is kept at all. */
   | { readonly state: 'miss' | 'bypass' | 'disabled' };
 
+/** In place of a look-up: the client asked for a new answer, and may have one made. */
+export interface Renewal {
+  readonly state: 'renewal';
+  /** Whether the store is away, so that it cannot be kept. */
+  readonly isPastCache: boolean;
+}
+
 /**
  * A value and how it was come by: the method ran, another's run was joined, an entry had been stored meanwhile, or the
  * stale one had to do.

@@ -73,11 +73,12 @@ export class CacheLoader implements NestInterceptor {
     next: CallHandler,
   ): Promise<unknown> {
     const { plan, reply, subject, budget = this.engine.newBudget() } = ticket;
-    const [outcome, forwarded] = outcomes[lookup.state];
+    const state = lookup.state === 'renewal' && lookup.isPastCache ? 'bypass' : lookup.state;
+    const [outcome, forwarded] = outcomes[state];
     plan.headers.announce(reply, outcome, forwarded);
     // A 404 of before is nothing to fall back on.
     const stale = lookup.state === 'stale' && !isKeptException(lookup.found.entry) ? lookup.found : undefined;
-    if (!stale && this.#takesItsOwnRun(subject, lookup.state)) {
+    if (!stale && this.#takesItsOwnRun(subject, state)) {
       const admitted = plan.admit();
       if (admitted !== true) await admitted;
     }

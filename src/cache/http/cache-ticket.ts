@@ -1,6 +1,6 @@
 import type { CacheRequest } from '../definition/cache-request.js';
 import type { Budget } from '../engine/budget.js';
-import type { Lookup, Subject } from '../engine/subject.js';
+import type { Lookup, Renewal, Subject } from '../engine/subject.js';
 import type { Reply } from './reply.js';
 import type { RoutePlan } from './route-plan.js';
 
@@ -10,8 +10,7 @@ export interface CacheTicket {
   readonly reply: Reply;
   readonly plan: RoutePlan;
   readonly subject: Subject;
-  /** `renewal`: the client asked for a new answer, and may have one made. */
-  readonly lookup: Lookup | { readonly state: 'renewal' };
+  readonly lookup: Lookup | Renewal;
   /** What is left of it, if the store was asked. */
   readonly budget?: Budget;
 }
