@@ -38,7 +38,10 @@ export type CacheEvent =
   | { event: 'cache.get_error'; subject: Subject; reason: string }
   /** The store did not keep an entry. */
   | { event: 'cache.set_error'; subject: Subject; reason: string }
-  /** There is something in an entry's place that this program has not written; it counts as a miss. */
+  /**
+   * There is something in an entry's place, or in that of its value, that this program has not written: the method runs. The
+   * look-up has an event of its own beside it, and only one: `cache.miss`, or `cache.hit` where the entry itself was good.
+   */
   | { event: 'cache.decode_error'; subject: Subject }
   /** A served entry was looked at again, so long after. */
   | { event: 'cache.audited'; subject: Subject; afterMs: AuditAfterMs }

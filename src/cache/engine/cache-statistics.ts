@@ -5,6 +5,7 @@ import { DEFAULT_PREFIX } from './tags.js';
 
 /** What this process's cache did for one prefix since it started. */
 export interface PrefixStatistics {
+  /** Lookups that found a fresh entry; where its value could not be read, it is also one of {@link errors}. */
   readonly hits: number;
   /** Lookups that found no fresh entry, and answers that a client may have made anew. */
   readonly misses: number;

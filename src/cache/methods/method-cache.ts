@@ -94,9 +94,8 @@ export class MethodCache {
     const kept = await this.engine.getOrSet(subject, factory, revive);
     const value = decoded(kept);
     if (value) return value.value;
-    // Nobody here has written that: it is a miss, and is replaced.
+    // Nobody here has written that: it is replaced. The look-up has counted already.
     this.emit({ event: 'cache.decode_error', subject });
-    this.emit({ event: 'cache.miss', subject });
     return this.renewed(subject, factory);
   }
 
