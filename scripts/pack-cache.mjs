@@ -1,7 +1,7 @@
 // npm run pack:cache [-- <folder>]: makes a package of the cache alone, for other applications: what it is built to, the
 // documents, and `redis` as all that it brings along. Prints where the package is.
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -42,6 +42,9 @@ try {
     recursive: true,
     filter: (path) => !path.endsWith('.map'),
   });
+  for (const path of readdirSync(join(folder, 'dist'), { recursive: true, encoding: 'utf8' })) {
+    if (path.endsWith('.js')) withoutSourceMap(join(folder, 'dist', path));
+  }
   const npm = process.env.npm_execpath ?? '';
   const [command, ...first] = npm.endsWith('.js') ? [process.execPath, npm] : ['npm'];
   const options = ['pack', folder, '--json', '--offline', '--ignore-scripts', '--pack-destination', target];
@@ -49,4 +52,9 @@ try {
   process.stdout.write(`${join(target, packed.filename)}\n`);
 } finally {
   rmSync(folder, { recursive: true, force: true });
+}
+
+/** The maps lead to sources that are not in the package. */
+function withoutSourceMap(path) {
+  writeFileSync(path, readFileSync(path, 'utf8').replace(/^\/\/# sourceMappingURL=.*$/m, ''));
 }

@@ -34,6 +34,16 @@ it('is packed with its declarations and documents, and with nothing of the servi
   expect(foreign.packed.filter((path) => path.includes('.spec.'))).toEqual([]);
 });
 
+it('names no source maps, for they are not in it', async () => {
+  const naming: string[] = [];
+  for (const path of foreign.packed.filter((name) => name.endsWith('.js'))) {
+    const packed = join(foreign.folder, 'node_modules', 'ai-native-backend', path);
+    if ((await readFile(packed, 'utf8')).includes('sourceMappingURL')) naming.push(path);
+  }
+
+  expect(naming).toEqual([]);
+});
+
 it('brings redis along, and leaves Nest to the application, for two copies would not know each other’s decorators', async () => {
   const path = join(foreign.folder, 'node_modules', 'ai-native-backend');
   const { dependencies, peerDependencies, peerDependenciesMeta } = JSON.parse(
