@@ -15,7 +15,7 @@ if (!process.argv.includes('--no-build') && !isBuilt()) build();
 function requireNode() {
   if (process.features.require_module) return;
   fail(
-    `Node ${process.versions.node} is too old: this needs Node 20.19, 22.12, 24 or newer (https://nodejs.org).`,
+    `Node ${process.versions.node} is too old: this needs Node 20.19, 22.13, 24.11 or newer (https://nodejs.org).`,
   );
 }
 
@@ -42,6 +42,8 @@ function install() {
     'ci',
     // Nest is a peer, so that who takes the cache into an application has it once; whatever the user's npm is set to.
     '--legacy-peer-deps=false',
+    // Some packages name newer versions of Node than they need.
+    '--engine-strict=false',
     '--include=peer',
     '--include=dev',
     '--include=optional',

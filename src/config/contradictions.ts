@@ -60,12 +60,12 @@ export function contradictions(environment: Environment, given: Variables): BadV
     complain('CACHE_REQUIRED', 'contradicts CACHE_ENABLED=false, for example set it to false');
   }
   if (environment.CACHE_REQUIRED && !environment.hasRedis) {
-    complain('CACHE_REQUIRED', 'needs REDIS_URL, for example redis://localhost:6379/0');
+    complain('CACHE_REQUIRED', 'needs a Redis, for example REDIS_URL=redis://localhost:6379/0');
   }
   if (environment.CACHE_ENABLED && environment.CACHE_L1_MAX_BYTES === 0 && !environment.hasRedis) {
     complain(
       'CACHE_L1_MAX_BYTES',
-      'of 0 leaves answers to Redis, so it needs REDIS_URL, for example redis://localhost:6379/0',
+      'of 0 leaves answers to Redis, so it needs one, for example REDIS_URL=redis://localhost:6379/0',
     );
   }
   if (environment.SHUTDOWN_DEADLINE_MS <= environment.SHUTDOWN_GRACE_MS + environment.SHUTDOWN_DRAIN_MS) {
