@@ -31,7 +31,7 @@ export const plantedFaults = {
   'replays-the-old-token': { consistency: 'strong', nemeses: [] },
   'latest-clock-wins': { consistency: 'strong', nemeses: [], clocksApartMs: 600_000 },
   'key-without-the-user': { consistency: 'strong', nemeses: [], route: 'own' },
-  'names-the-new-shelf': { consistency: 'strong', nemeses: [], route: 'shelved' },
+  'forgets-the-result': { consistency: 'strong', nemeses: [], route: 'shelved' },
   'forgets-the-second-tag': { consistency: 'strong', nemeses: [], route: 'pair' },
   'forgets-the-prefix': { consistency: 'strong', nemeses: [], route: 'listed' },
 } as const satisfies Record<string, Planted>;

@@ -9,7 +9,7 @@ export interface Versioned {
  *
  * - `version`: by a tag that names the key
  * - `own`: as `version`, and each user has an answer of his own
- * - `shelved`: by a tag that only the result names; it is another one after each write
+ * - `shelved`: by a tag that only the result names
  * - `pair`: by two tags, of two keys
  * - `listed`: by its prefix, of which a part is invalidated
  */

@@ -24,11 +24,12 @@ export const CurrentUser = createParamDecorator((_: unknown, context: ExecutionC
   userOf(context.switchToHttp().getRequest()),
 );
 
-const SHELVES = 4;
-
-/** The shelf on which a version of a key lies, as a tag. */
-function shelfOf({ key, version }: Versioned): string {
-  return `shelf:${key}-${version % SHELVES}`;
+/**
+ * The shelf on which a key lies, as a tag; nothing but a result is asked for it. It stays: were it another one after each
+ * write, an acknowledged write would have to name also what one before it leaves that nobody has acknowledged yet.
+ */
+function shelfOf({ key }: Versioned): string {
+  return `shelf:${key}`;
 }
 
 @Controller()
@@ -85,10 +86,7 @@ export class WritesController {
     tags: [
       'version:{key}',
       ...(PLANTED === 'forgets-the-prefix' ? [] : ['listed:{key}:*']),
-      // What was kept lies where the version before lay.
-      (_, { key, version }) => [
-        shelfOf({ key, version: PLANTED === 'names-the-new-shelf' ? version : version - 1 }),
-      ],
+      (_, row) => (PLANTED === 'forgets-the-result' ? [] : [shelfOf(row)]),
     ],
     families: ['shelf'],
   })
@@ -107,8 +105,7 @@ export class InvalidatesFirstController {
 
   @Post(':key')
   async write(@Param('key') key: string): Promise<Versioned> {
-    const shelves = Array.from({ length: SHELVES }, (_, version) => shelfOf({ key: Number(key), version }));
-    await this.cache.invalidate(`version:${key}`, `listed:${key}:*`, ...shelves);
+    await this.cache.invalidate(`version:${key}`, `listed:${key}:*`, `shelf:${key}`);
     return this.versions.write(key);
   }
 }
