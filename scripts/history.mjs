@@ -1,13 +1,13 @@
 // npm run test:history: writes down what clients of the service see while all that it stands on is broken, and judges it;
 // see docs/reliability.md.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { documentedRights } from './redis-rights.mjs';
 import { run } from './run.mjs';
-import { findRedis, startPostgres, startRedis } from './test-servers.mjs';
+import { findRedis } from './test-servers.mjs';
 
 const usage = `npm run test:history -- [options]
 
@@ -60,22 +60,30 @@ try {
     TEST_REDIS_RIGHTS: documentedRights().join(' '),
     TMPDIR: folder,
   });
-  // A test has one that runs; what is broken is the connections to a database of its own.
-  if (!process.env.TEST_DATABASE_URL) {
-    const postgres = await startPostgres(folder, 'history');
-    toStop.push(postgres);
-    process.env.TEST_DATABASE_URL = postgres.url;
-  }
-  const { judge, judgeTeeth } = await import(join(compiled, 'history/judge.js'));
+  const { hangs, judge, judgeTeeth } = await import(join(compiled, 'history/judge.js'));
+  const isPlanted = values.teeth || values.plant !== undefined;
+  // A test has one that runs, and that others use, too: what is broken is the connections to a database of its own.
+  const mayHang = !isPlanted && hangs(values.nemesis);
+  const postgres = mayHang || !process.env.TEST_DATABASE_URL ? await ownPostgres() : undefined;
   const say = (line) => process.stderr.write(`${line}\n`);
   const print = (text) => process.stdout.write(text);
-  const isRight =
-    values.teeth || values.plant !== undefined
-      ? await judgeTeeth({ ...values, say, print })
-      : await judge({ ...values, readsPerWrite: values['reads-per-write'], say, print });
+  const isRight = isPlanted
+    ? await judgeTeeth({ ...values, say, print })
+    : await judge({ ...values, readsPerWrite: values['reads-per-write'], postgres, say, print });
   process.exitCode = isRight ? 0 : 1;
 } finally {
   await stop();
+}
+
+/** The one that comes with the packages, for this run alone. */
+async function ownPostgres() {
+  const { startPostgres } = await import(join(compiled, 'support/postgres-process.js'));
+  // As root the server runs as another user, who must get in.
+  chmodSync(folder, 0o755);
+  const postgres = await startPostgres();
+  toStop.push({ stop: () => postgres.remove() });
+  process.env.TEST_DATABASE_URL = postgres.url;
+  return postgres;
 }
 
 async function stop() {

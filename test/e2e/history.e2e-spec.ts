@@ -21,7 +21,8 @@ describe('npm run test:history', () => {
 
   // Each takes most of its time to wait, so they do it together.
   beforeAll(() => {
-    const nemeses = 'redis-killed,redis-restored,service-killed,database-connections-killed';
+    const nemeses =
+      'redis-killed,redis-restored,redis-flushed,redis-replica,service-killed,database-connections-killed';
     // Readers rest, for other tests run beside them; the command alone takes all that the machine has.
     const readers = ['--reads', '50', '--rest', '200'];
     broken = history('--minutes', '1', '--nemesis', nemeses, ...readers);

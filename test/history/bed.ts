@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { Client } from 'pg';
 import { startFaultProxy, type FaultProxy } from '../support/fault-proxy.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
+import type { PostgresProcess } from '../support/postgres-process.js';
 import { startRedis, type RedisProcess } from '../support/processes.js';
 import type { PlantedFault } from './planted-faults.js';
 
@@ -17,6 +18,8 @@ export interface BedOptions {
   readonly planted?: PlantedFault | undefined;
   /** So much the clock of the first process is ahead, and that of the second behind. Default: 0 */
   readonly clocksApartMs?: number | undefined;
+  /** The server that its database is on, if it may hang, for all who use it. */
+  readonly postgres?: Pick<PostgresProcess, 'freeze' | 'thaw'> | undefined;
   /** Folder of the compiled programs. Default: that of this file. */
   readonly programs?: URL | undefined;
 }
@@ -166,6 +169,17 @@ export class Bed {
     );
   }
 
+  /** Every process of PostgreSQL stands still. */
+  async freezeDatabase(): Promise<void> {
+    const { postgres } = this.#options;
+    if (!postgres) throw new Error('others use this PostgreSQL, too: it may not hang');
+    await postgres.freeze();
+  }
+
+  thawDatabase(): void {
+    this.#options.postgres?.thaw();
+  }
+
   /** On a connection of its own. @returns the rows */
   async query(statement: string, parameters: readonly unknown[] = []): Promise<unknown[]> {
     const client = new Client({ connectionString: this.#database.url });
@@ -182,6 +196,7 @@ export class Bed {
     if (this.#isStopped) return;
     this.#isStopped = true;
     this.redis.thaw();
+    this.thawDatabase();
     for (const service of this.services) {
       service.port = null;
       // Of a start that failed not every process has begun.

@@ -1,4 +1,4 @@
-import type { Strike } from './nemeses.js';
+import type { Strike } from './strike.js';
 import type { Operation } from './operation.js';
 import { isStruck, type Window } from './windows.js';
 

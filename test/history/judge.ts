@@ -1,9 +1,9 @@
 import { isAsPromised } from './calm.js';
 import { firstViolation } from './first-violation.js';
-import { nemesisNames, type NemesisName } from './nemeses.js';
+import { hangsDatabase, nemesisNames, type NemesisName } from './nemeses.js';
 import { plantedFaults, type Planted, type PlantedFault } from './planted-faults.js';
 import { report } from './report.js';
-import { runHistory, tolerances } from './run-history.js';
+import { runHistory, tolerances, type HistoryOptions } from './run-history.js';
 
 /** As on the command line. */
 export interface JudgeOptions {
@@ -22,6 +22,8 @@ export interface JudgeOptions {
   readonly clocks: string;
   /** Default: all, one after the other. */
   readonly plant?: string;
+  /** The server of the database, if it may hang. */
+  readonly postgres?: HistoryOptions['postgres'];
   readonly say: (line: string) => void;
   readonly print: (text: string) => void;
 }
@@ -45,6 +47,7 @@ export async function judge(options: JudgeOptions): Promise<boolean> {
     processes: Number(options.processes),
     consistency,
     nemeses,
+    postgres: options.postgres,
     clocksApartMs: Number(options.clocks) * 60_000,
     seed: Number(options.seed),
     restMs: Number(options.rest),
@@ -119,6 +122,11 @@ function faultsOf(name: string | undefined): readonly PlantedFault[] {
   const chosen = names.filter((fault) => name === undefined || fault === name);
   if (chosen.length === 0) throw new Error(`There is no fault '${name}': ${names.join(', ')}`);
   return chosen;
+}
+
+/** Whether it needs a PostgreSQL that nobody else uses. */
+export function hangs(nemesis: string): boolean {
+  return hangsDatabase(nemesesOf(nemesis));
 }
 
 function nemesesOf(text: string): readonly NemesisName[] {

@@ -1,14 +1,17 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { ask, silenceSubscribers } from '../support/ask-redis.js';
 import type { Bed, ServiceProcess } from './bed.js';
-import { nowUs } from './operation.js';
 
-const KILL_EVERY_MS = 500;
+const AGAIN_AFTER_MS = 500;
+/** The service asks once a second whether PostgreSQL answers again, and makes new connections. Until then it refuses. */
+const DATABASE_HEARD_MS = 2000;
+/** Nobody listens there. */
+const NO_PORT = '1';
 
 /** Makes one thing fail for a while, and mends it. */
 type Nemesis = (bed: Bed, ms: number, victim: ServiceProcess) => Promise<void>;
 
-const nemeses = {
+export const nemeses = {
   async 'redis-hung'({ redis }, ms) {
     redis.freeze();
     await wait(ms);
@@ -27,6 +30,18 @@ const nemeses = {
     await bed.redis.kill();
     await bed.restartRedis();
     await bed.forgetSaved();
+  },
+  async 'redis-flushed'({ redis }, ms) {
+    for (const untilMs = performance.now() + ms; performance.now() < untilMs;) {
+      await ask(redis, ['FLUSHALL']);
+      await wait(AGAIN_AFTER_MS);
+    }
+  },
+  /** It has what it had, lets itself be read, and takes no write. */
+  async 'redis-replica'({ redis }, ms) {
+    await ask(redis, ['REPLICAOF', '127.0.0.1', NO_PORT]);
+    await wait(ms);
+    await ask(redis, ['REPLICAOF', 'NO', 'ONE']);
   },
   async 'connections-reset'({ services }, ms) {
     for (const { proxy } of services) proxy.cut(() => Math.floor(Math.random() * 20_000));
@@ -49,7 +64,7 @@ const nemeses = {
   async 'subscribers-killed'({ redis }, ms) {
     for (const untilMs = performance.now() + ms; performance.now() < untilMs;) {
       await ask(redis, ['CLIENT', 'KILL', 'TYPE', 'pubsub']);
-      await wait(KILL_EVERY_MS);
+      await wait(AGAIN_AFTER_MS);
     }
   },
   async 'writer-cut-off'(_, ms, { proxy }) {
@@ -73,47 +88,53 @@ const nemeses = {
       await wait(ms / 5);
     }
   },
+  async 'database-hung'(bed, ms) {
+    await bed.freezeDatabase();
+    await wait(ms);
+    bed.thawDatabase();
+    await bed.query('SELECT 1');
+    await wait(DATABASE_HEARD_MS);
+  },
 } satisfies Record<string, Nemesis>;
 
-export type NemesisName = keyof typeof nemeses;
-export const nemesisNames = Object.keys(nemeses) as NemesisName[];
+type Single = keyof typeof nemeses;
+const singles = Object.keys(nemeses) as Single[];
 
-/** Times as of `nowUs`. */
-export interface Strike {
-  readonly name: NemesisName;
-  readonly fromUs: number;
-  readonly toUs: number;
+/** What each breaks: two that break the same are not let loose at once, for the one would mend what the other breaks. */
+const broken: Record<Single, readonly ('redis' | 'network' | 'service' | 'database')[]> = {
+  'redis-hung': ['redis'],
+  'redis-killed': ['redis'],
+  'redis-restored': ['redis'],
+  'redis-flushed': ['redis'],
+  'redis-replica': ['redis'],
+  'connections-reset': ['network'],
+  'subscribers-silent': ['redis', 'network'],
+  'subscribers-killed': ['redis'],
+  'writer-cut-off': ['network'],
+  'service-hung': ['service'],
+  'service-killed': ['service'],
+  'database-connections-killed': ['database'],
+  'database-hung': ['database'],
+};
+
+const TWO = 'two-at-once';
+
+export type NemesisName = Single | typeof TWO;
+export const nemesisNames: readonly NemesisName[] = [...singles, TWO];
+
+/** Whether PostgreSQL may hang, for all who use it. */
+export function hangsDatabase(names: readonly NemesisName[]): boolean {
+  return names.includes('database-hung') || names.includes(TWO);
 }
 
-export interface NemesisOptions {
-  readonly bed: Bed;
-  readonly names: readonly NemesisName[];
-  readonly random: () => number;
-  readonly onStrike: (strike: Strike) => void;
+/** Which of them strike, at once. */
+export function membersOf(name: NemesisName, random: () => number): Single[] {
+  if (name !== TWO) return [name];
+  const first = oneOf(singles, random);
+  const others = singles.filter((other) => !broken[other].some((what) => broken[first].includes(what)));
+  return [first, oneOf(others, random)];
 }
 
-const [SHORTEST_MS, LONGEST_MS, PAUSE_MS] = [1000, 4000, 1500];
-
-/** Lets one after the other strike, in a random order in which each has its turn, until it is told to stop. */
-export async function strike(
-  { bed, names, random, onStrike }: NemesisOptions,
-  signal: AbortSignal,
-): Promise<void> {
-  let turn: NemesisName[] = [];
-  const pause = () => wait(PAUSE_MS, undefined, { signal }).catch(() => undefined);
-  await pause();
-  while (!signal.aborted && names.length > 0) {
-    if (turn.length === 0) turn = shuffled(names, random);
-    const name = turn.pop()!;
-    const victim = bed.services[Math.floor(random() * bed.services.length)]!;
-    const fromUs = nowUs();
-    await nemeses[name](bed, SHORTEST_MS + random() * (LONGEST_MS - SHORTEST_MS), victim);
-    onStrike({ name, fromUs, toUs: nowUs() });
-    await pause();
-  }
-}
-
-function shuffled<T>(items: readonly T[], random: () => number): T[] {
-  const left = [...items];
-  return items.map(() => left.splice(Math.floor(random() * left.length), 1)[0]!);
+export function oneOf<T>(items: readonly T[], random: () => number): T {
+  return items[Math.floor(random() * items.length)]!;
 }

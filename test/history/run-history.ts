@@ -2,12 +2,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { Bed } from './bed.js';
+import { Bed, type BedOptions } from './bed.js';
 import { byRoute, type SeenRoute } from './by-route.js';
 import { calmOf, type Calm } from './calm.js';
 import { checkHistory, type CheckedHistory, type Tolerance } from './check-history.js';
 import { ClientProcess } from './client-process.js';
-import { strike, type NemesisName, type Strike } from './nemeses.js';
+import type { NemesisName } from './nemeses.js';
+import { strike, type Strike } from './strike.js';
 import { nowUs } from './operation.js';
 import type { PlantedFault } from './planted-faults.js';
 import { readHistory } from './read-history.js';
@@ -28,6 +29,8 @@ export interface HistoryOptions {
   readonly readsPerWrite: number;
   /** How long each reader rests after an answer, ms; 0: it asks again at once. */
   readonly restMs: number;
+  /** The server of the database, if it may hang. */
+  readonly postgres?: BedOptions['postgres'];
   readonly say: (line: string) => void;
 }
 
@@ -53,10 +56,10 @@ export const tolerances = {
 
 /** Runs the service, breaks what it stands on, and judges what its clients saw. */
 export async function runHistory(options: HistoryOptions): Promise<History> {
-  const { processes, consistency, planted, clocksApartMs, seed, readsPerWrite, restMs } = options;
+  const { processes, consistency, planted, clocksApartMs, postgres, seed, readsPerWrite, restMs } = options;
   const folder = await mkdtemp(join(tmpdir(), 'history-'));
   const file = join(folder, 'operations');
-  const bed = await Bed.start({ processes, keys: KEYS, consistency, planted, clocksApartMs });
+  const bed = await Bed.start({ processes, keys: KEYS, consistency, planted, clocksApartMs, postgres });
   const clients = new ClientProcess({
     processes,
     keys: KEYS,
@@ -109,9 +112,9 @@ async function strikeFor(
       bed,
       names: nemeses,
       random: seeded(seed),
-      onStrike: (struck) => {
+      onStrike: (struck, members) => {
         strikes.push(struck);
-        say(`${second(struck.fromUs)} to ${second(struck.toUs)} s: ${struck.name}`);
+        say(`${second(struck.fromUs)} to ${second(struck.toUs)} s: ${members.join(' and ')}`);
       },
     },
     over.signal,

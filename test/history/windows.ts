@@ -1,5 +1,5 @@
 import type { CheckedHistory, FindingKind } from './check-history.js';
-import type { Strike } from './nemeses.js';
+import type { Strike } from './strike.js';
 import type { Operation } from './operation.js';
 
 /** What one nemesis met, all its strikes together: what was under way while it struck. */
