@@ -29,6 +29,11 @@ describe('the outbox in PostgreSQL, through TypeORM', () => {
       await manager.query(`INSERT INTO users (code, role) VALUES ($1, 'student')`, [`U${++written}`]);
     });
 
+  const rows = () =>
+    database.dataSource.query<{ id: string; tags: string[] }[]>(
+      'SELECT id, tags FROM cache_outbox ORDER BY id',
+    );
+
   it("writes no row for another outbox's unit of work", async () => {
     const other = new TypeormOutbox(database.dataSource);
     const unit = new UnitOfWork('Books.rename', ['tag/book:1'], { outbox: other });
@@ -57,6 +62,34 @@ describe('the outbox in PostgreSQL, through TypeORM', () => {
     expect(await others.relay(0, apply)).toBe(1);
 
     expect(relayed).toEqual([['tag/book:1', 'epoch'], ['tag/user:1']]);
+  });
+
+  it('relays a row only when it has not been renewed for a while', async () => {
+    await database.dataSource.query(
+      `INSERT INTO cache_outbox (tags, renewed_at) SELECT ARRAY['tag/' || n], clock_timestamp() - interval '1 hour'
+       FROM generate_series(1, 3) n`,
+    );
+    const [, second, third] = await rows();
+    const relayed: (readonly string[])[] = [];
+
+    await outbox.renew([second!.id, third!.id]);
+    await outbox.narrow([third!.id], ['tag/given up']);
+    await outbox.renew([third!.id]);
+    await outbox.relay(60_000, (tags) => Promise.resolve(relayed.push(tags) > 0));
+
+    expect(relayed).toEqual([['tag/1', 'tag/given up']]);
+    expect(await rows()).toEqual([second]);
+  });
+
+  it('relays a row that the clock of the database has not come to yet, for it was set back', async () => {
+    await database.dataSource.query(
+      `INSERT INTO cache_outbox (tags, renewed_at) VALUES ('{tag/ahead}', clock_timestamp() + interval '1 minute')`,
+    );
+    const relayed: (readonly string[])[] = [];
+
+    await outbox.relay(60_000, (tags) => Promise.resolve(relayed.push(tags) > 0));
+
+    expect(relayed).toEqual([['tag/ahead']]);
   });
 
   it.each([

@@ -5,7 +5,7 @@ import { Cached, CacheService, InvalidateCache } from '../../src/cache/index.js'
 import { TypeormOutbox } from '../../src/cache/outbox/typeorm.outbox.js';
 import { outsideUnits } from '../../src/cache/outbox/unit-of-work.js';
 import { patientDataSource } from '../../src/database/data-source.js';
-import { startCachedApp } from '../support/cached-app.js';
+import { settledIn, startCachedApp } from '../support/cached-app.js';
 import { deferred } from '../support/deferred.js';
 import { figure } from '../support/figures.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
@@ -285,11 +285,7 @@ describe('a method that writes in transactions', () => {
     return pollUntil(() => app.get(CacheService).stats().isAvailable, 5000);
   }
 
-  async function settled<T>(value: Promise<T>): Promise<T> {
-    const awaited = await value;
-    await app.get(CacheService).settle();
-    return awaited;
-  }
+  const settled = <T>(value: Promise<T>) => settledIn(app, value);
 
   it('leaves no row once its invalidation is confirmed', async () => {
     await settled(names.name('U1'));
@@ -756,39 +752,6 @@ describe('a method that writes in transactions', () => {
 
     expect(await names.name('U1')).toBe('new');
   });
-});
-
-it('a row of the outbox is relayed only when it has not been renewed for a while', async () => {
-  const outbox = new TypeormOutbox(database.dataSource);
-  await database.dataSource.query('TRUNCATE cache_outbox');
-  await database.dataSource.query(
-    `INSERT INTO cache_outbox (tags, renewed_at) SELECT ARRAY['tag/' || n], clock_timestamp() - interval '1 hour'
-     FROM generate_series(1, 3) n`,
-  );
-  const [, second, third] = await rows();
-  const relayed: (readonly string[])[] = [];
-
-  await outbox.renew([second!.id, third!.id]);
-  await outbox.narrow([third!.id], ['tag/given up']);
-  await outbox.renew([third!.id]);
-  await outbox.relay(60_000, (tags) => Promise.resolve(relayed.push(tags) > 0));
-
-  expect(relayed).toEqual([['tag/1', 'tag/given up']]);
-  expect(await rows()).toEqual([second]);
-  await outbox.settle([second!.id]);
-});
-
-it('a row that the clock of the database has not come to yet, for it was set back, is relayed', async () => {
-  const outbox = new TypeormOutbox(database.dataSource);
-  await database.dataSource.query('TRUNCATE cache_outbox');
-  await database.dataSource.query(
-    `INSERT INTO cache_outbox (tags, renewed_at) VALUES ('{tag/ahead}', clock_timestamp() + interval '1 minute')`,
-  );
-  const relayed: (readonly string[])[] = [];
-
-  await outbox.relay(60_000, (tags) => Promise.resolve(relayed.push(tags) > 0));
-
-  expect(relayed).toEqual([['tag/ahead']]);
 });
 
 describe('a process that is killed between its commit and its invalidation', () => {
