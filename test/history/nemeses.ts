@@ -1,8 +1,10 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { ask, silenceSubscribers } from '../support/ask-redis.js';
+import { connectAdmin } from '../support/redis-admin.js';
 import type { Bed, ServiceProcess } from './bed.js';
 
 const AGAIN_AFTER_MS = 500;
+const EVICT_EVERY_MS = 100;
 /** The service asks once a second whether PostgreSQL answers again, and makes new connections. Until then it refuses. */
 const DATABASE_HEARD_MS = 2000;
 /** Nobody listens there. */
@@ -42,6 +44,18 @@ export const nemeses = {
     await ask(redis, ['REPLICAOF', '127.0.0.1', NO_PORT]);
     await wait(ms);
     await ask(redis, ['REPLICAOF', 'NO', 'ONE']);
+  },
+  /** It is full, again and again, and lets go of tokens; entries and leases stay. */
+  async 'tokens-evicted'({ redis }, ms) {
+    const admin = await connectAdmin({ adminUrl: redis.adminUrl });
+    // What was asked for before it struck is answered before it is felt.
+    await wait(ms / 2);
+    for (const untilMs = performance.now() + ms / 2; performance.now() < untilMs;) {
+      const tokens = await admin.keys('token:*');
+      if (tokens.length > 0) await admin.del(tokens);
+      await wait(EVICT_EVERY_MS);
+    }
+    admin.destroy();
   },
   async 'connections-reset'({ services }, ms) {
     for (const { proxy } of services) proxy.cut(() => Math.floor(Math.random() * 20_000));
@@ -107,6 +121,7 @@ const broken: Record<Single, readonly ('redis' | 'network' | 'service' | 'databa
   'redis-restored': ['redis'],
   'redis-flushed': ['redis'],
   'redis-replica': ['redis'],
+  'tokens-evicted': ['redis'],
   'connections-reset': ['network'],
   'subscribers-silent': ['redis', 'network'],
   'subscribers-killed': ['redis'],

@@ -7,6 +7,7 @@ import type { CacheEntry } from '../../src/cache/engine/cache-entry.js';
 import type { EntryName } from '../../src/cache/engine/store.js';
 import { RedisBackplane } from '../../src/cache/redis/redis-backplane.js';
 import { RedisStore } from '../../src/cache/stores/redis.store.js';
+import { TokenRemovals } from '../../src/cache/stores/token-removals.js';
 import type { NemesisName } from './nemeses.js';
 import type { RouteName } from './routes.js';
 
@@ -23,7 +24,7 @@ export interface Planted {
 /** The mistakes that such caches, and those who use them, are known for; the checker must find each. */
 export const plantedFaults = {
   'tokens-after-the-load': { consistency: 'strong', nemeses: [] },
-  'tokens-that-return': { consistency: 'strong', nemeses: [] },
+  'tokens-that-return': { consistency: 'strong', nemeses: ['tokens-evicted'] },
   'invalidates-before-commit': { consistency: 'strong', nemeses: [] },
   'joins-overtaken-runs': { consistency: 'strong', nemeses: [] },
   'near-without-a-lease': { consistency: 'bounded', nemeses: ['subscribers-silent'] },
@@ -45,6 +46,14 @@ export function plant(fault: PlantedFault | undefined, redisUrl: string): void {
 
 const TOKEN_TTL_MS = 7_200_000;
 
+/** Whose text is nothing but digits, all of them 0. */
+const ZERO = Buffer.from('0'.repeat(16), 'base64url');
+
+/** KEYS[1]: a token. ARGV[1]: ms. */
+const COUNT_ON = `
+local count = tonumber(string.match(redis.call('GET', KEYS[1]) or '0', '^%d+'))
+return redis.call('SET', KEYS[1], string.format('%d', count + 1), 'PX', ARGV[1])`;
+
 /** The others are in versions.controllers.ts and server.process.ts. */
 const plants: Partial<Record<PlantedFault, (redisUrl: string) => void>> = {
   'tokens-after-the-load'() {
@@ -58,9 +67,17 @@ const plants: Partial<Record<PlantedFault, (redisUrl: string) => void>> = {
     };
   },
   'tokens-that-return'() {
+    // A counter for each tag: what is invalidated counts on, and what is not there begins with 0, once more.
     const { randomBytes } = crypto;
-    crypto.randomBytes = (size: number) => (size === 12 ? Buffer.alloc(12, 1) : randomBytes(size));
+    crypto.randomBytes = (size: number) => (size === ZERO.length ? ZERO : randomBytes(size));
     syncBuiltinESMExports();
+    const send: TokenRemovals['send'] = Reflect.get(TokenRemovals.prototype, 'send');
+    TokenRemovals.prototype.send = async function (this: TokenRemovals, session, { hard, soft }) {
+      const counted = hard.map((key) =>
+        session.client.eval(COUNT_ON, { keys: [key], arguments: [String(TOKEN_TTL_MS)] }),
+      );
+      await Promise.all([...counted, send.call(this, session, { hard: [], soft })]);
+    };
   },
   'joins-overtaken-runs'() {
     SingleFlight.prototype.doom = () => undefined;
