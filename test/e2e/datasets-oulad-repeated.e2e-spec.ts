@@ -1,0 +1,394 @@
+import { cp, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Client } from 'pg';
+import type { Principal } from '../../src/access/principal.js';
+import { importOulad } from '../../src/datasets/oulad/import-oulad.js';
+import type { OuladOptions } from '../../src/datasets/oulad/oulad-options.js';
+import { readStarts } from '../../src/datasets/oulad/starts.js';
+import type { ChangeEnrollmentDto } from '../../src/records/enrollments/enrollment.dto.js';
+import { EnrollmentsService } from '../../src/records/enrollments/enrollments.service.js';
+import { contents, fixture, ImportBed } from '../support/import-bed.js';
+import { createTestDatabase } from '../support/postgres.js';
+import { pollUntil } from '../support/processes.js';
+import { waitsForLock } from '../support/watched-statements.js';
+
+const bed = new ImportBed();
+
+describe('importing files in the format of OULAD', () => {
+  it('changes nothing when repeated, also when its notes are lost', async () => {
+    await importOulad(bed.database.dataSource, bed.options());
+    const { batches: _, ...first } = await contents(bed.database.dataSource);
+    const outdated = () => bed.database.dataSource.query('SELECT tags FROM cache_outbox');
+    const told = await outdated();
+    expect(told).toContainEqual({ tags: ['epoch'] });
+
+    const again = await importOulad(bed.database.dataSource, bed.options());
+    expect(again.files.every(({ wasDone }) => wasDone)).toBe(true);
+    await bed.database.dataSource.query('DELETE FROM import_batches');
+    const anew = await importOulad(
+      bed.database.dataSource,
+      bed.options({ rejectsFile: join(bed.folder, 'again.ndjson') }),
+    );
+
+    const { batches: __, ...second } = await contents(bed.database.dataSource);
+    expect(second).toEqual(first);
+    expect(await outdated()).toEqual(told);
+    const click = anew.files.find(({ name }) => name === 'studentVle.csv');
+    expect(click).toMatchObject({ imported: 0, unchanged: 6, rejected: 3, wasDone: false });
+    expect(await bed.readRejects(join(bed.folder, 'again.ndjson'))).toEqual(await bed.readRejects());
+  });
+
+  describe('repeated once what was missing is there', () => {
+    const importFolder = (changes: Partial<OuladOptions> = {}) =>
+      importOulad(bed.database.dataSource, bed.options({ dir: bed.folder, ...changes }));
+
+    /** What an import of all the files at once would have made. */
+    async function madeAtOnce(changes: Partial<OuladOptions> = {}) {
+      const other = await createTestDatabase();
+      bed.onTestEnd.push(() => other.drop());
+      const rejectsFile = join(bed.folder, 'at-once.ndjson');
+      await importOulad(other.dataSource, bed.options({ dir: bed.folder, ...changes, rejectsFile }));
+      const { batches: _, ...all } = await contents(other.dataSource);
+      return { all, rejects: await bed.readRejects(rejectsFile) };
+    }
+
+    async function expectAsIfAtOnce(changes: Partial<OuladOptions> = {}) {
+      const { batches: _, ...all } = await contents(bed.database.dataSource);
+      const atOnce = await madeAtOnce(changes);
+      expect(all).toEqual(atOnce.all);
+      const inOrder = (rejects: { file: string; row: number }[]) =>
+        rejects.toSorted((a, b) => a.file.localeCompare(b.file) || a.row - b.row);
+      expect(inOrder(await bed.readRejects())).toEqual(inOrder(atOnce.rejects));
+    }
+
+    beforeEach(() => cp(fixture, bed.folder, { recursive: true }));
+
+    it('takes the submissions to assessments that came later, also if a kill had come between them', async () => {
+      await rm(join(bed.folder, 'assessments.csv'));
+      await importFolder();
+      expect((await contents(bed.database.dataSource)).submissions).toEqual([]);
+      await cp(join(fixture, 'assessments.csv'), join(bed.folder, 'assessments.csv'));
+      await rm(join(bed.folder, 'studentAssessment.csv'));
+      await importFolder();
+      await cp(join(fixture, 'studentAssessment.csv'), join(bed.folder, 'studentAssessment.csv'));
+
+      const { files } = await importFolder();
+
+      expect(files.filter(({ wasDone }) => !wasDone).map(({ name }) => name)).toEqual([
+        'studentAssessment.csv',
+      ]);
+      await expectAsIfAtOnce();
+      expect((await importFolder()).files.every(({ wasDone }) => wasDone)).toBe(true);
+    });
+
+    it('takes what students did whom studentInfo.csv did not name at first', async () => {
+      const whole = await readFile(join(fixture, 'studentInfo.csv'), 'utf8');
+      const named = (line: string) => !line.startsWith('AAA,2013J,31604') && !line.startsWith('BBB');
+      await writeFile(join(bed.folder, 'studentInfo.csv'), whole.split('\n').filter(named).join('\n'));
+      await importFolder();
+      await writeFile(join(bed.folder, 'studentInfo.csv'), whole);
+
+      await importFolder();
+
+      await expectAsIfAtOnce();
+    });
+
+    it('takes it also where the import had been killed in the middle of what they did', async () => {
+      const whole = await readFile(join(fixture, 'studentInfo.csv'), 'utf8');
+      const named = (line: string) => !line.startsWith('AAA,2013J,31604') && !line.startsWith('BBB');
+      await writeFile(join(bed.folder, 'studentInfo.csv'), whole.split('\n').filter(named).join('\n'));
+      await importFolder();
+      await bed.database.dataSource.query(
+        `UPDATE import_batches SET finished_at = NULL
+         WHERE rows_bad > 0 AND file IN ('studentAssessment.csv', 'studentVle.csv', 'studentRegistration.csv')`,
+      );
+      await writeFile(join(bed.folder, 'studentInfo.csv'), whole);
+
+      await importFolder();
+
+      await expectAsIfAtOnce();
+    });
+
+    it('keeps what was told of an enrolment since, when only a course is new', async () => {
+      const info = await readFile(join(bed.folder, 'studentInfo.csv'), 'utf8');
+      const good = info
+        .split('\n')
+        .filter((line) => !/^DDD|Passed/.test(line))
+        .join('\n');
+      await writeFile(join(bed.folder, 'studentInfo.csv'), good);
+      await importFolder();
+      const dropped = `SELECT id, status, final_result, ended_at FROM enrollments WHERE status = 'dropped' ORDER BY id`;
+      await bed.database.dataSource.query(
+        `UPDATE enrollments SET status = 'dropped', final_result = 'withdrawn', ended_at = clock_timestamp()
+         WHERE id = (SELECT min(id) FROM enrollments WHERE status = 'completed')`,
+      );
+      const before = await bed.database.dataSource.query<object[]>(dropped);
+      const courses = await readFile(join(bed.folder, 'courses.csv'), 'utf8');
+      await writeFile(join(bed.folder, 'courses.csv'), `${courses.trimEnd()}\n"60","NEW","2014J"\n`);
+
+      await importFolder();
+
+      expect(before.length).toBeGreaterThan(0);
+      expect(await bed.database.dataSource.query(dropped)).toEqual(before);
+    });
+
+    it('moves the days of activity with submissions that were corrected', async () => {
+      const submissions = join(bed.folder, 'studentAssessment.csv');
+      const text = await readFile(submissions, 'utf8');
+      await importFolder();
+      const before = (await contents(bed.database.dataSource)).days;
+      const corrected = text
+        .replace('1752,11391,18,0,78', '1752,11391,40,0,78')
+        .replace('1752,31604,17,0,100', '1752,31604,17,1,100')
+        .replace('1753,28400,-1,1,60', '1753,28400,-1,0,60');
+      await writeFile(submissions, corrected);
+
+      await importFolder();
+
+      expect((await contents(bed.database.dataSource)).days).not.toEqual(before);
+      const { batches: _, ...all } = await contents(bed.database.dataSource);
+      expect(all).toEqual((await madeAtOnce()).all);
+    });
+
+    it('leaves out who registers after the day, though studentInfo.csv names them once more', async () => {
+      const whole = await readFile(join(fixture, 'studentInfo.csv'), 'utf8');
+      await importFolder({ asOfDay: 10 });
+      await writeFile(join(bed.folder, 'studentInfo.csv'), `${whole}AAA,2013J,28400,F,,,,,0,60,N,Pass,\n`);
+
+      await importFolder({ asOfDay: 10 });
+
+      const { enrollments } = await contents(bed.database.dataSource);
+      expect(enrollments.map(({ student, course }) => [student, course])).toEqual([
+        ['oulad-11391', 'AAA-2013J'],
+        ['oulad-28400', 'AAA-2013J'],
+        ['oulad-30268', 'AAA-2013J'],
+        ['oulad-31604', 'AAA-2013J'],
+      ]);
+      await expectAsIfAtOnce({ asOfDay: 10 });
+    });
+  });
+
+  it('leaves a grade alone that was given since, by whomever', async () => {
+    await importOulad(bed.database.dataSource, bed.options());
+    const [graded] = await bed.database.dataSource
+      .query(
+        `UPDATE submissions SET score = 1 WHERE id = (SELECT min(id) FROM submissions WHERE status = 'graded')
+       RETURNING id`,
+      )
+      .then(([rows]: [{ id: string }[]]) => rows);
+    await bed.database.dataSource.query(
+      'INSERT INTO grade_changes (submission_id, old_score, new_score) VALUES ($1, 2, 1)',
+      [graded!.id],
+    );
+    await bed.database.dataSource.query('DELETE FROM import_batches');
+
+    await importOulad(bed.database.dataSource, bed.options());
+
+    const [after] = await bed.database.dataSource.query(
+      'SELECT score::float FROM submissions WHERE id = $1',
+      [graded!.id],
+    );
+    expect(after).toEqual({ score: 1 });
+  });
+
+  it('leaves a grade alone that is being given while it imports', async () => {
+    await importOulad(bed.database.dataSource, bed.options());
+    await bed.database.dataSource.query('DELETE FROM import_batches');
+    const teacher = new Client({ connectionString: bed.database.url });
+    await teacher.connect();
+    bed.onTestEnd.push(() => teacher.end());
+    await teacher.query('BEGIN');
+    const { rows } = await teacher.query<{ id: string }>(
+      `UPDATE submissions SET score = 95 WHERE id = (SELECT min(id) FROM submissions WHERE status = 'graded')
+       RETURNING id`,
+    );
+    const id = rows[0]!.id;
+
+    const importing = importOulad(bed.database.dataSource, bed.options());
+    await pollUntil(() => waitsForLock(bed.database.dataSource), 10_000);
+    await teacher.query(
+      'INSERT INTO grade_changes (submission_id, old_score, new_score) VALUES ($1, 2, 95)',
+      [id],
+    );
+    await teacher.query('COMMIT');
+    await importing;
+
+    const after = await teacher.query('SELECT score::float FROM submissions WHERE id = $1', [id]);
+    expect(after.rows).toEqual([{ score: 95 }]);
+  });
+
+  it('goes on to a later day without taking back an end that somebody has told meanwhile', async () => {
+    await importOulad(bed.database.dataSource, bed.options({ asOfDay: 20 }));
+    const ended = `SELECT id, status, final_result, ended_at FROM enrollments WHERE status <> 'active' ORDER BY id`;
+    await bed.database.dataSource.query(
+      `UPDATE enrollments SET status = 'failed', final_result = 'fail', ended_at = clock_timestamp()
+       WHERE id = (SELECT min(id) FROM enrollments WHERE status = 'active')`,
+    );
+    const before = await bed.database.dataSource.query<object[]>(ended);
+
+    await importOulad(bed.database.dataSource, bed.options({ asOfDay: 25 }));
+
+    expect(before).toHaveLength(2);
+    expect(await bed.database.dataSource.query(ended)).toEqual(before);
+
+    // The whole of it is another matter: it knows how each has ended, and when.
+    const ends = 'SELECT ended_at FROM enrollments WHERE id = $1';
+    await importOulad(bed.database.dataSource, bed.options());
+    const [own] = await bed.database.dataSource.query<{ ended_at: Date | null }[]>(ends, [
+      (before as { id: string; status: string }[]).find(({ status }) => status === 'failed')?.id,
+    ]);
+    expect(own?.ended_at).toBeNull();
+  });
+
+  it('stops at a day and goes on to a later one, as if it had been imported at once', async () => {
+    await importOulad(bed.database.dataSource, bed.options({ asOfDay: 20 }));
+    const atDay20 = await contents(bed.database.dataSource);
+    expect(atDay20.enrollments.map(({ status, final_result }) => [status, final_result])).toEqual([
+      ['active', null],
+      ['active', null],
+      ['active', null],
+      ['dropped', 'withdrawn'],
+      ['active', null],
+    ]);
+    // Submitted on day 17 and 18, graded two weeks later; the banked grade is from before the course.
+    expect(atDay20.submissions.map(({ status }) => status)).toEqual([
+      'submitted',
+      'submitted',
+      'banked',
+      'submitted',
+    ]);
+    expect(atDay20.events).toHaveLength(5);
+
+    await importOulad(bed.database.dataSource, bed.options({ asOfDay: 40 }));
+    expect((await contents(bed.database.dataSource)).submissions).toContainEqual(
+      expect.objectContaining({
+        student: 'oulad-11391',
+        activity: 'oulad-a-1752',
+        status: 'graded',
+        score: 78,
+      }),
+    );
+    await importOulad(bed.database.dataSource, bed.options());
+    const { batches: _, ...inSteps } = await contents(bed.database.dataSource);
+    const other = await createTestDatabase();
+    await importOulad(other.dataSource, bed.options());
+    const { batches: __, ...atOnce } = await contents(other.dataSource);
+    await other.drop();
+    expect(inSteps).toEqual(atOnce);
+
+    await expect(importOulad(bed.database.dataSource, bed.options({ asOfDay: 90 }))).rejects.toThrow(
+      'can only move on',
+    );
+  });
+
+  describe('of how an enrolment ended', () => {
+    const ends = async () => {
+      const rows = await bed.database.dataSource.query<Record<string, unknown>[]>(
+        `SELECT e.id, u.code || ' ' || c.code AS of, e.status, e.final_result, e.ended_at
+         FROM enrollments e JOIN users u ON u.id = e.user_id JOIN courses c ON c.id = e.course_id ORDER BY 2`,
+      );
+      return Object.fromEntries(rows.map(({ of, ...row }) => [of as string, row]));
+    };
+    const tell = async (of: string, told: ChangeEnrollmentDto): Promise<void> => {
+      const id = (await ends())[of]!.id as string;
+      const admin = { role: 'admin', sub: 'ADMIN001' } as Principal;
+      await new EnrollmentsService(bed.database.dataSource).change(id, admin, told);
+    };
+
+    it('leaves alone what somebody has told, and takes the rest from the file', async () => {
+      await cp(fixture, bed.folder, { recursive: true });
+      await importOulad(bed.database.dataSource, bed.options({ dir: bed.folder }));
+      await tell('oulad-11391 AAA-2013J', { status: 'dropped', ended_at: '2013-12-01T00:00:00Z' });
+      await tell('oulad-30268 AAA-2013J', { status: 'active' });
+      await tell('oulad-28400 AAA-2013J', { status: 'failed' });
+      await tell('oulad-31604 AAA-2013J', {});
+      const told = await ends();
+      const students = join(bed.folder, 'studentInfo.csv');
+      const other = (await readFile(students, 'utf8'))
+        .replace('N,Fail,"a, b"', 'N,Pass,')
+        .replace('N,Distinction,', 'N,Pass,');
+      await writeFile(students, other);
+      await bed.database.dataSource.query('DELETE FROM import_batches');
+
+      await importOulad(bed.database.dataSource, bed.options({ dir: bed.folder }));
+
+      const untold = 'oulad-31604 AAA-2013J';
+      expect(await ends()).toEqual({ ...told, [untold]: { ...told[untold], final_result: 'pass' } });
+      expect(told['oulad-28400 AAA-2013J']).toMatchObject({ status: 'failed', final_result: 'fail' });
+    });
+
+    it.each(['studentInfo.csv', 'studentRegistration.csv'])(
+      'leaves alone what somebody tells while it reads %s',
+      async (file) => {
+        await importOulad(bed.database.dataSource, bed.options());
+        await bed.database.dataSource.query('DELETE FROM import_batches WHERE file = $1', [file]);
+        // Else the file would have nothing to say of it.
+        await bed.database.dataSource.query('UPDATE enrollments SET ended_at = NULL');
+        const teacher = bed.database.dataSource.createQueryRunner();
+        bed.onTestEnd.push(() => teacher.release());
+        await teacher.startTransaction();
+        await teacher.query(
+          `UPDATE enrollments SET status = 'failed', final_result = 'fail', ended_at = '2013-12-01Z', end_told_at = now()
+           WHERE status = 'dropped'`,
+        );
+
+        const importing = importOulad(bed.database.dataSource, bed.options());
+        await pollUntil(() => waitsForLock(bed.database.dataSource), 10_000);
+        await teacher.commitTransaction();
+        await importing;
+
+        expect((await ends())['oulad-30268 AAA-2013J']).toMatchObject({
+          status: 'failed',
+          final_result: 'fail',
+          ended_at: new Date('2013-12-01T00:00:00Z'),
+        });
+      },
+    );
+  });
+
+  it('gives personal traits also to who registers between two days', async () => {
+    await cp(fixture, bed.folder, { recursive: true });
+    const students = join(bed.folder, 'studentInfo.csv');
+    const lines = (await readFile(students, 'utf8')).split('\n');
+    // A file with rejects is read again at any rate.
+    await writeFile(students, lines.filter((line) => !/,(99999|77777),/.test(line)).join('\n'));
+    const late = { dir: bed.folder, withDemographics: true };
+    const traits = () =>
+      bed.database.dataSource.query<object[]>(
+        `SELECT u.code, d.gender FROM student_demographics d JOIN enrollments e ON e.id = d.enrollment_id
+         JOIN users u ON u.id = e.user_id JOIN courses c ON c.id = e.course_id WHERE c.code = 'BBB-2014B'`,
+      );
+    await importOulad(bed.database.dataSource, bed.options({ ...late, asOfDay: 19 }));
+    expect(await traits()).toEqual([]);
+
+    await importOulad(bed.database.dataSource, bed.options({ ...late, asOfDay: 20 }));
+    expect(await traits()).toEqual([{ code: 'oulad-11391', gender: 'M' }]);
+
+    await importOulad(bed.database.dataSource, bed.options({ ...late, asOfDay: 30 }));
+    await importOulad(bed.database.dataSource, bed.options(late));
+    expect(await traits()).toHaveLength(1);
+  });
+
+  it('counts a score that a later file corrects from when the first one counted', async () => {
+    const today = Math.floor(Date.now() / 86_400_000) * 86_400_000;
+    const start = new Date(today - 20 * 86_400_000).toISOString().slice(0, 10);
+    const starts = readStarts([`2013J=${start}`, `2014B=${start}`]);
+    await cp(fixture, bed.folder, { recursive: true });
+    await importOulad(bed.database.dataSource, bed.options({ starts, dir: bed.folder }));
+    const grade = () =>
+      bed.database.dataSource.query<{ graded_at: Date; score: number }[]>(
+        `SELECT s.graded_at, s.score::int FROM submissions s JOIN users u ON u.id = s.user_id
+         JOIN activities a ON a.id = s.activity_id WHERE u.code = 'oulad-11391' AND a.code LIKE '%1752'`,
+      );
+    const [first] = await grade();
+    const file = join(bed.folder, 'studentAssessment.csv');
+    const text = await readFile(file, 'utf8');
+    await writeFile(file, text.replace('1752,11391,18,0,78', '1752,11391,18,0,70'));
+
+    await importOulad(bed.database.dataSource, bed.options({ starts, dir: bed.folder }));
+
+    const [corrected] = await grade();
+    expect([first?.score, corrected?.score]).toEqual([78, 70]);
+    expect(corrected?.graded_at).toEqual(first?.graded_at);
+  });
+});
