@@ -1,14 +1,13 @@
+import { AwaitedRuns } from './awaited-runs.js';
 import { BackgroundWork, CLOSE_PATIENCE_MS } from './background-work.js';
 import { Budget } from './budget.js';
 import type { CacheEntry } from './cache-entry.js';
-import { CurrentRun } from './current-run.js';
 import { reasonOf } from './cache-errors.js';
 import type { EngineOptions } from './engine-options.js';
 import { resultWithin, type Clock } from './clock.js';
 import type { EntryStore } from './entry-store.js';
 import { engineParts, type EngineParts } from './engine-parts.js';
 import type { L1Entries } from './l1-entries.js';
-import { withPatience, type StaleReason } from './patience.js';
 import { SingleFlight } from './single-flight.js';
 import type { Factory, Found, Loaded, Lookup, Renewal, Revive, Subject } from './subject.js';
 import { byHardness, witnessesOf } from './tags.js';
@@ -22,6 +21,7 @@ export class CacheEngine {
   readonly #parts: EngineParts | undefined;
   /** Where there are no parts beside it, the cache is switched off: it keeps nothing, and still invalidates for others. */
   readonly #entries: EntryStore | undefined;
+  readonly #runs: AwaitedRuns;
   readonly #flights = new SingleFlight();
   readonly #families = new WatchedFamilies();
 
@@ -36,6 +36,8 @@ export class CacheEngine {
       });
     this.#entries = parts?.entries;
     this.#parts = options.enabled ? parts : undefined;
+    const { clock, emit } = options;
+    this.#runs = new AwaitedRuns({ parts: this.#parts, clock, emit, background: this.background });
   }
 
   /** Families whose tokens are read before a method whose result names tags of any. Others become known as they come up. */
@@ -66,7 +68,7 @@ export class CacheEngine {
    * The kept value, or what `factory` gives.
    *
    * @param revive  makes the value from an entry
-   * @throws what {@link load} throws
+   * @throws what {@link AwaitedRuns.load} throws
    */
   async getOrSet<T>(subject: Subject, factory: Factory<T>, revive: Revive<T>): Promise<T> {
     // An audit compares with the source: nothing audited inside of it may come from the cache.
@@ -109,60 +111,25 @@ export class CacheEngine {
     return this.#parts?.sharedRuns.isUnderWay(subject) ?? false;
   }
 
-  /**
-   * Runs `factory`, or waits for the run of the same key that is already under way, here or in another process.
-   *
-   * @param stale  what may be given instead, if the run fails or takes longer than the policy's soft timeout
-   * @throws whatever `factory` throws; it reaches everyone who waited and is never stored
-   * @throws {CacheError} `CACHE_FACTORY_TIMED_OUT` after the hard timeout, `CACHE_OVERLOADED` if the store is away and
-   *   too many wait
-   */
-  async load<T>(
+  /** As {@link AwaitedRuns.load}. */
+  load<T>(
     subject: Subject,
     budget: Budget,
     factory: Factory<T>,
     revive: Revive<T>,
     stale?: Found,
   ): Promise<Loaded<T>> {
-    let isAwaited = true;
-    const sharedRuns = this.#parts?.sharedRuns;
-    const run =
-      sharedRuns?.joinOrRun(subject, budget, factory, revive, () => isAwaited) ?? runUncached(factory);
-    const around = CurrentRun.around;
-    const serveStale =
-      stale &&
-      ((reason: StaleReason): Loaded<T> => {
-        around?.spoil('stale-inside');
-        this.#options.emit({ event: 'cache.stale_served', subject, reason, staleMs: -stale.freshForMs });
-        return { value: revive(stale.entry), how: 'stale', isStored: false };
-      });
-    try {
-      return await this.#patiently(subject, run, serveStale);
-    } finally {
-      isAwaited = false;
-    }
+    return this.#runs.load(subject, budget, factory, revive, stale);
   }
 
-  /**
-   * Runs `factory` whatever is kept, and stores what it gives: for a caller who may have the answer made anew.
-   *
-   * @throws what {@link load} throws
-   */
-  async renew<T>(subject: Subject, budget: Budget, factory: Factory<T>): Promise<Loaded<T>> {
-    const run = this.#parts?.sharedRuns.renew(subject, budget, factory) ?? runUncached(factory);
-    return this.#patiently(subject, run);
+  /** As {@link AwaitedRuns.renew}. */
+  renew<T>(subject: Subject, budget: Budget, factory: Factory<T>): Promise<Loaded<T>> {
+    return this.#runs.renew(subject, budget, factory);
   }
 
-  /**
-   * Runs `factory` for its caller alone, whatever is kept or under way, and keeps nothing. Also while the store is away
-   * nobody is waited for: the caller may hold what others need.
-   *
-   * @throws whatever `factory` throws; {@link CacheError} `CACHE_FACTORY_TIMED_OUT` after the hard timeout
-   */
-  async runPast<T>(subject: Subject, factory: Factory<T>): Promise<T> {
-    const run =
-      this.#parts?.factoryRunner.run(subject, undefined, factory).then(([produced]) => produced) ?? factory();
-    return (await this.#patiently(subject, run)).value;
+  /** As {@link AwaitedRuns.past}. */
+  runPast<T>(subject: Subject, factory: Factory<T>): Promise<T> {
+    return this.#runs.past(subject, factory);
   }
 
   /** Work that asks for many things: while the store is away, its runs take one place of the bulkhead for all. */
@@ -210,21 +177,4 @@ export class CacheEngine {
     this.#parts?.audits.close();
     await resultWithin(this.#options.clock, CLOSE_PATIENCE_MS, this.background.settle());
   }
-
-  /** As {@link withPatience}. What nobody waits for any more goes on behind. */
-  #patiently<T extends object>(
-    subject: Subject,
-    run: Promise<T>,
-    serveStale?: (reason: StaleReason) => T,
-  ): Promise<T> {
-    const goOnBehind = () => {
-      this.background.addUnheard(run);
-    };
-    return withPatience(run, subject, this.clock, goOnBehind, serveStale);
-  }
-}
-
-/** Where nothing is kept. */
-async function runUncached<T>(factory: Factory<T>): Promise<Loaded<T>> {
-  return { value: (await factory()).value, how: 'ran', isStored: false, notStoredBecause: 'disabled' };
 }

@@ -1,0 +1,101 @@
+import type { BackgroundWork } from './background-work.js';
+import type { Budget } from './budget.js';
+import type { EmitCacheEvent } from './cache-events.js';
+import type { Clock } from './clock.js';
+import { CurrentRun } from './current-run.js';
+import type { EngineParts } from './engine-parts.js';
+import { withPatience, type StaleReason } from './patience.js';
+import type { Factory, Found, Loaded, Revive, Subject } from './subject.js';
+
+export interface AwaitedRunsOptions {
+  /** `undefined` where nothing is kept: each caller runs the method. */
+  readonly parts: Pick<EngineParts, 'sharedRuns' | 'factoryRunner'> | undefined;
+  readonly clock: Clock;
+  readonly emit: EmitCacheEvent;
+  readonly background: BackgroundWork;
+}
+
+/** Runs as their callers wait for them: for as long as the policy says, and with something stale no longer than they must. */
+export class AwaitedRuns {
+  readonly #options: AwaitedRunsOptions;
+
+  constructor(options: AwaitedRunsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Runs `factory`, or waits for the run of the same key that is already under way, here or in another process.
+   *
+   * @param stale  what may be given instead, if the run fails or takes longer than the policy's soft timeout
+   * @throws whatever `factory` throws; it reaches everyone who waited and is never stored
+   * @throws {CacheError} `CACHE_FACTORY_TIMED_OUT` after the hard timeout, `CACHE_OVERLOADED` if the store is away and
+   *   too many wait
+   */
+  async load<T>(
+    subject: Subject,
+    budget: Budget,
+    factory: Factory<T>,
+    revive: Revive<T>,
+    stale?: Found,
+  ): Promise<Loaded<T>> {
+    const { parts, emit } = this.#options;
+    let isAwaited = true;
+    const run =
+      parts?.sharedRuns.joinOrRun(subject, budget, factory, revive, () => isAwaited) ?? runUncached(factory);
+    const around = CurrentRun.around;
+    const serveStale =
+      stale &&
+      ((reason: StaleReason): Loaded<T> => {
+        around?.spoil('stale-inside');
+        emit({ event: 'cache.stale_served', subject, reason, staleMs: -stale.freshForMs });
+        return { value: revive(stale.entry), how: 'stale', isStored: false };
+      });
+    try {
+      return await this.#patiently(subject, run, serveStale);
+    } finally {
+      isAwaited = false;
+    }
+  }
+
+  /**
+   * Runs `factory` whatever is kept, and stores what it gives: for a caller who may have the answer made anew.
+   *
+   * @throws what {@link load} throws
+   */
+  async renew<T>(subject: Subject, budget: Budget, factory: Factory<T>): Promise<Loaded<T>> {
+    const { parts } = this.#options;
+    const run = parts?.sharedRuns.renew(subject, budget, factory) ?? runUncached(factory);
+    return this.#patiently(subject, run);
+  }
+
+  /**
+   * Runs `factory` for its caller alone, whatever is kept or under way, and keeps nothing. Also while the store is away
+   * nobody is waited for: the caller may hold what others need.
+   *
+   * @throws whatever `factory` throws; {@link CacheError} `CACHE_FACTORY_TIMED_OUT` after the hard timeout
+   */
+  async past<T>(subject: Subject, factory: Factory<T>): Promise<T> {
+    const { parts } = this.#options;
+    const run =
+      parts?.factoryRunner.run(subject, undefined, factory).then(([produced]) => produced) ?? factory();
+    return (await this.#patiently(subject, run)).value;
+  }
+
+  /** As {@link withPatience}. What nobody waits for any more goes on behind. */
+  #patiently<T extends object>(
+    subject: Subject,
+    run: Promise<T>,
+    serveStale?: (reason: StaleReason) => T,
+  ): Promise<T> {
+    const { clock, background } = this.#options;
+    const goOnBehind = () => {
+      background.addUnheard(run);
+    };
+    return withPatience(run, subject, clock, goOnBehind, serveStale);
+  }
+}
+
+/** Where nothing is kept. */
+async function runUncached<T>(factory: Factory<T>): Promise<Loaded<T>> {
+  return { value: (await factory()).value, how: 'ran', isStored: false, notStoredBecause: 'disabled' };
+}
