@@ -8,8 +8,8 @@ import type { CacheEntry } from './cache-entry.js';
 import type { EmitCacheEvent } from './cache-events.js';
 import type { Clock } from './clock.js';
 import { wholeForm, type AuditedForm } from './entry-policy.js';
-import { withPatience } from './patience.js';
 import type { Factory, Subject } from './subject.js';
+import { withTimeouts } from './with-timeouts.js';
 
 /** Longer than an invalidation takes after its commit, ms: a write under way is no mistake. */
 const CONFIRM_AFTER_MS = 200;
@@ -162,7 +162,7 @@ export class Audits {
     const { prefix, policy } = subject;
     const hardTimeoutMs = Math.min(policy.hardTimeoutMs, MAX_RUN_MS);
     try {
-      const { entry } = await withPatience(
+      const { entry } = await withTimeouts(
         inside.run(this, factory),
         { prefix, policy: { ...policy, hardTimeoutMs } },
         clock,

@@ -4,8 +4,8 @@ import type { EmitCacheEvent } from './cache-events.js';
 import type { Clock } from './clock.js';
 import { CurrentRun } from './current-run.js';
 import type { EngineParts } from './engine-parts.js';
-import { withPatience, type StaleReason } from './patience.js';
 import type { Factory, Found, Loaded, Revive, Subject } from './subject.js';
+import { withTimeouts, type StaleReason } from './with-timeouts.js';
 
 export interface AwaitedRunsOptions {
   /** `undefined` where nothing is kept: each caller runs the method. */
@@ -51,7 +51,7 @@ export class AwaitedRuns {
         return { value: revive(stale.entry), how: 'stale', isStored: false };
       });
     try {
-      return await this.#patiently(subject, run, serveStale);
+      return await this.#withTimeouts(subject, run, serveStale);
     } finally {
       isAwaited = false;
     }
@@ -65,7 +65,7 @@ export class AwaitedRuns {
   async renew<T>(subject: Subject, budget: Budget, factory: Factory<T>): Promise<Loaded<T>> {
     const { parts } = this.#options;
     const run = parts?.sharedRuns.renew(subject, budget, factory) ?? runUncached(factory);
-    return this.#patiently(subject, run);
+    return this.#withTimeouts(subject, run);
   }
 
   /**
@@ -78,11 +78,11 @@ export class AwaitedRuns {
     const { parts } = this.#options;
     const run =
       parts?.factoryRunner.run(subject, undefined, factory).then(([produced]) => produced) ?? factory();
-    return (await this.#patiently(subject, run)).value;
+    return (await this.#withTimeouts(subject, run)).value;
   }
 
-  /** As {@link withPatience}. What nobody waits for any more goes on behind. */
-  #patiently<T extends object>(
+  /** As {@link withTimeouts}. What nobody waits for any more goes on behind. */
+  #withTimeouts<T extends object>(
     subject: Subject,
     run: Promise<T>,
     serveStale?: (reason: StaleReason) => T,
@@ -91,7 +91,7 @@ export class AwaitedRuns {
     const goOnBehind = () => {
       background.addUnheard(run);
     };
-    return withPatience(run, subject, clock, goOnBehind, serveStale);
+    return withTimeouts(run, subject, clock, goOnBehind, serveStale);
   }
 }
 

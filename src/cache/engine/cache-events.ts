@@ -1,6 +1,6 @@
 import type { AuditAfterMs, AuditSkip } from './audit-verdict.js';
-import type { StaleReason } from './patience.js';
 import type { NoStoreReason, Subject } from './subject.js';
+import type { StaleReason } from './with-timeouts.js';
 
 /**
  * Why something is not looked up: it tells who asks where nothing says who shares the answer; the scope names nobody; there is

@@ -14,17 +14,17 @@ export type StaleReason = 'timeout' | 'error';
  * @throws what the run throws; {@link CacheError} `CACHE_FACTORY_TIMED_OUT`
  * @see RFC 5861 section 4
  */
-export async function withPatience<T extends object>(
+export async function withTimeouts<T extends object>(
   run: Promise<T>,
   { prefix, policy }: Pick<Subject, 'prefix' | 'policy'>,
   clock: Clock,
   onGivenUp: () => void,
   serveStale?: (reason: StaleReason) => T,
 ): Promise<T> {
-  const patienceMs = serveStale ? Math.min(policy.softTimeoutMs, policy.hardTimeoutMs) : policy.hardTimeoutMs;
+  const timeoutMs = serveStale ? Math.min(policy.softTimeoutMs, policy.hardTimeoutMs) : policy.hardTimeoutMs;
   try {
     // Who waits for no time must not wait for a timer either.
-    const loaded = serveStale && patienceMs === 0 ? undefined : await resultWithin(clock, patienceMs, run);
+    const loaded = serveStale && timeoutMs === 0 ? undefined : await resultWithin(clock, timeoutMs, run);
     if (loaded) return loaded;
   } catch (error) {
     if (serveStale) return serveStale('error');
@@ -34,6 +34,6 @@ export async function withPatience<T extends object>(
   if (serveStale) return serveStale('timeout');
   throw new CacheError(
     'CACHE_FACTORY_TIMED_OUT',
-    `${prefix}: no answer within ${patienceMs} ms (hardTimeout), and no older one is kept. Raise hardTimeout, or give grace.`,
+    `${prefix}: no answer within ${timeoutMs} ms (hardTimeout), and no older one is kept. Raise hardTimeout, or give grace.`,
   );
 }
