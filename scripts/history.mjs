@@ -11,22 +11,28 @@ import { findRedis } from './test-servers.mjs';
 
 const usage = `npm run test:history -- [options]
 
-Starts processes of a small service on a Redis and a PostgreSQL of its own, reads and writes through all of them, breaks
-one thing after the other, and judges what was read. Prints the smallest history that shows a violation.
-Exits with 1 if there was one, if writes were pending or reads refused though nothing had struck, or if there were too few
-reads and hits to mean anything.
+Starts processes of a small service on a Redis and a PostgreSQL of its own, reads five routes and writes through all of
+them, breaks one thing after the other, or two at once, and judges what was read. Prints the smallest history that shows a
+violation. Exits with 1 if there was one, if writes were pending or reads refused though nothing had struck, or if there
+were too few reads and hits, of all routes or of one, to mean anything.
 
   --minutes <n>      default 1
   --processes <n>    default 3
   --mode <mode>      strong (default) or bounded
-  --nemesis <which>  all (default), none, or names separated by commas
+  --nemesis <which>  all (default), none, or names separated by commas:
+                     redis-hung, redis-killed, redis-restored, redis-flushed, redis-replica, connections-reset,
+                     subscribers-silent, subscribers-killed, writer-cut-off, service-hung, service-killed,
+                     database-connections-killed, database-hung, two-at-once
   --seed <n>         of the order of everything; default: another each time
   --reads <n>        answered reads a second that must be reached, default 100
   --rest <ms>        how long each of the 24 readers of a process rests after an answer, default 0
   --clocks <minutes> how far the clocks of the first two processes are off, the one ahead, the other behind, default 0
   --reads-per-write <n>  default 100
-  --teeth            plants eight mistakes, one after the other, for a minute at most each: all must be found
-  --plant <mistake>  plants this one only
+  --teeth            plants twelve mistakes, one after the other, for a minute at most each: all must be found
+  --plant <mistake>  plants this one only:
+                     tokens-after-the-load, tokens-that-return, invalidates-before-commit, joins-overtaken-runs,
+                     near-without-a-lease, restored-unnoticed, replays-the-old-token, latest-clock-wins,
+                     key-without-the-user, forgets-the-result, forgets-the-second-tag, forgets-the-prefix
 `;
 
 const root = fileURLToPath(new URL('..', import.meta.url));

@@ -9,6 +9,9 @@ import { cacheMetrics } from '../../src/telemetry/cache-metrics.js';
 import { logCatalogue, type LogEvent } from '../../src/telemetry/log-catalogue.js';
 import { serviceMetrics } from '../../src/telemetry/service-metrics.js';
 import { problems } from '../../src/http/problem.js';
+import { nemesisNames } from '../history/nemeses.js';
+import { plantedFaults, type Planted } from '../history/planted-faults.js';
+import { routes } from '../history/routes.js';
 
 const root = resolve(__dirname, '../..');
 const documents = ['README.md', ...markdownBelow('docs')];
@@ -329,6 +332,19 @@ it('docs/operations.md shows a Deployment that fits the service', () => {
   expect(secrets.length).toBeGreaterThan(2);
 });
 
+/** The cells of the table whose first line begins so, row by row. */
+function cellsBelow(path: string, header: string): string[][] {
+  const lines = read(path).split('\n');
+  const rows = lines.slice(lines.findIndex((line) => line.startsWith(header)) + 2);
+  const end = rows.findIndex((line) => !line.startsWith('|'));
+  return rows.slice(0, end).map((line) =>
+    line
+      .split('|')
+      .slice(1, -1)
+      .map((cell) => cell.trim()),
+  );
+}
+
 function numbered(letter: string, count: number): string[] {
   return Array.from({ length: count }, (_, n) => `${letter}${n + 1}`).sort();
 }
@@ -370,6 +386,40 @@ describe('docs/reliability.md', () => {
     const without = faults.filter(({ name, tests }) => !tests.some((path) => isHeld(name, read(path))));
 
     expect(without.map(({ name }) => name)).toEqual([]);
+  });
+});
+
+describe('the history check', () => {
+  const names = (header: string) =>
+    cellsBelow('docs/reliability.md', header).map(([name = '']) => name.replaceAll('`', ''));
+  const usage = read('scripts/history.mjs').split('`')[1] ?? '';
+  /** What the text says of an option, its further lines included. */
+  const told = (option: string) =>
+    new RegExp(`^  --${option} .*\\n(?: {10,}.*\\n)*`, 'm').exec(usage)?.[0].match(/[a-z]+(-[a-z]+)+/g) ?? [];
+
+  it('has each route in its document, with its share of the reads', () => {
+    const shares = cellsBelow('docs/reliability.md', '| Route | Of 100 reads |').map(([name, share]) => [
+      name?.replaceAll('`', ''),
+      Number(share),
+    ]);
+
+    expect(shares).toEqual(Object.entries(routes));
+  });
+
+  it('has each nemesis in its document and in what the command tells of itself', () => {
+    expect(names('| Nemesis |')).toEqual(nemesisNames);
+    expect(told('nemesis')).toEqual(nemesisNames);
+  });
+
+  it('has each planted mistake in its document, with the route that it shows on, and in what the command tells', () => {
+    const planted: [string, Planted][] = Object.entries(plantedFaults);
+    const rows = cellsBelow('docs/reliability.md', '| Mistake |').map(([name, route]) => [
+      name?.replaceAll('`', ''),
+      route?.replaceAll('`', ''),
+    ]);
+
+    expect(rows).toEqual(planted.map(([name, { route = 'all' }]) => [name, route]));
+    expect(told('plant')).toEqual(planted.map(([name]) => name));
   });
 });
 
