@@ -20,9 +20,9 @@ were too few reads and hits, of all routes or of one, to mean anything.
   --processes <n>    default 3
   --mode <mode>      strong (default) or bounded
   --nemesis <which>  all (default), none, or names separated by commas:
-                     redis-hung, redis-killed, redis-restored, redis-flushed, redis-replica, connections-reset,
-                     subscribers-silent, subscribers-killed, writer-cut-off, service-hung, service-killed,
-                     database-connections-killed, database-hung, two-at-once
+                     redis-hung, redis-killed, redis-restored, redis-flushed, redis-replica, tokens-evicted,
+                     connections-reset, subscribers-silent, subscribers-killed, writer-cut-off, service-hung,
+                     service-killed, database-connections-killed, database-hung, two-at-once
   --seed <n>         of the order of everything; default: another each time
   --reads <n>        answered reads a second that must be reached, default 100
   --rest <ms>        how long each of the 24 readers of a process rests after an answer, default 0

@@ -58,13 +58,16 @@ The handler builds its answer from rows in memory and waits for nobody: a databa
   one piece with the head, and slower for large ones, which are encoded each time.
 - \`@nestjs/cache-manager\` and bentocache keep values: they parse, and Nest serialises, at every hit. That is what most of
   the difference is made of, and why it grows with the body. Both promise less about invalidation than \`strong\` does.
-- bentocache runs with its memory tier bounded to 64 MB and otherwise as its documentation begins.
+- bentocache runs with its memory tier bounded to 64 MB, for which it keeps text there and parses it at each hit, and otherwise
+  as its documentation begins.
 - Hits of this cache leave at the end of the turn of the event loop in which they were asked for, one after the other. With
   the generator on the same machine that saves up to a quarter of the CPU, since it is woken once for many; over a network
   less. Short ASCII bodies (up to 2 kB) leave as text.
 - Before Node 24 an AsyncLocalStorage in use costs every request about a tenth. This cache switches its own off between
   runs; one of the application's that is always on makes all contenders slower, and every ratio better.
-- Answers of this cache carry \`ETag\`, \`Cache-Status\`, \`X-Cache\`, \`Cache-Control\` and \`Age\`; those of the others do not.
+- Answers of this cache carry \`ETag\`, \`Cache-Status\`, \`X-Cache\`, \`Cache-Control\` and \`Age\`; of the others only those of
+  \`@nestjs/cache-manager\` carry one of them, \`X-Cache\`.
+- \`@nestjs/cache-manager\` runs on Redis alone: of this cache \`redis-only\` is what is built like it.
 `;
 }
 

@@ -4,7 +4,7 @@ import { Controller, Get, Param, UseInterceptors, type Type } from '@nestjs/comm
 import { Guarded, serve, type Contender } from '../application.js';
 import { courseOf, type Course } from '../bodies.js';
 
-/** As the documentation of Nest shows it: the interceptor on the controller, the Keyv adapter for Redis. */
+/** The interceptor on the controller, and of the two stores that the documentation of Nest shows the one in Redis. */
 export function cacheManager(description: string): Contender {
   return {
     description,
