@@ -197,6 +197,17 @@ describe('access', () => {
     expect(all).toMatch(others);
   });
 
+  it.each([
+    ['', 403],
+    ['?course_id=PROG-101', 200],
+    ['?course_id=PROG-102', 404],
+    ['?activity_id=PROG-101-A1', 403],
+  ])('A16: lets a teacher ask about a student of others, too, with "%s": %i', async (query, status) => {
+    const path = `/api/v3/analytics/students/STU003${query}`;
+
+    expect((await ask({ method: 'GET', path, bodyIds: [], cells: [] }, 'teacher')).status).toBe(status);
+  });
+
   it('is settled in the table for every route there is', async () => {
     const { body } = await app.request.get('/api/v3/openapi.json').expect(200);
     const routes = Object.entries(body.paths as Record<string, object>).flatMap(([path, methods]) =>
