@@ -1,3 +1,5 @@
+import { ApiProperty } from '@nestjs/swagger';
+
 /** What is wrong with one part of a request. */
 export class ProblemPartDto {
   /**
@@ -37,6 +39,7 @@ export class ProblemDto {
    * HTTP status
    * @example 400
    */
+  @ApiProperty({ type: 'integer', minimum: 400, maximum: 599 })
   status!: number;
 
   /**

@@ -88,6 +88,3 @@ function isAtMost(text: string, max: number): boolean {
 export function isStorable(text: string): boolean {
   return !text.includes('\0') && !/\p{Surrogate}/u.test(text);
 }
-
-/** Documents a moment in an answer; nothing is validated. */
-export const Instant = () => ApiProperty({ format: 'date-time' });

@@ -1,4 +1,5 @@
 import { ApiProperty } from '@nestjs/swagger';
+import { Count } from '../http/answer-fields.js';
 
 export const healthWords = ['healthy', 'degraded', 'unhealthy'] as const;
 export const redisWords = ['healthy', 'unhealthy', 'not_configured'] as const;
@@ -38,7 +39,7 @@ export class RedisHealth {
    * Clients connected to the server; null while unknown
    * @example 4
    */
-  @ApiProperty({ type: Number, nullable: true })
+  @Count()
   connected_clients!: number | null;
 
   /**

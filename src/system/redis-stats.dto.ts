@@ -1,4 +1,5 @@
 import { ApiProperty } from '@nestjs/swagger';
+import { Amount, Count, Share } from '../http/answer-fields.js';
 
 /** The Redis server's own figures: they count the keys of everybody who uses it. */
 export class RedisServerFigures {
@@ -18,12 +19,14 @@ export class RedisServerFigures {
    * Time since the server was started, seconds; null without Redis
    * @example 86400
    */
+  @Count()
   uptime_seconds!: number | null;
 
   /**
    * Clients connected to the server; null without Redis
    * @example 4
    */
+  @Count()
   connected_clients!: number | null;
 
   /**
@@ -42,24 +45,28 @@ export class RedisServerFigures {
    * Commands since the server was started; null without Redis
    * @example 120345
    */
+  @Count()
   total_commands_processed!: number | null;
 
   /**
    * Commands a second at the moment; null without Redis
    * @example 12
    */
+  @Count()
   instantaneous_ops_per_sec!: number | null;
 
   /**
    * Look-ups that found their key; null without Redis
    * @example 700
    */
+  @Count()
   keyspace_hits!: number | null;
 
   /**
    * Look-ups that did not; null without Redis
    * @example 100
    */
+  @Count()
   keyspace_misses!: number | null;
 
   /**
@@ -72,6 +79,7 @@ export class RedisServerFigures {
    * The same as a number, 0 to 1; null without look-ups or without Redis
    * @example 0.875
    */
+  @Share()
   hit_ratio!: number | null;
 }
 
@@ -87,100 +95,112 @@ export class CachePrefixFigures {
    * Look-ups that found a usable entry
    * @example 900
    */
+  @Count()
   hits!: number;
 
   /**
    * Look-ups that did not
    * @example 100
    */
+  @Count()
   misses!: number;
 
   /**
    * Hits among hits and misses, 0 to 1; null before the first look-up
    * @example 0.9
    */
-  @ApiProperty({ type: Number, nullable: true })
+  @Share()
   hit_ratio!: number | null;
 
   /**
    * Callers who waited for another's run of the method instead of running it themselves
    * @example 12
    */
+  @Count()
   coalesced!: number;
 
   /**
    * Answers beyond their TTL, given because the method failed or took too long
    * @example 0
    */
+  @Count()
   stale!: number;
 
   /**
    * Entries replaced before they expired, while nobody waited
    * @example 40
    */
+  @Count()
   refreshes!: number;
 
   /**
    * Refreshes whose run failed
    * @example 0
    */
+  @Count()
   refresh_failures!: number;
 
   /**
    * Answers refused with 503 because the store was away and too many were being computed
    * @example 0
    */
+  @Count()
   overloaded!: number;
 
   /**
    * What went past the cache: its store was away, it is switched off, or nobody could share the answer
    * @example 0
    */
+  @Count()
   bypasses!: number;
 
   /**
    * Entries stored
    * @example 98
    */
+  @Count()
   stores!: number;
 
   /**
    * Failed reads and writes of the store, and entries that could not be read
    * @example 0
    */
+  @Count()
   errors!: number;
 
   /**
    * Bytes stored, all entries together
    * @example 401408
    */
+  @Count()
   stored_bytes!: number;
 
   /**
    * Bytes served from the cache
    * @example 3686400
    */
+  @Count()
   hit_bytes!: number;
 
   /**
    * Mean time that the method itself took, ms; null before its first run
    * @example 18.4
    */
-  @ApiProperty({ type: Number, nullable: true })
+  @Amount()
   mean_load_ms!: number | null;
 
   /**
    * Half of the runs took less, ms; estimated from counts between fixed bounds; null before the first run
    * @example 17.5
    */
-  @ApiProperty({ type: Number, nullable: true })
+  @Amount()
   p50_load_ms!: number | null;
 
   /**
    * 95 % of the runs took less, ms; estimated likewise, 30,000 at most; null before the first run
    * @example 42.5
    */
-  @ApiProperty({ type: Number, nullable: true })
+  @Amount()
   p95_load_ms!: number | null;
 }
 
@@ -212,45 +232,49 @@ export class CacheFigures {
    * Entries held at the moment; null where the store does not know (Redis)
    * @example null
    */
-  @ApiProperty({ type: Number, nullable: true })
+  @Count()
   entries!: number | null;
 
   /**
    * Bytes held at the moment; null where the store does not know (Redis)
    * @example null
    */
-  @ApiProperty({ type: Number, nullable: true })
+  @Count()
   bytes!: number | null;
 
   /**
    * Entries in the memory of this process at the moment
    * @example 120
    */
+  @Count()
   l1_entries!: number;
 
   /**
    * Memory that they take, bytes; at most CACHE_L1_MAX_BYTES
    * @example 524288
    */
+  @Count()
   l1_bytes!: number;
 
   /**
    * Invalidations carried out
    * @example 40
    */
+  @Count()
   invalidations!: number;
 
   /**
    * Invalidations that the store did not confirm
    * @example 0
    */
+  @Count()
   invalidation_errors!: number;
 
   /**
    * Hits among hits and misses of all prefixes, 0 to 1; null before the first look-up
    * @example 0.9
    */
-  @ApiProperty({ type: Number, nullable: true })
+  @Share()
   hit_ratio!: number | null;
 
   /** By prefix, in alphabetical order */

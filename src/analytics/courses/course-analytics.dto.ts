@@ -1,4 +1,5 @@
 import { ApiProperty } from '@nestjs/swagger';
+import { Amount, Count, Percent, PercentQuartiles, Share } from '../../http/answer-fields.js';
 import { type FactorCode, factorCodes } from '../risk/risk-factors.js';
 import { type CoursePhase, coursePhases } from '../risk/risk-facts.js';
 import { type RiskLevel, riskLevels } from '../risk/risk-model.js';
@@ -10,30 +11,35 @@ export class TardinessDto {
    * First attempt, by `attempt_no`, submitted by the due date (seconds ignored), or no due date; pairs of student and activity
    * @example 310
    */
+  @Count()
   on_time!: number;
 
   /**
    * First attempt, by `attempt_no`, submitted after the due date
    * @example 41
    */
+  @Count()
   late!: number;
 
   /**
    * Due, and nothing submitted
    * @example 22
    */
+  @Count()
   missing!: number;
 
   /**
    * Nothing submitted, and not due yet
    * @example 107
    */
+  @Count()
   floating!: number;
 
   /**
    * Sum of the four
    * @example 480
    */
+  @Count()
   total!: number;
 }
 
@@ -43,12 +49,14 @@ export class TimeOnTaskDto {
    * All students together, minutes
    * @example 18340.5
    */
+  @Amount()
   total!: number;
 
   /**
    * Median over all active students, minutes; null without students
    * @example 295.2
    */
+  @Amount()
   median_per_student!: number | null;
 }
 
@@ -58,24 +66,28 @@ export class TutorUseDto {
    * Sessions
    * @example 940
    */
+  @Count()
   sessions!: number;
 
   /**
    * Messages of both sides
    * @example 5620
    */
+  @Count()
   messages!: number;
 
   /**
    * Messages of both sides for each active student; null without students
    * @example 93.67
    */
+  @Amount()
   messages_per_student!: number | null;
 
   /**
    * Hints that the tutor gave
    * @example 811
    */
+  @Count()
   hints!: number;
 }
 
@@ -85,30 +97,35 @@ export class LevelCountsDto {
    * Score below 0.20
    * @example 31
    */
+  @Count()
   low!: number;
 
   /**
    * Score from 0.20 to below 0.40
    * @example 15
    */
+  @Count()
   medium!: number;
 
   /**
    * Score from 0.40 to below 0.60
    * @example 8
    */
+  @Count()
   high!: number;
 
   /**
    * Score from 0.60
    * @example 4
    */
+  @Count()
   critical!: number;
 
   /**
    * Too little is known
    * @example 2
    */
+  @Count()
   unknown!: number;
 }
 
@@ -118,24 +135,28 @@ export class TardinessSharesDto {
    * Submitted by the due date, 0-1
    * @example 0.7167
    */
+  @Share()
   on_time_share!: number | null;
 
   /**
    * Submitted after the due date, 0-1
    * @example 0.15
    */
+  @Share()
   late_share!: number | null;
 
   /**
    * Due, and nothing submitted, 0-1
    * @example 0.1333
    */
+  @Share()
   missing_share!: number | null;
 
   /**
    * Nothing submitted, and not due yet, 0-1
    * @example 0
    */
+  @Share()
   floating_share!: number | null;
 }
 
@@ -164,18 +185,21 @@ export class ActivityFiguresDto {
    * Points to reach
    * @example 100
    */
+  @Amount()
   points!: number;
 
   /**
    * Active students who submitted it
    * @example 52
    */
+  @Count()
   submitted!: number;
 
   /**
    * Active students whose latest attempt, by `attempt_no`, is graded: its score is theirs
    * @example 49
    */
+  @Count()
   graded!: number;
 
   /** On time, late, missing or floating */
@@ -185,13 +209,14 @@ export class ActivityFiguresDto {
    * Minimum, first quartile, median, third quartile and maximum of the scores, 0-100; null without grades
    * @example [31, 62.5, 74, 85.25, 100]
    */
-  @ApiProperty({ type: [Number], nullable: true, minItems: 5, maxItems: 5 })
+  @PercentQuartiles()
   score_quartiles!: number[] | null;
 
   /**
    * Mean of the scores, 0-100; null without grades
    * @example 72.41
    */
+  @Percent()
   average_score!: number | null;
 }
 
@@ -213,6 +238,7 @@ export class CourseStudentDto {
    * Risk in this course, 0-1; null while too little is known
    * @example 0.4719
    */
+  @Share()
   risk_score!: number | null;
 
   /**
@@ -246,18 +272,21 @@ export class CourseStudentDto {
    * Required published activities with a submission
    * @example 3
    */
+  @Count()
   exercises_completed!: number;
 
   /**
    * Required published activities
    * @example 8
    */
+  @Count()
   total_exercises!: number;
 
   /**
    * Mean score of the graded work by weight, 0-100; null without grades
    * @example 45.5
    */
+  @Percent()
   average_score!: number | null;
 }
 
@@ -273,18 +302,21 @@ export class CourseWeekDto {
    * Students with any activity in the week
    * @example 48
    */
+  @Count()
   active_students!: number;
 
   /**
    * Attempts submitted in the week
    * @example 63
    */
+  @Count()
   submissions!: number;
 
   /**
    * Mean score of the graded attempts among them, 0-100; null without grades
    * @example 71.93
    */
+  @Percent()
   average_score!: number | null;
 }
 
@@ -316,30 +348,35 @@ export class CourseAnalyticsDto extends AnswerTimes {
    * Active student enrollments
    * @example 60
    */
+  @Count()
   total_students!: number;
 
   /**
    * Students with any activity in the last 7 days
    * @example 48
    */
+  @Count()
   active_students_7d!: number;
 
   /**
    * The same as a share of all students, 0-1; null without students
    * @example 0.8
    */
+  @Share()
   active_rate_7d!: number | null;
 
   /**
    * Submitted share of all required activities of all students, due or not, 0-1; null if there are none
    * @example 0.7188
    */
+  @Share()
   completion_rate!: number | null;
 
   /**
    * The same over the activities that are due, 0-1; null if there are none
    * @example 0.9409
    */
+  @Share()
   due_completion_rate!: number | null;
 
   /** How the published activities of all students stand */
@@ -349,25 +386,28 @@ export class CourseAnalyticsDto extends AnswerTimes {
    * Mean over the students with a grade of their mean score by weight, 0-100; null without grades
    * @example 70.62
    */
+  @Percent()
   average_score!: number | null;
 
   /**
    * Median of the same, 0-100; null without grades
    * @example 72.4
    */
+  @Percent()
   median_score!: number | null;
 
   /**
    * Minimum, first quartile, median, third quartile and maximum of the same, 0-100; null without grades
    * @example [22.5, 61.3, 72.4, 83.1, 98]
    */
-  @ApiProperty({ type: [Number], nullable: true, minItems: 5, maxItems: 5 })
+  @PercentQuartiles()
   score_quartiles!: number[] | null;
 
   /**
    * Share of the students with a grade whose mean reaches the pass mark, 0-1; null without grades
    * @example 0.7712
    */
+  @Share()
   pass_rate!: number | null;
 
   /** Time in tutor sessions */
@@ -380,24 +420,28 @@ export class CourseAnalyticsDto extends AnswerTimes {
    * Mean risk of the students whose risk is known, 0-1; null if of none
    * @example 0.2314
    */
+  @Share()
   average_risk!: number | null;
 
   /**
    * Median of the same, 0-1; null if of none
    * @example 0.1842
    */
+  @Share()
   median_risk!: number | null;
 
   /**
    * Students at level high or critical
    * @example 12
    */
+  @Count()
   students_at_risk!: number;
 
   /**
    * The same as a share of the students whose risk is known, 0-1; null if of none
    * @example 0.2069
    */
+  @Share()
   risk_share!: number | null;
 
   /** Students by level */

@@ -1,4 +1,5 @@
 import { ApiProperty } from '@nestjs/swagger';
+import { Amount, Count, Percent, Share } from '../../http/answer-fields.js';
 import { type EnrollmentStatus, enrollmentStatuses } from '../../records/enrollments/enrollment.entity.js';
 import {
   type Priority,
@@ -27,46 +28,53 @@ export class RiskEvidenceDto {
    * `missing_work`: required activities that are due, without those due before the student enrolled
    * @example 4
    */
+  @Count()
   due_count?: number;
 
   /**
    * `missing_work`: those of them without a submission
    * @example 1
    */
+  @Count()
   missing_count?: number;
 
   /**
    * `missing_work`: sum of the weights of what is due
    * @example 4
    */
+  @Amount()
   due_weight?: number;
 
   /**
    * `missing_work`: sum of the weights of what is missing
    * @example 1
    */
+  @Amount()
   missing_weight?: number;
 
   /**
    * `low_scores`: activities with a grade
    * @example 3
    */
+  @Count()
   graded_count?: number;
 
   /**
    * `low_scores`: their mean score by weight, 0-100; null without grades
    * @example 45
    */
+  @Percent()
   mean_score?: number | null;
 
   /**
    * `inactivity`: days since the last activity in the course; null if never active
    * @example 7
    */
+  @Amount()
   days_since_activity?: number | null;
 
   /**
-   * `inactivity`: days since the later of enrollment and course start
+   * `inactivity`: days since the later of enrollment and course start; negative before the course starts
    * @example 69.8
    */
   days_in?: number;
@@ -75,6 +83,7 @@ export class RiskEvidenceDto {
    * `low_engagement`: days (UTC) with any activity, of the last 14
    * @example 1
    */
+  @Count()
   active_days?: number;
 
   /**
@@ -82,36 +91,42 @@ export class RiskEvidenceDto {
    * computed, so up to 75 s in one that was kept; null without any
    * @example 4
    */
+  @Amount()
   median_active_days?: number | null;
 
   /**
    * `late_work`: activities with a due date that were submitted, without those due before the student enrolled
    * @example 3
    */
+  @Count()
   submitted_count?: number;
 
   /**
    * `late_work`: those of them whose first attempt, by `attempt_no`, was submitted after the due date
    * @example 0
    */
+  @Count()
   late_count?: number;
 
   /**
    * `tutor_dependency`: messages of the student to the tutor
    * @example 12
    */
+  @Count()
   student_messages?: number;
 
   /**
    * `tutor_dependency`: tutor sessions
    * @example 3
    */
+  @Count()
   tutor_sessions?: number;
 
   /**
    * `tutor_dependency`: submissions, every attempt counted
    * @example 4
    */
+  @Count()
   attempts?: number;
 }
 
@@ -128,6 +143,7 @@ export class RiskFactorDto {
    * Its share when all factors apply, 0-1
    * @example 0.4
    */
+  @Share()
   weight!: number;
 
   /**
@@ -135,18 +151,21 @@ export class RiskFactorDto {
    * has recorded no event and no tutor session yet
    * @example 0.25
    */
+  @Share()
   value!: number | null;
 
   /**
    * Its share here, after factors that do not apply are left out, 0-1; null if it does not apply
    * @example 0.4211
    */
+  @Share()
   effective_weight!: number | null;
 
   /**
    * What it adds to the score, 0-1; those of all factors add up to it. Null if it does not apply or there is no score
    * @example 0.1053
    */
+  @Share()
   contribution!: number | null;
 
   /** The raw numbers */
@@ -207,6 +226,7 @@ export class RiskWeekDto {
    * Risk by the same model, 0-1; null while too little was known
    * @example 0.4719
    */
+  @Share()
   score!: number | null;
 }
 
@@ -236,6 +256,7 @@ export class CourseRiskDto {
    * Risk, 0-1: weighted mean of the factors that apply; null while too little is known, or if not active
    * @example 0.4719
    */
+  @Share()
   risk_score!: number | null;
 
   /**
@@ -262,6 +283,7 @@ export class CourseRiskDto {
    * Sum of the weights of the factors that apply, 0-1; null if not active
    * @example 0.95
    */
+  @Share()
   coverage!: number | null;
 
   /** All six factors, also those that do not apply; none if not active */
@@ -282,7 +304,7 @@ export class CourseRiskDto {
    * Probability of failing; always null until the model is calibrated to an institution
    * @example null
    */
-  @ApiProperty({ type: Number, nullable: true })
+  @Share()
   calibrated_probability!: number | null;
 
   /** Twelve ISO weeks at most, from enrollment or course start on, the oldest first; none if not active */
@@ -292,6 +314,7 @@ export class CourseRiskDto {
    * Risk of the factor `tutor_dependency`, 0-1; null if it does not apply
    * @example 0.2222
    */
+  @Share()
   ai_dependency_score!: number | null;
 
   /**
@@ -305,6 +328,7 @@ export class CourseRiskDto {
    * Mean score of the graded work by weight, 0-100; null without grades
    * @example 45
    */
+  @Percent()
   average_score!: number | null;
 }
 
@@ -348,6 +372,7 @@ export class StudentRiskDto extends AnswerTimes {
    * The highest risk of the courses, 0-1 (a mean would hide a failing course); null if none is known
    * @example 0.4719
    */
+  @Share()
   risk_score!: number | null;
 
   /**
@@ -367,24 +392,28 @@ export class StudentRiskDto extends AnswerTimes {
    * Time in tutor sessions in the active courses, minutes; at most 240 a session, overlaps counted once
    * @example 295.2
    */
+  @Amount()
   time_spent_minutes!: number;
 
   /**
    * Required published activities of the active courses with a submission
    * @example 3
    */
+  @Count()
   exercises_completed!: number;
 
   /**
    * Required published activities of the active courses
    * @example 8
    */
+  @Count()
   total_exercises!: number;
 
   /**
    * The one divided by the other, 0-1; null if there are none
    * @example 0.375
    */
+  @Share()
   completion_rate!: number | null;
 
   /**
@@ -398,12 +427,14 @@ export class StudentRiskDto extends AnswerTimes {
    * Submissions for each activity that was attempted; null without any
    * @example 1.33
    */
+  @Amount()
   average_attempts!: number | null;
 
   /**
    * The highest dependency on the tutor of the courses, 0-1; null if it applies to none
    * @example 0.2222
    */
+  @Share()
   ai_dependency_score!: number | null;
 
   /** The course asked for, or every course with an active enrollment, by id */

@@ -1,6 +1,7 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { IsBoolean, IsIn, IsOptional } from 'class-validator';
-import { IfGiven, Instant, IsInstant, IsNumberBetween, IsPlainText, IsPublicId } from '../field-rules.js';
+import { Amount, Instant } from '../../http/answer-fields.js';
+import { IfGiven, IsInstant, IsNumberBetween, IsPlainText, IsPublicId } from '../field-rules.js';
 import {
   activityKinds,
   activityStatuses,
@@ -47,12 +48,14 @@ export class ActivityDto {
    * Points to reach
    * @example 100
    */
+  @Amount()
   points!: number;
 
   /**
    * Weight in the mean of the course; 0 leaves it out
    * @example 1
    */
+  @Amount()
   weight!: number;
 
   /**

@@ -1,4 +1,5 @@
-import { IfGiven, Instant, IsInstant, IsNumberBetween, IsPlainText, IsPublicId } from '../field-rules.js';
+import { Instant, Percent } from '../../http/answer-fields.js';
+import { IfGiven, IsInstant, IsNumberBetween, IsPlainText, IsPublicId } from '../field-rules.js';
 import type { Course } from './course.entity.js';
 
 /** A course. */
@@ -33,6 +34,7 @@ export class CourseDto {
    * Mean score that passes, 0 to 100 percent of the points
    * @example 60
    */
+  @Percent()
   pass_mark!: number;
 
   /**

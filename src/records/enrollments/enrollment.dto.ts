@@ -1,7 +1,8 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { IsIn, IsOptional } from 'class-validator';
+import { Count, Instant } from '../../http/answer-fields.js';
 import { PageQuery } from '../../http/page.dto.js';
-import { IfGiven, Instant, IsInstant, IsPublicId } from '../field-rules.js';
+import { IfGiven, IsInstant, IsPublicId } from '../field-rules.js';
 import {
   enrollmentRoles,
   enrollmentStatuses,
@@ -71,6 +72,7 @@ export class EnrollmentDto {
    * How often the person took this course before
    * @example 0
    */
+  @Count()
   prior_attempts!: number;
 
   /** @param enrollment with its user and course */

@@ -1,14 +1,7 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { IsIn, IsOptional, Matches, ValidateBy } from 'class-validator';
-import {
-  IfGiven,
-  Instant,
-  IsClientId,
-  IsInstant,
-  IsNumberBetween,
-  IsPublicId,
-  isStorable,
-} from '../field-rules.js';
+import { Count, Instant } from '../../http/answer-fields.js';
+import { IfGiven, IsClientId, IsInstant, IsNumberBetween, IsPublicId, isStorable } from '../field-rules.js';
 
 const maxDataLength = 8192;
 const maxDataDepth = 5;
@@ -152,6 +145,7 @@ export class EventDto {
    * How often
    * @example 1
    */
+  @Count({ from: 1 })
   quantity!: number;
 
   static of(event: CreateEventDto): EventDto {
@@ -185,6 +179,7 @@ export class LineError {
    * Number of the line, from 1
    * @example 17
    */
+  @Count({ from: 1 })
   line!: number;
 
   /**
@@ -207,24 +202,28 @@ export class BatchDto {
    * Number of lines that were not blank
    * @example 3
    */
+  @Count()
   received!: number;
 
   /**
    * Number of events that are new
    * @example 1
    */
+  @Count()
   accepted!: number;
 
   /**
    * Number of events that were there already, or twice in the batch, with the same content
    * @example 1
    */
+  @Count()
   duplicates!: number;
 
   /**
    * Number of lines that were not taken
    * @example 1
    */
+  @Count()
   rejected!: number;
 
   /** What was wrong with the first 100 rejected lines */

@@ -1,15 +1,8 @@
 import { ApiProperty } from '@nestjs/swagger';
 import {} from 'class-validator';
+import { Count, Instant, Percent } from '../../http/answer-fields.js';
 import { PageQuery } from '../../http/page.dto.js';
-import {
-  IfGiven,
-  Instant,
-  IsClientId,
-  IsInstant,
-  IsNumberBetween,
-  IsPlainText,
-  IsPublicId,
-} from '../field-rules.js';
+import { IfGiven, IsClientId, IsInstant, IsNumberBetween, IsPlainText, IsPublicId } from '../field-rules.js';
 import { submissionStatuses, type Submission, type SubmissionStatus } from './submission.entity.js';
 
 /** One attempt of a student at an activity. */
@@ -43,6 +36,7 @@ export class SubmissionDto {
    * later number, whatever its `submitted_at`
    * @example 1
    */
+  @Count({ from: 1 })
   attempt_no!: number;
 
   /**
@@ -70,6 +64,7 @@ export class SubmissionDto {
    * Score, 0 to 100 percent of the points; null while not graded
    * @example 87.5
    */
+  @Percent()
   score!: number | null;
 
   /**

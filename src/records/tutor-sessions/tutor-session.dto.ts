@@ -1,14 +1,7 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { IsIn, IsOptional, Matches } from 'class-validator';
-import {
-  IfGiven,
-  Instant,
-  IsClientId,
-  IsInstant,
-  IsNumberBetween,
-  IsPlainText,
-  IsPublicId,
-} from '../field-rules.js';
+import { Count, Instant } from '../../http/answer-fields.js';
+import { IfGiven, IsClientId, IsInstant, IsNumberBetween, IsPlainText, IsPublicId } from '../field-rules.js';
 import {
   messageKinds,
   messageSenders,
@@ -77,12 +70,14 @@ export class TutorSessionDto {
    * Number of messages, of both sides
    * @example 12
    */
+  @Count()
   message_count!: number;
 
   /**
    * Hints that the tutor gave, among them
    * @example 3
    */
+  @Count()
   hint_count!: number;
 
   /**
@@ -218,6 +213,7 @@ export class TutorMessageDto {
    * Length, in characters
    * @example 42
    */
+  @Count()
   length!: number;
 
   /**

@@ -1,6 +1,7 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { IsEmail, IsIn, IsOptional, MaxLength } from 'class-validator';
-import { IfGiven, Instant, IsPlainText, IsPublicId } from '../field-rules.js';
+import { Instant } from '../../http/answer-fields.js';
+import { IfGiven, IsPlainText, IsPublicId } from '../field-rules.js';
 import { userRoles, type User, type UserRole } from './user.entity.js';
 
 /** A person. */
