@@ -1,4 +1,5 @@
 import { ApiProperty } from '@nestjs/swagger';
+import { Instant } from '../http/answer-fields.js';
 import { modelVersion } from './risk/risk-model.js';
 
 /** What every answer of the analytics says of itself. */
@@ -8,21 +9,21 @@ export class AnswerTimes {
    * course (UTC); null if there is none
    * @example "2026-02-08T23:59:59.000Z"
    */
-  @ApiProperty({ format: 'date-time' })
+  @Instant()
   next_deadline_at!: string | null;
 
   /**
    * The moment the answer is for (UTC)
    * @example "2026-02-05T18:52:18.000Z"
    */
-  @ApiProperty({ format: 'date-time' })
+  @Instant()
   as_of!: string;
 
   /**
    * When it was computed (UTC); unchanged when served from the cache
    * @example "2026-02-05T18:52:18.040Z"
    */
-  @ApiProperty({ format: 'date-time' })
+  @Instant()
   generated_at!: string;
 
   /** Version of the risk model */

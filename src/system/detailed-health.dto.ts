@@ -1,5 +1,5 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { Count } from '../http/answer-fields.js';
+import { Count, Instant } from '../http/answer-fields.js';
 
 export const healthWords = ['healthy', 'degraded', 'unhealthy'] as const;
 export const redisWords = ['healthy', 'unhealthy', 'not_configured'] as const;
@@ -105,6 +105,7 @@ export class DetailedHealthDto {
    * When this was found out
    * @example "2026-02-05T18:52:18.000Z"
    */
+  @Instant()
   timestamp!: string;
 
   /**

@@ -1,5 +1,5 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { Amount, Count, Share } from '../http/answer-fields.js';
+import { Amount, Count, Instant, Share } from '../http/answer-fields.js';
 
 /** The Redis server's own figures: they count the keys of everybody who uses it. */
 export class RedisServerFigures {
@@ -294,6 +294,7 @@ export class RedisStatsDto {
    * When the figures were read
    * @example "2026-02-05T18:52:18.000Z"
    */
+  @Instant()
   timestamp!: string;
 
   /** The server's own figures */

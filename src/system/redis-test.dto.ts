@@ -1,4 +1,5 @@
 import { ApiProperty } from '@nestjs/swagger';
+import { Instant } from '../http/answer-fields.js';
 
 /** What was written, as it was read back. */
 export class RedisTestValue {
@@ -6,6 +7,7 @@ export class RedisTestValue {
    * When it was written
    * @example "2026-02-05T18:52:18.000Z"
    */
+  @Instant()
   timestamp!: string;
 
   /**
@@ -58,5 +60,6 @@ export class RedisTestDto {
    * When the test ended
    * @example "2026-02-05T18:52:18.120Z"
    */
+  @Instant()
   timestamp!: string;
 }

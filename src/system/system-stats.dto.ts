@@ -1,4 +1,4 @@
-import { Count } from '../http/answer-fields.js';
+import { Count, Instant } from '../http/answer-fields.js';
 
 /** People by what they are, deleted ones not counted. */
 export class UsersByRole {
@@ -58,6 +58,7 @@ export class SystemStatsDto {
    * When this was computed; unchanged when served from the cache
    * @example "2026-02-05T18:52:18.000Z"
    */
+  @Instant()
   timestamp!: string;
 
   /**

@@ -51,7 +51,7 @@ function referred(reference: string, seen: Set<string>): Field[] {
   const name = reference.split('/').at(-1) ?? '';
   if (seen.has(name)) return [];
   seen.add(name);
-  return fieldsOf(name, (openapi.components?.schemas?.[name] ?? {}), seen);
+  return fieldsOf(name, openapi.components?.schemas?.[name] ?? {}, seen);
 }
 
 const isOf = (type: string, { schema }: Field) => [schema.type].flat().includes(type);
@@ -91,4 +91,14 @@ it('answers say from what on they count, and that nothing but time before a cour
   expect(numbers.filter(({ schema }) => !(schema.minimum! >= 0)).map(({ name }) => name)).toEqual([
     'RiskEvidenceDto.days_in',
   ]);
+});
+
+it('every moment in an answer is a date-time', () => {
+  const isMoment = ({ name, schema: { example } }: Field) =>
+    name.endsWith('_at') ||
+    (typeof example === 'string' && !Number.isNaN(Date.parse(example)) && /T.*Z$/.test(example));
+  const moments = answerFields().filter(isMoment);
+
+  expect(moments.length).toBeGreaterThan(25);
+  expect(moments.filter(({ schema }) => schema.format !== 'date-time').map(({ name }) => name)).toEqual([]);
 });

@@ -1,5 +1,5 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { Amount, Count, Percent, PercentQuartiles, Share } from '../../http/answer-fields.js';
+import { Amount, Count, Instant, Percent, PercentQuartiles, Share } from '../../http/answer-fields.js';
 import { type FactorCode, factorCodes } from '../risk/risk-factors.js';
 import { type CoursePhase, coursePhases } from '../risk/risk-facts.js';
 import { type RiskLevel, riskLevels } from '../risk/risk-model.js';
@@ -178,7 +178,7 @@ export class ActivityFiguresDto {
    * When it is due (UTC); null for never
    * @example "2026-02-01T23:59:59.000Z"
    */
-  @ApiProperty({ format: 'date-time' })
+  @Instant()
   due_at!: string | null;
 
   /**
@@ -265,7 +265,7 @@ export class CourseStudentDto {
    * Last activity in this course (UTC); null if never active
    * @example "2026-01-29T18:52:18.000Z"
    */
-  @ApiProperty({ format: 'date-time' })
+  @Instant()
   last_activity_at!: string | null;
 
   /**

@@ -1,5 +1,5 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { Amount, Count, Percent, Share } from '../../http/answer-fields.js';
+import { Amount, Count, Instant, Percent, Share } from '../../http/answer-fields.js';
 import { type EnrollmentStatus, enrollmentStatuses } from '../../records/enrollments/enrollment.entity.js';
 import {
   type Priority,
@@ -321,7 +321,7 @@ export class CourseRiskDto {
    * Last activity in the course (UTC); null if never active
    * @example "2026-01-29T18:52:18.000Z"
    */
-  @ApiProperty({ format: 'date-time' })
+  @Instant()
   last_activity_at!: string | null;
 
   /**
@@ -420,7 +420,7 @@ export class StudentRiskDto extends AnswerTimes {
    * Last activity in the active courses (UTC); null if never active
    * @example "2026-01-29T18:52:18.000Z"
    */
-  @ApiProperty({ format: 'date-time' })
+  @Instant()
   last_activity_at!: string | null;
 
   /**
