@@ -1,4 +1,5 @@
 import type { OpenAPIObject } from '@nestjs/swagger';
+import { operationId } from './operation-id.js';
 import { shapeHash } from './shape-hash.js';
 
 /** A route, as the cache asks for it. */
@@ -22,6 +23,6 @@ export class AnswerShapes {
   /** @returns `undefined` where the description declares no schema */
   of({ controller, handler }: Route): string | undefined {
     const document = this.#describe?.();
-    return document && shapeHash(document, `${controller.name}_${handler}`);
+    return document && shapeHash(document, operationId(controller.name, handler));
   }
 }

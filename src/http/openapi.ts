@@ -1,6 +1,7 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import { service } from '../config/service.js';
+import { operationId } from './operation-id.js';
 import { ProblemDto, ProblemPartDto } from './problem.dto.js';
 
 const prefix = 'api/v3';
@@ -35,7 +36,10 @@ export function createOpenApiDocument(app: INestApplication): OpenAPIObject {
     .addBearerAuth({ type: 'http', scheme: 'bearer', bearerFormat: 'JWT' })
     .addSecurityRequirements('bearer')
     .build();
-  const document = SwaggerModule.createDocument(app, config, { extraModels: [ProblemDto, ProblemPartDto] });
+  const document = SwaggerModule.createDocument(app, config, {
+    extraModels: [ProblemDto, ProblemPartDto],
+    operationIdFactory: operationId,
+  });
   for (const [path, item] of Object.entries(document.paths)) describe(path, item);
   closeBodies(document);
   return document;

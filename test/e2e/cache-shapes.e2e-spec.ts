@@ -4,6 +4,7 @@ import { ApiOkResponse, ApiProperty, DocumentBuilder, SwaggerModule } from '@nes
 import supertest from 'supertest';
 import { Cached, CacheService, RedisService, type CacheModuleEvent } from '../../src/cache/index.js';
 import { AnswerShapes } from '../../src/http/answer-shapes.js';
+import { operationId } from '../../src/http/operation-id.js';
 import { startCachedApp } from '../support/cached-app.js';
 import { figure, isMeasuring } from '../support/figures.js';
 import { HttpConnection } from '../support/http-connection.js';
@@ -126,7 +127,8 @@ async function start(build: Type, onEvent: (event: CacheModuleEvent) => void = (
       onEvent,
     },
     configure: (made) => {
-      shapes.readFrom(() => SwaggerModule.createDocument(made, new DocumentBuilder().build()));
+      const options = { operationIdFactory: operationId };
+      shapes.readFrom(() => SwaggerModule.createDocument(made, new DocumentBuilder().build(), options));
     },
   });
   running.push(app);

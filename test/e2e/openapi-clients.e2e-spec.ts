@@ -76,6 +76,16 @@ const unbounded = {
   'CachePrefixFigures.p95_load_ms': 'a method takes as long as it takes',
 };
 
+it('every operation has a name of its own that reads as one of a method', () => {
+  const ids = Object.values(openapi.paths)
+    .flatMap((item) => Object.values(item) as { operationId?: string }[])
+    .map(({ operationId = '' }) => operationId);
+
+  expect(ids.length).toBeGreaterThan(40);
+  expect(ids.filter((id) => !/^[a-z][A-Za-z]+$/.test(id))).toEqual([]);
+  expect(ids.filter((id, index) => ids.indexOf(id) !== index)).toEqual([]);
+});
+
 it('answers say which numbers are whole, and between which bounds all others lie', () => {
   const loose = answerFields()
     .filter((field) => isOf('number', field))
