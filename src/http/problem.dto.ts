@@ -1,4 +1,5 @@
 import { ApiProperty } from '@nestjs/swagger';
+import { type ProblemCode, problemCodes } from './problem.js';
 
 /** What is wrong with one part of a request. */
 export class ProblemPartDto {
@@ -58,7 +59,8 @@ export class ProblemDto {
    * Stable code to decide on
    * @example "validation_failed"
    */
-  code!: string;
+  @ApiProperty({ enum: problemCodes })
+  code!: ProblemCode;
 
   /**
    * Names this request in the log; also in the header `X-Request-Id`

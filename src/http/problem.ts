@@ -32,6 +32,7 @@ export const problems = {
 } as const satisfies Record<string, { status: number; title: string }>;
 
 export type ProblemCode = keyof typeof problems;
+export const problemCodes = Object.keys(problems) as ProblemCode[];
 
 /**
  * Why the service is `overloaded`: as many requests as it serves at a time are being served (`in-flight`), the process does

@@ -1,4 +1,6 @@
 import type { OpenAPIObject } from '@nestjs/swagger';
+import { problems } from '../../src/http/problem.js';
+import { refusalCodes } from '../../src/records/events/refusal.js';
 import { openApiDocument } from '../support/openapi.js';
 
 interface Schema {
@@ -8,6 +10,7 @@ interface Schema {
   minimum?: number;
   maximum?: number;
   example?: unknown;
+  enum?: unknown[];
   properties?: Record<string, Schema>;
   items?: Schema;
   allOf?: Schema[];
@@ -52,6 +55,13 @@ function referred(reference: string, seen: Set<string>): Field[] {
   if (seen.has(name)) return [];
   seen.add(name);
   return fieldsOf(name, openapi.components?.schemas?.[name] ?? {}, seen);
+}
+
+/** The words that the schema, or the one that it refers to, allows. */
+function wordsOf({ enum: words, $ref, allOf = [], anyOf = [] }: Schema): unknown[] | undefined {
+  if (words) return words;
+  const named = openapi.components?.schemas?.[$ref?.split('/').at(-1) ?? ''] as Schema | undefined;
+  return [...(named ? [named] : []), ...allOf, ...anyOf].map(wordsOf).find((found) => found !== undefined);
 }
 
 const isOf = (type: string, { schema }: Field) => [schema.type].flat().includes(type);
@@ -111,4 +121,13 @@ it('every moment in an answer is a date-time', () => {
 
   expect(moments.length).toBeGreaterThan(25);
   expect(moments.filter(({ schema }) => schema.format !== 'date-time').map(({ name }) => name)).toEqual([]);
+});
+
+it('a problem and a rejected line have one of the codes that there are', () => {
+  const coded = answerFields().filter(({ name }) => name.endsWith('.code'));
+  const codes = Object.fromEntries(coded.map(({ name, schema }) => [name, wordsOf(schema)]));
+
+  expect(codes).toMatchObject({ 'ProblemDto.code': Object.keys(problems), 'LineError.code': refusalCodes });
+  // The rules that the parts of a request can break are those of all validators.
+  expect(Object.keys(codes).filter((name) => codes[name] === undefined)).toEqual(['ProblemPartDto.code']);
 });

@@ -3,8 +3,8 @@ import { inheritedName } from '../../http/inherited-name.js';
 import { excessOf } from '../../http/json-body.js';
 import { isFuture } from '../references.js';
 import { CreateEventDto } from './event.dto.js';
-import type { Refusal } from './event-writer.js';
 import type { Line } from './lines.js';
+import type { Refusal, RefusalCode } from './refusal.js';
 
 const maxDetailLength = 300;
 
@@ -63,6 +63,6 @@ function parse(text: string | undefined): unknown {
   }
 }
 
-function refusal(code: string, detail: string): Refusal {
+function refusal(code: RefusalCode, detail: string): Refusal {
   return { code, detail };
 }

@@ -2,12 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { activityVerbs } from './activity-verbs.js';
 import type { CreateEventDto } from './event.dto.js';
-
-/** Why an event is not taken: a word for machines, a sentence for people. */
-export interface Refusal {
-  readonly code: string;
-  readonly detail: string;
-}
+import type { Refusal } from './refusal.js';
 
 /** What became of one event. A `first_trace` was accepted, counts, and nothing so early was known of its course's students. */
 export type Outcome = 'accepted' | 'first_trace' | 'duplicate' | Refusal;

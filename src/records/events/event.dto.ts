@@ -2,6 +2,7 @@ import { ApiProperty } from '@nestjs/swagger';
 import { IsIn, IsOptional, Matches, ValidateBy } from 'class-validator';
 import { Count, Instant } from '../../http/answer-fields.js';
 import { IfGiven, IsClientId, IsInstant, IsNumberBetween, IsPublicId, isStorable } from '../field-rules.js';
+import { type RefusalCode, refusalCodes } from './refusal.js';
 
 const maxDataLength = 8192;
 const maxDataDepth = 5;
@@ -183,11 +184,11 @@ export class LineError {
   line!: number;
 
   /**
-   * `invalid_json`, `line_too_long`, `validation_failed`, `future`, `unknown_student`, `unknown_course`, `unknown_activity`,
-   * `unknown_session` or `conflict` (another event has this id)
+   * Why it was not taken; `conflict`: another event has this id
    * @example "unknown_student"
    */
-  code!: string;
+  @ApiProperty({ enum: refusalCodes })
+  code!: RefusalCode;
 
   /**
    * One sentence about it

@@ -6,8 +6,9 @@ import { activityNamedBy, mustFollowEnrollment, pastMoment, unprocessable } from
 import { wrote } from '../write-effect.js';
 import { EventWriter } from './event-writer.js';
 import { EventDto, type CreateEventDto } from './event.dto.js';
+import type { RefusalCode } from './refusal.js';
 
-const fieldOf: Record<string, string> = {
+const fieldOf: Partial<Record<RefusalCode, string>> = {
   unknown_student: 'student_id',
   unknown_course: 'course_id',
   unknown_activity: 'activity_id',
