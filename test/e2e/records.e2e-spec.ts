@@ -197,6 +197,19 @@ describe('records over HTTP', () => {
       expect((await get('/courses')).body.data).toHaveLength(2);
     });
 
+    it('are served alike whatever the database says in `is_active`, which no request can change', async () => {
+      const setActive = (isActive: boolean) =>
+        database.dataSource.query(`UPDATE courses SET is_active = $1 WHERE code = 'PROG-101'`, [isActive]);
+      const shown = (await get('/courses/PROG-101')).body as object;
+      await setActive(false);
+
+      expect((await get('/courses/PROG-101')).body).toEqual({ ...shown, is_active: false });
+      expect((await get('/courses')).body.data).toContainEqual({ ...shown, is_active: false });
+      await patch('/courses/PROG-101', { is_active: true }).expect(400);
+      await get('/analytics/courses/PROG-101').expect(200);
+      await setActive(true);
+    });
+
     it('end after they start', async () => {
       const answer = await post('/courses', { ...course, course_id: 'BAD1', ends_at: course.starts_at });
       expect([answer.status, pointers(answer.body)]).toEqual([422, ['/ends_at']]);

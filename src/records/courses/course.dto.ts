@@ -38,7 +38,7 @@ export class CourseDto {
   pass_mark!: number;
 
   /**
-   * False for a course that is hidden
+   * As the database has it. No request sets it, and a course with false is served like any other
    * @example true
    */
   is_active!: boolean;

@@ -32,7 +32,7 @@ export class UserDto {
   role!: UserRole;
 
   /**
-   * False for a person who may no longer log in
+   * False for a person whose tokens are refused. No request sets it: only the database does
    * @example true
    */
   is_active!: boolean;
