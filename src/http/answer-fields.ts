@@ -1,6 +1,6 @@
 import { ApiProperty } from '@nestjs/swagger';
 
-// What fields of answers hold, for the description of the API; nothing is validated.
+// What fields hold, for the description of the API; nothing is validated.
 
 /** A moment, in UTC. */
 export const Instant = () => ApiProperty({ format: 'date-time' });
@@ -20,3 +20,7 @@ export const PercentQuartiles = () =>
 
 /** What is measured, or a mean of what is counted: never negative. */
 export const Amount = () => ApiProperty({ minimum: 0 });
+
+/** One of a list of words. By its name the list is one type in clients, whichever fields have it. */
+export const OneOf = (name: string, words: readonly string[], options: { nullable?: true } = {}) =>
+  ApiProperty({ enum: [...words], enumName: name, ...options });

@@ -42,6 +42,7 @@ export function createOpenApiDocument(app: INestApplication): OpenAPIObject {
   });
   for (const [path, item] of Object.entries(document.paths)) describe(path, item);
   closeBodies(document);
+  dropDescriptionsOfWords(document);
   return document;
 }
 
@@ -109,6 +110,13 @@ function closeBodies({ paths, components }: OpenAPIObject): void {
     const name = reference && '$ref' in reference ? reference.$ref.split('/').at(-1) : undefined;
     const schema = name === undefined ? undefined : components?.schemas?.[name];
     if (schema && !('$ref' in schema)) schema.additionalProperties = false;
+  }
+}
+
+/** Nest says of a list of words what the first of its fields says of itself. */
+function dropDescriptionsOfWords({ components }: OpenAPIObject): void {
+  for (const schema of Object.values(components?.schemas ?? {})) {
+    if ('enum' in schema) delete schema.description;
   }
 }
 

@@ -1,4 +1,5 @@
 import { ApiProperty } from '@nestjs/swagger';
+import { OneOf } from './answer-fields.js';
 import { type ProblemCode, problemCodes } from './problem.js';
 
 /** What is wrong with one part of a request. */
@@ -59,7 +60,7 @@ export class ProblemDto {
    * Stable code to decide on
    * @example "validation_failed"
    */
-  @ApiProperty({ enum: problemCodes })
+  @OneOf('ProblemCode', problemCodes)
   code!: ProblemCode;
 
   /**

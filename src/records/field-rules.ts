@@ -1,6 +1,7 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiProperty } from '@nestjs/swagger';
-import { IsInt, isISO8601, IsUUID, Matches, Max, Min, ValidateBy, ValidateIf } from 'class-validator';
+import { IsIn, IsInt, isISO8601, IsUUID, Matches, Max, Min, ValidateBy, ValidateIf } from 'class-validator';
+import { OneOf } from '../http/answer-fields.js';
 import { publicIdPattern } from './public-id.js';
 
 const instantPattern = /^(19|20|21)\d\d-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/;
@@ -13,6 +14,10 @@ export const IsPublicId = () =>
     }),
     ApiProperty({ pattern: publicIdPattern.source }),
   );
+
+/** One of a list of words; its name is that of its type in clients. */
+export const IsOneOf = (name: string, words: readonly string[], options: { nullable?: true } = {}) =>
+  applyDecorators(IsIn(words), OneOf(name, words, options));
 
 /** A UUID, in any version. */
 export const IsClientId = () => applyDecorators(IsUUID(), ApiProperty({ format: 'uuid' }));

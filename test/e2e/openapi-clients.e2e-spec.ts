@@ -1,4 +1,5 @@
 import type { OpenAPIObject } from '@nestjs/swagger';
+import { riskLevels } from '../../src/analytics/risk/risk-model.js';
 import { problems } from '../../src/http/problem.js';
 import { refusalCodes } from '../../src/records/events/refusal.js';
 import { openApiDocument } from '../support/openapi.js';
@@ -10,7 +11,7 @@ interface Schema {
   minimum?: number;
   maximum?: number;
   example?: unknown;
-  enum?: unknown[];
+  enum?: (string | null)[];
   properties?: Record<string, Schema>;
   items?: Schema;
   allOf?: Schema[];
@@ -39,6 +40,15 @@ function answerFields(): Field[] {
   return contents.flatMap(({ schema = {} }) => fieldsOf('', schema, seen));
 }
 
+/** Every field that a body can have. */
+function bodyFields(): Field[] {
+  const seen = new Set<string>();
+  const bodies = Object.values(openapi.paths)
+    .flatMap((item) => Object.values(item) as { requestBody?: { content?: object } }[])
+    .flatMap(({ requestBody }) => Object.values(requestBody?.content ?? {}) as { schema?: Schema }[]);
+  return bodies.flatMap(({ schema = {} }) => fieldsOf('', schema, seen));
+}
+
 function fieldsOf(name: string, schema: Schema, seen: Set<string>): Field[] {
   const { $ref, properties = {}, items, allOf = [], anyOf = [] } = schema;
   const fields = Object.entries(properties).flatMap(([field, value]) => [
@@ -58,7 +68,7 @@ function referred(reference: string, seen: Set<string>): Field[] {
 }
 
 /** The words that the schema, or the one that it refers to, allows. */
-function wordsOf({ enum: words, $ref, allOf = [], anyOf = [] }: Schema): unknown[] | undefined {
+function wordsOf({ enum: words, $ref, allOf = [], anyOf = [] }: Schema): (string | null)[] | undefined {
   if (words) return words;
   const named = openapi.components?.schemas?.[$ref?.split('/').at(-1) ?? ''] as Schema | undefined;
   return [...(named ? [named] : []), ...allOf, ...anyOf].map(wordsOf).find((found) => found !== undefined);
@@ -130,4 +140,20 @@ it('a problem and a rejected line have one of the codes that there are', () => {
   expect(codes).toMatchObject({ 'ProblemDto.code': Object.keys(problems), 'LineError.code': refusalCodes });
   // The rules that the parts of a request can break are those of all validators.
   expect(Object.keys(codes).filter((name) => codes[name] === undefined)).toEqual(['ProblemPartDto.code']);
+});
+
+it('a list of words that several fields share is a type with a name', () => {
+  const listOf = ({ name, schema }: Field) => {
+    const words = schema.enum?.filter((word) => word !== null) ?? [];
+    // One word alone is a constant.
+    return words.length > 1 ? [{ name, words: words.sort().join(' ') }] : [];
+  };
+  const inPlace = [...answerFields(), ...bodyFields()].flatMap(listOf);
+  const types = Object.entries(openapi.components?.schemas ?? {}) as [string, Schema][];
+  const all = [...inPlace, ...types.flatMap(([name, schema]) => listOf({ name, schema }))];
+  const shared = inPlace.filter(({ words }) => all.filter((list) => list.words === words).length > 1);
+
+  expect(shared.map(({ name }) => name)).toEqual([]);
+  // Nothing else: no field speaks for all that have it.
+  expect(openapi.components?.schemas?.RiskLevel).toEqual({ type: 'string', enum: riskLevels });
 });

@@ -46,6 +46,8 @@ describe('values made from a schema', () => {
     ['a count', { type: 'integer', minimum: 1, maximum: 200 }],
     ['a word', { type: 'string', enum: ['one', 'two'] }],
     ['a word or null', { type: ['string', 'null'], enum: ['one', null] }],
+    ['a word with a text', { allOf: [{ type: 'string', enum: ['one', 'two'] }], description: 'which' }],
+    ['a word or null in its place', { anyOf: [{ type: 'string', enum: ['one'] }, { type: 'null' }] }],
     ['a switch', { type: 'boolean' }],
     ['anything in an object', { type: ['object', 'null'], additionalProperties: true }],
     ['an object', closed({ a: { type: 'string', minLength: 2 }, b: { type: 'integer' } }, ['a'])],
@@ -72,5 +74,6 @@ describe('values made from a schema', () => {
       'contentEncoding',
     );
     expect(() => arbitrary.valid({ type: 'string', format: 'ipv9' })).toThrow('ipv9');
+    expect(() => arbitrary.valid({ anyOf: [{ type: 'string' }, { type: 'integer' }] })).toThrow('anyOf');
   });
 });

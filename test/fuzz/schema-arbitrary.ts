@@ -3,6 +3,7 @@ import fc from 'fast-check';
 /** What of JSON Schema this API's description uses; anything else is refused, so that nothing is tested by half. */
 export interface Schema {
   $ref?: string;
+  description?: string;
   type?: string | string[];
   enum?: unknown[];
   format?: string;
@@ -15,6 +16,8 @@ export interface Schema {
   properties?: Record<string, Schema>;
   required?: string[];
   additionalProperties?: boolean;
+  allOf?: Schema[];
+  anyOf?: Schema[];
 }
 
 /** Looks a `$ref` up. */
@@ -42,8 +45,8 @@ export class SchemaArbitrary {
    * @param name  of the property or parameter: for one that is {@link KnownValues known}, mostly a known value
    * @throws {Error} for a word that is not understood here
    */
-  valid(schema: Schema, name = ''): fc.Arbitrary<unknown> {
-    if (schema.$ref !== undefined) return this.valid(this.resolve(schema.$ref), name);
+  valid(described: Schema, name = ''): fc.Arbitrary<unknown> {
+    const schema = this.#inPlace(described);
     refuseUnknown(schema);
     if (schema.enum) return fc.constantFrom(...schema.enum);
     const values = typesOf(schema).map((type) => this.#ofType(type, schema));
@@ -54,8 +57,8 @@ export class SchemaArbitrary {
   }
 
   /** Values with exactly one fault; `undefined` for a schema that allows everything. */
-  invalid(schema: Schema): fc.Arbitrary<unknown> | undefined {
-    if (schema.$ref !== undefined) return this.invalid(this.resolve(schema.$ref));
+  invalid(described: Schema): fc.Arbitrary<unknown> | undefined {
+    const schema = this.#inPlace(described);
     const types = typesOf(schema);
     const faults = this.#faults(schema);
     const wrongTypes = samplesOfTypes.filter(({ fits }) => !types.some((type) => fits.includes(type)));
@@ -68,6 +71,21 @@ export class SchemaArbitrary {
     const faults = this.#faults(schema);
     if (isNumeric(schema)) faults.push(fc.constantFrom('', 'abc', 'NaN', '1e999', '1;2', '0x', '١'));
     return faults.length === 0 ? undefined : fc.oneof(...faults).map(String);
+  }
+
+  /** The schema that is referred to, be it with a text of its own, or where null may stand in its place. */
+  #inPlace(schema: Schema): Schema {
+    const { $ref, allOf, anyOf, ...own } = schema;
+    if ($ref !== undefined) return this.#inPlace(this.resolve($ref));
+    if (allOf?.length === 1) return { ...this.#inPlace(allOf[0]!), ...own };
+    if (anyOf?.length !== 2 || anyOf[1]!.type !== 'null') return schema;
+    const value = this.#inPlace(anyOf[0]!);
+    return {
+      ...value,
+      ...own,
+      type: [...typesOf(value), 'null'],
+      ...(value.enum ? { enum: [...value.enum, null] } : {}),
+    };
   }
 
   /** What is wrong though it has the right type. */

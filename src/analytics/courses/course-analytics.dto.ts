@@ -1,5 +1,4 @@
-import { ApiProperty } from '@nestjs/swagger';
-import { Amount, Count, Instant, Percent, PercentQuartiles, Share } from '../../http/answer-fields.js';
+import { Amount, Count, Instant, OneOf, Percent, PercentQuartiles, Share } from '../../http/answer-fields.js';
 import { type FactorCode, factorCodes } from '../risk/risk-factors.js';
 import { type CoursePhase, coursePhases } from '../risk/risk-facts.js';
 import { type RiskLevel, riskLevels } from '../risk/risk-model.js';
@@ -245,7 +244,7 @@ export class CourseStudentDto {
    * Level of the risk
    * @example "high"
    */
-  @ApiProperty({ enum: riskLevels })
+  @OneOf('RiskLevel', riskLevels)
   risk_level!: RiskLevel;
 
   /**
@@ -258,7 +257,7 @@ export class CourseStudentDto {
    * The factor that adds most to the risk; null if none adds anything
    * @example "low_scores"
    */
-  @ApiProperty({ enum: [...factorCodes, null], type: String, nullable: true })
+  @OneOf('FactorCode', factorCodes, { nullable: true })
   top_factor!: FactorCode | null;
 
   /**
@@ -341,7 +340,7 @@ export class CourseAnalyticsDto extends AnswerTimes {
    * `upcoming` before it starts (nobody has a risk), `finished` after its end (absence counts no more)
    * @example "running"
    */
-  @ApiProperty({ enum: coursePhases })
+  @OneOf('CoursePhase', coursePhases)
   phase!: CoursePhase;
 
   /**

@@ -1,5 +1,5 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { Amount, Count, Instant, Percent, Share } from '../../http/answer-fields.js';
+import { Amount, Count, Instant, OneOf, Percent, Share } from '../../http/answer-fields.js';
 import { type EnrollmentStatus, enrollmentStatuses } from '../../records/enrollments/enrollment.entity.js';
 import {
   type Priority,
@@ -136,7 +136,7 @@ export class RiskFactorDto {
    * Which factor
    * @example "missing_work"
    */
-  @ApiProperty({ enum: factorCodes })
+  @OneOf('FactorCode', factorCodes)
   code!: FactorCode;
 
   /**
@@ -184,21 +184,21 @@ export class RecommendationDto {
    * Which recommendation
    * @example "remind_open_work"
    */
-  @ApiProperty({ enum: recommendationCodes })
+  @OneOf('RecommendationCode', recommendationCodes)
   code!: RecommendationCode;
 
   /**
    * The factor that gave rise to it; null if it is the lack of data
    * @example "missing_work"
    */
-  @ApiProperty({ enum: [...factorCodes, null], type: String, nullable: true })
+  @OneOf('FactorCode', factorCodes, { nullable: true })
   factor!: FactorCode | null;
 
   /**
    * How urgent it is
    * @example "medium"
    */
-  @ApiProperty({ enum: priorities })
+  @OneOf('Priority', priorities)
   priority!: Priority;
 
   /**
@@ -242,14 +242,14 @@ export class CourseRiskDto {
    * The enrollment at that moment; only an active one has a risk
    * @example "active"
    */
-  @ApiProperty({ enum: enrollmentStatuses })
+  @OneOf('EnrollmentStatus', enrollmentStatuses)
   enrollment_status!: EnrollmentStatus;
 
   /**
    * Whether the course has yet to start, runs or is over
    * @example "running"
    */
-  @ApiProperty({ enum: coursePhases })
+  @OneOf('CoursePhase', coursePhases)
   phase!: CoursePhase;
 
   /**
@@ -263,7 +263,7 @@ export class CourseRiskDto {
    * low < 0.20 <= medium < 0.40 <= high < 0.60 <= critical; `unknown` while too little is known; null if not active
    * @example "high"
    */
-  @ApiProperty({ enum: [...riskLevels, null], type: String, nullable: true })
+  @OneOf('RiskLevel', riskLevels, { nullable: true })
   risk_level!: RiskLevel | null;
 
   /**
@@ -276,7 +276,7 @@ export class CourseRiskDto {
    * How far to trust the score; null if not active
    * @example "high"
    */
-  @ApiProperty({ enum: [...confidences, null], type: String, nullable: true })
+  @OneOf('Confidence', confidences, { nullable: true })
   confidence!: Confidence | null;
 
   /**
@@ -365,7 +365,7 @@ export class StudentRiskDto extends AnswerTimes {
    * `not_started` without any activity, `completed` when all required activities are submitted
    * @example "in_progress"
    */
-  @ApiProperty({ enum: studentStatuses })
+  @OneOf('StudentStatus', studentStatuses)
   status!: StudentStatus;
 
   /**
@@ -379,7 +379,7 @@ export class StudentRiskDto extends AnswerTimes {
    * Its level; `unknown` while too little is known in any course; null without an active enrollment
    * @example "high"
    */
-  @ApiProperty({ enum: [...riskLevels, null], type: String, nullable: true })
+  @OneOf('RiskLevel', riskLevels, { nullable: true })
   risk_level!: RiskLevel | null;
 
   /**

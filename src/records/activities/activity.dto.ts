@@ -1,7 +1,6 @@
-import { ApiProperty } from '@nestjs/swagger';
-import { IsBoolean, IsIn, IsOptional } from 'class-validator';
-import { Amount, Instant } from '../../http/answer-fields.js';
-import { IfGiven, IsInstant, IsNumberBetween, IsPlainText, IsPublicId } from '../field-rules.js';
+import { IsBoolean, IsOptional } from 'class-validator';
+import { Amount, Instant, OneOf } from '../../http/answer-fields.js';
+import { IfGiven, IsInstant, IsNumberBetween, IsOneOf, IsPlainText, IsPublicId } from '../field-rules.js';
 import {
   activityKinds,
   activityStatuses,
@@ -34,14 +33,14 @@ export class ActivityDto {
    * Kind of work
    * @example "exercise"
    */
-  @ApiProperty({ enum: activityKinds })
+  @OneOf('ActivityKind', activityKinds)
   kind!: ActivityKind;
 
   /**
    * Students see and hand in only what is published
    * @example "published"
    */
-  @ApiProperty({ enum: activityStatuses })
+  @OneOf('ActivityStatus', activityStatuses)
   status!: ActivityStatus;
 
   /**
@@ -135,7 +134,7 @@ export class CreateActivityDto {
    * Kind of work
    * @example "exercise"
    */
-  @IsIn(activityKinds)
+  @IsOneOf('ActivityKind', activityKinds)
   kind!: ActivityKind;
 
   /**
@@ -143,7 +142,7 @@ export class CreateActivityDto {
    * @example "published"
    */
   @IfGiven()
-  @IsIn(activityStatuses)
+  @IsOneOf('ActivityStatus', activityStatuses)
   status?: ActivityStatus;
 
   /**
@@ -202,7 +201,7 @@ export class ChangeActivityDto {
    * @example "archived"
    */
   @IfGiven()
-  @IsIn(activityStatuses)
+  @IsOneOf('ActivityStatus', activityStatuses)
   status?: ActivityStatus;
 
   /**

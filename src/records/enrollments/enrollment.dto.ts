@@ -1,8 +1,7 @@
-import { ApiProperty } from '@nestjs/swagger';
-import { IsIn, IsOptional } from 'class-validator';
-import { Count, Instant } from '../../http/answer-fields.js';
+import { IsOptional } from 'class-validator';
+import { Count, Instant, OneOf } from '../../http/answer-fields.js';
 import { PageQuery } from '../../http/page.dto.js';
-import { IfGiven, IsInstant, IsPublicId } from '../field-rules.js';
+import { IfGiven, IsInstant, IsOneOf, IsPublicId } from '../field-rules.js';
 import {
   enrollmentRoles,
   enrollmentStatuses,
@@ -37,14 +36,14 @@ export class EnrollmentDto {
    * What the person is in the course
    * @example "student"
    */
-  @ApiProperty({ enum: enrollmentRoles })
+  @OneOf('EnrollmentRole', enrollmentRoles)
   role!: EnrollmentRole;
 
   /**
    * Whether it goes on, or how it ended
    * @example "active"
    */
-  @ApiProperty({ enum: enrollmentStatuses })
+  @OneOf('EnrollmentStatus', enrollmentStatuses)
   status!: EnrollmentStatus;
 
   /**
@@ -65,7 +64,7 @@ export class EnrollmentDto {
    * Result at the end; null if there is none
    * @example "pass"
    */
-  @ApiProperty({ enum: [...finalResults, null], type: String, nullable: true })
+  @OneOf('FinalResult', finalResults, { nullable: true })
   final_result!: FinalResult | null;
 
   /**
@@ -144,7 +143,7 @@ export class CreateEnrollmentDto {
    * @example "student"
    */
   @IfGiven()
-  @IsIn(enrollmentRoles)
+  @IsOneOf('EnrollmentRole', enrollmentRoles)
   role?: EnrollmentRole;
 
   /**
@@ -163,7 +162,7 @@ export class ChangeEnrollmentDto {
    * @example "dropped"
    */
   @IfGiven()
-  @IsIn(enrollmentStatuses)
+  @IsOneOf('EnrollmentStatus', enrollmentStatuses)
   status?: EnrollmentStatus;
 
   /**
@@ -171,7 +170,7 @@ export class ChangeEnrollmentDto {
    * @example "withdrawn"
    */
   @IsOptional()
-  @IsIn(finalResults)
+  @IsOneOf('FinalResult', finalResults, { nullable: true })
   final_result?: FinalResult | null;
 
   /**

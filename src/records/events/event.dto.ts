@@ -1,6 +1,6 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { IsIn, IsOptional, Matches, ValidateBy } from 'class-validator';
-import { Count, Instant } from '../../http/answer-fields.js';
+import { Count, Instant, OneOf } from '../../http/answer-fields.js';
 import { IfGiven, IsClientId, IsInstant, IsNumberBetween, IsPublicId, isStorable } from '../field-rules.js';
 import { type RefusalCode, refusalCodes } from './refusal.js';
 
@@ -187,7 +187,7 @@ export class LineError {
    * Why it was not taken; `conflict`: another event has this id
    * @example "unknown_student"
    */
-  @ApiProperty({ enum: refusalCodes })
+  @OneOf('RefusalCode', refusalCodes)
   code!: RefusalCode;
 
   /**

@@ -1,6 +1,6 @@
 import { ApiProperty } from '@nestjs/swagger';
 import {} from 'class-validator';
-import { Count, Instant, Percent } from '../../http/answer-fields.js';
+import { Count, Instant, OneOf, Percent } from '../../http/answer-fields.js';
 import { PageQuery } from '../../http/page.dto.js';
 import { IfGiven, IsClientId, IsInstant, IsNumberBetween, IsPlainText, IsPublicId } from '../field-rules.js';
 import { submissionStatuses, type Submission, type SubmissionStatus } from './submission.entity.js';
@@ -57,7 +57,7 @@ export class SubmissionDto {
    * Where it stands
    * @example "graded"
    */
-  @ApiProperty({ enum: submissionStatuses })
+  @OneOf('SubmissionStatus', submissionStatuses)
   status!: SubmissionStatus;
 
   /**

@@ -1,7 +1,15 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { IsIn, IsOptional, Matches } from 'class-validator';
-import { Count, Instant } from '../../http/answer-fields.js';
-import { IfGiven, IsClientId, IsInstant, IsNumberBetween, IsPlainText, IsPublicId } from '../field-rules.js';
+import { IsOptional, Matches } from 'class-validator';
+import { Count, Instant, OneOf } from '../../http/answer-fields.js';
+import {
+  IfGiven,
+  IsClientId,
+  IsInstant,
+  IsNumberBetween,
+  IsOneOf,
+  IsPlainText,
+  IsPublicId,
+} from '../field-rules.js';
 import {
   messageKinds,
   messageSenders,
@@ -199,14 +207,14 @@ export class TutorMessageDto {
    * Who wrote it
    * @example "student"
    */
-  @ApiProperty({ enum: messageSenders })
+  @OneOf('MessageSender', messageSenders)
   sender!: MessageSender;
 
   /**
    * What it is
    * @example "question"
    */
-  @ApiProperty({ enum: messageKinds })
+  @OneOf('MessageKind', messageKinds)
   kind!: MessageKind;
 
   /**
@@ -251,14 +259,14 @@ export class CreateTutorMessageDto {
    * Who wrote it; a student writes as `student` only
    * @example "student"
    */
-  @IsIn(messageSenders)
+  @IsOneOf('MessageSender', messageSenders)
   sender!: MessageSender;
 
   /**
    * What it is
    * @example "question"
    */
-  @IsIn(messageKinds)
+  @IsOneOf('MessageKind', messageKinds)
   kind!: MessageKind;
 
   /**

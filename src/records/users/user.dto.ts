@@ -1,7 +1,6 @@
-import { ApiProperty } from '@nestjs/swagger';
-import { IsEmail, IsIn, IsOptional, MaxLength } from 'class-validator';
-import { Instant } from '../../http/answer-fields.js';
-import { IfGiven, IsPlainText, IsPublicId } from '../field-rules.js';
+import { IsEmail, IsOptional, MaxLength } from 'class-validator';
+import { Instant, OneOf } from '../../http/answer-fields.js';
+import { IfGiven, IsOneOf, IsPlainText, IsPublicId } from '../field-rules.js';
 import { userRoles, type User, type UserRole } from './user.entity.js';
 
 /** A person. */
@@ -28,7 +27,7 @@ export class UserDto {
    * What the person may do
    * @example "student"
    */
-  @ApiProperty({ enum: userRoles })
+  @OneOf('UserRole', userRoles)
   role!: UserRole;
 
   /**
@@ -106,7 +105,7 @@ export class CreateUserDto {
    * What the person may do
    * @example "student"
    */
-  @IsIn(userRoles)
+  @IsOneOf('UserRole', userRoles)
   role!: UserRole;
 }
 
@@ -134,6 +133,6 @@ export class ChangeUserDto {
    * @example "teacher"
    */
   @IfGiven()
-  @IsIn(userRoles)
+  @IsOneOf('UserRole', userRoles)
   role?: UserRole;
 }
