@@ -61,6 +61,7 @@ const optionNames: OptionNames<CacheModuleOptions> = {
   clock: true,
   grace: true,
   softTimeout: true,
+  retryAfter: true,
   consistency: true,
   refreshAhead: true,
 };

@@ -368,6 +368,23 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('behind the an
     expect(status).toBe(304);
   });
 
+  it('after a failure the stale answer is given for a second without asking the method, and says the same', async () => {
+    const first = await settled('behind/forgiving/a');
+    clock.advance(90_000);
+    failure = new Error('the database is away');
+    await settled('behind/forgiving/a');
+
+    failure = undefined;
+    clock.advance(999);
+    const stale = await settled('behind/forgiving/a');
+    expect(seen(stale)).toEqual([200, 'STALE', first.text]);
+    expect(stale.headers['cache-status']).toMatch(/^ai-native; fwd=stale; ttl=-3\d$/);
+    expect(runs).toBe(2);
+    clock.advance(1);
+
+    expect(seen(await settled('behind/forgiving/a'))).toEqual([200, 'MISS', '{"id":"a","run":3}']);
+  });
+
   it('a stale answer is no cover for what the client did wrong, nor for an invalidation, nor beyond its grace', async () => {
     for (const id of ['a', 'b', 'c']) await settled(`behind/forgiving/${id}`);
     clock.advance(90_000);

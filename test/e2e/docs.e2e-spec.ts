@@ -146,7 +146,7 @@ describe('docs/errors.md', () => {
 describe('docs/caching-reference.md', () => {
   const path = 'docs/caching-reference.md';
   const shared = optionsOf('src/cache/definition/entry-options.ts', 'EntryOptions');
-  const [, picked = ''] = /EntryDefaults = Pick<EntryOptions, (.+)>/.exec(
+  const [, picked = ''] = /EntryDefaults = Pick<\s*EntryOptions,\s*([^>]+)>/.exec(
     read('src/cache/definition/entry-options.ts'),
   )!;
 

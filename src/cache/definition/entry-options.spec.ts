@@ -21,15 +21,23 @@ describe('how a method’s entries are kept', () => {
 
   it('is said in seconds or with a unit', () => {
     expect(
-      declaredPolicy({ grace: 60, softTimeout: 0.2, hardTimeout: '2s', minFresh: 1, refreshAhead: 1 }, 'a'),
+      declaredPolicy(
+        { grace: 60, softTimeout: 0.2, hardTimeout: '2s', retryAfter: '5s', minFresh: 1, refreshAhead: 1 },
+        'a',
+      ),
     ).toEqual({
       graceMs: 60_000,
       softTimeoutMs: 200,
       hardTimeoutMs: 2000,
+      retryAfterMs: 5000,
       minFreshMs: 1000,
       refreshAhead: 1,
     });
-    expect(declaredPolicy({ softTimeout: 0, minFresh: 0 }, 'a')).toEqual({ softTimeoutMs: 0, minFreshMs: 0 });
+    expect(declaredPolicy({ softTimeout: 0, retryAfter: 0, minFresh: 0 }, 'a')).toEqual({
+      softTimeoutMs: 0,
+      retryAfterMs: 0,
+      minFreshMs: 0,
+    });
   });
 
   it.each<[string, EntryOptions, string]>([
@@ -37,6 +45,7 @@ describe('how a method’s entries are kept', () => {
     ['a grace without a unit', { grace: '60' as '60s' }, 'CACHE_INVALID_TTL'],
     ['a hard timeout of nothing', { hardTimeout: 0 }, 'CACHE_INVALID_TTL'],
     ['a soft timeout that is no number', { softTimeout: NaN }, 'CACHE_INVALID_TTL'],
+    ['a negative pause', { retryAfter: -1 }, 'CACHE_INVALID_TTL'],
     ['a refresh from the start', { refreshAhead: 0 }, 'CACHE_INVALID_OPTIONS'],
     ['a refresh after the end', { refreshAhead: 1.1 }, 'CACHE_INVALID_OPTIONS'],
     ['a consistency of its own', { consistency: 'eventual' as 'strong' }, 'CACHE_INVALID_OPTIONS'],

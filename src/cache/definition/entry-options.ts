@@ -16,6 +16,11 @@ export interface EntryOptions {
   softTimeout?: Duration;
   /** How long to wait for the method at all; then 504. Default: as long as it takes. */
   hardTimeout?: Duration;
+  /**
+   * After a run that failed, for how long this process gives the stale answer, while there is one, without running the
+   * method again for it; 0 tries again for each caller. Default 1 s.
+   */
+  retryAfter?: Duration;
   /** How old an answer may be that this process still serves after a soft invalidation. Default 0: none. */
   minFresh?: Duration;
   /**
@@ -34,17 +39,21 @@ export const entryOptionNames: OptionNames<EntryOptions> = {
   grace: true,
   softTimeout: true,
   hardTimeout: true,
+  retryAfter: true,
   minFresh: true,
   consistency: true,
   refreshAhead: true,
 };
 
 /** What the module may say for all methods. */
-export type EntryDefaults = Pick<EntryOptions, 'grace' | 'softTimeout' | 'consistency' | 'refreshAhead'>;
+export type EntryDefaults = Pick<
+  EntryOptions,
+  'grace' | 'softTimeout' | 'retryAfter' | 'consistency' | 'refreshAhead'
+>;
 
 /** What the options say, checked, in the engine's units. @throws {CacheError} with `where` it was said */
 export function declaredPolicy(options: EntryOptions, where: string): Partial<EntryPolicy> {
-  const { grace, softTimeout, hardTimeout, minFresh, consistency, refreshAhead } = options;
+  const { grace, softTimeout, hardTimeout, retryAfter, minFresh, consistency, refreshAhead } = options;
   if (refreshAhead !== undefined && !(refreshAhead > 0 && refreshAhead <= 1)) {
     throw new CacheError(
       'CACHE_INVALID_OPTIONS',
@@ -58,6 +67,7 @@ export function declaredPolicy(options: EntryOptions, where: string): Partial<En
     ...(grace !== undefined && { graceMs: durationMs(grace, `${where}, grace`, 0) }),
     ...(softTimeout !== undefined && { softTimeoutMs: durationMs(softTimeout, `${where}, softTimeout`, 0) }),
     ...(hardTimeout !== undefined && { hardTimeoutMs: durationMs(hardTimeout, `${where}, hardTimeout`) }),
+    ...(retryAfter !== undefined && { retryAfterMs: durationMs(retryAfter, `${where}, retryAfter`, 0) }),
     ...(minFresh !== undefined && { minFreshMs: durationMs(minFresh, `${where}, minFresh`, 0) }),
     ...(consistency && { consistency }),
     ...(refreshAhead !== undefined && { refreshAhead }),

@@ -9,7 +9,7 @@ import { withTimeouts, type StaleReason } from './with-timeouts.js';
 
 export interface AwaitedRunsOptions {
   /** `undefined` where nothing is kept: each caller runs the method. */
-  readonly parts: Pick<EngineParts, 'sharedRuns' | 'factoryRunner'> | undefined;
+  readonly parts: Pick<EngineParts, 'sharedRuns' | 'factoryRunner' | 'retryPauses'> | undefined;
   readonly clock: Clock;
   readonly emit: EmitCacheEvent;
   readonly background: BackgroundWork;
@@ -26,7 +26,8 @@ export class AwaitedRuns {
   /**
    * Runs `factory`, or waits for the run of the same key that is already under way, here or in another process.
    *
-   * @param stale  what may be given instead, if the run fails or takes longer than the policy's soft timeout
+   * @param stale  what may be given instead, if the run fails or takes longer than the policy's soft timeout; and without
+   *   a run, if one has just failed
    * @throws whatever `factory` throws; it reaches everyone who waited and is never stored
    * @throws {CacheError} `CACHE_FACTORY_TIMED_OUT` after the hard timeout, `CACHE_OVERLOADED` if the store is away and
    *   too many wait
@@ -39,9 +40,6 @@ export class AwaitedRuns {
     stale?: Found,
   ): Promise<Loaded<T>> {
     const { parts, emit } = this.#options;
-    let isAwaited = true;
-    const run =
-      parts?.sharedRuns.joinOrRun(subject, budget, factory, revive, () => isAwaited) ?? runUncached(factory);
     const around = CurrentRun.around;
     const serveStale =
       stale &&
@@ -50,6 +48,12 @@ export class AwaitedRuns {
         emit({ event: 'cache.stale_served', subject, reason, staleMs: -stale.freshForMs });
         return { value: revive(stale.entry), how: 'stale', isStored: false };
       });
+    if (stale && serveStale && parts?.retryPauses.holds(subject, stale)) return serveStale('error');
+    let isAwaited = true;
+    const run =
+      parts?.sharedRuns.joinOrRun(subject, budget, factory, revive, () => isAwaited) ?? runUncached(factory);
+    // Also of one that fails when its caller has long been given the stale answer.
+    if (stale) run.catch(() => parts?.retryPauses.begin(subject));
     try {
       return await this.#withTimeouts(subject, run, serveStale);
     } finally {

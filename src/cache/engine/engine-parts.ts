@@ -10,6 +10,7 @@ import { SharedRuns, type SharedRunsOptions } from './shared-runs.js';
 import { FactoryRunner } from './factory-runner.js';
 import { Openings } from './openings.js';
 import { RefreshAhead } from './refresh-ahead.js';
+import { RetryPauses } from './retry-pauses.js';
 import type { Store } from './store.js';
 
 /** What there is where something is kept. */
@@ -19,6 +20,7 @@ export interface EngineParts {
   readonly factoryRunner: FactoryRunner;
   readonly sharedRuns: SharedRuns;
   readonly refreshAhead: RefreshAhead;
+  readonly retryPauses: RetryPauses;
   readonly bulkhead: Bulkhead;
   readonly audits: Audits;
 }
@@ -56,10 +58,12 @@ export function engineParts(
     bulkhead,
     background,
   });
+  const retryPauses = new RetryPauses(clock);
   const refreshAhead = new RefreshAhead({
     openings,
     sharedRuns,
     families,
+    retryPauses,
     clock,
     emit,
     newBudget,
@@ -67,5 +71,5 @@ export function engineParts(
   });
   const audits = new Audits({ rate: options.auditRate, ask, clock, emit, newBudget, background });
   const lookups = new Lookups({ entries, ask, refreshAhead, audits, clock, emit });
-  return { entries, lookups, factoryRunner, sharedRuns, refreshAhead, bulkhead, audits };
+  return { entries, lookups, factoryRunner, sharedRuns, refreshAhead, retryPauses, bulkhead, audits };
 }

@@ -22,6 +22,8 @@ export interface EntryPolicy {
   readonly softTimeoutMs: number;
   /** How long to wait for the run at all. */
   readonly hardTimeoutMs: number;
+  /** After a run that failed, for how long a stale entry is given without another. */
+  readonly retryAfterMs: number;
   /** An entry of this process outlives soft invalidations until it is so old. */
   readonly minFreshMs: number;
   /** The part of its TTL after which an entry is refreshed behind the answers; 1 is never. */
@@ -35,6 +37,7 @@ export const defaultPolicy: EntryPolicy = {
   graceMs: 0,
   softTimeoutMs: Infinity,
   hardTimeoutMs: Infinity,
+  retryAfterMs: 1000,
   minFreshMs: 0,
   refreshAhead: 0.8,
 };

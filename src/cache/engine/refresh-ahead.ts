@@ -7,8 +7,8 @@ import { foundNow } from './l1-entries.js';
 import type { SharedRuns } from './shared-runs.js';
 import type { Openings } from './openings.js';
 import { putNewest } from './put-newest.js';
+import type { RetryPauses } from './retry-pauses.js';
 import type { Factory, Found, Subject } from './subject.js';
-import { LONGEST_NAME } from './tags.js';
 import type { WatchedFamilies } from './watched-families.js';
 
 /** A process that tried to refresh an entry, or saw another at it, looks away for so long, ms. */
@@ -20,6 +20,7 @@ export interface RefreshAheadOptions {
   readonly openings: Openings;
   readonly sharedRuns: SharedRuns;
   readonly families: WatchedFamilies;
+  readonly retryPauses: RetryPauses;
   readonly clock: Clock;
   readonly emit: EmitCacheEvent;
   readonly newBudget: NewBudget;
@@ -43,9 +44,8 @@ export class RefreshAhead {
 
   /** Gives this caller the right to have it refreshed, if it will soon expire and no other has that now. @returns whether */
   claim(subject: Subject, found: Found): boolean {
-    if (!isSoon(subject, found)) return false;
-    // Whoever asks chooses how long the whole text is.
-    const name = subject.keyText.length > LONGEST_NAME ? subject.key : subject.keyText;
+    if (!isSoon(subject, found) || this.#options.retryPauses.holds(subject, found)) return false;
+    const { name } = subject;
     const now = this.#options.clock.monotonicMs();
     if ((this.#lookAwayUntilMs.get(name) ?? -Infinity) > now) return false;
     const untilMs = now + Math.min(LOOK_AWAY_MS, found.entry.ttlMs / 2);
@@ -55,9 +55,10 @@ export class RefreshAhead {
 
   /** For whoever has claimed it. Never throws. */
   begin(subject: Subject, factory: Factory<unknown>): void {
-    const { emit, background } = this.#options;
+    const { retryPauses, emit, background } = this.#options;
     background.add(
       this.#refresh(subject, factory).catch((error: unknown) => {
+        retryPauses.begin(subject);
         emit({ event: 'cache.refresh_failed', subject, reason: errorName(error), error });
       }),
     );

@@ -3,7 +3,7 @@ import type { CacheEntry } from './cache-entry.js';
 import { storeKey } from './cache-key.js';
 import type { EntryPolicy } from './entry-policy.js';
 import type { EntryName } from './store.js';
-import { EPOCH } from './tags.js';
+import { EPOCH, LONGEST_NAME } from './tags.js';
 
 /** Tags that only a call names: by its result, or by its arguments as they were converted. */
 export interface FurtherTags {
@@ -48,6 +48,11 @@ export class Subject implements EntryName {
 
   get key(): string {
     return (this.#key ??= storeKey(this.prefix, this.keyText));
+  }
+
+  /** Names it in what a process remembers. Whoever asks chooses how long the whole text is. */
+  get name(): string {
+    return this.keyText.length > LONGEST_NAME ? this.key : this.keyText;
   }
 
   get tags(): readonly string[] {
