@@ -8,8 +8,9 @@ import type { Store } from './engine/store.js';
 import { EPOCH, patternTags } from './engine/tags.js';
 import { tryStore, type StoreFailure } from './engine/try-store.js';
 import type { GetManyOptions, GetOrSetOptions } from './get-or-set-options.js';
-import { keptValue, keyRules, keySubject, keyTag } from './keyed-value.js';
+import { keyRules, keySubject, keyTag } from './keyed-value.js';
 import { MethodCache } from './methods/method-cache.js';
+import { producedValue } from './methods/method-entry.js';
 import type { OutboxBacklog } from './outbox/outbox-backlog.js';
 
 /** In place of the value of a key that `load` of `getMany` left out. */
@@ -54,19 +55,19 @@ export class CacheService {
    * The value kept under `key`, or what `factory` returns.
    *
    * Concurrent callers of a key in this process share one run. Every caller gets a copy of its own: Dates, bigints and
-   * `undefined` come back as they were, class instances as plain objects. `null`, `0`, `''` and `false` are values.
+   * `undefined` come back as they were, class instances as plain objects. `null`, `0`, `''` and `false` are values. One
+   * that has no stored form, such as a Map or a Buffer, is given to its caller as it is, and not kept.
    *
    * @param key      any text; prefix and tags belong to it: with others it is another value
    * @param options  `ttl` is required; a function of it that throws costs the entry, not the answer
    * @param factory  runs when there is no usable value; what it throws reaches all who waited and is not kept
    * @throws {CacheError} `CACHE_INVALID_TTL`; `CACHE_INVALID_OPTIONS`, also for a key that is no text, and a prefix or a
-   *   tag that nothing could invalidate; `CACHE_FACTORY_TIMED_OUT` after `hardTimeout`; `CACHE_UNSERIALISABLE` if the
-   *   value has no stored form
+   *   tag that nothing could invalidate; `CACHE_FACTORY_TIMED_OUT` after `hardTimeout`
    */
   async getOrSet<T>(key: string, options: GetOrSetOptions<T>, factory: () => Promise<T> | T): Promise<T> {
     const rules = keyRules(options, 'getOrSet', this.methods.defaultPolicy);
     const subject = keySubject(rules, key, options.tags);
-    const produce = async () => keptValue(rules, await factory());
+    const produce = async () => producedValue(rules, [], await factory());
     for (let joined = 0; joined < MOST_LEFT_OUT; joined++) {
       const value = await this.methods.value(subject, produce);
       // That of a getMany, which was joined, says nothing about what `factory` gives.
@@ -100,7 +101,7 @@ export class CacheService {
         const given = await (this.methods.invalidations.readsPast(subject) ? past : shared).get(key);
         return given === undefined
           ? { value: { raw: LEFT_OUT }, isShareable: true }
-          : keptValue(rules, given);
+          : producedValue(rules, [], given);
       });
       return [key, value] as const;
     };

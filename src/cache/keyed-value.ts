@@ -1,10 +1,9 @@
 import { declaredPolicy } from './definition/entry-options.js';
-import { decide, produced } from './definition/store-decision.js';
 import { CacheError } from './engine/cache-errors.js';
 import { methodKeyText } from './engine/cache-key.js';
 import { resultTtlMs } from './engine/duration.js';
 import { wholeForm, type EntryPolicy } from './engine/entry-policy.js';
-import { Subject, type Produced } from './engine/subject.js';
+import { Subject } from './engine/subject.js';
 import {
   checkedPrefix,
   checkedTag,
@@ -15,9 +14,8 @@ import {
   prefixTags,
   UNLISTED,
 } from './engine/tags.js';
-import { encodeValue, VALUE_FORM } from './engine/value-codec.js';
+import { VALUE_FORM } from './engine/value-codec.js';
 import { checkOptions, type GetManyOptions, type GetOrSetOptions } from './get-or-set-options.js';
-import type { MethodResult } from './methods/method-entry.js';
 
 /** What a call of `getOrSet` or `getMany` says of all its keys. */
 export interface KeyRules<T> {
@@ -76,16 +74,6 @@ export function keySubject(
   });
 }
 
-/** How a value is kept. @throws {CacheError} `CACHE_UNSERIALISABLE` if it has no stored form */
-export function keptValue<T>(rules: KeyRules<T>, value: T): Produced<MethodResult> {
-  const text = textOf(value, rules.where);
-  return produced<MethodResult>(
-    decide(rules, { args: [], result: value }),
-    { text },
-    { body: Buffer.from(text) },
-  );
-}
-
 /**
  * What makes unusable whatever is kept under a key, with whichever tags.
  *
@@ -99,13 +87,4 @@ export function keyTag(key: string, prefix = DEFAULT_PREFIX): string {
 function checkKey(key: unknown, where: string): void {
   if (typeof key === 'string') return;
   throw new CacheError('CACHE_INVALID_OPTIONS', `${where}: the key is text, and not a ${typeof key}.`);
-}
-
-function textOf(value: unknown, where: string): string {
-  try {
-    return encodeValue(value);
-  } catch (error) {
-    if (!(error instanceof CacheError)) throw error;
-    throw new CacheError(error.code, `${where}: ${error.message}.`);
-  }
 }

@@ -87,10 +87,6 @@ describe('CacheService', () => {
       "getMany: there is no option 'tag'",
     );
     await expect(cache.getMany(['k'], misspelt, () => new Map())).rejects.toThrow("no option 'tag'");
-    await expect(cache.getOrSet('k', { ttl: 60, prefix: 'odd' }, () => new Set([1]))).rejects.toMatchObject({
-      code: 'CACHE_UNSERIALISABLE',
-      message: 'getOrSet(odd): a Set cannot be stored.',
-    });
     for (const call of [
       cache.getOrSet(7 as never, { ttl: 60 }, () => 1),
       cache.getMany([7 as never], { ttl: 60 }, () => new Map()),
@@ -104,6 +100,55 @@ describe('CacheService', () => {
         message: 'getMany: load returned no Map.',
       });
     }
+  });
+
+  it.each<[string, () => unknown]>([
+    ['a Map', () => new Map([['a', 1]])],
+    ['a Set', () => new Set([1])],
+    ['a Buffer', () => Buffer.from('a')],
+    ['a function', () => () => 1],
+    ['an object that holds one', () => ({ at: new Map() })],
+  ])('getOrSet and getMany give %s to their callers and keep nothing', async (_, make) => {
+    const rules = { ttl: 60, prefix: 'odd', tags: ['odd:a'] };
+    const given: unknown[] = [];
+    const factory = () => {
+      given.push(make());
+      return given.at(-1);
+    };
+    const load = (keys: readonly string[]) => new Map(keys.map((key) => [key, factory()]));
+
+    for (let asked = 0; asked < 2; asked++) {
+      expect(await settled(cache.getOrSet('one', rules, factory))).toBe(given.at(-1));
+      const many = await settled(cache.getMany(['many'], rules, load));
+      expect(many.get('many')).toBe(given.at(-1));
+    }
+
+    expect(given).toHaveLength(4);
+    const told = events.filter(({ event }) => event === 'cache.no_store');
+    expect(told).toEqual(
+      Array(4).fill(
+        expect.objectContaining({
+          subject: expect.objectContaining({ prefix: 'odd' }),
+          reason: 'unserialisable',
+          error: expect.objectContaining({ code: 'CACHE_UNSERIALISABLE' }),
+        }),
+      ),
+    );
+  });
+
+  it('those who wait for a value that cannot be kept have one of their own each', async () => {
+    const run = deferred<undefined>();
+    const factory = jest.fn(async () => {
+      await run.promise;
+      return new Set<number>();
+    });
+
+    const callers = [1, 2, 3].map(() => cache.getOrSet('k', { ttl: 60 }, factory));
+    run.resolve(undefined);
+    const sets = await Promise.all(callers);
+    sets[0]?.add(1);
+
+    expect(sets.map(({ size }) => size)).toEqual([1, 0, 0]);
   });
 
   it('getMany loads together what is not kept, and each key is invalidated by its own tags', async () => {

@@ -2,7 +2,7 @@ import type { Produced } from '../engine/subject.js';
 import { resultDependencies, type TagRules } from './tag-rules.js';
 
 /** What says for how long results are kept, which of them, and what they depend on. */
-interface StoreRules {
+export interface StoreRules {
   ttlMs(result: unknown): number;
   unless?(result: unknown): boolean;
   readonly rules?: TagRules;

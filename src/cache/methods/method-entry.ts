@@ -1,5 +1,5 @@
 import type { CachedDefinition } from '../definition/cached-definition.js';
-import { decide, produced } from '../definition/store-decision.js';
+import { decide, produced, type StoreRules } from '../definition/store-decision.js';
 import { dependencies } from '../definition/tag-rules.js';
 import { fromArguments, literal } from '../definition/tag-template.js';
 import { methodKeyText } from '../engine/cache-key.js';
@@ -44,7 +44,7 @@ function leadingIds(args: readonly unknown[]): string[] {
 
 /** What a run gave: its value as text; where it has no stored form the value itself, for its caller only. */
 export function producedValue(
-  definition: CachedDefinition,
+  said: StoreRules,
   args: readonly unknown[],
   result: unknown,
 ): Produced<MethodResult> {
@@ -59,7 +59,7 @@ export function producedValue(
       failedBy: error,
     };
   }
-  return produced<MethodResult>(decide(definition, { args, result }), { text }, { body: Buffer.from(text) });
+  return produced<MethodResult>(decide(said, { args, result }), { text }, { body: Buffer.from(text) });
 }
 
 export const revive: Revive<MethodResult> = (entry) => ({ text: entry.text ?? entry.body.toString() });
