@@ -25,9 +25,9 @@ export const CachedAnswer = () =>
     ApiHeader({
       name: 'If-Match',
       required: false,
-      description: 'The `ETag` of the only answer that is wanted, or several: 412 if it is another by now',
+      description:
+        'The `ETag` of the only answer that is wanted, in its quotes, or several with commas: 412 if it is another by now',
       schema: { type: 'string' },
-      example: '"kq3Jw0yq2N3xj8cGqM0r5g"',
     }),
     ApiNotModifiedResponse({ description: 'The caller holds this answer already', headers }),
   );

@@ -18,10 +18,7 @@ export class PageQuery {
   @IsInt()
   limit: number = 50;
 
-  /**
-   * `next_cursor` of the page before; leave out for the first page
-   * @example "WyJTVFUwNTAiXQ"
-   */
+  /** `next_cursor` of the page before, as it is; leave out for the first page */
   @IsOptional()
   @IsString()
   @MaxLength(500)

@@ -10,7 +10,9 @@ export interface Operation {
   readonly path: string;
   readonly parameters: readonly Parameter[];
   /** `line` is the form of each line, where the body is a list of what another operation takes one of. */
-  readonly body: { readonly type: string; readonly schema: Schema; readonly line?: Schema } | undefined;
+  readonly body:
+    | { readonly type: string; readonly schema: Schema; readonly example?: unknown; readonly line?: Schema }
+    | undefined;
   /** The statuses that are described by name; `default` is not one. */
   readonly statuses: readonly number[];
   readonly isOpen: boolean;
@@ -23,6 +25,12 @@ export interface Parameter {
   readonly in: 'path' | 'query' | 'header';
   readonly required: boolean;
   readonly schema: Schema;
+  readonly example: unknown;
+}
+
+interface MediaType {
+  readonly example?: unknown;
+  readonly examples?: Readonly<Record<string, object>>;
 }
 
 const methods = ['get', 'post', 'put', 'patch', 'delete'] as const;
@@ -48,9 +56,15 @@ export function operationsOf(document: OpenAPIObject): { all: Operation[]; resol
               in: parameter.in as Parameter['in'],
               required: parameter.required ?? false,
               schema: parameter.schema as Schema,
+              example: parameter.example as unknown,
             };
           }),
-          body: body && { type: body[0], schema: body[1].schema as Schema, ...lineOf(document, path) },
+          body: body && {
+            type: body[0],
+            schema: body[1].schema as Schema,
+            example: exampleOf(body[1]),
+            ...lineOf(document, path),
+          },
           statuses: Object.keys(operation.responses).map(Number).filter(Number.isInteger),
           isOpen: operation.security?.length === 0,
           fields: new Map(
@@ -69,6 +83,12 @@ export function operationsOf(document: OpenAPIObject): { all: Operation[]; resol
     return schema as Schema;
   };
   return { all, resolve };
+}
+
+/** Of a body that has several, the first: it is what is shown. */
+function exampleOf({ example, examples = {} }: MediaType): unknown {
+  const [first] = Object.values(examples);
+  return example ?? (first && 'value' in first ? first.value : undefined);
 }
 
 function lineOf(document: OpenAPIObject, path: string): { line?: Schema } {

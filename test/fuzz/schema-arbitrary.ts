@@ -18,6 +18,8 @@ export interface Schema {
   additionalProperties?: boolean;
   allOf?: Schema[];
   anyOf?: Schema[];
+  example?: unknown;
+  default?: unknown;
 }
 
 /** Looks a `$ref` up. */

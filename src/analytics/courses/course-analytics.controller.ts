@@ -43,9 +43,8 @@ export class CourseAnalyticsController {
   @ApiParam(courseId)
   @ApiParam({
     name: 'as_of',
-    example: '2026-02-05T18:52:18Z',
     description: 'A moment that is not in the future, with its time zone',
-    schema: { type: 'string', format: 'date-time' },
+    schema: { type: 'string', format: 'date-time', example: '2026-02-05T18:52:18Z' },
   })
   @CachedAnswer()
   @Cached<CourseAnalyticsController['courseAnalyticsAt']>({

@@ -163,7 +163,7 @@ export class TardinessSharesDto {
 export class ActivityFiguresDto {
   /**
    * Public id
-   * @example "PROG-101-A1"
+   * @example "PROG-101-A01"
    */
   activity_id!: string;
 

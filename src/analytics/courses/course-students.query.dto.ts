@@ -18,10 +18,7 @@ export class CourseStudentsQuery extends PageQuery {
   @IsIn(studentOrders)
   sort: StudentOrder = 'risk';
 
-  /**
-   * `next_cursor` of the page before; leave out for the first page
-   * @example "WyJTVFUwNTAiXQ"
-   */
+  /** `next_cursor` of the page before, as it is; leave out for the first page */
   @IsOptional()
   @IsString()
   @MaxLength(LONGEST_CURSOR)

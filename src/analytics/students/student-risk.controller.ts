@@ -13,8 +13,8 @@ const studentParam = { name: 'student_id', example: 'STU001', description: 'Publ
 const courseQuery = {
   name: 'course_id',
   required: false,
-  example: 'PROG-101',
-  description: 'One course, whatever has become of the enrollment; all with an active enrollment if left out',
+  description:
+    'One course, such as `PROG-101`, whatever has become of the enrollment; all with an active enrollment if left out',
 };
 
 @ApiTags('analytics')
@@ -49,9 +49,8 @@ export class StudentRiskController {
   @ApiParam(studentParam)
   @ApiParam({
     name: 'as_of',
-    example: '2026-02-05T18:52:18Z',
     description: 'A moment that is not in the future, with its time zone',
-    schema: { type: 'string', format: 'date-time' },
+    schema: { type: 'string', format: 'date-time', example: '2026-02-05T18:52:18Z' },
   })
   @ApiQuery(courseQuery)
   @CachedAnswer()

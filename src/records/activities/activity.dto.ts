@@ -13,7 +13,7 @@ import {
 export class ActivityDto {
   /**
    * Public id
-   * @example "PROG-101-A1"
+   * @example "PROG-101-A01"
    */
   activity_id!: string;
 
@@ -118,7 +118,7 @@ export class ActivityPage {
 export class CreateActivityDto {
   /**
    * Public id, for ever this activity's: a letter or digit, then up to 63 letters, digits or `. _ : @ -`
-   * @example "PROG-101-A1"
+   * @example "PROG-101-B01"
    */
   @IsPublicId()
   activity_id!: string;

@@ -79,7 +79,7 @@ export class CoursePage {
 export class CreateCourseDto {
   /**
    * Public id, for ever this course's: a letter or digit, then up to 63 letters, digits or `. _ : @ -`
-   * @example "PROG-101"
+   * @example "PROG-102"
    */
   @IsPublicId()
   course_id!: string;

@@ -125,7 +125,7 @@ export class EnrollmentQuery extends PageQuery {
 export class CreateEnrollmentDto {
   /**
    * The person
-   * @example "STU001"
+   * @example "STU061"
    */
   @IsPublicId()
   user_id!: string;

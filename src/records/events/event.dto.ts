@@ -47,7 +47,7 @@ export class CreateEventDto {
 
   /**
    * The activity, if it is about one of the course
-   * @example "PROG-101-A1"
+   * @example "PROG-101-A01"
    */
   @IsOptional()
   @IsPublicId()
@@ -55,7 +55,7 @@ export class CreateEventDto {
 
   /**
    * The tutor session, if it happened in one of the student in this course
-   * @example "S-0001"
+   * @example "SES-000001"
    */
   @IsOptional()
   @IsPublicId()
@@ -119,13 +119,13 @@ export class EventDto {
 
   /**
    * The activity; null if about none
-   * @example "PROG-101-A1"
+   * @example "PROG-101-A01"
    */
   activity_id!: string | null;
 
   /**
    * The tutor session; null if in none
-   * @example "S-0001"
+   * @example "SES-000001"
    */
   session_id!: string | null;
 
@@ -167,7 +167,7 @@ export class EventDto {
 export class BatchQuery {
   /**
    * With `true` one bad line rejects the whole batch, and nothing is written
-   * @example "true"
+   * @example "false"
    */
   @IfGiven()
   @IsIn(['true', 'false'])

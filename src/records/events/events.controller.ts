@@ -65,7 +65,7 @@ export class EventsController {
     name: 'Content-Encoding',
     required: false,
     description: '`gzip` for a compressed body',
-    schema: { type: 'string', enum: ['identity', 'gzip'], example: 'gzip' },
+    schema: { type: 'string', enum: ['identity', 'gzip'] },
   })
   @InvalidateCache<EventsController['createBatch']>({
     tags: (_, batch) => batch.invalidated_tags,

@@ -28,10 +28,9 @@ export const Idempotent = () =>
       name: 'Idempotency-Key',
       required: false,
       description:
-        'Any text of up to 255 visible characters, new for each new thing. A repeat within 24 hours gets the stored answer with `Idempotency-Replayed: true`; ' +
+        'Any text of up to 255 visible characters, such as a UUID, new for each new thing. A repeat within 24 hours gets the stored answer with `Idempotency-Replayed: true`; ' +
         'the same key with another body 422; while the first is still running 409. A request that failed leaves no trace.',
       schema: { type: 'string', minLength: 1, maxLength: maxKeyLength, pattern: '^[!-~]+$' },
-      example: '8e03978e-40d5-43dd-bc93-6894a57f9324',
     }),
   );
 

@@ -21,7 +21,7 @@ export class SubmissionDto {
 
   /**
    * The activity
-   * @example "PROG-101-A1"
+   * @example "PROG-101-A01"
    */
   activity_id!: string;
 
@@ -138,7 +138,7 @@ export class SubmissionQuery extends PageQuery {
 
   /**
    * Only those of this activity
-   * @example "PROG-101-A1"
+   * @example "PROG-101-A01"
    */
   @IfGiven()
   @IsPublicId()
@@ -156,7 +156,7 @@ export class CreateSubmissionDto {
 
   /**
    * The activity, published and open
-   * @example "PROG-101-A1"
+   * @example "PROG-101-A01"
    */
   @IsPublicId()
   activity_id!: string;

@@ -70,9 +70,8 @@ export class SubmissionsController {
   @ApiHeader({
     name: 'If-None-Match',
     required: false,
-    description: 'The `ETag` of the submission as the caller has it: 304 if it is so still',
+    description: 'The `ETag` of the submission as the caller has it, in its quotes: 304 if it is so still',
     schema: { type: 'string' },
-    example: '"kq3Jw0yq2N3xj8cGqM0r5g"',
   })
   @ApiOkResponse({ type: SubmissionDto, headers: { ETag: etagHeader() } })
   @ApiNotModifiedResponse({ description: 'The caller has it already', headers: { ETag: etagHeader() } })
@@ -95,9 +94,8 @@ export class SubmissionsController {
     name: 'If-Match',
     required: false,
     description:
-      'The `ETag` of the submission as it was seen: 412 if it has changed. Without it, whatever it is',
+      'The `ETag` of the submission as it was seen, in its quotes: 412 if it has changed. Without it, whatever it is',
     schema: { type: 'string' },
-    example: '"kq3Jw0yq2N3xj8cGqM0r5g"',
   })
   @ApiOkResponse({ type: SubmissionDto, headers: { ETag: etagHeader() } })
   @InvalidateCache<SubmissionsController['void']>({
@@ -120,9 +118,9 @@ export class SubmissionsController {
     name: 'If-Match',
     required: true,
     description:
-      'The `ETag` of the submission as it was seen; `*` for whatever it is. 428 without, 412 if it has changed',
+      'The `ETag` of the submission as it was seen, in its quotes; `*` for whatever it is. 428 without, 412 if it has changed',
     schema: { type: 'string' },
-    example: '"kq3Jw0yq2N3xj8cGqM0r5g"',
+    example: '*',
   })
   @ApiOkResponse({ type: SubmissionDto, headers: { ETag: etagHeader() } })
   @InvalidateCache<SubmissionsController['grade']>({

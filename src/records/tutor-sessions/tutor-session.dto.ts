@@ -25,7 +25,7 @@ const maxContentLength = 20_000;
 export class TutorSessionDto {
   /**
    * Public id
-   * @example "S-0001"
+   * @example "SES-000001"
    */
   session_id!: string;
 
@@ -43,7 +43,7 @@ export class TutorSessionDto {
 
   /**
    * The activity it is about; null if about none
-   * @example "PROG-101-A1"
+   * @example "PROG-101-A01"
    */
   activity_id!: string | null;
 
@@ -139,7 +139,7 @@ export class CreateTutorSessionDto {
 
   /**
    * The activity it is about, of the same course
-   * @example "PROG-101-A1"
+   * @example "PROG-101-A01"
    */
   @IsOptional()
   @IsPublicId()
@@ -187,7 +187,7 @@ export class EndTutorSessionDto {
 export class TutorMessageDto {
   /**
    * The session
-   * @example "S-0001"
+   * @example "SES-000001"
    */
   session_id!: string;
 

@@ -79,14 +79,14 @@ export class UserPage {
 export class CreateUserDto {
   /**
    * Public id, for ever this person's: a letter or digit, then up to 63 letters, digits or `. _ : @ -`
-   * @example "STU001"
+   * @example "STU901"
    */
   @IsPublicId()
   user_id!: string;
 
   /**
    * Email address, unique whatever the case
-   * @example "ada@example.org"
+   * @example "grace@example.org"
    */
   @IsOptional()
   @IsEmail()
@@ -95,7 +95,7 @@ export class CreateUserDto {
 
   /**
    * Full name
-   * @example "Ada Lovelace"
+   * @example "Grace Hopper"
    */
   @IsOptional()
   @IsPlainText(200)
