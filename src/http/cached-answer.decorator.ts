@@ -29,5 +29,12 @@ export const CachedAnswer = () =>
         'The `ETag` of the only answer that is wanted, in its quotes, or several with commas: 412 if it is another by now',
       schema: { type: 'string' },
     }),
+    ApiHeader({
+      name: 'If-None-Match',
+      required: false,
+      description:
+        'The `ETag` of the answer as the caller holds it, in its quotes, or several with commas: 304 if it is so still',
+      schema: { type: 'string' },
+    }),
     ApiNotModifiedResponse({ description: 'The caller holds this answer already', headers }),
   );

@@ -181,6 +181,16 @@ describe('the description of the API', () => {
     expect(app.output()).not.toContain('names the form of what');
   });
 
+  it('lets a caller of any answer that may be a 304 say what it holds', () => {
+    const deaf = operations().filter(
+      ({ operation }) =>
+        '304' in operation.responses &&
+        !operation.parameters?.some((one) => 'name' in one && one.name === 'If-None-Match'),
+    );
+
+    expect(deaf.map(({ name }) => name)).toEqual([]);
+  });
+
   it('is shown by Swagger UI', async () => {
     const page = await fetch(`${app.url}/api/v3/docs`);
     const html = await page.text();
