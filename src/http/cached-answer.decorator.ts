@@ -15,7 +15,11 @@ const headers = {
     schema: { type: 'integer' as const },
     example: 12,
   },
-  'X-Cache': text('`HIT`, `MISS`, `STALE` or `BYPASS`', 'HIT'),
+  'X-Cache': {
+    description: 'Where the answer is from; `BYPASS` is one that the cache had no part in',
+    schema: { type: 'string' as const, enum: ['HIT', 'MISS', 'STALE', 'BYPASS'] },
+    example: 'HIT',
+  },
   'Cache-Status': text('The same in detail (RFC 9211)', 'ai-native; hit; ttl=48'),
 };
 

@@ -1,6 +1,7 @@
 /** Of the fields that answers carry, those that a page may not read unless it is told so (Fetch, 3.3.2). */
 const exposedHeaders = [
   'Age',
+  'Allow',
   'Cache-Status',
   'ETag',
   'Idempotency-Replayed',

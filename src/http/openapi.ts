@@ -1,6 +1,15 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import { service } from '../config/service.js';
+import {
+  addCommonHeaders,
+  addHeader,
+  nextPage,
+  pending,
+  replayed,
+  retryWhenDone,
+  shareHeaders,
+} from './answer-headers.js';
 import { operationId } from './operation-id.js';
 import { ProblemDto, ProblemPartDto } from './problem.dto.js';
 
@@ -13,10 +22,6 @@ const problemContent = {
 
 type PathItem = OpenAPIObject['paths'][string];
 type Operation = NonNullable<PathItem['get']>;
-interface Field {
-  readonly description: string;
-  readonly schema: { readonly type: string; readonly enum?: string[] };
-}
 
 /** The description of the whole API, OpenAPI 3.1. */
 export function createOpenApiDocument(app: INestApplication): OpenAPIObject {
@@ -27,7 +32,7 @@ export function createOpenApiDocument(app: INestApplication): OpenAPIObject {
       [
         'Learning analytics for a programming platform with an AI tutor. Times are ISO 8601 in UTC, ids are texts.',
         'Errors are `application/problem+json` (RFC 9457): decide on `code`.',
-        'Cached answers say in `X-Cache` whether they were a `HIT`, a `MISS` or `STALE`.',
+        'Cached answers say in `X-Cache` whether they were a `HIT`, a `MISS` or `STALE`; `BYPASS` is one that the cache had no part in.',
         'A write is done when it is answered. With `X-Cache-Invalidation: pending`, reads may still show what was before for a while.',
         'Try course `PROG-101` and student `STU001`.',
       ].join('\n\n'),
@@ -68,11 +73,16 @@ function describe(path: string, item: PathItem): void {
     const isOpen = !path.startsWith(`/${prefix}/`);
     if (isOpen) operation.security = [];
     addProblems(operation, path, isOpen);
+    addCommonHeaders(operation);
     shareHeaders(operation);
-    addReplayed(operation);
-    addNextPage(operation);
+    if (parameter(operation, 'header', 'Idempotency-Key')) {
+      addHeader(operation, '2', 'Idempotency-Replayed', replayed);
+      addHeader(operation, '409', 'Retry-After', retryWhenDone);
+    }
+    if (parameter(operation, 'query', 'cursor')) addHeader(operation, '2', 'Link', nextPage);
     // What the system is told to do changes no record.
-    if (method !== 'get' && !isOpen && !path.startsWith(`/${prefix}/system/`)) addPending(operation);
+    if (method !== 'get' && !isOpen && !path.startsWith(`/${prefix}/system/`))
+      addHeader(operation, '2', 'X-Cache-Invalidation', pending);
   }
 }
 
@@ -117,44 +127,6 @@ function closeBodies({ paths, components }: OpenAPIObject): void {
 function dropDescriptionsOfWords({ components }: OpenAPIObject): void {
   for (const schema of Object.values(components?.schemas ?? {})) {
     if ('enum' in schema) delete schema.description;
-  }
-}
-
-/** A 304 stands for the 200 that the caller holds: both carry the same headers (RFC 9110 section 15.4.5). */
-function shareHeaders({ responses }: Operation): void {
-  const [held, sent] = [responses['304'], responses['200']];
-  if (!held || !sent || '$ref' in held || '$ref' in sent || !held.headers) return;
-  sent.headers = { ...sent.headers, ...held.headers };
-}
-
-/** Any write may be done before all other processes could be told of it. */
-function addPending(operation: Operation): void {
-  addToSuccess(operation, 'X-Cache-Invalidation', {
-    description: 'Only where other processes may still answer with what was before, for a while',
-    schema: { type: 'string', enum: ['pending'] },
-  });
-}
-
-function addReplayed(operation: Operation): void {
-  if (!parameter(operation, 'header', 'Idempotency-Key')) return;
-  addToSuccess(operation, 'Idempotency-Replayed', {
-    description: 'Only where the answer is that of an earlier request with the same `Idempotency-Key`',
-    schema: { type: 'string', enum: ['true'] },
-  });
-}
-
-function addNextPage(operation: Operation): void {
-  if (!parameter(operation, 'query', 'cursor')) return;
-  addToSuccess(operation, 'Link', {
-    description: 'Where there is more, the address of the next page: `rel="next"` (RFC 8288)',
-    schema: { type: 'string' },
-  });
-}
-
-function addToSuccess({ responses }: Operation, name: string, field: Field): void {
-  for (const [status, response] of Object.entries(responses)) {
-    if (response === undefined || '$ref' in response || !status.startsWith('2')) continue;
-    response.headers = { ...response.headers, [name]: field };
   }
 }
 

@@ -191,6 +191,38 @@ describe('the description of the API', () => {
     expect(deaf.map(({ name }) => name)).toEqual([]);
   });
 
+  it('names the header fields that an answer carries for its status, whichever the route', () => {
+    const fields: Record<string, string[]> = {
+      401: ['WWW-Authenticate'],
+      429: ['Retry-After', 'RateLimit', 'RateLimit-Policy'],
+      503: ['Retry-After'],
+      default: ['Allow'],
+    };
+    const wanting = operations().flatMap(({ name, operation }) =>
+      Object.entries(operation.responses).flatMap(([status, response]) => {
+        const { headers = {} } = response as { headers?: object };
+        return ['X-Request-Id', ...(fields[status] ?? [])]
+          .filter((field) => !(field in headers))
+          .map((field) => `${name} ${status}: ${field}`);
+      }),
+    );
+
+    expect(wanting).toEqual([]);
+  });
+
+  it('tells a program all words that X-Cache can be, and people too', () => {
+    const words = operations().flatMap(({ operation }) =>
+      Object.values(operation.responses).flatMap((response) => {
+        const { headers = {} } = response as { headers?: Record<string, { schema: Schema }> };
+        return headers['X-Cache'] ? [headers['X-Cache'].schema.enum] : [];
+      }),
+    );
+
+    expect(words.length).toBeGreaterThan(6);
+    for (const word of words) expect(word).toEqual(['HIT', 'MISS', 'STALE', 'BYPASS']);
+    expect(openapi.info.description).toMatch(/`HIT`.*`MISS`.*`STALE`.*`BYPASS`/);
+  });
+
   it('is shown by Swagger UI', async () => {
     const page = await fetch(`${app.url}/api/v3/docs`);
     const html = await page.text();
