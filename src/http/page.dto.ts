@@ -43,7 +43,12 @@ export function decodeCursor(cursor: string, length: number): (string | number |
   } catch {
     // falls through: not ours
   }
-  throw new Problem('validation_failed', 'The cursor does not belong to this list.', {
+  throw foreignCursor();
+}
+
+/** What a cursor of another list, or of none, is answered with. */
+export function foreignCursor(): Problem {
+  return new Problem('validation_failed', 'The cursor does not belong to this list.', {
     errors: [
       { pointer: '/query/cursor', code: 'cursor', detail: 'use next_cursor of the page before, unchanged' },
     ],

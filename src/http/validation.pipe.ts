@@ -31,7 +31,9 @@ export class RequestValidationPipe extends ValidationPipe {
   override async transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
     // The pipe of Nest would take the one for an empty object, and look at each element of the other.
     if (metadata.type === 'body' && (value === null || Array.isArray(value)))
-      throw new Problem('validation_failed', 'The body must be an object.');
+      throw new Problem('validation_failed', 'The body must be an object.', {
+        errors: [{ pointer: '', code: 'object', detail: 'the body must be an object' }],
+      });
     try {
       refuseInherited(value);
       return await super.transform(value, metadata);

@@ -1,6 +1,5 @@
 import type { ObjectLiteral, SelectQueryBuilder } from 'typeorm';
-import { decodeCursor, encodeCursor, type PageQuery } from '../http/page.dto.js';
-import { Problem } from '../http/problem.js';
+import { decodeCursor, encodeCursor, foreignCursor, type PageQuery } from '../http/page.dto.js';
 
 /** The unique column by which a list is ordered, and after which a page goes on. */
 export interface PageKey<T> {
@@ -26,7 +25,7 @@ export async function keysetPage<T extends ObjectLiteral>(
 ): Promise<{ rows: T[]; next_cursor: string | null }> {
   if (page.cursor !== undefined) {
     const [last] = decodeCursor(page.cursor, 1);
-    if (!key.isKey(last)) throw new Problem('validation_failed', 'The cursor does not belong to this list.');
+    if (!key.isKey(last)) throw foreignCursor();
     rows.andWhere(`${key.column} ${key.direction === 'ASC' ? '>' : '<'} :last`, { last });
   }
   if (key.pageSql) {

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { AnsweredProblems } from '../../src/http/answered-problems.js';
+import { encodeCursor } from '../../src/http/page.dto.js';
 import type { ProblemCode } from '../../src/http/problem.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { startTestApp, type TestApp } from '../support/test-app.js';
@@ -110,6 +111,22 @@ describe('problems', () => {
     expect(noNumber.body.errors).toEqual([
       { pointer: '/query/limit', code: 'int', detail: 'limit must be an integer number' },
     ]);
+  });
+
+  it.each([
+    ['a list for the body', '', () => post('[]')],
+    ['null for the body', '', () => post('null')],
+    ['no cursor at all', '/query/cursor', () => service.request.get(`${users}?cursor=abc`)],
+    [
+      'a cursor of another list',
+      '/query/cursor',
+      () => service.request.get(`/api/v3/enrollments?cursor=${encodeCursor(['STU050'])}`),
+    ],
+    ['a moment that is none', '/path/as_of', () => service.request.get('/api/v3/analytics/students/S/at/x')],
+  ])('points at what does not fit, wherever it is: %s', async (_, pointer, send) => {
+    const { body } = await send();
+
+    expect(body).toMatchObject({ code: 'validation_failed', errors: [{ pointer }] });
   });
 
   it.each([

@@ -3,9 +3,8 @@ import { ApiParam, ApiTags } from '@nestjs/swagger';
 import { Access } from '../../access/access.decorator.js';
 import { Cached } from '../../cache/index.js';
 import { CachedAnswer } from '../../http/cached-answer.decorator.js';
-import { decodeCursor, encodeCursor } from '../../http/page.dto.js';
+import { decodeCursor, encodeCursor, foreignCursor } from '../../http/page.dto.js';
 import { Paged } from '../../http/paged.decorator.js';
-import { Problem } from '../../http/problem.js';
 import { courseFigures } from '../audited-figures.js';
 import { PastMomentPipe } from '../past-moment.pipe.js';
 import { secondsUntilChange } from '../seconds-until-change.js';
@@ -87,5 +86,5 @@ function placeFrom(cursor: string, sort: StudentOrder): [number | string | null,
   if (typeof studentId === 'string' && (value === null || typeof value === valueTypes[sort])) {
     return [value, studentId];
   }
-  throw new Problem('validation_failed', 'The cursor does not belong to this list.');
+  throw foreignCursor();
 }
