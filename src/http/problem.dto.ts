@@ -5,7 +5,8 @@ import { type ProblemCode, problemCodes } from './problem.js';
 /** What is wrong with one part of a request. */
 export class ProblemPartDto {
   /**
-   * JSON pointer (RFC 6901) into the body; parameters are `/query/name`, `/path/name`
+   * JSON pointer (RFC 6901) into the body, empty for the body itself; of a parameter `/query/name`, `/path/name` or
+   * `/header/name`, of a line of a batch `/lines/17`
    * @example "/score"
    */
   pointer!: string;

@@ -42,7 +42,10 @@ export const problemCodes = Object.keys(problems) as ProblemCode[];
 export const overloadCauses = ['in-flight', 'event-loop', 'store-away', 'contention', 'other'] as const;
 export type OverloadCause = (typeof overloadCauses)[number];
 
-/** What is wrong with one part of the request. `pointer` is a JSON pointer (RFC 6901) into the body, or `/query/x`. */
+/**
+ * What is wrong with one part of the request. `pointer` is a JSON pointer (RFC 6901) into the body, or `/query/x`, `/path/x`,
+ * `/header/x` or `/lines/1`.
+ */
 export interface ProblemPart {
   pointer: string;
   code: string;

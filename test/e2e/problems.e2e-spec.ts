@@ -123,6 +123,11 @@ describe('problems', () => {
       () => service.request.get(`/api/v3/enrollments?cursor=${encodeCursor(['STU050'])}`),
     ],
     ['a moment that is none', '/path/as_of', () => service.request.get('/api/v3/analytics/students/S/at/x')],
+    [
+      'a key that cannot be used',
+      '/header/idempotency-key',
+      () => post('{"user_id":"STU001","role":"student"}').set('Idempotency-Key', 'a b'),
+    ],
   ])('points at what does not fit, wherever it is: %s', async (_, pointer, send) => {
     const { body } = await send();
 

@@ -65,7 +65,7 @@ function readKey(header: string | string[] | undefined): string | undefined {
   if (typeof header === 'string' && header.length <= maxKeyLength && /^[!-~]+$/.test(header)) return header;
   throw new Problem('validation_failed', 'The Idempotency-Key cannot be used.', {
     errors: [
-      { pointer: '/headers/idempotency-key', code: 'pattern', detail: '1 to 255 visible ASCII characters' },
+      { pointer: '/header/idempotency-key', code: 'pattern', detail: '1 to 255 visible ASCII characters' },
     ],
   });
 }
