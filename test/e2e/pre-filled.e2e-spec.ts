@@ -56,15 +56,18 @@ function sample(schema: Schema): unknown {
   return Object.fromEntries(Object.entries(schema.properties).map(([name, part]) => [name, sample(part)]));
 }
 
-/** "Execute", with nothing changed. */
-async function execute(operation: Operation): Promise<Answer> {
+/** "Execute", with nothing changed but what is told. */
+async function execute(
+  operation: Operation,
+  change: (body: unknown) => unknown = (body) => body,
+): Promise<Answer> {
   const values = (place: Parameter['in']) =>
     Object.fromEntries(operation.parameters.filter((one) => one.in === place).flatMap(preFilled));
   const inPath = values('path');
   const query = new URLSearchParams(values('query')).toString();
   const path = operation.path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(inPath[name]!));
   const { method, body } = operation;
-  const filled: unknown = body && (body.example ?? sample(body.schema));
+  const filled = change(body && (body.example ?? sample(body.schema)));
   const answer = await client.send({
     method,
     path: query === '' ? path : `${path}?${query}`,
@@ -109,6 +112,34 @@ it('each thing to read is shown as its examples ask for it, and no list of the d
   expect(
     await failing(reading, (answer) => [200, 204, 304].includes(answer.status) && !isEmptyList(answer)),
   ).toEqual([]);
+});
+
+it('a 201 says where the new thing is read, but for what no route reads', async () => {
+  // Beside what the examples make; the moments of these are of no course that is under way, and it is now without them.
+  const others = {
+    'POST /api/v3/users': { user_id: 'STU902', email: undefined },
+    'POST /api/v3/courses': { course_id: 'PROG-103' },
+    'POST /api/v3/courses/{course_id}/activities': { activity_id: 'PROG-101-B02' },
+    'POST /api/v3/enrollments': { user_id: 'STU062' },
+    'POST /api/v3/sessions': { session_id: 'S-0002', client_id: undefined },
+    'POST /api/v3/submissions': { submitted_at: undefined, client_id: undefined },
+  };
+  const creating = operations.filter(({ statuses }) => statuses.includes(201));
+  const located = creating.filter(({ fields }) => fields.get(201)?.has('location'));
+
+  const found: unknown[] = [];
+  for (const operation of located) {
+    const other = others[operation.name as keyof typeof others];
+    const { status, headers } = await execute(operation, (body) => ({ ...(body as object), ...other }));
+    const read = await client.send({ path: headers.location ?? '/none', headers: { authorization } });
+    found.push([operation.name, status, read.status]);
+  }
+
+  expect(found).toEqual(Object.keys(others).map((name) => [name, 201, 200]));
+  expect(creating.filter((one) => !located.includes(one)).map(({ name }) => name)).toEqual([
+    'POST /api/v3/sessions/{session_id}/messages',
+    'POST /api/v3/events',
+  ]);
 });
 
 it('each write is taken as its examples say it, but for moments that no running course can have', async () => {

@@ -6,6 +6,7 @@ import type { Principal } from '../../access/principal.js';
 import { InvalidateCache } from '../../cache/index.js';
 import { PageQuery } from '../../http/page.dto.js';
 import { Paged } from '../../http/paged.decorator.js';
+import { Created } from '../created.decorator.js';
 import { IdempotencyService } from '../idempotency/idempotency.service.js';
 import { Idempotent, Posted, PostedRequest } from '../idempotency/idempotent.decorator.js';
 import { ActivityId, CourseId } from '../path-ids.js';
@@ -25,6 +26,7 @@ export class ActivitiesController {
   @Post('courses/:course_id/activities')
   @Access({ admin: 'all', teacher: 'own' }, { creates: 'activity_id' })
   @Idempotent()
+  @Created(ActivityDto, ({ activity_id }) => `/api/v3/activities/${activity_id}`)
   @InvalidateCache<ActivitiesController['create']>({
     tags: (_, activity) =>
       ifWritten(activity, () => [

@@ -6,6 +6,7 @@ import type { Principal } from '../../access/principal.js';
 import { InvalidateCache } from '../../cache/index.js';
 import { PageQuery } from '../../http/page.dto.js';
 import { Paged } from '../../http/paged.decorator.js';
+import { Created } from '../created.decorator.js';
 import { IdempotencyService } from '../idempotency/idempotency.service.js';
 import { Idempotent, Posted, PostedRequest } from '../idempotency/idempotent.decorator.js';
 import { CourseId } from '../path-ids.js';
@@ -25,6 +26,7 @@ export class CoursesController {
   @Post()
   @Access({ admin: 'all' })
   @Idempotent()
+  @Created(CourseDto, ({ course_id }) => `/api/v3/courses/${course_id}`)
   @InvalidateCache<CoursesController['create']>({
     tags: (_, course) => ifWritten(course, () => ['system']),
     families: ['system'],

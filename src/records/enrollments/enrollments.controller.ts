@@ -5,6 +5,7 @@ import { CurrentPrincipal } from '../../access/current-principal.decorator.js';
 import type { Principal } from '../../access/principal.js';
 import { InvalidateCache } from '../../cache/index.js';
 import { Paged } from '../../http/paged.decorator.js';
+import { Created } from '../created.decorator.js';
 import { IdempotencyService } from '../idempotency/idempotency.service.js';
 import { Idempotent, Posted, PostedRequest } from '../idempotency/idempotent.decorator.js';
 import { EnrollmentId } from '../path-ids.js';
@@ -36,6 +37,7 @@ export class EnrollmentsController {
   @Post()
   @Access({ admin: 'all', teacher: 'listed' })
   @Idempotent()
+  @Created(EnrollmentDto, ({ enrollment_id }) => `/api/v3/enrollments/${enrollment_id}`)
   @InvalidateCache<EnrollmentsController['create']>({
     tags: (_, enrollment) => staleAfter(enrollment),
     families: ['system', 'course', 'student'],

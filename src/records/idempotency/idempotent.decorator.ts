@@ -1,5 +1,5 @@
-import { applyDecorators, createParamDecorator, type ExecutionContext, type Type } from '@nestjs/common';
-import { ApiCreatedResponse, ApiHeader, ApiOkResponse } from '@nestjs/swagger';
+import { applyDecorators, createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import { ApiHeader } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { givesNoId } from '../../access/declared-ids.js';
 import type { Principal } from '../../access/principal.js';
@@ -32,13 +32,6 @@ export const Idempotent = () =>
         'the same key with another body 422; while the first is still running 409. A request that failed leaves no trace.',
       schema: { type: 'string', minLength: 1, maxLength: maxKeyLength, pattern: '^[!-~]+$' },
     }),
-  );
-
-/** Documents both answers of a route whose body names its own id: 201 for a new one, 200 for one that is there. */
-export const CreatedOrKnown = (type: Type) =>
-  applyDecorators(
-    ApiCreatedResponse({ type, description: 'It is new' }),
-    ApiOkResponse({ type, description: 'It was sent before, with the same content' }),
   );
 
 /** Hands the {@link PostedRequest} to the handler: of the body only whether it is the same as before. */

@@ -6,8 +6,9 @@ import { CurrentPrincipal } from '../../access/current-principal.decorator.js';
 import type { Principal } from '../../access/principal.js';
 import { InvalidateCache } from '../../cache/index.js';
 import { Paged } from '../../http/paged.decorator.js';
+import { CreatedOrKnown } from '../created.decorator.js';
 import { IdempotencyService } from '../idempotency/idempotency.service.js';
-import { CreatedOrKnown, Idempotent, Posted, PostedRequest } from '../idempotency/idempotent.decorator.js';
+import { Idempotent, Posted, PostedRequest } from '../idempotency/idempotent.decorator.js';
 import { SubmissionId } from '../path-ids.js';
 import { ifWritten } from '../write-effect.js';
 import { entityTag, isHeld } from './entity-tag.js';
@@ -43,7 +44,7 @@ export class SubmissionsController {
   @Post()
   @Access({ admin: 'all', service: 'all', student: 'own' })
   @Idempotent()
-  @CreatedOrKnown(SubmissionDto)
+  @CreatedOrKnown(SubmissionDto, ({ submission_id }) => `/api/v3/submissions/${submission_id}`)
   @InvalidateCache<SubmissionsController['create']>({
     tags: (_, submission) => staleAfterAttempt(submission),
     families: ['system', 'course', 'student', 'activity'],

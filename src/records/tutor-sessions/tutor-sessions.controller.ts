@@ -4,8 +4,9 @@ import { Access } from '../../access/access.decorator.js';
 import { CurrentPrincipal } from '../../access/current-principal.decorator.js';
 import type { Principal } from '../../access/principal.js';
 import { InvalidateCache } from '../../cache/index.js';
+import { CreatedOrKnown } from '../created.decorator.js';
 import { IdempotencyService } from '../idempotency/idempotency.service.js';
-import { CreatedOrKnown, Idempotent, Posted, PostedRequest } from '../idempotency/idempotent.decorator.js';
+import { Idempotent, Posted, PostedRequest } from '../idempotency/idempotent.decorator.js';
 import { SessionId } from '../path-ids.js';
 import { traceTags } from '../trace-tags.js';
 import { ifWritten } from '../write-effect.js';
@@ -32,7 +33,7 @@ export class TutorSessionsController {
   @Post()
   @Access({ admin: 'all', service: 'all', student: 'own' }, { creates: 'session_id' })
   @Idempotent()
-  @CreatedOrKnown(TutorSessionDto)
+  @CreatedOrKnown(TutorSessionDto, ({ session_id }) => `/api/v3/sessions/${session_id}`)
   @InvalidateCache<TutorSessionsController['start']>({
     tags: (_, session) => ifWritten(session, (effect) => traceTags(session, effect)),
     families: ['system', 'course', 'student', 'roster'],

@@ -4,6 +4,7 @@ import { Access } from '../../access/access.decorator.js';
 import { InvalidateCache } from '../../cache/index.js';
 import { PageQuery } from '../../http/page.dto.js';
 import { Paged } from '../../http/paged.decorator.js';
+import { Created } from '../created.decorator.js';
 import { IdempotencyService } from '../idempotency/idempotency.service.js';
 import { Idempotent, Posted, PostedRequest } from '../idempotency/idempotent.decorator.js';
 import { UserId } from '../path-ids.js';
@@ -23,6 +24,7 @@ export class UsersController {
   @Post()
   @Access({ admin: 'all' })
   @Idempotent()
+  @Created(UserDto, ({ user_id }) => `/api/v3/users/${user_id}`)
   @InvalidateCache<UsersController['create']>({
     tags: (_, user) => ifWritten(user, () => ['system', `student:${user.user_id}`]),
     families: ['system', 'student'],
