@@ -38,6 +38,17 @@ export function createOpenApiDocument(app: INestApplication): OpenAPIObject {
       ].join('\n\n'),
     )
     .setVersion(service.version)
+    .addTag('analytics', 'How courses and students stand, now and at any past moment')
+    .addTag('users', 'People: students, teachers and administrators')
+    .addTag('courses', 'Courses, with their dates and pass marks')
+    .addTag('activities', 'The work of a course, which is handed in')
+    .addTag('enrollments', 'Who is what in which course, and how it ended')
+    .addTag('submissions', 'Attempts at activities, and their grades')
+    .addTag('tutor-sessions', 'Conversations with the AI tutor')
+    .addTag('events', 'What students did, one at a time or many')
+    .addTag('system', 'What runs here, its figures and its Redis; for administrators')
+    .addTag('health', 'Probes, open to all')
+    .addTag('service', 'The front page and the metrics, open to all')
     .addBearerAuth({ type: 'http', scheme: 'bearer', bearerFormat: 'JWT' })
     .addSecurityRequirements('bearer')
     .build();

@@ -140,6 +140,15 @@ describe('the description of the API', () => {
     expect(wanting).toEqual([]);
   });
 
+  it('says what each group of routes is about, by a name that can be part of an address', () => {
+    const used = new Set(operations().flatMap(({ operation }) => operation.tags ?? []));
+    const described = openapi.tags?.filter(({ description }) => description).map(({ name }) => name);
+
+    expect(operations().filter(({ operation }) => operation.tags?.length !== 1)).toEqual([]);
+    expect(described?.toSorted()).toEqual([...used].toSorted());
+    for (const name of used) expect(name).toMatch(/^[a-z-]+$/);
+  });
+
   it('leaves no object without its fields', () => {
     const vague: string[] = [];
     const walk = (path: string, schema: Schema): void => {

@@ -20,7 +20,7 @@ import {
 } from './tutor-session.dto.js';
 import { TutorSessionsService } from './tutor-sessions.service.js';
 
-@ApiTags('tutor sessions')
+@ApiTags('tutor-sessions')
 @Controller('sessions')
 export class TutorSessionsController {
   constructor(
