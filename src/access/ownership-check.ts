@@ -13,7 +13,7 @@ interface Named {
   readonly courses: ReadonlySet<string>;
   /** People named as students or users */
   readonly people: ReadonlySet<string>;
-  /** People whose the named enrolments, submissions and sessions are */
+  /** People whose the named enrollments, submissions and sessions are */
   readonly owners: ReadonlySet<string>;
   /** People whose learning in all their courses is asked for, since no course is named */
   readonly students: ReadonlySet<string>;
@@ -22,8 +22,8 @@ interface Named {
 /**
  * Decides the reach `own`: may the caller touch everything that this request names?
  *
- * - A **student** owns their own record, enrolments, submissions and sessions, and may see the courses not dropped.
- * - A **teacher** owns the courses in which they are an active teacher or assistant, what belongs to them (enrolments of
+ * - A **student** owns their own record, enrollments, submissions and sessions, and may see the courses not dropped.
+ * - A **teacher** owns the courses in which they are an active teacher or assistant, what belongs to them (enrollments of
  *   teachers and observers too), and the students of them. With a course named, a student must be in that course; with
  *   none, all courses in which the student is active must be the teacher's, since the answer would speak of all of them;
  *   for a past moment all in which the student ever was. Only a `course_id` that the route reads names a course: what it

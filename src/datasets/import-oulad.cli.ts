@@ -19,7 +19,7 @@ const usage = `Imports the Open University Learning Analytics Dataset, or files 
   --rejects            where records go that cannot be imported; default ./rejects.ndjson
 
 It may be interrupted and repeated; files with rejects are read again once what those name may be there.
-Grades that were given since, and how an enrolment ended where somebody has told of it since, it leaves alone.
+Grades that were given since, and how an enrollment ended where somebody has told of it since, it leaves alone.
 The database is that of DATABASE_URL, else the service's own in DATA_DIR.`;
 
 function optionsOf(words: string[]): OuladOptions | undefined {

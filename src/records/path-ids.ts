@@ -13,7 +13,7 @@ export const UserId = publicId('user_id', 'The person', 'STU001');
 export const CourseId = publicId('course_id', 'The course', 'PROG-101');
 export const ActivityId = publicId('activity_id', 'The activity', 'PROG-101-A01');
 export const SessionId = publicId('session_id', 'The tutor session', 'SES-000001');
-export const EnrollmentId = rowId('enrollment_id', 'Number of the enrolment, as text');
+export const EnrollmentId = rowId('enrollment_id', 'Number of the enrollment, as text');
 export const SubmissionId = rowId('submission_id', 'Number of the submission, as text');
 
 function pathId(

@@ -21,7 +21,7 @@ export class PublicIdPipe implements PipeTransform<string, string> {
   }
 }
 
-/** The same for the numbers of enrolments and submissions. */
+/** The same for the numbers of enrollments and submissions. */
 @Injectable()
 export class RowIdPipe implements PipeTransform<string, string> {
   transform(value: string): string {

@@ -48,7 +48,7 @@ export async function activityNamedBy(
 }
 
 /**
- * The active enrolment of a student, locked until the transaction ends: what one student does in one course happens
+ * The active enrollment of a student, locked until the transaction ends: what one student does in one course happens
  * one after the other, and nobody can drop the student meanwhile.
  */
 export async function activeEnrollment(

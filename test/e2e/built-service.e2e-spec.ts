@@ -149,6 +149,10 @@ describe('the description of the API', () => {
     for (const name of used) expect(name).toMatch(/^[a-z-]+$/);
   });
 
+  it('spells enrollment in its texts as in its paths', () => {
+    expect(JSON.stringify(openapi)).not.toMatch(/\benrol(s|ments?)?\b/i);
+  });
+
   it('leaves no object without its fields', () => {
     const vague: string[] = [];
     const walk = (path: string, schema: Schema): void => {

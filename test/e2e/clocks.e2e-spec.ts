@@ -93,7 +93,7 @@ interface Write {
 
 describe('F28: what a process whose clock is ten minutes ahead has written is in the answers of another', () => {
   it.each<Write>([
-    { what: 'an enrolment', write: () => enrol('STU004'), look: students, by: 1 },
+    { what: 'an enrollment', write: () => enrol('STU004'), look: students, by: 1 },
     {
       what: 'a session',
       write: () => talk({ student_id: 'STU001' }),
@@ -141,7 +141,7 @@ describe('F28: what a process whose clock is ten minutes ahead has written is in
       by: 80,
     },
     {
-      what: 'the end of an enrolment',
+      what: 'the end of an enrollment',
       made: async () => {
         await send('post', '/users', { user_id: 'LEAVES', role: 'student' });
         return enrol('LEAVES');

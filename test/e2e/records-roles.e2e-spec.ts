@@ -93,7 +93,7 @@ describe('what a role sees and may say', () => {
     }
   });
 
-  it('lists enrolments and submissions of a teacher’s courses, and of a student alone', async () => {
+  it('lists enrollments and submissions of a teacher’s courses, and of a student alone', async () => {
     expect(await listed('teacher', '/enrollments', 'course_id')).toEqual(['PROG-101']);
     expect(await listed('teacher', '/enrollments?course_id=PROG-102', 'course_id')).toEqual([]);
     expect(await listed('student', '/enrollments', 'user_id')).toEqual(['STU001']);
@@ -142,7 +142,7 @@ describe('what a role sees and may say', () => {
     }
   });
 
-  it('lets a teacher enrol people, but not teachers, and in their own courses only', async () => {
+  it('lets a teacher enroll people, but not teachers, and in their own courses only', async () => {
     const enrol = (who: string, body: object) => as(who, 'post', '/enrollments').send(body);
     await enrol('teacher', { user_id: 'STU002', course_id: 'PROG-101' }).expect(201);
     await enrol('teacher', { user_id: 'STU001', course_id: 'PROG-102' }).expect(404);
@@ -152,7 +152,7 @@ describe('what a role sees and may say', () => {
     await enrol('admin', { user_id: 'TEACH002', course_id: 'PROG-101', role: 'teacher' }).expect(201);
   });
 
-  it('lets an assistant enrol students and change their enrolments, and nobody else’s', async () => {
+  it('lets an assistant enroll students and change their enrollments, and nobody else’s', async () => {
     const enrol = (body: object) =>
       as('assistant', 'post', '/enrollments').send({ course_id: 'PROG-101', ...body });
     for (const role of ['teacher', 'ta', 'observer']) {
@@ -186,7 +186,7 @@ describe('what a role sees and may say', () => {
       .expect(201);
   });
 
-  it('has a teacher enrol only students as students, for they then see whom they have enrolled', async () => {
+  it('has a teacher enroll only students as students, for they then see whom they have enrolled', async () => {
     const enrol = (who: string, user_id: string) =>
       as(who, 'post', '/enrollments').send({ user_id, course_id: 'PROG-101' });
     for (const other of ['TEACH002', 'ADMIN001']) {
@@ -198,7 +198,7 @@ describe('what a role sees and may say', () => {
     await enrol('admin', 'TEACH003').expect(201);
   });
 
-  it('shows a teacher all enrolments of their courses, and has an admin change those of teachers', async () => {
+  it('shows a teacher all enrollments of their courses, and has an admin change those of teachers', async () => {
     const { body } = await as('admin', 'get', '/enrollments?limit=100').expect(200);
     const idOf = (user: string, role: string): string =>
       body.data.find((row: Record<string, string>) => row.user_id === user && row.role === role)

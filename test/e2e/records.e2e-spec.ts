@@ -540,7 +540,7 @@ describe('records over HTTP', () => {
   });
 });
 
-describe('lists of enrolments, of a table that is full of those of one course', () => {
+describe('lists of enrollments, of a table that is full of those of one course', () => {
   let database: TestDatabase;
   const admin = { role: 'admin', sub: 'ADMIN001' } as Principal;
   const teacher = (sub: string) => ({ role: 'teacher', sub }) as Principal;

@@ -4,7 +4,7 @@ export const coursePhases = ['upcoming', 'running', 'finished'] as const;
 export type CoursePhase = (typeof coursePhases)[number];
 
 /**
- * The raw numbers of one enrolment at one moment: all that the model knows. Only published activities count,
+ * The raw numbers of one enrollment at one moment: all that the model knows. Only published activities count,
  * banked work counts nowhere, voided attempts do not exist. Work that was due before the student enrolled was never due
  * for them.
  */
@@ -12,7 +12,7 @@ export interface RiskFacts {
   readonly phase: CoursePhase;
   /** whether the course has recorded any event or tutor session so far; where it has not, a missing trace says nothing */
   readonly isTraced: boolean;
-  /** days since the later of enrolment and course start */
+  /** days since the later of enrollment and course start */
   readonly daysIn: number;
   /** required activities whose due date has passed, and the sum of their weights */
   readonly dueCount: number;

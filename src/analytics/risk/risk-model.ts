@@ -38,7 +38,7 @@ export interface Risk {
 const leastWeight = 0.65;
 const leastCoverage = 0.15;
 
-/** Rates one enrolment: the weighted mean of the factors that apply. */
+/** Rates one enrollment: the weighted mean of the factors that apply. */
 export function assessRisk(facts: RiskFacts): Risk {
   const values = factorValues(facts);
   const applicable = factorCodes.filter((code) => values[code] !== null);

@@ -1,7 +1,7 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * Since when somebody has said how an enrolment ended, or that it goes on: an import leaves that alone. Who said what is there
+ * Since when somebody has said how an enrollment ended, or that it goes on: an import leaves that alone. Who said what is there
  * already nobody knows any more.
  */
 export class EndsTold1770000019000 implements MigrationInterface {

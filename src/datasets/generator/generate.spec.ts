@@ -78,7 +78,7 @@ describe('the generator', () => {
     expect(time(programming.ends_at)).toBeGreaterThan(asOf.getTime());
   });
 
-  it('lets nothing happen after the as-of moment, before the enrolment, or after the end', () => {
+  it('lets nothing happen after the as-of moment, before the enrollment, or after the end', () => {
     const { enrollments, submissions, tutor_sessions, tutor_messages, events, activities } = rowsOfDemo();
     const courseOf = new Map(activities!.map((activity) => [activity.id, activity.course_id]));
     const spans = new Map(

@@ -12,7 +12,7 @@ export interface PlannedWork {
   attempts: number;
 }
 
-/** What each student handed in, in the order of the enrolments. The attempts add up to the preset's submissions. */
+/** What each student handed in, in the order of the enrollments. The attempts add up to the preset's submissions. */
 export function planWork(plan: Plan): PlannedWork[] {
   const work = plan.enrollments.flatMap((enrollment) => firstSubmissions(plan, enrollment));
   const again = plan.preset.submissions - work.length;

@@ -18,9 +18,9 @@ export const demographics: OuladFile<DemographicsRow> = {
   columns: ['code_module', 'code_presentation', 'id_student', ...columns],
   publishedRows: 32_593,
   withoutIt: null,
-  unknownIs: 'the enrolment is unknown',
+  unknownIs: 'the enrollment is unknown',
   needs: ['courses.csv', 'studentInfo.csv'],
-  // Whoever registers after the day loses theirs with the enrolment.
+  // Whoever registers after the day loses theirs with the enrollment.
   corrects: ['studentInfo.csv'],
   variant: (options) => `${asOfVariant(options)} demographics`,
   parse: (row) => {

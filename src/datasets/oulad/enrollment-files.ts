@@ -19,7 +19,7 @@ const results = {
   Withdrawn: { status: 'dropped', final_result: 'withdrawn' },
 } as const;
 
-/** Students and their enrolments. Nothing personal is read: see {@link demographics}. */
+/** Students and their enrollments. Nothing personal is read: see {@link demographics}. */
 export const students: OuladFile<StudentRow> = {
   name: 'studentInfo.csv',
   columns: ['code_module', 'code_presentation', 'id_student', 'num_of_prev_attempts', 'final_result'],
@@ -97,7 +97,7 @@ export const registrations: OuladFile<RegistrationRow> = {
   name: 'studentRegistration.csv',
   columns: ['code_module', 'code_presentation', 'id_student', 'date_registration', 'date_unregistration'],
   publishedRows: 32_593,
-  withoutIt: 'every enrolment counts from the start of the course',
+  withoutIt: 'every enrollment counts from the start of the course',
   unknownIs: 'the student is not in studentInfo.csv for this course',
   needs: ['courses.csv', 'studentInfo.csv'],
   corrects: ['studentInfo.csv'],

@@ -47,7 +47,7 @@ const mostSites = 1_000_000;
 /**
  * Imports a folder of OULAD files, or of files in its format, into a migrated database. It may be interrupted, and
  * repeated: what is there already is left as it is, and what was rejected is taken once what it names is there. How and
- * when an enrolment ended is left as it is where somebody has told of it through the API, and a grade that was given, too.
+ * when an enrollment ended is left as it is where somebody has told of it through the API, and a grade that was given, too.
  *
  * @throws {CommandRefused} when a file cannot be used, or another import is running
  */

@@ -15,7 +15,7 @@ import {
 /** What a person is in a course, and how it ended. */
 export class EnrollmentDto {
   /**
-   * Number of the enrolment, as text
+   * Number of the enrollment, as text
    * @example "1"
    */
   enrollment_id!: string;
@@ -90,9 +90,9 @@ export class EnrollmentDto {
   }
 }
 
-/** A page of enrolments, oldest first. */
+/** A page of enrollments, oldest first. */
 export class EnrollmentPage {
-  /** The enrolments of this page */
+  /** The enrollments of this page */
   data!: EnrollmentDto[];
 
   /**
@@ -102,7 +102,7 @@ export class EnrollmentPage {
   next_cursor!: string | null;
 }
 
-/** Which enrolments to list. */
+/** Which enrollments to list. */
 export class EnrollmentQuery extends PageQuery {
   /**
    * Only those of this course
@@ -121,7 +121,7 @@ export class EnrollmentQuery extends PageQuery {
   user_id?: string;
 }
 
-/** A person to enrol. */
+/** A person to enroll. */
 export class CreateEnrollmentDto {
   /**
    * The person
@@ -138,8 +138,8 @@ export class CreateEnrollmentDto {
   course_id!: string;
 
   /**
-   * What the person is in the course; `student` if left out. Only an admin enrols teachers;
-   * assistants enrol students only
+   * What the person is in the course; `student` if left out. Only an admin enrolls teachers;
+   * assistants enroll students only
    * @example "student"
    */
   @IfGiven()
@@ -155,7 +155,7 @@ export class CreateEnrollmentDto {
   enrolled_at?: string;
 }
 
-/** How an enrolment ends, or that it goes on; what is left out stays. No import of files says otherwise afterwards. */
+/** How an enrollment ends, or that it goes on; what is left out stays. No import of files says otherwise afterwards. */
 export class ChangeEnrollmentDto {
   /**
    * `dropped`, `completed` or `failed` end it; `active` takes it up again

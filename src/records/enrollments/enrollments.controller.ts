@@ -31,7 +31,7 @@ export class EnrollmentsController {
   ) {}
 
   /**
-   * Enrols a person in a course. Teachers enrol anybody but teachers in the courses that they teach, assistants only
+   * Enrolls a person in a course. Teachers enroll anybody but teachers in the courses that they teach, assistants only
    * students there; only people who are students become students that way.
    */
   @Post()
@@ -50,7 +50,7 @@ export class EnrollmentsController {
     return this.idempotency.run(request, (manager) => this.enrollments.create(manager, principal, body));
   }
 
-  /** Lists enrolments, oldest first: of a teacher's courses, of a student alone, all for admins. */
+  /** Lists enrollments, oldest first: of a teacher's courses, of a student alone, all for admins. */
   @Get()
   @Access({ admin: 'all', teacher: 'listed', student: 'listed' })
   @Paged()
@@ -58,7 +58,7 @@ export class EnrollmentsController {
     return this.enrollments.list(principal, query);
   }
 
-  /** Shows one enrolment. */
+  /** Shows one enrollment. */
   @Get(':enrollment_id')
   @Access({ admin: 'all', teacher: 'own', student: 'own' })
   get(@EnrollmentId() enrollmentId: string): Promise<EnrollmentDto> {
@@ -66,7 +66,7 @@ export class EnrollmentsController {
   }
 
   /**
-   * Ends an enrolment, corrects how it ended, or takes it up again. Teachers do so for anybody but teachers and themselves,
+   * Ends an enrollment, corrects how it ended, or takes it up again. Teachers do so for anybody but teachers and themselves,
    * assistants for students only.
    */
   @Patch(':enrollment_id')

@@ -41,7 +41,7 @@ const resultsOf: Record<EnrollmentStatus, readonly FinalResult[]> = {
 
 type StaffRole = 'teacher' | 'ta';
 
-/** Whose enrolments those who teach a course make and change: an assistant those of students only. */
+/** Whose enrollments those who teach a course make and change: an assistant those of students only. */
 const inChargeOf: Record<StaffRole, readonly EnrollmentRole[]> = {
   teacher: ['student', 'ta', 'observer'],
   ta: ['student'],
@@ -61,7 +61,10 @@ export class EnrollmentsService {
     if (principal.role === 'teacher') {
       const own = (await this.#roleOfStaff(manager, principal, dto.course_id)) ?? noSuchCourse();
       if (!inChargeOf[own].includes(role)) {
-        throw new Problem('forbidden', 'Assistants enrol students only, and only an admin enrols teachers.');
+        throw new Problem(
+          'forbidden',
+          'Assistants enroll students only, and only an admin enrolls teachers.',
+        );
       }
     }
     const user = await userNamedBy(manager, 'user_id', dto.user_id, { isLocked: true });
@@ -124,7 +127,7 @@ export class EnrollmentsService {
         if (enrollment.user.code === principal.sub || !inChargeOf[own].includes(enrollment.role)) {
           throw new Problem(
             'forbidden',
-            'Assistants change enrolments of students only, and only an admin those of teachers and your own.',
+            'Assistants change enrollments of students only, and only an admin those of teachers and your own.',
           );
         }
       }
@@ -138,7 +141,7 @@ export class EnrollmentsService {
     });
   }
 
-  /** SQL: the ids of the courses whose enrolments are listed; its parameters are those of the list. */
+  /** SQL: the ids of the courses whose enrollments are listed; its parameters are those of the list. */
   #courses(principal: Principal, query: EnrollmentQuery): string {
     const courses = this.dataSource.manager.createQueryBuilder(Course, 'listed').select('listed.id', 'id');
     if (query.course_id !== undefined) courses.andWhere('listed.code = :course');
@@ -167,8 +170,8 @@ export class EnrollmentsService {
 }
 
 /**
- * SQL: the first enrolments, from the first of each course. A range of courses instead of the one, since a walk through all
- * enrolments has the order of their ids as well, but not this one.
+ * SQL: the first enrollments, from the first of each course. A range of courses instead of the one, since a walk through all
+ * enrollments has the order of their ids as well, but not this one.
  */
 const firstOf =
   (courses: string) =>
@@ -193,8 +196,8 @@ async function after(
 ): Promise<Partial<Enrollment>> {
   const status = dto.status ?? enrollment.status;
   if (status === 'active') {
-    if (dto.ended_at !== undefined) unprocessable('ended_at', 'order', 'an active enrolment has not ended');
-    if (dto.final_result) unprocessable('final_result', 'order', 'an active enrolment has no result');
+    if (dto.ended_at !== undefined) unprocessable('ended_at', 'order', 'an active enrollment has not ended');
+    if (dto.final_result) unprocessable('final_result', 'order', 'an active enrollment has no result');
     return { status, endedAt: null, finalResult: null };
   }
   const endedAt = await endOf(manager, enrollment, dto.ended_at);
@@ -228,5 +231,5 @@ function noSuchCourse(): never {
 }
 
 function missing(): never {
-  throw new Problem('not_found', 'There is no such enrolment.');
+  throw new Problem('not_found', 'There is no such enrollment.');
 }

@@ -139,7 +139,7 @@ export class SubmissionsService {
     return SubmissionDto.of(submission);
   }
 
-  /** Earlier attempts stop counting. Answers the number of the new one; the student's enrolment is locked. */
+  /** Earlier attempts stop counting. Answers the number of the new one; the student's enrollment is locked. */
   async #supersede(manager: EntityManager, user: User, activity: Activity): Promise<number> {
     await manager.query(
       'UPDATE submissions SET is_final = false WHERE user_id = $1 AND activity_id = $2 AND is_final',
@@ -169,7 +169,7 @@ const newestOf =
 
 /**
  * One submission, locked until the transaction ends. The attempts of a student at an activity change one after the
- * other, so the lock is on the enrolment first, as when an attempt is handed in.
+ * other, so the lock is on the enrollment first, as when an attempt is handed in.
  */
 export async function lockedSubmission(manager: EntityManager, id: string): Promise<Submission> {
   await manager.query(
