@@ -150,7 +150,7 @@ describe('the description of the API', () => {
   });
 
   it('spells enrollment in its texts as in its paths', () => {
-    expect(JSON.stringify(openapi)).not.toMatch(/\benrol(s|ments?)?\b/i);
+    expect(JSON.stringify(openapi).match(/.{40}\benrol(s|ments?)?\b/gi)).toBeNull();
   });
 
   it('leaves no object without its fields', () => {

@@ -109,7 +109,7 @@ describe('importing files in the format of OULAD', () => {
       await expectAsIfAtOnce();
     });
 
-    it('keeps what was told of an enrolment since, when only a course is new', async () => {
+    it('keeps what was told of an enrollment since, when only a course is new', async () => {
       const info = await readFile(join(bed.folder, 'studentInfo.csv'), 'utf8');
       const good = info
         .split('\n')
@@ -281,7 +281,7 @@ describe('importing files in the format of OULAD', () => {
     );
   });
 
-  describe('of how an enrolment ended', () => {
+  describe('of how an enrollment ended', () => {
     const ends = async () => {
       const rows = await bed.database.dataSource.query<Record<string, unknown>[]>(
         `SELECT e.id, u.code || ' ' || c.code AS of, e.status, e.final_result, e.ended_at

@@ -385,7 +385,7 @@ describe('importing files in the format of OULAD', () => {
     expect(summaryText(summary, 'r.ndjson').split('\n').slice(3)).toEqual([
       'A subset: 2 of 22 presentations.',
       'assessments.csv is not there: there are no deadlines, and no submissions.',
-      'studentRegistration.csv is not there: every enrolment counts from the start of the course.',
+      'studentRegistration.csv is not there: every enrollment counts from the start of the course.',
       'studentAssessment.csv is not there: there are no submissions.',
       'studentVle.csv is not there: there are no events.',
       'vle.csv is not there: events do not tell what kind of page was seen.',
