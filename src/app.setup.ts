@@ -5,7 +5,6 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { OpenAPIObject } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest, preHandlerHookHandler } from 'fastify';
-import { AccessGuard } from './access/access.guard.js';
 import { AppModule } from './app.module.js';
 import type { Variables } from './config/configuration-error.js';
 import { ConfigurationModule } from './config/config.module.js';
@@ -71,8 +70,6 @@ export async function createApp(variables?: Variables): Promise<NestFastifyAppli
   app.useGlobalPipes(new RequestValidationPipe());
   app.useGlobalFilters(new ProblemFilter(routes, problems, app.get(DatabaseOutage)));
   app.useGlobalInterceptors(limit);
-  const access = app.get(AccessGuard, { strict: false });
-  limit.askAfterWaiting((context) => access.canActivate(context));
   app.getHttpServer().maxConnections = environment.MAX_CONNECTIONS;
   await addRequestHooks(app, security, environment);
   describeApi(app, shapes, environment);

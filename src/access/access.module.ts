@@ -18,11 +18,10 @@ import { TokenVerifier } from './token.verifier.js';
     RightsService,
     OwnershipCheck,
     TokenVerifier,
-    AccessGuard,
     // In this order: whom a refusal is counted for must be known, and what is refused must not cost a look at rights.
     { provide: APP_GUARD, useClass: AuthenticationGuard },
     { provide: APP_GUARD, useClass: RateLimitGuard },
-    { provide: APP_GUARD, useExisting: AccessGuard },
+    { provide: APP_GUARD, useClass: AccessGuard },
   ],
   exports: [TokenVerifier],
 })

@@ -5,11 +5,6 @@ import { AdmissionQueue } from './admission-queue.js';
 import { isOperational } from './operational.js';
 
 const reads = new Set(['GET', 'HEAD']);
-/** Who has waited longer may have lost the right to ask meanwhile, ms. */
-const ASK_AGAIN_AFTER_MS = 500;
-
-/** Whether a request may still be served. @throws what it is refused with */
-type AskAgain = (context: ExecutionContext) => Promise<unknown>;
 
 /**
  * Lets no more than so many requests at a time reach their handlers; see {@link AdmissionQueue} for the others.
@@ -19,22 +14,11 @@ export class HandlerLimit implements NestInterceptor {
   readonly #requests: AdmissionQueue;
   /** For requests whose handlers read a body that is still on its way: how long that takes is up to the client. */
   readonly #uploads: AdmissionQueue;
-  readonly #now: () => number;
-  #askAgain: AskAgain | undefined;
 
-  /**
-   * @param max  how many are served at a time; of uploads a quarter as many besides
-   * @param now  monotonic, ms. Default: `performance.now`
-   */
-  constructor(max: number, now: () => number = () => performance.now()) {
-    this.#requests = new AdmissionQueue(max, now);
-    this.#uploads = new AdmissionQueue(Math.ceil(max / 4), now);
-    this.#now = now;
-  }
-
-  /** Whom to ask about requests that have waited for long: guards have let them in before. */
-  askAfterWaiting(askAgain: AskAgain): void {
-    this.#askAgain = askAgain;
+  /** @param max  how many are served at a time; of uploads a quarter as many besides */
+  constructor(max: number) {
+    this.#requests = new AdmissionQueue(max);
+    this.#uploads = new AdmissionQueue(Math.ceil(max / 4));
   }
 
   /** How many are being served, and how many wait for that. */
@@ -63,21 +47,6 @@ export class HandlerLimit implements NestInterceptor {
           queue.leave();
         }),
       );
-    const turn = queue.enter(isRead ? 'read' : 'write');
-    if (!turn) return serve();
-    const sinceMs = this.#now();
-    return turn.then(async () => {
-      if (this.#now() - sinceMs > ASK_AGAIN_AFTER_MS) await this.#mayStillEnter(queue, context);
-      return serve();
-    });
-  }
-
-  async #mayStillEnter(queue: AdmissionQueue, context: ExecutionContext): Promise<void> {
-    try {
-      await this.#askAgain?.(context);
-    } catch (error) {
-      queue.leave();
-      throw error;
-    }
+    return queue.enter(isRead ? 'read' : 'write')?.then(serve) ?? serve();
   }
 }

@@ -1,9 +1,7 @@
 import { connect } from 'node:net';
 import { generateKeyPair, SignJWT } from 'jose';
 import { mintToken } from '../../src/access/mint-token.js';
-import { CacheService } from '../../src/cache/index.js';
 import { readEnvironment } from '../../src/config/read-environment.js';
-import { HandlerLimit } from '../../src/http/handler-limit.interceptor.js';
 import { figure } from '../support/figures.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { freePort, pollUntil } from '../support/processes.js';
@@ -21,10 +19,10 @@ beforeAll(async () => {
   await peopleOfTwoCourses(database.dataSource);
   await database.dataSource.query(`
     INSERT INTO users (code, role)
-    SELECT code, 'teacher' FROM unnest(ARRAY['DELETED', 'INACTIVE', 'DEGRADED', 'REMOVED', 'WRITES', 'READS']) AS code;
+    SELECT code, 'teacher' FROM unnest(ARRAY['DELETED', 'INACTIVE', 'DEGRADED', 'REMOVED']) AS code;
     INSERT INTO enrollments (user_id, course_id, role)
     SELECT u.id, c.id, 'teacher' FROM users u, courses c
-    WHERE u.code IN ('DELETED', 'INACTIVE', 'DEGRADED', 'REMOVED', 'WRITES', 'READS') AND c.code = 'PROG-101'`);
+    WHERE u.code IN ('DELETED', 'INACTIVE', 'DEGRADED', 'REMOVED') AND c.code = 'PROG-101'`);
   app = await startTestApp({ env: { DATABASE_URL: database.url, AUTH_JWT_SECRET: secret } });
 });
 
@@ -144,87 +142,6 @@ describe('a valid token', () => {
 
   it('of an administrator whom only the identity provider knows is accepted', async () => {
     expect(await statusFor(await token('admin', 'someone@example.org'))).toBe(200);
-  });
-});
-
-describe('a request that waits for its turn while its teacher loses the right to it', () => {
-  const course = '/api/v3/courses/PROG-101';
-  const analytics = '/api/v3/analytics/courses/PROG-101';
-  /** Those who wait for longer are asked about again, ms. */
-  const longMs = 500;
-  let crowded: TestApp;
-  let admin: string;
-
-  beforeAll(async () => {
-    crowded = await startTestApp({
-      env: {
-        DATABASE_URL: database.url,
-        AUTH_JWT_SECRET: secret,
-        MAX_REQUESTS_IN_FLIGHT: '1',
-        DATABASE_LOCK_TIMEOUT_MS: '10000',
-        DATABASE_STATEMENT_TIMEOUT_MS: '10000',
-        DATABASE_QUERY_TIMEOUT_MS: '11000',
-      },
-    });
-    admin = `Bearer ${await token('admin', 'ADMIN001')}`;
-  });
-
-  afterAll(() => crowded.close());
-
-  /** Asks while the one place is taken, and takes the right away meanwhile. */
-  async function whileWaiting<T>(sub: string, ask: (bearer: string) => Promise<T>): Promise<T> {
-    const { load } = crowded.app.get(HandlerLimit);
-    const held = database.dataSource.createQueryRunner();
-    await held.startTransaction();
-    await held.query('LOCK TABLE tutor_sessions IN ACCESS EXCLUSIVE MODE');
-    const first = crowded.request
-      .get('/api/v3/sessions/SES-STU001')
-      .set('authorization', admin)
-      .then(({ status }) => status);
-    await pollUntil(() => load.requests.serving === 1, 20_000);
-    const asked = ask(`Bearer ${await token('teacher', sub)}`);
-    await pollUntil(() => load.requests.waiting === 1, 20_000);
-    const sinceMs = performance.now();
-    await database.dataSource.query('UPDATE users SET is_active = false WHERE code = $1', [sub]);
-    await crowded.app.get(CacheService).invalidate(`student:${sub}`);
-    await pollUntil(() => performance.now() - sinceMs > longMs, 20_000);
-    await held.commitTransaction();
-    await held.release();
-    expect(await first).toBe(200);
-    return asked;
-  }
-
-  it('A4: is refused, and writes nothing', async () => {
-    const status = await whileWaiting('WRITES', (bearer) =>
-      crowded.request
-        .patch(course)
-        .set('authorization', bearer)
-        .send({ name: 'Not any more' })
-        .then((answer) => answer.status),
-    );
-
-    expect(status).toBe(401);
-    const { body } = await crowded.request.get(course).set('authorization', admin).expect(200);
-    expect(body).toMatchObject({ name: 'Name of PROG-101' });
-  });
-
-  it('A4: is refused a cached answer, too, and nobody else who waits for the same', async () => {
-    const get = (bearer: string) =>
-      crowded.request
-        .get(analytics)
-        .set('authorization', bearer)
-        .then(({ status }) => status);
-    let ofAdmin: Promise<number> | undefined;
-    const status = await whileWaiting('READS', (bearer) => {
-      const ofTeacher = get(bearer);
-      ofAdmin = pollUntil(() => crowded.app.get(HandlerLimit).load.requests.waiting === 1, 20_000).then(() =>
-        get(admin),
-      );
-      return ofTeacher;
-    });
-
-    expect(status).toBe(401);
-    expect(await ofAdmin).toBe(200);
   });
 });
 
