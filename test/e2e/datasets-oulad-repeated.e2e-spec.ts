@@ -317,6 +317,24 @@ describe('importing files in the format of OULAD', () => {
       expect(told['oulad-28400 AAA-2013J']).toMatchObject({ status: 'failed', final_result: 'fail' });
     });
 
+    it('leaves alone what somebody has told of who registers only later, by the file', async () => {
+      const late = bed.options({ asOfDay: 19 });
+      await importOulad(bed.database.dataSource, late);
+      await bed.database.dataSource.query(
+        `INSERT INTO users (code, role) VALUES ('oulad-11391', 'student') ON CONFLICT DO NOTHING;
+         INSERT INTO enrollments (user_id, course_id, role, enrolled_at)
+         SELECT u.id, c.id, 'student', c.starts_at FROM users u, courses c
+         WHERE u.code = 'oulad-11391' AND c.code = 'BBB-2014B'`,
+      );
+      await tell('oulad-11391 BBB-2014B', { status: 'dropped', ended_at: '2014-02-10T00:00:00Z' });
+      const told = await ends();
+      await bed.database.dataSource.query('DELETE FROM import_batches');
+
+      await importOulad(bed.database.dataSource, late);
+
+      expect(await ends()).toEqual(told);
+    });
+
     it.each(['studentInfo.csv', 'studentRegistration.csv'])(
       'leaves alone what somebody tells while it reads %s',
       async (file) => {

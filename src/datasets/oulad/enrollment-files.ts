@@ -138,7 +138,8 @@ const updateRegistrations = `
     LEFT JOIN enrollments e ON e.user_id = u.id AND e.course_id = c.id AND e.role = 'student'
     ORDER BY r.course, r.student, r.row DESC
   ), removed AS (
-    DELETE FROM enrollments e USING known WHERE e.id = known.id AND known.is_later RETURNING 1
+    DELETE FROM enrollments e USING known
+    WHERE e.id = known.id AND known.is_later AND e.end_told_at IS NULL RETURNING 1
   ), current AS (
     SELECT e.id, coalesce(known.enrolled_at, e.enrolled_at) AS enrolled_at,
       -- Somebody else has told of that end.
