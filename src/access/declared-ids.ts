@@ -19,7 +19,7 @@ export interface DeclaredSources {
 }
 
 const none: DeclaredIds = { own: [], nested: [] };
-/** Where nobody can say what a handler reads. */
+/** Where nobody can say what a handler reads: every id that stands there by itself, none within other fields. */
 const all: DeclaredIds = { own: idNames, nested: [] };
 
 const idless = new WeakSet<object>();
@@ -32,7 +32,7 @@ export function givesNoId<Factory extends object>(factory: Factory): Factory {
 
 /**
  * What the parameters of a handler take out of query and body. What it does not take, nobody need own: it is ignored, or
- * refused by validation. In doubt everything counts as taken.
+ * refused by validation. In doubt everything that stands there by itself counts as taken.
  */
 export function declaredSources([handler, controller]: RoutePlaces): DeclaredSources {
   const name = nameOf(handler, controller);
@@ -109,7 +109,7 @@ function fieldNamed(name: string, type: unknown): DeclaredIds {
   return { own: idNames.filter((id) => id === name), nested: isPlain ? [] : [name] };
 }
 
-/** What validation lets through of a class: all else it refuses. */
+/** What validation lets through of a class: all else it refuses. Objects that it does not look into hold no ids. */
 function fieldsOf(type: unknown): DeclaredIds {
   if (typeof type !== 'function') return all;
   const fields = getMetadataStorage().getTargetValidationMetadatas(type, '', false, false);

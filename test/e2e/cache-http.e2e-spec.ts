@@ -115,6 +115,13 @@ class AnswersController {
     return { run: ++runs };
   }
 
+  @Get('kept-by-all')
+  @Header('Cache-Control', 'public, max-age=600')
+  @Cached({ ttl: 60, prefix: 'kept_by_all' })
+  keptByAll() {
+    return { run: ++runs };
+  }
+
   @Get('renewable/:id')
   @Cached({ ttl: 60, prefix: 'renewable', mayBypass: isTrusted })
   renewable(@Param('id') id: string) {
@@ -459,7 +466,7 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])(
       const other = '"other"';
 
       it('A26: are 412 where they are another, on a miss as on a hit, and kept all the same', async () => {
-        for (const path of ['open', 'kept-by-clients', 'linked', 'located']) {
+        for (const path of ['open', 'kept-by-clients', 'kept-by-all', 'linked', 'located']) {
           const before = runs;
           const [miss, hit] = await twice(path, { 'if-match': `${other}, W/"more"` });
           const [, given] = await twice(path);

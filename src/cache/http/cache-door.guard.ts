@@ -77,7 +77,7 @@ export class CacheDoor implements CanActivate {
     // Whatever a guard has set: Nest, too, sets it only after them.
     reply.setStatus(200);
     headers.announceHit(reply, found);
-    if (answer.markNotModified(request, reply, headers, codings)) {
+    if (answer.evaluatePreconditions(request, reply, headers, codings)) {
       reply.end(undefined);
       return;
     }

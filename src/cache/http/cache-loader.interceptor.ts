@@ -152,7 +152,7 @@ function details({ how, isStored, notStoredBecause }: Loaded<Answer>, forwarded:
 /** Writes the headers of a kept answer. @returns what Nest is to send */
 function give({ plan, reply, request }: CacheTicket, kept: Kept): unknown {
   const answer = new StoredAnswer(kept);
-  if (answer.markNotModified(request, reply, plan.headers)) return undefined;
+  if (answer.evaluatePreconditions(request, reply, plan.headers)) return undefined;
   answer.describe(reply, plan.headers);
   return reply.sendable(kept.body);
 }

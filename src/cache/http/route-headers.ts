@@ -102,7 +102,8 @@ export class RouteHeaders {
   /** The answer that was announced is not given after all: what stands in for it has nothing of it, and is nobody's to keep. */
   withholdAnswer(reply: Reply): void {
     for (const name of ['age', ...this.#stored]) if (!this.#fixedNames.has(name)) reply.removeHeader(name);
-    this.set(reply, 'cache-control', UNKEPT);
+    // Whatever the route says of its answers: this is none of them.
+    reply.setHeader('cache-control', UNKEPT);
   }
 
   /** @param detail as of {@link announce} */

@@ -42,14 +42,13 @@ export class StoredAnswer {
   }
 
   /**
-   * Weighs what the request says of the answer that its client has seen, `If-Match` first. Makes the reply a 304, if the
-   * client has this answer already.
+   * Weighs the conditions of the request, `If-Match` first. Makes the reply a 304, if the client has this answer already.
    *
-   * @returns whether it has
+   * @returns whether the reply is a 304
    * @throws {PreconditionFailedException} where the client asks for another answer only
    * @see RFC 9110 section 13.2.2
    */
-  markNotModified(
+  evaluatePreconditions(
     request: CacheRequest,
     reply: Reply,
     headers: RouteHeaders,
