@@ -60,7 +60,7 @@ export class CacheService {
    *
    * @param key      any text; prefix and tags belong to it: with others it is another value
    * @param options  `ttl` is required; a function of it that throws costs the entry, not the answer
-   * @param factory  runs when there is no usable value; what it throws reaches all who waited and is not kept
+   * @param factory  runs when there is no usable value, or with `renew`; what it throws reaches all who waited and is not kept
    * @throws {CacheError} `CACHE_INVALID_TTL`; `CACHE_INVALID_OPTIONS`, also for a key that is no text, and a prefix or a
    *   tag that nothing could invalidate; `CACHE_FACTORY_TIMED_OUT` after `hardTimeout`
    */
@@ -68,6 +68,7 @@ export class CacheService {
     const rules = keyRules(options, 'getOrSet', this.methods.defaultPolicy);
     const subject = keySubject(rules, key, options.tags);
     const produce = async () => producedValue(rules, [], await factory());
+    if (options.renew) return (await this.methods.anew(subject, produce)) as T;
     for (let joined = 0; joined < MOST_LEFT_OUT; joined++) {
       const value = await this.methods.value(subject, produce);
       // That of a getMany, which was joined, says nothing about what `factory` gives.

@@ -2,6 +2,9 @@ import { entryOptionNames, type EntryOptions } from './definition/entry-options.
 import { checkNames, type OptionNames } from './definition/option-names.js';
 import type { ResultTtl } from './engine/duration.js';
 
+/** Who takes the options. */
+export type KeyedCaller = 'getOrSet' | 'getMany';
+
 /** What `getOrSet` is told beside the key; what is not said holds as the module says it. */
 export interface GetOrSetOptions<T = unknown> extends EntryOptions {
   /**
@@ -20,15 +23,20 @@ export interface GetOrSetOptions<T = unknown> extends EntryOptions {
   audit?: boolean;
   /** Names the form of the values; change it with the form, or processes of before and after read each other's. Default: none. */
   shape?: string;
+  /**
+   * Whether `factory` runs in this call whatever is kept; what it gives is kept for all, and what it throws is thrown, also
+   * within grace. Default false.
+   */
+  renew?: boolean;
 }
 
 /** The same for many keys. */
-export interface GetManyOptions<T = unknown> extends Omit<GetOrSetOptions<T>, 'tags'> {
+export interface GetManyOptions<T = unknown> extends Omit<GetOrSetOptions<T>, 'tags' | 'renew'> {
   /** What each value depends on; a function is told the key. */
   tags?: readonly string[] | ((key: string) => readonly string[]);
 }
 
-const optionNames: OptionNames<GetOrSetOptions> = {
+const manyOptionNames: OptionNames<GetManyOptions> = {
   ttl: true,
   prefix: true,
   tags: true,
@@ -36,8 +44,12 @@ const optionNames: OptionNames<GetOrSetOptions> = {
   shape: true,
   ...entryOptionNames,
 };
+const optionNames: Readonly<Record<KeyedCaller, Readonly<Record<string, true>>>> = {
+  getOrSet: { ...manyOptionNames, renew: true } satisfies OptionNames<GetOrSetOptions>,
+  getMany: manyOptionNames,
+};
 
 /** @throws {CacheError} `CACHE_INVALID_OPTIONS` for an option that there is not */
-export function checkOptions(options: object, caller: string): void {
-  checkNames(options, optionNames, caller);
+export function checkOptions(options: object, caller: KeyedCaller): void {
+  checkNames(options, optionNames[caller], caller);
 }

@@ -15,7 +15,12 @@ import {
   UNLISTED,
 } from './engine/tags.js';
 import { VALUE_FORM } from './engine/value-codec.js';
-import { checkOptions, type GetManyOptions, type GetOrSetOptions } from './get-or-set-options.js';
+import {
+  checkOptions,
+  type GetManyOptions,
+  type GetOrSetOptions,
+  type KeyedCaller,
+} from './get-or-set-options.js';
 
 /** What a call of `getOrSet` or `getMany` says of all its keys. */
 export interface KeyRules<T> {
@@ -34,7 +39,7 @@ export interface KeyRules<T> {
  */
 export function keyRules<T>(
   options: GetOrSetOptions<T> | GetManyOptions<T>,
-  caller: string,
+  caller: KeyedCaller,
   defaults: EntryPolicy,
 ): KeyRules<T> {
   checkOptions(options, caller);

@@ -13,6 +13,8 @@ let runs = 0;
 
 @Injectable()
 class Prices {
+  constructor(private readonly cache: CacheService) {}
+
   @Cached({ ttl: 60, prefix: 'price' })
   price(_item: string): Promise<number> {
     return Promise.resolve(++runs);
@@ -21,6 +23,12 @@ class Prices {
   @InvalidateCache('price:*')
   forgetAll(): Promise<void> {
     return Promise.resolve();
+  }
+
+  /** Looks at what it is about to invalidate. */
+  @InvalidateCache(() => ['item:a'])
+  renewAndForget(factory: () => string): Promise<string> {
+    return this.cache.getOrSet('k', { ttl: 60, tags: ['item:a'], renew: true }, factory);
   }
 
   @InvalidateCache(['price:{0}:*'])
@@ -86,6 +94,9 @@ describe('CacheService', () => {
     await expect(cache.getMany([], misspelt, () => new Map())).rejects.toThrow(
       "getMany: there is no option 'tag'",
     );
+    await expect(
+      cache.getMany([], { ttl: 60, renew: true } as { ttl: number }, () => new Map()),
+    ).rejects.toThrow("getMany: there is no option 'renew'");
     await expect(cache.getMany(['k'], misspelt, () => new Map())).rejects.toThrow("no option 'tag'");
     for (const call of [
       cache.getOrSet(7 as never, { ttl: 60 }, () => 1),
@@ -149,6 +160,56 @@ describe('CacheService', () => {
     sets[0]?.add(1);
 
     expect(sets.map(({ size }) => size)).toEqual([1, 0, 0]);
+  });
+
+  it('getOrSet with renew calls factory whatever is kept, and keeps what it gives for all', async () => {
+    const rules = { ttl: 60, tags: ['item:a'] };
+    await settled(cache.getOrSet('k', rules, () => 'old'));
+
+    expect(await settled(cache.getOrSet('k', { ...rules, renew: true }, () => 'new'))).toBe('new');
+
+    const never = jest.fn(() => 'third');
+    expect(await cache.getOrSet('k', { ...rules, renew: false }, never)).toBe('new');
+    expect(never).not.toHaveBeenCalled();
+    const looks = events.map(({ event }) => event).filter((name) => /hit|miss|stored/.test(name));
+    const made = ['cache.miss', 'cache.stored'];
+    expect(looks).toEqual([...made, ...made, 'cache.hit']);
+  });
+
+  it('getOrSet with renew throws what factory throws, also within grace, and leaves what is kept', async () => {
+    const clock = new FakeClock();
+    const other = await startCachedApp({ options: { clock, grace: 60, refreshAhead: 1 } });
+    const service = other.app.get(CacheService);
+    const fails = () => Promise.reject(new Error('source failed'));
+    await settledIn(
+      other.app,
+      service.getOrSet('k', { ttl: 10 }, () => 'kept'),
+    );
+    clock.advance(11_000);
+
+    await expect(service.getOrSet('k', { ttl: 10, renew: true }, fails)).rejects.toThrow('source failed');
+
+    expect(await service.getOrSet('k', { ttl: 10 }, fails)).toBe('kept');
+    await other.app.close();
+  });
+
+  it('getOrSet with renew keeps nothing of what the method around it is about to invalidate', async () => {
+    const value = await settled(prices.renewAndForget(() => 'not committed'));
+
+    expect(value).toBe('not committed');
+    expect(events.map(({ event }) => event)).not.toContain('cache.stored');
+  });
+
+  it('getOrSet with renew says that the cache is switched off, where it is', async () => {
+    const told: CacheModuleEvent[] = [];
+    const options = { enabled: false, onEvent: (event: CacheModuleEvent) => told.push(event) };
+    const other = await startCachedApp({ options });
+
+    const value = await other.app.get(CacheService).getOrSet('k', { ttl: 60, renew: true }, () => 'new');
+
+    expect(value).toBe('new');
+    expect(told).toContainEqual(expect.objectContaining({ event: 'cache.fallback', reason: 'switched-off' }));
+    await other.app.close();
   });
 
   it('getMany loads together what is not kept, and each key is invalidated by its own tags', async () => {

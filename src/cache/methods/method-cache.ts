@@ -89,8 +89,7 @@ export class MethodCache {
 
   /** The kept value, as a copy, or what `factory` gives. */
   async value(subject: Subject, factory: Factory<MethodResult>): Promise<unknown> {
-    if (this.invalidations.readsPast(subject))
-      return decoded(await this.engine.runPast(subject, factory))?.value;
+    if (this.invalidations.readsPast(subject)) return this.#past(subject, factory);
     const kept = await this.engine.getOrSet(subject, factory, revive);
     const value = decoded(kept);
     if (value) return value.value;
@@ -99,10 +98,22 @@ export class MethodCache {
     return this.renewed(subject, factory);
   }
 
+  /** As {@link value}, for a caller who wants it made now, whatever is kept. */
+  async anew(subject: Subject, factory: Factory<MethodResult>): Promise<unknown> {
+    if (this.invalidations.readsPast(subject)) return this.#past(subject, factory);
+    // It counts as a look-up that found nothing, or could not be.
+    if (!this.engine.renewal(subject)) await this.engine.lookup(subject, this.engine.newBudget());
+    return this.renewed(subject, factory);
+  }
+
   /** What `factory` gives now, whatever is kept. */
   async renewed(subject: Subject, factory: Factory<MethodResult>): Promise<unknown> {
     const { value } = await this.engine.renew(subject, this.engine.newBudget(), factory);
     return decoded(value)?.value;
+  }
+
+  async #past(subject: Subject, factory: Factory<MethodResult>): Promise<unknown> {
+    return decoded(await this.engine.runPast(subject, factory))?.value;
   }
 
   #countBypass({ prefix, method }: CachedDefinition, reason: BypassReason): void {
