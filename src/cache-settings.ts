@@ -51,7 +51,8 @@ function outbox(environment: Environment, logger: AppLogger, dataSource: DataSou
   });
 }
 
-function redisSettings(environment: Environment): RedisOptions | undefined {
+/** Where Redis is and how it is asked; `undefined` where no setting names one. */
+export function redisSettings(environment: Environment): RedisOptions | undefined {
   const place = redisPlace(environment);
   return (
     place && {

@@ -1,0 +1,57 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import {
+  InvalidationRefused,
+  outcomeOf,
+  outcomeOfFailure,
+  usage,
+  wishOf,
+  type Outcome,
+  type Wish,
+} from './cache-invalidation.js';
+
+/** Sentinels and clusters are found within it; who waits for longer has a Redis to mend. */
+const PATIENCE_MS = 5000;
+const PAUSE_MS = 250;
+
+async function invalidate(wish: Exclude<Wish, 'help'>): Promise<Outcome> {
+  // Loaded only now: a wrong option is answered at once.
+  const { NestFactory } = await import('@nestjs/core');
+  const { CacheModule, CacheService } = await import('./cache/index.js');
+  const { redisSettings } = await import('./cache-settings.js');
+  const { ConfigurationModule } = await import('./config/config.module.js');
+  const { environment } = await ConfigurationModule.forRoot();
+  const redis = redisSettings(environment);
+  if (!redis)
+    throw new InvalidationRefused(
+      'The settings name no Redis: each process keeps its answers to itself, until it is started again.',
+    );
+  let failure = 'disconnected';
+  const cache = CacheModule.forRoot({
+    name: 'ai-native',
+    namespace: environment.CACHE_NAMESPACE,
+    redis,
+    onEvent: (event) => {
+      if (event.event === 'cache.invalidate_error') failure = event.reason;
+    },
+  });
+  const app = await NestFactory.createApplicationContext(cache, { logger: false, abortOnError: false });
+  const service = app.get(CacheService);
+  const attempt = () => (wish === 'everything' ? service.clear() : service.invalidate(...wish));
+  // To do it twice does no harm, and a connection may come, or a slot arrive, a moment later.
+  const until = Date.now() + PATIENCE_MS;
+  let isConfirmed = await attempt();
+  while (!isConfirmed && Date.now() < until) {
+    await pause(PAUSE_MS);
+    isConfirmed = await attempt();
+  }
+  return outcomeOf(wish, isConfirmed ? undefined : failure);
+}
+
+async function main(words: string[]): Promise<Outcome> {
+  const wish = wishOf(words);
+  return wish === 'help' ? { text: usage, stream: 'stdout', exitCode: 0 } : invalidate(wish);
+}
+
+const { text, stream, exitCode } = await main(process.argv.slice(2)).catch(outcomeOfFailure);
+// Connections need no farewell: nothing waits in them any more.
+process[stream].write(`${text}\n`, () => process.exit(exitCode));
