@@ -52,8 +52,6 @@ export class AwaitedRuns {
     let isAwaited = true;
     const run =
       parts?.sharedRuns.joinOrRun(subject, budget, factory, revive, () => isAwaited) ?? runUncached(factory);
-    // Also of one that fails when its caller has long been given the stale answer.
-    if (stale) run.catch(() => parts?.retryPauses.begin(subject));
     try {
       return await this.#withTimeouts(subject, run, serveStale);
     } finally {

@@ -46,6 +46,7 @@ export function engineParts(
   const bulkhead = new Bulkhead(clock, options.bulkhead);
   const openings = new Openings({ store, ask, clock, newBudget });
   const factoryRunner = new FactoryRunner({ bulkhead, clock, emit, tracer });
+  const retryPauses = new RetryPauses(clock);
   const sharedRuns = new SharedRuns({
     entries,
     openings,
@@ -56,9 +57,9 @@ export function engineParts(
     flights,
     families,
     bulkhead,
+    retryPauses,
     background,
   });
-  const retryPauses = new RetryPauses(clock);
   const refreshAhead = new RefreshAhead({
     openings,
     sharedRuns,

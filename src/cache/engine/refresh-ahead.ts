@@ -55,10 +55,9 @@ export class RefreshAhead {
 
   /** For whoever has claimed it. Never throws. */
   begin(subject: Subject, factory: Factory<unknown>): void {
-    const { retryPauses, emit, background } = this.#options;
+    const { emit, background } = this.#options;
     background.add(
       this.#refresh(subject, factory).catch((error: unknown) => {
-        retryPauses.begin(subject);
         emit({ event: 'cache.refresh_failed', subject, reason: errorName(error), error });
       }),
     );

@@ -8,8 +8,10 @@ import {
   type TestEngine,
 } from '../../../test/support/test-engine.js';
 import { FakeClock } from '../testing/index.js';
+import { CurrentRun } from './current-run.js';
 import type { EntryPolicy } from './entry-policy.js';
 import { RetryPauses } from './retry-pauses.js';
+import type { Produced } from './subject.js';
 
 const fails = () => Promise.reject(new Error('the source is down'));
 const stale = { value: 'old', how: 'stale' };
@@ -130,6 +132,36 @@ describe('after a run that failed', () => {
     clock.advance(10_001);
 
     expect(await here.get(view, gives('newest'))).toMatchObject({ value: 'newest', how: 'ran' });
+  });
+
+  it('of one caller alone, as within a transaction, others have runs of theirs', async () => {
+    await keptFor(10_001);
+    const inTransaction = () => {
+      CurrentRun.around?.spoil('in-transaction');
+      return fails();
+    };
+
+    expect(await here.get(aView(), inTransaction)).toMatchObject(stale);
+
+    expect(await here.get(aView(), gives('new'))).toMatchObject({ value: 'new', how: 'ran' });
+  });
+
+  it('none began for who had been given the stale answer before the run gave what nobody can share', async () => {
+    const view = aView({ softTimeoutMs: 0 });
+    await keptFor(10_001, view);
+    const run = deferred<Produced<string>>();
+    const produce = () => run.promise;
+    const both = [here, here].map(({ engine }) => engine.getOrSet(view, produce, () => 'old'));
+    expect(await Promise.all(both)).toEqual(['old', 'old']);
+
+    run.resolve({ value: 'mine', isShareable: false });
+    await here.engine.background.settle();
+    clock.advance(100);
+
+    const again = jest.fn(gives('new'));
+    await here.get(view, again);
+    await here.engine.background.settle();
+    expect(again).toHaveBeenCalledTimes(1);
   });
 
   it('each caller has a run where retryAfter is 0', async () => {

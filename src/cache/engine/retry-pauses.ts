@@ -19,7 +19,7 @@ export class RetryPauses {
 
   constructor(private readonly clock: Clock) {}
 
-  /** To be called when a run has failed. Where nothing stale may stand in, callers need the next one. */
+  /** To be called when a run has failed for all. Where nothing stale may stand in, callers need the next one. */
   begin({ name, policy }: Subject): void {
     if (policy.graceMs === 0 || policy.retryAfterMs === 0) return;
     const failedAtMs = this.clock.monotonicMs();

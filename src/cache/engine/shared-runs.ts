@@ -7,6 +7,7 @@ import { isFresh } from './l1-entries.js';
 import { runAlone, runStored, runUnkept, type OneRunOptions } from './one-run.js';
 import type { Opening } from './opening.js';
 import { longestRunMs, type Openings } from './openings.js';
+import type { RetryPauses } from './retry-pauses.js';
 import type { Flight } from './single-flight.js';
 import { certainTags, type Factory, type Loaded, type Revive, type Subject } from './subject.js';
 import { tokensByTag } from './tokens.js';
@@ -16,6 +17,7 @@ type Open = (flight: Flight<unknown>) => Promise<Opening | undefined>;
 export interface SharedRunsOptions extends JoinOptions, OneRunOptions {
   readonly bulkhead: Bulkhead;
   readonly openings: Openings;
+  readonly retryPauses: RetryPauses;
 }
 
 /**
@@ -107,9 +109,9 @@ export class SharedRuns {
     factory: Factory<T>,
     revive?: Revive<T>,
   ): Promise<RunResult<T>> {
-    const { flights, families, clock, background } = this.#options;
+    const { flights, families, retryPauses, clock, background } = this.#options;
     const dependencies = { certain: certainTags(subject), witnesses: families.witnessesFor(subject) };
-    return flights.start<RunResult<T>>(subject.keyText, dependencies, async (flight) => {
+    const flight = flights.start<RunResult<T>>(subject.keyText, dependencies, async (flight) => {
       const opening = await open(flight);
       if (!opening) return runUnkept(this.#options, subject, flight, factory);
       const { held, lease, tokens } = opening;
@@ -121,6 +123,10 @@ export class SharedRuns {
       flight.tokens = tokensByTag(held.entry.tags, held.entry.tokens);
       background.add(lease.release());
       return { value: revive(held.entry), isShareable: true, how: 'found', isStored: true };
-    }).result;
+    });
+    flight.result.catch(() => {
+      if (!flight.isOwn) retryPauses.begin(subject);
+    });
+    return flight.result;
   }
 }
