@@ -1,4 +1,4 @@
-import { type INestApplication, Injectable } from '@nestjs/common';
+import { type INestApplication, Injectable, NotFoundException } from '@nestjs/common';
 import { Cached, CacheService, InvalidateCache, type CacheModuleEvent } from '../../src/cache/index.js';
 import { CacheEngine } from '../../src/cache/engine/cache-engine.js';
 import { methodKeyText } from '../../src/cache/engine/cache-key.js';
@@ -442,6 +442,32 @@ describe('CacheService', () => {
       await expect(cache.invalidate('item:a', nothing)).rejects.toEqual(refused);
     }
     expect(await cache.invalidate('item:*', 'item:a*', 'item:')).toBe(true);
+  });
+
+  it('getOrSet and getMany give what the client did wrong to the caller, whatever stale value there is', async () => {
+    const clock = new FakeClock();
+    const other = await startCachedApp({ options: { clock, grace: 60, refreshAhead: 1 } });
+    const cache = other.app.get(CacheService);
+    const options = { ttl: 10 };
+    const missing = jest.fn(() => Promise.reject(new NotFoundException()));
+    await settledIn(
+      other.app,
+      cache.getOrSet('one', options, () => 'old'),
+    );
+    await settledIn(
+      other.app,
+      cache.getMany(['many'], options, () => new Map([['many', 'old']])),
+    );
+    clock.advance(11_000);
+
+    for (let n = 0; n < 2; n++) {
+      await expect(cache.getOrSet('one', options, missing)).rejects.toThrow(NotFoundException);
+      await expect(cache.getMany(['many'], options, missing)).rejects.toThrow(NotFoundException);
+    }
+
+    expect(missing).toHaveBeenCalledTimes(4);
+    expect(await cache.getOrSet('one', options, () => Promise.reject(new Error('down')))).toBe('old');
+    await other.app.close();
   });
 
   it('F21: takes what lies under a key of getOrSet and is no value for a miss, and replace it', async () => {

@@ -6,7 +6,7 @@ import { CacheEngine } from '../engine/cache-engine.js';
 import { errorName } from '../engine/cache-errors.js';
 import type { BypassReason, EmitCacheEvent } from '../engine/cache-events.js';
 import type { EntryPolicy } from '../engine/entry-policy.js';
-import type { Factory, Produced, Subject } from '../engine/subject.js';
+import type { Factory, Subject } from '../engine/subject.js';
 import { decodeValue } from '../engine/value-codec.js';
 import { isClientError } from '../http/cache-failure.js';
 import { isRoute } from '../http/route-metadata.js';
@@ -74,23 +74,16 @@ export class MethodCache {
       this.#countBypass(definition, 'no-key');
       return resultOf(run);
     }
-    const factory = async (): Promise<Produced<MethodResult>> => {
-      try {
-        const given = argumentsAsGiven(definition.rules, args);
-        return producedValue(definition, given, await resultOf(run));
-      } catch (error) {
-        if (policy.graceMs === 0 || !isClientError(error)) throw error;
-        // Nothing stale may cover it.
-        return { value: { thrown: error }, isShareable: true };
-      }
-    };
-    return this.value(subject, factory);
+    return this.value(subject, async () => {
+      const given = argumentsAsGiven(definition.rules, args);
+      return producedValue(definition, given, await resultOf(run));
+    });
   }
 
   /** The kept value, as a copy, or what `factory` gives. */
   async value(subject: Subject, factory: Factory<MethodResult>): Promise<unknown> {
     if (this.invalidations.readsPast(subject)) return this.#past(subject, factory);
-    const kept = await this.engine.getOrSet(subject, factory, revive);
+    const kept = await this.engine.getOrSet(subject, withClientErrors(subject, factory), revive);
     const value = decoded(kept);
     if (value) return value.value;
     // Nobody here has written that: it is replaced. The look-up has counted already.
@@ -128,4 +121,17 @@ export class MethodCache {
     this.#policies.set(definition, policy);
     return policy;
   }
+}
+
+/** What the client did wrong is given like a result: nothing stale may cover it, and the method has not failed. */
+function withClientErrors({ policy }: Subject, factory: Factory<MethodResult>): Factory<MethodResult> {
+  if (policy.graceMs === 0) return factory;
+  return async () => {
+    try {
+      return await factory();
+    } catch (error) {
+      if (!isClientError(error)) throw error;
+      return { value: { thrown: error }, isShareable: true };
+    }
+  };
 }
