@@ -105,9 +105,17 @@ describe('with Redis', () => {
 
   it('A22: looks for no more than one made-up id, however many a request names', async () => {
     target = await startAttackedApp({ REDIS_URL: redis.url, CACHE_NAMESPACE: '' });
-    const madeUp = Array.from({ length: 19 }, (_, n) => `session_id=MADE-UP-${n}`).join('&');
+    const madeUp = Array.from({ length: 19 }, (_, n) => `MADE-UP-${n}`);
 
-    const answer = await target.ask({ path: `/api/v3/courses/PROG-101?${madeUp}` }, 'self');
+    const answer = await target.ask(
+      {
+        method: 'POST',
+        path: '/api/v3/submissions',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ student_id: 'STU001', activity_id: madeUp }),
+      },
+      'self',
+    );
 
     expect(answer.status).toBe(404);
     await target.app.app.get(CacheService).settle();
