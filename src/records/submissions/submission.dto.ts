@@ -1,5 +1,4 @@
 import { ApiProperty } from '@nestjs/swagger';
-import {} from 'class-validator';
 import { Count, Instant, OneOf, Percent } from '../../http/answer-fields.js';
 import { PageQuery } from '../../http/page.dto.js';
 import { IfGiven, IsClientId, IsInstant, IsNumberBetween, IsPlainText, IsPublicId } from '../field-rules.js';
