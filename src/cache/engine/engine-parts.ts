@@ -8,6 +8,7 @@ import { EntryStore } from './entry-store.js';
 import { Lookups } from './lookups.js';
 import { SharedRuns, type SharedRunsOptions } from './shared-runs.js';
 import { FactoryRunner } from './factory-runner.js';
+import { HitForMiss } from './hit-for-miss.js';
 import { Openings } from './openings.js';
 import { RefreshAhead } from './refresh-ahead.js';
 import { RetryPauses } from './retry-pauses.js';
@@ -44,7 +45,8 @@ export function engineParts(
   const newBudget = () => new Budget(clock, requestBudgetMs);
   const ask = asking(entries, emit);
   const bulkhead = new Bulkhead(clock, options.bulkhead);
-  const openings = new Openings({ store, ask, clock, newBudget });
+  const hitForMiss = new HitForMiss(clock);
+  const openings = new Openings({ store, ask, hitForMiss, clock, newBudget });
   const factoryRunner = new FactoryRunner({ bulkhead, clock, emit, tracer });
   const retryPauses = new RetryPauses(clock);
   const sharedRuns = new SharedRuns({
@@ -56,6 +58,7 @@ export function engineParts(
     factoryRunner,
     flights,
     families,
+    hitForMiss,
     bulkhead,
     retryPauses,
     background,

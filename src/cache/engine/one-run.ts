@@ -2,6 +2,7 @@ import type { BackgroundWork } from './background-work.js';
 import type { EmitCacheEvent } from './cache-events.js';
 import type { EntryStore } from './entry-store.js';
 import type { FactoryRunner } from './factory-runner.js';
+import type { HitForMiss } from './hit-for-miss.js';
 import type { RunResult } from './join.js';
 import type { Opening } from './opening.js';
 import { witnessOf } from './result-tokens.js';
@@ -15,13 +16,14 @@ export interface OneRunOptions {
   readonly factoryRunner: FactoryRunner;
   readonly entries: EntryStore;
   readonly families: WatchedFamilies;
+  readonly hitForMiss: HitForMiss;
   readonly background: BackgroundWork;
   readonly emit: EmitCacheEvent;
 }
 
 /** Runs under the tokens of `opening`, and stores what that gives, behind the answer. */
 export async function runStored<T>(
-  { factoryRunner, entries, background, families, emit }: OneRunOptions,
+  { factoryRunner, entries, hitForMiss, background, families, emit }: OneRunOptions,
   subject: Subject,
   flight: Flight<unknown>,
   opening: Opening,
@@ -34,6 +36,7 @@ export async function runStored<T>(
   let storing: Promise<unknown> = Promise.resolve();
   try {
     const [produced, loadMs] = await factoryRunner.run(subject, flight, factory);
+    hitForMiss.note(subject, produced);
     const { value, isShareable, isRefused, entry, notStoredBecause } = produced;
     if (!entry) {
       const isUnnamed = subject.furtherTags.mayBeNamed;

@@ -1,6 +1,7 @@
 import type { Ask } from './ask.js';
 import type { Budget, NewBudget } from './budget.js';
 import { pause, type Clock } from './clock.js';
+import type { HitForMiss } from './hit-for-miss.js';
 import { isFresh } from './l1-entries.js';
 import { LoadLease, LONGEST_WAIT_MS } from './load-lease.js';
 import type { Opening } from './opening.js';
@@ -13,6 +14,7 @@ const [WAITED_PART, MIN_PAUSE_MS, MAX_PAUSE_MS] = [1 / 8, 20, 200];
 export interface OpeningsOptions {
   readonly store: Store;
   readonly ask: Ask;
+  readonly hitForMiss: HitForMiss;
   readonly clock: Clock;
   readonly newBudget: NewBudget;
 }
@@ -25,18 +27,21 @@ export class Openings {
     this.#options = options;
   }
 
-  /** As {@link open}. Where another process is at it, waits for its entry or for its lease to end; for 10 s at most. */
+  /**
+   * As {@link open}. Where another process is at it, waits for its entry or for its lease to end; for 10 s at most, and not
+   * for what gave nothing to keep lately.
+   */
   async openOrWait(
     subject: Subject,
     budget: Budget,
     witnesses: readonly string[],
   ): Promise<Opening | undefined> {
-    const { clock, newBudget } = this.#options;
+    const { hitForMiss, clock, newBudget } = this.#options;
     const sinceMs = clock.monotonicMs();
     let opening = await this.open(subject, budget, witnesses);
     while (opening && !opening.hasLease && !isFresh(opening.held, clock)) {
       const waitedMs = clock.monotonicMs() - sinceMs;
-      if (waitedMs >= LONGEST_WAIT_MS) break;
+      if (waitedMs >= LONGEST_WAIT_MS || hitForMiss.holds(subject)) break;
       const pauseMs = Math.min(Math.max(waitedMs * WAITED_PART, MIN_PAUSE_MS), MAX_PAUSE_MS);
       await pause(clock, pauseMs * (0.5 + Math.random()));
       opening = await this.open(subject, newBudget(), witnesses);

@@ -1,0 +1,93 @@
+import { turn } from '../../../test/support/deferred.js';
+import { aSubject, gives, testEngines, type TestEngine } from '../../../test/support/test-engine.js';
+import { FakeClock } from '../testing/index.js';
+import { HitForMiss } from './hit-for-miss.js';
+import type { NotStored, Produced } from './subject.js';
+
+const subject = aSubject();
+
+let clock: FakeClock;
+let here: TestEngine;
+let there: TestEngine;
+
+beforeEach(() => {
+  clock = new FakeClock();
+  ({ here, there } = testEngines(clock));
+});
+
+function unkept(notStoredBecause: NotStored = 'unless'): Produced<string> {
+  return { value: 'unkept', isShareable: true, notStoredBecause };
+}
+
+async function run(
+  { engine }: TestEngine,
+  method: () => Promise<Produced<string>>,
+  of = subject,
+): Promise<void> {
+  await engine.load(of, engine.newBudget(), method, ({ body }) => String(body));
+  await engine.background.settle();
+}
+
+/** Whether a caller in this process waits when another process runs the method, without an end. */
+async function waitsForOthers(): Promise<boolean> {
+  void run(there, () => new Promise(() => undefined));
+  await turn();
+  const method = jest.fn(() => Promise.resolve(unkept()));
+  void run(here, method);
+  await turn();
+  return method.mock.calls.length === 0;
+}
+
+it.each([
+  [59_999, false],
+  [60_000, true],
+])('%i ms after an answer that was not to be kept another process is waited for: %s', async (ms, isSo) => {
+  await run(here, () => Promise.resolve(unkept()));
+  clock.advance(ms);
+
+  expect(await waitsForOthers()).toBe(isSo);
+});
+
+it('each such answer counts anew', async () => {
+  for (let n = 0; n < 2; n++) {
+    await run(here, () => Promise.resolve(unkept()));
+    clock.advance(59_999);
+  }
+
+  expect(await waitsForOthers()).toBe(false);
+});
+
+it('an answer that is kept ends it', async () => {
+  await run(here, () => Promise.resolve(unkept()));
+  await here.get(subject, gives('kept'));
+  await here.engine.background.settle();
+  clock.advance(10_001);
+
+  expect(await waitsForOthers()).toBe(true);
+});
+
+it.each<[string, () => Promise<Produced<string>>]>([
+  ['a run that failed', () => Promise.reject(new Error('the source is down'))],
+  ['one that was made of something stale', () => Promise.resolve(unkept('stale-inside'))],
+  ['one within a transaction of its caller', () => Promise.resolve(unkept('in-transaction'))],
+  ['one whose caller was refused', () => Promise.resolve({ value: '', isShareable: false, isRefused: true })],
+])('%s says nothing of the next', async (_, method) => {
+  await run(here, method).catch(() => undefined);
+
+  expect(await waitsForOthers()).toBe(true);
+});
+
+it('says nothing of other keys, nor to other processes', async () => {
+  await run(there, () => Promise.resolve(unkept()));
+  await run(here, () => Promise.resolve(unkept()), aSubject({}, 'view|/2'));
+
+  expect(await waitsForOthers()).toBe(true);
+});
+
+it('no more than ten thousand are remembered, the newest', () => {
+  const remembered = new HitForMiss(clock);
+  const view = (n: number) => aSubject({}, `view|/${n}`);
+  for (let n = 0; n <= 10_000; n++) remembered.note(view(n), unkept());
+
+  expect([0, 1, 10_000].map((n) => remembered.holds(view(n)))).toEqual([false, true, true]);
+});

@@ -1,0 +1,35 @@
+import type { Clock } from './clock.js';
+import { putNewest } from './put-newest.js';
+import type { NotStored, Produced, Subject } from './subject.js';
+
+/** For how long after an answer that was not to be kept the next is expected to be like it, ms. */
+const REMEMBERED_MS = 60_000;
+/** More than so many at a time are not remembered; forgetting costs the wait for one run of another process. */
+const MAX_REMEMBERED = 10_000;
+/** What says nothing of the next run. */
+const PASSING: ReadonlySet<NotStored> = new Set(['stale-inside', 'in-transaction']);
+
+/**
+ * What gave answers lately that are not kept. Who waited for another process's run of it would get nothing of that, and
+ * processes would run such a method one after the other. Each process remembers what its own runs gave.
+ *
+ * @see "hit-for-miss" in Varnish, https://varnish-cache.org/docs/trunk/users-guide/increasing-your-hitrate.html
+ */
+export class HitForMiss {
+  readonly #untilMs = new Map<string, number>();
+
+  constructor(private readonly clock: Clock) {}
+
+  /** To be told of each run that was for all; one that threw says nothing. */
+  note({ name }: Subject, { entry, notStoredBecause }: Produced<unknown>): void {
+    if (entry) this.#untilMs.delete(name);
+    else if (notStoredBecause && !PASSING.has(notStoredBecause)) {
+      putNewest(this.#untilMs, name, this.clock.monotonicMs() + REMEMBERED_MS, MAX_REMEMBERED);
+    }
+  }
+
+  /** Whether nobody waits for another process's run of this. */
+  holds({ name }: Subject): boolean {
+    return this.clock.monotonicMs() < (this.#untilMs.get(name) ?? -Infinity);
+  }
+}
