@@ -12,7 +12,7 @@ const scenarios = ['throughput', 'uncached', 'expiry', 'invalidation', 'memory']
 const usage = `npm run bench -- [options]
 
 Builds, starts each contender in a process of its own and a Redis of its own, measures in turn those that are compared
-and prints medians and ratios. A full run takes about forty minutes and writes docs/benchmarks.md; keep the machine idle.
+and prints medians and ratios. A full run takes about an hour and writes docs/benchmarks.md; keep the machine idle.
 Exits with 1 if a target was missed.
 
   --rounds <n>       rounds, default 11, with --quick 2
