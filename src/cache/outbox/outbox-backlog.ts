@@ -1,7 +1,7 @@
 import { resultWithin, type Clock } from '../engine/clock.js';
 import type { Outbox } from './outbox.js';
 
-/** Every process looks twice a second, and carries out hundreds of rows at a time. */
+/** Every process looks four times a second, and carries out hundreds of rows at a time. */
 const LATE_AFTER_MS = 10_000;
 /** Of whoever asks. */
 const PATIENCE_MS = 500;

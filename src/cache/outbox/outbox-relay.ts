@@ -2,7 +2,7 @@ import { resultWithin, systemClock, type Clock } from '../engine/clock.js';
 import type { Outbox } from './outbox.js';
 
 /** How often every process looks for rows that nobody settled. */
-const POLL_MS = 500;
+const POLL_MS = 250;
 /** In real time, at the end: a database that hangs is not waited for, whatever the clock says. The rows stay for others. */
 const STOP_PATIENCE_MS = 1000;
 /** A round that takes longer may never end: the next one begins. Rows that it holds are passed over. */

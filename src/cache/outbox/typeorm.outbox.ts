@@ -113,7 +113,7 @@ export class TypeormOutbox implements Outbox {
     apply: (tags: readonly string[]) => Promise<boolean>,
   ): Promise<number | 'held'> {
     this.watch();
-    // Every process asks twice a second, nearly always in vain: that is one statement, without a transaction around it.
+    // Every process asks four times a second, nearly always in vain: that is one statement, without a transaction around it.
     const found: unknown[] = await this.#dataSource.query(`SELECT ${FROM_ABANDONED} LIMIT 1`, [
       olderThanMs,
       this.#namespace,
