@@ -1,9 +1,12 @@
 import TestRunner from 'jest-runner';
 import { waiting } from './test-order.mjs';
 
+/** Workers for the files that wait. */
+const WORKERS_BESIDE = 2;
+
 /**
- * As many workers as are asked for, and one more for the files that wait for most of their time: beside the others they
- * need hardly any of the processor, among them they would keep a worker from it.
+ * As many workers as are asked for, and two more for the files that wait for most of their time: beside the others they
+ * need little of the processor, among them they would keep a worker from it.
  */
 export default class Lanes extends TestRunner {
   async runTests(tests, watcher, options) {
@@ -19,7 +22,7 @@ export default class Lanes extends TestRunner {
       options,
     );
     // It takes the number of workers from here, at once.
-    this._globalConfig = { ...config, maxWorkers: 1 };
+    this._globalConfig = { ...config, maxWorkers: WORKERS_BESIDE };
     const lane = super.runTests(beside, watcher, options);
     this._globalConfig = config;
     await Promise.all([main, lane]);
