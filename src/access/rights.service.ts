@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { Cached } from '../cache/index.js';
 import { isActiveSql } from '../records/enrollments/enrollment-end.sql.js';
+import { isRowId } from '../records/public-id.js';
 import type { Person } from './person.js';
 
 /** Where a thing belongs. Neither ever changes. */
@@ -57,7 +58,7 @@ export class RightsService {
 
   @Cached<RightsService['enrollment']>({ ttl: 300, prefix: 'rights_enrollment', unless: isMissing })
   async enrollment(id: string): Promise<Belonging | null> {
-    if (!isPlausibleNumber(id)) return null;
+    if (!isRowId(id)) return null;
     return this.#first<Belonging>(
       `SELECT c.code AS course_id, u.code AS person_id
        FROM enrollments e JOIN courses c ON c.id = e.course_id JOIN users u ON u.id = e.user_id
@@ -68,7 +69,7 @@ export class RightsService {
 
   @Cached<RightsService['submission']>({ ttl: 300, prefix: 'rights_submission', unless: isMissing })
   async submission(id: string): Promise<Belonging | null> {
-    if (!isPlausibleNumber(id)) return null;
+    if (!isRowId(id)) return null;
     return this.#first<Belonging>(
       `SELECT c.code AS course_id, u.code AS person_id
        FROM submissions s
@@ -106,8 +107,4 @@ const maxCodeLength = 200;
 /** PostgreSQL text cannot hold a NUL; a query with one would fail instead of finding nothing. */
 function isPlausibleCode(code: string): boolean {
   return code.length > 0 && code.length <= maxCodeLength && !code.includes('\0');
-}
-
-function isPlausibleNumber(id: string): boolean {
-  return /^[1-9]\d{0,18}$/.test(id) && BigInt(id) <= 2n ** 63n - 1n;
 }
