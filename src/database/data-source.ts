@@ -2,9 +2,6 @@ import { DataSource, type DataSourceOptions } from 'typeorm';
 import { Activity } from '../records/activities/activity.entity.js';
 import { Course } from '../records/courses/course.entity.js';
 import { Enrollment } from '../records/enrollments/enrollment.entity.js';
-import { ActivityDay } from '../records/events/activity-day.entity.js';
-import { LearningEvent } from '../records/events/event.entity.js';
-import { IdempotencyKey } from '../records/idempotency/idempotency-key.entity.js';
 import { GradeChange } from '../records/submissions/grade-change.entity.js';
 import { Submission } from '../records/submissions/submission.entity.js';
 import { TutorMessage } from '../records/tutor-sessions/tutor-message.entity.js';
@@ -33,19 +30,7 @@ import { HintsOfTheTutor1770000012000 } from './migrations/1770000012000-hints-o
 import { OpenSessions1770000018000 } from './migrations/1770000018000-open-sessions.js';
 import { SubmissionsOfActivities1770000016000 } from './migrations/1770000016000-submissions-of-activities.js';
 
-const entities = [
-  Activity,
-  ActivityDay,
-  Course,
-  Enrollment,
-  LearningEvent,
-  GradeChange,
-  IdempotencyKey,
-  Submission,
-  TutorMessage,
-  TutorSession,
-  User,
-];
+const entities = [Activity, Course, Enrollment, GradeChange, Submission, TutorMessage, TutorSession, User];
 
 /** Notices within half a minute that the host of the database has vanished; without a delay the system's two hours hold. */
 export const keptAlive = { keepAlive: true, keepAliveInitialDelayMillis: 10_000 } as const;
