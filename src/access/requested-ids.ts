@@ -1,6 +1,6 @@
 import { Problem } from '../http/problem.js';
 import type { DeclaredIds, DeclaredSources } from './declared-ids.js';
-import type { IdName } from './id-names.js';
+import { idNames, type IdName } from './id-names.js';
 
 export type RequestedIds = Readonly<Record<IdName, readonly string[]>>;
 
@@ -40,15 +40,7 @@ export function requestedIds(
       throw refused(`/query/${name}`, `is beyond the ${maxIds} ids that a request may name`);
     return [...found];
   };
-  return {
-    course_id: collect('course_id'),
-    student_id: collect('student_id'),
-    user_id: collect('user_id'),
-    activity_id: collect('activity_id'),
-    enrollment_id: collect('enrollment_id'),
-    submission_id: collect('submission_id'),
-    session_id: collect('session_id'),
-  };
+  return Object.fromEntries(idNames.map((name) => [name, collect(name)])) as RequestedIds;
 }
 
 function declaredIn(source: unknown, { own, nested }: DeclaredIds, name: IdName, pointer: string): string[] {
