@@ -1,12 +1,7 @@
 import type { OpenAPIObject } from '@nestjs/swagger';
+import type { CachedRoute } from '../cache/index.js';
 import { operationId } from './operation-id.js';
 import { shapeHash } from './shape-hash.js';
-
-/** A route, as the cache asks for it. */
-interface Route {
-  readonly controller: { readonly name: string };
-  readonly handler: string;
-}
 
 /**
  * The forms of the answers of this application, from its own description. That can be made only when the application is
@@ -21,7 +16,7 @@ export class AnswerShapes {
   }
 
   /** @returns `undefined` where the description declares no schema */
-  of({ controller, handler }: Route): string | undefined {
+  of({ controller, handler }: CachedRoute): string | undefined {
     const document = this.#describe?.();
     return document && shapeHash(document, operationId(controller.name, handler));
   }
