@@ -1,10 +1,10 @@
 import type { ClientBase } from 'pg';
 import type { DataSource } from 'typeorm';
+import { TypeormOutbox } from '../cache/outbox/typeorm.outbox.js';
 import { copyRows } from './copy-rows.js';
 import { DatabaseNotEmpty } from './database-not-empty.js';
 import { generate } from './generator/generate.js';
 import type { PresetName } from './generator/presets.js';
-import { invalidateAnswers } from './invalidate-answers.js';
 
 export type { PresetName } from './generator/presets.js';
 
@@ -68,7 +68,7 @@ export async function loadPreset(dataSource: DataSource, options: LoadPresetOpti
         await empty(client);
       }
       const rows = await fill(client, preset, seed, asOf, onProgress);
-      await invalidateAnswers(client);
+      await client.query(TypeormOutbox.invalidateEverything);
       await runner.commitTransaction();
       await client.query('ANALYZE');
       return { isLoaded: true, rows };

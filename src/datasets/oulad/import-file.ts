@@ -1,6 +1,6 @@
 import type { ClientBase } from 'pg';
+import { TypeormOutbox } from '../../cache/outbox/typeorm.outbox.js';
 import { asksForAnotherRun, runAgain } from '../../database/run-again.js';
-import { invalidateAnswers } from '../invalidate-answers.js';
 import { csvRows, type CsvRow } from './csv-rows.js';
 import { BadRow } from './fields.js';
 import type { OuladFile, ParseContext } from './oulad-file.js';
@@ -137,7 +137,7 @@ async function writeBatch(
          finished_at = CASE WHEN $6 THEN now() END WHERE id = $1`,
       [after.id, after.ok, after.dup, after.later, after.bad, isLast],
     );
-    if (written > 0) await invalidateAnswers(client);
+    if (written > 0) await client.query(TypeormOutbox.invalidateEverything);
     await client.query('COMMIT');
     return after;
   } catch (error) {
