@@ -6,8 +6,6 @@ import { DatabaseNotEmpty } from './database-not-empty.js';
 import { generate } from './generator/generate.js';
 import type { PresetName } from './generator/presets.js';
 
-export type { PresetName } from './generator/presets.js';
-
 export interface LoadPresetOptions {
   readonly preset: PresetName;
   /** A whole number; the same seed and `asOf` give the same rows. Default 42. */
