@@ -1,5 +1,4 @@
 import {
-  applyDecorators,
   Injectable,
   UseInterceptors,
   type CallHandler,
@@ -29,7 +28,7 @@ export class NextPageLink implements NestInterceptor<Page, Page> {
 }
 
 /** For a route that answers `{ data, next_cursor }`. */
-export const Paged = () => applyDecorators(UseInterceptors(NextPageLink));
+export const Paged = () => UseInterceptors(NextPageLink);
 
 function withCursor(url: string, cursor: string): string {
   const [path = '', query = ''] = url.split('?', 2);

@@ -1,4 +1,4 @@
-import { applyDecorators, createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import { ApiHeader } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { givesNoId } from '../../access/declared-ids.js';
@@ -23,16 +23,14 @@ const maxKeyLength = 255;
 
 /** Documents the header; the work is done by `IdempotencyService.run` with the {@link Posted} request. */
 export const Idempotent = () =>
-  applyDecorators(
-    ApiHeader({
-      name: 'Idempotency-Key',
-      required: false,
-      description:
-        'Any text of up to 255 visible characters, such as a UUID, new for each new thing. A repeat within 24 hours gets the stored answer with `Idempotency-Replayed: true`; ' +
-        'the same key with another body 422; while the first is still running 409. A request that failed leaves no trace.',
-      schema: { type: 'string', minLength: 1, maxLength: maxKeyLength, pattern: '^[!-~]+$' },
-    }),
-  );
+  ApiHeader({
+    name: 'Idempotency-Key',
+    required: false,
+    description:
+      'Any text of up to 255 visible characters, such as a UUID, new for each new thing. A repeat within 24 hours gets the stored answer with `Idempotency-Replayed: true`; ' +
+      'the same key with another body 422; while the first is still running 409. A request that failed leaves no trace.',
+    schema: { type: 'string', minLength: 1, maxLength: maxKeyLength, pattern: '^[!-~]+$' },
+  });
 
 /** Hands the {@link PostedRequest} to the handler: of the body only whether it is the same as before. */
 export const Posted = createParamDecorator(givesNoId(postedRequest));
