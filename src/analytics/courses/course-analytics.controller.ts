@@ -6,7 +6,7 @@ import { CachedAnswer } from '../../http/cached-answer.decorator.js';
 import { decodeCursor, encodeCursor, foreignCursor } from '../../http/page.dto.js';
 import { Paged } from '../../http/paged.decorator.js';
 import { courseFigures } from '../audited-figures.js';
-import { PastMomentPipe } from '../past-moment.pipe.js';
+import { asOfParam, PastMomentPipe } from '../past-moment.pipe.js';
 import { secondsUntilChange } from '../seconds-until-change.js';
 import { CourseAnalyticsDto, CourseStudentPage } from './course-analytics.dto.js';
 import { CourseAnalyticsService } from './course-analytics.service.js';
@@ -40,11 +40,7 @@ export class CourseAnalyticsController {
   @Get(':course_id/at/:as_of')
   @Access({ admin: 'all', teacher: 'own' })
   @ApiParam(courseId)
-  @ApiParam({
-    name: 'as_of',
-    description: 'A moment that is not in the future, with its time zone',
-    schema: { type: 'string', format: 'date-time', example: '2026-02-05T18:52:18Z' },
-  })
+  @ApiParam(asOfParam)
   @CachedAnswer()
   @Cached<CourseAnalyticsController['courseAnalyticsAt']>({
     ttl: 3600,

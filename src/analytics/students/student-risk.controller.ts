@@ -4,7 +4,7 @@ import { Access } from '../../access/access.decorator.js';
 import { Cached } from '../../cache/index.js';
 import { CachedAnswer } from '../../http/cached-answer.decorator.js';
 import { studentFigures } from '../audited-figures.js';
-import { PastMomentPipe } from '../past-moment.pipe.js';
+import { asOfParam, PastMomentPipe } from '../past-moment.pipe.js';
 import { secondsUntilChange } from '../seconds-until-change.js';
 import { StudentRiskDto } from './student-risk.dto.js';
 import { StudentRiskService } from './student-risk.service.js';
@@ -47,11 +47,7 @@ export class StudentRiskController {
   @Get(':student_id/at/:as_of')
   @Access({ admin: 'all', teacher: 'own', student: 'own' })
   @ApiParam(studentParam)
-  @ApiParam({
-    name: 'as_of',
-    description: 'A moment that is not in the future, with its time zone',
-    schema: { type: 'string', format: 'date-time', example: '2026-02-05T18:52:18Z' },
-  })
+  @ApiParam(asOfParam)
   @ApiQuery(courseQuery)
   @CachedAnswer()
   @Cached<StudentRiskController['studentRiskAt']>({
