@@ -63,22 +63,18 @@ async function main(): Promise<void> {
   const { summaryText } = await import('./oulad/summary-text.js');
   let progress: ReturnType<typeof showProgress> | undefined;
   try {
-    const summary = await withDatabase(
-      (line) => {
-        console.error(line);
-      },
-      (dataSource) =>
-        importOulad(dataSource, options, {
-          onProgress: ({ bytes, totalBytes, file }) => {
-            progress ??= showProgress(totalBytes, 'bytes');
-            progress.at(bytes, file);
-          },
-          onRetry: ({ file, row, code }) => {
-            console.error(
-              `${file}: written once more from record ${row} on, as another transaction was in the way (${code}).`,
-            );
-          },
-        }),
+    const summary = await withDatabase((dataSource) =>
+      importOulad(dataSource, options, {
+        onProgress: ({ bytes, totalBytes, file }) => {
+          progress ??= showProgress(totalBytes, 'bytes');
+          progress.at(bytes, file);
+        },
+        onRetry: ({ file, row, code }) => {
+          console.error(
+            `${file}: written once more from record ${row} on, as another transaction was in the way (${code}).`,
+          );
+        },
+      }),
     );
     progress?.end();
     console.log(summaryText(summary, options.rejectsFile));

@@ -87,9 +87,6 @@ async function main(): Promise<void> {
   // Loaded only now: a wrong option is answered at once.
   const { withDatabase } = await import('./with-database.js');
   await withDatabase(
-    (line) => {
-      console.error(line);
-    },
     (dataSource) => load(dataSource, wish),
     wish.reset && !wish.isResetMeant ? refuseReset : undefined,
   );

@@ -5,6 +5,10 @@ import { patientDataSource } from '../database/data-source.js';
 import { startEmbeddedPostgres } from '../database/embedded-postgres.js';
 import { migrate } from '../database/migrate.js';
 
+const log = (line: string): void => {
+  console.error(line);
+};
+
 /**
  * Gives `work` a migrated database: that of DATABASE_URL, else the service's own in DATA_DIR, which is joined if it
  * runs already and then left running. Ctrl-C undoes the open transaction and stops only what was started here.
@@ -12,7 +16,6 @@ import { migrate } from '../database/migrate.js';
  * @param check  throws if that database is not to be touched; called before anything is connected or started
  */
 export async function withDatabase<T>(
-  log: (line: string) => void,
   work: (dataSource: DataSource) => Promise<T>,
   check?: (environment: Environment) => void,
 ): Promise<T> {
