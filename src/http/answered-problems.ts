@@ -1,6 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import type { LogRecord } from '../telemetry/log-catalogue.js';
-import { type OverloadCause, overloadCauses, type ProblemCode, problems } from './problem.js';
+import { type OverloadCause, overloadCauses, type ProblemCode, problemCodes } from './problem.js';
 
 /** Answers that whoever runs the service should hear of; the others are between a caller and what was asked for. */
 const refusals: ReadonlySet<ProblemCode> = new Set([
@@ -16,9 +16,7 @@ const TELL_EVERY_MS = 60_000;
 @Injectable()
 export class AnsweredProblems {
   readonly #logger = new Logger('Http');
-  readonly #counts = new Map<ProblemCode, number>(
-    (Object.keys(problems) as ProblemCode[]).map((code) => [code, 0]),
-  );
+  readonly #counts = new Map<ProblemCode, number>(problemCodes.map((code) => [code, 0]));
   readonly #overloads = new Map<OverloadCause, number>(overloadCauses.map((cause) => [cause, 0]));
   /** Those of the present minute that the log has not been told of, by what it says of them. */
   readonly #untold = new Map<string, number>();

@@ -1,9 +1,11 @@
 import {
   BadRequestException,
+  ConflictException,
   GatewayTimeoutException,
   HttpException,
   NotFoundException,
   ServiceUnavailableException,
+  UnprocessableEntityException,
 } from '@nestjs/common';
 import { QueryFailedError } from 'typeorm';
 import { CacheError } from '../cache/index.js';
@@ -64,6 +66,9 @@ describe('the problem that stands for an error', () => {
     ['a mistake with the cache', new CacheError('CACHE_UNSERIALISABLE', secret), 'internal_error'],
     ['an exception of Nest', new NotFoundException(secret), 'not_found'],
     ['a pipe of Nest', new BadRequestException(secret), 'bad_request'],
+    ['a conflict that Nest tells of', new ConflictException(secret), 'conflict'],
+    ['a text that Nest finds senseless', new UnprocessableEntityException(secret), 'unprocessable'],
+    ['a service that Nest finds busy', new ServiceUnavailableException(secret), 'overloaded'],
     ['an error of Fastify', Object.assign(new Error(secret), { statusCode: 413 }), 'payload_too_large'],
     ['a status we have no word for', new HttpException(secret, 418), 'bad_request'],
     ['an impossible status', Object.assign(new Error(secret), { statusCode: 200 }), 'internal_error'],

@@ -1,26 +1,12 @@
 import { HttpException } from '@nestjs/common';
 import { CacheError } from '../cache/index.js';
 import { databaseProblem } from '../database/database-problem.js';
-import { Problem, type ProblemCode, problems } from './problem.js';
+import { Problem, type ProblemCode, problemCodes, problems } from './problem.js';
 
+/** Of several with one status the first of the catalogue says it in general; of 503 `overloaded` does. */
 const codeOfStatus: Readonly<Record<number, ProblemCode>> = {
-  400: 'bad_request',
-  401: 'unauthorized',
-  403: 'forbidden',
-  404: 'not_found',
-  405: 'method_not_allowed',
-  408: 'request_timeout',
-  409: 'conflict',
-  412: 'precondition_failed',
-  413: 'payload_too_large',
-  414: 'uri_too_long',
-  415: 'unsupported_media_type',
-  422: 'unprocessable',
-  428: 'precondition_required',
-  429: 'too_many_requests',
-  431: 'headers_too_large',
+  ...Object.fromEntries(problemCodes.toReversed().map((code) => [problems[code].status, code])),
   503: 'overloaded',
-  504: 'timed_out',
 };
 
 /**
