@@ -46,29 +46,17 @@ export class UsersService {
   }
 
   change(code: string, dto: ChangeUserDto): Promise<UserDto> {
-    const isForgotten = dto.email === null || dto.full_name === null;
-    return this.#update(
-      code,
-      () => ({ email: dto.email, fullName: dto.full_name, role: dto.role }),
-      isForgotten ? (manager) => this.idempotency.forgetPerson(manager, code) : undefined,
-    );
+    return this.#update(code, () => ({ email: dto.email, fullName: dto.full_name, role: dto.role }));
   }
 
   /** The row stays, for what points at it, without name, address and traits; the person is found no more. */
   delete(code: string): Promise<UserDto> {
-    return this.#update(
-      code,
-      (now) => ({ email: null, fullName: null, isActive: false, deletedAt: now }),
-      async (manager) => {
-        await this.idempotency.forgetPerson(manager, code);
-      },
-    );
+    return this.#update(code, (now) => ({ email: null, fullName: null, isActive: false, deletedAt: now }));
   }
 
   #update(
     code: string,
     valuesAt: (now: Date) => { [K in keyof User]?: User[K] | undefined },
-    alsoWrite?: (manager: EntityManager) => Promise<void>,
   ): Promise<UserDto> {
     return inTransaction(this.dataSource, async (manager) => {
       const user = await manager.findOne(User, {
@@ -77,11 +65,14 @@ export class UsersService {
       });
       if (!user) return missing();
       const now = await databaseNow(manager);
-      const changed = change(user, valuesAt(now));
+      const values = valuesAt(now);
+      const changed = change(user, values);
       if (changed.length === 0) return UserDto.of(user);
       user.updatedAt = now;
       await manager.save(user);
-      await alsoWrite?.(manager);
+      if (values.email === null || values.fullName === null) {
+        await this.idempotency.forgetPerson(manager, code);
+      }
       return wrote(UserDto.of(user), { changed, courses: await studiedCourses(manager, user) });
     });
   }
