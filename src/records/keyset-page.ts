@@ -1,5 +1,6 @@
 import type { ObjectLiteral, SelectQueryBuilder } from 'typeorm';
 import { decodeCursor, encodeCursor, foreignCursor, type PageQuery } from '../http/page.dto.js';
+import { isPublicId } from './public-id.js';
 
 /** The unique column by which a list is ordered, and after which a page goes on. */
 export interface PageKey<T> {
@@ -15,6 +16,15 @@ export interface PageKey<T> {
    * @param last  SQL: the last key of the page before; `undefined` for the first page
    */
   pageSql?: ((last: string | undefined) => string) | undefined;
+}
+
+/**
+ * In the order of public ids.
+ *
+ * @param alias  of the row in the query
+ */
+export function byCode(alias: string): PageKey<{ code: string }> {
+  return { column: `${alias}.code`, direction: 'ASC', of: ({ code }) => code, isKey: isPublicId };
 }
 
 /** One page of `rows`, and where the next one starts: `null` after the last. */

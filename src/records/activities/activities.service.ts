@@ -6,8 +6,7 @@ import type { PageQuery } from '../../http/page.dto.js';
 import { Problem } from '../../http/problem.js';
 import { Course } from '../courses/course.entity.js';
 import { findUnique } from '../find-unique.js';
-import { keysetPage } from '../keyset-page.js';
-import { isPublicId } from '../public-id.js';
+import { byCode, keysetPage } from '../keyset-page.js';
 import { unprocessable } from '../references.js';
 import { inTransaction } from '../transaction.js';
 import { change, wrote } from '../write-effect.js';
@@ -50,12 +49,7 @@ export class ActivitiesService {
       .innerJoinAndSelect('activity.course', 'course')
       .where('activity.courseId = :courseId', { courseId: course.id });
     if (principal.role === 'student') activities.andWhere(`activity.status = 'published'`);
-    const { rows, next_cursor } = await keysetPage(activities, page, {
-      column: 'activity.code',
-      direction: 'ASC',
-      of: ({ code }) => code,
-      isKey: isPublicId,
-    });
+    const { rows, next_cursor } = await keysetPage(activities, page, byCode('activity'));
     return { data: rows.map((row) => ActivityDto.of(row)), next_cursor };
   }
 

@@ -3,8 +3,7 @@ import { DataSource, type EntityManager } from 'typeorm';
 import type { Principal } from '../../access/principal.js';
 import type { PageQuery } from '../../http/page.dto.js';
 import { Problem } from '../../http/problem.js';
-import { keysetPage } from '../keyset-page.js';
-import { isPublicId } from '../public-id.js';
+import { byCode, keysetPage } from '../keyset-page.js';
 import { unprocessable } from '../references.js';
 import { inTransaction } from '../transaction.js';
 import { onlyOwnCourses } from '../visible-courses.js';
@@ -31,12 +30,7 @@ export class CoursesService {
   async list(principal: Principal, page: PageQuery): Promise<CoursePage> {
     const courses = this.dataSource.manager.createQueryBuilder(Course, 'course');
     onlyOwnCourses(courses, principal, 'course.id');
-    const { rows, next_cursor } = await keysetPage(courses, page, {
-      column: 'course.code',
-      direction: 'ASC',
-      of: ({ code }) => code,
-      isKey: isPublicId,
-    });
+    const { rows, next_cursor } = await keysetPage(courses, page, byCode('course'));
     return { data: rows.map((row) => CourseDto.of(row)), next_cursor };
   }
 

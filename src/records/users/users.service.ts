@@ -3,9 +3,8 @@ import { DataSource, IsNull, type EntityManager } from 'typeorm';
 import { databaseNow } from '../../database/database-clock.js';
 import type { PageQuery } from '../../http/page.dto.js';
 import { Problem } from '../../http/problem.js';
-import { keysetPage } from '../keyset-page.js';
+import { byCode, keysetPage } from '../keyset-page.js';
 import { IdempotencyService } from '../idempotency/idempotency.service.js';
-import { isPublicId } from '../public-id.js';
 import { inTransaction } from '../transaction.js';
 import { change, wrote } from '../write-effect.js';
 import { UserDto, type ChangeUserDto, type CreateUserDto, type UserPage } from './user.dto.js';
@@ -31,12 +30,7 @@ export class UsersService {
 
   async list(page: PageQuery): Promise<UserPage> {
     const users = this.dataSource.manager.createQueryBuilder(User, 'user').where('user.deletedAt IS NULL');
-    const { rows, next_cursor } = await keysetPage(users, page, {
-      column: 'user.code',
-      direction: 'ASC',
-      of: ({ code }) => code,
-      isKey: isPublicId,
-    });
+    const { rows, next_cursor } = await keysetPage(users, page, byCode('user'));
     return { data: rows.map((row) => UserDto.of(row)), next_cursor };
   }
 
