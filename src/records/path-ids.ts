@@ -1,13 +1,13 @@
 import { Param } from '@nestjs/common';
 import { ApiParam } from '@nestjs/swagger';
-import { PublicIdPipe, publicIdPattern, RowIdPipe } from './public-id.js';
+import { idPipe, isPublicId, isRowId, publicIdPattern } from './public-id.js';
 
 /** Parameters of paths: read, checked (404 for what cannot be an id) and documented in one place. */
 const publicId = (name: string, description: string, example: string) =>
-  pathId(name, PublicIdPipe, { description, example, pattern: publicIdPattern.source });
+  pathId(name, isPublicId, { description, example, pattern: publicIdPattern.source });
 
 const rowId = (name: string, description: string) =>
-  pathId(name, RowIdPipe, { description, example: '1', pattern: '^[1-9]\\d{0,18}$' });
+  pathId(name, isRowId, { description, example: '1', pattern: '^[1-9]\\d{0,18}$' });
 
 export const UserId = publicId('user_id', 'The person', 'STU001');
 export const CourseId = publicId('course_id', 'The course', 'PROG-101');
@@ -18,13 +18,13 @@ export const SubmissionId = rowId('submission_id', 'Number of the submission, as
 
 function pathId(
   name: string,
-  pipe: typeof PublicIdPipe | typeof RowIdPipe,
+  isId: (text: unknown) => boolean,
   { description, ...schema }: { description: string; example: string; pattern: string },
 ): () => ParameterDecorator {
   return () => (target, method, index) => {
     const descriptor = method && Object.getOwnPropertyDescriptor(target, method);
     if (!descriptor) throw new TypeError(`${name} is a parameter of methods only`);
-    Param(name, pipe)(target, method, index);
+    Param(name, idPipe(isId))(target, method, index);
     ApiParam({ name, description, schema: { type: 'string', ...schema } })(target, method, descriptor);
   };
 }

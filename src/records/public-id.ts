@@ -1,4 +1,4 @@
-import { Injectable, type PipeTransform } from '@nestjs/common';
+import type { PipeTransform } from '@nestjs/common';
 import { Problem } from '../http/problem.js';
 
 /** What a public id looks like: `STU001`, `PROG-101`, `oulad-a-1752`; 1 to 64 characters. */
@@ -12,24 +12,14 @@ export function isRowId(text: unknown): text is string {
   return typeof text === 'string' && rowIdPattern.test(text) && BigInt(text) <= largestRowId;
 }
 
-/** A path parameter that cannot be an id names nothing: 404, without asking the database. */
-@Injectable()
-export class PublicIdPipe implements PipeTransform<string, string> {
-  transform(value: string): string {
-    if (publicIdPattern.test(value)) return value;
-    throw new Problem('not_found', 'Nothing has this id.');
-  }
-}
-
-/** The same for the numbers of enrollments and submissions. */
-@Injectable()
-export class RowIdPipe implements PipeTransform<string, string> {
-  transform(value: string): string {
-    if (isRowId(value)) return value;
-    throw new Problem('not_found', 'Nothing has this id.');
-  }
-}
-
 export function isPublicId(text: unknown): text is string {
   return typeof text === 'string' && publicIdPattern.test(text);
 }
+
+/** A path parameter that cannot be an id names nothing: 404, without asking the database. */
+export const idPipe = (isId: (text: unknown) => boolean): PipeTransform<string, string> => ({
+  transform: (value) => {
+    if (isId(value)) return value;
+    throw new Problem('not_found', 'Nothing has this id.');
+  },
+});
