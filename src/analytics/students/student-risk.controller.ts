@@ -40,7 +40,7 @@ export class StudentRiskController {
     @Param('student_id') studentId: string,
     @Query('course_id') courseId?: string,
   ): Promise<StudentRiskDto> {
-    return this.risks.riskNow(studentId, courseId ?? null);
+    return this.risks.riskAt(studentId, courseId ?? null);
   }
 
   /** Shows the risk of a student as it was at a past moment. */

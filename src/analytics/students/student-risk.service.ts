@@ -21,21 +21,12 @@ export class StudentRiskService {
   ) {}
 
   /**
-   * The risk now. Peers are as they were up to 30 s before, so that all students of a course can share what is known of them.
-   *
    * @param courseCode  one course, whatever has become of the enrollment; `null` for all with an active enrollment
+   * @param past        now, if left out. Peers are then as they were up to 30 s before, so that all students of a course can
+   *                    share what is known of them.
    * @throws {Problem} `not_found` for an unknown student, or one who is not enrolled in the course
    */
-  riskNow(studentCode: string, courseCode: string | null): Promise<StudentRiskDto> {
-    return this.#assess(studentCode, courseCode);
-  }
-
-  /** The same as of any moment. */
-  riskAt(studentCode: string, courseCode: string | null, past: Date): Promise<StudentRiskDto> {
-    return this.#assess(studentCode, courseCode, past);
-  }
-
-  async #assess(studentCode: string, courseCode: string | null, past?: Date): Promise<StudentRiskDto> {
+  async riskAt(studentCode: string, courseCode: string | null, past?: Date): Promise<StudentRiskDto> {
     // Asked outside the snapshot's connection, and while it is busy. Its answer is awaited after that connection is
     // free again, so that requests never hold one while they wait for another.
     const peers = new Map<number, Promise<(number | null)[]>>();
