@@ -43,12 +43,12 @@ it('shows each figure under its own name, times in seconds and buckets with thos
   const metrics = cacheMetrics({
     stats: () => stats,
     hearsOthers: () => false,
-    redis: () => ({
-      status: 'connected',
+    redis: {
+      status: () => 'connected',
       breaker: 'half-open',
       namespace: 'shop:',
       maskedUrl: 'rediss://***@redis-1:6379/3',
-    }),
+    },
     outboxRows: () => Promise.resolve(36),
   });
 

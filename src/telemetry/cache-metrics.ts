@@ -3,7 +3,7 @@ import type {
   CacheStats,
   HistogramCounts,
   PrefixStatistics,
-  RedisStatus,
+  RedisService,
 } from '../cache/index.js';
 import type { Sample, ShownMetric } from './shown-metric.js';
 
@@ -13,13 +13,7 @@ export interface CacheSources {
   readonly stats: () => CacheStats;
   /** `undefined` where there is nothing to hear them by. */
   readonly hearsOthers: () => boolean | undefined;
-  readonly redis: () => {
-    readonly status: RedisStatus;
-    readonly breaker: BreakerState | undefined;
-    readonly namespace: string;
-    /** With its scheme, and `***` for who uses it. */
-    readonly maskedUrl: string | undefined;
-  };
+  readonly redis: Pick<RedisService, 'status' | 'breaker' | 'namespace' | 'maskedUrl'>;
   /** Invalidations that wait in the outbox; `undefined` where there is none, or where it cannot be asked. */
   readonly outboxRows: () => Promise<number | undefined>;
 }
@@ -169,13 +163,13 @@ export function cacheMetrics({
       stats().store === 'none' ? undefined : Number(stats().isAvailable),
     ),
     gauge('cache_redis_up', '1 while there is a connection to Redis; absent without Redis', () =>
-      redis().status === 'not_configured' ? undefined : Number(redis().status === 'connected'),
+      redis.status() === 'not_configured' ? undefined : Number(redis.status() === 'connected'),
     ),
     {
       name: 'cache_breaker_state',
       help: '1 for the state of the circuit breaker of Redis; absent without Redis',
       type: 'gauge',
-      read: () => states(redis().breaker),
+      read: () => states(redis.breaker),
     },
     gauge('cache_backplane_up', '1 while invalidations of other processes are heard', () => {
       const isUp = hearsOthers();
@@ -185,13 +179,13 @@ export function cacheMetrics({
       name: 'cache_info',
       help: 'Always 1: which Redis this process shares, and what stands before its keys; absent without Redis',
       type: 'gauge',
-      read: () => info(redis()),
+      read: () => info(redis),
     },
     gauge('cache_outbox_rows', 'Committed invalidations not confirmed yet, of all processes', outboxRows),
   ];
 }
 
-function info({ namespace, maskedUrl }: ReturnType<CacheSources['redis']>): Sample[] {
+function info({ namespace, maskedUrl }: CacheSources['redis']): Sample[] {
   const server = maskedUrl?.replace(/^[^/]*\/\/(\*\*\*@)?/, '');
   return server === undefined ? [] : [{ value: 1, labels: { namespace, server } }];
 }

@@ -31,12 +31,7 @@ export class Metrics {
       // Taken once for all of them: it copies what is counted, for each prefix.
       stats: () => (this.#stats ??= cache.stats()),
       hearsOthers: () => cache.hearsOthers,
-      redis: () => ({
-        status: redis.status(),
-        breaker: redis.breaker,
-        namespace: redis.namespace,
-        maskedUrl: redis.maskedUrl,
-      }),
+      redis,
       outboxRows: async () =>
         redis.status() === 'not_configured' ? undefined : outboxRows(dataSource, redis.namespace),
     });
