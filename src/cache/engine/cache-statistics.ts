@@ -7,7 +7,7 @@ import { DEFAULT_PREFIX } from './tags.js';
 export interface PrefixStatistics {
   /** Lookups that found a fresh entry; where its value could not be read, it is also one of {@link errors}. */
   readonly hits: number;
-  /** Lookups that found no fresh entry, and answers that a client may have made anew. */
+  /** Lookups that found no fresh entry, and answers that a caller may have made anew. */
   readonly misses: number;
   /** Callers who waited for another's run instead of running themselves. */
   readonly coalesced: number;

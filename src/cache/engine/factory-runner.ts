@@ -36,7 +36,7 @@ export class FactoryRunner {
         { owner: this, keyText: subject.keyText, isShared: flight !== undefined },
         async (run) => {
           try {
-            return asStored(await factory(), run);
+            return withoutEntryIfSpoiled(await factory(), run);
           } finally {
             if (flight) flight.isOwn = run.spoiledBy === 'in-transaction';
           }
@@ -64,7 +64,7 @@ export class FactoryRunner {
   }
 }
 
-function asStored<T>(produced: Produced<T>, { spoiledBy }: CurrentRun): Produced<T> {
+function withoutEntryIfSpoiled<T>(produced: Produced<T>, { spoiledBy }: CurrentRun): Produced<T> {
   if (!spoiledBy) return produced;
   const { value, isShareable, isRefused } = produced;
   return {

@@ -146,7 +146,7 @@ export type Lookup =
   /** `bypass`: the store did not answer. `disabled`: nothing is kept at all. */
   | { readonly state: 'miss' | 'bypass' | 'disabled' };
 
-/** In place of a look-up: the client asked for a new answer, and may have one made. */
+/** In place of a look-up: the caller asked for a new answer, and may have one made. */
 export interface Renewal {
   readonly state: 'renewal';
   /** Whether the store is away, so that it cannot be kept. */
