@@ -7,10 +7,7 @@ import {
 } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { tap, type Observable } from 'rxjs';
-
-interface Page {
-  next_cursor: string | null;
-}
+import type { Page } from './page.dto.js';
 
 /** Repeats the request's own address with the next cursor as `Link: <...>; rel="next"` (RFC 8288). */
 @Injectable()

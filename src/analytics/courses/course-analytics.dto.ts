@@ -1,4 +1,5 @@
 import { Amount, Count, Instant, OneOf, Percent, PercentQuartiles, Share } from '../../http/answer-fields.js';
+import { Page } from '../../http/page.dto.js';
 import { type FactorCode, factorCodes } from '../risk/risk-factors.js';
 import { type CoursePhase, coursePhases } from '../risk/risk-facts.js';
 import { type RiskLevel, riskLevels } from '../risk/risk-model.js';
@@ -463,13 +464,7 @@ export class CourseAnalyticsDto extends AnswerTimes {
 }
 
 /** A page of the students of a course. */
-export class CourseStudentPage {
+export class CourseStudentPage extends Page {
   /** The students of this page */
   data!: CourseStudentDto[];
-
-  /**
-   * Cursor of the next page; null on the last
-   * @example "WzAuNDcxOSwiU1RVMDAxIl0"
-   */
-  next_cursor!: string | null;
 }
