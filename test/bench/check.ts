@@ -54,7 +54,7 @@ async function measureOne(redisUrl: string): Promise<void> {
       url: subject.url,
       requests: [{ path: pathOf(300, 7) }],
       connections: 2,
-      seconds: 0.1,
+      seconds: 1,
     });
     if (answers === 0) throw new Error('the generator got no answer');
   } finally {
