@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { CourseAnalyticsService } from '../../src/analytics/courses/course-analytics.service.js';
-import { RiskService } from '../../src/analytics/risk.service.js';
 import { PeerActivityService } from '../../src/analytics/students/peer-activity.service.js';
 import { StudentRiskService } from '../../src/analytics/students/student-risk.service.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
@@ -165,9 +164,7 @@ describe('the view of a course', () => {
 
   it('of an unknown course is not found', async () => {
     await expect(courses.courseAt('NONE-1', new Date())).rejects.toMatchObject({ code: 'not_found' });
-    await expect(new RiskService(courses).courseRisks('NONE-1', new Date())).rejects.toMatchObject({
-      code: 'not_found',
-    });
+    await expect(courses.ratedStudents('NONE-1', new Date())).rejects.toMatchObject({ code: 'not_found' });
   });
 });
 
@@ -189,8 +186,8 @@ describe('the risk of students', () => {
     ['is a sign once', midCourse + 20 * day, true],
   ])('absence %s the course has recorded more than submissions', async (_, at, isTraced) => {
     const asOf = new Date(at);
-    const risks = await new RiskService(courses).courseRisks('QUIET-1', asOf);
-    expect(new Map(risks.map((risk) => [risk.student_id, risk.risk_score]))).toEqual(
+    const rated = await courses.ratedStudents('QUIET-1', asOf);
+    expect(new Map(rated.students.map(({ row, risk }) => [row.student_id, risk.score]))).toEqual(
       new Map([...reference(quiet, at).risks].map(([code, { score }]) => [code, score])),
     );
 
@@ -261,8 +258,8 @@ describe('the view of a student', () => {
         figures.lastAt === null ? null : new Date(figures.lastAt).toISOString(),
       );
     }
-    const risks = await new RiskService(courses).courseRisks('PROG-101', asOf);
-    expect(new Map(risks.map((risk) => [risk.student_id, risk.risk_score]))).toEqual(
+    const rated = await courses.ratedStudents('PROG-101', asOf);
+    expect(new Map(rated.students.map(({ row, risk }) => [row.student_id, risk.score]))).toEqual(
       new Map([...expected.risks].map(([code, { score }]) => [code, score])),
     );
   });

@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse } from 'csv-parse/sync';
 import { CourseAnalyticsService } from '../../src/analytics/courses/course-analytics.service.js';
-import { RiskService } from '../../src/analytics/risk.service.js';
 import { importOulad, type ImportSummary } from '../../src/datasets/oulad/import-oulad.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 
@@ -258,7 +257,7 @@ describe(
     it.each(days)(
       'are rated on day %i as the formula says, student by student, and so ranked',
       async (day) => {
-        const risks = new RiskService(new CourseAnalyticsService(database.dataSource));
+        const courses = new CourseAnalyticsService(database.dataSource);
         const failed = new Map(
           csv['studentInfo.csv']!.map((row) => [
             `${courseOf(row)}/${row.id_student!}`,
@@ -270,9 +269,10 @@ describe(
         for (const course of csv['courses.csv']!.map(courseOf)) {
           const startsAt = Date.UTC(Number(course.slice(-5, -1)), course.endsWith('B') ? 1 : 9, 1);
           const asOf = new Date(startsAt + (day + 1) * 86_400_000 - 1);
-          const rated = (await risks.courseRisks(course, asOf)).map(
-            (risk) =>
-              [risk.student_id.replace('oulad-', `${course}/`), risk.risk_score] as [string, number | null],
+          const { students } = await courses.ratedStudents(course, asOf);
+          const rated = students.map(
+            ({ row, risk }) =>
+              [row.student_id.replace('oulad-', `${course}/`), risk.score] as [string, number | null],
           );
           const expected = [...reference(course, day)].map(
             ([id, score]) => [`${course}/${id}`, round4(score)] as [string, number | null],
