@@ -25,15 +25,6 @@ export class PageQuery {
   cursor?: string;
 }
 
-/** What every page of a list says beside its rows. */
-export class Page {
-  /**
-   * Cursor of the next page; null on the last
-   * @example "WyJTVFUwNTAiXQ"
-   */
-  next_cursor!: string | null;
-}
-
 /** A cursor is opaque to callers: the sort values of the last row seen. */
 export function encodeCursor(values: readonly (string | number | null)[]): string {
   return Buffer.from(JSON.stringify(values)).toString('base64url');

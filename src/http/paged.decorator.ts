@@ -7,7 +7,10 @@ import {
 } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { tap, type Observable } from 'rxjs';
-import type { Page } from './page.dto.js';
+
+interface Page {
+  next_cursor: string | null;
+}
 
 /** Repeats the request's own address with the next cursor as `Link: <...>; rel="next"` (RFC 8288). */
 @Injectable()

@@ -1,5 +1,4 @@
 import { Amount, Count, Instant, OneOf, Percent, PercentQuartiles, Share } from '../../http/answer-fields.js';
-import { Page } from '../../http/page.dto.js';
 import { type FactorCode, factorCodes } from '../risk/risk-factors.js';
 import { type CoursePhase, coursePhases } from '../risk/risk-facts.js';
 import { type RiskLevel, riskLevels } from '../risk/risk-model.js';
@@ -464,7 +463,13 @@ export class CourseAnalyticsDto extends AnswerTimes {
 }
 
 /** A page of the students of a course. */
-export class CourseStudentPage extends Page {
+export class CourseStudentPage {
   /** The students of this page */
   data!: CourseStudentDto[];
+
+  /**
+   * Cursor of the next page; null on the last
+   * @example "WzAuNDcxOSwiU1RVMDAxIl0"
+   */
+  next_cursor!: string | null;
 }

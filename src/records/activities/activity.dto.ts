@@ -1,6 +1,5 @@
 import { IsBoolean, IsOptional } from 'class-validator';
 import { Amount, Instant, OneOf } from '../../http/answer-fields.js';
-import { Page } from '../../http/page.dto.js';
 import { IfGiven, IsInstant, IsNumberBetween, IsOneOf, IsPlainText, IsPublicId } from '../field-rules.js';
 import {
   activityKinds,
@@ -104,9 +103,15 @@ export class ActivityDto {
 }
 
 /** A page of a course's activities, by id. */
-export class ActivityPage extends Page {
+export class ActivityPage {
   /** The activities of this page */
   data!: ActivityDto[];
+
+  /**
+   * Cursor of the next page; null on the last
+   * @example "WyJQUk9HLTEwMS1BMSJd"
+   */
+  next_cursor!: string | null;
 }
 
 /** A piece of work to add. */

@@ -1,5 +1,4 @@
 import { Instant, Percent } from '../../http/answer-fields.js';
-import { Page } from '../../http/page.dto.js';
 import { IfGiven, IsInstant, IsNumberBetween, IsPlainText, IsPublicId } from '../field-rules.js';
 import type { Course } from './course.entity.js';
 
@@ -65,9 +64,15 @@ export class CourseDto {
 }
 
 /** A page of courses, by id. */
-export class CoursePage extends Page {
+export class CoursePage {
   /** The courses of this page */
   data!: CourseDto[];
+
+  /**
+   * Cursor of the next page; null on the last
+   * @example "WyJQUk9HLTEwMSJd"
+   */
+  next_cursor!: string | null;
 }
 
 /** A course to add. */

@@ -1,6 +1,6 @@
 import { IsOptional } from 'class-validator';
 import { Count, Instant, OneOf } from '../../http/answer-fields.js';
-import { Page, PageQuery } from '../../http/page.dto.js';
+import { PageQuery } from '../../http/page.dto.js';
 import { IfGiven, IsInstant, IsOneOf, IsPublicId } from '../field-rules.js';
 import {
   enrollmentRoles,
@@ -91,9 +91,15 @@ export class EnrollmentDto {
 }
 
 /** A page of enrollments, oldest first. */
-export class EnrollmentPage extends Page {
+export class EnrollmentPage {
   /** The enrollments of this page */
   data!: EnrollmentDto[];
+
+  /**
+   * Cursor of the next page; null on the last
+   * @example "WyI1MCJd"
+   */
+  next_cursor!: string | null;
 }
 
 /** Which enrollments to list. */

@@ -1,6 +1,6 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { Count, Instant, OneOf, Percent } from '../../http/answer-fields.js';
-import { Page, PageQuery } from '../../http/page.dto.js';
+import { PageQuery } from '../../http/page.dto.js';
 import { IfGiven, IsClientId, IsInstant, IsNumberBetween, IsPlainText, IsPublicId } from '../field-rules.js';
 import { submissionStatuses, type Submission, type SubmissionStatus } from './submission.entity.js';
 
@@ -106,9 +106,15 @@ export class SubmissionDto {
 }
 
 /** A page of submissions, newest first. */
-export class SubmissionPage extends Page {
+export class SubmissionPage {
   /** The submissions of this page */
   data!: SubmissionDto[];
+
+  /**
+   * Cursor of the next page; null on the last
+   * @example "WyI5NTEiXQ"
+   */
+  next_cursor!: string | null;
 }
 
 /** Which submissions to list. */

@@ -1,6 +1,5 @@
 import { IsEmail, IsOptional, MaxLength } from 'class-validator';
 import { Instant, OneOf } from '../../http/answer-fields.js';
-import { Page } from '../../http/page.dto.js';
 import { IfGiven, IsOneOf, IsPlainText, IsPublicId } from '../field-rules.js';
 import { userRoles, type User, type UserRole } from './user.entity.js';
 
@@ -65,9 +64,15 @@ export class UserDto {
 }
 
 /** A page of people, by id. */
-export class UserPage extends Page {
+export class UserPage {
   /** The people of this page */
   data!: UserDto[];
+
+  /**
+   * Cursor of the next page; null on the last
+   * @example "WyJTVFUwNTAiXQ"
+   */
+  next_cursor!: string | null;
 }
 
 /** A person to add. */
