@@ -85,8 +85,8 @@ export class EntryStore {
     subject: Subject,
     witnesses: readonly string[],
     budget: Budget,
-    lease: LoadLease,
-  ): Promise<Opening> {
+    lease?: LoadLease,
+  ): Promise<Omit<Opening, 'lease'>> {
     const tags = [...certainTags(subject), ...(subject.furtherTags.mayBeNamed ? [ANY] : []), ...witnesses];
     const asked = this.#now();
     const { tokenTtlMs } = this.#writer;
@@ -97,7 +97,6 @@ export class EntryStore {
       // '' equals no token: a tag to which the store gave none counts as changed.
       tokens: new Map(tags.map((tag, index) => [tag, read.tokens[index] ?? ''])),
       tokenTtlMs,
-      lease,
       hasLease: read.hasLease,
     };
   }

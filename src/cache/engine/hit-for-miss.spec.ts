@@ -1,5 +1,5 @@
 import { turn } from '../../../test/support/deferred.js';
-import { aSubject, gives, testEngines, type TestEngine } from '../../../test/support/test-engine.js';
+import { aSubject, course, gives, testEngines, type TestEngine } from '../../../test/support/test-engine.js';
 import { FakeClock } from '../testing/index.js';
 import { HitForMiss } from './hit-for-miss.js';
 import type { NotStored, Produced } from './subject.js';
@@ -28,7 +28,7 @@ async function run(
   await engine.background.settle();
 }
 
-/** Whether a caller in this process waits when another process runs the method, without an end. */
+/** Whether a caller here waits when another process runs the method, without an end. */
 async function waitsForOthers(): Promise<boolean> {
   void run(there, () => new Promise(() => undefined));
   await turn();
@@ -46,6 +46,32 @@ it.each([
   clock.advance(ms);
 
   expect(await waitsForOthers()).toBe(isSo);
+});
+
+it('where another process is not waited for, it does not wait either', async () => {
+  await run(here, () => Promise.resolve(unkept()));
+  void run(here, () => new Promise(() => undefined));
+  await turn();
+  const method = jest.fn(() => Promise.resolve(unkept()));
+  void run(there, method);
+  await turn();
+
+  expect(method).toHaveBeenCalledTimes(1);
+});
+
+it('a run without a lease has none to give back', async () => {
+  const released = jest.spyOn(here.store, 'releaseLease');
+  await run(here, () => Promise.resolve(unkept()));
+  expect(released).toHaveBeenCalledTimes(1);
+
+  await run(here, () => Promise.resolve(unkept()));
+  expect(released).toHaveBeenCalledTimes(1);
+});
+
+it('what names no reason counts, too: a key that a batch has no value for, or what the client did wrong', async () => {
+  await run(here, () => Promise.resolve({ value: 'missing', isShareable: true }));
+
+  expect(await waitsForOthers()).toBe(false);
 });
 
 it('each such answer counts anew', async () => {
@@ -70,15 +96,26 @@ it.each<[string, () => Promise<Produced<string>>]>([
   ['a run that failed', () => Promise.reject(new Error('the source is down'))],
   ['one that was made of something stale', () => Promise.resolve(unkept('stale-inside'))],
   ['one within a transaction of its caller', () => Promise.resolve(unkept('in-transaction'))],
-  ['one whose caller was refused', () => Promise.resolve({ value: '', isShareable: false, isRefused: true })],
+  [
+    'one whose caller was refused',
+    () => Promise.resolve({ value: 'refused', isShareable: false, isRefused: true }),
+  ],
 ])('%s says nothing of the next', async (_, method) => {
   await run(here, method).catch(() => undefined);
 
   expect(await waitsForOthers()).toBe(true);
 });
 
-it('says nothing of other keys, nor to other processes', async () => {
-  await run(there, () => Promise.resolve(unkept()));
+it('an answer that an invalidation has overtaken says nothing of the next', async () => {
+  await run(here, async () => {
+    await here.engine.invalidate([course]);
+    return unkept();
+  });
+
+  expect(await waitsForOthers()).toBe(true);
+});
+
+it('says nothing of other keys', async () => {
   await run(here, () => Promise.resolve(unkept()), aSubject({}, 'view|/2'));
 
   expect(await waitsForOthers()).toBe(true);

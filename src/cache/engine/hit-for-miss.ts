@@ -6,7 +6,7 @@ import type { NotStored, Produced, Subject } from './subject.js';
 const REMEMBERED_MS = 60_000;
 /** More than so many at a time are not remembered; forgetting costs the wait for one run of another process. */
 const MAX_REMEMBERED = 10_000;
-/** What says nothing of the next run. */
+/** Reasons that say nothing of the next run. */
 const PASSING: ReadonlySet<NotStored> = new Set(['stale-inside', 'in-transaction']);
 
 /**
@@ -21,14 +21,14 @@ export class HitForMiss {
   constructor(private readonly clock: Clock) {}
 
   /** To be told of each run that was for all; one that threw says nothing. */
-  note({ name }: Subject, { entry, notStoredBecause }: Produced<unknown>): void {
+  note({ name }: Subject, { entry, isRefused, notStoredBecause: why }: Produced<unknown>): void {
     if (entry) this.#untilMs.delete(name);
-    else if (notStoredBecause && !PASSING.has(notStoredBecause)) {
+    else if (!isRefused && !(why && PASSING.has(why))) {
       putNewest(this.#untilMs, name, this.clock.monotonicMs() + REMEMBERED_MS, MAX_REMEMBERED);
     }
   }
 
-  /** Whether nobody waits for another process's run of this. */
+  /** Whether this process runs it by itself: without waiting for others, and with none of them to wait. */
   holds({ name }: Subject): boolean {
     return this.clock.monotonicMs() < (this.#untilMs.get(name) ?? -Infinity);
   }

@@ -36,7 +36,8 @@ export async function runStored<T>(
   let storing: Promise<unknown> = Promise.resolve();
   try {
     const [produced, loadMs] = await factoryRunner.run(subject, flight, factory);
-    hitForMiss.note(subject, produced);
+    // What it read may not be there any more.
+    if (!flight.isDoomed) hitForMiss.note(subject, produced);
     const { value, isShareable, isRefused, entry, notStoredBecause } = produced;
     if (!entry) {
       const isUnnamed = subject.furtherTags.mayBeNamed;

@@ -19,7 +19,7 @@ export interface Opening extends Asked {
   /** How long these live, if nobody renews them. */
   readonly tokenTtlMs: number;
   readonly lease: LoadLease;
-  /** Whether it was granted: this process may run the method for all. */
+  /** Whether it was granted, or not asked for: this process may run the method. */
   readonly hasLease: boolean;
   /** Whether another version of the program keeps a good entry there: it is left to it. */
   readonly isForeign: boolean;

@@ -28,8 +28,8 @@ export class Openings {
   }
 
   /**
-   * As {@link open}. Where another process is at it, waits for its entry or for its lease to end; for 10 s at most, and not
-   * for what gave nothing to keep lately.
+   * As {@link open}. Where another process is at it, waits for its entry or for its lease to end; for 10 s at most. What gave
+   * nothing to keep lately runs without a lease: nobody waits for that.
    */
   async openOrWait(
     subject: Subject,
@@ -38,10 +38,10 @@ export class Openings {
   ): Promise<Opening | undefined> {
     const { hitForMiss, clock, newBudget } = this.#options;
     const sinceMs = clock.monotonicMs();
-    let opening = await this.open(subject, budget, witnesses);
+    let opening = await this.open(subject, budget, witnesses, !hitForMiss.holds(subject));
     while (opening && !opening.hasLease && !isFresh(opening.held, clock)) {
       const waitedMs = clock.monotonicMs() - sinceMs;
-      if (waitedMs >= LONGEST_WAIT_MS || hitForMiss.holds(subject)) break;
+      if (waitedMs >= LONGEST_WAIT_MS) break;
       const pauseMs = Math.min(Math.max(waitedMs * WAITED_PART, MIN_PAUSE_MS), MAX_PAUSE_MS);
       await pause(clock, pauseMs * (0.5 + Math.random()));
       opening = await this.open(subject, newBudget(), witnesses);
@@ -51,22 +51,31 @@ export class Openings {
 
   /**
    * @param witnesses  families that tell whether something the result may name was invalidated
+   * @param isForAll   whether the lease is asked for
    * @returns `undefined` if the store did not answer
    */
-  async open(subject: Subject, budget: Budget, witnesses: readonly string[]): Promise<Opening | undefined> {
+  async open(
+    subject: Subject,
+    budget: Budget,
+    witnesses: readonly string[],
+    isForAll = true,
+  ): Promise<Opening | undefined> {
     const { store, ask, clock } = this.#options;
     const lease = new LoadLease(store, subject, clock);
-    const isAsked = store.isAvailable();
-    const opened = await ask(subject, budget, (entries) => entries.open(subject, witnesses, budget, lease));
+    const isAsked = isForAll && store.isAvailable();
+    const opened = await ask(subject, budget, (entries) =>
+      entries.open(subject, witnesses, budget, isForAll ? lease : undefined),
+    );
     if (!opened) {
       // Or everybody would wait for a run that nobody makes until the lease runs out.
       if (isAsked) void lease.disclaim();
       return undefined;
     }
-    if (opened.answer.hasLease) {
-      lease.hold(longestRunMs(subject), () => this.#isCurrent(subject, opened.answer));
+    const opening = { ...opened.answer, lease };
+    if (isForAll && opening.hasLease) {
+      lease.hold(longestRunMs(subject), () => this.#isCurrent(subject, opening));
     }
-    return opened.answer;
+    return opening;
   }
 
   async #isCurrent(subject: Subject, { tokens, atMs }: Opening): Promise<boolean> {
