@@ -130,7 +130,7 @@ describe('with an outbox in memory, a method that writes', () => {
   });
 });
 
-it('makes up, half a second of the clock later, for what the store had not confirmed', async () => {
+it('makes up, a quarter of a second of the clock later, for what the store had not confirmed', async () => {
   const clock = new FakeClock();
   const instances = simulateInstances(2, clock);
   const apps = await Promise.all(
@@ -152,7 +152,7 @@ it('makes up, half a second of the clock later, for what the store had not confi
   await renaming;
   instances[0]?.store.restore();
   await turn();
-  clock.advance(500);
+  clock.advance(250);
   await turn();
 
   const title = await there.title('1');

@@ -11,6 +11,21 @@ describe('the relay of an outbox', () => {
     }
   }
 
+  it('looks for what is left behind four times a second', async () => {
+    const clock = new FakeClock();
+    const relay = jest.fn(() => Promise.resolve(0));
+    const confirm = () => Promise.resolve(true);
+    new OutboxRelay({ relay, isReady: true } as unknown as Outbox, confirm, () => true, clock).start();
+
+    clock.advance(249);
+    expect(relay).not.toHaveBeenCalled();
+    for (const rounds of [1, 2]) {
+      clock.advance(rounds === 1 ? 1 : 250);
+      await turn();
+      expect(relay).toHaveBeenCalledTimes(rounds);
+    }
+  });
+
   it('begins another round when the database has not answered for ten seconds', async () => {
     const clock = new FakeClock();
     const relay = jest.fn(() => new Promise<number>(() => undefined));
