@@ -12,10 +12,11 @@ export default class Lanes extends TestRunner {
   async runTests(tests, watcher, options) {
     const isWaiting = ({ path }) => waiting.some((name) => path.endsWith(`/${name}`));
     const beside = tests.filter(isWaiting);
-    if (options.serial || beside.length === 0 || beside.length === tests.length) {
+    const config = this._globalConfig;
+    const isAlone = options.serial || config.maxWorkers === 1;
+    if (isAlone || beside.length === 0 || beside.length === tests.length) {
       return super.runTests(tests, watcher, options);
     }
-    const config = this._globalConfig;
     const main = super.runTests(
       tests.filter((test) => !isWaiting(test)),
       watcher,
