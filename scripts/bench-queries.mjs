@@ -1,22 +1,23 @@
-// Measures what a miss costs: each read, straight from the built services, on the generated presets bench-1m and
-// hot-course. They are loaded once into databases of their own (bench_1m, bench_hot_course) beside the one of
-// DATABASE_URL, or in the service's own PostgreSQL, and kept. Exits 1 if a median misses its target.
-//
-//   npm run bench:queries -- [runs, default 30]
+// npm run bench:queries: measures what a miss costs.
 import { spawnSync } from 'node:child_process';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import { Logger } from '@nestjs/common';
 import pg from 'pg';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const runs = Number(process.argv[2] ?? 30);
+const usage = `npm run bench:queries -- [options]
+
+Measures each read, straight from the built services, on the generated presets bench-1m and hot-course. They are loaded
+once into databases of their own (bench_1m, bench_hot_course) beside the one of DATABASE_URL, or in the service's own
+PostgreSQL, and kept. Exits with 1 if a median misses its target.
+
+  --runs <n>  of each read, from 5 on, default 30
+`;
+const runs = wantedRuns();
 const asOf = new Date('2026-02-05T18:52:18Z');
 
-if (!Number.isInteger(runs) || runs < 5) {
-  console.error('The number of runs must be a whole number from 5 on.');
-  process.exit(2);
-}
 if (spawnSync(process.execPath, [resolve(root, 'scripts/ensure.mjs')], { stdio: 'inherit' }).status !== 0) {
   process.exit(2);
 }
@@ -160,4 +161,22 @@ function print() {
     else console.log(`  ${read.padEnd(36)}${ms(medianMs)}${ms(p95Ms)}${ms(targetMs)}  ${verdict}`);
   }
   console.log(`${runs} runs each, without any cache, one after another.`);
+}
+
+function wantedRuns() {
+  try {
+    const { values } = parseArgs({
+      options: { runs: { type: 'string', default: '30' }, help: { type: 'boolean', default: false } },
+    });
+    if (values.help) {
+      console.log(usage);
+      process.exit(0);
+    }
+    const wanted = Number(values.runs);
+    if (!Number.isInteger(wanted) || wanted < 5) throw new Error('--runs must be a whole number from 5 on.');
+    return wanted;
+  } catch (error) {
+    console.error(error.message);
+    return process.exit(2);
+  }
 }
