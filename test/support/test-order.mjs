@@ -2,7 +2,6 @@ import TestSequencer from '@jest/test-sequencer';
 
 /** Files that wait for most of their time, those that take longest first; see lanes.mjs. */
 export const waiting = [
-  'start.e2e-spec.ts',
   'faults-away.e2e-spec.ts',
   'redis-cluster-faults.spec.ts',
   'redis-sentinel.spec.ts',
@@ -12,14 +11,12 @@ export const waiting = [
   'outbox.e2e-spec.ts',
   'faults-sentinel.e2e-spec.ts',
   'cache-herd.e2e-spec.ts',
-  'shutdown.e2e-spec.ts',
   'redis-faults.spec.ts',
   'cache-redis.e2e-spec.ts',
   'faults-memory.e2e-spec.ts',
   'embedded-postgres.spec.ts',
   'faults-coherence.e2e-spec.ts',
   'faults-history.e2e-spec.ts',
-  'faults-restart.e2e-spec.ts',
   'faults-wire.e2e-spec.ts',
   'faults-connections.e2e-spec.ts',
   'pending-invalidation.e2e-spec.ts',
@@ -37,6 +34,7 @@ const first = [
   'interleavings.spec.ts',
   ...waiting,
   // Short files that take long: where one of them came last, the other worker would wait for it.
+  'start.e2e-spec.ts',
   'foreign-app.e2e-spec.ts',
   'bench.e2e-spec.ts',
   'cache-doctor.e2e-spec.ts',
