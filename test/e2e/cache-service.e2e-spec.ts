@@ -193,6 +193,23 @@ describe('CacheService', () => {
     await other.app.close();
   });
 
+  it('getOrSet with renew takes what the client did wrong for no failure of factory: others go on as before', async () => {
+    const clock = new FakeClock();
+    const other = await startCachedApp({ options: { clock, grace: 60, refreshAhead: 1 } });
+    const service = other.app.get(CacheService);
+    const none = () => Promise.reject(new NotFoundException());
+    await settledIn(
+      other.app,
+      service.getOrSet('k', { ttl: 10 }, () => 'kept'),
+    );
+    clock.advance(11_000);
+
+    await expect(service.getOrSet('k', { ttl: 10, renew: true }, none)).rejects.toThrow(NotFoundException);
+
+    expect(await service.getOrSet('k', { ttl: 10 }, () => 'new')).toBe('new');
+    await other.app.close();
+  });
+
   it('getOrSet with renew keeps nothing of what the method around it is about to invalidate', async () => {
     const value = await settled(prices.renewAndForget(() => 'not committed'));
 

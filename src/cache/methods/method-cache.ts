@@ -101,7 +101,8 @@ export class MethodCache {
 
   /** What `factory` gives now, whatever is kept. */
   async renewed(subject: Subject, factory: Factory<MethodResult>): Promise<unknown> {
-    const { value } = await this.engine.renew(subject, this.engine.newBudget(), factory);
+    const budget = this.engine.newBudget();
+    const { value } = await this.engine.renew(subject, budget, withClientErrors(subject, factory));
     return decoded(value)?.value;
   }
 
