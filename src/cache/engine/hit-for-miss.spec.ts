@@ -1,5 +1,12 @@
 import { turn } from '../../../test/support/deferred.js';
-import { aSubject, course, gives, testEngines, type TestEngine } from '../../../test/support/test-engine.js';
+import {
+  aSubject,
+  course,
+  gives,
+  pass,
+  testEngines,
+  type TestEngine,
+} from '../../../test/support/test-engine.js';
 import { FakeClock } from '../testing/index.js';
 import { HitForMiss } from './hit-for-miss.js';
 import type { NotStored, Produced } from './subject.js';
@@ -59,6 +66,43 @@ it('where another process is not waited for, it does not wait either', async () 
   expect(method).toHaveBeenCalledTimes(1);
 });
 
+it('nobody waits for one that is made anew either', async () => {
+  await run(here, () => Promise.resolve(unkept()));
+  void here.engine.renew<string>(subject, here.engine.newBudget(), () => new Promise(() => undefined));
+  await turn();
+  const method = jest.fn(() => Promise.resolve(unkept()));
+  void run(there, method);
+  await turn();
+
+  expect(method).toHaveBeenCalledTimes(1);
+});
+
+it('who waits for another process when such an answer is given here waits no longer', async () => {
+  void run(there, () => new Promise(() => undefined));
+  await turn();
+  const method = jest.fn(() => Promise.resolve(unkept()));
+  void run(here, method);
+  await turn();
+  await here.engine.renew(subject, here.engine.newBudget(), () => Promise.resolve(unkept()));
+  await pass(clock, 300);
+
+  expect(method).toHaveBeenCalledTimes(1);
+});
+
+it('an entry of another process is replaced ahead of its end by one process all the same', async () => {
+  await run(here, () => Promise.resolve(unkept()));
+  await there.get(subject, gives('kept'));
+  await there.engine.background.settle();
+  clock.advance(9000);
+  void there.get(subject, () => new Promise(() => undefined));
+  await turn();
+  const method = jest.fn(gives('not needed'));
+  expect(await here.get(subject, method)).toMatchObject({ value: 'kept', how: 'hit' });
+  await here.engine.background.settle();
+
+  expect(method).not.toHaveBeenCalled();
+});
+
 it('a run without a lease has none to give back', async () => {
   const released = jest.spyOn(here.store, 'releaseLease');
   await run(here, () => Promise.resolve(unkept()));
@@ -106,9 +150,12 @@ it.each<[string, () => Promise<Produced<string>>]>([
   expect(await waitsForOthers()).toBe(true);
 });
 
-it('an answer that an invalidation has overtaken says nothing of the next', async () => {
+it.each([
+  ['this', () => here],
+  ['another', () => there],
+])('an answer that an invalidation by %s process has overtaken says nothing of the next', async (_, who) => {
   await run(here, async () => {
-    await here.engine.invalidate([course]);
+    await who().engine.invalidate([course]);
     return unkept();
   });
 

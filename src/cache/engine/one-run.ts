@@ -37,7 +37,7 @@ export async function runStored<T>(
   try {
     const [produced, loadMs] = await factoryRunner.run(subject, flight, factory);
     // What it read may not be there any more.
-    if (!flight.isDoomed) hitForMiss.note(subject, produced);
+    if (!flight.isOvertaken) hitForMiss.note(subject, produced);
     const { value, isShareable, isRefused, entry, notStoredBecause } = produced;
     if (!entry) {
       const isUnnamed = subject.furtherTags.mayBeNamed;

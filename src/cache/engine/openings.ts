@@ -27,18 +27,15 @@ export class Openings {
     this.#options = options;
   }
 
-  /**
-   * As {@link open}. Where another process is at it, waits for its entry or for its lease to end; for 10 s at most. What gave
-   * nothing to keep lately runs without a lease: nobody waits for that.
-   */
+  /** As {@link open}. Where another process is at it, waits for its entry or for its lease to end; for 10 s at most. */
   async openOrWait(
     subject: Subject,
     budget: Budget,
     witnesses: readonly string[],
   ): Promise<Opening | undefined> {
-    const { hitForMiss, clock, newBudget } = this.#options;
+    const { clock, newBudget } = this.#options;
     const sinceMs = clock.monotonicMs();
-    let opening = await this.open(subject, budget, witnesses, !hitForMiss.holds(subject));
+    let opening = await this.open(subject, budget, witnesses);
     while (opening && !opening.hasLease && !isFresh(opening.held, clock)) {
       const waitedMs = clock.monotonicMs() - sinceMs;
       if (waitedMs >= LONGEST_WAIT_MS) break;
@@ -51,14 +48,14 @@ export class Openings {
 
   /**
    * @param witnesses  families that tell whether something the result may name was invalidated
-   * @param isForAll   whether the lease is asked for
+   * @param isForAll   whether the lease is asked for. Default: unless lately there was nothing to keep, for which nobody waits
    * @returns `undefined` if the store did not answer
    */
   async open(
     subject: Subject,
     budget: Budget,
     witnesses: readonly string[],
-    isForAll = true,
+    isForAll = !this.#options.hitForMiss.holds(subject),
   ): Promise<Opening | undefined> {
     const { store, ask, clock } = this.#options;
     const lease = new LoadLease(store, subject, clock);

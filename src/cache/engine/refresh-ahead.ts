@@ -67,7 +67,8 @@ export class RefreshAhead {
     const { openings, sharedRuns, families, clock, emit, newBudget } = this.#options;
     if (sharedRuns.isUnderWay(subject)) return;
     const witnesses = families.witnessesFor(subject);
-    const opening = await openings.open(subject, newBudget(), witnesses);
+    // The lease says who does it.
+    const opening = await openings.open(subject, newBudget(), witnesses, true);
     if (!opening?.hasLease) return;
     const { held } = opening;
     if (held && !isSoon(subject, foundNow(held, clock))) await opening.lease.release();

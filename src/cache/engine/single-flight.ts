@@ -14,6 +14,8 @@ export interface Flight<T> {
   /** Its place in the order in which flights began and callers arrived. */
   readonly order: number;
   isDoomed: boolean;
+  /** Whether something that it depends on, or may, was invalidated meanwhile, here or elsewhere. */
+  isOvertaken: boolean;
   /** When the method was called, monotonic ms; before that it has read nothing. */
   calledAtMs: number | undefined;
   /** The tokens it runs under; none if the store could not be asked. */
@@ -51,6 +53,7 @@ export class SingleFlight {
       dependencies,
       order: ++this.#order,
       isDoomed: false,
+      isOvertaken: false,
       calledAtMs: undefined,
       tokens: undefined,
       onOvertaken: () => undefined,
@@ -80,6 +83,7 @@ export class SingleFlight {
   doom(tags: readonly string[]): void {
     const named = new Set(tags);
     for (const [key, flight] of this.#affected(named)) {
+      flight.isOvertaken = true;
       flight.isDoomed ||= flight.dependencies.certain.some((tag) => named.has(tag));
       this.giveUp(key, flight);
     }
@@ -87,7 +91,10 @@ export class SingleFlight {
 
   /** Tells every flight that depends on one of `tags`, or may. Whether it is joined its tokens decide. */
   overtake(tags: readonly string[]): void {
-    for (const [, flight] of this.#affected(new Set(tags))) flight.onOvertaken();
+    for (const [, flight] of this.#affected(new Set(tags))) {
+      flight.isOvertaken = true;
+      flight.onOvertaken();
+    }
   }
 
   #affected(tags: ReadonlySet<string>): [string, Flight<unknown>][] {
