@@ -13,16 +13,22 @@ export type Ask = <T>(
 
 /** The one way to the store for whatever somebody waits for: after the first failure a request asks no more. */
 export function asking(entries: EntryStore, emit: EmitCacheEvent): Ask {
-  return async (subject, budget, question) => {
+  return (subject, budget, question) => {
     if (!entries.isAvailable || budget.leftMs === 0) {
       budget.exhaust();
-      return undefined;
+      return Promise.resolve(undefined);
     }
-    try {
-      return { answer: await budget.spend(() => question(entries)) };
-    } catch (error) {
-      emit({ event: 'cache.get_error', subject, reason: reasonOf(error) });
-      return undefined;
-    }
+    budget.start();
+    return question(entries).then(
+      (answer) => {
+        budget.stop();
+        return { answer };
+      },
+      (error: unknown) => {
+        budget.exhaust();
+        emit({ event: 'cache.get_error', subject, reason: reasonOf(error) });
+        return undefined;
+      },
+    );
   };
 }

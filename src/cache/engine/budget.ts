@@ -32,19 +32,15 @@ export class Budget {
     return this.#isExhausted ? 0 : Math.max(FLOOR_MS, this.#leftMs - spentMs);
   }
 
-  /** @throws what `question` throws, and then nothing is left */
-  async spend<T>(question: () => Promise<T>): Promise<T> {
+  /** The store is asked. */
+  start(): void {
     this.#askingSinceMs = this.#clock.monotonicMs();
-    try {
-      const answer = await question();
-      this.#leftMs = this.leftMs;
-      return answer;
-    } catch (error) {
-      this.exhaust();
-      throw error;
-    } finally {
-      this.#askingSinceMs = undefined;
-    }
+  }
+
+  /** It has answered. */
+  stop(): void {
+    this.#leftMs = this.leftMs;
+    this.#askingSinceMs = undefined;
   }
 
   exhaust(): void {

@@ -55,13 +55,28 @@ export class EntryStore {
     return this.#options.coherence.vouchesFor(held, CurrentRun.around ? 'strong' : policy.consistency);
   }
 
+  /**
+   * The entry that may be served: the one that this process holds, if nothing it depends on has changed, or else the one in
+   * the store. All who wait share one question.
+   */
+  find(subject: Subject, budget: Budget): Promise<HeldEntry | undefined> {
+    const held = this.inL1(subject);
+    if (!held) return this.read(subject, budget);
+    return this.isValid(held, subject, budget).then((isValid) =>
+      // It may have expired while it was asked about, and another process may have replaced it.
+      isValid && isFresh(held, this.#options.clock) ? held : this.read(subject, budget),
+    );
+  }
+
   /** Whether `held` may be served now, by the tokens alone; all who wait share one question. */
-  async isValid(held: HeldEntry, subject: Pick<Subject, 'policy'>, budget: Budget): Promise<boolean> {
+  isValid(held: HeldEntry, subject: Pick<Subject, 'policy'>, budget: Budget): Promise<boolean> {
     const { logPosition } = this.#options.coherence;
     const { tags, tokens } = held.entry;
-    const state = liveness(tags, tokens, await this.#tokens.read(tags, budget.leftMs));
-    if (state === 'alive') held.validAtPosition = logPosition;
-    return state === 'alive' || (state === 'outdated' && this.#isYoung(held.bornAtMs, subject));
+    return this.#tokens.read(tags, budget.leftMs).then((present) => {
+      const state = liveness(tags, tokens, present);
+      if (state === 'alive') held.validAtPosition = logPosition;
+      return state === 'alive' || (state === 'outdated' && this.#isYoung(held.bornAtMs, subject));
+    });
   }
 
   /** The entry in the store, if it is the one asked for and nothing it depends on has changed. */

@@ -38,24 +38,18 @@ export class Lookups {
   }
 
   /** The entry, if there is one and everything it depends on is unchanged. Never rejects. */
-  async lookup(subject: Subject, budget: Budget): Promise<Lookup> {
-    const { ask, clock, emit } = this.#options;
+  lookup(subject: Subject, budget: Budget): Promise<Lookup> {
+    const { ask, emit } = this.#options;
     emit({ event: 'cache.lookup', subject });
-    const looked = await ask(subject, budget, async (entries) => {
-      const held = entries.inL1(subject);
-      const found = held && (await entries.isValid(held, subject, budget)) && foundNow(held, clock);
-      // It may have expired while it was asked about, and another process may have replaced it.
-      if (found && found.freshForMs > 0) return found;
-      const stored = await entries.read(subject, budget);
-      return stored && foundNow(stored, clock);
+    return ask(subject, budget, (entries) => entries.find(subject, budget)).then((looked) => {
+      if (!looked) {
+        emit({ event: 'cache.fallback', subject });
+        return { state: 'bypass' };
+      }
+      if (looked.answer) return this.#serve(subject, foundNow(looked.answer, this.#options.clock));
+      emit({ event: 'cache.miss', subject });
+      return { state: 'miss' };
     });
-    if (!looked) {
-      emit({ event: 'cache.fallback', subject });
-      return { state: 'bypass' };
-    }
-    if (looked.answer) return this.#serve(subject, looked.answer);
-    emit({ event: 'cache.miss', subject });
-    return { state: 'miss' };
   }
 
   #serve(subject: Subject, found: Found): Lookup {

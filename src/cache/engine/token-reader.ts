@@ -49,52 +49,52 @@ export class TokenReader {
   }
 }
 
-interface Waiter {
-  readonly budgetMs: number;
-  readonly resolve: (tokens: Tokens) => void;
-  readonly reject: (error: unknown) => void;
+/** For all who came while the one before was under way; the one with the most patience says how long it may take. */
+interface Question {
+  readonly tags: Set<string>;
+  budgetMs: number;
+  readonly answer: Promise<Tokens>;
 }
 
 /** The questions to one partition, one after the other. */
 class Queue {
   readonly #store: Store;
-  #tags = new Set<string>();
-  #waiters: Waiter[] = [];
-  #isAsking = false;
+  #gathering: Question | undefined;
+  /** Resolves when no question is under way. */
+  #previous: Promise<unknown> = Promise.resolve();
+  #underWay = 0;
 
   constructor(store: Store) {
     this.#store = store;
   }
 
   get isIdle(): boolean {
-    return !this.#isAsking;
+    return this.#underWay === 0;
   }
 
   read(tags: readonly string[], budgetMs: number): Promise<Tokens> {
-    return new Promise((resolve, reject) => {
-      for (const tag of tags) this.#tags.add(tag);
-      this.#waiters.push({ budgetMs, resolve, reject });
-      if (!this.#isAsking) void this.#ask();
-    });
+    const question = (this.#gathering ??= this.#gather());
+    for (const tag of tags) question.tags.add(tag);
+    question.budgetMs = Math.max(question.budgetMs, budgetMs);
+    return question.answer;
   }
 
-  async #ask(): Promise<void> {
-    this.#isAsking = true;
-    // Whoever asks in the same tick belongs to the first question.
-    await Promise.resolve();
-    while (this.#waiters.length > 0) {
-      const tags = [...this.#tags];
-      const waiters = this.#waiters;
-      this.#tags = new Set();
-      this.#waiters = [];
-      try {
-        const budgetMs = Math.max(...waiters.map((waiter) => waiter.budgetMs));
-        const tokens = tokensByTag(tags, await this.#store.tokens(tags, budgetMs));
-        for (const { resolve } of waiters) resolve(tokens);
-      } catch (error) {
-        for (const { reject } of waiters) reject(error);
-      }
-    }
-    this.#isAsking = false;
+  /** Whoever asks in the same tick belongs to it also where none is before it. */
+  #gather(): Question {
+    this.#underWay++;
+    const question: Question = {
+      tags: new Set(),
+      budgetMs: 0,
+      answer: this.#previous.then(() => this.#ask(question)),
+    };
+    const end = () => this.#underWay--;
+    this.#previous = question.answer.then(end, end);
+    return question;
+  }
+
+  async #ask({ tags, budgetMs }: Question): Promise<Tokens> {
+    this.#gathering = undefined;
+    const asked = [...tags];
+    return tokensByTag(asked, await this.#store.tokens(asked, budgetMs));
   }
 }
