@@ -142,16 +142,12 @@ export class Audits {
   async #isServed({ subject, entry }: Sample): Promise<'yes' | 'no' | 'store-away'> {
     const { ask, newBudget } = this.#options;
     const budget = newBudget();
-    const strictly = { policy: { ...subject.policy, minFreshMs: 0 } };
     const present = await ask(subject, budget, async (entries) => {
       const held = entries.inL1(subject);
-      if (held && (entries.isTrusted(held, subject) || (await entries.isValid(held, strictly, budget)))) {
-        return held.entry;
-      }
-      return (await entries.read(subject, budget))?.entry;
+      return held && entries.isTrusted(held, subject) ? held : entries.find(subject, budget, 0);
     });
     if (!present) return 'store-away';
-    const { answer } = present;
+    const answer = present.answer?.entry;
     return answer === entry || (answer && wholeForm(answer) === wholeForm(entry)) ? 'yes' : 'no';
   }
 

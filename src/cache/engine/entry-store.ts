@@ -56,26 +56,27 @@ export class EntryStore {
   }
 
   /**
-   * The entry that may be served: the one that this process holds, if nothing it depends on has changed, or else the one in
-   * the store. All who wait share one question.
+   * The entry that may be served: the one that this process holds, if its tokens are still the present ones, or else the
+   * one in the store. All who wait share one question.
+   *
+   * @param minFreshMs  for so long a soft invalidation is overlooked. Default: as the policy says
    */
-  find(subject: Subject, budget: Budget): Promise<HeldEntry | undefined> {
+  find(
+    subject: Subject,
+    budget: Budget,
+    minFreshMs = subject.policy.minFreshMs,
+  ): Promise<HeldEntry | undefined> {
     const held = this.inL1(subject);
     if (!held) return this.read(subject, budget);
-    return this.isValid(held, subject, budget).then((isValid) =>
-      // It may have expired while it was asked about, and another process may have replaced it.
-      isValid && isFresh(held, this.#options.clock) ? held : this.read(subject, budget),
-    );
-  }
-
-  /** Whether `held` may be served now, by the tokens alone; all who wait share one question. */
-  isValid(held: HeldEntry, subject: Pick<Subject, 'policy'>, budget: Budget): Promise<boolean> {
-    const { logPosition } = this.#options.coherence;
+    const { coherence, clock } = this.#options;
+    const { logPosition } = coherence;
     const { tags, tokens } = held.entry;
     return this.#tokens.read(tags, budget.leftMs).then((present) => {
       const state = liveness(tags, tokens, present);
       if (state === 'alive') held.validAtPosition = logPosition;
-      return state === 'alive' || (state === 'outdated' && this.#isYoung(held.bornAtMs, subject));
+      const isValid = state === 'alive' || (state === 'outdated' && this.#isYoung(held.bornAtMs, minFreshMs));
+      // It may have expired while it was asked about, and another process may have replaced it.
+      return isValid && isFresh(held, clock) ? held : this.read(subject, budget);
     });
   }
 
@@ -130,7 +131,9 @@ export class EntryStore {
   ): Promise<boolean> {
     const before = tags.map((tag) => tokens.get(tag));
     const state = liveness(tags, before, await this.#tokens.read(tags, budget.leftMs));
-    return state === 'alive' || (state === 'outdated' && this.#isYoung(calledAtMs, subject));
+    return (
+      state === 'alive' || (state === 'outdated' && this.#isYoung(calledAtMs, subject.policy.minFreshMs))
+    );
   }
 
   /** As {@link EntryWriter.store}. */
@@ -187,7 +190,7 @@ export class EntryStore {
     return this.#memory?.of(entry) ?? entry;
   }
 
-  #isYoung(bornAtMs: number, { policy }: Pick<Subject, 'policy'>): boolean {
-    return !CurrentRun.around && this.#options.clock.monotonicMs() - bornAtMs < policy.minFreshMs;
+  #isYoung(bornAtMs: number, minFreshMs: number): boolean {
+    return !CurrentRun.around && this.#options.clock.monotonicMs() - bornAtMs < minFreshMs;
   }
 }
