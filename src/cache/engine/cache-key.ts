@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { CacheError } from './cache-errors.js';
 import { className, encodeValue, isRecord } from './value-codec.js';
 
@@ -41,7 +41,7 @@ export function scopedKeyText(text: string, scope: 'user' | 'tenant' | 'class', 
 
 /** The key under which an entry lies in a shared store: `cache:{prefix}:{md5}`. */
 export function storeKey(prefix: string, keyText: string): string {
-  return `cache:${prefix}:${createHash('md5').update(keyText).digest('hex')}`;
+  return `cache:${prefix}:${hash('md5', keyText, 'hex')}`;
 }
 
 /**

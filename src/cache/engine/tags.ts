@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { CacheError } from './cache-errors.js';
 
 /*
@@ -77,8 +77,8 @@ export function isWitness(tag: string): boolean {
 
 /** @param parameters values as received; each is encoded, so a `*` or `/` in an id is only a character */
 export function prefixTag(prefix: string, parameters: readonly string[] = []): string {
-  // Through a buffer, for half a surrogate pair is no character that could be encoded.
-  const encoded = parameters.map((value) => encodeURIComponent(Buffer.from(value).toString()));
+  // Half a surrogate pair is no character that could be encoded.
+  const encoded = parameters.map((value) => encodeURIComponent(value.toWellFormed()));
   const names = encoded.map((name, index) =>
     name.length > LONGEST_NAME ? hashed(parameters[index] ?? '') : name,
   );
@@ -86,7 +86,7 @@ export function prefixTag(prefix: string, parameters: readonly string[] = []): s
 }
 
 function hashed(text: string): string {
-  return `#${createHash('sha256').update(text).digest('base64url')}`;
+  return `#${hash('sha256', text, 'base64url')}`;
 }
 
 /** The prefix and all its leading parameters: what `p:*`, `p:a:*`, `p:a:b:*` invalidate. */
@@ -101,8 +101,10 @@ export function dependenciesOn(tag: string): string[] {
 
 /** Of `prefix/p/a` both `prefix/p` and `prefix/p/a`. */
 function leadingTags(prefixTag: string): string[] {
-  const parts = prefixTag.split('/');
-  return parts.slice(1).map((_, last) => parts.slice(0, last + 2).join('/'));
+  const tags = [];
+  let end = prefixTag.indexOf('/', 'prefix/'.length);
+  for (; end !== -1; end = prefixTag.indexOf('/', end + 1)) tags.push(prefixTag.slice(0, end));
+  return [...tags, prefixTag];
 }
 
 /**
