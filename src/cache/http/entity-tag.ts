@@ -49,8 +49,8 @@ function named(
   accepted: readonly Coding[],
   compared: (tag: string) => string,
 ): string | undefined {
-  const text = typeof header === 'string' ? header : header.join(',');
-  if (text.trim() === '*') return etag;
+  const text = (typeof header === 'string' ? header : header.join(',')).trim();
+  if (text === etag || text === '*') return etag;
   // Lists may be long and hostile: nearly all of them end here.
   if (!text.includes(etag.slice(0, -1))) return undefined;
   const listed = new Set(text.split(',').map((tag) => compared(tag.trim())));
