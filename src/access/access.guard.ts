@@ -48,7 +48,7 @@ export class AccessGuard implements CanActivate {
    */
   async #personOf(principal: Principal): Promise<Person | null> {
     if (this.tokens.isOpen || principal.role === 'service') return null;
-    const person = await this.rights.person(principal.sub);
+    const person = await this.rights.caller(principal.sub);
     if (person === null) return null;
     if (person.status !== 'active' || rank[principal.role] > rank[person.role]) throw invalidToken();
     return person;

@@ -18,12 +18,19 @@ export interface Belonging {
  *
  * A person's rights follow the database within a second even where no invalidation reaches them; while it is away, those
  * of before hold for the grace of all cached methods. What a thing belongs to is fixed for ever, so it is kept for
- * minutes; that a thing is missing is never kept.
+ * minutes; that a thing is missing is kept of callers only.
  */
 @Injectable()
 export class RightsService {
   constructor(private readonly dataSource: DataSource) {}
 
+  /** Who asks. Every request does, so it is kept, too, that the database has nobody of that code. */
+  @Cached<RightsService['caller']>({ ttl: 1, prefix: 'rights_caller', tags: ['student:{0}'] })
+  async caller(code: string): Promise<Person | null> {
+    return this.#person(code);
+  }
+
+  /** Who is asked about: somebody may ask about any number of codes that there are not. */
   @Cached<RightsService['person']>({
     ttl: 1,
     prefix: 'rights_person',
@@ -31,20 +38,7 @@ export class RightsService {
     unless: isMissing,
   })
   async person(code: string): Promise<Person | null> {
-    if (!isPlausibleCode(code)) return null;
-    return this.#first<Person>(
-      `SELECT u.code, u.role,
-              CASE WHEN u.deleted_at IS NOT NULL THEN 'deleted' WHEN u.is_active THEN 'active' ELSE 'inactive' END AS status,
-              coalesce(json_agg(json_build_object('course_id', c.code, 'role', e.role, 'status', e.status,
-                                                'is_current', ${isActiveSql('now()')}))
-                       FILTER (WHERE e.id IS NOT NULL), '[]') AS enrollments
-       FROM users u
-       LEFT JOIN enrollments e ON e.user_id = u.id
-       LEFT JOIN courses c ON c.id = e.course_id
-       WHERE u.code = $1
-       GROUP BY u.id`,
-      code,
-    );
+    return this.#person(code);
   }
 
   @Cached<RightsService['activity']>({ ttl: 300, prefix: 'rights_activity', unless: isMissing })
@@ -88,6 +82,23 @@ export class RightsService {
       `SELECT c.code AS course_id, u.code AS person_id
        FROM tutor_sessions s JOIN courses c ON c.id = s.course_id JOIN users u ON u.id = s.user_id
        WHERE s.code = $1`,
+      code,
+    );
+  }
+
+  async #person(code: string): Promise<Person | null> {
+    if (!isPlausibleCode(code)) return null;
+    return this.#first<Person>(
+      `SELECT u.code, u.role,
+              CASE WHEN u.deleted_at IS NOT NULL THEN 'deleted' WHEN u.is_active THEN 'active' ELSE 'inactive' END AS status,
+              coalesce(json_agg(json_build_object('course_id', c.code, 'role', e.role, 'status', e.status,
+                                                'is_current', ${isActiveSql('now()')}))
+                       FILTER (WHERE e.id IS NOT NULL), '[]') AS enrollments
+       FROM users u
+       LEFT JOIN enrollments e ON e.user_id = u.id
+       LEFT JOIN courses c ON c.id = e.course_id
+       WHERE u.code = $1
+       GROUP BY u.id`,
       code,
     );
   }

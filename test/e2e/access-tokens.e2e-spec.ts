@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
 import { generateKeyPair, SignJWT } from 'jose';
 import { mintToken } from '../../src/access/mint-token.js';
+import { CacheService } from '../../src/cache/index.js';
 import { readEnvironment } from '../../src/config/read-environment.js';
 import { figure } from '../support/figures.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
@@ -142,6 +143,23 @@ describe('a valid token', () => {
 
   it('of an administrator whom only the identity provider knows is accepted', async () => {
     expect(await statusFor(await token('admin', 'someone@example.org'))).toBe(200);
+  });
+
+  it('of such a one costs the database a look a second, and is worth nothing as soon as a student is called so', async () => {
+    const administrator = await token('admin', 'IDP001');
+    const misses = () => app.app.get(CacheService).stats().prefixes.get('rights_caller')?.misses ?? 0;
+    const before = misses();
+    const sinceMs = performance.now();
+    for (let n = 0; n < 20; n++) expect(await statusFor(administrator)).toBe(200);
+    expect(misses() - before).toBeLessThanOrEqual(1 + Math.ceil((performance.now() - sinceMs) / 500));
+
+    await app.request
+      .post('/api/v3/users')
+      .set('authorization', `Bearer ${administrator}`)
+      .send({ user_id: 'IDP001', role: 'student' })
+      .expect(201);
+
+    expect(await statusFor(administrator)).toBe(401);
   });
 });
 

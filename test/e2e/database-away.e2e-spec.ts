@@ -48,6 +48,8 @@ beforeAll(async () => {
     ['ADMIN001', 'admin'],
     ['TEACH001', 'teacher'],
     ['STU001', 'student'],
+    // Only the identity provider knows them.
+    ['IDP001', 'admin'],
   ] as const) {
     tokens[sub] = await mintToken(environment, { sub, role, ttl: '1h' });
   }
@@ -102,6 +104,7 @@ async function stopServer(): Promise<void> {
 it('F31: a database that is stopped costs no cached route an answer, for a minute beyond its TTL', async () => {
   const views = [
     [stats, 'ADMIN001'],
+    [stats, 'IDP001'],
     [course, 'TEACH001'],
     [student, 'STU001'],
     [student, 'TEACH001'],
@@ -110,7 +113,7 @@ it('F31: a database that is stopped costs no cached route an answer, for a minut
   const submissions = await count('submissions');
   await leave('course_analytics', 50_000);
   await leave('student_risk', 75_000);
-  await leave('rights_person', 59_000);
+  await leave('rights_caller', 59_000);
 
   await stopServer();
 
