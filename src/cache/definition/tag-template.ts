@@ -13,6 +13,7 @@ const PLACEHOLDERS = /\{([^{}]+)\}/g;
  * whatever they hold, they stay values.
  */
 export class TagTemplate {
+  /** What its placeholders name, each once. */
   readonly names: readonly string[];
   /** The prefix of a prefix pattern; `undefined` for a tag. */
   readonly prefix: string | undefined;
@@ -22,7 +23,7 @@ export class TagTemplate {
 
   constructor(source: string, where: string) {
     this.#source = source;
-    this.names = [...source.matchAll(PLACEHOLDERS)].map((match) => match[1] ?? '');
+    this.names = [...new Set(Array.from(source.matchAll(PLACEHOLDERS), (match) => match[1] ?? ''))];
     const bare = source.replace(PLACEHOLDERS, '');
     this.prefix = source.endsWith(':*') ? source.split(':', 1)[0] : undefined;
     if (source.includes('${')) {
@@ -39,7 +40,7 @@ export class TagTemplate {
       );
     }
     if (this.prefix !== undefined) checkedPrefix(this.prefix, where);
-    this.#written = (this.prefix === undefined ? [source] : this.leading).map(parse);
+    this.#written = (this.prefix === undefined ? [source] : this.leading).map((text) => this.#parse(text));
   }
 
   /** The plain tag without values in it; `undefined` for a prefix pattern. */
@@ -63,23 +64,33 @@ export class TagTemplate {
    * @throws {CacheError} `CACHE_INVALID_OPTIONS` for a value that no tag can name, and for more than a hundred tags
    */
   expand(resolve: Resolve): string[] {
-    const absent = this.prefix === undefined ? undefined : this.names.find((name) => isAbsent(resolve(name)));
+    const values = this.names.map(resolve);
+    const absent = this.prefix === undefined ? this.names[values.findIndex(isAbsent)] : undefined;
     if (absent !== undefined) {
       const before = this.#source.slice(0, this.#source.indexOf(`{${absent}}`));
       const leading = before.slice(0, before.lastIndexOf(':'));
       return new TagTemplate(`${leading}:*`, this.#source).expand(resolve);
     }
-    let filled: ReadonlyMap<string, string>[] = [new Map()];
-    for (const name of this.names) {
-      const texts = literals(resolve(name), name);
+    let filled: (readonly string[])[] = [[]];
+    for (const [place, name] of this.names.entries()) {
+      const texts = literals(values[place], name);
       if (filled.length * texts.length > MAX_TAGS) throw unnameable(`more than ${MAX_TAGS} tags`);
-      filled = filled.flatMap((values) => texts.map((text) => new Map(values).set(name, text)));
+      filled = filled.flatMap((before) => texts.map((text) => [...before, text]));
     }
-    return filled.map((values) => this.#fill(values));
+    return filled.map((texts) => this.#fill(texts));
   }
 
-  #fill(values: ReadonlyMap<string, string>): string {
-    const filled = this.#written.map((pieces) => fill(pieces, values));
+  #parse(text: string): Pieces {
+    return text
+      .split(PLACEHOLDERS)
+      .map((piece, place) => (place % 2 === 0 ? piece : this.names.indexOf(piece)));
+  }
+
+  /** @param texts  of the names, in their order */
+  #fill(texts: readonly string[]): string {
+    const filled = this.#written.map((pieces) =>
+      pieces.map((piece) => (typeof piece === 'number' ? texts[piece] : piece)).join(''),
+    );
     return this.prefix === undefined ? plainTag(filled.join('')) : prefixTag(this.prefix, filled);
   }
 
@@ -88,16 +99,8 @@ export class TagTemplate {
   }
 }
 
-/** Texts and the names of placeholders, in turn. */
-type Pieces = readonly string[];
-
-function parse(text: string): Pieces {
-  return text.split(PLACEHOLDERS);
-}
-
-function fill(pieces: Pieces, values: ReadonlyMap<string, string>): string {
-  return pieces.map((piece, place) => (place % 2 === 0 ? piece : (values.get(piece) ?? ''))).join('');
-}
+/** Texts, and for placeholders which of the names they hold. */
+type Pieces = readonly (string | number)[];
 
 /**
  * Placeholders of provider methods: `{0}` is the first argument, `{0.id}` a field of it. For any other it throws

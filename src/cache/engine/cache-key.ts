@@ -24,7 +24,8 @@ export function routeKeyText(prefix: string, path: string, inputs: KeyInputs): s
  *   symbols, or by what they inherit from an object that is no class
  */
 export function methodKeyText(prefix: string, method: string, args: readonly unknown[]): string {
-  return `${prefix}|${method}|${encodeValue(args, { asKey: true })}`;
+  const texts = args.map((argument) => encodeValue(argument, { asKey: true }));
+  return `${prefix}|${method}|[${texts.join(',')}]`;
 }
 
 /**
