@@ -20,7 +20,8 @@ export function cacheSettings(
   dataSource: DataSource,
 ): CacheModuleOptions {
   const redis = redisSettings(environment);
-  const log = cacheLog(logger);
+  // Who asks is read again each second, for everybody who asks.
+  const log = cacheLog(logger, (prefix) => prefix.startsWith('rights_'));
   return {
     name: 'ai-native',
     enabled: environment.CACHE_ENABLED,

@@ -2,7 +2,7 @@ import type { Subject } from '../cache/index.js';
 import { AppLogger, type AppLoggerOptions } from './app-logger.js';
 import { cacheLog } from './cache-log.js';
 
-function recorded(options: Partial<AppLoggerOptions> = {}) {
+function recorded(options: Partial<AppLoggerOptions> = {}, isQuiet?: (prefix: string) => boolean) {
   const lines: string[] = [];
   const logger = new AppLogger({
     level: 'debug',
@@ -11,7 +11,7 @@ function recorded(options: Partial<AppLoggerOptions> = {}) {
     now: () => new Date('2026-02-05T18:52:18.123Z'),
     ...options,
   });
-  return { log: cacheLog(logger), lines };
+  return { log: cacheLog(logger, isQuiet), lines };
 }
 
 /** What is asked for, and how often its key was computed. */
@@ -53,6 +53,27 @@ describe('the log of the cache', () => {
 
     expect(lines).toEqual([]);
     expect(reads.count).toBe(0);
+  });
+
+  it.each([
+    ['info', 0],
+    ['debug', 2],
+  ] as const)('at %s writes %i lines of a quiet prefix that is made anew', (level, count) => {
+    const { log, lines } = recorded({ level }, (prefix) => prefix === 'system_stats');
+    const { subject } = asked();
+
+    log({ event: 'cache.miss', subject });
+    log({ event: 'cache.stored', subject, ttlMs: 1000, bytes: 1 });
+
+    expect(lines).toHaveLength(count);
+  });
+
+  it('tells at info what goes wrong with a quiet prefix', () => {
+    const { log, lines } = recorded({ level: 'info' }, () => true);
+
+    log({ event: 'cache.get_error', subject: asked().subject, reason: 'timeout' });
+
+    expect(lines).toHaveLength(1);
   });
 
   it('writes a miss at info, for machines with its key', () => {

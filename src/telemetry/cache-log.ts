@@ -17,19 +17,32 @@ const ofConnections: ReadonlySet<string> = new Set([
   'cache.invalidated_late',
 ]);
 
+/** What a prefix does all the time: two lines each time something of it is made anew. */
+const ofRoutine: ReadonlySet<string> = new Set(['cache.miss', 'cache.stored']);
+
 /**
  * Writes the cache's events as the catalogue says; what has no line there is for statistics only. Most events are hits
  * and lookups: nobody who does not read them pays for them, and no key is computed for a line that is not written.
+ *
+ * @param isQuiet  prefixes of which it is no news that something is made anew: that is written at debug only. Default: none
  */
-export function cacheLog(logger: AppLogger): (event: CacheModuleEvent) => void {
+export function cacheLog(
+  logger: AppLogger,
+  isQuiet: (prefix: string) => boolean = () => false,
+): (event: CacheModuleEvent) => void {
   const events = Object.keys(logCatalogue) as LogEvent[];
   const written: ReadonlySet<string> = new Set(
     events.filter((event) => logger.isEnabled(logCatalogue[event].level)),
   );
   const isWritten = (event: string): event is LogEvent => written.has(event);
+  const isHeld = (event: CacheModuleEvent) =>
+    ofRoutine.has(event.event) &&
+    'subject' in event &&
+    isQuiet(event.subject.prefix) &&
+    !logger.isEnabled('debug');
 
   return withoutRepeats((event) => {
-    if (!isWritten(event.event)) return;
+    if (!isWritten(event.event) || isHeld(event)) return;
     const fields = fieldsOf(event);
     if (event.event === 'cache.lookup') logger.event('cache.key', fields);
     logger.event(event.event, fields);
