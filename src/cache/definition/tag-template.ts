@@ -64,20 +64,21 @@ export class TagTemplate {
    * @throws {CacheError} `CACHE_INVALID_OPTIONS` for a value that no tag can name, and for more than a hundred tags
    */
   expand(resolve: Resolve): string[] {
-    const values = this.names.map(resolve);
-    const absent = this.prefix === undefined ? this.names[values.findIndex(isAbsent)] : undefined;
-    if (absent !== undefined) {
-      const before = this.#source.slice(0, this.#source.indexOf(`{${absent}}`));
-      const leading = before.slice(0, before.lastIndexOf(':'));
-      return new TagTemplate(`${leading}:*`, this.#source).expand(resolve);
-    }
     let filled: (readonly string[])[] = [[]];
-    for (const [place, name] of this.names.entries()) {
-      const texts = literals(values[place], name);
+    for (const name of this.names) {
+      const value = resolve(name);
+      if (isAbsent(value) && this.prefix !== undefined) return this.#before(name).expand(resolve);
+      const texts = literals(value, name);
       if (filled.length * texts.length > MAX_TAGS) throw unnameable(`more than ${MAX_TAGS} tags`);
       filled = filled.flatMap((before) => texts.map((text) => [...before, text]));
     }
     return filled.map((texts) => this.#fill(texts));
+  }
+
+  /** The prefix pattern of the parameters before the one that needs `name`. */
+  #before(name: string): TagTemplate {
+    const before = this.#source.slice(0, this.#source.indexOf(`{${name}}`));
+    return new TagTemplate(`${before.slice(0, before.lastIndexOf(':'))}:*`, this.#source);
   }
 
   #parse(text: string): Pieces {

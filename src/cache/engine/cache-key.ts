@@ -24,7 +24,7 @@ export function routeKeyText(prefix: string, path: string, inputs: KeyInputs): s
  *   symbols, or by what they inherit from an object that is no class
  */
 export function methodKeyText(prefix: string, method: string, args: readonly unknown[]): string {
-  const texts = args.map((argument) => encodeValue(argument, { asKey: true }));
+  const texts = Array.from(args, (argument) => encodeValue(argument, { asKey: true }));
   return `${prefix}|${method}|[${texts.join(',')}]`;
 }
 

@@ -1,0 +1,44 @@
+import { fromArguments, TagTemplate } from './tag-template.js';
+
+function expanded(template: string, ...args: unknown[]): string[] {
+  return new TagTemplate(template, 'a test').expand(fromArguments(args));
+}
+
+describe('a template of a tag', () => {
+  it('names one for each combination of the elements of lists', () => {
+    expect(expanded('seat:{0}-{1}', ['a', 'b'], [1, 2])).toEqual([
+      'tag/seat:a-1',
+      'tag/seat:a-2',
+      'tag/seat:b-1',
+      'tag/seat:b-2',
+    ]);
+  });
+
+  it('puts the same value wherever a placeholder stands again', () => {
+    expect(expanded('pair:{0}-{0}', ['a', 'b'])).toEqual(['tag/pair:a-a', 'tag/pair:b-b']);
+  });
+
+  it.each([undefined, null, []])('names nothing where a placeholder has no value (%p)', (absent) => {
+    expect(expanded('course:{0}', absent)).toEqual([]);
+    expect(expanded('Course:{0}', absent)).toEqual([]);
+  });
+
+  it('takes values for what they are, whatever they hold', () => {
+    expect(expanded('course:{0}', '{0}:*')).toEqual(['tag/course:{0}:*']);
+  });
+});
+
+describe('a template of a prefix pattern', () => {
+  it('names parameters, each encoded', () => {
+    expect(expanded('view:{0}:{1.id}:*', 'a/b', { id: 7 })).toEqual(['prefix/view/a%2Fb/7']);
+  });
+
+  it.each([
+    ['the first', [undefined, { id: 7 }], 'prefix/view'],
+    ['the first, and the second cannot have any', [undefined, 'text'], 'prefix/view'],
+    ['the second', ['a', {}], 'prefix/view/a'],
+    ['the second, which is null', ['a', { id: null }], 'prefix/view/a'],
+  ])('names all before a parameter without a value: %s', (_, args, tag) => {
+    expect(expanded('view:{0}:{1.id}:*', ...args)).toEqual([tag]);
+  });
+});
