@@ -18,17 +18,20 @@ export function asking(entries: EntryStore, emit: EmitCacheEvent): Ask {
       budget.exhaust();
       return Promise.resolve(undefined);
     }
+    const failed = (error: unknown) => {
+      budget.exhaust();
+      emit({ event: 'cache.get_error', subject, reason: reasonOf(error) });
+      return undefined;
+    };
     budget.start();
-    return question(entries).then(
-      (answer) => {
+    try {
+      return question(entries).then((answer) => {
         budget.stop();
         return { answer };
-      },
-      (error: unknown) => {
-        budget.exhaust();
-        emit({ event: 'cache.get_error', subject, reason: reasonOf(error) });
-        return undefined;
-      },
-    );
+      }, failed);
+    } catch (error) {
+      failed(error);
+      return Promise.resolve(undefined);
+    }
   };
 }

@@ -56,12 +56,15 @@ interface Question {
   readonly answer: Promise<Tokens>;
 }
 
+/** A promise remembers what was around whoever made it: none of those who asked shall be remembered by an idle queue. */
+const NOTHING = Promise.resolve();
+
 /** The questions to one partition, one after the other. */
 class Queue {
   readonly #store: Store;
   #gathering: Question | undefined;
-  /** Resolves when no question is under way. */
-  #previous: Promise<unknown> = Promise.resolve();
+  /** Resolves when the last question of all that were gathered so far has ended. */
+  #previous: Promise<unknown> = NOTHING;
   #underWay = 0;
 
   constructor(store: Store) {
@@ -87,7 +90,10 @@ class Queue {
       budgetMs: 0,
       answer: this.#previous.then(() => this.#ask(question)),
     };
-    const end = () => this.#underWay--;
+    const end = () => {
+      this.#underWay--;
+      if (this.#underWay === 0) this.#previous = NOTHING;
+    };
     this.#previous = question.answer.then(end, end);
     return question;
   }
