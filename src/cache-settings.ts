@@ -21,7 +21,7 @@ export function cacheSettings(
 ): CacheModuleOptions {
   const redis = redisSettings(environment);
   // Who asks is read again each second, for everybody who asks.
-  const log = cacheLog(logger, (prefix) => prefix.startsWith('rights_'));
+  const log = cacheLog(logger, (prefix) => prefix === 'rights_caller');
   return {
     name: 'ai-native',
     enabled: environment.CACHE_ENABLED,

@@ -43,8 +43,8 @@ export class AccessGuard implements CanActivate {
   }
 
   /**
-   * A token outlives changes in the database. So who was deleted, deactivated or degraded there is refused
-   * at once; who is not in the database at all (an administrator of the identity provider) is judged by the token.
+   * A token outlives changes in the database. So who was deleted, deactivated, degraded or added there is judged by that as
+   * soon as {@link RightsService} knows; who is not in the database (an administrator of the identity provider) by the token.
    */
   async #personOf(principal: Principal): Promise<Person | null> {
     if (this.tokens.isOpen || principal.role === 'service') return null;

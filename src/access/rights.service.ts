@@ -16,8 +16,8 @@ export interface Belonging {
 /**
  * What the access guard asks of the database, through the cache: a cache hit of a route then costs no query.
  *
- * A person's rights follow the database within a second even where no invalidation reaches them; while it is away, those
- * of before hold for the grace of all cached methods. What a thing belongs to is fixed for ever, so it is kept for
+ * A person's rights follow the database within a second even where no invalidation reaches them; while it is away, slow or
+ * refuses, those of before hold for the grace of all cached methods. What a thing belongs to is fixed for ever, so it is kept for
  * minutes; that a thing is missing is kept of callers only.
  */
 @Injectable()

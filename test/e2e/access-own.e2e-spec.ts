@@ -35,7 +35,7 @@ async function verdict(
   declared = readsAll,
 ): Promise<string> {
   try {
-    const person = await rights.person(sub);
+    const person = await rights.caller(sub);
     await new OwnershipCheck(rights).check({ role, sub }, person, request, { declared, created: undefined });
     return 'passes';
   } catch (error) {

@@ -104,20 +104,34 @@ describe('a valid token', () => {
   });
 
   it.each([
-    ['deleted', 'DELETED', `UPDATE users SET deleted_at = now() WHERE code = 'DELETED'`, 401],
-    ['deactivated', 'INACTIVE', `UPDATE users SET is_active = false WHERE code = 'INACTIVE'`, 401],
-    ['degraded to a student', 'DEGRADED', `UPDATE users SET role = 'student' WHERE code = 'DEGRADED'`, 401],
+    ['deleted', 'teacher', 'DELETED', `UPDATE users SET deleted_at = now() WHERE code = 'DELETED'`, 401],
+    ['deactivated', 'teacher', 'INACTIVE', `UPDATE users SET is_active = false WHERE code = 'INACTIVE'`, 401],
+    [
+      'degraded to a student',
+      'teacher',
+      'DEGRADED',
+      `UPDATE users SET role = 'student' WHERE code = 'DEGRADED'`,
+      401,
+    ],
     [
       'taken from the course',
+      'teacher',
       'REMOVED',
       `UPDATE enrollments SET status = 'dropped' FROM users u WHERE u.id = user_id AND u.code = 'REMOVED'`,
       404,
     ],
+    [
+      'added as a student',
+      'admin',
+      'ADDED',
+      `INSERT INTO users (code, role) VALUES ('ADDED', 'student')`,
+      401,
+    ],
   ])(
-    'A4, T2: is worth nothing within a second once its teacher is %s behind our back',
-    async (_, sub, sql, status) => {
-      const teacher = await token('teacher', sub);
-      expect(await statusFor(teacher)).toBe(200);
+    'A4, T2: is worth nothing within a second once its owner is %s behind our back',
+    async (_, role, sub, sql, status) => {
+      const bearer = await token(role, sub);
+      expect(await statusFor(bearer)).toBe(200);
 
       await database.dataSource.query(sql);
       const changedAt = performance.now();
@@ -125,7 +139,7 @@ describe('a valid token', () => {
       let lastTakenMs = 0;
       await pollUntil(async () => {
         const askedMs = performance.now() - changedAt;
-        if ((await statusFor(teacher)) === status) return true;
+        if ((await statusFor(bearer)) === status) return true;
         lastTakenMs = askedMs;
         return false;
       }, 20_000);
