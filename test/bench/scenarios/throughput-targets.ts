@@ -48,6 +48,10 @@ const MOST_BUILT = 0.01;
 const limitOfNest = ({ times }: Medians, theirs: LineName) =>
   `\`limit\`, which does nothing but send what is at hand, has ${times('limit', theirs)} times its rate`;
 
+const oneQuestion = ({ microseconds }: Medians) =>
+  `a hit takes ${microseconds('strong')} of CPU, and ${microseconds('bounded')} where Redis is not asked, as \`bounded\` ` +
+  'shows it: between the two lie a question for all who wait, and what waits for it';
+
 const oneGet = ({ microseconds, built }: Medians) =>
   (built('redis-only') > MOST_BUILT
     ? `${percent(built('redis-only'))} of the answers were built by the handler, for Redis did not answer in time; `
@@ -58,7 +62,12 @@ const oneGet = ({ microseconds, built }: Medians) =>
 
 const targets: readonly Target[] = [
   { ours: 'bounded', theirs: 'limit', atLeast: { 300: 0.95, 8_000: 0.95, 200_000: 0.9 } },
-  { ours: 'strong', theirs: 'limit', atLeast: { 300: 0.9, 8_000: 0.9, 200_000: 0.85 } },
+  {
+    ours: 'strong',
+    theirs: 'limit',
+    atLeast: { 300: 0.9, 8_000: 0.9, 200_000: 0.85 },
+    obstacle: oneQuestion,
+  },
   { ours: 'bounded-open', theirs: 'limit-open', atLeast: { 8_000: 1.05 } },
   { ours: 'bounded-express-open', theirs: 'limit-express-open', atLeast: { 8_000: 1.05 } },
   { ours: 'bounded 304', theirs: 'limit', atLeast: { 8_000: 1.2 } },
