@@ -39,6 +39,7 @@ describe('the in-process store', () => {
       clock.advance(ms);
       return Promise.resolve();
     },
+    () => clock,
   );
 
   it('F46: stays within its bytes, and lets go first of what nobody asked for', async () => {

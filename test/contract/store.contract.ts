@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { CacheEntry } from '../../src/cache/engine/cache-entry.js';
+import { systemClock, type Clock } from '../../src/cache/engine/clock.js';
 import type { EntryName, Store } from '../../src/cache/engine/store.js';
 import { EPOCH } from '../../src/cache/engine/tags.js';
 import { tryStore } from '../../src/cache/engine/try-store.js';
@@ -34,8 +35,13 @@ export function aName(id: string = randomUUID()): EntryName {
  *
  * @param use      gives the store under test
  * @param advance  lets so many milliseconds pass for that store
+ * @param clock    that of the store. Default: the machine's
  */
-export function storeContract(use: () => Store, advance: (ms: number) => Promise<void>): void {
+export function storeContract(
+  use: () => Store,
+  advance: (ms: number) => Promise<void>,
+  clock: () => Clock = () => systemClock,
+): void {
   let store: Store;
   let name: EntryName;
   let tags: [string, string];
@@ -87,6 +93,15 @@ export function storeContract(use: () => Store, advance: (ms: number) => Promise
 
       expect(leftMs).toBeGreaterThan(50_000);
       expect(leftMs).toBeLessThanOrEqual(60_000);
+    });
+
+    it('keeps an entry no longer for having been written late', async () => {
+      await store.write(name, entryOf(name, 'x', 40_000, 20_000), clock().monotonicMs() + 50_000);
+
+      const leftMs = (await stored())?.leftMs;
+
+      expect(leftMs).toBeGreaterThan(40_000);
+      expect(leftMs).toBeLessThanOrEqual(50_100);
     });
 
     it('keeps an entry beyond its TTL for the grace, and not longer', async () => {

@@ -36,9 +36,9 @@ export class SteppingMemoryStore extends MemoryStore {
     return super.tokens(tags);
   }
 
-  override async write(name: EntryName, entry: CacheEntry): Promise<void> {
+  override async write(name: EntryName, entry: CacheEntry, usableUntilMs?: number): Promise<void> {
     await this.stage.step('store');
-    return super.write(name, entry);
+    return super.write(name, entry, usableUntilMs);
   }
 
   override async invalidate(hard: readonly string[], soft: readonly string[]): Promise<void> {

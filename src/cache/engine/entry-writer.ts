@@ -72,11 +72,9 @@ export class EntryWriter {
       body: given.body,
     });
     const livesMs = entry.ttlMs + entry.graceMs;
-    l1.hold({
-      ...heldEntry(entry, livesMs, clock.monotonicMs(), opening.logPosition),
-      bornAtMs: opening.atMs,
-    });
-    if (!opening.isForeign) await store.write(subject, entry);
+    const held = heldEntry(entry, livesMs, clock.monotonicMs(), opening.logPosition);
+    l1.hold({ ...held, bornAtMs: opening.atMs });
+    if (!opening.isForeign) await store.write(subject, entry, held.usableUntilMs);
     emit({ event: 'cache.stored', subject, ttlMs: entry.ttlMs, bytes: bodyLength(entry) });
     return true;
   }

@@ -71,8 +71,12 @@ export interface Store {
   /** Tags of one partition are answered by one server: one that hangs must not hold up the others' answers. */
   partitionOf(tag: string): string;
 
-  /** Keeps an entry for `ttlMs + graceMs`, above zero. */
-  write(name: EntryName, entry: CacheEntry): Promise<void>;
+  /**
+   * Keeps an entry, which is above zero for `ttlMs + graceMs`.
+   *
+   * @param usableUntilMs  monotonic: however long the writing takes, nobody may find it younger. Default: from now on for its whole life
+   */
+  write(name: EntryName, entry: CacheEntry, usableUntilMs?: number): Promise<void>;
 
   /**
    * Takes the tokens of `hard` away, in this order, then gives those of `soft` that exist another soft half. When it

@@ -368,6 +368,23 @@ describe('a soft invalidation', () => {
     expect((await alone.get(view, gives('new'))).value).toBe('new');
   });
 
+  it('counts it so for other processes, too, also where the store was slow to take the entry', async () => {
+    const view = aSubject({ minFreshMs: 1000 });
+    here.store.delay(900, 'write');
+    await here.get(view, gives('old'));
+    await turn();
+    clock.advance(900);
+    await settle();
+    expect(await there.get(view, never)).toEqual({ value: 'old', how: 'hit' });
+
+    await here.engine.invalidate(soft);
+
+    clock.advance(99);
+    expect(await there.get(view, never)).toEqual({ value: 'old', how: 'hit' });
+    clock.advance(1);
+    expect((await there.get(view, gives('new'))).value).toBe('new');
+  });
+
   it('lets callers share a run that is younger than the view allows', async () => {
     const view = aSubject({ minFreshMs: 1000 });
     let finish: (value: string) => void = () => undefined;

@@ -53,10 +53,12 @@ export class MemoryStore implements Store {
     return Promise.resolve(tags.map((tag) => this.#tokens.get(tag)));
   }
 
-  write(_name: EntryName, entry: CacheEntry): Promise<void> {
+  write(_name: EntryName, entry: CacheEntry, usableUntilMs?: number): Promise<void> {
     // Whoever made it holds it there already, and knows more of it.
     if (this.#entries.holds(entry)) return Promise.resolve();
-    this.#entries.hold(heldEntry(entry, entry.ttlMs + entry.graceMs, this.#clock.monotonicMs(), -1));
+    const now = this.#clock.monotonicMs();
+    const leftMs = usableUntilMs === undefined ? entry.ttlMs + entry.graceMs : usableUntilMs - now;
+    this.#entries.hold(heldEntry(entry, leftMs, now, -1));
     return Promise.resolve();
   }
 

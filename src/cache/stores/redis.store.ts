@@ -87,14 +87,15 @@ export class RedisStore implements Store {
     return this.#servers.nameOf(this.#keys.token(tag));
   }
 
-  async write(name: EntryName, entry: CacheEntry): Promise<void> {
+  async write(name: EntryName, entry: CacheEntry, usableUntilMs?: number): Promise<void> {
     const bytes = encodeEntry(entry);
     if (!bytes) throw new CacheError('CACHE_STORE_UNAVAILABLE', 'too-large');
     const key = this.#keys.entry(name);
-    const livesMs = Math.ceil(entry.ttlMs + entry.graceMs);
-    await this.#servers.write(this.#servers.nameOf(key), BACKGROUND_BUDGET_MS, ({ client, clock }) =>
-      client.set(key, bytes, { expiration: endOf(livesMs, clock) }),
-    );
+    const livesMs = entry.ttlMs + entry.graceMs;
+    await this.#servers.write(this.#servers.nameOf(key), BACKGROUND_BUDGET_MS, ({ client, clock }) => {
+      const leftMs = usableUntilMs === undefined ? livesMs : usableUntilMs - clock.monotonicMs();
+      return client.set(key, bytes, { expiration: endOf(Math.max(1, Math.ceil(leftMs)), clock) });
+    });
   }
 
   invalidate(hard: readonly string[], soft: readonly string[], budgetMs: number): Promise<void> {

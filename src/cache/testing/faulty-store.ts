@@ -135,8 +135,8 @@ export class FaultyStore implements Store {
     return this.#ask('tokens', budgetMs, tags, () => this.#inner.tokens(tags, budgetMs));
   }
 
-  write(name: EntryName, entry: CacheEntry): Promise<void> {
-    return this.#do('write', BACKGROUND_BUDGET_MS, () => this.#inner.write(name, entry));
+  write(name: EntryName, entry: CacheEntry, usableUntilMs?: number): Promise<void> {
+    return this.#do('write', BACKGROUND_BUDGET_MS, () => this.#inner.write(name, entry, usableUntilMs));
   }
 
   async invalidate(hard: readonly string[], soft: readonly string[], budgetMs: number): Promise<void> {
