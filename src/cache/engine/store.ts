@@ -72,9 +72,10 @@ export interface Store {
   partitionOf(tag: string): string;
 
   /**
-   * Keeps an entry, which is above zero for `ttlMs + graceMs`.
+   * Keeps an entry for `ttlMs + graceMs`, above zero.
    *
-   * @param usableUntilMs  monotonic: however long the writing takes, nobody may find it younger. Default: from now on for its whole life
+   * @param usableUntilMs  when that ends, by the monotonic clock of this process: an entry is no younger for being written
+   *   late. Default: counted from when it is written
    */
   write(name: EntryName, entry: CacheEntry, usableUntilMs?: number): Promise<void>;
 
