@@ -1,10 +1,10 @@
 // Processes that tests left behind: those started with the mark of this run, or working on its folder.
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 import { setTimeout as wait } from 'node:timers/promises';
 
 /**
- * Ends every process whose environment or command line holds `mark`, which must be unique to this run.
+ * Ends every process whose environment, command line or, on Linux, folder holds `mark`, which must be unique to this run.
  *
  * @param {string} mark
  * @returns {Promise<string[]>} their command lines
@@ -31,18 +31,22 @@ function find(mark) {
 }
 
 function fromProc() {
-  const read = (pid, name) => {
+  const orNothing = (read) => {
     try {
-      return readFileSync(`/proc/${pid}/${name}`, 'utf8').replaceAll('\0', ' ').trim();
+      return read();
     } catch {
       return '';
     }
   };
+  const read = (pid, name) =>
+    orNothing(() => readFileSync(`/proc/${pid}/${name}`, 'utf8').replaceAll('\0', ' ').trim());
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map((pid) => {
       const commandLine = read(pid, 'cmdline');
-      return { pid: Number(pid), commandLine, traits: `${commandLine} ${read(pid, 'environ')}` };
+      // Redis writes its title over what it was started with, and over its environment.
+      const folder = orNothing(() => readlinkSync(`/proc/${pid}/cwd`));
+      return { pid: Number(pid), commandLine, traits: `${commandLine} ${read(pid, 'environ')} ${folder}` };
     })
     .filter(({ commandLine }) => commandLine !== '');
 }

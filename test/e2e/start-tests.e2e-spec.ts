@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pollUntil } from '../support/processes.js';
@@ -42,7 +42,7 @@ function lastLine(run: Run): string | undefined {
   return run.output().trimEnd().split('\n').at(-1);
 }
 
-it('counts what passed and what failed, also files that do not run, a password shown, a right missing and a process left', async () => {
+it('counts what passed and what failed, also files that do not run, a password shown, a right missing and processes left', async () => {
   const files = {
     pass: `it('a', () => {}); it('b', () => {});`,
     fail: `it('c', () => {}); it('d', () => { throw new Error('as it must'); });`,
@@ -55,6 +55,10 @@ it('counts what passed and what failed, also files that do not run, a password s
       await expect(client.keys('*')).rejects.toThrow(/NOPERM/);
       client.destroy();
     });`,
+    redis: `it('h', () => {
+      const options = ['--port', '0', '--unixsocket', 'left.sock', '--save', '', '--dir', require('os').tmpdir()];
+      require('child_process').spawn(process.env.TEST_REDIS_SERVER, options, { detached: true, stdio: 'ignore' }).unref();
+    });`,
     left: `it('f', () => { require('child_process').spawn('/bin/sleep', ['600'], { detached: true, stdio: 'ignore' }).unref(); });`,
   };
   for (const [name, text] of Object.entries(files)) await writeFile(join(folder, `${name}.test.js`), text);
@@ -62,8 +66,10 @@ it('counts what passed and what failed, also files that do not run, a password s
   const run = runTests();
 
   expect(await run.ended).toBe(1);
-  expect(lastLine(run)).toBe('Tests: 6 passed, 5 failed');
-  expect(run.output()).toContain('processes left behind: /bin/sleep 600');
+  expect(lastLine(run)).toBe('Tests: 7 passed, 5 failed');
+  const [, left] = /processes left behind: (.*)$/m.exec(run.output()) ?? [];
+  expect(left).toContain('/bin/sleep 600');
+  expect(left).toContain('redis-server');
   expect(run.output()).toContain('Redis did not allow: command keys');
   expect(await readdir(temporary)).toEqual([]);
 });
@@ -121,7 +127,7 @@ it('runs in a container when there is no Redis but a Docker', async () => {
   expect(lastLine(run)).toBe('Tests: 7 passed, 0 failed');
 });
 
-/** Ids of other processes that were started with this text in arguments or, on Linux, environment. */
+/** Ids of other processes that have this text in their arguments or, on Linux, environment or folder. */
 async function processesWith(text: string): Promise<string[]> {
   if (process.platform !== 'linux') {
     const { stdout } = spawnSync('ps', ['-axo', 'command='], { encoding: 'utf8' });
@@ -129,9 +135,10 @@ async function processesWith(text: string): Promise<string[]> {
   }
   const ids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
   const traits = (id: string): Promise<string[]> =>
-    Promise.all(
-      ['cmdline', 'environ'].map((name) => readFile(`/proc/${id}/${name}`, 'utf8').catch(() => '')),
-    );
+    Promise.all([
+      ...['cmdline', 'environ'].map((name) => readFile(`/proc/${id}/${name}`, 'utf8').catch(() => '')),
+      readlink(`/proc/${id}/cwd`).catch(() => ''),
+    ]);
   const matches = await Promise.all(
     ids.map(async (id) => (await traits(id)).some((trait) => trait.includes(text))),
   );

@@ -27,12 +27,14 @@ const ofCluster = ['+cluster|info', '+cluster|slots'];
  * @param replicas of the first master. Default 0
  */
 export async function startRedisCluster({ replicas = 0 } = {}): Promise<RedisClusterProcesses> {
-  const started = await Promise.all(Array.from({ length: 3 + replicas }, () => startNode()));
+  const begun = await Promise.allSettled(Array.from({ length: 3 + replicas }, () => startNode()));
+  const started = begun.flatMap((node) => (node.status === 'fulfilled' ? [node.value] : []));
   const processes = started.map(({ redis }) => redis);
   const stop = async () => {
     await Promise.all(processes.map((redis) => redis.stop()));
   };
   try {
+    for (const node of begun) if (node.status === 'rejected') throw node.reason;
     await introduce(started);
     await divide(processes.slice(0, 3));
     await allWell(processes);
