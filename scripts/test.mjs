@@ -99,6 +99,7 @@ async function startServers(redisServer) {
     TEST_DATABASE_URL: postgres.url,
     TEST_POSTGRES_BIN: postgres.binDir,
     TEST_CANARY: canary,
+    TEST_PORTS: mkdtempSync(join(folder, 'ports-')),
     // Whatever tests put into the temporary folder goes away with ours, and marks the processes they start.
     TMPDIR: folder,
     NODE_ENV: 'test',

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -243,15 +243,29 @@ export async function pollUntil(check: () => boolean | Promise<boolean>, withinM
 }
 
 /**
- * A TCP port that nobody listens on at this moment, below those that systems give to whoever connects somewhere: until it is
- * used others come and go. With 10,000 added, as Redis Cluster does, it is below them too.
+ * A TCP port that nobody listens on, below those that systems give to whoever connects somewhere. With 10,000 added, as Redis
+ * Cluster does, it is below them too. No two tests of a run get the same one: a killed server's is nobody else's until it is back.
  */
 export async function freePort(): Promise<number> {
   for (let tries = 0; tries < 100; tries++) {
     const port = 12_000 + Math.floor(Math.random() * 10_000);
-    if (await isFree(port)) return port;
+    if ((await isFree(port)) && (await claim(port))) return port;
   }
   throw new Error('no free port was found');
+}
+
+/** Whether nobody of this run has the port, in whichever process. */
+async function claim(port: number): Promise<boolean> {
+  // Whoever runs alone, without it, has no others to share with.
+  const folder = process.env.TEST_PORTS;
+  if (!folder) return true;
+  try {
+    await writeFile(join(folder, String(port)), '', { flag: 'wx' });
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  }
 }
 
 function isFree(port: number): Promise<boolean> {
