@@ -84,7 +84,6 @@ class Routes {
 class InheritingRoutes extends Routes {}
 
 const sources = (name: keyof Routes, controller: typeof Routes = Routes) =>
-  // eslint-disable-next-line @typescript-eslint/unbound-method -- what Nest knows of a handler
   declaredSources([controller.prototype[name], controller] as RoutePlaces);
 
 const none = { own: [], nested: [] };

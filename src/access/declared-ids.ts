@@ -69,7 +69,8 @@ function argumentsOf(controller: RoutePlaces[1], name: string): TakenArgument[] 
     { index: number; data?: unknown; factory?: object }
   >;
   const types = Reflect.getMetadata('design:paramtypes', controller.prototype as object, name) as
-    unknown[] | undefined;
+    | unknown[]
+    | undefined;
   return Object.entries(taken).map(([key, { index, data, factory }]) => ({
     kind: key.split(':', 1)[0] ?? '',
     // Nest reads an empty name as none, and gives all there is.

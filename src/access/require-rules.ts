@@ -16,7 +16,7 @@ export function requireRules(controllers: Controllers): void {
   if (faults.length > 0) throw new Error(`Every route says who may call it.\n${faults.join('\n')}`);
 }
 
-// eslint-disable-next-line @typescript-eslint/no-unsafe-function-type -- Nest knows a class by no narrower type
+// oxlint-disable-next-line typescript/no-unsafe-function-type -- Nest knows a class by no narrower type
 function faultsOf(controller: Function): string[] {
   const prototype = controller.prototype as Record<string, object>;
   return new MetadataScanner().getAllMethodNames(prototype).flatMap((name) => {

@@ -18,7 +18,7 @@ export class ConfigurationModule {
       environment: (environment = readEnvironment(variables ?? found)),
     });
     const isOurs = variables !== undefined;
-    const nest = await ConfigModule.forRoot({ ignoreEnvFile: isOurs, ignoreEnvVars: isOurs, validate });
+    const nest = await ConfigModule.forRoot({ ignoreEnvFile: isOurs, validatePredefined: !isOurs, validate });
 
     const provider = {
       provide: Environment,

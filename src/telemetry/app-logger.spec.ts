@@ -84,7 +84,7 @@ describe('the log', () => {
     logger.event('cache.key', { key: 'a\r\n18:52:18 - INFO - forged \u001b[2J \u202e end' });
 
     expect(lines).toHaveLength(1);
-    // eslint-disable-next-line no-control-regex -- these are what must not come through
+    // oxlint-disable-next-line no-control-regex -- these are what must not come through
     expect(lines[0]!.slice(0, -1)).not.toMatch(/[\u0000-\u001f\u202e]/);
   });
 

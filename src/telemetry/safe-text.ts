@@ -1,6 +1,6 @@
 const longest = 2000;
 // Controls, and the characters that reorder or break lines in terminals and viewers.
-// eslint-disable-next-line no-control-regex -- these are what must not come through
+// oxlint-disable-next-line no-control-regex -- these are what must not come through
 const unsafe = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
 const password = /(\b[a-z][a-z0-9+.-]*:\/\/[^\s:@/]*):[^\s@]*@/gi;
 

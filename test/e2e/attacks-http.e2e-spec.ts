@@ -319,7 +319,7 @@ it('A37: no request forges a line of the log or steers a terminal', async () => 
   for (const line of lines) {
     expect(line).toMatch(/^(\d\d:\d\d:\d\d - [A-Z]+ - | {4}at )/);
     expect(line.length).toBeLessThan(2100);
-    // eslint-disable-next-line no-control-regex -- these are what must not be there
+    // oxlint-disable-next-line no-control-regex -- these are what must not be there
     expect(line).not.toMatch(/[\u0000-\u001f\u007f\u2028]/);
     expect(line).not.toContain('xxxx');
   }

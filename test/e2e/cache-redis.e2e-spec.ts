@@ -154,7 +154,12 @@ describe('two processes on one Redis', () => {
         running.push({ ...started, events: [] });
         await connected(started);
         const [keeper, cache] = [started.app.get(Keeper), started.app.get(CacheService)];
-        return { keeper, cache, kept: () => keeper.keep().finally(() => cache.settle()) };
+        const kept = async (): Promise<number> => {
+          const value = await keeper.keep();
+          await cache.settle();
+          return value;
+        };
+        return { keeper, cache, kept };
       };
       const [one, other] = [await startKeeper(), await startKeeper()];
       expect([await one.kept(), await other.kept()]).toEqual([1, 1]);

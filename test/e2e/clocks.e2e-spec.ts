@@ -72,7 +72,7 @@ async function withClock<T>(aheadMs: number, work: () => Promise<T>): Promise<T>
   }
 }
 
-// eslint-disable-next-line @typescript-eslint/no-explicit-any -- as supertest has bodies
+// oxlint-disable-next-line typescript/no-explicit-any -- as supertest has bodies
 const see = async (path: string, number: (body: any) => number | null): Promise<number> =>
   number((await other.request.get(path).expect(200)).body) ?? 0;
 const students = () => see(course, ({ total_students }) => total_students);

@@ -70,7 +70,7 @@ function referred(reference: string, seen: Set<string>): Field[] {
 /** The words that the schema, or the one that it refers to, allows. */
 function wordsOf({ enum: words, $ref, allOf = [], anyOf = [] }: Schema): (string | null)[] | undefined {
   if (words) return words;
-  const named = openapi.components?.schemas?.[$ref?.split('/').at(-1) ?? ''] as Schema | undefined;
+  const named = openapi.components?.schemas?.[$ref?.split('/').at(-1) ?? ''];
   return [...(named ? [named] : []), ...allOf, ...anyOf].map(wordsOf).find((found) => found !== undefined);
 }
 

@@ -10,10 +10,10 @@ export interface CacheRequest {
 
 /** The same as adapters type it, each in its own way. */
 type AdapterRequest = Omit<CacheRequest, 'params' | 'query'> & {
-  /* eslint-disable @typescript-eslint/no-explicit-any -- Fastify's are unknown, Express's may be lists. */
+  /* oxlint-disable typescript/no-explicit-any -- Fastify's are unknown, Express's may be lists. */
   readonly params: any;
   readonly query: any;
-  /* eslint-enable @typescript-eslint/no-explicit-any */
+  /* oxlint-enable typescript/no-explicit-any */
 };
 
 /**

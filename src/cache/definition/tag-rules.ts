@@ -8,7 +8,8 @@ export type AnyMethod = (...args: never[]) => unknown;
 
 /** A template such as `course:{course_id}`, or a function of arguments and result that names tags and prefix patterns. */
 export type TagSource<M extends AnyMethod = AnyMethod> =
-  string | ((args: Parameters<M>, result: Awaited<ReturnType<M>>) => readonly string[]);
+  | string
+  | ((args: Parameters<M>, result: Awaited<ReturnType<M>>) => readonly string[]);
 
 /** Tag sources, sorted by when their tags are known. */
 export interface TagRules {

@@ -10,7 +10,9 @@ import { decodeValue, encodeValue, VALUE_FORM } from '../engine/value-codec.js';
 
 /** The stored text of a value; the value itself where it has no stored form; or an exception in its place. */
 export type MethodResult =
-  { readonly text: string } | { readonly raw: unknown } | { readonly thrown: unknown };
+  | { readonly text: string }
+  | { readonly raw: unknown }
+  | { readonly thrown: unknown };
 
 /**
  * What a call of a provider's method is to the engine.

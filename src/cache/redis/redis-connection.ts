@@ -109,7 +109,9 @@ export class RedisConnection {
 
   async #live(): Promise<void> {
     const { paceWhenRefused, paceWhenAway, onReady } = this.#options;
-    for (let attempt = 1; !this.#pause.isClosed(); attempt++) {
+    let attempt = 0;
+    while (!this.#pause.isClosed()) {
+      attempt++;
       let reason = 'disconnected';
       try {
         const session = await this.#openUnlessClosed();

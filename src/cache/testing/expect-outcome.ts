@@ -1,7 +1,8 @@
 /** Anything with headers: a `Response` of `fetch`, an answer of supertest, or one of Fastify's `inject`. */
 export interface AnswerWithHeaders {
   readonly headers:
-    { get(name: string): string | null } | Readonly<Record<string, string | number | string[] | undefined>>;
+    | { get(name: string): string | null }
+    | Readonly<Record<string, string | number | string[] | undefined>>;
 }
 
 type Outcome = 'HIT' | 'MISS' | 'STALE' | 'BYPASS';
