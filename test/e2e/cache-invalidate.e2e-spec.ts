@@ -1,7 +1,10 @@
-import { Controller, Get, Param, type INestApplication } from '@nestjs/common';
-import { Cached } from '../../src/cache/index.js';
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
+import { Controller, Get, Param } from '@nestjs/common';
+import { Cached, type RedisOptions } from '../../src/cache/index.js';
 import { startCachedApp } from '../support/cached-app.js';
 import { freePort, pollUntil, startRedis, type RedisProcess } from '../support/processes.js';
+import { startRedisCluster } from '../support/redis-cluster.js';
 import { runCli } from '../support/run-cli.js';
 
 jest.setTimeout(120_000);
@@ -24,9 +27,13 @@ class ThingsController {
 const namespace = 'ours:';
 const paths = ['1', '2', 'bounded/1', 'bounded/2'];
 
+interface TwoProcesses {
+  readonly urls: readonly string[];
+  close(): Promise<void>;
+}
+
 let redis: RedisProcess;
-let urls: string[];
-const apps: INestApplication[] = [];
+let two: TwoProcesses;
 
 const invalidate = (words: readonly string[], env: Record<string, string> = {}) =>
   runCli('cache-invalidate.cli.js', words, { REDIS_URL: redis.url, CACHE_NAMESPACE: namespace, ...env });
@@ -35,32 +42,43 @@ const ask = async (url: string, path: string) =>
   (await fetch(`${url}/things/${path}`)).headers.get('x-cache');
 
 /** What the first process and the second say of the same paths: the first one's answers anew are the second one's hits. */
-const asked = async (...asked: readonly string[]) => {
+const asked = async (...paths: readonly string[]) => {
   const answers: (string | null)[] = [];
-  for (const path of asked) for (const url of urls) answers.push(await ask(url, path));
+  for (const path of paths) for (const url of two.urls) answers.push(await ask(url, path));
   return answers;
 };
 
 const hits = (count: number) => Array<string>(count).fill('HIT');
 
+async function startTwo(options: RedisOptions): Promise<TwoProcesses> {
+  const module = { redis: options, namespace };
+  const start = () => startCachedApp({ controllers: [ThingsController], options: module });
+  const apps = [(await start()).app, (await start()).app];
+  return {
+    urls: await Promise.all(apps.map((app) => app.getUrl())),
+    close: async () => {
+      for (const app of apps) await app.close();
+    },
+  };
+}
+
+async function everythingKept(): Promise<void> {
+  await asked(...paths);
+  await pollUntil(async () => (await asked(...paths)).every((answer) => answer === 'HIT'), 5000);
+}
+
 beforeAll(async () => {
   redis = await startRedis();
-  const options = { redis: { url: redis.url }, namespace };
-  for (let process = 0; process < 2; process++)
-    apps.push((await startCachedApp({ controllers: [ThingsController], options })).app);
-  urls = await Promise.all(apps.map((app) => app.getUrl()));
+  two = await startTwo({ url: redis.url });
 });
 
 afterAll(async () => {
-  for (const app of apps) await app.close();
+  await two.close();
   await redis.stop();
 });
 
 describe('npm run cache:invalidate', () => {
-  beforeEach(async () => {
-    await asked(...paths);
-    await pollUntil(async () => (await asked(...paths)).every((answer) => answer === 'HIT'), 5000);
-  });
+  beforeEach(everythingKept);
 
   it.each([
     ['a tag', ['thing:1'], ['1', 'bounded/1'], ['2', 'bounded/2']],
@@ -85,7 +103,7 @@ describe('npm run cache:invalidate', () => {
   it.each([0, 1])('reaches what process %i itself holds', async (process) => {
     await invalidate(['thing:1']);
 
-    expect(await ask(urls[process] ?? '', '1')).toBe('MISS');
+    expect(await ask(two.urls[process] ?? '', '1')).toBe('MISS');
   });
 
   it('leaves what others keep in the same Redis under another namespace', async () => {
@@ -104,6 +122,47 @@ describe('npm run cache:invalidate', () => {
     expect([code, stdout]).toEqual([2, '']);
     expect(stderr).toMatch(line);
     expect(await asked(...paths)).toEqual(hits(2 * paths.length));
+  });
+});
+
+describe('npm run cache:invalidate, on a cluster', () => {
+  it('takes tags and prefixes of every master away from every process', async () => {
+    const cluster = await startRedisCluster();
+    const single = two;
+    // A busy machine shall not look like a slow Redis.
+    two = await startTwo({ clusterNodes: [...cluster.nodes], commandTimeoutMs: 1000 });
+    try {
+      await everythingKept();
+      const env = { REDIS_URL: '', REDIS_CLUSTER_NODES: cluster.nodes.join(',') };
+
+      expect(await invalidate(['thing:1', 'thing:2:*'], env)).toMatchObject({ code: 0, stderr: '' });
+
+      expect(await asked('bounded/2')).toEqual(hits(2));
+      for (const path of ['1', '2', 'bounded/1'])
+        expect([path, ...(await asked(path))]).toEqual([path, 'MISS', 'HIT']);
+    } finally {
+      await two.close();
+      two = single;
+      await cluster.stop();
+    }
+  });
+});
+
+describe('npm run cache:invalidate, where Redis is away', () => {
+  it('goes through when it comes back meanwhile', async () => {
+    // Sends the command away until it has asked once.
+    const away = createServer((socket) => socket.destroy());
+    await once(away.listen(0, '127.0.0.1'), 'listening');
+    const { port } = away.address() as AddressInfo;
+    const ended = invalidate(['thing:1'], { REDIS_URL: `redis://127.0.0.1:${port}/0` });
+    await once(away, 'connection');
+    await new Promise((settle) => away.close(settle));
+    const back = await startRedis({ port });
+    try {
+      expect(await ended).toMatchObject({ code: 0, stderr: '' });
+    } finally {
+      await back.stop();
+    }
   });
 });
 
