@@ -132,9 +132,12 @@ export class Environment {
   @WholeNumber({ min: 50, max: 600_000, example: 2400 })
   readonly DATABASE_QUERY_TIMEOUT_MS: number = 2400;
 
-  /** Longest wait for a lock on a row or table, ms; of no use above the statement timeout */
-  @WholeNumber({ min: 10, max: 600_000, example: 1000 })
-  readonly DATABASE_LOCK_TIMEOUT_MS: number = 1000;
+  /**
+   * Longest wait for a lock on a row or table, ms; of no use above the statement timeout. Above the server's own
+   * `deadlock_timeout`, 1 s by default: transactions that wait for each other are run again only where that ends first
+   */
+  @WholeNumber({ min: 10, max: 600_000, example: 1500 })
+  readonly DATABASE_LOCK_TIMEOUT_MS: number = 1500;
 
   /** Longest pause inside a transaction, ms */
   @WholeNumber({ min: 100, max: 600_000, example: 5000 })

@@ -48,6 +48,8 @@ export async function startServer(
       // The path of a socket may not be longer than 107 bytes; a folder's may.
       unix_socket_directories: '',
       timezone: 'UTC',
+      // Those who wait for each other wait in vain.
+      deadlock_timeout: '200ms',
       ...settings,
     };
     const options = Object.entries(all).map(([name, value]) => `-c ${name}='${value}'`);

@@ -19,8 +19,8 @@ const conflicts: Record<string, string> = {
 };
 
 /**
- * Runs `work` in one transaction, again (at most three times, after a random pause) when the database breaks it off,
- * or when a number that was counted up is taken.
+ * Runs `work` in one transaction, again (at most three times, after a random pause) when the database breaks it off for
+ * another's sake, or when a number that was counted up is taken.
  *
  * @throws {Problem} `conflict` or `unprocessable` when the schema refuses a row; other errors unchanged
  */

@@ -26,8 +26,8 @@ const throwAway = {
   full_page_writes: 'off',
   // Each connection of a test takes its time for them.
   scram_iterations: '1',
-  // Of two transactions that wait for each other one is to be broken off soon.
-  deadlock_timeout: '50ms',
+  // As a server has it that is not ours.
+  deadlock_timeout: '1s',
 };
 
 export async function startPostgres(): Promise<PostgresProcess> {
