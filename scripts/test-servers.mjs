@@ -146,6 +146,8 @@ export async function startPostgres(folder, password) {
       max_connections: '200',
       // What makes a password hard to guess takes the time of every connection.
       scram_iterations: '1',
+      // Nothing may depend on it: half an hour off, and with summer time.
+      timezone: 'America/St_Johns',
     },
   });
 }

@@ -106,6 +106,26 @@ describe('the view of a course', () => {
     }
   });
 
+  it('counts seven days as hours, also where the clocks of the server go forward meanwhile', async () => {
+    const [{ zone }] = await database.dataSource.query<[{ zone: string }]>(
+      `SELECT current_setting('timezone') AS zone`,
+    );
+    expect(zone).toBe('America/St_Johns');
+    const forwardAt = Date.UTC(2026, 2, 8, 5, 30);
+    const nearlySevenDays = 167.5 * 3_600_000;
+    const moments = rows.events
+      .map(({ at }) => at)
+      .filter((at) => at < forwardAt && at + nearlySevenDays > forwardAt)
+      .map((at) => at + nearlySevenDays);
+
+    const counts = await Promise.all(
+      moments.map(async (at) => (await courses.courseAt('PROG-101', new Date(at))).active_students_7d),
+    );
+
+    expect(moments.length).toBeGreaterThan(5);
+    expect(counts).toEqual(moments.map((at) => reference(rows, at).active_students_7d));
+  });
+
   it('counts every published activity of every student once', async () => {
     await fc.assert(
       fc.asyncProperty(fc.integer({ min: -10, max: 100 * 24 }), async (hours) => {

@@ -94,7 +94,7 @@ function studentsSql(scope: Scope): string {
       CASE WHEN w.graded_weight > 0 THEN w.weighted_score_sum / w.graded_weight
            WHEN w.graded > 0 THEN w.score_sum::float8 / w.graded END / 100 AS mean_score,
       coalesce(recent.active_days, 0) AS active_days,
-      coalesce(recent.last_at > ${asOf} - interval '7 days', false) AS is_active_7d,
+      coalesce(recent.last_at > ${asOf} - interval '168 hours', false) AS is_active_7d,
       coalesce(s.sessions, 0) AS sessions, coalesce(s.minutes, 0) AS minutes, coalesce(s.messages, 0) AS messages,
       coalesce(s.student_messages, 0) AS student_messages, coalesce(s.hints, 0) AS hints,
       coalesce(earlier.last_at, recent.last_at) AS last_activity_at
