@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded-postgres.js';
+import { startOf } from './process-start.js';
 
 let dataDir: string;
 let lines: string[];
@@ -87,12 +88,14 @@ describe('embedded PostgreSQL', () => {
     const server = await start();
     // Process 1 lives as long as the machine.
     const otherUser = join(dataDir, 'postgres', 'users', '1');
-    await writeFile(otherUser, '');
+    await writeFile(otherUser, await startOf(1));
 
     await server.stop();
     expect(await ask(server.url, 'select 1')).toBe(1);
 
-    await rm(otherUser);
+    // A process that was killed had the same id, before the machine was started again.
+    if (process.platform === 'linux') await writeFile(otherUser, '1');
+    else await rm(otherUser);
     await (await start()).stop();
     await expect(ask(server.url, 'select 1')).rejects.toThrow(/ECONNREFUSED/);
   });

@@ -1,9 +1,10 @@
-import { chmod, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { isAlive, whileHolding } from './exclusive-file.js';
+import { whileHolding } from './exclusive-file.js';
 import { EmbeddedPostgresError, locateBinaries, placeForUser, serverUser } from './postgres-binaries.js';
 import { ensureCluster, giveToServer, type PostgresHome } from './postgres-cluster.js';
 import { findRunning, startServer, stopServer } from './postgres-server.js';
+import { isStillThere, startOf } from './process-start.js';
 
 export { EmbeddedPostgresError } from './postgres-binaries.js';
 
@@ -77,7 +78,7 @@ async function joinOrStart(home: PostgresHome, settings: Readonly<Record<string,
   }
   const port = running?.port ?? (await startServer(home, settings));
   await mkdir(join(home.dir, 'users'), { recursive: true });
-  await writeFile(join(home.dir, 'users', String(process.pid)), '');
+  await writeFile(join(home.dir, 'users', String(process.pid)), await startOf(process.pid));
   return `postgres://postgres:${password}@127.0.0.1:${port}/postgres`;
 }
 
@@ -91,9 +92,14 @@ async function leaveAndStop(home: PostgresHome): Promise<void> {
 /** Whether a living process other than this one uses the server: several commands may work on one folder. */
 async function hasUsers(home: PostgresHome): Promise<boolean> {
   const folder = join(home.dir, 'users');
-  const pids = (await readdir(folder).catch(() => [])).map(Number);
-  for (const pid of pids) if (!isAlive(pid)) await rm(join(folder, String(pid)), { force: true });
-  return pids.some((pid) => pid !== process.pid && isAlive(pid));
+  let isUsed = false;
+  for (const pid of await readdir(folder).catch(() => [])) {
+    const file = join(folder, pid);
+    const start = await readFile(file, 'utf8').catch(() => '');
+    if (!(await isStillThere(Number(pid), start))) await rm(file, { force: true });
+    else if (Number(pid) !== process.pid) isUsed = true;
+  }
+  return isUsed;
 }
 
 function once(work: () => Promise<void>): () => Promise<void> {

@@ -1,19 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { link, readFile, rm, writeFile } from 'node:fs/promises';
 import { setTimeout as wait } from 'node:timers/promises';
+import { isStillThere, startOf } from './process-start.js';
 
 /** What this process has written, or is about to write, into files that it holds. */
 const held = new Set<string>();
-
-/** Whether a process with this id exists, whoever owns it. */
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}
 
 /**
  * Runs `work` while this process alone holds the file at `path`; processes of this machine take turns.
@@ -23,7 +14,7 @@ export function isAlive(pid: number): boolean {
  */
 export async function whileHolding<T>(path: string, patienceMs: number, work: () => Promise<T>): Promise<T> {
   const deadline = Date.now() + patienceMs;
-  const mark = `${process.pid} ${(await startOf(process.pid)) ?? '-'} ${randomUUID()}`;
+  const mark = `${process.pid} ${await startOf(process.pid)} ${randomUUID()}`;
   held.add(mark);
   try {
     for (;;) {
@@ -76,8 +67,7 @@ async function contentOf(path: string): Promise<string | undefined> {
 async function isLeftBehind(mark: string): Promise<boolean> {
   const [pid, start = '-'] = mark.split(' ');
   if (Number(pid) === process.pid) return !held.has(mark);
-  if (!Number(pid) || !isAlive(Number(pid))) return true;
-  return start !== '-' && start !== ((await startOf(Number(pid))) ?? start);
+  return !Number(pid) || !(await isStillThere(Number(pid), start));
 }
 
 /** Those who find the same take turns in this too, or the slower would take away what the faster has just made. */
@@ -86,11 +76,4 @@ async function takeAway(path: string, patienceMs: number): Promise<void> {
     const found = await contentOf(path);
     if (found !== undefined && (await isLeftBehind(found))) await rm(path, { force: true });
   });
-}
-
-/** When a process began, as Linux tells it (proc(5), field 22 of `stat`); `undefined` elsewhere. Ids are used again, this is not. */
-async function startOf(pid: number): Promise<string | undefined> {
-  const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-  // The name before it is in parentheses, and may hold any character.
-  return text.slice(text.lastIndexOf(')') + 2).split(' ')[19];
 }

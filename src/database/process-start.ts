@@ -1,0 +1,30 @@
+import { readFile } from 'node:fs/promises';
+
+const UNKNOWN = '-';
+
+/** When a process began, as Linux tells it (proc(5), field 22 of `stat`); `-` elsewhere. Ids are used again, this is not. */
+export async function startOf(pid: number): Promise<string> {
+  const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+  // The name before it is in parentheses, and may hold any character.
+  return text.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? UNKNOWN;
+}
+
+/**
+ * Whether the process that had this id is still there, whoever owns it.
+ *
+ * @param start  what {@link startOf} said of it then; where that is unknown, any process of this id will do
+ */
+export async function isStillThere(pid: number, start: string): Promise<boolean> {
+  if (!exists(pid)) return false;
+  const present = await startOf(pid);
+  return start === present || start === UNKNOWN || present === UNKNOWN;
+}
+
+function exists(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
