@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { diagnosisOf, diagnosisOfFailure, usage, type Diagnosis } from './cache-diagnosis.js';
+import { sayAndExit } from './say-and-exit.js';
 
 async function examine(asJson: boolean): Promise<Diagnosis> {
   // Loaded only now: a wrong option is answered at once.
@@ -24,5 +25,4 @@ async function main(words: string[]): Promise<Diagnosis> {
 }
 
 const { text, stream, exitCode } = await main(process.argv.slice(2)).catch(diagnosisOfFailure);
-// Nothing else may keep the process: the application was never meant to serve.
-process[stream].write(`${text}\n`, () => process.exit(exitCode));
+sayAndExit(`${text}\n`, stream, exitCode);

@@ -8,6 +8,7 @@ import {
   type Outcome,
   type Wish,
 } from './cache-invalidation.js';
+import { sayAndExit } from './say-and-exit.js';
 
 /** Sentinels and clusters are found within it; who waits for longer has a Redis to mend. */
 const PATIENCE_MS = 5000;
@@ -54,4 +55,4 @@ async function main(words: string[]): Promise<Outcome> {
 
 const { text, stream, exitCode } = await main(process.argv.slice(2)).catch(outcomeOfFailure);
 // Connections need no farewell: nothing waits in them any more.
-process[stream].write(`${text}\n`, () => process.exit(exitCode));
+sayAndExit(`${text}\n`, stream, exitCode);
