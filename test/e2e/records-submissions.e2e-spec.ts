@@ -69,12 +69,13 @@ describe('submissions', () => {
 
   it('with one client_id at the same time are one', async () => {
     const client_id = randomUUID();
+    const spelled = [client_id, client_id.toUpperCase()];
     const answers = await Promise.all(
-      Array.from({ length: 10 }, () => submit({ student_id: 'STU001', client_id })),
+      Array.from({ length: 10 }, (_, n) => submit({ student_id: 'STU001', client_id: spelled[n % 2] })),
     );
 
     expect(answers.map(({ status }) => status).sort()).toEqual([...Array(9).fill(200), 201]);
-    expect(new Set(answers.map(({ body }) => body.submission_id)).size).toBe(1);
+    expect(new Set(answers.map(({ body }) => `${body.submission_id} ${body.client_id}`)).size).toBe(1);
     await submit({ student_id: 'STU001', client_id, submitted_at: '2026-01-01T00:00:00Z' }).expect(409);
   });
 

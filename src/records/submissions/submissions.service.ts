@@ -52,7 +52,7 @@ export class SubmissionsService {
       attemptNo: await this.#supersede(manager, user, activity),
       submittedAt,
       dueAtEffective: activity.dueAt,
-      clientId: dto.client_id ?? null,
+      clientId: dto.client_id?.toLowerCase() ?? null,
     });
     return wrote(SubmissionDto.of(await manager.save(submission)));
   }

@@ -34,7 +34,7 @@ export class TutorMessagesService {
       length,
       content: dto.content ?? null,
       sentAt: await sentAt(manager, session, dto),
-      clientId: dto.client_id ?? null,
+      clientId: dto.client_id?.toLowerCase() ?? null,
     });
     return wrote(TutorMessageDto.of(await manager.save(message), session));
   }

@@ -59,7 +59,7 @@ export class TutorSessionsService {
       mode: dto.mode ?? 'tutor',
       startedAt,
       lastEventAt: startedAt,
-      clientId: dto.client_id ?? null,
+      clientId: dto.client_id?.toLowerCase() ?? null,
     });
     const isFirstTrace = course.firstTraceAt === null || startedAt < course.firstTraceAt;
     return wrote(TutorSessionDto.of(await manager.save(session)), {
