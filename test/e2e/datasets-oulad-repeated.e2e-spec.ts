@@ -7,6 +7,8 @@ import type { OuladOptions } from '../../src/datasets/oulad/oulad-options.js';
 import { readStarts } from '../../src/datasets/oulad/starts.js';
 import type { ChangeEnrollmentDto } from '../../src/records/enrollments/enrollment.dto.js';
 import { EnrollmentsService } from '../../src/records/enrollments/enrollments.service.js';
+import type { CreateSubmissionDto } from '../../src/records/submissions/submission.dto.js';
+import { SubmissionsService } from '../../src/records/submissions/submissions.service.js';
 import { contents, fixture, ImportBed } from '../support/import-bed.js';
 import { createTestDatabase } from '../support/postgres.js';
 import { pollUntil } from '../support/processes.js';
@@ -189,6 +191,32 @@ describe('importing files in the format of OULAD', () => {
       [graded!.id],
     );
     expect(after).toEqual({ score: 1 });
+  });
+
+  it('leaves alone what was handed in here, whatever a later day says of it', async () => {
+    const { dataSource } = bed.database;
+    await importOulad(dataSource, bed.options({ asOfDay: 10 }));
+    const admin = { role: 'admin', sub: 'ADMIN001' } as Principal;
+    const attempt = {
+      student_id: 'oulad-11391',
+      activity_id: 'oulad-a-1752',
+      submitted_at: '2013-10-15T08:00:00Z',
+    };
+    await dataSource.transaction((manager) =>
+      new SubmissionsService(dataSource).create(manager, admin, attempt as CreateSubmissionDto),
+    );
+    const attempts = () =>
+      dataSource.query<object[]>(
+        `SELECT s.* FROM submissions s JOIN users u ON u.id = s.user_id JOIN activities a ON a.id = s.activity_id
+         WHERE (u.code, a.code) = ($1, $2)`,
+        [attempt.student_id, attempt.activity_id],
+      );
+    const before = await attempts();
+
+    await importOulad(dataSource, bed.options({ asOfDay: 25 }));
+
+    expect(before).toHaveLength(1);
+    expect(await attempts()).toEqual(before);
   });
 
   it('leaves a grade alone that is being given while it imports', async () => {

@@ -46,8 +46,8 @@ const mostSites = 1_000_000;
 
 /**
  * Imports a folder of OULAD files, or of files in its format, into a migrated database. It may be interrupted, and
- * repeated: what is there already is left as it is, and what was rejected is taken once what it names is there. How and
- * when an enrollment ended is left as it is where somebody has told of it through the API, and a grade that was given, too.
+ * repeated: what another import has made is made as these files have it, and what was rejected is taken once what it names
+ * is there. What somebody has told through the API is left as it is: how and when an enrollment ended, a submission, a grade.
  *
  * @throws {CommandRefused} when a file cannot be used, or another import is running
  */

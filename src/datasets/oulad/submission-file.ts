@@ -49,8 +49,8 @@ const lockSubmissions = `
   ORDER BY s.id FOR NO KEY UPDATE OF s`;
 
 // The course, and with it the first day, is known through the assessment. When a grade was given is not in the data:
-// two weeks after the submission is assumed, but not that it is still to come, as the file has it already. A grade that
-// somebody has given since is left alone. Days are of 24 hours: those of the server's time zone need not be.
+// two weeks after the submission is assumed, but not that it is still to come, as the file has it already. What
+// somebody has handed in here, and a grade given since, is left alone. Days are of 24 hours: those of the server's time zone need not be.
 const upsertSubmissions = `
   WITH given AS (
     SELECT r.row, r.is_banked, e.user_id, a.id AS activity_id, a.due_at,
@@ -64,12 +64,12 @@ const upsertSubmissions = `
     LEFT JOIN enrollments e ON e.user_id = u.id AND e.course_id = a.course_id AND e.role = 'student'
   ), written AS (
     INSERT INTO submissions AS s (user_id, activity_id, attempt_no, submitted_at, due_at_effective, status, score,
-      graded_at, is_final)
+      graded_at, is_final, told_at)
     SELECT DISTINCT ON (user_id, activity_id) user_id, activity_id, 1, submitted_at, due_at,
       CASE WHEN is_banked THEN 'banked' WHEN score IS NULL THEN 'submitted' ELSE 'graded' END, score,
       CASE WHEN score IS NULL THEN NULL WHEN is_banked THEN submitted_at
         WHEN submitted_at BETWEEN now() - interval '${gradingDays * 24} hours' AND now() THEN now()
-        ELSE submitted_at + interval '${gradingDays * 24} hours' END, true
+        ELSE submitted_at + interval '${gradingDays * 24} hours' END, true, NULL
     FROM given WHERE user_id IS NOT NULL
     ORDER BY user_id, activity_id, row DESC
     ON CONFLICT (user_id, activity_id, attempt_no) DO UPDATE SET submitted_at = excluded.submitted_at,
@@ -77,7 +77,8 @@ const upsertSubmissions = `
       -- Another score for the same work should have been the one from the first.
       graded_at = CASE WHEN s.score IS NOT NULL AND (s.submitted_at, s.status) = (excluded.submitted_at, excluded.status)
         THEN least(s.graded_at, excluded.graded_at) ELSE excluded.graded_at END
-    WHERE s.graded_by IS NULL AND s.status <> 'voided' AND NOT EXISTS (SELECT 1 FROM grade_changes g WHERE g.submission_id = s.id)
+    WHERE s.told_at IS NULL AND s.graded_by IS NULL AND s.status <> 'voided'
+      AND NOT EXISTS (SELECT 1 FROM grade_changes g WHERE g.submission_id = s.id)
       AND (s.submitted_at, s.status, s.score) IS DISTINCT FROM (excluded.submitted_at, excluded.status, excluded.score)
     RETURNING 1
   )

@@ -53,6 +53,10 @@ export class Submission {
   @Column('uuid', { name: 'client_id', nullable: true, unique: true })
   clientId!: string | null;
 
+  /** When somebody handed it in here; null if an import made it. */
+  @Column('timestamptz', { name: 'told_at', nullable: true, default: () => 'now()' })
+  toldAt!: Date | null;
+
   @Column('timestamptz', { name: 'created_at', default: () => 'now()' })
   createdAt!: Date;
 }
