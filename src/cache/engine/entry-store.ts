@@ -68,12 +68,14 @@ export class EntryStore {
   ): Promise<HeldEntry | undefined> {
     const held = this.inL1(subject);
     if (!held) return this.read(subject, budget);
-    const { coherence, clock } = this.#options;
+    const { coherence, clock, l1 } = this.#options;
     const { logPosition } = coherence;
     const { tags, tokens } = held.entry;
     return this.#tokens.read(tags, budget.leftMs).then((present) => {
       const state = liveness(tags, tokens, present);
       if (state === 'alive') held.validAtPosition = logPosition;
+      // Nobody need ask about it again: it stays dead.
+      if (state === 'dead') l1.drop(held);
       const isValid = state === 'alive' || (state === 'outdated' && this.#isYoung(held.bornAtMs, minFreshMs));
       // It may have expired while it was asked about, and another process may have replaced it.
       return isValid && isFresh(held, clock) ? held : this.read(subject, budget);

@@ -108,6 +108,12 @@ export class L1Entries {
     this.#add({ held, bytes, isUsed: replaced?.isUsed ?? false, older: this.#newest, newer: undefined });
   }
 
+  /** Another entry of the same key is left alone. */
+  drop(held: HeldEntry): void {
+    const slot = this.#slots.get(held.entry.keyText);
+    if (slot?.held === held) this.#remove(slot);
+  }
+
   holds(entry: CacheEntry): boolean {
     return this.#slots.get(entry.keyText)?.held.entry === entry;
   }

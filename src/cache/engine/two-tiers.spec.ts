@@ -106,6 +106,20 @@ describe('what a run asks for', () => {
 });
 
 describe('an entry held in this process', () => {
+  it('is not asked about again once it is dead, though nothing has taken its place', async () => {
+    await here.get(subject, gives('old'));
+    await settle();
+    await there.engine.invalidate([course]);
+    const fails = () => Promise.reject(new Error('as it must'));
+    await expect(here.get(subject, fails)).rejects.toThrow('as it must');
+    const asked = here.store.calls('tokens');
+
+    await expect(here.get(subject, fails)).rejects.toThrow('as it must');
+
+    expect(asked).toBe(1);
+    expect(here.store.calls('tokens')).toBe(1);
+  });
+
   it('is served without being read from the store again', async () => {
     await here.get(subject, gives('one'));
     await settle();
