@@ -47,7 +47,7 @@ export function engineParts(
   const bulkhead = new Bulkhead(clock, options.bulkhead);
   const hitForMiss = new HitForMiss(clock);
   const openings = new Openings({ store, ask, hitForMiss, clock, newBudget });
-  const factoryRunner = new FactoryRunner({ bulkhead, clock, emit, tracer });
+  const factoryRunner = new FactoryRunner({ bulkhead, flights, clock, emit, tracer });
   const retryPauses = new RetryPauses(clock);
   const sharedRuns = new SharedRuns({
     entries,

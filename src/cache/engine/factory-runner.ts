@@ -3,12 +3,14 @@ import { CacheError } from './cache-errors.js';
 import type { EmitCacheEvent } from './cache-events.js';
 import type { Clock } from './clock.js';
 import { CurrentRun } from './current-run.js';
-import type { Flight } from './single-flight.js';
+import { longestRunMs } from './openings.js';
+import type { Flight, SingleFlight } from './single-flight.js';
 import type { Factory, Produced, Subject } from './subject.js';
 import type { Tracer } from './tracer.js';
 
 export interface FactoryRunnerOptions {
   readonly bulkhead: Bulkhead;
+  readonly flights: SingleFlight;
   readonly clock: Clock;
   readonly emit: EmitCacheEvent;
   readonly tracer: Tracer;
@@ -30,7 +32,7 @@ export class FactoryRunner {
   ): Promise<[Produced<T>, loadMs: number]> {
     const { clock, emit, tracer } = this.#options;
     const since = clock.monotonicMs();
-    if (flight) flight.calledAtMs = since;
+    const cancel = flight && this.#called(subject, flight, since);
     const produced = await tracer.load(subject.prefix, flight?.tokens ? 'miss' : 'bypass', () =>
       CurrentRun.make(
         { owner: this, keyText: subject.keyText, isShared: flight !== undefined },
@@ -38,6 +40,7 @@ export class FactoryRunner {
           try {
             return withoutEntryIfSpoiled(await factory(), run);
           } finally {
+            cancel?.();
             if (flight) flight.isOwn = run.spoiledBy === 'in-transaction';
           }
         },
@@ -49,6 +52,15 @@ export class FactoryRunner {
     if (notStoredBecause)
       emit({ event: 'cache.no_store', subject, reason: notStoredBecause, error: failedBy });
     return [produced, loadMs];
+  }
+
+  /** A run that takes longer than anybody waits for it may never end: it is left to itself then. @returns what cancels that */
+  #called(subject: Subject, flight: Flight<unknown>, atMs: number): () => void {
+    const { clock, flights } = this.#options;
+    flight.calledAtMs = atMs;
+    return clock.schedule(longestRunMs(subject), () => {
+      flights.giveUp(subject.keyText, flight);
+    });
   }
 
   /** @throws {CacheError} `CACHE_OVERLOADED` if too many wait; what `work` throws */

@@ -125,6 +125,21 @@ describe('a run that never ends', () => {
     expect((await there.get(impatient, never)).value).toBe('again');
   });
 
+  it('is given up then also where nobody asks for the same again', async () => {
+    const impatient = aSubject({ hardTimeoutMs: 200 });
+    const first = here.get(impatient, lost);
+    await turn();
+    clock.advance(200);
+    await expect(first).rejects.toMatchObject({ code: 'CACHE_FACTORY_TIMED_OUT' });
+
+    const run = jest.fn(gives('again'));
+    const other = there.get(impatient, run);
+    await pass(clock, 100);
+
+    expect(run).toHaveBeenCalledTimes(1);
+    expect((await other).value).toBe('again');
+  });
+
   it('is waited for no longer than ten seconds, and then others may run', async () => {
     void here.get(subject, lost);
     await turn();

@@ -59,7 +59,7 @@ export class Openings {
   ): Promise<Opening | undefined> {
     const { store, ask, clock } = this.#options;
     const lease = new LoadLease(store, subject, clock);
-    const isAsked = isForAll && store.isAvailable();
+    const isAsked = isForAll && store.isAvailable() && budget.leftMs > 0;
     const opened = await ask(subject, budget, (entries) =>
       entries.open(subject, witnesses, budget, isForAll ? lease : undefined),
     );

@@ -6,7 +6,7 @@ import { join, type JoinOptions, type RunResult } from './join.js';
 import { isFresh } from './l1-entries.js';
 import { runAlone, runStored, runUnkept, type OneRunOptions } from './one-run.js';
 import type { Opening } from './opening.js';
-import { longestRunMs, type Openings } from './openings.js';
+import type { Openings } from './openings.js';
 import type { RetryPauses } from './retry-pauses.js';
 import type { Flight } from './single-flight.js';
 import { certainTags, type Factory, type Loaded, type Revive, type Subject } from './subject.js';
@@ -46,7 +46,7 @@ export class SharedRuns {
     const { flights, openings, bulkhead } = this.#options;
     const caller = { arrival: flights.arrive(), refusals: 0 };
     for (;;) {
-      const flight = this.#joinableFlight<T>(subject);
+      const flight = flights.find<RunResult<T>>(subject.keyText);
       // It would wait for itself.
       if (flight && CurrentRun.around?.isOf(this.#options.factoryRunner, subject.keyText)) {
         return runAlone(this.#options, subject, factory);
@@ -68,14 +68,17 @@ export class SharedRuns {
 
   /** Whether there is a run that others wait for. */
   isUnderWay(subject: Subject): boolean {
-    return this.#joinableFlight(subject) !== undefined;
+    return this.#options.flights.find(subject.keyText) !== undefined;
   }
 
-  /** Runs whatever is kept or under way, and stores what that gives. */
-  renew<T>(subject: Subject, budget: Budget, factory: Factory<T>): Promise<Loaded<T>> {
-    const open: Open = ({ dependencies }) =>
-      this.#options.openings.open(subject, budget, dependencies.witnesses);
-    return this.#startFlight(subject, open, factory);
+  /** Runs whatever is kept or under way, and stores what that gives; what began before may not take its place. */
+  async renew<T>(subject: Subject, budget: Budget, factory: Factory<T>): Promise<Loaded<T>> {
+    const { openings, flights } = this.#options;
+    const open: Open = ({ dependencies }) => openings.open(subject, budget, dependencies.witnesses);
+    const older = flights.find(subject.keyText);
+    const loaded = await this.#startFlight(subject, open, factory);
+    if (older) older.isDoomed = true;
+    return loaded;
   }
 
   /**
@@ -90,16 +93,6 @@ export class SharedRuns {
     }
     const { isRefused } = await this.#startFlight(subject, () => Promise.resolve(opening), factory);
     return !isRefused;
-  }
-
-  /** The run under way. One that takes longer than anybody waits for it may never end: it is left to itself. */
-  #joinableFlight<T>(subject: Subject): Flight<RunResult<T>> | undefined {
-    const { flights, clock } = this.#options;
-    const flight = flights.find<RunResult<T>>(subject.keyText);
-    if (flight?.calledAtMs === undefined) return flight;
-    if (clock.monotonicMs() - flight.calledAtMs < longestRunMs(subject)) return flight;
-    flights.giveUp(subject.keyText, flight);
-    return undefined;
   }
 
   /** @param revive  gives the value of an entry that is there by now; left out, the method runs all the same */

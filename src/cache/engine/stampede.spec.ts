@@ -169,6 +169,35 @@ describe('callers of a cold key in several processes', () => {
   });
 });
 
+it('callers elsewhere do not wait for a run that an invalidation overtook while the store was asked', async () => {
+  here.store.replyLate(20, 'open');
+  const run = deferred<string>();
+  const first = here.get(subject, () => run.promise);
+  await turn();
+  await here.engine.invalidate([course]);
+  await pass(clock, 20);
+  const other = there.get(subject, gives('new'));
+  await pass(clock, 300);
+
+  expect((await other).value).toBe('new');
+  run.resolve('old');
+  expect((await first).value).toBe('old');
+});
+
+it('what was made anew is not replaced by a run that had begun before', async () => {
+  const run = deferred<string>();
+  const slow = here.get(subject, () => run.promise);
+  await turn();
+  const entry = { body: Buffer.from('new'), ttlMs: 10_000, namedTags: [] };
+  const renewed = () => Promise.resolve({ value: 'new', isShareable: true, entry });
+  await here.engine.renew(subject, here.engine.newBudget(), renewed);
+  run.resolve('old');
+
+  expect((await slow).value).toBe('old');
+  await here.engine.background.settle();
+  expect(await here.get(subject, never)).toEqual({ value: 'new', how: 'hit' });
+});
+
 describe('a caller who is refused before the method runs', () => {
   const refused = { value: 'refused', isShareable: false, isRefused: true };
   const load = (factory: () => Promise<Produced<string>>) =>
