@@ -61,6 +61,20 @@ function breakerStates({ events }: OpenStore): string[] {
   return events.flatMap((event) => (event.event === 'cache.breaker' ? event.state : []));
 }
 
+it('a lease that was granted too late is given back, though nobody knows of it any more', async () => {
+  const proxy = await startFaultProxy(redis.url);
+  const one = await openStore({ url: proxy.url });
+  const keys = () => ask(redis, ['KEYS', '*lease*']);
+  proxy.delay(300);
+  const lease = { owner: 'one', ttlMs: 60_000 };
+
+  await expect(one.store.open(name, [tag], TOKEN_TTL_MS, 50, lease)).rejects.toMatchObject(unavailable);
+
+  expect(await keys()).not.toBe('');
+  await pollUntil(async () => (await keys()) === '', 5000);
+  await proxy.close();
+});
+
 describe('a Redis that forgets or remembers too much', () => {
   it('is not believed when it comes back with what it had before an invalidation', async () => {
     const proxyPort = await freePort();

@@ -47,24 +47,27 @@ export class LoadLease implements Lease {
     if (!this.#cancel) return;
     this.#cancel();
     this.#cancel = undefined;
-    await this.#giveBack();
+    if (!(await this.#giveBack())) void this.disclaim();
   }
 
   /**
-   * Where nobody knows whether it was granted: the answer to that came too late, or not at all. A store that went away at
-   * that moment is waited for, for as long as a lease lasts: one that stands still for longer grants it then, and others wait
-   * for it once more. Never rejects.
+   * Where nobody knows whether it was granted, for the answer to that came too late or not at all; or where it could not be
+   * given back. A store that is away is waited for, for as long as a lease lasts: one that stands still for longer grants it
+   * then, and others wait for it once more. Never rejects.
    */
   async disclaim(): Promise<void> {
     const untilMs = this.#clock.monotonicMs() + LEASE_MS;
-    while (!this.#store.isAvailable() && this.#clock.monotonicMs() < untilMs) {
+    while (!(this.#store.isAvailable() && (await this.#giveBack())) && this.#clock.monotonicMs() < untilMs) {
       await pause(this.#clock, DISCLAIM_POLL_MS);
     }
-    await this.#giveBack();
   }
 
-  async #giveBack(): Promise<void> {
-    await this.#store.releaseLease(this.#name, this.owner).catch(() => undefined);
+  /** @returns whether the store has answered */
+  #giveBack(): Promise<boolean> {
+    return this.#store.releaseLease(this.#name, this.owner).then(
+      () => true,
+      () => false,
+    );
   }
 
   async #renew(isWorthIt: () => Promise<boolean>): Promise<void> {

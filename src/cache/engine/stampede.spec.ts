@@ -184,6 +184,24 @@ it('callers elsewhere do not wait for a run that an invalidation overtook while 
   expect((await first).value).toBe('old');
 });
 
+it('callers elsewhere do not wait for a lease that could not be given back at once', async () => {
+  const run = deferred<never>();
+  const first = here.get(subject, () => run.promise);
+  await turn();
+  here.store.fail('releaseLease');
+  run.reject(new Error('as it must'));
+  await expect(first).rejects.toThrow('as it must');
+  await pass(clock, 100);
+  here.store.restore();
+  await pass(clock, 100);
+  const again = jest.fn(gives('again'));
+  const other = there.get(subject, again);
+  await pass(clock, 10);
+
+  expect(again).toHaveBeenCalledTimes(1);
+  expect((await other).value).toBe('again');
+});
+
 it('what was made anew is not replaced by a run that had begun before', async () => {
   const run = deferred<string>();
   const slow = here.get(subject, () => run.promise);

@@ -63,23 +63,30 @@ export class RedisStore implements Store {
     return tags.map((tag) => found.get(tag));
   }
 
-  open(
+  async open(
     name: EntryName,
     tags: readonly string[],
     tokenTtlMs: number,
     budgetMs: number,
     lease?: Lease,
   ): Promise<StoreOpened> {
-    return this.#ask({ tags, name, lease }, budgetMs, (part, leftMs) =>
+    let isAwaited = true;
+    const askPart = (part: Part, leftMs: number) =>
       this.#servers.write(part.server, leftMs, async (session) => {
         // One round trip: the client sends what is asked for in one tick together, and Redis keeps the order.
         const made = this.#makeTokens(session, part, tokenTtlMs);
         const taken = lease && part.leaseKey ? takeLease(session, part.leaseKey, lease) : true;
         const [read, hasLease] = await Promise.all([readPart(this.#servers, session, part), taken, made]);
+        // Granted too late. Another connection may be faster than this one was: what it gives back is not there yet.
+        if (!isAwaited && lease && part.leaseKey) await releaseLease(session, part.leaseKey, lease.owner);
         if (read.tokens.includes(undefined)) await deleteForeignTokens(session, read);
         return { ...read, hasLease };
-      }),
-    );
+      });
+    try {
+      return await this.#ask({ tags, name, lease }, budgetMs, askPart);
+    } finally {
+      isAwaited = false;
+    }
   }
 
   partitionOf(tag: string): string {
