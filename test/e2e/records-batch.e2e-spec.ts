@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { request as httpRequest } from 'node:http';
+import { Agent, request as httpRequest, type RequestOptions } from 'node:http';
 import { gzipSync } from 'node:zlib';
 import { CacheService } from '../../src/cache/index.js';
 import { patientDatabase } from '../support/patient-database.js';
@@ -100,6 +100,25 @@ describe('a batch of events', () => {
     const bomb = gzipSync(Buffer.alloc(256 * 1024 * 1024, ' '));
     expect(bomb.length).toBeLessThan(1024 * 1024);
     await send(bomb, '', { 'Content-Encoding': 'gzip' }).expect(413);
+  });
+
+  it('that is refused before it was read leaves its connection to the next request', async () => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const ask = (options: RequestOptions, body?: Buffer) =>
+      new Promise<{ status: number | undefined; isReused: boolean }>((resolve, reject) => {
+        const request = httpRequest(app.url + path, { agent, ...options }, (answer) => {
+          answer.resume().on('end', () => {
+            resolve({ status: answer.statusCode, isReused: request.reusedSocket });
+          });
+        });
+        request.on('error', reject).end(body);
+      });
+    const batch = gzipSync(lines(...events(30_000, () => ({ student_id: 'NOBODY' }))));
+    const headers = { 'content-type': 'application/x-ndjson', 'content-encoding': 'gzip' };
+
+    expect(await ask({ method: 'POST', headers }, batch)).toMatchObject({ status: 413 });
+    expect(await ask({ path: '/health/live' })).toEqual({ status: 200, isReused: true });
+    agent.destroy();
   });
 
   it('longer than 8 MiB is too large, also without a declared length', async () => {

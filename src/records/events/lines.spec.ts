@@ -43,6 +43,8 @@ describe('lines of a stream', () => {
     const limits = { maxLines: 2, maxLineBytes: 10 };
     expect(await read('a\n\nb\n', [], limits)).toHaveLength(2);
     await expect(read('a\nb\nc', [], limits)).rejects.toMatchObject({ code: 'payload_too_large' });
+    expect(await read('\n \na\nb', [], limits)).toHaveLength(2);
+    await expect(read('\n \n\t\na', [], limits)).rejects.toMatchObject({ code: 'payload_too_large' });
   });
 
   it('are gathered by the thousand, or fewer at the end', async () => {

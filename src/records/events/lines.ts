@@ -17,7 +17,7 @@ const lineFeed = 0x0a;
 /**
  * Cuts a stream of bytes into lines, holding one line at a time. Blank lines are left out, but counted in the numbers.
  *
- * @throws {Problem} `payload_too_large` after `maxLines` lines that are not blank
+ * @throws {Problem} `payload_too_large` after `maxLines` lines that are not blank, or as many that are
  */
 export async function* linesOf(
   chunks: AsyncIterable<Buffer>,
@@ -38,10 +38,14 @@ export async function* linesOf(
     const bytes = length <= maxLineBytes ? Buffer.concat(parts) : undefined;
     parts = [];
     length = 0;
-    if (bytes && isBlank(bytes)) return undefined;
-    kept += 1;
-    if (kept > maxLines) throw new Problem('payload_too_large', `A batch holds at most ${maxLines} lines.`);
-    return { number, bytes };
+    const isKept = !(bytes && isBlank(bytes));
+    if (isKept) kept += 1;
+    if (Math.max(kept, number - kept) > maxLines)
+      throw new Problem(
+        'payload_too_large',
+        `A batch holds at most ${maxLines} lines, and as many blank ones.`,
+      );
+    return isKept ? { number, bytes } : undefined;
   };
 
   for await (const chunk of chunks) {

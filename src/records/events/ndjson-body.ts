@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { pipeline, Readable } from 'node:stream';
+import { finished, pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import type { FastifyInstance } from 'fastify';
 import { Problem } from '../../http/problem.js';
@@ -46,8 +46,9 @@ export async function streamBody<T>(
   } catch (error) {
     throw isUnreadable(error) ? new Problem('bad_request', 'The body broke off, or is no gzip.') : error;
   } finally {
-    // What is left of it is thrown away as it comes.
-    request.raw.resume();
+    // What is left of it is thrown away as it comes, as soon as nobody else takes it: a listener would hold it back.
+    finished(source, () => request.raw.resume());
+    source.destroy();
   }
 }
 
