@@ -42,7 +42,8 @@ export class Metrics {
       connections: () => poolUse(dataSource),
       isDatabaseUp: () => database.isAnswering(),
     });
-    for (const metric of [...ofCache, ...ofService]) show(this.#register, metric);
+    // Those of the cache ask the database, and would be seen waiting for it.
+    for (const metric of [...ofService, ...ofCache]) show(this.#register, metric);
   }
 
   get contentType(): string {

@@ -120,6 +120,13 @@ describe('/metrics', () => {
     expect(valueOf(after.lines, 'cache_l1_entries')).toBeGreaterThan(0);
   });
 
+  it('sees nobody wait for the database where nobody asks but itself', async () => {
+    const { lines } = await scrape(app);
+
+    expect(valueOf(lines, 'cache_outbox_rows')).toBe(0);
+    expect(valueOf(lines, 'database_connections', { state: 'waiting' })).toBe(0);
+  });
+
   it('counts what was refused by its code, and says whether the database answers', async () => {
     const before = await scrape(app);
     await app.request.get('/api/v3/nothing').expect(404);
