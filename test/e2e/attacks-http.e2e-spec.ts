@@ -172,6 +172,24 @@ it.each([
   expect(answer.status).toBe(status);
 });
 
+it('A33: a body in another character set is refused, and nothing of it stored', async () => {
+  const latin1 = Buffer.from(
+    JSON.stringify({ user_id: 'LATIN1', role: 'student', full_name: 'M\u00fcller' }),
+    'latin1',
+  );
+  const answer = await fetch(service.url + users, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: latin1,
+  });
+
+  expect([answer.status, await answer.json()]).toEqual([
+    400,
+    expect.objectContaining({ code: 'bad_request', detail: 'The body is no text in UTF-8.' }),
+  ]);
+  await service.request.get(`${users}/LATIN1`).expect(404);
+});
+
 describe('A24: whom the answer is for', () => {
   // So that a page of one has another after it.
   beforeAll(async () => {
