@@ -16,7 +16,8 @@ const usage = `Imports the Open University Learning Analytics Dataset, or files 
   --as-of-day          import only what had happened by this day of each presentation
   --materials          also import the pages of vle.csv, as activities that are not required
   --with-demographics  also import gender, region, education, deprivation, age and disability, into a table apart
-  --rejects            where records go that cannot be imported; default ./rejects.ndjson
+  --rejects            where records go that cannot be imported; default ./rejects.ndjson. A file that holds anything else is
+                       refused
 
 It may be interrupted and repeated; files with rejects are read again once what those name may be there.
 Grades that were given since, and how an enrollment ended where somebody has told of it since, it leaves alone.

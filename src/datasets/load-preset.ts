@@ -2,9 +2,9 @@ import type { ClientBase } from 'pg';
 import type { DataSource } from 'typeorm';
 import { TypeormOutbox } from '../cache/outbox/typeorm.outbox.js';
 import { copyRows } from './copy-rows.js';
-import { DatabaseNotEmpty } from './database-not-empty.js';
 import { generate } from './generator/generate.js';
 import type { PresetName } from './generator/presets.js';
+import { CommandRefused } from './run-command.js';
 
 export interface LoadPresetOptions {
   readonly preset: PresetName;
@@ -39,7 +39,7 @@ const loadLock = 4_107_101;
  * in through COPY; days of activity and counters follow by the database's own triggers.
  *
  * @param dataSource  one without a limit on the time of a query, such as `patientDataSource(url)`
- * @throws {DatabaseNotEmpty} when there are users or courses and `whenNotEmpty` is `refuse`
+ * @throws {CommandRefused} when there are users or courses and `whenNotEmpty` is `refuse`
  */
 export async function loadPreset(dataSource: DataSource, options: LoadPresetOptions): Promise<LoadSummary> {
   const { preset, seed = 42, asOf, whenNotEmpty = 'refuse', onProgress } = options;
@@ -59,7 +59,7 @@ export async function loadPreset(dataSource: DataSource, options: LoadPresetOpti
           return { isLoaded: false, rows: {} };
         }
         if (whenNotEmpty === 'refuse') {
-          throw new DatabaseNotEmpty(
+          throw new CommandRefused(
             'The database already holds users or courses. --reset deletes them first.',
           );
         }

@@ -1,7 +1,6 @@
 import { ConfigurationError } from '../config/configuration-error.js';
 import { EmbeddedPostgresError } from '../database/embedded-postgres.js';
 import { asksForAnotherRun } from '../database/run-again.js';
-import { DatabaseNotEmpty } from './database-not-empty.js';
 
 /** The command was called wrongly, or with files it cannot use; the message is for the user. */
 export class CommandRefused extends Error {
@@ -21,7 +20,6 @@ function lineOf(error: unknown): string | undefined {
   const isForUser =
     error instanceof CommandRefused ||
     error instanceof ConfigurationError ||
-    error instanceof DatabaseNotEmpty ||
     error instanceof EmbeddedPostgresError;
   if (isForUser) return error.message;
   const code = 'code' in error ? String(error.code) : '';

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { dumpSha256 } from '../../src/datasets/dump.js';
 import { generate } from '../../src/datasets/generator/generate.js';
 import { copyRows } from '../../src/datasets/copy-rows.js';
-import { DatabaseNotEmpty } from '../../src/datasets/database-not-empty.js';
+import { CommandRefused } from '../../src/datasets/run-command.js';
 import { loadPreset } from '../../src/datasets/load-preset.js';
 import { patientDataSource } from '../../src/database/data-source.js';
 import type { ClientBase } from 'pg';
@@ -99,7 +99,7 @@ describe('loading a preset', () => {
   it('refuses a database that is not empty, and leaves it alone', async () => {
     const options = { preset: 'seed-doc', asOf } as const;
 
-    await expect(loadPreset(database.dataSource, options)).rejects.toThrow(DatabaseNotEmpty);
+    await expect(loadPreset(database.dataSource, options)).rejects.toThrow(CommandRefused);
     expect(await loadPreset(database.dataSource, { ...options, whenNotEmpty: 'skip' })).toEqual({
       isLoaded: false,
       rows: {},

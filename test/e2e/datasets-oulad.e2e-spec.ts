@@ -377,6 +377,34 @@ describe('importing files in the format of OULAD', () => {
     ).rejects.toThrow('--start 2013j: there is no such presentation in');
   });
 
+  it.each([
+    ['notes', 'what somebody wrote\nin lines\n'],
+    ['one line of notes', 'what somebody wrote'],
+    ['other JSON', '{"a": 1}\n'],
+  ])('imports nothing where %s would be lost', async (_, text) => {
+    const rejectsFile = join(bed.folder, 'notes.txt');
+    await writeFile(rejectsFile, text);
+
+    await expect(importOulad(bed.database.dataSource, bed.options({ rejectsFile }))).rejects.toThrow(
+      'notes.txt holds something else than rejected records: name another file.',
+    );
+
+    expect(await readFile(rejectsFile, 'utf8')).toBe(text);
+    expect((await contents(bed.database.dataSource)).users).toEqual([]);
+  });
+
+  it('does not say that an earlier import wrote its rejected records into the file of this one', async () => {
+    await importOulad(bed.database.dataSource, bed.options());
+    const again = await importOulad(bed.database.dataSource, bed.options());
+
+    expect(again.files.every(({ wasDone }) => wasDone)).toBe(true);
+    const text = summaryText(again, 'r.ndjson');
+    expect(text).not.toContain('r.ndjson');
+    expect(text).toContain(
+      'Rejected records of files that were imported before are where that import wrote them.',
+    );
+  });
+
   it('tells what is missing, and what that costs', async () => {
     for (const name of ['courses.csv', 'studentInfo.csv'])
       await cp(join(fixture, name), join(bed.folder, name));
@@ -564,6 +592,8 @@ describe('npm run import:oulad', () => {
       [
         ['--dir', join(bed.folder, 'none')],
         ['--dir', fixture, '--start', '5'],
+        ['--dir', fixture, '--rejects', bed.folder],
+        ['--dir', fixture, '--rejects', join(bed.folder, 'none', 'r.ndjson')],
       ].map((words) => runCli('datasets/import-oulad.cli.js', words, env)),
     );
 

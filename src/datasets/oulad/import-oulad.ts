@@ -83,6 +83,7 @@ async function importFiles(
 ): Promise<FileResult[]> {
   await refuseEarlierDay(client, options, found);
   const rejects = new RejectsFile(options.rejectsFile);
+  await rejects.refuseOthers();
   const totalBytes = found.reduce((sum, { bytes }) => sum + bytes, 0);
   const results: FileResult[] = [];
   let before = 0;

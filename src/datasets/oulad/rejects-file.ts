@@ -1,4 +1,5 @@
-import { appendFile, readFile, rename, writeFile } from 'node:fs/promises';
+import { appendFile, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { CommandRefused } from '../run-command.js';
 import type { CsvRow } from './csv-rows.js';
 
 export interface Reject {
@@ -18,24 +19,46 @@ export const longestList = 10_000;
 export class RejectsFile {
   constructor(readonly path: string) {}
 
+  /** @throws {CommandRefused} where nothing can be written, or where something else would be lost */
+  async refuseOthers(): Promise<void> {
+    const file = await open(this.path, 'a').catch((error: unknown) => {
+      throw new CommandRefused(`--rejects ${this.path} cannot be written (${String(codeOf(error))}).`);
+    });
+    const stats = await file.stat();
+    await file.close();
+    if (!stats.isFile()) throw new CommandRefused(`--rejects ${this.path} is not a file.`);
+    if (stats.size === 0) await rm(this.path);
+    const { whole, half } = await this.#lines();
+    if (whole.some((line) => readLine(line) === undefined) || !/^(\{|$)/.test(half))
+      throw new CommandRefused(
+        `--rejects ${this.path} holds something else than rejected records: name another file.`,
+      );
+  }
+
   /**
    * Forgets what was noted of a file after its record `row`: an interrupted import may have noted rejects of a
    * batch that it did not commit.
    */
   async forgetAfter(format: string, file: string, row: number): Promise<void> {
-    const text = await readFile(this.path, 'utf8').catch((error: unknown) => {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
-      throw error;
-    });
-    const lines = text.split('\n').filter((line) => line !== '');
-    const kept = lines.filter((line) => {
+    const { whole, half } = await this.#lines();
+    const kept = whole.filter((line) => {
       const reject = readLine(line);
-      if (reject === undefined) return false;
-      return reject.format !== format || reject.file !== file || reject.row <= row;
+      return reject?.format !== format || reject.file !== file || reject.row <= row;
     });
-    if (kept.length === lines.length) return;
+    if (kept.length === whole.length && half === '') return;
     await writeFile(`${this.path}.new`, kept.map((line) => `${line}\n`).join(''));
     await rename(`${this.path}.new`, this.path);
+  }
+
+  /** A kill may have left half a line. */
+  async #lines(): Promise<{ whole: string[]; half: string }> {
+    const text = await readFile(this.path, 'utf8').catch((error: unknown) => {
+      if (codeOf(error) === 'ENOENT') return '';
+      throw error;
+    });
+    const lines = text.split('\n');
+    const half = lines.pop() ?? '';
+    return { whole: lines.filter((line) => line !== ''), half };
   }
 
   /** @param before  how many of the file were rejected earlier */
@@ -46,13 +69,20 @@ export class RejectsFile {
   }
 }
 
-// A kill may have left half a line.
+/** `undefined` for what is none of ours. */
 function readLine(line: string): Reject | undefined {
   try {
-    return JSON.parse(line) as Reject;
+    const reject = JSON.parse(line) as Partial<Reject>;
+    const isOurs =
+      typeof reject.format === 'string' && typeof reject.file === 'string' && reject.row !== undefined;
+    return isOurs ? (reject as Reject) : undefined;
   } catch {
     return undefined;
   }
+}
+
+function codeOf(error: unknown): unknown {
+  return (error as NodeJS.ErrnoException).code;
 }
 
 function shortened(reject: Reject): Reject {

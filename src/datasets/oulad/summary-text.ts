@@ -34,7 +34,10 @@ export function summaryText({ files, missing }: ImportSummary, rejectsFile: stri
   } else if (differing.length === 0) lines.push('All records of the published data set are there.');
   else lines.push(`Other counts than published: ${differing.map(({ name }) => name).join(', ')}.`);
   for (const { name, lost } of missing) lines.push(`${name} is not there: ${lost}.`);
-  if (files.some(({ rejected }) => rejected > 0)) lines.push(`Rejected records are in ${rejectsFile}.`);
+  const rejecting = files.filter(({ rejected }) => rejected > 0);
+  if (rejecting.some(({ wasDone }) => !wasDone)) lines.push(`Rejected records are in ${rejectsFile}.`);
+  if (rejecting.some(({ wasDone }) => wasDone))
+    lines.push('Rejected records of files that were imported before are where that import wrote them.');
   lines.push(
     `When a grade was given is not in the data: ${gradingDays} days after the submission is assumed, or now if that is sooner.`,
   );
