@@ -1,7 +1,9 @@
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
 import { ask } from '../support/ask-redis.js';
 import { figure, isMeasuring } from '../support/figures.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
@@ -248,6 +250,23 @@ describe('stopping', () => {
       expect(service.output()).not.toContain('canary');
     },
   );
+});
+
+it('an application that waits for a run which never ends comes to its end, also where nothing else keeps the process', async () => {
+  const program = `
+    import { NestFactory } from '@nestjs/core';
+    import { CacheModule, CacheService } from './dist/cache/index.js';
+    const cache = CacheModule.forRoot({ name: 'closing' });
+    const app = await NestFactory.createApplicationContext(cache, { logger: false });
+    const never = () => new Promise(() => undefined);
+    const server = setInterval(() => undefined, 1000);
+    await app.get(CacheService).getOrSet('key', { ttl: 60, hardTimeout: 0.01 }, never).catch(() => undefined);
+    clearInterval(server);
+    await app.close();
+    process.stdout.write('closed');`;
+  const run = promisify(execFile)(process.execPath, ['--input-type=module', '-e', program]);
+
+  expect((await run).stdout).toBe('closed');
 });
 
 function get(url: string, agent?: Agent): Promise<number> {

@@ -1,5 +1,17 @@
-/** What closing waits at most for work under way, ms: a method that was given up may never end. */
-export const CLOSE_PATIENCE_MS = 5000;
+import { resultWithin, type Clock } from './clock.js';
+
+/** A method that was given up may never end. */
+const CLOSE_PATIENCE_MS = 5000;
+
+/** Waits for work under way before the end, for 5 s at most. Until then the process is kept, also where nothing else keeps it. */
+export async function beforeTheEnd(clock: Clock, work: Promise<unknown>): Promise<void> {
+  const keeper = setInterval(() => undefined, CLOSE_PATIENCE_MS);
+  try {
+    await resultWithin(clock, CLOSE_PATIENCE_MS, work);
+  } finally {
+    clearInterval(keeper);
+  }
+}
 
 /** Work that nobody waits for, until it is done. */
 export class BackgroundWork {

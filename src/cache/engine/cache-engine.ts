@@ -1,10 +1,10 @@
 import { AwaitedRuns } from './awaited-runs.js';
-import { BackgroundWork, CLOSE_PATIENCE_MS } from './background-work.js';
+import { BackgroundWork, beforeTheEnd } from './background-work.js';
 import { Budget } from './budget.js';
 import type { CacheEntry } from './cache-entry.js';
 import { reasonOf } from './cache-errors.js';
 import type { EngineOptions } from './engine-options.js';
-import { resultWithin, type Clock } from './clock.js';
+import type { Clock } from './clock.js';
 import type { EntryStore } from './entry-store.js';
 import { engineParts, type EngineParts } from './engine-parts.js';
 import type { L1Entries } from './l1-entries.js';
@@ -175,6 +175,6 @@ export class CacheEngine {
   /** Waits for what goes on behind the answers, for 5 s at most; nothing begins there any more by itself. */
   async close(): Promise<void> {
     this.#parts?.audits.close();
-    await resultWithin(this.#options.clock, CLOSE_PATIENCE_MS, this.background.settle());
+    await beforeTheEnd(this.#options.clock, this.background.settle());
   }
 }

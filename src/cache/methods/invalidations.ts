@@ -2,13 +2,13 @@ import { argumentsAsGiven } from '../definition/arguments-as-given.js';
 import type { InvalidatingDefinition } from '../definition/cached-definition.js';
 import { argumentTags, invalidatedByResult } from '../definition/tag-rules.js';
 import type { Resolve } from '../definition/tag-template.js';
-import { CLOSE_PATIENCE_MS } from '../engine/background-work.js';
+import { beforeTheEnd } from '../engine/background-work.js';
 import { CacheEngine } from '../engine/cache-engine.js';
 import { CurrentRun } from '../engine/current-run.js';
 import { errorName } from '../engine/cache-errors.js';
 import type { EmitCacheEvent } from '../engine/cache-events.js';
 import type { Subject } from '../engine/subject.js';
-import { resultWithin, type Clock } from '../engine/clock.js';
+import type { Clock } from '../engine/clock.js';
 import { EPOCH, softTag } from '../engine/tags.js';
 import { announcePending } from '../http/invalidation-notice.js';
 import type { Outbox } from '../outbox/outbox.js';
@@ -107,7 +107,7 @@ export class Invalidations {
 
   /** Waits for methods that are under way, for 5 s at most: what they have written is to be invalidated. */
   async close(): Promise<void> {
-    await resultWithin(this.engine.clock, CLOSE_PATIENCE_MS, Promise.all(this.#underWay));
+    await beforeTheEnd(this.engine.clock, Promise.all(this.#underWay));
   }
 
   /** Invalidates now, or with the unit of work that this is called in. */
