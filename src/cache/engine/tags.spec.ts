@@ -24,6 +24,12 @@ it('a long id is named by its hash, in its family, and by the same in a pattern'
 });
 
 describe('a pattern', () => {
+  it.each([null, undefined, 5, ['course:1', 'course:2']])('is a text, and not %j', (pattern) => {
+    expect(() => patternTags(pattern as never)).toThrow(
+      expect.objectContaining({ code: 'CACHE_INVALID_OPTIONS' }),
+    );
+  });
+
   it.each([
     ['course:PROG-101', [plainTag('course:PROG-101')]],
     ['student_risk:*', [plainTag('student_risk:*'), prefixTag('student_risk')]],

@@ -124,11 +124,12 @@ export function checkedPrefix(prefix: string, where: string): string {
  * @throws {CacheError} `CACHE_INVALID_OPTIONS` for a tag without a word before its colon, and for a `*` in that word;
  *   what follows may be anybody's id
  */
-export function checkedTag(tag: string, where: string): string {
-  if (/^[^:*]+(:|$)/.test(tag)) return tag;
+export function checkedTag(tag: unknown, where: string): string {
+  const text = String(tag);
+  if (text === tag && /^[^:*]+(:|$)/.test(text)) return text;
   throw new CacheError(
     'CACHE_INVALID_OPTIONS',
-    `${where}: '${tag.split(':', 1)[0] ?? ''}' begins no tag (course:PROG-101) and no prefix pattern (student_risk:*).`,
+    `${where}: '${text.split(':', 1)[0] ?? ''}' begins no tag (course:PROG-101) and no prefix pattern (student_risk:*).`,
   );
 }
 
