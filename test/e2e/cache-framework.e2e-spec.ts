@@ -586,6 +586,26 @@ describe.each(Object.keys(adapters) as Adapter[])('on %s', (adapter) => {
       cachedTwice() {
         return {};
       }
+
+      @Get('read-and-write')
+      @Cached(settings)
+      @InvalidateCache('item:1')
+      readAndWrite() {
+        return {};
+      }
+
+      @Get('write-and-read')
+      @InvalidateCache('item:1')
+      @Cached(settings)
+      writeAndRead() {
+        return {};
+      }
+
+      @Get('nothing')
+      @Cached(null as never)
+      nothing() {
+        return {};
+      }
     }
 
     const refused = await start(adapter, { controllers: [Wrong] }).catch(String);
@@ -595,6 +615,9 @@ describe.each(Object.keys(adapters) as Adapter[])('on %s', (adapter) => {
       "Wrong.both declares two inputs named 'course'",
       "Wrong.filtered reads 'filter' of a query class",
       'Wrong.cachedTwice has two @Cached',
+      'Wrong.readAndWrite has both @Cached and @InvalidateCache',
+      'Wrong.writeAndRead has both @Cached and @InvalidateCache',
+      'Wrong.nothing, ttl',
     ]) {
       expect(refused).toContain(said);
     }

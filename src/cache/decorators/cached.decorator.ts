@@ -1,12 +1,17 @@
 import { UseGuards, UseInterceptors } from '@nestjs/common';
 import { answerRules, type AnswerOptions } from '../definition/answer-options.js';
 import type { OfRequest } from '../definition/cache-request.js';
-import { cachedDefinition, markCached, type CachedDefinition } from '../definition/cached-definition.js';
+import {
+  cachedDefinition,
+  invalidatingDefinition,
+  markCached,
+  type CachedDefinition,
+} from '../definition/cached-definition.js';
 import { declaredPolicy, entryOptionNames, type EntryOptions } from '../definition/entry-options.js';
 import { Faults } from '../definition/faults.js';
 import { checkNames, type OptionNames } from '../definition/option-names.js';
 import type { Scope } from '../definition/scope.js';
-import { tagRules, type AnyMethod, type TagSource } from '../definition/tag-rules.js';
+import { tagRules, type AnyMethod, type ResultOf, type TagSource } from '../definition/tag-rules.js';
 import type { KeyInputs } from '../engine/cache-key.js';
 import { resultTtlMs, type Duration, type ResultTtl } from '../engine/duration.js';
 import { checkedPrefix } from '../engine/tags.js';
@@ -14,12 +19,12 @@ import { CacheDoor } from '../http/cache-door.guard.js';
 import { CacheLoader } from '../http/cache-loader.interceptor.js';
 import { recordCall } from '../http/handler-call.js';
 import type { DecoratorOf } from './decorator-of.js';
-import { decoratedName, isGenerator, methodName, wrapMethod } from './wrap-method.js';
+import { decoratedName, isGenerator, methodName, refuseBoth, wrapMethod } from './wrap-method.js';
 
 /** What {@link Cached} takes; all but `ttl` is optional. */
 export interface CachedOptions<M extends AnyMethod = AnyMethod> extends EntryOptions, AnswerOptions {
   /** Seconds (`60`, `'45s'`, `'2m'`), or a function of the result that returns seconds; 0 or less: it is not kept. */
-  ttl: ResultTtl<Awaited<ReturnType<M>>>;
+  ttl: ResultTtl<ResultOf<M>>;
   /** First part of the key; `[a-z0-9_]`, unique in the application. Default: the method's name in snake case. */
   prefix?: string;
   /**
@@ -37,14 +42,14 @@ export interface CachedOptions<M extends AnyMethod = AnyMethod> extends EntryOpt
    */
   families?: readonly string[];
   /** The result is given but not stored when this is true. Default: never. */
-  unless?: (result: Awaited<ReturnType<M>>) => boolean;
+  unless?: (result: ResultOf<M>) => boolean;
   /** Inputs of a route that reads the raw request or body: they take the place of the declared ones in the key. Default: those. */
   key?: OfRequest<KeyInputs>;
   /**
    * Whether hits are audited, or what of the result is compared then: leave out what changes while nothing is written, such
    * as the present time. A route's result comes as its JSON says. Default: all of it where there are `tags`, else not.
    */
-  audit?: boolean | ((result: Awaited<ReturnType<M>>) => unknown);
+  audit?: boolean | ((result: ResultOf<M>) => unknown);
   /** Names the form of the result; change it with the form. Default: of a route what `shapeOf` of the module says; else none. */
   shape?: string;
 }
@@ -82,7 +87,8 @@ export function Cached<M extends AnyMethod = AnyMethod>(
   options: Duration | CachedOptions<M>,
 ): DecoratorOf<M> {
   return (target: object, name: string | symbol, descriptor: PropertyDescriptor) => {
-    const given = (typeof options === 'object' ? options : { ttl: options }) as CachedOptions;
+    // From JavaScript it may be null.
+    const given = (options instanceof Object ? options : { ttl: options }) as CachedOptions;
     const definition = define(given, decoratedName(target, name, descriptor), String(name));
     if (isGenerator(descriptor.value as object)) {
       definition.faults.add(
@@ -93,6 +99,7 @@ export function Cached<M extends AnyMethod = AnyMethod>(
     if (cachedDefinition(descriptor.value as object)) {
       definition.faults.add('CACHE_INVALID_OPTIONS', `${definition.method} has two @Cached.`);
     }
+    if (invalidatingDefinition(descriptor.value as object)) refuseBoth(definition.faults, definition.method);
     const wrapper = wrapMethod(target, descriptor, (cache, { self, method, args, run }) =>
       cache.isRoute(definition, method)
         ? recordCall(args, run)

@@ -1,4 +1,5 @@
 import { applyDecorators } from '@nestjs/common';
+import { of, type Observable } from 'rxjs';
 import { cachedDefinition, invalidatingDefinition } from '../definition/cached-definition.js';
 import { Cached } from './cached.decorator.js';
 import { InvalidateCache } from './invalidate-cache.decorator.js';
@@ -34,6 +35,11 @@ it('a decorator with a method’s type goes on methods of that form only', () =>
     @Cached<Shelf['many']>({ prefix: 'many_names', ttl: (count) => count })
     manyNames(...rooms: string[]): string[] {
       return rooms;
+    }
+
+    @Cached<Shelf['watched']>({ ttl: 60, prefix: 'watched', tags: (_, { id }) => [`book:${id}`] })
+    watched(id: string): Observable<{ id: string }> {
+      return of({ id });
     }
 
     @InvalidateCache<Shelf['add']>({ tags: ([book]) => [`book:${book.id}`] })

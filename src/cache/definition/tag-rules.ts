@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import type { Observable } from 'rxjs';
 import { CacheError } from '../engine/cache-errors.js';
 import { checkedTag, dependenciesOn, familyTag, patternTags, plainTag } from '../engine/tags.js';
 import type { Faults } from './faults.js';
@@ -6,10 +7,14 @@ import { TagTemplate, type Resolve } from './tag-template.js';
 
 export type AnyMethod = (...args: never[]) => unknown;
 
+/** What a method's promise, thenable or Observable comes to. */
+export type ResultOf<M extends AnyMethod> =
+  Awaited<ReturnType<M>> extends Observable<infer Value> ? Value : Awaited<ReturnType<M>>;
+
 /** A template such as `course:{course_id}`, or a function of arguments and result that names tags and prefix patterns. */
 export type TagSource<M extends AnyMethod = AnyMethod> =
   | string
-  | ((args: Parameters<M>, result: Awaited<ReturnType<M>>) => readonly string[]);
+  | ((args: Parameters<M>, result: ResultOf<M>) => readonly string[]);
 
 /** Tag sources, sorted by when their tags are known. */
 export interface TagRules {
