@@ -29,7 +29,8 @@ export const IsInstant = () =>
       name: 'isInstant',
       validator: {
         validate: isInstant,
-        defaultMessage: () => '$property must be an ISO 8601 date and time with a time zone',
+        defaultMessage: () =>
+          '$property must be an ISO 8601 date and time with a time zone, in the years 1900 to 2199',
       },
     }),
     ApiProperty({ format: 'date-time' }),
@@ -66,7 +67,8 @@ export const IsPlainText = (max: number) =>
       validator: {
         validate: (value) =>
           typeof value === 'string' && isAtMost(value, max) && value.trim() !== '' && isStorable(value),
-        defaultMessage: () => `$property must be 1 to ${max} characters of text`,
+        defaultMessage: () =>
+          `$property must be 1 to ${max} characters of text, not all blank, and ${storable}`,
       },
     }),
     ApiProperty({ minLength: 1, maxLength: max, pattern: '\\S' }),
@@ -88,6 +90,9 @@ export function isInstant(value: unknown): value is string {
 function isAtMost(text: string, max: number): boolean {
   return text.length <= max || (text.length <= 2 * max && Array.from(text).length <= max);
 }
+
+/** What {@link isStorable} asks for, in a message. */
+export const storable = 'without U+0000 and halves of surrogate pairs';
 
 /** PostgreSQL stores neither U+0000 nor half a surrogate pair. */
 export function isStorable(text: string): boolean {

@@ -1,7 +1,15 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { IsIn, IsOptional, Matches, ValidateBy } from 'class-validator';
 import { Count, Instant, OneOf } from '../../http/answer-fields.js';
-import { IfGiven, IsClientId, IsInstant, IsNumberBetween, IsPublicId, isStorable } from '../field-rules.js';
+import {
+  IfGiven,
+  IsClientId,
+  IsInstant,
+  IsNumberBetween,
+  IsPublicId,
+  isStorable,
+  storable,
+} from '../field-rules.js';
 import { type RefusalCode, refusalCodes } from './refusal.js';
 
 const maxDataLength = 8192;
@@ -18,7 +26,7 @@ const IsEventData = () =>
         !Array.isArray(value) &&
         isShallow(value, maxDataDepth) &&
         JSON.stringify(value).length <= maxDataLength,
-      defaultMessage: () => '$property must be an object of at most 8 KiB and five levels',
+      defaultMessage: () => `$property must be an object of at most 8 KiB and five levels, ${storable}`,
     },
   });
 
