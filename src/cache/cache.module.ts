@@ -44,9 +44,9 @@ import { resolveOptions } from './resolve-options.js';
     {
       provide: CacheService,
       useFactory: (parts: CacheParts, methods: MethodCache) => {
-        const { engine, l1, statistics, backlog, options } = parts;
+        const { engine, statistics, backlog, options } = parts;
         const store = options.enabled ? parts.store : undefined;
-        return new CacheService(engine, methods, store, l1, statistics, backlog);
+        return new CacheService(engine, methods, store, statistics, backlog);
       },
       inject: [CacheParts, MethodCache],
     },

@@ -23,7 +23,6 @@ const REDIS_PATIENCE_MS = 500;
 export class CacheParts {
   readonly statistics = new CacheStatistics();
   readonly store: Store | undefined;
-  readonly l1: L1Entries;
   readonly engine: CacheEngine;
   readonly redis: RedisService;
   readonly servers: RedisServers | undefined;
@@ -35,7 +34,7 @@ export class CacheParts {
 
   constructor(readonly options: ResolvedOptions) {
     const { enabled, redis, namespace, clock, outbox, requestBudgetMs } = options;
-    this.l1 = new L1Entries(clock, options.maxBytes);
+    const l1 = new L1Entries(clock, options.maxBytes);
     let tellFirstNews: () => void = () => undefined;
     this.#firstNews = new Promise((told) => (tellFirstNews = told));
     const hearRedis = (event: CacheModuleEvent) => {
@@ -49,13 +48,13 @@ export class CacheParts {
       this.servers.start((...used) => redisStore.beforeUse(...used));
       this.#redisStore = redisStore;
     }
-    this.store = this.#redisStore ?? options.store ?? (enabled ? new MemoryStore(clock, this.l1) : undefined);
+    this.store = this.#redisStore ?? options.store ?? (enabled ? new MemoryStore(clock, l1) : undefined);
     this.redis = new RedisService(this.servers, namespace, requestBudgetMs, this.tell);
     this.engine = new CacheEngine({
       ...options,
       store: this.store,
       backplane: this.servers?.backplane ?? options.backplane,
-      l1: this.l1,
+      l1,
       invalidationBudgetMs: INVALIDATION_BUDGET_MS,
       tracer: guarded(options.tracer),
       emit: this.emit,

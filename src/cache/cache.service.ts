@@ -3,7 +3,6 @@ import { Batch, type LoadMany } from './batch.js';
 import { CacheEngine } from './engine/cache-engine.js';
 import { CacheStatistics, type PrefixStatistics } from './engine/cache-statistics.js';
 import type { HistogramCounts } from './engine/histogram.js';
-import type { L1Entries } from './engine/l1-entries.js';
 import type { Store } from './engine/store.js';
 import { EPOCH, patternTags } from './engine/tags.js';
 import { tryStore, type StoreFailure } from './engine/try-store.js';
@@ -46,7 +45,6 @@ export class CacheService {
     private readonly engine: CacheEngine,
     private readonly methods: MethodCache,
     private readonly store: Store | undefined,
-    private readonly l1: L1Entries,
     private readonly statistics: CacheStatistics,
     private readonly backlog: OutboxBacklog,
   ) {}
@@ -160,7 +158,7 @@ export class CacheService {
       isAvailable: this.store?.isAvailable() ?? false,
       entries: size?.entries,
       bytes: size?.bytes,
-      l1: this.l1.size(),
+      l1: this.engine.l1.size(),
       invalidationMs: this.statistics.invalidationMs,
       invalidationErrors: this.statistics.invalidationErrors,
       ruleFailures: this.statistics.ruleFailures,

@@ -53,11 +53,6 @@ export class TagTemplate {
     return this.prefix === undefined ? [] : this.#source.slice(0, -2).split(':').slice(1);
   }
 
-  /** How many those are. */
-  get depth(): number {
-    return this.leading.length;
-  }
-
   /**
    * @returns the tags' names in the store: one, or one for each element of a list. If a placeholder has no value in this
    *   call, none of a tag, and of a prefix pattern what its parameters before that name: rather too much than too little

@@ -67,7 +67,7 @@ export class EntryStore {
     minFreshMs = subject.policy.minFreshMs,
   ): Promise<HeldEntry | undefined> {
     const held = this.inL1(subject);
-    if (!held) return this.read(subject, budget);
+    if (!held) return this.#reads.read(subject, budget);
     const { coherence, clock, l1 } = this.#options;
     const { logPosition } = coherence;
     const { tags, tokens } = held.entry;
@@ -78,15 +78,11 @@ export class EntryStore {
       if (state === 'dead') l1.drop(held);
       const isValid = state === 'alive' || (state === 'outdated' && this.#isYoung(held.bornAtMs, minFreshMs));
       // It may have expired while it was asked about, and another process may have replaced it.
-      return isValid && isFresh(held, clock) ? held : this.read(subject, budget);
+      return isValid && isFresh(held, clock) ? held : this.#reads.read(subject, budget);
     });
   }
 
   /** The entry in the store, if it is the one asked for and nothing it depends on has changed. */
-  read(subject: Subject, budget: Budget): Promise<HeldEntry | undefined> {
-    return this.#reads.read(subject, budget);
-  }
-
   async #read(subject: Subject, budget: Budget): Promise<HeldEntry | undefined> {
     const tags = certainTags(subject);
     const asked = this.#now();

@@ -19,7 +19,6 @@ export class LoadLease implements Lease {
   readonly #name: EntryName;
   readonly #clock: Clock;
   #cancel: (() => void) | undefined;
-  #untilMs = Infinity;
 
   constructor(store: Store, name: EntryName, clock: Clock) {
     this.#store = store;
@@ -28,18 +27,13 @@ export class LoadLease implements Lease {
   }
 
   /**
-   * @param forMs      for how long at most
+   * @param untilMs    monotonic: no longer than that
    * @param isWorthIt  whether what is being computed may still be stored; if not, others need not wait for it
    */
-  hold(forMs: number, isWorthIt: () => Promise<boolean>): void {
-    this.#untilMs = this.#clock.monotonicMs() + forMs;
-    this.#renewLater(isWorthIt);
-  }
-
-  #renewLater(isWorthIt: () => Promise<boolean>): void {
+  hold(untilMs: number, isWorthIt: () => Promise<boolean>): void {
     this.#cancel = this.#clock.schedule(LEASE_MS / 3, () => {
       // If the store is away the lease runs out by itself.
-      this.#renew(isWorthIt).catch(() => undefined);
+      this.#renew(untilMs, isWorthIt).catch(() => undefined);
     });
   }
 
@@ -70,11 +64,11 @@ export class LoadLease implements Lease {
     );
   }
 
-  async #renew(isWorthIt: () => Promise<boolean>): Promise<void> {
-    if (this.#clock.monotonicMs() >= this.#untilMs) return this.release();
+  async #renew(untilMs: number, isWorthIt: () => Promise<boolean>): Promise<void> {
+    if (this.#clock.monotonicMs() >= untilMs) return this.release();
     const isRenewed = await this.#store.renewLease(this.#name, this);
     if (!isRenewed || !this.#cancel) return;
-    this.#renewLater(isWorthIt);
+    this.hold(untilMs, isWorthIt);
     if (!(await isWorthIt())) await this.release();
   }
 }

@@ -70,7 +70,8 @@ export class Openings {
     }
     const opening = { ...opened.answer, lease };
     if (isForAll && opening.hasLease) {
-      lease.hold(longestRunMs(subject), () => this.#isCurrent(subject, opening));
+      const untilMs = clock.monotonicMs() + longestRunMs(subject);
+      lease.hold(untilMs, () => this.#isCurrent(subject, opening));
     }
     return opening;
   }

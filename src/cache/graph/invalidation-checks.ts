@@ -88,10 +88,11 @@ function checkDepths(
   faults: Faults,
 ): void {
   for (const template of rules.templates) {
-    const { prefix, depth } = template;
+    const { prefix, leading } = template;
+    const depth = leading.length;
     const meant = cached.filter(({ definition }) => definition.prefix === prefix);
     const isNamed = cached.some(({ definition }) =>
-      definition.rules.templates.some((other) => other.prefix === prefix && other.depth >= depth),
+      definition.rules.templates.some((other) => other.prefix === prefix && other.leading.length >= depth),
     );
     const [first] = meant;
     if (!first || isNamed || meant.some((other) => leadingParameters(other) >= depth)) continue;

@@ -76,7 +76,6 @@ export class RedisBackplane implements Backplane {
 
   async close(): Promise<void> {
     await this.#connection?.close();
-    this.#heardUntilMs = -Infinity;
   }
 
   #hear(message: string): void {

@@ -18,7 +18,7 @@ export class RedisInvalidations {
   readonly #keys: RedisKeys;
   readonly #emit: EmitRedisEvent;
   readonly #removals: TokenRemovals;
-  readonly #owed: OwedTokens;
+  readonly owed: OwedTokens;
   readonly #catchUp: OutboxCatchUp;
 
   /** @param outbox holds what other processes have not invalidated yet; relayed before a new connection is read from */
@@ -27,20 +27,8 @@ export class RedisInvalidations {
     this.#keys = keys;
     this.#emit = emit;
     this.#removals = new TokenRemovals(servers, keys);
-    this.#owed = new OwedTokens(keys.tokens(EPOCH), (key) => isWitness(keys.tagOf(key)));
+    this.owed = new OwedTokens(keys.tokens(EPOCH), (key) => isWitness(keys.tagOf(key)));
     this.#catchUp = new OutboxCatchUp(outbox, servers, this.#removals);
-  }
-
-  get isEverythingOwed(): boolean {
-    return this.#owed.isEverything;
-  }
-
-  get isNothingOwed(): boolean {
-    return this.#owed.isNone;
-  }
-
-  isOwed(keys: readonly string[]): boolean {
-    return this.#owed.isAny(keys);
   }
 
   async invalidate(hard: readonly string[], soft: readonly string[], budgetMs: number): Promise<void> {
@@ -55,10 +43,10 @@ export class RedisInvalidations {
             await this.#servers.write(removal.server, budgetMs / waves.length, (session) =>
               this.#removals.send(session, removal),
             );
-            if (isTooEarly) this.#owed.add([...removal.hard, ...removal.soft]);
+            if (isTooEarly) this.owed.add([...removal.hard, ...removal.soft]);
           } catch (error) {
             failure = error as Error;
-            this.#owed.add([...removal.hard, ...removal.soft]);
+            this.owed.add([...removal.hard, ...removal.soft]);
           }
         }),
       );
@@ -88,7 +76,7 @@ export class RedisInvalidations {
   /** Pays what is owed, as far as there is anybody to take it: nothing is known of it when the process has ended. */
   async payOwed(budgetMs: number): Promise<void> {
     // Once more, for what had to wait for the witnesses of another server.
-    for (let round = 0; round < 2 && !this.#owed.isNone; round++) await this.#payEverywhere(budgetMs);
+    for (let round = 0; round < 2 && !this.owed.isNone; round++) await this.#payEverywhere(budgetMs);
   }
 
   async #payEverywhere(budgetMs: number): Promise<void> {
@@ -99,7 +87,7 @@ export class RedisInvalidations {
   }
 
   async #payTo(session: RedisSession, server: string): Promise<void> {
-    const count = await this.#owed.pay(
+    const count = await this.owed.pay(
       (key) => this.#servers.nameOf(key) === server,
       (keys) => this.#removeHere(session, keys),
     );
@@ -108,11 +96,11 @@ export class RedisInvalidations {
 
   async #removeEpoch(session: RedisSession, server: string): Promise<void> {
     const here = this.#keys.tokens(EPOCH).filter((key) => this.#servers.nameOf(key) === server);
-    this.#owed.add(await this.#removeHere(session, here));
+    this.owed.add(await this.#removeHere(session, here));
   }
 
   async #removeEpochEverywhere(): Promise<void> {
-    this.#owed.add(this.#keys.tokens(EPOCH));
+    this.owed.add(this.#keys.tokens(EPOCH));
     await this.#payEverywhere(CATCH_UP_BUDGET_MS);
   }
 

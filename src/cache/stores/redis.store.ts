@@ -42,22 +42,18 @@ export class RedisStore implements Store {
   }
 
   isAvailable(): boolean {
-    return this.#servers.isReady && !this.#invalidations.isEverythingOwed;
+    return this.#servers.isReady && !this.#invalidations.owed.isEverything;
   }
 
   read(name: EntryName, tags: readonly string[], budgetMs: number): Promise<StoreRead> {
-    return this.#ask({ tags, name }, budgetMs, (part, leftMs) =>
-      this.#servers.read(part.server, leftMs, (session) => readPart(this.#servers, session, part)),
-    );
+    return this.#ask({ tags, name }, budgetMs);
   }
 
   /** One that is owed is as good as gone, and keeps none of the others from being answered. */
   async tokens(tags: readonly string[], budgetMs: number): Promise<readonly (string | undefined)[]> {
     const owed = this.#owedTags(tags);
     const asked = owed.size === 0 ? tags : tags.filter((tag) => !owed.has(tag));
-    const { tokens } = await this.#ask({ tags: asked }, budgetMs, (part, leftMs) =>
-      this.#servers.read(part.server, leftMs, (session) => readPart(this.#servers, session, part)),
-    );
+    const { tokens } = await this.#ask({ tags: asked }, budgetMs);
     if (owed.size === 0) return tokens;
     const found = tokensByTag(asked, tokens);
     return tags.map((tag) => found.get(tag));
@@ -135,12 +131,13 @@ export class RedisStore implements Store {
   async #ask(
     question: Question,
     budgetMs: number,
-    askPart: (part: Part, leftMs: number) => Promise<PartRead>,
+    askPart = (part: Part, leftMs: number): Promise<PartRead> =>
+      this.#servers.read(part.server, leftMs, (session) => readPart(this.#servers, session, part)),
   ): Promise<StoreOpened> {
     const relayed = this.#invalidations.relayOutboxLate();
     const leftMs = relayed ? await budgetAfter(relayed, budgetMs) : budgetMs;
     const parts = partsOf(this.#servers, this.#keys, question);
-    if (question.name && parts.some((part) => this.#invalidations.isOwed(part.tokenKeys))) {
+    if (question.name && parts.some((part) => this.#invalidations.owed.isAny(part.tokenKeys))) {
       throw new CacheError('CACHE_STORE_UNAVAILABLE', 'owed');
     }
     const reads = await Promise.all(parts.map((part) => askPart(part, leftMs)));
@@ -156,15 +153,15 @@ export class RedisStore implements Store {
 
   /** Of a server whose epoch is owed all. */
   #owedTags(tags: readonly string[]): ReadonlySet<string> {
-    if (this.#invalidations.isNothingOwed) return new Set();
-    const owed = partsOf(this.#servers, this.#keys, { tags }).flatMap((part) => {
+    const { owed } = this.#invalidations;
+    if (owed.isNone) return new Set();
+    const parts = partsOf(this.#servers, this.#keys, { tags });
+    const owedTags = parts.flatMap((part) => {
       const epochs = part.tokenKeys.length - part.tags.length;
-      if (this.#invalidations.isOwed(part.tokenKeys.slice(0, epochs))) return part.tags;
-      return part.tags.filter((_, index) =>
-        this.#invalidations.isOwed([part.tokenKeys[epochs + index] ?? '']),
-      );
+      if (owed.isAny(part.tokenKeys.slice(0, epochs))) return part.tags;
+      return part.tags.filter((_, index) => owed.isAny([part.tokenKeys[epochs + index] ?? '']));
     });
-    return new Set(owed);
+    return new Set(owedTags);
   }
 
   /** The same for all: a token is compared only with those of its own tag. */
