@@ -22,38 +22,29 @@ interface NumberRule {
   example: number;
 }
 
-/** A whole number written in decimal digits. */
-export function WholeNumber({ min, max, example }: NumberRule): PropertyDecorator {
-  const message = sentence(`a whole number from ${min} to ${max}`, example);
+const between = (
+  what: string,
+  { min, max, example }: NumberRule,
+  isOfKind: (told: { message: string }) => PropertyDecorator,
+): PropertyDecorator => {
+  const message = sentence(`${what} from ${min} to ${max}`, example);
   return applyDecorators(
     Transform(toNumber),
-    IsInt({ message }),
+    isOfKind({ message }),
     Min(min, { message }),
     Max(max, { message }),
   );
-}
+};
+const isNumber = (told: { message: string }) => IsNumber({}, told);
+
+/** A whole number written in decimal digits. */
+export const WholeNumber = (rule: NumberRule) => between('a whole number', rule, IsInt);
 
 /** A number of seconds; parts of a second are allowed. */
-export function Seconds({ min, max, example }: NumberRule): PropertyDecorator {
-  const message = sentence(`a number of seconds from ${min} to ${max}`, example);
-  return applyDecorators(
-    Transform(toNumber),
-    IsNumber({}, { message }),
-    Min(min, { message }),
-    Max(max, { message }),
-  );
-}
+export const Seconds = (rule: NumberRule) => between('a number of seconds', rule, isNumber);
 
 /** A part of a whole. */
-export function Share(example: number): PropertyDecorator {
-  const message = sentence('a number from 0 to 1', example);
-  return applyDecorators(
-    Transform(toNumber),
-    IsNumber({}, { message }),
-    Min(0, { message }),
-    Max(1, { message }),
-  );
-}
+export const Share = (example: number) => between('a number', { min: 0, max: 1, example }, isNumber);
 
 const truths = ['true', '1', 'yes', 'on'];
 const falsehoods = ['false', '0', 'no', 'off'];

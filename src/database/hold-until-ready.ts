@@ -5,7 +5,7 @@ import { DatabaseConnection } from './database-connection.js';
 
 /** What answers without a database: the front page, the probes, the metrics, the API's description, the detailed health. */
 const needsNoDatabase =
-  /^\/(health|metrics|problems|api\/v3\/(docs|openapi\.json|system\/health))?([/?]|$)|^\/api\/v3\/docs/;
+  /^\/(health|metrics|api\/v3\/(openapi\.json|system\/health))?([/?]|$)|^\/api\/v3\/docs/;
 
 /** Answers 503 until the schema is in place, so that no request meets a half-made database. */
 export function holdUntilReady(app: INestApplication): onRequestHookHandler {

@@ -74,6 +74,13 @@ export function pastMoment(field: string, text: string): Date {
   return moment;
 }
 
+/** @throws {Problem} `not_found` */
+export function noSuch(
+  what: 'user' | 'course' | 'activity' | 'enrollment' | 'session' | 'submission',
+): never {
+  throw new Problem('not_found', `There is no such ${what}.`);
+}
+
 /** The moment that a body tells, read as by `pastMoment`; the present by the database's clock if it tells none. */
 export async function momentTold(
   manager: EntityManager,
@@ -89,9 +96,8 @@ export async function momentSoFar(
   field: string,
   text: string | undefined,
 ): Promise<Date> {
-  const told = text === undefined ? undefined : pastMoment(field, text);
-  const now = await databaseNow(manager);
-  return told && told < now ? told : now;
+  const told = text === undefined ? Infinity : pastMoment(field, text).getTime();
+  return new Date(Math.min(told, (await databaseNow(manager)).getTime()));
 }
 
 /**

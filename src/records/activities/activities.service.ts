@@ -3,11 +3,10 @@ import { DataSource, type EntityManager } from 'typeorm';
 import { notFound } from '../../access/not-found.js';
 import type { Principal } from '../../access/principal.js';
 import type { PageQuery } from '../../http/page.dto.js';
-import { Problem } from '../../http/problem.js';
 import { Course } from '../courses/course.entity.js';
 import { findUnique } from '../find-unique.js';
 import { byCode, keysetPage } from '../keyset-page.js';
-import { unprocessable } from '../references.js';
+import { noSuch, unprocessable } from '../references.js';
 import { inTransaction } from '../transaction.js';
 import { change, wrote } from '../write-effect.js';
 import {
@@ -59,7 +58,7 @@ export class ActivitiesService {
       relations: { course: true },
     });
     if (principal.role === 'student' && activity?.status !== 'published') throw notFound();
-    if (!activity) return missing();
+    if (!activity) return noSuch('activity');
     return ActivityDto.of(activity);
   }
 
@@ -70,7 +69,7 @@ export class ActivitiesService {
         relations: { course: true },
         lock: { mode: 'for_no_key_update', tables: ['activities'] },
       });
-      if (!activity) return missing();
+      if (!activity) return noSuch('activity');
       if (dto.status === 'draft' && activity.status !== 'draft') {
         unprocessable('status', 'order', 'what was published cannot become a draft again');
       }
@@ -91,7 +90,7 @@ export class ActivitiesService {
 
   async #courseOf(manager: EntityManager, code: string): Promise<Course> {
     const course = await manager.findOneBy(Course, { code });
-    if (!course) throw new Problem('not_found', 'There is no such course.');
+    if (!course) noSuch('course');
     return course;
   }
 }
@@ -102,8 +101,4 @@ function moment(text: string | null | undefined): Date | null | undefined {
 
 function checkDates({ opensAt, dueAt }: Activity): void {
   if (opensAt && dueAt && dueAt <= opensAt) unprocessable('due_at', 'order', 'must lie after opens_at');
-}
-
-function missing(): never {
-  throw new Problem('not_found', 'There is no such activity.');
 }

@@ -2,9 +2,8 @@ import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import type { Principal } from '../../access/principal.js';
 import type { PageQuery } from '../../http/page.dto.js';
-import { Problem } from '../../http/problem.js';
 import { byCode, keysetPage } from '../keyset-page.js';
-import { unprocessable } from '../references.js';
+import { noSuch, unprocessable } from '../references.js';
 import { inTransaction } from '../transaction.js';
 import { onlyOwnCourses } from '../visible-courses.js';
 import { change, wrote } from '../write-effect.js';
@@ -35,13 +34,13 @@ export class CoursesService {
   }
 
   async get(code: string): Promise<CourseDto> {
-    return CourseDto.of((await this.dataSource.manager.findOneBy(Course, { code })) ?? missing());
+    return CourseDto.of((await this.dataSource.manager.findOneBy(Course, { code })) ?? noSuch('course'));
   }
 
   change(code: string, dto: ChangeCourseDto): Promise<CourseDto> {
     return inTransaction(this.dataSource, async (manager) => {
       const course = await manager.findOne(Course, { where: { code }, lock: { mode: 'for_no_key_update' } });
-      if (!course) return missing();
+      if (!course) return noSuch('course');
       const changed = change(course, {
         name: dto.name,
         startsAt: dto.starts_at === undefined ? undefined : new Date(dto.starts_at),
@@ -58,8 +57,4 @@ export class CoursesService {
 
 function checkDates({ startsAt, endsAt }: Course): void {
   if (endsAt <= startsAt) unprocessable('ends_at', 'order', 'must lie after starts_at');
-}
-
-function missing(): never {
-  throw new Problem('not_found', 'There is no such course.');
 }

@@ -11,6 +11,7 @@ import {
   clockSkewMs,
   courseNamedBy,
   momentSoFar,
+  noSuch,
   unknown,
   unprocessable,
   userNamedBy,
@@ -59,7 +60,7 @@ export class EnrollmentsService {
   ): Promise<EnrollmentDto> {
     const role = dto.role ?? 'student';
     if (principal.role === 'teacher') {
-      const own = (await this.#roleOfStaff(manager, principal, dto.course_id)) ?? noSuchCourse();
+      const own = (await this.#roleOfStaff(manager, principal, dto.course_id)) ?? noSuch('course');
       if (!inChargeOf[own].includes(role)) {
         throw new Problem(
           'forbidden',
@@ -111,7 +112,7 @@ export class EnrollmentsService {
       where: { id },
       relations: { user: true, course: true },
     });
-    return EnrollmentDto.of(enrollment ?? missing());
+    return EnrollmentDto.of(enrollment ?? noSuch('enrollment'));
   }
 
   change(id: string, principal: Principal, dto: ChangeEnrollmentDto): Promise<EnrollmentDto> {
@@ -121,9 +122,10 @@ export class EnrollmentsService {
         relations: { user: true, course: true },
         lock: { mode: 'for_no_key_update', tables: ['enrollments'] },
       });
-      if (!enrollment) return missing();
+      if (!enrollment) return noSuch('enrollment');
       if (principal.role === 'teacher') {
-        const own = (await this.#roleOfStaff(manager, principal, enrollment.course.code)) ?? missing();
+        const own =
+          (await this.#roleOfStaff(manager, principal, enrollment.course.code)) ?? noSuch('enrollment');
         if (enrollment.user.code === principal.sub || !inChargeOf[own].includes(enrollment.role)) {
           throw new Problem(
             'forbidden',
@@ -224,12 +226,4 @@ async function endOf(
   if (told === undefined && moment < enrolledAt) return enrolledAt;
   const isAhead = told !== undefined && moment.getTime() < Date.parse(told);
   return isAhead && endedAt && moment.getTime() - endedAt.getTime() <= clockSkewMs ? endedAt : moment;
-}
-
-function noSuchCourse(): never {
-  throw new Problem('not_found', 'There is no such course.');
-}
-
-function missing(): never {
-  throw new Problem('not_found', 'There is no such enrollment.');
 }

@@ -6,7 +6,14 @@ import { Activity } from '../activities/activity.entity.js';
 import { findUnique } from '../find-unique.js';
 import { keysetPage } from '../keyset-page.js';
 import { isRowId, largestRowId } from '../public-id.js';
-import { activeEnrollment, activityNamedBy, momentTold, unprocessable, userNamedBy } from '../references.js';
+import {
+  activeEnrollment,
+  activityNamedBy,
+  momentTold,
+  noSuch,
+  unprocessable,
+  userNamedBy,
+} from '../references.js';
 import { inTransaction } from '../transaction.js';
 import type { User } from '../users/user.entity.js';
 import { onlyOwnCourses, onlyOwnRows } from '../visible-courses.js';
@@ -86,7 +93,7 @@ export class SubmissionsService {
 
   async get(id: string): Promise<SubmissionDto> {
     const submission = await findSubmission(this.dataSource.manager, { id });
-    if (!submission) throw new Problem('not_found', 'There is no such submission.');
+    if (!submission) noSuch('submission');
     return SubmissionDto.of(submission);
   }
 
@@ -184,7 +191,7 @@ export async function lockedSubmission(manager: EntityManager, id: string): Prom
     relations,
     lock: { mode: 'for_no_key_update', tables: ['submissions'] },
   });
-  if (!submission) throw new Problem('not_found', 'There is no such submission.');
+  if (!submission) noSuch('submission');
   return submission;
 }
 

@@ -7,11 +7,12 @@ import { Problem } from '../../http/problem.js';
 import { findUnique } from '../find-unique.js';
 import {
   activeEnrollment,
-  mustFollowEnrollment,
   activityNamedBy,
   clockSkewMs,
   courseNamedBy,
   momentTold,
+  mustFollowEnrollment,
+  noSuch,
   pastMoment,
   unprocessable,
   userNamedBy,
@@ -69,7 +70,7 @@ export class TutorSessionsService {
 
   async get(code: string): Promise<TutorSessionDto> {
     const session = await findSession(this.dataSource.manager, { code });
-    if (!session) throw new Problem('not_found', 'There is no such session.');
+    if (!session) noSuch('session');
     return TutorSessionDto.of(session);
   }
 
@@ -116,7 +117,7 @@ export async function lockedSession(manager: EntityManager, code: string): Promi
     relations: { user: true, course: true, activity: true },
     lock: { mode: 'for_no_key_update', tables: ['tutor_sessions'] },
   });
-  if (!session) throw new Problem('not_found', 'There is no such session.');
+  if (!session) noSuch('session');
   return session;
 }
 

@@ -2,13 +2,13 @@ import { Injectable } from '@nestjs/common';
 import { DataSource, IsNull, type EntityManager } from 'typeorm';
 import { databaseNow } from '../../database/database-clock.js';
 import type { PageQuery } from '../../http/page.dto.js';
-import { Problem } from '../../http/problem.js';
 import { byCode, keysetPage } from '../keyset-page.js';
 import { IdempotencyService } from '../idempotency/idempotency.service.js';
 import { inTransaction } from '../transaction.js';
 import { change, wrote } from '../write-effect.js';
 import { UserDto, type ChangeUserDto, type CreateUserDto, type UserPage } from './user.dto.js';
 import { User } from './user.entity.js';
+import { noSuch } from '../references.js';
 
 /** People: added, changed, and deleted while what they did stays. */
 @Injectable()
@@ -36,7 +36,7 @@ export class UsersService {
 
   async get(code: string): Promise<UserDto> {
     const user = await this.dataSource.manager.findOneBy(User, { code, deletedAt: IsNull() });
-    return UserDto.of(user ?? missing());
+    return UserDto.of(user ?? noSuch('user'));
   }
 
   change(code: string, dto: ChangeUserDto): Promise<UserDto> {
@@ -57,7 +57,7 @@ export class UsersService {
         where: { code, deletedAt: IsNull() },
         lock: { mode: 'for_no_key_update' },
       });
-      if (!user) return missing();
+      if (!user) return noSuch('user');
       const now = await databaseNow(manager);
       const values = valuesAt(now);
       const changed = change(user, values);
@@ -79,8 +79,4 @@ async function studiedCourses(manager: EntityManager, user: User): Promise<strin
     [user.id],
   );
   return rows.map(({ code }) => code);
-}
-
-function missing(): never {
-  throw new Problem('not_found', 'There is no such user.');
 }
