@@ -125,6 +125,20 @@ describe('a run that never ends', () => {
     expect((await there.get(impatient, never)).value).toBe('again');
   });
 
+  it('is left by a less patient caller after their own hard timeout, who has another', async () => {
+    void here.get(subject, lost);
+    await turn();
+    await pass(clock, 900);
+    const asked = here.store.calls('tokens');
+    const run = jest.fn(gives('own'));
+    const other = here.get(aSubject({ hardTimeoutMs: 1000 }), run);
+    await pass(clock, 150);
+
+    expect(run).toHaveBeenCalledTimes(1);
+    expect((await other).value).toBe('own');
+    expect(here.store.calls('tokens') - asked).toBeLessThan(5);
+  });
+
   it('is given up then also where nobody asks for the same again', async () => {
     const impatient = aSubject({ hardTimeoutMs: 200 });
     const first = here.get(impatient, lost);

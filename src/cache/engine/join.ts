@@ -55,10 +55,18 @@ export async function join<T>(
     return tokens !== undefined && !(tokens.has(ANY) && (await verdictOn([...tokens.keys()])) === 'yes');
   };
 
+  // It may go on for whoever is more patient; who asks like this shares another.
+  const leave = () => {
+    flights.giveUp(subject.keyText, flight);
+    return 'again' as const;
+  };
+
   const verdict = await verdictOn();
-  if (verdict === 'no') flights.giveUp(subject.keyText, flight);
-  if (verdict === 'unknown') await resultOf(flight, subject, clock).catch(() => undefined);
-  if (verdict !== 'yes') return 'again';
+  if (verdict === 'no') return leave();
+  if (verdict === 'unknown') {
+    const isOver = await resultOf(flight, subject, clock).then(Boolean, () => true);
+    return isOver ? 'again' : leave();
+  }
 
   let result: RunResult<T> | undefined;
   try {
@@ -67,7 +75,7 @@ export async function join<T>(
     if (flight.isOwn || (subject.furtherTags.mayBeNamed && (await isOutdated()))) return 'again';
     throw error;
   }
-  if (!result) return 'again';
+  if (!result) return leave();
   if (result.isRefused || flight.isOwn) {
     flight.refused++;
     caller.refusals++;

@@ -33,8 +33,8 @@ export async function runStored<T>(
   flight.onOvertaken = () => {
     background.add(lease.release());
   };
-  // Something has overtaken it while the store was asked, when there was no lease to give back yet.
-  if (flight.isOvertaken) flight.onOvertaken();
+  // When it became known that nothing of it will be kept, there was no lease to give back yet.
+  if (flight.isDoomed) flight.onOvertaken();
   let storing: Promise<unknown> = Promise.resolve();
   try {
     const [produced, loadMs] = await factoryRunner.run(subject, flight, factory);

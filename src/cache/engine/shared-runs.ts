@@ -77,7 +77,7 @@ export class SharedRuns {
     const open: Open = ({ dependencies }) => openings.open(subject, budget, dependencies.witnesses);
     const older = flights.find(subject.keyText);
     const loaded = await this.#startFlight(subject, open, factory);
-    if (older) older.isDoomed = true;
+    if (older && loaded.isStored) older.isDoomed = true;
     return loaded;
   }
 

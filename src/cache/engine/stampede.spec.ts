@@ -9,7 +9,7 @@ import {
   testEngines,
   type TestEngine,
 } from '../../../test/support/test-engine.js';
-import { FakeClock, type SimulatedInstance } from '../testing/index.js';
+import { FakeClock, simulateInstances, type SimulatedInstance } from '../testing/index.js';
 import { CurrentRun } from './current-run.js';
 import { Subject, type Produced } from './subject.js';
 import { plainTag } from './tags.js';
@@ -184,6 +184,28 @@ it('callers elsewhere do not wait for a run that an invalidation overtook while 
   expect((await first).value).toBe('old');
 });
 
+it('those who wait for a run that was overtaken share the next one', async () => {
+  const many = simulateInstances(6, clock).map((instance) => testEngine(instance));
+  const [first, ...others] = many as [TestEngine, ...TestEngine[]];
+  const run = deferred<string>();
+  const old = first.get(subject, () => run.promise);
+  await turn();
+  const next = deferred<string>();
+  const again = jest.fn(() => next.promise);
+  const waiting = others.map((one) => one.get(subject, again));
+  await pass(clock, 100);
+  await first.engine.invalidate([course]);
+  await pass(clock, 1000);
+
+  expect(again).toHaveBeenCalledTimes(1);
+  run.resolve('old');
+  next.resolve('new');
+  await pass(clock, 400);
+  expect((await old).value).toBe('old');
+  expect((await Promise.all(waiting)).map(({ value }) => value)).toEqual(Array(5).fill('new'));
+  expect(again).toHaveBeenCalledTimes(1);
+});
+
 it('callers elsewhere do not wait for a lease that could not be given back at once', async () => {
   const run = deferred<never>();
   const first = here.get(subject, () => run.promise);
@@ -214,6 +236,19 @@ it('what was made anew is not replaced by a run that had begun before', async ()
   expect((await slow).value).toBe('old');
   await here.engine.background.settle();
   expect(await here.get(subject, never)).toEqual({ value: 'new', how: 'hit' });
+});
+
+it('a renewal that gives nothing to keep leaves the run under way as good as it is', async () => {
+  const run = deferred<string>();
+  const slow = here.get(subject, () => run.promise);
+  await turn();
+  const refused = () => Promise.resolve({ value: 'refused', isShareable: false, isRefused: true });
+  await here.engine.renew(subject, here.engine.newBudget(), refused);
+  run.resolve('good');
+
+  expect((await slow).value).toBe('good');
+  await here.engine.background.settle();
+  expect(await here.get(subject, never)).toEqual({ value: 'good', how: 'hit' });
 });
 
 describe('a caller who is refused before the method runs', () => {
