@@ -88,10 +88,13 @@ describe('embedded PostgreSQL', () => {
     const server = await start();
     // Process 1 lives as long as the machine.
     const otherUser = join(dataDir, 'postgres', 'users', '1');
-    await writeFile(otherUser, await startOf(1));
+    // Earlier versions wrote nothing into it.
+    for (const mark of [await startOf(1), '']) {
+      await writeFile(otherUser, mark);
 
-    await server.stop();
-    expect(await ask(server.url, 'select 1')).toBe(1);
+      await (await start()).stop();
+      expect(await ask(server.url, 'select 1')).toBe(1);
+    }
 
     // A process that was killed had the same id, before the machine was started again.
     if (process.platform === 'linux') await writeFile(otherUser, '1');

@@ -4,7 +4,7 @@ import { whileHolding } from './exclusive-file.js';
 import { EmbeddedPostgresError, locateBinaries, placeForUser, serverUser } from './postgres-binaries.js';
 import { ensureCluster, giveToServer, type PostgresHome } from './postgres-cluster.js';
 import { findRunning, startServer, stopServer } from './postgres-server.js';
-import { isStillThere, startOf } from './process-start.js';
+import { isStillThere, startOf, UNKNOWN } from './process-start.js';
 
 export { EmbeddedPostgresError } from './postgres-binaries.js';
 
@@ -95,7 +95,8 @@ async function hasUsers(home: PostgresHome): Promise<boolean> {
   let isUsed = false;
   for (const pid of await readdir(folder).catch(() => [])) {
     const file = join(folder, pid);
-    const start = await readFile(file, 'utf8').catch(() => '');
+    // Those of earlier versions tell nothing.
+    const start = (await readFile(file, 'utf8').catch(() => '')) || UNKNOWN;
     if (!(await isStillThere(Number(pid), start))) await rm(file, { force: true });
     else if (Number(pid) !== process.pid) isUsed = true;
   }

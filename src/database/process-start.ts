@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 
-const UNKNOWN = '-';
+/** Of a process of which nothing tells when it began. */
+export const UNKNOWN = '-';
 
 /** When a process began, as Linux tells it (proc(5), field 22 of `stat`); `-` elsewhere. Ids are used again, this is not. */
 export async function startOf(pid: number): Promise<string> {

@@ -1,15 +1,11 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-/**
- * When somebody handed a submission in here: an import leaves those alone. Of those that are there already only some tell, by
- * the id that their client gave them.
- */
+/** When somebody handed a submission in here: an import leaves those alone. */
 export class SubmissionsTold1770000020000 implements MigrationInterface {
   async up(queryRunner: QueryRunner): Promise<void> {
     await queryRunner.query('ALTER TABLE submissions ADD told_at timestamptz');
     // Also for processes that do not know of it yet.
     await queryRunner.query('ALTER TABLE submissions ALTER told_at SET DEFAULT now()');
-    await queryRunner.query('UPDATE submissions SET told_at = created_at WHERE client_id IS NOT NULL');
   }
 
   async down(queryRunner: QueryRunner): Promise<void> {

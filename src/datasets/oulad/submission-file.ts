@@ -77,7 +77,8 @@ const upsertSubmissions = `
       -- Another score for the same work should have been the one from the first.
       graded_at = CASE WHEN s.score IS NOT NULL AND (s.submitted_at, s.status) = (excluded.submitted_at, excluded.status)
         THEN least(s.graded_at, excluded.graded_at) ELSE excluded.graded_at END
-    WHERE s.told_at IS NULL AND s.graded_by IS NULL AND s.status <> 'voided'
+    -- Of those that were there before that was noted, only the id that their client gave them tells.
+    WHERE s.told_at IS NULL AND s.client_id IS NULL AND s.graded_by IS NULL AND s.status <> 'voided'
       AND NOT EXISTS (SELECT 1 FROM grade_changes g WHERE g.submission_id = s.id)
       AND (s.submitted_at, s.status, s.score) IS DISTINCT FROM (excluded.submitted_at, excluded.status, excluded.score)
     RETURNING 1
