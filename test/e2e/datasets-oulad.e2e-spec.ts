@@ -381,6 +381,7 @@ describe('importing files in the format of OULAD', () => {
     ['notes', 'what somebody wrote\nin lines\n'],
     ['one line of notes', 'what somebody wrote'],
     ['other JSON', '{"a": 1}\n'],
+    ['one line of JSON', '{"a":1}'],
   ])('imports nothing where %s would be lost', async (_, text) => {
     const rejectsFile = join(bed.folder, 'notes.txt');
     await writeFile(rejectsFile, text);
@@ -570,7 +571,7 @@ describe('npm run import:oulad', () => {
       reason: 'noted too early',
       fields: {},
     };
-    await appendFile(join(bed.folder, 'rejects.ndjson'), `${JSON.stringify(stray)}\n{"half a li`);
+    await appendFile(join(bed.folder, 'rejects.ndjson'), `${JSON.stringify(stray)}\n{"format":"ou`);
 
     const resumed = await runCli('datasets/import-oulad.cli.js', words('rejects.ndjson'), {
       DATABASE_URL: bed.database.url,

@@ -1,4 +1,4 @@
-import { appendFile, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { appendFile, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { CommandRefused } from '../run-command.js';
 import type { CsvRow } from './csv-rows.js';
 
@@ -15,24 +15,28 @@ export interface Reject {
 /** So many rejects of a file are written down; the rest are only counted. */
 export const longestList = 10_000;
 
+/** With which each line begins. */
+const OPENING = '{"format":"';
+
 /** The file of records that were not imported, one JSON line each. */
 export class RejectsFile {
   constructor(readonly path: string) {}
 
   /** @throws {CommandRefused} where nothing can be written, or where something else would be lost */
   async refuseOthers(): Promise<void> {
+    const stats = await stat(this.path).catch(() => undefined);
+    if (stats && !stats.isFile()) throw new CommandRefused(`--rejects ${this.path} is not a file.`);
     const file = await open(this.path, 'a').catch((error: unknown) => {
       throw new CommandRefused(`--rejects ${this.path} cannot be written (${String(codeOf(error))}).`);
     });
-    const stats = await file.stat();
     await file.close();
-    if (!stats.isFile()) throw new CommandRefused(`--rejects ${this.path} is not a file.`);
-    if (stats.size === 0) await rm(this.path);
+    if (!stats) await rm(this.path);
     const { whole, half } = await this.#lines();
-    if (whole.some((line) => readLine(line) === undefined) || !/^(\{|$)/.test(half))
-      throw new CommandRefused(
-        `--rejects ${this.path} holds something else than rejected records: name another file.`,
-      );
+    const isOurHalf = half.startsWith(OPENING) || OPENING.startsWith(half);
+    if (isOurHalf && whole.every((line) => readLine(line))) return;
+    throw new CommandRefused(
+      `--rejects ${this.path} holds something else than rejected records: name another file.`,
+    );
   }
 
   /**

@@ -36,8 +36,9 @@ export function summaryText({ files, missing }: ImportSummary, rejectsFile: stri
   for (const { name, lost } of missing) lines.push(`${name} is not there: ${lost}.`);
   const rejecting = files.filter(({ rejected }) => rejected > 0);
   if (rejecting.some(({ wasDone }) => !wasDone)) lines.push(`Rejected records are in ${rejectsFile}.`);
-  if (rejecting.some(({ wasDone }) => wasDone))
+  if (rejecting.some(({ wasDone }) => wasDone)) {
     lines.push('Rejected records of files that were imported before are where that import wrote them.');
+  }
   lines.push(
     `When a grade was given is not in the data: ${gradingDays} days after the submission is assumed, or now if that is sooner.`,
   );
