@@ -44,7 +44,7 @@ function fromProc() {
     .filter((name) => /^\d+$/.test(name))
     .map((pid) => {
       const commandLine = read(pid, 'cmdline');
-      // Redis writes its title over what it was started with, and over its environment.
+      // Redis writes its title over what it was started with, and over its environment. Whoever else stands there has to go, too.
       const folder = orNothing(() => readlinkSync(`/proc/${pid}/cwd`));
       return { pid: Number(pid), commandLine, traits: `${commandLine} ${read(pid, 'environ')} ${folder}` };
     })

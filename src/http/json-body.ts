@@ -21,8 +21,8 @@ const codes = {
 
 /**
  * Reads JSON as Fastify does by itself, but first looks whether it is UTF-8, for what is not would be replaced without a word,
- * and how deep and how large it is: whoever converts and checks a value walks it by recursion, and compares each field of an object with all others. That took a second for a body of 600 kB in
- * the one form, and fourteen for one of 1 MB in the other.
+ * and how deep and how large it is: whoever converts and checks a value walks it by recursion, and compares each field of an
+ * object with all others. That took a second for a body of 600 kB in the one form, and fourteen for one of 1 MB in the other.
  */
 export function acceptJson(fastify: FastifyInstance): void {
   const parse = fastify.getDefaultJsonParser('error', 'error');

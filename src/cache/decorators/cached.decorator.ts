@@ -88,7 +88,8 @@ export function Cached<M extends AnyMethod = AnyMethod>(
 ): DecoratorOf<M> {
   return (target: object, name: string | symbol, descriptor: PropertyDescriptor) => {
     // From JavaScript it may be null.
-    const given = (options instanceof Object ? options : { ttl: options }) as CachedOptions;
+    const isWhole = typeof options === 'object' && (options as unknown) !== null;
+    const given = (isWhole ? options : { ttl: options }) as CachedOptions;
     const definition = define(given, decoratedName(target, name, descriptor), String(name));
     if (isGenerator(descriptor.value as object)) {
       definition.faults.add(

@@ -125,11 +125,15 @@ export function checkedPrefix(prefix: string, where: string): string {
  *   what follows may be anybody's id
  */
 export function checkedTag(tag: unknown, where: string): string {
-  const text = String(tag);
-  if (text === tag && /^[^:*]+(:|$)/.test(text)) return text;
+  if (typeof tag !== 'string')
+    throw new CacheError(
+      'CACHE_INVALID_OPTIONS',
+      `${where}: a tag or pattern is a text, and no ${typeof tag}.`,
+    );
+  if (/^[^:*]+(:|$)/.test(tag)) return tag;
   throw new CacheError(
     'CACHE_INVALID_OPTIONS',
-    `${where}: '${text.split(':', 1)[0] ?? ''}' begins no tag (course:PROG-101) and no prefix pattern (student_risk:*).`,
+    `${where}: '${tag.split(':', 1)[0] ?? ''}' begins no tag (course:PROG-101) and no prefix pattern (student_risk:*).`,
   );
 }
 

@@ -18,6 +18,7 @@ export class RedisInvalidations {
   readonly #keys: RedisKeys;
   readonly #emit: EmitRedisEvent;
   readonly #removals: TokenRemovals;
+  /** What nobody may read yet. */
   readonly owed: OwedTokens;
   readonly #catchUp: OutboxCatchUp;
 

@@ -74,7 +74,8 @@ export class RedisStore implements Store {
         const taken = lease && part.leaseKey ? takeLease(session, part.leaseKey, lease) : true;
         const [read, hasLease] = await Promise.all([readPart(this.#servers, session, part), taken, made]);
         // Granted too late. Another connection may be faster than this one was: what it gives back is not there yet.
-        if (!isAwaited && lease && part.leaseKey) await releaseLease(session, part.leaseKey, lease.owner);
+        if (!isAwaited && hasLease && lease && part.leaseKey)
+          await releaseLease(session, part.leaseKey, lease.owner);
         if (read.tokens.includes(undefined)) await deleteForeignTokens(session, read);
         return { ...read, hasLease };
       });

@@ -6,9 +6,9 @@ import { byCode, keysetPage } from '../keyset-page.js';
 import { IdempotencyService } from '../idempotency/idempotency.service.js';
 import { inTransaction } from '../transaction.js';
 import { change, wrote } from '../write-effect.js';
+import { noSuch } from '../references.js';
 import { UserDto, type ChangeUserDto, type CreateUserDto, type UserPage } from './user.dto.js';
 import { User } from './user.entity.js';
-import { noSuch } from '../references.js';
 
 /** People: added, changed, and deleted while what they did stays. */
 @Injectable()
