@@ -9,32 +9,32 @@ import type { StudentRiskDto } from './students/student-risk.dto.js';
 
 export function courseFigures(view: CourseAnalyticsDto): unknown {
   return {
-    ...only(view, 'course_name', 'total_students', 'completion_rate', 'average_score', 'median_score'),
-    ...only(view, 'score_quartiles', 'tutor', 'next_deadline_at'),
+    ...pick(view, 'course_name', 'total_students', 'completion_rate', 'average_score', 'median_score'),
+    ...pick(view, 'score_quartiles', 'tutor', 'next_deadline_at'),
     activities: view.activities.map((activity) =>
-      only(activity, 'activity_id', 'title', 'due_at', 'points', 'submitted', 'graded'),
+      pick(activity, 'activity_id', 'title', 'due_at', 'points', 'submitted', 'graded'),
     ),
   };
 }
 
 export function courseStudentFigures({ students }: CourseStudents): unknown {
   const figures = students.map((student) => ({
-    ...only(student, 'student_id', 'student_name', 'last_activity_at'),
-    ...only(student, 'exercises_completed', 'total_exercises', 'average_score'),
+    ...pick(student, 'student_id', 'student_name', 'last_activity_at'),
+    ...pick(student, 'exercises_completed', 'total_exercises', 'average_score'),
   }));
   return figures.sort((a, b) => (a.student_id < b.student_id ? -1 : 1));
 }
 
 export function studentFigures(view: StudentRiskDto): unknown {
   return {
-    ...only(view, 'student_name', 'email', 'status', 'exercises_completed', 'total_exercises'),
-    ...only(view, 'completion_rate', 'last_activity_at', 'average_attempts'),
+    ...pick(view, 'student_name', 'email', 'status', 'exercises_completed', 'total_exercises'),
+    ...pick(view, 'completion_rate', 'last_activity_at', 'average_attempts'),
     courses: view.courses.map((course) =>
-      only(course, 'course_id', 'enrollment_status', 'average_score', 'last_activity_at'),
+      pick(course, 'course_id', 'enrollment_status', 'average_score', 'last_activity_at'),
     ),
   };
 }
 
-function only<T extends object, Name extends keyof T>(from: T, ...names: readonly Name[]): Pick<T, Name> {
+function pick<T extends object, Name extends keyof T>(from: T, ...names: readonly Name[]): Pick<T, Name> {
   return Object.fromEntries(names.map((name) => [name, from[name]])) as Pick<T, Name>;
 }

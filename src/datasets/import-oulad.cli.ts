@@ -20,7 +20,7 @@ const usage = `Imports the Open University Learning Analytics Dataset, or files 
                        refused
 
 It may be interrupted and repeated; files with rejects are read again once what those name may be there.
-Grades that were given since, and how an enrollment ended where somebody has told of it since, it leaves alone.
+It leaves alone what somebody has told through the API since: grades, submissions, how an enrollment ended.
 The database is that of DATABASE_URL, else the service's own in DATA_DIR.`;
 
 function optionsOf(words: string[]): OuladOptions | undefined {

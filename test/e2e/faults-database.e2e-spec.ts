@@ -319,7 +319,7 @@ it('F35: transactions that wait for each other are run again, and each has its e
     return row?.n as number;
   };
   const deadlocksBefore = await deadlocks();
-  const rounds = 3;
+  const rounds = 8;
   const answers: Answer[] = [];
   try {
     for (let round = 0; round < rounds; round++) {

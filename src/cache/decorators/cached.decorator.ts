@@ -1,12 +1,7 @@
 import { UseGuards, UseInterceptors } from '@nestjs/common';
 import { answerRules, type AnswerOptions } from '../definition/answer-options.js';
 import type { OfRequest } from '../definition/cache-request.js';
-import {
-  cachedDefinition,
-  invalidatingDefinition,
-  markCached,
-  type CachedDefinition,
-} from '../definition/cached-definition.js';
+import { cachedDefinition, markCached, type CachedDefinition } from '../definition/cached-definition.js';
 import { declaredPolicy, entryOptionNames, type EntryOptions } from '../definition/entry-options.js';
 import { Faults } from '../definition/faults.js';
 import { checkNames, type OptionNames } from '../definition/option-names.js';
@@ -19,7 +14,7 @@ import { CacheDoor } from '../http/cache-door.guard.js';
 import { CacheLoader } from '../http/cache-loader.interceptor.js';
 import { recordCall } from '../http/handler-call.js';
 import type { DecoratorOf } from './decorator-of.js';
-import { decoratedName, isGenerator, methodName, refuseBoth, wrapMethod } from './wrap-method.js';
+import { decoratedName, isGenerator, methodName, wrapMethod } from './wrap-method.js';
 
 /** What {@link Cached} takes; all but `ttl` is optional. */
 export interface CachedOptions<M extends AnyMethod = AnyMethod> extends EntryOptions, AnswerOptions {
@@ -100,7 +95,6 @@ export function Cached<M extends AnyMethod = AnyMethod>(
     if (cachedDefinition(descriptor.value as object)) {
       definition.faults.add('CACHE_INVALID_OPTIONS', `${definition.method} has two @Cached.`);
     }
-    if (invalidatingDefinition(descriptor.value as object)) refuseBoth(definition.faults, definition.method);
     const wrapper = wrapMethod(target, descriptor, (cache, { self, method, args, run }) =>
       cache.isRoute(definition, method)
         ? recordCall(args, run)

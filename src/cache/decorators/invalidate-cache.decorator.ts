@@ -1,5 +1,4 @@
 import {
-  cachedDefinition,
   invalidatingDefinition,
   markInvalidating,
   type InvalidatingDefinition,
@@ -10,7 +9,7 @@ import { tagRules, type AnyMethod, type TagSource } from '../definition/tag-rule
 import { fromArguments } from '../definition/tag-template.js';
 import { fromRouteArguments } from '../http/declared-inputs.js';
 import type { DecoratorOf } from './decorator-of.js';
-import { decoratedName, isGenerator, refuseBoth, wrapMethod } from './wrap-method.js';
+import { decoratedName, isGenerator, wrapMethod } from './wrap-method.js';
 
 /** What {@link InvalidateCache} takes in place of patterns alone. */
 export interface InvalidateCacheOptions<M extends AnyMethod = AnyMethod> {
@@ -67,7 +66,6 @@ export function InvalidateCache<M extends AnyMethod = AnyMethod>(
           '@InvalidateCache on the method that takes it.',
       );
     }
-    if (cachedDefinition(descriptor.value as object)) refuseBoth(faults, method);
     const definition: InvalidatingDefinition = { method, rules, isSoft: soft, faults };
     const wrapper = wrapMethod(target, descriptor, (cache, call) => {
       const resolve = cache.isRoute(definition, call.method)

@@ -1,5 +1,4 @@
 import { Inject } from '@nestjs/common';
-import type { Faults } from '../definition/faults.js';
 import { CacheError } from '../engine/cache-errors.js';
 import { MethodCache } from '../methods/method-cache.js';
 import type { MethodCall } from '../methods/method-call.js';
@@ -52,14 +51,6 @@ export function decoratedName(target: object, name: string | symbol, descriptor:
   if (typeof descriptor.value !== 'function')
     throw new CacheError('CACHE_INVALID_OPTIONS', `${method} is no method. Decorate a method that gives it.`);
   return method;
-}
-
-/** A hit would leave out what the method is to invalidate. */
-export function refuseBoth(faults: Faults, method: string): void {
-  faults.add(
-    'CACHE_INVALID_OPTIONS',
-    `${method} has both @Cached and @InvalidateCache: a hit would invalidate nothing. Make two methods of it.`,
-  );
 }
 
 export function methodName(target: object, name: string | symbol): string {

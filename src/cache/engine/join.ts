@@ -55,7 +55,7 @@ export async function join<T>(
     return tokens !== undefined && !(tokens.has(ANY) && (await verdictOn([...tokens.keys()])) === 'yes');
   };
 
-  // It may go on for whoever is more patient; who asks like this shares another.
+  // Who waits for it already goes on doing so; who asks from now on shares another.
   const leave = () => {
     flights.giveUp(subject.keyText, flight);
     return 'again' as const;

@@ -45,8 +45,9 @@ export class LoadLease implements Lease {
   }
 
   /**
-   * For one that may have been granted, as the answer to that came too late or not at all; or that could not be given back. A store that is away is waited for, for as long as a lease lasts: one that stands still for longer grants it
-   * then, and others wait for it once more. Never rejects.
+   * For one that may have been granted, as the answer to that came too late or not at all; or that could not be given back. A
+   * store that is away is waited for, for as long as a lease lasts: one that stands still for longer grants it then, and others
+   * wait for it once more. Never rejects.
    */
   async disclaim(): Promise<void> {
     const untilMs = this.#clock.monotonicMs() + LEASE_MS;

@@ -16,7 +16,7 @@ import { RoutePlans } from '../http/route-plans.js';
 import { MethodCache } from '../methods/method-cache.js';
 import type { ResolvedOptions } from '../resolve-options.js';
 import { cacheReport, type CacheReport } from './cache-report.js';
-import { checkPrefixes, checkProviderMethod, checkRoute } from './cached-checks.js';
+import { checkOnlyCached, checkPrefixes, checkProviderMethod, checkRoute } from './cached-checks.js';
 import { coverOf } from './cover.js';
 import { DecoratedMethods } from './decorated-methods.js';
 import { checkInvalidation } from './invalidation-checks.js';
@@ -57,6 +57,7 @@ export class CacheGraph {
     for (const definition of definitions) faults.addAll(definition.faults);
     checkPrefixes(this.decorated.cached, faults);
     for (const found of this.decorated.cached) {
+      checkOnlyCached(found, faults);
       const inputs = isRoute(found.method) ? this.#planRoute(found, options, faults) : [];
       if (!isRoute(found.method)) checkProviderMethod(found, faults);
       this.#recipes.set(found.definition, keyRecipe(found, inputs, this.#isInherited(found)));

@@ -1,4 +1,8 @@
-import type { CachedDefinition, DecoratedMethod } from '../definition/cached-definition.js';
+import {
+  invalidatingDefinition,
+  type CachedDefinition,
+  type DecoratedMethod,
+} from '../definition/cached-definition.js';
 import type { Faults } from '../definition/faults.js';
 import { isPersonal } from '../definition/scope.js';
 import { declaredInputs, inputNamed, type DeclaredInput } from '../http/declared-inputs.js';
@@ -30,6 +34,18 @@ export function checkPrefixes(cached: readonly DecoratedMethod<CachedDefinition>
       `${method} and ${first.method} both use the prefix '${prefix}'. Give one of them another.`,
     );
   }
+}
+
+/** A hit would leave out what the method is to invalidate. */
+export function checkOnlyCached(
+  { method, definition }: DecoratedMethod<CachedDefinition>,
+  faults: Faults,
+): void {
+  if (!invalidatingDefinition(method)) return;
+  faults.add(
+    'CACHE_INVALID_OPTIONS',
+    `${definition.method} has both @Cached and @InvalidateCache: a hit would invalidate nothing. Make two methods of it.`,
+  );
 }
 
 /** @returns what the key of a cached route is made of */

@@ -49,8 +49,9 @@ const lockSubmissions = `
   ORDER BY s.id FOR NO KEY UPDATE OF s`;
 
 // The course, and with it the first day, is known through the assessment. When a grade was given is not in the data:
-// two weeks after the submission is assumed, but not that it is still to come, as the file has it already. What
-// somebody has handed in here, and a grade given since, is left alone. Days are of 24 hours: those of the server's time zone need not be.
+// two weeks after the submission is assumed, but not that it is still to come, as the file has it already. What somebody
+// has handed in here, and a grade given since, is left alone. Days are of 24 hours: those of the server's time zone need
+// not be.
 const upsertSubmissions = `
   WITH given AS (
     SELECT r.row, r.is_banked, e.user_id, a.id AS activity_id, a.due_at,
