@@ -1,4 +1,4 @@
-import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import type { LogRecord } from '../telemetry/log-catalogue.js';
 import { type OverloadCause, overloadCauses, type ProblemCode, problemCodes } from './problem.js';
 
@@ -14,7 +14,7 @@ const TELL_EVERY_MS = 60_000;
 
 /** Counts the problems that this process answers with, and tells the log of refusals: the first, then how many in each minute. */
 @Injectable()
-export class AnsweredProblems implements OnApplicationShutdown {
+export class AnsweredProblems {
   readonly #logger = new Logger('Http');
   readonly #counts = new Map<ProblemCode, number>(problemCodes.map((code) => [code, 0]));
   readonly #overloads = new Map<OverloadCause, number>(overloadCauses.map((cause) => [cause, 0]));
@@ -42,22 +42,7 @@ export class AnsweredProblems implements OnApplicationShutdown {
     else this.#untold.set(reason, untold + 1);
   }
 
-  onApplicationShutdown(): void {
-    for (const [reason, untold] of this.#untold) if (untold > 0) this.#log(reason, untold);
-    this.#untold.clear();
-  }
-
   #tell(reason: string, count: number): void {
-    this.#log(reason, count);
-    this.#untold.set(reason, 0);
-    setTimeout(() => {
-      const untold = this.#untold.get(reason) ?? 0;
-      this.#untold.delete(reason);
-      if (untold > 0) this.#tell(reason, untold);
-    }, TELL_EVERY_MS).unref();
-  }
-
-  #log(reason: string, count: number): void {
     // Of many requests, not of the one that happens to be the last.
     this.#logger.warn({
       event: 'request.refused',
@@ -65,6 +50,12 @@ export class AnsweredProblems implements OnApplicationShutdown {
       count,
       request_id: undefined,
     } satisfies LogRecord);
+    this.#untold.set(reason, 0);
+    setTimeout(() => {
+      const untold = this.#untold.get(reason) ?? 0;
+      this.#untold.delete(reason);
+      if (untold > 0) this.#tell(reason, untold);
+    }, TELL_EVERY_MS).unref();
   }
 }
 
