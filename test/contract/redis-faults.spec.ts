@@ -183,6 +183,25 @@ describe('what was not confirmed', () => {
     expect(one.events.filter(({ event }) => event === late.event)).toEqual([late]);
   });
 
+  it('is none where Redis was silent a moment ago, and answers within the budget', async () => {
+    const one = await openStore({ url: redis.url });
+    await tokenOf(one);
+    redis.freeze();
+    await pollUntil(async () => {
+      await one.store.tokens([tag], 20).catch(() => undefined);
+      return !one.store.isAvailable();
+    }, 1000);
+    expect(one.servers.breaker).toBe('closed');
+
+    const invalidated = one.store.invalidate([tag], [], 5000);
+    redis.thaw();
+
+    await expect(invalidated).resolves.toBeUndefined();
+    expect(await ask(redis, ['EXISTS', `token:${tag}`])).toBe('0');
+    await one.available();
+    expect(one.events).not.toContainEqual(late);
+  });
+
   it('is paid hard, also when it was soft', async () => {
     const one = await openStore({ url: redis.url });
     await tokenOf(one);

@@ -95,6 +95,10 @@ export class RedisCluster implements RedisServers {
     return this.#run(this.#servers.get(server)?.write(budgetMs, command));
   }
 
+  insist<T>(server: string, budgetMs: number, command: RedisCommand<T>): Promise<T> {
+    return this.#run(this.#servers.get(server)?.insist(budgetMs, command));
+  }
+
   async close(): Promise<void> {
     await this.#watch.close();
     for (const name of this.names) this.#drop(name);

@@ -43,6 +43,11 @@ export class RedisConnection {
     return this.session !== undefined && this.#breaker.allows;
   }
 
+  /** Whether it is open, and trusted or no more than doubted. */
+  get mayAnswer(): boolean {
+    return this.session !== undefined && this.#breaker.state !== 'open';
+  }
+
   get breaker(): BreakerState {
     return this.#breaker.state;
   }
@@ -63,7 +68,7 @@ export class RedisConnection {
    */
   async run<T>(budgetMs: number, command: RedisCommand<T>, elsewhere?: Promise<T>): Promise<T> {
     const session = this.#session;
-    if (!session || !this.isReady) throw new CacheError('CACHE_STORE_UNAVAILABLE', 'disconnected');
+    if (!session || !this.mayAnswer) throw new CacheError('CACHE_STORE_UNAVAILABLE', 'disconnected');
     const { slowMs } = this.#options.timings;
     let [isSlow, isOthers] = [false, false];
     const stop = budgetMs > slowMs ? whenOverdue(slowMs, () => (isSlow = true)) : undefined;

@@ -97,6 +97,12 @@ export class RedisConnections {
     return this.#on(this.#next(), budgetMs, command);
   }
 
+  /** As {@link RedisServers.insist}. */
+  insist<T>(budgetMs: number, command: RedisCommand<T>): Promise<T> {
+    const doubted = () => this.#connections.find((connection) => connection.mayAnswer);
+    return this.#on(this.#next() ?? doubted(), budgetMs, command);
+  }
+
   async close(): Promise<void> {
     this.#moves.close();
     await Promise.all(this.#connections.map((connection) => connection.close()));

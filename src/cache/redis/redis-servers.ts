@@ -51,6 +51,12 @@ export interface RedisServers {
 
   write<T>(server: string, budgetMs: number, command: RedisCommand<T>): Promise<T>;
 
+  /**
+   * As {@link write}, and sent also where one was silent just now, so that nobody else is asked: for what must be done, and
+   * does no harm however late it is.
+   */
+  insist<T>(server: string, budgetMs: number, command: RedisCommand<T>): Promise<T>;
+
   close(): Promise<void>;
 }
 

@@ -100,6 +100,10 @@ export class SingleServer implements RedisServers {
     return this.#connections?.write(budgetMs, command) ?? unavailable();
   }
 
+  insist<T>(_server: string, budgetMs: number, command: RedisCommand<T>): Promise<T> {
+    return this.#connections?.insist(budgetMs, command) ?? unavailable();
+  }
+
   async close(): Promise<void> {
     await Promise.all([this.#connections?.close(), this.backplane?.close()]);
     this.#report.closed();

@@ -41,7 +41,7 @@ export class RedisInvalidations {
       await Promise.all(
         wave.map(async (removal) => {
           try {
-            await this.#servers.write(removal.server, budgetMs / waves.length, (session) =>
+            await this.#servers.insist(removal.server, budgetMs / waves.length, (session) =>
               this.#removals.send(session, removal),
             );
             if (isTooEarly) this.owed.add([...removal.hard, ...removal.soft]);
@@ -82,7 +82,7 @@ export class RedisInvalidations {
 
   async #payEverywhere(budgetMs: number): Promise<void> {
     const payments = this.#servers.names.map((server) =>
-      this.#servers.write(server, budgetMs, (session) => this.#payTo(session, server)),
+      this.#servers.insist(server, budgetMs, (session) => this.#payTo(session, server)),
     );
     await Promise.allSettled(payments);
   }
