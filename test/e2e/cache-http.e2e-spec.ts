@@ -87,6 +87,18 @@ class AnswersController {
     return { run: ++runs };
   }
 
+  @Get('unless-kept-by-clients')
+  @Cached({ ttl: 60, prefix: 'unless_kept_by_clients', clientMaxAge: 30, unless: () => true })
+  unlessKeptByClients() {
+    return { run: ++runs };
+  }
+
+  @Get('ended-kept-by-clients')
+  @Cached({ ttl: () => 0, prefix: 'ended_kept_by_clients', clientMaxAge: 30 })
+  endedKeptByClients() {
+    return { run: ++runs };
+  }
+
   @Get('guarded-kept-by-clients')
   @UseGuards(LetsAllThrough)
   @Cached({ ttl: 60, prefix: 'guarded_kept_by_clients', scope: 'shared', clientMaxAge: 30 })
@@ -256,6 +268,11 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])(
       expect([miss.headers['x-cache'], hit.headers['x-cache']]).toEqual(['MISS', 'HIT']);
       expect([miss.headers['cache-control'], hit.headers['cache-control']]).toEqual([expected, expected]);
       expect(hit.headers['content-type']).toBe(miss.headers['content-type']);
+    });
+
+    it.each(['unless', 'ended'])('are no client’s to keep where the route does not: %s', async (why) => {
+      for (const { headers } of await twice(`${why}-kept-by-clients`))
+        expect(headers).toMatchObject({ 'x-cache': 'MISS', 'cache-control': 'private, no-cache' });
     });
 
     it('are nobody else’s where a middleware may have looked at Authorization, unless the route says more', async () => {

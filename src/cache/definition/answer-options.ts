@@ -7,7 +7,7 @@ import { isPersonal, type Scope } from './scope.js';
 export interface AnswerOptions {
   /**
    * Who may keep an answer on the way to the client: `Cache-Control: private` or `public`. Default `private` for a route
-   * behind a guard or with `scope: 'user' | 'tenant'`, and for what is answered past the cache; else `public`. Both ask
+   * behind a guard or with `scope: 'user' | 'tenant'`, and for an answer that is not to be kept; else `public`. Both ask
    * again before they use it: `no-cache`.
    */
   visibility?: 'private' | 'public';

@@ -48,7 +48,8 @@ export class AwaitedRuns {
         emit({ event: 'cache.stale_served', subject, reason, staleMs: -stale.freshForMs });
         return { value: revive(stale.entry), how: 'stale', isStored: false };
       });
-    if (stale && serveStale && parts?.retryPauses.holds(subject, stale)) return serveStale('error');
+    if (stale && serveStale && parts?.retryPauses.holds(subject, stale))
+      return { ...serveStale('error'), how: 'paused' };
     let isAwaited = true;
     const run =
       parts?.sharedRuns.joinOrRun(subject, budget, factory, revive, () => isAwaited) ?? runUncached(factory);

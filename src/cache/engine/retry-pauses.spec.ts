@@ -15,6 +15,7 @@ import type { Produced } from './subject.js';
 
 const fails = () => Promise.reject(new Error('the source is down'));
 const stale = { value: 'old', how: 'stale' };
+const paused = { value: 'old', how: 'paused' };
 
 let clock: FakeClock;
 let here: TestEngine;
@@ -43,7 +44,7 @@ describe('after a run that failed', () => {
     const run = jest.fn(gives('new'));
 
     clock.advance(999);
-    for (let n = 0; n < 3; n++) expect(await here.get(aView(), run)).toMatchObject(stale);
+    for (let n = 0; n < 3; n++) expect(await here.get(aView(), run)).toMatchObject(paused);
     expect(run).not.toHaveBeenCalled();
     clock.advance(1);
 
@@ -66,7 +67,7 @@ describe('after a run that failed', () => {
     await here.engine.background.settle();
 
     const again = jest.fn(never);
-    expect(await here.get(view, again)).toMatchObject({ ...stale, isStored: false });
+    expect(await here.get(view, again)).toMatchObject({ ...paused, isStored: false });
     expect(again).not.toHaveBeenCalled();
     expect(here.events.at(-1)).toMatchObject({ event: 'cache.stale_served', reason: 'error' });
   });
@@ -82,7 +83,7 @@ describe('after a run that failed', () => {
     expect(await here.get(view, run)).toMatchObject({ value: 'old', how: 'hit' });
     await here.engine.background.settle();
     clock.advance(3000);
-    expect(await here.get(view, run)).toMatchObject(stale);
+    expect(await here.get(view, run)).toMatchObject(paused);
 
     expect(run).toHaveBeenCalledTimes(1);
     clock.advance(500);

@@ -154,12 +154,12 @@ export interface Renewal {
 }
 
 /**
- * A value and how it was come by: the method ran, another's run was joined, an entry had been stored meanwhile, or the
- * stale one had to do.
+ * A value and how it was come by: the method ran, another's run was joined, an entry had been stored meanwhile, the stale
+ * one had to do, or it had to do without a run, for one had just failed.
  */
 export interface Loaded<T> {
   readonly value: T;
-  readonly how: 'ran' | 'joined' | 'found' | 'stale';
+  readonly how: 'ran' | 'joined' | 'found' | 'stale' | 'paused';
   /** Whether it is being stored. */
   readonly isStored: boolean;
   /** Why not, where that is known by now. */

@@ -98,9 +98,10 @@ export class CacheLoader implements NestInterceptor {
       plan.headers.announceUnkept(reply);
       throw httpFailure(error, reply);
     }
-    if (loaded.how === 'stale' && stale) {
+    if (stale && (loaded.how === 'stale' || loaded.how === 'paused')) {
       run.detach();
-      plan.headers.announceStale(reply, stale, clock.monotonicMs() - sinceMs);
+      const isForwarded = loaded.how === 'stale';
+      plan.headers.announceStale(reply, stale, clock.monotonicMs() - sinceMs, isForwarded);
       return give(ticket, stale.entry);
     }
     return giveNew(ticket, loaded, outcome, forwarded);
@@ -116,6 +117,14 @@ export class CacheLoader implements NestInterceptor {
 function revive(entry: CacheEntry): Answer {
   return isKeptException(entry) ? { thrown: revivedException(entry) } : entry;
 }
+
+/** Why an answer that is as good as any other was not stored, or that it was. */
+const KEPT_ANOTHER_TIME: ReadonlySet<Loaded<Answer>['notStoredBecause']> = new Set([
+  undefined,
+  'tags-unknown',
+  'store-away',
+  'disabled',
+]);
 
 /** Gives what a run gave, and says what became of it. @throws what the run answered with, where that is an exception */
 function giveNew(
@@ -134,8 +143,8 @@ function giveNew(
     return value.value;
   }
   // Nobody else may keep as new what is not kept as new here.
-  if (notStoredBecause === 'stale-inside') plan.headers.announce(reply, outcome, told);
-  else plan.headers.announceNew(reply, outcome, told);
+  if (KEPT_ANOTHER_TIME.has(notStoredBecause)) plan.headers.announceNew(reply, outcome, told);
+  else plan.headers.announce(reply, outcome, told);
   return give(ticket, value);
 }
 

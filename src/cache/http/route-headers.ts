@@ -121,11 +121,14 @@ export class RouteHeaders {
     this.#announceHit(reply, found, UNKEPT);
   }
 
-  /** @param waitedMs since the entry was found */
-  announceStale(reply: Reply, { ageMs, freshForMs }: Found, waitedMs: number): void {
+  /**
+   * @param waitedMs     since the entry was found
+   * @param isForwarded  whether the method was asked for a new one
+   */
+  announceStale(reply: Reply, { ageMs, freshForMs }: Found, waitedMs: number, isForwarded: boolean): void {
     // Also at the very end of its time: the sign says that it is stale. RFC 9211 section 2.4.
     const ttl = Math.min(-1, Math.floor((freshForMs - waitedMs) / 1000));
-    this.announce(reply, 'STALE', `fwd=stale; ttl=${ttl}`, this.#stale);
+    this.announce(reply, 'STALE', `${isForwarded ? 'fwd=stale' : 'hit'}; ttl=${ttl}`, this.#stale);
     reply.setHeader('age', String(Math.floor((ageMs + waitedMs) / 1000)));
   }
 
