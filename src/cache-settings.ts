@@ -6,6 +6,7 @@ import { TypeormOutbox } from './cache/outbox/typeorm.outbox.js';
 import type { Environment } from './config/environment.js';
 import type { AppLogger } from './telemetry/app-logger.js';
 import { cacheLog } from './telemetry/cache-log.js';
+import type { LogRecord } from './telemetry/log-catalogue.js';
 import { traceCacheEvent, tracing } from './telemetry/tracing.js';
 
 /** How long every cached answer, and every person's rights, outlast their TTL while the database cannot be asked, s. */
@@ -45,9 +46,12 @@ export function cacheSettings(
 
 function outbox(environment: Environment, logger: AppLogger, dataSource: DataSource): Outbox {
   if (environment.NODE_ENV === 'test') return new TypeormOutbox(dataSource);
+  const told = new Set<string>();
   return new TypeormOutbox(dataSource, {
     onUnprotectedWrite: (method) => {
-      logger.warn(`⚠️ ${method} writes outside a transaction: a crash could leave old answers in the cache`);
+      if (told.has(method)) return;
+      told.add(method);
+      logger.warn({ event: 'cache.unprotected_write', method } satisfies LogRecord);
     },
   });
 }

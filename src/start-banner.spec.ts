@@ -12,6 +12,15 @@ describe('what somebody is told who has just started the service', () => {
   it('suggests what is in the demo data where these are', () => {
     expect(startBanner(readEnvironment({}), 8000)).toContain('/courses/PROG-101');
     expect(startBanner(readEnvironment({ DATABASE_URL: 'postgres://h/x' }), 8000)).not.toContain('PROG-101');
+    expect(startBanner(readEnvironment({ DEMO_DATA: 'none' }), 8000)).not.toContain('PROG-101');
+  });
+
+  it.each([
+    [{}, 'in memory of this process'],
+    [{ REDIS_URL: 'redis://h' }, 'in Redis'],
+    [{ REDIS_URL: 'redis://h', CACHE_ENABLED: 'false' }, 'switched off'],
+  ])('says where answers are kept: %j %s', (settings, place) => {
+    expect(startBanner(readEnvironment(settings), 8000)).toContain(`Cache       ${place}`);
   });
 
   it('has none in production, where that command refuses', () => {

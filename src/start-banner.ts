@@ -12,18 +12,23 @@ export function startBanner(environment: Environment, port: number): string {
   const lines = [
     ...(environment.API_DOCS_ENABLED ? [['Swagger UI', `${url}/api/v3/docs`]] : []),
     ['Health', `${url}/health`],
-    // Nobody knows what is in a database that was there before.
-    ...(environment.DATABASE_URL ? [] : [['Try', `curl ${token}${url}/api/v3/analytics/courses/PROG-101`]]),
+    ...(hasDemoData(environment) ? [['Try', `curl ${token}${url}/api/v3/analytics/courses/PROG-101`]] : []),
     ...(environment.AUTH_JWT_SECRET && !environment.isProduction
       ? [['Token', 'TOKEN=$(npm run --silent token -- --role admin --sub ADMIN001)']]
       : []),
-    [
-      'Cache',
-      environment.hasRedis
-        ? 'in Redis'
-        : 'in memory of this process; to share it, start with REDIS_URL=redis://localhost:6379',
-    ],
+    ['Cache', cachePlace(environment)],
     ['Stop', 'Ctrl-C'],
   ];
   return ['', ...lines.map(([name, text]) => `  ${(name ?? '').padEnd(12)}${text}`), '', ''].join('\n');
+}
+
+/** Nobody knows what is in a database that was there before. */
+function hasDemoData({ DATABASE_URL, DEMO_DATA }: Environment): boolean {
+  return !DATABASE_URL && DEMO_DATA !== 'none';
+}
+
+function cachePlace({ CACHE_ENABLED, hasRedis }: Environment): string {
+  if (!CACHE_ENABLED) return 'switched off (CACHE_ENABLED=false)';
+  if (hasRedis) return 'in Redis';
+  return 'in memory of this process; to share it, start with REDIS_URL=redis://localhost:6379';
 }

@@ -1,4 +1,5 @@
 import { startIsOver } from './stop-while-starting.js';
+import { Logger } from '@nestjs/common';
 import { createApp } from './app.setup.js';
 import { Environment } from './config/environment.js';
 import { DatabaseConnection } from './database/database-connection.js';
@@ -7,6 +8,7 @@ import { listenForProbes } from './http/probe-port.js';
 import { stopInOrder } from './shutdown.js';
 import { startBanner } from './start-banner.js';
 import { startFailure } from './start-failure.js';
+import type { LogRecord } from './telemetry/log-catalogue.js';
 
 process.on('uncaughtException', failToStart);
 try {
@@ -22,11 +24,18 @@ try {
   const database = app.get(DatabaseConnection);
   const shutdown = app.get(ShutdownState, { strict: false });
   await database.open();
-  if (database.isReady && !shutdown.hasBegun && environment.LOG_FORMAT === 'text') {
-    process.stdout.write(startBanner(environment, Number(port)));
+  if (database.isReady && !shutdown.hasBegun) {
+    if (environment.LOG_FORMAT === 'text') process.stdout.write(startBanner(environment, Number(port)));
+    else tellWithoutRedis(environment);
   }
 } catch (error) {
   failToStart(error);
+}
+
+function tellWithoutRedis({ CACHE_ENABLED, hasRedis }: Environment): void {
+  if (CACHE_ENABLED && hasRedis) return;
+  const status = CACHE_ENABLED ? 'in memory of this process alone' : 'switched off';
+  new Logger('Cache').log({ event: 'cache.without_redis', status } satisfies LogRecord);
 }
 
 function failToStart(error: unknown): void {

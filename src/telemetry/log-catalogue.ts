@@ -85,6 +85,7 @@ const failure = ({ error_code, reason }: LogFields) => error_code ?? reason ?? '
  */
 export const logCatalogue = {
   'cache.graph': entry('🗺️', 'debug', ({ line = '' }) => `Cache graph: ${line}`),
+  'cache.without_redis': entry('💾', 'info', ({ status }) => `Cache without Redis: ${status}`),
   'cache.init': entry('🔧', 'info', ({ url }) => `Redis cache initialized with URL: ${url}`),
   'cache.connecting': entry('🔌', 'info', () => 'Attempting to connect to Redis...'),
   'cache.connected': entry('✅', 'info', () => 'Redis connection established successfully'),
@@ -157,6 +158,11 @@ export const logCatalogue = {
     'warn',
     ({ prefix, after_ms }) =>
       `Served ${prefix} differs from its source, after ${after_ms} ms still: changed without an invalidation`,
+  ),
+  'cache.unprotected_write': entry(
+    '⚠️',
+    'warn',
+    ({ method }) => `${method} writes outside a transaction: a crash could leave old answers in the cache`,
   ),
   'cache.overloaded': entry(
     '⚠️',
