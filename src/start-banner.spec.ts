@@ -1,5 +1,5 @@
 import { readEnvironment } from './config/read-environment.js';
-import { startBanner } from './start-banner.js';
+import { cacheWithoutRedis, startBanner } from './start-banner.js';
 
 const AUTH_JWT_SECRET = 'a-secret-of-this-test-and-nothing-else';
 
@@ -28,4 +28,12 @@ describe('what somebody is told who has just started the service', () => {
 
     expect(startBanner(readEnvironment({ ...production, AUTH_JWT_SECRET }), 8000)).not.toContain('npm run');
   });
+});
+
+it.each([
+  [{}, 'in memory of this process alone'],
+  [{ CACHE_ENABLED: 'false', REDIS_URL: 'redis://h' }, 'switched off'],
+  [{ REDIS_URL: 'redis://h' }, undefined],
+])('a line of the log says where answers are kept without Redis: %j %s', (settings, status) => {
+  expect(cacheWithoutRedis(readEnvironment(settings))?.status).toBe(status);
 });

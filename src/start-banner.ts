@@ -1,4 +1,5 @@
 import type { Environment } from './config/environment.js';
+import type { LogRecord } from './telemetry/log-catalogue.js';
 
 /**
  * What somebody who has just started the service wants to know: where to look, what to try, and what is not set up.
@@ -20,6 +21,13 @@ export function startBanner(environment: Environment, port: number): string {
     ['Stop', 'Ctrl-C'],
   ];
   return ['', ...lines.map(([name, text]) => `  ${(name ?? '').padEnd(12)}${text}`), '', ''].join('\n');
+}
+
+/** The line that says where answers are kept, or that none are; `undefined` where that of Redis says it. */
+export function cacheWithoutRedis({ CACHE_ENABLED, hasRedis }: Environment): LogRecord | undefined {
+  if (CACHE_ENABLED && hasRedis) return undefined;
+  const status = CACHE_ENABLED ? 'in memory of this process alone' : 'switched off';
+  return { event: 'cache.without_redis', status };
 }
 
 /** Nobody knows what is in a database that was there before. */

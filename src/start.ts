@@ -6,9 +6,8 @@ import { DatabaseConnection } from './database/database-connection.js';
 import { ShutdownState } from './health/shutdown-state.js';
 import { listenForProbes } from './http/probe-port.js';
 import { stopInOrder } from './shutdown.js';
-import { startBanner } from './start-banner.js';
+import { cacheWithoutRedis, startBanner } from './start-banner.js';
 import { startFailure } from './start-failure.js';
-import type { LogRecord } from './telemetry/log-catalogue.js';
 
 process.on('uncaughtException', failToStart);
 try {
@@ -25,17 +24,12 @@ try {
   const shutdown = app.get(ShutdownState, { strict: false });
   await database.open();
   if (database.isReady && !shutdown.hasBegun) {
+    const line = cacheWithoutRedis(environment);
     if (environment.LOG_FORMAT === 'text') process.stdout.write(startBanner(environment, Number(port)));
-    else tellWithoutRedis(environment);
+    else if (line) new Logger('Cache').log(line);
   }
 } catch (error) {
   failToStart(error);
-}
-
-function tellWithoutRedis({ CACHE_ENABLED, hasRedis }: Environment): void {
-  if (CACHE_ENABLED && hasRedis) return;
-  const status = CACHE_ENABLED ? 'in memory of this process alone' : 'switched off';
-  new Logger('Cache').log({ event: 'cache.without_redis', status } satisfies LogRecord);
 }
 
 function failToStart(error: unknown): void {
