@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 import { findRedis, onPath, startRedis } from './test-servers.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const scenarios = ['throughput', 'uncached', 'expiry', 'invalidation', 'memory'];
+const scenarios = ['throughput', 'misses', 'uncached', 'expiry', 'invalidation', 'memory', 'promises'];
 const usage = `npm run bench -- [options]
 
 Builds, starts each contender in a process of its own and a Redis of its own, measures in turn those that are compared

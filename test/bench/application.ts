@@ -23,8 +23,11 @@ export interface Server {
 export interface Contender {
   /** What it is, as the report explains it. */
   readonly description: string;
-  /** @param name  keeps its keys in Redis apart from those of others */
-  start(redisUrl: string, name: string): Promise<Server>;
+  /**
+   * @param name       keeps its keys in Redis apart from those of others
+   * @param sourceUrl  where caches that are shared by processes have what changes from. Default: nothing changes
+   */
+  start(redisUrl: string, name: string, sourceUrl?: string): Promise<Server>;
 }
 
 export type Adapter = 'fastify' | 'express';

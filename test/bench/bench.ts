@@ -33,6 +33,12 @@ export interface Autocannon extends LoadGenerator {
   runDistinct(job: DistinctLoadJob): Promise<LoadResult>;
 }
 
+export interface SubjectOptions {
+  readonly nodeOptions?: readonly string[];
+  /** Where it has what changes from. */
+  readonly sourceUrl?: string;
+}
+
 /** A contender at work, in a process of its own. */
 export class Subject {
   readonly #process: Process;
@@ -48,9 +54,10 @@ export class Subject {
   static async start(
     name: ContenderName,
     redisUrl: string,
-    nodeOptions: readonly string[] = [],
+    { nodeOptions = [], sourceUrl }: SubjectOptions = {},
   ): Promise<Subject> {
-    const process = new Process('./contender.process.js', [name, redisUrl], nodeOptions);
+    const args = [name, redisUrl, ...(sourceUrl === undefined ? [] : [sourceUrl])];
+    const process = new Process('./contender.process.js', args, nodeOptions);
     return new Subject(name, await process.ask<string>('url'), process);
   }
 

@@ -8,6 +8,8 @@ import { figuresTable, type Report } from './report.js';
 import { expiry } from './scenarios/expiry.js';
 import { invalidation } from './scenarios/invalidation.js';
 import { memory } from './scenarios/memory.js';
+import { misses } from './scenarios/misses.js';
+import { promises } from './scenarios/promises.js';
 import { throughput } from './scenarios/throughput.js';
 import { uncachedRoutes } from './scenarios/uncached.js';
 import { textTable } from './tables.js';
@@ -15,10 +17,12 @@ import { wrk } from './wrk.js';
 
 const scenarios = {
   throughput,
+  misses,
   uncached: uncachedRoutes,
   expiry,
   invalidation,
   memory,
+  promises,
 } satisfies Record<string, (bench: Bench) => Promise<Report>>;
 
 export type ScenarioName = keyof typeof scenarios;

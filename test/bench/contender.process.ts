@@ -18,8 +18,8 @@ export interface Invalidation {
   readonly isConfirmed: boolean;
 }
 
-const [, , name, redisUrl = ''] = process.argv;
-const server = contenders[name as ContenderName].start(redisUrl, name as ContenderName);
+const [, , name, redisUrl = '', sourceUrl] = process.argv;
+const server = contenders[name as ContenderName].start(redisUrl, name as ContenderName, sourceUrl);
 
 async function cache(): Promise<CacheService> {
   const { app } = await server;

@@ -2,6 +2,7 @@ import type { Contender } from './application.js';
 import { bareGet } from './contenders/bare-get.js';
 import { bentocache } from './contenders/bentocache.js';
 import { cacheManager } from './contenders/cache-manager.js';
+import { cacheable } from './contenders/cacheable.js';
 import { cached } from './contenders/cached.js';
 import { limit } from './contenders/limit.js';
 import { uncached, uncachedBesideCached } from './contenders/uncached.js';
@@ -51,6 +52,9 @@ export const contenders = {
     '@nestjs/cache-manager with @keyv/redis, its `CacheInterceptor`, behind the guard',
   ),
   bentocache: bentocache('bentocache, memory + Redis + bus, `getOrSet` in the handler, behind the guard'),
+  cacheable: cacheable(
+    'cacheable, memory + Redis + synchronisation through Redis, `getOrSet` in the handler, behind the guard',
+  ),
   expiring: cached('strong; TTL 1 s, handler 50 ms, no audits', {
     ...guarded,
     consistency: 'strong',

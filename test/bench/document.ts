@@ -9,7 +9,15 @@ export interface Run extends Machine, Scale {
   readonly lock: { readonly packages: Readonly<Record<string, { readonly version?: string }>> };
 }
 
-const packages = ['@nestjs/core', 'fastify', 'redis', '@nestjs/cache-manager', '@keyv/redis', 'bentocache'];
+const packages = [
+  '@nestjs/core',
+  'fastify',
+  'redis',
+  '@nestjs/cache-manager',
+  '@keyv/redis',
+  'bentocache',
+  'cacheable',
+];
 
 /** docs/benchmarks.md, whole. */
 export function documentOf(run: Run, reports: readonly Report[]): string {
@@ -56,7 +64,7 @@ The handler builds its answer from rows in memory and waits for nobody: a databa
 - The trivial guard stands for an application's own; a real one costs more, and makes every ratio to \`limit\` better.
 - \`limit\` sends Buffers, as this cache does. Strings (\`limit-text\`) are faster for small bodies, which Node then sends in
   one piece with the head, and slower for large ones, which are encoded each time.
-- \`@nestjs/cache-manager\` and bentocache keep values: they parse, and Nest serialises, at every hit. That is what most of
+- \`@nestjs/cache-manager\`, bentocache and cacheable keep values: they parse or copy, and Nest serialises, at every hit. That is what most of
   the difference is made of, and why it grows with the body. Both promise less about invalidation than \`strong\` does.
 - bentocache runs with its memory tier bounded to 64 MB, for which it keeps text there and parses it at each hit, and otherwise
   as its documentation begins.

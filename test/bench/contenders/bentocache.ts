@@ -1,11 +1,12 @@
-import { Controller, Get, Inject, Param, type Type } from '@nestjs/common';
+import { Controller, Get, Inject, Param, Post, type Type } from '@nestjs/common';
 import { BentoCache, bentostore } from 'bentocache';
 import { memoryDriver } from 'bentocache/drivers/memory';
 import { redisBusDriver, redisDriver } from 'bentocache/drivers/redis';
 import { Guarded, serve, type Contender } from '../application.js';
 import { courseOf, type Course } from '../bodies.js';
+import { Source, type Versioned } from '../source.js';
 
-type Bento = Pick<BentoCache<Record<string, never>>, 'getOrSet'>;
+type Bento = Pick<BentoCache<Record<string, never>>, 'getOrSet' | 'delete'>;
 
 const BENTO = Symbol('bentocache');
 
@@ -13,7 +14,7 @@ const BENTO = Symbol('bentocache');
 export function bentocache(description: string): Contender {
   return {
     description,
-    async start(redisUrl, name) {
+    async start(redisUrl, name, sourceUrl = '') {
       const { hostname: host, port, password } = new URL(redisUrl);
       const connection = { host, port: Number(port), password };
       const bento = new BentoCache({
@@ -27,8 +28,11 @@ export function bentocache(description: string): Contender {
         },
       });
       const server = await serve({
-        controllers: [bentoController()],
-        providers: [{ provide: BENTO, useValue: bento }],
+        controllers: [bentoController(), bentoVersions()],
+        providers: [
+          { provide: BENTO, useValue: bento },
+          { provide: Source, useValue: new Source(sourceUrl) },
+        ],
       });
       return {
         ...server,
@@ -57,4 +61,31 @@ function bentoController(): Type {
     }
   }
   return BentoController;
+}
+
+function bentoVersions(): Type {
+  @Controller('versions')
+  class BentoVersionsController {
+    constructor(
+      @Inject(BENTO) private readonly bento: Bento,
+      private readonly source: Source,
+    ) {}
+
+    @Get(':id')
+    version(@Param('id') id: string): Promise<Versioned> {
+      return this.bento.getOrSet({
+        key: `version:${id}`,
+        ttl: '1h',
+        factory: () => this.source.read(id),
+      });
+    }
+
+    @Post(':id')
+    async write(@Param('id') id: string): Promise<Versioned> {
+      const written = await this.source.write(id);
+      await this.bento.delete({ key: `version:${id}` });
+      return written;
+    }
+  }
+  return BentoVersionsController;
 }

@@ -1,8 +1,9 @@
-import { Controller, Get, Param, type Type } from '@nestjs/common';
+import { Controller, Get, Param, Post, type Type } from '@nestjs/common';
 import { setTimeout as wait } from 'node:timers/promises';
-import { CacheModule, Cached, type CachedOptions } from '../../../src/cache/index.js';
+import { CacheModule, Cached, InvalidateCache, type CachedOptions } from '../../../src/cache/index.js';
 import { courseOf, type Course } from '../bodies.js';
 import { Guarded, serve, type Adapter, type Contender } from '../application.js';
+import { Source, type Versioned } from '../source.js';
 
 interface CachedSettings {
   readonly consistency: 'strong' | 'bounded';
@@ -25,7 +26,7 @@ export function cached(description: string, settings: CachedSettings): Contender
   const { adapter, maxBytes, auditRate } = settings;
   return {
     description,
-    start: (redisUrl, name) =>
+    start: (redisUrl, name, sourceUrl = '') =>
       serve(
         {
           imports: [
@@ -36,7 +37,8 @@ export function cached(description: string, settings: CachedSettings): Contender
               ...(auditRate === undefined ? {} : { auditRate }),
             }),
           ],
-          controllers: [cachedController(settings)],
+          controllers: [cachedController(settings), cachedVersions(settings)],
+          providers: [{ provide: Source, useValue: new Source(sourceUrl) }],
         },
         adapter,
       ),
@@ -71,4 +73,24 @@ function cachedController({
     }
   }
   return CachedController;
+}
+
+function cachedVersions({ consistency }: CachedSettings): Type {
+  @Controller('versions')
+  class CachedVersionsController {
+    constructor(private readonly source: Source) {}
+
+    @Get(':id')
+    @Cached({ ttl: 3600, prefix: 'version', scope: 'shared', tags: ['version:{id}'], consistency })
+    version(@Param('id') id: string): Promise<Versioned> {
+      return this.source.read(id);
+    }
+
+    @Post(':id')
+    @InvalidateCache('version:{id}')
+    write(@Param('id') id: string): Promise<Versioned> {
+      return this.source.write(id);
+    }
+  }
+  return CachedVersionsController;
 }

@@ -20,7 +20,7 @@ export async function memory(bench: Bench): Promise<Report> {
   bench.say(`memory: ${keys.toLocaleString('en')} distinct keys, ${hits.toLocaleString('en')} hits`);
   // A bound for Redis, too: what it throws away costs misses.
   await bench.redis.configSet({ maxmemory: '1gb', 'maxmemory-policy': 'allkeys-lru' });
-  const subject = await Subject.start('strong', bench.redisUrl, ['--expose-gc']);
+  const subject = await Subject.start('strong', bench.redisUrl, { nodeOptions: ['--expose-gc'] });
   try {
     const requests = await warm(bench, subject);
     const atRest = await subject.restingBytes();

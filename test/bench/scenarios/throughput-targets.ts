@@ -20,6 +20,7 @@ export const measured = [
   'uncached',
   'cache-manager',
   'bentocache',
+  'cacheable',
 ] as const satisfies readonly ContenderName[];
 
 /** One line of a table: a contender, or one of them asked in another way. */
