@@ -4,6 +4,7 @@ import { Logger } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Environment } from './config/environment.js';
 import { ShutdownState } from './health/shutdown-state.js';
+import { AnsweredProblems } from './http/answered-problems.js';
 import type { LogRecord } from './telemetry/log-catalogue.js';
 import { stackWithoutWords } from './telemetry/safe-text.js';
 
@@ -19,15 +20,21 @@ const sweepMs = 100;
  */
 export function stopInOrder(app: NestFastifyApplication): void {
   const logger = new Logger('Shutdown');
+  const problems = app.get(AnsweredProblems, { strict: false });
   let begunAt: number | undefined;
   let hasFailed = false;
   const begin = () => {
     begunAt = performance.now();
-    void stop(app, logger, () => (hasFailed ? 1 : 0));
+    void stop(app, logger, () => {
+      problems.tellRest();
+      logger.log('🔌 Stopped');
+      return hasFailed ? 1 : 0;
+    });
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
       if (begunAt === undefined) {
+        problems.tellRest();
         logger.log(`🔌 ${signal}: finishing what is in flight`);
         begin();
       } else if (performance.now() - begunAt > echoMs) {
@@ -46,7 +53,8 @@ export function stopInOrder(app: NestFastifyApplication): void {
   });
 }
 
-async function stop(app: NestFastifyApplication, logger: Logger, exitCode: () => number): Promise<void> {
+/** @param onStopped  gives the exit code */
+async function stop(app: NestFastifyApplication, logger: Logger, onStopped: () => number): Promise<void> {
   const { SHUTDOWN_GRACE_MS, SHUTDOWN_DRAIN_MS, SHUTDOWN_DEADLINE_MS } = app.get(Environment);
   setTimeout(() => {
     logger.error(`🔌 Not stopped after SHUTDOWN_DEADLINE_MS (${SHUTDOWN_DEADLINE_MS}): ended at once`);
@@ -70,8 +78,7 @@ async function stop(app: NestFastifyApplication, logger: Logger, exitCode: () =>
   try {
     await app.close();
     clearInterval(sweep);
-    logger.log('🔌 Stopped');
-    process.exit(exitCode());
+    process.exit(onStopped());
   } catch (error) {
     logger.error(unhandled(error));
     process.exit(1);

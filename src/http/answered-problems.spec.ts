@@ -55,6 +55,17 @@ it('tells of the first refusal at once, then of each minute how many there were,
   expect(told).toEqual([refused('overloaded (in-flight)', 1)]);
 });
 
+it('tells the rest when it is asked to, once', () => {
+  answer('overloaded', 100);
+  answer('too_many_requests', 1);
+  told = [];
+
+  answered.tellRest();
+  answered.tellRest();
+
+  expect(told).toEqual([refused('overloaded (in-flight)', 99)]);
+});
+
 it('tells one overload from the other', () => {
   answered.add('overloaded', 'event-loop');
   answered.add('overloaded', 'store-away');

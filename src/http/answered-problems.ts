@@ -42,7 +42,25 @@ export class AnsweredProblems {
     else this.#untold.set(reason, untold + 1);
   }
 
+  /** Tells the log of those that it would be told of later: there may be no later. */
+  tellRest(): void {
+    for (const [reason, untold] of this.#untold) {
+      if (untold > 0) this.#log(reason, untold);
+      this.#untold.set(reason, 0);
+    }
+  }
+
   #tell(reason: string, count: number): void {
+    this.#log(reason, count);
+    this.#untold.set(reason, 0);
+    setTimeout(() => {
+      const untold = this.#untold.get(reason) ?? 0;
+      this.#untold.delete(reason);
+      if (untold > 0) this.#tell(reason, untold);
+    }, TELL_EVERY_MS).unref();
+  }
+
+  #log(reason: string, count: number): void {
     // Of many requests, not of the one that happens to be the last.
     this.#logger.warn({
       event: 'request.refused',
@@ -50,12 +68,6 @@ export class AnsweredProblems {
       count,
       request_id: undefined,
     } satisfies LogRecord);
-    this.#untold.set(reason, 0);
-    setTimeout(() => {
-      const untold = this.#untold.get(reason) ?? 0;
-      this.#untold.delete(reason);
-      if (untold > 0) this.#tell(reason, untold);
-    }, TELL_EVERY_MS).unref();
   }
 }
 
