@@ -10,6 +10,7 @@ import {
   type TestEngine,
 } from '../../../test/support/test-engine.js';
 import { FakeClock } from '../testing/index.js';
+import { pause } from './clock.js';
 
 const subject = aSubject();
 
@@ -177,6 +178,24 @@ describe('a run that never ends', () => {
 
     expect((await Promise.all(joined)).map(({ value }) => value)).toEqual(['again', 'again']);
     expect(run).toHaveBeenCalledTimes(1);
+  });
+
+  it('is left once only, where all runs take so long', async () => {
+    const takesTwelveSeconds = jest.fn(async () => {
+      await pause(clock, 12_000);
+      throw new Error('after all');
+    });
+    const endedAtMs: number[] = [];
+    const sinceMs = clock.monotonicMs();
+    const answers = Array.from({ length: 20 }, () =>
+      here.get(subject, takesTwelveSeconds).catch(() => endedAtMs.push(clock.monotonicMs() - sinceMs)),
+    );
+    await turn();
+    await pass(clock, 40_000);
+    await Promise.all(answers);
+
+    expect(takesTwelveSeconds).toHaveBeenCalledTimes(2);
+    expect(Math.max(...endedAtMs)).toBeLessThan(22_500);
   });
 
   it.each([

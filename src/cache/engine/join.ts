@@ -30,6 +30,8 @@ export interface Caller {
   readonly arrival: number;
   /** How many runs said nothing to them: their own callers were refused before the method, or it was theirs alone. */
   refusals: number;
+  /** How many runs took longer than they wait for one. */
+  slowRuns: number;
 }
 
 /**
@@ -61,21 +63,26 @@ export async function join<T>(
     return 'again' as const;
   };
 
+  const leaveSlow = () => {
+    caller.slowRuns++;
+    return leave();
+  };
+
   const verdict = await verdictOn();
   if (verdict === 'no') return leave();
   if (verdict === 'unknown') {
-    const isOver = await resultOf(flight, subject, clock).then(Boolean, () => true);
-    return isOver ? 'again' : leave();
+    const isOver = await resultOf(flight, subject, clock, caller).then(Boolean, () => true);
+    return isOver ? 'again' : leaveSlow();
   }
 
   let result: RunResult<T> | undefined;
   try {
-    result = await resultOf(flight, subject, clock);
+    result = await resultOf(flight, subject, clock, caller);
   } catch (error) {
     if (flight.isOwn || (subject.furtherTags.mayBeNamed && (await isOutdated()))) return 'again';
     throw error;
   }
-  if (!result) return leave();
+  if (!result) return leaveSlow();
   if (result.isRefused || flight.isOwn) {
     flight.refused++;
     caller.refusals++;
@@ -92,10 +99,19 @@ export async function join<T>(
   return { value, how: 'joined', isStored, notStoredBecause };
 }
 
-/** `undefined` where it takes longer than anybody waits for a run. */
-function resultOf<T>(flight: Flight<T>, subject: Subject, clock: Clock): Promise<T | undefined> {
+/**
+ * `undefined` where it takes longer than anybody waits for a run. Who has waited in vain waits twice as long for the next:
+ * where all runs are slow, callers would run one after the other instead.
+ */
+function resultOf<T>(
+  flight: Flight<T>,
+  subject: Subject,
+  clock: Clock,
+  { slowRuns }: Caller,
+): Promise<T | undefined> {
   const now = clock.monotonicMs();
-  return resultWithin(clock, (flight.calledAtMs ?? now) + longestRunMs(subject) - now, flight.result);
+  const patienceMs = longestRunMs(subject) * 2 ** Math.min(slowRuns, 10);
+  return resultWithin(clock, (flight.calledAtMs ?? now) + patienceMs - now, flight.result);
 }
 
 /**

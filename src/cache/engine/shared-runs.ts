@@ -44,7 +44,7 @@ export class SharedRuns {
     isAwaited: () => boolean,
   ): Promise<Loaded<T>> {
     const { flights, openings, bulkhead } = this.#options;
-    const caller = { arrival: flights.arrive(), refusals: 0 };
+    const caller = { arrival: flights.arrive(), refusals: 0, slowRuns: 0 };
     for (;;) {
       const flight = flights.find<RunResult<T>>(subject.keyText);
       // It would wait for itself.
