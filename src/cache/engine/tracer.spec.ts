@@ -15,6 +15,7 @@ describe('a tracer', () => {
       await run();
       return new Promise(() => undefined);
     },
+    'that neither runs it nor comes to an end': () => new Promise(() => undefined),
     'that begins late': async (_prefix, _reason, run) => {
       await Promise.resolve();
       return run();

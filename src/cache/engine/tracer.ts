@@ -1,4 +1,7 @@
-/** Shows runs and invalidations to a tracing tool. A hit has no span: it would cost more than the hit. */
+/**
+ * Shows runs and invalidations to a tracing tool. What it is given it calls before it waits for anything: the work is not
+ * held up, and begins without it. A hit has no span: it would cost more than the hit.
+ */
 export interface Tracer {
   /**
    * Around one run of a cached method, whoever waits for it.
@@ -13,21 +16,13 @@ export interface Tracer {
 
 /** Whatever a tracer does or fails to do: the work is done exactly once, and its own result is given. */
 export function guarded(tracer: Tracer): Tracer {
-  const once = async <T>(run: () => Promise<T>, show: (run: () => Promise<T>) => Promise<T>): Promise<T> => {
+  const once = <T>(run: () => Promise<T>, show: (run: () => Promise<T>) => Promise<T>): Promise<T> => {
     let work: Promise<T> | undefined;
-    const begun = () => {
-      if (work) return work;
-      work = run();
-      work.catch(() => undefined);
-      return work;
-    };
+    const begun = () => (work ??= run());
     try {
-      const shown = show(begun);
-      shown.catch(() => undefined);
-      // Who has begun may do for it what they like afterwards.
-      await (work ?? shown);
+      show(begun).catch(() => undefined);
     } catch {
-      // The tracer's own, or that of the work, which is given below.
+      // The tracer's own.
     }
     return begun();
   };
