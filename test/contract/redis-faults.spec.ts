@@ -454,9 +454,9 @@ describe('what is no entry of ours', () => {
     expect(await read(one)).toEqual(unreadable);
   });
 
-  it('is neither written nor parsed above 16 MiB', async () => {
+  it('is neither written nor parsed above 2 MiB', async () => {
     const one = await openStore({ url: redis.url });
-    const body = Buffer.alloc(16 * 1024 * 1024, 'x');
+    const body = Buffer.alloc(2 * 1024 * 1024, 'x');
 
     await expect(one.store.write(name, entryOf(name, body))).rejects.toMatchObject({ message: 'too-large' });
 

@@ -11,8 +11,11 @@ const SMALL_HEADER_BYTES = 8 * 1024;
 const TEXT = /"(?:[^"\\]|\\.)*"/g;
 /** What belongs to a body becomes lines of a head: nothing may be there that could end one, or that Node refuses in one. */
 const IN_NO_LINE = /[^\u0020-\u007e\u0080-\u00ff]/;
-/** What is larger is not looked at. */
-const MAX_ENTRY_BYTES = 16 * 1024 * 1024;
+/**
+ * What is larger is neither sent to a store nor looked at. A look-up has some 50 ms, and holds up all others on its way:
+ * with a network of 1 Gbit/s this takes a third of them.
+ */
+const MAX_ENTRY_BYTES = 2 * 1024 * 1024;
 
 /** An answer as it was given, with what it depends on. */
 export interface CacheEntry {
@@ -47,7 +50,7 @@ export function bodyLength(entry: CacheEntry): number {
   return entry.text?.length ?? entry.body.length;
 }
 
-/** @returns `undefined` for one that is too large to be read again: a body of 16 MiB, or thousands of tags */
+/** @returns `undefined` for one that is too large to be read again: a body of 2 MiB, or thousands of tags */
 export function encodeEntry(entry: CacheEntry): Buffer | undefined {
   const { keyText, shape, tags, ttlMs, graceMs, loadMs, head, body } = entry;
   const tokens = Object.fromEntries(tags.map((tag, index) => [tag, entry.tokens[index] ?? '']));
