@@ -3,6 +3,7 @@ import { CacheEngine } from './engine/cache-engine.js';
 import type { CacheEvent } from './engine/cache-events.js';
 import { CacheStatistics } from './engine/cache-statistics.js';
 import { resultWithin, systemClock } from './engine/clock.js';
+import { ignoringRejection } from './engine/ignoring-rejection.js';
 import { L1Entries } from './engine/l1-entries.js';
 import type { Store } from './engine/store.js';
 import { guarded } from './engine/tracer.js';
@@ -79,8 +80,7 @@ export class CacheParts {
   readonly tell = (event: CacheModuleEvent): void => {
     try {
       const listen: (event: CacheModuleEvent) => unknown = this.options.onEvent;
-      const told = listen(event);
-      if (told instanceof Promise) told.catch(() => undefined);
+      ignoringRejection(listen(event));
     } catch {
       // It is the listener's own.
     }

@@ -1,4 +1,5 @@
 import type { Produced } from '../engine/subject.js';
+import { ignoringRejection } from '../engine/ignoring-rejection.js';
 import { resultDependencies, type TagRules } from './tag-rules.js';
 
 /** What says for how long results are kept, which of them, and what they depend on. */
@@ -43,7 +44,8 @@ export function decide(
   // Who joined a run that leaves no entry could ask only about what was known before the call.
   const isShareable = further.length === 0;
   try {
-    if (ttlMs === undefined && said.unless?.(result)) return { isShareable, notStoredBecause: 'unless' };
+    if (ttlMs === undefined && ignoringRejection(said.unless?.(result)))
+      return { isShareable, notStoredBecause: 'unless' };
     const livesMs = ttlMs ?? said.ttlMs(result);
     if (livesMs === 0) return { isShareable, notStoredBecause: 'no-ttl' };
     const named = said.rules ? resultDependencies(said.rules, args, result) : [];

@@ -3,6 +3,7 @@ import type { Observable } from 'rxjs';
 import { CacheError } from '../engine/cache-errors.js';
 import { checkedTag, dependenciesOn, familyTag, patternTags, plainTag } from '../engine/tags.js';
 import type { Faults } from './faults.js';
+import { ignoringRejection } from '../engine/ignoring-rejection.js';
 import { TagTemplate, type Resolve } from './tag-template.js';
 
 export type AnyMethod = (...args: never[]) => unknown;
@@ -106,7 +107,7 @@ export function invalidatedByResult(rules: TagRules, args: readonly unknown[], r
 }
 
 function namedByFunctions(rules: TagRules, args: readonly unknown[], result: unknown): string[] {
-  const names = rules.functions.flatMap((of) => of(args, result));
+  const names = rules.functions.flatMap((of) => ignoringRejection(of(args, result)));
   for (const name of names) checkedTag(name, 'a function');
   const declared = rules.families && new Set(rules.families.map(familyTag));
   const stranger = declared && names.find((name) => !declared.has(familyTag(plainTag(name))));

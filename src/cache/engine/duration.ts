@@ -1,4 +1,5 @@
 import { CacheError } from './cache-errors.js';
+import { ignoringRejection } from './ignoring-rejection.js';
 
 /** Seconds as a number (`60`; not milliseconds, as other caches have it), or text with its unit: `'45s'`, `'2m'`, `'1h'`. */
 export type Duration = number | `${number}${'s' | 'm' | 'h'}`;
@@ -40,7 +41,7 @@ export function resultTtlMs<T>(ttl: ResultTtl<T>, where: string): (result: T) =>
     return () => fixedMs;
   }
   return (result) => {
-    const seconds = ttl(result);
+    const seconds = ignoringRejection(ttl(result));
     return Math.round(seconds * 1000) <= 0 ? 0 : durationMs(seconds, where);
   };
 }

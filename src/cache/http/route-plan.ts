@@ -1,6 +1,7 @@
 import { auditedForm } from '../definition/audited-form.js';
 import type { CacheRequest } from '../definition/cache-request.js';
 import type { CachedDefinition } from '../definition/cached-definition.js';
+import { ignoringRejection } from '../engine/ignoring-rejection.js';
 import { isPersonal } from '../definition/scope.js';
 import { errorName } from '../engine/cache-errors.js';
 import type { BypassReason, EmitCacheEvent } from '../engine/cache-events.js';
@@ -72,7 +73,7 @@ export class RoutePlan {
     const isOpen = whole?.taken.some(({ type, pipes: own }) => !dropsUndeclared([...pipes, ...own], type));
     this.#declaredQuery = isOpen ? whole?.names : undefined;
     const keyText: (request: CacheRequest) => string = key
-      ? (request) => routeKeyText(prefix, pathOf(request), key(request))
+      ? (request) => routeKeyText(prefix, pathOf(request), ignoringRejection(key(request)))
       : compileKeyText(prefix, inputs);
     this.#keyText = isInherited
       ? (request) => scopedKeyText(keyText(request), 'class', controller.name)
@@ -167,7 +168,7 @@ export class RoutePlan {
     const { scope } = this.definition;
     if (!isPersonal(scope)) return text;
     const { principal, tenant } = this.#options;
-    const id = ignoringRejection(scope === 'user' ? principal?.(request) : tenant?.(request));
+    const id: unknown = ignoringRejection(scope === 'user' ? principal?.(request) : tenant?.(request));
     const isNobody = id === undefined || id === null || id === '';
     return isNobody ? undefined : scopedKeyText(text, scope, id);
   }
@@ -176,12 +177,6 @@ export class RoutePlan {
 /** Of a 404 that was kept there is no result to read. */
 function answerForm(form: AuditedForm | undefined): AuditedForm | undefined {
   return form && ((kept) => (isKeptException(kept) ? wholeForm : form)(kept));
-}
-
-/** What a function gave. Nobody waits for it, so that a promise in its place must not end the process when it rejects. */
-function ignoringRejection(value: unknown): unknown {
-  if (value instanceof Promise) value.catch(() => undefined);
-  return value;
 }
 
 /** @see RFC 9111 section 5.2.1.4 */
