@@ -112,7 +112,11 @@ export function cacheMetrics({
       ({ errors }) => errors,
     ),
     counterByPrefix('cache_stored_bytes_total', 'Bytes stored', ({ storedBytes }) => storedBytes),
-    counterByPrefix('cache_served_bytes_total', 'Bytes served from the cache', ({ hitBytes }) => hitBytes),
+    counterByPrefix(
+      'cache_served_bytes_total',
+      'Bytes of the bodies that hits were about',
+      ({ hitBytes }) => hitBytes,
+    ),
     histogramByPrefix('cache_load_duration_seconds', 'Time that runs of the method took', (of) => of.loadMs),
     histogramByPrefix(
       'cache_staleness_seconds',

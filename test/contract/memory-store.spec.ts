@@ -103,13 +103,14 @@ describe('the in-process store', () => {
     expect(later.at(-1)!.entries).toBeGreaterThan(0);
   });
 
-  it('does not keep an entry that is larger than all its room', async () => {
+  it('does not keep an entry that is larger than all its room, and says so', async () => {
     const small = newStore(10_000);
     const [kept, huge] = [aName(), aName()];
     await small.write(kept, entryOf(kept, Buffer.alloc(100)));
 
-    await small.write(huge, entryOf(huge, Buffer.alloc(20_000)));
+    const writing = small.write(huge, entryOf(huge, Buffer.alloc(20_000)));
 
+    await expect(writing).rejects.toThrow('too-large');
     expect((await small.read(huge, [])).stored).toBeUndefined();
     expect((await small.read(kept, [])).stored?.entry.body).toEqual(Buffer.alloc(100));
   });

@@ -456,6 +456,17 @@ describe('whoever watches', () => {
     expect(await get(() => Promise.reject(new Error('not asked')))).toBe('second');
   });
 
+  it('hears of no replacement where the run gave nothing to keep', async () => {
+    await get(() => Promise.resolve(produced('first')));
+    clock.advance(55_000);
+    const unkept = { value: 'second', isShareable: true, notStoredBecause: 'unless' } as const;
+
+    engine.refresh(subject, () => Promise.resolve(unkept));
+    await engine.background.settle();
+
+    expect(events.filter(({ event }) => event === 'cache.refreshed')).toEqual([]);
+  });
+
   it('hears of a lookup that found only what is stale as of any miss', async () => {
     const lenient = new Subject({ ...parts, policy: { ...defaultPolicy, graceMs: 60_000 } });
     await get(() => Promise.resolve(produced('first')), lenient);

@@ -46,7 +46,7 @@ export function engineParts(
   const ask = asking(entries, emit);
   const bulkhead = new Bulkhead(clock, options.bulkhead);
   const hitForMiss = new HitForMiss(clock);
-  const openings = new Openings({ store, ask, hitForMiss, clock, newBudget });
+  const openings = new Openings({ store, ask, hitForMiss, clock, newBudget, emit });
   const factoryRunner = new FactoryRunner({ bulkhead, flights, clock, emit, tracer });
   const retryPauses = new RetryPauses(clock);
   const sharedRuns = new SharedRuns({

@@ -180,6 +180,21 @@ describe('a run that never ends', () => {
     expect(run).toHaveBeenCalledTimes(1);
   });
 
+  it('counts nobody as waiting for it who was given something stale at once', async () => {
+    const atOnce = aSubject({ graceMs: 60_000, softTimeoutMs: 0, refreshAhead: 1 });
+    await here.get(atOnce, gives('old'));
+    await here.engine.background.settle();
+    clock.advance(10_001);
+    const run = deferred<string>();
+
+    const answers = Array.from({ length: 3 }, () => here.get(atOnce, () => run.promise));
+    expect((await Promise.all(answers)).map(({ value }) => value)).toEqual(['old', 'old', 'old']);
+    run.resolve('new');
+    await here.engine.background.settle();
+
+    expect(here.events.filter(({ event }) => event === 'cache.coalesced')).toEqual([]);
+  });
+
   it('is left once only, where all runs take so long', async () => {
     const takesTwelveSeconds = jest.fn(async () => {
       await pause(clock, 12_000);

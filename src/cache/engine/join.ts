@@ -28,6 +28,8 @@ export interface JoinOptions {
 export interface Caller {
   /** Their place in the order of flights. */
   readonly arrival: number;
+  /** Whether they wait yet: they may have been given something stale, or been told that it takes too long. */
+  readonly isAwaited: () => boolean;
   /** How many runs said nothing to them: their own callers were refused before the method, or it was theirs alone. */
   refusals: number;
   /** How many runs took longer than they wait for one. */
@@ -95,7 +97,8 @@ export async function join<T>(
 
   const { value, isStored, notStoredBecause } = result;
   if (notStoredBecause === 'stale-inside') CurrentRun.around?.spoil(notStoredBecause);
-  emit({ event: 'cache.coalesced', subject, durationMs: clock.monotonicMs() - since });
+  if (caller.isAwaited())
+    emit({ event: 'cache.coalesced', subject, durationMs: clock.monotonicMs() - since });
   return { value, how: 'joined', isStored, notStoredBecause };
 }
 

@@ -96,16 +96,18 @@ export class L1Entries {
     return slot.held;
   }
 
-  hold(held: HeldEntry): void {
-    if (!this.holdsAny) return;
+  /** @returns whether there is room for it at all */
+  hold(held: HeldEntry): boolean {
+    if (!this.holdsAny) return false;
     const { keyText } = held.entry;
     const replaced = this.#slots.get(keyText);
     if (replaced) this.#remove(replaced);
     // What is kept beside an entry stays with it.
     const bytes = replaced?.held.entry === held.entry ? replaced.bytes : cost(held.entry);
-    if (bytes > this.#maxBytes) return;
+    if (bytes > this.#maxBytes) return false;
     this.#makeRoom(bytes);
     this.#add({ held, bytes, isUsed: replaced?.isUsed ?? false, older: this.#newest, newer: undefined });
+    return true;
   }
 
   /** Another entry of the same key is left alone. */

@@ -1,5 +1,6 @@
 import type { Ask } from './ask.js';
 import type { Budget, NewBudget } from './budget.js';
+import type { EmitCacheEvent } from './cache-events.js';
 import { pause, type Clock } from './clock.js';
 import type { HitForMiss } from './hit-for-miss.js';
 import { isFresh } from './l1-entries.js';
@@ -17,6 +18,7 @@ export interface OpeningsOptions {
   readonly hitForMiss: HitForMiss;
   readonly clock: Clock;
   readonly newBudget: NewBudget;
+  readonly emit: EmitCacheEvent;
 }
 
 /** How a run begins: with the tokens of all it may depend on, and with the right to run for all processes. */
@@ -33,7 +35,7 @@ export class Openings {
     budget: Budget,
     witnesses: readonly string[],
   ): Promise<Opening | undefined> {
-    const { clock, newBudget } = this.#options;
+    const { clock, newBudget, emit } = this.#options;
     const sinceMs = clock.monotonicMs();
     let opening = await this.open(subject, budget, witnesses);
     while (opening && !opening.hasLease && !isFresh(opening.held, clock)) {
@@ -42,6 +44,8 @@ export class Openings {
       const pauseMs = Math.min(Math.max(waitedMs * WAITED_PART, MIN_PAUSE_MS), MAX_PAUSE_MS);
       await pause(clock, pauseMs * (0.5 + Math.random()));
       opening = await this.open(subject, newBudget(), witnesses);
+      if (isFresh(opening?.held, clock))
+        emit({ event: 'cache.coalesced', subject, durationMs: clock.monotonicMs() - sinceMs });
     }
     return opening;
   }

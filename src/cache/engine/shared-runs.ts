@@ -44,7 +44,7 @@ export class SharedRuns {
     isAwaited: () => boolean,
   ): Promise<Loaded<T>> {
     const { flights, openings, bulkhead } = this.#options;
-    const caller = { arrival: flights.arrive(), refusals: 0, slowRuns: 0 };
+    const caller = { arrival: flights.arrive(), isAwaited, refusals: 0, slowRuns: 0 };
     for (;;) {
       const flight = flights.find<RunResult<T>>(subject.keyText);
       // It would wait for itself.
@@ -84,15 +84,15 @@ export class SharedRuns {
   /**
    * Runs under `opening`, unless somebody else is at it by now.
    *
-   * @returns whether the method ran
+   * @returns whether what it gave is being stored
    */
   async runUnder(subject: Subject, opening: Opening, factory: Factory<unknown>): Promise<boolean> {
     if (this.isUnderWay(subject)) {
       await opening.lease.release();
       return false;
     }
-    const { isRefused } = await this.#startFlight(subject, () => Promise.resolve(opening), factory);
-    return !isRefused;
+    const { isStored } = await this.#startFlight(subject, () => Promise.resolve(opening), factory);
+    return isStored;
   }
 
   /** @param revive  gives the value of an entry that is there by now; left out, the method runs all the same */

@@ -50,6 +50,20 @@ describe('callers of a cold key in several processes', () => {
     expect((await Promise.all(others)).map(({ value }) => value)).toEqual(Array(10).fill('shared'));
   });
 
+  it('are counted as such, also those who wait for another process', async () => {
+    const run = deferred<string>();
+    const answers = [here.get(subject, () => run.promise)];
+    await turn();
+    answers.push(...[here, here, there, there, there].map((one) => one.get(subject, never)));
+    await turn();
+    run.resolve('shared');
+    await pass(clock, 400);
+    await Promise.all(answers);
+
+    const waited = [...here.events, ...there.events].filter(({ event }) => event === 'cache.coalesced');
+    expect(waited).toHaveLength(5);
+  });
+
   it('wait no longer than a lease for a process that died', async () => {
     const dead = testEngine(third);
     dead.store.hang('renewLease');

@@ -1,4 +1,5 @@
 import type { CacheEntry } from '../engine/cache-entry.js';
+import { CacheError } from '../engine/cache-errors.js';
 import type { Clock } from '../engine/clock.js';
 import { heldEntry, type L1Entries } from '../engine/l1-entries.js';
 import { putNewest } from '../engine/put-newest.js';
@@ -58,8 +59,8 @@ export class MemoryStore implements Store {
     if (this.#entries.holds(entry)) return Promise.resolve();
     const now = this.#clock.monotonicMs();
     const leftMs = usableUntilMs === undefined ? entry.ttlMs + entry.graceMs : usableUntilMs - now;
-    this.#entries.hold(heldEntry(entry, leftMs, now, -1));
-    return Promise.resolve();
+    if (this.#entries.hold(heldEntry(entry, leftMs, now, -1))) return Promise.resolve();
+    return Promise.reject(new CacheError('CACHE_STORE_UNAVAILABLE', 'too-large'));
   }
 
   invalidate(hard: readonly string[], soft: readonly string[]): Promise<void> {
