@@ -1,5 +1,6 @@
 /** When a sampled hit is looked at again, ms: what stays wrong from one look to the next was not just late. */
 export const AUDIT_AFTER_MS = [100, 1000, 10_000] as const;
+/** One of {@link AUDIT_AFTER_MS}. */
 export type AuditAfterMs = (typeof AUDIT_AFTER_MS)[number];
 
 /**
@@ -7,4 +8,5 @@ export type AuditAfterMs = (typeof AUDIT_AFTER_MS)[number];
  * something else each time; the store could not be asked.
  */
 export const auditSkips = ['busy', 'failed', 'unsteady', 'store-away'] as const;
+/** One of {@link auditSkips}. */
 export type AuditSkip = (typeof auditSkips)[number];

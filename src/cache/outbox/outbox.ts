@@ -1,5 +1,6 @@
 import type { UnitOfWork } from './unit-of-work.js';
 
+/** What a unit of work has committed and nobody has invalidated yet. */
 export interface OutboxRow {
   /** Of one commit: each that a unit makes has a row, and an id, of its own. */
   readonly id: string;

@@ -8,6 +8,7 @@ import type { EmitRedisEvent } from './redis-events.js';
 import type { RedisServers, RedisTopology } from './redis-servers.js';
 import { serverStats, sumOf, type RedisServerStats } from './server-stats.js';
 
+/** Whether Redis can be asked now; `not_configured` where none was named. */
 export type RedisStatus = 'not_configured' | 'connected' | 'unavailable';
 
 const INFO_BUDGET_MS = 500;
