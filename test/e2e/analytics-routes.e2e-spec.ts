@@ -169,6 +169,31 @@ describe('the analytics over HTTP', () => {
     }, 20_000);
   });
 
+  it('reads moments of before time zones, also where the clocks of the server then went by the sun', async () => {
+    const now = Date.now();
+    await store(database.dataSource, {
+      ...tiedRows(),
+      course: { code: 'OLD-1', startsAt: now - 30 * day, endsAt: now + 30 * day, passMark: 60 },
+      students: [{ code: 'OLD001', enrolledAt: now - 20 * day, endedAt: null, status: 'active' }],
+      activities: [],
+      events: [{ student: 'OLD001', verb: 'viewed', at: Date.parse('1900-01-01T00:00:00Z') }],
+    });
+    const [{ json }] = await database.dataSource.query<[{ json: string }]>(
+      `SELECT to_json(timestamptz '1900-01-01T00:00:00Z') AS json`,
+    );
+    expect(json).toBe('1899-12-31T20:29:08-03:30:52');
+
+    const paths = ['courses/OLD-1', 'courses/OLD-1/students', 'students/OLD001'];
+    const answers = await Promise.all(paths.map((path) => app.request.get(`${base}/${path}`)));
+
+    const told = { last_activity_at: '1900-01-01T00:00:00.000Z' };
+    expect(answers.map(({ status, body }) => [status, body])).toMatchObject([
+      [200, { students: [told] }],
+      [200, { data: [told] }],
+      [200, told],
+    ]);
+  });
+
   it('takes back the cursor of the longest name there can be', async () => {
     const name = '\u0001'.repeat(200);
     const now = Date.now();

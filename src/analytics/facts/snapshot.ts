@@ -10,9 +10,11 @@ export type Query = <Row>(sql: string, parameters: readonly unknown[]) => Promis
 // The guesses that switch on JIT compilation cost more than it brings, and so do parallel workers beside a second
 // connection. A course of 5,000 needs more memory for hashing than the default. What is asked for often lies in memory,
 // where an index costs little.
-// The isolation level is among them, for TypeORM would send a statement of its own for it.
+// The isolation level is among them, for TypeORM would send a statement of its own for it. In the server's own time zone, JSON
+// would hold old moments with offsets to the second, which no `Date` reads.
 const settings = `SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY;
-  SET LOCAL jit = off; SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL work_mem = '32MB'; SET LOCAL random_page_cost = 1.1`;
+  SET LOCAL jit = off; SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL work_mem = '32MB'; SET LOCAL random_page_cost = 1.1;
+  SET LOCAL timezone = 'UTC'`;
 
 /** SQLSTATE of a snapshot whose transaction has ended, and of one whose server process has. */
 const SNAPSHOT_IS_GONE = /^(42704|55000)$/;
