@@ -13,7 +13,8 @@ const usage = `Imports the Open University Learning Analytics Dataset, or files 
   --dir                the folder of courses.csv, studentInfo.csv and the others
   --start              first day of all presentations (2026-01-12), or of one (2013J=2013-10-05; may be repeated);
                        default: 1 February for B, 1 October for J of the year
-  --as-of-day          import only what had happened by this day of each presentation
+  --as-of-day          import only what had happened by this day of each presentation; in one database it can only move on,
+                       whichever files are read
   --materials          also import the pages of vle.csv, as activities that are not required
   --with-demographics  also import gender, region, education, deprivation, age and disability, into a table apart
   --rejects            where records go that cannot be imported; default ./rejects.ndjson. A file that holds anything else is

@@ -1,4 +1,4 @@
-import { cp, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, cp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import type { Principal } from '../../src/access/principal.js';
@@ -309,6 +309,18 @@ describe('importing files in the format of OULAD', () => {
     );
   });
 
+  it('goes back to no earlier day, also with a file that was corrected since', async () => {
+    await cp(fixture, bed.folder, { recursive: true });
+    await importOulad(bed.database.dataSource, bed.options({ dir: bed.folder }));
+    const before = await contents(bed.database.dataSource);
+    await appendFile(join(bed.folder, 'studentInfo.csv'), '\n');
+
+    const again = importOulad(bed.database.dataSource, bed.options({ dir: bed.folder, asOfDay: 10 }));
+
+    await expect(again).rejects.toThrow('can only move on');
+    expect(await contents(bed.database.dataSource)).toEqual(before);
+  });
+
   describe('of how an enrollment ended', () => {
     const ends = async () => {
       const rows = await bed.database.dataSource.query<Record<string, unknown>[]>(
@@ -361,6 +373,17 @@ describe('importing files in the format of OULAD', () => {
       await importOulad(bed.database.dataSource, late);
 
       expect(await ends()).toEqual(told);
+    });
+
+    it('takes none away that has ended, whatever day it is imported for', async () => {
+      await importOulad(bed.database.dataSource, bed.options());
+      const known = await ends();
+      await bed.database.dataSource.query('DELETE FROM import_batches');
+
+      await importOulad(bed.database.dataSource, bed.options({ asOfDay: 19 }));
+
+      expect(known['oulad-11391 BBB-2014B']).toMatchObject({ status: expect.not.stringMatching('active') });
+      expect(await ends()).toEqual(known);
     });
 
     it.each(['studentInfo.csv', 'studentRegistration.csv'])(

@@ -138,8 +138,9 @@ const updateRegistrations = `
     LEFT JOIN enrollments e ON e.user_id = u.id AND e.course_id = c.id AND e.role = 'student'
     ORDER BY r.course, r.student, r.row DESC
   ), removed AS (
+    -- One that has ended is from somebody who knows of more than this day.
     DELETE FROM enrollments e USING known
-    WHERE e.id = known.id AND known.is_later AND e.end_told_at IS NULL RETURNING 1
+    WHERE e.id = known.id AND known.is_later AND e.status = 'active' AND e.end_told_at IS NULL RETURNING 1
   ), current AS (
     SELECT e.id, coalesce(known.enrolled_at, e.enrolled_at) AS enrolled_at,
       -- Somebody else has told of that end.

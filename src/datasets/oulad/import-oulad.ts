@@ -81,7 +81,7 @@ async function importFiles(
   sites: ReadonlyMap<number, string>,
   { onProgress = () => undefined, onRetry = () => undefined }: ImportWatch,
 ): Promise<FileResult[]> {
-  await refuseEarlierDay(client, options, found);
+  await refuseEarlierDay(client, options);
   const rejects = new RejectsFile(options.rejectsFile);
   await rejects.refuseOthers();
   const totalBytes = found.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -179,22 +179,20 @@ async function takeTurn(client: ClientBase): Promise<void> {
   }
 }
 
-/** What happened after the day is in the database already, and would stay there. */
-async function refuseEarlierDay(
-  client: ClientBase,
-  options: OuladOptions,
-  found: readonly FoundFile[],
-): Promise<void> {
-  const path = found.find(({ file }) => file.name === students.name)?.path;
-  if (options.asOfDay === null || path === undefined) return;
+/**
+ * What happened after the day is in the database already, and would stay there. Of whatever files: those that were corrected
+ * since tell of the same.
+ */
+async function refuseEarlierDay(client: ClientBase, { asOfDay }: OuladOptions): Promise<void> {
+  if (asOfDay === null) return;
   const { rows } = await client.query<{ day: number | null }>(
     `SELECT substring(format FROM 'as_of_day=([0-9]+)')::int AS day FROM import_batches
-     WHERE file = $1 AND sha256 = $2 AND format NOT LIKE '%demographics'`,
-    [students.name, (await sha256Of(path)).toString('hex')],
+     WHERE file = $1 AND format NOT LIKE '%demographics'`,
+    [students.name],
   );
-  if (rows.some(({ day }) => day === null || day > (options.asOfDay ?? 0))) {
+  if (rows.some(({ day }) => day === null || day > asOfDay)) {
     throw new CommandRefused(
-      'These files are in the database up to a later day: --as-of-day can only move on.',
+      'An import has brought what is known of a later day: --as-of-day can only move on.',
     );
   }
 }
