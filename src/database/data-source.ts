@@ -23,6 +23,7 @@ import { OutboxAge1770000009000 } from './migrations/1770000009000-outbox-age.js
 import { ForgetPeopleSoon1770000010000 } from './migrations/1770000010000-forget-people-soon.js';
 import { EndsTold1770000019000 } from './migrations/1770000019000-ends-told.js';
 import { SubmissionsTold1770000020000 } from './migrations/1770000020000-submissions-told.js';
+import { TermsTold1770000021000 } from './migrations/1770000021000-terms-told.js';
 import { EnrollmentsOfCourses1770000017000 } from './migrations/1770000017000-enrollments-of-courses.js';
 import { FirstTraceCounts1770000011000 } from './migrations/1770000011000-first-trace-counts.js';
 import { FirstTraceOfStudents1770000013000 } from './migrations/1770000013000-first-trace-of-students.js';
@@ -62,6 +63,7 @@ const shared = {
     OpenSessions1770000018000,
     EndsTold1770000019000,
     SubmissionsTold1770000020000,
+    TermsTold1770000021000,
   ],
   synchronize: false,
   logging: false,

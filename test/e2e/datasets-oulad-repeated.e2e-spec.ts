@@ -6,6 +6,8 @@ import { importOulad } from '../../src/datasets/oulad/import-oulad.js';
 import type { OuladOptions } from '../../src/datasets/oulad/oulad-options.js';
 import { readStarts } from '../../src/datasets/oulad/starts.js';
 import type { ChangeEnrollmentDto } from '../../src/records/enrollments/enrollment.dto.js';
+import { ActivitiesService } from '../../src/records/activities/activities.service.js';
+import { CoursesService } from '../../src/records/courses/courses.service.js';
 import { EnrollmentsService } from '../../src/records/enrollments/enrollments.service.js';
 import type { CreateSubmissionDto } from '../../src/records/submissions/submission.dto.js';
 import { SubmissionsService } from '../../src/records/submissions/submissions.service.js';
@@ -15,6 +17,7 @@ import { pollUntil } from '../support/processes.js';
 import { waitsForLock } from '../support/watched-statements.js';
 
 const bed = new ImportBed();
+const admin = { role: 'admin', sub: 'ADMIN001' } as Principal;
 
 describe('importing files in the format of OULAD', () => {
   it('changes nothing when repeated, also when its notes are lost', async () => {
@@ -61,6 +64,17 @@ describe('importing files in the format of OULAD', () => {
       const inOrder = (rejects: { file: string; row: number }[]) =>
         rejects.toSorted((a, b) => a.file.localeCompare(b.file) || a.row - b.row);
       expect(inOrder(await bed.readRejects())).toEqual(inOrder(atOnce.rejects));
+    }
+
+    /** Corrects a file. */
+    async function rewrite(name: string, ...corrections: [wrong: string, right: string][]): Promise<void> {
+      const file = join(bed.folder, name);
+      let text = await readFile(file, 'utf8');
+      for (const [wrong, right] of corrections) {
+        expect(text).toContain(wrong);
+        text = text.replace(wrong, right);
+      }
+      await writeFile(file, text);
     }
 
     beforeEach(() => cp(fixture, bed.folder, { recursive: true }));
@@ -152,6 +166,82 @@ describe('importing files in the format of OULAD', () => {
       expect(all).toEqual((await madeAtOnce()).all);
     });
 
+    it('takes over deadlines, weights and lengths of courses that were corrected', async () => {
+      await importFolder();
+      await rewrite('assessments.csv', ['1752,TMA,19,10', '1752,CMA,15,22.5']);
+      await rewrite('courses.csv', ['"100","AAA"', '"269","AAA"']);
+      await bed.database.dataSource.query('DELETE FROM cache_outbox');
+
+      const { files } = await importFolder();
+
+      expect(files.slice(0, 2)).toMatchObject([
+        { name: 'courses.csv', imported: 1, unchanged: 1 },
+        // The exam of that course is due at its end.
+        { name: 'assessments.csv', imported: 2, unchanged: 3 },
+      ]);
+      await expectAsIfAtOnce();
+      expect(await bed.database.dataSource.query('SELECT tags FROM cache_outbox')).toContainEqual({
+        tags: ['epoch'],
+      });
+    });
+
+    it('judges imported work by the corrected deadline, other work by the one it was handed in under', async () => {
+      const { dataSource } = bed.database;
+      await importFolder();
+      const late = { student_id: 'oulad-30268', activity_id: 'oulad-a-1752' } as CreateSubmissionDto;
+      await dataSource.query(`UPDATE enrollments SET status = 'active', ended_at = NULL`);
+      await dataSource.transaction((manager) =>
+        new SubmissionsService(dataSource).create(manager, admin, late),
+      );
+      await rewrite('assessments.csv', ['1752,TMA,19,10', '1752,TMA,15,10']);
+
+      await importFolder();
+
+      const due = await dataSource.query<object[]>(
+        `SELECT u.code, s.due_at_effective AS due FROM submissions s JOIN users u ON u.id = s.user_id
+         JOIN activities a ON a.id = s.activity_id WHERE a.code = 'oulad-a-1752' ORDER BY u.code`,
+      );
+      const [then, now] = ['2013-10-20T23:59:59.000Z', '2013-10-16T23:59:59.000Z'].map((at) => new Date(at));
+      expect(due).toEqual([
+        { code: 'oulad-11391', due: now },
+        { code: 'oulad-28400', due: now },
+        { code: 'oulad-30268', due: then },
+        { code: 'oulad-31604', due: now },
+      ]);
+    });
+
+    it('leaves alone what somebody has told of a deadline, a weight or the end of a course', async () => {
+      const { dataSource } = bed.database;
+      await importFolder();
+      const activities = new ActivitiesService(dataSource);
+      await activities.change('oulad-a-1752', { due_at: '2013-10-25T12:00:00Z' });
+      await activities.change('oulad-a-1753', { weight: 5 });
+      await activities.change('oulad-a-1760', { title: 'Essay' });
+      await new CoursesService(dataSource).change('BBB-2014B', { ends_at: '2014-07-01T00:00:00Z' });
+      const told = await contents(dataSource);
+      await rewrite(
+        'assessments.csv',
+        ['1752,TMA,19,10', '1752,TMA,15,20'],
+        ['1753,CMA,54', '1753,CMA,60'],
+        ['1760,TMA,18,0', '1760,TMA,18,1'],
+      );
+      await rewrite('courses.csv', ['"120","BBB"', '"150","BBB"']);
+
+      await importFolder();
+
+      const { courses, activities: after } = await contents(dataSource);
+      expect(courses).toEqual(told.courses);
+      const corrected = {
+        'oulad-a-1760': { weight: 1 },
+        'oulad-a-1765': { due_at: '2014-07-01T00:00:00.000Z' },
+      };
+      expect(after).toEqual(
+        told.activities.map((one) => ({ ...one, ...corrected[one.code as keyof typeof corrected] })),
+      );
+      const titles = `SELECT title FROM activities WHERE code = 'oulad-a-1760'`;
+      expect(await dataSource.query(titles)).toEqual([{ title: 'Essay' }]);
+    });
+
     it('leaves out who registers after the day, though studentInfo.csv names them once more', async () => {
       const whole = await readFile(join(fixture, 'studentInfo.csv'), 'utf8');
       await importFolder({ asOfDay: 10 });
@@ -196,7 +286,6 @@ describe('importing files in the format of OULAD', () => {
   it('leaves alone what was handed in here, whatever a later day says of it', async () => {
     const { dataSource } = bed.database;
     await importOulad(dataSource, bed.options({ asOfDay: 10 }));
-    const admin = { role: 'admin', sub: 'ADMIN001' } as Principal;
     const attempt = {
       student_id: 'oulad-11391',
       activity_id: 'oulad-a-1752',
@@ -331,7 +420,6 @@ describe('importing files in the format of OULAD', () => {
     };
     const tell = async (of: string, told: ChangeEnrollmentDto): Promise<void> => {
       const id = (await ends())[of]!.id as string;
-      const admin = { role: 'admin', sub: 'ADMIN001' } as Principal;
       await new EnrollmentsService(bed.database.dataSource).change(id, admin, told);
     };
 

@@ -35,7 +35,7 @@ export const courses: OuladFile<CourseRow> = {
     };
   },
   write: async (client, rows) => {
-    const written = await writeRows(client, insertCourses, rows);
+    const written = await writeRows(client, upsertCourses, rows);
     const { rows: moved } = await client.query<{ code: string }>(movedCourses, [JSON.stringify(rows)]);
     if (moved.length === 0) return written;
     throw new CommandRefused(
@@ -62,6 +62,7 @@ export const assessments: OuladFile<ActivityRow> = {
   withoutIt: 'there are no deadlines, and no submissions',
   unknownIs: 'its course is not in courses.csv',
   needs: ['courses.csv'],
+  corrects: ['courses.csv'],
   variant: startVariant,
   parse: (row, { options }) => {
     const presentation = field.code(row, 'code_presentation');
@@ -79,8 +80,8 @@ export const assessments: OuladFile<ActivityRow> = {
       is_required: true,
     };
   },
-  // Without a day of its own an exam is due at the end of the course.
-  write: (client, rows) => insertActivities(client, rows, 'coalesce(r.due_at, c.ends_at)'),
+  // Without a day of its own an exam is due at the end of the course, also once that was corrected.
+  write: (client, rows) => upsertActivities(client, rows, 'coalesce(r.due_at, c.ends_at)'),
 };
 
 /** Pages of the learning environment; imported only with `--materials`. */
@@ -105,16 +106,18 @@ export const materials: OuladFile<ActivityRow> = {
       is_required: false,
     };
   },
-  write: (client, rows) => insertActivities(client, rows, 'r.due_at'),
+  write: (client, rows) => upsertActivities(client, rows, 'r.due_at'),
 };
 
-const insertCourses = `
+const upsertCourses = `
   WITH written AS (
-    INSERT INTO courses (code, name, starts_at, ends_at, pass_mark)
-    SELECT DISTINCT ON (code) code, name, starts_at, ends_at, 40
+    INSERT INTO courses AS c (code, name, starts_at, ends_at, pass_mark, end_told_at)
+    SELECT DISTINCT ON (code) code, name, starts_at, ends_at, 40, NULL::timestamptz
     FROM json_to_recordset($1) AS r(row int, code text, name text, starts_at timestamptz, ends_at timestamptz)
-    ORDER BY code, row
-    ON CONFLICT (code) DO NOTHING
+    ORDER BY code, row DESC
+    ON CONFLICT (code) DO UPDATE SET ends_at = excluded.ends_at
+    -- Another first day is refused below.
+    WHERE c.end_told_at IS NULL AND c.starts_at = excluded.starts_at AND c.ends_at <> excluded.ends_at
     RETURNING 1
   )
   SELECT count(*)::int AS written FROM written`;
@@ -123,7 +126,7 @@ const movedCourses = `
   SELECT c.code FROM json_to_recordset($1) AS r(code text, starts_at timestamptz) JOIN courses c USING (code)
   WHERE c.starts_at <> r.starts_at ORDER BY 1 LIMIT 1`;
 
-function insertActivities(client: ClientBase, rows: readonly ActivityRow[], dueAt: string): Promise<Written> {
+function upsertActivities(client: ClientBase, rows: readonly ActivityRow[], dueAt: string): Promise<Written> {
   const sql = `
     WITH known AS (
       SELECT r.*, c.id AS course_id, ${dueAt} AS due
@@ -131,12 +134,22 @@ function insertActivities(client: ClientBase, rows: readonly ActivityRow[], dueA
         due_at timestamptz, is_required boolean)
       LEFT JOIN courses c ON c.code = r.course
     ), written AS (
-      INSERT INTO activities (code, course_id, title, kind, status, weight, due_at, is_required)
-      SELECT DISTINCT ON (code) code, course_id, title, kind, 'published', weight, due, is_required
+      INSERT INTO activities AS a (code, course_id, title, kind, status, weight, due_at, is_required, terms_told_at)
+      SELECT DISTINCT ON (code) code, course_id, title, kind, 'published', weight, due, is_required, NULL::timestamptz
       FROM known WHERE course_id IS NOT NULL
-      ORDER BY code, row
-      ON CONFLICT (code) DO NOTHING
-      RETURNING 1
+      ORDER BY code, row DESC
+      ON CONFLICT (code) DO UPDATE SET kind = excluded.kind, weight = excluded.weight, due_at = excluded.due_at,
+        -- It names the kind, unless somebody has called it something else.
+        title = CASE WHEN a.kind = excluded.kind THEN a.title ELSE excluded.title END
+      WHERE a.terms_told_at IS NULL AND a.course_id = excluded.course_id
+        AND (a.kind, a.weight, a.due_at) IS DISTINCT FROM (excluded.kind, excluded.weight, excluded.due_at)
+      RETURNING id, due_at
+    ), judged AS (
+      -- Imported work was handed in under the date that should have been there from the first.
+      UPDATE submissions s SET due_at_effective = written.due_at
+      FROM written
+      WHERE s.activity_id = written.id AND s.told_at IS NULL AND s.client_id IS NULL
+        AND s.due_at_effective IS DISTINCT FROM written.due_at
     )
     SELECT (SELECT count(*)::int FROM written) AS written,
       (SELECT json_agg(row) FROM known WHERE course_id IS NULL) AS unknown`;

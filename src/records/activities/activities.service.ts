@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { notFound } from '../../access/not-found.js';
 import type { Principal } from '../../access/principal.js';
+import { databaseNow } from '../../database/database-clock.js';
 import type { PageQuery } from '../../http/page.dto.js';
 import { Course } from '../courses/course.entity.js';
 import { findUnique } from '../find-unique.js';
@@ -16,6 +17,9 @@ import {
   type CreateActivityDto,
 } from './activity.dto.js';
 import { Activity } from './activity.entity.js';
+
+/** What an import would else know better, where a file of it was corrected. */
+const terms: ReadonlySet<string> = new Set<keyof Activity>(['weight', 'opensAt', 'dueAt']);
 
 /** Pieces of work. Students see only what is published. */
 @Injectable()
@@ -83,6 +87,7 @@ export class ActivitiesService {
       });
       if (changed.length === 0) return ActivityDto.of(activity);
       checkDates(activity);
+      if (changed.some((column) => terms.has(column))) activity.termsToldAt = await databaseNow(manager);
       await manager.save(activity);
       return wrote(ActivityDto.of(activity), { changed });
     });

@@ -45,6 +45,10 @@ export class Activity {
   @Column('timestamptz', { name: 'due_at', nullable: true })
   dueAt!: Date | null;
 
+  /** When somebody last said here when it is open and due, or how much it weighs; null if only imports have. */
+  @Column('timestamptz', { name: 'terms_told_at', nullable: true, default: () => 'now()' })
+  termsToldAt!: Date | null;
+
   @Column('boolean', { name: 'is_required', default: true })
   isRequired!: boolean;
 

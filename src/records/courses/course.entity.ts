@@ -19,6 +19,10 @@ export class Course {
   @Column('timestamptz', { name: 'ends_at' })
   endsAt!: Date;
 
+  /** When somebody last said here when it ends; null if only imports have. */
+  @Column('timestamptz', { name: 'end_told_at', nullable: true, default: () => 'now()' })
+  endToldAt!: Date | null;
+
   @Column('numeric', { name: 'pass_mark', precision: 5, scale: 2, default: 60, transformer: numeric })
   passMark!: number;
 

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import type { Principal } from '../../access/principal.js';
+import { databaseNow } from '../../database/database-clock.js';
 import type { PageQuery } from '../../http/page.dto.js';
 import { byCode, keysetPage } from '../keyset-page.js';
 import { noSuch, unprocessable } from '../references.js';
@@ -49,6 +50,7 @@ export class CoursesService {
       });
       if (changed.length === 0) return CourseDto.of(course);
       checkDates(course);
+      if (changed.includes('endsAt')) course.endToldAt = await databaseNow(manager);
       await manager.save(course);
       return wrote(CourseDto.of(course), { changed });
     });
