@@ -1,3 +1,5 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -9,23 +11,52 @@ import { startOf } from './process-start.js';
 let dataDir: string;
 let lines: string[];
 let servers: EmbeddedPostgres[];
+let programs: ChildProcess[];
 
 beforeEach(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'embedded-'));
   await chmod(dataDir, 0o755);
   lines = [];
   servers = [];
+  programs = [];
 });
 
 afterEach(async () => {
+  for (const program of programs) program.kill('SIGKILL');
   for (const server of servers) await server.stop();
   await rm(dataDir, { recursive: true, force: true });
 });
 
 async function start(options: { platform?: string } = {}): Promise<EmbeddedPostgres> {
-  const server = await startEmbeddedPostgres({ dataDir, log: (line) => lines.push(line), ...options });
+  return startIn(dataDir, options);
+}
+
+async function startIn(folder: string, options: { platform?: string } = {}): Promise<EmbeddedPostgres> {
+  const server = await startEmbeddedPostgres({
+    dataDir: folder,
+    log: (line) => lines.push(line),
+    ...options,
+  });
   servers.push(server);
   return server;
+}
+
+const lockFileIn = (folder: string) => join(folder, 'postgres', 'cluster', 'postmaster.pid');
+const serverIn = async (folder: string) => parseInt(await readFile(lockFileIn(folder), 'utf8'));
+
+async function startOtherServer(): Promise<number> {
+  const folder = join(dataDir, 'other');
+  await startIn(folder);
+  return serverIn(folder);
+}
+
+/** PostgreSQL takes only programs of its own user for itself. */
+async function startProgram(): Promise<number> {
+  const { uid, gid } = await stat(join(dataDir, 'postgres', 'cluster'));
+  const program = spawn('sleep', ['600'], { stdio: 'ignore', uid, gid });
+  programs.push(program);
+  await once(program, 'spawn');
+  return program.pid!;
 }
 
 async function ask(url: string, sql: string): Promise<unknown> {
@@ -83,6 +114,25 @@ describe('embedded PostgreSQL', () => {
     expect(await ask(second.url, 'select 1')).toBe(1);
     await first.stop();
   });
+
+  if (process.platform === 'linux') {
+    it.each([
+      ['a program that is no PostgreSQL', startProgram, undefined],
+      ['a PostgreSQL that began later', startOtherServer, '1'],
+    ])('comes back when %s has the id of the server that was killed', async (_who, startOther, startedAt) => {
+      await start();
+      const other = await startOther();
+      const [pid, folder, startS, ...rest] = (await readFile(lockFileIn(dataDir), 'utf8')).split('\n');
+      process.kill(Number(pid), 'SIGKILL');
+      await writeFile(lockFileIn(dataDir), [other, folder, startedAt ?? startS, ...rest].join('\n'));
+
+      const { url } = await start();
+
+      expect(await ask(url, 'select 1')).toBe(1);
+      expect(await serverIn(dataDir)).not.toBe(other);
+      expect(() => process.kill(other, 0)).not.toThrow();
+    });
+  }
 
   it('is not stopped while another process uses it', async () => {
     const server = await start();

@@ -4,9 +4,12 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { accepts, freePort } from './local-port.js';
 import { EmbeddedPostgresError } from './postgres-binaries.js';
 import { type PostgresHome, runAs } from './postgres-cluster.js';
+import { programOf, startedAt } from './process-start.js';
 
 const startPatienceMs = 10_000;
 const stopPatienceS = 20;
+/** What two moments in whole seconds may be apart that are the same. */
+const roundingS = 2;
 
 /** The server that runs on the cluster, or `undefined`. Waits for one that is just coming up. */
 export async function findRunning(
@@ -16,10 +19,13 @@ export async function findRunning(
   for (;;) {
     const status = await runAs(home, home.binaries.pg_ctl, ['status', '-D', home.cluster]);
     if (status.code !== 0) return undefined;
-    const [pid, , , port] = (
-      await readFile(join(home.cluster, 'postmaster.pid'), 'utf8').catch(() => '')
-    ).split('\n');
+    const lockFile = join(home.cluster, 'postmaster.pid');
+    const [pid, , startS, port] = (await readFile(lockFile, 'utf8').catch(() => '')).split('\n');
     if (await accepts(Number(port))) return { pid, port: Number(port) };
+    if (await isLeftBehind(Number(pid), Number(startS))) {
+      await rm(lockFile, { force: true });
+      return undefined;
+    }
     // Where process 1 is slow to reap, a killed server counts as running for a while.
     if (Date.now() > deadline) {
       throw new EmbeddedPostgresError(
@@ -28,6 +34,18 @@ export async function findRunning(
     }
     await wait(100);
   }
+}
+
+/**
+ * Whether the process that `postmaster.pid` names is another by now, as after a power cut. PostgreSQL itself takes any of the
+ * same user for its own, and would not start.
+ *
+ * @param startS  when the server began by that file, in seconds since 1970
+ */
+async function isLeftBehind(pid: number, startS: number): Promise<boolean> {
+  const program = await programOf(pid);
+  if (program === undefined) return false;
+  return program !== 'postgres' || (await startedAt(pid)) > startS + roundingS;
 }
 
 /** @returns the port, which is the one of the last start while it is free */

@@ -10,6 +10,22 @@ export async function startOf(pid: number): Promise<string> {
   return text.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? UNKNOWN;
 }
 
+/** Ticks a second in which Linux counts for programs, on every machine. */
+const ticks = 100;
+
+/** The same in seconds since 1970, by the clock of now; both sides of it are rounded. `NaN` where nothing tells. */
+export async function startedAt(pid: number): Promise<number> {
+  const text = await readFile('/proc/stat', 'utf8').catch(() => '');
+  const bootedAt = Number(/^btime (\d+)$/m.exec(text)?.[1] ?? NaN);
+  return bootedAt + Number(await startOf(pid)) / ticks;
+}
+
+/** The name of the program that a process runs; `undefined` where nothing tells. */
+export async function programOf(pid: number): Promise<string | undefined> {
+  const name = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => undefined);
+  return name?.trimEnd();
+}
+
 /**
  * Whether the process that had this id is still there, whoever owns it.
  *
