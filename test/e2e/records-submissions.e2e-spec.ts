@@ -281,12 +281,15 @@ describe('submissions', () => {
     expect((await app.request.get(`${api}/submissions?course_id=PROG-102`)).body.data).toHaveLength(1);
   });
 
-  it('of who is deleted are found no more', async () => {
-    expect(await attempts('STU003')).not.toEqual([]);
+  it('of who is deleted are found no more, and not judged', async () => {
+    const [last] = await attempts('STU003');
+    const { submission_id: id } = last!;
 
     await app.request.delete(`${api}/users/STU003`).expect(204);
 
     expect(await attempts('STU003')).toEqual([]);
+    await grade(id, { score: 50 }, '*').expect(404);
+    await app.request.post(`${api}/submissions/${id}/void`).expect(404);
   });
 });
 

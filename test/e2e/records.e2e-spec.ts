@@ -458,6 +458,22 @@ describe('records over HTTP', () => {
       expect([answer.status, pointers(answer.body)]).toEqual([422, [pointer]]);
     });
 
+    it('of who is deleted take nothing', async () => {
+      await post('/users', { user_id: 'STU101', role: 'student' }).expect(201);
+      await post('/enrollments', { user_id: 'STU101', course_id: 'PROG-101' }).expect(201);
+      const { body } = await post('/sessions', { student_id: 'STU101', course_id: 'PROG-101' }).expect(201);
+      const path = `/sessions/${body.session_id}`;
+      const message = { sender: 'student', kind: 'question', client_id: randomUUID() };
+      await post(`${path}/messages`, message).expect(201);
+
+      await app.request.delete(`${api}/users/STU101`).expect(204);
+
+      await post(`${path}/messages`, { ...message, client_id: randomUUID() }).expect(404);
+      await post(`${path}/messages`, message).expect(404);
+      await patch(path, {}).expect(404);
+      expect((await get(path)).body).toMatchObject({ message_count: 1, ended_at: null });
+    });
+
     it('that do not exist take nothing', async () => {
       await get('/sessions/NONE').expect(404);
       await patch('/sessions/NONE', {}).expect(404);

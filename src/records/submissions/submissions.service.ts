@@ -176,7 +176,7 @@ const newestOf =
 
 /**
  * One submission, locked until the transaction ends. The attempts of a student at an activity change one after the
- * other, so the lock is on the enrollment first, as when an attempt is handed in.
+ * other, so the lock is on the enrollment first, as when an attempt is handed in. Nobody judges the work of who is deleted.
  */
 export async function lockedSubmission(manager: EntityManager, id: string): Promise<Submission> {
   await manager.query(
@@ -191,7 +191,7 @@ export async function lockedSubmission(manager: EntityManager, id: string): Prom
     relations,
     lock: { mode: 'for_no_key_update', tables: ['submissions'] },
   });
-  if (!submission) noSuch('submission');
+  if (submission?.user.deletedAt !== null) noSuch('submission');
   return submission;
 }
 

@@ -110,14 +110,14 @@ export class TutorSessionsService {
   }
 }
 
-/** The session of this code, locked until the transaction ends. */
+/** The session of this code, locked until the transaction ends. To that of who is deleted nothing is added. */
 export async function lockedSession(manager: EntityManager, code: string): Promise<TutorSession> {
   const session = await manager.findOne(TutorSession, {
     where: { code },
     relations: { user: true, course: true, activity: true },
     lock: { mode: 'for_no_key_update', tables: ['tutor_sessions'] },
   });
-  if (!session) noSuch('session');
+  if (session?.user.deletedAt !== null) noSuch('session');
   return session;
 }
 
