@@ -335,6 +335,13 @@ describe('the view of a student', () => {
     )!;
     const view = await students.riskAt(left.code, 'PROG-101', new Date(left.endedAt! + day));
 
+    expect(view).toMatchObject({
+      status: 'not_started',
+      exercises_completed: 0,
+      total_exercises: 0,
+      completion_rate: null,
+      last_activity_at: null,
+    });
     expect(view.courses).toMatchObject([
       {
         course_id: 'PROG-101',

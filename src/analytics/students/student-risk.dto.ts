@@ -362,7 +362,8 @@ export class StudentRiskDto extends AnswerTimes {
   course_id!: string | null;
 
   /**
-   * `not_started` without any activity, `completed` when all required activities are submitted
+   * How far the student is in the active courses: `not_started` without any activity there, also where no course is
+   * active (any more); `completed` when all their required activities are submitted
    * @example "in_progress"
    */
   @OneOf('StudentStatus', studentStatuses)
