@@ -90,6 +90,22 @@ describe('the first trace of a course', () => {
     expect(await firstTraces()).toEqual({ 'PROG-101': '2026-02-03T10:00:00.000Z', 'DATA-201': null });
   });
 
+  it('is no event that arrives before its person is enrolled, but one afterwards, whenever it took place', async () => {
+    const { dataSource } = database;
+    const early = { course: 'PROG-101', by: 'NEW001' };
+    await dataSource.query(`INSERT INTO users (code, role) VALUES ('NEW001', 'student')`);
+    await addEvents(dataSource, { ...early, at: '2026-02-01T10:00:00Z' });
+    await dataSource.query(
+      `INSERT INTO enrollments (user_id, course_id, enrolled_at)
+       SELECT u.id, c.id, '2026-02-03Z' FROM users u, courses c WHERE u.code = 'NEW001' AND c.code = 'PROG-101'`,
+    );
+    expect(await firstTraces()).toMatchObject({ 'PROG-101': null });
+
+    await addEvents(dataSource, { ...early, at: '2026-02-02T10:00:00Z' });
+
+    expect(await firstTraces()).toMatchObject({ 'PROG-101': '2026-02-02T10:00:00.000Z' });
+  });
+
   it.each([
     ['beside those of students', '2026-02-03T10:00:00.000Z', [{ at: '2026-02-03T10:00:00Z' }]],
     ['alone', null, []],
