@@ -54,7 +54,7 @@ export class EnrollmentDto {
   enrolled_at!: string;
 
   /**
-   * When it ended (UTC); null while active
+   * When it ended (UTC); null while active, and where an import told only how it ended
    * @example "2026-06-12T00:00:00.000Z"
    */
   @Instant()
