@@ -635,6 +635,8 @@ describe('what shapes the object itself before it is serialised has its say, and
     }
   }
 
+  const shownOnly = { type: 'object', properties: { shown: { type: 'string' } } };
+
   it('a preSerialization hook of Fastify', async () => {
     const configure = (made: INestApplication) =>
       (made as NestFastifyApplication)
@@ -665,13 +667,34 @@ describe('what shapes the object itself before it is serialised has its say, and
     }
   });
 
-  it('a response schema of Fastify for each content type', async () => {
-    const schema = { type: 'object', properties: { shown: { type: 'string' } } };
+  it.each(['200', '2xx', '2XX', 'default'])(
+    'a response schema of Fastify for each content type (%s)',
+    async (status) => {
+      @Controller()
+      class Described {
+        @Get()
+        @RouteSchema({ response: { [status]: { content: { 'application/json': { schema: shownOnly } } } } })
+        @Cached(settings)
+        read() {
+          return { shown: 'x', hidden: 'y' };
+        }
+      }
 
+      await start('fastify', { controllers: [Described] });
+
+      for (let n = 0; n < 2; n++) {
+        expect(await get('/')).toMatchObject({ status: 200, outcome: 'MISS', body: '{"shown":"x"}' });
+      }
+    },
+  );
+
+  it('but not a response schema of Fastify for the content types of other statuses', async () => {
     @Controller()
     class Described {
       @Get()
-      @RouteSchema({ response: { 200: { content: { 'application/json': { schema } } } } })
+      @RouteSchema({
+        response: { 200: shownOnly, default: { content: { 'application/json': { schema: shownOnly } } } },
+      })
       @Cached(settings)
       read() {
         return { shown: 'x', hidden: 'y' };
@@ -680,9 +703,8 @@ describe('what shapes the object itself before it is serialised has its say, and
 
     await start('fastify', { controllers: [Described] });
 
-    for (let n = 0; n < 2; n++) {
-      expect(await get('/')).toMatchObject({ status: 200, outcome: 'MISS', body: '{"shown":"x"}' });
-    }
+    expect(await get('/')).toMatchObject({ outcome: 'MISS', body: '{"shown":"x"}' });
+    expect(await get('/')).toMatchObject({ outcome: 'HIT', body: '{"shown":"x"}' });
   });
 
   it.each(['of one response', 'of the application'])(
@@ -740,7 +762,7 @@ describe('what shapes the object itself before it is serialised has its say, and
     @Controller()
     class Described {
       @Get()
-      @RouteSchema({ response: { 200: { type: 'object', properties: { shown: { type: 'string' } } } } })
+      @RouteSchema({ response: { 200: shownOnly } })
       @Cached({ ttl: 10, scope: 'shared' })
       read() {
         return { shown: 'x', hidden: 'y' };

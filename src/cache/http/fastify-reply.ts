@@ -68,10 +68,12 @@ export class FastifyReply implements Reply {
 
   serialized(value: object): string | undefined {
     const { response } = this;
-    const hasTypedSchemas = [200, '2xx'].some(
-      (status) => typeof response.getSerializationFunction(status) === 'object',
-    );
-    return hasTypedSchemas || isShapedBeforeSerialization(response) ? undefined : response.serialize(value);
+    // The first that is there decides, as in Fastify itself; where it goes by content types, it is no function.
+    const schema = [200, '2xx', 'default']
+      .map((status) => response.getSerializationFunction(status))
+      .find((found) => found !== undefined);
+    const hasTypedSchema = typeof schema === 'object';
+    return hasTypedSchema || isShapedBeforeSerialization(response) ? undefined : response.serialize(value);
   }
 
   sendable(body: Buffer): unknown {
