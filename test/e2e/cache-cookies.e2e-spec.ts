@@ -108,21 +108,69 @@ function withCookies(fastify: FastifyInstance): void {
   });
 }
 
-/** As sessions of Express do: they write their cookie with the head. */
-function withSession(
+/** As a hook does that keeps a session by itself. */
+function withHook(fastify: FastifyInstance): void {
+  fastify.addHook('onSend', (request, reply, payload, done) => {
+    if (request.headers['x-visitor'] !== undefined) void reply.header('Set-Cookie', `visitor=${++sent}`);
+    done(null, payload);
+  });
+}
+
+/** The same, past Fastify. */
+function withRawHook(fastify: FastifyInstance): void {
+  fastify.addHook('onSend', (request, reply, payload, done) => {
+    if (request.headers['x-visitor'] !== undefined) reply.raw.appendHeader('Set-Cookie', `visitor=${++sent}`);
+    done(null, payload);
+  });
+}
+
+type Session = (
   request: { headers: Record<string, unknown> },
   response: ServerResponse,
   next: () => void,
-): void {
+) => void;
+
+/** As sessions of Express do: they write their cookie with the head. */
+const withSession: Session = (request, response, next) => {
   const write = response.writeHead.bind(response) as (...head: unknown[]) => ServerResponse;
   response.writeHead = (...head: unknown[]) => {
     if (request.headers['x-visitor'] !== undefined) response.setHeader('Set-Cookie', `visitor=${++sent}`);
     return write(...head);
   };
   next();
-}
+};
 
-describe.each(['fastify', 'express'] as const)('a cookie that goes out late on %s', (adapter) => {
+/** As `on-headers` does, which many of them use: the fields of the head are set before the cookie is. */
+const withSessionOnHeaders: Session = (request, response, next) => {
+  const write = response.writeHead.bind(response);
+  response.writeHead = ((status: number, fields: Record<string, string> = {}) => {
+    for (const [name, value] of Object.entries(fields)) response.setHeader(name, value);
+    if (request.headers['x-visitor'] !== undefined) response.setHeader('Set-Cookie', `visitor=${++sent}`);
+    return write(status);
+  }) as typeof response.writeHead;
+  next();
+};
+
+type Configure = (app: INestApplication) => void;
+const plugin =
+  (add: (fastify: FastifyInstance) => void): Configure =>
+  (made) => {
+    add(made.getHttpAdapter().getInstance() as FastifyInstance);
+  };
+const middleware =
+  (session: Session): Configure =>
+  (made) =>
+    void made.use(session);
+
+describe.each<['fastify' | 'express', string, Configure]>([
+  ['fastify', 'a cookie plugin', plugin(withCookies)],
+  ['fastify', 'a hook', plugin(withHook)],
+  ['fastify', 'a hook that goes past it', plugin(withRawHook)],
+  ['fastify', 'a session', middleware(withSession)],
+  ['fastify', 'a session by on-headers', middleware(withSessionOnHeaders)],
+  ['express', 'a session', middleware(withSession)],
+  ['express', 'a session by on-headers', middleware(withSessionOnHeaders)],
+])('a cookie that goes out late on %s, from %s', (adapter, _, configure) => {
   let app: INestApplication;
   let url: string;
   let clock: FakeClock;
@@ -133,10 +181,7 @@ describe.each(['fastify', 'express'] as const)('a cookie that goes out late on %
       adapter,
       controllers: [PagesController],
       options: { clock },
-      configure: (made) => {
-        if (adapter === 'fastify') withCookies(made.getHttpAdapter().getInstance() as FastifyInstance);
-        else made.use(withSession);
-      },
+      configure,
     }));
   });
   afterAll(() => app.close());

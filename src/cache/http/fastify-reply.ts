@@ -73,7 +73,7 @@ export class FastifyReply implements Reply {
       .map((status) => response.getSerializationFunction(status))
       .find((found) => found !== undefined);
     const hasTypedSchema = typeof schema === 'object';
-    return hasTypedSchema || isShapedBeforeSerialization(response) ? undefined : response.serialize(value);
+    return hasTypedSchema || hasHooks(response, 'preSerialization') ? undefined : response.serialize(value);
   }
 
   sendable(body: Buffer): unknown {
@@ -81,24 +81,32 @@ export class FastifyReply implements Reply {
   }
 }
 
-/** Whether `preSerialization` hooks have a say. Fastify tells nobody in public. */
-function isShapedBeforeSerialization({ request }: FastifyResponse): boolean {
-  const key = Object.getOwnPropertySymbols(request).find(
-    ({ description }) => description === 'fastify.context',
-  );
-  const context = key && (request as Record<symbol, { preSerialization?: unknown } | undefined>)[key];
-  return Boolean(context?.preSerialization);
+/** Whether hooks of this kind have a say. Fastify tells nobody in public. */
+export function hasHooks(
+  { request }: Pick<FastifyResponse, 'request'>,
+  kind: 'preSerialization' | 'onSend',
+): boolean {
+  const context = (request as Hidden)[contextKey(request)] as
+    | Partial<Record<typeof kind, unknown>>
+    | undefined;
+  return Boolean(context?.[kind]);
 }
 
-const serializerKeys = new WeakMap<object, symbol>();
-const NO_SERIALIZER = Symbol('no serializer');
+type Hidden = Readonly<Record<symbol, unknown>>;
 
-/** Where replies of this kind hold a serialiser of their own. Fastify tells nobody in public. */
-function serializerKey(response: FastifyResponse): symbol {
-  const known = serializerKeys.get(response.constructor);
-  if (known) return known;
-  const keys = Object.getOwnPropertySymbols(response);
-  const key = keys.find(({ description }) => description === 'fastify.reply.serializer') ?? NO_SERIALIZER;
-  serializerKeys.set(response.constructor, key);
-  return key;
+const contextKey = hiddenKey('fastify.context');
+/** Where replies hold a serialiser of their own. */
+const serializerKey = hiddenKey('fastify.reply.serializer');
+
+/** Finds what Fastify hides in objects of its own: under the same key in all of one class. */
+function hiddenKey(description: string): (holder: object) => symbol {
+  const keys = new WeakMap<object, symbol>();
+  const nothing = Symbol(`no ${description}`);
+  return (holder) => {
+    const known = keys.get(holder.constructor);
+    if (known) return known;
+    const key = Object.getOwnPropertySymbols(holder).find((symbol) => symbol.description === description);
+    keys.set(holder.constructor, key ?? nothing);
+    return key ?? nothing;
+  };
 }

@@ -76,10 +76,10 @@ export class RouteHeaders {
     this.set(reply, 'cache-control', isPersonal ? UNKEPT : cacheControl);
     addVary(reply, this.#vary);
     if (!this.#isPublic || isPersonal || cacheControl === UNKEPT) return;
-    onLateCookie(reply.response, () => {
-      const announced = reply.header('cache-control');
+    onLateCookie(reply, (holder) => {
+      const announced = holder.header('cache-control');
       // Whoever has set another one meanwhile has the last word.
-      if (announced === this.#fresh || announced === this.#stale) this.set(reply, 'cache-control', UNKEPT);
+      if (announced === this.#fresh || announced === this.#stale) this.set(holder, 'cache-control', UNKEPT);
     });
   }
 
