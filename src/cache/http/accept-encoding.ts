@@ -8,16 +8,20 @@ const NONE: readonly Coding[] = [];
 const known = new Map<string, readonly Coding[]>();
 const MAX_KNOWN = 200;
 const MAX_KNOWN_LENGTH = 100;
+/** Characters. What is longer would cost more to read than it could save: the bare body is always right. */
+const MAX_LENGTH = 1000;
 
 /**
  * The codings that a client likes at least as much as the bare body, best first. One that does not send
- * `Accept-Encoding` gets the bare body, and so does one that refuses all we have: a server may disregard that.
+ * `Accept-Encoding` gets the bare body, and so does one that refuses all we have, which a server may disregard, or sends more
+ * than anybody means.
  *
  * @see RFC 9110 sections 12.4.1 and 12.5.3
  */
 export function acceptedCodings(header: string | string[] | undefined): readonly Coding[] {
   if (header === undefined) return NONE;
   const text = typeof header === 'string' ? header : header.join(',');
+  if (text.length > MAX_LENGTH) return NONE;
   const before = known.get(text);
   if (before) return before;
   const accepted = parse(text);
