@@ -16,6 +16,7 @@ import { AnswerShapes } from './http/answer-shapes.js';
 import { AnsweredProblems } from './http/answered-problems.js';
 import { limitConnection, serverLimits, SILENT_MS } from './http/connection-limits.js';
 import { HandlerLimit } from './http/handler-limit.interceptor.js';
+import { ignoreExpectations } from './http/ignore-expectations.js';
 import { acceptJson } from './http/json-body.js';
 import { limitUploads } from './http/limit-uploads.js';
 import { crossOrigin } from './http/cross-origin.js';
@@ -70,7 +71,9 @@ export async function createApp(variables?: Variables): Promise<NestFastifyAppli
   app.useGlobalPipes(new RequestValidationPipe());
   app.useGlobalFilters(new ProblemFilter(routes, problems, app.get(DatabaseOutage)));
   app.useGlobalInterceptors(limit);
-  app.getHttpServer().maxConnections = environment.MAX_CONNECTIONS;
+  const server = app.getHttpServer();
+  server.maxConnections = environment.MAX_CONNECTIONS;
+  ignoreExpectations(server);
   await addRequestHooks(app, security, environment);
   describeApi(app, shapes, environment);
   return app;

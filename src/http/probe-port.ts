@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AnsweredProblems } from './answered-problems.js';
 import { serverLimits, SILENT_MS } from './connection-limits.js';
+import { ignoreExpectations } from './ignore-expectations.js';
 import { isOperational } from './operational.js';
 import { Problem } from './problem.js';
 import { refuseUnreadable } from './refuse-unreadable.js';
@@ -42,6 +43,7 @@ export async function listenForProbes(
     },
   );
   server.maxConnections = MAX_CONNECTIONS;
+  ignoreExpectations(server);
   server.setTimeout(SILENT_MS).on('clientError', refuseUnreadable(headers, answered));
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => {

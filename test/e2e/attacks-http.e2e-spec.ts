@@ -111,6 +111,14 @@ describe('A23: requests that are not what they should be', () => {
     );
   });
 
+  it('that expects what nobody knows is answered like any other', async () => {
+    const said = await say(get('/health/live', 'Expect: something'));
+
+    expect(statuses(said)).toEqual([200]);
+    expect(said).toMatch(/^x-request-id: ./im);
+    expect(said).toContain('{"status":"ok"}');
+  });
+
   it('is alive after all that', async () => {
     expect((await service.request.get('/health/live')).status).toBe(200);
   });

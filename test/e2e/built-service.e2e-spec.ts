@@ -5,6 +5,7 @@ import { modelVersion } from '../../src/analytics/risk/risk-model.js';
 import { shapeHash } from '../../src/http/shape-hash.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { type AppProcess, freePort, pollUntil, spawnApp, waitFor200 } from '../support/processes.js';
+import { rawRequest } from '../support/raw-request.js';
 
 jest.setTimeout(120_000);
 
@@ -275,6 +276,15 @@ it.each([
   expect(answer.status).toBe(404);
   expect(answer.headers.get('x-content-type-options')).toBe('nosniff');
   expect(await answer.json()).toMatchObject({ code: 'not_found', instance: path });
+});
+
+it('HEALTH_PORT answers a probe that expects what nobody knows like any other', async () => {
+  const { status, headers } = await rawRequest(`http://127.0.0.1:${port}/health/live`, {
+    headers: { expect: 'something', connection: 'close' },
+  });
+
+  expect(status).toBe(200);
+  expect(headers['x-request-id']).toMatch(/./);
 });
 
 it('HEALTH_PORT counts what it refuses', async () => {
