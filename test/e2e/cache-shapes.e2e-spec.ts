@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { Controller, Get, Param, type INestApplication, type Type } from '@nestjs/common';
+import { Controller, Get, Param, Res, type INestApplication, type Type } from '@nestjs/common';
 import { ApiOkResponse, ApiProperty, DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
 import supertest from 'supertest';
 import { Cached, CacheService, RedisService, type CacheModuleEvent } from '../../src/cache/index.js';
 import { AnswerShapes } from '../../src/http/answer-shapes.js';
@@ -85,6 +86,29 @@ class BuildWithRooms {
   }
 }
 
+const linked = { body: { name: 'v' }, link: '</views/next>; rel="next"' };
+
+@Controller('views')
+class BuildWithLinks {
+  @Get(':id')
+  @Cached({ ...options, store: { headers: ['Link', 'x-total-count'] } })
+  @ApiOkResponse({ type: OldDto })
+  view(@Param('id') id: string, @Res({ passthrough: true }) response: FastifyReply): OldDto {
+    void response.header('link', linked.link);
+    return { name: id };
+  }
+}
+
+@Controller('views')
+class BuildWithSameLinks {
+  @Get(':id')
+  @Cached({ ...options, store: { headers: ['x-total-count', 'link'] } })
+  @ApiOkResponse({ type: OldDto })
+  view(@Param('id') _id: string): OldDto {
+    throw new Error('the entry of the other build should do');
+  }
+}
+
 @Controller('views')
 class BuildWithoutSchema {
   @Get(':id')
@@ -139,7 +163,8 @@ async function start(build: Type, onEvent: (event: CacheModuleEvent) => void = (
     get: async (id: string) => {
       const { body, headers } = await supertest(url).get(`/views/${id}`).expect(200);
       await app.get(CacheService).settle();
-      return { body: body as object, outcome: headers['x-cache'] };
+      const { link } = headers;
+      return { body: body as object, outcome: headers['x-cache'], ...(link !== undefined && { link }) };
     },
   };
 }
@@ -200,6 +225,18 @@ describe('two builds that answer one route in two shapes, on one Redis', () => {
 
     expect(await newer.get('v')).toEqual({ body: { id: 'v', room: 'r2' }, outcome: 'MISS' });
     expect(await (await start(BuildWithRooms)).get('v')).toMatchObject({ body: { room: 'r2' } });
+  });
+
+  it('read no entries of one that stored fewer headers: these would lack some', async () => {
+    await (await start(OldBuild)).get('v');
+
+    expect(await (await start(BuildWithLinks)).get('v')).toEqual({ ...linked, outcome: 'MISS' });
+  });
+
+  it('read each other’s entries if they only name the headers in another order', async () => {
+    await (await start(BuildWithLinks)).get('v');
+
+    expect(await (await start(BuildWithSameLinks)).get('v')).toEqual({ ...linked, outcome: 'HIT' });
   });
 
   it('read each other’s entries if only words for people differ', async () => {

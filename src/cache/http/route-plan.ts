@@ -63,7 +63,9 @@ export class RoutePlan {
     const { inputs, paths, pipes, controller, name, method, isGuarded, isInherited, emit } = facts;
     this.#options = options;
     this.#emit = emit;
-    this.#shape = [definition.shape, definition.rules.signature].filter(Boolean).join(' ');
+    // An entry of a program that stored fewer headers lacks some.
+    const stored = answers.storedHeaders.toSorted().join(',');
+    this.#shape = [definition.shape, definition.rules.signature, stored].filter(Boolean).join(' ');
     this.#policy = {
       ...options.policy,
       ...policy,
