@@ -29,8 +29,8 @@ export class RequestValidationPipe extends ValidationPipe {
 
   /** @throws {Problem} `validation_failed`, naming at most 50 parts */
   override async transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
-    // The pipe of Nest would take the one for an empty object, and look at each element of the other.
-    if (metadata.type === 'body' && (value === null || Array.isArray(value)))
+    // The pipe of Nest would take null for an empty object, look at each element of a list, and point into what has no fields.
+    if (metadata.type === 'body' && value !== undefined && !isObject(value))
       throw new Problem('validation_failed', 'The body must be an object.', {
         errors: [{ pointer: '', code: 'object', detail: 'the body must be an object' }],
       });
@@ -45,6 +45,10 @@ export class RequestValidationPipe extends ValidationPipe {
       });
     }
   }
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function refuseInherited(value: unknown): void {

@@ -116,6 +116,9 @@ describe('problems', () => {
   it.each([
     ['a list for the body', '', () => post('[]')],
     ['null for the body', '', () => post('null')],
+    ['a number for the body', '', () => post('7')],
+    ['a text for the body', '', () => post('"STU001"')],
+    ['a boolean for the body', '', () => post('true')],
     ['no cursor at all', '/query/cursor', () => service.request.get(`${users}?cursor=abc`)],
     [
       'a cursor of another list',
