@@ -16,18 +16,6 @@ const secret = 'SELECT password FROM users -- at db.internal';
 const coded = (code: string, message = secret) => Object.assign(new Error(message), { code });
 
 describe('the problem that stands for an error', () => {
-  it('is the same for an exception that the cache has kept of one', () => {
-    const { code, detail, more } = new Problem('not_found', 'There is no such course.', {
-      headers: { a: 'b' },
-    });
-    const kept = Object.assign(new HttpException(detail, 404), { code, detail, more });
-
-    expect(problemOf(kept)).toEqual(new Problem(code, detail, more));
-    expect(
-      problemOf(Object.assign(new HttpException(secret, 404), { code: 'toString', detail: secret })).detail,
-    ).not.toBe(secret);
-  });
-
   it.each([
     ['a problem of ours', new Problem('conflict', 'in our words'), 'conflict'],
     ['a refused connection', coded('ECONNREFUSED'), 'database_unavailable'],

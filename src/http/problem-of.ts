@@ -15,8 +15,6 @@ const codeOfStatus: Readonly<Record<number, ProblemCode>> = {
  */
 export function problemOf(error: unknown): Problem {
   if (error instanceof Problem) return error;
-  const kept = keptProblem(error);
-  if (kept) return kept;
   const known = databaseProblem(error);
   if (known) return known;
   const status = statusOf(error);
@@ -28,14 +26,6 @@ export function problemOf(error: unknown): Problem {
 function isStoreAway(error: unknown): boolean {
   const origin = error instanceof HttpException ? error.cause : error;
   return origin instanceof CacheError && origin.code === 'CACHE_OVERLOADED';
-}
-
-/** A problem that the cache has kept (`negativeTtl`): all of its fields, but not its class. */
-function keptProblem(error: unknown): Problem | undefined {
-  if (!(error instanceof HttpException)) return undefined;
-  const { code, detail, more } = error as HttpException & Partial<Problem>;
-  if (code === undefined || detail === undefined || !Object.hasOwn(problems, code)) return undefined;
-  return problems[code].status === error.getStatus() ? new Problem(code, detail, more) : undefined;
 }
 
 function statusOf(error: unknown): number {
