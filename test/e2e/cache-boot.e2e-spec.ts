@@ -329,6 +329,12 @@ class Wrong {
     return { id };
   }
 
+  @Get('keyed-template/:id')
+  @Cached({ ttl: 60, key: (request) => ({ id: request.params.id }), tags: ['course:{id}'] })
+  keyedTemplate(@Param('id') id: string) {
+    return { id };
+  }
+
   @Post('template/:id')
   @InvalidateCache('course:{body.course}')
   unknownField(@Body() body: PlainQuery) {
@@ -566,6 +572,7 @@ const expected: [code: string, method: string, says: string][] = [
   ['CACHE_UNCACHEABLE_ROUTE', 'Wrong.redirecting', 'redirects'],
   ['CACHE_UNCACHEABLE_ROUTE', 'Wrong.streaming', 'streams'],
   ['CACHE_UNKNOWN_TEMPLATE_NAME', 'Wrong.unknownName', '{course_id}'],
+  ['CACHE_UNKNOWN_TEMPLATE_NAME', 'Wrong.keyedTemplate', 'with a key function, tags are named by functions'],
   ['CACHE_UNKNOWN_TEMPLATE_NAME', 'Wrong.unknownField', '{body.course}'],
   ['CACHE_UNKNOWN_TEMPLATE_NAME', 'WrongService.value', '{course_id}'],
   ['CACHE_UNKNOWN_TEMPLATE_NAME', 'WrongService.fewArguments', "'{1}'"],

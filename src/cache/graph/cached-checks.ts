@@ -48,6 +48,10 @@ export function checkOnlyCached(
   );
 }
 
+/** What is wrong with a placeholder beside a `key` function: what that reads of a request has no name here. */
+const NAMELESS =
+  'names nothing: with a key function, tags are named by functions, such as ([id]) => [`book:${id}`].';
+
 /** @returns what the key of a cached route is made of */
 export function checkRoute(
   found: DecoratedMethod<CachedDefinition>,
@@ -96,7 +100,8 @@ export function checkRoute(
   const inputs = key
     ? []
     : faults.attempt(() => declaredInputs(type, name, where, new Set(principals.map(decoratorFactory))));
-  if (inputs) checkTemplates(found, (wanted) => inputNamed(inputs, wanted) !== undefined, faults);
+  const fault = key && NAMELESS;
+  if (inputs) checkTemplates(found, (wanted) => inputNamed(inputs, wanted) !== undefined, faults, fault);
   return inputs ?? [];
 }
 

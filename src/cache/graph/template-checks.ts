@@ -6,18 +6,22 @@ import { parameterTypes, routeArguments } from '../http/route-arguments.js';
 import { isRoute } from '../http/route-metadata.js';
 import { pathParameters } from '../http/route-paths.js';
 
-/** @param isName  whether a placeholder has a value in calls of the method */
+/**
+ * @param isName  whether a placeholder has a value in calls of the method
+ * @param fault   what is wrong with one that has none
+ */
 export function checkTemplates(
   { definition: { method, rules } }: DecoratedMethod<{ method: string; rules: TagRules }>,
   isName: (placeholder: string) => boolean,
   faults: Faults,
+  fault = 'names nothing that the method declares.',
 ): void {
   for (const template of rules.templates) {
     const unknown = template.names.find((name) => !isName(name));
     if (unknown === undefined) continue;
     faults.add(
       'CACHE_UNKNOWN_TEMPLATE_NAME',
-      `${method}: '{${unknown}}' in '${template.toString()}' names nothing that the method declares.`,
+      `${method}: '{${unknown}}' in '${template.toString()}' ${fault}`,
     );
   }
 }
