@@ -9,7 +9,7 @@ import { divert } from './diverted-reply.js';
 import { entityTag } from './entity-tag.js';
 import { isInsideRunOf, observeCall } from './handler-call.js';
 import { keptException } from './kept-exception.js';
-import { watchLateCookies } from './late-cookies.js';
+import { watchLateFields } from './late-fields.js';
 import { ObservedCall } from './observed-call.js';
 import { isFastify } from './fastify-reply.js';
 import { replyOf } from './reply-of.js';
@@ -34,7 +34,7 @@ export class HandlerRun {
   #reply: Reply;
   #state: 'waiting' | 'running' | 'over' = 'waiting';
   #isDetached = false;
-  #hasLateCookie = false;
+  #hasLateField = false;
 
   constructor({ plan, subject, reply, request }: CacheTicket, next: CallHandler) {
     this.#plan = plan;
@@ -45,7 +45,7 @@ export class HandlerRun {
     this.#reply = reply;
     this.#headersBefore = reply.headers();
     this.#statusBefore = reply.statusCode;
-    watchLateCookies(reply.response, () => this.#admitCookie());
+    watchLateFields(reply.response, () => this.#admitField());
   }
 
   /**
@@ -82,7 +82,7 @@ export class HandlerRun {
       this.#reply.setStatus(this.#statusBefore);
     }
     this.#state = 'running';
-    this.#hasLateCookie = false;
+    this.#hasLateField = false;
     const call = new ObservedCall(this.#plan, this.#request, this.#subject.tags);
     try {
       const value: unknown = await observeCall(this, call, () => lastValueFrom(this.#next.handle()));
@@ -127,16 +127,16 @@ export class HandlerRun {
     this.#reply = replyOf(divert(this.#original.response, headers, () => isInsideRunOf(this)));
   }
 
-  #admitCookie(): boolean {
+  #admitField(): boolean {
     if (!isInsideRunOf(this)) return true;
-    this.#hasLateCookie = true;
+    this.#hasLateField = true;
     return !this.#isDetached;
   }
 
   /** The names of headers that the run has set, changed or taken away. */
   #setHeaders(): string[] {
     const set = changed(this.#headersBefore, this.#reply.headers());
-    return this.#hasLateCookie ? [...set, 'set-cookie'] : set;
+    return this.#hasLateField ? [...set, 'set-cookie'] : set;
   }
 
   /** What is sent and kept, or why nothing can be kept. */

@@ -1,7 +1,7 @@
 import type { CacheRequest } from '../definition/cache-request.js';
 import type { Found } from '../engine/subject.js';
 import { acceptedCodings, type Coding } from './accept-encoding.js';
-import { onLateCookie } from './late-cookies.js';
+import { onLateCookie } from './late-fields.js';
 import type { Reply } from './reply.js';
 import type { StaticHeader } from './route-metadata.js';
 

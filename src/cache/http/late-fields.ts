@@ -8,11 +8,11 @@ const SETTERS = ['setCookie', 'cookie', 'clearCookie'];
 type Methods = Record<string, ((...args: unknown[]) => unknown) | undefined>;
 
 /**
- * Watches cookies of which no header tells before the answer is sent.
+ * Watches fields of which no header tells before the answer is sent.
  *
  * @param admits  asked for each; `false` keeps it from the answer
  */
-export function watchLateCookies(response: object, admits: () => boolean): void {
+export function watchLateFields(response: object, admits: () => boolean): void {
   if (!isFastify(response)) return;
   const methods = response as unknown as Methods;
   for (const name of SETTERS) {
