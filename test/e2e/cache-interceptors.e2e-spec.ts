@@ -21,6 +21,7 @@ import {
 import { APP_INTERCEPTOR, Reflector } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Exclude, Expose } from 'class-transformer';
+import type { FastifyReply } from 'fastify';
 import { lastValueFrom, map, of, type Observable } from 'rxjs';
 import { CacheDoor } from '../../src/cache/http/cache-door.guard.js';
 import { CacheLoader } from '../../src/cache/http/cache-loader.interceptor.js';
@@ -34,6 +35,7 @@ const eachAdapter = Object.keys(adapters) as Adapter[];
 
 let mapped = 0;
 let handled = 0;
+let hasTrailers = true;
 let asked = 0;
 
 class Person {
@@ -228,6 +230,14 @@ class ResultsController {
     return { a: 1 };
   }
 
+  @Get('trailer')
+  @Cached({ ttl: 60, prefix: 'trailer' })
+  trailer(@Res({ passthrough: true }) reply: FastifyReply) {
+    const run = ++handled;
+    if (hasTrailers) reply.trailer('x-sum', () => Promise.resolve(String(run)));
+    return { run };
+  }
+
   @Get('typed')
   @Header('Content-Type', 'application/vnd.own+json')
   @Cached({ ttl: 60, prefix: 'typed' })
@@ -402,6 +412,39 @@ describe('hooks of Fastify', () => {
     );
     expect(failures).toEqual([]);
   });
+});
+
+it('a trailer that a handler has Fastify send comes with each answer: what has one is not kept', async () => {
+  const { app, url } = await startCachedApp({ controllers: [ResultsController] });
+
+  for (let n = 0; n < 2; n++) {
+    const { headers } = await rawRequest(`${url}/results/trailer`);
+    await app.get(CacheService).settle();
+
+    expect([headers['x-cache'], headers.trailer?.trim()]).toEqual(['MISS', 'x-sum']);
+    expect(headers['cache-status']).toBe('ai-native; fwd=miss; detail=header');
+  }
+  await app.close();
+});
+
+it('a trailer that a run sets behind the answer is noticed, and goes nowhere', async () => {
+  handled = 0;
+  const clock = new FakeClock();
+  const { app, url } = await startCachedApp({ controllers: [ResultsController], options: { clock } });
+  const ask = async () => {
+    const { headers, text } = await rawRequest(`${url}/results/trailer`);
+    await app.get(CacheService).settle();
+    return [headers['x-cache'], headers.trailer, text];
+  };
+  hasTrailers = false;
+  await ask();
+  hasTrailers = true;
+  clock.advance(50_000);
+
+  // Due, and refreshed behind it; the next one is not due again so soon.
+  for (let n = 0; n < 2; n++) expect(await ask()).toEqual(['HIT', undefined, '{"run":1}']);
+  expect(handled).toBe(2);
+  await app.close();
 });
 
 describe('outside of HTTP', () => {

@@ -37,7 +37,6 @@ const FASTIFY = [
   'status',
   'send',
   'redirect',
-  'trailer',
   'hasTrailer',
   'removeTrailer',
   'writeEarlyHints',

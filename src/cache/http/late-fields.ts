@@ -2,8 +2,8 @@ import { hasHooks, isFastify } from './fastify-reply.js';
 import { replyOf } from './reply-of.js';
 import type { Reply } from './reply.js';
 
-/** What `@fastify/cookie` adds to a reply. On Express the header is there at once. */
-const SETTERS = ['setCookie', 'cookie', 'clearCookie'];
+/** What `@fastify/cookie` adds to a reply, and its trailers. On Express the header is there at once, and a trailer never sent. */
+const SETTERS = ['setCookie', 'cookie', 'clearCookie', 'trailer'];
 
 type Methods = Record<string, ((...args: unknown[]) => unknown) | undefined>;
 
