@@ -64,8 +64,9 @@ The handler builds its answer from rows in memory and waits for nobody: a databa
 - The trivial guard stands for an application's own; a real one costs more, and makes every ratio to \`limit\` better.
 - \`limit\` sends Buffers, as this cache does. Strings (\`limit-text\`) are faster for small bodies, which Node then sends in
   one piece with the head, and slower for large ones, which are encoded each time.
-- \`@nestjs/cache-manager\`, bentocache and cacheable keep values: they parse or copy, and Nest serialises, at every hit. That is what most of
-  the difference is made of, and why it grows with the body. Both promise less about invalidation than \`strong\` does.
+- \`@nestjs/cache-manager\`, bentocache and cacheable keep values: they parse or copy, and Nest serialises, at every hit. That
+  is what most of the difference is made of, and why it grows with the body. None of them promises what \`strong\` does about
+  invalidation; what that is worth is tried [above](#promises-tried-on-each).
 - bentocache runs with its memory tier bounded to 64 MB, for which it keeps text there and parses it at each hit, and otherwise
   as its documentation begins.
 - Hits of this cache leave at the end of the turn of the event loop in which they were asked for, one after the other. With
@@ -76,6 +77,9 @@ The handler builds its answer from rows in memory and waits for nobody: a databa
 - Answers of this cache carry \`ETag\`, \`Cache-Status\`, \`X-Cache\`, \`Cache-Control\` and \`Age\`; of the others only those of
   \`@nestjs/cache-manager\` carry one of them, \`X-Cache\`.
 - \`@nestjs/cache-manager\` runs on Redis alone: of this cache \`redis-only\` is what is built like it.
+- cacheable runs as its documentation begins, with an unbounded memory tier, and with its synchronisation through Redis.
+- Not here: FusionCache, which is of .NET; Varnish, a server before the application, which knows neither its guards nor its
+  writes; nestjs-redisx, which is for Nest 10 and 11.
 `;
 }
 
