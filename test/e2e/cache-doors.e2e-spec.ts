@@ -671,7 +671,7 @@ function hitContext(
     getHeader: nothing,
     setHeader: nothing,
     end: nothing,
-    ...(adapter === 'fastify' && { raw: {}, header: nothing, status: nothing, send: nothing }),
+    ...(adapter === 'fastify' && { raw: {}, request: {}, header: nothing, status: nothing, send: nothing }),
   };
   const method = (controller.prototype as Record<string, object>)[handler];
   const context = {
