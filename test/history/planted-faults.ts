@@ -69,7 +69,8 @@ const plants: Partial<Record<PlantedFault, (redisUrl: string) => void>> = {
   'tokens-that-return'() {
     // A counter for each tag: what is invalidated counts on, and what is not there begins with 0, once more.
     const { randomBytes } = crypto;
-    crypto.randomBytes = (size: number) => (size === ZERO.length ? ZERO : randomBytes(size));
+    crypto.randomBytes = (size: number) =>
+      size % ZERO.length === 0 ? Buffer.alloc(size, ZERO) : randomBytes(size);
     syncBuiltinESMExports();
     const send: TokenRemovals['send'] = Reflect.get(TokenRemovals.prototype, 'send');
     TokenRemovals.prototype.send = async function (this: TokenRemovals, session, { hard, soft }) {
