@@ -185,6 +185,23 @@ describe('importing files in the format of OULAD', () => {
       });
     });
 
+    it('takes a correction back with the file of before, as often as that comes', async () => {
+      await importFolder();
+      const work = async () => {
+        const { activities, submissions } = await contents(bed.database.dataSource);
+        return { activities, submissions };
+      };
+      const before = await work();
+      for (let n = 0; n < 2; n++) {
+        await rewrite('assessments.csv', ['1752,TMA,19,10', '1752,TMA,15,10']);
+        await importFolder();
+        expect(await work()).not.toEqual(before);
+        await rewrite('assessments.csv', ['1752,TMA,15,10', '1752,TMA,19,10']);
+        await importFolder();
+        expect(await work()).toEqual(before);
+      }
+    });
+
     it('judges imported work by the corrected deadline, other work by the one it was handed in under', async () => {
       const { dataSource } = bed.database;
       await importFolder();
@@ -223,7 +240,7 @@ describe('importing files in the format of OULAD', () => {
         'assessments.csv',
         ['1752,TMA,19,10', '1752,TMA,15,20'],
         ['1753,CMA,54', '1753,CMA,60'],
-        ['1760,TMA,18,0', '1760,TMA,18,1'],
+        ['1760,TMA,18,0', '1760,CMA,18,1'],
       );
       await rewrite('courses.csv', ['"120","BBB"', '"150","BBB"']);
 
@@ -232,7 +249,7 @@ describe('importing files in the format of OULAD', () => {
       const { courses, activities: after } = await contents(dataSource);
       expect(courses).toEqual(told.courses);
       const corrected = {
-        'oulad-a-1760': { weight: 1 },
+        'oulad-a-1760': { weight: 1, kind: after.find(({ code }) => code === 'oulad-a-1753')!.kind },
         'oulad-a-1765': { due_at: '2014-07-01T00:00:00.000Z' },
       };
       expect(after).toEqual(
@@ -408,6 +425,21 @@ describe('importing files in the format of OULAD', () => {
 
     await expect(again).rejects.toThrow('can only move on');
     expect(await contents(bed.database.dataSource)).toEqual(before);
+  });
+
+  it('goes back to any day after an import that brought nothing', async () => {
+    await cp(fixture, bed.folder, { recursive: true });
+    const file = join(bed.folder, 'studentInfo.csv');
+    const whole = await readFile(file, 'utf8');
+    await writeFile(file, whole.replace('final_result', 'something_else'));
+    const broken = importOulad(bed.database.dataSource, bed.options({ dir: bed.folder }));
+    await expect(broken).rejects.toThrow('lacks the column final_result');
+    await writeFile(file, whole);
+
+    await importOulad(bed.database.dataSource, bed.options({ dir: bed.folder, asOfDay: 10 }));
+
+    const [{ count }] = await bed.database.dataSource.query('SELECT count(*)::int FROM enrollments');
+    expect(count).toBeGreaterThan(0);
   });
 
   describe('of how an enrollment ended', () => {

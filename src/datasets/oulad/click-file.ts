@@ -27,6 +27,7 @@ export const clicks: OuladFile<ClickRow> = {
   withoutIt: 'there are no events',
   unknownIs: 'the student is not in that course',
   needs: ['courses.csv', 'studentInfo.csv'],
+  addsOnly: true,
   variant: asOfVariant,
   parse: (row, { options, sha256, sites }) => {
     const day = field.day(row, 'date');

@@ -139,8 +139,8 @@ function upsertActivities(client: ClientBase, rows: readonly ActivityRow[], dueA
       FROM known WHERE course_id IS NOT NULL
       ORDER BY code, row DESC
       ON CONFLICT (code) DO UPDATE SET kind = excluded.kind, weight = excluded.weight, due_at = excluded.due_at,
-        -- It names the kind, unless somebody has called it something else.
-        title = CASE WHEN a.kind = excluded.kind THEN a.title ELSE excluded.title END
+        -- That of an import names the kind; whoever has called it something else is left alone.
+        title = CASE WHEN a.title ~ '^(TMA|CMA|Exam) [0-9]+$' THEN excluded.title ELSE a.title END
       WHERE a.terms_told_at IS NULL AND a.course_id = excluded.course_id
         AND (a.kind, a.weight, a.due_at) IS DISTINCT FROM (excluded.kind, excluded.weight, excluded.due_at)
       RETURNING id, due_at

@@ -173,18 +173,23 @@ type BatchKey = readonly [format: string, file: string, sha256: string];
 
 /**
  * Lets a file be imported anew from its start when one that it needs has brought something since it was finished, or since
- * it was begun where it was interrupted. Personal traits bring nothing that others name, though they are in a file that does.
+ * it was begun where it was interrupted; or another of its name has, whose corrections are taken back then. Personal traits bring nothing that others name, though they are in a file that does.
  */
-async function reopen(client: ClientBase, key: BatchKey, { needs, corrects = [] }: OuladFile): Promise<void> {
+async function reopen(
+  client: ClientBase,
+  key: BatchKey,
+  { needs, corrects = [], addsOnly = false }: OuladFile,
+): Promise<void> {
   await client.query(
     `UPDATE import_batches b
      SET rows_ok = 0, rows_dup = 0, rows_later = 0, rows_bad = 0, started_at = now(), finished_at = NULL
      WHERE format = $1 AND file = $2 AND sha256 = $3 AND EXISTS (
        SELECT FROM import_batches n
-       WHERE n.file = ANY(CASE WHEN b.rows_bad > 0 THEN $4::text[] ELSE $5 END)
+       WHERE (n.file = ANY(CASE WHEN b.rows_bad > 0 THEN $4::text[] ELSE $5 END)
+           OR (NOT $6::boolean AND n.file = b.file AND n.format = b.format AND n.sha256 <> b.sha256))
          AND n.format NOT LIKE '%demographics' AND n.rows_ok > 0
          AND coalesce(n.finished_at, n.started_at) > coalesce(b.finished_at, b.started_at))`,
-    [...key, needs, corrects],
+    [...key, needs, corrects, addsOnly],
   );
 }
 

@@ -189,7 +189,7 @@ async function refuseEarlierDay(client: ClientBase, { asOfDay }: OuladOptions): 
   if (asOfDay === null) return;
   const { rows } = await client.query<{ day: number | null }>(
     `SELECT substring(format FROM 'as_of_day=([0-9]+)')::int AS day FROM import_batches
-     WHERE file = $1 AND format NOT LIKE '%demographics'`,
+     WHERE file = $1 AND format NOT LIKE '%demographics' AND rows_ok + rows_dup > 0`,
     [students.name],
   );
   if (rows.some(({ day }) => day === null || day > asOfDay)) {

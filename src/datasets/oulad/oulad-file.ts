@@ -32,6 +32,8 @@ export interface OuladFile<T extends { readonly row: number } = { readonly row: 
   readonly needs: readonly string[];
   /** Those of them whose rows are right only after this one: it is imported anew with them also where nothing was rejected. */
   readonly corrects?: readonly string[];
+  /** Its records have nothing to be known by: those of another file are others, and none is the correction of one. */
+  readonly addsOnly?: boolean;
   /** Options that change the rows; a file imported under others is imported anew. */
   readonly variant: (options: OuladOptions) => string;
   /** @returns `null` for what lies after `asOfDay` @throws {BadRow} */
