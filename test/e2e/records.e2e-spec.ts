@@ -460,7 +460,7 @@ describe('records over HTTP', () => {
 
     it('of who is deleted take nothing', async () => {
       await post('/users', { user_id: 'STU101', role: 'student' }).expect(201);
-      await post('/enrollments', { user_id: 'STU101', course_id: 'PROG-101' }).expect(201);
+      const enrolled = await post('/enrollments', { user_id: 'STU101', course_id: 'PROG-101' }).expect(201);
       const { body } = await post('/sessions', { student_id: 'STU101', course_id: 'PROG-101' }).expect(201);
       const path = `/sessions/${body.session_id}`;
       const message = { sender: 'student', kind: 'question', client_id: randomUUID() };
@@ -471,6 +471,7 @@ describe('records over HTTP', () => {
       await post(`${path}/messages`, { ...message, client_id: randomUUID() }).expect(404);
       await post(`${path}/messages`, message).expect(404);
       await patch(path, {}).expect(404);
+      await patch(`/enrollments/${enrolled.body.enrollment_id}`, { status: 'dropped' }).expect(404);
       expect((await get(path)).body).toMatchObject({ message_count: 1, ended_at: null });
     });
 

@@ -122,7 +122,7 @@ export class EnrollmentsService {
         relations: { user: true, course: true },
         lock: { mode: 'for_no_key_update', tables: ['enrollments'] },
       });
-      if (!enrollment) return noSuch('enrollment');
+      if (enrollment?.user.deletedAt !== null) return noSuch('enrollment');
       if (principal.role === 'teacher') {
         const own =
           (await this.#roleOfStaff(manager, principal, enrollment.course.code)) ?? noSuch('enrollment');
