@@ -24,7 +24,7 @@ export type CacheEvent =
   | { event: 'cache.stored'; subject: Subject; ttlMs: number; bytes: number }
   /** An entry was given so long after the end of its TTL. */
   | { event: 'cache.stale_served'; subject: Subject; reason: StaleReason; staleMs: number }
-  /** The method ran behind the answers, for an entry that would soon have expired. */
+  /** An entry that would soon have expired was replaced behind the answers. */
   | { event: 'cache.refreshed'; subject: Subject }
   | { event: 'cache.refresh_failed'; subject: Subject; reason: string; error: unknown }
   | { event: 'cache.no_store'; subject: Subject; reason: NoStoreReason; error?: unknown }

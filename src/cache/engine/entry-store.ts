@@ -135,7 +135,7 @@ export class EntryStore {
   }
 
   /** As {@link EntryWriter.store}. */
-  store(subject: Subject, opening: Opening, given: NewEntry, loadMs: number): Promise<void> {
+  store(subject: Subject, opening: Opening, given: NewEntry, loadMs: number): Promise<string | undefined> {
     return this.#writer.store(subject, opening, given, loadMs);
   }
 

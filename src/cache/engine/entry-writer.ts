@@ -38,14 +38,22 @@ export class EntryWriter {
     return this.#tokenTtlMs;
   }
 
-  /** Keeps it, and tells if it does not. Never rejects. */
-  async store(subject: Subject, opening: Opening, given: NewEntry, loadMs: number): Promise<void> {
+  /** Keeps it, and tells if it does not. Never rejects. @returns why the store did not take it, if it did not */
+  async store(
+    subject: Subject,
+    opening: Opening,
+    given: NewEntry,
+    loadMs: number,
+  ): Promise<string | undefined> {
     const { emit } = this.#options;
     try {
-      if (await this.#put(subject, opening, given, loadMs)) return;
-      emit({ event: 'cache.no_store', subject, reason: 'newer-write' });
+      const isKept = await this.#put(subject, opening, given, loadMs);
+      if (!isKept) emit({ event: 'cache.no_store', subject, reason: 'newer-write' });
+      return undefined;
     } catch (error) {
-      emit({ event: 'cache.set_error', subject, reason: reasonOf(error) });
+      const reason = reasonOf(error);
+      emit({ event: 'cache.set_error', subject, reason });
+      return reason;
     }
   }
 

@@ -195,6 +195,23 @@ describe('a run that never ends', () => {
     expect(here.events.filter(({ event }) => event === 'cache.coalesced')).toEqual([]);
   });
 
+  it('counts nobody either who was given something stale while another process ran', async () => {
+    const atOnce = aSubject({ graceMs: 60_000, softTimeoutMs: 0, refreshAhead: 1 });
+    await there.get(atOnce, gives('old'));
+    await there.engine.background.settle();
+    clock.advance(10_001);
+    const run = deferred<string>();
+    const first = there.get(atOnce, () => run.promise);
+    await turn();
+
+    expect((await here.get(atOnce, never)).value).toBe('old');
+    run.resolve('new');
+    await first;
+    await pass(clock, 400);
+
+    expect(here.events.filter(({ event }) => event === 'cache.coalesced')).toEqual([]);
+  });
+
   it('is left once only, where all runs take so long', async () => {
     const takesTwelveSeconds = jest.fn(async () => {
       await pause(clock, 12_000);

@@ -8,7 +8,9 @@ import {
   type TestEngine,
 } from '../../../test/support/test-engine.js';
 import { FakeClock } from '../testing/index.js';
+import { CacheError } from './cache-errors.js';
 import { HitForMiss } from './hit-for-miss.js';
+import { TOO_LARGE } from './store.js';
 import type { NotStored, Produced } from './subject.js';
 
 const subject = aSubject();
@@ -53,6 +55,19 @@ it.each([
   clock.advance(ms);
 
   expect(await waitsForOthers()).toBe(isSo);
+});
+
+it('after an answer that the store takes from nobody, another process is not waited for either', async () => {
+  const kept = {
+    value: 'huge',
+    isShareable: true,
+    entry: { body: Buffer.from('huge'), ttlMs: 0.1, namedTags: [] },
+  };
+  jest.spyOn(here.store, 'write').mockRejectedValue(new CacheError('CACHE_STORE_UNAVAILABLE', TOO_LARGE));
+  await run(here, () => Promise.resolve(kept));
+  clock.advance(1);
+
+  expect(await waitsForOthers()).toBe(false);
 });
 
 it('where another process is not waited for, it does not wait either', async () => {

@@ -21,11 +21,14 @@ export class HitForMiss {
   constructor(private readonly clock: Clock) {}
 
   /** To be told of each run that was for all; one that threw says nothing. */
-  note({ name }: Subject, { entry, isRefused, notStoredBecause: why }: Produced<unknown>): void {
-    if (entry) this.#untilMs.delete(name);
-    else if (!isRefused && !(why && PASSING.has(why))) {
-      putNewest(this.#untilMs, name, this.clock.monotonicMs() + REMEMBERED_MS, MAX_REMEMBERED);
-    }
+  note(subject: Subject, { entry, isRefused, notStoredBecause: why }: Produced<unknown>): void {
+    if (entry) this.#untilMs.delete(subject.name);
+    else if (!isRefused && !(why && PASSING.has(why))) this.remember(subject);
+  }
+
+  /** Also of an answer that was to be kept, and that the store does not take whatever the run gives. */
+  remember({ name }: Subject): void {
+    putNewest(this.#untilMs, name, this.clock.monotonicMs() + REMEMBERED_MS, MAX_REMEMBERED);
   }
 
   /** Whether this process runs it by itself: without waiting for others, and with none of them to wait. */

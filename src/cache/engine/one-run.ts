@@ -7,6 +7,7 @@ import type { RunResult } from './join.js';
 import type { Opening } from './opening.js';
 import { witnessOf } from './result-tokens.js';
 import type { Flight } from './single-flight.js';
+import { TOO_LARGE } from './store.js';
 import type { Factory, Loaded, NewEntry, Subject } from './subject.js';
 import { ANY } from './tags.js';
 import type { Tokens } from './tokens.js';
@@ -48,7 +49,10 @@ export async function runStored<T>(
 
     const reason = whyUnstored(flight, tokens, entry);
     if (reason) emit({ event: 'cache.no_store', subject, reason });
-    else storing = entries.store(subject, opening, entry, loadMs);
+    else
+      storing = entries.store(subject, opening, entry, loadMs).then((refusal) => {
+        if (refusal === TOO_LARGE) hitForMiss.remember(subject);
+      });
     const isWatched = entry.namedTags.every((tag) => witnessOf(tag, tokens) !== ANY);
     families.watch(entry.namedTags);
     // Who joins asks about the families that were read: of another one only what moves with every tag tells.

@@ -29,11 +29,16 @@ export class Openings {
     this.#options = options;
   }
 
-  /** As {@link open}. Where another process is at it, waits for its entry or for its lease to end; for 10 s at most. */
+  /**
+   * As {@link open}. Where another process is at it, waits for its entry or for its lease to end; for 10 s at most.
+   *
+   * @param isAwaited  whether anybody still waits for that
+   */
   async openOrWait(
     subject: Subject,
     budget: Budget,
     witnesses: readonly string[],
+    isAwaited: () => boolean,
   ): Promise<Opening | undefined> {
     const { clock, newBudget, emit } = this.#options;
     const sinceMs = clock.monotonicMs();
@@ -44,7 +49,7 @@ export class Openings {
       const pauseMs = Math.min(Math.max(waitedMs * WAITED_PART, MIN_PAUSE_MS), MAX_PAUSE_MS);
       await pause(clock, pauseMs * (0.5 + Math.random()));
       opening = await this.open(subject, newBudget(), witnesses);
-      if (isFresh(opening?.held, clock))
+      if (isFresh(opening?.held, clock) && isAwaited())
         emit({ event: 'cache.coalesced', subject, durationMs: clock.monotonicMs() - sinceMs });
     }
     return opening;

@@ -55,7 +55,8 @@ export class SharedRuns {
       const isBehind = bulkhead.isInside && flight?.calledAtMs === undefined;
       // From here to the start nothing is awaited, or two callers would both find nothing to join.
       if (!flight || isBehind) {
-        const open: Open = ({ dependencies }) => openings.openOrWait(subject, budget, dependencies.witnesses);
+        const open: Open = ({ dependencies }) =>
+          openings.openOrWait(subject, budget, dependencies.witnesses, isAwaited);
         return this.#startFlight(subject, open, factory, revive);
       }
       const joined = await join(this.#options, subject, budget, caller, flight);

@@ -1,5 +1,8 @@
 import type { CacheEntry } from './cache-entry.js';
 
+/** Why a store takes no entry of that size: the message of a `CACHE_STORE_UNAVAILABLE`. */
+export const TOO_LARGE = 'too-large';
+
 /** The two names of an entry: the whole text in this process, a short key in a shared store. */
 export interface EntryName {
   readonly keyText: string;
@@ -72,7 +75,7 @@ export interface Store {
   partitionOf(tag: string): string;
 
   /**
-   * Keeps an entry for `ttlMs + graceMs`, above zero.
+   * Keeps an entry for `ttlMs + graceMs`, above zero. It rejects with {@link TOO_LARGE} where it would never take such a one.
    *
    * @param usableUntilMs  when that ends, by the monotonic clock of this process: an entry is no younger for being written
    *   late. Default: counted from when it is written

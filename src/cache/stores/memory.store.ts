@@ -3,7 +3,14 @@ import { CacheError } from '../engine/cache-errors.js';
 import type { Clock } from '../engine/clock.js';
 import { heldEntry, type L1Entries } from '../engine/l1-entries.js';
 import { putNewest } from '../engine/put-newest.js';
-import type { EntryName, Lease, Store, StoreOpened, StoreRead } from '../engine/store.js';
+import {
+  TOO_LARGE,
+  type EntryName,
+  type Lease,
+  type Store,
+  type StoreOpened,
+  type StoreRead,
+} from '../engine/store.js';
 import { newToken, softened } from '../engine/tokens.js';
 
 const MAX_TOKENS = 200_000;
@@ -60,7 +67,7 @@ export class MemoryStore implements Store {
     const now = this.#clock.monotonicMs();
     const leftMs = usableUntilMs === undefined ? entry.ttlMs + entry.graceMs : usableUntilMs - now;
     if (this.#entries.hold(heldEntry(entry, leftMs, now, -1))) return Promise.resolve();
-    return Promise.reject(new CacheError('CACHE_STORE_UNAVAILABLE', 'too-large'));
+    return Promise.reject(new CacheError('CACHE_STORE_UNAVAILABLE', TOO_LARGE));
   }
 
   invalidate(hard: readonly string[], soft: readonly string[]): Promise<void> {

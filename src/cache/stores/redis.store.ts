@@ -1,7 +1,14 @@
 import { BACKGROUND_BUDGET_MS } from '../engine/budget.js';
 import { encodeEntry, type CacheEntry } from '../engine/cache-entry.js';
 import { CacheError } from '../engine/cache-errors.js';
-import type { EntryName, Lease, Store, StoreOpened, StoreRead } from '../engine/store.js';
+import {
+  TOO_LARGE,
+  type EntryName,
+  type Lease,
+  type Store,
+  type StoreOpened,
+  type StoreRead,
+} from '../engine/store.js';
 import { newToken, tokensByTag } from '../engine/tokens.js';
 import type { Outbox } from '../outbox/outbox.js';
 import type { EmitRedisEvent } from '../redis/redis-events.js';
@@ -93,7 +100,7 @@ export class RedisStore implements Store {
 
   async write(name: EntryName, entry: CacheEntry, usableUntilMs?: number): Promise<void> {
     const bytes = encodeEntry(entry);
-    if (!bytes) throw new CacheError('CACHE_STORE_UNAVAILABLE', 'too-large');
+    if (!bytes) throw new CacheError('CACHE_STORE_UNAVAILABLE', TOO_LARGE);
     const key = this.#keys.entry(name);
     const livesMs = entry.ttlMs + entry.graceMs;
     await this.#servers.write(this.#servers.nameOf(key), BACKGROUND_BUDGET_MS, ({ client, clock }) => {
