@@ -43,16 +43,17 @@ export async function readWhileWriting(
   seconds: number,
 ): Promise<Seen> {
   const untilMs = performance.now() + seconds * 1000;
-  const lags: number[] = [];
-  const latencies: number[] = [];
-  let failed = 0;
+  const seen = { reads: 0, old: 0, oldestMs: 0, failed: 0, slowestMs: 0 };
   const read = async () => {
     while (performance.now() < untilMs) {
       const askedAtMs = performance.now();
       const answer = await ask('GET', oneOf(urls), oneOf(ids));
-      latencies.push(performance.now() - askedAtMs);
-      if (answer) lags.push(acknowledged.behindMs(answer, askedAtMs));
-      else failed++;
+      const behindMs = answer ? acknowledged.behindMs(answer, askedAtMs) : 0;
+      seen.reads++;
+      if (!answer) seen.failed++;
+      if (behindMs > 0) seen.old++;
+      seen.oldestMs = Math.max(seen.oldestMs, behindMs);
+      seen.slowestMs = Math.max(seen.slowestMs, performance.now() - askedAtMs);
     }
   };
   // One of each thing at a time: their versions are acknowledged in order.
@@ -65,13 +66,7 @@ export async function readWhileWriting(
     }
   };
   await Promise.all([...Array.from({ length: READERS }, read), ...ids.map(write)]);
-  return {
-    reads: latencies.length,
-    old: lags.filter((ms) => ms > 0).length,
-    oldestMs: Math.max(0, ...lags),
-    failed,
-    slowestMs: Math.max(...latencies),
-  };
+  return seen;
 }
 
 /** @returns of how many, asked of each process, the answer is old though nobody writes any more */

@@ -43,7 +43,7 @@ export async function misses(bench: Bench): Promise<Report> {
     notes: [
       `autocannon, 64 connections, ${amount.toLocaleString('en')} paths of ${SIZE} B that nobody has asked for before; what a cache does that nobody ` +
         'has anything of. "More" is what it takes beyond the handler. This cache has tokens made that can be told from those of before an ' +
-        'invalidation, takes the right to run for all processes, and gives it back; the others look, and store.',
+        'invalidation, takes the right to run for all processes, and gives it back; the others look, store, and but for cache-manager tell all processes of it.',
     ],
     tables: [
       {
