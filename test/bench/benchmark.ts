@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { startAutocannon, type Bench, type Scale } from './bench.js';
-import { documentOf } from './document.js';
+import { documentOf, otherCachesPage, type Run } from './document.js';
 import { machine } from './machine.js';
 import { connectToRedis } from './redis.js';
 import { figuresTable, type Report } from './report.js';
@@ -42,7 +42,7 @@ export interface BenchmarkOptions extends Scale {
 }
 
 /**
- * Measures, prints, and writes docs/benchmarks.md if everything was measured.
+ * Measures, prints, and writes docs/benchmarks.md if everything was measured, and docs/other-caches.md if they were tried.
  *
  * @returns whether every target was met
  */
@@ -50,7 +50,7 @@ export async function benchmark(options: BenchmarkOptions): Promise<boolean> {
   const { only, root, redisUrl, print, say } = options;
   const redis = await connectToRedis(redisUrl);
   const { generator: autocannon, stop } = startAutocannon();
-  const reports: Report[] = [];
+  const reports = new Map<ScenarioName, Report>();
   try {
     const bench: Bench = {
       ...options,
@@ -58,22 +58,20 @@ export async function benchmark(options: BenchmarkOptions): Promise<boolean> {
       autocannon,
       rates: options.hasWrk ? wrk(options.folder) : autocannon,
     };
-    for (const [name, scenario] of Object.entries(scenarios)) {
-      if (only !== undefined && name !== only) continue;
-      const report = await scenario(bench);
-      reports.push(report);
+    const names = only === undefined ? (Object.keys(scenarios) as ScenarioName[]) : [only];
+    for (const name of names) {
+      const report = await scenarios[name](bench);
+      reports.set(name, report);
       print(
         `\n${report.title}\n\n${report.notes.join('\n')}\n\n${report.tables.map(textTable).join('\n\n')}\n`,
       );
     }
-    const figures = reports.flatMap((report) => report.figures);
+    const figures = [...reports.values()].flatMap((report) => report.figures);
     print(`\n${textTable(figuresTable(figures))}\n`);
-    if (only === undefined && !options.isQuick) {
-      const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as Lock;
-      const path = join(root, 'docs/benchmarks.md');
-      writeFileSync(path, documentOf({ ...options, ...(await machine(redis)), lock }, reports));
-      say('docs/benchmarks.md is written');
-    } else say('docs/benchmarks.md is left as it is: only a full run writes it');
+    if (!options.isQuick) {
+      const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as Run['lock'];
+      writePages({ ...options, ...(await machine(redis)), lock }, reports);
+    } else say('No page is written: a quick run is nothing to judge by');
     return figures.every(({ isMet }) => isMet);
   } finally {
     await stop();
@@ -81,6 +79,18 @@ export async function benchmark(options: BenchmarkOptions): Promise<boolean> {
   }
 }
 
-interface Lock {
-  readonly packages: Readonly<Record<string, { readonly version?: string }>>;
+/** What was tried has a page of its own, which takes minutes and no quiet machine. */
+function writePages(
+  run: Run & Pick<BenchmarkOptions, 'root' | 'say' | 'only'>,
+  reports: ReadonlyMap<ScenarioName, Report>,
+): void {
+  const write = (name: string, text: string) => {
+    writeFileSync(join(run.root, 'docs', name), text);
+    run.say(`docs/${name} is written`);
+  };
+  const tried = reports.get('promises');
+  if (tried) write('other-caches.md', otherCachesPage(run, tried));
+  if (run.only !== undefined) return;
+  const measured = [...reports].flatMap(([name, report]) => (name === 'promises' ? [] : report));
+  write('benchmarks.md', documentOf(run, measured));
 }

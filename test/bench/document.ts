@@ -21,23 +21,13 @@ const packages = [
 
 /** docs/benchmarks.md, whole. */
 export function documentOf(run: Run, reports: readonly Report[]): string {
-  const versions = packages.map(
-    (name) => `${name} ${run.lock.packages[`node_modules/${name}`]?.version ?? '–'}`,
-  );
   const figures = reports.flatMap((report) => report.figures);
   return `# Benchmarks
 
 How fast the cache is, against what Nest can do at all and against others. \`npm run bench\` writes this page; change
 \`test/bench/document.ts\` instead.
 
-| | |
-| --- | --- |
-| Date | ${run.date} |
-| Machine | ${run.processor} |
-| Node | ${run.node} |
-| Redis | ${run.redisVersion}, on the same machine, nothing saved |
-| Packages | ${versions.join(', ')} |
-| Command | \`${run.command}\` (${run.rounds} rounds of ${run.seconds} s) |
+${circumstances(run, `${run.rounds} rounds of ${run.seconds} s`)}
 
 ## Targets
 
@@ -66,7 +56,7 @@ The handler builds its answer from rows in memory and waits for nobody: a databa
   one piece with the head, and slower for large ones, which are encoded each time.
 - \`@nestjs/cache-manager\`, bentocache and cacheable keep values: they parse or copy, and Nest serialises, at every hit. That
   is what most of the difference is made of, and why it grows with the body. None of them promises what \`strong\` does about
-  invalidation; what that is worth is tried [above](#promises-tried-on-each).
+  invalidation; what that is worth stands in [other-caches.md](other-caches.md).
 - bentocache runs with its memory tier bounded to 64 MB, for which it keeps text there and parses it at each hit, and otherwise
   as its documentation begins.
 - Hits of this cache leave at the end of the turn of the event loop in which they were asked for, one after the other. With
@@ -78,9 +68,53 @@ The handler builds its answer from rows in memory and waits for nobody: a databa
   \`@nestjs/cache-manager\` carry one of them, \`X-Cache\`.
 - \`@nestjs/cache-manager\` runs on Redis alone: of this cache \`redis-only\` is what is built like it.
 - cacheable runs as its documentation begins, with an unbounded memory tier, and with its synchronisation through Redis.
+`;
+}
+
+/** docs/other-caches.md, whole: what each cache keeps of its promises. */
+export function otherCachesPage(run: Run, { notes, tables, figures }: Report): string {
+  return `# Other caches, tried
+
+What each cache does where this one promises something. \`npm run bench -- --only promises\` writes this page, as a full run of
+\`npm run bench\` does; change \`test/bench/document.ts\` instead. How fast they are stands in [benchmarks.md](benchmarks.md).
+
+${circumstances(run)}
+
+${notes.join('\n\n')}
+
+${tables.map(markdownTable).join('\n\n')}
+
+## Of this one it is asked
+
+${markdownTable(figuresTable(figures))}
+
+${obstacles(figures)}## What to beware of
+
+- Each runs as its documentation begins, with several processes that share a Redis; [what that is](benchmarks.md#the-contenders) is the same as
+  where they are measured. A write calls what each has for it: \`@InvalidateCache\`, \`del\`, \`delete\`.
+- Readers and writers ask again as soon as they are answered: who makes them wait is asked less often, and so can be old less
+  often. A write counts as soon as it is answered, also where this cache's answer says that its invalidation is pending.
+- Old answers come of races, such as an invalidation that arrives while an answer is made: how many there are changes from run
+  to run, and none in one is no promise.
+- \`bounded\` is allowed to be old for a second. \`@nestjs/cache-manager\` has no memory tier here, and nothing that makes callers share a run.
 - Not here: FusionCache, which is of .NET; Varnish, a server before the application, which knows neither its guards nor its
   writes; nestjs-redisx, which is for Nest 10 and 11.
 `;
+}
+
+/** @param amount  how much was measured, where that can be chosen */
+function circumstances(run: Run, amount?: string): string {
+  const versions = packages.map(
+    (name) => `${name} ${run.lock.packages[`node_modules/${name}`]?.version ?? '–'}`,
+  );
+  return `| | |
+| --- | --- |
+| Date | ${run.date} |
+| Machine | ${run.processor} |
+| Node | ${run.node} |
+| Redis | ${run.redisVersion}, on the same machine, nothing saved |
+| Packages | ${versions.join(', ')} |
+| Command | \`${run.command}\`${amount === undefined ? '' : ` (${amount})`} |`;
 }
 
 function section({ title, notes, tables }: Report): string {

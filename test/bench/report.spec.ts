@@ -1,7 +1,8 @@
 import { atLeast, atMost, figuresTable, obstacles, short, sizeName } from './report.js';
 
 it('short keeps the digits that matter', () => {
-  expect([0.0213, 0.949, 9, 74.24, 312.4, 31_420, Number.NaN].map(short)).toEqual([
+  expect([0, 0.0213, 0.949, 9, 74.24, 312.4, 31_420, Number.NaN].map(short)).toEqual([
+    '0',
     '0.0213',
     '0.95',
     '9.00',

@@ -61,8 +61,9 @@ export function spreadText({ median, min, max }: Spread, unit = ''): string {
   return `${short(median)}${unit} (${short(min)} to ${short(max)})`;
 }
 
-/** Three digits that matter: 0.0213, 1.05, 74.2, 31,400. */
+/** Three digits that matter: 0, 0.0213, 1.05, 74.2, 31,400. */
 export function short(value: number): string {
+  if (value === 0) return '0';
   if (!Number.isFinite(value)) return '–';
   if (Math.abs(value) >= 1000) return (Math.round(value / 100) * 100).toLocaleString('en');
   const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : Math.abs(value) >= 0.1 ? 2 : 4;

@@ -56,7 +56,7 @@ export async function promises(bench: Bench): Promise<Report> {
         columns: ['all is well', 'reads', 'old', 'oldest', 'slowest', `runs for ${CALLERS}`],
         rows: [...kept].map(([name, { well, runs }]) => [
           name,
-          short(well.reads),
+          well.reads.toLocaleString('en'),
           String(well.old),
           ms(well.oldestMs),
           ms(well.slowestMs),
@@ -67,7 +67,7 @@ export async function promises(bench: Bench): Promise<Report> {
         columns: ['Redis is silent', 'reads', 'old', 'oldest', 'failed', 'slowest', 'old for good'],
         rows: [...kept].map(([name, { silent, old }]) => [
           name,
-          short(silent.reads),
+          silent.reads.toLocaleString('en'),
           String(silent.old),
           ms(silent.oldestMs),
           String(silent.failed),
