@@ -7,6 +7,7 @@ import { type AttackedApp, startAttackedApp } from '../support/attacked-app.js';
 import { figure, isMeasuring } from '../support/figures.js';
 import { difference, lastingText } from '../support/lasting-text.js';
 import { PlainClient, type PlainRequest } from '../support/plain-client.js';
+import { pollUntil } from '../support/processes.js';
 
 jest.setTimeout(120_000);
 
@@ -655,16 +656,19 @@ it('A26: every cached route gives whoever asks for another answer a 412, as the 
   for (const operation of cached) {
     const path = target.pathOf(operation);
     expect([path, operation.statuses]).toEqual([path, expect.arrayContaining([412])]);
-    for (const status of [412, 412, 200]) {
-      const ifMatch = status === 412 ? '"other"' : ((await target.ask({ path })).headers.etag ?? '');
-      const answer = await target.ask({ path, headers: { 'if-match': ifMatch } });
-      const { code } = answer.body as { code?: string };
-      expect([path, answer.status, code]).toEqual([
+    for (let n = 0; n < 2; n++) {
+      const { status, body } = await target.ask({ path, headers: { 'if-match': '"other"' } });
+      expect([path, status, body]).toEqual([
         path,
-        status,
-        status === 412 ? 'precondition_failed' : undefined,
+        412,
+        expect.objectContaining({ code: 'precondition_failed' }),
       ]);
     }
+    // Where it is just being made anew, what was the present one is another.
+    await pollUntil(async () => {
+      const { etag = '' } = (await target.ask({ path })).headers;
+      return (await target.ask({ path, headers: { 'if-match': etag } })).status === 200;
+    }, 5000);
   }
 });
 
