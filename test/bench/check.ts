@@ -2,6 +2,9 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { startAutocannon, Subject } from './bench.js';
 import { bodyOf, built, pathOf, sizes } from './bodies.js';
 import { contenders, type ContenderName } from './contenders.js';
+import { tried } from './scenarios/promises.js';
+import { startSource } from './source.js';
+import { ask } from './trials.js';
 
 /**
  * Starts every contender and looks at what it serves, and whether from its cache; then measures one for a moment.
@@ -21,6 +24,7 @@ export async function check(redisUrl: string): Promise<number> {
       await server.close();
     }
   }
+  for (const name of tried) await mustForget(name, redisUrl);
   await measureOne(redisUrl);
   return names.length;
 }
@@ -43,6 +47,22 @@ async function mustServe(name: ContenderName, url: string, size: number): Promis
   const body = await answer.text();
   if (answer.status !== 200 || body !== bodyOf(size, 7)) {
     throw new Error(`${name}: wrong bytes at ${path}: ${answer.status} ${body.slice(0, 100)}`);
+  }
+}
+
+/** What is tried of a cache: it keeps a thing, and a write makes what is kept of it unusable. */
+async function mustForget(name: ContenderName, redisUrl: string): Promise<void> {
+  const source = await startSource();
+  const server = await contenders[name].start(redisUrl, name, source.url);
+  try {
+    const before = await ask('GET', server.url, 'thing');
+    const written = await ask('POST', server.url, 'thing');
+    const after = await ask('GET', server.url, 'thing');
+    const seen = [before, written, after].map((answer) => answer?.version);
+    if (seen.join() !== '0,1,1') throw new Error(`${name}: a write is not seen: ${seen.join()}`);
+  } finally {
+    await server.close();
+    source.close();
   }
 }
 

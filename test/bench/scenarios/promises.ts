@@ -6,7 +6,8 @@ import { short, type Figure, type Report } from '../report.js';
 import { startSource, type SourceServer } from '../source.js';
 import { Acknowledged, ask, askAtOnce, oldForGood, readWhileWriting, type Seen } from '../trials.js';
 
-const tried = [
+/** Those that are caches of several processes. */
+export const tried = [
   'strong',
   'bounded',
   'cache-manager',
