@@ -1,9 +1,9 @@
 import { hash } from 'node:crypto';
 import type { Observable } from 'rxjs';
 import { CacheError } from '../engine/cache-errors.js';
+import { ignoringRejection } from '../engine/ignoring-rejection.js';
 import { checkedTag, dependenciesOn, familyTag, patternTags, plainTag } from '../engine/tags.js';
 import type { Faults } from './faults.js';
-import { ignoringRejection } from '../engine/ignoring-rejection.js';
 import { TagTemplate, type Resolve } from './tag-template.js';
 
 export type AnyMethod = (...args: never[]) => unknown;

@@ -1,12 +1,12 @@
 import { auditedForm } from '../definition/audited-form.js';
 import type { CacheRequest } from '../definition/cache-request.js';
 import type { CachedDefinition } from '../definition/cached-definition.js';
-import { ignoringRejection } from '../engine/ignoring-rejection.js';
 import { isPersonal } from '../definition/scope.js';
 import { errorName } from '../engine/cache-errors.js';
 import type { BypassReason, EmitCacheEvent } from '../engine/cache-events.js';
 import { routeKeyText, scopedKeyText } from '../engine/cache-key.js';
 import { wholeForm, type AuditedForm, type EntryPolicy } from '../engine/entry-policy.js';
+import { ignoringRejection } from '../engine/ignoring-rejection.js';
 import { Subject } from '../engine/subject.js';
 import type { ResolvedOptions } from '../resolve-options.js';
 import { fromRouteArguments, wholeQuery, type DeclaredInput } from './declared-inputs.js';

@@ -173,7 +173,8 @@ type BatchKey = readonly [format: string, file: string, sha256: string];
 
 /**
  * Lets a file be imported anew from its start when one that it needs has brought something since it was finished, or since
- * it was begun where it was interrupted; or another of its name has, whose corrections are taken back then. Personal traits bring nothing that others name, though they are in a file that does.
+ * it was begun where it was interrupted; or another of its name has, whose corrections are taken back then. Personal traits
+ * bring nothing that others name, though they are in a file that does.
  */
 async function reopen(
   client: ClientBase,
