@@ -34,17 +34,13 @@ export function pause(clock: Clock, ms: number): Promise<void> {
  * @returns `undefined` if it takes longer; it goes on
  * @throws what `work` throws within that time
  */
-export async function resultWithin<T>(clock: Clock, ms: number, work: Promise<T>): Promise<T | undefined> {
+export function resultWithin<T>(clock: Clock, ms: number, work: Promise<T>): Promise<T | undefined> {
   if (ms === Infinity) return work;
-  let cancel: (() => void) | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    cancel = clock.schedule(ms, () => {
+  return new Promise((resolve, reject) => {
+    const cancel = clock.schedule(ms, () => {
       resolve(undefined);
     });
+    work.then(cancel, cancel);
+    work.then(resolve, reject);
   });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    cancel?.();
-  }
 }

@@ -6,19 +6,14 @@ import { CacheError } from '../engine/cache-errors.js';
  *
  * @throws {CacheError} `CACHE_STORE_UNAVAILABLE` with the reason `timeout`
  */
-export async function withDeadline<T>(ms: number, work: Promise<T>): Promise<T> {
-  let stop: (() => void) | undefined;
-  const late = new Promise<never>((_, reject) => {
-    stop = whenOverdue(ms, () => {
+export function withDeadline<T>(ms: number, work: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stop = whenOverdue(ms, () => {
       reject(new CacheError('CACHE_STORE_UNAVAILABLE', 'timeout'));
     });
+    work.then(stop, stop);
+    work.then(resolve, reject);
   });
-  work.catch(() => undefined);
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    stop?.();
-  }
 }
 
 /** @returns whether `work` is under way after `ms`; never rejects, and resolves as soon as it is over */
