@@ -1,8 +1,11 @@
 import { decodeEntry } from '../engine/cache-entry.js';
-import type { StoreRead } from '../engine/store.js';
+import type { Lease, StoreRead } from '../engine/store.js';
+import { newToken } from '../engine/tokens.js';
 import { inCommands, type RedisServers } from '../redis/redis-servers.js';
 import type { RedisSession } from '../redis/redis-session.js';
+import type { ServerIdentity } from '../redis/server-identity.js';
 import type { Part } from './question-parts.js';
+import { OPEN } from './redis-scripts.js';
 
 /** Replies of PTTL. */
 const [WITHOUT_END, ABSENT] = [-1, -2];
@@ -31,19 +34,60 @@ export async function readPart(
   const found = inCommands(servers, keys).map((some) => binary.mGet(some));
   const [leftMs, ...replies] = await Promise.all([left, ...found]);
   const values = replies.flat();
-  const texts = values.slice(0, part.tokenKeys.length).map((value) => value?.toString('latin1'));
-  const epoch = servers.isCluster ? texts.shift() : '';
-  // A dot ends the hard half of a token, so none may stand before it.
-  const origin = `${identity.text}:${epoch?.replaceAll('.', '') ?? ''}`;
   return {
     part,
-    tokens: texts.map((text) =>
-      text === undefined || epoch === undefined ? undefined : `${origin}:${text}`,
-    ),
+    tokens: tokensOf(servers, identity, values.slice(0, part.tokenKeys.length)),
     bytes: values[part.tokenKeys.length] ?? undefined,
     leftMs,
     hasLease: true,
   };
+}
+
+/** As {@link readPart}, and first makes the tokens that there are not, and takes the lease if the part has one. */
+export async function openPart(
+  servers: RedisServers,
+  { binary, identity }: RedisSession,
+  part: Part,
+  tokenTtlMs: number,
+  lease: Lease | undefined,
+): Promise<PartRead> {
+  const { tokenKeys, entryKey, leaseKey } = part;
+  const kinds = 't'.repeat(tokenKeys.length) + (entryKey ? 'e' : '') + (leaseKey ? 'l' : '');
+  const keys = [...tokenKeys, entryKey, leaseKey].filter((key) => key !== undefined);
+  // The same for all: a token is compared only with those of its own tag.
+  const parameters = [newToken(), String(tokenTtlMs)];
+  if (lease) parameters.push(lease.owner, String(Math.ceil(lease.ttlMs)));
+  let next = 0;
+  const commands = inCommands(servers, keys).map((some) => {
+    const ofThese = kinds.slice(next, (next += some.length));
+    return binary.eval(OPEN, { keys: some, arguments: [ofThese, ...parameters] });
+  });
+  const replies = ((await Promise.all(commands)) as OpenReply[][]).flat();
+  const entry = replies[kinds.indexOf('e')] as EntryReply | undefined;
+  return {
+    part,
+    tokens: tokensOf(servers, identity, replies.slice(0, tokenKeys.length) as TokenReply[]),
+    bytes: entry?.[1] ?? undefined,
+    leftMs: entry?.[0] ?? ABSENT,
+    hasLease: !leaseKey || replies.at(-1) === 1,
+  };
+}
+
+type TokenReply = Buffer | null | undefined;
+type EntryReply = readonly [leftMs: number, bytes: Buffer | null];
+type OpenReply = TokenReply | EntryReply | 0 | 1;
+
+/** As this store gives them: the server's identity in front, and on a cluster its epoch, which is the first of `values`. */
+function tokensOf(
+  { isCluster }: RedisServers,
+  identity: ServerIdentity,
+  values: readonly TokenReply[],
+): (string | undefined)[] {
+  const texts = values.map((value) => value?.toString('latin1'));
+  const epoch = isCluster ? texts.shift() : '';
+  // A dot ends the hard half of a token, so none may stand before it.
+  const origin = `${identity.text}:${epoch?.replaceAll('.', '') ?? ''}`;
+  return texts.map((text) => (text === undefined || epoch === undefined ? undefined : `${origin}:${text}`));
 }
 
 /**

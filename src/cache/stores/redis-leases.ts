@@ -1,11 +1,6 @@
 import type { Lease } from '../engine/store.js';
 import type { RedisSession } from '../redis/redis-session.js';
-import { RELEASE_LEASE, RENEW_LEASE, TAKE_LEASE } from './redis-scripts.js';
-
-/** @returns whether the owner has it now */
-export function takeLease(session: RedisSession, key: string, lease: Lease): Promise<boolean> {
-  return run(session, TAKE_LEASE, key, [lease.owner, String(Math.ceil(lease.ttlMs))]);
-}
+import { RELEASE_LEASE, RENEW_LEASE } from './redis-scripts.js';
 
 /** @returns whether the owner still had it */
 export function renewLease(session: RedisSession, key: string, lease: Lease): Promise<boolean> {

@@ -19,21 +19,37 @@ end
 return 1`;
 
 /**
- * Makes tokens where there are none, and has those that there are live on, not for less long than they would: another may
- * need them for longer. KEYS: tokens. ARGV: a fresh one, ms.
+ * What a run begins with, for each key by what it is. A token is made where there is none, and lives on, not for less long
+ * than it would: another may need it for longer. A lease is taken that is free or the owner's own. KEYS: in any order.
+ * ARGV: a letter for each key (`t`oken, `e`ntry, `l`ease), a fresh token, how long tokens live, the owner, how long leases
+ * live; times in ms.
+ *
+ * Replies for each key: the token, false where there is something else in its place; time left (`PTTL`) and bytes of the
+ * entry; 1 if the lease is the owner's now.
  */
-export const MAKE_TOKENS = `
-for _, key in ipairs(KEYS) do
-  if not redis.call('SET', key, ARGV[1], 'NX', 'PX', ARGV[2]) then redis.call('PEXPIRE', key, ARGV[2], 'GT') end
+export const OPEN = `
+local replies = {}
+for i, key in ipairs(KEYS) do
+  local kind = string.sub(ARGV[1], i, i)
+  if kind == 't' then
+    if redis.call('SET', key, ARGV[2], 'NX', 'PX', ARGV[3]) then
+      replies[i] = ARGV[2]
+    else
+      redis.call('PEXPIRE', key, ARGV[3], 'GT')
+      local token = redis.pcall('GET', key)
+      replies[i] = type(token) == 'string' and token
+    end
+  elseif kind == 'e' then
+    local entry = redis.pcall('GET', key)
+    replies[i] = {redis.call('PTTL', key), type(entry) == 'string' and entry}
+  else
+    local owner = redis.call('GET', key)
+    local isFree = not owner or owner == ARGV[4]
+    if isFree then redis.call('SET', key, ARGV[4], 'PX', ARGV[5]) end
+    replies[i] = isFree and 1 or 0
+  end
 end
-return 1`;
-
-/** Takes a lease that is free or the owner's own; 1 if it is the owner's now. KEYS[1]: lease. ARGV: owner, ms. */
-export const TAKE_LEASE = `
-local owner = redis.call('GET', KEYS[1])
-if owner and owner ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-return 1`;
+return replies`;
 
 /** Renews a lease that is the owner's; 1 if it was. KEYS[1]: lease. ARGV: owner, ms. */
 export const RENEW_LEASE = `

@@ -9,19 +9,18 @@ import {
   type StoreOpened,
   type StoreRead,
 } from '../engine/store.js';
-import { newToken, tokensByTag } from '../engine/tokens.js';
+import { tokensByTag } from '../engine/tokens.js';
 import type { Outbox } from '../outbox/outbox.js';
 import type { EmitRedisEvent } from '../redis/redis-events.js';
 import type { RedisSession } from '../redis/redis-session.js';
 import type { ServerClock } from '../redis/server-clock.js';
 import { withDeadline } from '../redis/deadline.js';
-import { inCommands, type Arrival, type RedisServers } from '../redis/redis-servers.js';
-import { deleteForeignTokens, readPart, storedIn, type PartRead } from './part-read.js';
+import type { Arrival, RedisServers } from '../redis/redis-servers.js';
+import { deleteForeignTokens, openPart, readPart, storedIn, type PartRead } from './part-read.js';
 import { isEverywhere, partsOf, type Part, type Question } from './question-parts.js';
 import { RedisInvalidations } from './redis-invalidations.js';
 import { RedisKeys } from './redis-keys.js';
-import { releaseLease, renewLease, takeLease } from './redis-leases.js';
-import { MAKE_TOKENS } from './redis-scripts.js';
+import { releaseLease, renewLease } from './redis-leases.js';
 
 /** Stands for the token of a tag that has one on every server: it is part of all others. */
 const EVERYWHERE = 'everywhere';
@@ -76,15 +75,12 @@ export class RedisStore implements Store {
     let isAwaited = true;
     const askPart = (part: Part, leftMs: number) =>
       this.#servers.write(part.server, leftMs, async (session) => {
-        // One round trip: the client sends what is asked for in one tick together, and Redis keeps the order.
-        const made = this.#makeTokens(session, part, tokenTtlMs);
-        const taken = lease && part.leaseKey ? takeLease(session, part.leaseKey, lease) : true;
-        const [read, hasLease] = await Promise.all([readPart(this.#servers, session, part), taken, made]);
+        const read = await openPart(this.#servers, session, part, tokenTtlMs, lease);
         // Granted too late. Another connection may be faster than this one was: what it gives back is not there yet.
-        if (!isAwaited && hasLease && lease && part.leaseKey)
+        if (!isAwaited && read.hasLease && lease && part.leaseKey)
           await releaseLease(session, part.leaseKey, lease.owner);
         if (read.tokens.includes(undefined)) await deleteForeignTokens(session, read);
-        return { ...read, hasLease };
+        return read;
       });
     try {
       return await this.#ask({ tags, name, lease }, budgetMs, askPart);
@@ -170,15 +166,6 @@ export class RedisStore implements Store {
       return part.tags.filter((_, index) => owed.isAny([part.tokenKeys[epochs + index] ?? '']));
     });
     return new Set(owedTags);
-  }
-
-  /** The same for all: a token is compared only with those of its own tag. */
-  #makeTokens({ client }: RedisSession, { tokenKeys }: Part, ttlMs: number): Promise<unknown> {
-    const parameters = [newToken(), String(ttlMs)];
-    const made = inCommands(this.#servers, tokenKeys).map((keys) =>
-      client.eval(MAKE_TOKENS, { keys, arguments: parameters }),
-    );
-    return Promise.all(made);
   }
 
   #onLease<T>(name: EntryName, command: (session: RedisSession, key: string) => Promise<T>): Promise<T> {
