@@ -182,6 +182,13 @@ class AnswersController {
     return { run: ++runs };
   }
 
+  @Get('dated')
+  @Cached({ ttl: 60, prefix: 'dated', store: { headers: ['last-modified'] } })
+  dated(@Res({ passthrough: true }) response: Response) {
+    response.header('Last-Modified', 'Thu, 01 Jan 2026 00:00:00 GMT');
+    return { run: ++runs };
+  }
+
   @Get('linked-and-more')
   @Cached({ ttl: 60, prefix: 'linked_and_more', store: { headers: ['link'] } })
   linkedAndMore(@Res({ passthrough: true }) response: Response) {
@@ -615,6 +622,13 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])(
       }
       expect([second.headers['x-cache'], second.text]).toEqual(['MISS', '{"run":3}']);
       expect([first.headers['x-more'], second.headers['x-more']]).toEqual(['yes', 'yes']);
+    });
+
+    it('are given on a miss as on a hit to who asks by date: two writes of one second have the same', async () => {
+      const [miss, hit] = await twice('dated', { 'if-modified-since': 'Thu, 01 Jan 2026 00:00:00 GMT' });
+
+      expect([miss.status, miss.headers['x-cache'], miss.text]).toEqual([200, 'MISS', '{"run":1}']);
+      expect([hit.status, hit.headers['x-cache'], hit.text]).toEqual([200, 'HIT', '{"run":1}']);
     });
 
     it('A25: are never stored with a cookie', async () => {

@@ -60,8 +60,9 @@ export class ExpressReply implements Reply {
     return app?.get('json escape') ? text?.replace(/[<>&]/g, escaped) : text;
   }
 
-  /** Nest would write a buffer as JSON here. */
+  /** Nest would write a buffer as JSON here; and Express would weigh dates, by which two answers of one second are one. */
   sendable(body: Buffer): unknown {
+    Object.defineProperty(this.response.req, 'fresh', { value: false, configurable: true });
     return body.toString();
   }
 }
