@@ -79,7 +79,7 @@ export class CacheModule
   extends ConfigurableModuleClass
   implements NestModule, OnModuleInit, OnApplicationShutdown
 {
-  #isGraphBuilt = false;
+  #isStarted = false;
 
   constructor(
     private readonly parts: CacheParts,
@@ -100,12 +100,12 @@ export class CacheModule
 
   /** The last moment before Nest captures each route's guards, interceptors and handler. */
   configure(): void {
-    this.#buildGraph();
+    this.#start();
   }
 
   /** Where no HTTP is served, such as in a worker, Nest asks nobody to configure. */
   async onModuleInit(): Promise<void> {
-    this.#buildGraph();
+    this.#start();
     await this.parts.waitForRedis();
   }
 
@@ -115,13 +115,14 @@ export class CacheModule
     await this.parts.close();
   }
 
-  #buildGraph(): void {
-    if (this.#isGraphBuilt) return;
-    this.#isGraphBuilt = true;
+  #start(): void {
+    if (this.#isStarted) return;
+    this.#isStarted = true;
     this.graph.build(this.parts.options);
     for (const prefix of this.graph.prefixes) this.parts.statistics.expect(prefix);
     const lines = reportLines(this.graph.report());
     for (const line of lines.filter(Boolean)) this.parts.tell({ event: 'cache.graph', line });
     for (const method of this.graph.shapeless) this.parts.emit({ event: 'cache.shape_unknown', method });
+    this.parts.start();
   }
 }

@@ -44,11 +44,7 @@ export class CacheParts {
       if (event.event === 'cache.ready' || event.event === 'cache.disabled') tellFirstNews();
     };
     this.servers = redis && connectRedis(redis, { namespace, clock, emit: hearRedis });
-    if (this.servers) {
-      const redisStore = new RedisStore(this.servers, namespace, this.tell, outbox);
-      this.servers.start((...used) => redisStore.beforeUse(...used));
-      this.#redisStore = redisStore;
-    }
+    if (this.servers) this.#redisStore = new RedisStore(this.servers, namespace, this.tell, outbox);
     this.store = this.#redisStore ?? options.store ?? (enabled ? new MemoryStore(clock, l1) : undefined);
     this.redis = new RedisService(this.servers, namespace, requestBudgetMs, this.tell);
     this.engine = new CacheEngine({
@@ -66,7 +62,6 @@ export class CacheParts {
       const apply = (tags: readonly string[]) => this.engine.invalidate(tags);
       const canApply = () => this.store?.isAvailable() ?? false;
       this.#relay = new OutboxRelay(outbox, apply, canApply, clock);
-      this.#relay.start();
     }
   }
 
@@ -85,6 +80,13 @@ export class CacheParts {
       // It is the listener's own.
     }
   };
+
+  /** Connects. Not before everything else is made: nobody closes the connections of an application that cannot start. */
+  start(): void {
+    const store = this.#redisStore;
+    if (store) this.servers?.start((...used) => store.beforeUse(...used));
+    this.#relay?.start();
+  }
 
   /** What is written or asked for at the very start would find no connection yet: Redis is waited for, but not long. */
   async waitForRedis(): Promise<void> {
