@@ -142,6 +142,10 @@ describe('a stored value', () => {
     expect(() => encodeValue(value)).toThrow('cannot be stored');
   });
 
+  it('is refused as a list with fields of its own, which JSON leaves out', () => {
+    expect(() => encodeValue(/b/.exec('abc'))).toThrow('a list with fields of its own');
+  });
+
   it('is refused when it contains itself', () => {
     const loop: Record<string, unknown> = {};
     loop.self = loop;

@@ -14,11 +14,11 @@ export const VALUE_FORM = 'value-1';
  * Writes any plain value as text; keys are sorted, so equal values give equal text.
  *
  * Dates, bigints, `undefined`, `NaN`, infinities and `-0` come back as they were. Class instances come back as plain
- * objects of their own fields (or of their `toJSON`).
+ * objects of their own fields (or of their `toJSON`), and nothing without what symbols name.
  *
  * @param asKey  instances are told from plain objects, and from those of other classes, by the name of their class, and
  *   those with `toJSON` by their own fields, too; what no text tells apart is refused
- * @throws {CacheError} `CACHE_UNSERIALISABLE` for functions, symbols and cycles
+ * @throws {CacheError} `CACHE_UNSERIALISABLE` for functions, symbols, cycles, and lists with fields of their own
  */
 export function encodeValue(value: unknown, { asKey = false } = {}): string {
   return encode(value, { parents: [], asKey });
@@ -67,7 +67,7 @@ function encodeObject(value: object, place: Place): string {
   }
   if (isMap(value) || isSet(value) || ArrayBuffer.isView(value)) throw unstorable(value);
   if (Array.isArray(value)) {
-    if (asKey) refuseFieldsBesideItems(value);
+    refuseFieldsBesideItems(value);
     return named(`[${Array.from(value, (item) => encode(item, inside)).join(',')}]`);
   }
   if (hasToJson(value)) {
