@@ -17,8 +17,8 @@ export interface GetOrSetOptions<T = unknown> extends EntryOptions {
    * prefix. Default `default`, where everything else is counted, too.
    */
   prefix?: string;
-  /** What the value depends on: tags such as `course:PROG-101`, and prefixes such as `student_risk:*`. */
-  tags?: readonly string[];
+  /** What the value depends on, one or more: tags such as `course:PROG-101`, and prefixes such as `student_risk:*`. */
+  tags?: string | readonly string[];
   /** Whether hits are audited: `factory` is called again then, up to seconds later. Default: where there are `tags`. */
   audit?: boolean;
   /** Names the form of the values; change it with the form, or processes of before and after read each other's. Default: none. */
@@ -33,7 +33,7 @@ export interface GetOrSetOptions<T = unknown> extends EntryOptions {
 /** The same for many keys. */
 export interface GetManyOptions<T = unknown> extends Omit<GetOrSetOptions<T>, 'tags' | 'renew'> {
   /** What each value depends on; a function is told the key. */
-  tags?: readonly string[] | ((key: string) => readonly string[]);
+  tags?: string | readonly string[] | ((key: string) => string | readonly string[]);
 }
 
 const manyOptionNames: OptionNames<GetManyOptions> = {

@@ -59,9 +59,10 @@ export function keyRules<T>(
 export function keySubject(
   { where, prefix, shape, policy, audit }: KeyRules<never>,
   key: string,
-  tags: readonly string[] = [],
+  given: string | readonly string[] = [],
 ): Subject {
   checkKey(key, where);
+  const tags = [given].flat();
   for (const tag of tags) checkedTag(tag, where);
   // A function of `@InvalidateCache` may name it, and nobody knows before the method has run.
   const isNameable = tags.length > 0 || prefix !== DEFAULT_PREFIX;

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { inspect } from 'node:util';
 import {
   Body,
@@ -401,6 +403,12 @@ class Wrong {
     return {};
   }
 
+  @Post('null')
+  @InvalidateCache(null as never)
+  namesNull() {
+    return {};
+  }
+
   @Post('dollar/:id')
   @InvalidateCache('right_param:${id}:*')
   dollar(@Param('id') id: string) {
@@ -548,7 +556,7 @@ const expected: [code: string, method: string, says: string][] = [
   ['CACHE_UNDECLARED_INPUT', 'Wrong.sameName', "two inputs named 'id'"],
   ['CACHE_UNDECLARED_INPUT', 'Wrong.renamed', "'order' of a query class"],
   ['CACHE_UNDECLARED_INPUT', 'Wrong.transformed', "'own' of a query class"],
-  ['CACHE_UNDECLARED_INPUT', 'WrongPerRequest.perRequest', 'made anew for each request'],
+  ['CACHE_UNDECLARED_INPUT', 'WrongPerRequest.perRequest', 'a guard, interceptor or pipe on its way'],
   ['CACHE_INVALID_TTL', 'Wrong.impatient', 'hardTimeout'],
   ['CACHE_INVALID_OPTIONS', 'Wrong.cookies', "'set-cookie'"],
   ['CACHE_INVALID_OPTIONS', 'Wrong.publicUser', "'public'"],
@@ -560,6 +568,7 @@ const expected: [code: string, method: string, says: string][] = [
   ['CACHE_INVALID_OPTIONS', 'Wrong.misspeltWrite', "no option 'family'. There are: tags, families, soft"],
   ['CACHE_INVALID_OPTIONS', 'Wrong.namesNothing', 'names nothing'],
   ['CACHE_INVALID_OPTIONS', 'Wrong.namesNumber', 'tags are texts'],
+  ['CACHE_INVALID_OPTIONS', 'Wrong.namesNull', 'tags are texts'],
   ['CACHE_INVALID_OPTIONS', 'Wrong.dollar', "a $ too many: 'right_param:{id}:*'"],
   ['CACHE_INVALID_OPTIONS', 'Wrong.gap', "'right_param::*' is neither"],
   ['CACHE_INVALID_OPTIONS', 'Wrong.noColon', "'right_two:{id}*' is neither"],
@@ -722,6 +731,29 @@ describe('an application with wrong decorators', () => {
         { code: 'CACHE_INVALID_OPTIONS', message: expect.stringContaining('Make it async') },
       ],
     });
+  });
+
+  it('has opened no connection, which would keep the process from ending', async () => {
+    let connections = 0;
+    const server = createServer((socket) => {
+      connections++;
+      socket.destroy();
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const redis = { url: `redis://127.0.0.1:${port}` };
+    @Module({ imports: [CacheModule.forRoot({ redis })], providers: [WrongService] })
+    class Worker {}
+
+    await expect(
+      NestFactory.createApplicationContext(Worker, { logger: false, abortOnError: false }),
+    ).rejects.toBeInstanceOf(CacheBootError);
+
+    // A server lets its clients in one after the other.
+    await once(connect(port, '127.0.0.1'), 'close');
+    expect(connections).toBe(1);
+    server.close();
   });
 });
 

@@ -76,7 +76,7 @@ describe('CacheService', () => {
 
   it('getOrSet depends on a prefix, too, with what leading arguments say', async () => {
     let made = 0;
-    const get = (tag: string) => settled(cache.getOrSet('k', { ttl: 60, tags: [tag] }, () => ++made));
+    const get = (tag: string) => settled(cache.getOrSet('k', { ttl: 60, tags: tag }, () => ++made));
     expect([await get('price:*'), await get('price:a:*'), await get('price:b:*')]).toEqual([1, 2, 3]);
 
     await prices.forgetItem('a');
@@ -455,6 +455,7 @@ describe('CacheService', () => {
       refused,
     );
     await expect(get({ tags: ['*'] })).rejects.toEqual(refused);
+    await expect(cache.getOrSet('k', undefined as never, () => 7)).rejects.toEqual(refused);
     for (const nothing of ['*', 'item*', ':*', '']) {
       await expect(cache.invalidate('item:a', nothing)).rejects.toEqual(refused);
     }

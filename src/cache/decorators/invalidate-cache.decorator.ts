@@ -80,6 +80,7 @@ export function InvalidateCache<M extends AnyMethod = AnyMethod>(
 function optionsOf<M extends AnyMethod>(
   pattern: InvalidateCacheOptions<M>['tags'] | InvalidateCacheOptions<M>,
 ): InvalidateCacheOptions<M> {
-  const isWhole = typeof pattern === 'object' && !Array.isArray(pattern);
+  // From JavaScript it may be null.
+  const isWhole = typeof pattern === 'object' && (pattern as unknown) !== null && !Array.isArray(pattern);
   return (isWhole ? pattern : { tags: pattern }) as InvalidateCacheOptions<M>;
 }

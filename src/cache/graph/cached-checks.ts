@@ -93,7 +93,9 @@ export function checkRoute(
   if (!isStatic && !key) {
     faults.add(
       'CACHE_UNDECLARED_INPUT',
-      `${where}: its controller is made anew for each request and may read all of it. Give @Cached a key function.`,
+      `${where}: its controller is made anew for each request, for it is request-scoped, or what it injects is, or a guard, ` +
+        'interceptor or pipe on its way (also of the whole application), and so may read all of the request. Make that a ' +
+        'singleton, or give @Cached a key function.',
     );
   }
   const principals = scope === 'user' ? (options.principalDecorators ?? []) : [];
