@@ -21,22 +21,28 @@ export interface Exploration {
   readonly violation: string | undefined;
 }
 
-/** @param maxRuns of a scenario with more orders this many are run: by turns the next in turn, and one at random */
-export async function explore(scenario: Scenario, maxRuns = Infinity): Promise<Exploration> {
+/** How many orders are run of a scenario that has more. */
+export interface Extent {
+  /** First. They have much in common: where they are not all there are, they differ in their last steps only. */
+  readonly inTurn: number;
+  /** Then. */
+  readonly atRandom: number;
+}
+
+export async function explore(scenario: Scenario, { inTurn, atRandom }: Extent): Promise<Exploration> {
   let choices: number[] = [];
-  for (let runs = 1, inTurn = 0; ; runs++) {
-    const isInTurn = maxRuns === Infinity || runs % 2 === 1;
+  for (let runs = 1; ; runs++) {
+    const isInTurn = runs <= inTurn;
     const { taken, violation } = await runOnce(scenario, (depth, of) =>
       isInTurn ? (choices[depth] ?? 0) : Math.floor(Math.random() * of),
     );
     if (violation !== undefined) return { runs, isComplete: false, violation };
     if (isInTurn) {
-      inTurn++;
       const next = nextChoices(taken);
-      if (!next) return { runs: inTurn, isComplete: true, violation };
+      if (!next) return { runs, isComplete: true, violation };
       choices = next;
     }
-    if (runs >= maxRuns) return { runs, isComplete: false, violation };
+    if (runs >= inTurn + atRandom) return { runs, isComplete: false, violation };
   }
 }
 
