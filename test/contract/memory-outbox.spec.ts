@@ -1,5 +1,5 @@
-import { MemoryOutbox } from '../../src/cache/index.js';
 import { EPOCH } from '../../src/cache/engine/tags.js';
+import { MemoryOutbox } from '../../src/cache/outbox/memory.outbox.js';
 import { outboxContract } from './outbox.contract.js';
 
 const CONFIRM = () => Promise.resolve(true);

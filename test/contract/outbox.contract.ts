@@ -1,4 +1,4 @@
-import type { Outbox } from '../../src/cache/index.js';
+import type { Outbox } from '../../src/cache/outbox/outbox.js';
 import { inUnit, UnitOfWork } from '../../src/cache/outbox/unit-of-work.js';
 import { deferred } from '../support/deferred.js';
 
