@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -8,14 +8,24 @@ import { Client } from 'pg';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded-postgres.js';
 import { startOf } from './process-start.js';
 
+/** For what is not about the disk. */
+const quickly = { fsync: 'off' };
+
+/** Where a server has run before. */
+let prepared: string;
 let dataDir: string;
 let lines: string[];
 let servers: EmbeddedPostgres[];
 let programs: ChildProcess[];
 
+beforeAll(async () => {
+  prepared = await newFolder();
+  const server = await startEmbeddedPostgres({ dataDir: prepared, log: () => undefined, settings: quickly });
+  await server.stop();
+});
+
 beforeEach(async () => {
-  dataDir = await mkdtemp(join(tmpdir(), 'embedded-'));
-  await chmod(dataDir, 0o755);
+  dataDir = await newFolder();
   lines = [];
   servers = [];
   programs = [];
@@ -27,18 +37,32 @@ afterEach(async () => {
   await rm(dataDir, { recursive: true, force: true });
 });
 
-async function start(options: { platform?: string } = {}): Promise<EmbeddedPostgres> {
-  return startIn(dataDir, options);
+afterAll(() => rm(prepared, { recursive: true, force: true }));
+
+/** As root the server runs as another user, who must get in. */
+async function newFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'embedded-'));
+  await chmod(folder, 0o755);
+  return folder;
 }
 
-async function startIn(folder: string, options: { platform?: string } = {}): Promise<EmbeddedPostgres> {
+type Options = Partial<Parameters<typeof startEmbeddedPostgres>[0]>;
+
+/** In an empty folder, unless there is something in it already. */
+async function start(options: Options = {}): Promise<EmbeddedPostgres> {
   const server = await startEmbeddedPostgres({
-    dataDir: folder,
+    dataDir,
     log: (line) => lines.push(line),
+    settings: quickly,
     ...options,
   });
   servers.push(server);
   return server;
+}
+
+/** As after an earlier start, with its owners and modes; to make a cluster anew takes far longer. */
+function hasStartedBefore(folder = dataDir): void {
+  expect(spawnSync('cp', ['-a', join(prepared, 'postgres'), folder]).status).toBe(0);
 }
 
 const lockFileIn = (folder: string) => join(folder, 'postgres', 'cluster', 'postmaster.pid');
@@ -46,7 +70,9 @@ const serverIn = async (folder: string) => parseInt(await readFile(lockFileIn(fo
 
 async function startOtherServer(): Promise<number> {
   const folder = join(dataDir, 'other');
-  await startIn(folder);
+  await mkdir(folder);
+  hasStartedBefore(folder);
+  await start({ dataDir: folder });
   return serverIn(folder);
 }
 
@@ -72,6 +98,7 @@ async function ask(url: string, sql: string): Promise<unknown> {
 
 describe('embedded PostgreSQL', () => {
   it('keeps its data and its port from start to start', async () => {
+    hasStartedBefore();
     const first = await start();
     await ask(first.url, 'create table kept as select 42 as answer');
     await first.stop();
@@ -83,7 +110,7 @@ describe('embedded PostgreSQL', () => {
   });
 
   it('writes safely to disk, listens on loopback only and keeps time in UTC', async () => {
-    const { url } = await start();
+    const { url } = await start({ settings: {} });
 
     expect(await ask(url, 'show fsync')).toBe('on');
     expect(await ask(url, 'show listen_addresses')).toBe('127.0.0.1');
@@ -92,6 +119,7 @@ describe('embedded PostgreSQL', () => {
   });
 
   it('asks for the password that lies in a file of mode 0600', async () => {
+    hasStartedBefore();
     const { url } = await start();
     const wrong = new URL(url);
     wrong.password = 'wrong';
@@ -103,6 +131,7 @@ describe('embedded PostgreSQL', () => {
   });
 
   it('comes back when the server was killed', async () => {
+    hasStartedBefore();
     const first = await start();
     const [pid] = (await readFile(join(dataDir, 'postgres', 'cluster', 'postmaster.pid'), 'utf8')).split(
       '\n',
@@ -120,6 +149,7 @@ describe('embedded PostgreSQL', () => {
       ['a program that is no PostgreSQL', startProgram, undefined],
       ['a PostgreSQL that began later', startOtherServer, '1'],
     ])('comes back when %s has the id of the server that was killed', async (_who, startOther, startedAt) => {
+      hasStartedBefore();
       await start();
       const other = await startOther();
       const [pid, folder, startS, ...rest] = (await readFile(lockFileIn(dataDir), 'utf8')).split('\n');
@@ -135,6 +165,7 @@ describe('embedded PostgreSQL', () => {
   }
 
   it('is not stopped while another process uses it', async () => {
+    hasStartedBefore();
     const server = await start();
     // Process 1 lives as long as the machine.
     const otherUser = join(dataDir, 'postgres', 'users', '1');
@@ -161,7 +192,7 @@ describe('embedded PostgreSQL', () => {
   });
 
   it('moves to another port when its own is taken', async () => {
-    await mkdir(join(dataDir, 'postgres'), { recursive: true });
+    hasStartedBefore();
     const taken = createServer().listen(0, '127.0.0.1');
     await new Promise((settle) => taken.once('listening', settle));
     const address = taken.address();
@@ -188,7 +219,7 @@ describe('embedded PostgreSQL', () => {
   });
 
   it('says in one line that the folder holds data of another version', async () => {
-    await (await start()).stop();
+    hasStartedBefore();
     await writeFile(join(dataDir, 'postgres', 'cluster', 'PG_VERSION'), '9\n');
 
     await expect(start()).rejects.toThrow(/holds data of PostgreSQL 9, this is 18: move the folder away$/);
