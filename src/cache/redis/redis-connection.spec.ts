@@ -1,5 +1,6 @@
 import { once } from 'node:events';
-import { createServer, type AddressInfo, type Socket } from 'node:net';
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { setTimeout as wait } from 'node:timers/promises';
 import { CacheError } from '../engine/cache-errors.js';
 import { systemClock } from '../engine/clock.js';
 import type { RedisAddress } from './redis-address.js';
@@ -10,12 +11,16 @@ const minute = 60_000;
 
 const connectionTo = (
   locate: () => Promise<RedisAddress>,
-  { paceWhenRefused = paceOfRefusals(), paceWhenAway = paceOfAbsences(minute) } = {},
+  {
+    paceWhenRefused = paceOfRefusals(),
+    paceWhenAway = paceOfAbsences(minute),
+    connectTimeoutMs = minute,
+  } = {},
 ) =>
   new RedisConnection({
     locate,
     timings: {
-      connectTimeoutMs: minute,
+      connectTimeoutMs,
       heartbeatMs: minute,
       silenceLimitMs: minute,
       slowMs: minute,
@@ -28,26 +33,49 @@ const connectionTo = (
     onLost: () => undefined,
   });
 
-describe('a connection that is not made yet is closed at once', () => {
-  it('while the greeting of TLS is not answered', async () => {
-    const server = createServer().listen(0, '127.0.0.1');
+describe('a connection that is not made yet', () => {
+  let server: Server;
+  let login: RedisAddress;
+
+  beforeEach(async () => {
+    server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
-    const login = { tls: true, username: undefined, password: undefined, database: 0, clientName: 'test' };
-    const connection = connectionTo(() => Promise.resolve({ ...login, host: '127.0.0.1', port }));
+    const nobody = { username: undefined, password: undefined, database: 0, clientName: 'test' };
+    login = { ...nobody, tls: true, host: '127.0.0.1', port };
+  });
+
+  afterEach(() => server.close());
+
+  /** What is closed only when some limit of a minute is over, or never, is open until then. */
+  async function outcome(closing: Promise<unknown>): Promise<string> {
+    return Promise.race([closing.then(() => 'closed'), wait(10_000, 'open', { ref: false })]);
+  }
+
+  it('is closed at once while the greeting of TLS is not answered', async () => {
+    const connection = connectionTo(() => Promise.resolve(login));
     const [socket] = (await once(server, 'connection')) as [Socket];
 
-    await connection.close();
+    expect(await outcome(connection.close())).toBe('closed');
 
     socket.destroy();
-    server.close();
-  }, 5000);
+  });
 
-  it('while nobody says where the server is', async () => {
+  it('is closed at once while nobody says where the server is', async () => {
     const connection = connectionTo(() => new Promise(() => undefined));
 
+    expect(await outcome(connection.close())).toBe('closed');
+  });
+
+  it('lets go of its socket, closed, once its time to connect is over', async () => {
+    const connection = connectionTo(() => Promise.resolve(login), { connectTimeoutMs: 200 });
+    const [socket] = (await once(server, 'connection')) as [Socket];
+    const gone = once(socket.resume(), 'close');
+
     await connection.close();
-  }, 5000);
+
+    expect(await outcome(gone)).toBe('closed');
+  });
 });
 
 describe('the connections of a process that all fail', () => {
