@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Client } from 'pg';
 import { mintToken } from '../../src/access/mint-token.js';
 import { readEnvironment } from '../../src/config/read-environment.js';
+import { CacheService } from '../../src/cache/index.js';
 import { expectHit, expectMiss } from '../../src/cache/testing/index.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { startFaultProxy } from '../support/fault-proxy.js';
@@ -14,15 +15,17 @@ let app: TestApp;
 beforeAll(async () => {
   database = await createTestDatabase();
   await peopleOfTwoCourses(database.dataSource);
-});
-
-afterAll(() => database.drop());
-
-beforeEach(async () => {
   app = await startTestApp({ env: { DATABASE_URL: database.url } });
 });
 
-afterEach(() => app.close());
+afterAll(async () => {
+  await app.close();
+  await database.drop();
+});
+
+beforeEach(async () => {
+  await app.app.get(CacheService).clear();
+});
 
 describe('GET /api/v3/system/stats', () => {
   it('has the original’s five fields and ours, and is a hit the second time', async () => {
@@ -127,11 +130,14 @@ describe('GET /api/v3/system/health/detailed', () => {
 
 describe('without Redis', () => {
   it('redis/stats shows nulls beside the cache’s own figures', async () => {
-    await app.request.get('/api/v3/system/stats').expect(expectMiss);
-    await app.request.get('/api/v3/system/stats').expect(expectHit);
-    await app.request.get('/api/v3/system/stats').expect(expectHit);
+    // They count from its start on.
+    const other = await startTestApp({ env: { DATABASE_URL: database.url } });
+    await other.request.get('/api/v3/system/stats').expect(expectMiss);
+    await other.request.get('/api/v3/system/stats').expect(expectHit);
+    await other.request.get('/api/v3/system/stats').expect(expectHit);
 
-    const { body } = await app.request.get('/api/v3/system/redis/stats').expect(200);
+    const { body } = await other.request.get('/api/v3/system/redis/stats').expect(200);
+    await other.close();
 
     expect(body).toMatchObject({ status: 'not_configured', cache: { store: 'memory' } });
     const { connected, ...figures } = body.redis_stats as Record<string, unknown>;
