@@ -100,9 +100,10 @@ it('A29: no error tells a password, a token or whom it is about', async () => {
   expect(await post({ ...bird, full_name: student.full_name.repeat(200_000) })).toBe(413);
   expect(await told('get', `${users}/BIRD`, { bearer: `Bearer ${secrets.bearer}` })).toBe(401);
   expect(await told('get', `${users}/BIRD`, { bearer: `${bearers.self}x` })).toBe(401);
+  expect(await told('get', users, { bearer: `Bearer ${secrets.jwtSecret}` })).toBe(401);
   expect(await post(bird, bearers.self)).toBe(403);
   expect(await told('get', `${users}/NOBODY`)).toBe(404);
-  for (const path of ['/health', '/metrics', '/api/v3/openapi.json', '/api/v3/system/info']) {
+  for (const path of ['/', '/health', '/metrics', '/api/v3/openapi.json', '/api/v3/system/info']) {
     expect(await told('get', path)).toBe(200);
   }
   expect(await told('get', '/api/v3/system/redis/stats')).toBe(200);
@@ -132,6 +133,8 @@ it('A29: no line of the log tells a password, a token or whom it is about, from 
   await app.stop();
 
   expect(app.output()).toContain('"level":"error"');
+  expect(app.output()).toContain('redis://***@127.0.0.1');
+  for (const line of app.output().trim().split('\n')) expect(JSON.parse(line)).toHaveProperty('level');
   expect(app.output()).not.toMatch(canaries);
 });
 
