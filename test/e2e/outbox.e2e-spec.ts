@@ -7,17 +7,8 @@ import { outsideUnits } from '../../src/cache/outbox/unit-of-work.js';
 import { patientDataSource } from '../../src/database/data-source.js';
 import { settledIn, startCachedApp } from '../support/cached-app.js';
 import { deferred } from '../support/deferred.js';
-import { figure } from '../support/figures.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
-import {
-  pollUntil,
-  spawnApp,
-  startRedis,
-  waitFor200,
-  type AppProcess,
-  type RedisProcess,
-} from '../support/processes.js';
-import { startTestApp, type TestApp } from '../support/test-app.js';
+import { pollUntil, startRedis, type RedisProcess } from '../support/processes.js';
 
 jest.setTimeout(120_000);
 
@@ -751,64 +742,5 @@ describe('a method that writes in transactions', () => {
     await pollUntil(async () => (await rows()).length === 0, 5000);
 
     expect(await names.name('U1')).toBe('new');
-  });
-});
-
-describe('a process that is killed between its commit and its invalidation', () => {
-  const writers: AppProcess[] = [];
-  let env: Record<string, string>;
-  let reader: TestApp;
-
-  beforeAll(async () => {
-    env = { DATABASE_URL: database.url, REDIS_URL: redis.url, CACHE_NAMESPACE: 'kill:' };
-    reader = await startTestApp({ env });
-  });
-
-  afterAll(async () => {
-    redis.thaw();
-    await Promise.all([reader.close(), ...writers.map((app) => app.stop())]);
-  });
-
-  async function startWriter(): Promise<AppProcess> {
-    const app = await spawnApp({ env });
-    writers.push(app);
-    await waitFor200(app, '/health/ready', 60_000);
-    return app;
-  }
-
-  it('T10: leaves no other process with the old answer for longer than two seconds', async () => {
-    const post = (url: string, path: string, body: object) =>
-      fetch(`${url}/api/v3${path}`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify(body),
-      });
-    const total = async () => {
-      const answer = await fetch(`${reader.url}/api/v3/system/stats`);
-      const { total_courses } = (await answer.json()) as { total_courses: number };
-      return { courses: total_courses, cache: answer.headers.get('x-cache') };
-    };
-    const course = (n: number) => ({
-      course_id: `KILL-${n}`,
-      name: 'Killed',
-      starts_at: '2026-01-01T00:00:00Z',
-      ends_at: '2027-01-01T00:00:00Z',
-    });
-
-    for (let n = 1; n <= 3; n++) {
-      const writer = await startWriter();
-      await pollUntil(async () => (await total()).cache === 'HIT', 5000);
-      redis.freeze();
-      const writing = post(writer.url, '/courses', course(n)).catch(() => undefined);
-      await pollUntil(async () => (await rows()).length === 1, 5000);
-      writer.signal('SIGKILL');
-      await Promise.all([writing, writer.ended]);
-      redis.thaw();
-      const since = performance.now();
-
-      await pollUntil(async () => (await total()).courses === n && (await rows()).length === 0, 20_000);
-
-      figure('T10', 'old answer for, ms', performance.now() - since, { atMost: 2000 });
-    }
   });
 });
