@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { startFailure } from './start-failure.js';
 
 it.each([
@@ -9,4 +9,17 @@ it.each([
   const [error] = (await once(createServer().listen(0, host), 'error')) as [unknown];
 
   expect(startFailure(error)).toBe(line);
+});
+
+it('a port that another program listens on is told in one line', async () => {
+  const other = createServer().listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  const { port } = other.address() as AddressInfo;
+
+  const [error] = (await once(createServer().listen(port, '127.0.0.1'), 'error')) as [unknown];
+
+  other.close();
+  expect(startFailure(error)).toBe(
+    `Port ${port} is busy: stop what listens there, or set PORT to another, for example PORT=8001.`,
+  );
 });

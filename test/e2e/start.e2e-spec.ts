@@ -1,6 +1,5 @@
 import { spawnSync } from 'node:child_process';
 import { chmod, chown, mkdir, mkdtemp, readFile, rm, rmdir } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { figure } from '../support/figures.js';
@@ -156,18 +155,6 @@ describe('what can be in the way of a start', () => {
       expect.stringMatching(new RegExp(`^Port ${app.port} is busy: .*PORT=`)),
     ]);
     expect(answers[1]).toMatchObject({ course_id: 'PROG-101' });
-  });
-
-  it('says so too when it is another program that listens there', async () => {
-    const other = createServer().listen(0, '0.0.0.0');
-    await new Promise((settle) => other.once('listening', settle));
-    const address = other.address();
-    const port = typeof address === 'object' && address ? address.port : 0;
-
-    const app = await start({ port });
-
-    expect(await app.ended.finally(() => other.close())).toBe(1);
-    expect(complaints(app)).toHaveLength(1);
   });
 
   it('says in one line that the data folder cannot be used', async () => {
