@@ -36,7 +36,7 @@ const MAX_CLIENTS = 4000;
  */
 const CONNECTED = isMeasuring ? 1000 : 200;
 const STEP_MS = 5;
-const [PEAK_SECONDS, ALONE_SECONDS] = isMeasuring ? [10, 10] : [3, 1];
+const [PEAK_SECONDS, ALONE_SECONDS] = isMeasuring ? [10, 10] : [2, 1];
 /** Hits that are asked for all the while. */
 const HITS_A_SECOND = 50;
 
@@ -251,7 +251,7 @@ describe('five times what it can do', () => {
   };
 
   it('F53: what is too much is refused at once, the rest is served: hits and probes all, reads before writes', async () => {
-    const seconds = isMeasuring ? 60 : 4;
+    const seconds = isMeasuring ? 60 : 2;
     const connectedBefore = clients.length;
 
     const [{ answers, leftOut }, probes] = await probed(
@@ -263,7 +263,7 @@ describe('five times what it can do', () => {
 
     const connected = clients.length - connectedBefore;
     const endedAtMs = performance.now();
-    const afterwards = await openLoop(isMeasuring ? 10 : 2, [
+    const afterwards = await openLoop(isMeasuring ? 10 : 1, [
       { perSecond: perSecond / 2, kind: work },
       { perSecond: HITS_A_SECOND, kind: () => 'hit' },
     ]);
@@ -317,7 +317,7 @@ describe('five times what it can do', () => {
   };
 
   it('F54: clients who ask again at once, three times, cost the database nothing', async () => {
-    const seconds = isMeasuring ? 20 : 3;
+    const seconds = isMeasuring ? 20 : 2;
     const each = { miss: await transactionsOf('miss'), write: await transactionsOf('write') };
     const before = await transactions();
 
