@@ -1,7 +1,8 @@
 import { Controller, Get, Param, Post } from '@nestjs/common';
 import { startCachedApp } from '../test/support/cached-app.js';
-import { diagnosisOf, diagnosisOfFailure } from './cache-diagnosis.js';
+import { diagnosisOf, ending } from './cache-diagnosis.js';
 import { Cached, CacheGraph, InvalidateCache, type CacheReport } from './cache/index.js';
+import { outcomeOfFailure } from './command/run-command.js';
 
 @Controller('books')
 class Books {
@@ -65,7 +66,7 @@ describe('cache:doctor', () => {
   it('ends with 1 where the decorators keep the application from starting, and says what is wrong with them', async () => {
     const error: unknown = await reportOf(Books, Readers).catch((refused: unknown) => refused);
 
-    expect(diagnosisOfFailure(error)).toEqual({
+    expect(outcomeOfFailure(error, ending)).toEqual({
       text: expect.stringMatching(
         /^The cache could answer wrongly.*\n {2}CACHE_PATTERN_MATCHES_NOTHING .*Readers/,
       ),
@@ -78,6 +79,6 @@ describe('cache:doctor', () => {
     ['without a code', new TypeError('of ours')],
     ['of the system', Object.assign(new Error('of the system'), { code: 'EACCES' })],
   ])('leaves to Node to print what it does not know: an error %s', (_, failure) => {
-    expect(() => diagnosisOfFailure(failure)).toThrow(failure);
+    expect(() => outcomeOfFailure(failure, ending)).toThrow(failure);
   });
 });

@@ -1,8 +1,8 @@
 import { parseArgs } from 'node:util';
-import { diagnosisOf, diagnosisOfFailure, usage, type Diagnosis } from './cache-diagnosis.js';
-import { sayAndExit } from './say-and-exit.js';
+import { diagnosisOf, ending, usage } from './cache-diagnosis.js';
+import { runCommand, success, type Outcome } from './command/run-command.js';
 
-async function examine(asJson: boolean): Promise<Diagnosis> {
+async function examine(asJson: boolean): Promise<Outcome> {
   // Loaded only now: a wrong option is answered at once.
   const { createApp } = await import('./app.setup.js');
   const { CacheGraph, reportLines } = await import('./cache/index.js');
@@ -13,7 +13,7 @@ async function examine(asJson: boolean): Promise<Diagnosis> {
   return diagnosisOf(report, text);
 }
 
-async function main(words: string[]): Promise<Diagnosis> {
+async function main(words: string[]): Promise<Outcome> {
   const { values } = parseArgs({
     args: words,
     options: {
@@ -21,8 +21,7 @@ async function main(words: string[]): Promise<Diagnosis> {
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
-  return values.help ? { text: usage, stream: 'stdout', exitCode: 0 } : examine(values.json);
+  return values.help ? success(usage) : examine(values.json);
 }
 
-const { text, stream, exitCode } = await main(process.argv.slice(2)).catch(diagnosisOfFailure);
-sayAndExit(`${text}\n`, stream, exitCode);
+await runCommand(main, ending);

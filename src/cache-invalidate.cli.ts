@@ -1,14 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import {
-  InvalidationRefused,
-  outcomeOf,
-  outcomeOfFailure,
-  usage,
-  wishOf,
-  type Outcome,
-  type Wish,
-} from './cache-invalidation.js';
-import { sayAndExit } from './say-and-exit.js';
+import { ending, outcomeOf, usage, wishOf, type Wish } from './cache-invalidation.js';
+import { CommandRefused, runCommand, success, type Outcome } from './command/run-command.js';
 
 /** Sentinels and clusters are found within it; who waits for longer has a Redis to mend. */
 const PATIENCE_MS = 5000;
@@ -23,7 +15,7 @@ async function invalidate(wish: Exclude<Wish, 'help'>): Promise<Outcome> {
   const { environment } = await ConfigurationModule.forRoot();
   const redis = redisSettings(environment);
   if (!redis)
-    throw new InvalidationRefused(
+    throw new CommandRefused(
       'The settings name no Redis: each process keeps its answers to itself, until it is started again.',
     );
   let failure = 'disconnected';
@@ -50,9 +42,8 @@ async function invalidate(wish: Exclude<Wish, 'help'>): Promise<Outcome> {
 
 async function main(words: string[]): Promise<Outcome> {
   const wish = wishOf(words);
-  return wish === 'help' ? { text: usage, stream: 'stdout', exitCode: 0 } : invalidate(wish);
+  return wish === 'help' ? success(usage) : invalidate(wish);
 }
 
-const { text, stream, exitCode } = await main(process.argv.slice(2)).catch(outcomeOfFailure);
 // Connections need no farewell: nothing waits in them any more.
-sayAndExit(`${text}\n`, stream, exitCode);
+await runCommand(main, ending);

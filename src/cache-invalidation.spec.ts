@@ -1,11 +1,12 @@
-import { InvalidationRefused, outcomeOf, outcomeOfFailure, usage, wishOf } from './cache-invalidation.js';
+import { ending, outcomeOf, usage, wishOf } from './cache-invalidation.js';
+import { CommandRefused, outcomeOfFailure } from './command/run-command.js';
 
 /** What the command ends with for these words, which it does not get beyond. */
 function refused(words: string[]) {
   try {
     return wishOf(words);
   } catch (error) {
-    return outcomeOfFailure(error);
+    return outcomeOfFailure(error, ending);
   }
 }
 
@@ -50,8 +51,8 @@ describe('what the command ends with', () => {
   });
 
   it('is 2 where it can do nothing, and a fault of ours stays one', () => {
-    expect(outcomeOfFailure(new InvalidationRefused('no Redis'))).toMatchObject({ exitCode: 2 });
+    expect(outcomeOfFailure(new CommandRefused('no Redis'), ending)).toMatchObject({ exitCode: 2 });
     const fault = new TypeError('a fault');
-    expect(() => outcomeOfFailure(fault)).toThrow(fault);
+    expect(() => outcomeOfFailure(fault, ending)).toThrow(fault);
   });
 });

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { CommandRefused, success, type Ending, type Outcome } from './command/run-command.js';
 
 export const usage = `Makes kept answers unusable, in all processes that share the Redis and the CACHE_NAMESPACE of the environment or of the
 file .env. Needs no database.
@@ -15,22 +16,10 @@ npm run -s cache:doctor prints which tags and prefixes there are; a name that no
 Ends with 0 when Redis has confirmed it, with 1 if it has not within 5 s (repeat it: nothing is lost by that), and with 2,
 having done nothing, if it was called wrongly or the settings name no Redis.`;
 
-/** What the command says, and the code it ends with. */
-export interface Outcome {
-  readonly text: string;
-  readonly stream: 'stdout' | 'stderr';
-  readonly exitCode: 0 | 1 | 2;
-}
-
 /** What somebody wants unusable: everything, or what tags and patterns name. */
 export type Wish = 'help' | 'everything' | readonly string[];
 
-/** The command was called wrongly, or where it can do nothing; the message is for the user. */
-export class InvalidationRefused extends Error {
-  override readonly name = 'InvalidationRefused';
-}
-
-/** @throws {InvalidationRefused} and what `parseArgs` throws, for words that say neither or both */
+/** @throws {CommandRefused} and what `parseArgs` throws, for words that say neither or both */
 export function wishOf(words: string[]): Wish {
   const { values, positionals } = parseArgs({
     args: words,
@@ -42,31 +31,24 @@ export function wishOf(words: string[]): Wish {
   });
   if (values.help) return 'help';
   if (values.everything && positionals.length > 0)
-    throw new InvalidationRefused('Either --everything or tags and patterns, not both.');
+    throw new CommandRefused('Either --everything or tags and patterns, not both.');
   if (values.everything) return 'everything';
-  if (positionals.length === 0)
-    throw new InvalidationRefused('Name a tag or a pattern, or say --everything.');
+  if (positionals.length === 0) throw new CommandRefused('Name a tag or a pattern, or say --everything.');
   return positionals;
 }
 
 /** @param failure  why Redis did not confirm it, as far as that is known; `undefined` where it did */
 export function outcomeOf(wish: Wish, failure: string | undefined): Outcome {
   const what = typeof wish === 'string' ? wish : wish.join(', ');
-  if (failure === undefined)
-    return { text: `Invalidated ${what}: Redis confirmed it.`, stream: 'stdout', exitCode: 0 };
+  if (failure === undefined) return success(`Invalidated ${what}: Redis confirmed it.`);
   const text = `Not sure to have invalidated ${what}: Redis did not confirm it (${failure}). Repeat it.`;
   return { text, stream: 'stderr', exitCode: 1 };
 }
 
-/** Of what kept it from being tried. @throws what is not the caller's to mend, as it came */
-export function outcomeOfFailure(error: unknown): Outcome {
-  if (!(error instanceof Error)) throw error;
-  const { message, name } = error;
-  const code = 'code' in error ? String(error.code) : '';
-  const [stream, exitCode] = ['stderr', 2] as const;
-  if (error instanceof InvalidationRefused || code.startsWith('ERR_PARSE_ARGS'))
-    return { text: `${message}\n\n${usage}`, stream, exitCode };
-  if (code === 'CACHE_INVALID_OPTIONS' || name === 'ConfigurationError')
-    return { text: message, stream, exitCode };
-  throw error;
-}
+/** How the command ends where it was not tried. */
+export const ending: Ending = {
+  usage,
+  exitCode: 2,
+  lineOf: (failure) =>
+    'code' in failure && failure.code === 'CACHE_INVALID_OPTIONS' ? failure.message : undefined,
+};

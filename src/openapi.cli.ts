@@ -1,7 +1,11 @@
 import { createApp } from './app.setup.js';
+import { runCommand, success, type Outcome } from './command/run-command.js';
 import { createOpenApiDocument } from './http/openapi.js';
-import { sayAndExit } from './say-and-exit.js';
 
-// Prints the description of the API; needs no database, as nothing is started.
-const app = await createApp({ NODE_ENV: 'test', LOG_LEVEL: 'error' });
-sayAndExit(JSON.stringify(createOpenApiDocument(app), undefined, 2), 'stdout', 0);
+/** Prints the description of the API; needs no database, as nothing is started. */
+async function main(): Promise<Outcome> {
+  const app = await createApp({ NODE_ENV: 'test', LOG_LEVEL: 'error' });
+  return success(JSON.stringify(createOpenApiDocument(app), undefined, 2));
+}
+
+await runCommand(main);

@@ -1,5 +1,6 @@
+import { CommandRefused } from '../command/run-command.js';
 import { readEnvironment } from '../config/read-environment.js';
-import { mintToken, TokenRefused } from './mint-token.js';
+import { mintToken } from './mint-token.js';
 import { TokenVerifier } from './token.verifier.js';
 
 const AUTH_JWT_SECRET = 'a-secret-of-this-test-and-nothing-else';
@@ -53,7 +54,7 @@ describe('a minted token', () => {
   ])('is refused %s, in a line that says why', async (_, variables, asked, line) => {
     const refusal = mintToken(readEnvironment(variables), asked);
 
-    await expect(refusal).rejects.toThrow(TokenRefused);
+    await expect(refusal).rejects.toThrow(CommandRefused);
     await expect(refusal).rejects.toThrow(line);
   });
 });

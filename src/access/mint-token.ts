@@ -1,4 +1,5 @@
 import { SignJWT } from 'jose';
+import { CommandRefused } from '../command/run-command.js';
 import type { Environment } from '../config/environment.js';
 import { principalRoles } from './principal.js';
 
@@ -10,34 +11,31 @@ export interface TokenWish {
   readonly ttl: string;
 }
 
-/** The wish cannot be granted; the message says why and what to do, for people. */
-export class TokenRefused extends Error {}
-
 const secondsOf = { m: 60, h: 3600, d: 86_400 } as const;
 const maxTtlSeconds = 30 * 86_400;
 
 /**
  * Signs a token as the service will accept it.
  *
- * @throws {TokenRefused} in production, without a secret, and for a wish that makes no sense
+ * @throws {CommandRefused} in production, without a secret, and for a wish that makes no sense
  */
 export async function mintToken(environment: Environment, { role, sub, ttl }: TokenWish): Promise<string> {
   const { isProduction, AUTH_JWT_SECRET, AUTH_JWKS_URL, AUTH_ISSUER, AUTH_AUDIENCE } = environment;
-  if (isProduction) throw new TokenRefused('Tokens are minted for development only, not in production.');
+  if (isProduction) throw new CommandRefused('Tokens are minted for development only, not in production.');
   if (AUTH_JWKS_URL !== undefined) {
-    throw new TokenRefused('AUTH_JWKS_URL is set: tokens come from that identity provider, not from here.');
+    throw new CommandRefused('AUTH_JWKS_URL is set: tokens come from that identity provider, not from here.');
   }
   if (AUTH_JWT_SECRET === undefined) {
-    throw new TokenRefused(
+    throw new CommandRefused(
       'AUTH_JWT_SECRET is not set, so access is open and no token is needed.\n' +
         'To try access rights, put a line into the file .env and restart the service:\n' +
         '  AUTH_JWT_SECRET=<the output of: openssl rand -base64 48>',
     );
   }
   if (!principalRoles.some((known) => known === role)) {
-    throw new TokenRefused(`--role must be one of ${principalRoles.join(', ')}.`);
+    throw new CommandRefused(`--role must be one of ${principalRoles.join(', ')}.`);
   }
-  if (sub === '') throw new TokenRefused('--sub must name the user or the service, for example TEACH001.');
+  if (sub === '') throw new CommandRefused('--sub must name the user or the service, for example TEACH001.');
 
   return new SignJWT({ role })
     .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
@@ -53,7 +51,7 @@ function ttlSeconds(ttl: string): number {
   const [, amount, unit] = /^(\d{1,6})([mhd])$/.exec(ttl) ?? [];
   const seconds = Number(amount) * secondsOf[unit as keyof typeof secondsOf];
   if (!(seconds > 0 && seconds <= maxTtlSeconds)) {
-    throw new TokenRefused('--ttl must be a time such as 30m, 8h or 7d, 30 days at most.');
+    throw new CommandRefused('--ttl must be a time such as 30m, 8h or 7d, 30 days at most.');
   }
   return seconds;
 }

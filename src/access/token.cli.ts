@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
-import { ConfigurationError } from '../config/configuration-error.js';
-import { mintToken, TokenRefused, type TokenWish } from './mint-token.js';
+import { runCommand, success, type Outcome } from '../command/run-command.js';
+import { mintToken, type TokenWish } from './mint-token.js';
 
 const usage = `Mints a token for development, signed with AUTH_JWT_SECRET of the environment or of the file .env.
 
@@ -27,26 +27,13 @@ function wishOf(words: string[]): TokenWish | undefined {
   return { role: values.role ?? '', sub: values.sub ?? '', ttl: values.ttl };
 }
 
-async function main(): Promise<void> {
-  const wish = wishOf(process.argv.slice(2));
-  if (wish === undefined) {
-    console.log(usage);
-    return;
-  }
+async function main(words: string[]): Promise<Outcome> {
+  const wish = wishOf(words);
+  if (wish === undefined) return success(usage);
   // Loaded only now: a wrong option is answered at once.
   const { ConfigurationModule } = await import('../config/config.module.js');
   const { environment } = await ConfigurationModule.forRoot();
-  console.log(await mintToken(environment, wish));
+  return success(await mintToken(environment, wish));
 }
 
-function isExpected(error: unknown): error is Error {
-  const isBadOption =
-    error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS');
-  return isBadOption || error instanceof TokenRefused || error instanceof ConfigurationError;
-}
-
-main().catch((error: unknown) => {
-  if (!isExpected(error)) throw error;
-  console.error(`${error.message}\n\n${usage}`);
-  process.exitCode = 1;
-});
+await runCommand(main, { usage });

@@ -1,8 +1,9 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { CommandRefused, runCommand, success, type Outcome } from '../command/run-command.js';
+import { failureLine } from './failure-line.js';
 import type { OuladOptions } from './oulad/oulad-options.js';
 import { readStarts } from './oulad/starts.js';
-import { CommandRefused, runCommand } from './run-command.js';
 import { showProgress } from './show-progress.js';
 import { whenItShows } from './when-it-shows.js';
 
@@ -56,12 +57,9 @@ function optionsOf(words: string[]): OuladOptions | undefined {
   };
 }
 
-async function main(): Promise<void> {
-  const options = optionsOf(process.argv.slice(2));
-  if (options === undefined) {
-    console.log(usage);
-    return;
-  }
+async function main(words: string[]): Promise<Outcome> {
+  const options = optionsOf(words);
+  if (options === undefined) return success(usage);
   // Loaded only now: a wrong option is answered at once.
   const { withDatabase } = await import('./with-database.js');
   const { importOulad } = await import('./oulad/import-oulad.js');
@@ -81,12 +79,10 @@ async function main(): Promise<void> {
         },
       }),
     );
-    progress?.end();
-    console.log(summaryText(summary, options.rejectsFile));
-    console.log(whenItShows);
+    return success(`${summaryText(summary, options.rejectsFile)}\n${whenItShows}`);
   } finally {
     progress?.end();
   }
 }
 
-runCommand(main);
+await runCommand(main, { lineOf: failureLine });

@@ -4,7 +4,7 @@ import { TypeormOutbox } from '../cache/outbox/typeorm.outbox.js';
 import { copyRows } from './copy-rows.js';
 import { generate } from './generator/generate.js';
 import type { PresetName } from './generator/presets.js';
-import { CommandRefused } from './run-command.js';
+import { CommandRefused } from '../command/run-command.js';
 
 export interface LoadPresetOptions {
   readonly preset: PresetName;

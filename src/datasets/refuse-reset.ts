@@ -1,5 +1,5 @@
 import type { Environment } from '../config/environment.js';
-import { CommandRefused } from './run-command.js';
+import { CommandRefused } from '../command/run-command.js';
 
 /**
  * Whoever types `--reset` may be in another terminal than they think.

@@ -1,11 +1,12 @@
 import { parseArgs } from 'node:util';
 import type { DataSource } from 'typeorm';
+import { CommandRefused, runCommand, success, type Outcome } from '../command/run-command.js';
 import { isRealDay } from '../http/real-day.js';
 import { dumpSha256, writeDump } from './dump.js';
+import { failureLine } from './failure-line.js';
 import { generate } from './generator/generate.js';
 import { type PresetName, presetNames } from './generator/presets.js';
 import { refuseReset } from './refuse-reset.js';
-import { CommandRefused, runCommand } from './run-command.js';
 import { showProgress } from './show-progress.js';
 import { whenItShows } from './when-it-shows.js';
 
@@ -73,26 +74,24 @@ function asOfFrom(text: string | undefined): Date {
   );
 }
 
-async function main(): Promise<void> {
-  const wish = wishOf(process.argv.slice(2));
-  if (wish === undefined) {
-    console.log(usage);
-    return;
-  }
+async function main(words: string[]): Promise<Outcome> {
+  const wish = wishOf(words);
+  if (wish === undefined) return success(usage);
   if (wish.sha256 || wish.dump !== undefined) {
     const tables = generate(wish.preset, wish.seed, wish.asOf);
-    console.log(wish.dump === undefined ? dumpSha256(tables) : await writeDump(tables, wish.dump));
-    return;
+    return success(wish.dump === undefined ? dumpSha256(tables) : await writeDump(tables, wish.dump));
   }
   // Loaded only now: a wrong option is answered at once.
   const { withDatabase } = await import('./with-database.js');
-  await withDatabase(
+  const loaded = await withDatabase(
     (dataSource) => load(dataSource, wish),
     wish.reset && !wish.isResetMeant ? refuseReset : undefined,
   );
+  return success(loaded);
 }
 
-async function load(dataSource: DataSource, wish: Wish): Promise<void> {
+/** Returns what it loaded, for people. */
+async function load(dataSource: DataSource, wish: Wish): Promise<string> {
   const { loadPreset } = await import('./load-preset.js');
   const startedAtMs = Date.now();
   let progress: ReturnType<typeof showProgress> | undefined;
@@ -107,13 +106,12 @@ async function load(dataSource: DataSource, wish: Wish): Promise<void> {
         progress.at(sent, table);
       },
     });
-    progress?.end();
     const counts = Object.entries(rows).map(([table, count]) => `${count} ${table}`);
-    console.log(`Loaded ${wish.preset} as of ${wish.asOf.toISOString()}: ${counts.join(', ')}.`);
-    console.log(`It took ${((Date.now() - startedAtMs) / 1000).toFixed(1)} s. ${whenItShows}`);
+    return `Loaded ${wish.preset} as of ${wish.asOf.toISOString()}: ${counts.join(', ')}.
+It took ${((Date.now() - startedAtMs) / 1000).toFixed(1)} s. ${whenItShows}`;
   } finally {
     progress?.end();
   }
 }
 
-runCommand(main);
+await runCommand(main, { lineOf: failureLine });

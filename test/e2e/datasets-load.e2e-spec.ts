@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { dumpSha256 } from '../../src/datasets/dump.js';
 import { generate } from '../../src/datasets/generator/generate.js';
 import { copyRows } from '../../src/datasets/copy-rows.js';
-import { CommandRefused } from '../../src/datasets/run-command.js';
+import { CommandRefused } from '../../src/command/run-command.js';
 import { loadPreset } from '../../src/datasets/load-preset.js';
 import { patientDataSource } from '../../src/database/data-source.js';
 import type { ClientBase } from 'pg';

@@ -1,5 +1,5 @@
 import type { ClientBase } from 'pg';
-import { CommandRefused } from '../run-command.js';
+import { CommandRefused } from '../../command/run-command.js';
 import * as field from './fields.js';
 import { type OuladFile, type Written, writeRows } from './oulad-file.js';
 import { courseCode, startVariant } from './oulad-names.js';

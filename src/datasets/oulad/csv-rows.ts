@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { basename } from 'node:path';
 import { CsvError, parse } from 'csv-parse';
-import { CommandRefused } from '../run-command.js';
+import { CommandRefused } from '../../command/run-command.js';
 
 /** A record of a CSV file by the names of its columns; a missing value, empty or `?`, is `null`. */
 export interface CsvRow {

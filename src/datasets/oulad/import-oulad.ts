@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { ClientBase } from 'pg';
 import type { DataSource } from 'typeorm';
-import { CommandRefused } from '../run-command.js';
+import { CommandRefused } from '../../command/run-command.js';
 import { clicks } from './click-file.js';
 import { assessments, courses, materials } from './course-files.js';
 import { csvRows } from './csv-rows.js';

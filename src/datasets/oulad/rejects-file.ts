@@ -1,5 +1,5 @@
 import { appendFile, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { CommandRefused } from '../run-command.js';
+import { CommandRefused } from '../../command/run-command.js';
 import type { CsvRow } from './csv-rows.js';
 
 export interface Reject {

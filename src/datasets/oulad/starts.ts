@@ -1,6 +1,6 @@
 import { BadRow } from './fields.js';
 import { isRealDay } from '../../http/real-day.js';
-import { CommandRefused } from '../run-command.js';
+import { CommandRefused } from '../../command/run-command.js';
 
 /** First days of presentations as the user gave them, ms since 1970; the key `*` is for all others. */
 export type Starts = ReadonlyMap<string, number>;
