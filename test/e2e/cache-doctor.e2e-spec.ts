@@ -3,7 +3,7 @@ import { runCli } from '../support/run-cli.js';
 
 jest.setTimeout(120_000);
 
-const doctor = (...words: string[]) => runCli('cache-doctor.cli.js', words, {});
+const doctor = (...words: string[]) => runCli('command/cache-doctor.cli.js', words, {});
 
 describe('npm run cache:doctor', () => {
   it('prints the graph without a database and without Redis', async () => {

@@ -36,7 +36,11 @@ let redis: RedisProcess;
 let two: TwoProcesses;
 
 const invalidate = (words: readonly string[], env: Record<string, string> = {}) =>
-  runCli('cache-invalidate.cli.js', words, { REDIS_URL: redis.url, CACHE_NAMESPACE: namespace, ...env });
+  runCli('command/cache-invalidate.cli.js', words, {
+    REDIS_URL: redis.url,
+    CACHE_NAMESPACE: namespace,
+    ...env,
+  });
 
 const ask = async (url: string, path: string) =>
   (await fetch(`${url}/things/${path}`)).headers.get('x-cache');

@@ -7,12 +7,12 @@ const AUTH_JWT_SECRET = 's3cr3t-CANARY-of-32-bytes-or-more';
 
 /** Each command line of the service, with words for which it needs no database and no Redis. */
 const commands: [string, string[]][] = [
-  ['cache-doctor.cli.js', ['--help']],
-  ['cache-invalidate.cli.js', ['--help']],
+  ['command/cache-doctor.cli.js', ['--help']],
+  ['command/cache-invalidate.cli.js', ['--help']],
   ['access/token.cli.js', ['--role', 'admin', '--sub', 'ADMIN001']],
   ['datasets/seed-data.cli.js', ['--preset', 'seed-doc', '--sha256']],
   ['datasets/import-oulad.cli.js', ['--help']],
-  ['openapi.cli.js', []],
+  ['command/openapi.cli.js', []],
 ];
 
 function codeOf(script: string, words: readonly string[], stdio: StdioOptions): number | null {
@@ -37,7 +37,7 @@ const full = '/dev/full';
   it('ends with 1 also when it was called wrongly, whatever else that means to it', () => {
     const wrong = ['thing:1', '--all'];
 
-    expect(codeOf('cache-invalidate.cli.js', wrong, ['ignore', 'ignore', disk])).toBe(1);
-    expect(codeOf('cache-invalidate.cli.js', wrong, ['ignore', 'ignore', 'ignore'])).toBe(2);
+    expect(codeOf('command/cache-invalidate.cli.js', wrong, ['ignore', 'ignore', disk])).toBe(1);
+    expect(codeOf('command/cache-invalidate.cli.js', wrong, ['ignore', 'ignore', 'ignore'])).toBe(2);
   });
 });

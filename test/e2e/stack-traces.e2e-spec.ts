@@ -3,7 +3,7 @@ import module from 'node:module';
 
 it('stack traces name our TypeScript where Node can leave out the maps of packages, else what was built', () => {
   const program = `
-    await import('./dist/source-maps.js');
+    await import('./dist/start/source-maps.js');
     const { durationMs } = await import('./dist/cache/engine/duration.js');
     durationMs('soon', 'test');`;
 

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { CommandRefused, success, type Ending, type Outcome } from './command/run-command.js';
+import { CommandRefused, success, type Ending, type Outcome } from './run-command.js';
 
 export const usage = `Makes kept answers unusable, in all processes that share the Redis and the CACHE_NAMESPACE of the environment or of the
 file .env. Needs no database.

@@ -2,11 +2,11 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { isNativeError } from 'node:util/types';
 import { Logger } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { Environment } from './config/environment.js';
-import { ShutdownState } from './health/shutdown-state.js';
-import { AnsweredProblems } from './http/answered-problems.js';
-import type { LogRecord } from './telemetry/log-catalogue.js';
-import { stackWithoutWords } from './telemetry/safe-text.js';
+import { Environment } from '../config/environment.js';
+import { ShutdownState } from '../health/shutdown-state.js';
+import { AnsweredProblems } from '../http/answered-problems.js';
+import type { LogRecord } from '../telemetry/log-catalogue.js';
+import { stackWithoutWords } from '../telemetry/safe-text.js';
 
 /** npm passes Ctrl-C on to a process that got it from the terminal already: that is one signal, not two. */
 const echoMs = 500;

@@ -1,7 +1,7 @@
-import { CacheError } from './cache/index.js';
-import { ConfigurationError } from './config/configuration-error.js';
-import { EmbeddedPostgresError } from './database/embedded-postgres.js';
-import { masker } from './telemetry/safe-text.js';
+import { CacheError } from '../cache/index.js';
+import { ConfigurationError } from '../config/configuration-error.js';
+import { EmbeddedPostgresError } from '../database/embedded-postgres.js';
+import { masker } from '../telemetry/safe-text.js';
 
 const mask = masker([]);
 

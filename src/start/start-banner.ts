@@ -1,5 +1,5 @@
-import type { Environment } from './config/environment.js';
-import type { LogRecord } from './telemetry/log-catalogue.js';
+import type { Environment } from '../config/environment.js';
+import type { LogRecord } from '../telemetry/log-catalogue.js';
 
 /**
  * What somebody who has just started the service wants to know: where to look, what to try, and what is not set up.

@@ -1,8 +1,8 @@
 import { Controller, Get, Param, Post } from '@nestjs/common';
-import { startCachedApp } from '../test/support/cached-app.js';
-import { diagnosisOf, ending } from './cache-diagnosis.js';
-import { Cached, CacheGraph, InvalidateCache, type CacheReport } from './cache/index.js';
-import { outcomeOfFailure } from './command/run-command.js';
+import { startCachedApp } from '../../test/support/cached-app.js';
+import { Cached, CacheGraph, InvalidateCache, type CacheReport } from '../cache/index.js';
+import { diagnosisOf, ending } from './cache-doctor.js';
+import { outcomeOfFailure } from './run-command.js';
 
 @Controller('books')
 class Books {

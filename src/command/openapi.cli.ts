@@ -1,6 +1,6 @@
-import { createApp } from './app.setup.js';
-import { runCommand, success, type Outcome } from './command/run-command.js';
-import { createOpenApiDocument } from './http/openapi.js';
+import { createApp } from '../app.setup.js';
+import { createOpenApiDocument } from '../http/openapi.js';
+import { runCommand, success, type Outcome } from './run-command.js';
 
 /** Prints the description of the API; needs no database, as nothing is started. */
 async function main(): Promise<Outcome> {

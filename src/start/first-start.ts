@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
-import type { Environment } from './config/environment.js';
-import { patientDataSource } from './database/data-source.js';
-import { loadPreset } from './datasets/load-preset.js';
+import type { Environment } from '../config/environment.js';
+import { patientDataSource } from '../database/data-source.js';
+import { loadPreset } from '../datasets/load-preset.js';
 
 /** Loads DEMO_DATA into the embedded database the first time it starts, so that there is something to look at. */
 export async function firstStart(url: string, { DEMO_DATA }: Environment): Promise<void> {

@@ -1,5 +1,5 @@
-import type { CacheReport } from './cache/index.js';
-import type { Ending, Outcome } from './command/run-command.js';
+import type { CacheReport } from '../cache/index.js';
+import type { Ending, Outcome } from './run-command.js';
 
 export const usage = `Prints what is cached, under which keys and tags and for how long, what invalidates it, and what looks wrong.
 Needs no database and no Redis.

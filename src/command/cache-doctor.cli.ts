@@ -1,11 +1,11 @@
 import { parseArgs } from 'node:util';
-import { diagnosisOf, ending, usage } from './cache-diagnosis.js';
-import { runCommand, success, type Outcome } from './command/run-command.js';
+import { diagnosisOf, ending, usage } from './cache-doctor.js';
+import { runCommand, success, type Outcome } from './run-command.js';
 
 async function examine(asJson: boolean): Promise<Outcome> {
   // Loaded only now: a wrong option is answered at once.
-  const { createApp } = await import('./app.setup.js');
-  const { CacheGraph, reportLines } = await import('./cache/index.js');
+  const { createApp } = await import('../app.setup.js');
+  const { CacheGraph, reportLines } = await import('../cache/index.js');
   const app = await createApp({ NODE_ENV: 'test', LOG_LEVEL: 'error' });
   await app.init();
   const report = app.get(CacheGraph).report();

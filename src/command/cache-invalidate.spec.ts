@@ -1,5 +1,5 @@
-import { ending, outcomeOf, usage, wishOf } from './cache-invalidation.js';
-import { CommandRefused, outcomeOfFailure } from './command/run-command.js';
+import { ending, outcomeOf, usage, wishOf } from './cache-invalidate.js';
+import { CommandRefused, outcomeOfFailure } from './run-command.js';
 
 /** What the command ends with for these words, which it does not get beyond. */
 function refused(words: string[]) {

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { ending, outcomeOf, usage, wishOf, type Wish } from './cache-invalidation.js';
-import { CommandRefused, runCommand, success, type Outcome } from './command/run-command.js';
+import { ending, outcomeOf, usage, wishOf, type Wish } from './cache-invalidate.js';
+import { CommandRefused, runCommand, success, type Outcome } from './run-command.js';
 
 /** Sentinels and clusters are found within it; who waits for longer has a Redis to mend. */
 const PATIENCE_MS = 5000;
@@ -9,9 +9,9 @@ const PAUSE_MS = 250;
 async function invalidate(wish: Exclude<Wish, 'help'>): Promise<Outcome> {
   // Loaded only now: a wrong option is answered at once.
   const { NestFactory } = await import('@nestjs/core');
-  const { CacheModule, CacheService } = await import('./cache/index.js');
-  const { redisSettings } = await import('./cache-settings.js');
-  const { ConfigurationModule } = await import('./config/config.module.js');
+  const { CacheModule, CacheService } = await import('../cache/index.js');
+  const { redisSettings } = await import('../cache-settings.js');
+  const { ConfigurationModule } = await import('../config/config.module.js');
   const { environment } = await ConfigurationModule.forRoot();
   const redis = redisSettings(environment);
   if (!redis)

@@ -1,10 +1,10 @@
 import { startIsOver } from './stop-while-starting.js';
 import { Logger } from '@nestjs/common';
-import { createApp } from './app.setup.js';
-import { Environment } from './config/environment.js';
-import { DatabaseConnection } from './database/database-connection.js';
-import { ShutdownState } from './health/shutdown-state.js';
-import { listenForProbes } from './http/probe-port.js';
+import { createApp } from '../app.setup.js';
+import { Environment } from '../config/environment.js';
+import { DatabaseConnection } from '../database/database-connection.js';
+import { ShutdownState } from '../health/shutdown-state.js';
+import { listenForProbes } from '../http/probe-port.js';
 import { stopInOrder } from './shutdown.js';
 import { cacheWithoutRedis, startBanner } from './start-banner.js';
 import { startFailure } from './start-failure.js';

@@ -1,4 +1,4 @@
-import { readEnvironment } from './config/read-environment.js';
+import { readEnvironment } from '../config/read-environment.js';
 import { cacheWithoutRedis, startBanner } from './start-banner.js';
 
 const AUTH_JWT_SECRET = 'a-secret-of-this-test-and-nothing-else';
