@@ -1,15 +1,7 @@
+import { swcOptions } from './scripts/swc-options.mjs';
+
 // Sources are ES modules; Jest on Node < 24.9 cannot require() them, so they are compiled to CommonJS inside Jest only.
-const swc = {
-  swcrc: false,
-  sourceMaps: true,
-  module: { type: 'commonjs' },
-  jsc: {
-    target: 'es2022',
-    parser: { syntax: 'typescript', decorators: true },
-    keepClassNames: true,
-    transform: { legacyDecorator: true, decoratorMetadata: true, useDefineForClassFields: false },
-  },
-};
+const swc = { ...swcOptions, sourceMaps: true, module: { type: 'commonjs' } };
 
 // One project: each would read the tree, resolve and compile all it needs anew.
 export default {

@@ -2,9 +2,9 @@
 import { spawnSync } from 'node:child_process';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { Logger } from '@nestjs/common';
 import pg from 'pg';
+import { readOptions, wholeNumber } from './options.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const usage = `npm run bench:queries -- [options]
@@ -15,7 +15,9 @@ PostgreSQL, and kept. Exits with 1 if a median misses its target.
 
   --runs <n>  of each read, from 5 on, default 30
 `;
-const runs = wantedRuns();
+const runs = readOptions(usage, { options: { runs: { type: 'string', default: '30' } } }, ({ values }) =>
+  wholeNumber('runs', values.runs, 5),
+);
 const asOf = new Date('2026-02-05T18:52:18Z');
 
 if (spawnSync(process.execPath, [resolve(root, 'scripts/ensure.mjs')], { stdio: 'inherit' }).status !== 0) {
@@ -161,22 +163,4 @@ function print() {
     else console.log(`  ${read.padEnd(36)}${ms(medianMs)}${ms(p95Ms)}${ms(targetMs)}  ${verdict}`);
   }
   console.log(`${runs} runs each, without any cache, one after another.`);
-}
-
-function wantedRuns() {
-  try {
-    const { values } = parseArgs({
-      options: { runs: { type: 'string', default: '30' }, help: { type: 'boolean', default: false } },
-    });
-    if (values.help) {
-      console.log(usage);
-      process.exit(0);
-    }
-    const wanted = Number(values.runs);
-    if (!Number.isInteger(wanted) || wanted < 5) throw new Error('--runs must be a whole number from 5 on.');
-    return wanted;
-  } catch (error) {
-    console.error(error.message);
-    return process.exit(2);
-  }
 }

@@ -4,7 +4,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { endOnSignal } from './end-on-signal.mjs';
+import { readOptions, wholeNumber } from './options.mjs';
 import { findRedis, onPath, startRedis } from './test-servers.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -23,24 +24,43 @@ Exits with 1 if a target was missed.
   --check            only start every contender and compare the bytes it serves
 `;
 
-const { rounds, seconds, only, quick, check } = options();
+const { rounds, seconds, only, quick, check } = readOptions(
+  usage,
+  {
+    options: {
+      rounds: { type: 'string' },
+      seconds: { type: 'string' },
+      only: { type: 'string' },
+      quick: { type: 'boolean', default: false },
+      check: { type: 'boolean', default: false },
+    },
+  },
+  ({ values }) => {
+    if (values.only !== undefined && !scenarios.includes(values.only)) {
+      throw new Error(`There is no scenario '${values.only}': ${scenarios.join(', ')}.`);
+    }
+    return {
+      ...values,
+      rounds: wholeNumber('rounds', values.rounds ?? (values.quick ? '2' : '11')),
+      seconds: wholeNumber('seconds', values.seconds ?? '1'),
+    };
+  },
+);
 if (spawnSync(process.execPath, [resolve(root, 'scripts/ensure.mjs')], { stdio: 'inherit' }).status !== 0) {
   process.exit(2);
 }
 const redisServer = await findRedis((text) => process.stderr.write(text));
-if (!redisServer) fail('redis-server 7 or newer is needed, on the PATH.');
+if (!redisServer) {
+  process.stderr.write('redis-server 7 or newer is needed, on the PATH.\n');
+  process.exit(2);
+}
 
 const toRemove = [mkdtempSync(join(tmpdir(), 'ai-native-backend-bench-'))];
 const [folder] = toRemove;
 process.on('exit', () => toRemove.forEach((path) => rmSync(path, { recursive: true, force: true })));
 const redis = await startRedis(redisServer, folder, 'bench');
-for (const [signal, code] of [
-  ['SIGINT', 130],
-  ['SIGTERM', 143],
-]) {
-  // The contenders end when this process hangs up.
-  process.once(signal, () => void redis.stop().then(() => process.exit(code)));
-}
+// The contenders end when this process hangs up.
+endOnSignal(() => redis.stop());
 
 try {
   const { compileTests } = await import('./compile-tests.mjs');
@@ -70,44 +90,4 @@ try {
   }
 } finally {
   await redis.stop();
-}
-
-function options() {
-  try {
-    const { values } = parseArgs({
-      options: {
-        rounds: { type: 'string' },
-        seconds: { type: 'string' },
-        only: { type: 'string' },
-        quick: { type: 'boolean', default: false },
-        check: { type: 'boolean', default: false },
-        help: { type: 'boolean', default: false },
-      },
-    });
-    if (values.help) {
-      console.log(usage);
-      process.exit(0);
-    }
-    if (values.only !== undefined && !scenarios.includes(values.only)) {
-      throw new Error(`There is no scenario '${values.only}': ${scenarios.join(', ')}.`);
-    }
-    return {
-      ...values,
-      rounds: wholeNumber('rounds', values.rounds ?? (values.quick ? '2' : '11')),
-      seconds: wholeNumber('seconds', values.seconds ?? '1'),
-    };
-  } catch (error) {
-    return fail(error.message);
-  }
-}
-
-function wholeNumber(name, text) {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) throw new Error(`--${name} must be a whole number from 1 on.`);
-  return value;
-}
-
-function fail(line) {
-  console.error(line);
-  process.exit(2);
 }

@@ -1,13 +1,9 @@
 // npm run check: format, lint, types, import rules, unused code.
+import { endOnSignal } from './end-on-signal.mjs';
 import { endAll } from './run.mjs';
 import { runStaticChecks } from './static-checks.mjs';
 
-for (const [signal, code] of [
-  ['SIGINT', 130],
-  ['SIGTERM', 143],
-]) {
-  process.once(signal, () => void endAll().then(() => process.exit(code)));
-}
+endOnSignal(endAll);
 
 const failed = await runStaticChecks((text) => process.stdout.write(text), false);
 if (failed.length > 0) {

@@ -3,18 +3,9 @@ import { mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { transformFileSync } from '@swc/core';
+import { swcOptions } from './swc-options.mjs';
 
-const options = {
-  swcrc: false,
-  sourceMaps: 'inline',
-  module: { type: 'es6' },
-  jsc: {
-    target: 'es2022',
-    parser: { syntax: 'typescript', decorators: true },
-    keepClassNames: true,
-    transform: { legacyDecorator: true, decoratorMetadata: true, useDefineForClassFields: false },
-  },
-};
+const options = { ...swcOptions, sourceMaps: 'inline', module: { type: 'es6' } };
 
 /** @returns {string} the folder that holds the compiled folders; remove it afterwards */
 export function compileTests(root, folders) {

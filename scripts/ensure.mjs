@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync, readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { npmCommand } from './npm.mjs';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const stamp = join(root, 'dist', '.built');
@@ -51,8 +52,7 @@ function install() {
     '--no-fund',
     '--loglevel=error',
   ];
-  const npm = process.env.npm_execpath ?? '';
-  const [command, ...first] = npm.endsWith('npm-cli.js') ? [process.execPath, npm] : ['npm'];
+  const [command, ...first] = npmCommand();
   runOrFail(command, [...first, ...options], 'The packages could not be installed: is there a network?');
   say(`Installed in ${seconds(started)} s`);
 }

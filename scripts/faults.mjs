@@ -4,7 +4,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { endOnSignal } from './end-on-signal.mjs';
+import { readOptions } from './options.mjs';
 import { endAll, run } from './run.mjs';
 
 const document = 'docs/reliability.md';
@@ -20,15 +21,14 @@ figure.
 `;
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
-const { wanted, isWriting } = options();
+const { wanted, isWriting } = readOptions(
+  usage,
+  { allowPositionals: true, options: { write: { type: 'boolean', default: false } } },
+  ({ values, positionals }) => ({ wanted: rowsNamed(positionals), isWriting: values.write }),
+);
 const folder = mkdtempSync(join(tmpdir(), 'ai-native-backend-faults-'));
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
-for (const [signal, code] of [
-  ['SIGINT', 130],
-  ['SIGTERM', 143],
-]) {
-  process.once(signal, () => void endAll().then(() => process.exit(code)));
-}
+endOnSignal(endAll);
 
 const testable = wanted.filter(({ tests }) => tests.length > 0);
 const hasPassed = testable.length === 0 || (await test(testable));
@@ -143,24 +143,11 @@ function outcomeOf(today, figures) {
   return `${today}: ${count}${missed > 0 ? `, **${missed} missed**` : ''}`;
 }
 
-function options() {
-  try {
-    const { values, positionals } = parseArgs({
-      allowPositionals: true,
-      options: { write: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h' } },
-    });
-    if (values.help) {
-      process.stdout.write(usage);
-      process.exit(0);
-    }
-    const rows = documented();
-    const names = positionals.map((name) => name.toUpperCase());
-    const unknown = names.filter((name) => !rows.some(({ row }) => row === name));
-    if (unknown.length > 0) throw new Error(`${document} has no ${unknown.join(', ')}`);
-    const chosen = names.length === 0 ? rows : rows.filter(({ row }) => names.includes(row));
-    return { wanted: chosen, isWriting: values.write };
-  } catch (error) {
-    process.stderr.write(`${error.message}\n\n${usage}`);
-    process.exit(2);
-  }
+/** @throws for a name that the document does not have */
+function rowsNamed(words) {
+  const rows = documented();
+  const names = words.map((name) => name.toUpperCase());
+  const unknown = names.filter((name) => !rows.some(({ row }) => row === name));
+  if (unknown.length > 0) throw new Error(`${document} has no ${unknown.join(', ')}`);
+  return names.length === 0 ? rows : rows.filter(({ row }) => names.includes(row));
 }

@@ -1,6 +1,7 @@
 // npm run test:fuzz: holds the answers to requests made from the OpenAPI document to that document.
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { endOnSignal } from './end-on-signal.mjs';
+import { readOptions } from './options.mjs';
 import { endAll, run } from './run.mjs';
 
 const usage = `npm run test:fuzz -- [options]
@@ -15,13 +16,17 @@ is one, or if an operation never succeeded.
 `;
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
-const { requests, seed } = options();
-for (const [signal, code] of [
-  ['SIGINT', 130],
-  ['SIGTERM', 143],
-]) {
-  process.once(signal, () => void endAll().then(() => process.exit(code)));
-}
+const { requests, seed } = readOptions(
+  usage,
+  { options: { requests: { type: 'string', default: '20000' }, seed: { type: 'string', default: '1' } } },
+  ({ values }) => {
+    for (const name of ['requests', 'seed'])
+      if (!/^[1-9]\d{0,8}$/.test(values[name]))
+        throw new Error(`--${name} must be a whole number from 1 on.`);
+    return values;
+  },
+);
+endOnSignal(endAll);
 const { code } = await run(process.execPath, ['scripts/test.mjs', 'test/fuzz/fuzz.e2e-spec.ts'], {
   env: { FUZZ_REQUESTS: requests, FUZZ_SEED: seed },
   onOutput: (chunk) => process.stderr.write(chunk),
@@ -29,26 +34,3 @@ const { code } = await run(process.execPath, ['scripts/test.mjs', 'test/fuzz/fuz
 });
 process.stdout.write(code === 0 ? 'The document holds\n' : 'The document does not hold: see above\n');
 process.exitCode = code === 0 ? 0 : 1;
-
-function options() {
-  try {
-    const { values } = parseArgs({
-      options: {
-        requests: { type: 'string', default: '20000' },
-        seed: { type: 'string', default: '1' },
-        help: { type: 'boolean', short: 'h' },
-      },
-    });
-    if (values.help) {
-      process.stdout.write(usage);
-      process.exit(0);
-    }
-    for (const name of ['requests', 'seed'])
-      if (!/^[1-9]\d{0,8}$/.test(values[name]))
-        throw new Error(`--${name} must be a whole number from 1 on.`);
-    return values;
-  } catch (error) {
-    process.stderr.write(`${error.message}\n\n${usage}`);
-    process.exit(2);
-  }
-}

@@ -4,7 +4,8 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { endOnSignal } from './end-on-signal.mjs';
+import { readOptions } from './options.mjs';
 import { documentedRights } from './redis-rights.mjs';
 import { run } from './run.mjs';
 import { findRedis } from './test-servers.mjs';
@@ -37,14 +38,35 @@ were too few reads and hits, of all routes or of one, to mean anything.
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 process.chdir(root);
-const { values } = parsed();
+const values = readOptions(
+  usage,
+  {
+    options: {
+      minutes: { type: 'string', default: '1' },
+      processes: { type: 'string', default: '3' },
+      mode: { type: 'string', default: 'strong' },
+      nemesis: { type: 'string', default: 'all' },
+      seed: { type: 'string', default: String(1 + Math.floor(Math.random() * 1e9)) },
+      reads: { type: 'string', default: '100' },
+      rest: { type: 'string', default: '0' },
+      clocks: { type: 'string', default: '0' },
+      'reads-per-write': { type: 'string', default: '100' },
+      plant: { type: 'string' },
+      teeth: { type: 'boolean', default: false },
+    },
+  },
+  checked,
+);
 if (
   (await run(process.execPath, ['scripts/ensure.mjs'], { onOutput: (text) => process.stderr.write(text) }))
     .code !== 0
 )
   process.exit(2);
 const redisServer = await findRedis((text) => process.stderr.write(text));
-if (!redisServer) fail('redis-server 7 or newer is needed, on the PATH.');
+if (!redisServer) {
+  process.stderr.write('redis-server 7 or newer is needed, on the PATH.\n');
+  process.exit(2);
+}
 
 const folder = mkdtempSync(join(tmpdir(), 'ai-native-backend-history-'));
 const toStop = [];
@@ -53,12 +75,7 @@ const compiled = compileTests(root, ['history', 'support']);
 process.on('exit', () =>
   [folder, compiled].forEach((path) => rmSync(path, { recursive: true, force: true })),
 );
-for (const [signal, code] of [
-  ['SIGINT', 130],
-  ['SIGTERM', 143],
-]) {
-  process.once(signal, () => void stop().then(() => process.exit(code)));
-}
+endOnSignal(stop);
 
 try {
   Object.assign(process.env, {
@@ -96,41 +113,12 @@ async function stop() {
   for (const server of toStop.splice(0).reverse()) await server.stop();
 }
 
-function parsed() {
-  try {
-    const { values } = parseArgs({
-      options: {
-        minutes: { type: 'string', default: '1' },
-        processes: { type: 'string', default: '3' },
-        mode: { type: 'string', default: 'strong' },
-        nemesis: { type: 'string', default: 'all' },
-        seed: { type: 'string', default: String(1 + Math.floor(Math.random() * 1e9)) },
-        reads: { type: 'string', default: '100' },
-        rest: { type: 'string', default: '0' },
-        clocks: { type: 'string', default: '0' },
-        'reads-per-write': { type: 'string', default: '100' },
-        plant: { type: 'string' },
-        teeth: { type: 'boolean', default: false },
-        help: { type: 'boolean', short: 'h' },
-      },
-    });
-    if (values.help) {
-      process.stdout.write(usage);
-      process.exit(0);
-    }
-    if (!['strong', 'bounded'].includes(values.mode)) throw new Error(`There is no mode '${values.mode}'.`);
-    for (const name of ['minutes', 'processes', 'seed', 'reads', 'reads-per-write']) {
-      if (!(Number(values[name]) > 0)) throw new Error(`--${name} must be a number above zero.`);
-    }
-    if (!(Number(values.rest) >= 0)) throw new Error('--rest must be a number of milliseconds.');
-    if (!(Number(values.clocks) >= 0)) throw new Error('--clocks must be a number of minutes.');
-    return { values };
-  } catch (error) {
-    return fail(error.message);
+function checked({ values }) {
+  if (!['strong', 'bounded'].includes(values.mode)) throw new Error(`There is no mode '${values.mode}'.`);
+  for (const name of ['minutes', 'processes', 'seed', 'reads', 'reads-per-write']) {
+    if (!(Number(values[name]) > 0)) throw new Error(`--${name} must be a number above zero.`);
   }
-}
-
-function fail(message) {
-  process.stderr.write(`${message}\n\n${usage}`);
-  process.exit(2);
+  if (!(Number(values.rest) >= 0)) throw new Error('--rest must be a number of milliseconds.');
+  if (!(Number(values.clocks) >= 0)) throw new Error('--clocks must be a number of minutes.');
+  return values;
 }

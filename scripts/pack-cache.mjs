@@ -5,6 +5,7 @@ import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { npmCommand } from './npm.mjs';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const target = resolve(process.argv[2] ?? '.');
@@ -45,8 +46,7 @@ try {
   for (const path of readdirSync(join(folder, 'dist'), { recursive: true, encoding: 'utf8' })) {
     if (path.endsWith('.js')) withoutSourceMap(join(folder, 'dist', path));
   }
-  const npm = process.env.npm_execpath ?? '';
-  const [command, ...first] = npm.endsWith('.js') ? [process.execPath, npm] : ['npm'];
+  const [command, ...first] = npmCommand();
   const options = ['pack', folder, '--json', '--offline', '--ignore-scripts', '--pack-destination', target];
   const [packed] = JSON.parse(execFileSync(command, [...first, ...options], { encoding: 'utf8' }));
   process.stdout.write(`${join(target, packed.filename)}\n`);

@@ -6,6 +6,7 @@ import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { endOnSignal } from './end-on-signal.mjs';
 import { endLeftOver } from './left-over.mjs';
 import { documentedRights } from './redis-rights.mjs';
 import { endAll, run } from './run.mjs';
@@ -25,14 +26,8 @@ let tidying;
 
 process.chdir(root);
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
-for (const [signal, code] of [
-  ['SIGINT', 130],
-  ['SIGTERM', 143],
-  ['SIGHUP', 129],
-]) {
-  process.on(signal, () => void interrupted(`Stopped by ${signal}`, code));
-}
-process.stdout.on('error', () => void interrupted('', 1));
+endOnSignal((signal) => interrupted(`Stopped by ${signal}\n`));
+process.stdout.on('error', () => void interrupted('').then(() => process.exit(1)));
 
 try {
   const { passed, failed } = await testEverything();
@@ -179,11 +174,11 @@ function tidyUp() {
   return tidying;
 }
 
-async function interrupted(line, code) {
-  if (tidying) return;
-  if (line) say(`${line}\n`);
+/** Never settles where the run is being ended already: whoever does that sees to the code, too. */
+async function interrupted(line) {
+  if (tidying) await new Promise(() => undefined);
+  if (line) say(line);
   await tidyUp();
-  process.exit(code);
 }
 
 function finish(passed, failed) {

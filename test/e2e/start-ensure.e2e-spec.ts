@@ -10,7 +10,8 @@ let project: string;
 beforeEach(async () => {
   project = await mkdtemp(join(tmpdir(), 'ensure-'));
   await mkdir(join(project, 'scripts'));
-  await copyFile('scripts/ensure.mjs', join(project, 'scripts/ensure.mjs'));
+  for (const name of ['ensure.mjs', 'npm.mjs'])
+    await copyFile(`scripts/${name}`, join(project, 'scripts', name));
   await write('package-lock.json', JSON.stringify(lock));
   for (const file of ['src/main.ts', 'tsconfig.json', 'tsconfig.build.json', 'nest-cli.json'])
     await write(file, '');
