@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { Ajv } from 'ajv';
 import { createClient } from 'redis';
 import { readEnvironment, variableNames } from '../../src/config/read-environment.js';
@@ -62,7 +63,7 @@ describe.each([development, production])('%s', (path) => {
     expect(Object.keys(volumes)).toContain('redis_data');
   });
 
-  it('asks Redis every 10 s whether it answers, and starts the application after its servers', () => {
+  it('asks Redis every 10 s whether it answers, and starts the application without waiting for that', () => {
     expect(services.redis?.healthcheck).toEqual({
       test: ['CMD', 'redis-cli', '-e', 'ping'],
       interval: '10s',
@@ -71,7 +72,7 @@ describe.each([development, production])('%s', (path) => {
     });
     expect(services.app?.depends_on).toEqual({
       postgres: { condition: 'service_healthy' },
-      redis: { condition: 'service_healthy' },
+      redis: { condition: 'service_started' },
     });
   });
 
@@ -112,6 +113,18 @@ it('A36: the application writes nowhere, may do nothing special, and is given it
   for (const name of ['POSTGRES_PASSWORD', 'REDIS_PASSWORD', 'AUTH_ISSUER']) {
     expect(() => readComposeFile(production, { ...variables, [name]: '' })).toThrow(name);
   }
+});
+
+it('lets probes in production have a port of their own, which is published to nobody', () => {
+  const app = readComposeFile(production, variables).services.app!;
+  const dockerfile = readFileSync('docker/Dockerfile', 'utf8');
+  const port = app.environment?.HEALTH_PORT;
+
+  expect(port).toMatch(/^\d+$/);
+  expect(app.ports?.filter((published) => published.includes(String(port)))).toEqual([]);
+  // That of the image, which asks that port.
+  expect(app.healthcheck).toBeUndefined();
+  expect(dockerfile).toContain('HEALTHCHECK');
 });
 
 it('keeps 256 MB in development, evicts the least recently used, and appends to a file', async () => {

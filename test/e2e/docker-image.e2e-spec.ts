@@ -13,11 +13,11 @@ const final = stages.at(-1)!;
 const last = (name: string) => final.instructions.filter((instruction) => instruction.name === name).at(-1);
 
 /** The health check of the image, run as Docker would. */
-function healthCheck(port: number): Promise<number | null> {
+function healthCheck(env: Record<'PORT' | 'HEALTH_PORT', string>): Promise<number | null> {
   const [, command = ''] = /^CMD\s+(.*)$/.exec(last('HEALTHCHECK')?.rest ?? '') ?? [];
   const [program, ...parameters] = JSON.parse(command) as string[];
   expect(program).toBe('node');
-  const child = spawn(process.execPath, parameters, { env: { PORT: String(port) }, stdio: 'ignore' });
+  const child = spawn(process.execPath, parameters, { env, stdio: 'ignore' });
   return new Promise((settle) => child.once('close', settle));
 }
 
@@ -69,25 +69,35 @@ describe('docker/Dockerfile', () => {
   });
 
   it.each([
-    [200, 0],
-    [503, 1],
-  ])('is healthy or not by what /health/live answers: %d gives exit code %d', async (status, code) => {
-    const asked: (string | undefined)[] = [];
-    const server = createServer((request, response) => {
-      asked.push(request.url);
-      response.writeHead(status).end();
-    });
-    const port = await freePort();
-    await new Promise<void>((settle) => server.listen(port, '127.0.0.1', settle));
+    ['PORT', 200, 0],
+    ['PORT', 503, 1],
+    ['HEALTH_PORT', 200, 0],
+    ['HEALTH_PORT', 503, 1],
+  ])(
+    'is healthy or not by what /health/live answers on %s: %d gives exit code %d',
+    async (name, status, code) => {
+      const asked: (string | undefined)[] = [];
+      const server = createServer((request, response) => {
+        asked.push(request.url);
+        response.writeHead(status).end();
+      });
+      const port = await freePort();
+      await new Promise<void>((settle) => server.listen(port, '127.0.0.1', settle));
 
-    const answer = await healthCheck(port).finally(() => server.close());
+      // Nobody listens on the other: where there is a port for probes, that is the one to ask.
+      const env = {
+        PORT: name === 'PORT' ? String(port) : '1',
+        HEALTH_PORT: name === 'PORT' ? '' : String(port),
+      };
+      const answer = await healthCheck(env).finally(() => server.close());
 
-    expect(answer).toBe(code);
-    expect(asked).toEqual(['/health/live']);
-  });
+      expect(answer).toBe(code);
+      expect(asked).toEqual(['/health/live']);
+    },
+  );
 
   it('is not healthy when nothing listens', async () => {
-    expect(await healthCheck(await freePort())).toBe(1);
+    expect(await healthCheck({ PORT: String(await freePort()), HEALTH_PORT: '' })).toBe(1);
   });
 });
 

@@ -41,6 +41,10 @@ interface PodSpec {
   readonly containers: readonly {
     readonly ports: readonly { readonly containerPort: number }[];
     readonly env: readonly { readonly name: string; readonly value: string }[];
+    readonly resources: {
+      readonly requests: Readonly<Record<string, string>>;
+      readonly limits: Readonly<Record<string, string>>;
+    };
     readonly livenessProbe: Probe;
     readonly readinessProbe: Probe;
   }[];
@@ -321,6 +325,11 @@ it('docs/operations.md shows a Deployment that fits the service', () => {
     environment.PORT,
     Number(app?.env.find(({ name }) => name === 'HEALTH_PORT')?.value),
   ]);
+  const { services } = parse(read('docker/docker-compose.production.yml')) as {
+    services: { app: { mem_limit: string } };
+  };
+  expect(app?.resources.limits).toEqual({ memory: services.app.mem_limit.replace('g', 'Gi') });
+  expect(Object.keys(app?.resources.requests ?? {})).toEqual(['cpu', 'memory']);
   for (const [probe, path] of [
     [app?.livenessProbe, 'live'],
     [app?.readinessProbe, 'ready'],
