@@ -313,6 +313,16 @@ describe('docs/operations.md', () => {
   });
 });
 
+it('docs/operations.md names only migrations that there are, in the order in which they run', () => {
+  const named = cellsBelow('docs/operations.md', '| Migration |').map(([name = '']) =>
+    name.replaceAll('`', ''),
+  );
+  const times = readdirSync(join(root, 'src/database/migrations')).map((name) => name.split('-')[0] ?? '');
+
+  expect(named.length).toBeGreaterThan(0);
+  expect(named).toEqual(times.sort().filter((time) => named.includes(time)));
+});
+
 it('docs/operations.md shows a Deployment that fits the service', () => {
   const [, text = ''] = /^```yaml\n(.*?)^```$/ms.exec(read('docs/operations.md')) ?? [];
   const { spec } = parse(text) as { spec: PodSpec };
