@@ -27,7 +27,6 @@ export const problems = {
   redis_not_configured: { status: 503, title: 'Redis is not configured' },
   redis_unavailable: { status: 503, title: 'Redis is not available' },
   overloaded: { status: 503, title: 'The service is busy' },
-  shutting_down: { status: 503, title: 'The service is shutting down' },
   timed_out: { status: 504, title: 'The answer took too long' },
 } as const satisfies Record<string, { status: number; title: string }>;
 
