@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -402,6 +403,34 @@ it.each(['before', 'after'] as const)(
     const [row] = await sql(`SELECT count(*)::int AS n FROM users WHERE code = '${body.user_id}'`);
     expect(row?.n).toBe(1);
     await pollUntil(async () => (await sql('SELECT FROM cache_outbox')).length === 0, 10_000);
+  },
+);
+
+it.each(['', '?atomic=true'])(
+  'F36: a batch of events%s whose connection is lost is answered 503, and is stored once when it is repeated',
+  async (query) => {
+    await untilWhole();
+    const event = {
+      id: randomUUID(),
+      student_id: 'STU001',
+      course_id: 'PROG-101',
+      verb: 'viewed',
+      occurred_at: '2026-02-05T18:52:18Z',
+    };
+    const send = () =>
+      answerOf(`/api/v3/events:batch${query}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/x-ndjson' },
+        body: JSON.stringify(event),
+      });
+    proxy.cutAt('INSERT INTO events', 'before');
+    const lost = await send();
+    await proxy.restore();
+
+    expect([lost.status, lost.code, lost.retryAfter]).toEqual([503, 'database_unavailable', '2']);
+    expect((await send()).status).toBe(200);
+    const [row] = await sql(`SELECT count(*)::int AS n FROM events WHERE client_id = '${event.id}'`);
+    expect(row?.n).toBe(1);
   },
 );
 

@@ -42,9 +42,7 @@ export async function streamBody<T>(
   // Breaking off must not close the connection: the answer still has to go out on it.
   const source = Readable.from(atMost(request.raw.iterator({ destroyOnReturn: false }), maxBytes));
   try {
-    return await read(isGzip ? atMost(inflate(source), maxBytes) : source);
-  } catch (error) {
-    throw isUnreadable(error) ? new Problem('bad_request', 'The body broke off, or is no gzip.') : error;
+    return await read(withOwnFaults(isGzip ? atMost(inflate(source), maxBytes) : source));
   } finally {
     // What is left of it is thrown away as it comes, as soon as nobody else takes it: a listener would hold it back.
     finished(source, () => request.raw.resume());
@@ -61,6 +59,15 @@ function encodingOf({ headers }: StreamedRequest): 'identity' | 'gzip' {
 function inflate(source: Readable): AsyncIterable<Buffer> {
   // Whatever fails reaches the reader through the last stream.
   return pipeline(source, createGunzip(), () => undefined);
+}
+
+/** Not around the reader: it may lose a connection of its own, as to a database, and that has the same codes. */
+async function* withOwnFaults(body: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  try {
+    yield* body;
+  } catch (error) {
+    throw isUnreadable(error) ? new Problem('bad_request', 'The body broke off, or is no gzip.') : error;
+  }
 }
 
 async function* atMost(chunks: AsyncIterable<Buffer>, maxBytes: number): AsyncGenerator<Buffer> {
