@@ -58,6 +58,11 @@ describe('the problem that stands for an error', () => {
     ['a text that Nest finds senseless', new UnprocessableEntityException(secret), 'unprocessable'],
     ['a service that Nest finds busy', new ServiceUnavailableException(secret), 'overloaded'],
     ['an error of Fastify', Object.assign(new Error(secret), { statusCode: 413 }), 'payload_too_large'],
+    [
+      'an upload that broke off',
+      Object.assign(coded('ECONNRESET', 'aborted'), { statusCode: 400 }),
+      'bad_request',
+    ],
     ['a status we have no word for', new HttpException(secret, 418), 'bad_request'],
     ['an impossible status', Object.assign(new Error(secret), { statusCode: 200 }), 'internal_error'],
   ])('%s', (_, error, code) => {

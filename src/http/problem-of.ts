@@ -15,10 +15,12 @@ const codeOfStatus: Readonly<Record<number, ProblemCode>> = {
  */
 export function problemOf(error: unknown): Problem {
   if (error instanceof Problem) return error;
-  const known = databaseProblem(error);
-  if (known) return known;
   const status = statusOf(error);
-  const code = codeOfStatus[status] ?? (status >= 400 && status < 500 ? 'bad_request' : 'internal_error');
+  const isOfCaller = status >= 400 && status < 500;
+  // Fastify has already found out whose fault it is: an upload that breaks off has the code of a lost database.
+  const known = isOfCaller ? undefined : databaseProblem(error);
+  if (known) return known;
+  const code = codeOfStatus[status] ?? (isOfCaller ? 'bad_request' : 'internal_error');
   return new Problem(code, `${problems[code].title}.`, isStoreAway(error) ? { cause: 'store-away' } : {});
 }
 

@@ -1,8 +1,10 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { DatabaseOutage } from '../../src/database/database-outage.js';
 import { AnsweredProblems } from '../../src/http/answered-problems.js';
 import { encodeCursor } from '../../src/http/page.dto.js';
 import type { ProblemCode } from '../../src/http/problem.js';
+import { pollUntil } from '../support/processes.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { startTestApp, type TestApp } from '../support/test-app.js';
 
@@ -85,6 +87,24 @@ describe('problems', () => {
     expect(answer.status).toBe(expected.status);
     expect(answer.body).toMatchObject({ ...expected, request_id: answer.headers['x-request-id'] });
     expect(answer.body.title).toMatch(/^[A-Z]/);
+  });
+
+  it('takes an upload that breaks off for one, and not for a lost database', async () => {
+    const { counts } = service.app.get(AnsweredProblems);
+    const before = new Map(counts);
+    const found = jest.spyOn(service.app.get(DatabaseOutage), 'found');
+    const socket = connect(Number(new URL(service.url).port), '127.0.0.1');
+    socket.write(
+      `POST ${users} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n` +
+        'Expect: 100-continue\r\n\r\n',
+    );
+    // Whoever is told to go on is being read.
+    await once(socket, 'data');
+    socket.resetAndDestroy();
+
+    await pollUntil(() => counts.get('bad_request') === before.get('bad_request')! + 1, 5000);
+    expect(counts.get('database_unavailable')).toBe(before.get('database_unavailable'));
+    expect(found).not.toHaveBeenCalled();
   });
 
   it('names the methods that a path does answer to', async () => {
