@@ -555,6 +555,20 @@ describe('records over HTTP', () => {
     ])('are refused with %s', async (_, wrong) => {
       await post('/events', { ...event, id: randomUUID(), ...wrong }).expect(400);
     });
+
+    it.each(['1e999', '-1e999', '[1, {"y": 1e309}]'])(
+      'are refused with a number in their data that no double holds: %s',
+      async (x) => {
+        const { data: _, ...rest } = { ...event, id: randomUUID() };
+        const body = JSON.stringify(rest).replace('{', `{"data":{"x":${x}},`);
+        const answer = await app.request
+          .post(`${api}/events`)
+          .set('Content-Type', 'application/json')
+          .send(body);
+
+        expect([answer.status, pointers(answer.body)]).toEqual([400, ['/data']]);
+      },
+    );
   });
 });
 

@@ -15,7 +15,7 @@ import { type RefusalCode, refusalCodes } from './refusal.js';
 const maxDataLength = 8192;
 const maxDataDepth = 5;
 
-/** A small JSON object: at most 8 KiB as text, five levels deep, storable. */
+/** A small JSON object: at most 8 KiB as text, five levels deep, storable, without numbers that no double holds. */
 const IsEventData = () =>
   ValidateBy({
     name: 'isEventData',
@@ -26,7 +26,8 @@ const IsEventData = () =>
         !Array.isArray(value) &&
         isShallow(value, maxDataDepth) &&
         JSON.stringify(value).length <= maxDataLength,
-      defaultMessage: () => `$property must be an object of at most 8 KiB and five levels, ${storable}`,
+      defaultMessage: () =>
+        `$property must be an object of at most 8 KiB and five levels, ${storable}, with numbers that fit a double`,
     },
   });
 
@@ -96,7 +97,7 @@ export class CreateEventDto {
   quantity?: number;
 
   /**
-   * Anything else: an object of at most 8 KiB and five levels
+   * Anything else: an object of at most 8 KiB and five levels. Its numbers are doubles (IEEE 754): write longer ones as texts
    * @example { "page": 3 }
    */
   @IsOptional()
@@ -248,6 +249,8 @@ export class BatchDto {
 
 function isShallow(value: unknown, levels: number): boolean {
   if (typeof value === 'string') return isStorable(value);
+  // `1e999` is read as infinity, which would be written as null.
+  if (typeof value === 'number') return Number.isFinite(value);
   if (typeof value !== 'object' || value === null) return true;
   return (
     levels > 0 &&
