@@ -551,9 +551,16 @@ describe('records over HTTP', () => {
       ['data that is a list', { data: [1] }],
       ['data that is too deep', { data: { a: { b: { c: { d: { e: { f: 1 } } } } } } }],
       ['data that is too long', { data: { text: 'x'.repeat(8200) } }],
+      ['data that is too long in UTF-8', { data: { text: 'é'.repeat(4100) } }],
       ['data with U+0000', { data: { text: '\u0000' } }],
     ])('are refused with %s', async (_, wrong) => {
       await post('/events', { ...event, id: randomUUID(), ...wrong }).expect(400);
+    });
+
+    it('may bring 8 KiB of data', async () => {
+      const data = { text: 'é'.repeat((8192 - '{"text":""}'.length - 1) / 2) + 'x' };
+      expect(Buffer.byteLength(JSON.stringify(data))).toBe(8192);
+      await post('/events', { ...event, id: randomUUID(), data }).expect(201);
     });
 
     it.each(['1e999', '-1e999', '[1, {"y": 1e309}]'])(

@@ -12,10 +12,10 @@ import {
 } from '../field-rules.js';
 import { type RefusalCode, refusalCodes } from './refusal.js';
 
-const maxDataLength = 8192;
+const maxDataBytes = 8192;
 const maxDataDepth = 5;
 
-/** A small JSON object: at most 8 KiB as text, five levels deep, storable, without numbers that no double holds. */
+/** A small JSON object: at most 8 KiB as text in UTF-8, five levels deep, storable, without numbers that no double holds. */
 const IsEventData = () =>
   ValidateBy({
     name: 'isEventData',
@@ -25,7 +25,7 @@ const IsEventData = () =>
         value !== null &&
         !Array.isArray(value) &&
         isShallow(value, maxDataDepth) &&
-        JSON.stringify(value).length <= maxDataLength,
+        Buffer.byteLength(JSON.stringify(value)) <= maxDataBytes,
       defaultMessage: () =>
         `$property must be an object of at most 8 KiB and five levels, ${storable}, with numbers that fit a double`,
     },
@@ -97,7 +97,7 @@ export class CreateEventDto {
   quantity?: number;
 
   /**
-   * Anything else: an object of at most 8 KiB and five levels. Its numbers are doubles (IEEE 754): write longer ones as texts
+   * Anything else: an object of at most 8 KiB (UTF-8) and five levels. Its numbers are doubles (IEEE 754): write longer ones as texts
    * @example { "page": 3 }
    */
   @IsOptional()
