@@ -20,13 +20,18 @@ const codes = {
 };
 
 /**
- * Reads JSON as Fastify does by itself, but first looks whether it is UTF-8, for what is not would be replaced without a word,
+ * Reads JSON as Fastify does by itself, but takes an empty body for none, and first looks whether it is UTF-8, for what is not would be replaced without a word,
  * and how deep and how large it is: whoever converts and checks a value walks it by recursion, and compares each field of an
  * object with all others. That took a second for a body of 600 kB in the one form, and fourteen for one of 1 MB in the other.
  */
 export function acceptJson(fastify: FastifyInstance): void {
   const parse = fastify.getDefaultJsonParser('error', 'error');
   fastify.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    // Clients that name the type of every request send this to routes that take no body.
+    if (body.length === 0) {
+      done(null, undefined);
+      return;
+    }
     const text = body.toString('utf8');
     const fault = isUtf8(body) ? excessOf(text) : 'is no text in UTF-8';
     if (fault === undefined) void parse(request, text, done);

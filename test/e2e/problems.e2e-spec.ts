@@ -42,7 +42,7 @@ describe('problems', () => {
       () => post('{"constructor": {"prototype": {}}}'),
       problem(400, 'bad_request'),
     ],
-    ['an empty body', () => post(''), problem(400, 'bad_request')],
+    ['an empty body', () => post(''), problem(400, 'validation_failed')],
     ['a list for an object', () => post('[]'), problem(400, 'validation_failed')],
     ['a number for an object', () => post('7'), problem(400, 'validation_failed')],
     ['null for an object', () => post('null'), problem(400, 'validation_failed')],

@@ -180,6 +180,18 @@ describe('submissions', () => {
     await shown('999999').set('If-None-Match', '*').expect(404);
   });
 
+  it.each([
+    ['empty', ''],
+    ['of something', '{"surprise":true}'],
+  ])('are declared void whatever body comes with that: %s', async (_, body) => {
+    const id = (await submit({ student_id: 'STU001' })).body.submission_id as string;
+    const answer = await app.request
+      .post(`${api}/submissions/${id}/void`)
+      .set('Content-Type', 'application/json')
+      .send(body);
+    expect([answer.status, answer.body.status]).toEqual([200, 'voided']);
+  });
+
   it('are declared void only as they were seen, by whoever says what that was', async () => {
     const id = (await submit({ student_id: 'STU001' })).body.submission_id as string;
     const seen = (await shown(id)).headers.etag!;
