@@ -24,51 +24,69 @@ class Pausing extends Error {}
  * Finds keys in the key set that an identity provider publishes (RFC 7517).
  *
  * @throws {Problem} `credentials_unverifiable` while the set is needed and cannot be had
+ * @throws {Error} for a token that names no key of the set, or one that cannot be used
  */
 export function publishedKeys(url: URL): JWTVerifyGetKey {
   const logger = new Logger('Access');
+  let fetchedAtMs = -Infinity;
   let failedAtMs = -Infinity;
   let isFailing = false;
-  /** By the clock that `jose` takes their age by. */
-  let renewAtMs = Infinity;
+  /** Names of keys that the log has been told of since the set was fetched. */
+  const unusable = new Set<string>();
   const fetchUnlessPausing: FetchImplementation = (href, options) => {
     if (performance.now() - failedAtMs < retryPauseMs) return Promise.reject(new Pausing());
     return fetch(href, options);
   };
+  // It never fetches by itself: what fails in a look-up is then a key, and no fetch.
   const keys = createRemoteJWKSet(url, {
     timeoutDuration: timeoutMs,
-    cooldownDuration: cooldownMs,
-    cacheMaxAge: maxAgeMs,
+    cooldownDuration: Infinity,
+    cacheMaxAge: Infinity,
     [customFetch]: fetchUnlessPausing,
   });
-  const failed = (error: unknown): void => {
-    if (error instanceof Pausing) return;
-    failedAtMs = performance.now();
-    if (!isFailing) logger.error(`The keys of AUTH_JWKS_URL cannot be fetched: ${reasonOf(error)}`);
-    isFailing = true;
-  };
+  const isOlderThan = (ageMs: number): boolean => Date.now() >= fetchedAtMs + ageMs;
   const renew = async (): Promise<void> => {
-    await keys.reload();
-    renewAtMs = Date.now() + renewedAfterMs;
-    if (isFailing) logger.log('The keys of AUTH_JWKS_URL are fetched again');
-    isFailing = false;
-  };
-  return async (header, token) => {
     try {
-      if (!keys.fresh) await renew();
-      else if (Date.now() >= renewAtMs) renew().catch(failed);
-      return await keys(header, token);
+      await keys.reload();
     } catch (error) {
-      if (isFaultOfToken(error)) throw error;
-      failed(error);
+      if (!(error instanceof Pausing)) {
+        failedAtMs = performance.now();
+        if (!isFailing) logger.error(`The keys of AUTH_JWKS_URL cannot be fetched: ${reasonOf(error)}`);
+        isFailing = true;
+      }
       throw new Problem(
         'credentials_unverifiable',
         'The keys that tokens are signed with cannot be fetched.',
-        {
-          headers: { 'Retry-After': '1' },
-        },
+        { headers: { 'Retry-After': '1' } },
       );
     }
+    fetchedAtMs = Date.now();
+    unusable.clear();
+    if (isFailing) logger.log('The keys of AUTH_JWKS_URL are fetched again');
+    isFailing = false;
+  };
+  const find: JWTVerifyGetKey = async (header, token) => {
+    try {
+      return await keys(header, token);
+    } catch (error) {
+      const name = header.kid ?? '(without kid)';
+      if (!isFaultOfToken(error) && !unusable.has(name)) {
+        unusable.add(name);
+        logger.error(`A key of AUTH_JWKS_URL cannot be used: ${name}`);
+      }
+      throw error;
+    }
+  };
+  return async (header, token) => {
+    if (isOlderThan(maxAgeMs)) await renew();
+    else if (isOlderThan(renewedAfterMs)) renew().catch(() => undefined);
+    try {
+      return await find(header, token);
+    } catch (error) {
+      if (!(error instanceof errors.JWKSNoMatchingKey) || !isOlderThan(cooldownMs)) throw error;
+    }
+    await renew();
+    return find(header, token);
   };
 }
 

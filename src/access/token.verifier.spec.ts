@@ -142,6 +142,8 @@ describe('A18: a token signed with the shared secret', () => {
 describe('A18: a token signed by the identity provider', () => {
   let provider: Server;
   let requests = 0;
+  /** Of the good one of its two keys. */
+  let kid: string;
   let answer: (status: number) => void;
   let verifier: TokenVerifier;
   let keys: Awaited<ReturnType<typeof generateKeyPair>>;
@@ -150,15 +152,21 @@ describe('A18: a token signed by the identity provider', () => {
   beforeEach(async () => {
     keys = await generateKeyPair('RS256', { extractable: true });
     publicPem = await exportSPKI(keys.publicKey);
-    const jwks = JSON.stringify({
-      keys: [{ ...(await exportJWK(keys.publicKey)), kid: 'one', alg: 'RS256' }],
-    });
+    const jwk = await exportJWK(keys.publicKey);
+    const jwks = () =>
+      JSON.stringify({
+        keys: [
+          { ...jwk, kid, alg: 'RS256' },
+          { kty: 'RSA', kid: 'broken', alg: 'RS256', n: 'AQAB' },
+        ],
+      });
+    kid = 'one';
     let status = 200;
     answer = (next) => (status = next);
     requests = 0;
     provider = createServer((_, response) => {
       requests += 1;
-      response.writeHead(status, { 'content-type': 'application/json' }).end(jwks);
+      response.writeHead(status, { 'content-type': 'application/json' }).end(jwks());
     }).listen(0, '127.0.0.1');
     await once(provider, 'listening');
     verifier = verifierOf(provider);
@@ -203,6 +211,31 @@ describe('A18: a token signed by the identity provider', () => {
     }
 
     expect(requests).toBe(1);
+  });
+
+  it('is refused when its key cannot be used, which is told once and keeps nobody from the others', async () => {
+    const errors = jest.spyOn(Logger.prototype, 'error').mockReturnValue();
+    for (let call = 0; call < 3; call += 1) {
+      const problem = await problemOf(verifier.verify(await signedByProvider(goodClaims(), 'broken')));
+      expect(problem.code).toBe('unauthorized');
+    }
+    expect(errors.mock.calls).toEqual([['A key of AUTH_JWKS_URL cannot be used: broken']]);
+
+    // Nor from keys that are to be fetched anew right then.
+    jest.spyOn(Date, 'now').mockReturnValue(Date.now() + 11 * 60_000);
+    const token = await signedByProvider();
+    await expect(verifier.verify(token)).resolves.toMatchObject({ sub: 'TEACH001' });
+    expect(requests).toBe(2);
+  });
+
+  it('is accepted when its key was published after the others were fetched', async () => {
+    await verifier.verify(await signedByProvider());
+    kid = 'two';
+    jest.spyOn(Date, 'now').mockReturnValue(Date.now() + 31_000);
+
+    const token = await signedByProvider(goodClaims(), 'two');
+    await expect(verifier.verify(token)).resolves.toMatchObject({ sub: 'TEACH001' });
+    expect(requests).toBe(2);
   });
 
   it('is neither accepted nor refused while the keys cannot be had, and callers do not each ask for them', async () => {
