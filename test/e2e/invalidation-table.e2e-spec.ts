@@ -295,6 +295,32 @@ const rows: [write: string, run: () => Promise<unknown>, recomputed: View[]][] =
     () => batch({ ...event(randomUUID()), occurred_at: hoursAgo(3) }),
     ['stats', 'course', ...everyoneInTheCourse],
   ],
+  [
+    'event received, the first trace of the course by somebody whose enrollment is done before it is stored',
+    () =>
+      enrolledMeanwhile('NEW', () =>
+        send('post', '/events', {
+          ...event(randomUUID()),
+          student_id: 'NEW',
+          activity_id: 'A1',
+          occurred_at: hoursAgo(6),
+        }),
+      ),
+    ['stats', 'course', ...everyoneInTheCourse],
+  ],
+  [
+    'batch received with such a first trace',
+    () =>
+      enrolledMeanwhile('STU003', () =>
+        batch({
+          ...event(randomUUID()),
+          student_id: 'STU003',
+          activity_id: 'A1',
+          occurred_at: hoursAgo(7),
+        }),
+      ),
+    ['stats', 'course', ...everyoneInTheCourse, 'stranger', 'strangerBefore'],
+  ],
   ['batch of duplicates received', () => batch(event(eventId)), []],
   [
     'write rejected',
@@ -314,6 +340,29 @@ function batch(...events: object[]): Promise<unknown> {
     .set('content-type', 'application/x-ndjson')
     .send(events.map((line) => JSON.stringify(line)).join('\n'))
     .expect(200);
+}
+
+/** Enrolls somebody in PROG-101 while `write`, which names its activity A1, has read who is a student and cannot store yet. */
+async function enrolledMeanwhile(user_id: string, write: () => Promise<unknown>): Promise<void> {
+  const holder = database.dataSource.createQueryRunner();
+  try {
+    await holder.startTransaction();
+    await holder.query(`SELECT FROM activities WHERE code = 'A1' FOR UPDATE`);
+    // A request of supertest leaves when somebody awaits it.
+    const writing = Promise.resolve(write());
+    await pollUntil(async () => {
+      const [row] = await database.dataSource.query<{ waiting: number }[]>(
+        `SELECT count(*)::int AS waiting FROM pg_stat_activity
+         WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE 'INSERT INTO events%'`,
+      );
+      return row?.waiting === 1;
+    }, 5000);
+    await send('post', '/enrollments', { user_id, course_id: 'PROG-101' });
+    await holder.commitTransaction();
+    await writing;
+  } finally {
+    await holder.release();
+  }
 }
 
 describe('after a write the views that it changes are recomputed and all others are still hits', () => {

@@ -4,7 +4,7 @@ import { activityVerbs } from './activity-verbs.js';
 import type { CreateEventDto } from './event.dto.js';
 import type { Refusal } from './refusal.js';
 
-/** What became of one event. A `first_trace` was accepted, counts, and nothing so early was known of its course's students. */
+/** What became of one event. A `first_trace` was accepted, and its course has an earlier first trace than before it. */
 export type Outcome = 'accepted' | 'first_trace' | 'duplicate' | Refusal;
 
 interface ResolvedEvent {
@@ -19,9 +19,8 @@ interface ResolvedEvent {
   data?: Record<string, unknown>;
 }
 
-/** What the names in an event stand for, whether that person is a student of the course, and its first trace before. */
+/** What the names in an event stand for, and the first trace of the course before. */
 interface Resolved extends Record<'user_id' | 'course_id' | 'activity_id' | 'session_id', string | null> {
-  is_student: boolean;
   first_trace_at: Date | null;
 }
 
@@ -32,7 +31,8 @@ const columns = `client_id uuid, user_id bigint, course_id bigint, activity_id b
 @Injectable()
 export class EventWriter {
   /**
-   * Three statements at most, however many events there are: find the ids, insert, compare what was there already.
+   * Four statements at most, however many events there are: find the ids, insert, compare what was there already, look for
+   * first traces.
    *
    * @returns one outcome for each event, in their order
    */
@@ -54,9 +54,22 @@ export class EventWriter {
       [...firsts.values()].map(({ row }) => row),
     );
     const compared = [...repeats];
+    const early: { index: number; row: ResolvedEvent }[] = [];
     for (const [clientId, first] of firsts) {
-      if (!inserted.has(clientId)) compared.push(first);
-      else outcomes[first.index] = isFirstTrace(first.row, ids[first.index]) ? 'first_trace' : 'accepted';
+      if (!inserted.has(clientId)) {
+        compared.push(first);
+        continue;
+      }
+      outcomes[first.index] = 'accepted';
+      if (isEarly(first.row, ids[first.index])) early.push(first);
+    }
+    const firstTraces = await this.#firstTraces(
+      manager,
+      early.map(({ row }) => row.course_id),
+    );
+    for (const { index, row } of early) {
+      const before = ids[index]?.first_trace_at?.getTime();
+      if (firstTraces.get(row.course_id) !== before) outcomes[index] = 'first_trace';
     }
     const isSame = await this.#compare(
       manager,
@@ -79,13 +92,11 @@ export class EventWriter {
       session_id,
     }));
     return manager.query<Resolved[]>(
-      `SELECT u.id AS user_id, c.id AS course_id, a.id AS activity_id, s.id AS session_id, c.first_trace_at,
-         e.id IS NOT NULL AS is_student
+      `SELECT u.id AS user_id, c.id AS course_id, a.id AS activity_id, s.id AS session_id, c.first_trace_at
        FROM jsonb_to_recordset($1::jsonb)
          AS named(position integer, student_id text, course_id text, activity_id text, session_id text)
        LEFT JOIN users u ON u.code = named.student_id AND u.deleted_at IS NULL
        LEFT JOIN courses c ON c.code = named.course_id
-       LEFT JOIN enrollments e ON e.user_id = u.id AND e.course_id = c.id AND e.role = 'student'
        LEFT JOIN activities a ON a.code = named.activity_id AND a.course_id = c.id
        LEFT JOIN tutor_sessions s ON s.code = named.session_id AND s.course_id = c.id AND s.user_id = u.id
        ORDER BY named.position`,
@@ -104,6 +115,24 @@ export class EventWriter {
       [JSON.stringify(rows)],
     );
     return new Set(written.map(({ client_id }) => client_id));
+  }
+
+  /**
+   * Read once the events are in, and not judged by who was a student before: whoever enrolls while the insert waits is one to
+   * the trigger that keeps the first trace.
+   *
+   * @returns milliseconds since 1970 by the course's id, `undefined` without any trace
+   */
+  async #firstTraces(
+    manager: EntityManager,
+    courses: readonly string[],
+  ): Promise<Map<string, number | undefined>> {
+    if (courses.length === 0) return new Map();
+    const rows = await manager.query<{ id: string; first_trace_at: Date | null }[]>(
+      'SELECT id, first_trace_at FROM courses WHERE id = ANY($1::bigint[])',
+      [[...new Set(courses)]],
+    );
+    return new Map(rows.map(({ id, first_trace_at }) => [id, first_trace_at?.getTime()]));
   }
 
   /** A statement of its own: it must see what others committed while ours waited to insert the same id. */
@@ -129,7 +158,6 @@ const nothingFound: Resolved = {
   course_id: null,
   activity_id: null,
   session_id: null,
-  is_student: false,
   first_trace_at: null,
 };
 
@@ -157,10 +185,8 @@ function resolved(event: CreateEventDto, ids = nothingFound): ResolvedEvent | Re
   };
 }
 
-function isFirstTrace(
-  { verb, occurred_at }: ResolvedEvent,
-  { is_student, first_trace_at } = nothingFound,
-): boolean {
-  if (!is_student || !activityVerbs.has(verb)) return false;
+/** Whether it is the first trace of the course if who did it is a student there. */
+function isEarly({ verb, occurred_at }: ResolvedEvent, { first_trace_at } = nothingFound): boolean {
+  if (!activityVerbs.has(verb)) return false;
   return first_trace_at === null || Date.parse(occurred_at) < first_trace_at.getTime();
 }
