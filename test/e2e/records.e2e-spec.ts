@@ -310,6 +310,50 @@ describe('records over HTTP', () => {
       expect(dropped.body).toMatchObject({ status: 'dropped', ended_at: later });
     });
 
+    it.each([
+      ['when their course did', '2026-02-01T00:00:00.000Z'],
+      ['now, before that of their course', '2100-01-01T00:00:00.000Z'],
+    ])(
+      'that an import told no date of end %s once they are dropped, and stay in the past',
+      async (_, end) => {
+        const id = end.slice(0, 4);
+        await post('/courses', { ...course, course_id: `PROG-${id}`, ends_at: end }).expect(201);
+        await post('/users', { user_id: `STU${id}`, role: 'student' }).expect(201);
+        const { body } = await post('/enrollments', {
+          user_id: `STU${id}`,
+          course_id: `PROG-${id}`,
+          enrolled_at: '2026-01-20T00:00:00Z',
+        }).expect(201);
+        const path = `/enrollments/${body.enrollment_id}`;
+        await database.dataSource.query(`UPDATE enrollments SET status = 'failed' WHERE id = $1`, [
+          body.enrollment_id,
+        ]);
+
+        const dropped = await patch(path, { status: 'dropped' }).expect(200);
+
+        const now = Date.now();
+        const endedAt = Date.parse(dropped.body.ended_at);
+        if (Date.parse(end) < now) expect(dropped.body.ended_at).toBe(end);
+        else expect(Math.abs(endedAt - now)).toBeLessThan(60_000);
+        const before = `/analytics/students/STU${id}/at/2026-01-25T00:00:00Z`;
+        expect((await get(before).expect(200)).body.courses).toMatchObject([
+          { course_id: `PROG-${id}`, enrollment_status: 'active' },
+        ]);
+      },
+    );
+
+    it('that an import told as dropped without a date keep none', async () => {
+      await post('/courses', { ...course, course_id: 'PROG-112' }).expect(201);
+      const { body } = await post('/enrollments', { user_id: 'STU002', course_id: 'PROG-112' }).expect(201);
+      await database.dataSource.query(`UPDATE enrollments SET status = 'dropped' WHERE id = $1`, [
+        body.enrollment_id,
+      ]);
+
+      const again = await patch(`/enrollments/${body.enrollment_id}`, { final_result: 'withdrawn' });
+
+      expect(again.body).toMatchObject({ status: 'dropped', final_result: 'withdrawn', ended_at: null });
+    });
+
     it('end with a result that fits, and are taken up again', async () => {
       const added = await post('/enrollments', {
         user_id: 'STU002',

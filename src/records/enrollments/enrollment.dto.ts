@@ -174,7 +174,8 @@ export class ChangeEnrollmentDto {
   final_result?: FinalResult | null;
 
   /**
-   * When it ended, with a time zone; now if left out when it ends, or if it lies up to 5 minutes ahead of our clock
+   * When it ended, with a time zone; now if left out when it ends, or if it lies up to 5 minutes ahead of our clock. One
+   * that was completed or failed without a date, and is told to be `dropped`, ended with its course, or now
    * @example "2026-02-05T18:52:18Z"
    */
   @IfGiven()

@@ -202,7 +202,7 @@ async function after(
     if (dto.final_result) unprocessable('final_result', 'order', 'an active enrollment has no result');
     return { status, endedAt: null, finalResult: null };
   }
-  const endedAt = await endOf(manager, enrollment, dto.ended_at);
+  const endedAt = await endOf(manager, enrollment, status, dto.ended_at);
   if (endedAt && endedAt < enrollment.enrolledAt) {
     unprocessable('ended_at', 'order', 'must not lie before enrolled_at');
   }
@@ -214,16 +214,25 @@ async function after(
   return { status, endedAt, finalResult };
 }
 
-/** As told; else when it did end, or now. One that was told from ahead was taken for now, and still is when it is told again. */
+/**
+ * As told; else when it did end, or now. One that was told from ahead was taken for now, and still is when it is told again.
+ * One without a date ended with its course; once dropped it would count as never active, so it is given that date, or now.
+ */
 async function endOf(
   manager: EntityManager,
-  { status, enrolledAt, endedAt }: Enrollment,
+  { status: before, enrolledAt, endedAt, course }: Enrollment,
+  status: EnrollmentStatus,
   told: string | undefined,
 ): Promise<Date | null> {
-  if (status !== 'active' && told === undefined) return endedAt;
+  const hasEnded = before !== 'active';
+  const wouldVanish = endedAt === null && before !== 'dropped' && status === 'dropped';
+  if (hasEnded && !wouldVanish && told === undefined) return endedAt;
   const moment = await momentSoFar(manager, 'ended_at', told);
-  // One that was to begin later, as an import may have it, has no time at all.
-  if (told === undefined && moment < enrolledAt) return enrolledAt;
-  const isAhead = told !== undefined && moment.getTime() < Date.parse(told);
+  if (told === undefined) {
+    const end = hasEnded && course.endsAt < moment ? course.endsAt : moment;
+    // One that was to begin later, as an import may have it, has no time at all.
+    return end < enrolledAt ? enrolledAt : end;
+  }
+  const isAhead = moment.getTime() < Date.parse(told);
   return isAhead && endedAt && moment.getTime() - endedAt.getTime() <= clockSkewMs ? endedAt : moment;
 }
