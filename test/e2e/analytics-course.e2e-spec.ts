@@ -4,7 +4,7 @@ import { PeerActivityService } from '../../src/analytics/students/peer-activity.
 import { StudentRiskService } from '../../src/analytics/students/student-risk.service.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { reference } from './analytics-reference.js';
-import { day, rowsUntil, someRows, start, store } from './analytics-rows.js';
+import { day, minute, rowsUntil, someRows, start, store } from './analytics-rows.js';
 
 const rows = someRows(7);
 // Of whom the views of the time before still tell.
@@ -307,6 +307,41 @@ describe('the view of a student', () => {
     expect(view.courses.map(({ course_id }) => course_id)).toEqual(['DATA-201', 'PROG-101']);
     expect(view.risk_score).toBe(Math.max(...view.courses.map(({ risk_score }) => risk_score ?? -1)));
     expect(view.course_id).toBeNull();
+  });
+
+  it('counts time that sessions in two courses cover once, and the rest of both', async () => {
+    const beginning = start + 200 * day;
+    const hours = (from: number, to: number) => ({
+      student: 'STU901',
+      startedAt: beginning + from * 60 * minute,
+      endedAt: beginning + to * 60 * minute,
+    });
+    const learner = { code: 'STU901', enrolledAt: start, endedAt: null, status: 'active' };
+    const nothing = { activities: [], submissions: [], messages: [], events: [], students: [learner] };
+    const dates = { startsAt: start, endsAt: start + 300 * day, passMark: 60 };
+    await store(database.dataSource, {
+      ...nothing,
+      course: { code: 'TIME-1', ...dates },
+      sessions: [
+        { code: 'T1', ...hours(10, 11) },
+        { code: 'T2', ...hours(14, 15) },
+      ],
+    });
+    await store(database.dataSource, {
+      ...nothing,
+      course: { code: 'TIME-2', ...dates },
+      sessions: [
+        { code: 'T3', ...hours(10.5, 12) },
+        { code: 'T4', ...hours(14.25, 14.5) },
+      ],
+    });
+
+    const minutesOf = async (course: string | null) =>
+      (await students.riskAt('STU901', course, new Date(beginning + 2 * day))).time_spent_minutes;
+
+    expect(await minutesOf('TIME-1')).toBe(120);
+    expect(await minutesOf('TIME-2')).toBe(105);
+    expect(await minutesOf(null)).toBe(180);
   });
 
   it('names the open work and the lowest scores', async () => {

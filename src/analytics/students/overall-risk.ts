@@ -26,10 +26,7 @@ export function overallRisk(snapshot: StudentSnapshot, courses: readonly CourseR
     risk_score: worst?.risk_score ?? null,
     risk_level: worst?.risk_level ?? null,
     is_at_risk: courses.some((course) => course.is_at_risk),
-    time_spent_minutes: rounded(
-      add((row) => row.minutes),
-      1,
-    ),
+    time_spent_minutes: rounded(snapshot.minutes, 1),
     exercises_completed: completed,
     total_exercises: required,
     completion_rate: ratio(completed, required),

@@ -390,7 +390,7 @@ export class StudentRiskDto extends AnswerTimes {
   is_at_risk!: boolean;
 
   /**
-   * Time in tutor sessions in the active courses, minutes; at most 240 a session, overlaps counted once
+   * Time in tutor sessions in the active courses, minutes; at most 240 a session, overlaps counted once, also between courses
    * @example 295.2
    */
   @Amount()

@@ -6,6 +6,7 @@ import type { Moment } from '../facts/moment.js';
 import type { Query } from '../facts/snapshot.js';
 import { enrollmentsSql, factsAtMomentsSql, namedWorkSql, studentSql } from '../facts/student-blocks.sql.js';
 import type { StudentRow } from '../facts/student-facts.js';
+import { minutesAcrossCoursesSql } from '../facts/tutoring.sql.js';
 import { endOfWeek, twelveMondays } from '../iso-week.js';
 
 interface Student {
@@ -28,6 +29,8 @@ export interface StudentSnapshot {
   /** rows of the active courses at each moment: the ends of past weeks, then the present */
   history: { moment: Date; rows: StudentRow[] }[];
   work: Map<number, { missing_ids: string[]; lowest_ids: string[] }>;
+  /** with the tutor in the active courses */
+  minutes: number;
 }
 
 /**
@@ -54,7 +57,7 @@ export async function readStudentSnapshot(
   const moments = [...twelveMondays(asOf).slice(0, -1).map(endOfWeek), asOf];
   if (courseIds.length === 0) {
     const history = moments.map((at) => ({ moment: at, rows: [] }));
-    return { moment, student, enrollments, history, work: new Map() };
+    return { moment, student, enrollments, history, work: new Map(), minutes: 0 };
   }
   courseIds.forEach(startPeers);
 
@@ -68,12 +71,19 @@ export async function readStudentSnapshot(
     namedWorkSql,
     scope,
   );
+  const history = moments.map((at, i) => ({ moment: at, rows: facts[i]?.students ?? [] }));
+  // Those of a single course, which most have, are among its facts.
+  const [across] =
+    courseIds.length > 1
+      ? await query<{ minutes: number }>(minutesAcrossCoursesSql, scope)
+      : (history.at(-1)?.rows ?? []);
   return {
     moment,
     student,
     enrollments,
-    history: moments.map((at, i) => ({ moment: at, rows: facts[i]?.students ?? [] })),
+    history,
     work: new Map(work.map((row) => [row.course_id, row])),
+    minutes: across?.minutes ?? 0,
   };
 }
 
