@@ -8,6 +8,8 @@ describe('ISO weeks', () => {
     ['2025-12-31T12:00:00Z', '2025-12-29T00:00:00.000Z', '2026-W01'],
     ['2021-01-03T12:00:00Z', '2020-12-28T00:00:00.000Z', '2020-W53'],
     ['1969-12-31T12:00:00Z', '1969-12-29T00:00:00.000Z', '1970-W01'],
+    ['1969-12-28T23:59:59Z', '1969-12-22T00:00:00.000Z', '1969-W52'],
+    ['1965-01-03T12:00:00Z', '1964-12-28T00:00:00.000Z', '1964-W53'],
   ])('puts %s into the week of %s, %s', (moment, monday, name) => {
     expect(mondayOf(new Date(moment)).toISOString()).toBe(monday);
     expect(isoWeek(mondayOf(new Date(moment)))).toBe(name);

@@ -3,8 +3,9 @@ const dayMs = 86_400_000;
 /** Monday 00:00 UTC of the week that `moment` is in. */
 export function mondayOf(moment: Date): Date {
   const day = Math.floor(moment.getTime() / dayMs);
-  // 1970-01-01 was a Thursday.
-  return new Date((day - ((day + 3) % 7)) * dayMs);
+  // 1970-01-01 was a Thursday; the remainder of a negative number is negative.
+  const weekday = (((day + 3) % 7) + 7) % 7;
+  return new Date((day - weekday) * dayMs);
 }
 
 /** Mondays of the twelve ISO weeks that end with the one of `moment`, oldest first. */
