@@ -580,4 +580,29 @@ describe('importing files in the format of OULAD', () => {
     expect([first?.score, corrected?.score]).toEqual([78, 70]);
     expect(corrected?.graded_at).toEqual(first?.graded_at);
   });
+
+  it('knows no moment of a grade that a later file withdraws, also of work carried over', async () => {
+    await cp(fixture, bed.folder, { recursive: true });
+    await importOulad(bed.database.dataSource, bed.options({ dir: bed.folder }));
+    const file = join(bed.folder, 'studentAssessment.csv');
+    const text = await readFile(file, 'utf8');
+    await writeFile(
+      file,
+      text
+        .replace('1752,11391,18,0,78', '1752,11391,18,0,')
+        .replace('1753,28400,-1,1,60', '1753,28400,-1,1,'),
+    );
+
+    await importOulad(bed.database.dataSource, bed.options({ dir: bed.folder }));
+
+    const withdrawn = await bed.database.dataSource.query<object[]>(
+      `SELECT s.status, s.score, s.graded_at FROM submissions s JOIN users u ON u.id = s.user_id
+       JOIN activities a ON a.id = s.activity_id
+       WHERE u.code || a.code IN ('oulad-11391oulad-a-1752', 'oulad-28400oulad-a-1753') ORDER BY s.status`,
+    );
+    expect(withdrawn).toEqual([
+      { status: 'banked', score: null, graded_at: null },
+      { status: 'submitted', score: null, graded_at: null },
+    ]);
+  });
 });

@@ -75,8 +75,8 @@ const upsertSubmissions = `
     ORDER BY user_id, activity_id, row DESC
     ON CONFLICT (user_id, activity_id, attempt_no) DO UPDATE SET submitted_at = excluded.submitted_at,
       status = excluded.status, score = excluded.score,
-      -- Another score for the same work should have been the one from the first.
-      graded_at = CASE WHEN s.score IS NOT NULL AND (s.submitted_at, s.status) = (excluded.submitted_at, excluded.status)
+      -- Another score for the same work should have been the one from the first; none at all was never given.
+      graded_at = CASE WHEN excluded.score IS NULL THEN NULL WHEN s.score IS NOT NULL AND (s.submitted_at, s.status) = (excluded.submitted_at, excluded.status)
         THEN least(s.graded_at, excluded.graded_at) ELSE excluded.graded_at END
     -- Of those that were there before that was noted, only the id that their client gave them tells.
     WHERE s.told_at IS NULL AND s.client_id IS NULL AND s.graded_by IS NULL AND s.status <> 'voided'
