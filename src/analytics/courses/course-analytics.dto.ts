@@ -128,7 +128,10 @@ export class LevelCountsDto {
   unknown!: number;
 }
 
-/** How one activity stands, as shares of the active students (0-1); null without students. */
+/**
+ * How one activity stands, as shares (0-1) of the active students whose work in it was not banked (carried over); null without
+ * any.
+ */
 export class TardinessSharesDto {
   /**
    * Submitted by the due date, 0-1
@@ -337,7 +340,8 @@ export class CourseAnalyticsDto extends AnswerTimes {
   course_name!: string;
 
   /**
-   * `upcoming` before it starts (nobody has a risk), `finished` after its end (absence counts no more)
+   * `upcoming` before it starts (nobody has a risk), `finished` after its end (days since the last activity count no more;
+   * active days of the last 14 do, as long as the students still have any)
    * @example "running"
    */
   @OneOf('CoursePhase', coursePhases)

@@ -253,7 +253,8 @@ export class CourseRiskDto {
   phase!: CoursePhase;
 
   /**
-   * Risk, 0-1: weighted mean of the factors that apply; null while too little is known, or if not active
+   * Risk, 0-1: weighted mean of the factors that apply, by weights that were chosen, not validated; no probability. Null
+   * while too little is known, or if not active
    * @example 0.4719
    */
   @Share()
@@ -267,7 +268,8 @@ export class CourseRiskDto {
   risk_level!: RiskLevel | null;
 
   /**
-   * Whether the level is high or critical
+   * Whether the level is high or critical. That is precise, but until late in the course it misses most of those who fail
+   * later: the list to work through is that of medium and above
    * @example true
    */
   is_at_risk!: boolean;
@@ -301,7 +303,7 @@ export class CourseRiskDto {
   recommendations!: RecommendationDto[];
 
   /**
-   * Probability of failing; always null until the model is calibrated to an institution
+   * Probability of failing; always null: nothing calibrates the model to an institution yet
    * @example null
    */
   @Share()
