@@ -90,6 +90,28 @@ describe('records over HTTP', () => {
       expect((await add('GONE2')).body).toMatchObject({ full_name: 'To Forget' });
     });
 
+    it('leave what they did to be read one by one, and in no list', async () => {
+      await post('/users', { user_id: 'LEFT1', role: 'student' }).expect(201);
+      const { body: enrollment } = await post('/enrollments', { user_id: 'LEFT1', course_id: 'PROG-101' });
+      const { body: submission } = await post('/submissions', {
+        student_id: 'LEFT1',
+        activity_id: 'PROG-101-A1',
+      });
+      const { body: session } = await post('/sessions', { student_id: 'LEFT1', course_id: 'PROG-101' });
+
+      await app.request.delete(`${api}/users/LEFT1`).expect(204);
+
+      for (const [path, before] of [
+        [`/enrollments/${enrollment.enrollment_id}`, enrollment],
+        [`/submissions/${submission.submission_id}`, submission],
+        [`/sessions/${session.session_id}`, session],
+      ]) {
+        expect((await get(path).expect(200)).body).toEqual(before);
+      }
+      expect((await get('/enrollments?user_id=LEFT1').expect(200)).body.data).toEqual([]);
+      expect((await get('/submissions?student_id=LEFT1').expect(200)).body.data).toEqual([]);
+    });
+
     it('are forgotten with their personal traits, while those of others and what they did stay', async () => {
       for (const id of ['TRAIT1', 'TRAIT2']) {
         await post('/users', { user_id: id, role: 'student' }).expect(201);
