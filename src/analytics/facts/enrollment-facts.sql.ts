@@ -7,9 +7,10 @@ import { tutoringSql } from './tutoring.sql.js';
 /**
  * The numbers of every active student enrollment of some courses at one moment: one row an enrollment, a `StudentRow`.
  *
- * The course view, the student view and
- * its trend all run this text, so that they cannot disagree. Only rows with an event time up to the moment count;
- * what has no history (publication, weights, deadlines, corrected grades, voided attempts) counts as it is today.
+ * The course view, the student view and its trend all run this text, so that they cannot disagree in what it tells. The
+ * median that `low_engagement` compares with is not in it: the student view shares one of its course, up to 30 s old. Only
+ * rows with an event time up to the moment count; what has no history (publication, weights, deadlines, corrected grades,
+ * voided attempts) counts as it is today.
  */
 function studentsSql(scope: Scope): string {
   const { asOf } = scope;
