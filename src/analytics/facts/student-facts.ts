@@ -1,8 +1,8 @@
 import type { CoursePhase, RiskFacts } from '../risk/risk-facts.js';
 
 /**
- * A row of `students` in `enrollment-facts.sql.ts`. Counts of a course without published activities are `null`. Owed is
- * required work whose due date has passed, though not before the student enrolled. Weights are in thousandths.
+ * A row of `students` in `enrollment-facts.sql.ts`. Counts of a course without published activities are `null`. Weights are
+ * in thousandths.
  */
 export interface StudentRow {
   course_id: number;
@@ -11,20 +11,21 @@ export interface StudentRow {
   student_name: string | null;
   in_since: string;
   /** published activities, without banked ones; those submitted, late, and due without a submission */
-  expected: number | null;
-  submitted: number;
-  late: number;
-  missing: number | null;
+  published: number | null;
+  published_submitted: number;
+  published_late: number;
+  published_missing: number | null;
   required: number | null;
   completed: number;
   due_required: number | null;
   completed_due: number;
-  owed: number | null;
-  owed_weight: number;
-  owed_missing: number | null;
-  owed_missing_weight: number;
-  owed_late: number;
-  owed_submitted: number;
+  /** as in `RiskFacts`: without what was due before the student enrolled */
+  due_count: number | null;
+  due_weight: number;
+  missing_count: number | null;
+  missing_weight: number;
+  late_count: number;
+  submitted_with_due_count: number;
   /** submissions, every attempt counted */
   attempts: number;
   graded: number;
@@ -67,17 +68,17 @@ export function riskFacts(
     phase: phaseAt(course, asOf),
     isTraced: course.firstTraceAt !== null && course.firstTraceAt <= asOf,
     daysIn: daysBetween(row.in_since, asOf),
-    dueCount: row.owed ?? 0,
-    dueWeight: row.owed_weight / 1000,
-    missingCount: row.owed_missing ?? 0,
-    missingWeight: row.owed_missing_weight / 1000,
+    dueCount: row.due_count ?? 0,
+    dueWeight: row.due_weight / 1000,
+    missingCount: row.missing_count ?? 0,
+    missingWeight: row.missing_weight / 1000,
     gradedCount: row.graded,
     meanScore: row.mean_score,
     daysSinceActivity: row.last_activity_at === null ? null : daysBetween(row.last_activity_at, asOf),
     activeDays: row.active_days,
     medianActiveDays,
-    submittedWithDueCount: row.owed_submitted,
-    lateCount: row.owed_late,
+    submittedWithDueCount: row.submitted_with_due_count,
+    lateCount: row.late_count,
     tutorSessionCount: row.sessions,
     studentMessageCount: row.student_messages,
     attemptCount: row.attempts,
@@ -93,9 +94,10 @@ export interface Tardiness {
 }
 
 /** How the published activities stand for one student; banked work is left out. */
-export function tardiness({ expected, submitted, late, missing }: StudentRow): Tardiness {
-  const [total, open] = [expected ?? 0, missing ?? 0];
-  return { on_time: submitted - late, late, missing: open, floating: total - submitted - open, total };
+export function tardiness(row: StudentRow): Tardiness {
+  const { published_submitted: submitted, published_late: late } = row;
+  const [total, missing] = [row.published ?? 0, row.published_missing ?? 0];
+  return { on_time: submitted - late, late, missing, floating: total - submitted - missing, total };
 }
 
 function daysBetween(from: string, to: Date): number {

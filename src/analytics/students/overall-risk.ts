@@ -15,7 +15,7 @@ export function overallRisk(snapshot: StudentSnapshot, courses: readonly CourseR
   const add = (count: (row: StudentRow) => number | null) => sum(rows.map((row) => count(row) ?? 0));
   const completed = add((row) => row.completed);
   const required = add((row) => row.required);
-  const attempted = add((row) => row.submitted);
+  const attempted = add((row) => row.published_submitted);
   const lastActivityAt = highest(courses.map((course) => course.last_activity_at));
   const worst = worstOf(courses);
   return {
