@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import cors from '@fastify/cors';
 import { RequestMethod } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
+import { NestFactory, Reflector } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { OpenAPIObject } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest, preHandlerHookHandler } from 'fastify';
@@ -14,6 +14,7 @@ import { holdUntilReady } from './database/hold-until-ready.js';
 import { ShutdownState } from './health/shutdown-state.js';
 import { AnswerShapes } from './http/answer-shapes.js';
 import { AnsweredProblems } from './http/answered-problems.js';
+import { ConditionGuard } from './http/condition.guard.js';
 import { limitConnection, serverLimits, SILENT_MS } from './http/connection-limits.js';
 import { HandlerLimit } from './http/handler-limit.interceptor.js';
 import { ignoreExpectations } from './http/ignore-expectations.js';
@@ -70,6 +71,8 @@ export async function createApp(variables?: Variables): Promise<NestFastifyAppli
   });
   app.useGlobalPipes(new RequestValidationPipe());
   app.useGlobalFilters(new ProblemFilter(routes, problems, app.get(DatabaseOutage)));
+  // After those who ask whether the caller may be here.
+  app.useGlobalGuards(new ConditionGuard(app.get(Reflector)));
   app.useGlobalInterceptors(limit);
   const server = app.getHttpServer();
   server.maxConnections = environment.MAX_CONNECTIONS;

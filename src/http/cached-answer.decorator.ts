@@ -1,5 +1,6 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiHeader, ApiNotModifiedResponse } from '@nestjs/swagger';
+import { IfMatch } from './condition.guard.js';
 
 const text = (description: string, example: string) => ({
   description,
@@ -26,13 +27,9 @@ const headers = {
 /** Describes a route under `@Cached`: who holds its answer already gets 304 without body, who asks for another only 412. */
 export const CachedAnswer = () =>
   applyDecorators(
-    ApiHeader({
-      name: 'If-Match',
-      required: false,
-      description:
-        'The `ETag` of the only answer that is wanted, in its quotes, or several with commas: 412 if it is another by now',
-      schema: { type: 'string' },
-    }),
+    IfMatch(
+      'The `ETag` of the only answer that is wanted, in its quotes, or several with commas: 412 if it is another by now',
+    ),
     ApiHeader({
       name: 'If-None-Match',
       required: false,

@@ -672,6 +672,38 @@ it('A26: every cached route gives whoever asks for another answer a 412, as the 
   }
 });
 
+it('A26: nothing is done or told on a condition that cannot be met, once it is known who asks', async () => {
+  const weighs = ({ parameters }: Operation) => parameters.some(({ name }) => name === 'If-Match');
+  const conditions = (operation: Operation): Record<string, string>[] => [
+    ...(weighs(operation) || operation.isOpen ? [] : [{ 'if-match': '"other"' }, { 'if-match': '' }]),
+    ...(/^P(UT|ATCH)|^DELETE/.test(operation.method) ? [{ 'if-match': '*', 'if-none-match': '*' }] : []),
+  ];
+  const conditional = target.operations.flatMap((operation) =>
+    conditions(operation).map((condition) => ({
+      method: operation.method,
+      path: target.pathOf(operation),
+      headers: { ...(operation.body ? json : {}), ...condition },
+      ...(operation.body ? { body: JSON.stringify(target.bodyOf(operation)) } : {}),
+    })),
+  );
+  await expectAll(
+    'A26',
+    conditional.map((request) => ({
+      ...request,
+      expected: ({ status, body }) =>
+        status === 412 && (body as { code: string }).code === 'precondition_failed',
+    })),
+  );
+  for (const request of conditional) expect((await target.ask(request, 'nobody')).status).toBe(401);
+  expect(await target.digest()).toBe(before);
+});
+
+it('A26: a probe is answered on any condition, and what is there on that of being there', async () => {
+  const live = await target.ask({ path: '/health/live', headers: { 'if-match': '"other"' } });
+  const course = await target.ask({ path: '/api/v3/courses/PROG-101', headers: { 'if-match': '*' } });
+  expect([live.status, course.status]).toEqual([200, 200]);
+});
+
 function schemaOf({ body }: Operation) {
   const reference = body?.schema.$ref?.split('/').at(-1) ?? '';
   return (target.document.components?.schemas?.[reference] ?? {}) as {

@@ -178,6 +178,8 @@ describe('submissions', () => {
     await grade(id, { score: 80 }, seen).expect(200);
     await shown(id).set('If-None-Match', seen).expect(200);
     await shown('999999').set('If-None-Match', '*').expect(404);
+    await shown(id).set('If-Match', seen).expect(412);
+    await shown(id).set('If-Match', '*').expect(200);
   });
 
   it.each([

@@ -27,7 +27,7 @@ export function mustBeTold(ifMatch: string | undefined): asserts ifMatch is stri
 }
 
 /**
- * Lets a change pass only if the caller has seen the present state (RFC 9110, 13.1.1), or says nothing of what was seen.
+ * Lets a request pass only if the caller has seen the present state (RFC 9110, 13.1.1), or says nothing of what was seen.
  *
  * @param ifMatch  the header: entity tags, or `*` for whatever there is
  * @throws {Problem} `precondition_failed` if no tag matches

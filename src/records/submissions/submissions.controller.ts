@@ -5,13 +5,14 @@ import { Access } from '../../access/access.decorator.js';
 import { CurrentPrincipal } from '../../access/current-principal.decorator.js';
 import type { Principal } from '../../access/principal.js';
 import { InvalidateCache } from '../../cache/index.js';
+import { IfMatch } from '../../http/condition.guard.js';
 import { Paged } from '../../http/paged.decorator.js';
 import { CreatedOrKnown } from '../created.decorator.js';
 import { IdempotencyService } from '../idempotency/idempotency.service.js';
 import { Idempotent, Posted, PostedRequest } from '../idempotency/idempotent.decorator.js';
 import { SubmissionId } from '../path-ids.js';
 import { ifWritten } from '../write-effect.js';
-import { entityTag, isHeld } from './entity-tag.js';
+import { entityTag, isHeld, mustMatch } from './entity-tag.js';
 import { GradesService } from './grades.service.js';
 import {
   CreateSubmissionDto,
@@ -68,6 +69,7 @@ export class SubmissionsController {
   /** Shows one submission, with the `ETag` that a grade needs. */
   @Get(':submission_id')
   @Access({ admin: 'all', service: 'all', teacher: 'own', student: 'own' })
+  @IfMatch('The `ETag` of the submission as it is wanted, in its quotes: 412 if it has changed')
   @ApiHeader({
     name: 'If-None-Match',
     required: false,
@@ -78,10 +80,13 @@ export class SubmissionsController {
   @ApiNotModifiedResponse({ description: 'The caller has it already', headers: { ETag: etagHeader() } })
   async get(
     @SubmissionId() submissionId: string,
+    @Headers('if-match') ifMatch: string | undefined,
     @Headers('if-none-match') ifNoneMatch: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<SubmissionDto | undefined> {
-    const submission = tagged(reply, await this.submissions.get(submissionId));
+    const submission = await this.submissions.get(submissionId);
+    mustMatch(ifMatch, submission);
+    tagged(reply, submission);
     if (!isHeld(ifNoneMatch, submission)) return submission;
     reply.status(HttpStatus.NOT_MODIFIED);
     return undefined;
@@ -91,13 +96,9 @@ export class SubmissionsController {
   @Post(':submission_id/void')
   @HttpCode(200)
   @Access({ admin: 'all', teacher: 'own' })
-  @ApiHeader({
-    name: 'If-Match',
-    required: false,
-    description:
-      'The `ETag` of the submission as it was seen, in its quotes: 412 if it has changed. Without it, whatever it is',
-    schema: { type: 'string' },
-  })
+  @IfMatch(
+    'The `ETag` of the submission as it was seen, in its quotes: 412 if it has changed. Without it, whatever it is',
+  )
   @ApiOkResponse({ type: SubmissionDto, headers: { ETag: etagHeader() } })
   @InvalidateCache<SubmissionsController['void']>({
     tags: (_, submission) => staleAfterAttempt(submission),
@@ -115,14 +116,10 @@ export class SubmissionsController {
   /** Sets or changes the grade of the submission as it was seen. */
   @Put(':submission_id/grade')
   @Access({ admin: 'all', teacher: 'own' })
-  @ApiHeader({
-    name: 'If-Match',
-    required: true,
-    description:
-      'The `ETag` of the submission as it was seen, in its quotes; `*` for whatever it is. 428 without, 412 if it has changed',
-    schema: { type: 'string' },
-    example: '*',
-  })
+  @IfMatch(
+    'The `ETag` of the submission as it was seen, in its quotes; `*` for whatever it is. 428 without, 412 if it has changed',
+    { required: true, example: '*' },
+  )
   @ApiOkResponse({ type: SubmissionDto, headers: { ETag: etagHeader() } })
   @InvalidateCache<SubmissionsController['grade']>({
     tags: (_, submission) => staleAfterGrade(submission),
