@@ -20,11 +20,11 @@ import { HandlerLimit } from './http/handler-limit.interceptor.js';
 import { ignoreExpectations } from './http/ignore-expectations.js';
 import { acceptJson } from './http/json-body.js';
 import { limitUploads } from './http/limit-uploads.js';
-import { crossOrigin } from './http/cross-origin.js';
+import { crossOrigin, crossOriginFields } from './http/cross-origin.js';
 import { createOpenApiDocument, isApiDocs, serveApiDocs } from './http/openapi.js';
 import { ProblemFilter } from './http/problem.filter.js';
 import { problemOf } from './http/problem-of.js';
-import { originForm, refuseHead } from './http/refuse-head.js';
+import { originForm, refuseHead, refuseProtocol } from './http/refuse-head.js';
 import { refuseUnreadable } from './http/refuse-unreadable.js';
 import { requestIdOf } from './http/request-id.js';
 import { RouteTable } from './http/route-table.js';
@@ -116,7 +116,8 @@ function fastifyAdapter(
     clientErrorHandler: refuseUnreadable(headers, problems),
     // What the router itself refuses: a path that cannot be decoded, a parameter that is too long.
     frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) => {
-      sendProblem(request, reply.headers(headers), problemOf(error), problems);
+      const fields = { ...headers, ...crossOriginFields(environment.ALLOWED_ORIGINS, request.headers) };
+      sendProblem(request, reply.headers(fields), problemOf(error), problems);
     },
     routerOptions: { maxParamLength: 200 },
   });
@@ -141,10 +142,14 @@ async function addRequestHooks(
   fastify.addHook('onRequest', (request, reply, done) => {
     void reply.headers(isApiDocs(request.url) ? ofDocs : ofData).header('x-request-id', request.id);
     if (shutdown.hasBegun) void reply.header('connection', 'close');
-    done(refuseHead(request));
+    done(refuseProtocol(request));
   });
   // Nest's own way would answer preflights before all other hooks, and so without the fields above.
   if (ALLOWED_ORIGINS.length > 0) await fastify.register(cors, crossOrigin(ALLOWED_ORIGINS));
+  // Not before: a page may read why its request was refused.
+  fastify.addHook('onRequest', (request, _reply, done) => {
+    done(refuseHead(request));
+  });
   fastify.addHook('onRequest', refuseWhileBehind(app.get(EventLoop)));
   fastify.addHook('onRequest', holdUntilReady(app));
   fastify.addHook('onRequest', limitUploads(BODY_LIMIT));

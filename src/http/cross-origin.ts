@@ -1,3 +1,5 @@
+import type { IncomingHttpHeaders } from 'node:http';
+
 /** Of the fields that answers carry, those that a page may not read unless it is told so (Fetch, 3.3.2). */
 const exposedHeaders = [
   'Age',
@@ -24,5 +26,18 @@ export function crossOrigin(origins: readonly string[]) {
     exposedHeaders,
     // Else it answers what is no preflight of a browser with a 400 of its own.
     strictPreflight: false,
+  };
+}
+
+/** What {@link crossOrigin} has an answer carry, for one that no hook ever sees. */
+export function crossOriginFields(
+  origins: readonly string[],
+  { origin }: IncomingHttpHeaders,
+): Record<string, string> {
+  if (origins.length === 0) return {};
+  return {
+    vary: 'Origin',
+    'access-control-expose-headers': exposedHeaders.join(', '),
+    ...(origin !== undefined && origins.includes(origin) ? { 'access-control-allow-origin': origin } : {}),
   };
 }

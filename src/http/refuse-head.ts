@@ -6,11 +6,15 @@ const maxUrlLength = 8000;
 const maxHeaders = 100;
 const charsetOf = /;\s*charset\s*=\s*"?([^\s;"]*)/i;
 
+/** A request that does not say whom it is for, as every browser does. */
+export function refuseProtocol({ raw }: FastifyRequest): Problem | undefined {
+  return isHttp1(raw) ? undefined : new Problem('bad_request', 'Send HTTP/1.1, with one Host.');
+}
+
 /**
- * What is wrong with a request by its head alone, before anybody reads on. Node itself refuses heads of more than 16 KiB.
+ * What else is wrong with a request by its head alone, before anybody reads on. Node itself refuses heads of more than 16 KiB.
  */
 export function refuseHead({ url, raw, headers }: FastifyRequest): Problem | undefined {
-  if (!isHttp1(raw)) return new Problem('bad_request', 'Send HTTP/1.1, with one Host.');
   if (url.length > maxUrlLength)
     return new Problem('uri_too_long', `An address has at most ${maxUrlLength} characters.`);
   // Names and values in turn.

@@ -279,6 +279,32 @@ describe('A24: whom the answer is for', () => {
     expect(answer.headers.get('cache-control')).toBe('private, no-store');
   });
 
+  it.each([
+    ['an address that is too long', get(`/${'x'.repeat(9000)}`, `Origin: ${origin}`), 414],
+    ['a parameter that is too long', get(`${users}/${'x'.repeat(300)}`, `Origin: ${origin}`), 414],
+    ['too many headers', get('/', `Origin: ${origin}`, ...manyHeaders.slice(0, 120)), 431],
+    [
+      'another character set',
+      post('{}', `Origin: ${origin}`, 'Content-Length: 2', 'Connection: close').replace(
+        '/json',
+        '/json;charset=x',
+      ),
+      415,
+    ],
+    ['a path that cannot be decoded', get(`${users}/%zz`, `Origin: ${origin}`), 400],
+  ])('lets pages of an allowed origin read a refusal: %s', async (_, text, status) => {
+    const said = await say(text);
+    const stranger = await say(text.replace(origin, 'https://evil.example'));
+
+    for (const answer of [said, stranger]) {
+      expect(statuses(answer)).toEqual([status]);
+      expect(answer).toMatch(/^vary: .*\borigin\b/im);
+      expect(answer).toMatch(/^access-control-expose-headers: .*X-Request-Id/im);
+    }
+    expect(said).toMatch(new RegExp(`^access-control-allow-origin: ${origin}\r$`, 'im'));
+    expect(stranger).not.toMatch(/^access-control-allow-origin/im);
+  });
+
   it('knows no path the more for letting pages read', async () => {
     for (const method of ['GET', 'DELETE']) {
       const answer = await fetch(`${service.url}/api/v3/nothing`, { method, headers: { origin } });
