@@ -12,6 +12,7 @@ import {
 } from './answer-headers.js';
 import { operationId } from './operation-id.js';
 import { ProblemDto, ProblemPartDto } from './problem.dto.js';
+import { unquoteLines } from './unquote-lines.js';
 
 const prefix = 'api/v3';
 const methods = ['get', 'post', 'put', 'patch', 'delete'] as const;
@@ -69,7 +70,11 @@ export function serveApiDocs(app: INestApplication, document: () => OpenAPIObjec
     jsonDocumentUrl: `${prefix}/openapi.json`,
     raw: ['json'],
     customSiteTitle: 'AI-native learning analytics',
-    swaggerOptions: { displayRequestDuration: true, tryItOutEnabled: true },
+    swaggerOptions: {
+      displayRequestDuration: true,
+      tryItOutEnabled: true,
+      requestInterceptor: unquoteLines,
+    },
   });
 }
 

@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { startTestApp, type TestApp } from '../support/test-app.js';
 
@@ -65,6 +66,22 @@ it('A11: lets Swagger UI run its own scripts and no other', async () => {
     expect(code!.trim()).toBe('');
   }
   expect(page.text).not.toMatch(/ on\w+=/);
+});
+
+it.each<[string, string, string, string]>([
+  ['its own example of lines', 'application/x-ndjson', JSON.stringify('{"a":"1"}\n{}\n'), '{"a":"1"}\n{}\n'],
+  ['lines as somebody wrote them', 'application/x-ndjson', '{"a":"1"}\n', '{"a":"1"}\n'],
+  ['half of the quotes', 'application/x-ndjson', '"{', '"{'],
+  ['a text that is JSON', 'application/json', '"{}"', '"{}"'],
+])('has Swagger UI send %s right', async (_, type, body, sent) => {
+  const { text } = await service.request.get('/api/v3/docs/swagger-ui-init.js').buffer();
+  const [, options] = /let options = (\{[^]*?\n\});/.exec(text)!;
+  const { customOptions } = runInNewContext(`(${options})`) as {
+    customOptions: { requestInterceptor: (request: object) => { body: unknown } };
+  };
+
+  const request = { headers: { 'Content-Type': type }, body };
+  expect(customOptions.requestInterceptor(request).body).toBe(sent);
 });
 
 it('A11: the description names no server, whatever the request says of its host', async () => {
