@@ -57,7 +57,7 @@ export class EventsController {
     examples: {
       'two events': {
         value:
-          '{"id":"6f1c2f0e-3b0a-4f0b-9a64-0f2f4f3a9c33","student_id":"STU001","course_id":"PROG-101","verb":"viewed","occurred_at":"2026-02-05T18:52:18Z"}\n' +
+          '{"id":"b7d5c0a2-1e4f-4c0e-9a3d-5d2f6a8b1c77","student_id":"STU001","course_id":"PROG-101","verb":"viewed","occurred_at":"2026-02-05T18:52:18Z"}\n' +
           '{"id":"0f3a1f4c-64a2-4d0e-8a51-6a7f0d0a5b44","student_id":"STU001","course_id":"PROG-101","verb":"opened","occurred_at":"2026-02-05T18:53:02Z"}\n',
       },
     },
