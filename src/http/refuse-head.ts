@@ -43,8 +43,11 @@ export function originForm(target: string): string {
   return path === target || path.startsWith('/') ? path : `/${path}`;
 }
 
+/** A name or an address, perhaps with a port (RFC 9110 section 7.2); two of them are joined with a comma. */
+const hostForm = /^(?:\[[\w.~:!$&'()*+;=-]+\]|(?:[\w.~!$&'()*+;=-]|%[\da-f]{2})*)(?::\d*)?$/i;
+
 /** RFC 9112 section 3.2: exactly one `Host`, which HTTP/1.0 may leave out. */
 function isHttp1({ httpVersionMajor, httpVersionMinor, headers: { host } }: IncomingMessage): boolean {
   if (httpVersionMajor !== 1) return false;
-  return host === undefined ? httpVersionMinor === 0 : !host.includes(',');
+  return host === undefined ? httpVersionMinor === 0 : hostForm.test(host);
 }

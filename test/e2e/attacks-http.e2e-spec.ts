@@ -83,6 +83,13 @@ describe('A23: requests that are not what they should be', () => {
     ['a header with a space before its colon', get('/health/live', 'X-Space : a'), [400]],
     ['no host', 'GET /health/live HTTP/1.1\r\nConnection: close\r\n\r\n', [400]],
     ['two hosts', get('/health/live', 'Host: y'), [400]],
+    ...['a b', 'a/c', 'user@x', 'x:y', 'x:1:2', '[::1', 'a%2', 'x?y', 'm\xfcller', '"x"'].map(
+      (host): [string, string, number[]] => [
+        `a host that is none: ${host}`,
+        get('/health/live').replace('Host: x', `Host: ${host}`),
+        [400],
+      ],
+    ),
     ['HTTP/0.9', 'GET /health/live\r\n\r\n', [400]],
     ['HTTP/2 without asking', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', [400]],
     ['a method nobody knows', 'BREW /health/live HTTP/1.1\r\nHost: x\r\n\r\n', [400]],
@@ -97,6 +104,13 @@ describe('A23: requests that are not what they should be', () => {
     expect(said).toContain('x-content-type-options: nosniff');
     expect(said).not.toContain('smuggled');
   });
+
+  it.each(['', 'x', 'x:', 'x:8000', '127.0.0.1:80', '[::1]:8000', '[fe80::1]', 'a_b.example', 'm%C3%BCller'])(
+    'takes the host %p',
+    async (host) => {
+      expect(statuses(await say(get('/health/live').replace('Host: x', `Host: ${host}`)))).toEqual([200]);
+    },
+  );
 
   it('answers what is good before garbage in one go, and closes at the garbage', async () => {
     const said = await say(
