@@ -19,6 +19,12 @@ describe('the table of routes', () => {
     ['/docs/a/b.css', ['GET']],
     ['/events:batch', ['POST']],
     ['/events::batch', []],
+    ['/%75sers', ['GET', 'HEAD', 'POST']],
+    ['/%75%73ers/STU%30%30', ['GET']],
+    ['/users/%zz', ['GET']],
+    ['/users%2FSTU001', []],
+    ['/events%3Abatch', []],
+    ['/%2575sers', []],
     ['/nowhere', []],
     ['/', []],
   ])('knows the methods of %s', (path, methods) => {

@@ -14,7 +14,7 @@ export class RouteTable {
 
   /** The methods that the path answers to, in alphabetical order; none if there is no such path. */
   methodsOf(path: string): string[] {
-    const segments = path.split('/');
+    const segments = path.split('/').map(decoded);
     const found = new Set<string>();
     for (const [pattern, methods] of this.#methodsByPath) {
       if (fits(pattern.split('/'), segments)) methods.forEach((method) => found.add(method));
@@ -32,6 +32,15 @@ function fits(pattern: readonly string[], segments: readonly string[]): boolean 
     pattern.length === segments.length &&
     pattern.every((part, index) => fitsSegment(part, segments[index] ?? ''))
   );
+}
+
+/** As the router reads it: what would be a mark of its own stays encoded. */
+function decoded(segment: string): string {
+  try {
+    return decodeURI(segment);
+  } catch {
+    return segment;
+  }
 }
 
 /** In a pattern `:name` is any segment, and `::` a colon. */

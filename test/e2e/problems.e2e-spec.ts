@@ -108,9 +108,16 @@ describe('problems', () => {
   });
 
   it('names the methods that a path does answer to', async () => {
-    const answer = await service.request.delete(users);
+    for (const path of [users, users.replace('u', '%75')]) {
+      const answer = await service.request.delete(path);
 
-    expect(answer.headers.allow).toBe('GET, HEAD, POST');
+      expect([answer.status, answer.headers.allow]).toEqual([405, 'GET, HEAD, POST']);
+    }
+  });
+
+  it.each(['events%3Abatch', 'users%2FSTU001'])('knows no path %s that the router does not', async (path) => {
+    for (const method of ['post', 'delete'] as const)
+      expect((await service.request[method](`/api/v3/${path}`)).status).toBe(404);
   });
 
   it('points at each value that does not fit', async () => {
