@@ -1,7 +1,14 @@
 /** Who may import whom. Each rule carries its reason. */
 const rule = (name, comment, from, to) => ({ name, severity: 'error', comment, from, to });
 const spec = '\\.spec\\.ts$';
-const feature = '^src/(access|records|analytics|system|health|datasets)/';
+const feature = '^src/(access|rate-limit|records|analytics|system|health|datasets)/';
+/** What a feature has for others: what its module exports, decorators of routes, entities and SQL about them, words of its own. */
+const shared = [
+  '\\.(module|service|guard|decorator|entity|sql)\\.ts$',
+  '^src/access/(principal|not-found|declared-ids|token\\.verifier)\\.ts$',
+  '^src/rate-limit/rate-limits\\.ts$',
+  '^src/records/(public-id|events/activity-verbs)\\.ts$',
+];
 
 module.exports = {
   forbidden: [
@@ -35,8 +42,14 @@ module.exports = {
       { path: '^src/records/' }, { path: '^src/(analytics|system|health|datasets)/' }),
     rule('risk-is-pure', 'The risk model is arithmetic; it needs neither Nest nor a database.',
       { path: '^src/analytics/risk/', pathNot: spec }, { pathNot: '^src/analytics/risk/' }),
-    rule('foundation-knows-no-feature', 'config, database, http and telemetry are below the features.',
-      { path: '^src/(config|http|telemetry)/', pathNot: spec }, { path: feature }),
+    rule('foundation-knows-no-feature', 'config, http, telemetry and what ends a command are below the features.',
+      { path: '^src/((config|http|telemetry)/|command/run-command\\.ts$)', pathNot: spec }, { path: feature }),
+    rule('database-knows-entities-alone', 'TypeORM is told of all entities at once; nothing else of a feature is below it.',
+      { path: '^src/database/', pathNot: spec }, { path: feature, pathNot: '\\.entity\\.ts$' }),
+    rule('features-share-what-is-meant-for-others', 'What a route says, its DTOs and how it works may change without a look at other features.',
+      { path: feature, pathNot: spec }, { path: feature, pathNot: ['^src/$1/', ...shared] }),
+    rule('commands-share-how-they-end', 'A command is started, never imported; what all have in common is one file.',
+      { path: '^src/', pathNot: ['^src/command/', spec] }, { path: '^src/command/', pathNot: '^src/command/run-command\\.ts$' }),
     rule('callers-come-as-arguments', 'A cached method that found its caller elsewhere would keep his answer for all.',
       { path: '^src/', pathNot: ['^src/cache/', '^src/telemetry/request-scope.ts$', spec] }, { path: '^(node:)?async_hooks$' }),
     rule('only-the-log-names-requests', 'What belongs to a request would be kept for all: see callers-come-as-arguments.',
