@@ -6,7 +6,7 @@ const AT_ONCE = 20;
 const HELD_FOR_MS = 60_000;
 
 /** What an event is the latest news of. */
-const subjects = {
+const topics = {
   'cache.connected': 'connection',
   'cache.connect_failed': 'connection',
   'cache.reconnecting': 'connection',
@@ -16,7 +16,7 @@ const subjects = {
   'cache.server_info': 'server',
 } as const satisfies Partial<Record<CacheModuleEvent['event'], string>>;
 
-type ConnectionEvent = Extract<CacheModuleEvent, { event: keyof typeof subjects }>;
+type ConnectionEvent = Extract<CacheModuleEvent, { event: keyof typeof topics }>;
 
 /** What there is to tell of one server in one minute. */
 interface Minute {
@@ -25,7 +25,7 @@ interface Minute {
 }
 
 export function isOfConnection(event: CacheModuleEvent): event is ConnectionEvent {
-  return Object.hasOwn(subjects, event.event);
+  return Object.hasOwn(topics, event.event);
 }
 
 /**
@@ -48,7 +48,7 @@ export class FlapDamping {
     const minute = this.#minutes.get(server) ?? this.#begin(server);
     minute.count++;
     if (minute.count <= AT_ONCE) this.#tell(event);
-    else minute.held.set(subjects[event.event], event);
+    else minute.held.set(topics[event.event], event);
   }
 
   #begin(server: string | undefined): Minute {

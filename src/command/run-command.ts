@@ -53,9 +53,9 @@ export function outcomeOfFailure(failure: unknown, ending: Ending): Outcome {
 
 function refusalOf(failure: Error, { usage }: Ending): string | undefined {
   const { message } = failure;
-  const areWordsUnknown = 'code' in failure && String(failure.code).startsWith('ERR_PARSE_ARGS');
+  const isOfWords = 'code' in failure && String(failure.code).startsWith('ERR_PARSE_ARGS');
   const isRefused = failure instanceof CommandRefused || failure instanceof ConfigurationError;
-  if (!areWordsUnknown && !isRefused) return undefined;
+  if (!isOfWords && !isRefused) return undefined;
   if (usage !== undefined) return `${message}\n\n${usage}`;
   return isRefused ? message : `${message.split('\n')[0] ?? ''} (--help tells the options.)`;
 }

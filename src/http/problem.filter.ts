@@ -27,8 +27,8 @@ export class ProblemFilter implements ExceptionFilter {
   catch(error: unknown, host: ArgumentsHost): void {
     const request = host.switchToHttp().getRequest<FastifyRequest>();
     const reply = host.switchToHttp().getResponse<FastifyReply>();
-    const isUnrouted = request.is404 && !(error instanceof Problem);
-    const problem = isUnrouted ? this.#unrouted(request) : problemOf(error);
+    const isRouted = !request.is404 || error instanceof Problem;
+    const problem = isRouted ? problemOf(error) : this.#unrouted(request);
     if (problem.getStatus() >= 500 && !(error instanceof Problem)) this.#log(error, problem, request);
     sendProblem(request, reply, problem, this.answered);
   }

@@ -62,7 +62,7 @@ export class TagTemplate {
     let filled: (readonly string[])[] = [[]];
     for (const name of this.names) {
       const value = resolve(name);
-      if (isAbsent(value) && this.prefix !== undefined) return this.#before(name).expand(resolve);
+      if (!isPresent(value) && this.prefix !== undefined) return this.#before(name).expand(resolve);
       const texts = literals(value, name);
       if (filled.length * texts.length > MAX_TAGS) throw unnameable(`more than ${MAX_TAGS} tags`);
       filled = filled.flatMap((before) => texts.map((text) => [...before, text]));
@@ -116,12 +116,12 @@ export function literal(value: unknown): string | undefined {
   return ['string', 'number', 'bigint', 'boolean'].includes(typeof value) ? String(value) : undefined;
 }
 
-function isAbsent(value: unknown): value is undefined | null {
-  return value === undefined || value === null;
+function isPresent<T>(value: T): value is NonNullable<T> {
+  return value !== undefined && value !== null;
 }
 
 function literals(value: unknown, name: string): string[] {
-  if (isAbsent(value)) return [];
+  if (!isPresent(value)) return [];
   return (Array.isArray(value) ? value : [value]).map((element) => {
     const text = literal(element);
     if (text === undefined) throw unnameable(`{${name}}`);
@@ -140,11 +140,11 @@ function unnameable(what: string): CacheError {
  * @throws {CacheError} `CACHE_INVALID_OPTIONS` for what can have no fields: nobody could say what was meant
  */
 export function field(value: unknown, name: string): unknown {
-  if (isAbsent(value)) return undefined;
+  if (!isPresent(value)) return undefined;
   if (typeof value !== 'object') throw unnameable(`{${name}} of a ${typeof value}`);
   if (Object.hasOwn(value, name)) return (value as Record<string, unknown>)[name];
   if (Array.isArray(value)) {
-    return value.map((element: unknown) => field(element, name)).filter((of) => !isAbsent(of));
+    return value.map((element: unknown) => field(element, name)).filter(isPresent);
   }
   return name in value && !(name in Object.prototype) ? (value as Record<string, unknown>)[name] : undefined;
 }

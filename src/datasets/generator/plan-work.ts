@@ -34,7 +34,7 @@ function firstSubmissions(plan: Plan, enrollment: PlannedEnrollment): PlannedWor
   const work: PlannedWork[] = [];
   for (const activity of course.activities) {
     const random = new Random(plan.seed, 'submissions', `${id}/${activity.id}`);
-    const isMissing = random.chance(along(missingOfDiligence, diligence));
+    const isHandedIn = !random.chance(along(missingOfDiligence, diligence));
     const lateness = along(latenessDaysOfZ, 0.9 * random.normal() - 0.3 * diligence + 0.25);
     // Student effect 12 points, noise 14: successive scores correlate at 0.44.
     const score = Math.round(along(scoreOfZ, 0.68 * ability + 0.8 * random.normal()));
@@ -45,7 +45,7 @@ function firstSubmissions(plan: Plan, enrollment: PlannedEnrollment): PlannedWor
     const submittedAtMs = Math.floor(Math.max(wantedMs, activity.opensAtMs, enrollment.fromMs) + 1);
     if (activity.status === 'draft' || activity.dueAtMs > lastDueMs) continue;
     if (submittedAtMs > enrollment.toMs || (gap && submittedAtMs > gap.fromMs)) continue;
-    if (isMissing && !isPerfect) continue;
+    if (!isHandedIn && !isPerfect) continue;
     work.push({ enrollment, activity, submittedAtMs, score: isPerfect ? 100 : score, attempts: 1 });
   }
   return work;
