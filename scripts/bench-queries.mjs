@@ -148,10 +148,13 @@ async function create(database) {
 }
 
 async function databaseServer() {
-  if (process.env.DATABASE_URL) return { server: process.env.DATABASE_URL, stop: async () => undefined };
+  if (process.env.DATABASE_URL) return { server: process.env.DATABASE_URL, stop: () => Promise.resolve() };
   const { startEmbeddedPostgres } = await load('database/embedded-postgres.js');
   const dataDir = resolve(root, process.env.DATA_DIR ?? 'data');
-  const embedded = await startEmbeddedPostgres({ dataDir, log: (line) => console.error(line) });
+  const log = (line) => {
+    console.error(line);
+  };
+  const embedded = await startEmbeddedPostgres({ dataDir, log });
   return { server: embedded.url, stop: () => embedded.stop() };
 }
 

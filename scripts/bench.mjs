@@ -57,7 +57,9 @@ if (!redisServer) {
 
 const toRemove = [mkdtempSync(join(tmpdir(), 'ai-native-backend-bench-'))];
 const [folder] = toRemove;
-process.on('exit', () => toRemove.forEach((path) => rmSync(path, { recursive: true, force: true })));
+process.on('exit', () => {
+  for (const path of toRemove) rmSync(path, { recursive: true, force: true });
+});
 const redis = await startRedis(redisServer, folder, 'bench');
 // The contenders end when this process hangs up.
 endOnSignal(() => redis.stop());

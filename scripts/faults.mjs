@@ -27,7 +27,9 @@ const { wanted, isWriting } = readOptions(
   ({ values, positionals }) => ({ wanted: rowsNamed(positionals), isWriting: values.write }),
 );
 const folder = mkdtempSync(join(tmpdir(), 'ai-native-backend-faults-'));
-process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+process.on('exit', () => {
+  rmSync(folder, { recursive: true, force: true });
+});
 endOnSignal(endAll);
 
 const testable = wanted.filter(({ tests }) => tests.length > 0);

@@ -72,9 +72,9 @@ const folder = mkdtempSync(join(tmpdir(), 'ai-native-backend-history-'));
 const toStop = [];
 const { compileTests } = await import('./compile-tests.mjs');
 const compiled = compileTests(root, ['history', 'support']);
-process.on('exit', () =>
-  [folder, compiled].forEach((path) => rmSync(path, { recursive: true, force: true })),
-);
+process.on('exit', () => {
+  for (const path of [folder, compiled]) rmSync(path, { recursive: true, force: true });
+});
 endOnSignal(stop);
 
 try {

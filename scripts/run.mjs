@@ -44,8 +44,12 @@ export function run(command, parameters, { env, onOutput, timeoutMs = 30 * 60_00
     running.add(child);
     child.stdout.on('data', collect);
     child.stderr.on('data', collect);
-    child.once('error', (error) => end(-1, `${error.message}\n`));
-    child.once('close', (code) => end(code ?? -1));
+    child.once('error', (error) => {
+      end(-1, `${error.message}\n`);
+    });
+    child.once('close', (code) => {
+      end(code ?? -1);
+    });
   });
 }
 

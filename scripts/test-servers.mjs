@@ -174,7 +174,9 @@ function freePort() {
     server.once('error', reject);
     server.listen(0, '127.0.0.1', () => {
       const { port } = server.address();
-      server.close(() => settle(port));
+      server.close(() => {
+        settle(port);
+      });
     });
   });
 }

@@ -22,10 +22,13 @@ const folder = mkdtempSync(join(tmpdir(), 'ai-native-backend-test-'));
 const toStop = [];
 let canaryHits = 0;
 let tail = '';
+/** @type {Promise<string[]> | undefined} */
 let tidying;
 
 process.chdir(root);
-process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+process.on('exit', () => {
+  rmSync(folder, { recursive: true, force: true });
+});
 endOnSignal((signal) => interrupted(`Stopped by ${signal}\n`));
 process.stdout.on('error', () => void interrupted('').then(() => process.exit(1)));
 
@@ -167,8 +170,11 @@ async function testInDocker() {
 function tidyUp() {
   tidying ??= (async () => {
     await endAll();
-    for (const server of toStop.splice(0).reverse())
-      await server.stop().catch((error) => say(`${error.message}\n`));
+    for (const server of toStop.splice(0).reverse()) {
+      await server.stop().catch((error) => {
+        say(`${error.message}\n`);
+      });
+    }
     return endLeftOver(folder);
   })();
   return tidying;

@@ -65,7 +65,7 @@ process.send(app.getHttpServer().address().port);
 function route(name, http, parameters, cache) {
   const prototype = HerdController.prototype;
   const descriptor = Object.getOwnPropertyDescriptor(prototype, name);
-  parameters.forEach((parameter, index) => Param(parameter)(prototype, name, index));
+  for (const [index, parameter] of parameters.entries()) Param(parameter)(prototype, name, index);
   http(prototype, name, descriptor);
   cache(prototype, name, descriptor);
   Object.defineProperty(prototype, name, descriptor);

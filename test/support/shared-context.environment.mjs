@@ -46,6 +46,7 @@ export default class SharedContextEnvironment {
   #console = globalThis.console;
   #variables = { ...process.env };
   // Jest puts its own in their place.
+  // oxlint-disable-next-line typescript/unbound-method -- they are put back where they were
   #ofProcess = { exit: process.exit, getBuiltinModule: process.getBuiltinModule };
 
   constructor({ projectConfig }) {
@@ -61,9 +62,11 @@ export default class SharedContextEnvironment {
     return ['node', 'node-addons'];
   }
 
-  async setup() {}
+  setup() {
+    return Promise.resolve();
+  }
 
-  async teardown() {
+  teardown() {
     for (const storage of entered) storage.disable();
     entered.clear();
     this.fakeTimersModern.dispose();
@@ -76,5 +79,6 @@ export default class SharedContextEnvironment {
     }
     Object.assign(process.env, this.#variables);
     Object.assign(process, this.#ofProcess);
+    return Promise.resolve();
   }
 }
