@@ -197,6 +197,86 @@ describe('connections to a server that may be named anew', () => {
   });
 });
 
+describe('a connection that is made anew', () => {
+  let pair: RedisConnections;
+  let came: Arrival[];
+  /** Those of them that are held up before they come into use. */
+  let held: Map<number, Promise<void>>;
+  let heartbeat: Promise<void>;
+
+  beforeEach(async () => {
+    [came, held, heartbeat] = [[], new Map(), Promise.resolve()];
+    pair = new RedisConnections({
+      ...calm,
+      locate: () => Promise.resolve({ host: '127.0.0.1', port: old.port, ...login }),
+      beforeUse: (_, arrival) => {
+        if (arrival === 'known') return heartbeat;
+        came.push(arrival);
+        return held.get(came.length) ?? Promise.resolve();
+      },
+    });
+    await pollUntil(async () => (await inUse()).size === 2, 10_000);
+    came = [];
+  });
+
+  afterEach(() => pair.close());
+
+  async function inUse(): Promise<Set<unknown>> {
+    const asked = Array.from({ length: 4 }, () =>
+      pair.write(BUDGET_MS, ({ client }) => Promise.resolve(client)).catch(() => undefined),
+    );
+    return new Set((await Promise.all(asked)).filter(Boolean));
+  }
+
+  async function loseOne(): Promise<void> {
+    await pair.write(BUDGET_MS, ({ client }) => {
+      client.destroy();
+      return Promise.resolve();
+    });
+  }
+
+  it('comes into use beside another that is', async () => {
+    await loseOne();
+    await pollUntil(async () => (await inUse()).size === 2, 10_000);
+
+    expect(came).toEqual(['beside']);
+  });
+
+  it('is new beside one that is asked by nobody, for it is silent', async () => {
+    const answered = deferred();
+    heartbeat = answered.promise;
+    await expect(pair.write(10, () => answered.promise)).rejects.toThrow('timeout');
+
+    await loseOne();
+    await pollUntil(() => came.length === 1, 10_000);
+    answered.resolve();
+
+    expect(came).toEqual(['new']);
+  });
+
+  it('is new beside one that is made ready itself', async () => {
+    held.set(1, new Promise(() => undefined));
+    for (let n = 0; n < 2; n++) await loseOne();
+    await pollUntil(() => came.length === 2, 10_000);
+
+    expect(came).not.toContain('beside');
+  });
+
+  it('is new after all where the other is lost before it comes into use', async () => {
+    const first = deferred();
+    held.set(1, first.promise).set(2, new Promise(() => undefined));
+    await loseOne();
+    await pollUntil(() => came.length === 1, 10_000);
+    await loseOne();
+    await pollUntil(() => came.length === 2, 10_000);
+
+    first.resolve();
+    await pollUntil(async () => (await inUse()).size === 1, 10_000);
+
+    expect(came).toEqual(['beside', 'new', 'new']);
+  });
+});
+
 describe('connections to an address that leads to another server by now', () => {
   let address: Server;
   let leadsTo: RedisProcess;

@@ -360,6 +360,28 @@ describe('what was not confirmed', () => {
 
     expect((await other.store.tokens([EPOCH], BUDGET_MS))[0]).toBeUndefined();
   });
+
+  it('by others is no business of a connection that comes beside another', async () => {
+    let database: Promise<number> = Promise.resolve(0);
+    const one = openStoreOf({ url: redis.url }, { outbox: outboxWith(() => database) });
+    opened.push(one);
+    const uses = jest.spyOn(one.store, 'beforeUse');
+    const arrivals = () => uses.mock.calls.filter(([, , arrival]) => arrival !== 'known').length;
+    await pollUntil(() => arrivals() === 2, 5000);
+    await Promise.all(uses.mock.results.map(({ value }) => value as Promise<void>));
+    const { tokens } = await one.store.open(name, [EPOCH, tag], TOKEN_TTL_MS, BUDGET_MS);
+
+    database = Promise.reject(new Error('no database'));
+    database.catch(() => undefined);
+    await one.servers.write('redis', BUDGET_MS, ({ client }) => {
+      client.destroy();
+      return Promise.resolve();
+    });
+    await pollUntil(() => arrivals() === 3, 5000);
+    await Promise.all(uses.mock.results.map(({ value }) => value as Promise<void>));
+
+    expect(await one.store.tokens([EPOCH, tag], BUDGET_MS)).toEqual(tokens);
+  });
 });
 
 describe('an entry that Redis keeps only later, for it stood still', () => {

@@ -6,10 +6,10 @@ import type { RedisCommand, RedisSession } from './redis-session.js';
 export type RedisTopology = 'single' | 'sentinel' | 'cluster';
 
 /**
- * How a connection comes to be used: it was in use before; it is new; or it is new, and leads to another server than the
- * one in use before, which others may have left earlier.
+ * How a connection comes to be used: it was in use before; it is new, and another to the same server is in use all the
+ * while; it is new; or it is new, and leads to another server than the one in use before, which others may have left earlier.
  */
-export type Arrival = 'known' | 'new' | 'moved';
+export type Arrival = 'known' | 'beside' | 'new' | 'moved';
 
 /** Runs on every living connection before it is used (again): what must be true before an answer is trusted. */
 export type BeforeUse = (session: RedisSession, server: string, arrival: Arrival) => Promise<void>;

@@ -45,10 +45,15 @@ export class ServerMoves {
 
   /** @throws {CacheError} `CACHE_STORE_UNAVAILABLE` `BEHIND` where the others are at a later server */
   async beforeUse(session: RedisSession, isNew: boolean): Promise<void> {
-    if (isNew && !this.#moveTo(session.address)) throw new CacheError('CACHE_STORE_UNAVAILABLE', 'BEHIND');
-    if (isNew) for (const connection of this.#strangersTo(session)) connection.leave();
-    if (isNew) this.#noteMove(session);
-    await this.#options.beforeUse(session, !isNew ? 'known' : this.#hasMoved ? 'moved' : 'new');
+    if (!isNew) return this.#options.beforeUse(session, 'known');
+    if (!this.#moveTo(session.address)) throw new CacheError('CACHE_STORE_UNAVAILABLE', 'BEHIND');
+    for (const connection of this.#strangersTo(session)) connection.leave();
+    this.#noteMove(session);
+    const arrival = this.#arrivalOf(session);
+    await this.#options.beforeUse(session, arrival);
+    // The others were lost meanwhile: from then on nobody has looked at what is left behind.
+    const later = this.#arrivalOf(session);
+    if (arrival === 'beside' && later !== 'beside') await this.#options.beforeUse(session, later);
   }
 
   /** A session was made ready. @returns whether it comes into use; if not, its connection is led elsewhere */
@@ -70,6 +75,20 @@ export class ServerMoves {
   close(): void {
     this.#stopFollowing?.();
     this.#stopFollowing = undefined;
+  }
+
+  /**
+   * What is in use at the same run of the same server was itself made ready, and goes on without being made so again: to
+   * come in beside it shows nothing that it does not show already. It can have missed nothing that the server itself has
+   * forgotten: a restart, be it from an old snapshot, and a promotion give another identity, and so strangers; a replica
+   * does not come so far. Nor is it enough that one is open: one that is doubted is asked by nobody.
+   */
+  #arrivalOf(session: RedisSession): Arrival {
+    if (this.#hasMoved) return 'moved';
+    const isBeside = this.#connections.some(
+      ({ isReady, session: other }) => isReady && other && isSameServer(other, session),
+    );
+    return isBeside ? 'beside' : 'new';
   }
 
   /** What was paid to one that did not come into use then is paid to nobody: a move is one until it has succeeded. */

@@ -55,12 +55,15 @@ export class RedisInvalidations {
     if (failure) throw failure;
   }
 
-  /** Pays what is owed to this server; on a new connection first what others have left in the outbox is relayed. */
+  /**
+   * Pays what is owed to this server; first, on a new connection that no other is in use beside, what others have left in
+   * the outbox is relayed.
+   */
   async beforeUse(session: RedisSession, server: string, arrival: Arrival): Promise<void> {
     const removeEpoch = () => this.#removeEpoch(session, server);
     // What this process has lately taken away on the server that it left, nobody has taken away here.
     if (arrival === 'moved') await removeEpoch();
-    if (arrival !== 'known') await this.#catchUp.beforeUse(session, server, removeEpoch);
+    if (arrival === 'new' || arrival === 'moved') await this.#catchUp.beforeUse(session, server, removeEpoch);
     await this.#payTo(session, server);
   }
 
