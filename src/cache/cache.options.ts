@@ -53,7 +53,8 @@ export interface CacheModuleOptions extends EntryDefaults {
   compress?: boolean;
   /**
    * Keeps invalidations that a crash or an outage would lose: `TypeormOutbox`, or {@link MemoryOutbox}, which promises
-   * less. Used with Redis or a `store` only: the in-process store dies with its process. Default none.
+   * less. Only with Redis or a `store`: the in-process store dies with its process. A `TypeormOutbox` tells in any case what
+   * is read in a transaction, which is kept for nobody. Default none.
    */
   outbox?: Outbox | undefined;
   /** Who is calling, for `scope: 'user'`. `undefined`: the answer is not cached. */

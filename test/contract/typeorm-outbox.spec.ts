@@ -1,6 +1,7 @@
 import { In, type EntitySubscriberInterface, type QueryRunner } from 'typeorm';
 import { TypeormOutbox } from '../../src/cache/outbox/typeorm.outbox.js';
 import { inUnit, UnitOfWork } from '../../src/cache/outbox/unit-of-work.js';
+import { patientDataSource } from '../../src/database/data-source.js';
 import { User } from '../../src/records/users/user.entity.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { outboxContract } from './outbox.contract.js';
@@ -42,6 +43,20 @@ describe('the outbox in PostgreSQL, through TypeORM', () => {
 
     expect(unit.rows).toHaveLength(1);
     expect(await database.dataSource.query('SELECT id FROM cache_outbox')).toEqual([{ id: unit.rows[0] }]);
+  });
+
+  it('sees transactions of a data source that is initialised after it, from the first on, whoever else does', async () => {
+    const dataSource = patientDataSource(database.url);
+    const outboxes = [new TypeormOutbox(dataSource), new TypeormOutbox(dataSource)];
+    await dataSource.initialize();
+    const units = outboxes.map((outbox) => new UnitOfWork('Books.rename', ['tag/book:1'], { outbox }));
+
+    const insert = `INSERT INTO users (code, role) VALUES ($1, 'student')`;
+    for (const unit of units)
+      await inUnit(unit, () => dataSource.transaction((manager) => manager.query(insert, [`U${++written}`])));
+
+    expect(units.map(({ rows }) => rows.length)).toEqual([1, 1]);
+    await dataSource.destroy();
   });
 
   it('carries out what its own namespace left, and what has none', async () => {

@@ -744,3 +744,54 @@ describe('a method that writes in transactions', () => {
     expect(await names.name('U1')).toBe('new');
   });
 });
+
+describe.each(['before', 'after'])('without Redis, where the database is there %s the outbox', (when) => {
+  let dataSource: DataSource;
+  let app: INestApplication;
+  let names: Names;
+
+  beforeAll(async () => {
+    await database.dataSource.query('TRUNCATE users CASCADE');
+    await database.dataSource.query(
+      `INSERT INTO users (code, role, full_name) SELECT 'U' || n, 'student', 'old' FROM generate_series(1, 3) n`,
+    );
+    dataSource = patientDataSource(database.url, 4);
+    if (when === 'before') await dataSource.initialize();
+    const outbox = new TypeormOutbox(dataSource);
+    if (when === 'after') await dataSource.initialize();
+    ({ app } = await startCachedApp({
+      providers: [Names, { provide: DataSource, useValue: dataSource }],
+      options: { outbox },
+    }));
+    names = app.get(Names);
+  });
+
+  afterAll(async () => {
+    await app.close();
+    await dataSource.destroy();
+  });
+
+  it('keeps nothing of what is read in a transaction that is rolled back', async () => {
+    const writing = dataSource.transaction(async (manager) => {
+      await manager.query(`UPDATE users SET full_name = 'never' WHERE code = 'U1'`);
+      expect(await names.nameIn(manager, 'U1')).toBe('never');
+      throw new Error('rolled back');
+    });
+    await expect(settledIn(app, writing)).rejects.toThrow('rolled back');
+
+    expect(await names.nameIn(dataSource.manager, 'U1')).toBe('old');
+  });
+
+  it('keeps nothing of what is read in a transaction that began before another has written', async () => {
+    const rename = () => settledIn(app, names.rename('U3', 'new'));
+    expect(
+      await settledIn(
+        app,
+        names.compare('U2', 'U3', () => outsideUnits(rename)),
+      ),
+    ).toBe('old');
+
+    expect(await names.nameIn(dataSource.manager, 'U3')).toBe('new');
+    expect(await rows()).toEqual([]);
+  });
+});

@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import type { DataSource } from 'typeorm';
+import type { DataSource, EntitySubscriberInterface } from 'typeorm';
 import { CacheError } from '../engine/cache-errors.js';
 import { EPOCH } from '../engine/tags.js';
 import type { Outbox, OutboxRow } from './outbox.js';
@@ -44,13 +44,11 @@ export class TypeormOutbox implements Outbox {
   static readonly invalidateEverything = `INSERT INTO cache_outbox (tags) VALUES ('{${EPOCH}}')`;
 
   readonly #dataSource: DataSource;
-  readonly #subscriber: TransactionSubscriber;
   #namespace = '';
 
   constructor(dataSource: DataSource, options: TypeormOutboxOptions = {}) {
     this.#dataSource = dataSource;
-    this.#subscriber = new TransactionSubscriber(this, options.onUnprotectedWrite ?? refuseOrWarn());
-    this.watch();
+    subscribe(dataSource, new TransactionSubscriber(this, options.onUnprotectedWrite ?? refuseOrWarn()));
     warnOfReplicas(dataSource);
   }
 
@@ -63,9 +61,7 @@ export class TypeormOutbox implements Outbox {
   }
 
   watch(): void {
-    // A data source forgets its subscribers when it is initialised, which may be long after this object was made.
-    const { subscribers } = this.#dataSource;
-    if (!subscribers.includes(this.#subscriber)) subscribers.push(this.#subscriber);
+    // All transactions are watched since this object was made, and also where no cache asks for it: one without Redis.
   }
 
   get isReady(): boolean {
@@ -112,7 +108,6 @@ export class TypeormOutbox implements Outbox {
     olderThanMs: number,
     apply: (tags: readonly string[]) => Promise<boolean>,
   ): Promise<number | 'held'> {
-    this.watch();
     // Every process asks four times a second, nearly always in vain: that is one statement, without a transaction around it.
     const found: unknown[] = await this.#dataSource.query(`SELECT ${FROM_ABANDONED} LIMIT 1`, [
       olderThanMs,
@@ -141,6 +136,28 @@ export class TypeormOutbox implements Outbox {
     );
     return found.length > 0;
   }
+}
+
+/**
+ * A data source puts another list in the place of its subscribers when it is initialised, which may be long after this. Its
+ * first transactions may follow at once, so nobody looks for that now and then: whatever list it puts there holds this one.
+ */
+function subscribe(dataSource: DataSource, subscriber: EntitySubscriberInterface): void {
+  const before = Object.getOwnPropertyDescriptor(dataSource, 'subscribers');
+  let current: EntitySubscriberInterface[];
+  const put = (subscribers: EntitySubscriberInterface[]) => {
+    // That of another outbox.
+    before?.set?.(subscribers);
+    if (!subscribers.includes(subscriber)) subscribers.push(subscriber);
+    current = subscribers;
+  };
+  put(dataSource.subscribers);
+  Object.defineProperty(dataSource, 'subscribers', {
+    configurable: true,
+    enumerable: true,
+    get: () => current,
+    set: put,
+  });
 }
 
 function warnOfReplicas(dataSource: DataSource): void {
