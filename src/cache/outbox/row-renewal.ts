@@ -9,8 +9,8 @@ const MAX_TICKS = 300;
 const PATIENCE_TICKS = 10;
 
 /**
- * Keeps relays away from the rows of methods that are still at work after their commit: their exact tags are better
- * than what a relay would have to invalidate. Most methods are done before the first renewal and cost no query.
+ * Keeps relays away from the rows of methods that are still at work after their commit, or whose rows are still being
+ * settled: their exact tags are better than what a relay would have to invalidate. Most methods are done before the first renewal and cost no query.
  */
 export class RowRenewal {
   readonly #outbox: Outbox;
@@ -49,7 +49,7 @@ export class RowRenewal {
     try {
       await this.#outbox.renew(due);
     } catch {
-      // Then a relay takes the rows, which is broad and harmless.
+      // Then a relay takes the rows: too much goes cold, and nothing stays old.
     } finally {
       if (this.#underWay === own) this.#underWay = undefined;
     }

@@ -1,4 +1,4 @@
-import { turn } from '../../../test/support/deferred.js';
+import { deferred, turn } from '../../../test/support/deferred.js';
 import { BackgroundWork } from '../engine/background-work.js';
 import { FakeClock } from '../testing/index.js';
 import type { Outbox, OutboxRow } from './outbox.js';
@@ -48,29 +48,78 @@ async function wait(): Promise<number> {
   return clock.monotonicMs() - sinceMs;
 }
 
-it('a unit that is settled is renewed no more', async () => {
-  jest.useFakeTimers();
-  const [renew, settle] = [jest.fn(() => Promise.resolve()), jest.fn(() => Promise.resolve())];
-  const outbox = { renew, settle, watch: () => undefined } as Partial<Outbox> as Outbox;
-  const unit = new UnitOfWork('Books.add', ['tag/book:1']);
-  const owner = new UnitSettlement({
-    outbox,
-    clock,
-    invalidate: () => Promise.resolve(true),
-    background: new BackgroundWork(),
-    onPending: () => pending++,
+describe('a unit whose invalidation is confirmed', () => {
+  const renew = jest.fn(() => Promise.resolve());
+  const settle = jest.fn<Promise<void>, []>();
+
+  beforeEach(() => {
+    jest.useFakeTimers();
+    settle.mockReset().mockResolvedValue();
   });
-  owner.enter(unit, true);
-  unit.rows.push('own');
-  await jest.advanceTimersByTimeAsync(1000);
-  expect(renew.mock.calls.length).toBeGreaterThan(5);
-  renew.mockClear();
 
-  await owner.leave(unit);
-  await jest.advanceTimersByTimeAsync(1000);
+  afterEach(() => {
+    jest.useRealTimers();
+  });
 
-  expect([renew.mock.calls.length, settle.mock.calls.length, jest.getTimerCount()]).toEqual([0, 1, 0]);
-  jest.useRealTimers();
+  /** It has ended a second after its commit. */
+  async function leave(): Promise<void> {
+    const outbox = { renew, settle, watch: () => undefined } as Partial<Outbox> as Outbox;
+    const unit = new UnitOfWork('Books.add', ['tag/book:1']);
+    const owner = new UnitSettlement({
+      outbox,
+      clock,
+      invalidate: () => Promise.resolve(true),
+      background: new BackgroundWork(),
+      onPending: () => pending++,
+    });
+    owner.enter(unit, true);
+    unit.rows.push('own');
+    await jest.advanceTimersByTimeAsync(1000);
+    expect(renew.mock.calls.length).toBeGreaterThan(5);
+    await owner.leave(unit);
+    renew.mockClear();
+  }
+
+  it('is renewed no more once it is settled', async () => {
+    await leave();
+    await jest.advanceTimersByTimeAsync(1000);
+
+    expect([renew.mock.calls.length, settle.mock.calls.length, jest.getTimerCount()]).toEqual([0, 1, 0]);
+  });
+
+  it('is renewed as long as the database takes to settle it', async () => {
+    const settled = deferred();
+    settle.mockReturnValue(settled.promise);
+    await leave();
+    await jest.advanceTimersByTimeAsync(1000);
+    expect(renew.mock.calls.length).toBeGreaterThan(5);
+
+    settled.resolve();
+    await jest.advanceTimersByTimeAsync(0);
+
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  it('is settled by another attempt where one has failed, and renewed till then', async () => {
+    settle.mockRejectedValueOnce(new Error('all connections are in use'));
+    settle.mockRejectedValueOnce(new Error('all connections are in use'));
+    await leave();
+    await jest.advanceTimersByTimeAsync(350);
+    expect(renew).toHaveBeenCalled();
+
+    await jest.advanceTimersByTimeAsync(100);
+
+    expect([settle.mock.calls.length, jest.getTimerCount()]).toEqual([3, 0]);
+  });
+
+  it('is left to relays where it cannot be settled', async () => {
+    settle.mockRejectedValue(new Error('away'));
+    await leave();
+
+    await jest.advanceTimersByTimeAsync(2000);
+
+    expect([settle.mock.calls.length, pending, jest.getTimerCount()]).toEqual([4, 0, 0]);
+  });
 });
 
 describe('a method that names nothing', () => {

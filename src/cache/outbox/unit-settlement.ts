@@ -1,5 +1,5 @@
 import type { BackgroundWork } from '../engine/background-work.js';
-import { pause, resultWithin, type Clock } from '../engine/clock.js';
+import { pause, resultWithin, systemClock, type Clock } from '../engine/clock.js';
 import type { Outbox, OutboxRow } from './outbox.js';
 import { relayedTags } from './relayed-tags.js';
 import { RelayWatch } from './relay-watch.js';
@@ -11,6 +11,9 @@ const PENDING_LIMIT_MS = 1000;
 
 /** Between looks for rows of others who have just committed: most of them are settled after the first. */
 const OTHERS_PAUSES_MS = [5, 10, 20, 40, 80];
+
+/** Between attempts to settle rows whose invalidation is confirmed. In real time: relays go by the database's. */
+const SETTLE_PAUSES_MS = [100, 300, 900];
 
 export interface UnitSettlementOptions {
   readonly outbox: Outbox | undefined;
@@ -52,8 +55,8 @@ export class UnitSettlement {
    * @returns resolves when that is confirmed, here or by another process, or said to be pending after 1 s; never rejects
    */
   async leave(unit: UnitOfWork): Promise<void> {
-    unit.end((row) => this.#settle(unit, [row], unit.intent));
-    await this.#settle(unit, unit.rows, unit.isOver ? unit.tags : unit.intent);
+    unit.end((row) => this.#settle([row], unit.intent));
+    await this.#settle(unit.rows, unit.isOver ? unit.tags : unit.intent, () => this.#renewal?.end(unit));
   }
 
   /**
@@ -69,21 +72,41 @@ export class UnitSettlement {
     if (!(await resultWithin(clock, PENDING_LIMIT_MS, settled))) onPending();
   }
 
-  async #settle(unit: UnitOfWork, rows: readonly string[], tags: readonly string[]): Promise<void> {
-    const isConfirmed = await outsideUnits(() => this.#isConfirmed(unit, rows, tags));
+  /** @param endRenewal  called when relays may have the rows, or need not have them any more */
+  async #settle(rows: readonly string[], tags: readonly string[], endRenewal?: () => void): Promise<void> {
+    const isConfirmed = await outsideUnits(() => this.#isConfirmed(rows, tags, endRenewal));
     if (!isConfirmed) this.#options.onPending();
   }
 
-  async #isConfirmed(unit: UnitOfWork, rows: readonly string[], tags: readonly string[]): Promise<boolean> {
+  async #isConfirmed(
+    rows: readonly string[],
+    tags: readonly string[],
+    endRenewal: () => void = () => undefined,
+  ): Promise<boolean> {
     const { outbox, clock, invalidate, background } = this.#options;
     const since = clock.monotonicMs();
     const isConfirmed = await invalidate(tags);
-    this.#renewal?.end(unit);
+    if (isConfirmed && outbox && rows.length > 0) {
+      // Nobody waits for this, and nothing fails by it.
+      background.addUnheard(this.#forget(outbox, rows).finally(endRenewal));
+      return true;
+    }
+    endRenewal();
     if (!outbox || rows.length === 0) return isConfirmed;
-    if (!isConfirmed) return this.#isRelayed(rows, tags, PENDING_LIMIT_MS - (clock.monotonicMs() - since));
-    // A row that stays only makes a relay invalidate once more, so nobody waits for this and nothing fails by it.
-    background.addUnheard(outbox.settle(rows));
-    return true;
+    return this.#isRelayed(rows, tags, PENDING_LIMIT_MS - (clock.monotonicMs() - since));
+  }
+
+  /** A row that stays makes a relay invalidate all that it was written with, which may be far more than has changed. */
+  async #forget(outbox: Outbox, rows: readonly string[]): Promise<void> {
+    for (const pauseMs of SETTLE_PAUSES_MS) {
+      try {
+        await outbox.settle(rows);
+        return;
+      } catch {
+        await pause(systemClock, pauseMs);
+      }
+    }
+    await outbox.settle(rows);
   }
 
   /** Leaves rows to whoever reaches the store, here or elsewhere. @returns whether somebody does within `ms` */
