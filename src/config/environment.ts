@@ -110,7 +110,8 @@ export class Environment {
   readonly DATABASE_URL?: string;
 
   /**
-   * Connections to the database at most, per process, and one more for probes; while it does not answer, another looks for it.
+   * Connections to the database at most, per process, and one more for probes; while it does not answer, another looks for it, and
+   * while all are in use, another tells it at times which invalidations are confirmed.
    * One that was made stays until DATABASE_MAX_LIFETIME
    */
   @WholeNumber({ min: 1, max: 500, example: 10 })

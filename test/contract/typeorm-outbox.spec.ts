@@ -1,9 +1,11 @@
-import { In, type EntitySubscriberInterface, type QueryRunner } from 'typeorm';
+import { type DataSource, In, type EntitySubscriberInterface, type QueryRunner } from 'typeorm';
+import { resultWithin, systemClock } from '../../src/cache/engine/clock.js';
 import { TypeormOutbox } from '../../src/cache/outbox/typeorm.outbox.js';
 import { inUnit, UnitOfWork } from '../../src/cache/outbox/unit-of-work.js';
 import { patientDataSource } from '../../src/database/data-source.js';
 import { User } from '../../src/records/users/user.entity.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
+import { pollUntil } from '../support/processes.js';
 import { outboxContract } from './outbox.contract.js';
 
 /** What no unit of work names here. */
@@ -137,6 +139,70 @@ describe('the outbox in PostgreSQL, through TypeORM', () => {
 
     expect(rows?.length).toBe(told);
     expect(rows?.flatMap(({ tags }) => tags) ?? []).not.toContain('tag/user:1');
+  });
+
+  describe('whose pool has all its connections in use', () => {
+    const insert = `INSERT INTO cache_outbox (tags, renewed_at) VALUES ('{tag/book:1}', 'epoch') RETURNING id`;
+    let dataSource: DataSource;
+    let busy: TypeormOutbox;
+    let holder: QueryRunner;
+
+    beforeEach(async () => {
+      dataSource = await patientDataSource(database.url, 1).initialize();
+      busy = new TypeormOutbox(dataSource);
+      holder = dataSource.createQueryRunner();
+      await holder.connect();
+    });
+
+    afterEach(async () => {
+      await holder.release();
+      await dataSource.destroy();
+    });
+
+    async function write(): Promise<string> {
+      const [row] = await database.dataSource.query<{ id: string }[]>(insert);
+      return row!.id;
+    }
+
+    const connections = async () => {
+      const [found] = await database.dataSource.query<{ pids: number[] }[]>(
+        `SELECT array_agg(pid) AS pids FROM pg_stat_activity WHERE datname = current_database()`,
+      );
+      return found!.pids;
+    };
+
+    it('settles and renews rows all the same, and keeps no connection for that', async () => {
+      const [settled, renewed] = [await write(), await write()];
+      const before = await connections();
+
+      await Promise.all([busy.settle([settled]), busy.renew([renewed])]);
+
+      expect(await rows()).toEqual([{ id: renewed, tags: ['tag/book:1'] }]);
+      expect(await outbox.relay(60_000, () => Promise.resolve(true))).toBe(0);
+      const after = async () => (await connections()).every((pid) => before.includes(pid));
+      await pollUntil(after, 5000);
+    });
+
+    it('goes that way again when more is to be settled', async () => {
+      await busy.settle([await write()]);
+      await busy.settle([await write()]);
+
+      expect(await rows()).toEqual([]);
+    });
+
+    it('waits for its turn where the database lets no further connection in', async () => {
+      const { master } = dataSource.driver as unknown as { master: { options: object } };
+      Object.assign(master.options, { connectionString: 'postgres://nobody@127.0.0.1:1/none' });
+      const id = await write();
+      const settling = busy.settle([id]);
+      const settled = settling.then(() => true);
+      expect(await resultWithin(systemClock, 500, settled)).toBeUndefined();
+
+      await holder.release();
+      await settling;
+
+      expect(await rows()).toEqual([]);
+    });
   });
 
   it('opens no transaction where nothing waits', async () => {

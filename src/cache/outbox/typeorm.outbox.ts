@@ -5,6 +5,7 @@ import { EPOCH } from '../engine/tags.js';
 import type { Outbox, OutboxRow } from './outbox.js';
 import { ABANDONED_AFTER_MS } from './outbox-relay.js';
 import { MAX_ROWS_A_ROUND, relayedTags } from './relayed-tags.js';
+import { PoolBypass } from './typeorm.bypass.js';
 import { TransactionSubscriber } from './typeorm.transactions.js';
 
 const MAX_COMMITTED = 500;
@@ -44,10 +45,12 @@ export class TypeormOutbox implements Outbox {
   static readonly invalidateEverything = `INSERT INTO cache_outbox (tags) VALUES ('{${EPOCH}}')`;
 
   readonly #dataSource: DataSource;
+  readonly #bypass: PoolBypass;
   #namespace = '';
 
   constructor(dataSource: DataSource, options: TypeormOutboxOptions = {}) {
     this.#dataSource = dataSource;
+    this.#bypass = new PoolBypass(dataSource);
     subscribe(dataSource, new TransactionSubscriber(this, options.onUnprotectedWrite ?? refuseOrWarn()));
     warnOfReplicas(dataSource);
   }
@@ -69,14 +72,14 @@ export class TypeormOutbox implements Outbox {
   }
 
   async settle(rows: readonly string[]): Promise<void> {
-    await this.#dataSource.query('DELETE FROM cache_outbox WHERE id = ANY($1::bigint[])', [rows]);
+    await this.#bypass.run('DELETE FROM cache_outbox WHERE id = ANY($1::bigint[])', rows);
   }
 
   async renew(rows: readonly string[]): Promise<void> {
     // What was asked for before the owner gave a row up may come after it.
-    await this.#dataSource.query(
+    await this.#bypass.run(
       `UPDATE cache_outbox SET renewed_at = clock_timestamp() WHERE id = ANY($1::bigint[]) AND renewed_at <> '-infinity'`,
-      [rows],
+      rows,
     );
   }
 
