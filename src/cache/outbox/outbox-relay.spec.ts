@@ -1,4 +1,4 @@
-import { turn } from '../../../test/support/deferred.js';
+import { type Deferred, deferred, turn } from '../../../test/support/deferred.js';
 import { FakeClock } from '../testing/index.js';
 import type { Outbox } from './outbox.js';
 import { OutboxRelay } from './outbox-relay.js';
@@ -36,5 +36,29 @@ describe('the relay of an outbox', () => {
     expect(relay).toHaveBeenCalledTimes(1);
     await pass(clock, 1000);
     expect(relay).toHaveBeenCalledTimes(2);
+  });
+
+  it('begins others ever more rarely while none of them ends, and as often as before once they have', async () => {
+    const clock = new FakeClock();
+    const rounds: Deferred<number>[] = [];
+    const relay = jest.fn(() => {
+      const round = deferred<number>();
+      rounds.push(round);
+      return round.promise;
+    });
+    const confirm = () => Promise.resolve(true);
+    new OutboxRelay({ relay, isReady: true } as unknown as Outbox, confirm, () => true, clock).start();
+
+    await pass(clock, 11_000);
+    expect(relay).toHaveBeenCalledTimes(2);
+    await pass(clock, 19_000);
+    expect(relay).toHaveBeenCalledTimes(2);
+    await pass(clock, 280_000);
+    expect(relay).toHaveBeenCalledTimes(5);
+
+    for (const round of rounds) round.resolve(0);
+    await turn();
+    await pass(clock, 11_000);
+    expect(relay).toHaveBeenCalledTimes(7);
   });
 });

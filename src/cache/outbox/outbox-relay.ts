@@ -5,7 +5,10 @@ import type { Outbox } from './outbox.js';
 const POLL_MS = 250;
 /** In real time, at the end: a database that hangs is not waited for, whatever the clock says. The rows stay for others. */
 const STOP_PATIENCE_MS = 1000;
-/** A round that takes longer may never end: the next one begins. Rows that it holds are passed over. */
+/**
+ * A round that takes longer may never end: the next one begins. Rows that it holds are passed over. Each that hangs keeps a
+ * connection of the pool, so twice as long is waited with each that has not ended.
+ */
 const ROUND_PATIENCE_MS = 10_000;
 /** A living owner has settled or renewed its row by then. */
 export const ABANDONED_AFTER_MS = 300;
@@ -18,6 +21,8 @@ export class OutboxRelay {
   readonly #clock: Clock;
   #cancel: (() => void) | undefined;
   #round: Promise<void> = Promise.resolve();
+  /** How many rounds have not ended. */
+  #underWay = 0;
   #isStopped = false;
 
   /**
@@ -52,11 +57,20 @@ export class OutboxRelay {
 
   async #relay(): Promise<void> {
     if (!this.#outbox.isReady || !this.#canApply()) return;
+    const patienceMs = ROUND_PATIENCE_MS * 2 ** this.#underWay;
     try {
-      const round = this.#outbox.relay(ABANDONED_AFTER_MS, this.#apply);
-      await resultWithin(this.#clock, ROUND_PATIENCE_MS, round);
+      await resultWithin(this.#clock, patienceMs, this.#countedRound());
     } catch {
       // The database is away; whoever uses it says so. The rows wait.
+    }
+  }
+
+  async #countedRound(): Promise<void> {
+    this.#underWay++;
+    try {
+      await this.#outbox.relay(ABANDONED_AFTER_MS, this.#apply);
+    } finally {
+      this.#underWay--;
     }
   }
 }
