@@ -23,7 +23,7 @@ export function outboxContract(use: () => Outbox, commit: () => Promise<void>): 
     const unit = new UnitOfWork('Books.rename', cover, { outbox });
     outbox.watch(unit);
     await inUnit(unit, commit);
-    unit.end();
+    unit.endOutermost();
     return unit;
   }
 

@@ -219,7 +219,7 @@ describe('the outbox in PostgreSQL, through TypeORM', () => {
     const unit = new UnitOfWork('Books.rename', ['tag/book:1'], { outbox });
     outbox.watch();
     await inUnit(unit, commit);
-    unit.end();
+    unit.endOutermost();
 
     expect(await outbox.narrow(unit.rows, ['tag/book:2'])).toBe(true);
     await outbox.settle(unit.rows);
@@ -368,7 +368,7 @@ describe('the outbox in PostgreSQL, through TypeORM', () => {
         await inUnit(unit, write).then(() =>
           database.dataSource.query(`DELETE FROM users WHERE code = 'UX'`),
         );
-        unit.end();
+        unit.endOutermost();
         // There is no row of it.
         expect(unit.written).toBe(1);
       }

@@ -99,7 +99,7 @@ export class Invalidations {
     } finally {
       unit.exit();
       // Nobody waited for a method that ends after the one around it: it settles for itself.
-      if (!outer || unit.hasEnded) await this.#settlement.leave(unit);
+      if (!outer || unit.hasOutermostEnded) await this.#settlement.leave(unit);
       if (hasSucceeded && !outer && unit.tags.length === 0) await this.#settlement.awaitOthers(unit);
       tellEnd();
     }
@@ -115,7 +115,7 @@ export class Invalidations {
     const unit = this.#unit;
     unit?.add(tags);
     // Where the outermost method has ended, nobody knows whether this belongs to one that is still inside.
-    if (unit && !unit.hasEnded) return true;
+    if (unit && !unit.hasOutermostEnded) return true;
     const isConfirmed = await this.engine.invalidate(tags);
     if (!isConfirmed) announcePending();
     return isConfirmed;

@@ -18,7 +18,7 @@ export class UnitOfWork {
   #presumed = 0;
   #transactions = 0;
   #inside = 0;
-  #hasEnded = false;
+  #hasOutermostEnded = false;
   #settleLate: ((row: string) => Promise<void>) | undefined;
 
   /**
@@ -46,6 +46,7 @@ export class UnitOfWork {
     for (const tag of cover) this.#cover.add(tag);
   }
 
+  /** A method inside has ended: the outermost, or another. */
   exit(): void {
     this.#inside--;
   }
@@ -56,8 +57,8 @@ export class UnitOfWork {
    * @param settleLate invalidates for a row that is committed only now: in a transaction that began outside of the unit,
    *   or by a method that nobody waited for
    */
-  end(settleLate?: (row: string) => Promise<void>): void {
-    this.#hasEnded = true;
+  endOutermost(settleLate?: (row: string) => Promise<void>): void {
+    this.#hasOutermostEnded = true;
     this.#settleLate = settleLate;
   }
 
@@ -73,12 +74,13 @@ export class UnitOfWork {
   }
 
   /** Whether the outermost method has ended; others may still be inside. */
-  get hasEnded(): boolean {
-    return this.#hasEnded;
+  get hasOutermostEnded(): boolean {
+    return this.#hasOutermostEnded;
   }
 
+  /** Whether all methods inside have ended. */
   get isOver(): boolean {
-    return this.#hasEnded && this.#inside === 0;
+    return this.#hasOutermostEnded && this.#inside === 0;
   }
 
   /** A transaction is used by the unit from here on; each is to be ended once. */

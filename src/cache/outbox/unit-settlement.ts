@@ -55,7 +55,7 @@ export class UnitSettlement {
    * @returns resolves when that is confirmed, here or by another process, or said to be pending after 1 s; never rejects
    */
   async leave(unit: UnitOfWork): Promise<void> {
-    unit.end((row) => this.#settle([row], unit.intent));
+    unit.endOutermost((row) => this.#settle([row], unit.intent));
     await this.#settle(unit.rows, unit.isOver ? unit.tags : unit.intent, () => this.#renewal?.end(unit));
   }
 
