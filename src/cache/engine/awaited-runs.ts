@@ -5,11 +5,12 @@ import type { Clock } from './clock.js';
 import { CurrentRun } from './current-run.js';
 import type { EngineParts } from './engine-parts.js';
 import type { Factory, Found, Loaded, Revive, Subject } from './subject.js';
+import { tokensByTag } from './tokens.js';
 import { withTimeouts, type StaleReason } from './with-timeouts.js';
 
 export interface AwaitedRunsOptions {
   /** `undefined` where nothing is kept: each caller runs the method. */
-  readonly parts: Pick<EngineParts, 'sharedRuns' | 'factoryRunner' | 'retryPauses'> | undefined;
+  readonly parts: Pick<EngineParts, 'ask' | 'sharedRuns' | 'factoryRunner' | 'retryPauses'> | undefined;
   readonly clock: Clock;
   readonly emit: EmitCacheEvent;
   readonly background: BackgroundWork;
@@ -41,15 +42,16 @@ export class AwaitedRuns {
   ): Promise<Loaded<T>> {
     const { parts, emit } = this.#options;
     const around = CurrentRun.around;
+    const serve = (found: Found, reason: StaleReason): Loaded<T> => {
+      around?.spoil('stale-inside');
+      emit({ event: 'cache.stale_served', subject, reason, staleMs: -found.freshForMs });
+      return { value: revive(found.entry), how: 'stale', isStored: false };
+    };
+    if (stale && parts?.retryPauses.holds(subject, stale)) return { ...serve(stale, 'error'), how: 'paused' };
     const serveStale =
       stale &&
-      ((reason: StaleReason): Loaded<T> => {
-        around?.spoil('stale-inside');
-        emit({ event: 'cache.stale_served', subject, reason, staleMs: -stale.freshForMs });
-        return { value: revive(stale.entry), how: 'stale', isStored: false };
-      });
-    if (stale && serveStale && parts?.retryPauses.holds(subject, stale))
-      return { ...serveStale('error'), how: 'paused' };
+      (async (reason: StaleReason) =>
+        (await this.#isStillValid(subject, budget, stale)) ? serve(stale, reason) : undefined);
     let isAwaited = true;
     const run =
       parts?.sharedRuns.joinOrRun(subject, budget, factory, revive, () => isAwaited) ?? runUncached(factory);
@@ -84,11 +86,25 @@ export class AwaitedRuns {
     return (await this.#withTimeouts(subject, run)).value;
   }
 
+  /**
+   * Whether what was good when it was looked up has not been invalidated while its caller waited. Where nobody can be
+   * asked any more it counts as good.
+   */
+  async #isStillValid(subject: Subject, budget: Budget, { entry }: Found): Promise<boolean> {
+    // It was looked up just now.
+    if (subject.policy.softTimeoutMs === 0) return true;
+    const tokens = tokensByTag(entry.tags, entry.tokens);
+    const valid = await this.#options.parts?.ask(subject, budget, (entries) =>
+      entries.isCurrent(subject, tokens, -Infinity, budget),
+    );
+    return valid?.answer ?? true;
+  }
+
   /** As {@link withTimeouts}. What nobody waits for any more goes on behind. */
   #withTimeouts<T extends object>(
     subject: Subject,
     run: Promise<T>,
-    serveStale?: (reason: StaleReason) => T,
+    serveStale?: (reason: StaleReason) => Promise<T | undefined>,
   ): Promise<T> {
     const { clock, background } = this.#options;
     const goOnBehind = () => {

@@ -1,4 +1,4 @@
-import { asking } from './ask.js';
+import { asking, type Ask } from './ask.js';
 import { Audits } from './audits.js';
 import { Budget } from './budget.js';
 import { Bulkhead } from './bulkhead.js';
@@ -17,6 +17,7 @@ import type { Store } from './store.js';
 /** What there is where something is kept. */
 export interface EngineParts {
   readonly entries: EntryStore;
+  readonly ask: Ask;
   readonly lookups: Lookups;
   readonly factoryRunner: FactoryRunner;
   readonly sharedRuns: SharedRuns;
@@ -75,5 +76,5 @@ export function engineParts(
   });
   const audits = new Audits({ rate: options.auditRate, ask, clock, emit, newBudget, background });
   const lookups = new Lookups({ entries, ask, refreshAhead, audits, clock, emit });
-  return { entries, lookups, factoryRunner, sharedRuns, refreshAhead, retryPauses, bulkhead, audits };
+  return { entries, ask, lookups, factoryRunner, sharedRuns, refreshAhead, retryPauses, bulkhead, audits };
 }

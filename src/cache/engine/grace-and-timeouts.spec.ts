@@ -87,6 +87,55 @@ describe('beyond its TTL', () => {
     await expect(here.get(view, () => Promise.reject(new Error('no')))).rejects.toThrow('no');
   });
 
+  it('nor once that was invalidated while its caller waited for a run that failed', async () => {
+    await expired();
+    const run = deferred<string>();
+    const answer = here.get(view, () => run.promise);
+    await turn();
+    await there.engine.invalidate([course]);
+    run.reject(new Error('no'));
+
+    await expect(answer).rejects.toThrow('no');
+  });
+
+  it('nor once that was invalidated before the soft timeout: then the run is waited for', async () => {
+    await expired();
+    const run = deferred<string>();
+    const answer = here.get(view, () => run.promise);
+    await turn();
+    await there.engine.invalidate([course]);
+    await pass(clock, 200);
+    run.resolve('new');
+
+    expect(await answer).toMatchObject({ value: 'new', how: 'ran' });
+  });
+
+  it('nor does that wait go beyond the hard timeout', async () => {
+    const impatient = aSubject({ ...view.policy, hardTimeoutMs: 200 });
+    await expired(impatient);
+    const answer = here.get(impatient, () => new Promise<never>(() => undefined));
+    const refused = expect(answer).rejects.toMatchObject({ code: 'CACHE_FACTORY_TIMED_OUT' });
+    await turn();
+    await there.engine.invalidate([course]);
+    await pass(clock, 200);
+
+    await refused;
+  });
+
+  it('an entry is given where the store does not say any more whether it is still good, and no later than that takes', async () => {
+    await expired();
+    const answer = here.get(view, () => new Promise<never>(() => undefined));
+    await turn();
+    here.store.hang('tokens');
+    const sinceMs = clock.monotonicMs();
+    let givenAfterMs = Infinity;
+    void answer.then(() => (givenAfterMs = clock.monotonicMs() - sinceMs));
+    await pass(clock, 200);
+
+    expect(await answer).toMatchObject({ value: 'old', how: 'stale' });
+    expect(givenAfterMs).toBeLessThanOrEqual(150);
+  });
+
   it('an entry beyond its grace covers no failure', async () => {
     await expired();
     clock.advance(60_000);
