@@ -1,6 +1,7 @@
 import { deferred, turn } from '../../../test/support/deferred.js';
 import {
   aSubject,
+  course,
   gives,
   testEngine,
   testEngines,
@@ -128,6 +129,27 @@ describe('while the store is away', () => {
 
     expect((await outer).value).toBe('inner');
     expect((await waiting).value).toBe('inner');
+  });
+
+  it('a run inside a run does not wait for two that wait for a place and were overtaken', async () => {
+    const narrow = testEngine(here, { bulkhead: { ...bulkhead, maxWaiting: 2 } });
+    const inner = () => narrow.get(aSubject({}, 'view|/inner'), gives('inner'));
+    const ready = deferred();
+    const outer = narrow.get(aSubject({}, 'view|/outer'), async () => {
+      await ready.promise;
+      return (await inner()).value;
+    });
+    await turn();
+    const waiting = [];
+    for (let begun = 0; begun < 2; begun++) {
+      waiting.push(inner());
+      await turn();
+      await narrow.engine.invalidate([course]);
+    }
+    ready.resolve();
+
+    expect((await outer).value).toBe('inner');
+    expect((await Promise.all(waiting)).map(({ value }) => value)).toEqual(['inner', 'inner']);
   });
 
   it('callers who share a run whose result cannot be shared then run no more at a time either', async () => {

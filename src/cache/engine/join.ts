@@ -4,6 +4,7 @@ import type { EmitCacheEvent } from './cache-events.js';
 import { resultWithin, type Clock } from './clock.js';
 import { CurrentRun } from './current-run.js';
 import type { EntryStore } from './entry-store.js';
+import { LONGEST_WAIT_MS } from './load-lease.js';
 import { longestRunMs } from './openings.js';
 import type { Flight, SingleFlight } from './single-flight.js';
 import type { Loaded, Produced, Subject } from './subject.js';
@@ -59,19 +60,18 @@ export async function join<T>(
     return tokens !== undefined && !(tokens.has(ANY) && (await verdictOn([...tokens.keys()])) === 'yes');
   };
 
-  // Who waits for it already goes on doing so; who asks from now on shares another.
-  const leave = () => {
+  const leaveSlow = () => {
+    caller.slowRuns++;
     flights.giveUp(subject.keyText, flight);
     return 'again' as const;
   };
 
-  const leaveSlow = () => {
-    caller.slowRuns++;
-    return leave();
-  };
-
   const verdict = await verdictOn();
-  if (verdict === 'no') return leave();
+  if (verdict === 'no') {
+    // Who waits for it already goes on doing so; who asks from now on shares another.
+    flights.close(flight);
+    return 'again';
+  }
   if (verdict === 'unknown') {
     const isOver = await resultOf(flight, subject, clock, caller).then(Boolean, () => true);
     return isOver ? 'again' : leaveSlow();
@@ -100,6 +100,22 @@ export async function join<T>(
   if (caller.isAwaited())
     emit({ event: 'cache.coalesced', subject, durationMs: clock.monotonicMs() - since });
   return { value, how: 'joined', isStored, notStoredBecause };
+}
+
+/**
+ * Waits for one of those under way to end, beside which no other may begin: then all who came meanwhile share the next. One
+ * that cannot even be called is given up after as long as anybody waits for one.
+ */
+export async function waitForRoom(
+  { clock, flights }: JoinOptions,
+  subject: Subject,
+  crowd: readonly Flight<unknown>[],
+): Promise<'again'> {
+  const oneEnds = Promise.race(crowd.map(({ over }) => over.then(() => true)));
+  const [oldest] = crowd;
+  if (!(await resultWithin(clock, LONGEST_WAIT_MS, oneEnds)) && oldest)
+    flights.giveUp(subject.keyText, oldest);
+  return 'again';
 }
 
 /**

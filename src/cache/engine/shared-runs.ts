@@ -2,7 +2,7 @@ import type { Budget } from './budget.js';
 import type { Bulkhead } from './bulkhead.js';
 import { CacheError } from './cache-errors.js';
 import { CurrentRun } from './current-run.js';
-import { join, type JoinOptions, type RunResult } from './join.js';
+import { join, waitForRoom, type JoinOptions, type RunResult } from './join.js';
 import { isFresh } from './l1-entries.js';
 import { runAlone, runStored, runUnkept, type OneRunOptions } from './one-run.js';
 import type { Opening } from './opening.js';
@@ -46,20 +46,23 @@ export class SharedRuns {
     const { flights, openings, bulkhead } = this.#options;
     const caller = { arrival: flights.arrive(), isAwaited, refusals: 0, slowRuns: 0 };
     for (;;) {
-      const flight = flights.find<RunResult<T>>(subject.keyText);
+      const flight = flights.find<RunResult<T>>(subject.keyText, caller.arrival);
+      const ahead = flight ? [flight] : flights.crowd(subject.keyText);
       // It would wait for itself.
-      if (flight && CurrentRun.around?.isOf(this.#options.factoryRunner, subject.keyText)) {
+      if (ahead.length > 0 && CurrentRun.around?.isOf(this.#options.factoryRunner, subject.keyText)) {
         return runAlone(this.#options, subject, factory);
       }
-      // It may be waiting for the place in the bulkhead that this caller has.
-      const isBehind = bulkhead.isInside && flight?.calledAtMs === undefined;
+      // One may be waiting for the place in the bulkhead that this caller has.
+      const isBehind = bulkhead.isInside && ahead.some(({ calledAtMs }) => calledAtMs === undefined);
       // From here to the start nothing is awaited, or two callers would both find nothing to join.
-      if (!flight || isBehind) {
+      if (ahead.length === 0 || isBehind) {
         const open: Open = ({ dependencies }) =>
           openings.openOrWait(subject, budget, dependencies.witnesses, isAwaited);
         return this.#startFlight(subject, open, factory, revive);
       }
-      const joined = await join(this.#options, subject, budget, caller, flight);
+      const joined = flight
+        ? await join(this.#options, subject, budget, caller, flight)
+        : await waitForRoom(this.#options, subject, ahead);
       if (typeof joined === 'object') return joined;
       if (!isAwaited())
         throw new CacheError('CACHE_FACTORY_TIMED_OUT', `${subject.prefix}: nobody waits for it any more`);

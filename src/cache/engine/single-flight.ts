@@ -8,7 +8,7 @@ export interface Dependencies {
   readonly witnesses: readonly string[];
 }
 
-/** A run that is under way. Once doomed its result is not stored, and nobody joins it any more. */
+/** A run that is under way. Once doomed its result is not stored. */
 export interface Flight<T> {
   readonly dependencies: Dependencies;
   /** Its place in the order in which flights began and callers arrived. */
@@ -16,6 +16,8 @@ export interface Flight<T> {
   isDoomed: boolean;
   /** Whether something that it depends on, or may, was invalidated meanwhile, here or elsewhere. */
   isOvertaken: boolean;
+  /** Nobody joins it who comes from now on: it was overtaken or given up, or another has taken its place. */
+  isClosed: boolean;
   /** When the method was called, monotonic ms; before that it has read nothing. */
   calledAtMs: number | undefined;
   /** The tokens it runs under; none if the store could not be asked. */
@@ -27,14 +29,21 @@ export interface Flight<T> {
   /** How many who joined it were given nothing: its caller was refused, or the result is that caller's own. */
   refused: number;
   result: Promise<T>;
+  /** Resolves when it has ended or was given up; {@link end} says so. */
+  readonly over: Promise<void>;
+  readonly end: () => void;
 }
+
+/** So many at a time of one key: one that was overtaken, and its successor. More would be as many as there are writes. */
+const MOST_AT_ONCE = 2;
 
 /**
  * Concurrent callers of one key share one run in this process, unless something it depends on was invalidated since it
  * began: whoever asks after the invalidation must not be given a value from before it.
  */
 export class SingleFlight {
-  readonly #flights = new Map<string, Flight<unknown>>();
+  /** Those under way by key, in the order in which they began; without those that were given up. */
+  readonly #flights = new Map<string, Flight<unknown>[]>();
   #order = 0;
 
   /** A caller's place in that order: a flight with a higher one began after they came. */
@@ -42,64 +51,90 @@ export class SingleFlight {
     return ++this.#order;
   }
 
-  /** The flight under `key` that may still be joined. */
-  find<T>(key: string): Flight<T> | undefined {
-    return this.#flights.get(key) as Flight<T> | undefined;
+  /**
+   * The flight under `key` that may be joined.
+   *
+   * @param arrival  of who asks: one that began after they came will do for them, also when it is closed. Default: now
+   */
+  find<T>(key: string, arrival = Infinity): Flight<T> | undefined {
+    const found = this.#flights.get(key)?.findLast(({ isClosed, order }) => !isClosed || order > arrival);
+    return found as Flight<T> | undefined;
+  }
+
+  /** All that are under way under `key`, if there are so many that no other may begin beside them; else none. */
+  crowd(key: string): readonly Flight<unknown>[] {
+    const flights = this.#flights.get(key) ?? [];
+    return flights.length < MOST_AT_ONCE ? [] : flights;
   }
 
   /** @param run begins at once; its first synchronous part sees the flight already in place */
   start<T>(key: string, dependencies: Dependencies, run: (flight: Flight<T>) => Promise<T>): Flight<T> {
+    let end: () => void = () => undefined;
+    const over = new Promise<void>((resolve) => (end = resolve));
     const flight: Flight<T> = {
       dependencies,
       order: ++this.#order,
       isDoomed: false,
       isOvertaken: false,
+      isClosed: false,
       calledAtMs: undefined,
       tokens: undefined,
       onOvertaken: () => undefined,
       isOwn: false,
       refused: 0,
       result: Promise.resolve() as Promise<never>,
+      over,
+      end,
     };
-    this.#flights.set(key, flight);
+    const others = this.#flights.get(key) ?? [];
+    for (const other of others) other.isClosed = true;
+    this.#flights.set(key, [...others, flight]);
     flight.result = run(flight).finally(() => {
-      this.forget(key, flight);
+      this.#remove(key, flight);
     });
     return flight;
   }
 
-  /** Nobody joins this flight any more; another of the same key is left alone. */
-  forget(key: string, flight: Flight<unknown>): void {
-    if (this.#flights.get(key) === flight) this.#flights.delete(key);
-  }
-
-  /** As {@link forget}, and tells whoever runs it that others need not wait. */
-  giveUp(key: string, flight: Flight<unknown>): void {
-    this.forget(key, flight);
+  /** Who comes from now on has another, and whoever runs it is told that others elsewhere need not wait. */
+  close(flight: Flight<unknown>): void {
+    flight.isClosed = true;
     flight.onOvertaken();
   }
 
-  /** Takes every flight that depends on one of `tags`, or may as far as is known of it, out of reach. */
+  /** As {@link close}, and counts as over: it may never end. */
+  giveUp(key: string, flight: Flight<unknown>): void {
+    this.close(flight);
+    this.#remove(key, flight);
+  }
+
+  /** Closes every flight that depends on one of `tags`, or may as far as is known of it. */
   doom(tags: readonly string[]): void {
     const named = new Set(tags);
-    for (const [key, flight] of this.#affected(named)) {
+    for (const flight of this.#affected(named)) {
       flight.isOvertaken = true;
       flight.isDoomed ||= flight.dependencies.certain.some((tag) => named.has(tag));
-      this.giveUp(key, flight);
+      this.close(flight);
     }
   }
 
   /** Tells every flight that depends on one of `tags`, or may. Whether it is joined its tokens decide. */
   overtake(tags: readonly string[]): void {
-    for (const [, flight] of this.#affected(new Set(tags))) {
+    for (const flight of this.#affected(new Set(tags))) {
       flight.isOvertaken = true;
       flight.onOvertaken();
     }
   }
 
-  #affected(tags: ReadonlySet<string>): [string, Flight<unknown>][] {
+  #remove(key: string, flight: Flight<unknown>): void {
+    const others = this.#flights.get(key)?.filter((other) => other !== flight) ?? [];
+    if (others.length > 0) this.#flights.set(key, others);
+    else this.#flights.delete(key);
+    flight.end();
+  }
+
+  #affected(tags: ReadonlySet<string>): Flight<unknown>[] {
     const isNamed = ({ dependencies: { certain, witnesses } }: Flight<unknown>) =>
       certain.some((tag) => tags.has(tag)) || witnesses.some((tag) => tags.has(tag));
-    return [...this.#flights].filter(([, flight]) => isNamed(flight));
+    return [...this.#flights.values()].flat().filter(isNamed);
   }
 }

@@ -10,6 +10,7 @@ import {
   type TestEngine,
 } from '../../../test/support/test-engine.js';
 import { FakeClock, simulateInstances, type SimulatedInstance } from '../testing/index.js';
+import { pause } from './clock.js';
 import { CurrentRun } from './current-run.js';
 import { Subject, type Produced } from './subject.js';
 import { plainTag } from './tags.js';
@@ -307,6 +308,103 @@ describe('a caller who is refused before the method runs', () => {
 
     expect((await Promise.all(callers)).map(({ value }) => value)).toEqual(Array(100).fill('refused'));
     expect(rounds.size).toBeLessThan(10);
+  });
+});
+
+describe('under writes that come faster than the method runs', () => {
+  const other = plainTag('zoo:7');
+
+  /** A run of 2 s for whoever asks, and how many there were at once. */
+  function slowRuns() {
+    let [running, most] = [0, 0];
+    const run = jest.fn(async () => {
+      most = Math.max(most, ++running);
+      await pause(clock, 2000);
+      running--;
+      return 'value';
+    });
+    return { run, most: () => most };
+  }
+
+  it.each([
+    ['of what it depends on', subject, course],
+    ['of what its result could have named', named, other],
+  ])(
+    '%s, callers cost no more than two runs at a time, and wait no longer than two take',
+    async (_, of, tag) => {
+      here.engine.watchFamilies([other]);
+      const { run, most } = slowRuns();
+      const callers = Array.from({ length: 200 }, async () => {
+        const sinceMs = clock.monotonicMs();
+        await here.get(of, run);
+        return clock.monotonicMs() - sinceMs;
+      });
+      // All of them at once, and then one after each write.
+      for (let written = 0; written < 200; written++) {
+        await here.engine.invalidate([tag]);
+        const sinceMs = clock.monotonicMs();
+        callers.push(here.get(of, run).then(() => clock.monotonicMs() - sinceMs));
+        await pass(clock, 20);
+      }
+      await pass(clock, 4100);
+
+      expect(Math.max(...(await Promise.all(callers)))).toBeLessThanOrEqual(4050);
+      expect(most()).toBe(2);
+      expect(run.mock.calls.length).toBeLessThan(8);
+    },
+  );
+
+  it('runs that never end hold callers up for no longer than ten seconds', async () => {
+    const lost = () => new Promise<never>(() => undefined);
+    for (let begun = 0; begun < 2; begun++) {
+      void here.get(subject, lost);
+      await turn();
+      await here.engine.invalidate([course]);
+    }
+    const run = jest.fn(gives('value'));
+    const waiting = [here.get(subject, run), here.get(subject, run)];
+    await pass(clock, 9990);
+    expect(run).not.toHaveBeenCalled();
+    await pass(clock, 20);
+
+    expect((await Promise.all(waiting)).map(({ value }) => value)).toEqual(['value', 'value']);
+    expect(run).toHaveBeenCalledTimes(1);
+  });
+
+  it('nobody is kept from their answer by a run that began for one who waits no more', async () => {
+    const { run } = slowRuns();
+    const impatient = aSubject({ hardTimeoutMs: 1000 });
+    for (let begun = 0; begun < 2; begun++) {
+      void here.get(subject, run);
+      await turn();
+      await here.engine.invalidate([course]);
+    }
+    const gone = here.get(impatient, never);
+    const refused = expect(gone).rejects.toMatchObject({ code: 'CACHE_FACTORY_TIMED_OUT' });
+    await turn();
+    const waiting = here.get(subject, gives('value'));
+    await pass(clock, 2000);
+
+    await refused;
+    expect((await waiting).value).toBe('value');
+  });
+
+  it('a method that asks for what it makes waits for no run that waits for it', async () => {
+    const [begun, goOn] = [deferred(), deferred()];
+    const run = async () => {
+      begun.resolve();
+      await goOn.promise;
+      return (await here.get(subject, gives('value'))).value;
+    };
+    const outer = here.get(subject, run);
+    await begun.promise;
+    await here.engine.invalidate([course]);
+    void here.get(subject, () => new Promise<never>(() => undefined));
+    await turn();
+    await here.engine.invalidate([course]);
+    goOn.resolve();
+
+    expect((await outer).value).toBe('value');
   });
 });
 
