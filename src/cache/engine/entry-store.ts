@@ -1,4 +1,4 @@
-import type { Budget } from './budget.js';
+import { BACKGROUND_BUDGET_MS, type Budget } from './budget.js';
 import type { CacheEntry } from './cache-entry.js';
 import type { Coherence } from './coherence.js';
 import { CurrentRun } from './current-run.js';
@@ -124,14 +124,23 @@ export class EntryStore {
     subject: Subject,
     tokens: Tokens,
     calledAtMs: number,
-    budget: Budget,
+    { leftMs }: Pick<Budget, 'leftMs'>,
     tags: readonly string[] = [...tokens.keys()].filter((tag) => tag !== ANY),
   ): Promise<boolean> {
     const before = tags.map((tag) => tokens.get(tag));
-    const state = liveness(tags, before, await this.#tokens.read(tags, budget.leftMs));
+    const state = liveness(tags, before, await this.#tokens.read(tags, leftMs));
     return (
       state === 'alive' || (state === 'outdated' && this.#isYoung(calledAtMs, subject.policy.minFreshMs))
     );
+  }
+
+  /**
+   * Whether what began with `opening` is still good, so that it takes no better one's place in the store. Where that cannot
+   * be known it is: nobody is given what is not. Never rejects.
+   */
+  mayBeKept(subject: Subject, { tokens, atMs }: Opening): Promise<boolean> {
+    const patience = { leftMs: BACKGROUND_BUDGET_MS };
+    return this.isCurrent(subject, tokens, atMs, patience, certainTags(subject)).catch(() => true);
   }
 
   /** As {@link EntryWriter.store}. */

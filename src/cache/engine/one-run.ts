@@ -24,12 +24,13 @@ export interface OneRunOptions {
 
 /** Runs under the tokens of `opening`, and stores what that gives, behind the answer. */
 export async function runStored<T>(
-  { factoryRunner, entries, hitForMiss, background, families, emit }: OneRunOptions,
+  options: OneRunOptions,
   subject: Subject,
   flight: Flight<unknown>,
   opening: Opening,
   factory: Factory<T>,
 ): Promise<RunResult<T>> {
+  const { factoryRunner, hitForMiss, background, families, emit } = options;
   const { lease, tokens } = opening;
   flight.onOvertaken = () => {
     background.add(lease.release());
@@ -49,10 +50,7 @@ export async function runStored<T>(
 
     const reason = whyUnstored(flight, tokens, entry);
     if (reason) emit({ event: 'cache.no_store', subject, reason });
-    else
-      storing = entries.store(subject, opening, entry, loadMs).then((refusal) => {
-        if (refusal === TOO_LARGE) hitForMiss.remember(subject);
-      });
+    else storing = store(options, subject, flight, opening, entry, loadMs);
     const isWatched = entry.namedTags.every((tag) => witnessOf(tag, tokens) !== ANY);
     families.watch(entry.namedTags);
     // Who joins asks about the families that were read: of another one only what moves with every tag tells.
@@ -67,6 +65,23 @@ export async function runStored<T>(
   } finally {
     background.add(storing.then(() => lease.release()));
   }
+}
+
+/** Never rejects. */
+async function store(
+  { entries, hitForMiss, emit }: OneRunOptions,
+  subject: Subject,
+  { isOvertaken }: Flight<unknown>,
+  opening: Opening,
+  entry: NewEntry,
+  loadMs: number,
+): Promise<void> {
+  if (isOvertaken && !(await entries.mayBeKept(subject, opening))) {
+    emit({ event: 'cache.no_store', subject, reason: 'newer-write' });
+    return;
+  }
+  const refusal = await entries.store(subject, opening, entry, loadMs);
+  if (refusal === TOO_LARGE) hitForMiss.remember(subject);
 }
 
 /** Runs for all who wait while the store is away: in the bulkhead, and nothing is kept. */

@@ -239,6 +239,35 @@ it('callers elsewhere do not wait for a lease that could not be given back at on
   expect((await other).value).toBe('again');
 });
 
+it('what another process has stored since an invalidation is not replaced by a run that had begun before', async () => {
+  const run = deferred<string>();
+  const slow = here.get(subject, () => run.promise);
+  await turn();
+  await there.engine.invalidate([course]);
+  const next = there.get(subject, gives('new'));
+  await pass(clock, 1000);
+  await next;
+  run.resolve('old');
+
+  expect((await slow).value).toBe('old');
+  await here.engine.background.settle();
+  expect(here.events).toContainEqual({ event: 'cache.no_store', subject, reason: 'newer-write' });
+  expect(await testEngine(third).get(subject, never)).toEqual({ value: 'new', how: 'hit' });
+});
+
+it('a run is stored that only seems overtaken, for what is heard of was done before it', async () => {
+  here.backplane.delay(50);
+  await there.engine.invalidate([course]);
+  const run = deferred<string>();
+  const running = here.get(subject, () => run.promise);
+  await pass(clock, 100);
+  run.resolve('good');
+  await running;
+  await here.engine.background.settle();
+
+  expect(await there.get(subject, never)).toEqual({ value: 'good', how: 'hit' });
+});
+
 it('what was made anew is not replaced by a run that had begun before', async () => {
   const run = deferred<string>();
   const slow = here.get(subject, () => run.promise);
