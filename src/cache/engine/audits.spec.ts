@@ -1,6 +1,7 @@
 import { deferred, turn, type Deferred } from '../../../test/support/deferred.js';
 import { aSubject, course, testEngine, type TestEngine } from '../../../test/support/test-engine.js';
 import { FakeClock, simulateInstances, type SimulatedInstance } from '../testing/index.js';
+import { CurrentRun } from './current-run.js';
 import type { EngineOptions } from './engine-options.js';
 import type { EntryPolicy } from './entry-policy.js';
 import type { Subject } from './subject.js';
@@ -183,6 +184,27 @@ describe('a hit that is audited', () => {
     await one.engine.invalidate([course]);
     gate = undefined;
     expect(await ask()).toBe('changed');
+  });
+
+  it('says nothing of a run that asked for it and goes on', async () => {
+    await ask();
+    await one.engine.background.settle();
+    const around = aSubject({}, 'view|/around');
+    const spoiling = () => {
+      CurrentRun.around?.spoil('stale-inside');
+      return source;
+    };
+    const give = async () => {
+      const body = Buffer.from(await ask(audited(), spoiling));
+      clock.advance(100);
+      await turn();
+      return { value: 'made', isShareable: true, entry: { body, ttlMs: 60_000, namedTags: [] } };
+    };
+    const loaded = await one.engine.load(around, one.engine.newBudget(), give, () => 'found');
+    await one.engine.background.settle();
+
+    expect(said()).toEqual(['audited 100']);
+    expect(loaded).toMatchObject({ value: 'made', isStored: true });
   });
 
   it('has no verdict when the method fails', async () => {

@@ -7,6 +7,7 @@ import type { NewBudget } from './budget.js';
 import type { CacheEntry } from './cache-entry.js';
 import type { EmitCacheEvent } from './cache-events.js';
 import type { Clock } from './clock.js';
+import { CurrentRun } from './current-run.js';
 import { wholeForm, type AuditedForm } from './entry-policy.js';
 import type { Factory, Subject } from './subject.js';
 import { withTimeouts } from './with-timeouts.js';
@@ -111,7 +112,7 @@ export class Audits {
         return;
       }
       this.#isBusy = true;
-      const work = verdict()
+      const work = CurrentRun.outside(verdict)
         .catch((): Verdict => 'failed')
         .then((found) => {
           this.#isBusy = false;

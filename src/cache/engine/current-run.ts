@@ -13,7 +13,7 @@ interface RunParts {
   readonly others?: ReadonlySet<CurrentRun>;
 }
 
-const runs = new AsyncScope<CurrentRun>();
+const runs = new AsyncScope<CurrentRun | undefined>();
 
 /** A run of a method whose result may be kept, as whatever it calls sees it, however indirectly. */
 export class CurrentRun {
@@ -49,6 +49,11 @@ export class CurrentRun {
   static get around(): CurrentRun | undefined {
     const run = runs.current;
     return run && !run.#isOver ? run : undefined;
+  }
+
+  /** For what a run begins and does not use: that is no part of it. */
+  static outside<T>(work: () => T): T {
+    return runs.current ? runs.runPart(undefined, work) : work();
   }
 
   /** This run, or the first one around it, for which others may wait. */

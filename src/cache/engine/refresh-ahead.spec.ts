@@ -8,6 +8,7 @@ import {
   type TestEngine,
 } from '../../../test/support/test-engine.js';
 import { FakeClock } from '../testing/index.js';
+import { CurrentRun } from './current-run.js';
 
 const subject = aSubject();
 
@@ -101,5 +102,26 @@ describe('an entry that will soon expire', () => {
     expect(here.events).toContainEqual(
       expect.objectContaining({ event: 'cache.refresh_failed', reason: 'TypeError' }),
     );
+  });
+
+  it('is refreshed beside the run that asked for it, and what becomes of that says nothing of the run', async () => {
+    await here.get(subject, gives('first'));
+    await here.engine.background.settle();
+    clock.advance(8001);
+    const around = aSubject({}, 'view|/around');
+    const refresh = jest.fn(() => {
+      CurrentRun.around?.spoil('stale-inside');
+      return Promise.resolve('second');
+    });
+    const run = async () => {
+      const { value } = await here.get(subject, refresh);
+      await pass(clock, 10);
+      return value;
+    };
+
+    expect((await here.get(around, run)).value).toBe('first');
+    expect(refresh).toHaveBeenCalledTimes(1);
+    await here.engine.background.settle();
+    expect(await here.get(around, never)).toEqual({ value: 'first', how: 'hit' });
   });
 });

@@ -3,6 +3,7 @@ import type { NewBudget } from './budget.js';
 import { errorName } from './cache-errors.js';
 import type { EmitCacheEvent } from './cache-events.js';
 import type { Clock } from './clock.js';
+import { CurrentRun } from './current-run.js';
 import { foundNow } from './l1-entries.js';
 import type { SharedRuns } from './shared-runs.js';
 import type { Openings } from './openings.js';
@@ -56,8 +57,9 @@ export class RefreshAhead {
   /** For whoever has claimed it. Never throws. */
   begin(subject: Subject, factory: Factory<unknown>): void {
     const { emit, background } = this.#options;
+    const refreshed = CurrentRun.outside(() => this.#refresh(subject, factory));
     background.add(
-      this.#refresh(subject, factory).catch((error: unknown) => {
+      refreshed.catch((error: unknown) => {
         emit({ event: 'cache.refresh_failed', subject, reason: errorName(error), error });
       }),
     );
