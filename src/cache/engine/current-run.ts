@@ -45,10 +45,11 @@ export class CurrentRun {
     }
   }
 
-  /** The innermost one around the code that asks. */
+  /** The innermost one around the code that asks, of those that are not over. */
   static get around(): CurrentRun | undefined {
-    const run = runs.current;
-    return run && !run.#isOver ? run : undefined;
+    let run = runs.current;
+    while (run && run.#isOver) run = run.outer;
+    return run;
   }
 
   /** For what a run begins and does not use: that is no part of it. */
