@@ -3,6 +3,7 @@ import {
   aSubject,
   course,
   gives,
+  pass,
   testEngine,
   testEngines,
   type TestEngine,
@@ -112,6 +113,41 @@ describe('while the store is away', () => {
     ready.resolve(undefined);
 
     expect((await outer)?.value).toBe('inner');
+  });
+
+  it('a run that never ends has a place for ten seconds at most', async () => {
+    const narrow = testEngine(here, { bulkhead });
+    void narrow.get(subject, () => new Promise<never>(() => undefined));
+    await turn();
+    await pass(clock, 9500);
+    const run = jest.fn(gives('done'));
+    const waiting = narrow.get(aSubject({}, 'view|/2'), run);
+    await turn();
+    await pass(clock, 490);
+    expect(run).not.toHaveBeenCalled();
+    await pass(clock, 20);
+
+    expect((await waiting).value).toBe('done');
+  });
+
+  it('a run that ends after ten seconds takes from nobody the place that it had', async () => {
+    const narrow = testEngine(here, { bulkhead });
+    const [late, ready] = [deferred<string>(), deferred<string>()];
+    const first = narrow.get(subject, () => late.promise);
+    await turn();
+    await pass(clock, 10_000);
+    const second = narrow.get(aSubject({}, 'view|/2'), () => ready.promise);
+    await turn();
+    late.resolve('late');
+    expect((await first).value).toBe('late');
+    const run = jest.fn(gives('third'));
+    const third = narrow.get(aSubject({}, 'view|/3'), run);
+    await turn();
+
+    expect(run).not.toHaveBeenCalled();
+    ready.resolve('second');
+    expect((await second).value).toBe('second');
+    expect((await third).value).toBe('third');
   });
 
   it('a run inside a run does not join one that waits for a place', async () => {

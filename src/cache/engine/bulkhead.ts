@@ -1,10 +1,14 @@
 import { AsyncScope } from './async-scope.js';
 import { CacheError } from './cache-errors.js';
 import type { Clock } from './clock.js';
+import { LONGEST_WAIT_MS } from './load-lease.js';
 
 /** What may run while the store is away; who is turned away gets `CACHE_OVERLOADED`, a client 503. */
 export interface BulkheadOptions {
-  /** How many runs at a time, at least 1; those that a run itself asks for belong to it. Default 32. */
+  /**
+   * How many runs at a time, at least 1; those that a run itself asks for belong to it. One that takes more than 10 s counts
+   * no more. Default 32.
+   */
   readonly concurrency?: number;
   /** How many may wait for their turn. Default 1,000; 0: nobody. */
   readonly maxWaiting?: number;
@@ -23,6 +27,8 @@ interface Place {
   users: number;
   entering: Promise<void> | undefined;
   isTaken: boolean;
+  /** Takes back that it is left after a while also by who still has it. */
+  cancel: () => void;
 }
 
 /** The place of whatever calls, however indirectly. */
@@ -69,7 +75,13 @@ export class Bulkhead {
   /** Whatever `work` has run here, at once or one after the other, needs one place for all. */
   async sharing<T>(work: () => Promise<T>): Promise<T> {
     if (this.#own) return work();
-    const place: Place = { bulkhead: this, users: 1, entering: undefined, isTaken: false };
+    const place: Place = {
+      bulkhead: this,
+      users: 1,
+      entering: undefined,
+      isTaken: false,
+      cancel: () => undefined,
+    };
     try {
       return await current.run(place, work);
     } finally {
@@ -86,6 +98,10 @@ export class Bulkhead {
     if (this.#running >= this.#options.concurrency) await this.#turn();
     else this.#running++;
     place.isTaken = true;
+    // It may never be done. What it begins from then on needs a place anew.
+    place.cancel = this.#clock.schedule(LONGEST_WAIT_MS, () => {
+      this.#leave(place);
+    });
   }
 
   /** Resolves when somebody who leaves has given their place. */
@@ -106,9 +122,13 @@ export class Bulkhead {
 
   #release(place: Place): void {
     place.users--;
-    if (place.users > 0) return;
+    if (place.users === 0) this.#leave(place);
+  }
+
+  #leave(place: Place): void {
     place.entering = undefined;
     if (!place.isTaken) return;
+    place.cancel();
     place.isTaken = false;
     const [next] = this.#waiting;
     if (!next) {
