@@ -215,6 +215,22 @@ describe('a run that the store could not vouch for', () => {
     expect(await late).toBe('after the write');
   });
 
+  it('is neither stored nor said to be where the store gave no token of what it depends on', async () => {
+    giveNoTokenOf(course);
+    const load = () =>
+      engine.load(
+        subject,
+        engine.newBudget(),
+        () => Promise.resolve(produced('value')),
+        () => 'found',
+      );
+
+    expect(await load()).toMatchObject({ value: 'value', isStored: false, notStoredBecause: 'newer-write' });
+    await engine.background.settle();
+    expect(store.calls('write')).toBe(0);
+    expect(events.map(({ event }) => event)).not.toContain('cache.stored');
+  });
+
   it('is not served to a program that knows a further tag', async () => {
     await get(() => Promise.resolve(produced('old')));
 

@@ -8,7 +8,7 @@ import type { Opening } from './opening.js';
 import { witnessOf } from './result-tokens.js';
 import type { Flight } from './single-flight.js';
 import { TOO_LARGE } from './store.js';
-import type { Factory, Loaded, NewEntry, Subject } from './subject.js';
+import { certainTags, type Factory, type Loaded, type NewEntry, type Subject } from './subject.js';
 import { ANY } from './tags.js';
 import type { Tokens } from './tokens.js';
 import type { WatchedFamilies } from './watched-families.js';
@@ -48,7 +48,7 @@ export async function runStored<T>(
       return { value, isShareable, isRefused, isUnnamed, how: 'ran', isStored: false, notStoredBecause };
     }
 
-    const reason = whyUnstored(flight, tokens, entry);
+    const reason = whyUnstored(subject, flight, tokens, entry);
     if (reason) emit({ event: 'cache.no_store', subject, reason });
     else storing = store(options, subject, flight, opening, entry, loadMs);
     const isWatched = entry.namedTags.every((tag) => witnessOf(tag, tokens) !== ANY);
@@ -110,12 +110,15 @@ export async function runAlone<T>(
 }
 
 function whyUnstored(
+  subject: Subject,
   { isDoomed }: Flight<unknown>,
   tokens: Tokens,
   { namedTags }: NewEntry,
 ): 'newer-write' | 'tags-unknown' | undefined {
   // It would only take the place of a good one.
   if (isDoomed) return 'newer-write';
+  // Where the store gave no token of something it depends on, nothing would tell of an invalidation: it is never a hit.
+  if (certainTags(subject).some((tag) => !tokens.get(tag))) return 'newer-write';
   // Nothing was read before it that could tell whether one of them has changed meanwhile.
   return namedTags.length > 0 && !tokens.has(ANY) ? 'tags-unknown' : undefined;
 }
