@@ -32,11 +32,11 @@ export async function runStored<T>(
 ): Promise<RunResult<T>> {
   const { factoryRunner, hitForMiss, background, families, emit } = options;
   const { lease, tokens } = opening;
-  flight.onOvertaken = () => {
+  flight.releaseLease = () => {
     background.add(lease.release());
   };
   // When it became known that nothing of it will be kept, there was no lease to give back yet.
-  if (flight.isDoomed) flight.onOvertaken();
+  if (flight.isDoomed) flight.releaseLease();
   let storing: Promise<unknown> = Promise.resolve();
   try {
     const [produced, loadMs] = await factoryRunner.run(subject, flight, factory);

@@ -22,8 +22,8 @@ export interface Flight<T> {
   calledAtMs: number | undefined;
   /** The tokens it runs under; none if the store could not be asked. */
   tokens: Tokens | undefined;
-  /** Called when others need not wait for it any more: it is overtaken, nobody can vouch for it, or it takes too long. */
-  onOvertaken: () => void;
+  /** Others elsewhere need not wait for it: it is overtaken, nobody can vouch for it, or it takes too long. */
+  releaseLease: () => void;
   /** What it gives, also a failure, is its own caller's: others have a run of theirs. Known when it has ended. */
   isOwn: boolean;
   /** How many who joined it were given nothing: its caller was refused, or the result is that caller's own. */
@@ -79,7 +79,7 @@ export class SingleFlight {
       isClosed: false,
       calledAtMs: undefined,
       tokens: undefined,
-      onOvertaken: () => undefined,
+      releaseLease: () => undefined,
       isOwn: false,
       refused: 0,
       result: Promise.resolve() as Promise<never>,
@@ -95,10 +95,10 @@ export class SingleFlight {
     return flight;
   }
 
-  /** Who comes from now on has another, and whoever runs it is told that others elsewhere need not wait. */
+  /** Who comes from now on has another, here and elsewhere. */
   close(flight: Flight<unknown>): void {
     flight.isClosed = true;
-    flight.onOvertaken();
+    flight.releaseLease();
   }
 
   /** As {@link close}, and counts as over: it may never end. */
@@ -121,7 +121,7 @@ export class SingleFlight {
   overtake(tags: readonly string[]): void {
     for (const flight of this.#affected(new Set(tags))) {
       flight.isOvertaken = true;
-      flight.onOvertaken();
+      flight.releaseLease();
     }
   }
 
