@@ -5,6 +5,7 @@ import { serverLimits, SILENT_MS } from './connection-limits.js';
 import { ignoreExpectations } from './ignore-expectations.js';
 import { isOperational } from './operational.js';
 import { Problem } from './problem.js';
+import { originForm } from './refuse-head.js';
 import { refuseUnreadable } from './refuse-unreadable.js';
 import { requestIdOf } from './request-id.js';
 import { securityHeaders, type SecurityHeaders } from './security-headers.js';
@@ -34,7 +35,7 @@ export async function listenForProbes(
   const server = createServer(
     { ...serverLimits, requestTimeout: REQUEST_TIMEOUT_MS },
     (request, response) => {
-      const { url = '/' } = request;
+      const url = originForm(request.url ?? '/');
       if (isOperational({ url })) fastify.routing(request, response);
       else {
         answered.add('not_found');

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import type { OpenAPIObject } from '@nestjs/swagger';
@@ -276,6 +278,22 @@ it.each([
   expect(answer.status).toBe(404);
   expect(answer.headers.get('x-content-type-options')).toBe('nosniff');
   expect(await answer.json()).toMatchObject({ code: 'not_found', instance: path });
+});
+
+it.each([
+  ['/health/live', 200],
+  ['/nothing', 404],
+])('HEALTH_PORT takes an absolute address for what it leads to: %s', async (path, status) => {
+  const client = request({
+    port,
+    host: '127.0.0.1',
+    path: `http://x${path}`,
+    headers: { connection: 'close' },
+  });
+  const [answer] = (await once(client.end(), 'response')) as [IncomingMessage];
+  answer.resume();
+
+  expect(answer.statusCode).toBe(status);
 });
 
 it('HEALTH_PORT answers a probe that expects what nobody knows like any other', async () => {
