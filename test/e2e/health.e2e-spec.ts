@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { Agent, get, type IncomingMessage } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Client } from 'pg';
 import { ask } from '../support/ask-redis.js';
@@ -6,6 +8,7 @@ import { figure } from '../support/figures.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { freePort, pollUntil, type RedisProcess, required, startRedis } from '../support/processes.js';
 import { startTestApp, type TestApp } from '../support/test-app.js';
+import { waitsForLock } from '../support/watched-statements.js';
 import { CacheService } from '../../src/cache/index.js';
 import { DatabasePing } from '../../src/database/database-ping.js';
 import { ShutdownState } from '../../src/health/shutdown-state.js';
@@ -159,6 +162,34 @@ describe('health', () => {
     expect([users.status, users.headers.connection]).toEqual([200, 'close']);
     await other.close();
   });
+});
+
+it('a request in flight when the service is told to stop is told that its connection closes', async () => {
+  const database = await createTestDatabase();
+  const service = await startTestApp({ env: { DATABASE_URL: database.url } });
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const answerTo = async (path: string) => {
+    const [answer] = (await once(get(service.url + path, { agent }), 'response')) as [IncomingMessage];
+    answer.resume();
+    await once(answer, 'end');
+    return [answer.statusCode, answer.headers.connection];
+  };
+  const locking = database.dataSource.createQueryRunner();
+  await locking.startTransaction();
+  await locking.query('LOCK TABLE users');
+
+  expect(await answerTo('/health/live')).toEqual([200, 'keep-alive']);
+  const inFlight = answerTo('/api/v3/users');
+  await pollUntil(() => waitsForLock(database.dataSource, 'SELECT%"users"%'), 10_000);
+  service.app.get(ShutdownState, { strict: false }).begin();
+  await locking.commitTransaction();
+  await locking.release();
+
+  expect(await inFlight).toEqual([200, 'close']);
+  expect(await answerTo('/health/live')).toEqual([200, 'close']);
+  agent.destroy();
+  await service.close();
+  await database.drop();
 });
 
 describe('a Redis that is of no use to the cache', () => {
