@@ -10,6 +10,7 @@ const rowId = (name: string, description: string) =>
   pathId(name, isRowId, { description, example: '1', pattern: '^[1-9]\\d{0,18}$' });
 
 export const UserId = publicId('user_id', 'The person', 'STU001');
+export const StudentId = publicId('student_id', 'The student', 'STU001');
 export const CourseId = publicId('course_id', 'The course', 'PROG-101');
 export const ActivityId = publicId('activity_id', 'The activity', 'PROG-101-A01');
 export const SessionId = publicId('session_id', 'The tutor session', 'SES-000001');

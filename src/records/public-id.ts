@@ -16,10 +16,16 @@ export function isPublicId(text: unknown): text is string {
   return typeof text === 'string' && publicIdPattern.test(text);
 }
 
-/** A path parameter that cannot be an id names nothing: 404, without asking the database. */
+/** A parameter that cannot be an id names nothing: 404, without asking the database. */
 export const idPipe = (isId: (text: unknown) => boolean): PipeTransform<string, string> => ({
   transform: (value) => {
     if (isId(value)) return value;
     throw new Problem('not_found', 'Nothing has this id.');
   },
 });
+
+/** The same for one that may be left out. */
+export const idPipeIfGiven: PipeTransform<string | undefined, string | undefined> = {
+  transform: (value, metadata) =>
+    value === undefined ? undefined : idPipe(isPublicId).transform(value, metadata),
+};

@@ -2,6 +2,8 @@ import type {
   CourseStudentDto,
   CourseStudentPage,
 } from '../../src/analytics/courses/course-analytics.dto.js';
+import { CourseAnalyticsService } from '../../src/analytics/courses/course-analytics.service.js';
+import { StudentRiskService } from '../../src/analytics/students/student-risk.service.js';
 import { expectHit, expectMiss } from '../../src/cache/testing/index.js';
 import { pollUntil } from '../support/processes.js';
 import { startTestApp, type TestApp } from '../support/test-app.js';
@@ -59,6 +61,28 @@ describe('the analytics over HTTP', () => {
     expectHit(second);
     expect(second.body).toEqual(first.body);
   });
+
+  it.each([
+    ['courses/PROG%00', [CourseAnalyticsService.prototype, 'courseAt']],
+    [`courses/${'x'.repeat(65)}`, [CourseAnalyticsService.prototype, 'courseAt']],
+    [`courses/PROG%20101/at/${asOf}`, [CourseAnalyticsService.prototype, 'courseAt']],
+    ['courses/PROG%00/students', [CourseAnalyticsService.prototype, 'students']],
+    ['students/STU%00', [StudentRiskService.prototype, 'riskAt']],
+    [`students/STU%00/at/${asOf}`, [StudentRiskService.prototype, 'riskAt']],
+    ['students/STU001?course_id=%00', [StudentRiskService.prototype, 'riskAt']],
+    ['students/STU001?course_id=', [StudentRiskService.prototype, 'riskAt']],
+  ] as [string, [object, never]][])(
+    'finds nothing at what is no id, and looks for nothing: %s',
+    async (path, of) => {
+      const asked = jest.spyOn(...of);
+
+      const answer = await app.request.get(`${base}/${path}`);
+
+      expect([answer.status, answer.body.code]).toEqual([404, 'not_found']);
+      expect(asked).not.toHaveBeenCalled();
+      asked.mockRestore();
+    },
+  );
 
   it('knows as a student whoever learns in a course, also who teaches elsewhere', async () => {
     const person = { user_id: 'LEARNS', role: 'teacher' };

@@ -5,6 +5,7 @@ import { Cached } from '../../cache/index.js';
 import { CachedAnswer } from '../../http/cached-answer.decorator.js';
 import { decodeCursor, encodeCursor, foreignCursor } from '../../http/page.dto.js';
 import { Paged } from '../../http/paged.decorator.js';
+import { CourseId } from '../../records/path-ids.js';
 import { courseFigures } from '../audited-figures.js';
 import { asOfParam, PastMomentPipe } from '../past-moment.pipe.js';
 import { secondsUntilChange } from '../seconds-until-change.js';
@@ -12,8 +13,6 @@ import { CourseAnalyticsDto, CourseStudentPage } from './course-analytics.dto.js
 import { CourseAnalyticsService } from './course-analytics.service.js';
 import { comparePlaces, inOrderOf, placeOf, type StudentOrder, valueTypes } from './course-students.js';
 import { CourseStudentsQuery } from './course-students.query.dto.js';
-
-const courseId = { name: 'course_id', example: 'PROG-101', description: 'Public id of the course' };
 
 @ApiTags('analytics')
 @Controller('analytics/courses')
@@ -23,7 +22,6 @@ export class CourseAnalyticsController {
   /** Shows how a course stands now: work, scores, time, tutor, risk, the first 50 students by risk, twelve weeks. */
   @Get(':course_id')
   @Access({ admin: 'all', teacher: 'own' })
-  @ApiParam(courseId)
   @CachedAnswer()
   @Cached<CourseAnalyticsController['courseAnalytics']>({
     ttl: (view) => secondsUntilChange(view, 60),
@@ -32,14 +30,13 @@ export class CourseAnalyticsController {
     tags: ['course:{course_id}'],
     audit: courseFigures,
   })
-  courseAnalytics(@Param('course_id') courseId: string): Promise<CourseAnalyticsDto> {
+  courseAnalytics(@CourseId() courseId: string): Promise<CourseAnalyticsDto> {
     return this.courses.courseAt(courseId);
   }
 
   /** Shows how a course stood at a past moment. */
   @Get(':course_id/at/:as_of')
   @Access({ admin: 'all', teacher: 'own' })
-  @ApiParam(courseId)
   @ApiParam(asOfParam)
   @CachedAnswer()
   @Cached<CourseAnalyticsController['courseAnalyticsAt']>({
@@ -50,7 +47,7 @@ export class CourseAnalyticsController {
     audit: courseFigures,
   })
   courseAnalyticsAt(
-    @Param('course_id') courseId: string,
+    @CourseId() courseId: string,
     @Param('as_of', PastMomentPipe) asOf: Date,
   ): Promise<CourseAnalyticsDto> {
     return this.courses.courseAt(courseId, asOf);
@@ -59,10 +56,9 @@ export class CourseAnalyticsController {
   /** Lists all active students of a course with their risk now. */
   @Get(':course_id/students')
   @Access({ admin: 'all', teacher: 'own' })
-  @ApiParam(courseId)
   @Paged()
   async courseStudents(
-    @Param('course_id') courseId: string,
+    @CourseId() courseId: string,
     @Query() { limit, cursor, sort }: CourseStudentsQuery,
   ): Promise<CourseStudentPage> {
     const list = await this.courses.students(courseId);

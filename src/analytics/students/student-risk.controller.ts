@@ -3,13 +3,14 @@ import { ApiParam, ApiQuery, ApiTags } from '@nestjs/swagger';
 import { Access } from '../../access/access.decorator.js';
 import { Cached } from '../../cache/index.js';
 import { CachedAnswer } from '../../http/cached-answer.decorator.js';
+import { StudentId } from '../../records/path-ids.js';
+import { idPipeIfGiven } from '../../records/public-id.js';
 import { studentFigures } from '../audited-figures.js';
 import { asOfParam, PastMomentPipe } from '../past-moment.pipe.js';
 import { secondsUntilChange } from '../seconds-until-change.js';
 import { StudentRiskDto } from './student-risk.dto.js';
 import { StudentRiskService } from './student-risk.service.js';
 
-const studentParam = { name: 'student_id', example: 'STU001', description: 'Public id of the student' };
 const courseQuery = {
   name: 'course_id',
   required: false,
@@ -25,7 +26,6 @@ export class StudentRiskController {
   /** Shows the risk of a student now, overall and by course, with its factors and what could be done. */
   @Get(':student_id')
   @Access({ admin: 'all', teacher: 'own', student: 'own' })
-  @ApiParam(studentParam)
   @ApiQuery(courseQuery)
   @CachedAnswer()
   @Cached<StudentRiskController['studentRisk']>({
@@ -37,8 +37,8 @@ export class StudentRiskController {
     audit: studentFigures,
   })
   studentRisk(
-    @Param('student_id') studentId: string,
-    @Query('course_id') courseId?: string,
+    @StudentId() studentId: string,
+    @Query('course_id', idPipeIfGiven) courseId?: string,
   ): Promise<StudentRiskDto> {
     return this.risks.riskAt(studentId, courseId ?? null);
   }
@@ -46,7 +46,6 @@ export class StudentRiskController {
   /** Shows the risk of a student as it was at a past moment. */
   @Get(':student_id/at/:as_of')
   @Access({ admin: 'all', teacher: 'own', student: 'own' })
-  @ApiParam(studentParam)
   @ApiParam(asOfParam)
   @ApiQuery(courseQuery)
   @CachedAnswer()
@@ -60,9 +59,9 @@ export class StudentRiskController {
     audit: studentFigures,
   })
   studentRiskAt(
-    @Param('student_id') studentId: string,
+    @StudentId() studentId: string,
     @Param('as_of', PastMomentPipe) asOf: Date,
-    @Query('course_id') courseId?: string,
+    @Query('course_id', idPipeIfGiven) courseId?: string,
   ): Promise<StudentRiskDto> {
     return this.risks.riskAt(studentId, courseId ?? null, asOf);
   }
