@@ -1,5 +1,5 @@
 import { ApiPropertyOptional } from '@nestjs/swagger';
-import { Type } from 'class-transformer';
+import { Transform } from 'class-transformer';
 import { IsInt, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
 import { Problem } from './problem.js';
 
@@ -11,7 +11,7 @@ export class PageQuery {
    */
   @ApiPropertyOptional({ type: 'integer' })
   @IsOptional()
-  @Type(() => Number)
+  @Transform(({ value }) => integerIn(value))
   @Min(1)
   @Max(200)
   // The last is checked first: what is no number is told so.
@@ -23,6 +23,11 @@ export class PageQuery {
   @IsString()
   @MaxLength(500)
   cursor?: string;
+}
+
+/** `Number` would also take `0x10`, `1e1` and blanks around it. @returns NaN for what is no integer */
+function integerIn(text: unknown): number {
+  return typeof text === 'string' && /^-?\d{1,15}$/.test(text) ? Number(text) : NaN;
 }
 
 /** A cursor is opaque to callers: the sort values of the last row seen. */

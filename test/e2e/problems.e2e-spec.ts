@@ -134,10 +134,21 @@ describe('problems', () => {
     expect(query.body.errors).toEqual([
       { pointer: '/query/limit', code: 'max', detail: 'limit must not be greater than 200' },
     ]);
-    const noNumber = await service.request.get(`${users}?limit=abc`);
-    expect(noNumber.body.errors).toEqual([
-      { pointer: '/query/limit', code: 'int', detail: 'limit must be an integer number' },
-    ]);
+  });
+
+  it.each(['abc', '', '0x10', '1e1', '%201', '1%20', '1.0', '%2B1', '1&limit=2', '9'.repeat(400)])(
+    'takes no number but an integer: limit=%s',
+    async (limit) => {
+      const { body } = await service.request.get(`${users}?limit=${limit}`);
+
+      expect(body.errors).toEqual([
+        { pointer: '/query/limit', code: 'int', detail: 'limit must be an integer number' },
+      ]);
+    },
+  );
+
+  it.each(['1', '200', '007'])('takes an integer: limit=%s', async (limit) => {
+    expect((await service.request.get(`${users}?limit=${limit}`)).status).toBe(200);
   });
 
   it.each([
