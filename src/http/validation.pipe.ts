@@ -34,6 +34,17 @@ export class RequestValidationPipe extends ValidationPipe {
       throw new Problem('validation_failed', 'The body must be an object.', {
         errors: [{ pointer: '', code: 'object', detail: 'the body must be an object' }],
       });
+    // It would make one text of all that a parameter of its own is given.
+    if (metadata.type === 'query' && metadata.data !== undefined && Array.isArray(value))
+      throw new Problem('validation_failed', 'A parameter came more than once.', {
+        errors: [
+          {
+            pointer: `/query/${metadata.data}`,
+            code: 'once',
+            detail: `${metadata.data} must be given once`,
+          },
+        ],
+      });
     try {
       refuseInherited(value);
       return await super.transform(value, metadata);

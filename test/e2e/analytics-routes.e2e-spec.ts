@@ -84,6 +84,16 @@ describe('the analytics over HTTP', () => {
     },
   );
 
+  it('is asked for one course at a time', async () => {
+    const answer = await app.request.get(`${base}/students/STU001?course_id=PROG-101&course_id=PROG-101`);
+
+    expect(answer.status).toBe(400);
+    expect(answer.body).toMatchObject({
+      code: 'validation_failed',
+      errors: [{ pointer: '/query/course_id', code: 'once' }],
+    });
+  });
+
   it('knows as a student whoever learns in a course, also who teaches elsewhere', async () => {
     const person = { user_id: 'LEARNS', role: 'teacher' };
     await app.request.post('/api/v3/users').send(person).expect(201);
