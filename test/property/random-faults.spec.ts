@@ -1,0 +1,198 @@
+import { pause } from '../../src/cache/engine/clock.js';
+import { CacheEngine } from '../../src/cache/engine/cache-engine.js';
+import { Coherence } from '../../src/cache/engine/coherence.js';
+import { defaultPolicy } from '../../src/cache/engine/entry-policy.js';
+import { EntryStore } from '../../src/cache/engine/entry-store.js';
+import { L1Entries } from '../../src/cache/engine/l1-entries.js';
+import { SingleFlight } from '../../src/cache/engine/single-flight.js';
+import { Subject, type Produced } from '../../src/cache/engine/subject.js';
+import { plainTag, prefixTag } from '../../src/cache/engine/tags.js';
+import { MemoryStore } from '../../src/cache/stores/memory.store.js';
+import { FakeClock, simulateInstances, type SimulatedInstance } from '../../src/cache/testing/index.js';
+import { seeded } from '../history/seeded.js';
+import { turn } from '../support/deferred.js';
+import { pass, plainLimits } from '../support/test-engine.js';
+
+jest.setTimeout(300_000);
+
+const HISTORIES = 25;
+const HISTORIES_TO_FIND_ONE = 500;
+const STEPS = 120;
+/** Nobody waits for longer, whatever happens. */
+const LONGEST_WAIT_MS = 60_000;
+const MAX_BYTES = 10_000_000;
+
+/** Small numbers are much alike to a generator. */
+const generator = (seed: number) => seeded(Math.imul(seed, 0x9e37_79b1));
+
+const faults: readonly ((process: SimulatedInstance) => void)[] = [
+  ({ store }) => {
+    store.fail();
+  },
+  ({ store }) => {
+    store.fail('open');
+  },
+  ({ store }) => {
+    store.delay(20, 'read', 'open', 'tokens');
+  },
+  ({ store }) => {
+    store.delay(30, 'invalidate');
+  },
+  ({ store }) => {
+    store.replyLate(30, 'open', 'tokens');
+  },
+  ({ store }) => {
+    store.hang('tokens');
+  },
+  ({ store }) => {
+    store.hang('write');
+  },
+  ({ backplane }) => {
+    backplane.cut();
+  },
+  ({ backplane }) => {
+    backplane.silence();
+  },
+  ({ backplane }) => {
+    backplane.delay(40);
+  },
+  restore,
+  restore,
+];
+
+function restore({ store, backplane }: SimulatedInstance): void {
+  store.restore();
+  backplane.restore();
+}
+
+/**
+ * Three processes, two rows, and methods that read a row, or what another such method made of it; writers, and faults of
+ * each process's ways to the store and to the others, all at random.
+ *
+ * @returns what was wrong first, if anything
+ */
+async function history(seed: number): Promise<string | undefined> {
+  const random = generator(seed);
+  const pick = <T>(choices: readonly [T, ...T[]] | readonly T[]): T =>
+    choices[Math.floor(random() * choices.length)] as T;
+  const clock = new FakeClock();
+  const processes = simulateInstances(3, clock).map((ways) => {
+    const l1 = new L1Entries(clock, pick([0, MAX_BYTES, MAX_BYTES]));
+    return { ...ways, engine: new CacheEngine({ ...ways, l1, emit: () => undefined, ...plainLimits }) };
+  });
+  const [rows, acknowledged] = [
+    [0, 0],
+    [0, 0],
+  ];
+  let violation: string | undefined;
+
+  const policy = {
+    ...defaultPolicy,
+    graceMs: pick([0, 5000]),
+    softTimeoutMs: pick([Infinity, 0, 200]),
+    refreshAhead: pick([0.5, 0.8, 1]),
+    retryAfterMs: 500,
+  };
+  const ttlMs = pick([300, 2000, 10_000]);
+  const isNamedByResult = pick([true, false]);
+  const subjectOf = (level: number, row: number) => {
+    const tags = isNamedByResult ? [] : [plainTag(`row:${row}`)];
+    const keyText = `view${level}|${row}`;
+    return new Subject({
+      prefix: `view${level}`,
+      keyText,
+      shape: '',
+      policy,
+      furtherTags: { mayBeNamed: isNamedByResult },
+      tags: () => [prefixTag(`view${level}`), ...tags],
+    });
+  };
+  const ask = (engine: CacheEngine, level: number, row: number): Promise<number> => {
+    const factory = async (): Promise<Produced<number>> => {
+      if (random() < 0.4) await pause(clock, random() * 800);
+      const value = level > 0 ? await ask(engine, level - 1, row) : (rows[row] ?? 0);
+      if (random() < 0.4) await pause(clock, random() * 800);
+      if (random() < 0.05) throw new Error('the source failed');
+      if (random() < 0.05) return { value, isShareable: true, notStoredBecause: 'unless' };
+      const namedTags = isNamedByResult ? [plainTag(`row:${row}`)] : [];
+      return { value, isShareable: true, entry: { body: Buffer.from(String(value)), ttlMs, namedTags } };
+    };
+    return engine.getOrSet(subjectOf(level, row), factory, ({ body }) => Number(body.toString()));
+  };
+  const read = async (engine: CacheEngine, step: number) => {
+    const row = pick([0, 1]);
+    const atLeast = acknowledged[row] ?? 0;
+    const sinceMs = clock.monotonicMs();
+    const value = await ask(engine, pick([0, 1, 2]), row).catch(() => Infinity);
+    if (value < atLeast) violation ??= `step ${step}: ${value} was read after ${atLeast} was acknowledged`;
+    const tookMs = clock.monotonicMs() - sinceMs;
+    if (tookMs > LONGEST_WAIT_MS) violation ??= `step ${step}: a reader waited for ${tookMs} ms`;
+  };
+  const write = async (engine: CacheEngine) => {
+    const row = pick([0, 1]);
+    await pause(clock, random() * 50);
+    const value = (rows[row] ?? 0) + 1;
+    rows[row] = value;
+    await pause(clock, random() * 100);
+    const isConfirmed = await engine.invalidate([plainTag(`row:${row}`)]);
+    if (isConfirmed) acknowledged[row] = Math.max(acknowledged[row] ?? 0, value);
+  };
+
+  let underWay = 0;
+  for (let step = 0; step < STEPS; step++) {
+    const one = pick(processes);
+    const chance = random();
+    if (chance < 0.9) {
+      underWay++;
+      const act = chance < 0.6 ? read(one.engine, step) : write(one.engine);
+      void act.finally(() => underWay--);
+    } else pick(faults)(one);
+    const waits = Math.ceil(random() * 4);
+    for (let waited = 0; waited < waits; waited++) {
+      clock.advance(pick([0, 1, 5, 10, 50]));
+      await turn();
+    }
+  }
+  processes.forEach(restore);
+  for (let waitedMs = 0; underWay > 0 && waitedMs < LONGEST_WAIT_MS; waitedMs += 100) await pass(clock, 100);
+  return violation ?? (underWay > 0 ? `${underWay} were never answered` : undefined);
+}
+
+/** @returns what was wrong with the first of them that shows anything */
+async function histories(most: number): Promise<string | undefined> {
+  const first = Math.floor(Math.random() * 1_000_000);
+  for (let seed = first; seed < first + most; seed++) {
+    const violation = await history(seed);
+    if (violation) return `history ${seed}, ${violation}`;
+  }
+  return undefined;
+}
+
+afterEach(() => {
+  jest.restoreAllMocks();
+});
+
+it('whatever faults strike at random, who asks after a write was acknowledged gets no older value, and all are answered', async () => {
+  expect(await histories(HISTORIES)).toBeUndefined();
+});
+
+describe('such histories have teeth: they find', () => {
+  it('a run that may be joined after it was overtaken', async () => {
+    jest.spyOn(SingleFlight.prototype, 'doom').mockReturnValue(undefined);
+    jest.spyOn(EntryStore.prototype, 'isCurrent').mockResolvedValue(true);
+
+    expect(await histories(HISTORIES_TO_FIND_ONE)).toContain('was acknowledged');
+  });
+
+  it('an entry that is believed without being asked about', async () => {
+    jest.spyOn(Coherence.prototype, 'vouchesFor').mockReturnValue(true);
+
+    expect(await histories(HISTORIES_TO_FIND_ONE)).toContain('was acknowledged');
+  });
+
+  it('an invalidation that is confirmed and was not done', async () => {
+    jest.spyOn(MemoryStore.prototype, 'invalidate').mockResolvedValue(undefined);
+
+    expect(await histories(HISTORIES_TO_FIND_ONE)).toContain('was acknowledged');
+  });
+});
