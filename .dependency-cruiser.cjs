@@ -7,7 +7,7 @@ const shared = [
   '\\.(module|service|guard|decorator|entity|sql)\\.ts$',
   '^src/access/(principal|not-found|declared-ids|token\\.verifier)\\.ts$',
   '^src/rate-limit/rate-limits\\.ts$',
-  '^src/records/(public-id|events/activity-verbs)\\.ts$',
+  '^src/records/(public-id|path-ids|events/activity-verbs)\\.ts$',
 ];
 
 module.exports = {
