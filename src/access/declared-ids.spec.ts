@@ -1,7 +1,8 @@
 import { Body, createParamDecorator, Param, Query, RawBody, Req } from '@nestjs/common';
 import { Expose, Transform, Type } from 'class-transformer';
-import { IsOptional, IsString, ValidateNested } from 'class-validator';
+import { IsInt, IsOptional, IsString, ValidateNested } from 'class-validator';
 import type { RoutePlaces } from '../http/per-route.js';
+import { toNumber } from '../http/to-number.js';
 import { declaredSources, givesNoId } from './declared-ids.js';
 import { idNames } from './id-names.js';
 
@@ -45,6 +46,22 @@ class Transformed {
   person!: string;
 }
 
+class Counted {
+  @IsOptional()
+  @IsString()
+  course_id?: string;
+
+  @Transform(toNumber(Number))
+  @IsInt()
+  limit!: number;
+}
+
+class CountedId {
+  @Transform(toNumber(Number))
+  @IsInt()
+  user_id!: number;
+}
+
 const Whatever = createParamDecorator(() => undefined);
 const Caller = createParamDecorator(givesNoId(() => undefined));
 
@@ -79,6 +96,12 @@ class Routes {
   transformed(@Body() _body: Transformed) {
     return undefined;
   }
+  counted(@Query() _query: Counted) {
+    return undefined;
+  }
+  countedId(@Query() _query: CountedId) {
+    return undefined;
+  }
 }
 
 class InheritingRoutes extends Routes {}
@@ -106,6 +129,11 @@ describe('the ids that a route reads of query and body', () => {
       query: { own: ['course_id', 'student_id'], nested: [] },
       body: { own: ['student_id'], nested: [] },
     });
+  });
+
+  it('are no more where a field is read as a number, unless that is an id', () => {
+    expect(sources('counted')).toEqual({ query: { own: ['course_id'], nested: [] }, body: none });
+    expect(sources('countedId')).toEqual({ query: all, body: none });
   });
 
   it('are looked for in the fields that hold objects', () => {

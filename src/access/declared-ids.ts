@@ -3,6 +3,7 @@ import { RouteParamtypes } from '@nestjs/common/internal';
 import { ROUTE_ARGS_METADATA } from '@nestjs/common/constants.js';
 import { getMetadataStorage } from 'class-validator';
 import type { RoutePlaces } from '../http/per-route.js';
+import { isToNumber } from '../http/to-number.js';
 import { idNames, type IdName } from './id-names.js';
 
 /** The ids that a handler can read of a query or a body. */
@@ -130,16 +131,22 @@ const { defaultMetadataStorage: transformer } = createRequire(import.meta.url)(
 ) as {
   defaultMetadataStorage: {
     findExposeMetadata(type: unknown, name: string): { options?: { name?: string } } | undefined;
-    findTransformMetadatas(type: unknown, name: string, direction: number): readonly unknown[];
+    findTransformMetadatas(
+      type: unknown,
+      name: string,
+      direction: number,
+    ): readonly { transformFn: object }[];
   };
 };
 const PLAIN_TO_CLASS = 0;
 
-/** `@Expose({ name })` takes the value from another field, and `@Transform` may take it from any. */
+/** `@Expose({ name })` takes the value from another field, and `@Transform` may take it from any, unless all it makes is a number. */
 function isReadElsewhere(type: unknown, name: string): boolean {
   return (
     (transformer.findExposeMetadata(type, name)?.options?.name ?? name) !== name ||
-    transformer.findTransformMetadatas(type, name, PLAIN_TO_CLASS).length > 0
+    transformer
+      .findTransformMetadatas(type, name, PLAIN_TO_CLASS)
+      .some(({ transformFn }) => !isToNumber(transformFn) || idNames.some((id) => id === name))
   );
 }
 

@@ -2,6 +2,7 @@ import { ApiPropertyOptional } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import { IsInt, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
 import { Problem } from './problem.js';
+import { toNumber } from './to-number.js';
 
 /** How much of a list, and from where. */
 export class PageQuery {
@@ -11,7 +12,7 @@ export class PageQuery {
    */
   @ApiPropertyOptional({ type: 'integer' })
   @IsOptional()
-  @Transform(({ value }) => integerIn(value))
+  @Transform(toNumber(integerIn))
   @Min(1)
   @Max(200)
   // The last is checked first: what is no number is told so.

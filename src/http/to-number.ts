@@ -1,0 +1,13 @@
+const marked = new WeakSet<object>();
+
+/** For `@Transform`: the number that `read` finds in the field's own value. Nothing else of the request can come into it. */
+export function toNumber(read: (value: unknown) => number): (field: { value: unknown }) => number {
+  const transform = ({ value }: { value: unknown }) => read(value);
+  marked.add(transform);
+  return transform;
+}
+
+/** Whether a function of `@Transform` was made by {@link toNumber}. */
+export function isToNumber(transform: object): boolean {
+  return marked.has(transform);
+}
