@@ -21,6 +21,7 @@ it('finds nothing wrong with a store that works, and leaves nothing behind for l
 });
 
 it.each([
+  ['read', 'open'],
   ['open', 'open'],
   ['write', 'write'],
   ['releaseLease', 'release'],

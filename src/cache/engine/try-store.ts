@@ -5,8 +5,8 @@ import type { Store } from './store.js';
 import { plainTag } from './tags.js';
 
 /**
- * What a miss and the hit after it need: `open` an entry with its tokens and a lease, `write` it, `read` it under the same
- * tokens, `release` the lease.
+ * What a miss and the hit after it need: look an entry up and `open` it with its tokens and a lease, `write` it, `read` it
+ * under the same tokens, `release` the lease.
  */
 export type StoreStep = 'open' | 'write' | 'read' | 'release';
 
@@ -36,6 +36,8 @@ export async function tryStore(store: Store): Promise<StoreFailure | undefined> 
   const open = () => store.open(name, tags, LIVES_MS, PATIENCE_MS, { owner, ttlMs: LIVES_MS });
   let step: StoreStep = 'open';
   try {
+    // Its own rights may be others than those of what begins a run.
+    await store.read(name, tags, PATIENCE_MS);
     const { tokens } = await open();
     if (tokens.includes(undefined)) return { step, reason: 'lost' };
     step = 'write';
