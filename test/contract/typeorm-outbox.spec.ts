@@ -1,3 +1,4 @@
+import type { Client } from 'pg';
 import { type DataSource, In, type EntitySubscriberInterface, type QueryRunner } from 'typeorm';
 import { resultWithin, systemClock } from '../../src/cache/engine/clock.js';
 import { TypeormOutbox } from '../../src/cache/outbox/typeorm.outbox.js';
@@ -181,6 +182,27 @@ describe('the outbox in PostgreSQL, through TypeORM', () => {
       expect(await outbox.relay(60_000, () => Promise.resolve(true))).toBe(0);
       const after = async () => (await connections()).every((pid) => before.includes(pid));
       await pollUntil(after, 5000);
+    });
+
+    it('goes that way also with a client that shows nothing of its connection, as that of pg-native', async () => {
+      const { master } = dataSource.driver as unknown as { master: { Client: typeof Client } };
+      const Shown = master.Client;
+      master.Client = class {
+        readonly #client: Client;
+        constructor(options: object) {
+          this.#client = new Shown(options);
+        }
+        on = () => undefined;
+        connect = () => this.#client.connect();
+        query = (sql: string, values: unknown[]) => this.#client.query(sql, values);
+        end = () => this.#client.end();
+      } as never;
+      const before = await connections();
+
+      await busy.settle([await write()]);
+
+      expect(await rows()).toEqual([]);
+      await pollUntil(async () => (await connections()).every((pid) => before.includes(pid)), 5000);
     });
 
     it('goes that way again when more is to be settled', async () => {

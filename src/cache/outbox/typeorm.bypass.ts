@@ -14,7 +14,8 @@ interface Pool {
 }
 
 interface Client {
-  readonly connection: { readonly stream: { destroy(): void } };
+  /** Not where TypeORM has found `pg-native`. */
+  readonly connection?: { readonly stream: { destroy(): void } };
   on(event: 'error', listen: () => void): unknown;
   connect(): Promise<unknown>;
   query(sql: string, parameters: unknown[]): Promise<unknown>;
@@ -82,7 +83,7 @@ export class PoolBypass {
       // Before the end is waited for: whoever comes from here on needs another.
       this.#isOpen = false;
       await inTime(client.end()).catch(() => undefined);
-      client.connection.stream.destroy();
+      client.connection?.stream.destroy();
     }
   }
 }
