@@ -9,6 +9,7 @@ import {
   type TestEngine,
 } from '../../../test/support/test-engine.js';
 import { FakeClock } from '../testing/index.js';
+import { pause } from './clock.js';
 
 const subject = aSubject();
 
@@ -148,6 +149,30 @@ describe('while the store is away', () => {
     ready.resolve('second');
     expect((await second).value).toBe('second');
     expect((await third).value).toBe('third');
+  });
+
+  it('what a run of over ten seconds calls is refused while another has its place, and not after that', async () => {
+    const narrow = testEngine(here, { bulkhead: { ...bulkhead, concurrency: 1, maxWaiting: 0 } });
+    const inner = () => narrow.get(aSubject({}, 'view|/inner'), gives('inner'));
+    const [ready, goOn] = [deferred<string>(), deferred()];
+    const refused: unknown[] = [];
+    const outer = narrow.get(subject, async () => {
+      await pause(clock, 11_000);
+      refused.push(await inner().catch((error: unknown) => error));
+      await goOn.promise;
+      return (await inner()).value;
+    });
+    await turn();
+    await pass(clock, 10_500);
+    const second = narrow.get(aSubject({}, 'view|/2'), () => ready.promise);
+    await turn();
+    await pass(clock, 600);
+    expect(refused).toMatchObject([{ code: 'CACHE_OVERLOADED' }]);
+    ready.resolve('second');
+    await second;
+    goOn.resolve();
+
+    expect((await outer).value).toBe('inner');
   });
 
   it('a run inside a run does not join one that waits for a place', async () => {

@@ -64,7 +64,10 @@ export class Bulkhead {
     if (!place) return this.sharing(() => this.run(work));
     place.users++;
     try {
-      await (place.entering ??= this.#enter(place));
+      await (place.entering ??= this.#enter(place).catch((refusal: unknown) => {
+        place.entering = undefined;
+        throw refusal;
+      }));
       // What it calls is a part of it also when whoever began it waits no more.
       return await current.run(place, work);
     } finally {
