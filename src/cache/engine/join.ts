@@ -104,7 +104,7 @@ export async function join<T>(
 
 /**
  * Waits for one of those under way to end, beside which no other may begin: then all who came meanwhile share the next. One
- * that cannot even be called is given up after as long as anybody waits for one.
+ * that takes too long is given up by its runner, and here one whose method has not even been called.
  */
 export async function waitForRoom(
   { clock, flights }: JoinOptions,

@@ -71,12 +71,13 @@ export async function runStored<T>(
 async function store(
   { entries, hitForMiss, emit }: OneRunOptions,
   subject: Subject,
-  { isOvertaken }: Flight<unknown>,
+  { isOvertaken, isClosed }: Flight<unknown>,
   opening: Opening,
   entry: NewEntry,
   loadMs: number,
 ): Promise<void> {
-  if (isOvertaken && !(await entries.mayBeKept(subject, opening))) {
+  // Nobody tells one that was given up that it is overtaken.
+  if ((isOvertaken || isClosed) && !(await entries.mayBeKept(subject, opening))) {
     emit({ event: 'cache.no_store', subject, reason: 'newer-write' });
     return;
   }

@@ -255,6 +255,23 @@ it('what another process has stored since an invalidation is not replaced by a r
   expect(await testEngine(third).get(subject, never)).toEqual({ value: 'new', how: 'hit' });
 });
 
+it('nor is it by one that was given up before it was overtaken', async () => {
+  const run = deferred<string>();
+  const slow = here.get(subject, () => run.promise);
+  await turn();
+  await pass(clock, 10_010);
+  await there.engine.invalidate([course]);
+  const next = there.get(subject, gives('new'));
+  await pass(clock, 1000);
+  await next;
+  await there.engine.background.settle();
+  run.resolve('old');
+  await slow;
+  await here.engine.background.settle();
+
+  expect(await testEngine(third).get(subject, never)).toEqual({ value: 'new', how: 'hit' });
+});
+
 it('a run is stored that only seems overtaken, for what is heard of was done before it', async () => {
   here.backplane.delay(50);
   await there.engine.invalidate([course]);
