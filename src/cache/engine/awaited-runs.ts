@@ -1,5 +1,5 @@
 import type { BackgroundWork } from './background-work.js';
-import type { Budget } from './budget.js';
+import type { Budget, NewBudget } from './budget.js';
 import type { EmitCacheEvent } from './cache-events.js';
 import type { Clock } from './clock.js';
 import { CurrentRun } from './current-run.js';
@@ -12,6 +12,7 @@ export interface AwaitedRunsOptions {
   /** `undefined` where nothing is kept: each caller runs the method. */
   readonly parts: Pick<EngineParts, 'ask' | 'sharedRuns' | 'factoryRunner' | 'retryPauses'> | undefined;
   readonly clock: Clock;
+  readonly newBudget: NewBudget;
   readonly emit: EmitCacheEvent;
   readonly background: BackgroundWork;
 }
@@ -51,7 +52,7 @@ export class AwaitedRuns {
     const serveStale =
       stale &&
       (async (reason: StaleReason) =>
-        (await this.#isStillValid(subject, budget, stale)) ? serve(stale, reason) : undefined);
+        (await this.#isStillValid(subject, stale)) ? serve(stale, reason) : undefined);
     let isAwaited = true;
     const run =
       parts?.sharedRuns.joinOrRun(subject, budget, factory, revive, () => isAwaited) ?? runUncached(factory);
@@ -90,11 +91,13 @@ export class AwaitedRuns {
    * Whether what was good when it was looked up has not been invalidated while its caller waited. Where nobody can be
    * asked any more it counts as good.
    */
-  async #isStillValid(subject: Subject, budget: Budget, { entry }: Found): Promise<boolean> {
+  async #isStillValid(subject: Subject, { entry }: Found): Promise<boolean> {
     // It was looked up just now.
     if (subject.policy.softTimeoutMs === 0) return true;
     const tokens = tokensByTag(entry.tags, entry.tokens);
-    const valid = await this.#options.parts?.ask(subject, budget, (entries) =>
+    const { parts, newBudget } = this.#options;
+    const budget = newBudget();
+    const valid = await parts?.ask(subject, budget, (entries) =>
       entries.isCurrent(subject, tokens, -Infinity, budget),
     );
     return valid?.answer ?? true;

@@ -37,7 +37,13 @@ export class CacheEngine {
     this.#entries = parts?.entries;
     this.#parts = options.enabled ? parts : undefined;
     const { clock, emit } = options;
-    this.#runs = new AwaitedRuns({ parts: this.#parts, clock, emit, background: this.background });
+    this.#runs = new AwaitedRuns({
+      parts: this.#parts,
+      clock,
+      newBudget: () => this.newBudget(),
+      emit,
+      background: this.background,
+    });
   }
 
   /** Families whose tokens are read before a method whose result names tags of any. Others become known as they come up. */

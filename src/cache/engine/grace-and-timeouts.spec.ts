@@ -98,6 +98,21 @@ describe('beyond its TTL', () => {
     await expect(answer).rejects.toThrow('no');
   });
 
+  it('nor then where the store did not answer once before, and does now', async () => {
+    await expired();
+    const run = deferred<string>();
+    here.store.hang('open');
+    const answer = here.get(view, () => run.promise);
+    const failed = expect(answer).rejects.toThrow('no');
+    await pass(clock, 60);
+    here.store.restore();
+    await there.engine.invalidate([course]);
+    run.reject(new Error('no'));
+    await pass(clock, 20);
+
+    await failed;
+  });
+
   it('nor once that was invalidated before the soft timeout: then the run is waited for', async () => {
     await expired();
     const run = deferred<string>();
