@@ -10,6 +10,8 @@ const STOP_PATIENCE_MS = 1000;
  * connection of the pool, so twice as long is waited with each that has not ended.
  */
 const ROUND_PATIENCE_MS = 10_000;
+/** After so many: a database that is back is asked within three minutes. */
+const MOST_DOUBLINGS = 4;
 /** A living owner has settled or renewed its row by then. */
 export const ABANDONED_AFTER_MS = 300;
 
@@ -57,7 +59,7 @@ export class OutboxRelay {
 
   async #relay(): Promise<void> {
     if (!this.#outbox.isReady || !this.#canApply()) return;
-    const patienceMs = ROUND_PATIENCE_MS * 2 ** this.#underWay;
+    const patienceMs = ROUND_PATIENCE_MS * 2 ** Math.min(this.#underWay, MOST_DOUBLINGS);
     try {
       await resultWithin(this.#clock, patienceMs, this.#countedRound());
     } catch {

@@ -10,7 +10,8 @@ const PATIENCE_TICKS = 10;
 
 /**
  * Keeps relays away from the rows of methods that are still at work after their commit, or whose rows are still being
- * settled: their exact tags are better than what a relay would have to invalidate. Most methods are done before the first renewal and cost no query.
+ * settled: their exact tags are better than what a relay would have to invalidate. Most methods are done before the first
+ * renewal and cost no query.
  */
 export class RowRenewal {
   readonly #outbox: Outbox;
