@@ -14,7 +14,7 @@ import { SteppingStore, type StoreBehaviour } from './stepping-store.js';
 
 jest.setTimeout(600_000);
 
-/** All there are, with `EVERY_ORDER=1 npm test -- test/property`: about 150,000, in some minutes. Without, all of the smallest scenario. */
+/** All there are, with `EVERY_ORDER=1 npm test -- test/property`: about 160,000, in some minutes. Without, all of the smallest scenario. */
 const ORDERS = process.env.EVERY_ORDER ? { inTurn: Infinity, atRandom: 0 } : { inTurn: 450, atRandom: 1250 };
 
 /** A planted mistake is found long before: even the rarest is in one of about 1000 random orders. */

@@ -12,7 +12,7 @@ export function checkNames(options: object, names: Readonly<Record<string, true>
   if (Object(options) !== options)
     throw new CacheError(
       'CACHE_INVALID_OPTIONS',
-      `${where}: options are an object, and not ${typeof options}.`,
+      `${where}: options are an object, and not ${(options as unknown) === null ? 'null' : typeof options}.`,
     );
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined || Object.hasOwn(names, name)) continue;
