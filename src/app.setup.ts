@@ -141,7 +141,7 @@ async function addRequestHooks(
   fastify.addHook('onRequest', limitConnection);
   fastify.addHook('onRequest', (request, reply, done) => {
     void reply.headers(isApiDocs(request.url) ? ofDocs : ofData).header('x-request-id', request.id);
-    shutdown.closeAfter(reply.raw);
+    shutdown.tellOfStop(reply.raw);
     done(refuseProtocol(request));
   });
   // Nest's own way would answer preflights before all other hooks, and so without the fields above.
