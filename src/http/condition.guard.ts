@@ -21,6 +21,7 @@ const changing = new Set(['PUT', 'PATCH', 'DELETE']);
 /**
  * Refuses requests whose condition cannot be met: `If-Match` with a tag where there is no `ETag`, and `If-None-Match: *` on a
  * change of something. Whoever sends them would have their request done only on that condition (RFC 9110, 13.1.1 and 13.1.2).
+ * It does not wait to see whether there is anything (13.2.1 would): nothing is done either way.
  */
 export class ConditionGuard implements CanActivate {
   readonly #weighs: PerRoute<boolean>;

@@ -20,9 +20,10 @@ const codes = {
 };
 
 /**
- * Reads JSON as Fastify does by itself, but takes an empty body for none, and first looks whether it is UTF-8, for what is not would be replaced without a word,
- * and how deep and how large it is: whoever converts and checks a value walks it by recursion, and compares each field of an
- * object with all others. That took a second for a body of 600 kB in the one form, and fourteen for one of 1 MB in the other.
+ * Reads JSON as Fastify does by itself, but takes an empty body for none, and first looks at the bytes. Whether they are UTF-8,
+ * for what is not would be replaced without a word; and how deep and how large the value is: whoever converts and checks it
+ * walks it by recursion, and compares each field of an object with all others. That took a second for a body of 600 kB in the
+ * one form, and fourteen for one of 1 MB in the other.
  */
 export function acceptJson(fastify: FastifyInstance): void {
   const parse = fastify.getDefaultJsonParser('error', 'error');

@@ -35,7 +35,7 @@ export function createOpenApiDocument(app: INestApplication): OpenAPIObject {
         'Errors are `application/problem+json` (RFC 9457): decide on `code`.',
         'Cached answers say in `X-Cache` whether they were a `HIT`, a `MISS` or `STALE`; `BYPASS` is one that the cache had no part in.',
         'A write is done when it is answered. With `X-Cache-Invalidation: pending`, reads may still show what was before for a while.',
-        'Where an operation does not name `If-Match`, one that is not `*` is answered with 412: nothing there has an `ETag`.',
+        'Where an operation does not name `If-Match`, one that is not `*` is answered with 412, but by health and metrics: nothing there has an `ETag`.',
         'Try course `PROG-101` and student `STU001`.',
       ].join('\n\n'),
     )
