@@ -174,6 +174,8 @@ it('A30: only what an operator has set is ever connected to', () => {
   expect(found.sort()).toEqual([
     // AUTH_JWKS_URL
     'access/published-keys.ts',
+    // As the pool beside it, which is DATABASE_URL's
+    'cache/outbox/typeorm.bypass.ts',
     // REDIS_URL and its like
     'cache/redis/redis-client.ts',
     // DATABASE_URL, or this machine
