@@ -3,6 +3,7 @@ import { systemClock } from '../../src/cache/engine/clock.js';
 import type { RedisAddress } from '../../src/cache/redis/redis-address.js';
 import { RedisConnections } from '../../src/cache/redis/redis-connections.js';
 import type { Arrival } from '../../src/cache/redis/redis-servers.js';
+import type { RedisSession } from '../../src/cache/redis/redis-session.js';
 import { paceOfAbsences, paceOfRefusals, ReconnectionPace } from '../../src/cache/redis/reconnection-pace.js';
 import { deferred } from '../support/deferred.js';
 import { pollUntil, startRedis, type RedisProcess } from '../support/processes.js';
@@ -207,15 +208,16 @@ describe('a connection that is made anew', () => {
   let came: Arrival[];
   /** Those of them that are held up before they come into use. */
   let held: Map<number, Promise<void>>;
-  let heartbeat: Promise<void>;
+  /** What leaves also its heartbeats unanswered. */
+  let silent: RedisSession['client'] | undefined;
 
   beforeEach(async () => {
-    [came, held, heartbeat] = [[], new Map(), Promise.resolve()];
+    [came, held, silent] = [[], new Map(), undefined];
     pair = new RedisConnections({
       ...calm,
       locate: () => Promise.resolve({ host: '127.0.0.1', port: old.port, ...login }),
-      beforeUse: (_, arrival) => {
-        if (arrival === 'known') return heartbeat;
+      beforeUse: ({ client }, arrival) => {
+        if (arrival === 'known') return client === silent ? new Promise(() => undefined) : Promise.resolve();
         came.push(arrival);
         return held.get(came.length) ?? Promise.resolve();
       },
@@ -248,13 +250,14 @@ describe('a connection that is made anew', () => {
   });
 
   it('is new beside one that is asked by nobody, for it is silent', async () => {
-    const answered = deferred();
-    heartbeat = answered.promise;
-    await expect(pair.write(10, () => answered.promise)).rejects.toThrow('timeout');
+    const asked = pair.write(10, ({ client }) => {
+      silent = client;
+      return new Promise(() => undefined);
+    });
+    await expect(asked).rejects.toThrow('timeout');
 
     await loseOne();
     await pollUntil(() => came.length === 1, 10_000);
-    answered.resolve();
 
     expect(came).toEqual(['new']);
   });
