@@ -239,7 +239,6 @@ describe('the outbox in PostgreSQL, through TypeORM', () => {
 
   it('says whether a relay was earlier than the owner who gives their rows up', async () => {
     const unit = new UnitOfWork('Books.rename', ['tag/book:1'], { outbox });
-    outbox.watch();
     await inUnit(unit, commit);
     unit.endOutermost();
 
@@ -253,7 +252,6 @@ describe('the outbox in PostgreSQL, through TypeORM', () => {
     let unit: UnitOfWork;
 
     beforeEach(() => {
-      outbox.watch();
       runner = database.dataSource.createQueryRunner();
       unit = new UnitOfWork('Books.rename', ['tag/book:1'], { outbox });
     });
@@ -368,7 +366,6 @@ describe('the outbox in PostgreSQL, through TypeORM', () => {
         `CREATE OR REPLACE FUNCTION public.${name}(int) RETURNS int LANGUAGE sql AS 'SELECT $1'`,
       );
     const unit = new UnitOfWork('Books.rename', [], { outbox });
-    outbox.watch();
 
     await inUnit(unit, async () => {
       if (query !== undefined) await manager.query(query, query.includes('$1') ? ['U1'] : []);
@@ -386,7 +383,6 @@ describe('the outbox in PostgreSQL, through TypeORM', () => {
         database.dataSource.query(`INSERT INTO users (code, role) VALUES ('UX', 'student')`);
       for (const name of ['Books.add', 'Books.remove', 'Books.add']) {
         const unit = new UnitOfWork(name, [], { outbox });
-        outbox.watch();
         await inUnit(unit, write).then(() =>
           database.dataSource.query(`DELETE FROM users WHERE code = 'UX'`),
         );

@@ -14,8 +14,7 @@ describe('an outbox in a database that has replicas', () => {
     const warn = jest.spyOn(Logger.prototype, 'warn').mockReturnValue(undefined);
     const dataSource = new DataSource({ type: 'postgres', ...(replication && { replication }) });
 
-    const outbox = new TypeormOutbox(dataSource);
-    outbox.watch();
+    new TypeormOutbox(dataSource);
 
     expect(warn).toHaveBeenCalledTimes(warnings);
     warn.mockRestore();
