@@ -1,7 +1,7 @@
 import { AsyncScope } from './async-scope.js';
 import { CacheError } from './cache-errors.js';
 import type { Clock } from './clock.js';
-import { LONGEST_WAIT_MS } from './load-lease.js';
+import { LONGEST_WAIT_MS } from './entry-policy.js';
 
 /** What may run while the store is away; who is turned away gets `CACHE_OVERLOADED`, a client 503. */
 export interface BulkheadOptions {

@@ -41,3 +41,11 @@ export const defaultPolicy: EntryPolicy = {
   minFreshMs: 0,
   refreshAhead: 0.8,
 };
+
+/** Who has waited so long for another's run runs the method themselves, ms: that run may never end. */
+export const LONGEST_WAIT_MS = 10_000;
+
+/** How long others wait for a run of such a method, here and in other processes, ms. */
+export function longestWaitMs({ hardTimeoutMs }: EntryPolicy): number {
+  return Math.min(hardTimeoutMs, LONGEST_WAIT_MS);
+}

@@ -3,7 +3,7 @@ import { CacheError } from './cache-errors.js';
 import type { EmitCacheEvent } from './cache-events.js';
 import type { Clock } from './clock.js';
 import { CurrentRun } from './current-run.js';
-import { longestRunMs } from './openings.js';
+import { longestWaitMs } from './entry-policy.js';
 import type { Flight, SingleFlight } from './single-flight.js';
 import type { Factory, Produced, Subject } from './subject.js';
 import type { Tracer } from './tracer.js';
@@ -58,7 +58,7 @@ export class FactoryRunner {
   #called(subject: Subject, flight: Flight<unknown>, atMs: number): () => void {
     const { clock, flights } = this.#options;
     flight.calledAtMs = atMs;
-    return clock.schedule(longestRunMs(subject), () => {
+    return clock.schedule(longestWaitMs(subject.policy), () => {
       flights.giveUp(subject.keyText, flight);
     });
   }

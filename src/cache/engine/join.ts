@@ -3,9 +3,8 @@ import type { Budget } from './budget.js';
 import type { EmitCacheEvent } from './cache-events.js';
 import { resultWithin, type Clock } from './clock.js';
 import { CurrentRun } from './current-run.js';
+import { LONGEST_WAIT_MS, longestWaitMs } from './entry-policy.js';
 import type { EntryStore } from './entry-store.js';
-import { LONGEST_WAIT_MS } from './load-lease.js';
-import { longestRunMs } from './openings.js';
 import type { Flight, SingleFlight } from './single-flight.js';
 import type { Loaded, Produced, Subject } from './subject.js';
 import { ANY } from './tags.js';
@@ -129,7 +128,7 @@ function resultOf<T>(
   { slowRuns }: Caller,
 ): Promise<T | undefined> {
   const now = clock.monotonicMs();
-  const patienceMs = longestRunMs(subject) * 2 ** Math.min(slowRuns, 10);
+  const patienceMs = longestWaitMs(subject.policy) * 2 ** Math.min(slowRuns, 10);
   return resultWithin(clock, (flight.calledAtMs ?? now) + patienceMs - now, flight.result);
 }
 

@@ -5,8 +5,6 @@ import type { EntryName, Lease, Store } from './store.js';
 /** What others wait at most when a process dies in the middle of a run, ms. */
 const LEASE_MS = 1500;
 const DISCLAIM_POLL_MS = 50;
-/** Who has waited so long for another's run runs the method themselves, ms: that run may never end. */
-export const LONGEST_WAIT_MS = 10_000;
 
 /**
  * The right to run a method for all processes: renewed while the run takes, but no longer than anybody waits for one, and

@@ -2,9 +2,10 @@ import type { Ask } from './ask.js';
 import type { Budget, NewBudget } from './budget.js';
 import type { EmitCacheEvent } from './cache-events.js';
 import { pause, type Clock } from './clock.js';
+import { LONGEST_WAIT_MS, longestWaitMs } from './entry-policy.js';
 import type { HitForMiss } from './hit-for-miss.js';
 import { isFresh } from './l1-entries.js';
-import { LoadLease, LONGEST_WAIT_MS } from './load-lease.js';
+import { LoadLease } from './load-lease.js';
 import type { Opening } from './opening.js';
 import type { Store } from './store.js';
 import type { Subject } from './subject.js';
@@ -79,7 +80,7 @@ export class Openings {
     }
     const opening = { ...opened.answer, lease };
     if (isForAll && opening.hasLease) {
-      const untilMs = clock.monotonicMs() + longestRunMs(subject);
+      const untilMs = clock.monotonicMs() + longestWaitMs(subject.policy);
       lease.hold(untilMs, () => this.#isCurrent(subject, opening));
     }
     return opening;
@@ -91,9 +92,4 @@ export class Openings {
     const current = await ask(subject, budget, (entries) => entries.isCurrent(subject, tokens, atMs, budget));
     return current?.answer ?? true;
   }
-}
-
-/** How long others wait for a run of this, here and in other processes, ms. */
-export function longestRunMs({ policy }: Subject): number {
-  return Math.min(policy.hardTimeoutMs, LONGEST_WAIT_MS);
 }
