@@ -54,6 +54,22 @@ export class FactoryRunner {
     return [produced, loadMs];
   }
 
+  /** As {@link run}, in the bulkhead. @throws {CacheError} `CACHE_OVERLOADED` if too many wait; what `factory` throws */
+  async runBounded<T>(
+    subject: Subject,
+    flight: Flight<unknown> | undefined,
+    factory: Factory<T>,
+  ): Promise<[Produced<T>, loadMs: number]> {
+    const { bulkhead, emit } = this.#options;
+    try {
+      return await bulkhead.run(() => this.run(subject, flight, factory));
+    } catch (error) {
+      const isOverload = error instanceof CacheError && error.code === 'CACHE_OVERLOADED';
+      if (isOverload) emit({ event: 'cache.overloaded', subject });
+      throw error;
+    }
+  }
+
   /** A run that takes longer than anybody waits for it may never end: it is left to itself then. @returns what cancels that */
   #called(subject: Subject, flight: Flight<unknown>, atMs: number): () => void {
     const { clock, flights } = this.#options;
@@ -61,18 +77,6 @@ export class FactoryRunner {
     return clock.schedule(longestWaitMs(subject.policy), () => {
       flights.giveUp(subject.keyText, flight);
     });
-  }
-
-  /** @throws {CacheError} `CACHE_OVERLOADED` if too many wait; what `work` throws */
-  async inBulkhead<T>(subject: Subject, work: () => Promise<T>): Promise<T> {
-    const { bulkhead, emit } = this.#options;
-    try {
-      return await bulkhead.run(work);
-    } catch (error) {
-      const isOverload = error instanceof CacheError && error.code === 'CACHE_OVERLOADED';
-      if (isOverload) emit({ event: 'cache.overloaded', subject });
-      throw error;
-    }
   }
 }
 

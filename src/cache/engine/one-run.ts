@@ -92,8 +92,7 @@ export async function runUnkept<T>(
   flight: Flight<unknown>,
   factory: Factory<T>,
 ): Promise<RunResult<T>> {
-  const run = () => factoryRunner.run(subject, flight, factory);
-  const [{ value, isShareable, isRefused }] = await factoryRunner.inBulkhead(subject, run);
+  const [{ value, isShareable, isRefused }] = await factoryRunner.runBounded(subject, flight, factory);
   return { value, isShareable, isRefused, how: 'ran', isStored: false, notStoredBecause: 'store-away' };
 }
 
@@ -103,10 +102,9 @@ export async function runAlone<T>(
   subject: Subject,
   factory: Factory<T>,
 ): Promise<Loaded<T>> {
-  const run = () => factoryRunner.run(subject, undefined, factory);
   const [{ value, notStoredBecause }] = await (entries.isAvailable
-    ? run()
-    : factoryRunner.inBulkhead(subject, run));
+    ? factoryRunner.run(subject, undefined, factory)
+    : factoryRunner.runBounded(subject, undefined, factory));
   return { value, how: 'ran', isStored: false, notStoredBecause };
 }
 
