@@ -21,7 +21,7 @@ export function outboxContract(use: () => Outbox, commit: () => Promise<void>): 
   /** A unit of work that has written, and has not settled its rows. */
   async function work(...cover: string[]): Promise<UnitOfWork> {
     const unit = new UnitOfWork('Books.rename', cover, { outbox });
-    outbox.watch(unit);
+    outbox.watch?.(unit);
     await inUnit(unit, commit);
     unit.endOutermost();
     return unit;

@@ -625,7 +625,6 @@ function outboxWith(
 ): Outbox & { isReady: boolean } {
   return {
     isReady: true,
-    watch: () => undefined,
     settle: () => Promise.resolve(),
     narrow: () => Promise.resolve(true),
     renew: () => Promise.resolve(),

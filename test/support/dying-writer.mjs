@@ -17,7 +17,6 @@ const dataSource = new DataSource({
 });
 await dataSource.initialize();
 const outbox = new TypeormOutbox(dataSource);
-outbox.watch();
 
 await Promise.all(
   numbers.map(async (n) => {

@@ -26,12 +26,12 @@ export interface Outbox {
   serve?(namespace: string): void;
 
   /**
-   * Makes sure that transactions are watched from here on. Called before every method under `@InvalidateCache`, so it
+   * For one that sees no transactions: gives the unit its row. Called before every method under `@InvalidateCache`, so it
    * costs nothing.
    *
    * @param unit  the method's, or that of the method it is called in
    */
-  watch(unit: UnitOfWork): void;
+  watch?(unit: UnitOfWork): void;
 
   /** These rows' invalidations are confirmed; they are not needed any more. */
   settle(rows: readonly string[]): Promise<void>;

@@ -25,8 +25,9 @@ export interface TypeormOutboxOptions {
 
 /**
  * The outbox in the table `cache_outbox` of a PostgreSQL that is reached through TypeORM; {@link TypeormOutbox.table}
- * makes it. It sees every transaction of the data source: `dataSource.transaction`, repositories that
- * save, and query runners driven by hand, also by `query('BEGIN')`. Nested transactions count with the outermost.
+ * makes it. From when it is made it sees every transaction of the data source, also where no cache asks for it:
+ * `dataSource.transaction`, repositories that save, and query runners driven by hand, also by `query('BEGIN')`. Nested
+ * transactions count with the outermost.
  */
 export class TypeormOutbox implements Outbox {
   /** The statement that makes its table, for a migration. A row without a namespace is for whoever takes it. */
@@ -61,10 +62,6 @@ export class TypeormOutbox implements Outbox {
 
   get namespace(): string {
     return this.#namespace;
-  }
-
-  watch(): void {
-    // All transactions are watched since this object was made, and also where no cache asks for it: one without Redis.
   }
 
   get isReady(): boolean {

@@ -63,7 +63,7 @@ describe('a unit whose invalidation is confirmed', () => {
 
   /** It has ended a second after its commit. */
   async function leave(): Promise<void> {
-    const outbox = { renew, settle, watch: () => undefined } as Partial<Outbox> as Outbox;
+    const outbox = { renew, settle } as Partial<Outbox> as Outbox;
     const unit = new UnitOfWork('Books.add', ['tag/book:1']);
     const owner = new UnitSettlement({
       outbox,

@@ -43,7 +43,7 @@ export class UnitSettlement {
   /** @param isFirst whether the unit begins with this method */
   enter(unit: UnitOfWork, isFirst: boolean): void {
     const { outbox } = this.#options;
-    if (outbox) outbox.watch(unit);
+    if (outbox) outbox.watch?.(unit);
     else unit.presumeWritten();
     if (isFirst) this.#renewal?.begin(unit);
   }
