@@ -119,5 +119,5 @@ export class AwaitedRuns {
 
 /** Where nothing is kept. */
 async function runUncached<T>(factory: Factory<T>): Promise<Loaded<T>> {
-  return { value: (await factory()).value, how: 'ran', isStored: false, notStoredBecause: 'disabled' };
+  return { value: (await factory()).value, how: 'ran', isStored: false, notStoredBecause: 'switched-off' };
 }

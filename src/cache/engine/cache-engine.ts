@@ -109,7 +109,7 @@ export class CacheEngine {
     const { emit } = this.#options;
     emit({ event: 'cache.lookup', subject });
     emit({ event: 'cache.fallback', subject, reason: 'switched-off' });
-    return Promise.resolve({ state: 'disabled' });
+    return Promise.resolve({ state: 'switched-off' });
   }
 
   /** Whether there is a run that others wait for in this process. */

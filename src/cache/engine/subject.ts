@@ -143,8 +143,8 @@ export type Lookup =
   | Hit
   /** Beyond its TTL and within grace: good if nothing better is to be had in time. */
   | { readonly state: 'stale'; readonly found: Found }
-  /** `bypass`: the store did not answer. `disabled`: nothing is kept at all. */
-  | { readonly state: 'miss' | 'bypass' | 'disabled' };
+  /** `bypass`: the store did not answer. `switched-off`: nothing is kept at all. */
+  | { readonly state: 'miss' | 'bypass' | 'switched-off' };
 
 /** In place of a look-up: the caller asked for a new answer, and may have one made. */
 export interface Renewal {
@@ -163,5 +163,5 @@ export interface Loaded<T> {
   /** Whether it is being stored. */
   readonly isStored: boolean;
   /** Why not, where that is known by now. */
-  readonly notStoredBecause?: NoStoreReason | 'store-away' | 'disabled' | undefined;
+  readonly notStoredBecause?: NoStoreReason | 'store-away' | 'switched-off' | undefined;
 }

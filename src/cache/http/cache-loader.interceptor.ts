@@ -16,7 +16,7 @@ const outcomes = {
   stale: ['MISS', 'fwd=stale'],
   renewal: ['MISS', 'fwd=request'],
   bypass: ['BYPASS', 'fwd=bypass; detail=store-away'],
-  disabled: ['BYPASS', 'fwd=bypass; detail=disabled'],
+  'switched-off': ['BYPASS', 'fwd=bypass; detail=disabled'],
 } as const;
 
 /**
@@ -123,7 +123,7 @@ const KEPT_ANOTHER_TIME: ReadonlySet<Loaded<Answer>['notStoredBecause']> = new S
   undefined,
   'tags-unknown',
   'store-away',
-  'disabled',
+  'switched-off',
 ]);
 
 /** Gives what a run gave, and says what became of it. @throws what the run answered with, where that is an exception */
