@@ -9,7 +9,7 @@ import type { IdName } from './id-names.js';
  *   to the caller, else answers 404;
  * - `listed`: the route is a list that its service narrows to what belongs to the caller.
  */
-export type Reach = 'all' | 'own' | 'listed';
+type Reach = 'all' | 'own' | 'listed';
 
 /** Roles that are not named get 403. */
 export type AccessRule = Partial<Record<PrincipalRole, Reach>>;

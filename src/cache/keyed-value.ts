@@ -23,7 +23,7 @@ import {
 } from './get-or-set-options.js';
 
 /** What a call of `getOrSet` or `getMany` says of all its keys. */
-export interface KeyRules<T> {
+interface KeyRules<T> {
   /** Who was told, for messages. */
   readonly where: string;
   readonly prefix: string;

@@ -8,7 +8,7 @@ import { isStillThere, startOf, UNKNOWN } from './process-start.js';
 
 export { EmbeddedPostgresError } from './postgres-binaries.js';
 
-export interface EmbeddedPostgresOptions {
+interface EmbeddedPostgresOptions {
   /** Folder for everything the application keeps; the server takes its subfolder `postgres`. Made when missing. */
   readonly dataDir: string;
   /** Receives one line of plain text for each thing worth knowing. */

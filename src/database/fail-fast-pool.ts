@@ -13,7 +13,7 @@ const unavailable = {
   ALL_IN_USE: 'all connections are in use',
 } as const;
 
-export interface FailFastPoolConfig extends PoolConfig {
+interface FailFastPoolConfig extends PoolConfig {
   /** Longest wait for a connection while all are in use, ms. Default: `connectionTimeoutMillis`. */
   readonly queueTimeoutMillis?: number;
 }

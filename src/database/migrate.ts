@@ -18,7 +18,7 @@ const tableLockMs = 500;
 const endWhenVanished =
   'SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3';
 
-export interface MigrateOptions {
+interface MigrateOptions {
   /** For the turn of other processes. Default: a minute */
   readonly longestWaitMs?: number;
   /** Ends the wait for the turn; migrations that run are finished. */

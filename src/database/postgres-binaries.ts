@@ -20,7 +20,7 @@ export interface ServerUser {
   readonly gid: number;
 }
 
-export interface CommandResult {
+interface CommandResult {
   /** `null` when the command could not be run, was killed, or ran out of time. */
   readonly code: number | null;
   readonly output: string;

@@ -6,7 +6,7 @@ import { generate } from './generator/generate.js';
 import type { PresetName } from './generator/presets.js';
 import { CommandRefused } from '../command/run-command.js';
 
-export interface LoadPresetOptions {
+interface LoadPresetOptions {
   readonly preset: PresetName;
   /** A whole number; the same seed and `asOf` give the same rows. Default 42. */
   readonly seed?: number;
@@ -18,13 +18,13 @@ export interface LoadPresetOptions {
   readonly onProgress?: (progress: LoadProgress) => void;
 }
 
-export interface LoadProgress {
+interface LoadProgress {
   readonly table: string;
   readonly rows: number;
   readonly totalRows: number;
 }
 
-export interface LoadSummary {
+interface LoadSummary {
   /** `false` when the database was not empty and `whenNotEmpty` was `skip`. */
   readonly isLoaded: boolean;
   /** Rows by table. */

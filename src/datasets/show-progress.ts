@@ -1,6 +1,6 @@
 import { SingleBar } from 'cli-progress';
 
-export interface Progress {
+interface Progress {
   /** Shows that `done` of the total is done, with a word on what is under way. */
   at(done: number, what: string): void;
   end(): void;

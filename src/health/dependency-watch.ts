@@ -1,4 +1,4 @@
-export interface DependencyState {
+interface DependencyState {
   isUp: boolean;
   /** Checks that failed in a row */
   failures: number;

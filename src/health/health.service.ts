@@ -10,7 +10,7 @@ import { InvalidationHealth } from './invalidation.health.js';
 import { RedisHealth } from './redis.health.js';
 import { ShutdownState } from './shutdown-state.js';
 
-export type Readiness = 'ok' | 'degraded' | 'starting' | 'unavailable' | 'shutting_down';
+type Readiness = 'ok' | 'degraded' | 'starting' | 'unavailable' | 'shutting_down';
 
 @Injectable()
 export class HealthService {

@@ -1,5 +1,5 @@
 /** What one client did since these counts were last shared, and may do until its window ends. */
-export interface UnsharedCount {
+interface UnsharedCount {
   readonly key: string;
   /** Requests to add to the total of all processes. */
   readonly count: number;
@@ -17,7 +17,7 @@ export type ShareCounts = (
   windowMs: number,
 ) => Promise<readonly SharedCount[] | undefined>;
 
-export interface RateCountersOptions {
+interface RateCountersOptions {
   readonly windowMs: number;
   /** Without it every process counts for itself. */
   readonly share?: ShareCounts | undefined;

@@ -3,7 +3,7 @@ import { decodeCursor, encodeCursor, foreignCursor, type PageQuery } from '../ht
 import { isPublicId } from './public-id.js';
 
 /** The unique column by which a list is ordered, and after which a page goes on. */
-export interface PageKey<T> {
+interface PageKey<T> {
   column: string;
   direction: 'ASC' | 'DESC';
   of: (row: T) => string;

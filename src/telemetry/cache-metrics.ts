@@ -9,7 +9,7 @@ import type { Sample, ShownMetric } from './shown-metric.js';
 
 const breakerStates: readonly BreakerState[] = ['closed', 'half-open', 'open'];
 
-export interface CacheSources {
+interface CacheSources {
   readonly stats: () => CacheStats;
   /** `undefined` where there is nothing to hear them by. */
   readonly hearsOthers: () => boolean | undefined;

@@ -1,7 +1,7 @@
 import type { PoolUse } from '../database/pool-use.js';
 import type { ShownMetric } from './shown-metric.js';
 
-export interface ServiceSources {
+interface ServiceSources {
   /** How often each code was answered; every code that there is. */
   readonly problems: () => ReadonlyMap<string, number>;
   /** How many of them were `overloaded`, by what overloads. */

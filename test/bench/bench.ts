@@ -29,11 +29,11 @@ export interface Bench extends Scale {
   say(line: string): void;
 }
 
-export interface Autocannon extends LoadGenerator {
+interface Autocannon extends LoadGenerator {
   runDistinct(job: DistinctLoadJob): Promise<LoadResult>;
 }
 
-export interface SubjectOptions {
+interface SubjectOptions {
   readonly nodeOptions?: readonly string[];
   /** Where it has what changes from. */
   readonly sourceUrl?: string;

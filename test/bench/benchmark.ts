@@ -25,9 +25,9 @@ const scenarios = {
   promises,
 } satisfies Record<string, (bench: Bench) => Promise<Report>>;
 
-export type ScenarioName = keyof typeof scenarios;
+type ScenarioName = keyof typeof scenarios;
 
-export interface BenchmarkOptions extends Scale {
+interface BenchmarkOptions extends Scale {
   readonly root: string;
   readonly redisUrl: string;
   /** For scripts of the generator. */

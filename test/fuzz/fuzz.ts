@@ -6,7 +6,7 @@ import { anyRequest, followUps, type FuzzRequest } from './request-arbitrary.js'
 import { type KnownValues, SchemaArbitrary } from './schema-arbitrary.js';
 import { type Sender, shown, targetOf } from './sender.js';
 
-export interface FuzzOptions {
+interface FuzzOptions {
   readonly document: OpenAPIObject;
   readonly sender: Sender;
   readonly callers: readonly string[];

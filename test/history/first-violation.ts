@@ -2,7 +2,7 @@ import type { Finding } from './check-history.js';
 import type { History } from './run-history.js';
 
 /** A violation, and whether something had struck by the time it was asked for. */
-export interface FirstViolation {
+interface FirstViolation {
   readonly finding: Finding;
   readonly isStruck: boolean;
 }

@@ -6,7 +6,7 @@ import { report } from './report.js';
 import { runHistory, tolerances, type HistoryOptions } from './run-history.js';
 
 /** As on the command line. */
-export interface JudgeOptions {
+interface JudgeOptions {
   readonly minutes: string;
   readonly processes: string;
   readonly mode: string;

@@ -10,7 +10,7 @@ export interface Strike {
   readonly toUs: number;
 }
 
-export interface StrikeOptions {
+interface StrikeOptions {
   readonly bed: Bed;
   readonly names: readonly NemesisName[];
   readonly random: () => number;

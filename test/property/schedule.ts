@@ -13,7 +13,7 @@ export interface Stage {
 /** Sets up one run: its actors, and the check at its end, which returns what was wrong. */
 export type Scenario = (stage: Stage) => { actors: Promise<unknown>[]; verdict: () => string | undefined };
 
-export interface Exploration {
+interface Exploration {
   readonly runs: number;
   /** Whether these are all there are. */
   readonly isComplete: boolean;
@@ -22,7 +22,7 @@ export interface Exploration {
 }
 
 /** How many orders are run of a scenario that has more. */
-export interface Extent {
+interface Extent {
   /** First. They have much in common: where they are not all there are, they differ in their last steps only. */
   readonly inTurn: number;
   /** Then. */

@@ -16,7 +16,7 @@ import { idsOfStudent, peopleOfTwoCourses } from './two-courses.js';
 export type Caller = 'root' | 'service' | 'teacher' | 'stranger' | 'self' | 'other' | 'nobody';
 
 /** The service as callers see it. */
-export interface AskedApp {
+interface AskedApp {
   readonly app: TestApp;
   /** Sends as written, by default as `root`; the answer must be one that the document foresees. */
   ask(request: PlainRequest, caller?: Caller): Promise<Answer>;

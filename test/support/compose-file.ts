@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 
-export interface ComposeService {
+interface ComposeService {
   image?: string;
   build?: { context: string; dockerfile: string };
   command?: string[];
@@ -13,7 +13,7 @@ export interface ComposeService {
   depends_on?: Record<string, { condition: string }>;
 }
 
-export interface ComposeFile {
+interface ComposeFile {
   services: Record<string, ComposeService>;
   volumes: Record<string, null>;
 }

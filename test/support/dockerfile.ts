@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-export interface Instruction {
+interface Instruction {
   /** Such as `COPY` */
   readonly name: string;
   /** Options such as `--from=build`, by name */

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 
-export interface CliResult {
+interface CliResult {
   code: number | NodeJS.Signals | null;
   stdout: string;
   stderr: string;

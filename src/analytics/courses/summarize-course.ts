@@ -39,7 +39,7 @@ export interface WeekRow {
   average_score: number | null;
 }
 
-export interface CourseFigures {
+interface CourseFigures {
   readonly students: readonly RatedStudent[];
   readonly activities: readonly PublishedActivity[];
   readonly activityRows: readonly ActivityRow[];

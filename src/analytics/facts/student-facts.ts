@@ -85,7 +85,7 @@ export function riskFacts(
   };
 }
 
-export interface Tardiness {
+interface Tardiness {
   on_time: number;
   late: number;
   missing: number;

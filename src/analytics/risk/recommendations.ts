@@ -14,7 +14,7 @@ export type RecommendationCode = (typeof recommendationCodes)[number];
 export const priorities = ['high', 'medium', 'low'] as const;
 export type Priority = (typeof priorities)[number];
 
-export interface Recommendation {
+interface Recommendation {
   readonly code: RecommendationCode;
   /** the factor that gave rise to it; `null` for `wait_for_data` */
   readonly factor: FactorCode | null;

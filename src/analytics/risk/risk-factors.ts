@@ -21,7 +21,7 @@ export const factorWeights: Readonly<Record<FactorCode, number>> = {
 };
 
 /** The risk of each factor, 0 (none) to 1; `null` where it does not apply. */
-export type FactorValues = Readonly<Record<FactorCode, number | null>>;
+type FactorValues = Readonly<Record<FactorCode, number | null>>;
 
 const noFactor: FactorValues = {
   missing_work: null,

@@ -11,7 +11,7 @@ export type Confidence = (typeof confidences)[number];
 export const riskRules = ['nothing_submitted'] as const;
 export type RiskRule = (typeof riskRules)[number];
 
-export interface WeighedFactor {
+interface WeighedFactor {
   readonly code: FactorCode;
   readonly weight: number;
   /** 0-1; `null` if the factor does not apply */

@@ -10,7 +10,7 @@ import { rounded } from '../statistics.js';
 import type { CourseRiskDto, RiskEvidenceDto, RiskFactorDto, RiskWeekDto } from './student-risk.dto.js';
 
 /** What is known of one active enrollment. */
-export interface EnrollmentFigures {
+interface EnrollmentFigures {
   readonly row: StudentRow;
   readonly medianActiveDays: number | null;
   readonly work: WorkNamed;

@@ -33,7 +33,7 @@ interface Sample {
 
 type Verdict = 'right' | 'wrong' | 'later' | AuditSkip;
 
-export interface AuditsOptions {
+interface AuditsOptions {
   /** The part of the hits that is audited, 0 to 1. */
   readonly rate: number;
   readonly ask: Ask;

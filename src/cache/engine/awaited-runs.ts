@@ -8,7 +8,7 @@ import type { Factory, Found, Loaded, Revive, Subject } from './subject.js';
 import { tokensByTag } from './tokens.js';
 import { withTimeouts, type StaleReason } from './with-timeouts.js';
 
-export interface AwaitedRunsOptions {
+interface AwaitedRunsOptions {
   /** `undefined` where nothing is kept: each caller runs the method. */
   readonly parts: Pick<EngineParts, 'ask' | 'sharedRuns' | 'factoryRunner' | 'retryPauses'> | undefined;
   readonly clock: Clock;

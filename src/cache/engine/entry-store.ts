@@ -14,7 +14,7 @@ import { ANY, witnessesOf } from './tags.js';
 import { TokenReader } from './token-reader.js';
 import { liveness, tokensByTag, type Tokens } from './tokens.js';
 
-export interface EntryStoreOptions extends EntryWriterOptions {
+interface EntryStoreOptions extends EntryWriterOptions {
   readonly coherence: Coherence;
 }
 

@@ -8,7 +8,7 @@ import type { Flight, SingleFlight } from './single-flight.js';
 import type { Factory, Produced, Subject } from './subject.js';
 import type { Tracer } from './tracer.js';
 
-export interface FactoryRunnerOptions {
+interface FactoryRunnerOptions {
   readonly bulkhead: Bulkhead;
   readonly flights: SingleFlight;
   readonly clock: Clock;

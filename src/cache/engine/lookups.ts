@@ -9,7 +9,7 @@ import { foundNow } from './l1-entries.js';
 import type { RefreshAhead } from './refresh-ahead.js';
 import type { Found, Lookup, Subject } from './subject.js';
 
-export interface LookupsOptions {
+interface LookupsOptions {
   readonly entries: EntryStore;
   readonly ask: Ask;
   readonly refreshAhead: RefreshAhead;

@@ -13,7 +13,7 @@ import type { Subject } from './subject.js';
 /** Pauses between looks for what another process is computing: an eighth of what it has taken so far, with jitter, ms. */
 const [WAITED_PART, MIN_PAUSE_MS, MAX_PAUSE_MS] = [1 / 8, 20, 200];
 
-export interface OpeningsOptions {
+interface OpeningsOptions {
   readonly store: Store;
   readonly ask: Ask;
   readonly hitForMiss: HitForMiss;

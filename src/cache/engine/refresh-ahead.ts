@@ -17,7 +17,7 @@ const LOOK_AWAY_MS = 1000;
 /** More than so many at a time are not remembered; forgetting costs a question to the store. */
 const MAX_REMEMBERED = 10_000;
 
-export interface RefreshAheadOptions {
+interface RefreshAheadOptions {
   readonly openings: Openings;
   readonly sharedRuns: SharedRuns;
   readonly families: WatchedFamilies;

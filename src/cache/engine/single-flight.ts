@@ -1,7 +1,7 @@
 import type { Tokens } from './tokens.js';
 
 /** What a run depends on, as far as that is known while it runs. */
-export interface Dependencies {
+interface Dependencies {
   /** Tags that the result certainly depends on: once one is invalidated, the result is worth nothing to anyone later. */
   readonly certain: readonly string[];
   /** Families of tags that the result may turn out to name: then it may be good, but only its tokens can tell. */

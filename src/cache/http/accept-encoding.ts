@@ -1,5 +1,5 @@
 /** Content codings that bodies are kept in, the better one first. */
-export const codings = ['br', 'gzip'] as const;
+const codings = ['br', 'gzip'] as const;
 export type Coding = (typeof codings)[number];
 
 const NONE: readonly Coding[] = [];

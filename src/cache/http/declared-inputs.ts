@@ -53,7 +53,7 @@ export function declaredInputs(
 }
 
 /** The arguments of a handler that take the whole query, and the names that it declares of it. */
-export interface WholeQuery {
+interface WholeQuery {
   readonly names: ReadonlySet<string>;
   readonly taken: readonly { readonly type: unknown; readonly pipes: readonly unknown[] }[];
 }

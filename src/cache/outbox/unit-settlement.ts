@@ -15,7 +15,7 @@ const OTHERS_PAUSES_MS = [5, 10, 20, 40, 80];
 /** Between attempts to settle rows whose invalidation is confirmed. In real time: relays go by the database's. */
 const SETTLE_PAUSES_MS = [100, 300, 900];
 
-export interface UnitSettlementOptions {
+interface UnitSettlementOptions {
   readonly outbox: Outbox | undefined;
   readonly clock: Clock;
   /** @returns whether the store has confirmed it; never rejects */

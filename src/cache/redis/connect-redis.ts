@@ -35,7 +35,7 @@ export interface ResolvedRedisOptions extends Readonly<
   readonly target: RedisTarget;
 }
 
-export interface ConnectOptions {
+interface ConnectOptions {
   readonly namespace: string;
   readonly clock: Clock;
   readonly emit: EmitRedisEvent;

@@ -6,7 +6,7 @@ import { RedisConnection } from './redis-connection.js';
 import type { RedisCommand } from './redis-session.js';
 import { ServerMoves, type ServerMovesOptions } from './server-moves.js';
 
-export interface RedisConnectionsOptions
+interface RedisConnectionsOptions
   extends ServerMovesOptions, Pick<ConnectionOptions, 'timings' | 'paceWhenRefused' | 'paceWhenAway'> {
   /** How many connections are held. */
   readonly connections: number;

@@ -6,7 +6,7 @@ import type { RedisConnections } from './redis-connections.js';
 import type { ReconnectionPace } from './reconnection-pace.js';
 import type { SlotTable } from './slot-table.js';
 
-export interface SlotTableWatchOptions {
+interface SlotTableWatchOptions {
   /** Where the table is asked for while no server in use tells it. */
   readonly seeds: readonly HostAndPort[];
   readonly login: RedisLogin;

@@ -5,7 +5,7 @@ import type { Random } from './random.js';
 import { along, hourOfDay, shareOut, weekdays } from './shapes.js';
 
 /** Part of a day in which something happens, with how many things. */
-export interface ActiveDay {
+interface ActiveDay {
   readonly fromMs: number;
   readonly toMs: number;
   readonly count: number;

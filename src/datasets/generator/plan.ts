@@ -17,13 +17,13 @@ const plantedCases: ReadonlyMap<string, Case> = new Map([
 ] as const);
 type Case = 'ordinary' | 'example' | 'perfect' | 'no_show' | 'new' | 'returning';
 
-export interface PlannedUser {
+interface PlannedUser {
   readonly id: number;
   readonly code: string;
   readonly role: 'student' | 'teacher' | 'admin';
 }
 
-export interface PlannedCourse {
+interface PlannedCourse {
   readonly id: number;
   readonly code: string;
   readonly name: string;

@@ -1,7 +1,7 @@
 export const presetNames = ['seed-doc', 'demo', 'bench-1m', 'hot-course'] as const;
 export type PresetName = (typeof presetNames)[number];
 
-export interface CourseSize {
+interface CourseSize {
   readonly code: string;
   readonly name: string;
   readonly students: number;

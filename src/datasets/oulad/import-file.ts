@@ -7,7 +7,7 @@ import type { OuladFile, ParseContext } from './oulad-file.js';
 import type { Reject, RejectsFile } from './rejects-file.js';
 
 /** Records of a file by what became of them; they add up to all records read. */
-export interface FileCounts {
+interface FileCounts {
   /** Inserted or changed. */
   readonly imported: number;
   /** In the database already, or twice in the file. */
@@ -33,7 +33,7 @@ export interface Retry {
   readonly code: string;
 }
 
-export interface FileWatch {
+interface FileWatch {
   /** Called with the number of bytes read so far. */
   readonly onBytes: (bytes: number) => void;
   readonly onRetry: (retry: Retry) => void;

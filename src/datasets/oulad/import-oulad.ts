@@ -17,14 +17,14 @@ import type { OuladOptions } from './oulad-options.js';
 import { RejectsFile } from './rejects-file.js';
 import { submissions } from './submission-file.js';
 
-export interface ImportProgress {
+interface ImportProgress {
   readonly bytes: number;
   readonly totalBytes: number;
   readonly file: string;
 }
 
 /** What whoever waits for an import may want to hear of meanwhile. */
-export interface ImportWatch {
+interface ImportWatch {
   readonly onProgress?: (progress: ImportProgress) => void;
   readonly onRetry?: (retry: Retry) => void;
 }

@@ -13,7 +13,7 @@ export interface Reject {
 }
 
 /** So many rejects of a file are written down; the rest are only counted. */
-export const longestList = 10_000;
+const longestList = 10_000;
 
 /** With which each line begins. */
 const OPENING = '{"format":"';

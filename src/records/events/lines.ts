@@ -7,7 +7,7 @@ export interface Line {
   readonly bytes: Buffer | undefined;
 }
 
-export interface LineLimits {
+interface LineLimits {
   readonly maxLines: number;
   readonly maxLineBytes: number;
 }
