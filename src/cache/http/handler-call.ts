@@ -1,26 +1,20 @@
 import { isObservable, tap } from 'rxjs';
 import { AsyncScope } from '../engine/async-scope.js';
 import { isThenable } from '../engine/thenable.js';
-
-/** Is told at once, before the handler may change its arguments, or an interceptor its result, in their place. */
-export interface CallObserver {
-  called(args: readonly unknown[]): void;
-  /** Of an Observable for each of its values. */
-  returned(result: unknown): void;
-}
+import type { ObservedCall } from './observed-call.js';
 
 interface Running {
   /** Whose run this is, for whoever meets something that the run does. */
   readonly owner: object;
-  /** Who is told of the handler's call; of one only. */
-  readonly observer: CallObserver | undefined;
+  /** Is told of the handler's call; of one only. */
+  readonly observed: ObservedCall | undefined;
 }
 
 const running = new AsyncScope<Running>();
 
-/** Runs `handle` so that `observer` is told of the call of the decorated handler inside it. */
-export function observeCall<T>(owner: object, observer: CallObserver, handle: () => Promise<T>): Promise<T> {
-  return running.run({ owner, observer }, handle);
+/** Runs `handle` so that `observed` is told of the call of the decorated handler inside it. */
+export function observeCall<T>(owner: object, observed: ObservedCall, handle: () => Promise<T>): Promise<T> {
+  return running.run({ owner, observed }, handle);
 }
 
 /** Whether the code that asks was called, however indirectly, by the run of `owner`. */
@@ -35,16 +29,16 @@ export function isInsideRunOf(owner: object): boolean {
  *   run once more for each who asks it
  */
 export function recordCall(args: readonly unknown[], run: () => unknown): unknown {
-  const { owner, observer } = running.current ?? {};
-  if (!owner || !observer) return run();
-  observer.called(args);
+  const { owner, observed } = running.current ?? {};
+  if (!owner || !observed) return run();
+  observed.called(args);
   const told = <T>(result: T): T => {
-    observer.returned(result);
+    observed.returned(result);
     return result;
   };
   const observe = (value: unknown) => (isObservable(value) ? value.pipe(tap(told)) : told(value));
   // Another cached handler that this one calls must not leave its arguments here.
-  const returned = running.runPart({ owner, observer: undefined }, () => asPromise(run()));
+  const returned = running.runPart({ owner, observed: undefined }, () => asPromise(run()));
   return returned instanceof Promise ? returned.then(observe) : observe(returned);
 }
 

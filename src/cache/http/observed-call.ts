@@ -1,14 +1,13 @@
 import { argumentsAsGiven } from '../definition/arguments-as-given.js';
 import type { CacheRequest } from '../definition/cache-request.js';
 import { decide, type StoreDecision } from '../definition/store-decision.js';
-import type { CallObserver } from './handler-call.js';
 import type { RoutePlan } from './route-plan.js';
 
 /**
  * What the decorator says of one call of a handler, found out while it is made: later the handler may have changed its
  * arguments, and interceptors its result, in their place.
  */
-export class ObservedCall implements CallObserver {
+export class ObservedCall {
   /** Whether it was made at all: a pipe may refuse, and an interceptor answer in its place. */
   isReached = false;
   readonly #plan: RoutePlan;
@@ -39,6 +38,7 @@ export class ObservedCall implements CallObserver {
     }
   }
 
+  /** Of an Observable for each of its values. */
   returned(result: unknown): void {
     this.#decision = this.#decide(result);
   }
