@@ -1,8 +1,7 @@
 import type { CallHandler } from '@nestjs/common';
 import { lastValueFrom } from 'rxjs';
-import type { CacheRequest } from '../definition/cache-request.js';
 import { produced } from '../definition/store-decision.js';
-import type { NotStored, Produced, Subject } from '../engine/subject.js';
+import type { NotStored, Produced } from '../engine/subject.js';
 import type { CacheTicket } from './cache-ticket.js';
 import { isClientError } from './cache-failure.js';
 import { divert } from './diverted-reply.js';
@@ -14,7 +13,6 @@ import { ObservedCall } from './observed-call.js';
 import { isFastify } from './fastify-reply.js';
 import { replyOf } from './reply-of.js';
 import { copied, type HeadersByName, type Reply } from './reply.js';
-import type { RoutePlan } from './route-plan.js';
 import type { Kept } from './stored-answer.js';
 
 const JSON_TYPE = 'application/json; charset=utf-8';
@@ -24,24 +22,20 @@ export type Answer = Kept | { readonly thrown: unknown } | { readonly value: unk
 
 /** One run of all that is inside of the loader: pipes, interceptors, handler. */
 export class HandlerRun {
-  readonly #plan: RoutePlan;
-  readonly #subject: Subject;
-  readonly #request: CacheRequest;
+  readonly #ticket: CacheTicket;
   readonly #next: CallHandler;
-  readonly #original: Reply;
   readonly #headersBefore: HeadersByName;
   readonly #statusBefore: number;
+  /** What the run writes to: the request's own reply, until it is diverted. */
   #reply: Reply;
   #state: 'waiting' | 'running' | 'over' = 'waiting';
   #isDetached = false;
   #hasLateField = false;
 
-  constructor({ plan, subject, reply, request }: CacheTicket, next: CallHandler) {
-    this.#plan = plan;
-    this.#subject = subject;
-    this.#request = request;
+  constructor(ticket: CacheTicket, next: CallHandler) {
+    const { reply } = ticket;
+    this.#ticket = ticket;
     this.#next = next;
-    this.#original = reply;
     this.#reply = reply;
     this.#headersBefore = reply.headers();
     this.#statusBefore = reply.statusCode;
@@ -83,12 +77,13 @@ export class HandlerRun {
     }
     this.#state = 'running';
     this.#hasLateField = false;
-    const call = new ObservedCall(this.#plan, this.#request, this.#subject.tags);
+    const { plan, request, subject } = this.#ticket;
+    const call = new ObservedCall(plan, request, subject.tags);
     try {
       const value: unknown = await observeCall(this, call, () => lastValueFrom(this.#next.handle()));
       const kept = this.#kept(value);
       if (typeof kept === 'string') return { value: { value }, isShareable: false, notStoredBecause: kept };
-      if (!call.isReached && this.#plan.tags.needsArguments) {
+      if (!call.isReached && plan.tags.needsArguments) {
         return { value: kept, isShareable: true, notStoredBecause: 'handler-skipped' };
       }
       return produced<Answer>(call.decision, kept, kept);
@@ -105,13 +100,14 @@ export class HandlerRun {
    * @throws it, where it is for all who wait and a stale answer may stand in for it
    */
   #failed(error: unknown, call: ObservedCall): Produced<Answer> {
+    const { plan, reply, subject } = this.#ticket;
     const thrown = { thrown: error };
     // A client that has gone may have ended the run itself (`takeUntil`): that is nobody else's failure either.
-    const isCutOff = !this.#isDetached && this.#original.isAbandoned;
+    const isCutOff = !this.#isDetached && reply.isAbandoned;
     if (isCutOff || (!call.isReached && isClientError(error))) {
       return { value: thrown, isShareable: false, isRefused: true };
     }
-    const { negativeTtlMs } = this.#plan.definition.answers;
+    const { negativeTtlMs } = plan.definition.answers;
     const isKept = negativeTtlMs !== undefined && this.#setHeaders().length === 0;
     const kept = isKept ? keptException(error) : undefined;
     if (kept) return produced<Answer>(call.decisionOnFailure(negativeTtlMs), thrown, kept);
@@ -119,12 +115,12 @@ export class HandlerRun {
     // From before something changed that only this call has named, or not: who joined could not tell.
     if (!call.isAllKnown) return { value: thrown, isShareable: false };
     // A failure may be covered by a stale answer. What the client did wrong is none.
-    if (this.#subject.policy.graceMs > 0) return { value: thrown, isShareable: true };
+    if (subject.policy.graceMs > 0) return { value: thrown, isShareable: true };
     throw error;
   }
 
   #divert(headers: HeadersByName): void {
-    this.#reply = replyOf(divert(this.#original.response, headers, () => isInsideRunOf(this)));
+    this.#reply = replyOf(divert(this.#ticket.reply.response, headers, () => isInsideRunOf(this)));
   }
 
   #admitField(): boolean {
@@ -142,11 +138,12 @@ export class HandlerRun {
   /** What is sent and kept, or why nothing can be kept. */
   #kept(value: unknown): Kept | NotStored {
     if (this.#reply.statusCode !== 200) return 'status';
+    const { plan, reply: original } = this.#ticket;
     const headers = this.#reply.headers();
     const set = this.#setHeaders();
-    if (!set.every((name) => name in headers && this.#plan.storesHeader(name))) return 'header';
+    if (!set.every((name) => name in headers && plan.storesHeader(name))) return 'header';
     // Fastify's serialiser goes by the status and by what the run itself has set; Express's by the application.
-    const by = isFastify(this.#original.response) ? this.#reply : this.#original;
+    const by = isFastify(original.response) ? this.#reply : original;
     const text = isJson(value) ? by.serialized(value) : undefined;
     if (text === undefined) return 'not-plain';
     const body = Buffer.from(text);
