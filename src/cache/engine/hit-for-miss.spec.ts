@@ -37,13 +37,21 @@ async function run(
   await engine.background.settle();
 }
 
-/** Whether a caller here waits when another process runs the method, without an end. */
-async function waitsForOthers(): Promise<boolean> {
-  void run(there, () => new Promise(() => undefined));
+const endless = () => new Promise<never>(() => undefined);
+
+/** Asks in one process after `begin` has begun a run in another. @returns the method, called if that is not waited for */
+async function askBeside(begin: () => Promise<unknown>, where: TestEngine): Promise<jest.Mock> {
+  void begin();
   await turn();
   const method = jest.fn(() => Promise.resolve(unkept()));
-  void run(here, method);
+  void run(where, method);
   await turn();
+  return method;
+}
+
+/** Whether a caller here waits when another process runs the method, without an end. */
+async function waitsForOthers(): Promise<boolean> {
+  const method = await askBeside(() => run(there, endless), here);
   return method.mock.calls.length === 0;
 }
 
@@ -72,32 +80,21 @@ it('after an answer that the store takes from nobody, another process is not wai
 
 it('where another process is not waited for, it does not wait either', async () => {
   await run(here, () => Promise.resolve(unkept()));
-  void run(here, () => new Promise(() => undefined));
-  await turn();
-  const method = jest.fn(() => Promise.resolve(unkept()));
-  void run(there, method);
-  await turn();
+  const method = await askBeside(() => run(here, endless), there);
 
   expect(method).toHaveBeenCalledTimes(1);
 });
 
 it('nobody waits for one that is made anew either', async () => {
   await run(here, () => Promise.resolve(unkept()));
-  void here.engine.renew<string>(subject, here.engine.newBudget(), () => new Promise(() => undefined));
-  await turn();
-  const method = jest.fn(() => Promise.resolve(unkept()));
-  void run(there, method);
-  await turn();
+  const renew = () => here.engine.renew<string>(subject, here.engine.newBudget(), endless);
+  const method = await askBeside(renew, there);
 
   expect(method).toHaveBeenCalledTimes(1);
 });
 
 it('who waits for another process when such an answer is given here waits no longer', async () => {
-  void run(there, () => new Promise(() => undefined));
-  await turn();
-  const method = jest.fn(() => Promise.resolve(unkept()));
-  void run(here, method);
-  await turn();
+  const method = await askBeside(() => run(there, endless), here);
   await here.engine.renew(subject, here.engine.newBudget(), () => Promise.resolve(unkept()));
   await pass(clock, 300);
 
@@ -109,7 +106,7 @@ it('an entry of another process is replaced ahead of its end by one process all 
   await there.get(subject, gives('kept'));
   await there.engine.background.settle();
   clock.advance(9000);
-  void there.get(subject, () => new Promise(() => undefined));
+  void there.get(subject, endless);
   await turn();
   const method = jest.fn(gives('not needed'));
   expect(await here.get(subject, method)).toMatchObject({ value: 'kept', how: 'hit' });

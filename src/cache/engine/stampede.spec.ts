@@ -80,26 +80,22 @@ describe('callers of a cold key in several processes', () => {
     expect((await waiting).value).toBe('again');
   });
 
-  it('do not wait for a process that was given the lease too late', async () => {
+  it.each([
+    ['too late', () => pass(clock, 100)],
+    [
+      'too late, and whose store went away at that moment',
+      async () => {
+        await pass(clock, 40);
+        here.store.fail();
+        await pass(clock, 100);
+        here.store.restore();
+        await pass(clock, 100);
+      },
+    ],
+  ])('do not wait for a process that was given the lease %s', async (_, giveUp) => {
     here.store.replyLate(60, 'open');
     const late = here.get(subject, gives('unkept'));
-    await pass(clock, 100);
-    const run = jest.fn(gives('kept'));
-    const other = there.get(subject, run);
-    await pass(clock, 10);
-
-    expect(run).toHaveBeenCalledTimes(1);
-    expect((await Promise.all([late, other])).map(({ value }) => value)).toEqual(['unkept', 'kept']);
-  });
-
-  it('do not wait for one that it was given too late, and whose store went away at that moment', async () => {
-    here.store.replyLate(60, 'open');
-    const late = here.get(subject, gives('unkept'));
-    await pass(clock, 40);
-    here.store.fail();
-    await pass(clock, 100);
-    here.store.restore();
-    await pass(clock, 100);
+    await giveUp();
     const run = jest.fn(gives('kept'));
     const other = there.get(subject, run);
     await pass(clock, 10);
