@@ -23,14 +23,19 @@ export const plainLimits = {
 } satisfies Partial<EngineOptions>;
 
 /** `view` of one course, with whatever a test wants to be special. */
-export function aSubject(policy: Partial<EntryPolicy> = {}, keyText = 'view|/1'): Subject {
-  return new Subject({
+export function aSubject(...special: Parameters<typeof subjectParts>): Subject {
+  return new Subject(subjectParts(...special));
+}
+
+/** What {@link aSubject} is made of. */
+export function subjectParts(policy: Partial<EntryPolicy> = {}, keyText = 'view|/1') {
+  return {
     prefix: 'view',
     keyText,
     shape: '',
     policy: { ...defaultPolicy, ...policy },
     tags: () => [prefixTag('view'), course],
-  });
+  };
 }
 
 export interface TestEngine extends SimulatedInstance {

@@ -128,7 +128,7 @@ describe('the tokens of an answer', () => {
 
   it('are made to outlive it, however long that is, also where two are the first to last so long', async () => {
     const open = jest.spyOn(store, 'open');
-    const tags = [EPOCH, ...subject.tags];
+    const tags = [EPOCH, ...parts.tags()];
 
     await Promise.all([keep(lasting('view|/1')), keep(lasting('view|/2'))]);
     const ofTwo = open.mock.calls.map(([{ keyText }, of, ttlMs]) => [keyText, of, ttlMs]);
@@ -235,7 +235,7 @@ describe('a run that the store could not vouch for', () => {
     await get(() => Promise.resolve(produced('old')));
 
     startAnew();
-    const wiser = new Subject({ ...parts, tags: () => [...subject.tags, plainTag('roster:PROG-101')] });
+    const wiser = new Subject({ ...parts, tags: () => [...parts.tags(), plainTag('roster:PROG-101')] });
     expect(await get(() => Promise.resolve(produced('new')), wiser)).toBe('new');
   });
 });

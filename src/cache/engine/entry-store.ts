@@ -7,7 +7,7 @@ import { EntryWriter, type EntryWriterOptions } from './entry-writer.js';
 import type { LoadLease } from './load-lease.js';
 import type { Asked, Opening } from './opening.js';
 import type { StoreRead } from './store.js';
-import { certainTags, type NewEntry, type Subject } from './subject.js';
+import type { NewEntry, Subject } from './subject.js';
 import { OwnMemory } from './own-memory.js';
 import { SharedReads } from './shared-reads.js';
 import { ANY, witnessesOf } from './tags.js';
@@ -84,7 +84,7 @@ export class EntryStore {
 
   /** The entry in the store, if it is the one asked for and nothing it depends on has changed. */
   async #read(subject: Subject, budget: Budget): Promise<HeldEntry | undefined> {
-    const tags = certainTags(subject);
+    const { tags } = subject;
     const asked = this.#now();
     const read = await this.#options.store.read(subject, tags, budget.leftMs);
     return (await this.#judge(subject, tags, read, asked, budget)).held;
@@ -101,7 +101,7 @@ export class EntryStore {
     budget: Budget,
     lease?: LoadLease,
   ): Promise<Omit<Opening, 'lease'>> {
-    const tags = [...certainTags(subject), ...(subject.furtherTags.mayBeNamed ? [ANY] : []), ...witnesses];
+    const tags = [...subject.tags, ...(subject.furtherTags.mayBeNamed ? [ANY] : []), ...witnesses];
     const asked = this.#now();
     const { tokenTtlMs } = this.#writer;
     const read = await this.#options.store.open(subject, tags, tokenTtlMs, budget.leftMs, lease);
@@ -140,7 +140,7 @@ export class EntryStore {
    */
   mayBeKept(subject: Subject, { tokens, atMs }: Opening): Promise<boolean> {
     const patience = { leftMs: BACKGROUND_BUDGET_MS };
-    return this.isCurrent(subject, tokens, atMs, patience, certainTags(subject)).catch(() => true);
+    return this.isCurrent(subject, tokens, atMs, patience, subject.tags).catch(() => true);
   }
 
   /** As {@link EntryWriter.store}. */
@@ -180,7 +180,7 @@ export class EntryStore {
     if (stored?.entry.keyText !== subject.keyText) return nothing;
     const { entry, leftMs } = stored;
     // Written by a program that did not know this tag yet: nothing tells whether it was invalidated.
-    if (!certainTags(subject).every((tag) => entry.tags.includes(tag))) return nothing;
+    if (!subject.tags.every((tag) => entry.tags.includes(tag))) return nothing;
     const unread = entry.tags.filter((tag) => !tags.includes(tag));
     const further =
       unread.length > 0 ? await this.#tokens.read(unread, budget.leftMs) : new Map<string, string>();

@@ -7,7 +7,7 @@ import { heldEntry, type L1Entries } from './l1-entries.js';
 import type { Opening } from './opening.js';
 import { resultTokens } from './result-tokens.js';
 import type { Store } from './store.js';
-import { certainTags, type NewEntry, type Subject } from './subject.js';
+import type { NewEntry, Subject } from './subject.js';
 
 /** Tokens must outlive every entry that carries them; nothing shorter than this is worth the renewals. */
 const MIN_TOKEN_TTL_MS = 2 * 3_600_000;
@@ -64,7 +64,7 @@ export class EntryWriter {
     await this.#outlive(subject, opening, given.ttlMs + subject.policy.graceMs);
     const named = await resultTokens(store, subject, given.namedTags, opening.tokens, this.tokenTtlMs);
     if (!named) return false;
-    const certain = certainTags(subject).map((tag) => [tag, opening.tokens.get(tag) ?? ''] as const);
+    const certain = subject.tags.map((tag) => [tag, opening.tokens.get(tag) ?? ''] as const);
     const tokens = new Map([...certain, ...named]);
     // A TTL may end with a moment that a deadline sets: what the questions took is part of it.
     const ttlMs = Math.max(1, Math.round(jittered(given.ttlMs) - (clock.monotonicMs() - sinceMs)));
@@ -92,6 +92,6 @@ export class EntryWriter {
     const wantedMs = 2 * livesMs;
     if (wantedMs <= opening.tokenTtlMs) return;
     this.#tokenTtlMs = Math.max(this.#tokenTtlMs, wantedMs);
-    await this.#options.store.open(subject, certainTags(subject), wantedMs, BACKGROUND_BUDGET_MS);
+    await this.#options.store.open(subject, subject.tags, wantedMs, BACKGROUND_BUDGET_MS);
   }
 }

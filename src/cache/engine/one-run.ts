@@ -8,7 +8,7 @@ import type { Opening } from './opening.js';
 import { witnessOf } from './result-tokens.js';
 import type { Flight } from './single-flight.js';
 import { TOO_LARGE } from './store.js';
-import { certainTags, type Factory, type Loaded, type NewEntry, type Subject } from './subject.js';
+import type { Factory, Loaded, NewEntry, Subject } from './subject.js';
 import { ANY } from './tags.js';
 import type { Tokens } from './tokens.js';
 import type { WatchedFamilies } from './watched-families.js';
@@ -117,7 +117,7 @@ function whyUnstored(
   // It would only take the place of a good one.
   if (isDoomed) return 'newer-write';
   // Where the store gave no token of something it depends on, nothing would tell of an invalidation: it is never a hit.
-  if (certainTags(subject).some((tag) => !tokens.get(tag))) return 'newer-write';
+  if (subject.tags.some((tag) => !tokens.get(tag))) return 'newer-write';
   // Nothing was read before it that could tell whether one of them has changed meanwhile.
   return namedTags.length > 0 && !tokens.has(ANY) ? 'tags-unknown' : undefined;
 }

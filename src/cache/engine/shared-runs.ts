@@ -9,7 +9,7 @@ import type { Opening } from './opening.js';
 import type { Openings } from './openings.js';
 import type { RetryPauses } from './retry-pauses.js';
 import type { Flight } from './single-flight.js';
-import { certainTags, type Factory, type Loaded, type Revive, type Subject } from './subject.js';
+import type { Factory, Loaded, Revive, Subject } from './subject.js';
 import { tokensByTag } from './tokens.js';
 
 type Open = (flight: Flight<unknown>) => Promise<Opening | undefined>;
@@ -107,7 +107,7 @@ export class SharedRuns {
     revive?: Revive<T>,
   ): Promise<RunResult<T>> {
     const { flights, families, retryPauses, clock, background } = this.#options;
-    const dependencies = { certain: certainTags(subject), witnesses: families.witnessesFor(subject) };
+    const dependencies = { certain: subject.tags, witnesses: families.witnessesFor(subject) };
     const flight = flights.start<RunResult<T>>(subject.keyText, dependencies, async (flight) => {
       const opening = await open(flight);
       if (!opening) return runUnkept(this.#options, subject, flight, factory);

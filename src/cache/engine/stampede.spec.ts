@@ -5,6 +5,7 @@ import {
   gives,
   never,
   pass,
+  subjectParts,
   testEngine,
   testEngines,
   type TestEngine,
@@ -17,14 +18,7 @@ import { plainTag } from './tags.js';
 
 const subject = aSubject();
 /** The same, whose result names further tags. */
-const named = new Subject({
-  prefix: subject.prefix,
-  keyText: subject.keyText,
-  shape: subject.shape,
-  policy: subject.policy,
-  tags: () => subject.tags,
-  furtherTags: { mayBeNamed: true },
-});
+const named = new Subject({ ...subjectParts(), furtherTags: { mayBeNamed: true } });
 
 let clock: FakeClock;
 let here: TestEngine;

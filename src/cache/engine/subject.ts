@@ -20,7 +20,7 @@ interface SubjectParts {
   readonly policy: EntryPolicy;
   /** Default: none. */
   readonly furtherTags?: FurtherTags;
-  /** What it depends on, as far as that is known before it is computed. Called at most once. */
+  /** What it depends on beside {@link EPOCH}, as far as that is known before it is computed. Called at most once. */
   readonly tags: () => readonly string[];
 }
 
@@ -55,14 +55,10 @@ export class Subject implements EntryName {
     return this.keyText.length > LONGEST_NAME ? this.key : this.keyText;
   }
 
+  /** What it depends on whatever its result names. */
   get tags(): readonly string[] {
-    return (this.#tags ??= this.#makeTags());
+    return (this.#tags ??= [EPOCH, ...this.#makeTags()]);
   }
-}
-
-/** What an entry depends on whatever its result names. */
-export function certainTags(subject: Subject): string[] {
-  return [EPOCH, ...subject.tags];
 }
 
 /** Why an answer has nothing to be stored, known as soon as the method has run. */

@@ -4,6 +4,7 @@ import {
   course,
   gives,
   never,
+  subjectParts,
   testEngine,
   testEngines,
   type TestEngine,
@@ -11,7 +12,6 @@ import {
 import { FakeClock, simulateInstances, type SimulatedInstance } from '../testing/index.js';
 import { MemoryStore } from '../stores/memory.store.js';
 import { L1Entries } from './l1-entries.js';
-import { defaultPolicy } from './entry-policy.js';
 import { Subject } from './subject.js';
 import { plainTag, softTag } from './tags.js';
 
@@ -51,13 +51,8 @@ describe('an entry that another process holds', () => {
   it('is not given to who names a further tag, also when both come at the same moment', async () => {
     await there.get(subject, gives('old'));
     await settle();
-    const wiser = new Subject({
-      prefix: 'view',
-      keyText: subject.keyText,
-      shape: '',
-      policy: defaultPolicy,
-      tags: () => [...subject.tags, plainTag('roster:1')],
-    });
+    const tags = () => [...subjectParts().tags(), plainTag('roster:1')];
+    const wiser = new Subject({ ...subjectParts(), tags });
 
     const [known, further] = await Promise.all([here.get(subject, never), here.get(wiser, gives('new'))]);
 
@@ -294,15 +289,7 @@ describe('an entry of another shape', () => {
   it('is left in the store to the program that knows it', async () => {
     await here.get(subject, gives('theirs'));
     await settle();
-    const newer = Object.assign(
-      Object.create(Object.getPrototypeOf(subject) as object) as typeof subject,
-      subject,
-    );
-    Object.defineProperties(newer, {
-      shape: { value: 'v2' },
-      key: { value: subject.key },
-      tags: { value: subject.tags },
-    });
+    const newer = new Subject({ ...subjectParts(), shape: 'v2' });
 
     expect((await there.get(newer, gives('ours'))).value).toBe('ours');
     await settle();
@@ -314,13 +301,7 @@ describe('an entry of another shape', () => {
   it('is replaced once it is no longer fresh', async () => {
     const lasting = { graceMs: 60_000, refreshAhead: 1 };
     const theirs = aSubject(lasting);
-    const ours = new Subject({
-      prefix: theirs.prefix,
-      keyText: theirs.keyText,
-      shape: 'v2',
-      policy: theirs.policy,
-      tags: () => theirs.tags,
-    });
+    const ours = new Subject({ ...subjectParts(lasting), shape: 'v2' });
     await here.get(theirs, gives('theirs'));
     await settle();
     clock.advance(10_001);

@@ -13,7 +13,7 @@ it('a unit of work has written what a method inside committed, whatever another 
 });
 
 describe('what a unit of work reads', () => {
-  const tags = ['prefix/view', 'prefix/view/7', 'tag/book:1'];
+  const tags = ['epoch', 'prefix/view', 'prefix/view/7', 'tag/book:1'];
 
   it.each([
     ['what it invalidates', ['tag/book:1'], true],

@@ -1,6 +1,6 @@
 import { AsyncScope } from '../engine/async-scope.js';
 import type { Subject } from '../engine/subject.js';
-import { byHardness, EPOCH } from '../engine/tags.js';
+import { byHardness } from '../engine/tags.js';
 
 /**
  * One run of a method under `@InvalidateCache`, with all transactions in it and all such methods that it calls: it is
@@ -137,7 +137,7 @@ export class UnitOfWork {
     const { hard, soft } = byHardness(this.intent);
     const intended = new Set([...hard, ...soft]);
     const mayBeNamed = furtherTags.mayBeNamed && intended.size > 0;
-    return mayBeNamed || intended.has(EPOCH) || tags.some((tag) => intended.has(tag));
+    return mayBeNamed || tags.some((tag) => intended.has(tag));
   }
 }
 
