@@ -5,6 +5,7 @@ import { Bulkhead } from './bulkhead.js';
 import { Coherence } from './coherence.js';
 import type { EngineOptions } from './engine-options.js';
 import { EntryStore } from './entry-store.js';
+import { EntryWriter } from './entry-writer.js';
 import { Lookups } from './lookups.js';
 import { SharedRuns, type SharedRunsOptions } from './shared-runs.js';
 import { FactoryRunner } from './factory-runner.js';
@@ -42,7 +43,8 @@ export function engineParts(
     onGap: () => undefined,
   });
   const jittered = (ttlMs: number) => Math.max(1, Math.round(ttlMs * (1 - jitter * Math.random())));
-  const entries = new EntryStore({ store, l1, coherence, clock, emit, jittered });
+  const writer = new EntryWriter({ store, l1, clock, emit, jittered });
+  const entries = new EntryStore({ store, l1, coherence, writer, clock, emit });
   const newBudget = () => new Budget(clock, requestBudgetMs);
   const ask = asking(entries, emit);
   const bulkhead = new Bulkhead(clock, options.bulkhead);
@@ -52,6 +54,7 @@ export function engineParts(
   const retryPauses = new RetryPauses(clock);
   const sharedRuns = new SharedRuns({
     entries,
+    writer,
     openings,
     ask,
     clock,

@@ -1,21 +1,26 @@
 import { BACKGROUND_BUDGET_MS, type Budget } from './budget.js';
-import type { CacheEntry } from './cache-entry.js';
+import type { EmitCacheEvent } from './cache-events.js';
+import type { Clock } from './clock.js';
 import type { Coherence } from './coherence.js';
 import { CurrentRun } from './current-run.js';
-import { heldEntry, isFresh, type HeldEntry } from './l1-entries.js';
-import { EntryWriter, type EntryWriterOptions } from './entry-writer.js';
+import type { EntryWriter } from './entry-writer.js';
+import { heldEntry, isFresh, type HeldEntry, type L1Entries } from './l1-entries.js';
 import type { LoadLease } from './load-lease.js';
 import type { Asked, Opening } from './opening.js';
-import type { StoreRead } from './store.js';
-import type { NewEntry, Subject } from './subject.js';
-import { OwnMemory } from './own-memory.js';
 import { SharedReads } from './shared-reads.js';
+import type { Store, StoreRead } from './store.js';
+import type { Subject } from './subject.js';
 import { ANY, witnessesOf } from './tags.js';
 import { TokenReader } from './token-reader.js';
 import { liveness, tokensByTag, type Tokens } from './tokens.js';
 
-interface EntryStoreOptions extends EntryWriterOptions {
+interface EntryStoreOptions {
+  readonly store: Store;
+  readonly l1: L1Entries;
   readonly coherence: Coherence;
+  readonly writer: Pick<EntryWriter, 'tokenTtlMs'>;
+  readonly clock: Clock;
+  readonly emit: EmitCacheEvent;
 }
 
 /**
@@ -25,16 +30,11 @@ interface EntryStoreOptions extends EntryWriterOptions {
 export class EntryStore {
   readonly #options: EntryStoreOptions;
   readonly #tokens: TokenReader;
-  readonly #writer: EntryWriter;
-  /** Absent where nothing is held in this process. */
-  readonly #memory: OwnMemory | undefined;
   readonly #reads = new SharedReads((subject, budget) => this.#read(subject, budget));
 
   constructor(options: EntryStoreOptions) {
     this.#options = options;
     this.#tokens = new TokenReader(options.store);
-    if (options.l1.holdsAny) this.#memory = new OwnMemory();
-    this.#writer = new EntryWriter(options, (entry) => this.#prepared(entry));
   }
 
   get isAvailable(): boolean {
@@ -103,8 +103,9 @@ export class EntryStore {
   ): Promise<Omit<Opening, 'lease'>> {
     const tags = [...subject.tags, ...(subject.furtherTags.mayBeNamed ? [ANY] : []), ...witnesses];
     const asked = this.#now();
-    const { tokenTtlMs } = this.#writer;
-    const read = await this.#options.store.open(subject, tags, tokenTtlMs, budget.leftMs, lease);
+    const { store, writer } = this.#options;
+    const { tokenTtlMs } = writer;
+    const read = await store.open(subject, tags, tokenTtlMs, budget.leftMs, lease);
     return {
       ...(await this.#judge(subject, tags, read, asked, budget)),
       ...asked,
@@ -141,11 +142,6 @@ export class EntryStore {
   mayBeKept(subject: Subject, { tokens, atMs }: Opening): Promise<boolean> {
     const patience = { leftMs: BACKGROUND_BUDGET_MS };
     return this.isCurrent(subject, tokens, atMs, patience, subject.tags).catch(() => true);
-  }
-
-  /** As {@link EntryWriter.store}. */
-  store(subject: Subject, opening: Opening, given: NewEntry, loadMs: number): Promise<string | undefined> {
-    return this.#writer.store(subject, opening, given, loadMs);
   }
 
   /** Takes the tokens of `hard` away, families first, and of those of `soft` the soft halves. */
@@ -187,14 +183,10 @@ export class EntryStore {
     const present = new Map([...tokensByTag(tags, tokens), ...further]);
     if (liveness(entry.tags, entry.tokens, present) !== 'alive') return nothing;
     if (entry.shape !== subject.shape) return { held: undefined, isForeign: leftMs > entry.graceMs };
-    const held = heldEntry(this.#prepared(entry), leftMs, atMs, logPosition);
-    this.#options.l1.hold(held);
+    const { l1 } = this.#options;
+    const held = heldEntry(l1.owned(entry), leftMs, atMs, logPosition);
+    l1.hold(held);
     return { held, isForeign: false };
-  }
-
-  /** For being held in this process. */
-  #prepared(entry: CacheEntry): CacheEntry {
-    return this.#memory?.of(entry) ?? entry;
   }
 
   #isYoung(bornAtMs: number, minFreshMs: number): boolean {

@@ -1,5 +1,5 @@
 import { BACKGROUND_BUDGET_MS } from './budget.js';
-import { bodyLength, type CacheEntry } from './cache-entry.js';
+import { bodyLength } from './cache-entry.js';
 import { reasonOf } from './cache-errors.js';
 import type { EmitCacheEvent } from './cache-events.js';
 import type { Clock } from './clock.js';
@@ -12,7 +12,7 @@ import type { NewEntry, Subject } from './subject.js';
 /** Tokens must outlive every entry that carries them; nothing shorter than this is worth the renewals. */
 const MIN_TOKEN_TTL_MS = 2 * 3_600_000;
 
-export interface EntryWriterOptions {
+interface EntryWriterOptions {
   readonly store: Store;
   readonly l1: L1Entries;
   readonly clock: Clock;
@@ -24,13 +24,10 @@ export interface EntryWriterOptions {
 /** Keeps what runs gave, each under the tokens that its run was opened with. */
 export class EntryWriter {
   readonly #options: EntryWriterOptions;
-  readonly #prepared: (entry: CacheEntry) => CacheEntry;
   #tokenTtlMs = MIN_TOKEN_TTL_MS;
 
-  /** @param prepared  makes of an entry what this process may hold */
-  constructor(options: EntryWriterOptions, prepared: (entry: CacheEntry) => CacheEntry) {
+  constructor(options: EntryWriterOptions) {
     this.#options = options;
-    this.#prepared = prepared;
   }
 
   /** How long tokens have to live for the longest entry so far. */
@@ -68,7 +65,7 @@ export class EntryWriter {
     const tokens = new Map([...certain, ...named]);
     // A TTL may end with a moment that a deadline sets: what the questions took is part of it.
     const ttlMs = Math.max(1, Math.round(jittered(given.ttlMs) - (clock.monotonicMs() - sinceMs)));
-    const entry = this.#prepared({
+    const entry = l1.owned({
       keyText: subject.keyText,
       shape: subject.shape,
       tags: [...tokens.keys()],

@@ -1,5 +1,6 @@
 import { bodyLength, type CacheEntry } from './cache-entry.js';
 import type { Clock } from './clock.js';
+import { OwnMemory } from './own-memory.js';
 import type { Found } from './subject.js';
 
 /** An entry in this process, with what is known of its age and of its tokens. Times are monotonic. */
@@ -68,6 +69,8 @@ export class L1Entries {
   readonly #slots = new Map<string, Slot>();
   readonly #clock: Clock;
   readonly #maxBytes: number;
+  /** Absent where nothing is held. */
+  readonly #memory: OwnMemory | undefined;
   #bytes = 0;
   #oldest: Slot | undefined;
   #newest: Slot | undefined;
@@ -78,11 +81,12 @@ export class L1Entries {
   constructor(clock: Clock, maxBytes: number) {
     this.#clock = clock;
     this.#maxBytes = maxBytes;
+    if (maxBytes > 0) this.#memory = new OwnMemory();
   }
 
-  /** Whether there is room for anything at all. */
-  get holdsAny(): boolean {
-    return this.#maxBytes > 0;
+  /** The entry as it may be held here; where nothing is, as it comes. */
+  owned(entry: CacheEntry): CacheEntry {
+    return this.#memory?.of(entry) ?? entry;
   }
 
   find(keyText: string): HeldEntry | undefined {
@@ -98,7 +102,7 @@ export class L1Entries {
 
   /** @returns whether there is room for it at all */
   hold(held: HeldEntry): boolean {
-    if (!this.holdsAny) return false;
+    if (!this.#memory) return false;
     const { keyText } = held.entry;
     const replaced = this.#slots.get(keyText);
     if (replaced) this.#remove(replaced);

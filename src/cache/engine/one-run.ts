@@ -1,6 +1,7 @@
 import type { BackgroundWork } from './background-work.js';
 import type { EmitCacheEvent } from './cache-events.js';
 import type { EntryStore } from './entry-store.js';
+import type { EntryWriter } from './entry-writer.js';
 import type { FactoryRunner } from './factory-runner.js';
 import type { HitForMiss } from './hit-for-miss.js';
 import type { RunResult } from './join.js';
@@ -16,6 +17,7 @@ import type { WatchedFamilies } from './watched-families.js';
 export interface OneRunOptions {
   readonly factoryRunner: FactoryRunner;
   readonly entries: EntryStore;
+  readonly writer: EntryWriter;
   readonly families: WatchedFamilies;
   readonly hitForMiss: HitForMiss;
   readonly background: BackgroundWork;
@@ -69,7 +71,7 @@ export async function runStored<T>(
 
 /** Never rejects. */
 async function store(
-  { entries, hitForMiss, emit }: OneRunOptions,
+  { entries, writer, hitForMiss, emit }: OneRunOptions,
   subject: Subject,
   { isOvertaken, isClosed }: Flight<unknown>,
   opening: Opening,
@@ -81,7 +83,7 @@ async function store(
     emit({ event: 'cache.no_store', subject, reason: 'newer-write' });
     return;
   }
-  const refusal = await entries.store(subject, opening, entry, loadMs);
+  const refusal = await writer.store(subject, opening, entry, loadMs);
   if (refusal === TOO_LARGE) hitForMiss.remember(subject);
 }
 
