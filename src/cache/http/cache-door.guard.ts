@@ -68,15 +68,12 @@ export class CacheDoor implements CanActivate {
   #send({ request, reply, plan: { headers } }: CacheTicket, found: Found): void {
     const { entry } = found;
     headers.setFixed(reply);
-    if (isKeptException(entry)) {
-      headers.announceKeptException(reply, found);
-      throw revivedException(entry);
-    }
+    headers.announceHit(reply, found);
+    if (isKeptException(entry)) throw revivedException(entry);
     const answer = this.#answerOf(entry);
     const codings = headers.codings(request);
     // Whatever a guard has set: Nest, too, sets it only after them.
     reply.setStatus(200);
-    headers.announceHit(reply, found);
     if (answer.evaluatePreconditions(request, reply, headers, codings)) {
       reply.end(undefined);
       return;

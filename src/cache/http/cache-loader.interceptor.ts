@@ -7,8 +7,8 @@ import type { Factory, Hit, Loaded, Subject } from '../engine/subject.js';
 import { httpFailure } from './cache-failure.js';
 import { takeTicket, type CacheTicket } from './cache-ticket.js';
 import { HandlerRun, type Answer } from './handler-run.js';
-import { isKeptException, revivedException } from './kept-exception.js';
-import { StoredAnswer, type Kept } from './stored-answer.js';
+import { isKeptException, revivedException, type Kept } from './kept-exception.js';
+import { StoredAnswer } from './stored-answer.js';
 
 /** For each state of the entry: `X-Cache` of an answer made now, and why it had to be. */
 const outcomes = {
@@ -49,11 +49,8 @@ export class CacheLoader implements NestInterceptor {
     const factory = () => run.produce();
     if (isDue) this.#refresh(subject, factory);
     if (isSampled) this.engine.audit(subject, found.entry, factory);
-    if (isKeptException(found.entry)) {
-      plan.headers.announceKeptException(reply, found);
-      throw revivedException(found.entry);
-    }
     plan.headers.announceHit(reply, found);
+    if (isKeptException(found.entry)) throw revivedException(found.entry);
     return give(ticket, found.entry);
   }
 

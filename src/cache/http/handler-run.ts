@@ -7,13 +7,12 @@ import { isClientError } from './cache-failure.js';
 import { divert } from './diverted-reply.js';
 import { entityTag } from './entity-tag.js';
 import { isInsideRunOf, observeCall } from './handler-call.js';
-import { keptException } from './kept-exception.js';
+import { keptException, type Kept } from './kept-exception.js';
 import { watchLateFields } from './late-fields.js';
 import { ObservedCall } from './observed-call.js';
 import { isFastify } from './fastify-reply.js';
 import { replyOf } from './reply-of.js';
 import { copied, type HeadersByName, type Reply } from './reply.js';
-import type { Kept } from './stored-answer.js';
 
 const JSON_TYPE = 'application/json; charset=utf-8';
 

@@ -1,8 +1,12 @@
 import { HttpException, HttpStatus, NotFoundException } from '@nestjs/common';
-import type { Kept } from './stored-answer.js';
+import type { CacheEntry } from '../engine/cache-entry.js';
 
 /** Only of this is it certain that it is as true for the next caller as for this one. */
 const KEPT_STATUS: number = HttpStatus.NOT_FOUND;
+const STATUS_IN_HEAD = String(KEPT_STATUS);
+
+/** An answer that can be kept and given to others. */
+export type Kept = Pick<CacheEntry, 'body' | 'text' | 'head'>;
 
 /**
  * The stored form of a 404 that a handler threw; of nothing else, and of no class of the application's own: its filters
@@ -19,14 +23,14 @@ export function keptException(error: unknown): Kept | undefined {
   const isNamed = type === NotFoundException;
   try {
     const text = JSON.stringify({ message: error.message, response: error.getResponse(), fields, isNamed });
-    return { body: Buffer.from(text), head: { status: String(KEPT_STATUS) } };
+    return { body: Buffer.from(text), head: { status: STATUS_IN_HEAD } };
   } catch {
     return undefined;
   }
 }
 
 export function isKeptException({ head }: Partial<Pick<Kept, 'head'>>): boolean {
-  return head?.status === String(KEPT_STATUS);
+  return head?.status === STATUS_IN_HEAD;
 }
 
 /**

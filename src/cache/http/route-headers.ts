@@ -1,6 +1,7 @@
 import type { CacheRequest } from '../definition/cache-request.js';
 import type { Found } from '../engine/subject.js';
 import { acceptedCodings, type Coding } from './accept-encoding.js';
+import { isKeptException } from './kept-exception.js';
 import { onLateCookie } from './late-fields.js';
 import type { Reply } from './reply.js';
 import type { StaticHeader } from './route-metadata.js';
@@ -111,14 +112,11 @@ export class RouteHeaders {
     this.announce(reply, outcome, detail, this.#fresh);
   }
 
-  /** Of an answer as good as new. */
-  announceHit(reply: Reply, found: Found): void {
-    this.#announceHit(reply, found, this.#fresh);
-  }
-
-  /** Of an exception that was kept. */
-  announceKeptException(reply: Reply, found: Found): void {
-    this.#announceHit(reply, found, UNKEPT);
+  /** Of an answer as good as new, or of an exception that was kept: that one no client keeps. */
+  announceHit(reply: Reply, { entry, ageMs, freshForMs }: Found): void {
+    const cacheControl = isKeptException(entry) ? UNKEPT : this.#fresh;
+    this.announce(reply, 'HIT', `hit; ttl=${Math.round(freshForMs / 1000)}`, cacheControl);
+    reply.setHeader('age', String(Math.floor(ageMs / 1000)));
   }
 
   /**
@@ -157,12 +155,6 @@ export class RouteHeaders {
   /** The codings in which this client may be answered, best first. */
   codings(request: CacheRequest): readonly Coding[] {
     return acceptedCodings(this.#compress ? request.headers['accept-encoding'] : undefined);
-  }
-
-  /** @param cacheControl as of {@link announce} */
-  #announceHit(reply: Reply, { ageMs, freshForMs }: Found, cacheControl: string): void {
-    this.announce(reply, 'HIT', `hit; ttl=${Math.round(freshForMs / 1000)}`, cacheControl);
-    reply.setHeader('age', String(Math.floor(ageMs / 1000)));
   }
 }
 

@@ -2,16 +2,9 @@ import { PreconditionFailedException } from '@nestjs/common';
 import type { CacheRequest } from '../definition/cache-request.js';
 import type { Coding } from './accept-encoding.js';
 import { codedTag, isAskedFor, matchedTag } from './entity-tag.js';
+import type { Kept } from './kept-exception.js';
 import type { Reply } from './reply.js';
 import type { RouteHeaders } from './route-headers.js';
-
-/** An answer that can be kept and given to others. */
-export interface Kept {
-  readonly body: Buffer;
-  /** The body once more, where it is held as text: short, and ASCII. */
-  readonly text?: string;
-  readonly head: Readonly<Record<string, string>>;
-}
 
 /** A body in a content coding. */
 export interface CompressedForm {
