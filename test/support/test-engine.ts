@@ -72,7 +72,7 @@ export function testEngine(instance: SimulatedInstance, options: Partial<EngineO
     const budget = engine.newBudget();
     const looked = engine.peek(subject) ?? (await engine.lookup(subject, budget));
     if (looked.state === 'hit') {
-      if (looked.isDue) engine.refresh(subject, factory);
+      if (looked.behind === 'refresh') engine.refresh(subject, factory);
       return { value: revive(looked.found.entry), how: 'hit' };
     }
     const stale = looked.state === 'stale' ? looked.found : undefined;

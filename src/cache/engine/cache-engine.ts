@@ -85,8 +85,8 @@ export class CacheEngine {
       const stale = looked.state === 'stale' ? looked.found : undefined;
       return (await this.load(subject, budget, factory, revive, stale)).value;
     }
-    if (looked.isDue) this.refresh(subject, factory);
-    if (looked.isSampled) this.audit(subject, looked.found.entry, factory);
+    if (looked.behind === 'refresh') this.refresh(subject, factory);
+    if (looked.behind === 'audit') this.audit(subject, looked.found.entry, factory);
     return revive(looked.found.entry);
   }
 

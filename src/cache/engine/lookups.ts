@@ -7,7 +7,7 @@ import type { Clock } from './clock.js';
 import type { EntryStore } from './entry-store.js';
 import { foundNow } from './l1-entries.js';
 import type { RefreshAhead } from './refresh-ahead.js';
-import type { Found, Lookup, Subject } from './subject.js';
+import type { Found, Hit, Lookup, Subject } from './subject.js';
 
 interface LookupsOptions {
   readonly entries: EntryStore;
@@ -53,14 +53,18 @@ export class Lookups {
   }
 
   #serve(subject: Subject, found: Found): Lookup {
-    const { refreshAhead, audits, emit } = this.#options;
+    const { emit } = this.#options;
     if (found.freshForMs <= 0) {
       emit({ event: 'cache.miss', subject });
       return { state: 'stale', found };
     }
     emit({ event: 'cache.hit', subject, bytes: bodyLength(found.entry) });
-    const isDue = refreshAhead.claim(subject, found);
-    const isSampled = !isDue && audits.takes(subject);
-    return { state: 'hit', found, isDue, isSampled };
+    return { state: 'hit', found, behind: this.#behind(subject, found) };
+  }
+
+  #behind(subject: Subject, found: Found): Hit['behind'] {
+    const { refreshAhead, audits } = this.#options;
+    if (refreshAhead.claim(subject, found)) return 'refresh';
+    return audits.takes(subject) ? 'audit' : undefined;
   }
 }

@@ -129,10 +129,8 @@ export interface Found {
 export interface Hit {
   readonly state: 'hit';
   readonly found: Found;
-  /** This caller is the one who should also have it refreshed, behind their answer. */
-  readonly isDue: boolean;
-  /** This caller is one who should also have it audited, behind their answer. */
-  readonly isSampled: boolean;
+  /** What this caller should also have done with it, behind their answer. */
+  readonly behind: 'refresh' | 'audit' | undefined;
 }
 
 export type Lookup =

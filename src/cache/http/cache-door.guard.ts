@@ -57,7 +57,7 @@ export class CacheDoor implements CanActivate {
 
   #admit(ticket: CacheTicket): boolean | Promise<boolean> {
     const { lookup } = ticket;
-    if (lookup.state === 'hit' && !lookup.isDue && !lookup.isSampled) {
+    if (lookup.state === 'hit' && !lookup.behind) {
       this.#send(ticket, lookup.found);
       return NEVER;
     }

@@ -42,13 +42,13 @@ export class CacheLoader implements NestInterceptor {
   }
 
   /** Answers, and has the entry replaced when the answer is out, or audited. @throws an exception that was kept */
-  #answer(ticket: CacheTicket, { found, isDue, isSampled }: Hit, next: CallHandler): unknown {
+  #answer(ticket: CacheTicket, { found, behind }: Hit, next: CallHandler): unknown {
     const { plan, reply, subject } = ticket;
     const run = new HandlerRun(ticket, next);
     run.detach();
     const factory = () => run.produce();
-    if (isDue) this.#refresh(subject, factory);
-    if (isSampled) this.engine.audit(subject, found.entry, factory);
+    if (behind === 'refresh') this.#refresh(subject, factory);
+    if (behind === 'audit') this.engine.audit(subject, found.entry, factory);
     plan.headers.announceHit(reply, found);
     if (isKeptException(found.entry)) throw revivedException(found.entry);
     return give(ticket, found.entry);
