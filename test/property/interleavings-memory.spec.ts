@@ -115,7 +115,7 @@ function scenario(plan: Plan): Scenario {
         const entry = { body: Buffer.from(String(value)), ttlMs: TTL_MS, namedTags: [] };
         return { value, isShareable: true, entry };
       };
-      const value = await engine.getOrSet(subject, factory, ({ body }) => Number(body.toString()));
+      const { value } = await engine.getOrSet(subject, factory, ({ body }) => Number(body.toString()));
       if (value < atLeast) violation ??= 'a reader who started after the acknowledgement got the old value';
     };
     const readLater = async (engine: CacheEngine) => {

@@ -140,7 +140,7 @@ function scenario(plan: Plan): Scenario {
           entry: { body: Buffer.from(String(value)), ttlMs: 1000, namedTags: resultTags },
         };
       };
-      const value = await here.getOrSet(subject, factory, (entry) => Number(entry.body.toString()));
+      const { value } = await here.getOrSet(subject, factory, (entry) => Number(entry.body.toString()));
       if (value < atLeast) violation ??= 'a reader who started after the acknowledgement got the old value';
     };
     const write = async (value: number) => {

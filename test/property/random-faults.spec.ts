@@ -107,7 +107,7 @@ async function history(seed: number): Promise<string | undefined> {
       tags: () => [prefixTag(`view${level}`), ...tags],
     });
   };
-  const ask = (engine: CacheEngine, level: number, row: number): Promise<number> => {
+  const ask = async (engine: CacheEngine, level: number, row: number): Promise<number> => {
     const factory = async (): Promise<Produced<number>> => {
       if (random() < 0.4) await pause(clock, random() * 800);
       const value = level > 0 ? await ask(engine, level - 1, row) : (rows[row] ?? 0);
@@ -117,7 +117,8 @@ async function history(seed: number): Promise<string | undefined> {
       const namedTags = isNamedByResult ? [plainTag(`row:${row}`)] : [];
       return { value, isShareable: true, entry: { body: Buffer.from(String(value)), ttlMs, namedTags } };
     };
-    return engine.getOrSet(subjectOf(level, row), factory, ({ body }) => Number(body.toString()));
+    const revive = ({ body }: { body: Buffer }) => Number(body.toString());
+    return (await engine.getOrSet(subjectOf(level, row), factory, revive)).value;
   };
   const read = async (engine: CacheEngine, step: number) => {
     const row = pick([0, 1]);

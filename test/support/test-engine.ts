@@ -41,7 +41,7 @@ export function subjectParts(policy: Partial<EntryPolicy> = {}, keyText = 'view|
 export interface TestEngine extends SimulatedInstance {
   readonly engine: CacheEngine;
   readonly events: CacheEvent[];
-  /** What a caller is given, and how: by a look, or as `load` says. */
+  /** What a caller is given, and how. */
   get(
     subject: Subject,
     run: () => Promise<string>,
@@ -59,7 +59,7 @@ export function testEngine(instance: SimulatedInstance, options: Partial<EngineO
     ...plainLimits,
     ...options,
   });
-  const get: TestEngine['get'] = async (subject, run, resultTags = []) => {
+  const get: TestEngine['get'] = (subject, run, resultTags = []) => {
     const factory = async (): Promise<Produced<string>> => {
       const value = await run();
       return {
@@ -69,14 +69,7 @@ export function testEngine(instance: SimulatedInstance, options: Partial<EngineO
       };
     };
     const revive = ({ body }: { body: Buffer }) => body.toString();
-    const budget = engine.newBudget();
-    const looked = engine.peek(subject) ?? (await engine.lookup(subject, budget));
-    if (looked.state === 'hit') {
-      if (looked.behind === 'refresh') engine.refresh(subject, factory);
-      return { value: revive(looked.found.entry), how: 'hit' };
-    }
-    const stale = looked.state === 'stale' ? looked.found : undefined;
-    return engine.load(subject, budget, factory, revive, stale);
+    return engine.getOrSet(subject, factory, revive);
   };
   return { ...instance, engine, events, get };
 }

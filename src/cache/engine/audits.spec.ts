@@ -21,8 +21,8 @@ function audited(policy: Partial<EntryPolicy> = {}, keyText?: string): Subject {
   return aSubject({ audited: wholeForm, ...policy }, keyText);
 }
 
-function ask(of = audited(), method = () => source): Promise<string> {
-  return one.engine.getOrSet(
+async function ask(of = audited(), method = () => source): Promise<string> {
+  const { value } = await one.engine.getOrSet(
     of,
     async () => {
       runs++;
@@ -36,6 +36,7 @@ function ask(of = audited(), method = () => source): Promise<string> {
     },
     (entry) => entry.body.toString(),
   );
+  return value;
 }
 
 /** Has an answer kept, and hits it. */

@@ -71,23 +71,28 @@ export class CacheEngine {
   }
 
   /**
-   * The kept value, or what `factory` gives.
+   * The kept value, or what `factory` gives, and how it was come by.
    *
    * @param revive  makes the value from an entry
    * @throws what {@link AwaitedRuns.load} throws
    */
-  async getOrSet<T>(subject: Subject, factory: Factory<T>, revive: Revive<T>): Promise<T> {
+  async getOrSet<T>(
+    subject: Subject,
+    factory: Factory<T>,
+    revive: Revive<T>,
+  ): Promise<Loaded<T> | { readonly value: T; readonly how: 'hit' }> {
     // An audit compares with the source: nothing audited inside of it may come from the cache.
-    if (this.#parts?.audits.isInside && subject.policy.audited) return (await factory()).value;
+    if (this.#parts?.audits.isInside && subject.policy.audited)
+      return { value: (await factory()).value, how: 'ran', isStored: false };
     const budget = this.newBudget();
     const looked = this.peek(subject) ?? (await this.lookup(subject, budget));
     if (looked.state !== 'hit') {
       const stale = looked.state === 'stale' ? looked.found : undefined;
-      return (await this.load(subject, budget, factory, revive, stale)).value;
+      return this.load(subject, budget, factory, revive, stale);
     }
     if (looked.behind === 'refresh') this.refresh(subject, factory);
     if (looked.behind === 'audit') this.audit(subject, looked.found.entry, factory);
-    return revive(looked.found.entry);
+    return { value: revive(looked.found.entry), how: 'hit' };
   }
 
   /** As {@link Lookups.peek}. */

@@ -153,7 +153,7 @@ describe('after a run that failed', () => {
     const run = deferred<Produced<string>>();
     const produce = () => run.promise;
     const both = [here, here].map(({ engine }) => engine.getOrSet(view, produce, () => 'old'));
-    expect(await Promise.all(both)).toEqual(['old', 'old']);
+    expect((await Promise.all(both)).map(({ value }) => value)).toEqual(['old', 'old']);
 
     run.resolve({ value: 'mine', isShareable: false });
     await here.engine.background.settle();

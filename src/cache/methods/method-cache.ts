@@ -84,7 +84,7 @@ export class MethodCache {
   async value(subject: Subject, factory: Factory<MethodResult>): Promise<unknown> {
     if (this.invalidations.readsPast(subject)) return this.#past(subject, factory);
     const kept = await this.engine.getOrSet(subject, withClientErrors(subject, factory), revive);
-    const value = decoded(kept);
+    const value = decoded(kept.value);
     if (value) return value.value;
     // Nobody here has written that: it is replaced. The look-up has counted already.
     this.emit({ event: 'cache.decode_error', subject });
