@@ -52,8 +52,8 @@ import { resolveOptions } from './resolve-options.js';
     },
     {
       provide: MethodCache,
-      useFactory: ({ engine, emit, options: { outbox, policy, clock } }: CacheParts) =>
-        new MethodCache(engine, new Invalidations(engine, outbox, emit, clock), policy, emit),
+      useFactory: ({ engine, emit, options: { outbox, policy } }: CacheParts) =>
+        new MethodCache(engine, new Invalidations(engine, outbox, emit), policy, emit),
       inject: [CacheParts],
     },
     CacheDoor,

@@ -2,13 +2,12 @@ import { argumentsAsGiven } from '../definition/arguments-as-given.js';
 import type { InvalidatingDefinition } from '../definition/cached-definition.js';
 import { argumentTags, invalidatedByResult } from '../definition/tag-rules.js';
 import type { Resolve } from '../definition/tag-template.js';
-import { beforeTheEnd } from '../engine/background-work.js';
+import { BackgroundWork, beforeTheEnd } from '../engine/background-work.js';
 import { CacheEngine } from '../engine/cache-engine.js';
 import { CurrentRun } from '../engine/current-run.js';
 import { errorName } from '../engine/cache-errors.js';
 import type { EmitCacheEvent } from '../engine/cache-events.js';
 import type { Subject } from '../engine/subject.js';
-import type { Clock } from '../engine/clock.js';
 import { EPOCH, softTag } from '../engine/tags.js';
 import { announcePending } from '../http/invalidation-notice.js';
 import type { Outbox } from '../outbox/outbox.js';
@@ -20,17 +19,16 @@ import { resultOf, type MethodCall } from './method-call.js';
 export class Invalidations {
   readonly #covers = new Map<InvalidatingDefinition, readonly string[]>();
   readonly #settlement: UnitSettlement;
-  readonly #underWay = new Set<Promise<void>>();
+  readonly #underWay = new BackgroundWork();
 
   constructor(
     private readonly engine: CacheEngine,
     private readonly outbox: Outbox | undefined,
     private readonly emit: EmitCacheEvent,
-    clock: Clock,
   ) {
     this.#settlement = new UnitSettlement({
       outbox,
-      clock,
+      clock: engine.clock,
       invalidate: (tags) => engine.invalidate(tags),
       background: engine.background,
       onPending: announcePending,
@@ -65,6 +63,32 @@ export class Invalidations {
   async invalidateAfter(
     definition: InvalidatingDefinition,
     resolve: Resolve,
+    call: MethodCall,
+  ): Promise<unknown> {
+    const work = this.#runUnit(definition, resolve, call);
+    this.#underWay.addUnheard(work);
+    return work;
+  }
+
+  /** Waits for methods that are under way, for 5 s at most: what they have written is to be invalidated. */
+  async close(): Promise<void> {
+    await beforeTheEnd(this.engine.clock, this.#underWay.settle());
+  }
+
+  /** Invalidates now, or with the unit of work that this is called in. */
+  async invalidate(tags: readonly string[]): Promise<boolean> {
+    const unit = this.#unit;
+    unit?.add(tags);
+    // Where the outermost method has ended, nobody knows whether this belongs to one that is still inside.
+    if (unit && !unit.hasOutermostEnded) return true;
+    const isConfirmed = await this.engine.invalidate(tags);
+    if (!isConfirmed) announcePending();
+    return isConfirmed;
+  }
+
+  async #runUnit(
+    definition: InvalidatingDefinition,
+    resolve: Resolve,
     { args, run }: MethodCall,
   ): Promise<unknown> {
     const { method, rules, faults } = definition;
@@ -84,7 +108,6 @@ export class Invalidations {
       });
     outer?.enter(cover);
     const writtenBefore = unit.written;
-    const tellEnd = this.#begin();
     let hasSucceeded = false;
     this.#settlement.enter(unit, outer === undefined);
     try {
@@ -101,34 +124,7 @@ export class Invalidations {
       // Nobody waited for a method that ends after the one around it: it settles for itself.
       if (!outer || unit.hasOutermostEnded) await this.#settlement.leave(unit);
       if (hasSucceeded && !outer && unit.tags.length === 0) await this.#settlement.awaitOthers(unit);
-      tellEnd();
     }
-  }
-
-  /** Waits for methods that are under way, for 5 s at most: what they have written is to be invalidated. */
-  async close(): Promise<void> {
-    await beforeTheEnd(this.engine.clock, Promise.all(this.#underWay));
-  }
-
-  /** Invalidates now, or with the unit of work that this is called in. */
-  async invalidate(tags: readonly string[]): Promise<boolean> {
-    const unit = this.#unit;
-    unit?.add(tags);
-    // Where the outermost method has ended, nobody knows whether this belongs to one that is still inside.
-    if (unit && !unit.hasOutermostEnded) return true;
-    const isConfirmed = await this.engine.invalidate(tags);
-    if (!isConfirmed) announcePending();
-    return isConfirmed;
-  }
-
-  #begin(): () => void {
-    let tellEnd: () => void = () => undefined;
-    const ended = new Promise<void>((resolve) => (tellEnd = resolve));
-    this.#underWay.add(ended);
-    return () => {
-      this.#underWay.delete(ended);
-      tellEnd();
-    };
   }
 
   #exactTags({ method, isSoft }: InvalidatingDefinition, name: () => readonly string[]): string[] {
