@@ -2,14 +2,17 @@ import { readFileSync } from 'node:fs';
 import { createClient, RedisClient as NodeRedis } from 'redis';
 import { encodeEntry } from '../../src/cache/engine/cache-entry.js';
 import { reasonOf } from '../../src/cache/engine/cache-errors.js';
-import { ANY, EPOCH } from '../../src/cache/engine/tags.js';
+import { systemClock } from '../../src/cache/engine/clock.js';
+import { ANY, EPOCH, softTag } from '../../src/cache/engine/tags.js';
 import type { Outbox } from '../../src/cache/outbox/outbox.js';
 import type { RedisClient } from '../../src/cache/redis/redis-client.js';
+import { simulateInstances } from '../../src/cache/testing/index.js';
 import { freePort, pollUntil, startRedis, type RedisProcess } from '../support/processes.js';
 import { deferred, turn } from '../support/deferred.js';
 import { ask } from '../support/ask-redis.js';
 import { figure } from '../support/figures.js';
 import { openStore as openStoreOf, type OpenStore } from '../support/redis-store.js';
+import { aSubject, course, gives, testEngine } from '../support/test-engine.js';
 import { startFaultProxy } from '../support/fault-proxy.js';
 import { aName, entryOf } from './store.contract.js';
 
@@ -586,6 +589,34 @@ describe('the breaker', () => {
     redis.thaw();
     await pollUntil(() => one.servers.breaker === 'closed', 10_000);
     expect(breakerStates(one)).toEqual(['open', 'half-open', 'closed']);
+  });
+
+  it('lets it cost hits no more either while more is asked behind the answer of a run that was overtaken', async () => {
+    const one = await openStore({ url: redis.url, commandTimeoutMs: 50 });
+    const [instance] = simulateInstances(1, systemClock);
+    const here = testEngine(instance!, { store: one.store, backplane: undefined });
+    const [slow, hot] = [aSubject({}, 'slow|/1'), aSubject({}, 'hot|/1')];
+    const [isRunning, run] = [deferred<true>(), deferred<string>()];
+    const load = here.get(slow, () => {
+      isRunning.resolve(true);
+      return run.promise;
+    });
+    await isRunning.promise;
+    await here.engine.invalidate([softTag(course)]);
+    await here.get(hot, gives('hot'));
+    await here.engine.background.settle();
+    redis.freeze();
+    run.resolve('slow');
+    await load;
+
+    const waits = Array.from({ length: 5 }, async () => {
+      const since = performance.now();
+      await here.get(hot, gives('made'));
+      return performance.now() - since;
+    });
+
+    // A budget for the question before theirs, one for theirs, and the rest for a busy machine.
+    expect(Math.max(...(await Promise.all(waits)))).toBeLessThan(500);
   });
 
   it('opens within five calls for a Redis that is slow, and closes when it is not', async () => {

@@ -128,20 +128,22 @@ export class EntryStore {
     { leftMs }: Pick<Budget, 'leftMs'>,
     tags: readonly string[] = [...tokens.keys()].filter((tag) => tag !== ANY),
   ): Promise<boolean> {
-    const before = tags.map((tag) => tokens.get(tag));
-    const state = liveness(tags, before, await this.#tokens.read(tags, leftMs));
-    return (
-      state === 'alive' || (state === 'outdated' && this.#isYoung(calledAtMs, subject.policy.minFreshMs))
-    );
+    return this.#isUsable(subject, tags, tokens, await this.#tokens.read(tags, leftMs), calledAtMs);
   }
 
   /**
    * Whether what began with `opening` is still good, so that it takes no better one's place in the store. Where that cannot
    * be known it is: nobody is given what is not. Never rejects.
    */
-  mayBeKept(subject: Subject, { tokens, atMs }: Opening): Promise<boolean> {
-    const patience = { leftMs: BACKGROUND_BUDGET_MS };
-    return this.isCurrent(subject, tokens, atMs, patience, subject.tags).catch(() => true);
+  async mayBeKept(subject: Subject, { tokens, atMs }: Opening): Promise<boolean> {
+    const { tags } = subject;
+    try {
+      // A question of its own: who waits for an answer would share the patience of one for which nobody waits.
+      const present = tokensByTag(tags, await this.#options.store.tokens(tags, BACKGROUND_BUDGET_MS));
+      return this.#isUsable(subject, tags, tokens, present, atMs);
+    } catch {
+      return true;
+    }
   }
 
   /** Takes the tokens of `hard` away, families first, and of those of `soft` the soft halves. */
@@ -187,6 +189,18 @@ export class EntryStore {
     const held = heldEntry(l1.owned(entry), leftMs, atMs, logPosition);
     l1.hold(held);
     return { held, isForeign: false };
+  }
+
+  #isUsable(
+    { policy }: Subject,
+    tags: readonly string[],
+    tokens: Tokens,
+    present: Tokens,
+    bornAtMs: number,
+  ): boolean {
+    const before = tags.map((tag) => tokens.get(tag));
+    const state = liveness(tags, before, present);
+    return state === 'alive' || (state === 'outdated' && this.#isYoung(bornAtMs, policy.minFreshMs));
   }
 
   #isYoung(bornAtMs: number, minFreshMs: number): boolean {

@@ -1,9 +1,10 @@
-import { turn } from '../../../test/support/deferred.js';
+import { deferred, turn } from '../../../test/support/deferred.js';
 import {
   aSubject,
   course,
   gives,
   never,
+  pass,
   subjectParts,
   testEngine,
   testEngines,
@@ -242,6 +243,27 @@ describe('an entry held in this process', () => {
     await Promise.all(subjects.map((each) => here.get(each, never)));
 
     expect(here.store.calls('tokens') - asked).toBeLessThanOrEqual(2);
+  });
+
+  it('is asked about with its own budget, also beside a run that was overtaken and is asked about for nobody', async () => {
+    const other = aSubject({}, 'view|/2');
+    const run = deferred<string>();
+    const overtaken = here.get(other, () => run.promise);
+    await turn();
+    await there.engine.invalidate([softTag(course)]);
+    await here.get(subject, gives('kept'));
+    await turn();
+    here.store.hang('tokens');
+    run.resolve('old');
+    await overtaken;
+    let isAnswered = false;
+    const answer = here.get(subject, gives('made')).then(() => (isAnswered = true));
+
+    await turn();
+    await pass(clock, 50);
+
+    expect(isAnswered).toBe(true);
+    await answer;
   });
 
   it('gives way to the fresher one of another process when its time is over', async () => {
