@@ -58,6 +58,7 @@ const subject = ({ prefix, key }: LogFields) => prefix ?? key ?? 'unknown';
 /** Why a result was not stored, in words. */
 const unstored: Readonly<Record<string, string>> = {
   'newer-write': 'computed before a newer write',
+  'newer-run': 'a run that began later has given another already',
   'tags-unknown': 'its arguments named further tags, which is known from now on',
   unless: 'its method said so',
   'no-ttl': 'it was given no time',

@@ -13,6 +13,7 @@ import { HitForMiss } from './hit-for-miss.js';
 import { Openings } from './openings.js';
 import { RefreshAhead } from './refresh-ahead.js';
 import { RetryPauses } from './retry-pauses.js';
+import { RunOrder } from './run-order.js';
 import type { Store } from './store.js';
 
 /** What there is where something is kept. */
@@ -63,6 +64,7 @@ export function engineParts(
     flights,
     families,
     hitForMiss,
+    runOrder: new RunOrder(),
     bulkhead,
     retryPauses,
     background,

@@ -6,8 +6,9 @@ import type { Clock } from './clock.js';
 import { heldEntry, type L1Entries } from './l1-entries.js';
 import type { Opening } from './opening.js';
 import { resultTokens } from './result-tokens.js';
+import type { OrderedRun } from './run-order.js';
 import type { Store } from './store.js';
-import type { NewEntry, Subject } from './subject.js';
+import type { NewEntry, NoStoreReason, Subject } from './subject.js';
 
 /** Tokens must outlive every entry that carries them; nothing shorter than this is worth the renewals. */
 const MIN_TOKEN_TTL_MS = 2 * 3_600_000;
@@ -39,13 +40,14 @@ export class EntryWriter {
   async store(
     subject: Subject,
     opening: Opening,
+    ordered: OrderedRun,
     given: NewEntry,
     loadMs: number,
   ): Promise<string | undefined> {
     const { emit } = this.#options;
     try {
-      const isKept = await this.#put(subject, opening, given, loadMs);
-      if (!isKept) emit({ event: 'cache.no_store', subject, reason: 'newer-write' });
+      const reason = await this.#put(subject, opening, ordered, given, loadMs);
+      if (reason) emit({ event: 'cache.no_store', subject, reason });
       return undefined;
     } catch (error) {
       const reason = reasonOf(error);
@@ -54,13 +56,20 @@ export class EntryWriter {
     }
   }
 
-  /** @returns whether it did; not if an invalidation of a tag that the result names may have come in between */
-  async #put(subject: Subject, opening: Opening, given: NewEntry, loadMs: number): Promise<boolean> {
+  /** @returns why it did not: an invalidation of a tag that the result names may have come in between, or a later run */
+  async #put(
+    subject: Subject,
+    opening: Opening,
+    ordered: OrderedRun,
+    given: NewEntry,
+    loadMs: number,
+  ): Promise<NoStoreReason | undefined> {
     const { store, l1, emit, jittered, clock } = this.#options;
     const sinceMs = clock.monotonicMs();
     await this.#outlive(subject, opening, given.ttlMs + subject.policy.graceMs);
     const named = await resultTokens(store, subject, given.namedTags, opening.tokens, this.tokenTtlMs);
-    if (!named) return false;
+    if (!named) return 'newer-write';
+    if (!ordered.claim()) return 'newer-run';
     const certain = subject.tags.map((tag) => [tag, opening.tokens.get(tag) ?? ''] as const);
     const tokens = new Map([...certain, ...named]);
     // A TTL may end with a moment that a deadline sets: what the questions took is part of it.
@@ -81,7 +90,7 @@ export class EntryWriter {
     l1.hold({ ...held, bornAtMs: opening.atMs });
     if (!opening.isForeign) await store.write(subject, entry, held.usableUntilMs);
     emit({ event: 'cache.stored', subject, ttlMs: entry.ttlMs, bytes: bodyLength(entry) });
-    return true;
+    return undefined;
   }
 
   /** Has tokens live on for an entry that will be kept for longer than was known when they were asked for. */

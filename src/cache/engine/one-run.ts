@@ -7,6 +7,7 @@ import type { HitForMiss } from './hit-for-miss.js';
 import type { RunResult } from './join.js';
 import type { Opening } from './opening.js';
 import { witnessOf } from './result-tokens.js';
+import type { OrderedRun, RunOrder } from './run-order.js';
 import type { Flight } from './single-flight.js';
 import { TOO_LARGE } from './store.js';
 import type { Factory, Loaded, NewEntry, Subject } from './subject.js';
@@ -20,6 +21,7 @@ export interface OneRunOptions {
   readonly writer: EntryWriter;
   readonly families: WatchedFamilies;
   readonly hitForMiss: HitForMiss;
+  readonly runOrder: RunOrder;
   readonly background: BackgroundWork;
   readonly emit: EmitCacheEvent;
 }
@@ -32,13 +34,14 @@ export async function runStored<T>(
   opening: Opening,
   factory: Factory<T>,
 ): Promise<RunResult<T>> {
-  const { factoryRunner, hitForMiss, background, families, emit } = options;
+  const { factoryRunner, hitForMiss, runOrder, background, families, emit } = options;
   const { lease, tokens } = opening;
   flight.releaseLease = () => {
     background.add(lease.release());
   };
   // When it became known that nothing of it will be kept, there was no lease to give back yet.
   if (flight.isDoomed) flight.releaseLease();
+  const ordered = runOrder.begin(subject.name);
   let storing: Promise<unknown> = Promise.resolve();
   try {
     const [produced, loadMs] = await factoryRunner.run(subject, flight, factory);
@@ -50,9 +53,9 @@ export async function runStored<T>(
       return { value, isShareable, isRefused, isUnnamed, how: 'ran', isStored: false, notStoredBecause };
     }
 
-    const reason = whyUnstored(subject, flight, tokens, entry);
+    const reason = whyUnstored(subject, flight, ordered, tokens, entry);
     if (reason) emit({ event: 'cache.no_store', subject, reason });
-    else storing = store(options, subject, flight, opening, entry, loadMs);
+    else storing = store(options, subject, flight, ordered, opening, entry, loadMs);
     const isWatched = entry.namedTags.every((tag) => witnessOf(tag, tokens) !== ANY);
     families.watch(entry.namedTags);
     // Who joins asks about the families that were read: of another one only what moves with every tag tells.
@@ -65,7 +68,12 @@ export async function runStored<T>(
       notStoredBecause: reason,
     };
   } finally {
-    background.add(storing.then(() => lease.release()));
+    background.add(
+      storing.then(() => {
+        ordered.end();
+        return lease.release();
+      }),
+    );
   }
 }
 
@@ -74,6 +82,7 @@ async function store(
   { entries, writer, hitForMiss, emit }: OneRunOptions,
   subject: Subject,
   { isOvertaken, isClosed }: Flight<unknown>,
+  ordered: OrderedRun,
   opening: Opening,
   entry: NewEntry,
   loadMs: number,
@@ -83,7 +92,7 @@ async function store(
     emit({ event: 'cache.no_store', subject, reason: 'newer-write' });
     return;
   }
-  const refusal = await writer.store(subject, opening, entry, loadMs);
+  const refusal = await writer.store(subject, opening, ordered, entry, loadMs);
   if (refusal === TOO_LARGE) hitForMiss.remember(subject);
 }
 
@@ -113,11 +122,13 @@ export async function runAlone<T>(
 function whyUnstored(
   subject: Subject,
   { isDoomed }: Flight<unknown>,
+  ordered: OrderedRun,
   tokens: Tokens,
   { namedTags }: NewEntry,
-): 'newer-write' | 'tags-unknown' | undefined {
+): 'newer-write' | 'newer-run' | 'tags-unknown' | undefined {
   // It would only take the place of a good one.
   if (isDoomed) return 'newer-write';
+  if (ordered.isOutrun()) return 'newer-run';
   // Where the store gave no token of something it depends on, nothing would tell of an invalidation: it is never a hit.
   if (subject.tags.some((tag) => !tokens.get(tag))) return 'newer-write';
   // Nothing was read before it that could tell whether one of them has changed meanwhile.

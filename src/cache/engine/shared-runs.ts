@@ -75,14 +75,11 @@ export class SharedRuns {
     return this.#options.flights.find(subject.keyText) !== undefined;
   }
 
-  /** Runs whatever is kept or under way, and stores what that gives; what began before may not take its place. */
-  async renew<T>(subject: Subject, budget: Budget, factory: Factory<T>): Promise<Loaded<T>> {
-    const { openings, flights } = this.#options;
+  /** Runs whatever is kept or under way, and stores what that gives. */
+  renew<T>(subject: Subject, budget: Budget, factory: Factory<T>): Promise<Loaded<T>> {
+    const { openings } = this.#options;
     const open: Open = ({ dependencies }) => openings.open(subject, budget, dependencies.witnesses);
-    const older = flights.find(subject.keyText);
-    const loaded = await this.#startFlight(subject, open, factory);
-    if (older && loaded.isStored) older.isDoomed = true;
-    return loaded;
+    return this.#startFlight(subject, open, factory);
   }
 
   /**

@@ -275,18 +275,79 @@ it('a run is stored that only seems overtaken, for what is heard of was done bef
   expect(await there.get(subject, never)).toEqual({ value: 'good', how: 'hit' });
 });
 
-it('what was made anew is not replaced by a run that had begun before', async () => {
-  const run = deferred<string>();
-  const slow = here.get(subject, () => run.promise);
-  await turn();
-  const entry = { body: Buffer.from('new'), ttlMs: 10_000, namedTags: [] };
-  const renewed = () => Promise.resolve({ value: 'new', isShareable: true, entry });
-  await here.engine.renew(subject, here.engine.newBudget(), renewed);
-  run.resolve('old');
+describe('what was made anew', () => {
+  const impatient = aSubject({ hardTimeoutMs: 1000 });
 
-  expect((await slow).value).toBe('old');
-  await here.engine.background.settle();
-  expect(await here.get(subject, never)).toEqual({ value: 'new', how: 'hit' });
+  function renew(of: Subject, run: () => Promise<string>) {
+    return here.engine.renew(of, here.engine.newBudget(), async () => {
+      const value = await run();
+      return { value, isShareable: true, entry: { body: Buffer.from(value), ttlMs: 10_000, namedTags: [] } };
+    });
+  }
+
+  async function expectKept(value: string, of = subject): Promise<void> {
+    await here.engine.background.settle();
+    expect(await here.get(of, never)).toEqual({ value, how: 'hit' });
+    expect(await testEngine(third).get(of, never)).toEqual({ value, how: 'hit' });
+  }
+
+  it('is not replaced by a run that had begun before', async () => {
+    const run = deferred<string>();
+    const slow = here.get(subject, () => run.promise);
+    await turn();
+    await renew(subject, gives('new'));
+    run.resolve('old');
+
+    expect((await slow).value).toBe('old');
+    await expectKept('new');
+    expect(here.events).toContainEqual({ event: 'cache.no_store', subject, reason: 'newer-run' });
+  });
+
+  it.each([
+    ['by a renewal', () => renew(impatient, gives('new'))],
+    ['by whoever came next', () => here.get(impatient, gives('new'))],
+  ])('nor by one that was given up before: %s', async (_, next) => {
+    const run = deferred<string>();
+    const slow = here.get(impatient, () => run.promise);
+    const refused = expect(slow).rejects.toMatchObject({ code: 'CACHE_FACTORY_TIMED_OUT' });
+    await pass(clock, 1100);
+    await refused;
+    await next();
+    await turn();
+    run.resolve('old');
+
+    await expectKept('new', impatient);
+  });
+
+  it('nor by the first of three, where the second was outrun as well', async () => {
+    const [first, second] = [deferred<string>(), deferred<string>()];
+    const answers = [here.get(subject, () => first.promise)];
+    await turn();
+    answers.push(renew(subject, () => second.promise));
+    await turn();
+    await renew(subject, gives('third'));
+    second.resolve('second');
+    await turn();
+    first.resolve('first');
+
+    expect((await Promise.all(answers)).map(({ value }) => value)).toEqual(['first', 'second']);
+    await expectKept('third');
+  });
+
+  it('nor by one that had ended before and was still being stored', async () => {
+    const tag = plainTag('zoo:7');
+    const run = deferred<string>();
+    const slow = here.get(named, () => run.promise, [tag]);
+    await turn();
+    here.store.delay(200, 'tokens');
+    run.resolve('old');
+    await slow;
+    await renew(named, gives('new'));
+    await pass(clock, 300);
+    here.store.restore();
+
+    await expectKept('new', named);
+  });
 });
 
 it('a renewal that gives nothing to keep leaves the run under way as good as it is', async () => {

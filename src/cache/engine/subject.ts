@@ -87,6 +87,8 @@ export type NoStoreReason =
   | NotStored
   /** Computed before a newer write. */
   | 'newer-write'
+  /** A run that began later, in this process, has been stored already. */
+  | 'newer-run'
   /** Begun before it was known that arguments name further tags. */
   | 'tags-unknown';
 
