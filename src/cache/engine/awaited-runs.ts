@@ -41,18 +41,22 @@ export class AwaitedRuns {
     revive: Revive<T>,
     stale?: Found,
   ): Promise<Loaded<T>> {
-    const { parts, emit } = this.#options;
+    const { parts, emit, clock } = this.#options;
+    const sinceMs = clock.monotonicMs();
+    const waitedMs = () => clock.monotonicMs() - sinceMs;
     const around = CurrentRun.around;
     const serve = (found: Found, reason: StaleReason): Loaded<T> => {
       around?.spoil('stale-inside');
-      emit({ event: 'cache.stale_served', subject, reason, staleMs: -found.freshForMs });
+      emit({ event: 'cache.stale_served', subject, reason, staleMs: waitedMs() - found.freshForMs });
       return { value: revive(found.entry), how: 'stale', isStored: false };
     };
     if (stale && parts?.retryPauses.holds(subject, stale)) return { ...serve(stale, 'error'), how: 'paused' };
     const serveStale =
       stale &&
       (async (reason: StaleReason) =>
-        (await this.#isStillValid(subject, stale)) ? serve(stale, reason) : undefined);
+        (await this.#isStillValid(subject, stale)) && hasGrace(stale, waitedMs())
+          ? serve(stale, reason)
+          : undefined);
     let isAwaited = true;
     const run =
       parts?.sharedRuns.joinOrRun(subject, budget, factory, revive, () => isAwaited) ?? runUncached(factory);
@@ -115,6 +119,10 @@ export class AwaitedRuns {
     };
     return withTimeouts(run, subject, clock, goOnBehind, serveStale);
   }
+}
+
+function hasGrace({ freshForMs, entry }: Found, waitedMs: number): boolean {
+  return freshForMs + entry.graceMs > waitedMs;
 }
 
 /** Where nothing is kept. */

@@ -54,6 +54,9 @@ describe('beyond its TTL', () => {
     run.reject(new Error('no'));
 
     expect(await answer).toMatchObject({ value: 'old', how: 'stale' });
+    expect(here.events).toContainEqual(
+      expect.objectContaining({ event: 'cache.stale_served', reason: 'error', staleMs: 9001 }),
+    );
   });
 
   it('an entry is given after the soft timeout, and the run goes on and is kept', async () => {
@@ -156,6 +159,18 @@ describe('beyond its TTL', () => {
     clock.advance(60_000);
 
     await expect(here.get(view, () => Promise.reject(new Error('no')))).rejects.toThrow('no');
+  });
+
+  it('nor does one whose grace ends while its caller waits', async () => {
+    const patient = aSubject({ graceMs: 5000, softTimeoutMs: Infinity, refreshAhead: 1 });
+    await expired(patient);
+    const run = deferred<string>();
+    const answer = here.get(patient, () => run.promise);
+    await turn();
+    clock.advance(4999);
+    run.reject(new Error('no'));
+
+    await expect(answer).rejects.toThrow('no');
   });
 
   it('after the hard timeout the caller is told so, and the run goes on and is kept', async () => {
