@@ -12,7 +12,7 @@ import type { Store, StoreRead } from './store.js';
 import type { Subject } from './subject.js';
 import { ANY, witnessesOf } from './tags.js';
 import { TokenReader } from './token-reader.js';
-import { liveness, tokensByTag, type Tokens } from './tokens.js';
+import { liveness, tokensByTag, type Liveness, type Tokens } from './tokens.js';
 
 interface EntryStoreOptions {
   readonly store: Store;
@@ -128,7 +128,10 @@ export class EntryStore {
     { leftMs }: Pick<Budget, 'leftMs'>,
     tags: readonly string[] = [...tokens.keys()].filter((tag) => tag !== ANY),
   ): Promise<boolean> {
-    return this.#isUsable(subject, tags, tokens, await this.#tokens.read(tags, leftMs), calledAtMs);
+    const state = livenessOf(tags, tokens, await this.#tokens.read(tags, leftMs));
+    return (
+      state === 'alive' || (state === 'outdated' && this.#isYoung(calledAtMs, subject.policy.minFreshMs))
+    );
   }
 
   /**
@@ -140,7 +143,9 @@ export class EntryStore {
     try {
       // A question of its own: who waits for an answer would share the patience of one for which nobody waits.
       const present = tokensByTag(tags, await this.#options.store.tokens(tags, BACKGROUND_BUDGET_MS));
-      return this.#isUsable(subject, tags, tokens, present, atMs);
+      const state = livenessOf(tags, tokens, present);
+      // Also inside of another run: others ask for it, too.
+      return state === 'alive' || (state === 'outdated' && this.#ageMs(atMs) < subject.policy.minFreshMs);
     } catch {
       return true;
     }
@@ -191,19 +196,17 @@ export class EntryStore {
     return { held, isForeign: false };
   }
 
-  #isUsable(
-    { policy }: Subject,
-    tags: readonly string[],
-    tokens: Tokens,
-    present: Tokens,
-    bornAtMs: number,
-  ): boolean {
-    const before = tags.map((tag) => tokens.get(tag));
-    const state = liveness(tags, before, present);
-    return state === 'alive' || (state === 'outdated' && this.#isYoung(bornAtMs, policy.minFreshMs));
+  /** Inside a run nothing is young enough: what the run gives is kept for longer. */
+  #isYoung(bornAtMs: number, minFreshMs: number): boolean {
+    return !CurrentRun.around && this.#ageMs(bornAtMs) < minFreshMs;
   }
 
-  #isYoung(bornAtMs: number, minFreshMs: number): boolean {
-    return !CurrentRun.around && this.#options.clock.monotonicMs() - bornAtMs < minFreshMs;
+  #ageMs(bornAtMs: number): number {
+    return this.#options.clock.monotonicMs() - bornAtMs;
   }
+}
+
+function livenessOf(tags: readonly string[], tokens: Tokens, present: Tokens): Liveness {
+  const before = tags.map((tag) => tokens.get(tag));
+  return liveness(tags, before, present);
 }

@@ -402,6 +402,29 @@ describe('a soft invalidation', () => {
     expect((await there.get(view, gives('new'))).value).toBe('new');
   });
 
+  it.each([
+    ['by a caller', (run: () => Promise<unknown>) => run()],
+    [
+      'by another run, which may not use it',
+      (run: () => Promise<unknown>) =>
+        here.get(aSubject({}, 'view|/around'), async () => {
+          await run();
+          return 'around';
+        }),
+    ],
+  ])('leaves what it has overtaken to callers while that is young: asked for %s', async (_, ask) => {
+    const view = aSubject({ minFreshMs: 1000 });
+    const run = deferred<string>();
+    const asked = ask(() => here.get(view, () => run.promise));
+    await turn();
+    await here.engine.invalidate(soft);
+    run.resolve('young');
+    await asked;
+    await settle();
+
+    expect(await here.get(view, never)).toEqual({ value: 'young', how: 'hit' });
+  });
+
   it('lets callers share a run that is younger than the view allows', async () => {
     const view = aSubject({ minFreshMs: 1000 });
     let finish: (value: string) => void = () => undefined;
