@@ -3,7 +3,7 @@ import type { EmitCacheEvent } from './cache-events.js';
 import type { Clock } from './clock.js';
 import type { Coherence } from './coherence.js';
 import { CurrentRun } from './current-run.js';
-import type { EntryWriter } from './entry-writer.js';
+import type { Audience, EntryWriter } from './entry-writer.js';
 import { heldEntry, isFresh, type HeldEntry, type L1Entries } from './l1-entries.js';
 import type { LoadLease } from './load-lease.js';
 import type { Asked, Opening } from './opening.js';
@@ -135,19 +135,19 @@ export class EntryStore {
   }
 
   /**
-   * Whether what began with `opening` is still good, so that it takes no better one's place in the store. Where that cannot
-   * be known it is: nobody is given what is not. Never rejects.
+   * For whom what began with `opening` is still good, so that it takes no better one's place in the store. Where that cannot
+   * be known, for all: nobody is given what is not. Never rejects.
    */
-  async mayBeKept(subject: Subject, { tokens, atMs }: Opening): Promise<boolean> {
-    const { tags } = subject;
+  async goodFor({ tags, policy }: Subject, { tokens, atMs }: Opening): Promise<Audience> {
     try {
       // A question of its own: who waits for an answer would share the patience of one for which nobody waits.
       const present = tokensByTag(tags, await this.#options.store.tokens(tags, BACKGROUND_BUDGET_MS));
       const state = livenessOf(tags, tokens, present);
+      if (state === 'alive') return 'all';
       // Also inside of another run: others ask for it, too.
-      return state === 'alive' || (state === 'outdated' && this.#ageMs(atMs) < subject.policy.minFreshMs);
+      return state === 'outdated' && this.#ageMs(atMs) < policy.minFreshMs ? 'this-process' : 'nobody';
     } catch {
-      return true;
+      return 'all';
     }
   }
 

@@ -22,6 +22,17 @@ interface EntryWriterOptions {
   readonly jittered: (ttlMs: number) => number;
 }
 
+/** Who may be given what a run gave: how old it is only the process knows that made it. */
+export type Audience = 'all' | 'this-process' | 'nobody';
+
+/** A run that has given what is to be kept. */
+interface EndedRun {
+  readonly opening: Opening;
+  readonly ordered: OrderedRun;
+  readonly loadMs: number;
+  readonly goodFor: Exclude<Audience, 'nobody'>;
+}
+
 /** Keeps what runs gave, each under the tokens that its run was opened with. */
 export class EntryWriter {
   readonly #options: EntryWriterOptions;
@@ -37,16 +48,10 @@ export class EntryWriter {
   }
 
   /** Keeps it, and tells if it does not. Never rejects. @returns why the store did not take it, if it did not */
-  async store(
-    subject: Subject,
-    opening: Opening,
-    ordered: OrderedRun,
-    given: NewEntry,
-    loadMs: number,
-  ): Promise<string | undefined> {
+  async store(subject: Subject, given: NewEntry, run: EndedRun): Promise<string | undefined> {
     const { emit } = this.#options;
     try {
-      const reason = await this.#put(subject, opening, ordered, given, loadMs);
+      const reason = await this.#put(subject, given, run);
       if (reason) emit({ event: 'cache.no_store', subject, reason });
       return undefined;
     } catch (error) {
@@ -59,10 +64,8 @@ export class EntryWriter {
   /** @returns why it did not: an invalidation of a tag that the result names may have come in between, or a later run */
   async #put(
     subject: Subject,
-    opening: Opening,
-    ordered: OrderedRun,
     given: NewEntry,
-    loadMs: number,
+    { opening, ordered, loadMs, goodFor }: EndedRun,
   ): Promise<NoStoreReason | undefined> {
     const { store, l1, emit, jittered, clock } = this.#options;
     const sinceMs = clock.monotonicMs();
@@ -88,7 +91,8 @@ export class EntryWriter {
     const livesMs = entry.ttlMs + entry.graceMs;
     const held = heldEntry(entry, livesMs, clock.monotonicMs(), opening.logPosition);
     l1.hold({ ...held, bornAtMs: opening.atMs });
-    if (!opening.isForeign) await store.write(subject, entry, held.usableUntilMs);
+    // It would only take the place of what is good for others.
+    if (goodFor === 'all' && !opening.isForeign) await store.write(subject, entry, held.usableUntilMs);
     emit({ event: 'cache.stored', subject, ttlMs: entry.ttlMs, bytes: bodyLength(entry) });
     return undefined;
   }

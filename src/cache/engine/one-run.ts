@@ -88,11 +88,12 @@ async function store(
   loadMs: number,
 ): Promise<void> {
   // Nobody tells one that was given up that it is overtaken.
-  if ((isOvertaken || isClosed) && !(await entries.mayBeKept(subject, opening))) {
+  const goodFor = isOvertaken || isClosed ? await entries.goodFor(subject, opening) : 'all';
+  if (goodFor === 'nobody') {
     emit({ event: 'cache.no_store', subject, reason: 'newer-write' });
     return;
   }
-  const refusal = await writer.store(subject, opening, ordered, entry, loadMs);
+  const refusal = await writer.store(subject, entry, { opening, ordered, loadMs, goodFor });
   if (refusal === TOO_LARGE) hitForMiss.remember(subject);
 }
 

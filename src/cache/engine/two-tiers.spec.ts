@@ -425,6 +425,24 @@ describe('a soft invalidation', () => {
     expect(await here.get(view, never)).toEqual({ value: 'young', how: 'hit' });
   });
 
+  it('keeps what it has overtaken from the place of what another process has made since', async () => {
+    const view = aSubject({ minFreshMs: 5000 });
+    const run = deferred<string>();
+    const young = here.get(view, () => run.promise);
+    await turn();
+    await there.engine.invalidate(soft);
+    const next = there.get(view, gives('new'));
+    await pass(clock, 1000);
+    await next;
+    await there.engine.background.settle();
+    run.resolve('young');
+    await young;
+    await settle();
+
+    expect(await here.get(view, never)).toEqual({ value: 'young', how: 'hit' });
+    expect(await testEngine(third).get(view, never)).toEqual({ value: 'new', how: 'hit' });
+  });
+
   it('lets callers share a run that is younger than the view allows', async () => {
     const view = aSubject({ minFreshMs: 1000 });
     let finish: (value: string) => void = () => undefined;
