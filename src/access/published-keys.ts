@@ -44,7 +44,7 @@ export function publishedKeys(url: URL): JWTVerifyGetKey {
     cacheMaxAge: Infinity,
     [customFetch]: fetchUnlessPausing,
   });
-  const isOlderThan = (ageMs: number): boolean => Date.now() >= fetchedAtMs + ageMs;
+  const isOlderThan = (ageMs: number): boolean => performance.now() >= fetchedAtMs + ageMs;
   const renew = async (): Promise<void> => {
     try {
       await keys.reload();
@@ -60,7 +60,7 @@ export function publishedKeys(url: URL): JWTVerifyGetKey {
         { headers: { 'Retry-After': '1' } },
       );
     }
-    fetchedAtMs = Date.now();
+    fetchedAtMs = performance.now();
     unusable.clear();
     if (isFailing) logger.log('The keys of AUTH_JWKS_URL are fetched again');
     isFailing = false;

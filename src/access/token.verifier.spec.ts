@@ -12,6 +12,7 @@ import {
   type CryptoKey,
   type JWTPayload,
 } from 'jose';
+import { shiftDate } from '../../test/support/shifted-date.js';
 import type { Environment } from '../config/environment.js';
 import { readEnvironment } from '../config/read-environment.js';
 import { Problem } from '../http/problem.js';
@@ -222,7 +223,7 @@ describe('A18: a token signed by the identity provider', () => {
     expect(errors.mock.calls).toEqual([['A key of AUTH_JWKS_URL cannot be used: broken']]);
 
     // Nor from keys that are to be fetched anew right then.
-    jest.spyOn(Date, 'now').mockReturnValue(Date.now() + 11 * 60_000);
+    runOn(11 * 60_000);
     const token = await signedByProvider();
     await expect(verifier.verify(token)).resolves.toMatchObject({ sub: 'TEACH001' });
     expect(requests).toBe(2);
@@ -231,11 +232,29 @@ describe('A18: a token signed by the identity provider', () => {
   it('is accepted when its key was published after the others were fetched', async () => {
     await verifier.verify(await signedByProvider());
     kid = 'two';
-    jest.spyOn(Date, 'now').mockReturnValue(Date.now() + 31_000);
+    runOn(31_000);
 
     const token = await signedByProvider(goodClaims(), 'two');
     await expect(verifier.verify(token)).resolves.toMatchObject({ sub: 'TEACH001' });
     expect(requests).toBe(2);
+  });
+
+  it.each([
+    ['back', -3_600_000],
+    ['ahead', 3_600_000],
+  ])('is accepted when its key is replaced after the clock was set %s', async (_, aheadMs) => {
+    await verifier.verify(await signedByProvider());
+    const putRight = shiftDate(aheadMs);
+    try {
+      kid = 'two';
+      runOn(31_000);
+      const token = await signedByProvider(goodClaims(), 'two');
+
+      await expect(verifier.verify(token)).resolves.toMatchObject({ sub: 'TEACH001' });
+      expect(requests).toBe(2);
+    } finally {
+      putRight();
+    }
   });
 
   it('is neither accepted nor refused while the keys cannot be had, and callers do not each ask for them', async () => {
@@ -317,6 +336,12 @@ function without(claim: string): JWTPayload {
 
 function encoded(value: object): string {
   return Buffer.from(JSON.stringify(value)).toString('base64url');
+}
+
+/** As if the process had run for so much longer. */
+function runOn(ms: number): void {
+  const runsForMs = performance.now();
+  jest.spyOn(performance, 'now').mockReturnValue(runsForMs + ms);
 }
 
 function verifierOf(provider: Server): TokenVerifier {
