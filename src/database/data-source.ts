@@ -1,4 +1,4 @@
-import { DataSource, type DataSourceOptions } from 'typeorm';
+import { DataSource, type DataSourceOptions, type Logger } from 'typeorm';
 import { Activity } from '../records/activities/activity.entity.js';
 import { Course } from '../records/courses/course.entity.js';
 import { Enrollment } from '../records/enrollments/enrollment.entity.js';
@@ -37,6 +37,18 @@ const entities = [Activity, Course, Enrollment, GradeChange, Submission, TutorMe
 /** Notices within half a minute that the host of the database has vanished; without a delay the system's two hours hold. */
 export const keptAlive = { keepAlive: true, keepAliveInitialDelayMillis: 10_000 } as const;
 
+const untold = () => undefined;
+
+/** TypeORM writes the texts of exceptions to standard output when a migration fails, whatever `logging` says. */
+const silent: Logger = {
+  logQuery: untold,
+  logQueryError: untold,
+  logQuerySlow: untold,
+  logSchemaBuild: untold,
+  logMigration: untold,
+  log: untold,
+};
+
 /** What every connection of ours to PostgreSQL has in common. */
 const shared = {
   type: 'postgres',
@@ -67,6 +79,7 @@ const shared = {
   ],
   synchronize: false,
   logging: false,
+  logger: silent,
 } as const satisfies DataSourceOptions;
 
 type PoolSettings = Pick<Environment, Extract<keyof Environment, `DATABASE_${string}`>>;

@@ -15,12 +15,19 @@ const startingUp = (() => {
 
 let attempts: number;
 let server: Server;
+let answer: Buffer;
+let told: unknown[];
 
 beforeEach(() => {
   attempts = 0;
+  answer = startingUp;
+  told = [];
+  jest
+    .spyOn(Logger.prototype, 'error')
+    .mockImplementation((...[record]: unknown[]) => void told.push(record));
   server = createServer((socket) => {
     attempts++;
-    socket.on('error', () => undefined).once('data', () => socket.end(startingUp));
+    socket.on('error', () => undefined).once('data', () => socket.end(answer));
   });
 });
 
@@ -35,22 +42,22 @@ async function listen(port: number): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
+function connectionTo(port: number, parameters = ''): DatabaseConnection {
+  const DATABASE_URL = `postgres://app@127.0.0.1:${String(port)}/app${parameters}`;
+  return new DatabaseConnection(
+    new DataSource({ type: 'postgres', url: DATABASE_URL }),
+    readEnvironment({ DATABASE_URL }),
+  );
+}
+
 const until = async (isSo: () => boolean) => {
   while (!isSo()) await new Promise(setImmediate);
 };
 
 it('says why the database cannot be had, each reason once, however often it is tried', async () => {
-  const told: unknown[] = [];
-  jest
-    .spyOn(Logger.prototype, 'error')
-    .mockImplementation((...[record]: unknown[]) => void told.push(record));
   const port = await listen(0);
   server.close();
-  const DATABASE_URL = `postgres://app@127.0.0.1:${String(port)}/app`;
-  const connection = new DatabaseConnection(
-    new DataSource({ type: 'postgres', url: DATABASE_URL }),
-    readEnvironment({ DATABASE_URL }),
-  );
+  const connection = connectionTo(port);
 
   const opening = connection.open();
   await until(() => told.length > 0);
@@ -63,4 +70,16 @@ it('says why the database cannot be had, each reason once, however often it is t
     { event: 'database.not_ready', reason: 'ECONNREFUSED' },
     { event: 'database.not_ready', reason: '57P03' },
   ]);
+});
+
+it('says that the server speaks no TLS where it is to', async () => {
+  answer = Buffer.from('N');
+  const connection = connectionTo(await listen(0), '?sslmode=verify-full');
+
+  const opening = connection.open();
+  await until(() => told.length > 0);
+  await connection.onApplicationShutdown();
+  await opening;
+
+  expect(told).toEqual([{ event: 'database.not_ready', reason: 'no-tls' }]);
 });

@@ -6,7 +6,7 @@ import type { LogRecord } from '../telemetry/log-catalogue.js';
 import { News } from '../telemetry/news.js';
 import { databaseReason } from './database-reason.js';
 import { type EmbeddedPostgres, EmbeddedPostgresError, startEmbeddedPostgres } from './embedded-postgres.js';
-import { migrate } from './migrate.js';
+import { migrate, MigrationError } from './migrate.js';
 
 /** Fills the embedded database, if it is empty. */
 export type FirstStart = (url: string, environment: Environment) => Promise<void>;
@@ -70,10 +70,8 @@ export class DatabaseConnection implements OnApplicationShutdown {
       } catch (error) {
         if (error instanceof EmbeddedPostgresError) throw error;
         if (this.#isStopping()) return;
-        const reason = databaseReason(error);
-        if (news.isNew(reason)) {
-          this.#logger.error({ event: 'database.not_ready', reason } satisfies LogRecord);
-        }
+        const record = recordOf(error);
+        if (news.isNew(`${record.event} ${record.migration} ${record.reason}`)) this.#logger.error(record);
       }
       await wait(pauseMs * (0.5 + Math.random() / 2), undefined, { signal: this.#stop.signal }).catch(
         () => undefined,
@@ -105,4 +103,11 @@ export class DatabaseConnection implements OnApplicationShutdown {
     });
     return this.#embedded.url;
   }
+}
+
+function recordOf(error: unknown): LogRecord {
+  if (error instanceof MigrationError) {
+    return { event: 'database.migration_failed', migration: error.migration, reason: error.code };
+  }
+  return { event: 'database.not_ready', reason: databaseReason(error) };
 }

@@ -14,6 +14,7 @@ it.each([
   ['of a connection that is late', new Error('timeout exceeded when trying to connect'), 'timeout'],
   ['of a broken connection', new Error('Connection terminated unexpectedly'), 'disconnected'],
   ['of a connection that was taken away', new QueryRunnerAlreadyReleasedError(), 'disconnected'],
+  ['of a server without TLS', new Error('The server does not support SSL connections'), 'no-tls'],
   ['without a code', new TypeError('password of app'), 'TypeError'],
   ['with a text for a code', coded('password of app'), 'Error'],
   ['that is no error', 'password of app', 'unknown'],

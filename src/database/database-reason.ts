@@ -8,8 +8,8 @@ export function codeOf(error: Error): string {
 }
 
 /**
- * A word for logs that says why the database could not be had: `ECONNREFUSED`, `57P01`, or `timeout` and `disconnected`
- * where there is no code. Never a text, for that may name hosts, users and values.
+ * A word for logs that says why the database could not be had: `ECONNREFUSED`, `57P01`, or `timeout`, `disconnected` and
+ * `no-tls`, of a server that speaks no TLS while we are to, where there is no code. Never a text, for that may name hosts, users and values.
  */
 export function databaseReason(error: unknown): string {
   if (!isNativeError(error)) return 'unknown';
@@ -18,5 +18,6 @@ export function databaseReason(error: unknown): string {
   // `pg` and its pool have several words for both.
   if (/time(d ?)?out|timeout expired/i.test(error.message)) return 'timeout';
   if (/terminated|closed|connection error|released/i.test(error.message)) return 'disconnected';
+  if (/does not support SSL/i.test(error.message)) return 'no-tls';
   return error.name;
 }

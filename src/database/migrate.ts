@@ -1,5 +1,7 @@
 import { Client } from 'pg';
+import type { DataSource } from 'typeorm';
 import { keptAlive, patientDataSource } from './data-source.js';
+import { databaseReason } from './database-reason.js';
 import { endClient } from './end-client.js';
 
 /** Any number, as long as every version of this service uses the same. */
@@ -18,6 +20,22 @@ const tableLockMs = 500;
 const endWhenVanished =
   'SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3';
 
+/** A migration has failed, and is undone; those before it are not. */
+export class MigrationError extends Error {
+  override readonly name = 'MigrationError';
+  /** As {@link databaseReason} gives it. */
+  readonly code: string;
+
+  /** @param migration  its name */
+  constructor(
+    readonly migration: string,
+    cause: unknown,
+  ) {
+    super(`Migration ${migration} failed: ${cause instanceof Error ? cause.message : 'no error'}`, { cause });
+    this.code = databaseReason(cause);
+  }
+}
+
 interface MigrateOptions {
   /** For the turn of other processes. Default: a minute */
   readonly longestWaitMs?: number;
@@ -30,8 +48,8 @@ interface MigrateOptions {
  *
  * @param url  of the database itself, not of a pooler: the lock belongs to the connection
  * @returns names of the migrations that ran
- * @throws if another process holds the lock for longer, or for 0.5 s a table that a migration needs; if the database cannot be
- *   reached, or `signal` came before the turn
+ * @throws {MigrationError} if a migration fails, such as where others use a table that it needs for over 0.5 s
+ * @throws if another process holds the lock for longer; if the database cannot be reached, or `signal` came before the turn
  */
 export async function migrate(
   url: string,
@@ -72,10 +90,27 @@ async function takeTurn(client: Client, signal: AbortSignal | undefined): Promis
 
 async function runPending(url: string): Promise<string[]> {
   const dataSource = await patientDataSource(url, 2, tableLockMs).initialize();
+  const begun = namesOfBegun(dataSource);
   try {
     const migrations = await dataSource.runMigrations({ transaction: 'each' });
     return migrations.map(({ name }) => name);
+  } catch (error) {
+    const last = begun.at(-1);
+    throw last === undefined ? error : new MigrationError(last, error);
   } finally {
     await dataSource.destroy();
   }
+}
+
+/** @returns grows with each migration that begins: what TypeORM throws does not say which it was */
+function namesOfBegun({ migrations }: DataSource): readonly string[] {
+  const names: string[] = [];
+  for (const migration of migrations) {
+    const up = migration.up.bind(migration);
+    migration.up = (runner) => {
+      names.push(migration.name ?? migration.constructor.name);
+      return up(runner);
+    };
+  }
+  return names;
 }

@@ -40,6 +40,8 @@ export interface LogFields {
   /** Code such as ECONNREFUSED; never an exception's text */
   error_code?: string;
   reason?: string;
+  /** Name of one, with its time */
+  migration?: string;
   /** Place in the code */
   at?: string;
   /** Of the report on what is cached and what invalidates it */
@@ -251,6 +253,11 @@ export const logCatalogue = {
     '❌',
     'error',
     ({ reason }) => `Database not available (${reason}), trying again until it is`,
+  ),
+  'database.migration_failed': entry(
+    '❌',
+    'error',
+    ({ migration, reason }) => `Migration ${migration} failed (${reason}), trying again until it does not`,
   ),
   'database.away': entry('❌', 'error', ({ reason }) => `Database is not available (${reason})`),
   'database.back': entry('✅', 'info', () => 'Database answers again'),

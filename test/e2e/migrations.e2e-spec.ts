@@ -95,6 +95,19 @@ describe('migrations', () => {
     expect(await migrate(database.url)).toContain('OutboxRenewal1770000003000');
   });
 
+  it('that fail are told by name and code, without the words of the database, and are run when they can be', async () => {
+    await client.query('CREATE TABLE users (code text)');
+    const app = await spawnApp({ env: { DATABASE_URL: database.url } });
+    const told = '❌ Migration InitialSchema1770000000000 failed (42P07), trying again until it does not';
+    await pollUntil(() => app.output().includes(told), 60_000);
+
+    await client.query('DROP TABLE users');
+    await waitFor200(app, '/health/startup', 60_000);
+
+    expect(app.output()).not.toMatch(/already exists|not available/);
+    await app.stop();
+  });
+
   describe('of attempts that keep no due date yet', () => {
     let grader: Client | undefined;
     const due = async (activity: string) => {
