@@ -1,3 +1,4 @@
+import { faultOfDatabaseUrl } from './database-url.js';
 import {
   ListOf,
   OneOf,
@@ -6,6 +7,7 @@ import {
   Share,
   Text,
   TextThat,
+  TextWithout,
   Toggle,
   WholeNumber,
   isAddressOrNetwork,
@@ -107,6 +109,7 @@ export class Environment {
    */
   @Optional()
   @TextThat('a PostgreSQL URL', 'postgres://app:secret@localhost:5432/learning', isDatabaseUrl)
+  @TextWithout(faultOfDatabaseUrl)
   readonly DATABASE_URL?: string;
 
   /**

@@ -150,6 +150,24 @@ describe('the settings', () => {
     expect(refused({ [name]: value, ...issuer })).toEqual([name]);
   });
 
+  it.each(['sslrootcert', 'sslcert', 'sslkey'])('name a file that can be read as %s', (name) => {
+    const url = (path: string) => ({ DATABASE_URL: `postgres://h/x?sslmode=verify-full&${name}=${path}` });
+
+    for (const [path, code] of [
+      ['/nowhere/canary.pem', 'ENOENT'],
+      [process.cwd(), 'EISDIR'],
+    ] as const) {
+      const { message } = refusal(url(path));
+      expect(message).toMatch(
+        new RegExp(
+          `DATABASE_URL must name a file that can be read as ${name} \\(${code}\\), for example ${name}=/`,
+        ),
+      );
+      expect(message).not.toContain(path);
+    }
+    expect(readEnvironment(url(`${process.cwd()}/package.json`)).DATABASE_URL).toContain('package.json');
+  });
+
   it('refuse production without a way to check callers', () => {
     const database = { DATABASE_URL: 'postgres://h/x' };
 

@@ -97,6 +97,15 @@ export function TextThat(
   );
 }
 
+/** Text in which `faultOf` finds nothing wrong; what it finds is told as it is: `must …, for example …`. */
+export function TextWithout(faultOf: (text: string) => string | undefined): PropertyDecorator {
+  const found = (value: unknown) => (typeof value === 'string' ? faultOf(value) : undefined);
+  return ValidateBy(
+    { name: 'textWithout', validator: { validate: (value) => found(value) === undefined } },
+    { message: ({ value }) => found(value) ?? '' },
+  );
+}
+
 /** A comma-separated list of texts that `accepts` approves of. */
 export function ListOf(rule: string, example: string, accepts: (item: string) => boolean): PropertyDecorator {
   return applyDecorators(
