@@ -1,3 +1,4 @@
+import type { ClientBase } from 'pg';
 import { DataSource, type DataSourceOptions, type Logger } from 'typeorm';
 import { Activity } from '../records/activities/activity.entity.js';
 import { Course } from '../records/courses/course.entity.js';
@@ -108,6 +109,21 @@ export function requestPool(settings: PoolSettings, onPoolError: (error: Error) 
   };
 }
 
+/** Those that the server does not have, being older, it passes over. */
+const setLimits = `SELECT set_config(name, CASE name WHEN 'lock_timeout' THEN $1 ELSE '0' END, false) FROM pg_settings
+  WHERE name IN ('lock_timeout', 'statement_timeout', 'transaction_timeout', 'idle_session_timeout',
+    'idle_in_transaction_session_timeout')`;
+
+/**
+ * Takes away what limits the time of statements, transactions and sessions, whatever the role or the database has been given
+ * (`ALTER ROLE … SET`): `pg` asks for no limit that is 0.
+ *
+ * @param lockMs  what a statement waits for a lock; 0: without end
+ */
+export async function makePatient(client: ClientBase, lockMs: number): Promise<void> {
+  await client.query(setLimits, [String(lockMs)]);
+}
+
 /**
  * A connection without time limits on statements, for migrations, imports and tests.
  *
@@ -121,6 +137,6 @@ export function patientDataSource(url: string, poolSize = 2, tableLockMs = 0): D
     poolSize,
     connectTimeoutMS: 5000,
     applicationName: 'ai-native-backend',
-    extra: { ...keptAlive, lock_timeout: tableLockMs },
+    extra: { ...keptAlive, onConnect: (client: ClientBase) => makePatient(client, tableLockMs) },
   });
 }

@@ -1,6 +1,6 @@
 import { Client } from 'pg';
 import type { DataSource } from 'typeorm';
-import { keptAlive, patientDataSource } from './data-source.js';
+import { keptAlive, makePatient, patientDataSource } from './data-source.js';
 import { databaseReason } from './database-reason.js';
 import { endClient } from './end-client.js';
 
@@ -59,7 +59,6 @@ export async function migrate(
     ...keptAlive,
     connectionString: url,
     connectionTimeoutMillis: 5000,
-    lock_timeout: longestWaitMs,
     query_timeout: longestWaitMs + answerMarginMs,
   });
   // A connection lost while we wait rejects the query too; without a listener it would also end the process.
@@ -67,20 +66,25 @@ export async function migrate(
   signal?.throwIfAborted();
   await client.connect();
   try {
-    await takeTurn(client, signal);
+    await takeTurn(client, longestWaitMs, signal);
     return await runPending(url);
   } finally {
     await endClient(client);
   }
 }
 
-async function takeTurn(client: Client, signal: AbortSignal | undefined): Promise<void> {
+async function takeTurn(
+  client: Client,
+  longestWaitMs: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const giveUp = (): void => void endClient(client);
   signal?.addEventListener('abort', giveUp);
   try {
     // One that came while we connected calls nobody.
     signal?.throwIfAborted();
     await client.query(endWhenVanished);
+    await makePatient(client, longestWaitMs);
     await client.query('SELECT pg_advisory_lock($1)', [migrationLock]);
     signal?.throwIfAborted();
   } finally {

@@ -108,6 +108,27 @@ describe('migrations', () => {
     await app.stop();
   });
 
+  it('and imports have all the time they need, whatever limits the database sets for whoever connects', async () => {
+    for (const name of ['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout']) {
+      await client.query(`ALTER DATABASE ${new URL(database.url).pathname.slice(1)} SET ${name} = 400`);
+    }
+    await client.query('SELECT pg_advisory_lock(1770000000)');
+    const migrating = migrate(database.url);
+    await pollUntil(async () => (await waiting('objid = 1770000000')) === 1, 10_000);
+    // So that its wait is longer than the limits.
+    await client.query('SELECT pg_sleep(0.5)');
+    await client.query('SELECT pg_advisory_unlock(1770000000)');
+    expect(await migrating).toContain('InitialSchema1770000000000');
+
+    const dataSource = await patientDataSource(database.url).initialize();
+    const limits = await dataSource.query<object[]>(
+      `SELECT name, setting FROM pg_settings WHERE name ~ '(statement|lock|transaction|session)_timeout$' AND setting <> '0'
+       AND name <> 'deadlock_timeout'`,
+    );
+    await dataSource.destroy();
+    expect(limits).toEqual([]);
+  });
+
   describe('of attempts that keep no due date yet', () => {
     let grader: Client | undefined;
     const due = async (activity: string) => {
