@@ -5,13 +5,15 @@ import { DataSource } from 'typeorm';
 import { readEnvironment } from '../config/read-environment.js';
 import { DatabaseConnection } from './database-connection.js';
 
-/** What PostgreSQL answers while it reads its files. */
-const startingUp = (() => {
-  const fields = Buffer.from('SFATAL\0C57P03\0Mthe database system is starting up\0\0', 'latin1');
+function refusal(code: string, message: string): Buffer {
+  const fields = Buffer.from(`SFATAL\0C${code}\0M${message}\0\0`, 'latin1');
   const head = Buffer.from('E\0\0\0\0', 'latin1');
   head.writeInt32BE(fields.length + 4, 1);
   return Buffer.concat([head, fields]);
-})();
+}
+
+/** What PostgreSQL answers while it reads its files. */
+const startingUp = refusal('57P03', 'the database system is starting up');
 
 let attempts: number;
 let server: Server;
@@ -72,14 +74,22 @@ it('says why the database cannot be had, each reason once, however often it is t
   ]);
 });
 
-it('says that the server speaks no TLS where it is to', async () => {
-  answer = Buffer.from('N');
-  const connection = connectionTo(await listen(0), '?sslmode=verify-full');
+it.each([
+  ['speaks no TLS where it is to', Buffer.from('N'), { event: 'database.not_ready', reason: 'no-tls' }],
+  [
+    'is a pooler',
+    refusal('08P01', 'unsupported startup parameter: lock_timeout'),
+    { event: 'database.pooler' },
+  ],
+])('says that the server %s', async (_, given, line) => {
+  answer = given;
+  const isAskedForTls = given.length === 1;
+  const connection = connectionTo(await listen(0), isAskedForTls ? '?sslmode=verify-full' : '');
 
   const opening = connection.open();
   await until(() => told.length > 0);
   await connection.onApplicationShutdown();
   await opening;
 
-  expect(told).toEqual([{ event: 'database.not_ready', reason: 'no-tls' }]);
+  expect(told).toEqual([line]);
 });

@@ -7,6 +7,7 @@ import { News } from '../telemetry/news.js';
 import { databaseReason } from './database-reason.js';
 import { type EmbeddedPostgres, EmbeddedPostgresError, startEmbeddedPostgres } from './embedded-postgres.js';
 import { migrate, MigrationError } from './migrate.js';
+import { PoolerError } from './refuse-pooler.js';
 
 /** Fills the embedded database, if it is empty. */
 export type FirstStart = (url: string, environment: Environment) => Promise<void>;
@@ -109,5 +110,6 @@ function recordOf(error: unknown): LogRecord {
   if (error instanceof MigrationError) {
     return { event: 'database.migration_failed', migration: error.migration, reason: error.code };
   }
+  if (error instanceof PoolerError) return { event: 'database.pooler' };
   return { event: 'database.not_ready', reason: databaseReason(error) };
 }

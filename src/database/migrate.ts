@@ -3,6 +3,7 @@ import type { DataSource } from 'typeorm';
 import { keptAlive, makePatient, patientDataSource } from './data-source.js';
 import { databaseReason } from './database-reason.js';
 import { endClient } from './end-client.js';
+import { connectPastPoolers } from './refuse-pooler.js';
 
 /** Any number, as long as every version of this service uses the same. */
 const migrationLock = 1_770_000_000;
@@ -49,6 +50,7 @@ interface MigrateOptions {
  * @param url  of the database itself, not of a pooler: the lock belongs to the connection
  * @returns names of the migrations that ran
  * @throws {MigrationError} if a migration fails, such as where others use a table that it needs for over 0.5 s
+ * @throws {PoolerError} if `url` leads to a pooler
  * @throws if another process holds the lock for longer; if the database cannot be reached, or `signal` came before the turn
  */
 export async function migrate(
@@ -59,15 +61,20 @@ export async function migrate(
     ...keptAlive,
     connectionString: url,
     connectionTimeoutMillis: 5000,
+    lock_timeout: longestWaitMs,
     query_timeout: longestWaitMs + answerMarginMs,
   });
   // A connection lost while we wait rejects the query too; without a listener it would also end the process.
   client.on('error', () => undefined);
   signal?.throwIfAborted();
-  await client.connect();
   try {
+    await connectPastPoolers(client, longestWaitMs);
     await takeTurn(client, longestWaitMs, signal);
-    return await runPending(url);
+    try {
+      return await runPending(url);
+    } finally {
+      await endTurn(client);
+    }
   } finally {
     await endClient(client);
   }
@@ -90,6 +97,12 @@ async function takeTurn(
   } finally {
     signal?.removeEventListener('abort', giveUp);
   }
+}
+
+/** The lock ends with its connection: with that to a pooler that has deceived us it would not. */
+async function endTurn(client: Client): Promise<void> {
+  const unlock = { text: 'SELECT pg_advisory_unlock($1)', values: [migrationLock], query_timeout: 1000 };
+  await client.query(unlock).catch(() => undefined);
 }
 
 async function runPending(url: string): Promise<string[]> {

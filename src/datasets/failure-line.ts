@@ -1,9 +1,10 @@
 import { EmbeddedPostgresError } from '../database/embedded-postgres.js';
+import { PoolerError } from '../database/refuse-pooler.js';
 import { asksForAnotherRun } from '../database/run-again.js';
 
 /** What went wrong with a database or a file in one line, where the user can mend it. */
 export function failureLine(failure: Error): string | undefined {
-  if (failure instanceof EmbeddedPostgresError) return failure.message;
+  if (failure instanceof EmbeddedPostgresError || failure instanceof PoolerError) return failure.message;
   const code = 'code' in failure ? String(failure.code) : '';
   // The message itself may name hosts and users.
   if (/^(ECONN|ENOTFOUND|ETIMEDOUT|EAI_|EHOSTUNREACH|28|3D|57|08)/.test(code)) {

@@ -254,6 +254,12 @@ export const logCatalogue = {
     'error',
     ({ reason }) => `Database not available (${reason}), trying again until it is`,
   ),
+  'database.pooler': entry(
+    '❌',
+    'error',
+    () =>
+      'DATABASE_URL leads to a pooler in transaction mode, or to one that drops limits of time: name the database itself',
+  ),
   'database.migration_failed': entry(
     '❌',
     'error',

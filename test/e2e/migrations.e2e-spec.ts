@@ -1,6 +1,8 @@
 import { Client } from 'pg';
 import { patientDataSource } from '../../src/database/data-source.js';
 import { migrate } from '../../src/database/migrate.js';
+import { PoolerError } from '../../src/database/refuse-pooler.js';
+import { startCarelessPooler } from '../support/careless-pooler.js';
 import { figure } from '../support/figures.js';
 import { createEmptyDatabase } from '../support/postgres.js';
 import { pollUntil, spawnApp, waitFor200 } from '../support/processes.js';
@@ -106,6 +108,20 @@ describe('migrations', () => {
 
     expect(app.output()).not.toMatch(/already exists|not available/);
     await app.stop();
+  });
+
+  it('are not begun through a pooler, which would keep the lock for a connection of its own', async () => {
+    const pooler = await startCarelessPooler(database.url);
+    try {
+      await expect(migrate(pooler.url)).rejects.toBeInstanceOf(PoolerError);
+    } finally {
+      await pooler.close();
+    }
+
+    const { rows } = await client.query(
+      `SELECT to_regclass('users') AS users, (SELECT count(*)::int FROM pg_locks WHERE objid = 1770000000) AS locks`,
+    );
+    expect(rows).toEqual([{ users: null, locks: 0 }]);
   });
 
   it('and imports have all the time they need, whatever limits the database sets for whoever connects', async () => {
