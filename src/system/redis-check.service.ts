@@ -8,7 +8,7 @@ import type { RedisTestDto, RedisTestValue } from './redis-test.dto.js';
 const keyTtlSeconds = 60;
 
 const stepsOfCache: Readonly<Record<StoreStep, string>> = {
-  open: 'look up an entry with its tokens, which takes EVAL, SET, GET, PTTL and MGET',
+  open: 'look up an entry with its tokens, which takes EVAL, SET, GET, GETRANGE, PTTL and MGET',
   write: 'keep an entry, which takes SET',
   read: 'find the entry that it keeps, which takes EVAL, PEXPIRE, PTTL and MGET',
   release: 'take back a lease, which takes EVAL, GET and DEL',

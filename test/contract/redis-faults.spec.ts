@@ -451,18 +451,24 @@ describe('what is no entry of ours', () => {
     const { stored, isUnreadable } = await store.read(name, [tag], BUDGET_MS);
     return { stored, isUnreadable };
   };
+  const begun = async ({ store }: OpenStore) => {
+    const { stored, isUnreadable } = await store.open(name, [tag], TOKEN_TTL_MS, BUDGET_MS);
+    return { stored, isUnreadable };
+  };
   const unreadable = { stored: undefined, isUnreadable: true };
 
   it('is unreadable, whatever it is, and makes room for one', async () => {
     const one = await openStore({ url: redis.url });
-    for (const command of [
-      ['SET', name.key, 'nonsense', 'PX', '60000'],
-      ['SET', name.key, '', 'PX', '60000'],
-      ['LPUSH', name.key, 'x'],
+    const end = ['PEXPIRE', name.key, '60000'];
+    for (const commands of [
+      [['SET', name.key, 'nonsense'], end],
+      [['SET', name.key, ''], end],
+      [['LPUSH', name.key, 'x']],
+      [['LPUSH', name.key, 'x'], end],
     ]) {
       await ask(redis, ['DEL', name.key]);
-      await ask(redis, command);
-      expect([command, await read(one)]).toEqual([command, unreadable]);
+      for (const command of commands) await ask(redis, command);
+      expect([commands, await read(one), await begun(one)]).toEqual([commands, unreadable, unreadable]);
     }
 
     await one.store.write(name, entryOf(name, 'x'));
@@ -479,18 +485,21 @@ describe('what is no entry of ours', () => {
     expect(await read(one)).toEqual(unreadable);
   });
 
-  it('is neither written nor parsed above 2 MiB', async () => {
+  it('is neither written nor parsed above 2 MiB, and no more than that is sent', async () => {
     const one = await openStore({ url: redis.url });
     const body = Buffer.alloc(2 * 1024 * 1024, 'x');
 
     await expect(one.store.write(name, entryOf(name, body))).rejects.toMatchObject({ message: 'too-large' });
 
-    const bytes = Buffer.concat([encodeEntry(entryOf(name, ''))!, body]);
+    const bytes = Buffer.concat([encodeEntry(entryOf(name, ''))!, body, body, body, body]);
     const client = createClient({ url: redis.adminUrl });
     await client.connect();
     await client.set(name.key, bytes, { expiration: { type: 'PX', value: 60_000 } });
+    const sentBytes = async () => Number(/total_net_output_bytes:(\d+)/.exec(await client.info('stats'))![1]);
+    const before = await sentBytes();
+    expect([await read(one), await begun(one)]).toEqual([unreadable, unreadable]);
+    expect((await sentBytes()) - before).toBeLessThan(2.1 * body.length);
     client.destroy();
-    expect(await read(one)).toEqual(unreadable);
   });
 
   it('is no token either', async () => {

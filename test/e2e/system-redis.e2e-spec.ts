@@ -121,6 +121,7 @@ describe('redis/test', () => {
     ['deleting', '-unlink', /delete the value just written \(NOPERM\)/],
     ['a script', '-eval', /look up an entry with its tokens, which takes EVAL.* \(NOPERM\)/],
     ['looking up', '-mget', /look up an entry with its tokens.* \(NOPERM\)/],
+    ['looking at what is kept', '-getrange', /look up an entry with its tokens.* \(NOPERM\)/],
     ['asking for the time that is left', '-pttl', /look up an entry with its tokens.* \(NOPERM\)/],
     ['renewing tokens', '-pexpire', /find the entry that it keeps, which takes EVAL, PEXPIRE.* \(NOPERM\)/],
     ['ending a lease', '-del', /take back a lease.* \(NOPERM\)/],

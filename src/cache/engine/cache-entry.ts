@@ -15,7 +15,7 @@ const IN_NO_LINE = /[^\u0020-\u007e\u0080-\u00ff]/;
  * What is larger is neither sent to a store nor looked at. A look-up has some 50 ms, and holds up all others on its way:
  * with a network of 1 Gbit/s this takes a third of them.
  */
-const MAX_ENTRY_BYTES = 2 * 1024 * 1024;
+export const MAX_ENTRY_BYTES = 2 * 1024 * 1024;
 
 /** An answer as it was given, with what it depends on. */
 export interface CacheEntry {

@@ -1,6 +1,8 @@
-import { decodeEntry } from '../engine/cache-entry.js';
+import { decodeEntry, MAX_ENTRY_BYTES } from '../engine/cache-entry.js';
 import type { Lease, StoreRead } from '../engine/store.js';
 import { newToken } from '../engine/tokens.js';
+import { failureReason } from '../redis/failure-reason.js';
+import type { BinaryClient } from '../redis/redis-client.js';
 import { inCommands, type RedisServers } from '../redis/redis-servers.js';
 import type { RedisSession } from '../redis/redis-session.js';
 import type { ServerIdentity } from '../redis/server-identity.js';
@@ -17,12 +19,16 @@ const CLOCK_TOLERANCE_MS = 1000;
 export interface PartRead {
   readonly part: Part;
   readonly tokens: readonly (string | undefined)[];
+  /** Of the entry, and no more than one byte beyond the longest that there may be; none where there is nothing, or no text. */
   readonly bytes: Buffer | undefined;
   readonly leftMs: number;
   readonly hasLease: boolean;
 }
 
-/** Asks a server for its part of a question, in one round trip. */
+/**
+ * Asks a server for its part of a question, in one round trip. Not in one step: what was written between the tokens and
+ * the entry has others, and is a miss.
+ */
 export async function readPart(
   servers: RedisServers,
   { client, binary, identity }: RedisSession,
@@ -30,17 +36,20 @@ export async function readPart(
 ): Promise<PartRead> {
   // The time that is left first: what has none by then, and is there, has just been written.
   const left = part.entryKey === undefined ? ABSENT : client.pTTL(part.entryKey);
-  const keys = part.entryKey === undefined ? part.tokenKeys : [...part.tokenKeys, part.entryKey];
-  const found = inCommands(servers, keys).map((some) => binary.mGet(some));
-  const [leftMs, ...replies] = await Promise.all([left, ...found]);
-  const values = replies.flat();
-  return {
-    part,
-    tokens: tokensOf(servers, identity, values.slice(0, part.tokenKeys.length)),
-    bytes: values[part.tokenKeys.length] ?? undefined,
-    leftMs,
-    hasLease: true,
-  };
+  const found = inCommands(servers, part.tokenKeys).map((some) => binary.mGet(some));
+  const entry = part.entryKey === undefined ? undefined : beginning(binary, part.entryKey);
+  const [leftMs, bytes, ...replies] = await Promise.all([left, entry, ...found]);
+  return { part, tokens: tokensOf(servers, identity, replies.flat()), bytes, leftMs, hasLease: true };
+}
+
+/** Whoever puts 50 MB under a key of ours would hold this process up if they came. */
+async function beginning(binary: BinaryClient, key: string): Promise<Buffer | undefined> {
+  try {
+    return (await binary.getRange(key, 0, MAX_ENTRY_BYTES)) ?? undefined;
+  } catch (error) {
+    if (failureReason(error) === 'WRONGTYPE') return undefined;
+    throw error;
+  }
 }
 
 /** As {@link readPart}, and first makes the tokens that there are not, and takes the lease if the part has one. */
@@ -55,7 +64,7 @@ export async function openPart(
   const kinds = 't'.repeat(tokenKeys.length) + (entryKey ? 'e' : '') + (leaseKey ? 'l' : '');
   const keys = [...tokenKeys, entryKey, leaseKey].filter((key) => key !== undefined);
   // The same for all: a token is compared only with those of its own tag.
-  const parameters = [newToken(), String(tokenTtlMs)];
+  const parameters = [newToken(), String(tokenTtlMs), String(MAX_ENTRY_BYTES)];
   if (lease) parameters.push(lease.owner, String(Math.ceil(lease.ttlMs)));
   let next = 0;
   const commands = inCommands(servers, keys).map((some) => {
@@ -112,7 +121,8 @@ export function storedIn(read: PartRead | undefined): Pick<StoreRead, 'stored' |
   const { bytes, leftMs } = read;
   // Something without an end, or that is not even text, was not put there by us.
   if (leftMs === WITHOUT_END) return { stored: undefined, isUnreadable: true };
-  if (!bytes) return { stored: undefined, isUnreadable: false };
+  // Where the time had almost run out it has just gone.
+  if (!bytes?.length) return { stored: undefined, isUnreadable: leftMs > CLOCK_TOLERANCE_MS };
   const entry = decodeEntry(bytes);
   if (!entry) return { stored: undefined, isUnreadable: true };
   const livesMs = entry.ttlMs + entry.graceMs;

@@ -21,8 +21,8 @@ return 1`;
 /**
  * What a run begins with, for each key by what it is. A token is made where there is none, and lives on, not for less long
  * than it would: another may need it for longer. A lease is taken that is free or the owner's own. KEYS: in any order.
- * ARGV: a letter for each key (`t`oken, `e`ntry, `l`ease), a fresh token, how long tokens live, the owner, how long leases
- * live; times in ms.
+ * ARGV: a letter for each key (`t`oken, `e`ntry, `l`ease), a fresh token, how long tokens live, the last byte of an entry to
+ * give, the owner, how long leases live; times in ms.
  *
  * Replies for each key: the token, false where there is something else in its place; time left (`PTTL`) and bytes of the
  * entry; 1 if the lease is the owner's now.
@@ -40,12 +40,14 @@ for i, key in ipairs(KEYS) do
       replies[i] = type(token) == 'string' and token
     end
   elseif kind == 'e' then
-    local entry = redis.pcall('GET', key)
-    replies[i] = {redis.call('PTTL', key), type(entry) == 'string' and entry}
+    local entry = redis.pcall('GETRANGE', key, 0, ARGV[4])
+    local isText = type(entry) == 'string'
+    if not isText and not string.find(entry.err, '^WRONGTYPE') then return entry end
+    replies[i] = {redis.call('PTTL', key), isText and entry}
   else
     local owner = redis.call('GET', key)
-    local isFree = not owner or owner == ARGV[4]
-    if isFree then redis.call('SET', key, ARGV[4], 'PX', ARGV[5]) end
+    local isFree = not owner or owner == ARGV[5]
+    if isFree then redis.call('SET', key, ARGV[5], 'PX', ARGV[6]) end
     replies[i] = isFree and 1 or 0
   end
 end
