@@ -1,10 +1,12 @@
 import { connect, createServer, type AddressInfo, type Server } from 'node:net';
+import { reasonOf } from '../../src/cache/engine/cache-errors.js';
 import { systemClock } from '../../src/cache/engine/clock.js';
 import type { RedisAddress } from '../../src/cache/redis/redis-address.js';
 import { RedisConnections } from '../../src/cache/redis/redis-connections.js';
 import type { Arrival } from '../../src/cache/redis/redis-servers.js';
 import type { RedisSession } from '../../src/cache/redis/redis-session.js';
 import { paceOfAbsences, paceOfRefusals, ReconnectionPace } from '../../src/cache/redis/reconnection-pace.js';
+import { ask } from '../support/ask-redis.js';
 import { deferred } from '../support/deferred.js';
 import { pollUntil, startRedis, type RedisProcess } from '../support/processes.js';
 
@@ -200,6 +202,37 @@ describe('connections to a server that may be named anew', () => {
 
     expect(came).toEqual(['moved', 'moved', 'new']);
     await successors.close();
+  });
+});
+
+describe('F16: a server that says it is not the one to ask', () => {
+  afterEach(async () => {
+    await ask(old, ['CONFIG', 'SET', 'replica-serve-stale-data', 'yes']);
+    await ask(old, ['REPLICAOF', 'NO', 'ONE']);
+  });
+
+  it.each([
+    ['READONLY', ['DEL', 'anything']],
+    ['MASTERDOWN', ['GET', 'anything']],
+  ])('is left with that very answer: %s', async (reason, command) => {
+    const one = new RedisConnections({
+      ...calm,
+      // No heartbeat shall be the one to find out.
+      timings: { ...calm.timings, heartbeatMs: 600_000, silenceLimitMs: 1_200_000, slowMs: 600_000 },
+      paceWhenAway: paceOfAbsences(600_000),
+      connections: 1,
+      locate: () => Promise.resolve(named),
+      followMs: 600_000,
+      beforeUse: () => Promise.resolve(),
+    });
+    await pollUntil(() => one.isReady, 10_000);
+    if (reason === 'MASTERDOWN') await ask(old, ['CONFIG', 'SET', 'replica-serve-stale-data', 'no']);
+    await ask(old, ['REPLICAOF', '127.0.0.1', '1']);
+
+    const answered = one.insist(BUDGET_MS, ({ client }) => client.sendCommand(command)).catch(reasonOf);
+
+    expect(await answered.then((answer) => [answer, one.isReady])).toEqual([reason, false]);
+    await one.close();
   });
 });
 
