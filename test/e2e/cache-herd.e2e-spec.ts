@@ -6,7 +6,7 @@ import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.js';
 import { figure, isMeasuring } from '../support/figures.js';
 import { HttpConnection } from '../support/http-connection.js';
 import { type Answer, failed, quantileMs, underLoad } from '../support/load.js';
-import { pollUntil, startRedis, type RedisProcess } from '../support/processes.js';
+import { freePort, pollUntil, startRedis, type RedisProcess } from '../support/processes.js';
 import { connectAdmin, type RedisAdmin } from '../support/redis-admin.js';
 
 jest.setTimeout(120_000);
@@ -50,7 +50,7 @@ afterAll(async () => {
   await redis.stop();
 });
 
-/** @param redisUrl  none: it caches in its memory only, and still counts its runs */
+/** @param redisUrl  empty: it caches in its memory only, and still counts its runs */
 async function startServer(redisUrl = redis.url): Promise<Server> {
   const child = fork('test/support/herd-server.mjs', {
     env: { ...process.env, REDIS_URL: redisUrl, COUNTS_URL: redis.adminUrl },
@@ -133,16 +133,30 @@ describe('a thousand callers of a cold key, on three processes', () => {
     expect(await runsOf('killed')).toBe(2);
   });
 
-  it('F51: cost each process one run at most without a Redis', async () => {
-    const alone = await Promise.all(Array.from({ length: PROCESSES }, () => startServer('')));
+  it.each([
+    ['without a Redis', 'no Redis', 'alone', 1, () => ''],
+    // Nobody can tell who comes during the first whether something was written since: they share the next.
+    [
+      'while their Redis refuses them',
+      'Redis away',
+      'refused',
+      2,
+      async () => `redis://127.0.0.1:${await freePort()}`,
+    ],
+  ])('F51: cost each process no more than so many runs %s', async (_, why, name, runsOfEach, urlOf) => {
+    const redisUrl = await urlOf();
+    const alone = await Promise.all(Array.from({ length: PROCESSES }, () => startServer(redisUrl)));
     await herd(1000, '/slow/0/warm-up', 0, alone);
+    // On a busy machine it takes a while until all are there.
+    const runMs = isMeasuring ? 300 : 1000;
 
-    const slowestMs = await herd(1000, '/slow/300/alone', 0, alone);
+    const slowestMs = await herd(1000, `/slow/${runMs}/${name}`, 0, alone);
 
-    figure('F51', '1,000 callers of a run of 300 ms, no Redis: slowest, ms', slowestMs);
-    const runs = await runsOf('alone');
-    figure('F51', `runs of ${PROCESSES} processes, no Redis`, runs, { atMost: PROCESSES });
-    expect(runs).toBeLessThanOrEqual(PROCESSES);
+    figure('F51', `1,000 callers of a run of ${runMs} ms, ${why}: slowest, ms`, slowestMs);
+    const runs = await runsOf(name);
+    const atMost = runsOfEach * PROCESSES;
+    figure('F51', `runs of ${PROCESSES} processes, ${why}`, runs, { atMost });
+    expect(runs).toBeLessThanOrEqual(atMost);
     for (const { process } of alone) process.disconnect();
   });
 });
