@@ -216,10 +216,8 @@ it('F29: an invalidation takes as long with a million keys as with none, and lis
   const pingMs = await longestPingMs(async () => (times = await invalidations()));
 
   const stats = await admin.info('commandstats');
-  const slowestMs = Math.max(
-    ...[...stats.matchAll(/^cmdstat_(?:del|set|publish|eval):.*usec_per_call=([\d.]+)/gm)].map(
-      ([, usec]) => Number(usec) / 1000,
-    ),
+  const tookMs = [...stats.matchAll(/^cmdstat_(?:del|set|publish|eval):.*usec_per_call=([\d.]+)/gm)].map(
+    ([, usec]) => Number(usec) / 1000,
   );
   // The administrator's connections have no name.
   const slow = (await admin.sendCommand<unknown[][]>(['SLOWLOG', 'GET', '-1'])).filter(
@@ -231,10 +229,12 @@ it('F29: an invalidation takes as long with a million keys as with none, and lis
     atMost: 2,
   });
   figure('F29', 'until it is confirmed, longest, ms', times.at(-1) ?? NaN);
-  figure('F29', 'time of Redis, ms', slowestMs, { atMost: 5 });
+  figure('F29', 'time of Redis, ms', Math.max(...tookMs), { atMost: 5 });
   figure('F29', 'longest PING of another client meanwhile, ms', pingMs, { atMost: 5 });
   figure('F29', 'commands that took Redis more than 1 ms', slow.length, { atMost: 0 });
-  expect(stats).toContain('cmdstat_');
+  // At least what an invalidation consists of.
+  expect(stats).toMatch(/^cmdstat_del:/m);
+  expect(tookMs.length).toBeGreaterThan(1);
   expect(stats).not.toMatch(/^cmdstat_(keys|scan|flush\w*):/m);
   expect((await other.get('1')).cache).toBe('MISS');
   admin.destroy();
