@@ -12,8 +12,10 @@ import {
   Module,
   type NestInterceptor,
   Param,
+  type PipeTransform,
   type Provider,
   Res,
+  Scope,
   StreamableFile,
   type Type,
   UseInterceptors,
@@ -159,6 +161,131 @@ describe.each(eachAdapter)('interceptors around a cached route on %s', (adapter)
     }
   });
 });
+
+/** How often each of those around a route was called, by name. */
+const called = new Map<string, number>();
+
+function count(name: string): void {
+  called.set(name, (called.get(name) ?? 0) + 1);
+}
+
+function wrapping(name: string) {
+  return (next: CallHandler) => {
+    count(name);
+    return next.handle().pipe(map((inner: unknown) => ({ [name]: inner })));
+  };
+}
+
+@Injectable()
+class GlobalInterceptor implements NestInterceptor {
+  intercept(_context: ExecutionContext, next: CallHandler) {
+    return wrapping('global')(next);
+  }
+}
+
+@Injectable()
+class ClassInterceptor implements NestInterceptor {
+  intercept(_context: ExecutionContext, next: CallHandler) {
+    return wrapping('class')(next);
+  }
+}
+
+@Injectable({ scope: Scope.REQUEST })
+class RequestInterceptor implements NestInterceptor {
+  intercept(_context: ExecutionContext, next: CallHandler) {
+    return wrapping('request')(next);
+  }
+}
+
+@Injectable()
+class AsyncInterceptor implements NestInterceptor {
+  async intercept(_context: ExecutionContext, next: CallHandler) {
+    await new Promise((resolve) => setImmediate(resolve));
+    return wrapping('async')(next);
+  }
+}
+
+@Injectable()
+class CountingPipe implements PipeTransform<string, string> {
+  transform(id: string): string {
+    count('pipe');
+    return id;
+  }
+}
+
+@Controller('surrounded')
+@UseInterceptors(ClassInterceptor, RequestInterceptor)
+class SurroundedController {
+  @Get('cached/:id')
+  @Cached({ ttl: 60, prefix: 'surrounded', key: ({ params }) => ({ id: String(params.id) }) })
+  @UseInterceptors(AsyncInterceptor)
+  cached(@Param('id', CountingPipe) id: string) {
+    count('handler');
+    return { id };
+  }
+
+  @Get('twin/:id')
+  @UseInterceptors(AsyncInterceptor)
+  twin(@Param('id', CountingPipe) id: string) {
+    count('handler');
+    return { id };
+  }
+}
+
+@Module({ controllers: [SurroundedController] })
+class SurroundedModule {}
+
+describe.each(eachAdapter)('all that stands around a route on %s', (adapter) => {
+  const around = ['async', 'class', 'global', 'handler', 'pipe', 'request', 'serialiser'];
+
+  it.each([true, false])(
+    'is called once for a miss and not for hits (the cache first: %s)',
+    async (isCacheFirst) => {
+      const { app, url } = await startCachedApp({
+        adapter,
+        features: [SurroundedModule],
+        isCacheFirst,
+        options: { clock: new FakeClock() },
+        configure: (made) => {
+          made.useGlobalInterceptors(new GlobalInterceptor());
+          countSerialisations(made);
+        },
+      });
+      const get = async (path: string) => {
+        called.clear();
+        const { status, headers, text } = await rawRequest(`${url}/surrounded/${path}/1`);
+        await app.get(CacheService).settle();
+        const counts = [...called].map(([name, times]) => `${name} ${times}`).sort();
+        return { outcome: headers['x-cache'], counts, answer: [status, headers['content-type'], text] };
+      };
+      const counts = around.map((name) => `${name} 1`);
+
+      const twin = await get('twin');
+      const [miss, ...hits] = [await get('cached'), await get('cached'), await get('cached')];
+      await app.close();
+
+      expect(twin.counts).toEqual(counts);
+      expect(miss).toEqual({ outcome: 'MISS', counts, answer: twin.answer });
+      expect(hits).toEqual([1, 2].map(() => ({ outcome: 'HIT', counts: [], answer: twin.answer })));
+    },
+  );
+});
+
+/** Of whole answers, by the application's own way to write them. */
+function countSerialisations(app: INestApplication): void {
+  const http = app.getHttpAdapter().getInstance() as {
+    set?: (setting: string, value: unknown) => void;
+    setReplySerializer?: (serialize: (value: unknown) => string) => void;
+  };
+  http.setReplySerializer?.((value) => {
+    count('serialiser');
+    return JSON.stringify(value);
+  });
+  http.set?.('json replacer', (name: string, value: unknown) => {
+    if (name === '') count('serialiser');
+    return value;
+  });
+}
 
 /** What handlers return, and whether it can be kept. */
 const results: Record<string, { value: () => unknown; isKept: boolean }> = {
