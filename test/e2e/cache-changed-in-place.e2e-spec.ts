@@ -14,7 +14,7 @@ import {
 } from '@nestjs/common';
 import { map } from 'rxjs';
 import { Cached, CacheService, InvalidateCache } from '../../src/cache/index.js';
-import { startCachedApp } from '../support/cached-app.js';
+import { eachAdapter, startCachedApp } from '../support/cached-app.js';
 
 const values = new Map<number, string>();
 
@@ -102,50 +102,52 @@ function taken(ids: number[]): unknown[] {
   return ids.splice(0).map((id) => values.get(id));
 }
 
-let app: INestApplication;
-let url: string;
+describe.each(eachAdapter)('on %s', (adapter) => {
+  let app: INestApplication;
+  let url: string;
 
-beforeAll(async () => {
-  ({ app, url } = await startCachedApp({ controllers: [ItemsController], providers: [Items] }));
-});
+  beforeAll(async () => {
+    ({ app, url } = await startCachedApp({ adapter, controllers: [ItemsController], providers: [Items] }));
+  });
 
-afterAll(() => app.close());
+  afterAll(() => app.close());
 
-beforeEach(async () => {
-  values.clear();
-  for (const id of [1, 2]) values.set(id, 'old');
-  await app.get(CacheService).invalidate('item:1');
-});
+  beforeEach(async () => {
+    values.clear();
+    for (const id of [1, 2]) values.set(id, 'old');
+    await app.get(CacheService).invalidate('item:1');
+  });
 
-async function get(path: string): Promise<{ cache: string | null; body: unknown }> {
-  const answer = await fetch(url + path);
-  await app.get(CacheService).settle();
-  return { cache: answer.headers.get('x-cache'), body: await answer.json() };
-}
+  async function get(path: string): Promise<{ cache: string | null; body: unknown }> {
+    const answer = await fetch(url + path);
+    await app.get(CacheService).settle();
+    return { cache: answer.headers.get('x-cache'), body: await answer.json() };
+  }
 
-it.each([
-  ['arguments that the handler empties', '/emptied?ids=1,2'],
-  ['arguments that the handler empties, named by a function', '/by-function?ids=1,2'],
-  ['a query that the handler empties, named by a function', '/query?id=1'],
-  ['a result that an interceptor changes in its place', '/stripped'],
-])('an answer depends on %s as they were', async (_, path) => {
-  // What pipes make of the inputs is known from the first answer on.
-  await get(path);
-  await get(path);
-  expect((await get(path)).cache).toBe('HIT');
+  it.each([
+    ['arguments that the handler empties', '/emptied?ids=1,2'],
+    ['arguments that the handler empties, named by a function', '/by-function?ids=1,2'],
+    ['a query that the handler empties, named by a function', '/query?id=1'],
+    ['a result that an interceptor changes in its place', '/stripped'],
+  ])('an answer depends on %s as they were', async (_, path) => {
+    // What pipes make of the inputs is known from the first answer on.
+    await get(path);
+    await get(path);
+    expect((await get(path)).cache).toBe('HIT');
 
-  await fetch(`${url}/1`, { method: 'POST' });
+    await fetch(`${url}/1`, { method: 'POST' });
 
-  const { cache, body } = await get(path);
-  expect(cache).toBe('MISS');
-  expect(JSON.stringify(body)).toContain('new');
-});
+    const { cache, body } = await get(path);
+    expect(cache).toBe('MISS');
+    expect(JSON.stringify(body)).toContain('new');
+  });
 
-it('a method of a provider keeps, and invalidates, by its arguments as they were', async () => {
-  const items = app.get(Items);
-  expect(await items.listed([1, 2])).toEqual(['old', 'old']);
+  it('a method of a provider keeps, and invalidates, by its arguments as they were', async () => {
+    const items = app.get(Items);
+    expect(await items.listed([1, 2])).toEqual(['old', 'old']);
 
-  await items.write([1]);
+    await items.write([1]);
 
-  expect(await items.listed([1, 2])).toEqual(['new', 'old']);
+    expect(await items.listed([1, 2])).toEqual(['new', 'old']);
+  });
 });

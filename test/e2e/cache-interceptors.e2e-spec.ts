@@ -29,11 +29,8 @@ import { CacheDoor } from '../../src/cache/http/cache-door.guard.js';
 import { CacheLoader } from '../../src/cache/http/cache-loader.interceptor.js';
 import { Cached, CacheService } from '../../src/cache/index.js';
 import { FakeClock } from '../../src/cache/testing/index.js';
-import { adapters, startCachedApp } from '../support/cached-app.js';
+import { eachAdapter, startCachedApp } from '../support/cached-app.js';
 import { rawRequest } from '../support/raw-request.js';
-
-type Adapter = keyof typeof adapters;
-const eachAdapter = Object.keys(adapters) as Adapter[];
 
 let mapped = 0;
 let handled = 0;

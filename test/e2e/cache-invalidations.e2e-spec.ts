@@ -12,7 +12,7 @@ import {
 import { IsString } from 'class-validator';
 import fc from 'fast-check';
 import { Cached, InvalidateCache, type CacheModuleEvent } from '../../src/cache/index.js';
-import { settledIn, startCachedApp } from '../support/cached-app.js';
+import { eachAdapter, settledIn, startCachedApp } from '../support/cached-app.js';
 
 let runs = 0;
 
@@ -142,7 +142,7 @@ class ItemsController {
   }
 }
 
-describe('decorated methods of providers', () => {
+describe.each(eachAdapter)('decorated methods of providers on %s', (adapter) => {
   let app: INestApplication;
   let prices: Prices;
   let url: string;
@@ -152,6 +152,7 @@ describe('decorated methods of providers', () => {
     runs = 0;
     events = [];
     ({ app, url } = await startCachedApp({
+      adapter,
       controllers: [ItemsController],
       providers: [Prices, Families],
       options: { onEvent: (event) => events.push(event) },

@@ -19,7 +19,7 @@ import {
   InvalidateCache,
   type CacheModuleEvent,
 } from '../../src/cache/index.js';
-import { settledIn, startCachedApp } from '../support/cached-app.js';
+import { eachAdapter, settledIn, startCachedApp } from '../support/cached-app.js';
 import { figure } from '../support/figures.js';
 
 let runs = 0;
@@ -153,7 +153,7 @@ class PerRequestController {
   }
 }
 
-describe('decorated methods of providers', () => {
+describe.each(eachAdapter)('decorated methods of providers on %s', (adapter) => {
   let app: INestApplication;
   let prices: Prices;
   let url: string;
@@ -163,6 +163,7 @@ describe('decorated methods of providers', () => {
     runs = 0;
     events = [];
     ({ app, url } = await startCachedApp({
+      adapter,
       controllers: [SpannedController, PerRequestController],
       providers: [Prices, SalePrices, PerRequest, { provide: MADE, useFactory: () => new MadeElsewhere() }],
       options: { onEvent: (event) => events.push(event) },
@@ -206,7 +207,7 @@ describe('decorated methods of providers', () => {
     await expect(prices.failing()).rejects.toThrow('source failed');
     await expect(prices.failing()).rejects.toThrow('source failed');
 
-    figure('F57', 'failures that were kept, of 2', 2 - runs, { atMost: 0 });
+    figure('F57', `failures that were kept on ${adapter}, of 2`, 2 - runs, { atMost: 0 });
     expect(runs).toBe(2);
   });
 
@@ -214,7 +215,7 @@ describe('decorated methods of providers', () => {
     await settled(prices.unstorable());
     await settled(prices.unstorable());
 
-    figure('F57', 'unstorable values that were kept, of 2', 2 - runs, { atMost: 0 });
+    figure('F57', `unstorable values that were kept on ${adapter}, of 2`, 2 - runs, { atMost: 0 });
     expect(runs).toBe(2);
     expect(events).toContainEqual(
       expect.objectContaining({
@@ -301,6 +302,7 @@ describe('decorated methods of providers', () => {
       readonly version = 'two';
     }
     const other = await startCachedApp({
+      adapter,
       controllers: [ViewV1, ViewV2],
       configure: (made) => made.enableVersioning({ type: VersioningType.HEADER, header: 'version' }),
     });

@@ -1,7 +1,7 @@
 import { Controller, Delete, Get, type INestApplication, Param, Post } from '@nestjs/common';
 import { Cached, CacheService, InvalidateCache, type CacheModuleOptions } from '../../src/cache/index.js';
 import { FakeClock, simulateInstances } from '../../src/cache/testing/index.js';
-import { startCachedApp } from '../support/cached-app.js';
+import { eachAdapter, startCachedApp } from '../support/cached-app.js';
 
 let value = 1;
 
@@ -63,69 +63,74 @@ interface Instance {
 
 const clock = new FakeClock();
 
-describe.each([
+const writers: [string, () => CacheModuleOptions[]][] = [
   ['this process', () => [{ clock }]],
   ['another process', () => simulateInstances(2, clock)],
-])('a soft invalidation by %s', (_, instances: () => CacheModuleOptions[]) => {
-  let started: Instance[];
+];
 
-  beforeAll(async () => {
-    started = await Promise.all(
-      instances().map((options) => startCachedApp({ controllers: [BoardController], options })),
-    );
-  });
+describe.each(eachAdapter.flatMap((adapter) => writers.map((writer) => [adapter, ...writer] as const)))(
+  'on %s a soft invalidation by %s',
+  (adapter, _, instances) => {
+    let started: Instance[];
 
-  afterAll(() => Promise.all(started.map(({ app }) => app.close())));
+    beforeAll(async () => {
+      started = await Promise.all(
+        instances().map((options) => startCachedApp({ adapter, controllers: [BoardController], options })),
+      );
+    });
 
-  /** What the reading process answers, such as `HIT 1`. */
-  async function read(path: string): Promise<string> {
-    const { app, url } = started[0]!;
-    const response = await fetch(url + path);
-    await app.get(CacheService).settle();
-    const body = (await response.json()) as { value: number };
-    return `${response.headers.get('x-cache')} ${body.value}`;
-  }
+    afterAll(() => Promise.all(started.map(({ app }) => app.close())));
 
-  const write = (path: string, method: string) => fetch(started.at(-1)!.url + path, { method });
+    /** What the reading process answers, such as `HIT 1`. */
+    async function read(path: string): Promise<string> {
+      const { app, url } = started[0]!;
+      const response = await fetch(url + path);
+      await app.get(CacheService).settle();
+      const body = (await response.json()) as { value: number };
+      return `${response.headers.get('x-cache')} ${body.value}`;
+    }
 
-  beforeEach(() => {
-    value = 1;
-  });
+    const write = (path: string, method: string) => fetch(started.at(-1)!.url + path, { method });
 
-  it('lets a route go on with what it has for as long as its minFresh, and no other', async () => {
-    expect([await read('/board/1'), await read('/score/1')]).toEqual(['MISS 1', 'MISS 1']);
-    clock.advance(500);
+    beforeEach(() => {
+      value = 1;
+    });
 
-    await write('/moves/1', 'POST');
+    it('lets a route go on with what it has for as long as its minFresh, and no other', async () => {
+      expect([await read('/board/1'), await read('/score/1')]).toEqual(['MISS 1', 'MISS 1']);
+      clock.advance(500);
 
-    expect([await read('/board/1'), await read('/score/1')]).toEqual(['HIT 1', 'MISS 2']);
-    clock.advance(499);
-    expect(await read('/board/1')).toBe('HIT 1');
-    clock.advance(1);
-    expect([await read('/board/1'), await read('/board/1')]).toEqual(['MISS 2', 'HIT 2']);
-  });
+      await write('/moves/1', 'POST');
 
-  it('of a part of a prefix is one of the whole, soft or not, for who depends on that', async () => {
-    const views = async () => [await read('/league'), await read('/table'), await read('/score/9')];
-    expect(await views()).toEqual(['MISS 1', 'MISS 1', 'MISS 1']);
-    expect(await views()).toEqual(['HIT 1', 'HIT 1', 'HIT 1']);
+      expect([await read('/board/1'), await read('/score/1')]).toEqual(['HIT 1', 'MISS 2']);
+      clock.advance(499);
+      expect(await read('/board/1')).toBe('HIT 1');
+      clock.advance(1);
+      expect([await read('/board/1'), await read('/board/1')]).toEqual(['MISS 2', 'HIT 2']);
+    });
 
-    await write('/goals/1', 'POST');
-    expect(await views()).toEqual(['HIT 1', 'MISS 2', 'HIT 1']);
-    clock.advance(1000);
-    expect(await views()).toEqual(['MISS 2', 'HIT 2', 'HIT 1']);
+    it('of a part of a prefix is one of the whole, soft or not, for who depends on that', async () => {
+      const views = async () => [await read('/league'), await read('/table'), await read('/score/9')];
+      expect(await views()).toEqual(['MISS 1', 'MISS 1', 'MISS 1']);
+      expect(await views()).toEqual(['HIT 1', 'HIT 1', 'HIT 1']);
 
-    await write('/goals/1', 'DELETE');
-    expect(await views()).toEqual(['MISS 3', 'MISS 3', 'HIT 1']);
-  });
+      await write('/goals/1', 'POST');
+      expect(await views()).toEqual(['HIT 1', 'MISS 2', 'HIT 1']);
+      clock.advance(1000);
+      expect(await views()).toEqual(['MISS 2', 'HIT 2', 'HIT 1']);
 
-  it('is overtaken by one that is not soft', async () => {
-    await read('/board/2');
-    await write('/moves/2', 'POST');
-    expect(await read('/board/2')).toBe('HIT 1');
+      await write('/goals/1', 'DELETE');
+      expect(await views()).toEqual(['MISS 3', 'MISS 3', 'HIT 1']);
+    });
 
-    await write('/moves/2', 'DELETE');
+    it('is overtaken by one that is not soft', async () => {
+      await read('/board/2');
+      await write('/moves/2', 'POST');
+      expect(await read('/board/2')).toBe('HIT 1');
 
-    expect(await read('/board/2')).toBe('MISS 3');
-  });
-});
+      await write('/moves/2', 'DELETE');
+
+      expect(await read('/board/2')).toBe('MISS 3');
+    });
+  },
+);

@@ -11,6 +11,8 @@ export const adapters = {
   express: () => new ExpressAdapter(),
 } as const;
 
+export const eachAdapter = Object.keys(adapters) as (keyof typeof adapters)[];
+
 /** A small application of its own around the cache module, listening on a free port. */
 export async function startCachedApp({
   adapter = 'fastify',
