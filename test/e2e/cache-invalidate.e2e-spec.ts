@@ -3,8 +3,9 @@ import { createServer, type AddressInfo } from 'node:net';
 import { Controller, Get, Param } from '@nestjs/common';
 import { Cached, type RedisOptions } from '../../src/cache/index.js';
 import { startCachedApp } from '../support/cached-app.js';
+import { outcomesOfService, servedWell } from '../support/outcomes-of-service.js';
 import { freePort, pollUntil, startRedis, type RedisProcess } from '../support/processes.js';
-import { startRedisCluster } from '../support/redis-cluster.js';
+import { startRedisCluster, type RedisClusterProcesses } from '../support/redis-cluster.js';
 import { runCli } from '../support/run-cli.js';
 
 jest.setTimeout(120_000);
@@ -129,9 +130,16 @@ describe('npm run cache:invalidate', () => {
   });
 });
 
-describe('npm run cache:invalidate, on a cluster', () => {
-  it('takes tags and prefixes of every master away from every process', async () => {
-    const cluster = await startRedisCluster();
+describe('on a cluster', () => {
+  let cluster: RedisClusterProcesses;
+
+  beforeAll(async () => {
+    cluster = await startRedisCluster();
+  });
+
+  afterAll(() => cluster.stop());
+
+  it('npm run cache:invalidate takes tags and prefixes of every master away from every process', async () => {
     const single = two;
     // A busy machine shall not look like a slow Redis.
     two = await startTwo({ clusterNodes: [...cluster.nodes], commandTimeoutMs: 1000 });
@@ -147,8 +155,11 @@ describe('npm run cache:invalidate, on a cluster', () => {
     } finally {
       await two.close();
       two = single;
-      await cluster.stop();
     }
+  });
+
+  it('the built service that REDIS_CLUSTER_NODES tells of it keeps, finds and invalidates', async () => {
+    expect(await outcomesOfService({ REDIS_CLUSTER_NODES: cluster.nodes.join(',') })).toEqual(servedWell);
   });
 });
 

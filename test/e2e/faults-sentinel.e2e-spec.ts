@@ -2,6 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { MemoryOutbox } from '../../src/cache/index.js';
 import { figure, isMeasuring } from '../support/figures.js';
 import { between, failed, shareOf, underLoad, type Answer } from '../support/load.js';
+import { outcomesOfService, servedWell } from '../support/outcomes-of-service.js';
 import { pollUntil } from '../support/processes.js';
 import { startSentinels, type SentinelProcesses } from '../support/redis-sentinel.js';
 import { startVersionedApp, VersionedDatabase, type VersionedApp } from '../support/versioned-app.js';
@@ -23,9 +24,14 @@ interface Loss {
   /** Of a hundred reads, before and while there was no master that could be used. */
   readonly hits: { readonly before: number; readonly without: number };
   readonly writes: number;
+  /** Of the built service that is started when it is over. */
+  readonly outcomes: readonly (string | null)[];
 }
 
-async function lose(fail: (processes: SentinelProcesses) => Promise<void> | void): Promise<Loss> {
+async function lose(
+  fail: (processes: SentinelProcesses) => Promise<void> | void,
+  afterwards: (processes: SentinelProcesses) => Promise<Loss['outcomes']> = () => Promise.resolve([]),
+): Promise<Loss> {
   const processes = await startSentinels();
   const database = new VersionedDatabase();
   const apps: VersionedApp[] = [];
@@ -73,6 +79,7 @@ async function lose(fail: (processes: SentinelProcesses) => Promise<void> | void
         without: hitsOf(between(answers, lostAt, usedAt)),
       },
       writes,
+      outcomes: await afterwards(processes),
     };
   } finally {
     await Promise.all(apps.map((one) => one.close()));
@@ -96,7 +103,11 @@ let hung: Promise<Loss>;
 
 // They wait most of their time, so they do it together; those that are measured have the machine to themselves.
 beforeAll(() => {
-  dead = lose(({ master }) => master.kill());
+  dead = lose(
+    ({ master }) => master.kill(),
+    ({ sentinels, masterName }) =>
+      outcomesOfService({ REDIS_SENTINELS: sentinels.join(','), REDIS_SENTINEL_MASTER: masterName }),
+  );
   const hang = () =>
     lose(({ master }) => {
       master.freeze();
@@ -128,3 +139,7 @@ it.each([
     expect(writes).toBeGreaterThan(5);
   },
 );
+
+it('the built service that REDIS_SENTINELS tells of them keeps, finds and invalidates at the master they have named since', async () => {
+  expect((await dead).outcomes).toEqual(servedWell);
+});
