@@ -28,7 +28,7 @@ const codes = {
 export function acceptJson(fastify: FastifyInstance): void {
   const parse = fastify.getDefaultJsonParser('error', 'error');
   fastify.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, body, done) => {
-    // Clients that name the type of every request send this to routes that take no body.
+    // Clients that name the type of every request send this to routes that take no body; those that take one refuse it.
     if (body.length === 0) {
       done(null, undefined);
       return;

@@ -43,6 +43,16 @@ describe('problems', () => {
       problem(400, 'bad_request'),
     ],
     ['an empty body', () => post(''), problem(400, 'validation_failed')],
+    [
+      'an empty body where no field is required',
+      () => service.request.patch(`${users}/NOBODY`).set('content-type', 'application/json').send(''),
+      problem(400, 'validation_failed'),
+    ],
+    [
+      'no body where no field is required',
+      () => service.request.patch(`${users}/NOBODY`),
+      problem(400, 'validation_failed'),
+    ],
     ['a list for an object', () => post('[]'), problem(400, 'validation_failed')],
     ['a number for an object', () => post('7'), problem(400, 'validation_failed')],
     ['null for an object', () => post('null'), problem(400, 'validation_failed')],

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import type { OpenAPIObject } from '@nestjs/swagger';
 import { judge, type Violation } from './judge.js';
 import { operationsOf } from './operations.js';
-import { anyRequest, followUps, type FuzzRequest } from './request-arbitrary.js';
+import { anyRequest, bodilessRequests, followUps, type FuzzRequest } from './request-arbitrary.js';
 import { type KnownValues, SchemaArbitrary } from './schema-arbitrary.js';
 import { type Sender, shown, targetOf } from './sender.js';
 
@@ -11,6 +11,7 @@ interface FuzzOptions {
   readonly sender: Sender;
   readonly callers: readonly string[];
   readonly known: KnownValues;
+  /** Random ones; those without a body come before them. */
   readonly requests: number;
   readonly seed: number;
   /** Awaited before every 500th request: brings back what requests have taken away. */
@@ -45,7 +46,8 @@ const MAX_DEPTH = 2;
 export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
   const { document, sender, requests, seed, say } = options;
   const { all, resolve } = operationsOf(document);
-  const arbitrary = anyRequest(all, options.callers, new SchemaArbitrary(resolve, options.known));
+  const schemas = new SchemaArbitrary(resolve, options.known);
+  const arbitrary = anyRequest(all, options.callers, schemas);
   const answers = new Map(all.map(({ name }) => [name, new Map<number, number>()]));
   const findings: Finding[] = [];
   const isKnown = (operation: string, rule: string) =>
@@ -72,6 +74,17 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
     }
     return undefined;
   };
+  const add = (request: FuzzRequest, violation: Violation) => {
+    const finding = { operation: request.operation.name, request: shown(request), ...violation };
+    findings.push(finding);
+    say(`✗ ${finding.operation} ${finding.rule}`);
+  };
+  await options.restore();
+  const bodiless = bodilessRequests(all, options.callers, schemas, seed);
+  for (const request of bodiless) {
+    const violation = await ask(request);
+    if (violation) add(request, violation);
+  }
   for (let run = 0; done < requests && findings.length < mostFindings; run += 1) {
     await options.restore();
     const found: { request: FuzzRequest; violation: Violation }[] = [];
@@ -85,16 +98,8 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
     done += result.numRuns;
     const last = found.at(-1);
     if (result.failed && !last) throw result.errorInstance;
-    if (last) {
-      const finding = {
-        operation: last.request.operation.name,
-        request: shown(last.request),
-        ...last.violation,
-      };
-      findings.push(finding);
-      say(`✗ ${finding.operation} ${finding.rule}`);
-    }
+    if (last) add(last.request, last.violation);
     say(`${done} of ${requests} requests, ${findings.length} findings`);
   }
-  return { requests: done, findings, answers, acceptedLines, pages };
+  return { requests: done + bodiless.length, findings, answers, acceptedLines, pages };
 }

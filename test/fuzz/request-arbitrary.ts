@@ -39,6 +39,30 @@ export function anyRequest(
   );
 }
 
+/**
+ * For each operation that takes JSON, and each caller, a request without a body, once of a declared type and once of none. Which
+ * of the random ones are such is luck, and that a route took one has been missed.
+ */
+export function bodilessRequests(
+  operations: readonly Operation[],
+  callers: readonly string[],
+  schemas: SchemaArbitrary,
+  seed: number,
+): FuzzRequest[] {
+  const taking = operations.filter(({ body }) => body?.type === 'application/json');
+  return taking.flatMap((operation) =>
+    callers.flatMap((caller): FuzzRequest[] => {
+      const valid = validRequest(operation, fc.constant(caller), schemas);
+      const [request] = fc.sample(valid, { seed, numRuns: 1 });
+      const { 'content-type': _, ...headers } = request!.headers;
+      return [
+        { ...request!, body: '', fits: 'no', fault: 'empty body' },
+        { ...request!, headers, body: undefined, fits: 'no', fault: 'no body' },
+      ];
+    }),
+  );
+}
+
 type Fault = (request: FuzzRequest) => FuzzRequest;
 
 function validRequest(
