@@ -20,6 +20,7 @@ import { HandlerLimit } from './http/handler-limit.interceptor.js';
 import { ignoreExpectations } from './http/ignore-expectations.js';
 import { acceptJson } from './http/json-body.js';
 import { limitUploads } from './http/limit-uploads.js';
+import { connectionsWithinFiles } from './http/open-files.js';
 import { crossOrigin, crossOriginFields } from './http/cross-origin.js';
 import { createOpenApiDocument, isApiDocs, serveApiDocs } from './http/openapi.js';
 import { ProblemFilter } from './http/problem.filter.js';
@@ -75,7 +76,7 @@ export async function createApp(variables?: Variables): Promise<NestFastifyAppli
   app.useGlobalGuards(new ConditionGuard(app.get(Reflector)));
   app.useGlobalInterceptors(limit);
   const server = app.getHttpServer();
-  server.maxConnections = environment.MAX_CONNECTIONS;
+  server.maxConnections = connectionsWithinFiles(environment.MAX_CONNECTIONS);
   ignoreExpectations(server);
   await addRequestHooks(app, security, environment);
   describeApi(app, shapes, environment);

@@ -64,7 +64,7 @@ export class Environment {
   @Toggle(true)
   readonly API_DOCS_ENABLED: boolean = true;
 
-  /** Open connections at most; more are closed at once */
+  /** Open connections at most; more are closed at once. Fewer where the process may not open as many files and 128 more */
   @WholeNumber({ min: 10, max: 1_000_000, example: 5000 })
   readonly MAX_CONNECTIONS: number = 5000;
 

@@ -282,6 +282,12 @@ export const logCatalogue = {
     'warn',
     ({ count = 1, reason }) => `Refused ${count} ${count === 1 ? 'request' : 'requests'}: ${reason}`,
   ),
+  'connections.limited': entry(
+    '⚠️',
+    'warn',
+    ({ clients, count }) =>
+      `Takes on ${clients} clients at a time, less than MAX_CONNECTIONS: the process may open ${count} files`,
+  ),
   'process.failed': entry(
     '❌',
     'error',

@@ -1,0 +1,37 @@
+import { Logger } from '@nestjs/common';
+import { connectionsWithinFiles, softLimitOf } from './open-files.js';
+
+let warn: jest.SpyInstance;
+
+beforeEach(() => {
+  warn = jest.spyOn(Logger.prototype, 'warn').mockImplementation();
+});
+
+afterEach(() => {
+  warn.mockRestore();
+});
+
+it('keeps back 128 of the descriptors that are free, and says so', () => {
+  expect(connectionsWithinFiles(5000, { limit: 1024, open: 30 })).toBe(866);
+  expect(warn).toHaveBeenCalledWith({ event: 'connections.limited', clients: 866, count: 1024 });
+});
+
+it('takes on as many as are wanted where there is room for them', () => {
+  expect(connectionsWithinFiles(866, { limit: 1024, open: 30 })).toBe(866);
+  expect(connectionsWithinFiles(1_000_000, { limit: Infinity, open: 30 })).toBe(1_000_000);
+  expect(warn).not.toHaveBeenCalled();
+});
+
+it('takes on somebody however few there are', () => {
+  expect(connectionsWithinFiles(5000, { limit: 100, open: 30 })).toBe(1);
+});
+
+it.each([
+  ['1024                 4096                ', 1024],
+  ['unlimited            unlimited           ', Infinity],
+])('reads the limit that holds, not the one it may be raised to: %s', (columns, limit) => {
+  const before =
+    'Limit                     Soft Limit           Hard Limit           Units     \nMax processes             7                    7                    processes \n';
+
+  expect(softLimitOf(`${before}Max open files            ${columns} files     \n`)).toBe(limit);
+});
