@@ -3,6 +3,7 @@ import { Client } from 'pg';
 import { loadPreset } from '../../src/datasets/load-preset.js';
 import { figure, isMeasuring } from '../support/figures.js';
 import { HttpConnection } from '../support/http-connection.js';
+import { probeLiveness, slowestProbeMs } from '../support/liveness.js';
 import { type Answer, quantileMs } from '../support/load.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { type AppProcess, freePort, pollUntil, spawnApp, waitFor200 } from '../support/processes.js';
@@ -158,29 +159,22 @@ const statusOf = async (of: string) => {
 const untilItServes = () => pollUntil(async () => (await statusOf(path())) === 200, 20_000);
 
 interface Probes {
-  readonly statuses: Set<number>;
+  readonly statuses: ReadonlySet<number>;
+  /** Of those on a connection of their own, on the port for probes. */
   readonly slowestMs: number;
 }
 
 /** Asks whether it is alive until `work` is over, as an orchestrator does: on a new connection each time. */
-async function probed<T>(work: Promise<T>): Promise<[T, Probes]> {
-  const statuses = new Set<number>();
-  let [isOver, slowestMs] = [false, 0];
-  const probing = pollUntil(async () => {
-    const since = performance.now();
-    const url = `http://127.0.0.1:${healthPort}/health/live`;
-    const answer = await fetch(url, { headers: { connection: 'close' } });
-    await answer.text();
-    statuses.add(answer.status);
-    slowestMs = Math.max(slowestMs, performance.now() - since);
+async function probed<T>(work: () => Promise<T>): Promise<[T, Probes]> {
+  const probing = await probeLiveness(
+    { url: `http://127.0.0.1:${healthPort}`, anew: true },
     // Where there is no such port, and on a connection that is kept: it is not refused either.
-    statuses.add((await statusOf('/health/live')) ?? 0);
-    return isOver;
-  }, 120_000);
-  const result = await work;
-  isOver = true;
-  await probing;
-  return [result, { statuses, slowestMs }];
+    { url: app.url },
+  );
+  const result = await work();
+  const [anew = [], kept = []] = await probing.stop();
+  const statuses = new Set([...anew, ...kept].map(({ status }) => status));
+  return [result, { statuses, slowestMs: slowestProbeMs(anew) }];
 }
 
 /** Transactions of the service so far: its connections tell when they end, so they are ended. */
@@ -254,7 +248,7 @@ describe('five times what it can do', () => {
     const seconds = isMeasuring ? 60 : 2;
     const connectedBefore = clients.length;
 
-    const [{ answers, leftOut }, probes] = await probed(
+    const [{ answers, leftOut }, probes] = await probed(() =>
       openLoop(seconds, [
         { perSecond: 5 * perSecond, kind: work },
         { perSecond: HITS_A_SECOND, kind: () => 'hit' },
@@ -321,7 +315,7 @@ describe('five times what it can do', () => {
     const each = { miss: await transactionsOf('miss'), write: await transactionsOf('write') };
     const before = await transactions();
 
-    const [{ answers, leftOut }, probes] = await probed(
+    const [{ answers, leftOut }, probes] = await probed(() =>
       openLoop(seconds, [{ perSecond: 5 * perSecond, kind: work, retries: 3 }]),
     );
 
