@@ -27,6 +27,11 @@ export class Coherence implements BackplaneListener {
     return this.#log.position;
   }
 
+  /** Whether it has heard of no invalidation of `tags` since that position. */
+  isQuietSince(position: number, tags: readonly string[]): boolean {
+    return this.#log.isQuietSince(position, tags);
+  }
+
   onInvalidated(tags: readonly string[]): void {
     this.#log.record(tags);
   }

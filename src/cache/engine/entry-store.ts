@@ -134,6 +134,11 @@ export class EntryStore {
     );
   }
 
+  /** Whether this process has heard of no invalidation of what it certainly depends on since it was begun. */
+  isQuietSince({ logPosition }: Opening, { tags }: Subject): boolean {
+    return this.#options.coherence.isQuietSince(logPosition, tags);
+  }
+
   /**
    * For whom what began with `opening` is still good, so that it takes no better one's place in the store. Where that cannot
    * be known, for all: nobody is given what is not. Never rejects.

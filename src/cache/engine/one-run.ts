@@ -87,8 +87,9 @@ async function store(
   entry: NewEntry,
   loadMs: number,
 ): Promise<void> {
-  // Nobody tells one that was given up that it is overtaken.
-  const goodFor = isOvertaken || isClosed ? await entries.goodFor(subject, opening) : 'all';
+  // Nobody tells a flight what came before it began, while its opening was answered, or after it was given up.
+  const mayBeOld = isOvertaken || isClosed || !entries.isQuietSince(opening, subject);
+  const goodFor = mayBeOld ? await entries.goodFor(subject, opening) : 'all';
   if (goodFor === 'nobody') {
     emit({ event: 'cache.no_store', subject, reason: 'newer-write' });
     return;

@@ -1,13 +1,15 @@
 import { deferred, turn } from '../../../test/support/deferred.js';
 import {
   aSubject,
+  course,
   gives,
   never,
   pass,
+  testEngine,
   testEngines,
   type TestEngine,
 } from '../../../test/support/test-engine.js';
-import { FakeClock } from '../testing/index.js';
+import { FakeClock, type SimulatedInstance } from '../testing/index.js';
 import { CurrentRun } from './current-run.js';
 
 const subject = aSubject();
@@ -15,10 +17,11 @@ const subject = aSubject();
 let clock: FakeClock;
 let here: TestEngine;
 let there: TestEngine;
+let third: SimulatedInstance;
 
 beforeEach(() => {
   clock = new FakeClock();
-  ({ here, there } = testEngines(clock));
+  ({ here, there, third } = testEngines(clock));
 });
 
 describe('an entry that will soon expire', () => {
@@ -88,6 +91,26 @@ describe('an entry that will soon expire', () => {
     await here.engine.background.settle();
 
     expect(run).toHaveBeenCalledTimes(1);
+  });
+
+  it('does not take the place of what was made since it was invalidated, also where the refresh was about to begin', async () => {
+    await here.get(subject, gives('first'));
+    await here.engine.background.settle();
+    clock.advance(9000);
+    here.store.replyLate(20, 'open');
+    const run = deferred<string>();
+    await here.get(subject, () => run.promise);
+    await turn();
+    await there.engine.invalidate([course]);
+    await pass(clock, 50);
+    const next = there.get(subject, gives('new'));
+    await pass(clock, 2000);
+    await next;
+    await there.engine.background.settle();
+    run.resolve('old');
+    await here.engine.background.settle();
+
+    expect(await testEngine(third).get(subject, never)).toEqual({ value: 'new', how: 'hit' });
   });
 
   it('stays as it is when the refresh fails', async () => {
