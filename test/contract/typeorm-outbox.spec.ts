@@ -48,6 +48,25 @@ describe('the outbox in PostgreSQL, through TypeORM', () => {
     expect(await database.dataSource.query('SELECT id FROM cache_outbox')).toEqual([{ id: unit.rows[0] }]);
   });
 
+  it.each([
+    ['lately', 9999, 1],
+    ['long ago, and may have begun what never ends', 10_000, 0],
+  ])('writes a row for a unit of work that ended %s: %s ms before, %s', async (_, ms, count) => {
+    const unit = new UnitOfWork('Books.rename', ['tag/book:1'], { outbox });
+    const settleLate = jest.fn(() => Promise.resolve());
+    jest.spyOn(systemClock, 'monotonicMs').mockReturnValueOnce(0).mockReturnValue(ms);
+
+    await inUnit(unit, async () => {
+      unit.exit();
+      unit.endOutermost(settleLate);
+      await commit();
+    });
+
+    jest.restoreAllMocks();
+    expect(await rows()).toHaveLength(count);
+    expect(settleLate).toHaveBeenCalledTimes(count);
+  });
+
   it('sees transactions of a data source that is initialised after it, from the first on, whoever else does', async () => {
     const dataSource = patientDataSource(database.url);
     const outboxes = [new TypeormOutbox(dataSource), new TypeormOutbox(dataSource)];

@@ -123,6 +123,19 @@ class Names {
     );
   }
 
+  /** Does not wait for what it has begun. */
+  @InvalidateCache('name:{0}')
+  async renameBeside(
+    code: string,
+    begin: (write: () => Promise<unknown>) => Promise<unknown>,
+  ): Promise<void> {
+    await begin(() =>
+      this.dataSource.transaction((manager) =>
+        manager.query(`UPDATE users SET full_name = 'new' WHERE code = $1`, [code]),
+      ),
+    );
+  }
+
   @InvalidateCache('name:{0}')
   async renameAndTell(code: string, name: string): Promise<string | null> {
     await this.name(code);
@@ -337,6 +350,30 @@ describe('a method that writes in transactions', () => {
     expect(await names.name('U1')).toBe('new');
     expect(await rows()).toEqual([]);
   });
+
+  it.each<[string, (works: Promise<unknown>[]) => Promise<unknown>]>([
+    ['all', (works) => Promise.all(works)],
+    ['race', (works) => Promise.race(works)],
+  ])(
+    'invalidates what it commits in a transaction that begins after it has thrown: Promise.%s',
+    async (_, wait) => {
+      await settled(names.name('U1'));
+      const gate = deferred();
+      let late: Promise<unknown> = Promise.resolve();
+      const renaming = names.renameBeside('U1', (write) => {
+        late = gate.promise.then(write);
+        return wait([late, Promise.reject(new Error('refused'))]);
+      });
+      await expect(renaming).rejects.toThrow('refused');
+      expect(await settled(names.name('U1'))).toBe('old');
+
+      gate.resolve();
+      await settled(late);
+
+      expect(await names.name('U1')).toBe('new');
+      expect(await rows()).toEqual([]);
+    },
+  );
 
   it('leaves a row for what a method it called commits after it, for as long as Redis hangs', async () => {
     const gate = deferred();

@@ -1,4 +1,5 @@
 import { deferred, type Deferred } from '../../../test/support/deferred.js';
+import { FakeClock } from '../testing/index.js';
 import { AsyncScope } from './async-scope.js';
 
 describe('AsyncScope', () => {
@@ -25,6 +26,30 @@ describe('AsyncScope', () => {
       return [part, inner, scope.current];
     });
     expect(seen).toEqual(['part', 'inner', 'outer']);
+  });
+
+  it('holds for what a piece of work has begun that outlives it, for a while, and no longer where that slows a process', async () => {
+    const clock = new FakeClock();
+    const scope = new AsyncScope<string>();
+    const gates = [deferred(), deferred(), deferred()] as const;
+    const known = scope.run('first', async () => {
+      const seen = gates.map(({ promise }) => promise.then(() => scope.current));
+      scope.linger(clock, 100);
+      clock.advance(99);
+      scope.linger(clock, 100);
+      return Promise.resolve({ seen });
+    });
+    const { seen } = await known;
+
+    gates[0].resolve();
+    expect(await seen[0]).toBe('first');
+    clock.advance(99);
+    gates[1].resolve();
+    expect(await seen[1]).toBe('first');
+    clock.advance(1);
+    gates[2].resolve();
+    const isFree = Number(process.versions.node.split('.')[0]) >= 24;
+    expect(await seen[2]).toBe(isFree ? 'first' : undefined);
   });
 
   it('ends also when the work fails, and can begin again', async () => {

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Clock } from './clock.js';
 
 /**
  * What holds for everything that a piece of work calls, however indirectly. It is an AsyncLocalStorage that is switched
@@ -7,6 +8,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 export class AsyncScope<T> {
   readonly #storage = new AsyncLocalStorage<T>();
   #underWay = 0;
+  #lingering: { readonly end: () => void; readonly cancel: () => void } | undefined;
 
   /** Of the innermost work around the caller; after the end of that work perhaps `undefined`. */
   get current(): T | undefined {
@@ -26,6 +28,20 @@ export class AsyncScope<T> {
   /** Runs what is a part of other work, which goes on at least as long. */
   runPart<R>(value: T, part: () => R): R {
     return this.#storage.run(value, part);
+  }
+
+  /** Stays on for `ms` from now on: what work has begun may outlive it. To be called before that work ends. */
+  linger(clock: Clock, ms: number): void {
+    this.#lingering?.cancel();
+    const end = this.#lingering?.end ?? this.begin();
+    // A timer remembers what was around whoever made it.
+    const cancel = this.#storage.run(undefined as T, () =>
+      clock.schedule(ms, () => {
+        this.#lingering = undefined;
+        end();
+      }),
+    );
+    this.#lingering = { end, cancel };
   }
 
   /** For work that is no promise: announces it. @returns what ends it, to be called once */

@@ -2,7 +2,7 @@ import type { AfterQueryEvent, BeforeQueryEvent, EntitySubscriberInterface, Quer
 import { CurrentRun } from '../engine/current-run.js';
 import type { Outbox } from './outbox.js';
 import { begins, chains, commits, mayWrite, rollsBack, withoutTexts, writes } from './sql-statements.js';
-import { unitWatchedBy, type UnitOfWork } from './unit-of-work.js';
+import { lateUnitWatchedBy, unitWatchedBy, type UnitOfWork } from './unit-of-work.js';
 
 /** Of PostgreSQL: a statement of the transaction has failed, and it can only be rolled back. */
 const TRANSACTION_ABORTED = '25P02';
@@ -26,12 +26,13 @@ export class TransactionSubscriber implements EntitySubscriberInterface {
 
   beforeQuery({ query, queryRunner }: BeforeQueryEvent): Promise<void> | undefined {
     const open = this.#open.get(queryRunner);
-    const unit = unitWatchedBy(this.outbox);
     if (open) {
       CurrentRun.around?.spoil('in-transaction', open.run);
-      adopt(open, unit);
-      if (commits(query)) return this.#writeRows(queryRunner, open);
-    } else if (unit) {
+      this.#adopt(open);
+      return commits(query) ? this.#writeRows(queryRunner, open) : undefined;
+    }
+    const unit = unitWatchedBy(this.outbox);
+    if (unit) {
       const text = withoutTexts(query);
       if (writes(text)) this.onUnprotectedWrite(unit.method);
       if (writes(text) || mayWrite(text)) unit.presumeWritten();
@@ -52,7 +53,15 @@ export class TransactionSubscriber implements EntitySubscriberInterface {
     // One that is open already stays so.
     const open = this.#open.get(queryRunner) ?? { rows: new Map(), run: CurrentRun.around };
     this.#open.set(queryRunner, open);
-    adopt(open, unitWatchedBy(this.outbox));
+    this.#adopt(open);
+  }
+
+  #adopt({ rows }: OpenTransaction): void {
+    for (const unit of [unitWatchedBy(this.outbox), lateUnitWatchedBy(this.outbox)]) {
+      if (!unit || rows.has(unit)) continue;
+      rows.set(unit, undefined);
+      unit.beginTransaction();
+    }
   }
 
   async #writeRows(queryRunner: QueryRunner, open: OpenTransaction): Promise<void> {
@@ -85,12 +94,6 @@ async function hasWritten(queryRunner: QueryRunner): Promise<boolean> {
     if ((error as { code?: unknown }).code === TRANSACTION_ABORTED) return false;
     throw error;
   }
-}
-
-function adopt({ rows }: OpenTransaction, unit: UnitOfWork | undefined): void {
-  if (!unit || rows.has(unit)) return;
-  rows.set(unit, undefined);
-  unit.beginTransaction();
 }
 
 async function committed({ rows }: OpenTransaction): Promise<void> {

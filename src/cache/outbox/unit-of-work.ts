@@ -1,6 +1,15 @@
 import { AsyncScope } from '../engine/async-scope.js';
+import { systemClock } from '../engine/clock.js';
 import type { Subject } from '../engine/subject.js';
 import { byHardness } from '../engine/tags.js';
+
+/**
+ * What a method has begun and did not wait for is known as its own for so long after it threw, ms; longer while others are
+ * at work. In real time, as transactions are.
+ */
+const LINGER_MS = 1000;
+/** And then no longer than that, ms: a method may have begun what never ends. */
+const MOST_LATE_MS = 10_000;
 
 /**
  * One run of a method under `@InvalidateCache`, with all transactions in it and all such methods that it calls: it is
@@ -19,6 +28,7 @@ export class UnitOfWork {
   #transactions = 0;
   #inside = 0;
   #hasOutermostEnded = false;
+  #lastEndMs = -Infinity;
   #settleLate: ((row: string) => Promise<void>) | undefined;
 
   /**
@@ -49,6 +59,7 @@ export class UnitOfWork {
   /** A method inside has ended: the outermost, or another. */
   exit(): void {
     this.#inside--;
+    this.#lastEndMs = systemClock.monotonicMs();
   }
 
   /**
@@ -81,6 +92,11 @@ export class UnitOfWork {
   /** Whether all methods inside have ended. */
   get isOver(): boolean {
     return this.#hasOutermostEnded && this.#inside === 0;
+  }
+
+  /** Whether what begins in it now belongs to it no more. */
+  get isLongOver(): boolean {
+    return this.isOver && systemClock.monotonicMs() - this.#lastEndMs >= MOST_LATE_MS;
   }
 
   /** A transaction is used by the unit from here on; each is to be ended once. */
@@ -149,9 +165,7 @@ const units = new AsyncScope<UnitOfWork | undefined>();
  * @param isMeant  which of them count; an application's units are no other's
  */
 export function currentUnit(isMeant: (unit: UnitOfWork) => boolean = () => true): UnitOfWork | undefined {
-  let unit = units.current;
-  while (unit && (unit.isOver || !isMeant(unit))) unit = unit.origin.outer;
-  return unit;
+  return innermost((unit) => !unit.isOver && isMeant(unit));
 }
 
 /** The innermost unit of work around the caller that `outbox` watches: transactions of its database belong to it. */
@@ -159,8 +173,27 @@ export function unitWatchedBy(outbox: object): UnitOfWork | undefined {
   return currentUnit(({ origin }) => origin.outbox === outbox);
 }
 
+/** As {@link unitWatchedBy}; also one that is over, by what it has begun and did not wait for. */
+export function lateUnitWatchedBy(outbox: object): UnitOfWork | undefined {
+  return innermost((unit) => !unit.isLongOver && unit.origin.outbox === outbox);
+}
+
+function innermost(isMeant: (unit: UnitOfWork) => boolean): UnitOfWork | undefined {
+  let unit = units.current;
+  while (unit && !isMeant(unit)) unit = unit.origin.outer;
+  return unit;
+}
+
+/** @throws what `run` throws; what goes on then, as beside the part of a `Promise.all` that failed, is work of the unit yet */
 export function inUnit<T>(unit: UnitOfWork, run: () => Promise<T>): Promise<T> {
-  return units.run(unit, run);
+  return units.run(unit, async () => {
+    try {
+      return await run();
+    } catch (error) {
+      units.linger(systemClock, LINGER_MS);
+      throw error;
+    }
+  });
 }
 
 /** For what is written about a unit of work, and is no work of it. */
