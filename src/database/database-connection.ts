@@ -87,7 +87,12 @@ export class DatabaseConnection implements OnApplicationShutdown {
 
   async #openOnce(): Promise<void> {
     const url = this.environment.DATABASE_URL ?? (await this.#startEmbedded());
-    const names = await migrate(url, { signal: this.#stop.signal });
+    const names = await migrate(url, {
+      signal: this.#stop.signal,
+      onWait: () => {
+        this.#logger.log({ event: 'database.waiting' } satisfies LogRecord);
+      },
+    });
     if (names.length > 0) this.#logger.log(`🔧 Database migrated: ${names.join(', ')}`);
     if (!this.dataSource.isInitialized) {
       await this.dataSource.setOptions({ url }).initialize();

@@ -37,11 +37,13 @@ export class MigrationError extends Error {
   }
 }
 
-interface MigrateOptions {
+interface Turn {
   /** For the turn of other processes. Default: a minute */
-  readonly longestWaitMs?: number;
+  readonly longestWaitMs: number;
   /** Ends the wait for the turn; migrations that run are finished. */
   readonly signal?: AbortSignal | undefined;
+  /** Called when another process has the turn, before the wait for it. */
+  readonly onWait?: (() => void) | undefined;
 }
 
 /**
@@ -55,7 +57,7 @@ interface MigrateOptions {
  */
 export async function migrate(
   url: string,
-  { longestWaitMs = 60_000, signal }: MigrateOptions = {},
+  { longestWaitMs = 60_000, signal, onWait }: Partial<Turn> = {},
 ): Promise<string[]> {
   const client = new Client({
     ...keptAlive,
@@ -69,7 +71,7 @@ export async function migrate(
   signal?.throwIfAborted();
   try {
     await connectPastPoolers(client, longestWaitMs);
-    await takeTurn(client, longestWaitMs, signal);
+    await takeTurn(client, { longestWaitMs, signal, onWait });
     try {
       return await runPending(url);
     } finally {
@@ -80,11 +82,7 @@ export async function migrate(
   }
 }
 
-async function takeTurn(
-  client: Client,
-  longestWaitMs: number,
-  signal: AbortSignal | undefined,
-): Promise<void> {
+async function takeTurn(client: Client, { longestWaitMs, signal, onWait }: Turn): Promise<void> {
   const giveUp = (): void => void endClient(client);
   signal?.addEventListener('abort', giveUp);
   try {
@@ -92,7 +90,13 @@ async function takeTurn(
     signal?.throwIfAborted();
     await client.query(endWhenVanished);
     await makePatient(client, longestWaitMs);
-    await client.query('SELECT pg_advisory_lock($1)', [migrationLock]);
+    const { rows } = await client.query<{ isOurs: boolean }>('SELECT pg_try_advisory_lock($1) AS "isOurs"', [
+      migrationLock,
+    ]);
+    if (!rows[0]?.isOurs) {
+      onWait?.();
+      await client.query('SELECT pg_advisory_lock($1)', [migrationLock]);
+    }
     signal?.throwIfAborted();
   } finally {
     signal?.removeEventListener('abort', giveUp);

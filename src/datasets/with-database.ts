@@ -32,7 +32,11 @@ export async function withDatabase<T>(
   };
   process.once('SIGINT', leave).once('SIGTERM', leave);
   try {
-    const names = await migrate(url);
+    const names = await migrate(url, {
+      onWait: () => {
+        log('Waiting for another process that migrates the database.');
+      },
+    });
     if (names.length > 0) log(`Database migrated: ${names.join(', ')}`);
     const dataSource = await patientDataSource(url).initialize();
     try {

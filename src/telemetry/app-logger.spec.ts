@@ -180,6 +180,7 @@ describe('the log', () => {
         state: 'open',
         method: 'C.m',
         reason: 'E',
+        migration: 'M1',
       },
     });
 

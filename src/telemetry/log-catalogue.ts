@@ -254,6 +254,7 @@ export const logCatalogue = {
     'error',
     ({ reason }) => `Database not available (${reason}), trying again until it is`,
   ),
+  'database.waiting': entry('⏳', 'info', () => 'Waiting for another process that migrates the database'),
   'database.pooler': entry(
     '❌',
     'error',

@@ -77,6 +77,8 @@ describe('migrations', () => {
     await client.query('SELECT pg_advisory_unlock(42)');
     await Promise.all(others.map((app) => waitFor200(app, '/health/startup', 60_000)));
 
+    for (const app of others)
+      expect(app.output()).toContain('⏳ Waiting for another process that migrates the database');
     figure('F39', 'until both others are started, ms', performance.now() - since, { atMost: 60_000 });
     expect(others.filter((app) => app.output().includes('Database migrated'))).toHaveLength(1);
     const { rows } = await client.query<{ times: number }>(
@@ -299,8 +301,10 @@ describe('migrations', () => {
   });
 
   it('tell what they did, and find nothing to do the second time', async () => {
-    expect(await migrate(database.url)).toContain('InitialSchema1770000000000');
-    expect(await migrate(database.url)).toEqual([]);
+    const onWait = jest.fn();
+    expect(await migrate(database.url, { onWait })).toContain('InitialSchema1770000000000');
+    expect(await migrate(database.url, { onWait })).toEqual([]);
+    expect(onWait).not.toHaveBeenCalled();
   });
 
   it('are given up at once by a service that is to end while another process has its turn', async () => {
@@ -327,8 +331,12 @@ describe('migrations', () => {
 
   it('give up when another process keeps its turn for too long, and leave the schema alone', async () => {
     await client.query('SELECT pg_advisory_lock(1770000000)');
+    const onWait = jest.fn();
 
-    await expect(migrate(database.url, { longestWaitMs: 200 })).rejects.toMatchObject({ code: '55P03' });
+    await expect(migrate(database.url, { longestWaitMs: 200, onWait })).rejects.toMatchObject({
+      code: '55P03',
+    });
+    expect(onWait).toHaveBeenCalledTimes(1);
 
     const { rows } = await client.query<{ table: string | null }>(`SELECT to_regclass('users') AS table`);
     expect(rows[0]?.table).toBeNull();
