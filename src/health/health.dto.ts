@@ -34,9 +34,9 @@ export class HealthDto {
   status!: string;
 
   /**
-   * What keeps the cache from using Redis: `disconnected`, `auth` (it does not let the service in), `timeout`, or what Redis
-   * answers, such as `NOPERM` or `OOM`; or where invalidations are held up: `backplane` (those of other processes are not
-   * heard), `outbox` (some wait for over 10 s); absent if nothing is wrong with either
+   * What keeps the cache from using Redis: `disconnected`, `auth` (it does not let the service in), `timeout`, the system's code,
+   * such as `ECONNREFUSED`, or what Redis answers, such as `NOPERM` or `OOM`; or where invalidations are held up: `backplane` (those
+   * of other processes are not heard), `outbox` (some wait for over 10 s); absent if nothing is wrong with either
    * @example "NOPERM"
    */
   reason?: string;

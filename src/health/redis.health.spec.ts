@@ -60,3 +60,21 @@ it('of a cluster tells of a master that is of no use until ten looks in a row ha
   expect(given.slice(5, 14)).toEqual(Array(9).fill('NOPERM'));
   expect(given[14]).toBeUndefined();
 });
+
+it.each([
+  ['ECONNREFUSED', 'ECONNREFUSED'],
+  ['ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_WRONG_VERSION_NUMBER'],
+  ['ConnectionTimeoutError', 'timeout'],
+  ['SocketClosedUnexpectedlyError', 'disconnected'],
+  [undefined, 'disconnected'],
+])('of one that is away (%s) tells why it is now', async (whyAway, reason) => {
+  const redis = { status: () => 'unavailable', breaker: 'closed', isRefused: false, whyAway };
+  const health = new RedisHealth(
+    new HealthIndicatorService(),
+    redis as RedisService,
+    {} as CacheService,
+    readEnvironment({}),
+  );
+
+  expect(await reasons(health, 1)).toEqual([reason]);
+});

@@ -6,6 +6,8 @@ import { DependencyWatch } from './dependency-watch.js';
 
 /** What lasts until somebody does something. A look is at one or two masters of a cluster, and need not meet the one that says so. */
 const LASTING = /^(OOM|NOPERM|NOAUTH|WRONGPASS|MISCONF)$/;
+/** Codes of the system, of TLS and of Redis; all else is the name of a class. */
+const CODE = /^[A-Z][A-Z\d_]+$/;
 /** So many in a row are at each of a handful of masters. */
 const LOOKS_AT_ALL = 10;
 
@@ -57,7 +59,7 @@ export class RedisHealth {
   async #whyUseless(): Promise<string | undefined> {
     // Of a cluster one server that is away is enough.
     if (this.redis.status() !== 'connected' || this.redis.breaker === 'open') {
-      return this.redis.isRefused ? 'auth' : 'disconnected';
+      return this.redis.isRefused ? 'auth' : worded(this.redis.whyAway);
     }
     const reason = (await this.cache.tryStore())?.reason;
     return this.redis.topology === 'cluster' ? this.#ofAllMasters(reason) : reason;
@@ -70,4 +72,9 @@ export class RedisHealth {
     } else if (++this.#looksSince >= LOOKS_AT_ALL) this.#lasting = undefined;
     return reason ?? this.#lasting;
   }
+}
+
+function worded(whyAway = 'disconnected'): string {
+  if (CODE.test(whyAway)) return whyAway;
+  return /timeout/i.test(whyAway) ? 'timeout' : 'disconnected';
 }

@@ -1,36 +1,48 @@
+import type { Clock } from '../engine/clock.js';
+import { News } from '../news.js';
 import type { BreakerState } from './circuit-breaker.js';
 import { isRefusal } from './failure-reason.js';
 import type { EmitRedisEvent } from './redis-events.js';
 
-/** Makes events of what happens to the connections, one for each change. `server` is named only where there are several. */
+/**
+ * Makes events of what happens to the connections: one for each change, and why a server is still away, each reason once a
+ * minute. `server` is named only where there are several.
+ */
 export class ConnectionReport {
   readonly #emit: EmitRedisEvent;
+  readonly #clock: Clock;
   readonly #isUp = new Map<string | undefined, boolean>();
-  /** What it is told of already. */
-  readonly #toldRefusals = new Set<string | undefined>();
-  /** Those of which the last attempt was refused. */
-  readonly #refusing = new Set<string | undefined>();
+  /** What was told of those that are away. */
+  readonly #told = new Map<string | undefined, News>();
+  /** Of those that are away, the latest last. */
+  readonly #whyAway = new Map<string | undefined, string>();
 
-  constructor(emit: EmitRedisEvent, url: string) {
+  constructor(emit: EmitRedisEvent, url: string, clock: Clock) {
     this.#emit = emit;
+    this.#clock = clock;
     emit({ event: 'cache.init', url });
     emit({ event: 'cache.connecting' });
   }
 
   get isRefused(): boolean {
-    return this.#refusing.size > 0;
+    return [...this.#whyAway.values()].some(isRefusal);
+  }
+
+  /** Of one that is away, why the last attempt failed. */
+  get whyAway(): string | undefined {
+    return [...this.#whyAway.values()].at(-1);
   }
 
   /** Where there are several, whoever asked which was let in. */
   tableRead(): void {
-    this.#refusing.delete(undefined);
+    this.#whyAway.delete(undefined);
   }
 
   up(server?: string): void {
-    this.#refusing.delete(server);
+    this.#whyAway.delete(server);
     if (this.#isUp.get(server) === true) return;
     const isFirst = !this.#isAnyUp;
-    this.#toldRefusals.delete(server);
+    this.#told.delete(server);
     this.#isUp.set(server, true);
     this.#emit({ event: 'cache.connected', ...named(server) });
     if (isFirst) this.#emit({ event: 'cache.ready' });
@@ -38,13 +50,12 @@ export class ConnectionReport {
 
   down(reason: string, attempt: number, delayMs: number, server?: string): void {
     const wasUp = this.#isUp.get(server);
-    if (isRefusal(reason)) this.#refusing.add(server);
-    else this.#refusing.delete(server);
-    const isNewRefusal = isRefusal(reason) && !this.#toldRefusals.has(server);
-    if (isNewRefusal) this.#toldRefusals.add(server);
+    this.#whyAway.delete(server);
+    this.#whyAway.set(server, reason);
+    const isNew = this.#newsOf(server).isNew(reason);
     if (wasUp === false) {
-      // A server that was lost first and then does not let us in again needs somebody to do something.
-      if (isNewRefusal) this.#emit({ event: 'cache.connect_failed', reason, ...named(server) });
+      // What took it away says nothing of what keeps it away, and that may want somebody to do something.
+      if (isNew) this.#emit({ event: 'cache.connect_failed', reason, ...named(server) });
       return;
     }
     this.#isUp.set(server, false);
@@ -60,12 +71,18 @@ export class ConnectionReport {
   /** It does not belong to the cluster any more. */
   forget(server: string): void {
     this.#isUp.delete(server);
-    this.#toldRefusals.delete(server);
-    this.#refusing.delete(server);
+    this.#told.delete(server);
+    this.#whyAway.delete(server);
   }
 
   closed(): void {
     this.#emit({ event: 'cache.disconnected' });
+  }
+
+  #newsOf(server: string | undefined): News {
+    const news = this.#told.get(server) ?? new News(this.#clock);
+    this.#told.set(server, news);
+    return news;
   }
 
   get #isAnyUp(): boolean {

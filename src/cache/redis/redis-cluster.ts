@@ -39,7 +39,7 @@ export class RedisCluster implements RedisServers {
     this.topology = options.topology;
     this.#options = options;
     this.#login = login;
-    this.#report = new ConnectionReport(options.emit, options.url);
+    this.#report = new ConnectionReport(options.emit, options.url, options.clock);
     this.#watch = new SlotTableWatch({
       seeds,
       login,
@@ -66,6 +66,10 @@ export class RedisCluster implements RedisServers {
 
   get isRefused(): boolean {
     return this.#report.isRefused;
+  }
+
+  get whyAway(): string | undefined {
+    return this.#report.whyAway;
   }
 
   get names(): readonly string[] {

@@ -30,6 +30,8 @@ export interface RedisServers {
   readonly breaker: BreakerState;
   /** Whether one that is away does not let this process in: it takes neither its password nor its user, or forbids what that needs. */
   readonly isRefused: boolean;
+  /** Of one that is away, why the last attempt to connect failed, as a code such as `ECONNREFUSED`; `undefined` if none is. */
+  readonly whyAway: string | undefined;
   /** How this process hears of invalidations by others; none on a cluster, or where one connection is all there may be. */
   readonly backplane: Backplane | undefined;
   /** The servers there are, as far as is known. */

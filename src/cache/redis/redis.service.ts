@@ -50,6 +50,11 @@ export class RedisService {
     return this.servers?.isRefused ?? false;
   }
 
+  /** Why it is away for this process, as a code such as `ECONNREFUSED` or `MAXCLIENTS`; `undefined` while it is not. */
+  get whyAway(): string | undefined {
+    return this.servers?.whyAway;
+  }
+
   /** What Redis consists of; `undefined` when not configured. */
   get topology(): RedisTopology | undefined {
     return this.servers?.topology;

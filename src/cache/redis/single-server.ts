@@ -30,7 +30,7 @@ export class SingleServer implements RedisServers {
     this.topology = options.topology;
     this.#options = options;
     this.#locate = locate;
-    this.#report = new ConnectionReport(options.emit, options.url);
+    this.#report = new ConnectionReport(options.emit, options.url, options.clock);
     this.#paceWhenAway = paceOfAbsences(options.maxBackoffMs);
     if (options.maxConnections > 1) {
       this.backplane = new RedisBackplane({
@@ -55,6 +55,10 @@ export class SingleServer implements RedisServers {
 
   get isRefused(): boolean {
     return this.#report.isRefused;
+  }
+
+  get whyAway(): string | undefined {
+    return this.#report.whyAway;
   }
 
   nameOf(): string {
