@@ -3,12 +3,14 @@ import { resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { loadPreset } from '../../src/datasets/load-preset.js';
+import { startFaultProxy } from '../support/fault-proxy.js';
 import { figure, isMeasuring } from '../support/figures.js';
 import { probeLiveness, slowestProbeMs } from '../support/liveness.js';
 import { between, failed, quantileMs, underLoad, type Answer } from '../support/load.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import {
   type AppProcess,
+  freePort,
   pollUntil,
   type RedisProcess,
   spawnApp,
@@ -38,6 +40,8 @@ interface Slowness {
   readonly aboveMs: number;
 }
 
+const hanging: Slowness = { firstMs: 60, fromMs: 1000, aboveMs: 5 };
+
 let database: TestDatabase;
 let redis: RedisProcess;
 let admin: RedisAdmin;
@@ -51,7 +55,7 @@ beforeAll(async () => {
   await loadPreset(database.dataSource, { preset: 'seed-doc', seed: 42, asOf: new Date() });
   redis = await startRedis();
   apps = await Promise.all(Array.from({ length: PROCESSES }, () => start()));
-  course = new VersionedCourse(() => apps[asked++ % PROCESSES]!.url);
+  course = new VersionedCourse(() => apps[asked++ % apps.length]!.url);
   await untilUsed();
   if (isMeasuring) rate = (await peak()) / 2;
 });
@@ -70,9 +74,9 @@ afterAll(async () => {
   await database.drop();
 });
 
-async function start(main?: string): Promise<AppProcess> {
+async function start(main?: string, redisUrl = redis.url): Promise<AppProcess> {
   const app = await spawnApp({
-    env: { DATABASE_URL: database.url, REDIS_URL: redis.url, LOG_LEVEL: 'warn', LOG_FORMAT: 'json' },
+    env: { DATABASE_URL: database.url, REDIS_URL: redisUrl, LOG_LEVEL: 'warn', LOG_FORMAT: 'json' },
     ...(main ? { main } : {}),
   });
   await waitFor200(app, '/health/ready', 60_000);
@@ -98,7 +102,9 @@ function call(n: number): Promise<Answer> {
 async function miss(): Promise<Answer> {
   const asOf = new Date(Date.now() - 60_000 * ++missed).toISOString();
   const atMs = performance.now();
-  const answer = await fetch(`${apps[missed % PROCESSES]!.url}/api/v3/analytics/courses/PROG-101/at/${asOf}`);
+  const answer = await fetch(
+    `${apps[missed % apps.length]!.url}/api/v3/analytics/courses/PROG-101/at/${asOf}`,
+  );
   await answer.text();
   return { status: answer.status, cache: answer.headers.get('x-cache'), atMs, ms: performance.now() - atMs };
 }
@@ -134,7 +140,7 @@ describe('the built service, as two processes', () => {
     [
       'F4',
       'a Redis that hangs',
-      { firstMs: 60, fromMs: 1000, aboveMs: 5 },
+      hanging,
       () => {
         redis.freeze();
       },
@@ -167,62 +173,31 @@ describe('the built service, as two processes', () => {
     ],
   ])(
     '%s: %s: no request fails, none is wrong, all is as before afterwards',
-    async (row, _, slowness, breakIt, mend) => {
-      const probing = await probeLiveness(...apps);
-      let memory: number[] = [];
-      let [brokenAt, mendedAt, usedMs] = [0, 0, 0];
-
-      const answers = await underLoad(rate, call, async () => {
-        await wait(1000 * BEFORE_S);
-        memory = await rss();
-        brokenAt = performance.now();
-        await breakIt();
-        await wait(Math.max(0, brokenAt + 1000 * FAULT_S - performance.now()));
-        await mend();
-        mendedAt = performance.now();
-        await untilUsed();
-        usedMs = performance.now() - mendedAt;
-        await wait(1000 * AFTER_S);
-      });
-      const probes = (await probing.stop()).flat();
-      await wait(1000 * REST_S);
-      const grown = (await rss()).map((bytes, n) => (100 * bytes) / memory[n]!);
-
-      const usualMs = quantileMs(between(answers, 0, brokenAt), 0.99);
-      const p99 = (fromMs: number, toMs = Infinity) =>
-        quantileMs(between(answers, brokenAt + fromMs, brokenAt + toMs), 0.99);
-      figure(row, 'built service: requests a second', rate);
-      figure(row, 'built service: p99 before, ms', usualMs);
-      figure(
-        row,
-        'built service: p99 in the first second, ms',
-        p99(0, 1000),
-        slowness?.firstMs === undefined ? undefined : { atMost: slowness.firstMs },
-      );
-      if (slowness) {
-        const { fromMs, aboveMs } = slowness;
-        const until = row === 'F8' ? Infinity : mendedAt - brokenAt;
-        figure(row, `built service: p99 from ${fromMs} ms on, ms`, p99(fromMs, until), {
-          atMost: usualMs + aboveMs,
-        });
-      }
-      figure(row, 'built service: p99 afterwards, ms', p99(mendedAt - brokenAt + 500));
-      figure(row, 'built service: later than 2 s', answers.filter(({ ms }) => ms > LATE_MS).length, {
-        atMost: 0,
-      });
-      figure(row, 'built service: until Redis is used again, ms', usedMs, { atMost: 3000 });
-      figure(row, 'built service: slowest probe before, ms', slowestProbeMs(probes, 0, brokenAt));
-      figure(row, 'built service: slowest probe, ms', slowestProbeMs(probes, brokenAt), { atMost: 100 });
-      figure(row, `built service: memory ${REST_S} s afterwards, % of before`, Math.max(...grown), {
-        atMost: 110,
-      });
-      expect(failed(answers)).toEqual([]);
-      expect(course.wrong).toEqual([]);
-      expect(new Set(probes.map(({ status }) => status))).toEqual(new Set([200]));
-      expect(answers.length).toBeGreaterThan(40);
-      expectToLive();
-    },
+    (row, _, slowness, breakIt, mend) => expectToSurvive(row, slowness, breakIt, mend),
   );
+
+  it('F10: half-open connections: no request fails, none is wrong, all is as before afterwards', async () => {
+    const direct = apps;
+    const proxy = await startFaultProxy(redis.url);
+    apps = await Promise.all(
+      Array.from({ length: isMeasuring ? PROCESSES : 1 }, () => start(undefined, proxy.url)),
+    );
+    try {
+      await untilUsed();
+      await expectToSurvive(
+        'F10',
+        hanging,
+        () => {
+          proxy.silence();
+        },
+        () => proxy.restore(),
+      );
+    } finally {
+      await Promise.all(apps.map((app) => app.stop()));
+      apps = direct;
+      await proxy.close();
+    }
+  });
 
   it('opens no connection to Redis for asking how it is', async () => {
     const [{ url } = { url: '' }] = apps;
@@ -256,6 +231,106 @@ describe('the built service, as two processes', () => {
     await pollUntil(async () => (await clients()).length === 0, 5000);
   });
 });
+
+describe('the built service, started beside a Redis that', () => {
+  let other: RedisProcess;
+
+  beforeAll(async () => {
+    other = await startRedis();
+    other.freeze();
+  });
+
+  afterAll(async () => {
+    other.thaw();
+    await other.stop();
+  });
+
+  it.each([
+    ['F1', 'refuses it', async () => `redis://127.0.0.1:${await freePort()}`],
+    ['F3', 'hangs', () => other.url],
+  ])('%s: %s is ready, and says that Redis is away', async (row, _, urlOf) => {
+    const redisUrl = await urlOf();
+    const since = performance.now();
+    const app = await start(undefined, redisUrl);
+    figure(row, 'built service: until it is ready, ms', performance.now() - since, { atMost: 3000 });
+
+    const ask = async (path: string) => {
+      const answer = await fetch(app.url + path);
+      return [answer.status, await answer.json()];
+    };
+
+    try {
+      expect(await ask('/health/ready')).toEqual([200, { status: 'degraded' }]);
+      expect(await ask('/health')).toEqual([200, expect.objectContaining({ status: 'degraded' })]);
+      const details = { status: 'degraded', components: { redis: { status: 'unhealthy' } } };
+      expect(await ask('/api/v3/system/health/detailed')).toMatchObject([200, details]);
+    } finally {
+      await app.stop();
+    }
+  });
+});
+
+/** Breaks something under load and mends it. */
+async function expectToSurvive(
+  row: string,
+  slowness: Slowness | undefined,
+  breakIt: () => Promise<void> | void,
+  mend: () => Promise<void> | void,
+): Promise<void> {
+  const probing = await probeLiveness(...apps);
+  let memory: number[] = [];
+  let [brokenAt, mendedAt, usedMs] = [0, 0, 0];
+
+  const answers = await underLoad(rate, call, async () => {
+    await wait(1000 * BEFORE_S);
+    memory = await rss();
+    brokenAt = performance.now();
+    await breakIt();
+    await wait(Math.max(0, brokenAt + 1000 * FAULT_S - performance.now()));
+    await mend();
+    mendedAt = performance.now();
+    await untilUsed();
+    usedMs = performance.now() - mendedAt;
+    await wait(1000 * AFTER_S);
+  });
+  const probes = (await probing.stop()).flat();
+  await wait(1000 * REST_S);
+  const grown = (await rss()).map((bytes, n) => (100 * bytes) / memory[n]!);
+
+  const usualMs = quantileMs(between(answers, 0, brokenAt), 0.99);
+  const p99 = (fromMs: number, toMs = Infinity) =>
+    quantileMs(between(answers, brokenAt + fromMs, brokenAt + toMs), 0.99);
+  figure(row, 'built service: requests a second', rate);
+  figure(row, 'built service: p99 before, ms', usualMs);
+  figure(
+    row,
+    'built service: p99 in the first second, ms',
+    p99(0, 1000),
+    slowness?.firstMs === undefined ? undefined : { atMost: slowness.firstMs },
+  );
+  if (slowness) {
+    const { fromMs, aboveMs } = slowness;
+    const until = row === 'F8' ? Infinity : mendedAt - brokenAt;
+    figure(row, `built service: p99 from ${fromMs} ms on, ms`, p99(fromMs, until), {
+      atMost: usualMs + aboveMs,
+    });
+  }
+  figure(row, 'built service: p99 afterwards, ms', p99(mendedAt - brokenAt + 500));
+  figure(row, 'built service: later than 2 s', answers.filter(({ ms }) => ms > LATE_MS).length, {
+    atMost: 0,
+  });
+  figure(row, 'built service: until Redis is used again, ms', usedMs, { atMost: 3000 });
+  figure(row, 'built service: slowest probe before, ms', slowestProbeMs(probes, 0, brokenAt));
+  figure(row, 'built service: slowest probe, ms', slowestProbeMs(probes, brokenAt), { atMost: 100 });
+  figure(row, `built service: memory ${REST_S} s afterwards, % of before`, Math.max(...grown), {
+    atMost: 110,
+  });
+  expect(failed(answers)).toEqual([]);
+  expect(course.wrong).toEqual([]);
+  expect(new Set(probes.map(({ status }) => status))).toEqual(new Set([200]));
+  expect(answers.length).toBeGreaterThan(40);
+  expectToLive();
+}
 
 /** Ids of the connections that Redis has, but for those of this test. */
 async function clients(): Promise<string[]> {
