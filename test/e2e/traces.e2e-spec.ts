@@ -1,4 +1,5 @@
 import type { Server } from 'node:http';
+import { RouterExecutionContext } from '@nestjs/core/router/router-execution-context.js';
 import { trace } from '@opentelemetry/api';
 import type { InMemorySpanExporter, ReadableSpan } from '@opentelemetry/sdk-trace-base';
 import { CacheService } from '../../src/cache/index.js';
@@ -45,9 +46,9 @@ function traceRequests(server: Server): void {
 }
 
 /** @returns the spans of a request and of what it made run, by their names */
-async function spansOf(ask: PromiseLike<unknown>): Promise<Map<string, ReadableSpan>> {
+async function spansOf(ask: PromiseLike<unknown>, of = app): Promise<Map<string, ReadableSpan>> {
   await ask;
-  await app.app.get(CacheService).settle();
+  await of.app.get(CacheService).settle();
   const spans = () => new Map(exporter.getFinishedSpans().map((span) => [span.name, span]));
   // The client may have its answer before the server knows that it is sent.
   await pollUntil(() => spans().has('request'), 5000);
@@ -87,4 +88,46 @@ it('a write of the service has a span of its invalidation below that of its requ
   expect(invalidate?.attributes['cache.tag_count']).toBeGreaterThan(0);
   expect(invalidate?.parentSpanContext?.spanId).toBe(request?.spanContext().spanId);
   expect(JSON.stringify([...spans.values()].map(({ attributes }) => attributes))).not.toContain('TRACED');
+});
+
+describe('a tracer that wraps the way through a route, guards included', () => {
+  let wrapped: TestApp;
+
+  beforeAll(async () => {
+    const create: RouterExecutionContext['create'] = Reflect.get(RouterExecutionContext.prototype, 'create');
+    jest.spyOn(RouterExecutionContext.prototype, 'create').mockImplementation(function (
+      this: RouterExecutionContext,
+      ...of: Parameters<typeof create>
+    ) {
+      const way = create.apply(this, of) as (...of: unknown[]) => Promise<unknown>;
+      // As the instrumentation of Nest does that comes with an SDK.
+      return (...ofRequest: unknown[]) =>
+        trace.getTracer('nest').startActiveSpan('route', async (span) => {
+          try {
+            await way(...ofRequest);
+          } finally {
+            span.end();
+          }
+        });
+    } as typeof create);
+    wrapped = await startTestApp({ env: { DATABASE_URL: database.url } });
+    traceRequests(wrapped.app.getHttpServer());
+  });
+
+  afterAll(async () => {
+    jest.restoreAllMocks();
+    await wrapped.close();
+  });
+
+  it('sees a miss end, and no hit', async () => {
+    const ofMiss = await spansOf(wrapped.request.get(stats).expect('x-cache', 'MISS'), wrapped);
+    exporter.reset();
+    const ofHit = await spansOf(wrapped.request.get(stats).expect('x-cache', 'HIT'), wrapped);
+
+    expect(eventsOf(ofMiss.get('route'))).toEqual([
+      { name: 'cache.miss', attributes: { 'cache.prefix': 'system_stats' } },
+    ]);
+    expect([...ofHit.keys()]).toEqual(['request']);
+    expect(eventsOf(ofHit.get('request'))).toEqual([]);
+  });
 });
