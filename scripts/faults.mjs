@@ -14,8 +14,8 @@ const rowPattern = /^\| ([FT]\d+) \|.*\|$/gm;
 const usage = `npm run test:faults -- [rows] [--write]
 
 Runs the tests of the rows of ${document}, such as F4 F41, or of all of them, one after the other, and prints what
-was measured beside its target. Keep the machine idle. Exits with 1 if a test failed, a target was missed or a row told no
-figure.
+was measured beside its target. Keep the machine idle. Exits with 1 if a test failed, a target was missed or a file of a row
+told no figure.
 
   --write   puts the figures into ${figuresDocument}, and what came of them into ${document}
 `;
@@ -36,8 +36,8 @@ const testable = wanted.filter(({ tests }) => tests.length > 0);
 const hasPassed = testable.length === 0 || (await test(testable));
 const figures = measured();
 const missed = figures.filter((figure) => !isMet(figure));
-// A test that was renamed, or that left before it told anything, holds nothing to a target.
-const silent = testable.filter(({ row }) => figures.every((figure) => figure.row !== row));
+// A test that was renamed, or that left before it told anything, holds nothing to a target; others of its row do not stand in.
+const silent = testable.flatMap(({ row, tests }) => silentOf(row, tests));
 process.stdout.write(table(wanted, figures));
 if (isWriting) write(figures);
 process.stdout.write(
@@ -87,6 +87,11 @@ function measured() {
   }
 }
 
+/** Which of its files told nothing of a row. */
+function silentOf(row, tests) {
+  return tests.filter((path) => !figures.some((figure) => figure.row === row && figure.file === path));
+}
+
 /** What is no number was measured of nothing, which meets no target; JSON makes it null. */
 function isMet({ value, target = {} }) {
   if (![value, ...Object.values(target)].every(Number.isFinite)) return false;
@@ -98,8 +103,11 @@ function table(rows, figures) {
     const own = figures.filter((figure) => figure.row === row);
     const heading = `${row}  ${checked}`;
     if (tests.length === 0) return [heading, `    not run: ${outcome}`];
-    if (own.length === 0) return [heading, '    ! no figure was told'];
-    return [heading, ...own.map((figure) => `    ${isMet(figure) ? ' ' : '!'} ${spoken(figure)}`)];
+    return [
+      heading,
+      ...own.map((figure) => `    ${isMet(figure) ? ' ' : '!'} ${spoken(figure)}`),
+      ...silentOf(row, tests).map((file) => `    ! no figure was told by ${file}`),
+    ];
   });
   return `${lines.join('\n')}\n`;
 }

@@ -237,10 +237,12 @@ it('F20: follows a slot that moves to another master', async () => {
   await ask(from!, ['CLUSTER', 'SETSLOT', slot, 'NODE', id]);
 
   // Whoever asks is told so, which is why the table is read anew long before its time.
+  const since = performance.now();
   await pollUntil(async () => {
     await open.store.tokens([tag], BUDGET_MS).catch(() => undefined);
     return open.store.partitionOf(tag) === cluster.nodes[1];
   }, 3000);
+  figure('F20', 'until a slot that moved is followed, ms', performance.now() - since, { atMost: 3000 });
 
   expect((await open.store.open(nameOn(2), [tag], TOKEN_TTL_MS, BUDGET_MS)).tokens[0]).toBeDefined();
 });
@@ -345,7 +347,13 @@ it('F59: a master that comes in place of one that went on loses its epoch, and n
   expect(open.servers.names).not.toContain(promoted);
   expect(await tokensOf(other)).toEqual(before);
   await cluster.beHeard();
+  const since = performance.now();
   await pollUntil(async () => open.servers.names.includes(promoted) && (await answers(open)), 30_000);
+  figure(
+    'F59',
+    'cluster: until the one that went on is used once it is heard, ms',
+    performance.now() - since,
+  );
   expect(await tokensOf(other)).toEqual([undefined, kept]);
   await other.close();
 });

@@ -3,6 +3,7 @@ import { gzipSync } from 'node:zlib';
 import { CacheService, RedisService } from '../../src/cache/index.js';
 import { RateLimits } from '../../src/rate-limit/rate-limits.js';
 import { AppLogger } from '../../src/telemetry/app-logger.js';
+import { figure } from '../support/figures.js';
 import { PlainClient } from '../support/plain-client.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { startTestApp, type TestApp } from '../support/test-app.js';
@@ -142,9 +143,13 @@ describe('F49: bodies that are too large', () => {
   it('refuses a declared gigabyte unread', async () => {
     const socket = open();
     const said = saidUntilClosed(socket);
+    const since = performance.now();
     socket.write(post('', 'Content-Length: 1073741824', 'Connection: close'));
 
     expect(statuses(await said)).toEqual([413]);
+    figure('F49', 'a gigabyte declared, and not sent: answer, ms', performance.now() - since, {
+      atMost: 1000,
+    });
   });
 
   it('counts what comes in chunks without a length', async () => {

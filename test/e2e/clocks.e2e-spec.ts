@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { CacheService } from '../../src/cache/index.js';
 import { expectHit } from '../../src/cache/testing/index.js';
+import { figure } from '../support/figures.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { pollUntil, required } from '../support/processes.js';
 import { shiftDate } from '../support/shifted-date.js';
@@ -187,5 +188,6 @@ it('F28: a process whose clock is behind keeps no answer longer than to the next
   const { as_of, generated_at } = miss.body;
   expect(Date.parse(generated_at)).toBeGreaterThanOrEqual(Date.parse(as_of));
   const [, ttlS] = /ttl=(\d+)/.exec(hit.get('cache-status') ?? '') ?? [];
+  figure('F28', 'kept with a deadline in 50 s by a clock that is behind, s', Number(ttlS), { atMost: 50 });
   expect(Number(ttlS)).toBeLessThanOrEqual(50);
 });

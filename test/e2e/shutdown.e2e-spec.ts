@@ -239,6 +239,7 @@ describe('stopping', () => {
         .output()
         .split('\n')
         .filter((line) => line.includes('TypeError'));
+      figure('F48', `${way} that nobody handles: lines of log`, lines.length, { atMost: 1 });
       expect(lines.map((line) => JSON.parse(line) as object)).toEqual([
         expect.objectContaining({
           event: 'process.failed',

@@ -4,6 +4,7 @@ import { Cached, CacheService } from '../../src/cache/index.js';
 import { FakeClock, simulateInstances } from '../../src/cache/testing/index.js';
 import { startCachedApp } from '../support/cached-app.js';
 import { turn } from '../support/deferred.js';
+import { figure } from '../support/figures.js';
 
 /** Seconds that a caller waits for the method; and how long the clock goes on at most before something has to be there. */
 const [HARD_TIMEOUT_S, LONG_MS] = [5, 20_000];
@@ -127,4 +128,5 @@ it('F57: whatever a method does, what has no stored form is kept for nobody, and
     ),
     { numRuns: 40, examples: [[Object.keys(outcomes)]] },
   );
+  figure('F57', 'keys asked for, with one to five outcomes each', keys, { atLeast: 40 });
 });

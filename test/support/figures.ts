@@ -1,4 +1,5 @@
 import { appendFileSync } from 'node:fs';
+import { relative } from 'node:path';
 
 /** What a figure should be; a test tells it and never fails by it, `npm run test:faults` judges. */
 export interface Target {
@@ -13,6 +14,8 @@ export interface Figure {
   readonly name: string;
   readonly value: number;
   readonly target: Target | undefined;
+  /** The file of the test that told it, as the documents name it. */
+  readonly file: string;
 }
 
 /** Whether this run is there for its figures, and may take its time. */
@@ -24,7 +27,8 @@ export const isMeasuring = process.env.FIGURES_FILE !== undefined;
  * A test runs on whatever machine there is, beside others: it says what was right, and only tells how long it took.
  */
 export function figure(row: string, name: string, value: number, target?: Target): void {
-  const measured: Figure = { row, name, value: Math.round(value * 100) / 100, target };
+  const told = relative(process.cwd(), expect.getState().testPath ?? '');
+  const measured: Figure = { row, name, value: Math.round(value * 100) / 100, target, file: told };
   process.stdout.write(`${row}: ${name}: ${measured.value}${spoken(target)}\n`);
   const file = process.env.FIGURES_FILE;
   if (file) appendFileSync(file, `${JSON.stringify(measured)}\n`);
