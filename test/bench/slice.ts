@@ -41,6 +41,11 @@ export function rateOf({ perSecond }: Sample): number {
   return perSecond;
 }
 
+/** What is answered with a second of CPU: the generator and Redis take nothing of it. */
+export function perCpuSecondOf({ cpuMicroseconds }: Sample): number {
+  return 1_000_000 / cpuMicroseconds;
+}
+
 /** The median of all. */
 export function rate(samples: readonly Sample[]): number {
   return median(samples.map(rateOf));

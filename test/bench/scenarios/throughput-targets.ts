@@ -31,6 +31,8 @@ export interface Target {
   readonly ours: LineName;
   readonly theirs: LineName;
   readonly atLeast: Partial<Record<Size, number>>;
+  /** What of theirs is compared: answers a second, or a second of the server's CPU. Default: `rate` */
+  readonly by?: 'rate' | 'cpu';
   readonly obstacle?: (of: Medians, theirs: LineName) => string;
 }
 
@@ -72,8 +74,8 @@ const targets: readonly Target[] = [
   { ours: 'bounded-open', theirs: 'limit-open', atLeast: { 8_000: 1.05 } },
   { ours: 'bounded-express-open', theirs: 'limit-express-open', atLeast: { 8_000: 1.05 } },
   { ours: 'bounded 304', theirs: 'limit', atLeast: { 8_000: 1.2 } },
-  // What audits may cost.
-  { ours: 'bounded', theirs: 'bounded-unaudited', atLeast: { 8_000: 0.99 } },
+  // What audits may cost. A hundredth of a rate is lost in how far rates lie apart.
+  { ours: 'bounded', theirs: 'bounded-unaudited', atLeast: { 8_000: 0.99 }, by: 'cpu' },
   ...(['strong', 'bounded'] as const).flatMap((ours): Target[] => [
     { ours, theirs: 'cache-manager', atLeast: { 8_000: 9, 200_000: 70 }, obstacle: limitOfNest },
     { ours, theirs: 'bentocache', atLeast: { 8_000: 3.5, 200_000: 35 }, obstacle: limitOfNest },
