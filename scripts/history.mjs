@@ -25,7 +25,7 @@ were too few reads and hits, of all routes or of one, to mean anything.
                      connections-reset, subscribers-silent, subscribers-killed, writer-cut-off, service-hung,
                      service-killed, database-connections-killed, database-hung, two-at-once
   --seed <n>         of the order of everything; default: another each time
-  --reads <n>        answered reads a second that must be reached, default 100
+  --reads <n>        answered reads a second that must be reached, default 1667: a million in ten minutes
   --rest <ms>        how long each of the 24 readers of a process rests after an answer, default 0
   --clocks <minutes> how far the clocks of the first two processes are off, the one ahead, the other behind, default 0
   --reads-per-write <n>  default 100
@@ -47,7 +47,7 @@ const values = readOptions(
       mode: { type: 'string', default: 'strong' },
       nemesis: { type: 'string', default: 'all' },
       seed: { type: 'string', default: String(1 + Math.floor(Math.random() * 1e9)) },
-      reads: { type: 'string', default: '100' },
+      reads: { type: 'string', default: '1667' },
       rest: { type: 'string', default: '0' },
       clocks: { type: 'string', default: '0' },
       'reads-per-write': { type: 'string', default: '100' },
