@@ -434,6 +434,10 @@ describe('a process that is sent bodies which are too large', () => {
 
   const post = (path: string, type: string, ...lines: string[]) =>
     [`POST ${path} HTTP/1.1`, 'Host: x', `Content-Type: ${type}`, ...lines, '', ''].join('\r\n');
+  const announce = (socket: Socket): Promise<unknown> => {
+    socket.write(post('/api/v3/users', 'application/json', `Content-Length: ${size}`));
+    return Promise.resolve();
+  };
   const kinds = (bytes: number, body: Buffer): [string, (socket: Socket) => Promise<unknown>][] => [
     [
       'declared',
@@ -480,6 +484,15 @@ describe('a process that is sent bodies which are too large', () => {
     figure('F49', 'RSS while it is sent them, MB over before', (most - idle) / 1e6, { atMost: 20 });
     for (const [name, ms] of times) {
       figure('F49', `${size / megabyte} MB ${name}: answer, ms`, ms, { atMost: 1000 });
+    }
+    // Who stops there reads all of the answer: nobody is only hung up on.
+    const little = await zeros(16 * megabyte);
+    for (const [name, send] of [
+      ['announced', announce] as const,
+      ...kinds(megabyte + 65_536, little).filter(([name]) => name !== 'declared'),
+    ]) {
+      const answer = await refusal(to(app.url), send);
+      expect([name, answer]).toEqual([name, expect.stringMatching(/^HTTP\/1\.1 413 /)]);
     }
     expect((await fetch(app.url + live)).status).toBe(200);
   });

@@ -93,7 +93,8 @@ it('F12: bytes that Redis never sent are nobody’s answer', async () => {
   let [asked, answered] = [0, 0];
   const wrong: unknown[] = [];
 
-  for (let round = 0; round < (isMeasuring ? 200 : 50); round++) {
+  const [enough, rounds] = isMeasuring ? [100_000, 400] : [25_000, 50];
+  for (let round = 0; round < rounds && answered < enough; round++) {
     if (round % 20 === 10) {
       proxy.inject(['HTTP/1.1 400 Bad Request\r\n\r\n', '\u0000\u0001\u0002', '@@@'][round % 3]!);
     }
@@ -106,8 +107,8 @@ it('F12: bytes that Redis never sent are nobody’s answer', async () => {
     await one.available();
   }
 
-  figure('F12', 'reads', asked, { atLeast: 100_000 });
-  figure('F12', 'of them answered', answered);
+  figure('F12', 'reads', asked);
+  figure('F12', 'of them answered', answered, { atLeast: 100_000 });
   figure('F12', 'of them wrong', wrong.length, { atMost: 0 });
   expect(wrong).toEqual([]);
   expect(answered).toBeGreaterThan(asked / 2);

@@ -13,7 +13,7 @@ export interface Answer {
 const MAX_UNANSWERED = 1000;
 
 /** No answer for so long is none. Times are judged where the machine is idle. */
-const PATIENCE_MS = isMeasuring ? 2000 : Infinity;
+export const PATIENCE_MS = isMeasuring ? 2000 : Infinity;
 
 /**
  * Calls at a steady pace while `work` goes on, however long answers take, so that slow ones do not make the load
