@@ -31,21 +31,30 @@ function integerIn(text: unknown): number {
   return typeof text === 'string' && /^-?\d{1,15}$/.test(text) ? Number(text) : NaN;
 }
 
-/** A cursor is opaque to callers: the sort values of the last row seen. */
-export function encodeCursor(values: readonly (string | number | null)[]): string {
-  return Buffer.from(JSON.stringify(values)).toString('base64url');
+/**
+ * A cursor is opaque to callers: the list, and the sort values of the last row seen.
+ *
+ * @param list  what the place is a place in: the list with its order, and what it is of. Filters are left out, for they leave
+ *   the order as it is
+ */
+export function encodeCursor(list: string, values: readonly (string | number | null)[]): string {
+  return Buffer.from(JSON.stringify([list, ...values])).toString('base64url');
 }
 
 /**
  * Reads back what {@link encodeCursor} wrote.
  *
+ * @param list    as it was given to {@link encodeCursor}
  * @param length  number of values the list's order needs
  * @throws {Problem} `validation_failed` if the text is not a cursor of this list
  */
-export function decodeCursor(cursor: string, length: number): (string | number | null)[] {
+export function decodeCursor(list: string, cursor: string, length: number): (string | number | null)[] {
   try {
-    const values: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'));
-    if (Array.isArray(values) && values.length === length && values.every(isScalar)) return values;
+    const place: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'));
+    if (Array.isArray(place) && place[0] === list) {
+      const values: unknown[] = place.slice(1);
+      if (values.length === length && values.every(isScalar)) return values;
+    }
   } catch {
     // falls through: not ours
   }

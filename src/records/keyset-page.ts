@@ -4,6 +4,8 @@ import { isPublicId } from './public-id.js';
 
 /** The unique column by which a list is ordered, and after which a page goes on. */
 interface PageKey<T> {
+  /** The list, and what it is of, as in `activities/PROG-101`: no cursor of another is taken. */
+  list: string;
   column: string;
   direction: 'ASC' | 'DESC';
   of: (row: T) => string;
@@ -21,10 +23,11 @@ interface PageKey<T> {
 /**
  * In the order of public ids.
  *
+ * @param list   as in {@link PageKey}
  * @param alias  of the row in the query
  */
-export function byCode(alias: string): PageKey<{ code: string }> {
-  return { column: `${alias}.code`, direction: 'ASC', of: ({ code }) => code, isKey: isPublicId };
+export function byCode(list: string, alias: string): PageKey<{ code: string }> {
+  return { list, column: `${alias}.code`, direction: 'ASC', of: ({ code }) => code, isKey: isPublicId };
 }
 
 /** One page of `rows`, and where the next one starts: `null` after the last. */
@@ -34,7 +37,7 @@ export async function keysetPage<T extends ObjectLiteral>(
   key: PageKey<T>,
 ): Promise<{ rows: T[]; next_cursor: string | null }> {
   if (page.cursor !== undefined) {
-    const [last] = decodeCursor(page.cursor, 1);
+    const [last] = decodeCursor(key.list, page.cursor, 1);
     if (!key.isKey(last)) throw foreignCursor();
     rows.andWhere(`${key.column} ${key.direction === 'ASC' ? '>' : '<'} :last`, { last });
   }
@@ -50,6 +53,6 @@ export async function keysetPage<T extends ObjectLiteral>(
   const last = shown.at(-1);
   return {
     rows: shown,
-    next_cursor: found.length > page.limit && last ? encodeCursor([key.of(last)]) : null,
+    next_cursor: found.length > page.limit && last ? encodeCursor(key.list, [key.of(last)]) : null,
   };
 }

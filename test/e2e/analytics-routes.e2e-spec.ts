@@ -5,6 +5,7 @@ import type {
 import { CourseAnalyticsService } from '../../src/analytics/courses/course-analytics.service.js';
 import { StudentRiskService } from '../../src/analytics/students/student-risk.service.js';
 import { expectHit, expectMiss } from '../../src/cache/testing/index.js';
+import { encodeCursor } from '../../src/http/page.dto.js';
 import { pollUntil } from '../support/processes.js';
 import { startTestApp, type TestApp } from '../support/test-app.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
@@ -156,8 +157,16 @@ describe('the analytics over HTTP', () => {
     ['students/STU001?course_id=', 404, 'not_found'],
     ['courses/PROG-101/students?sort=luck', 400, 'validation_failed'],
     ['courses/PROG-101/students?limit=201', 400, 'validation_failed'],
-    ['courses/PROG-101/students?cursor=WzFd', 400, 'validation_failed'],
-    ['courses/PROG-101/students?sort=name&cursor=WzEsIlNUVTAwMSJd', 400, 'validation_failed'],
+    [
+      `courses/PROG-101/students?cursor=${encodeCursor('course_students/PROG-101/risk', [1])}`,
+      400,
+      'validation_failed',
+    ],
+    [
+      `courses/PROG-101/students?sort=name&cursor=${encodeCursor('course_students/PROG-101/name', [1, 'STU001'])}`,
+      400,
+      'validation_failed',
+    ],
   ])('answers %s with %d %s', async (path, status, code) => {
     const { body } = await app.request.get(`${base}/${path}`).expect(status);
 

@@ -171,7 +171,7 @@ describe('problems', () => {
     [
       'a cursor of another list',
       '/query/cursor',
-      () => service.request.get(`/api/v3/enrollments?cursor=${encodeCursor(['STU050'])}`),
+      () => service.request.get(`/api/v3/enrollments?cursor=${encodeCursor('users', ['STU050'])}`),
     ],
     ['a moment that is none', '/path/as_of', () => service.request.get('/api/v3/analytics/students/S/at/x')],
     [

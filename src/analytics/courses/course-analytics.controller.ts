@@ -61,20 +61,21 @@ export class CourseAnalyticsController {
     @CourseId() courseId: string,
     @Query() { limit, cursor, sort }: CourseStudentsQuery,
   ): Promise<CourseStudentPage> {
-    const list = await this.courses.students(courseId);
-    const students = inOrderOf(list.students, sort);
-    const last = cursor === undefined ? undefined : placeFrom(cursor, sort);
+    const { students: all } = await this.courses.students(courseId);
+    const list = `course_students/${courseId}/${sort}`;
+    const students = inOrderOf(all, sort);
+    const last = cursor === undefined ? undefined : placeFrom(list, cursor, sort);
     const rest = last
       ? students.filter((student) => comparePlaces(placeOf(student, sort), last) > 0)
       : students;
     const data = rest.slice(0, limit);
     const end = data.at(-1);
-    return { data, next_cursor: rest.length > limit && end ? encodeCursor(placeOf(end, sort)) : null };
+    return { data, next_cursor: rest.length > limit && end ? encodeCursor(list, placeOf(end, sort)) : null };
   }
 }
 
-function placeFrom(cursor: string, sort: StudentOrder): [number | string | null, string] {
-  const [value = null, studentId] = decodeCursor(cursor, 2);
+function placeFrom(list: string, cursor: string, sort: StudentOrder): [number | string | null, string] {
+  const [value = null, studentId] = decodeCursor(list, cursor, 2);
   if (typeof studentId === 'string' && (value === null || typeof value === valueTypes[sort])) {
     return [value, studentId];
   }

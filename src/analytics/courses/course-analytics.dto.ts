@@ -473,7 +473,7 @@ export class CourseStudentPage {
 
   /**
    * Cursor of the next page; null on the last
-   * @example "WzAuNDcxOSwiU1RVMDAxIl0"
+   * @example "WyJjb3Vyc2Vfc3R1ZGVudHMvUFJPRy0xMDEvcmlzayIsLTAuNDcxOSwiU1RVMDAxIl0"
    */
   next_cursor!: string | null;
 }

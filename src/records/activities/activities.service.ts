@@ -52,7 +52,11 @@ export class ActivitiesService {
       .innerJoinAndSelect('activity.course', 'course')
       .where('activity.courseId = :courseId', { courseId: course.id });
     if (principal.role === 'student') activities.andWhere(`activity.status = 'published'`);
-    const { rows, next_cursor } = await keysetPage(activities, page, byCode('activity'));
+    const { rows, next_cursor } = await keysetPage(
+      activities,
+      page,
+      byCode(`activities/${course.code}`, 'activity'),
+    );
     return { data: rows.map((row) => ActivityDto.of(row)), next_cursor };
   }
 

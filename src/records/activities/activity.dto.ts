@@ -109,7 +109,7 @@ export class ActivityPage {
 
   /**
    * Cursor of the next page; null on the last
-   * @example "WyJQUk9HLTEwMS1BMSJd"
+   * @example "WyJhY3Rpdml0aWVzL1BST0ctMTAxIiwiUFJPRy0xMDEtQTA4Il0"
    */
   next_cursor!: string | null;
 }

@@ -70,7 +70,7 @@ export class CoursePage {
 
   /**
    * Cursor of the next page; null on the last
-   * @example "WyJQUk9HLTEwMSJd"
+   * @example "WyJjb3Vyc2VzIiwiREFUQS0yMDEiXQ"
    */
   next_cursor!: string | null;
 }

@@ -30,7 +30,7 @@ export class CoursesService {
   async list(principal: Principal, page: PageQuery): Promise<CoursePage> {
     const courses = this.dataSource.manager.createQueryBuilder(Course, 'course');
     onlyOwnCourses(courses, principal, 'course.id');
-    const { rows, next_cursor } = await keysetPage(courses, page, byCode('course'));
+    const { rows, next_cursor } = await keysetPage(courses, page, byCode('courses', 'course'));
     return { data: rows.map((row) => CourseDto.of(row)), next_cursor };
   }
 

@@ -97,7 +97,7 @@ export class EnrollmentPage {
 
   /**
    * Cursor of the next page; null on the last
-   * @example "WyI1MCJd"
+   * @example "WyJlbnJvbGxtZW50cyIsIjUwIl0"
    */
   next_cursor!: string | null;
 }

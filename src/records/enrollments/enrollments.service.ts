@@ -98,6 +98,7 @@ export class EnrollmentsService {
     const isOfSomebody = query.user_id !== undefined || principal.role === 'student';
     const isOfSome = query.course_id !== undefined || principal.role === 'teacher';
     const { rows, next_cursor } = await keysetPage(enrollments, query, {
+      list: 'enrollments',
       column: 'enrollment.id',
       direction: 'ASC',
       of: ({ id }) => id,

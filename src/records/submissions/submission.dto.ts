@@ -112,7 +112,7 @@ export class SubmissionPage {
 
   /**
    * Cursor of the next page; null on the last
-   * @example "WyI5NTEiXQ"
+   * @example "WyJzdWJtaXNzaW9ucyIsIjk1MSJd"
    */
   next_cursor!: string | null;
 }

@@ -82,6 +82,7 @@ export class SubmissionsService {
     const isOfSome =
       query.course_id !== undefined || query.activity_id !== undefined || principal.role === 'teacher';
     const { rows, next_cursor } = await keysetPage(submissions, query, {
+      list: 'submissions',
       column: 'submission.id',
       direction: 'DESC',
       of: ({ id }) => id,

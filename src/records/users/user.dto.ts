@@ -70,7 +70,7 @@ export class UserPage {
 
   /**
    * Cursor of the next page; null on the last
-   * @example "WyJTVFUwNTAiXQ"
+   * @example "WyJ1c2VycyIsIlNUVTA1MCJd"
    */
   next_cursor!: string | null;
 }

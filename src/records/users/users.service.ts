@@ -30,7 +30,7 @@ export class UsersService {
 
   async list(page: PageQuery): Promise<UserPage> {
     const users = this.dataSource.manager.createQueryBuilder(User, 'user').where('user.deletedAt IS NULL');
-    const { rows, next_cursor } = await keysetPage(users, page, byCode('user'));
+    const { rows, next_cursor } = await keysetPage(users, page, byCode('users', 'user'));
     return { data: rows.map((row) => UserDto.of(row)), next_cursor };
   }
 
