@@ -5,11 +5,11 @@ import { isRealDay } from '../http/real-day.js';
 const instantPattern = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/;
 const earliestYear = 1970;
 
-/** `{as_of}` in the description of the routes that have it. */
+/** `{as_of}` in the description of the routes that have it; the description of the API gives it an example. */
 export const asOfParam = {
   name: 'as_of',
   description: 'A moment that is not in the future, with its time zone',
-  schema: { type: 'string', format: 'date-time', example: '2026-02-05T18:52:18Z' },
+  schema: { type: 'string', format: 'date-time' },
 } as const;
 
 /** Reads `{as_of}` of a path: a moment with its time zone, from 1970 on, that is not in the future. */

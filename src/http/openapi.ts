@@ -24,8 +24,12 @@ const problemContent = {
 type PathItem = OpenAPIObject['paths'][string];
 type Operation = NonNullable<PathItem['get']>;
 
-/** The description of the whole API, OpenAPI 3.1. */
-export function createOpenApiDocument(app: INestApplication): OpenAPIObject {
+/**
+ * The description of the whole API, OpenAPI 3.1.
+ *
+ * @param now  what is past in examples lies a week before it
+ */
+export function createOpenApiDocument(app: INestApplication, now = new Date()): OpenAPIObject {
   const config = new DocumentBuilder()
     .setOpenAPIVersion('3.1.0')
     .setTitle('AI-native learning analytics')
@@ -59,6 +63,7 @@ export function createOpenApiDocument(app: INestApplication): OpenAPIObject {
     operationIdFactory: operationId,
   });
   for (const [path, item] of Object.entries(document.paths)) describe(path, item);
+  exemplifyPast(document, new Date(now.getTime() - 7 * 86_400_000));
   closeBodies(document);
   dropDescriptionsOfWords(document);
   return document;
@@ -126,6 +131,15 @@ function parameter(
   name: string,
 ): { readonly required?: boolean } | undefined {
   return parameters.filter((one) => 'name' in one).find((one) => one.in === place && one.name === name);
+}
+
+/** A moment that was written down would lie before all that runs when somebody tries it out. */
+function exemplifyPast({ paths }: OpenAPIObject, moment: Date): void {
+  const example = `${moment.toISOString().slice(0, 10)}T00:00:00Z`;
+  for (const { get } of Object.values(paths)) {
+    const asOf = get?.parameters?.find((one) => 'name' in one && one.name === 'as_of');
+    if (asOf && 'schema' in asOf) asOf.schema = { ...asOf.schema, example };
+  }
 }
 
 /** Validation refuses fields that a body does not declare, so its schema says so. */
