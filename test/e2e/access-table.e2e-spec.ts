@@ -36,6 +36,7 @@ POST   /api/v3/system/redis/test                                 ok    403     4
 GET    /api/v3/analytics/courses/{course_id}                     ok    403     ok      404      403  403   401    401
 GET    /api/v3/analytics/courses/{course_id}/students            ok    403     ok      404      403  403   401    401
 GET    /api/v3/analytics/courses/{course_id}/at/{as_of}          ok    403     ok      404      403  403   401    401
+GET    /api/v3/analytics/courses/{course_id}/at/{as_of}/students ok    403     ok      404      403  403   401    401
 GET    /api/v3/analytics/students/{student_id}                   ok    403     ok      404      ok   404   401    401
 GET    /api/v3/analytics/students/{student_id}/at/{as_of}        ok    403     ok      404      ok   404   401    401
 

@@ -68,6 +68,7 @@ describe('the analytics over HTTP', () => {
     [`courses/${'x'.repeat(65)}`, [CourseAnalyticsService.prototype, 'courseAt']],
     [`courses/PROG%20101/at/${asOf}`, [CourseAnalyticsService.prototype, 'courseAt']],
     ['courses/PROG%00/students', [CourseAnalyticsService.prototype, 'students']],
+    [`courses/PROG%00/at/${asOf}/students`, [CourseAnalyticsService.prototype, 'studentsAt']],
     ['students/STU%00', [StudentRiskService.prototype, 'riskAt']],
     [`students/STU%00/at/${asOf}`, [StudentRiskService.prototype, 'riskAt']],
     ['students/STU001?course_id=%00', [StudentRiskService.prototype, 'riskAt']],
@@ -151,6 +152,10 @@ describe('the analytics over HTTP', () => {
     ['courses/PROG-101/at/2026-02-05', 400, 'validation_failed'],
     ['courses/NONE-1', 404, 'not_found'],
     ['courses/NONE-1/students', 404, 'not_found'],
+    [`courses/NONE-1/at/${asOf}/students`, 404, 'not_found'],
+    ['courses/PROG-101/at/2999-01-01T00:00:00Z/students', 422, 'unprocessable'],
+    ['courses/PROG-101/at/yesterday/students', 400, 'validation_failed'],
+    [`courses/PROG-101/at/${asOf}/students?sort=luck`, 400, 'validation_failed'],
     [`courses/NONE-1/at/${asOf}`, 404, 'not_found'],
     ['students/NOBODY', 404, 'not_found'],
     ['students/STU001?course_id=NONE-1', 404, 'not_found'],
@@ -194,6 +199,32 @@ describe('the analytics over HTTP', () => {
       expect(new Set(seen.map(({ student_id }) => student_id)).size).toBe(25);
     },
   );
+
+  it.each([
+    ['risk', '2026-02-20T12:00:01.000Z'],
+    ['name', '2026-02-20T12:00:02.000Z'],
+    ['last_activity', '2026-02-20T12:00:03.000Z'],
+  ])('pages through all students of a past moment by %s, computed once', async (sort, moment) => {
+    const computing = jest.spyOn(CourseAnalyticsService.prototype, 'ratedStudents');
+    const list = `${base}/courses/PROG-101/at/${moment}/students?sort=${sort}`;
+    const seen: CourseStudentDto[] = [];
+    let path: string | undefined = `${list}&limit=4`;
+    for (let pages = 0; path !== undefined && pages < 20; pages++) {
+      const { body, headers }: { body: CourseStudentPage; headers: Record<string, string> } =
+        await app.request.get(path).expect(200);
+      seen.push(...body.data);
+      path = /<([^>]+)>; rel="next"/.exec(headers.link ?? '')?.[1];
+    }
+
+    const whole = await app.request.get(`${list}&limit=200`).expect(200);
+    const { body: view } = await app.request.get(`${base}/courses/PROG-101/at/${moment}`).expect(200);
+    expect(seen).toEqual(whole.body.data);
+    expect(seen).toHaveLength(view.total_students);
+    expect(seen).toHaveLength(new Set(seen.map(({ student_id }) => student_id)).size);
+    if (sort === 'risk') expect(seen).toEqual(view.students);
+    expect(computing).toHaveBeenCalledTimes(1);
+    computing.mockRestore();
+  });
 
   it('lists students as they stand after a deadline, however long the list was to be kept', async () => {
     const now = Date.now();

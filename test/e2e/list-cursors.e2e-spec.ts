@@ -6,7 +6,12 @@ import { startTestApp, type TestApp } from '../support/test-app.js';
 /** Two of each thing that a list may be of; a list of something else wants two of that here. */
 const listedOf: Readonly<Record<string, readonly [string, string]>> = {
   course_id: ['PROG-101', 'DATA-201'],
+  as_of: [daysAgo(1), daysAgo(2)],
 };
+
+function daysAgo(days: number): string {
+  return new Date(Date.now() - days * 86_400_000).toISOString();
+}
 
 interface Parameter {
   name: string;

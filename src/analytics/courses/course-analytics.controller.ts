@@ -3,7 +3,6 @@ import { ApiParam, ApiTags } from '@nestjs/swagger';
 import { Access } from '../../access/access.decorator.js';
 import { Cached } from '../../cache/index.js';
 import { CachedAnswer } from '../../http/cached-answer.decorator.js';
-import { decodeCursor, encodeCursor, foreignCursor } from '../../http/page.dto.js';
 import { Paged } from '../../http/paged.decorator.js';
 import { CourseId } from '../../records/path-ids.js';
 import { courseFigures } from '../audited-figures.js';
@@ -11,7 +10,7 @@ import { asOfParam, PastMomentPipe } from '../past-moment.pipe.js';
 import { secondsUntilChange } from '../seconds-until-change.js';
 import { CourseAnalyticsDto, CourseStudentPage } from './course-analytics.dto.js';
 import { CourseAnalyticsService } from './course-analytics.service.js';
-import { comparePlaces, inOrderOf, placeOf, type StudentOrder, valueTypes } from './course-students.js';
+import { studentPage } from './course-student-page.js';
 import { CourseStudentsQuery } from './course-students.query.dto.js';
 
 @ApiTags('analytics')
@@ -59,25 +58,23 @@ export class CourseAnalyticsController {
   @Paged()
   async courseStudents(
     @CourseId() courseId: string,
-    @Query() { limit, cursor, sort }: CourseStudentsQuery,
+    @Query() query: CourseStudentsQuery,
   ): Promise<CourseStudentPage> {
-    const { students: all } = await this.courses.students(courseId);
-    const list = `course_students/${courseId}/${sort}`;
-    const students = inOrderOf(all, sort);
-    const last = cursor === undefined ? undefined : placeFrom(list, cursor, sort);
-    const rest = last
-      ? students.filter((student) => comparePlaces(placeOf(student, sort), last) > 0)
-      : students;
-    const data = rest.slice(0, limit);
-    const end = data.at(-1);
-    return { data, next_cursor: rest.length > limit && end ? encodeCursor(list, placeOf(end, sort)) : null };
+    const { students } = await this.courses.students(courseId);
+    return studentPage(courseId, students, query);
   }
-}
 
-function placeFrom(list: string, cursor: string, sort: StudentOrder): [number | string | null, string] {
-  const [value = null, studentId] = decodeCursor(list, cursor, 2);
-  if (typeof studentId === 'string' && (value === null || typeof value === valueTypes[sort])) {
-    return [value, studentId];
+  /** Lists all students of a course who were active at a past moment, with their risk then. */
+  @Get(':course_id/at/:as_of/students')
+  @Access({ admin: 'all', teacher: 'own' })
+  @ApiParam(asOfParam)
+  @Paged()
+  async courseStudentsAt(
+    @CourseId() courseId: string,
+    @Param('as_of', PastMomentPipe) asOf: Date,
+    @Query() query: CourseStudentsQuery,
+  ): Promise<CourseStudentPage> {
+    const { students } = await this.courses.studentsAt(courseId, asOf);
+    return studentPage(`${courseId}/at/${asOf.toISOString()}`, students, query);
   }
-  throw foreignCursor();
 }

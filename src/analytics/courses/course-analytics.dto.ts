@@ -459,7 +459,7 @@ export class CourseAnalyticsDto extends AnswerTimes {
   /** The published activities, by due date */
   activities!: ActivityFiguresDto[];
 
-  /** The first 50 students, the highest risk first; `/students` has the whole list */
+  /** The first 50 students, the highest risk first; `/students` behind this address lists all of them */
   students!: CourseStudentDto[];
 
   /** Twelve ISO weeks, the oldest first */

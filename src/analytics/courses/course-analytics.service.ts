@@ -68,12 +68,23 @@ export class CourseAnalyticsService {
     audit: courseStudentFigures,
   })
   async students(code: string): Promise<CourseStudents> {
-    const { course, students, moment } = await this.ratedStudents(code);
-    return {
-      students: students.map(courseStudent),
-      next_deadline_at: course.nextDeadlineAt?.toISOString() ?? null,
-      generated_at: moment.now().toISOString(),
-    };
+    return listed(await this.ratedStudents(code));
+  }
+
+  /**
+   * All students of a course who were active at a past moment, in no order.
+   *
+   * @throws {Problem} `not_found`
+   */
+  @Cached<CourseAnalyticsService['studentsAt']>({
+    ttl: 3600,
+    prefix: 'course_students_at',
+    shape: 'timed',
+    tags: ['course:{0}'],
+    audit: courseStudentFigures,
+  })
+  async studentsAt(code: string, past: Date): Promise<CourseStudents> {
+    return listed(await this.ratedStudents(code, past));
   }
 
   /**
@@ -97,6 +108,14 @@ interface RatedCourse {
   course: Course;
   students: readonly RatedStudent[];
   moment: Moment;
+}
+
+function listed({ course, students, moment }: RatedCourse): CourseStudents {
+  return {
+    students: students.map(courseStudent),
+    next_deadline_at: course.nextDeadlineAt?.toISOString() ?? null,
+    generated_at: moment.now().toISOString(),
+  };
 }
 
 interface CourseFacts {

@@ -3,7 +3,7 @@ import { IsIn, IsOptional, IsString, MaxLength } from 'class-validator';
 import { PageQuery } from '../../http/page.dto.js';
 import { type StudentOrder, studentOrders } from './course-students.js';
 
-/** A name of 200 characters of which JSON makes six each, the ids of a student and a course, and the list's name, in base64. */
+/** A name of 200 characters of which JSON makes six each, the ids of a student and a course, and which list it is, in base64. */
 const LONGEST_CURSOR = 1900;
 
 /** Which students of the course, and in which order. */

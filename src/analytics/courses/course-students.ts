@@ -44,7 +44,7 @@ export const valueTypes: Readonly<Record<StudentOrder, 'number' | 'string'>> = {
   last_activity: 'string',
 };
 
-type Place = readonly [value: number | string | null, studentId: string];
+export type Place = readonly [value: number | string | null, studentId: string];
 
 export function placeOf(student: CourseStudentDto, order: StudentOrder): Place {
   return [orderedBy[order](student), student.student_id];
