@@ -25,6 +25,13 @@ export function mean(numbers: readonly number[]): number | null {
   return numbers.length === 0 ? null : sum(numbers) / numbers.length;
 }
 
+/** The mean of numbers with `decimals` decimals, rounded to as many: the same in whatever order they come. */
+export function meanOfRounded(numbers: readonly number[], decimals: number): number | null {
+  const factor = 10 ** decimals;
+  const whole = mean(numbers.map((number) => Math.round(number * factor)));
+  return whole === null ? null : Math.round(whole) / factor;
+}
+
 export function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, number) => total + number, 0);
 }

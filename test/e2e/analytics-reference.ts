@@ -191,7 +191,11 @@ export function reference(all: Rows, asOf: number) {
         students.map((s) => s.messages.filter((m) => m.kind === 'hint' && m.sender === 'tutor').length),
       ),
     },
-    average_risk: round(mean(known), 4),
+    // Scores have four decimals: as whole numbers their sum is exact.
+    average_risk:
+      known.length === 0
+        ? null
+        : Math.round(sum(known.map((score) => Math.round(score * 10_000))) / known.length) / 10_000,
     median_risk: round(quantile(known, 0.5), 4),
     students_at_risk: atRisk,
     risk_share: share(atRisk, known.length),

@@ -4,7 +4,7 @@ import type { RatedStudent } from '../facts/rated-students.js';
 import { phaseAt, type StudentRow, tardiness } from '../facts/student-facts.js';
 import { isoWeek, twelveMondays } from '../iso-week.js';
 import { modelVersion, type RiskLevel } from '../risk/risk-model.js';
-import { inOrder, mean, median, quantile, ratio, rounded, sum } from '../statistics.js';
+import { inOrder, mean, meanOfRounded, median, quantile, ratio, rounded, sum } from '../statistics.js';
 import type {
   ActivityFiguresDto,
   CourseAnalyticsDto,
@@ -138,7 +138,7 @@ function risks(students: readonly RatedStudent[]): RiskBlock {
     unknown: level('unknown'),
   };
   return {
-    average_risk: rounded(mean(known), 4),
+    average_risk: meanOfRounded(known, 4),
     median_risk: rounded(median(known), 4),
     students_at_risk: atRisk,
     risk_share: ratio(atRisk, known.length),
