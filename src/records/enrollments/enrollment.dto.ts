@@ -90,7 +90,7 @@ export class EnrollmentDto {
   }
 }
 
-/** A page of enrollments, oldest first. */
+/** A page of enrollments, those who joined first at the front. */
 export class EnrollmentPage {
   /** The enrollments of this page */
   data!: EnrollmentDto[];

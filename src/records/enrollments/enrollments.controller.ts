@@ -50,7 +50,7 @@ export class EnrollmentsController {
     return this.idempotency.run(request, (manager) => this.enrollments.create(manager, principal, body));
   }
 
-  /** Lists enrollments, oldest first: of a teacher's courses, of a student alone, all for admins. */
+  /** Lists enrollments, those who joined first at the front: of a teacher's courses, of a student alone, all for admins. */
   @Get()
   @Access({ admin: 'all', teacher: 'listed', student: 'listed' })
   @Paged()

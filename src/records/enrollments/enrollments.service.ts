@@ -99,7 +99,8 @@ export class EnrollmentsService {
     const isOfSome = query.course_id !== undefined || principal.role === 'teacher';
     const { rows, next_cursor } = await keysetPage(enrollments, query, {
       list: 'enrollments',
-      column: 'enrollment.id',
+      columns: ['enrollment.enrolledAt', 'enrollment.id'],
+      before: ['(SELECT enrolled_at FROM enrollments WHERE id = :last)'],
       direction: 'ASC',
       of: ({ id }) => id,
       isKey: isRowId,
@@ -174,17 +175,18 @@ export class EnrollmentsService {
 
 /**
  * SQL: the first enrollments, from the first of each course. A range of courses instead of the one, since a walk through all
- * enrollments has the order of their ids as well, but not this one.
+ * enrollments has the order of their times as well, but not this one.
  */
 const firstOf =
   (courses: string) =>
-  (last = '0'): string =>
+  (last: readonly string[] = [`'-infinity'`, '0']): string =>
     `SELECT first.id FROM (${courses}) AS listed CROSS JOIN LATERAL (
-       SELECT e.id FROM enrollments e JOIN users u ON u.id = e.user_id
-       WHERE e.course_id <= listed.id AND (e.course_id, e.id) > (listed.id, ${last}) AND u.deleted_at IS NULL
-       ORDER BY e.course_id, e.id LIMIT :most
+       SELECT e.enrolled_at, e.id FROM enrollments e JOIN users u ON u.id = e.user_id
+       WHERE e.course_id <= listed.id AND (e.course_id, e.enrolled_at, e.id) > (listed.id, ${last.join(', ')})
+         AND u.deleted_at IS NULL
+       ORDER BY e.course_id, e.enrolled_at, e.id LIMIT :most
      ) AS first
-     ORDER BY first.id LIMIT :most`;
+     ORDER BY first.enrolled_at, first.id LIMIT :most`;
 
 /** Whoever says what is so already keeps an import from saying otherwise. */
 function tellsSomething({ status, final_result, ended_at }: ChangeEnrollmentDto): boolean {

@@ -105,7 +105,7 @@ export class SubmissionDto {
   }
 }
 
-/** A page of submissions, newest first. */
+/** A page of submissions, the last handed in first. */
 export class SubmissionPage {
   /** The submissions of this page */
   data!: SubmissionDto[];

@@ -58,7 +58,7 @@ export class SubmissionsController {
     return this.idempotency.run(request, (manager) => this.submissions.create(manager, principal, body));
   }
 
-  /** Lists submissions, newest first: of a teacher's courses, of a student alone, all for others. */
+  /** Lists submissions, the last handed in first: of a teacher's courses, of a student alone, all for others. */
   @Get()
   @Access({ admin: 'all', service: 'all', teacher: 'listed', student: 'listed' })
   @Paged()

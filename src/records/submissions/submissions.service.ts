@@ -83,7 +83,8 @@ export class SubmissionsService {
       query.course_id !== undefined || query.activity_id !== undefined || principal.role === 'teacher';
     const { rows, next_cursor } = await keysetPage(submissions, query, {
       list: 'submissions',
-      column: 'submission.id',
+      columns: ['submission.submittedAt', 'submission.id'],
+      before: ['(SELECT submitted_at FROM submissions WHERE id = :last)'],
       direction: 'DESC',
       of: ({ id }) => id,
       isKey: isRowId,
@@ -163,17 +164,18 @@ export class SubmissionsService {
 
 /**
  * SQL: the newest submissions, from the newest of each activity. A range of activities instead of the one, since a walk
- * through all submissions has the order of their ids as well, but not this one.
+ * through all submissions has the order of their times as well, but not this one.
  */
 const newestOf =
   (activities: string) =>
-  (last = `${largestRowId}`): string =>
+  (last: readonly string[] = [`'infinity'`, `${largestRowId}`]): string =>
     `SELECT newest.id FROM (${activities}) AS listed CROSS JOIN LATERAL (
-       SELECT s.id FROM submissions s JOIN users u ON u.id = s.user_id
-       WHERE s.activity_id >= listed.id AND (s.activity_id, s.id) < (listed.id, ${last}) AND u.deleted_at IS NULL
-       ORDER BY s.activity_id DESC, s.id DESC LIMIT :most
+       SELECT s.submitted_at, s.id FROM submissions s JOIN users u ON u.id = s.user_id
+       WHERE s.activity_id >= listed.id AND (s.activity_id, s.submitted_at, s.id) < (listed.id, ${last.join(', ')})
+         AND u.deleted_at IS NULL
+       ORDER BY s.activity_id DESC, s.submitted_at DESC, s.id DESC LIMIT :most
      ) AS newest
-     ORDER BY newest.id DESC LIMIT :most`;
+     ORDER BY newest.submitted_at DESC, newest.id DESC LIMIT :most`;
 
 /**
  * One submission, locked until the transaction ends. The attempts of a student at an activity change one after the
