@@ -237,6 +237,7 @@ export function reference(all: Rows, asOf: number) {
         risk_score: risk(student.code).score,
         risk_level: risk(student.code).level,
         is_at_risk: risk(student.code).isAtRisk,
+        confidence: risk(student.code).confidence,
         top_factor: topFactor(risk(student.code)),
         last_activity_at: iso(student.lastAt),
         exercises_completed: student.own.filter((pair) => pair.activity.isRequired && pair.isSubmitted)

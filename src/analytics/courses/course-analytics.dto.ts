@@ -1,7 +1,7 @@
 import { Amount, Count, Instant, OneOf, Percent, PercentQuartiles, Share } from '../../http/answer-fields.js';
 import { type FactorCode, factorCodes } from '../risk/risk-factors.js';
 import { type CoursePhase, coursePhases } from '../risk/risk-facts.js';
-import { type RiskLevel, riskLevels } from '../risk/risk-model.js';
+import { type Confidence, confidences, type RiskLevel, riskLevels } from '../risk/risk-model.js';
 import { AnswerTimes } from '../answer-times.dto.js';
 
 /** How the published activities stand, counted over students; banked (carried over) work is left out. */
@@ -255,6 +255,13 @@ export class CourseStudentDto {
    * @example true
    */
   is_at_risk!: boolean;
+
+  /**
+   * How far to trust the score: low while little is due or few factors apply, whatever the level
+   * @example "medium"
+   */
+  @OneOf('Confidence', confidences)
+  confidence!: Confidence;
 
   /**
    * The factor that adds most to the risk; null if none adds anything

@@ -63,7 +63,7 @@ export class CourseAnalyticsService {
   @Cached<CourseAnalyticsService['students']>({
     ttl: (list) => secondsUntilChange(list, 60),
     prefix: 'course_students',
-    shape: 'timed',
+    shape: 'timed, with confidence',
     tags: ['course:{0}'],
     audit: courseStudentFigures,
   })
@@ -79,7 +79,7 @@ export class CourseAnalyticsService {
   @Cached<CourseAnalyticsService['studentsAt']>({
     ttl: 3600,
     prefix: 'course_students_at',
-    shape: 'timed',
+    shape: 'timed, with confidence',
     tags: ['course:{0}'],
     audit: courseStudentFigures,
   })

@@ -18,6 +18,7 @@ export function courseStudent({ row, risk }: RatedStudent): CourseStudentDto {
     risk_score: risk.score,
     risk_level: risk.level,
     is_at_risk: risk.isAtRisk,
+    confidence: risk.confidence,
     top_factor: topFactor(risk),
     last_activity_at: row.last_activity_at === null ? null : new Date(row.last_activity_at).toISOString(),
     exercises_completed: row.completed,

@@ -34,7 +34,8 @@ export interface Risk {
   readonly rulesFired: readonly RiskRule[];
 }
 
-// One or two signals alone must not make an alarm: missing work, inactivity and engagement together are 0.65.
+// Missing work, inactivity and engagement together. It holds the score down where few factors apply: of those that stand alone only
+// missing work makes an alarm. How little a score rests on, `confidence` tells.
 const leastWeight = 0.65;
 const leastCoverage = 0.15;
 
