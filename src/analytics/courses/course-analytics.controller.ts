@@ -52,7 +52,10 @@ export class CourseAnalyticsController {
     return this.courses.courseAt(courseId, asOf);
   }
 
-  /** Lists all active students of a course with their risk now. */
+  /**
+   * Lists all active students of a course with their risk now. Who moves ahead in the order before the next page is asked for
+   * is on neither: a list of 200 at once, or of a past moment, has everybody.
+   */
   @Get(':course_id/students')
   @Access({ admin: 'all', teacher: 'own' })
   @Paged()

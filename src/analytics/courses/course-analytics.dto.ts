@@ -330,8 +330,9 @@ export class CourseWeekDto {
 }
 
 /**
- * A course at one moment. Only active student enrollments count, and only what had happened by then. What is
- * undefined is null, never 0.
+ * A course at one moment. Only active student enrollments count, and only what had happened by then; but publication, weights,
+ * due dates, corrected grades and voided attempts have no history, and count as they are today. What is undefined is null,
+ * never 0.
  */
 export class CourseAnalyticsDto extends AnswerTimes {
   /**

@@ -55,8 +55,8 @@ export class CourseAnalyticsService {
   }
 
   /**
-   * All active students of a course now, in no order. Kept for a minute, or until the next deadline, so that the pages of
-   * a list cost one computation and fit together.
+   * All active students of a course now, in no order. Kept for a minute, until the next deadline or a write to the course, so
+   * that the pages of a list cost one computation; they fit together as long as it is kept.
    *
    * @throws {Problem} `not_found`
    */

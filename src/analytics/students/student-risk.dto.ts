@@ -313,21 +313,22 @@ export class CourseRiskDto {
   trend!: RiskWeekDto[];
 
   /**
-   * Risk of the factor `tutor_dependency`, 0-1; null if it does not apply
+   * Risk of the factor `tutor_dependency`, 0-1; null if it does not apply, or if not active
    * @example 0.2222
    */
   @Share()
   ai_dependency_score!: number | null;
 
   /**
-   * Last activity in the course (UTC); null if never active
+   * Last activity in the course (UTC); null if there was none, or if the enrollment is not active: that of before its end is
+   * told at a moment when it was
    * @example "2026-01-29T18:52:18.000Z"
    */
   @Instant()
   last_activity_at!: string | null;
 
   /**
-   * Mean score of the graded work by weight, 0-100; null without grades
+   * Mean score of the graded work by weight, 0-100; null without grades, or if the enrollment is not active
    * @example 45
    */
   @Percent()
@@ -336,7 +337,8 @@ export class CourseRiskDto {
 
 /**
  * The risk of a student: overall, and for each course asked for. One shape with and without `course_id`. Risk is 0-1,
- * scores of work 0-100; what is undefined is null, never 0.
+ * scores of work 0-100; what is undefined is null, never 0. At a past moment only what had happened by then counts; but
+ * publication, weights, due dates, corrected grades and voided attempts have no history, and count as they are today.
  */
 export class StudentRiskDto extends AnswerTimes {
   /**
@@ -420,7 +422,7 @@ export class StudentRiskDto extends AnswerTimes {
   completion_rate!: number | null;
 
   /**
-   * Last activity in the active courses (UTC); null if never active
+   * Last activity in the active courses (UTC); null if there was none, or if no course is active
    * @example "2026-01-29T18:52:18.000Z"
    */
   @Instant()
