@@ -29,14 +29,19 @@ export function declaredInputs(
 ): DeclaredInput[] {
   const inputs: DeclaredInput[] = [];
   const unknown: string[] = [];
+  let isRenamed = false;
   for (const argument of routeArguments(controller, name)) {
     if (argument.type === RouteParamtypes.RESPONSE) continue;
     if (argument.type === 'custom' && principalFactories.has(argument.factory)) continue;
     const type = parameterTypes(controller, name)?.[argument.index];
     const named = namedInputs(argument, type);
     const renamed = named && argument.data === undefined ? renamedProperty(type, named) : undefined;
-    if (renamed !== undefined) unknown.push(`'${renamed}' of a query class from elsewhere`);
-    else if (named) inputs.push(...named);
+    if (renamed !== undefined) {
+      isRenamed = true;
+      unknown.push(
+        `'${renamed.name}' of a query class, which for ${renamed.by} may be another than the parameter of that name`,
+      );
+    } else if (named) inputs.push(...named);
     else unknown.push(asWritten(argument));
   }
   const names = inputs.map((input) => input.name);
@@ -46,9 +51,13 @@ export function declaredInputs(
   const principals = unknown.includes(CUSTOM)
     ? " A decorator that only reads who asks goes with scope: 'user', and with its name in principalDecorators of CacheModule."
     : '';
+  const mend =
+    isRenamed && unknown.length === 1
+      ? 'Give @Cached a `key`.'
+      : "Declare what it reads (@Param('x'), @Query('x'), a query class with class-validator's decorators) or give @Cached a `key`.";
   throw new CacheError(
     'CACHE_UNDECLARED_INPUT',
-    `${where} reads ${unknown.join(', ')}, so its key cannot be known. Declare what it reads (@Param('x'), @Query('x'), a query class with class-validator's decorators) or give @Cached a key function.${principals}`,
+    `${where} reads ${unknown.join(', ')}, so its key cannot be known. ${mend}${principals}`,
   );
 }
 

@@ -9,19 +9,30 @@ interface TransformerMetadata {
 
 const PLAIN_TO_CLASS = 0;
 
+/** A property, and the decorator that gives it its value. */
+export interface Renamed {
+  readonly name: string;
+  readonly by: '@Transform' | '@Type' | '@Expose';
+}
+
 /**
  * The first property whose value does not come as it is from the parameter of its name: `@Expose({ name })` reads
  * another, `@Transform` may read any, and so may a `@Type` that is given the object. A key made from the property's own
  * name would not hold what the handler reads.
  */
-export function renamedProperty(type: unknown, inputs: readonly { name: string }[]): string | undefined {
+export function renamedProperty(type: unknown, inputs: readonly { name: string }[]): Renamed | undefined {
   const metadata = transformerMetadata();
   if (!metadata) return undefined;
-  const isRenamed = ({ name }: { name: string }) =>
-    metadata.findTransformMetadatas(type, name, PLAIN_TO_CLASS).length > 0 ||
-    (metadata.findTypeMetadata(type, name)?.typeFunction?.length ?? 0) > 0 ||
-    (metadata.findExposeMetadata(type, name)?.options?.name ?? name) !== name;
-  return inputs.find(isRenamed)?.name;
+  const renamerOf = (name: string): Renamed['by'] | undefined => {
+    if (metadata.findTransformMetadatas(type, name, PLAIN_TO_CLASS).length > 0) return '@Transform';
+    if ((metadata.findTypeMetadata(type, name)?.typeFunction?.length ?? 0) > 0) return '@Type';
+    return (metadata.findExposeMetadata(type, name)?.options?.name ?? name) === name ? undefined : '@Expose';
+  };
+  for (const { name } of inputs) {
+    const by = renamerOf(name);
+    if (by) return { name, by };
+  }
+  return undefined;
 }
 
 /**
