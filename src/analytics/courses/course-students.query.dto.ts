@@ -9,8 +9,9 @@ const LONGEST_CURSOR = 1900;
 /** Which students of the course, and in which order. */
 export class CourseStudentsQuery extends PageQuery {
   /**
-   * `risk`: the highest first; `name`: by full name; `last_activity`: the longest absence first. What is not known
-   * comes last
+   * `risk`: the highest first; `name`: by full name as it is written, in the alphabet of Unicode, where capitals and accents
+   * decide only between names that are alike but for them; `last_activity`: the longest absence first. What is not known comes
+   * last
    * @example "risk"
    */
   @ApiPropertyOptional({ enum: studentOrders })

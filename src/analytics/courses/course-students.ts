@@ -51,12 +51,22 @@ export function placeOf(student: CourseStudentDto, order: StudentOrder): Place {
   return [orderedBy[order](student), student.student_id];
 }
 
-/** Negative if `a` comes before `b`. Text is compared by code unit, so that every process orders alike. */
+/** The order of Unicode for all languages, whatever the one of the machine: every process orders alike. */
+const collator = new Intl.Collator('en');
+
+/** Negative if `a` comes before `b`. Text goes by the alphabet, ids by code unit. */
 export function comparePlaces([value, id]: Place, [otherValue, otherId]: Place): number {
-  if (value === otherValue) return id < otherId ? -1 : id > otherId ? 1 : 0;
+  const difference = compareValues(value, otherValue);
+  if (difference !== 0) return difference;
+  return id < otherId ? -1 : id > otherId ? 1 : 0;
+}
+
+function compareValues(value: Place[0], other: Place[0]): number {
+  if (value === other) return 0;
   if (value === null) return 1;
-  if (otherValue === null) return -1;
-  return value < otherValue ? -1 : 1;
+  if (other === null) return -1;
+  if (typeof value === 'string' && typeof other === 'string') return collator.compare(value, other);
+  return value < other ? -1 : 1;
 }
 
 export function inOrderOf(students: readonly CourseStudentDto[], order: StudentOrder): CourseStudentDto[] {
