@@ -282,6 +282,7 @@ describe('A24: whom the answer is for', () => {
     });
 
     expect(answer.headers.get('access-control-allow-methods')?.split(', ')).toContain(method);
+    expect(answer.headers.get('access-control-max-age')).toBe('600');
   });
 
   it.each<[string, Record<string, string>]>([
