@@ -38,6 +38,7 @@ export class PastMomentPipe implements PipeTransform<string, Date> {
       throw new Problem(
         'unprocessable',
         'The moment in the path has not come yet; analytics do not predict.',
+        { errors: [{ pointer: '/path/as_of', code: 'future', detail: 'must not lie in the future' }] },
       );
     }
     return moment;

@@ -9,6 +9,9 @@ const codeOfStatus: Readonly<Record<number, ProblemCode>> = {
   503: 'overloaded',
 };
 
+/** Fastify alone says of a content type that it is not understood, of whatever route. */
+const whatToSend = 'Send application/json, or lines as application/x-ndjson where they are taken.';
+
 /**
  * The problem to answer with for anything that was thrown. What others wrote into an error is not repeated:
  * it may quote a statement, a host name or a secret.
@@ -21,7 +24,8 @@ export function problemOf(error: unknown): Problem {
   const known = isOfCaller ? undefined : databaseProblem(error);
   if (known) return known;
   const code = codeOfStatus[status] ?? (isOfCaller ? 'bad_request' : 'internal_error');
-  return new Problem(code, `${problems[code].title}.`, isStoreAway(error) ? { cause: 'store-away' } : {});
+  const detail = code === 'unsupported_media_type' ? whatToSend : `${problems[code].title}.`;
+  return new Problem(code, detail, isStoreAway(error) ? { cause: 'store-away' } : {});
 }
 
 /** A route's cache answers with an exception of Nest, and says in it why. */

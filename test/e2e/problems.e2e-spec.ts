@@ -99,6 +99,18 @@ describe('problems', () => {
     expect(answer.body.title).toMatch(/^[A-Z]/);
   });
 
+  it.each(['application/merge-patch+json', 'text/plain', 'nonsense'])(
+    'says what to send instead of %s',
+    async (type) => {
+      const answer = await service.request.patch(`${users}/STU001`).set('content-type', type).send('{}');
+
+      expect([answer.status, answer.body.detail]).toEqual([
+        415,
+        'Send application/json, or lines as application/x-ndjson where they are taken.',
+      ]);
+    },
+  );
+
   it('takes an upload that breaks off for one, and not for a lost database', async () => {
     const { counts } = service.app.get(AnsweredProblems);
     const before = new Map(counts);
@@ -173,17 +185,26 @@ describe('problems', () => {
       '/query/cursor',
       () => service.request.get(`/api/v3/enrollments?cursor=${encodeCursor('users', ['STU050'])}`),
     ],
+    [
+      'a moment that has not come',
+      '/path/as_of',
+      () => service.request.get('/api/v3/analytics/students/S/at/2999-01-01T00:00:00Z'),
+      'unprocessable',
+    ],
     ['a moment that is none', '/path/as_of', () => service.request.get('/api/v3/analytics/students/S/at/x')],
     [
       'a key that cannot be used',
       '/header/idempotency-key',
       () => post('{"user_id":"STU001","role":"student"}').set('Idempotency-Key', 'a b'),
     ],
-  ])('points at what does not fit, wherever it is: %s', async (_, pointer, send) => {
-    const { body } = await send();
+  ])(
+    'points at what does not fit, wherever it is: %s',
+    async (_, pointer, send, code = 'validation_failed') => {
+      const { body } = await send();
 
-    expect(body).toMatchObject({ code: 'validation_failed', errors: [{ pointer }] });
-  });
+      expect(body).toMatchObject({ code, errors: [{ pointer }] });
+    },
+  );
 
   it.each([
     ['a sane id', 'abc-123.x:y', true],
