@@ -53,10 +53,17 @@ export function addCommonHeaders({ responses }: Operation): void {
     response.headers = { 'X-Request-Id': requestId, ...ofStatus[status], ...response.headers };
 }
 
-/** A 304 stands for the 200 that the caller holds: both carry the same headers (RFC 9110 section 15.4.5). */
+/**
+ * A 304 stands for the 200 that the caller holds: both carry the same headers (RFC 9110 section 15.4.5). What is not there was
+ * looked for in the cache as well.
+ */
 export function shareHeaders({ responses }: Operation): void {
-  const { '304': held, '200': sent } = Object.fromEntries(described(responses));
+  const { '304': held, '200': sent, '404': missing } = Object.fromEntries(described(responses));
   if (held?.headers && sent) sent.headers = { ...sent.headers, ...held.headers };
+  if (held?.headers && missing) {
+    const ofCache = Object.entries(held.headers).filter(([name]) => /^(X-Cache|Cache-Status)$/.test(name));
+    missing.headers = { ...missing.headers, ...Object.fromEntries(ofCache) };
+  }
 }
 
 /** @param first  how the statuses begin that carry it: `2`, `409` */

@@ -6,6 +6,7 @@ import { CourseAnalyticsService } from '../../src/analytics/courses/course-analy
 import { StudentRiskService } from '../../src/analytics/students/student-risk.service.js';
 import { expectHit, expectMiss } from '../../src/cache/testing/index.js';
 import { encodeCursor } from '../../src/http/page.dto.js';
+import { openApiDocument } from '../support/openapi.js';
 import { pollUntil } from '../support/processes.js';
 import { startTestApp, type TestApp } from '../support/test-app.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
@@ -176,6 +177,20 @@ describe('the analytics over HTTP', () => {
     const { body } = await app.request.get(`${base}/${path}`).expect(status);
 
     expect(body.code).toBe(code);
+  });
+
+  it('says in which fields a missing course tells what the cache had to do with it', async () => {
+    const { paths } = await openApiDocument();
+    const described = paths['/api/v3/analytics/courses/{course_id}']!.get!.responses['404'] as {
+      headers?: object;
+    };
+
+    const { headers } = await app.request.get(`${base}/courses/NONE-1`).expect(404);
+
+    for (const name of ['X-Cache', 'Cache-Status']) {
+      expect(Object.keys(described.headers ?? {})).toContain(name);
+      expect(Object.keys(headers as object)).toContain(name.toLowerCase());
+    }
   });
 
   it.each(['risk', 'name', 'last_activity'])(
