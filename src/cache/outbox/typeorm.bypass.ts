@@ -3,6 +3,8 @@ import { resultWithin, systemClock } from '../engine/clock.js';
 
 /** In real time, by which rows are taken for abandoned after 300 ms. */
 const QUEUE_PATIENCE_MS = 100;
+/** For its turn at the pool; as long as rows are renewed for. A connection that is never given back may keep it for ever. */
+const TURN_PATIENCE_MS = 30_000;
 /** What each step takes on a connection that is of any use. */
 const STEP_PATIENCE_MS = 1000;
 
@@ -42,7 +44,10 @@ export class PoolBypass {
     this.#dataSource = dataSource;
   }
 
-  /** @param sql  about `rows`, ids of the outbox; twice as good as once, at any time */
+  /**
+   * @param sql  about `rows`, ids of the outbox; twice as good as once, at any time
+   * @throws what the database says; after 30 s that it does not answer
+   */
   async run(sql: string, rows: readonly string[]): Promise<void> {
     const queued = this.#dataSource.query<unknown>(sql, [rows]);
     const over = queued.then(
@@ -50,13 +55,14 @@ export class PoolBypass {
       () => true,
     );
     const isLate = !(await resultWithin(systemClock, QUEUE_PATIENCE_MS, over));
+    const turn = inTime(queued, TURN_PATIENCE_MS);
     const { master: pool } = this.#dataSource.driver as { master?: Pool };
     const Client = pool && pool.waitingCount > 0 ? pool.Client : undefined;
     if (isLate && pool && Client) {
       const around = this.#goAround(sql, rows, () => new Client(pool.options));
-      await Promise.any([queued, around]).catch(() => queued);
+      await Promise.any([turn, around]).catch(() => turn);
     } else {
-      await queued;
+      await turn;
     }
   }
 
@@ -88,10 +94,10 @@ export class PoolBypass {
   }
 }
 
-async function inTime(step: Promise<unknown>): Promise<void> {
+async function inTime(step: Promise<unknown>, ms = STEP_PATIENCE_MS): Promise<void> {
   const isDone = await resultWithin(
     systemClock,
-    STEP_PATIENCE_MS,
+    ms,
     step.then(() => true),
   );
   if (!isDone) throw new Error('the database does not answer');
