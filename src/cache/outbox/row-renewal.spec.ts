@@ -1,3 +1,5 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { deferred } from '../../../test/support/deferred.js';
 import type { Outbox } from './outbox.js';
 import { RowRenewal } from './row-renewal.js';
 import { UnitOfWork } from './unit-of-work.js';
@@ -62,6 +64,21 @@ describe('rows of methods at work', () => {
     expect(silent).toHaveBeenCalledTimes(1);
     await jest.advanceTimersByTimeAsync(1000);
     expect(silent).toHaveBeenCalledTimes(2);
+  });
+
+  it('are renewed outside of the work of whoever was the first to write', async () => {
+    jest.useRealTimers();
+    const around = new AsyncLocalStorage<string>();
+    const seen = deferred<string | undefined>();
+    const renew = () => {
+      seen.resolve(around.getStore());
+      return Promise.resolve();
+    };
+    renewal = new RowRenewal({ renew } as unknown as Outbox);
+    const unit = around.run('the first', () => begin('1'));
+
+    expect(await seen.promise).toBeUndefined();
+    renewal.end(unit);
   });
 
   it('are given up after half a minute', async () => {

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import type { Outbox } from './outbox.js';
 import type { UnitOfWork } from './unit-of-work.js';
 
@@ -19,6 +20,8 @@ export class RowRenewal {
   /** Row → how often it was seen at work. */
   #ticks = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
+  /** Of nobody's work: a timer remembers what was around whoever made it, and this one serves all. */
+  readonly #nobody = new AsyncResource('RowRenewal');
   /** For how many ticks the last renewal has been under way. */
   #underWay: { ticks: number } | undefined;
 
@@ -29,7 +32,7 @@ export class RowRenewal {
   begin(unit: UnitOfWork): void {
     this.#units.add(unit);
     // In real time, whatever the clock says: the database counts how old a row is.
-    this.#timer ??= setInterval(() => void this.#tick(), TICK_MS).unref();
+    this.#timer ??= this.#nobody.runInAsyncScope(() => setInterval(() => void this.#tick(), TICK_MS).unref());
   }
 
   end(unit: UnitOfWork): void {
