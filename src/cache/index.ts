@@ -1,6 +1,7 @@
 export { CacheModule } from './cache.module.js';
 export type { CachedRoute, CacheModuleEvent, CacheModuleOptions, GraphEvent } from './cache.options.js';
 export { withoutRepeats } from './without-repeats.js';
+export { News } from './engine/news.js';
 export type { LoadMany } from './batch.js';
 export { CacheService, type CacheStats } from './cache.service.js';
 export type { GetManyOptions, GetOrSetOptions } from './get-or-set-options.js';

@@ -3,7 +3,7 @@ import type { BypassReason } from './engine/cache-events.js';
 import { systemClock, type Clock } from './engine/clock.js';
 import type { NoStoreReason } from './engine/subject.js';
 import { FlapDamping, isOfConnection } from './flap-damping.js';
-import { News } from './news.js';
+import { News } from './engine/news.js';
 
 /** Reasons that lie in a method, and so come again with every result. */
 export const lastingReasons: ReadonlySet<NoStoreReason> = new Set<NoStoreReason>([

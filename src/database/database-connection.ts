@@ -3,7 +3,7 @@ import { Inject, Injectable, Logger, type OnApplicationShutdown, Optional } from
 import { DataSource } from 'typeorm';
 import { Environment } from '../config/environment.js';
 import type { LogRecord } from '../telemetry/log-catalogue.js';
-import { News } from '../telemetry/news.js';
+import { News } from '../cache/index.js';
 import { databaseReason } from './database-reason.js';
 import { type EmbeddedPostgres, EmbeddedPostgresError, startEmbeddedPostgres } from './embedded-postgres.js';
 import { migrate, MigrationError } from './migrate.js';

@@ -1,6 +1,6 @@
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import type { LogRecord } from '../telemetry/log-catalogue.js';
-import { News } from '../telemetry/news.js';
+import { News } from '../cache/index.js';
 import { DatabasePing } from './database-ping.js';
 
 const lookEveryMs = 1000;

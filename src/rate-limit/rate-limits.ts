@@ -1,11 +1,10 @@
 import { isIP } from 'node:net';
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { normalizeIp, type ThrottlerStorage } from '@nestjs/throttler';
-import { RedisService } from '../cache/index.js';
+import { News, RedisService } from '../cache/index.js';
 import { Environment } from '../config/environment.js';
 import { Problem } from '../http/problem.js';
 import type { LogRecord } from '../telemetry/log-catalogue.js';
-import { News } from '../telemetry/news.js';
 import { RateCounters } from './rate-counters.js';
 import { sharedCounts } from './shared-counts.js';
 

@@ -1,5 +1,5 @@
 import type { Clock } from '../engine/clock.js';
-import { News } from '../news.js';
+import { News } from '../engine/news.js';
 import type { BreakerState } from './circuit-breaker.js';
 import { isRefusal } from './failure-reason.js';
 import type { EmitRedisEvent } from './redis-events.js';

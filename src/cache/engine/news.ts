@@ -1,4 +1,4 @@
-import type { Clock } from './engine/clock.js';
+import { systemClock, type Clock } from './clock.js';
 
 /** Who reads the log of something that lasts sees that it goes on. */
 const REPEAT_AFTER_MS = 60_000;
@@ -10,7 +10,7 @@ export class News {
   readonly #toldAtMs = new Map<string, number>();
   readonly #clock: Pick<Clock, 'monotonicMs'>;
 
-  constructor(clock: Pick<Clock, 'monotonicMs'>) {
+  constructor(clock: Pick<Clock, 'monotonicMs'> = systemClock) {
     this.#clock = clock;
   }
 
