@@ -61,6 +61,7 @@ const subject = ({ prefix, key }: LogFields) => prefix ?? key ?? 'unknown';
 const unstored: Readonly<Record<string, string>> = {
   'newer-write': 'computed before a newer write',
   'newer-run': 'a run that began later has given another already',
+  'no-token': 'the store gave no token of what it depends on',
   'tags-unknown': 'its arguments named further tags, which is known from now on',
   unless: 'its method said so',
   'no-ttl': 'it was given no time',

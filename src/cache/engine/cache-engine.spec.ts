@@ -223,7 +223,7 @@ describe('a run that the store could not vouch for', () => {
         () => 'found',
       );
 
-    expect(await load()).toMatchObject({ value: 'value', isStored: false, notStoredBecause: 'newer-write' });
+    expect(await load()).toMatchObject({ value: 'value', isStored: false, notStoredBecause: 'no-token' });
     await engine.background.settle();
     expect(store.calls('write')).toBe(0);
     expect(events.map(({ event }) => event)).not.toContain('cache.stored');
@@ -339,6 +339,7 @@ describe('tags that only the result names', () => {
   it('leave the entry unstored where the store gives no token for one of them', async () => {
     giveNoTokenOf(roster);
     await get(() => Promise.resolve(produced('old', [roster])), named);
+    expect(events).toContainEqual(expect.objectContaining({ event: 'cache.no_store', reason: 'no-token' }));
 
     await engine.invalidate([roster]);
 

@@ -71,7 +71,7 @@ export class EntryWriter {
     const sinceMs = clock.monotonicMs();
     await this.#outlive(subject, opening, given.ttlMs + subject.policy.graceMs);
     const named = await resultTokens(store, subject, given.namedTags, opening.tokens, this.tokenTtlMs);
-    if (!named) return 'newer-write';
+    if (typeof named === 'string') return named;
     if (!ordered.claim()) return 'newer-run';
     const certain = subject.tags.map((tag) => [tag, opening.tokens.get(tag) ?? ''] as const);
     const tokens = new Map([...certain, ...named]);

@@ -10,7 +10,7 @@ import { witnessOf } from './result-tokens.js';
 import type { OrderedRun, RunOrder } from './run-order.js';
 import type { Flight } from './single-flight.js';
 import { TOO_LARGE } from './store.js';
-import type { Factory, Loaded, NewEntry, Subject } from './subject.js';
+import type { Factory, Loaded, NewEntry, NoStoreReason, Subject } from './subject.js';
 import { ANY } from './tags.js';
 import type { Tokens } from './tokens.js';
 import type { WatchedFamilies } from './watched-families.js';
@@ -127,12 +127,12 @@ function whyUnstored(
   ordered: OrderedRun,
   tokens: Tokens,
   { namedTags }: NewEntry,
-): 'newer-write' | 'newer-run' | 'tags-unknown' | undefined {
+): NoStoreReason | undefined {
   // It would only take the place of a good one.
   if (isDoomed) return 'newer-write';
   if (ordered.isOutrun()) return 'newer-run';
   // Where the store gave no token of something it depends on, nothing would tell of an invalidation: it is never a hit.
-  if (subject.tags.some((tag) => !tokens.get(tag))) return 'newer-write';
+  if (subject.tags.some((tag) => !tokens.get(tag))) return 'no-token';
   // Nothing was read before it that could tell whether one of them has changed meanwhile.
   return namedTags.length > 0 && !tokens.has(ANY) ? 'tags-unknown' : undefined;
 }

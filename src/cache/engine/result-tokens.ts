@@ -10,7 +10,7 @@ import { tokensByTag, type Tokens } from './tokens.js';
  * the token that moves with every invalidation stands in.
  *
  * @param opened  the tokens that the run began with
- * @returns `undefined` if one of the tags may have been invalidated since, or has no token: nothing would tell of that
+ * @returns why there are none to go by: one of the tags may have been invalidated since, or has no token
  */
 export async function resultTokens(
   store: Store,
@@ -18,7 +18,7 @@ export async function resultTokens(
   tags: readonly string[],
   opened: Tokens,
   tokenTtlMs: number,
-): Promise<Tokens | undefined> {
+): Promise<Tokens | 'newer-write' | 'no-token'> {
   if (tags.length === 0) return new Map();
   const witnesses = [...new Set(tags.map((tag) => witnessOf(tag, opened)))];
   const { tokens } = await store.open(subject, tags, tokenTtlMs, BACKGROUND_BUDGET_MS);
@@ -27,7 +27,8 @@ export async function resultTokens(
     const token = opened.get(witness);
     return token !== undefined && after[index] === token;
   });
-  return isUnmoved && !tokens.includes(undefined) ? tokensByTag(tags, tokens) : undefined;
+  if (!isUnmoved) return 'newer-write';
+  return tokens.includes(undefined) ? 'no-token' : tokensByTag(tags, tokens);
 }
 
 /** Whose token tells whether `tag` was invalidated since the run began: that of its family, if it was read, else of any. */

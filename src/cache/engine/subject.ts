@@ -89,6 +89,8 @@ export type NoStoreReason =
   | 'newer-write'
   /** A run that began later, in this process, has been stored already. */
   | 'newer-run'
+  /** The store gave no token of something it depends on: nothing would tell of an invalidation. */
+  | 'no-token'
   /** Begun before it was known that arguments name further tags. */
   | 'tags-unknown';
 
