@@ -8,11 +8,16 @@ interface Dependencies {
   readonly witnesses: readonly string[];
 }
 
-/** A run that is under way. Once doomed its result is not stored. */
+/**
+ * A run that is under way. An invalidation by this process closes and overtakes it, and dooms it if it depends on that for
+ * certain; one that is heard of, or soft, only overtakes it. It is closed as well by who would join and finds its tokens
+ * gone, by who begins another, and by who gives it up.
+ */
 export interface Flight<T> {
   readonly dependencies: Dependencies;
   /** Its place in the order in which flights began and callers arrived. */
   readonly order: number;
+  /** Nothing of it is stored. */
   isDoomed: boolean;
   /** Whether something that it depends on, or may, was invalidated meanwhile, here or elsewhere. */
   isOvertaken: boolean;
