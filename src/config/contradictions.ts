@@ -55,7 +55,7 @@ export function contradictions(environment: Environment, given: Variables): BadV
       'must not be above DATABASE_STATEMENT_TIMEOUT_MS, for example half of it',
     );
   }
-  bad.push(...redisContradictions(given));
+  bad.push(...redisContradictions(environment, given));
   if (environment.CACHE_REQUIRED && !environment.CACHE_ENABLED) {
     complain('CACHE_REQUIRED', 'contradicts CACHE_ENABLED=false, for example set it to false');
   }
@@ -82,7 +82,7 @@ const defaults = new Environment();
 /** Each says where Redis is; one is enough. */
 const redisPlaces = ['REDIS_URL', 'REDIS_CLUSTER_NODES', 'REDIS_SENTINELS'] as const;
 
-function redisContradictions(given: Variables): BadVariable[] {
+function redisContradictions(environment: Environment, given: Variables): BadVariable[] {
   const bad: BadVariable[] = [];
   const complain = (name: keyof Environment, wrong: string) => bad.push({ name, wrong });
   const [place, ...others] = redisPlaces.filter((name) => given[name]);
@@ -106,7 +106,7 @@ function redisContradictions(given: Variables): BadVariable[] {
     );
   }
   const nothing = unsaid(given);
-  const isSaid = (name: keyof typeof nothing) => given[name] && given[name] !== nothing[name];
+  const isSaid = (name: keyof typeof nothing) => given[name] && environment[name] !== nothing[name];
   for (const name of ['REDIS_USERNAME', 'REDIS_TLS'] as const) {
     if (isSaid(name) && !given.REDIS_CLUSTER_NODES && !given.REDIS_SENTINELS) {
       complain(name, 'is part of REDIS_URL, for example rediss://app@localhost:6379/0');
@@ -125,9 +125,9 @@ function unsaid({ REDIS_URL = '' }: Variables) {
   const { REDIS_TLS, REDIS_DATABASE, REDIS_SENTINEL_MASTER } = defaults;
   const url = URL.canParse(REDIS_URL) ? new URL(REDIS_URL) : undefined;
   return {
-    REDIS_USERNAME: url?.username,
-    REDIS_TLS: String(url ? url.protocol === 'rediss:' : REDIS_TLS),
-    REDIS_DATABASE: url ? url.pathname.slice(1) || '0' : String(REDIS_DATABASE),
+    REDIS_USERNAME: url && decoded(url.username),
+    REDIS_TLS: url ? url.protocol === 'rediss:' : REDIS_TLS,
+    REDIS_DATABASE: url ? Number(url.pathname.slice(1)) : REDIS_DATABASE,
     REDIS_SENTINEL_MASTER,
   };
 }

@@ -252,6 +252,24 @@ describe('the settings', () => {
     });
   });
 
+  it('of Redis may repeat its URL in other spellings', () => {
+    for (const REDIS_TLS of ['0', 'no', 'off', 'False']) {
+      expect(readEnvironment({ REDIS_URL: 'redis://h', REDIS_TLS, REDIS_DATABASE: '00' }).hasRedis).toBe(
+        true,
+      );
+      expect(readEnvironment({ REDIS_TLS }).REDIS_TLS).toBe(false);
+      expect(refused({ REDIS_URL: 'rediss://h', REDIS_TLS })).toEqual(['REDIS_TLS']);
+    }
+    for (const REDIS_TLS of ['1', 'Yes', 'ON']) {
+      expect(readEnvironment({ REDIS_URL: 'rediss://h/3', REDIS_TLS, REDIS_DATABASE: '03' }).hasRedis).toBe(
+        true,
+      );
+      expect(refused({ REDIS_URL: 'redis://h', REDIS_TLS })).toEqual(['REDIS_TLS']);
+    }
+    const user = { REDIS_URL: 'redis://app%40x:pw@h', REDIS_USERNAME: 'app@x' };
+    expect(readEnvironment(user).REDIS_USERNAME).toBe('app@x');
+  });
+
   it('refuse a user of Redis without a password, who would be taken for another', () => {
     for (const place of [
       { REDIS_URL: 'redis://app@h' },
