@@ -1,8 +1,9 @@
-import { faultOfDatabaseUrl } from './database-url.js';
+import { faultOfDatabaseUrl, withCheckedTls } from './database-url.js';
 import {
   ListOf,
   OneOf,
   Optional,
+  Rewritten,
   Seconds,
   Share,
   Text,
@@ -110,6 +111,7 @@ export class Environment {
   @Optional()
   @TextThat('a PostgreSQL URL', 'postgres://app:secret@localhost:5432/learning', isDatabaseUrl)
   @TextWithout(faultOfDatabaseUrl)
+  @Rewritten(withCheckedTls)
   readonly DATABASE_URL?: string;
 
   /**
@@ -162,6 +164,7 @@ export class Environment {
   /** Redis to cache in; without it the cache lives in this process */
   @Optional()
   @TextThat('a Redis URL', 'redis://localhost:6379/0', isRedisUrl)
+  @TextWithout(faultOfRedisUrl)
   readonly REDIS_URL?: string;
 
   /** Some nodes of a Redis Cluster to cache in, in place of REDIS_URL; the others are found through them */
@@ -326,6 +329,11 @@ function isRedisUrl(text: string): boolean {
   if (!isUrlOf('redis:', 'rediss:')(text)) return false;
   const { pathname, username, password } = new URL(text);
   return /^\/?\d{0,5}$/.test(pathname) && [username, password].every(isDecodable);
+}
+
+function faultOfRedisUrl(text: string): string | undefined {
+  if (!URL.canParse(text) || new URL(text).search === '') return undefined;
+  return 'must not have parameters, for nothing reads them: TLS is the scheme, and the database the path, for example rediss://app@redis:6379/3';
 }
 
 function isDecodable(text: string): boolean {

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { Client } from 'pg';
 import { ConfigurationError } from './configuration-error.js';
 import { Environment } from './environment.js';
 import { readEnvironment, variableNames } from './read-environment.js';
@@ -167,6 +168,44 @@ describe('the settings', () => {
     }
     expect(readEnvironment(url(`${process.cwd()}/package.json`)).DATABASE_URL).toContain('package.json');
   });
+
+  it('refuse parameters of URLs that would win over variables, or that nothing reads', () => {
+    for (const parameter of ['statement_timeout=60000', 'pgbouncer=true', 'a%20b=canary']) {
+      const { message } = refusal({ DATABASE_URL: `postgres://h/x?sslmode=verify-full&${parameter}` });
+      expect(message).toMatch(
+        /DATABASE_URL must not have (the parameter \w+|parameters of other names), .* for example /,
+      );
+      expect(message).not.toMatch(/60000|canary/);
+    }
+    for (const parameter of ['ssl_cert_reqs=none', 'db=3']) {
+      expect(refusal({ REDIS_URL: `rediss://h/3?${parameter}` }).message).toMatch(
+        /REDIS_URL must not have parameters, .* for example /,
+      );
+    }
+    const DATABASE_URL =
+      'postgres://h/x?application_name=a&options=-c%20search_path%3Da&host=/run/postgresql&sslmode=disable';
+    expect(readEnvironment({ DATABASE_URL })).toMatchObject({ DATABASE_URL });
+  });
+
+  it.each(['prefer', 'require', 'verify-ca'])(
+    'take sslmode=%s for what it does, of which pg would warn',
+    (mode) => {
+      const warned = jest.spyOn(process, 'emitWarning').mockReturnValue();
+      const settingsOf = (parameters: string) =>
+        readEnvironment({ DATABASE_URL: `postgres://a%40b:p%25@h/x?${parameters}` }).DATABASE_URL ?? '';
+      try {
+        const url = settingsOf(`sslmode=${mode}&application_name=a`);
+        expect(url).toBe('postgres://a%40b:p%25@h/x?sslmode=verify-full&application_name=a');
+        expect(new Client({ connectionString: url }).ssl).toEqual({});
+        expect(warned).not.toHaveBeenCalled();
+      } finally {
+        warned.mockRestore();
+      }
+
+      const compatible = `sslmode=${mode}&uselibpqcompat=true`;
+      expect(settingsOf(compatible)).toContain(compatible);
+    },
+  );
 
   it('refuse production without a way to check callers', () => {
     const database = { DATABASE_URL: 'postgres://h/x' };

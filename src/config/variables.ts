@@ -106,6 +106,11 @@ export function TextWithout(faultOf: (text: string) => string | undefined): Prop
   );
 }
 
+/** Text that is taken for another that means the same. */
+export function Rewritten(rewrite: (text: string) => string): PropertyDecorator {
+  return Transform(({ value }: { value: unknown }) => (typeof value === 'string' ? rewrite(value) : value));
+}
+
 /** A comma-separated list of texts that `accepts` approves of. */
 export function ListOf(rule: string, example: string, accepts: (item: string) => boolean): PropertyDecorator {
   return applyDecorators(
