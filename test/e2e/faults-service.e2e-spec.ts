@@ -237,7 +237,6 @@ describe('the built service, started beside a Redis that', () => {
 
   beforeAll(async () => {
     other = await startRedis();
-    other.freeze();
   });
 
   afterAll(async () => {
@@ -246,8 +245,22 @@ describe('the built service, started beside a Redis that', () => {
   });
 
   it.each([
-    ['F1', 'refuses it', async () => `redis://127.0.0.1:${await freePort()}`],
-    ['F3', 'hangs', () => other.url],
+    [
+      'F1',
+      'refuses it',
+      async () => {
+        const port = await freePort();
+        return `redis://127.0.0.1:${port}`;
+      },
+    ],
+    [
+      'F3',
+      'hangs',
+      () => {
+        other.freeze();
+        return other.url;
+      },
+    ],
   ])('%s: %s is ready, and says that Redis is away', async (row, _, urlOf) => {
     const redisUrl = await urlOf();
     const since = performance.now();
