@@ -18,6 +18,8 @@ interface Told extends Answer {
   readonly kind: Kind;
   /** How often it was asked until this was the answer. */
   readonly times: number;
+  /** From when it was asked for the last time; `ms` is that of all of them together. */
+  readonly lastMs: number;
 }
 
 interface Load {
@@ -91,12 +93,15 @@ async function ask(client: HttpConnection, kind: Kind, retries = 0): Promise<Tol
   const request = requests[kind]();
   const atMs = performance.now();
   for (let times = 1; ; times++) {
+    const lastAtMs = performance.now();
     const status = await client.ask(app.port, ...request).then(
       (answer) => answer.status,
       () => 0,
     );
-    if ((status > 0 && status < 500) || times > retries)
-      return { kind, status, cache: null, atMs, ms: performance.now() - atMs, times };
+    if ((status > 0 && status < 500) || times > retries) {
+      const endMs = performance.now();
+      return { kind, status, cache: null, atMs, ms: endMs - atMs, times, lastMs: endMs - lastAtMs };
+    }
   }
 }
 
@@ -328,9 +333,15 @@ describe('five times what it can do', () => {
     figure('F54', 'left out by clients', leftOut, { atMost: 0 });
     figure('F54', 'asked for each answer, times', times / answers.length);
     figure('F54', 'served a second, % of the peak', (100 * good(answers).length) / seconds / perSecond);
-    figure('F54', 'p99 of what is served, ms', quantileMs(good(answers), 0.99), {
-      atMost: 3 * quantileMs(peak, 0.99),
-    });
+    const accepted = good(answers).map(({ lastMs, ...answer }) => ({ ...answer, ms: lastMs }));
+    const target = { atMost: 3 * quantileMs(peak, 0.99) };
+    figure('F54', 'p99 of what is served, of the attempt that was, ms', quantileMs(accepted, 0.99), target);
+    figure(
+      'F54',
+      'p99 of what is served, of all attempts together, ms',
+      quantileMs(good(answers), 0.99),
+      target,
+    );
     figure('F54', 'transactions of a miss alone', each.miss);
     figure('F54', 'transactions of a write alone', each.write);
     figure('F54', 'transactions, in times those of what was served', during / needed, { atMost: 1.1 });
