@@ -14,6 +14,12 @@ export const StudentId = publicId('student_id', 'The student', 'STU001');
 export const CourseId = publicId('course_id', 'The course', 'PROG-101');
 export const ActivityId = publicId('activity_id', 'The activity', 'PROG-101-A01');
 export const SessionId = publicId('session_id', 'The tutor session', 'SES-000001');
+/** Those of the demo have ended, but for some: what speaks to an open one is shown with that which the API begins first. */
+export const OpenSessionId = publicId(
+  'session_id',
+  'The tutor session; begin that of the example by that of `POST /sessions`',
+  'S-0001',
+);
 export const EnrollmentId = rowId('enrollment_id', 'Number of the enrollment, as text');
 export const SubmissionId = rowId('submission_id', 'Number of the submission, as text');
 

@@ -5,6 +5,7 @@ import { CurrentPrincipal } from '../../access/current-principal.decorator.js';
 import type { Principal } from '../../access/principal.js';
 import { InvalidateCache } from '../../cache/index.js';
 import { PageQuery } from '../../http/page.dto.js';
+import { BodyExample } from '../../http/body-example.decorator.js';
 import { Paged } from '../../http/paged.decorator.js';
 import { Created } from '../created.decorator.js';
 import { IdempotencyService } from '../idempotency/idempotency.service.js';
@@ -24,6 +25,12 @@ export class ActivitiesController {
 
   /** Adds a piece of work to a course. */
   @Post('courses/:course_id/activities')
+  @BodyExample(CreateActivityDto, {
+    activity_id: 'PROG-101-B01',
+    title: 'Loops',
+    kind: 'exercise',
+    status: 'published',
+  })
   @Access({ admin: 'all', teacher: 'own' }, { creates: 'activity_id' })
   @Idempotent()
   @Created(ActivityDto, ({ activity_id }) => `/api/v3/activities/${activity_id}`)
@@ -65,6 +72,7 @@ export class ActivitiesController {
 
   /** Publishes or archives an activity, or changes its title, dates or weight. */
   @Patch('activities/:activity_id')
+  @BodyExample(ChangeActivityDto, { title: 'Loops' })
   @Access({ admin: 'all', teacher: 'own' })
   @InvalidateCache<ActivitiesController['change']>({
     tags: (_, activity) =>

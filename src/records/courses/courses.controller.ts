@@ -5,6 +5,7 @@ import { CurrentPrincipal } from '../../access/current-principal.decorator.js';
 import type { Principal } from '../../access/principal.js';
 import { InvalidateCache } from '../../cache/index.js';
 import { PageQuery } from '../../http/page.dto.js';
+import { BodyExample } from '../../http/body-example.decorator.js';
 import { Paged } from '../../http/paged.decorator.js';
 import { Created } from '../created.decorator.js';
 import { IdempotencyService } from '../idempotency/idempotency.service.js';
@@ -52,6 +53,7 @@ export class CoursesController {
 
   /** Changes the dates, the pass mark or the name of a course. */
   @Patch(':course_id')
+  @BodyExample(ChangeCourseDto, { name: 'Programming 101' })
   @Access({ admin: 'all', teacher: 'own' })
   // Who was in the course to its end is in it again when that is moved, and their views have no tag of it.
   @InvalidateCache<CoursesController['change']>({

@@ -4,6 +4,7 @@ import { Access } from '../../access/access.decorator.js';
 import { CurrentPrincipal } from '../../access/current-principal.decorator.js';
 import type { Principal } from '../../access/principal.js';
 import { InvalidateCache } from '../../cache/index.js';
+import { BodyExample } from '../../http/body-example.decorator.js';
 import { Paged } from '../../http/paged.decorator.js';
 import { Created } from '../created.decorator.js';
 import { IdempotencyService } from '../idempotency/idempotency.service.js';
@@ -35,6 +36,7 @@ export class EnrollmentsController {
    * students there; only people who are students become students that way.
    */
   @Post()
+  @BodyExample(CreateEnrollmentDto, { user_id: 'STU061', course_id: 'PROG-101' })
   @Access({ admin: 'all', teacher: 'listed' })
   @Idempotent()
   @Created(EnrollmentDto, ({ enrollment_id }) => `/api/v3/enrollments/${enrollment_id}`)
@@ -70,6 +72,7 @@ export class EnrollmentsController {
    * assistants for students only.
    */
   @Patch(':enrollment_id')
+  @BodyExample(ChangeEnrollmentDto, { status: 'active' })
   @Access({ admin: 'all', teacher: 'own' })
   @InvalidateCache<EnrollmentsController['change']>({
     tags: (_, enrollment) => staleAfter(enrollment),

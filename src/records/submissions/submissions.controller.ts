@@ -6,6 +6,7 @@ import { CurrentPrincipal } from '../../access/current-principal.decorator.js';
 import type { Principal } from '../../access/principal.js';
 import { InvalidateCache } from '../../cache/index.js';
 import { IfMatch } from '../../http/condition.guard.js';
+import { BodyExample } from '../../http/body-example.decorator.js';
 import { Paged } from '../../http/paged.decorator.js';
 import { CreatedOrKnown } from '../created.decorator.js';
 import { IdempotencyService } from '../idempotency/idempotency.service.js';
@@ -43,6 +44,7 @@ export class SubmissionsController {
 
   /** Hands in an attempt; the attempts before stop counting. */
   @Post()
+  @BodyExample(CreateSubmissionDto, { student_id: 'STU001', activity_id: 'PROG-101-A01' })
   @Access({ admin: 'all', service: 'all', student: 'own' })
   @Idempotent()
   @CreatedOrKnown(SubmissionDto, ({ submission_id }) => `/api/v3/submissions/${submission_id}`)

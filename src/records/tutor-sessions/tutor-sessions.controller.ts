@@ -4,10 +4,11 @@ import { Access } from '../../access/access.decorator.js';
 import { CurrentPrincipal } from '../../access/current-principal.decorator.js';
 import type { Principal } from '../../access/principal.js';
 import { InvalidateCache } from '../../cache/index.js';
+import { BodyExample } from '../../http/body-example.decorator.js';
 import { CreatedOrKnown } from '../created.decorator.js';
 import { IdempotencyService } from '../idempotency/idempotency.service.js';
 import { Idempotent, Posted, PostedRequest } from '../idempotency/idempotent.decorator.js';
-import { SessionId } from '../path-ids.js';
+import { OpenSessionId, SessionId } from '../path-ids.js';
 import { traceTags } from '../trace-tags.js';
 import { ifWritten } from '../write-effect.js';
 import { TutorMessagesService } from './tutor-messages.service.js';
@@ -31,6 +32,12 @@ export class TutorSessionsController {
 
   /** Starts a conversation with the tutor. */
   @Post()
+  @BodyExample(CreateTutorSessionDto, {
+    session_id: 'S-0001',
+    student_id: 'STU001',
+    course_id: 'PROG-101',
+    client_id: '0b9f3c1e-7f43-4a35-9d0f-3f2f5f3f1a11',
+  })
   @Access({ admin: 'all', service: 'all', student: 'own' }, { creates: 'session_id' })
   @Idempotent()
   @CreatedOrKnown(TutorSessionDto, ({ session_id }) => `/api/v3/sessions/${session_id}`)
@@ -55,18 +62,24 @@ export class TutorSessionsController {
 
   /** Ends a conversation. */
   @Patch(':session_id')
+  @BodyExample(EndTutorSessionDto, {})
   @Access({ admin: 'all', service: 'all', student: 'own' })
   @InvalidateCache<TutorSessionsController['end']>({
     tags: (_, session) =>
       ifWritten(session, () => ['system', `course:${session.course_id}`, `student:${session.student_id}`]),
     families: ['system', 'course', 'student'],
   })
-  end(@SessionId() sessionId: string, @Body() body: EndTutorSessionDto): Promise<TutorSessionDto> {
+  end(@OpenSessionId() sessionId: string, @Body() body: EndTutorSessionDto): Promise<TutorSessionDto> {
     return this.sessions.end(sessionId, body);
   }
 
   /** Adds a message to an open conversation. It may make a student active today, which the statistics show. */
   @Post(':session_id/messages')
+  @BodyExample(CreateTutorMessageDto, {
+    sender: 'student',
+    kind: 'question',
+    content: 'Why does my loop never end?',
+  })
   @Access({ admin: 'all', service: 'all', student: 'own' })
   @Idempotent()
   @CreatedOrKnown(TutorMessageDto)
@@ -77,7 +90,7 @@ export class TutorSessionsController {
   })
   addMessage(
     @CurrentPrincipal() principal: Principal,
-    @SessionId() sessionId: string,
+    @OpenSessionId() sessionId: string,
     @Body() body: CreateTutorMessageDto,
     @Posted() request: PostedRequest,
   ): Promise<TutorMessageDto> {

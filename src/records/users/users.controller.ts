@@ -3,6 +3,7 @@ import { ApiNoContentResponse, ApiTags } from '@nestjs/swagger';
 import { Access } from '../../access/access.decorator.js';
 import { InvalidateCache } from '../../cache/index.js';
 import { PageQuery } from '../../http/page.dto.js';
+import { BodyExample } from '../../http/body-example.decorator.js';
 import { Paged } from '../../http/paged.decorator.js';
 import { Created } from '../created.decorator.js';
 import { IdempotencyService } from '../idempotency/idempotency.service.js';
@@ -50,6 +51,7 @@ export class UsersController {
 
   /** Renames a person, or changes the role or the email address. */
   @Patch(':user_id')
+  @BodyExample(ChangeUserDto, { full_name: 'Ada King' })
   @Access({ admin: 'all' })
   @InvalidateCache<UsersController['change']>({
     tags: (_, user) =>
