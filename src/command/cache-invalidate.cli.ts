@@ -9,10 +9,10 @@ const PAUSE_MS = 250;
 async function invalidate(wish: Exclude<Wish, 'help'>): Promise<Outcome> {
   // Loaded only now: a wrong option is answered at once.
   const { NestFactory } = await import('@nestjs/core');
-  const { CacheModule, CacheService } = await import('../cache/index.js');
+  const { CacheModule, CacheService, RedisService } = await import('../cache/index.js');
   const { redisSettings } = await import('../cache-settings.js');
   const { ConfigurationModule } = await import('../config/config.module.js');
-  const { environment } = await ConfigurationModule.forRoot();
+  const { environment } = await ConfigurationModule.forRoot(undefined, { isServing: false });
   const redis = redisSettings(environment);
   if (!redis)
     throw new CommandRefused(
@@ -37,7 +37,9 @@ async function invalidate(wish: Exclude<Wish, 'help'>): Promise<Outcome> {
     await pause(PAUSE_MS);
     isConfirmed = await attempt();
   }
-  return outcomeOf(wish, isConfirmed ? undefined : failure);
+  if (isConfirmed) return outcomeOf(wish, undefined);
+  // That there is no connection says nothing of what is to be mended.
+  return outcomeOf(wish, failure === 'disconnected' ? (app.get(RedisService).whyAway ?? failure) : failure);
 }
 
 async function main(words: string[]): Promise<Outcome> {

@@ -41,7 +41,7 @@ export function wishOf(words: string[]): Wish {
 export function outcomeOf(wish: Wish, failure: string | undefined): Outcome {
   const what = typeof wish === 'string' ? wish : wish.join(', ');
   if (failure === undefined) return success(`Invalidated ${what}: Redis confirmed it.`);
-  const text = `Not sure to have invalidated ${what}: Redis did not confirm it (${failure}). Repeat it.`;
+  const text = `Not sure to have invalidated ${what}: Redis did not confirm it (${failure}). Repeat it when it can.`;
   return { text, stream: 'stderr', exitCode: 1 };
 }
 

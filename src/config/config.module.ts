@@ -2,7 +2,7 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { ConfigModule, ConfigService } from '@nestjs/config';
 import type { Variables } from './configuration-error.js';
 import { Environment } from './environment.js';
-import { readEnvironment } from './read-environment.js';
+import { readEnvironment, type Use } from './read-environment.js';
 
 /** Makes the validated {@link Environment} injectable everywhere. No setting is read elsewhere. */
 @Module({})
@@ -11,11 +11,14 @@ export class ConfigurationModule {
    * @param variables  instead of the process's own and those of the file `.env`
    * @throws {ConfigurationError} naming every bad variable
    */
-  static async forRoot(variables?: Variables): Promise<{ environment: Environment; module: DynamicModule }> {
+  static async forRoot(
+    variables?: Variables,
+    use?: Use,
+  ): Promise<{ environment: Environment; module: DynamicModule }> {
     let environment = new Environment();
     // Wrapped in an object, because @nestjs/config copies every text at the top level into process.env.
     const validate = (found: Variables) => ({
-      environment: (environment = readEnvironment(variables ?? found)),
+      environment: (environment = readEnvironment(variables ?? found, use)),
     });
     const isOurs = variables !== undefined;
     const nest = await ConfigModule.forRoot({ ignoreEnvFile: isOurs, validatePredefined: !isOurs, validate });

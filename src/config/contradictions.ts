@@ -6,19 +6,6 @@ export function contradictions(environment: Environment, given: Variables): BadV
   const bad: BadVariable[] = [];
   const complain = (name: keyof Environment, wrong: string) => bad.push({ name, wrong });
 
-  if (environment.isProduction && !given.AUTH_JWKS_URL && !given.AUTH_JWT_SECRET) {
-    complain(
-      'AUTH_JWKS_URL',
-      'or AUTH_JWT_SECRET must be set in production, for example AUTH_JWKS_URL=https://login.example.org/.well-known/jwks.json',
-    );
-  }
-  // Of an empty secret each replica would make a database of its own.
-  if (environment.isProduction && !given.DATABASE_URL && !given.DATA_DIR) {
-    complain(
-      'DATABASE_URL',
-      'must be set in production, for example postgres://app:secret@db:5432/learning; or DATA_DIR, for one process that has a PostgreSQL of its own there',
-    );
-  }
   if (given.AUTH_JWKS_URL && given.AUTH_JWT_SECRET) {
     complain(
       'AUTH_JWT_SECRET',
@@ -73,6 +60,28 @@ export function contradictions(environment: Environment, given: Variables): BadV
       'SHUTDOWN_DEADLINE_MS',
       'must be above SHUTDOWN_GRACE_MS and SHUTDOWN_DRAIN_MS together, for example 25000',
     );
+  }
+  return bad;
+}
+
+/** What a process that serves callers must have been given. */
+export function omissions(environment: Environment, given: Variables): BadVariable[] {
+  if (!environment.isProduction) return [];
+  const bad: BadVariable[] = [];
+  if (!given.AUTH_JWKS_URL && !given.AUTH_JWT_SECRET) {
+    bad.push({
+      name: 'AUTH_JWKS_URL',
+      wrong:
+        'or AUTH_JWT_SECRET must be set in production, for example AUTH_JWKS_URL=https://login.example.org/.well-known/jwks.json',
+    });
+  }
+  // Of an empty secret each replica would make a database of its own.
+  if (!given.DATABASE_URL && !given.DATA_DIR) {
+    bad.push({
+      name: 'DATABASE_URL',
+      wrong:
+        'must be set in production, for example postgres://app:secret@db:5432/learning; or DATA_DIR, for one process that has a PostgreSQL of its own there',
+    });
   }
   return bad;
 }

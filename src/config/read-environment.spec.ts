@@ -214,6 +214,14 @@ describe('the settings', () => {
     expect(refused({ ENVIRONMENT: 'production', AUTH_ISSUER: 'x', ...database })).toEqual(['AUTH_JWKS_URL']);
   });
 
+  it('need neither in production of a process that serves nobody, and are held to the rest', () => {
+    const use = { isServing: false };
+
+    expect(readEnvironment({ NODE_ENV: 'production' }, use).isProduction).toBe(true);
+    expect(() => readEnvironment({ NODE_ENV: 'production', PORT: 'x' }, use)).toThrow(/ {2}PORT must be/);
+    expect(() => readEnvironment({ HEALTH_PORT: '8000' }, use)).toThrow(/ {2}HEALTH_PORT must not be/);
+  });
+
   it('refuse production without a database, unless it is to have one of its own', () => {
     const production = { NODE_ENV: 'production', AUTH_JWT_SECRET: canary };
 

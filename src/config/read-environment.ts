@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { plainToInstance } from 'class-transformer';
 import { getMetadataStorage, validateSync } from 'class-validator';
 import { ConfigurationError, type BadVariable, type Variables } from './configuration-error.js';
-import { contradictions } from './contradictions.js';
+import { contradictions, omissions } from './contradictions.js';
 import { Environment } from './environment.js';
 
 /** The names of all variables, in the order of {@link Environment}. */
@@ -14,12 +14,17 @@ export const variableNames: readonly string[] = [
   ),
 ];
 
+export interface Use {
+  /** Whether the process serves callers, and so needs a database and a way to check them. Default: true */
+  readonly isServing?: boolean;
+}
+
 /**
  * Turns variables into settings. An empty variable counts as absent, as compose files pass them so.
  *
  * @throws {ConfigurationError}
  */
-export function readEnvironment(variables: Variables): Environment {
+export function readEnvironment(variables: Variables, { isServing = true }: Use = {}): Environment {
   const given = Object.fromEntries(
     variableNames.flatMap((name) => {
       const value = variables[name]?.trim();
@@ -38,7 +43,8 @@ export function readEnvironment(variables: Variables): Environment {
     wrong: Object.values(constraints)[0] ?? 'is not valid',
   }));
   const isValid = ({ name }: BadVariable) => !invalid.some((other) => other.name === name);
-  const bad = [...invalid, ...contradictions(environment, given).filter(isValid)];
+  const missing = isServing ? omissions(environment, given) : [];
+  const bad = [...invalid, ...[...missing, ...contradictions(environment, given)].filter(isValid)];
   if (bad.length > 0) throw new ConfigurationError(bad);
   return Object.freeze(environment);
 }

@@ -163,6 +163,10 @@ describe('on a cluster', () => {
   });
 });
 
+it('npm run cache:invalidate needs nothing in production that it does not use', async () => {
+  expect(await invalidate(['thing:1'], { NODE_ENV: 'production' })).toMatchObject({ code: 0, stderr: '' });
+});
+
 describe('npm run cache:invalidate, where Redis is away', () => {
   it('goes through when it comes back meanwhile', async () => {
     // Sends the command away until it has asked once.
@@ -189,8 +193,24 @@ describe('npm run cache:invalidate, where it cannot', () => {
 
     expect([code, stdout]).toEqual([1, '']);
     expect(stderr).toBe(
-      'Not sure to have invalidated thing:1: Redis did not confirm it (disconnected). Repeat it.\n',
+      'Not sure to have invalidated thing:1: Redis did not confirm it (ECONNREFUSED). Repeat it when it can.\n',
     );
+  });
+
+  it.each([
+    [
+      'takes no such password',
+      'WRONGPASS',
+      (url: URL) => Object.assign(url, { username: 'a', password: 'b' }),
+    ],
+    ['speaks no TLS', 'timeout', (url: URL) => Object.assign(url, { protocol: 'rediss:' })],
+  ])('says why where Redis %s', async (_, reason, change) => {
+    const REDIS_URL = change(new URL(redis.url)).href;
+
+    const { code, stderr } = await invalidate(['thing:1'], { REDIS_URL });
+
+    expect(code).toBe(1);
+    expect(stderr).toMatch(new RegExp(`^Not sure .* \\(${reason}\\)\\. Repeat`));
   });
 
   it.each([
