@@ -8,6 +8,8 @@ export const waiting = [
   'health.e2e-spec.ts',
   'history.e2e-spec.ts',
   'faults-database.e2e-spec.ts',
+  'shutdown.e2e-spec.ts',
+  'faults-processes.e2e-spec.ts',
   'outbox.e2e-spec.ts',
   'faults-sentinel.e2e-spec.ts',
   'cache-herd.e2e-spec.ts',
