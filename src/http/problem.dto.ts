@@ -27,7 +27,7 @@ export class ProblemPartDto {
 /** The body of every answer from 400 up (RFC 9457). */
 export class ProblemDto {
   /**
-   * Stable name of the kind of problem, a URI reference
+   * Stable name of the kind of problem, a URI reference: a name only, with nothing to be read at it
    * @example "/problems/validation_failed"
    */
   type!: string;

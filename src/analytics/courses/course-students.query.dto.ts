@@ -19,7 +19,7 @@ export class CourseStudentsQuery extends PageQuery {
   @IsIn(studentOrders)
   sort: StudentOrder = 'risk';
 
-  /** `next_cursor` of the page before, as it is; leave out for the first page */
+  /** `next_cursor` of the page before, of the same list in the same order, as it is; leave out for the first page */
   @IsOptional()
   @IsString()
   @MaxLength(LONGEST_CURSOR)
