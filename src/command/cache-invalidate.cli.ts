@@ -22,7 +22,8 @@ async function invalidate(wish: Exclude<Wish, 'help'>): Promise<Outcome> {
   const cache = CacheModule.forRoot({
     name: 'ai-native',
     namespace: environment.CACHE_NAMESPACE,
-    redis,
+    // So that it is known within our patience why there is no connection.
+    redis: { ...redis, connectTimeoutMs: Math.min(redis.connectTimeoutMs ?? Infinity, PATIENCE_MS / 2) },
     onEvent: (event) => {
       if (event.event === 'cache.invalidate_error') failure = event.reason;
     },

@@ -203,7 +203,11 @@ describe('npm run cache:invalidate, where it cannot', () => {
       'WRONGPASS',
       (url: URL) => Object.assign(url, { username: 'a', password: 'b' }),
     ],
-    ['speaks no TLS', 'timeout', (url: URL) => Object.assign(url, { protocol: 'rediss:' })],
+    [
+      'speaks no TLS',
+      '(?:timeout|ConnectionTimeoutError)',
+      (url: URL) => Object.assign(url, { protocol: 'rediss:' }),
+    ],
   ])('says why where Redis %s', async (_, reason, change) => {
     const REDIS_URL = change(new URL(redis.url)).href;
 
