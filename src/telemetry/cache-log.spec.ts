@@ -42,6 +42,24 @@ describe('the log of the cache', () => {
     ]);
   });
 
+  it('names twenty of many tags, and tells how many there are', () => {
+    const tags = Array.from({ length: 10_000 }, (_, n) => `tag/student:STUDENT-${n}`);
+    const json = recorded({ format: 'json' });
+    const text = recorded();
+
+    for (const { log } of [json, text]) {
+      log({ event: 'cache.invalidated', tags, durationMs: 1 });
+      log({ event: 'cache.invalidated', tags: ['tag/system'], durationMs: 1 });
+    }
+
+    const [line, other] = json.lines.map((told) => JSON.parse(told) as Record<string, unknown>);
+    expect(line).toMatchObject({ tags: tags.slice(0, 20), count: 10_000 });
+    expect(other).toMatchObject({ tags: ['tag/system'], count: 1 });
+    expect(json.lines[0]?.length).toBeLessThan(2000);
+    expect(text.lines[0]).toMatch(/STUDENT-0, .* student:STUDENT-19 and 9980 more$/);
+    expect(text.lines[1]).toMatch(/of system$/);
+  });
+
   it.each(['text', 'json'] as const)('at info writes nothing of a hit and computes no key (%s)', (format) => {
     const { log, lines } = recorded({ level: 'info', format });
     const { subject, reads } = asked();

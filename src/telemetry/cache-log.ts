@@ -20,6 +20,9 @@ const ofConnections: ReadonlySet<string> = new Set([
 /** What a prefix does all the time: two lines each time something of it is made anew. */
 const ofRoutine: ReadonlySet<string> = new Set(['cache.miss', 'cache.stored']);
 
+/** One event may be about all students of several courses: a line of all their tags would be longer than collectors take. */
+const MOST_TAGS = 20;
+
 /**
  * Writes the cache's events as the catalogue says; what has no line there is for statistics only. Most events are hits
  * and lookups: nobody who does not read them pays for them, and no key is computed for a line that is not written.
@@ -64,6 +67,7 @@ function fieldsOf({ event, ...rest }: CacheModuleEvent): LogFields {
     afterMs,
     connectedClients,
     usedMemory,
+    tags,
     ...same
   } = rest as Partial<
     Record<'durationMs' | 'staleMs' | 'ttlMs' | 'delayMs' | 'afterMs' | 'connectedClients', number>
@@ -75,6 +79,7 @@ function fieldsOf({ event, ...rest }: CacheModuleEvent): LogFields {
   return {
     ...(subject && { prefix: subject.prefix, key: subject.key }),
     ...same,
+    ...(tags && { tags: tags.slice(0, MOST_TAGS), count: tags.length }),
     ...(ofConnections.has(event) && { request_id: undefined }),
     ...(durationMs !== undefined && { duration_ms: Math.round(durationMs * 100) / 100 }),
     ...(staleMs !== undefined && { stale_ms: Math.round(staleMs) }),

@@ -16,7 +16,7 @@ export interface LogFields {
   pattern?: string;
   /** `Class.method` */
   method?: string;
-  /** How many: cache entries, keys, events, as the event says */
+  /** How many: cache entries, keys, events, tags with those that the line leaves out, as the event says */
   count?: number;
   duplicates?: number;
   rejected?: number;
@@ -214,7 +214,8 @@ export const logCatalogue = {
   'cache.invalidated': entry(
     '🗑️',
     'info',
-    ({ tags = [] }) => `Invalidated all cache entries of ${tags.map(readable).join(', ')}`,
+    ({ tags = [], count = tags.length }) =>
+      `Invalidated all cache entries of ${tags.map(readable).join(', ')}${count > tags.length ? ` and ${count - tags.length} more` : ''}`,
   ),
   'cache.deleted': entry(
     '🗑️',
