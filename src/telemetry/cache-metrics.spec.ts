@@ -7,6 +7,7 @@ type Figures = CacheStats['prefixes'] extends ReadonlyMap<string, infer Of> ? Of
 const figures: Figures = {
   hits: 1,
   misses: 2,
+  renewals: 52,
   coalesced: 3,
   stale: 4,
   refreshes: 5,
@@ -64,6 +65,7 @@ it('shows each figure under its own name, times in seconds and buckets with thos
   expect(Object.fromEntries(shown.flat())).toEqual({
     'cache_hits_total prefix=course': 1,
     'cache_misses_total prefix=course': 2,
+    'cache_renewals_total prefix=course': 52,
     'cache_coalesced_total prefix=course': 3,
     'cache_stale_total prefix=course': 4,
     'cache_refreshes_total prefix=course': 5,

@@ -84,6 +84,11 @@ export function cacheMetrics({
       ({ misses }) => misses,
     ),
     counterByPrefix(
+      'cache_renewals_total',
+      'Those of the misses whose callers wanted a new answer',
+      (of) => of.renewals,
+    ),
+    counterByPrefix(
       'cache_bypasses_total',
       'What went past the cache, its store being away, it being switched off, or nobody sharing the answer',
       ({ bypasses }) => bypasses,

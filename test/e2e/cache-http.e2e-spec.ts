@@ -312,7 +312,7 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])(
       ]);
     });
 
-    it('count what is not looked up, and what is made anew, by their prefix', async () => {
+    it('A27: count what is not looked up, and what is made anew, by their prefix', async () => {
       await call('open', { authorization: 'Bearer one' });
       for (const headers of [{}, { 'x-user': '' }]) await call('mine', headers);
       await call('renewable/a', { 'cache-control': 'no-cache', 'x-role': 'operator' });
@@ -325,6 +325,7 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])(
       expect(counts('open')).toEqual({ hits: 0, misses: 0, bypasses: 1 });
       expect(counts('mine')).toEqual({ hits: 0, misses: 0, bypasses: 2 });
       expect(counts('renewable')).toEqual({ hits: 0, misses: 1, bypasses: 0 });
+      expect([prefixes.get('renewable')?.renewals, prefixes.get('open')?.renewals]).toEqual([1, 0]);
       expect(bypassed).toEqual([
         'AnswersController.open authorization',
         'AnswersController.mine nobody-to-share-with',

@@ -104,7 +104,10 @@ export class CacheEngine {
   renewal(subject: Subject): Renewal | undefined {
     if (!this.#parts) return undefined;
     const isPastCache = !this.#parts.entries.isAvailable;
-    this.#options.emit({ event: isPastCache ? 'cache.fallback' : 'cache.miss', subject });
+    const { emit } = this.#options;
+    emit(
+      isPastCache ? { event: 'cache.fallback', subject } : { event: 'cache.miss', subject, isRenewal: true },
+    );
     return { state: 'renewal', isPastCache };
   }
 

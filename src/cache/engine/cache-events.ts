@@ -15,7 +15,8 @@ export type BypassReason = 'authorization' | 'nobody-to-share-with' | 'no-key' |
 export type CacheEvent =
   | { event: 'cache.lookup'; subject: Subject }
   | { event: 'cache.hit'; subject: Subject; bytes: number }
-  | { event: 'cache.miss'; subject: Subject }
+  /** Also of a caller who wants a new answer, and may have one: then nothing was looked up. */
+  | { event: 'cache.miss'; subject: Subject; isRenewal?: true }
   /** A caller was given the result of another's run, after waiting so long for it. */
   | { event: 'cache.coalesced'; subject: Subject; durationMs: number }
   /** The method ran, for so long. */

@@ -18,6 +18,17 @@ describe('the statistics', () => {
     expect(prefixes.get('default')).toMatchObject({ hits: 0, misses: 1000 });
   });
 
+  it('tell misses that were wanted from those that were not', () => {
+    const statistics = new CacheStatistics();
+    statistics.expect('student_risk');
+    const subject = of('student_risk');
+
+    statistics.record({ event: 'cache.miss', subject });
+    statistics.record({ event: 'cache.miss', subject, isRenewal: true });
+
+    expect(statistics.byPrefix().get('student_risk')).toMatchObject({ misses: 2, renewals: 1 });
+  });
+
   it('tell what the store did wrong from what the source did', () => {
     const statistics = new CacheStatistics();
     statistics.expect('student_risk');

@@ -9,6 +9,8 @@ export interface PrefixStatistics {
   readonly hits: number;
   /** Lookups that found no fresh entry, and answers that a caller may have made anew. */
   readonly misses: number;
+  /** Those of the misses whose callers wanted a new answer, whatever there was. */
+  readonly renewals: number;
   /** Callers who waited for another's run instead of running themselves. */
   readonly coalesced: number;
   /** Answers beyond their TTL, given because the run failed or took too long. */
@@ -100,6 +102,7 @@ function noCounts() {
   return {
     hits: 0,
     misses: 0,
+    renewals: 0,
     coalesced: 0,
     stale: 0,
     refreshes: 0,
@@ -145,6 +148,7 @@ function count(counters: Counters, event: Extract<CacheEvent, { subject: unknown
       break;
     case 'cache.miss':
       counters.misses++;
+      if (event.isRenewal) counters.renewals++;
       break;
     case 'cache.coalesced':
       counters.coalesced++;
