@@ -26,6 +26,33 @@ describe('the relay of an outbox', () => {
     }
   });
 
+  it.each([
+    [10, 0, 250],
+    [40, 0, 400],
+    [300, 0, 1000],
+    // It has carried out something.
+    [300, 1, 250],
+  ])('looks again after a look of %i ms that found %i rows after %i ms', async (lookMs, found, pauseMs) => {
+    const clock = new FakeClock();
+    const looks: Deferred<number>[] = [];
+    const relay = jest.fn(() => {
+      const look = deferred<number>();
+      looks.push(look);
+      return look.promise;
+    });
+    const confirm = () => Promise.resolve(true);
+    new OutboxRelay({ relay, isReady: true } as unknown as Outbox, confirm, () => true, clock).start();
+    clock.advance(250);
+    clock.advance(lookMs);
+    looks[0]?.resolve(found);
+    await turn();
+
+    clock.advance(pauseMs - 1);
+    expect(relay).toHaveBeenCalledTimes(1);
+    clock.advance(1);
+    expect(relay).toHaveBeenCalledTimes(2);
+  });
+
   it('begins another round when the database has not answered for ten seconds', async () => {
     const clock = new FakeClock();
     const relay = jest.fn(() => new Promise<number>(() => undefined));

@@ -3,6 +3,12 @@ import type { Outbox } from './outbox.js';
 
 /** How often every process looks for rows that nobody settled. */
 const POLL_MS = 250;
+/**
+ * A look costs as much as there are dead rows, where an old snapshot keeps PostgreSQL from clearing them away: looking takes a tenth
+ * of the time at most, as long as what a killed process has left behind is still carried out within 2 s.
+ */
+const PAUSE_PER_LOOK = 10;
+const LONGEST_PAUSE_MS = 1000;
 /** In real time, at the end: a database that hangs is not waited for, whatever the clock says. The rows stay for others. */
 const STOP_PATIENCE_MS = 1000;
 /**
@@ -22,6 +28,7 @@ export class OutboxRelay {
   readonly #canApply: () => boolean;
   readonly #clock: Clock;
   #cancel: (() => void) | undefined;
+  #pauseMs = POLL_MS;
   #round: Promise<void> = Promise.resolve();
   /** How many rounds have not ended. */
   #underWay = 0;
@@ -44,7 +51,7 @@ export class OutboxRelay {
   }
 
   start(): void {
-    this.#cancel = this.#clock.schedule(POLL_MS, () => {
+    this.#cancel = this.#clock.schedule(this.#pauseMs, () => {
       this.#round = this.#relay().finally(() => {
         if (!this.#isStopped) this.start();
       });
@@ -61,18 +68,28 @@ export class OutboxRelay {
     if (!this.#outbox.isReady || !this.#canApply()) return;
     const patienceMs = ROUND_PATIENCE_MS * 2 ** Math.min(this.#underWay, MOST_DOUBLINGS);
     try {
-      await resultWithin(this.#clock, patienceMs, this.#countedRound());
+      this.#pauseMs = (await resultWithin(this.#clock, patienceMs, this.#countedRound())) ?? POLL_MS;
     } catch {
+      this.#pauseMs = POLL_MS;
       // The database is away; whoever uses it says so. The rows wait.
     }
   }
 
-  async #countedRound(): Promise<void> {
-    this.#underWay++;
+  /** @returns how long to wait for the next */
+  async #countedRound(): Promise<number> {
+    // Beside others that hang its time says nothing of how much there is to look at.
+    const isAlone = this.#underWay++ === 0;
+    const since = this.#clock.monotonicMs();
     try {
-      await this.#outbox.relay(ABANDONED_AFTER_MS, this.#apply);
+      const relayed = await this.#outbox.relay(ABANDONED_AFTER_MS, this.#apply);
+      // What is carried out has its own time, and mostly more of it comes.
+      return isAlone && relayed === 0 ? pauseAfter(this.#clock.monotonicMs() - since) : POLL_MS;
     } finally {
       this.#underWay--;
     }
   }
+}
+
+function pauseAfter(lookMs: number): number {
+  return Math.min(Math.max(POLL_MS, lookMs * PAUSE_PER_LOOK), LONGEST_PAUSE_MS);
 }
