@@ -72,6 +72,10 @@ export class EntryWriter {
     await this.#outlive(subject, opening, given.ttlMs + subject.policy.graceMs);
     const named = await resultTokens(store, subject, given.namedTags, opening.tokens, this.tokenTtlMs);
     if (typeof named === 'string') return named;
+    const isForThisProcess = goodFor === 'this-process';
+    // What another has made since is better, and held here once somebody has asked for it.
+    const heldSinceMs = l1.find(subject.keyText)?.bornAtMs ?? -Infinity;
+    if (isForThisProcess && heldSinceMs > opening.atMs) return 'newer-run';
     if (!ordered.claim()) return 'newer-run';
     const certain = subject.tags.map((tag) => [tag, opening.tokens.get(tag) ?? ''] as const);
     const tokens = new Map([...certain, ...named]);
@@ -90,9 +94,10 @@ export class EntryWriter {
     });
     const livesMs = entry.ttlMs + entry.graceMs;
     const held = heldEntry(entry, livesMs, clock.monotonicMs(), opening.logPosition);
-    l1.hold({ ...held, bornAtMs: opening.atMs });
+    const isHeld = l1.hold({ ...held, bornAtMs: opening.atMs });
+    if (isForThisProcess && !isHeld) return 'newer-write';
     // It would only take the place of what is good for others.
-    if (goodFor === 'all' && !opening.isForeign) await store.write(subject, entry, held.usableUntilMs);
+    if (!isForThisProcess && !opening.isForeign) await store.write(subject, entry, held.usableUntilMs);
     emit({ event: 'cache.stored', subject, ttlMs: entry.ttlMs, bytes: bodyLength(entry) });
     return undefined;
   }

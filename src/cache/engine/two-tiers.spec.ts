@@ -443,6 +443,40 @@ describe('a soft invalidation', () => {
     expect(await testEngine(third).get(view, never)).toEqual({ value: 'new', how: 'hit' });
   });
 
+  it('keeps what it has overtaken also from the place of what this process has had of another since', async () => {
+    const view = aSubject({ minFreshMs: 5000 });
+    const run = deferred<string>();
+    const young = here.get(view, () => run.promise);
+    await turn();
+    await there.engine.invalidate(soft);
+    const next = there.get(view, gives('new'));
+    await pass(clock, 1000);
+    await next;
+    await there.engine.background.settle();
+    expect(await here.get(view, never)).toEqual({ value: 'new', how: 'hit' });
+    run.resolve('young');
+    await young;
+    await settle();
+
+    expect(await here.get(view, never)).toEqual({ value: 'new', how: 'hit' });
+    expect(here.events).toContainEqual({ event: 'cache.no_store', subject: view, reason: 'newer-run' });
+  });
+
+  it('leaves nothing of what it has overtaken where nothing is held, and says so', async () => {
+    const view = aSubject({ minFreshMs: 5000 });
+    const bare = testEngine(third, { l1: new L1Entries(clock, 0) });
+    const run = deferred<string>();
+    const young = bare.get(view, () => run.promise);
+    await turn();
+    await bare.engine.invalidate(soft);
+    run.resolve('young');
+    await young;
+    await bare.engine.background.settle();
+
+    expect(bare.events).not.toContainEqual(expect.objectContaining({ event: 'cache.stored' }));
+    expect(bare.events).toContainEqual({ event: 'cache.no_store', subject: view, reason: 'newer-write' });
+  });
+
   it('lets callers share a run that is younger than the view allows', async () => {
     const view = aSubject({ minFreshMs: 1000 });
     let finish: (value: string) => void = () => undefined;
