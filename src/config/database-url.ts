@@ -7,7 +7,9 @@ const files = { sslrootcert: 'ca.pem', sslcert: 'client.pem', sslkey: 'client.ke
 const known: readonly string[] = [
   ...Object.keys(files),
   ...['ssl', 'sslmode', 'sslnegotiation', 'uselibpqcompat'],
-  ...['application_name', 'fallback_application_name', 'host', 'options'],
+  ...['user', 'host', 'port', 'application_name', 'fallback_application_name', 'options'],
+  // Those of libpq in the URLs of managed databases; `pg` does not read them.
+  ...['channel_binding', 'connect_timeout', 'target_session_attrs'],
 ];
 
 /** What is wrong with the parameters of a PostgreSQL URL, as a sentence without its subject; `undefined` if nothing is. */
@@ -17,7 +19,7 @@ export function faultOfDatabaseUrl(text: string): string | undefined {
   const unknown = [...searchParams.keys()].find((name) => !known.includes(name));
   if (unknown !== undefined) {
     const which = /^\w{1,40}$/.test(unknown) ? `the parameter ${unknown}` : 'parameters of other names';
-    return `must not have ${which}, but may have ${known.join(', ')}, for example sslmode=verify-full: time limits have variables such as DATABASE_STATEMENT_TIMEOUT_MS`;
+    return `must not have ${which}, but may have ${known.join(', ')}, for example sslmode=verify-full; time limits have variables such as DATABASE_STATEMENT_TIMEOUT_MS`;
   }
   for (const [name, example] of Object.entries(files)) {
     const path = searchParams.get(name);

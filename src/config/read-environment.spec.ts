@@ -183,7 +183,7 @@ describe('the settings', () => {
       );
     }
     const DATABASE_URL =
-      'postgres://h/x?application_name=a&options=-c%20search_path%3Da&host=/run/postgresql&sslmode=disable';
+      'postgres://h/x?application_name=a&options=-c%20search_path%3Da&host=/run/postgresql&sslmode=disable&user=b&channel_binding=require&connect_timeout=10';
     expect(readEnvironment({ DATABASE_URL })).toMatchObject({ DATABASE_URL });
   });
 

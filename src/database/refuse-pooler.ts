@@ -1,12 +1,12 @@
 import { type Client, DatabaseError } from 'pg';
 
-/** There is a pooler where the database should be: it gives a lock to one connection and the next statement to another. */
+/** There is a pooler where the database should be: no statement would end, or a lock be given back, as is asked for. */
 export class PoolerError extends Error {
   override readonly name = 'PoolerError';
 
   constructor() {
     super(
-      'DATABASE_URL leads to a pooler in transaction mode, such as PgBouncer, or to one that drops limits of time: name the database itself.',
+      'DATABASE_URL leads to a pooler, such as PgBouncer, which refuses limits of time or drops them: name the database itself.',
     );
   }
 }

@@ -261,7 +261,7 @@ export const logCatalogue = {
     '❌',
     'error',
     () =>
-      'DATABASE_URL leads to a pooler in transaction mode, or to one that drops limits of time: name the database itself',
+      'DATABASE_URL leads to a pooler, such as PgBouncer, which refuses limits of time or drops them: name the database itself',
   ),
   'database.migration_failed': entry(
     '❌',

@@ -561,9 +561,9 @@ const expected: [code: string, method: string, says: string][] = [
   [
     'CACHE_UNDECLARED_INPUT',
     'Wrong.renamed',
-    "'order' of a query class, which for @Expose may be another than the parameter of that name, so its key cannot be known. Give @Cached a `key`.",
+    "'order' of a query class, whose value @Expose may take from another parameter, so its key cannot be known. Give @Cached a `key`.",
   ],
-  ['CACHE_UNDECLARED_INPUT', 'Wrong.transformed', "'own' of a query class, which for @Transform may"],
+  ['CACHE_UNDECLARED_INPUT', 'Wrong.transformed', "'own' of a query class, whose value @Transform may take"],
   ['CACHE_UNDECLARED_INPUT', 'WrongPerRequest.perRequest', 'a guard, interceptor or pipe on its way'],
   ['CACHE_INVALID_TTL', 'Wrong.impatient', 'hardTimeout'],
   ['CACHE_INVALID_OPTIONS', 'Wrong.cookies', "'set-cookie'"],

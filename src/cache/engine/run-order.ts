@@ -20,7 +20,8 @@ export interface OrderedRun {
 
 /**
  * The order in which the runs of each key began, however long they take: what one gave does not take the place of what a
- * later one gave, in this process. No invalidation tells them apart.
+ * later one gave, in this process. No invalidation tells them apart. Two that are being written at once, on different
+ * connections, may still arrive in the other order.
  */
 export class RunOrder {
   readonly #runs = new Map<string, RunsOfKey>();

@@ -39,7 +39,7 @@ export function declaredInputs(
     if (renamed !== undefined) {
       isRenamed = true;
       unknown.push(
-        `'${renamed.name}' of a query class, which for ${renamed.by} may be another than the parameter of that name`,
+        `'${renamed.name}' of a query class, whose value ${renamed.by} may take from another parameter`,
       );
     } else if (named) inputs.push(...named);
     else unknown.push(asWritten(argument));
