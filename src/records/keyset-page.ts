@@ -6,14 +6,12 @@ import { isPublicId } from './public-id.js';
 interface PageKey<T> {
   /** The list, and what it is of, as in `activities/PROG-101`: no cursor of another is taken. */
   list: string;
-  /** The columns that the list is ordered by; the last is the key. */
+  /** The columns that the list is ordered by: moments, and the key as the last. */
   columns: readonly string[];
   direction: 'ASC' | 'DESC';
   of: (row: T) => string;
   /** Whether a value from a cursor can be compared with the key. */
   isKey: (value: unknown) => value is string;
-  /** SQL: what the columns before the key hold in the row of the key `:last`. */
-  before?: readonly string[];
   /**
    * SQL: the keys on the page, at most `:most`, found along an index. The planner takes the rows of a list to be spread evenly
    * over the table; where they are not, it would walk all of it.
@@ -40,24 +38,34 @@ export async function keysetPage<T extends ObjectLiteral>(
   key: PageKey<T>,
 ): Promise<{ rows: T[]; next_cursor: string | null }> {
   const { columns, direction } = key;
-  const place = page.cursor === undefined ? undefined : [...(key.before ?? []), ':last'];
-  if (page.cursor !== undefined) {
-    const [last] = decodeCursor(key.list, page.cursor, 1);
-    if (!key.isKey(last)) throw foreignCursor();
-    rows.setParameters({ last });
-  }
-  if (place) {
+  const moments = columns.slice(0, -1);
+  const place =
+    page.cursor === undefined ? undefined : [...moments.map((_, n) => momentSql(`:moment${n}`)), ':last'];
+  if (place && page.cursor !== undefined) {
+    const told = decodeCursor(key.list, page.cursor, columns.length);
+    const last = told.pop();
+    if (!key.isKey(last) || !told.every(isMicroseconds)) throw foreignCursor();
+    rows.setParameters({ last, ...Object.fromEntries(told.map((us, n) => [`moment${n}`, us])) });
     rows.andWhere(`(${columns.join(', ')}) ${direction === 'ASC' ? '>' : '<'} (${place.join(', ')})`);
   }
   if (key.pageSql) {
     rows.andWhere(`${columns.at(-1)} IN (${key.pageSql(place)})`, { most: page.limit + 1 });
   }
   for (const column of columns) rows.addOrderBy(column, direction);
-  const found = await rows.limit(page.limit + 1).getMany();
-  const shown = found.slice(0, page.limit);
+  for (const [n, moment] of moments.entries()) rows.addSelect(microsecondsSql(moment), `moment${n}`);
+  const { entities, raw } = await rows.limit(page.limit + 1).getRawAndEntities<Record<string, string>>();
+  const shown = entities.slice(0, page.limit);
   const last = shown.at(-1);
-  return {
-    rows: shown,
-    next_cursor: found.length > page.limit && last ? encodeCursor(key.list, [key.of(last)]) : null,
-  };
+  if (!last || entities.length === shown.length) return { rows: shown, next_cursor: null };
+  const told = moments.map((_, n) => raw[shown.length - 1]?.[`moment${n}`] ?? null);
+  return { rows: shown, next_cursor: encodeCursor(key.list, [...told, key.of(last)]) };
+}
+
+// A cursor has the place itself, not only whose it was: that row may have moved since, or be gone.
+const microsecondsSql = (moment: string) => `CAST(extract(epoch FROM ${moment}) * 1000000 AS bigint)`;
+const momentSql = (us: string) =>
+  `(CAST('epoch' AS timestamptz) + CAST(${us} AS bigint) * CAST('1 microsecond' AS interval))`;
+
+function isMicroseconds(value: unknown): value is string {
+  return typeof value === 'string' && /^-?\d{1,17}$/.test(value);
 }

@@ -97,7 +97,7 @@ export class EnrollmentPage {
 
   /**
    * Cursor of the next page; null on the last
-   * @example "WyJlbnJvbGxtZW50cyIsIjUwIl0"
+   * @example "WyJlbnJvbGxtZW50cyIsIjE3NzAzMTc1MzgwMDAwMDAiLCI1MCJd"
    */
   next_cursor!: string | null;
 }

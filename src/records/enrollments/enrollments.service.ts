@@ -100,7 +100,6 @@ export class EnrollmentsService {
     const { rows, next_cursor } = await keysetPage(enrollments, query, {
       list: 'enrollments',
       columns: ['enrollment.enrolledAt', 'enrollment.id'],
-      before: ['(SELECT enrolled_at FROM enrollments WHERE id = :last)'],
       direction: 'ASC',
       of: ({ id }) => id,
       isKey: isRowId,

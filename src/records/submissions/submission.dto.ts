@@ -112,7 +112,7 @@ export class SubmissionPage {
 
   /**
    * Cursor of the next page; null on the last
-   * @example "WyJzdWJtaXNzaW9ucyIsIjk1MSJd"
+   * @example "WyJzdWJtaXNzaW9ucyIsIjE3NzAzMTc1MzgwMDAwMDAiLCI5NTEiXQ"
    */
   next_cursor!: string | null;
 }

@@ -84,7 +84,6 @@ export class SubmissionsService {
     const { rows, next_cursor } = await keysetPage(submissions, query, {
       list: 'submissions',
       columns: ['submission.submittedAt', 'submission.id'],
-      before: ['(SELECT submitted_at FROM submissions WHERE id = :last)'],
       direction: 'DESC',
       of: ({ id }) => id,
       isKey: isRowId,
