@@ -199,7 +199,7 @@ export class Environment {
   @WholeNumber({ min: 0, max: 99_999, example: 0 })
   readonly REDIS_DATABASE: number = 0;
 
-  /** Sockets to Redis at most */
+  /** Sockets to Redis at most; on a cluster one for each master at least */
   @WholeNumber({ min: 3, max: 10_000, example: 50 })
   readonly REDIS_MAX_CONNECTIONS: number = 50;
 
