@@ -76,7 +76,7 @@ export async function createApp(variables?: Variables): Promise<NestFastifyAppli
   app.useGlobalGuards(new ConditionGuard(app.get(Reflector)));
   app.useGlobalInterceptors(limit);
   const server = app.getHttpServer();
-  server.maxConnections = connectionsWithinFiles(environment.MAX_CONNECTIONS);
+  server.maxConnections = connectionsWithinFiles(environment);
   ignoreExpectations(server);
   await addRequestHooks(app, security, environment);
   describeApi(app, shapes, environment);
