@@ -6,7 +6,9 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
  */
 export class ListsByTime1770000022000 implements MigrationInterface {
   async up(queryRunner: QueryRunner): Promise<void> {
+    // Who waits for the second table with the first one built would build that anew.
     await queryRunner.query(`
+      LOCK TABLE enrollments, submissions IN SHARE MODE;
       CREATE INDEX submissions_by_time ON submissions (submitted_at, id);
       CREATE INDEX submissions_activity_by_time ON submissions (activity_id, submitted_at, id);
       CREATE INDEX enrollments_by_time ON enrollments (enrolled_at, id);
