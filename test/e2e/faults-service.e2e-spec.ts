@@ -176,28 +176,30 @@ describe('the built service, as two processes', () => {
     (row, _, slowness, breakIt, mend) => expectToSurvive(row, slowness, breakIt, mend),
   );
 
-  it('F10: half-open connections: no request fails, none is wrong, all is as before afterwards', async () => {
-    const direct = apps;
-    const proxy = await startFaultProxy(redis.url);
-    apps = await Promise.all(
-      Array.from({ length: isMeasuring ? PROCESSES : 1 }, () => start(undefined, proxy.url)),
-    );
-    try {
-      await untilUsed();
-      await expectToSurvive(
-        'F10',
-        hanging,
-        () => {
-          proxy.silence();
-        },
-        () => proxy.restore(),
-      );
-    } finally {
-      await Promise.all(apps.map((app) => app.stop()));
-      apps = direct;
-      await proxy.close();
-    }
-  });
+  // What it says beside the small service's row takes ten seconds more.
+  if (isMeasuring) {
+    it('F10: half-open connections: no request fails, none is wrong, all is as before afterwards', async () => {
+      const direct = apps;
+      const proxy = await startFaultProxy(redis.url);
+      apps = [];
+      try {
+        for (let n = 0; n < PROCESSES; n++) apps.push(await start(undefined, proxy.url));
+        await untilUsed();
+        await expectToSurvive(
+          'F10',
+          hanging,
+          () => {
+            proxy.silence();
+          },
+          () => proxy.restore(),
+        );
+      } finally {
+        await Promise.all(apps.map((app) => app.stop()));
+        apps = direct;
+        await proxy.close();
+      }
+    });
+  }
 
   it('opens no connection to Redis for asking how it is', async () => {
     const [{ url } = { url: '' }] = apps;

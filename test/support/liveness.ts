@@ -31,13 +31,20 @@ export async function probeLiveness(...probed: readonly Probed[]): Promise<{
       if (message === 'begun' && ++begun === targets.length) resolve();
     });
   });
+  // A test that fails meanwhile leaves it to end with its parent.
+  child.unref();
+  child.channel?.unref();
   return {
     async stop() {
+      const ended = once(child, 'exit');
       const told = once(child, 'message') as Promise<[Probe[][]]>;
       child.send('stop');
-      const [all] = await told;
+      const [all] = await Promise.race([
+        told,
+        ended.then(([code]) => Promise.reject(new Error(`the process that probes ended: ${code}`))),
+      ]);
       child.disconnect();
-      await once(child, 'exit');
+      await ended;
       const aheadMs = Number(process.hrtime.bigint()) / 1e6 - performance.now();
       return all.map((probes) => probes.map(({ atMs, ...probe }) => ({ ...probe, atMs: atMs - aheadMs })));
     },
