@@ -29,8 +29,8 @@ export class RequestValidationPipe extends ValidationPipe {
 
   /** @throws {Problem} `validation_failed`, naming at most 50 parts */
   override async transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
-    // The pipe of Nest would take no body and null for an empty object, look at each element of a list, and point into what has
-    // no fields.
+    // The pipe of Nest would take a missing body, and null, for an empty object, look at each element of a list, and point into
+    // what has no fields.
     if (metadata.type === 'body' && !isObject(value))
       throw new Problem('validation_failed', 'The body must be a JSON object.', {
         errors: [{ pointer: '', code: 'object', detail: 'the body must be a JSON object' }],
