@@ -11,6 +11,9 @@ const migrationLock = 1_770_000_000;
 /** The server itself ends our wait for the lock; an answer that comes no sooner than this never comes. */
 const answerMarginMs = 5000;
 
+/** Of the longest wait for the turn, the part after which it is told of: processes that start together have it for moments. */
+const UNTOLD_PART = 1 / 20;
+
 /**
  * What a migration waits for a table that others use, such as a backup: whatever else wants the table waits behind it, the
  * writes of all replicas too. Less than these have patience for; whoever migrates tries again.
@@ -42,7 +45,7 @@ interface Turn {
   readonly longestWaitMs: number;
   /** Ends the wait for the turn; migrations that run are finished. */
   readonly signal?: AbortSignal | undefined;
-  /** Called when another process has the turn, before the wait for it. */
+  /** Called when another process has the turn for a while, 3 s of a minute. */
   readonly onWait?: (() => void) | undefined;
 }
 
@@ -93,13 +96,19 @@ async function takeTurn(client: Client, { longestWaitMs, signal, onWait }: Turn)
     const { rows } = await client.query<{ isOurs: boolean }>('SELECT pg_try_advisory_lock($1) AS "isOurs"', [
       migrationLock,
     ]);
-    if (!rows[0]?.isOurs) {
-      onWait?.();
-      await client.query('SELECT pg_advisory_lock($1)', [migrationLock]);
-    }
+    if (!rows[0]?.isOurs) await waitForTurn(client, longestWaitMs, onWait);
     signal?.throwIfAborted();
   } finally {
     signal?.removeEventListener('abort', giveUp);
+  }
+}
+
+async function waitForTurn(client: Client, longestWaitMs: number, onWait: Turn['onWait']): Promise<void> {
+  const timer = onWait && setTimeout(onWait, longestWaitMs * UNTOLD_PART);
+  try {
+    await client.query('SELECT pg_advisory_lock($1)', [migrationLock]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -70,6 +70,8 @@ describe('migrations', () => {
     await pollUntil(async () => (await waiting('objid = 42')) === 1, 60_000);
     const others = await Promise.all([spawnApp({ env }), spawnApp({ env })]);
     await pollUntil(async () => (await waiting('objid = 1770000000')) === 2, 60_000);
+    const told = '⏳ Waiting for another process that migrates the database';
+    await pollUntil(() => others.every((app) => app.output().includes(told)), 60_000);
 
     doomed.signal('SIGKILL');
     await doomed.ended;
@@ -77,8 +79,6 @@ describe('migrations', () => {
     await client.query('SELECT pg_advisory_unlock(42)');
     await Promise.all(others.map((app) => waitFor200(app, '/health/startup', 60_000)));
 
-    for (const app of others)
-      expect(app.output()).toContain('⏳ Waiting for another process that migrates the database');
     figure('F39', 'until both others are started, ms', performance.now() - since, { atMost: 60_000 });
     expect(others.filter((app) => app.output().includes('Database migrated'))).toHaveLength(1);
     const { rows } = await client.query<{ times: number }>(
