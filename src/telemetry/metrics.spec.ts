@@ -40,6 +40,7 @@ it('are read once a second, however many ask', async () => {
   expect(texts[0]).toContain('database_connections{state="active"} 3');
   expect(texts[0]).toContain('database_connections{state="idle"} 2');
   expect(texts[0]).toContain('database_connections{state="waiting"} 4');
+  expect(texts[0]).toContain('database_connections_limit 5');
   expect(new Set(texts).size).toBe(1);
   expect(query).toHaveBeenCalledTimes(1);
   expect(takeStats).toHaveBeenCalledTimes(1);

@@ -8,7 +8,7 @@ interface ServiceSources {
   readonly overloads: () => ReadonlyMap<string, number>;
   /** Requests that are being served, and that wait for it, by the queue that they are in. */
   readonly load: () => Readonly<Record<string, { readonly serving: number; readonly waiting: number }>>;
-  readonly connections: () => PoolUse;
+  readonly connections: () => PoolUse & { readonly max: number };
   /** Whether the database answers now. */
   readonly isDatabaseUp: () => Promise<boolean>;
 }
@@ -49,6 +49,12 @@ export function serviceMetrics(sources: ServiceSources): readonly ShownMetric[] 
           labels: { state },
         }));
       },
+    },
+    {
+      name: 'database_connections_limit',
+      help: 'How many connections to the database there may be in use and at rest',
+      type: 'gauge',
+      read: () => [{ value: sources.connections().max, labels: {} }],
     },
     {
       name: 'database_up',
