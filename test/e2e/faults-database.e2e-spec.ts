@@ -296,6 +296,8 @@ describe('a statement that takes its time', () => {
 
   it('F36: whose connection is killed is answered 503, and has changed nothing', async () => {
     await untilWhole();
+    // Of what was written before, nothing waits any more.
+    await pollUntil(async () => (await sql('SELECT FROM cache_outbox')).length === 0, 10_000);
     const writing = slow(1.5);
     await pollUntil(async () => (await backends(SLOW_INSERTS)) === 1, 10_000);
     await sql(killing(SLOW_INSERTS));
