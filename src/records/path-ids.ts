@@ -17,7 +17,7 @@ export const SessionId = publicId('session_id', 'The tutor session', 'SES-000001
 /** Those of the demo have ended, but for some: what speaks to an open one is shown with that which the API begins first. */
 export const OpenSessionId = publicId(
   'session_id',
-  'The tutor session; begin that of the example by that of `POST /sessions`',
+  'The tutor session; the one of the example begins with `POST /sessions`',
   'S-0001',
 );
 export const EnrollmentId = rowId('enrollment_id', 'Number of the enrollment, as text');
