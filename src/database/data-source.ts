@@ -24,8 +24,8 @@ import { OutboxAge1770000009000 } from './migrations/1770000009000-outbox-age.js
 import { ForgetPeopleSoon1770000010000 } from './migrations/1770000010000-forget-people-soon.js';
 import { EndsTold1770000019000 } from './migrations/1770000019000-ends-told.js';
 import { SubmissionsTold1770000020000 } from './migrations/1770000020000-submissions-told.js';
-import { ListsByTime1770000022000 } from './migrations/1770000022000-lists-by-time.js';
 import { TermsTold1770000021000 } from './migrations/1770000021000-terms-told.js';
+import { ListsByTime1770000022000 } from './migrations/1770000022000-lists-by-time.js';
 import { EnrollmentsOfCourses1770000017000 } from './migrations/1770000017000-enrollments-of-courses.js';
 import { FirstTraceCounts1770000011000 } from './migrations/1770000011000-first-trace-counts.js';
 import { FirstTraceOfStudents1770000013000 } from './migrations/1770000013000-first-trace-of-students.js';

@@ -74,8 +74,8 @@ export class EntryWriter {
     if (typeof named === 'string') return named;
     const isForThisProcess = goodFor === 'this-process';
     // What another has made since is better, and held here once somebody has asked for it.
-    const heldSinceMs = l1.find(subject.keyText)?.bornAtMs ?? -Infinity;
-    if (isForThisProcess && heldSinceMs > opening.atMs) return 'newer-run';
+    const hasNewer = isForThisProcess && (l1.find(subject.keyText)?.bornAtMs ?? -Infinity) > opening.atMs;
+    if (hasNewer) return 'newer-run';
     if (!ordered.claim()) return 'newer-run';
     const certain = subject.tags.map((tag) => [tag, opening.tokens.get(tag) ?? ''] as const);
     const tokens = new Map([...certain, ...named]);

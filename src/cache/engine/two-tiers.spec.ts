@@ -425,8 +425,10 @@ describe('a soft invalidation', () => {
     expect(await here.get(view, never)).toEqual({ value: 'young', how: 'hit' });
   });
 
-  it('keeps what it has overtaken from the place of what another process has made since', async () => {
-    const view = aSubject({ minFreshMs: 5000 });
+  const view = aSubject({ minFreshMs: 5000 });
+
+  /** A run of this process ends after `there` has outdated what it reads, and stored what is new. */
+  async function overtake(meanwhile: () => Promise<void> = () => Promise.resolve()): Promise<void> {
     const run = deferred<string>();
     const young = here.get(view, () => run.promise);
     await turn();
@@ -435,28 +437,23 @@ describe('a soft invalidation', () => {
     await pass(clock, 1000);
     await next;
     await there.engine.background.settle();
+    await meanwhile();
     run.resolve('young');
     await young;
     await settle();
+  }
+
+  it('keeps what it has overtaken from the place of what another process has made since', async () => {
+    await overtake();
 
     expect(await here.get(view, never)).toEqual({ value: 'young', how: 'hit' });
     expect(await testEngine(third).get(view, never)).toEqual({ value: 'new', how: 'hit' });
   });
 
   it('keeps what it has overtaken also from the place of what this process has had of another since', async () => {
-    const view = aSubject({ minFreshMs: 5000 });
-    const run = deferred<string>();
-    const young = here.get(view, () => run.promise);
-    await turn();
-    await there.engine.invalidate(soft);
-    const next = there.get(view, gives('new'));
-    await pass(clock, 1000);
-    await next;
-    await there.engine.background.settle();
-    expect(await here.get(view, never)).toEqual({ value: 'new', how: 'hit' });
-    run.resolve('young');
-    await young;
-    await settle();
+    await overtake(async () => {
+      expect(await here.get(view, never)).toEqual({ value: 'new', how: 'hit' });
+    });
 
     expect(await here.get(view, never)).toEqual({ value: 'new', how: 'hit' });
     expect(here.events).toContainEqual({ event: 'cache.no_store', subject: view, reason: 'newer-run' });
