@@ -61,11 +61,12 @@ function isBuilt() {
   let builtAtMs;
   try {
     builtAtMs = statSync(stamp).mtimeMs;
-    statSync(join(root, 'dist', 'main.js'));
+    statSync(join(root, 'dist', 'bundle', 'main.js'));
   } catch {
     return false;
   }
-  const sources = ['src', 'tsconfig.json', 'tsconfig.build.json', 'nest-cli.json', 'package-lock.json'];
+  const settings = ['tsconfig.json', 'tsconfig.build.json', 'nest-cli.json', 'package-lock.json'];
+  const sources = ['src', 'scripts/bundle.mjs', ...settings];
   return sources.every((path) => newestMs(join(root, path)) < builtAtMs);
 }
 
@@ -84,6 +85,7 @@ function build() {
   const started = Date.now();
   const nest = join(root, 'node_modules', '@nestjs', 'cli', 'bin', 'nest.js');
   runOrFail(process.execPath, [nest, 'build'], 'The build failed.');
+  runOrFail(process.execPath, [join(root, 'scripts', 'bundle.mjs')], 'The build could not be bundled.');
   // A source that was changed during the build counts as newer than the build.
   writeFileSync(stamp, '');
   utimesSync(stamp, started / 1000, started / 1000);

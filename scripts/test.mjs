@@ -72,7 +72,7 @@ async function describeApi() {
   // Goes away with the build.
   const path = join(root, 'dist', '.openapi.json');
   if (existsSync(path)) return path;
-  const { code, output } = await run(process.execPath, ['dist/command/openapi.cli.js'], {
+  const { code, output } = await run(process.execPath, ['dist/bundle/command/openapi.cli.js'], {
     env: { NODE_NO_WARNINGS: '1' },
   });
   if (code !== 0) throw new Error(`The API could not be described:\n${output.slice(-2000)}`);

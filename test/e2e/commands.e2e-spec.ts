@@ -17,10 +17,19 @@ const commands: [string, string[]][] = [
 
 function codeOf(script: string, words: readonly string[], stdio: StdioOptions): number | null {
   const env = { PATH: process.env.PATH ?? '', NODE_ENV: 'test', AUTH_JWT_SECRET };
-  return spawnSync(process.execPath, [`dist/${script}`, ...words], { env, stdio }).status;
+  return spawnSync(process.execPath, [`dist/bundle/${script}`, ...words], { env, stdio }).status;
 }
 
 const full = '/dev/full';
+
+it('the bundle is the same service as what it is made of', () => {
+  const describe = (script: string) =>
+    spawnSync(process.execPath, [script], { encoding: 'utf8', env: { PATH: process.env.PATH ?? '' } }).stdout;
+
+  const description = describe('dist/bundle/command/openapi.cli.js');
+  expect(Object.keys((JSON.parse(description) as { paths: object }).paths).length).toBeGreaterThan(0);
+  expect(describe('dist/command/openapi.cli.js')).toBe(description);
+});
 
 (existsSync(full) ? describe : describe.skip)('a command that nobody gets the text of', () => {
   let disk: number;

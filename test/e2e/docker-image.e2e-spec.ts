@@ -65,7 +65,7 @@ describe('docker/Dockerfile', () => {
   });
 
   it('starts the service itself, not a shell that would keep signals from it', () => {
-    expect(JSON.parse(last('CMD')?.rest ?? '')).toEqual(['node', 'dist/main.js']);
+    expect(JSON.parse(last('CMD')?.rest ?? '')).toEqual(['node', 'dist/bundle/main.js']);
   });
 
   it.each([

@@ -581,7 +581,9 @@ describe.each(documents)('%s', (path) => {
   });
 
   it('names only programs that the build makes of the sources', () => {
-    const built = [...text.matchAll(/(?<=node )dist\/([\w./-]+)\.js/g)].map(([, name = '']) => name);
+    const built = [...text.matchAll(/(?<=node )dist\/(?:bundle\/)?([\w./-]+)\.js/g)].map(
+      ([, name = '']) => name,
+    );
 
     expect(built.filter((name) => !existsSync(join(root, 'src', `${name}.ts`)))).toEqual([]);
   });

@@ -6,13 +6,18 @@ import { dirname, join } from 'node:path';
 const lock = { packages: { '': {}, 'node_modules/a': { version: '1.0.0', integrity: 'x' } } };
 let project: string;
 
-/** A project with a npm and a nest that only leave what the real ones would. */
+const bundles = `import { mkdirSync, writeFileSync } from 'node:fs';
+  mkdirSync('dist/bundle', { recursive: true });
+  writeFileSync('dist/bundle/main.js', '');`;
+
+/** A project with a npm, a nest and a bundler that only leave what the real ones would. */
 beforeEach(async () => {
   project = await mkdtemp(join(tmpdir(), 'ensure-'));
   await mkdir(join(project, 'scripts'));
   for (const name of ['ensure.mjs', 'npm.mjs'])
     await copyFile(`scripts/${name}`, join(project, 'scripts', name));
   await write('package-lock.json', JSON.stringify(lock));
+  await write('scripts/bundle.mjs', bundles);
   for (const file of ['src/main.ts', 'tsconfig.json', 'tsconfig.build.json', 'nest-cli.json'])
     await write(file, '');
   await write(
@@ -89,6 +94,15 @@ it('builds again after a build that failed', async () => {
   expect(ensure()).toEqual(['Building', 'The']);
 
   await copyFile(join(project, 'good-nest.js'), nest);
+  expect(ensure()).toEqual(built);
+});
+
+it('builds again after a bundle that failed', async () => {
+  ensure('--no-build');
+  await write('scripts/bundle.mjs', `${bundles} process.exit(1);`);
+  expect(ensure()).toEqual(['Building', 'The']);
+
+  await write('scripts/bundle.mjs', bundles);
   expect(ensure()).toEqual(built);
 });
 

@@ -9,7 +9,8 @@ jest.setTimeout(120_000);
 const isRoot = process.getuid?.() === 0;
 /** An ordinary user needs no other; and nobody but root can run a clone in a folder that only root may enter. */
 const canRunAsOther =
-  isRoot && spawnSync('/bin/sh', ['-c', 'test -r dist/main.js'], { uid: 65534, gid: 65534 }).status === 0;
+  isRoot &&
+  spawnSync('/bin/sh', ['-c', 'test -r dist/bundle/main.js'], { uid: 65534, gid: 65534 }).status === 0;
 /** Containers often forbid root to mount. */
 const canMount = isRoot && spawnSync('/bin/sh', ['-c', 'unshare -m mount -t tmpfs tmpfs /mnt']).status === 0;
 const firstRequest = '/api/v3/analytics/courses/PROG-101';

@@ -125,7 +125,7 @@ export interface AppOptions {
   /** On top of {@link patience} and of the environment of the test, without its DATABASE_URL, REDIS_URL and AUTH_*. */
   env?: Record<string, string>;
   port?: number;
-  /** The program. Default: `dist/main.js` of this project. */
+  /** The program. Default: `dist/bundle/main.js` of this project. */
   main?: string;
   /** User to run as; only root may set it. */
   uid?: number;
@@ -152,7 +152,12 @@ const readOnly = [
 /** What is in the way of {@link AppOptions.readOnly} on this machine; `undefined`: nothing. */
 export function whyNotReadOnly(): string | undefined {
   if (process.getuid?.() !== 0) return 'only root can make file systems read-only';
-  const [command, ...parameters] = [...readOnly, 'test', '-r', join(process.cwd(), 'dist', 'main.js')];
+  const [command, ...parameters] = [
+    ...readOnly,
+    'test',
+    '-r',
+    join(process.cwd(), 'dist', 'bundle', 'main.js'),
+  ];
   const { status, stderr, error } = spawnSync(command, parameters, { cwd: tmpdir(), encoding: 'utf8' });
   if (status === 0) return undefined;
   if (error) return error.message;
@@ -164,7 +169,7 @@ export function whyNotReadOnly(): string | undefined {
 export async function spawnApp({
   env = {},
   port,
-  main = join(process.cwd(), 'dist', 'main.js'),
+  main = join(process.cwd(), 'dist', 'bundle', 'main.js'),
   uid,
   cwd,
   maxFiles,

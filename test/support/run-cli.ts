@@ -6,9 +6,9 @@ interface CliResult {
   stderr: string;
 }
 
-/** Starts a built command line (`dist/<script>`); `ended` resolves when it is gone. */
+/** Starts a built command line (`dist/bundle/<script>`); `ended` resolves when it is gone. */
 export function startCli(script: string, words: readonly string[], env: Record<string, string>) {
-  const child = spawn(process.execPath, [`dist/${script}`, ...words], {
+  const child = spawn(process.execPath, [`dist/bundle/${script}`, ...words], {
     env: { PATH: process.env.PATH ?? '', NODE_ENV: 'test', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
