@@ -55,10 +55,9 @@ if (!redisServer) {
   process.exit(2);
 }
 
-const toRemove = [mkdtempSync(join(tmpdir(), 'ai-native-backend-bench-'))];
-const [folder] = toRemove;
+const folder = mkdtempSync(join(tmpdir(), 'ai-native-backend-bench-'));
 process.on('exit', () => {
-  for (const path of toRemove) rmSync(path, { recursive: true, force: true });
+  rmSync(folder, { recursive: true, force: true });
 });
 const redis = await startRedis(redisServer, folder, 'bench');
 // The contenders end when this process hangs up.
@@ -66,8 +65,7 @@ endOnSignal(() => redis.stop());
 
 try {
   const { compileTests } = await import('./compile-tests.mjs');
-  const compiled = compileTests(root, ['bench']);
-  toRemove.push(compiled);
+  const compiled = await compileTests(root, ['bench']);
   if (check) {
     const count = await (await import(join(compiled, 'bench/check.js'))).check(redis.url);
     console.log(`${count} contenders serve the right bytes`);

@@ -1,27 +1,62 @@
-// Compiles folders of test/ into a folder of its own below .tmp, where they use the built sources in dist.
-import { mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
+// Compiles folders of test/ into one beside the built sources, and bundles the programs that tests start again and again.
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { transformFileSync } from '@swc/core';
+import { transformSync } from '@swc/core';
+import { bundle } from './bundle.mjs';
 import { swcOptions } from './swc-options.mjs';
 
 const options = { ...swcOptions, sourceMaps: 'inline', module: { type: 'es6' } };
+const bundled = [
+  'history/server.process.ts',
+  'support/closed-service.mjs',
+  'support/dying-writer.mjs',
+  'support/herd-server.mjs',
+  'support/many-keys.mjs',
+];
 
-/** @returns {string} the folder that holds the compiled folders; remove it afterwards */
-export function compileTests(root, folders) {
-  // Below the project, where its packages are found.
-  mkdirSync(join(root, '.tmp'), { recursive: true });
-  const to = mkdtempSync(join(root, '.tmp/tests-'));
-  const built = pathToFileURL(join(root, 'dist')).href;
-  for (const folder of folders) {
-    const from = join(root, 'test', folder);
-    const names = readdirSync(from, { recursive: true, encoding: 'utf8' });
-    for (const name of names.filter((name) => name.endsWith('.ts') && !name.endsWith('.spec.ts'))) {
-      const { code } = transformFileSync(join(from, name), options);
-      const file = join(to, folder, name.replace(/\.ts$/, '.js'));
-      mkdirSync(dirname(file), { recursive: true });
-      writeFileSync(file, code.replaceAll(/((?:from|import) ['"])(?:\.\.\/)+src\//g, `$1${built}/`));
-    }
+/** @returns {Promise<string>} what holds the compiled folders: made once for what they are, and gone with the build */
+export async function compileTests(root, folders) {
+  const texts = folders.flatMap((folder) => namesIn(root, folder)).map((name) => [name, textOf(root, name)]);
+  const hash = createHash('sha256').update(JSON.stringify(texts)).digest('hex').slice(0, 12);
+  const to = join(root, 'dist', `.tests-${hash}`);
+  if (existsSync(to)) return to;
+
+  const unfinished = `${to}-${process.pid}`;
+  for (const [name, text] of texts) {
+    const file = join(unfinished, withoutEnding(name));
+    mkdirSync(dirname(file), { recursive: true });
+    const code = transformSync(text, { ...options, filename: join(root, 'test', name) }).code;
+    // One folder less than to the sources.
+    writeFileSync(`${file}.js`, code.replaceAll(/((?:from|import) ['"](?:\.\.\/)+)(?:src|dist)\//g, '$1'));
+  }
+  const programs = bundled.map(withoutEnding).filter((name) => existsSync(join(unfinished, `${name}.js`)));
+  if (programs.length > 0) {
+    await bundle(
+      Object.fromEntries(programs.map((name) => [name, join(unfinished, `${name}.js`)])),
+      unfinished,
+    );
+  }
+  try {
+    renameSync(unfinished, to);
+  } catch (error) {
+    rmSync(unfinished, { recursive: true });
+    // Somebody else was as quick.
+    if (!existsSync(to)) throw error;
   }
   return to;
+}
+
+function namesIn(root, folder) {
+  return readdirSync(join(root, 'test', folder), { recursive: true, encoding: 'utf8' })
+    .map((name) => `${folder}/${name}`)
+    .filter((name) => (name.endsWith('.ts') && !name.endsWith('.spec.ts')) || bundled.includes(name));
+}
+
+function textOf(root, name) {
+  return readFileSync(join(root, 'test', name), 'utf8');
+}
+
+function withoutEnding(name) {
+  return name.replace(/\.m?[jt]s$/, '');
 }

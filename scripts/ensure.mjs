@@ -66,7 +66,7 @@ function isBuilt() {
     return false;
   }
   const settings = ['tsconfig.json', 'tsconfig.build.json', 'nest-cli.json', 'package-lock.json'];
-  const sources = ['src', 'scripts/bundle.mjs', ...settings];
+  const sources = ['src', 'scripts/bundle.mjs', 'scripts/bundle-service.mjs', ...settings];
   return sources.every((path) => newestMs(join(root, path)) < builtAtMs);
 }
 
@@ -85,7 +85,11 @@ function build() {
   const started = Date.now();
   const nest = join(root, 'node_modules', '@nestjs', 'cli', 'bin', 'nest.js');
   runOrFail(process.execPath, [nest, 'build'], 'The build failed.');
-  runOrFail(process.execPath, [join(root, 'scripts', 'bundle.mjs')], 'The build could not be bundled.');
+  runOrFail(
+    process.execPath,
+    [join(root, 'scripts', 'bundle-service.mjs')],
+    'The build could not be bundled.',
+  );
   // A source that was changed during the build counts as newer than the build.
   writeFileSync(stamp, '');
   utimesSync(stamp, started / 1000, started / 1000);

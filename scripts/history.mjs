@@ -71,9 +71,9 @@ if (!redisServer) {
 const folder = mkdtempSync(join(tmpdir(), 'ai-native-backend-history-'));
 const toStop = [];
 const { compileTests } = await import('./compile-tests.mjs');
-const compiled = compileTests(root, ['history', 'support']);
+const compiled = await compileTests(root, ['history', 'support']);
 process.on('exit', () => {
-  for (const path of [folder, compiled]) rmSync(path, { recursive: true, force: true });
+  rmSync(folder, { recursive: true, force: true });
 });
 endOnSignal(stop);
 

@@ -49,8 +49,10 @@ async function testEverything() {
   const checks = jestArguments.length === 0 ? runStaticChecks(say, true) : [];
   if (!(await ensure())) return { passed: 0, failed: ['build'] };
   const openapi = await describeApi();
+  const { compileTests } = await import('./compile-tests.mjs');
+  const programs = await compileTests(root, ['history', 'support']);
   const { env, redis } = await startServers(redisServer);
-  const { passed, failed } = await runJest({ ...env, TEST_OPENAPI: openapi });
+  const { passed, failed } = await runJest({ ...env, TEST_OPENAPI: openapi, TEST_PROGRAMS: programs });
   const failedChecks = await checks;
   const refusals = await redis.refusals();
   const leftOver = await tidyUp();

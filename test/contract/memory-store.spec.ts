@@ -1,10 +1,10 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import { L1Entries } from '../../src/cache/engine/l1-entries.js';
 import { MemoryStore } from '../../src/cache/stores/memory.store.js';
 import { FakeClock } from '../../src/cache/testing/index.js';
 import { figure, isMeasuring } from '../support/figures.js';
+import { required } from '../support/processes.js';
 import { aName, entryOf, storeContract } from './store.contract.js';
 
 jest.setTimeout(isMeasuring ? 600_000 : 60_000);
@@ -19,7 +19,7 @@ interface Told {
 /** What a process with little memory of its own says while it keeps so many answers. */
 async function keepMany(keys: number): Promise<Told[]> {
   const told: Told[] = [];
-  const child = fork(join(process.cwd(), 'test/support/many-keys.mjs'), [String(keys)], {
+  const child = fork(`${required('TEST_PROGRAMS')}/support/many-keys.js`, [String(keys)], {
     execArgv: ['--max-old-space-size=256', '--expose-gc'],
   });
   child.on('message', (message) => told.push(message as Told));

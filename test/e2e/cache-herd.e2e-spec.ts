@@ -6,7 +6,7 @@ import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.js';
 import { figure, isMeasuring } from '../support/figures.js';
 import { HttpConnection } from '../support/http-connection.js';
 import { type Answer, failed, quantileMs, underLoad } from '../support/load.js';
-import { freePort, pollUntil, startRedis, type RedisProcess } from '../support/processes.js';
+import { freePort, pollUntil, required, startRedis, type RedisProcess } from '../support/processes.js';
 import { connectAdmin, type RedisAdmin } from '../support/redis-admin.js';
 
 jest.setTimeout(120_000);
@@ -52,7 +52,7 @@ afterAll(async () => {
 
 /** @param redisUrl  empty: it caches in its memory only, and still counts its runs */
 async function startServer(redisUrl = redis.url): Promise<Server> {
-  const child = fork('test/support/herd-server.mjs', {
+  const child = fork(`${required('TEST_PROGRAMS')}/support/herd-server.js`, {
     env: { ...process.env, REDIS_URL: redisUrl, COUNTS_URL: redis.adminUrl },
     execArgv: [],
   });

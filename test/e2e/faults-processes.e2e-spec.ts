@@ -1,9 +1,9 @@
 import { once } from 'node:events';
+import { pathToFileURL } from 'node:url';
 import { Bed, type ServiceProcess } from '../history/bed.js';
 import type { HeldMoment } from '../history/held-moments.js';
 import { figure, isMeasuring } from '../support/figures.js';
-import { compileHistory } from '../support/history-programs.js';
-import { pollUntil } from '../support/processes.js';
+import { pollUntil, required } from '../support/processes.js';
 
 jest.setTimeout(isMeasuring ? 1_800_000 : 180_000);
 
@@ -24,19 +24,14 @@ interface Answer {
 let bed: Bed;
 /** Those that nobody kills. */
 let survivors: readonly ServiceProcess[];
-let removePrograms: () => Promise<void>;
 
 beforeAll(async () => {
-  const { programs, remove } = await compileHistory();
-  removePrograms = remove;
+  const programs = pathToFileURL(`${required('TEST_PROGRAMS')}/history/`);
   bed = await Bed.start({ processes: 2, keys: KILLS + 2, consistency: 'strong', programs });
   survivors = [...bed.services];
 });
 
-afterAll(async () => {
-  await bed.stop();
-  await removePrograms();
-});
+afterAll(() => bed.stop());
 
 async function ask({ port }: ServiceProcess, method: 'GET' | 'POST', key: number): Promise<Answer> {
   const answer = await fetch(`http://127.0.0.1:${port}/versions/${key}`, { method });

@@ -1,5 +1,4 @@
 import { execFile } from 'node:child_process';
-import { resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { loadPreset } from '../../src/datasets/load-preset.js';
@@ -13,6 +12,7 @@ import {
   freePort,
   pollUntil,
   type RedisProcess,
+  required,
   spawnApp,
   startRedis,
   waitFor200,
@@ -222,7 +222,7 @@ describe('the built service, as two processes', () => {
 
   it('leaves nothing behind when it is closed, on neither side', async () => {
     const before = (await clients()).length;
-    const closed = await start(resolve('test/support/closed-service.mjs'));
+    const closed = await start(`${required('TEST_PROGRAMS')}/support/closed-service.js`);
     await pollUntil(async () => (await clients()).length > before, 10_000);
 
     closed.signal('SIGTERM');

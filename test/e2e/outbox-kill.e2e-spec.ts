@@ -9,7 +9,7 @@ import { patientDataSource } from '../../src/database/data-source.js';
 import { startCachedApp } from '../support/cached-app.js';
 import { figure, isMeasuring } from '../support/figures.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
-import { pollUntil, startRedis, type RedisProcess } from '../support/processes.js';
+import { pollUntil, required, startRedis, type RedisProcess } from '../support/processes.js';
 
 jest.setTimeout(isMeasuring ? 1_800_000 : 300_000);
 
@@ -97,7 +97,7 @@ describe('a process of an outbox alone that is killed between its commit and its
   }
 
   async function killOne(batch: readonly number[]): Promise<{ servedOld: number; killedAt: number }> {
-    const writer = fork('test/support/dying-writer.mjs', batch.map(String), {
+    const writer = fork(`${required('TEST_PROGRAMS')}/support/dying-writer.js`, batch.map(String), {
       env: { PATH: process.env.PATH, DATABASE_URL: database.url },
       execArgv: [],
     });

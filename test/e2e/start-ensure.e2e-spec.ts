@@ -17,7 +17,7 @@ beforeEach(async () => {
   for (const name of ['ensure.mjs', 'npm.mjs'])
     await copyFile(`scripts/${name}`, join(project, 'scripts', name));
   await write('package-lock.json', JSON.stringify(lock));
-  await write('scripts/bundle.mjs', bundles);
+  await write('scripts/bundle-service.mjs', bundles);
   for (const file of ['src/main.ts', 'tsconfig.json', 'tsconfig.build.json', 'nest-cli.json'])
     await write(file, '');
   await write(
@@ -99,10 +99,10 @@ it('builds again after a build that failed', async () => {
 
 it('builds again after a bundle that failed', async () => {
   ensure('--no-build');
-  await write('scripts/bundle.mjs', `${bundles} process.exit(1);`);
+  await write('scripts/bundle-service.mjs', `${bundles} process.exit(1);`);
   expect(ensure()).toEqual(['Building', 'The']);
 
-  await write('scripts/bundle.mjs', bundles);
+  await write('scripts/bundle-service.mjs', bundles);
   expect(ensure()).toEqual(built);
 });
 

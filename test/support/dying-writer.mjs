@@ -1,12 +1,10 @@
 // A process that ends between the commits of its methods and their invalidations. For every number it was given it renames
 // R<n> in a transaction that is rolled back, and U<n> in one that commits; then it says so and does nothing more until it
 // is killed.
-import { createRequire } from 'node:module';
+import { DataSource } from 'typeorm';
 import { TypeormOutbox } from '../../dist/cache/outbox/typeorm.outbox.js';
 import { inUnit, UnitOfWork } from '../../dist/cache/outbox/unit-of-work.js';
 
-// Takes half the time of import(), which counts when two hundred of these are started.
-const { DataSource } = createRequire(import.meta.url)('typeorm');
 const forgottenAfterMs = 60_000;
 const numbers = process.argv.slice(2);
 
