@@ -18,7 +18,13 @@ beforeEach(async () => {
     await copyFile(`scripts/${name}`, join(project, 'scripts', name));
   await write('package-lock.json', JSON.stringify(lock));
   await write('scripts/bundle-service.mjs', bundles);
-  for (const file of ['src/main.ts', 'tsconfig.json', 'tsconfig.build.json', 'nest-cli.json'])
+  for (const file of [
+    'src/main.ts',
+    'scripts/bundle.mjs',
+    'tsconfig.json',
+    'tsconfig.build.json',
+    'nest-cli.json',
+  ])
     await write(file, '');
   await write(
     'npm-cli.js',
