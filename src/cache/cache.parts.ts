@@ -13,7 +13,9 @@ import { connectRedis } from './redis/connect-redis.js';
 import type { RedisServers } from './redis/redis-servers.js';
 import { RedisService } from './redis/redis.service.js';
 import type { ResolvedOptions } from './resolve-options.js';
+import { FollowingStore } from './stores/following.store.js';
 import { MemoryStore } from './stores/memory.store.js';
+import { isFollowed } from './stores/outbox-follower.js';
 import { RedisStore } from './stores/redis.store.js';
 
 const INVALIDATION_BUDGET_MS = 150;
@@ -46,10 +48,11 @@ export class CacheParts {
     this.servers = redis && connectRedis(redis, { namespace, clock, emit: hearRedis });
     if (this.servers) this.#redisStore = new RedisStore(this.servers, namespace, this.tell, outbox);
     this.store = this.#redisStore ?? options.store ?? (enabled ? new MemoryStore(clock, l1) : undefined);
+    const isFollowing = enabled && this.#redisStore && isFollowed(outbox) && options.maxBytes > 0;
     this.redis = new RedisService(this.servers, namespace, requestBudgetMs, this.tell);
     this.engine = new CacheEngine({
       ...options,
-      store: this.store,
+      store: isFollowing ? new FollowingStore(this.#redisStore, outbox, clock, l1) : this.store,
       backplane: this.servers?.backplane ?? options.backplane,
       l1,
       invalidationBudgetMs: INVALIDATION_BUDGET_MS,

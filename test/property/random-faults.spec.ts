@@ -1,5 +1,6 @@
 import { pause } from '../../src/cache/engine/clock.js';
 import { CacheEngine } from '../../src/cache/engine/cache-engine.js';
+import type { CacheEvent } from '../../src/cache/engine/cache-events.js';
 import { Coherence } from '../../src/cache/engine/coherence.js';
 import { defaultPolicy } from '../../src/cache/engine/entry-policy.js';
 import { EntryStore } from '../../src/cache/engine/entry-store.js';
@@ -7,10 +8,13 @@ import { L1Entries } from '../../src/cache/engine/l1-entries.js';
 import { SingleFlight } from '../../src/cache/engine/single-flight.js';
 import { Subject, type Produced } from '../../src/cache/engine/subject.js';
 import { plainTag, prefixTag } from '../../src/cache/engine/tags.js';
+import { FollowingStore } from '../../src/cache/stores/following.store.js';
+import { OutboxFollower } from '../../src/cache/stores/outbox-follower.js';
 import { MemoryStore } from '../../src/cache/stores/memory.store.js';
 import { FakeClock, simulateInstances, type SimulatedInstance } from '../../src/cache/testing/index.js';
 import { seeded } from '../history/seeded.js';
 import { turn } from '../support/deferred.js';
+import { SimulatedOutbox } from '../support/simulated-outbox.js';
 import { pass, plainLimits } from '../support/test-engine.js';
 
 jest.setTimeout(300_000);
@@ -22,13 +26,18 @@ const STEPS = 120;
 const LONGEST_WAIT_MS = 60_000;
 const MAX_BYTES = 10_000_000;
 
+let hitsWhileAway = 0;
+
 /** Small numbers are much alike to a generator. */
 const generator = (seed: number) => seeded(Math.imul(seed, 0x9e37_79b1));
 
-const faults: readonly ((process: SimulatedInstance) => void)[] = [
-  ({ store }) => {
-    store.fail();
-  },
+type Fault = (process: SimulatedInstance) => void;
+
+const loses: Fault = ({ store }) => {
+  store.fail();
+};
+const faults: readonly Fault[] = [
+  loses,
   ({ store }) => {
     store.fail('open');
   },
@@ -71,14 +80,19 @@ function restore({ store, backplane }: SimulatedInstance): void {
  *
  * @returns what was wrong first, if anything
  */
-async function history(seed: number): Promise<string | undefined> {
+async function history(seed: number, isFollowed: boolean): Promise<string | undefined> {
   const random = generator(seed);
   const pick = <T>(choices: readonly [T, ...T[]] | readonly T[]): T =>
     choices[Math.floor(random() * choices.length)] as T;
   const clock = new FakeClock();
+  const outbox = new SimulatedOutbox(clock, random);
   const processes = simulateInstances(3, clock).map((ways) => {
     const l1 = new L1Entries(clock, pick([0, MAX_BYTES, MAX_BYTES]));
-    return { ...ways, engine: new CacheEngine({ ...ways, l1, emit: () => undefined, ...plainLimits }) };
+    const store = isFollowed ? new FollowingStore(ways.store, outbox, clock, l1) : ways.store;
+    const emit = ({ event }: CacheEvent) => {
+      if (event === 'cache.hit' && !ways.store.isAvailable()) hitsWhileAway++;
+    };
+    return { ...ways, engine: new CacheEngine({ ...ways, store, l1, emit, ...plainLimits }) };
   });
   const [rows, acknowledged] = [
     [0, 0],
@@ -134,9 +148,13 @@ async function history(seed: number): Promise<string | undefined> {
     await pause(clock, random() * 50);
     const value = (rows[row] ?? 0) + 1;
     rows[row] = value;
+    const settle = outbox.commit([plainTag(`row:${row}`)]);
     await pause(clock, random() * 100);
     const isConfirmed = await engine.invalidate([plainTag(`row:${row}`)]);
-    if (isConfirmed) acknowledged[row] = Math.max(acknowledged[row] ?? 0, value);
+    if (!isConfirmed) return;
+    acknowledged[row] = Math.max(acknowledged[row] ?? 0, value);
+    await pause(clock, random() * 1000);
+    settle();
   };
 
   let underWay = 0;
@@ -147,7 +165,8 @@ async function history(seed: number): Promise<string | undefined> {
       underWay++;
       const act = chance < 0.6 ? read(one.engine, step) : write(one.engine);
       void act.finally(() => underWay--);
-    } else pick(faults)(one);
+    } else if (isFollowed && chance < 0.95) loses(one);
+    else pick(faults)(one);
     const waits = Math.ceil(random() * 4);
     for (let waited = 0; waited < waits; waited++) {
       clock.advance(pick([0, 1, 5, 10, 50]));
@@ -160,10 +179,10 @@ async function history(seed: number): Promise<string | undefined> {
 }
 
 /** @returns what was wrong with the first of them that shows anything */
-async function histories(most: number): Promise<string | undefined> {
+async function histories(most: number, isFollowed = false): Promise<string | undefined> {
   const first = Math.floor(Math.random() * 1_000_000);
   for (let seed = first; seed < first + most; seed++) {
-    const violation = await history(seed);
+    const violation = await history(seed, isFollowed);
     if (violation) return `history ${seed}, ${violation}`;
   }
   return undefined;
@@ -175,6 +194,13 @@ afterEach(() => {
 
 it('whatever faults strike at random, who asks after a write was acknowledged gets no older value, and all are answered', async () => {
   expect(await histories(HISTORIES)).toBeUndefined();
+});
+
+it('so it is where the processes go by the outbox while their store is away', async () => {
+  hitsWhileAway = 0;
+
+  expect(await histories(HISTORIES, true)).toBeUndefined();
+  expect(hitsWhileAway).toBeGreaterThan(0);
 });
 
 describe('such histories have teeth: they find', () => {
@@ -195,5 +221,17 @@ describe('such histories have teeth: they find', () => {
     jest.spyOn(MemoryStore.prototype, 'invalidate').mockResolvedValue(undefined);
 
     expect(await histories(HISTORIES_TO_FIND_ONE)).toContain('was acknowledged');
+  });
+
+  it('an outbox that is gone by without being asked', async () => {
+    jest.spyOn(OutboxFollower.prototype, 'catchUp').mockResolvedValue(undefined);
+
+    expect(await histories(HISTORIES_TO_FIND_ONE, true)).toContain('was acknowledged');
+  });
+
+  it('an outbox that forgets what is settled', async () => {
+    jest.replaceProperty(SimulatedOutbox, 'keptMs', 0);
+
+    expect(await histories(HISTORIES_TO_FIND_ONE, true)).toContain('was acknowledged');
   });
 });

@@ -113,6 +113,7 @@ export class EntryStore {
       tokens: new Map(tags.map((tag, index) => [tag, read.tokens[index] ?? ''])),
       tokenTtlMs,
       hasLease: read.hasLease,
+      isForOne: read.isForOne ?? false,
     };
   }
 

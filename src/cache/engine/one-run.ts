@@ -35,7 +35,7 @@ export async function runStored<T>(
   factory: Factory<T>,
 ): Promise<RunResult<T>> {
   const { factoryRunner, hitForMiss, runOrder, background, families, emit } = options;
-  const { lease, tokens } = opening;
+  const { lease, tokens, isForOne } = opening;
   flight.releaseLease = () => {
     background.add(lease.release());
   };
@@ -44,7 +44,9 @@ export async function runStored<T>(
   const ordered = runOrder.begin(subject.name);
   let storing: Promise<unknown> = Promise.resolve();
   try {
-    const [produced, loadMs] = await factoryRunner.run(subject, flight, factory);
+    const [produced, loadMs] = await (isForOne
+      ? factoryRunner.runBounded(subject, flight, factory)
+      : factoryRunner.run(subject, flight, factory));
     // What it read may not be there any more.
     if (!flight.isOvertaken) hitForMiss.note(subject, produced);
     const { value, isShareable, isRefused, entry, notStoredBecause } = produced;

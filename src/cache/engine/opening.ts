@@ -21,6 +21,8 @@ export interface Opening extends Asked {
   readonly lease: LoadLease;
   /** Whether it was granted, or not asked for: this process may run the method. */
   readonly hasLease: boolean;
+  /** Whether it is for this process alone; then not too many of its runs may go at a time. */
+  readonly isForOne: boolean;
   /** Whether another version of the program keeps a good entry there: it is left to it. */
   readonly isForeign: boolean;
 }

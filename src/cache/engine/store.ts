@@ -34,6 +34,8 @@ export interface Lease {
 export interface StoreOpened extends StoreRead {
   /** Whether the lease is the owner's now. True when none was asked for. */
   readonly hasLease: boolean;
+  /** Whether it is for this process alone: others run the method, too, so that not too many may run it at a time. */
+  readonly isForOne?: boolean;
 }
 
 /**

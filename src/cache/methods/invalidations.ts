@@ -78,10 +78,10 @@ export class Invalidations {
   /** Invalidates now, or with the unit of work that this is called in. */
   async invalidate(tags: readonly string[]): Promise<boolean> {
     const unit = this.#unit;
-    unit?.add(tags);
+    unit?.addUncovered(tags);
     // Where the outermost method has ended, nobody knows whether this belongs to one that is still inside.
     if (unit && !unit.hasOutermostEnded) return true;
-    const isConfirmed = await this.engine.invalidate(tags);
+    const isConfirmed = await this.#settlement.invalidate(tags);
     if (!isConfirmed) announcePending();
     return isConfirmed;
   }

@@ -7,6 +7,20 @@ export interface OutboxRow {
   readonly tags: readonly string[];
 }
 
+/** How far back {@link Outbox.follow} reaches at least, ms: what was settled longer ago may be forgotten. */
+export const KEPT_MS = 60_000;
+
+/** What an outbox tells whoever follows it. */
+export interface OutboxNews {
+  /** To be given the next time; of no meaning to anybody else. */
+  readonly mark: string;
+  /**
+   * What was invalidated, as rows name it, soft marks included: each tag once, in no order. `undefined`: more than can be told,
+   * or nobody knows; anything may have been.
+   */
+  readonly invalidated: readonly string[] | undefined;
+}
+
 /**
  * Keeps the intent to invalidate, in the data's own transaction, until the store has confirmed it: a process that dies
  * between its commit and its invalidation, or cannot reach the store, loses nothing.
@@ -73,4 +87,24 @@ export interface Outbox {
    * settled. Probes ask, so it must cost little, however many rows wait. Without it nobody knows.
    */
   hasWaited?(ms: number): Promise<boolean>;
+
+  /** Whether every invalidation of the namespace goes through this outbox, so that a process may go by it alone. */
+  readonly isFollowed?: boolean;
+
+  /**
+   * What was invalidated since. It knows of every row whose transaction had committed before the call. A row counts when it is
+   * committed, and once more when its owner gives it up and when it is settled: a method may change more than the database
+   * after its commit.
+   *
+   * @param mark  as this outbox gave it, less than {@link KEPT_MS} ago. Without one all is told that it still knows of
+   * @throws what the database says
+   */
+  follow?(mark: string | undefined): Promise<OutboxNews>;
+
+  /**
+   * Tells those who follow of what invalidates and has left no row. It counts as settled at once, and no relay carries it out.
+   *
+   * @throws what the database says
+   */
+  announce?(tags: readonly string[]): Promise<void>;
 }

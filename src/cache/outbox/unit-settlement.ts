@@ -55,8 +55,10 @@ export class UnitSettlement {
    * @returns resolves when that is confirmed, here or by another process, or said to be pending after 1 s; never rejects
    */
   async leave(unit: UnitOfWork): Promise<void> {
-    unit.endOutermost((row) => this.#settle([row], unit.intent));
-    await this.#settle(unit.rows, unit.isOver ? unit.tags : unit.intent, () => this.#renewal?.end(unit));
+    unit.endOutermost((row) => this.#settle([row], unit.intent, []));
+    const tags = unit.isOver ? unit.tags : unit.intent;
+    const unrecorded = unit.rows.length > 0 ? unit.uncovered : tags;
+    await this.#settle(unit.rows, tags, unrecorded, () => this.#renewal?.end(unit));
   }
 
   /**
@@ -72,20 +74,38 @@ export class UnitSettlement {
     if (!(await resultWithin(clock, PENDING_LIMIT_MS, settled))) onPending();
   }
 
-  /** @param endRenewal  called when relays may have the rows, or need not have them any more */
-  async #settle(rows: readonly string[], tags: readonly string[], endRenewal?: () => void): Promise<void> {
-    const isConfirmed = await outsideUnits(() => this.#isConfirmed(rows, tags, endRenewal));
+  /**
+   * Invalidates at once what belongs to no unit.
+   *
+   * @returns whether it is confirmed; never rejects
+   */
+  invalidate(tags: readonly string[]): Promise<boolean> {
+    return outsideUnits(() => this.#invalidate(tags, tags));
+  }
+
+  /**
+   * @param unrecorded  those of `tags` that no row names
+   * @param endRenewal  called when relays may have the rows, or need not have them any more
+   */
+  async #settle(
+    rows: readonly string[],
+    tags: readonly string[],
+    unrecorded: readonly string[],
+    endRenewal?: () => void,
+  ): Promise<void> {
+    const isConfirmed = await outsideUnits(() => this.#isConfirmed(rows, tags, unrecorded, endRenewal));
     if (!isConfirmed) this.#options.onPending();
   }
 
   async #isConfirmed(
     rows: readonly string[],
     tags: readonly string[],
+    unrecorded: readonly string[],
     endRenewal: () => void = () => undefined,
   ): Promise<boolean> {
-    const { outbox, clock, invalidate, background } = this.#options;
+    const { outbox, clock, background } = this.#options;
     const since = clock.monotonicMs();
-    const isConfirmed = await invalidate(tags);
+    const isConfirmed = await this.#invalidate(tags, unrecorded);
     if (isConfirmed && outbox && rows.length > 0) {
       // Nobody waits for this, and nothing fails by it.
       background.addUnheard(this.#forget(outbox, rows).finally(endRenewal));
@@ -94,6 +114,15 @@ export class UnitSettlement {
     endRenewal();
     if (!outbox || rows.length === 0) return isConfirmed;
     return this.#isRelayed(rows, tags, PENDING_LIMIT_MS - (clock.monotonicMs() - since));
+  }
+
+  /** Who goes by the outbox hears there of what no row names. */
+  async #invalidate(tags: readonly string[], unrecorded: readonly string[]): Promise<boolean> {
+    const { outbox, invalidate } = this.#options;
+    const isToAnnounce = unrecorded.length > 0 && outbox?.isFollowed && outbox.isReady;
+    const announced = isToAnnounce ? outbox.announce?.(unrecorded).then(isTrue, isFalse) : true;
+    const [isConfirmed, isAnnounced] = await Promise.all([invalidate(tags), announced]);
+    return isConfirmed && isAnnounced !== false;
   }
 
   /** A row that stays makes a relay invalidate all that it was written with, which may be far more than has changed. */
@@ -141,6 +170,9 @@ export class UnitSettlement {
     return true;
   }
 }
+
+const isTrue = () => true;
+const isFalse = () => false;
 
 /** One that names more by now is another. */
 function textOf({ id, tags }: OutboxRow): string {

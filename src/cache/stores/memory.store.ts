@@ -11,7 +11,7 @@ import {
   type StoreOpened,
   type StoreRead,
 } from '../engine/store.js';
-import { newToken, softened } from '../engine/tokens.js';
+import { newToken, softened, type Tokens } from '../engine/tokens.js';
 
 const MAX_TOKENS = 200_000;
 const MAX_LEASES = 10_000;
@@ -28,9 +28,28 @@ export class MemoryStore implements Store {
   readonly #clock: Clock;
   readonly #entries: L1Entries;
 
-  constructor(clock: Clock, entries: L1Entries) {
+  readonly #mark: string;
+
+  /** @param mark  what its tokens begin with */
+  constructor(clock: Clock, entries: L1Entries, mark = '') {
     this.#clock = clock;
     this.#entries = entries;
+    this.#mark = mark;
+  }
+
+  /** Goes on with the tokens of another store. */
+  adopt(tokens: Tokens): void {
+    for (const [tag, token] of tokens) this.#renew(tag, token);
+  }
+
+  /** Whatever was kept until now is a miss. */
+  forget(): void {
+    this.#tokens.clear();
+  }
+
+  /** Whether the lease was taken here. */
+  isLeasedTo({ keyText }: EntryName, owner: string): boolean {
+    return this.#leases.get(keyText)?.owner === owner;
   }
 
   isAvailable(): boolean {
@@ -52,7 +71,7 @@ export class MemoryStore implements Store {
     _budgetMs: number,
     lease?: Lease,
   ): Promise<StoreOpened> {
-    const tokens = tags.map((tag) => this.#renew(tag, this.#tokens.get(tag) ?? newToken()));
+    const tokens = tags.map((tag) => this.#renew(tag, this.#tokens.get(tag) ?? this.#mark + newToken()));
     const hasLease = !lease || this.#take(name.keyText, lease);
     return Promise.resolve({ ...this.#stored(name.keyText), tokens, hasLease });
   }
@@ -79,13 +98,12 @@ export class MemoryStore implements Store {
     return Promise.resolve();
   }
 
-  renewLease({ keyText }: EntryName, lease: Lease): Promise<boolean> {
-    const isOurs = this.#leases.get(keyText)?.owner === lease.owner && this.#take(keyText, lease);
-    return Promise.resolve(isOurs);
+  renewLease(name: EntryName, lease: Lease): Promise<boolean> {
+    return Promise.resolve(this.isLeasedTo(name, lease.owner) && this.#take(name.keyText, lease));
   }
 
-  releaseLease({ keyText }: EntryName, owner: string): Promise<void> {
-    if (this.#leases.get(keyText)?.owner === owner) this.#leases.delete(keyText);
+  releaseLease(name: EntryName, owner: string): Promise<void> {
+    if (this.isLeasedTo(name, owner)) this.#leases.delete(name.keyText);
     return Promise.resolve();
   }
 

@@ -1,0 +1,153 @@
+import type { CacheEntry } from '../engine/cache-entry.js';
+import type { Clock } from '../engine/clock.js';
+import type { L1Entries } from '../engine/l1-entries.js';
+import { putNewest } from '../engine/put-newest.js';
+import type { EntryName, Lease, Store, StoreOpened, StoreRead } from '../engine/store.js';
+import { byHardness, witnessesOf } from '../engine/tags.js';
+import { MemoryStore } from './memory.store.js';
+import { BELIEVED_MS, OutboxFollower, type FollowedOutbox } from './outbox-follower.js';
+
+const MAX_SEEN = 20_000;
+/** What tokens begin with that no other process knows. */
+const OWN = 'own/';
+
+/** A token, and when it was asked for. */
+interface Seen {
+  readonly token: string;
+  readonly atMs: number;
+}
+
+/**
+ * A shared store, and while that is away what this process holds: the outbox, which is in the database, tells of what all
+ * processes invalidate meanwhile. It is asked before every answer, so that none is older than what was acknowledged
+ * before it was asked for. What the store had under tokens that it named within the last 30 s stays good; whatever
+ * else is asked for each process has made for itself.
+ *
+ * Sound because a row is committed with the data, before anybody is told so, and is told of for 60 s after the store has
+ * confirmed what it is about: docs/adr/0035.
+ */
+export class FollowingStore implements Store {
+  readonly isShared = true;
+  readonly #shared: Store;
+  readonly #own: MemoryStore;
+  readonly #follower: OutboxFollower;
+  readonly #clock: Clock;
+  readonly #seen = new Map<string, Seen>();
+  #isAway = false;
+
+  constructor(shared: Store, outbox: FollowedOutbox, clock: Clock, entries: L1Entries) {
+    this.#shared = shared;
+    this.#clock = clock;
+    this.#own = new MemoryStore(clock, entries, OWN);
+    this.#follower = new OutboxFollower(outbox, clock, (invalidated) => {
+      this.#hear(invalidated);
+    });
+  }
+
+  get kind(): Store['kind'] {
+    return this.#shared.kind;
+  }
+
+  isAvailable(): boolean {
+    return this.#shared.isAvailable() || this.#follower.isUsable;
+  }
+
+  partitionOf(tag: string): string {
+    return this.#shared.isAvailable() ? this.#shared.partitionOf(tag) : '';
+  }
+
+  async read(name: EntryName, tags: readonly string[], budgetMs: number): Promise<StoreRead> {
+    if (this.#isThere()) return this.#seeing(tags, this.#shared.read(name, tags, budgetMs));
+    await this.#follower.catchUp();
+    return this.#own.read(name, tags);
+  }
+
+  async open(
+    name: EntryName,
+    tags: readonly string[],
+    tokenTtlMs: number,
+    budgetMs: number,
+    lease?: Lease,
+  ): Promise<StoreOpened> {
+    if (this.#isThere())
+      return this.#seeing(tags, this.#shared.open(name, tags, tokenTtlMs, budgetMs, lease));
+    await this.#follower.catchUp();
+    const opened = await this.#own.open(name, tags, tokenTtlMs, budgetMs, lease);
+    return { ...opened, isForOne: true };
+  }
+
+  async tokens(tags: readonly string[], budgetMs: number): Promise<readonly (string | undefined)[]> {
+    if (this.#isThere()) {
+      const asked = this.#shared.tokens(tags, budgetMs).then((tokens) => ({ tokens }));
+      return (await this.#seeing(tags, asked)).tokens;
+    }
+    await this.#follower.catchUp();
+    return this.#own.tokens(tags);
+  }
+
+  async write(name: EntryName, entry: CacheEntry, usableUntilMs?: number): Promise<void> {
+    // It would only take the place of what is good for others.
+    const isOwn = entry.tokens.some((token) => token.startsWith(OWN));
+    const store = isOwn || !this.#shared.isAvailable() ? this.#own : this.#shared;
+    await store.write(name, entry, usableUntilMs);
+  }
+
+  async invalidate(hard: readonly string[], soft: readonly string[], budgetMs: number): Promise<void> {
+    for (const tag of [...hard, ...soft]) this.#seen.delete(tag);
+    await this.#own.invalidate(hard, soft);
+    await this.#shared.invalidate(hard, soft, budgetMs);
+  }
+
+  renewLease(name: EntryName, lease: Lease): Promise<boolean> {
+    return this.#leasing(name, lease.owner).renewLease(name, lease);
+  }
+
+  releaseLease(name: EntryName, owner: string): Promise<void> {
+    return this.#leasing(name, owner).releaseLease(name, owner);
+  }
+
+  size(): ReturnType<Store['size']> {
+    return this.#shared.size();
+  }
+
+  #leasing(name: EntryName, owner: string): Store {
+    return this.#own.isLeasedTo(name, owner) ? this.#own : this.#shared;
+  }
+
+  /** Whether the shared store is asked; when it is first found away, what it has named lately is taken over. */
+  #isThere(): boolean {
+    const isThere = this.#shared.isAvailable();
+    if (!isThere && !this.#isAway) {
+      const sinceMs = this.#clock.monotonicMs() - BELIEVED_MS;
+      const lately = [...this.#seen].filter(([, { atMs }]) => atMs > sinceMs);
+      this.#own.adopt(new Map(lately.map(([tag, { token }]) => [tag, token])));
+      this.#follower.begin();
+    }
+    this.#isAway = !isThere;
+    return isThere;
+  }
+
+  async #seeing<Answer extends Pick<StoreRead, 'tokens'>>(
+    tags: readonly string[],
+    asked: Promise<Answer>,
+  ): Promise<Answer> {
+    const atMs = this.#clock.monotonicMs();
+    const answer = await asked;
+    for (const [index, tag] of tags.entries()) {
+      const token = answer.tokens[index];
+      // An answer to an earlier question may come later.
+      if (token !== undefined && (this.#seen.get(tag)?.atMs ?? -Infinity) <= atMs)
+        putNewest(this.#seen, tag, { token, atMs }, MAX_SEEN);
+    }
+    return answer;
+  }
+
+  #hear(invalidated: readonly string[] | undefined): void {
+    if (!invalidated) {
+      this.#own.forget();
+      return;
+    }
+    const { hard, soft } = byHardness(invalidated);
+    void this.#own.invalidate([...witnessesOf([...hard, ...soft]), ...hard], soft);
+  }
+}

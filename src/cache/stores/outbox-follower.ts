@@ -1,0 +1,101 @@
+import { CacheError } from '../engine/cache-errors.js';
+import type { Clock } from '../engine/clock.js';
+import { KEPT_MS, type Outbox } from '../outbox/outbox.js';
+import { outsideUnits } from '../outbox/unit-of-work.js';
+import { withDeadline } from '../redis/deadline.js';
+
+/** More than an index takes under load, and less than the run that is spared is worth. In real time, as the database is. */
+const PATIENCE_MS = 200;
+/** After a question that failed nobody waits for one for so long. */
+const REST_MS = 1000;
+/** For so long nobody need have asked: the outbox tells of twice that, whatever its own clock does. */
+export const BELIEVED_MS = KEPT_MS / 2;
+
+export type FollowedOutbox = Outbox & Required<Pick<Outbox, 'follow'>>;
+
+/** Whether a process may go by it alone. */
+export function isFollowed(outbox: Outbox | undefined): outbox is FollowedOutbox {
+  return outbox?.isFollowed === true && outbox.follow !== undefined;
+}
+
+/** A promise remembers what was around whoever made it: an idle follower shall remember nobody. */
+const NOTHING = Promise.resolve();
+
+/**
+ * Hears of invalidations from the outbox, when somebody asks. All who wait at the same moment share a question: while one is
+ * under way the next gathers, so that nobody is answered by one that was put before they came.
+ */
+export class OutboxFollower {
+  readonly #outbox: FollowedOutbox;
+  readonly #clock: Clock;
+  readonly #hear: (invalidated: readonly string[] | undefined) => void;
+  #mark: string | undefined;
+  #gathering: Promise<void> | undefined;
+  #previous: Promise<void> = NOTHING;
+  #heardAtMs = -Infinity;
+  #restsUntilMs = -Infinity;
+
+  /** @param hear  is told what was invalidated, in words of the outbox; `undefined`: it may be anything */
+  constructor(
+    outbox: FollowedOutbox,
+    clock: Clock,
+    hear: (invalidated: readonly string[] | undefined) => void,
+  ) {
+    this.#outbox = outbox;
+    this.#clock = clock;
+    this.#hear = hear;
+  }
+
+  /** Whether asking makes sense now. */
+  get isUsable(): boolean {
+    return this.#outbox.isReady && this.#clock.monotonicMs() >= this.#restsUntilMs;
+  }
+
+  /** From here on what was valid within the last {@link BELIEVED_MS} counts: the next question is about all that is known of them. */
+  begin(): void {
+    this.#mark = undefined;
+    this.#heardAtMs = this.#clock.monotonicMs();
+  }
+
+  /**
+   * Resolves once everything is heard that was committed before the call.
+   *
+   * @throws {CacheError} `CACHE_STORE_UNAVAILABLE` where the outbox does not tell within 200 ms; then nobody asks for a second
+   */
+  catchUp(): Promise<void> {
+    return (this.#gathering ??= this.#gather());
+  }
+
+  #gather(): Promise<void> {
+    const answer = this.#previous.then(() => {
+      this.#gathering = undefined;
+      return this.#ask();
+    });
+    const end = () => {
+      if (this.#previous === ended) this.#previous = NOTHING;
+    };
+    const ended = answer.then(end, end);
+    this.#previous = ended;
+    return answer;
+  }
+
+  async #ask(): Promise<void> {
+    if (!this.isUsable) throw new CacheError('CACHE_STORE_UNAVAILABLE', 'outbox');
+    const atMs = this.#clock.monotonicMs();
+    if (atMs - this.#heardAtMs > BELIEVED_MS) this.#hear(undefined);
+    const mark = this.#mark;
+    try {
+      const told = await withDeadline(
+        PATIENCE_MS,
+        outsideUnits(() => this.#outbox.follow(mark)),
+      );
+      this.#hear(told.invalidated);
+      this.#heardAtMs = atMs;
+      // It began anew meanwhile.
+      if (this.#mark === mark) this.#mark = told.mark;
+    } catch (error) {
+      this.#restsUntilMs = this.#clock.monotonicMs() + REST_MS;
+      throw new CacheError('CACHE_STORE_UNAVAILABLE', 'outbox', { cause: error });
+    }
+  }
+}

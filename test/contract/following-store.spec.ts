@@ -1,0 +1,249 @@
+import { L1Entries } from '../../src/cache/engine/l1-entries.js';
+import { ANY, EPOCH, familyTag } from '../../src/cache/engine/tags.js';
+import type { OutboxNews } from '../../src/cache/outbox/outbox.js';
+import { FollowingStore } from '../../src/cache/stores/following.store.js';
+import { FakeClock, simulateInstances, type FaultyStore } from '../../src/cache/testing/index.js';
+import { deferred } from '../support/deferred.js';
+import { SimulatedOutbox } from '../support/simulated-outbox.js';
+import { aName, entryOf, storeContract } from './store.contract.js';
+
+const MAX_BYTES = 64 * 1024 * 1024;
+const BUDGET_MS = 50;
+const [course, other] = ['tag/course:1', 'tag/course:2'];
+const tags = [EPOCH, course];
+
+let clock: FakeClock;
+let outbox: SimulatedOutbox;
+/** The way to what all share. */
+let shared: FaultyStore;
+let elsewhere: FaultyStore;
+let store: FollowingStore;
+
+beforeEach(() => {
+  clock = new FakeClock();
+  outbox = new SimulatedOutbox(clock);
+  const [here, there] = simulateInstances(2, clock);
+  shared = here!.store;
+  elsewhere = there!.store;
+  store = new FollowingStore(shared, outbox, clock, new L1Entries(clock, MAX_BYTES));
+});
+
+const advance = (ms: number) => {
+  clock.advance(ms);
+  return Promise.resolve();
+};
+const tokens = (of: readonly string[] = tags) => store.tokens(of, BUDGET_MS);
+const opened = async (of: readonly string[] = tags) =>
+  (await store.open(aName(), of, 60_000, BUDGET_MS)).tokens;
+/** As another process does that reaches what all share: with the outbox told before, and settled after. */
+async function invalidateElsewhere(of: readonly string[]): Promise<void> {
+  const settle = outbox.commit(of);
+  await elsewhere.invalidate([ANY, ...of.map(familyTag), ...of], [], BUDGET_MS);
+  settle();
+}
+
+describe('a store that follows the outbox', () => {
+  describe('while what is shared is there', () => {
+    storeContract(
+      () => store,
+      advance,
+      () => clock,
+    );
+
+    it('asks the outbox nothing', async () => {
+      await opened();
+      await tokens();
+
+      expect(outbox.asked).toBe(0);
+    });
+  });
+
+  describe('while what is shared is away', () => {
+    beforeEach(() => {
+      shared.fail();
+    });
+
+    storeContract(
+      () => ({
+        kind: store.kind,
+        isShared: store.isShared,
+        isAvailable: () => store.isAvailable(),
+        read: (...asked) => store.read(...asked),
+        open: (...asked) => store.open(...asked),
+        tokens: (...asked) => store.tokens(...asked),
+        partitionOf: (tag) => store.partitionOf(tag),
+        write: (...asked) => store.write(...asked),
+        // What is shared has not confirmed it, and says so.
+        invalidate: (...asked) => store.invalidate(...asked).catch(() => undefined),
+        // What is not leased here may be leased there.
+        renewLease: (...asked) => store.renewLease(...asked).catch(() => false),
+        releaseLease: (...asked) => store.releaseLease(...asked).catch(() => undefined),
+        size: () => store.size(),
+      }),
+      advance,
+      () => clock,
+    );
+
+    it('is there, and says of each run that others run it, too', async () => {
+      expect(store.isAvailable()).toBe(true);
+      expect(await store.open(aName(), tags, 60_000, BUDGET_MS)).toMatchObject({ isForOne: true });
+    });
+
+    it('tells whoever invalidates that this was not confirmed', async () => {
+      await expect(store.invalidate([course], [], BUDGET_MS)).rejects.toMatchObject({
+        code: 'CACHE_STORE_UNAVAILABLE',
+      });
+    });
+
+    it('is away itself for a second after the outbox did not answer', async () => {
+      jest.spyOn(outbox, 'follow').mockRejectedValueOnce(new Error('the database is away'));
+
+      await expect(tokens()).rejects.toMatchObject({ code: 'CACHE_STORE_UNAVAILABLE' });
+      expect(store.isAvailable()).toBe(false);
+      clock.advance(1000);
+      expect(store.isAvailable()).toBe(true);
+      await expect(tokens()).resolves.toEqual([undefined, undefined]);
+    });
+
+    it('waits no longer than 200 ms for an outbox that says nothing', async () => {
+      jest.spyOn(outbox, 'follow').mockReturnValueOnce(deferred<OutboxNews>().promise);
+
+      await expect(tokens()).rejects.toMatchObject({ code: 'CACHE_STORE_UNAVAILABLE' });
+    });
+
+    it('asks once for all who wait, and again for whoever comes after it was asked', async () => {
+      const first = deferred<OutboxNews>();
+      const follow = jest.spyOn(outbox, 'follow').mockReturnValueOnce(first.promise);
+
+      const before = tokens();
+      await advance(0);
+      const after = Promise.all([tokens(), tokens(), store.read(aName(), tags, BUDGET_MS)]);
+      first.resolve({ mark: '0', invalidated: [] });
+      await Promise.all([before, after]);
+
+      expect(follow).toHaveBeenCalledTimes(2);
+    });
+
+    it('believes what it made until the outbox says otherwise', async () => {
+      const made = await opened([...tags, other]);
+
+      await invalidateElsewhere([other]);
+
+      expect(await tokens([...tags, other])).toEqual([made[0], made[1], undefined]);
+    });
+
+    it('knows a soft mark for one', async () => {
+      const [made] = await opened([course]);
+
+      outbox.commit([`~${course}`]);
+
+      const [now] = await tokens([course]);
+      expect(now).not.toBe(made);
+      expect(now?.split('.')[0]).toBe(made?.split('.')[0]);
+    });
+
+    it('takes a row that is settled for another invalidation', async () => {
+      const settle = outbox.commit([course]);
+      const made = await opened([course]);
+      expect(await tokens([course])).toEqual(made);
+
+      settle();
+
+      expect(await tokens([course])).toEqual([undefined]);
+    });
+
+    it('believes nothing any more where the outbox cannot tell all', async () => {
+      await opened();
+      jest.spyOn(outbox, 'follow').mockResolvedValueOnce({ mark: '9', invalidated: undefined });
+
+      expect(await tokens()).toEqual([undefined, undefined]);
+    });
+
+    it('nor where it has not asked for longer than the outbox tells for certain', async () => {
+      const made = await opened();
+
+      clock.advance(30_000);
+      expect(await tokens()).toEqual(made);
+      clock.advance(30_001);
+      expect(await tokens()).toEqual([undefined, undefined]);
+    });
+  });
+
+  describe('when what is shared goes away', () => {
+    it('goes on with the tokens that it named within the last 30 s', async () => {
+      const named = await opened();
+      clock.advance(29_999);
+      shared.fail();
+
+      expect(await tokens()).toEqual(named);
+    });
+
+    it('and with none that is older, or that it has not asked for', async () => {
+      await opened();
+      await elsewhere.open(aName(), [other], 60_000, BUDGET_MS);
+      clock.advance(30_000);
+      shared.fail();
+
+      expect(await tokens([...tags, other])).toEqual([undefined, undefined, undefined]);
+    });
+
+    it.each([
+      ['was invalidated since', async () => invalidateElsewhere([course])],
+      ['is about to be', () => Promise.resolve(outbox.commit([course]))],
+    ])('nor with that of what %s', async (_, invalidate) => {
+      const [epoch] = await opened();
+      await invalidate();
+      shared.fail();
+
+      expect(await tokens()).toEqual([epoch, undefined]);
+    });
+
+    it('nor of what this process has invalidated, also where nobody has confirmed that', async () => {
+      const [epoch] = await opened();
+      shared.fail('invalidate');
+      await store.invalidate([course], [], BUDGET_MS).catch(() => undefined);
+      shared.fail();
+
+      expect(await tokens()).toEqual([epoch, undefined]);
+    });
+
+    it('also the second time, for what was invalidated in between', async () => {
+      await opened();
+      shared.fail();
+      await tokens();
+      shared.restore();
+      await opened();
+      await invalidateElsewhere([course]);
+      shared.fail();
+
+      expect((await tokens())[1]).toBeUndefined();
+    });
+
+    it('keeps to itself what it made under tokens of its own', async () => {
+      const name = aName();
+      shared.fail();
+      const { tokens: made } = await store.open(name, [course], 60_000, BUDGET_MS);
+      shared.restore();
+
+      await store.write(name, { ...entryOf(name, 'a'), tags: [course], tokens: made.map(String) });
+
+      expect((await elsewhere.read(name, [], BUDGET_MS)).stored).toBeUndefined();
+    });
+
+    it('gives a lease back where it was taken', async () => {
+      const [name, lease] = [aName(), { owner: 'me', ttlMs: 5000 }];
+      const [theirs, others] = [aName(), { owner: 'others', ttlMs: 5000 }];
+      await store.open(theirs, [course], 60_000, BUDGET_MS, lease);
+      shared.fail();
+      await store.open(name, [course], 60_000, BUDGET_MS, lease);
+      shared.restore();
+
+      expect(await store.renewLease(name, lease)).toBe(true);
+      await Promise.all([name, theirs].map((one) => store.releaseLease(one, 'me')));
+      expect(await store.renewLease(name, lease)).toBe(false);
+      expect(await elsewhere.open(theirs, [course], 60_000, BUDGET_MS, others)).toMatchObject({
+        hasLease: true,
+      });
+    });
+  });
+});
