@@ -11,10 +11,10 @@ const MAX_SEEN = 20_000;
 /** What tokens begin with that no other process knows. */
 const OWN = 'own/';
 
-/** A token, and when it was asked for. */
+/** A token, and when it was last asked for. */
 interface Seen {
   readonly token: string;
-  readonly atMs: number;
+  atMs: number;
 }
 
 /**
@@ -57,7 +57,12 @@ export class FollowingStore implements Store {
   }
 
   async read(name: EntryName, tags: readonly string[], budgetMs: number): Promise<StoreRead> {
-    if (this.#isThere()) return this.#seeing(tags, this.#shared.read(name, tags, budgetMs));
+    if (this.#isThere()) {
+      const atMs = this.#clock.monotonicMs();
+      const read = await this.#shared.read(name, tags, budgetMs);
+      this.#see(tags, read.tokens, atMs);
+      return read;
+    }
     await this.#follower.catchUp();
     return this.#own.read(name, tags);
   }
@@ -69,17 +74,22 @@ export class FollowingStore implements Store {
     budgetMs: number,
     lease?: Lease,
   ): Promise<StoreOpened> {
-    if (this.#isThere())
-      return this.#seeing(tags, this.#shared.open(name, tags, tokenTtlMs, budgetMs, lease));
+    if (this.#isThere()) {
+      const atMs = this.#clock.monotonicMs();
+      const opened = await this.#shared.open(name, tags, tokenTtlMs, budgetMs, lease);
+      this.#see(tags, opened.tokens, atMs);
+      return opened;
+    }
     await this.#follower.catchUp();
-    const opened = await this.#own.open(name, tags, tokenTtlMs, budgetMs, lease);
-    return { ...opened, isForOne: true };
+    return { ...(await this.#own.open(name, tags, tokenTtlMs, budgetMs, lease)), isForOne: true };
   }
 
   async tokens(tags: readonly string[], budgetMs: number): Promise<readonly (string | undefined)[]> {
     if (this.#isThere()) {
-      const asked = this.#shared.tokens(tags, budgetMs).then((tokens) => ({ tokens }));
-      return (await this.#seeing(tags, asked)).tokens;
+      const atMs = this.#clock.monotonicMs();
+      const tokens = await this.#shared.tokens(tags, budgetMs);
+      this.#see(tags, tokens, atMs);
+      return tokens;
     }
     await this.#follower.catchUp();
     return this.#own.tokens(tags);
@@ -127,19 +137,16 @@ export class FollowingStore implements Store {
     return isThere;
   }
 
-  async #seeing<Answer extends Pick<StoreRead, 'tokens'>>(
-    tags: readonly string[],
-    asked: Promise<Answer>,
-  ): Promise<Answer> {
-    const atMs = this.#clock.monotonicMs();
-    const answer = await asked;
+  /** @param atMs  when they were asked for: an answer to an earlier question may come later */
+  #see(tags: readonly string[], tokens: StoreRead['tokens'], atMs: number): void {
     for (const [index, tag] of tags.entries()) {
-      const token = answer.tokens[index];
-      // An answer to an earlier question may come later.
-      if (token !== undefined && (this.#seen.get(tag)?.atMs ?? -Infinity) <= atMs)
-        putNewest(this.#seen, tag, { token, atMs }, MAX_SEEN);
+      const token = tokens[index];
+      if (token === undefined) continue;
+      const known = this.#seen.get(tag);
+      if (known && known.atMs > atMs) continue;
+      if (known?.token === token) known.atMs = atMs;
+      else putNewest(this.#seen, tag, { token, atMs }, MAX_SEEN);
     }
-    return answer;
   }
 
   #hear(invalidated: readonly string[] | undefined): void {
