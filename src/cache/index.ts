@@ -38,7 +38,7 @@ export type { EntryName, Lease, Store, StoredEntry, StoreOpened, StoreRead } fro
 export type { NoStoreReason, Subject } from './engine/subject.js';
 export type { StoreFailure, StoreStep } from './engine/try-store.js';
 export { MemoryOutbox } from './outbox/memory.outbox.js';
-export type { Outbox, OutboxRow } from './outbox/outbox.js';
+export type { Outbox, OutboxNews, OutboxRow } from './outbox/outbox.js';
 export { type UnitOfWork, unitWatchedBy } from './outbox/unit-of-work.js';
 export type { Tracer } from './engine/tracer.js';
 export type { BreakerState } from './redis/circuit-breaker.js';

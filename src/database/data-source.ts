@@ -26,6 +26,7 @@ import { EndsTold1770000019000 } from './migrations/1770000019000-ends-told.js';
 import { SubmissionsTold1770000020000 } from './migrations/1770000020000-submissions-told.js';
 import { TermsTold1770000021000 } from './migrations/1770000021000-terms-told.js';
 import { ListsByTime1770000022000 } from './migrations/1770000022000-lists-by-time.js';
+import { FollowedOutbox1770000023000 } from './migrations/1770000023000-followed-outbox.js';
 import { EnrollmentsOfCourses1770000017000 } from './migrations/1770000017000-enrollments-of-courses.js';
 import { FirstTraceCounts1770000011000 } from './migrations/1770000011000-first-trace-counts.js';
 import { FirstTraceOfStudents1770000013000 } from './migrations/1770000013000-first-trace-of-students.js';
@@ -79,6 +80,7 @@ const shared = {
     SubmissionsTold1770000020000,
     TermsTold1770000021000,
     ListsByTime1770000022000,
+    FollowedOutbox1770000023000,
   ],
   synchronize: false,
   logging: false,

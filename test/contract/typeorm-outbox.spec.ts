@@ -20,7 +20,7 @@ describe('the outbox in PostgreSQL, through TypeORM', () => {
   beforeAll(async () => {
     database = await createTestDatabase();
     outbox = new TypeormOutbox(database.dataSource);
-    await database.dataSource.query('DROP TABLE cache_outbox');
+    await database.dataSource.query('DROP TABLE cache_outbox, cache_settled');
     await database.dataSource.query(TypeormOutbox.table);
   });
 
@@ -420,6 +420,13 @@ describe('the outbox in PostgreSQL, through TypeORM', () => {
       ]),
     );
     warn.mockRestore();
+  });
+
+  it('is followed by nobody where that is not said, and needs no further table and column for it', async () => {
+    await outbox.announce(['tag/book:1']);
+
+    expect(outbox.isFollowed).toBe(false);
+    expect((await outbox.follow(undefined)).invalidated).toBeUndefined();
   });
 
   outboxContract(() => outbox, commit);

@@ -1,11 +1,13 @@
 import { Logger } from '@nestjs/common';
 import type { DataSource, EntitySubscriberInterface } from 'typeorm';
 import { CacheError } from '../engine/cache-errors.js';
+import type { Clock } from '../engine/clock.js';
 import { EPOCH } from '../engine/tags.js';
-import type { Outbox, OutboxRow } from './outbox.js';
+import type { Outbox, OutboxNews, OutboxRow } from './outbox.js';
 import { ABANDONED_AFTER_MS } from './outbox-relay.js';
 import { MAX_ROWS_A_ROUND, relayedTags } from './relayed-tags.js';
 import { PoolBypass } from './typeorm.bypass.js';
+import { FollowedRows } from './typeorm.followed.js';
 import { TransactionSubscriber } from './typeorm.transactions.js';
 
 const MAX_COMMITTED = 500;
@@ -14,6 +16,12 @@ const FROM_ABANDONED =
   `FROM cache_outbox WHERE (renewed_at < clock_timestamp() - $1 * interval '1 millisecond' ` +
   `OR renewed_at > clock_timestamp() + interval '1 second') AND (namespace = $2 OR namespace IS NULL)`;
 
+const SETTLE = 'DELETE FROM cache_outbox WHERE id = ANY($1::bigint[])';
+/** Carried out twice it does nothing the second time. */
+const SETTLE_AND_TELL =
+  `WITH gone AS (${SETTLE} RETURNING tags, namespace) ` +
+  'INSERT INTO cache_settled (tags, namespace) SELECT tags, namespace FROM gone';
+
 export interface TypeormOutboxOptions {
   /**
    * Receives the method that wrote outside a transaction: such a write leaves no row, so a crash right after it leaves
@@ -21,6 +29,14 @@ export interface TypeormOutboxOptions {
    * elsewhere Node prints a warning with that code, once for each method.
    */
   readonly onUnprotectedWrite?: (method: string) => void;
+  /**
+   * Whether processes may go by this outbox alone while they cannot ask the store. It promises that every invalidation of the
+   * namespace goes through an outbox of which this is said, in every process, and it needs what
+   * {@link TypeormOutbox.settledTable} makes. Default: `false`, and a row is gone once it is settled.
+   */
+  readonly followed?: boolean;
+  /** By which it forgets what was settled. Default: the system's; for tests. */
+  readonly clock?: Pick<Clock, 'monotonicMs'>;
 }
 
 /**
@@ -40,6 +56,19 @@ export class TypeormOutbox implements Outbox {
   )`;
 
   /**
+   * The statements that make, beside {@link TypeormOutbox.table}, what one needs that is `followed`. Rows that wait already
+   * count as committed with them.
+   */
+  static readonly settledTable = `CREATE TABLE cache_settled (
+    tags text[] NOT NULL,
+    namespace text,
+    committed_in xid8 NOT NULL DEFAULT pg_current_xact_id()
+  );
+  CREATE INDEX cache_settled_committed_in ON cache_settled (committed_in);
+  ALTER TABLE cache_outbox ADD COLUMN committed_in xid8 NOT NULL DEFAULT pg_current_xact_id();
+  CREATE INDEX cache_outbox_committed_in ON cache_outbox (committed_in)`;
+
+  /**
    * For a program that has no cache, and fills the tables of a service that has one: commits with its data that all is old.
    * Where several applications have a namespace each, it takes a row for each.
    */
@@ -47,11 +76,15 @@ export class TypeormOutbox implements Outbox {
 
   readonly #dataSource: DataSource;
   readonly #bypass: PoolBypass;
+  readonly #followed: FollowedRows | undefined;
+  readonly #settleRows: string;
   #namespace = '';
 
   constructor(dataSource: DataSource, options: TypeormOutboxOptions = {}) {
     this.#dataSource = dataSource;
     this.#bypass = new PoolBypass(dataSource);
+    this.#followed = options.followed ? new FollowedRows(dataSource, options.clock) : undefined;
+    this.#settleRows = options.followed ? SETTLE_AND_TELL : SETTLE;
     subscribe(dataSource, new TransactionSubscriber(this, options.onUnprotectedWrite ?? refuseOrWarn()));
     warnOfReplicas(dataSource);
   }
@@ -69,7 +102,7 @@ export class TypeormOutbox implements Outbox {
   }
 
   async settle(rows: readonly string[]): Promise<void> {
-    await this.#bypass.run('DELETE FROM cache_outbox WHERE id = ANY($1::bigint[])', rows);
+    await this.#bypass.run(this.#settleRows, rows);
   }
 
   async renew(rows: readonly string[]): Promise<void> {
@@ -81,11 +114,15 @@ export class TypeormOutbox implements Outbox {
   }
 
   async narrow(rows: readonly string[], tags: readonly string[]): Promise<boolean> {
+    const again = this.isFollowed ? ', committed_in = DEFAULT' : '';
     const [found]: [{ id: string }[], number] = await this.#dataSource.query(
-      `UPDATE cache_outbox SET tags = $2, renewed_at = '-infinity' WHERE id = ANY($1::bigint[]) RETURNING id`,
+      `UPDATE cache_outbox SET tags = $2, renewed_at = '-infinity'${again} WHERE id = ANY($1::bigint[]) RETURNING id`,
       [rows, tags],
     );
-    return found.length === rows.length;
+    const isComplete = found.length === rows.length;
+    // Nothing is left that would tell of what was written since the relay.
+    if (!isComplete) await this.announce(tags);
+    return isComplete;
   }
 
   async unsettled(rows: readonly string[]): Promise<readonly string[]> {
@@ -108,6 +145,46 @@ export class TypeormOutbox implements Outbox {
     olderThanMs: number,
     apply: (tags: readonly string[]) => Promise<boolean>,
   ): Promise<number | 'held'> {
+    try {
+      return await this.#relay(olderThanMs, apply);
+    } finally {
+      void this.#followed?.forgetOld();
+    }
+  }
+
+  async hasWaited(ms: number): Promise<boolean> {
+    // The oldest tells: by their ids it is found first, however many wait.
+    const found: unknown[] = await this.#dataSource.query(
+      `SELECT ${FROM_ABANDONED} AND written_at < clock_timestamp() - $3 * interval '1 millisecond' ORDER BY id LIMIT 1`,
+      [ABANDONED_AFTER_MS, this.#namespace, ms],
+    );
+    return found.length > 0;
+  }
+
+  get isFollowed(): boolean {
+    return this.#followed !== undefined;
+  }
+
+  /** One that is not {@link isFollowed} cannot tell. */
+  async follow(mark: string | undefined): Promise<OutboxNews> {
+    if (!this.#followed) return { mark: '', invalidated: undefined };
+    try {
+      return await this.#followed.since(mark, this.#namespace);
+    } finally {
+      // Nothing is relayed while the store is away.
+      void this.#followed.forgetOld();
+    }
+  }
+
+  /** Nobody hears of it where this is not {@link isFollowed}. */
+  async announce(tags: readonly string[]): Promise<void> {
+    await this.#followed?.add(tags, this.#namespace);
+  }
+
+  async #relay(
+    olderThanMs: number,
+    apply: (tags: readonly string[]) => Promise<boolean>,
+  ): Promise<number | 'held'> {
     // Every process asks four times a second, nearly always in vain: that is one statement, without a transaction around it.
     const found: unknown[] = await this.#dataSource.query(`SELECT ${FROM_ABANDONED} LIMIT 1`, [
       olderThanMs,
@@ -121,20 +198,9 @@ export class TypeormOutbox implements Outbox {
       );
       if (rows.length === 0) return 'held';
       if (!(await apply(relayedTags(rows)))) return 0;
-      await manager.query('DELETE FROM cache_outbox WHERE id = ANY($1::bigint[])', [
-        rows.map(({ id }) => id),
-      ]);
+      await manager.query(this.#settleRows, [rows.map(({ id }) => id)]);
       return rows.length;
     });
-  }
-
-  async hasWaited(ms: number): Promise<boolean> {
-    // The oldest tells: by their ids it is found first, however many wait.
-    const found: unknown[] = await this.#dataSource.query(
-      `SELECT ${FROM_ABANDONED} AND written_at < clock_timestamp() - $3 * interval '1 millisecond' ORDER BY id LIMIT 1`,
-      [ABANDONED_AFTER_MS, this.#namespace, ms],
-    );
-    return found.length > 0;
   }
 }
 

@@ -1,0 +1,117 @@
+import type { DataSource } from 'typeorm';
+import { systemClock, type Clock } from '../engine/clock.js';
+import { KEPT_MS, type OutboxNews } from './outbox.js';
+import { currentUnit, outsideUnits } from './unit-of-work.js';
+
+const MAX_TOLD = 2000;
+/** Every process does, so what is settled is told of for ten seconds longer than it has to be. */
+const FORGET_EVERY_MS = 10_000;
+const MAX_FORGOTTEN_AT_ONCE = 10_000;
+
+/**
+ * Another one, or the same after a restart, may give numbers of transactions once more that were lost with what it had not
+ * written to disk, or had not sent to the one in whose place it is.
+ */
+const SERVER = 'extract(epoch FROM pg_postmaster_start_time())::text';
+const MARK = `${SERVER} || ' ' || pg_current_snapshot()::text`;
+/** Higher than that of any row of this server. One that a dump has brought from another may be. */
+const NEXT = 'pg_snapshot_xmax(pg_current_snapshot())';
+/**
+ * What the snapshot $2 does not see. Not by the oldest that was under way: one that takes an hour would make all of that hour
+ * be looked through.
+ */
+const UNSEEN =
+  '(committed_in >= pg_snapshot_xmax($2::pg_snapshot) ' +
+  `OR committed_in = ANY (ARRAY(SELECT pg_snapshot_xip($2::pg_snapshot)))) AND committed_in < ${NEXT}`;
+
+/** One statement has one snapshot: what moves from one table to the other meanwhile is in one of them. */
+const told = (which: string, isKnown: string) =>
+  `WITH told AS MATERIALIZED (
+     SELECT tags FROM cache_outbox WHERE (namespace = $1 OR namespace IS NULL) AND ${which}
+     UNION ALL SELECT tags FROM cache_settled WHERE (namespace = $1 OR namespace IS NULL) AND ${which}
+     LIMIT ${MAX_TOLD + 1}
+   )
+   SELECT ${MARK} AS mark, CASE WHEN ${isKnown} AND (SELECT count(*) FROM told) <= ${MAX_TOLD}
+     THEN ARRAY(SELECT DISTINCT unnest(tags) FROM told) END AS invalidated`;
+const TELL_ALL = told('true', 'true');
+const TELL_UNSEEN = told(UNSEEN, `$3 = ${SERVER} AND pg_snapshot_xmax($2::pg_snapshot) <= ${NEXT}`);
+
+/** What the snapshot $1 sees: one that is under way for an hour keeps nobody else's. Others who forget are not waited for. */
+const FORGET = `WITH forgotten AS (
+    DELETE FROM cache_settled WHERE ctid = ANY (ARRAY(
+      SELECT ctid FROM cache_settled
+      WHERE (committed_in < pg_snapshot_xmax($1::pg_snapshot) AND pg_visible_in_snapshot(committed_in, $1::pg_snapshot) AND $2 = ${SERVER})
+        OR committed_in >= ${NEXT}
+      LIMIT ${MAX_FORGOTTEN_AT_ONCE} FOR UPDATE SKIP LOCKED
+    ))
+  )
+  SELECT ${MARK} AS mark`;
+
+/**
+ * Tells of the rows of the outbox, and of what became of them: `cache_settled` keeps what is settled for {@link KEPT_MS}.
+ * Rows know the transaction that brought them, which nobody can take for earlier than it was committed: a snapshot says
+ * which it sees.
+ */
+export class FollowedRows {
+  readonly #dataSource: DataSource;
+  readonly #clock: Pick<Clock, 'monotonicMs'>;
+  /** Snapshots and when they had been taken at the latest, the oldest first. */
+  #snapshots: readonly { readonly mark: string; readonly atMs: number }[] = [];
+  #forgetAtMs = -Infinity;
+
+  constructor(dataSource: DataSource, clock: Pick<Clock, 'monotonicMs'> = systemClock) {
+    this.#dataSource = dataSource;
+    this.#clock = clock;
+  }
+
+  /** As {@link Outbox.follow}. */
+  async since(mark: string | undefined, namespace: string): Promise<OutboxNews> {
+    const [found] = await (mark === undefined
+      ? this.#query<News>(TELL_ALL, [namespace])
+      : this.#query<News>(TELL_UNSEEN, [namespace, ...partsOf(mark)]));
+    if (!found) throw new Error('the database has told nothing');
+    return { mark: found.mark, invalidated: found.invalidated ?? undefined };
+  }
+
+  /** What is settled as soon as it is known. */
+  async add(tags: readonly string[], namespace: string): Promise<void> {
+    await this.#query('INSERT INTO cache_settled (tags, namespace) VALUES ($1, $2)', [
+      tags.map((tag) => tag.replaceAll('\0', '')),
+      namespace,
+    ]);
+  }
+
+  /** Every ten seconds, and else nothing. By the clock of this process: that of the database may be set. Never rejects. */
+  async forgetOld(): Promise<void> {
+    const nowMs = this.#clock.monotonicMs();
+    if (nowMs < this.#forgetAtMs) return;
+    this.#forgetAtMs = Infinity;
+    const old = this.#snapshots.findLast(({ atMs }) => nowMs - atMs >= KEPT_MS);
+    try {
+      const [found] = await this.#query<{ mark: string }>(FORGET, old ? partsOf(old.mark) : [null, null]);
+      const kept = this.#snapshots.filter(({ atMs }) => !old || atMs >= old.atMs);
+      if (found) this.#snapshots = [...kept, { mark: found.mark, atMs: this.#clock.monotonicMs() }];
+    } catch {
+      // The database is away; whoever uses it says so. The rows wait.
+    } finally {
+      this.#forgetAtMs = this.#clock.monotonicMs() + FORGET_EVERY_MS;
+    }
+  }
+
+  /** No write of the method in which it is asked. */
+  #query<T>(sql: string, parameters: unknown[]): Promise<T[]> {
+    const query = () => this.#dataSource.query<T[]>(sql, parameters);
+    return currentUnit() ? outsideUnits(query) : query();
+  }
+}
+
+interface News {
+  readonly mark: string;
+  readonly invalidated: string[] | null;
+}
+
+/** @returns the snapshot, and the server whose it is */
+function partsOf(mark: string): [string | undefined, string | undefined] {
+  const [server, snapshot] = mark.split(' ');
+  return [snapshot, server];
+}
