@@ -45,9 +45,10 @@ export function cacheSettings(
 }
 
 function outbox(environment: Environment, logger: AppLogger, dataSource: DataSource): Outbox {
-  if (environment.NODE_ENV === 'test') return new TypeormOutbox(dataSource);
+  if (environment.NODE_ENV === 'test') return new TypeormOutbox(dataSource, { followed: true });
   const told = new Set<string>();
   return new TypeormOutbox(dataSource, {
+    followed: true,
     onUnprotectedWrite: (method) => {
       if (told.has(method)) return;
       told.add(method);
