@@ -11,7 +11,8 @@ import { pollUntil } from '../support/processes.js';
 import { outboxContract } from './outbox.contract.js';
 
 const SCHEMA = `
-  SELECT table_name, column_name, data_type, is_nullable, column_default, indexdef FROM information_schema.columns
+  SELECT (SELECT count(*) FROM pg_trigger WHERE tgname = 'keep_settled') AS triggers,
+    (SELECT regexp_replace(prosrc, '[[:space:]]+', ' ', 'g') FROM pg_proc WHERE proname = 'keep_settled') AS source, table_name, column_name, data_type, is_nullable, column_default, indexdef FROM information_schema.columns
   LEFT JOIN pg_indexes ON tablename = table_name AND indexdef LIKE '%(' || column_name || ')'
   WHERE table_name IN ('cache_outbox', 'cache_settled') ORDER BY 1, 2`;
 
@@ -387,7 +388,7 @@ describe('an outbox in PostgreSQL that is followed', () => {
 
   it('is made by its statements as by the migrations, and has what waited before told of', async () => {
     const migrated: unknown = await dataSource.query(SCHEMA);
-    await dataSource.query('DROP TABLE cache_outbox, cache_settled');
+    await dataSource.query('DROP TABLE cache_outbox, cache_settled; DROP FUNCTION keep_settled');
     await dataSource.query(TypeormOutbox.table);
     await insert(`cache_outbox (tags) VALUES ('{tag/book:1}')`);
     const files = () => dataSource.query(`SELECT pg_relation_filenode('cache_outbox')`);
@@ -398,6 +399,16 @@ describe('an outbox in PostgreSQL that is followed', () => {
     // Nothing was written anew.
     expect(await files()).toEqual(before);
     expect(await dataSource.query(SCHEMA)).toEqual(migrated);
+    expect(await news()).toEqual(['tag/book:1']);
+  });
+
+  it('tells of what is settled by one that is not followed, such as that of an older version', async () => {
+    const older = new TypeormOutbox(dataSource);
+    const { rows } = await work(['tag/book:1'], older);
+    await news();
+
+    await older.settle(rows);
+
     expect(await news()).toEqual(['tag/book:1']);
   });
 

@@ -17,10 +17,6 @@ const FROM_ABANDONED =
   `OR renewed_at > clock_timestamp() + interval '1 second') AND (namespace = $2 OR namespace IS NULL)`;
 
 const SETTLE = 'DELETE FROM cache_outbox WHERE id = ANY($1::bigint[])';
-/** Carried out twice it does nothing the second time. */
-const SETTLE_AND_TELL =
-  `WITH gone AS (${SETTLE} RETURNING tags, namespace) ` +
-  'INSERT INTO cache_settled (tags, namespace) SELECT tags, namespace FROM gone';
 
 export interface TypeormOutboxOptions {
   /**
@@ -57,7 +53,7 @@ export class TypeormOutbox implements Outbox {
 
   /**
    * The statements that make, beside {@link TypeormOutbox.table}, what one needs that is `followed`. Rows that wait already
-   * count as committed with them.
+   * count as committed with them. Settled rows are kept by a trigger: also those of programs that know nothing of it.
    */
   static readonly settledTable = `CREATE TABLE cache_settled (
     tags text[] NOT NULL,
@@ -66,7 +62,14 @@ export class TypeormOutbox implements Outbox {
   );
   CREATE INDEX cache_settled_committed_in ON cache_settled (committed_in);
   ALTER TABLE cache_outbox ADD COLUMN committed_in xid8 NOT NULL DEFAULT pg_current_xact_id();
-  CREATE INDEX cache_outbox_committed_in ON cache_outbox (committed_in)`;
+  CREATE INDEX cache_outbox_committed_in ON cache_outbox (committed_in);
+  CREATE FUNCTION keep_settled() RETURNS trigger LANGUAGE plpgsql AS $$
+  BEGIN
+    INSERT INTO cache_settled (tags, namespace) SELECT tags, namespace FROM gone;
+    RETURN NULL;
+  END $$;
+  CREATE TRIGGER keep_settled AFTER DELETE ON cache_outbox REFERENCING OLD TABLE AS gone
+    FOR EACH STATEMENT EXECUTE FUNCTION keep_settled()`;
 
   /**
    * For a program that has no cache, and fills the tables of a service that has one: commits with its data that all is old.
@@ -77,14 +80,12 @@ export class TypeormOutbox implements Outbox {
   readonly #dataSource: DataSource;
   readonly #bypass: PoolBypass;
   readonly #followed: FollowedRows | undefined;
-  readonly #settleRows: string;
   #namespace = '';
 
   constructor(dataSource: DataSource, options: TypeormOutboxOptions = {}) {
     this.#dataSource = dataSource;
     this.#bypass = new PoolBypass(dataSource);
     this.#followed = options.followed ? new FollowedRows(dataSource, options.clock) : undefined;
-    this.#settleRows = options.followed ? SETTLE_AND_TELL : SETTLE;
     subscribe(dataSource, new TransactionSubscriber(this, options.onUnprotectedWrite ?? refuseOrWarn()));
     warnOfReplicas(dataSource);
   }
@@ -102,7 +103,7 @@ export class TypeormOutbox implements Outbox {
   }
 
   async settle(rows: readonly string[]): Promise<void> {
-    await this.#bypass.run(this.#settleRows, rows);
+    await this.#bypass.run(SETTLE, rows);
   }
 
   async renew(rows: readonly string[]): Promise<void> {
@@ -198,7 +199,7 @@ export class TypeormOutbox implements Outbox {
       );
       if (rows.length === 0) return 'held';
       if (!(await apply(relayedTags(rows)))) return 0;
-      await manager.query(this.#settleRows, [rows.map(({ id }) => id)]);
+      await manager.query(SETTLE, [rows.map(({ id }) => id)]);
       return rows.length;
     });
   }
