@@ -29,11 +29,12 @@ were too few reads and hits, of all routes or of one, to mean anything.
   --rest <ms>        how long each of the 24 readers of a process rests after an answer, default 0
   --clocks <minutes> how far the clocks of the first two processes are off, the one ahead, the other behind, default 0
   --reads-per-write <n>  default 100
-  --teeth            plants twelve mistakes, one after the other, for a minute at most each: all must be found
+  --teeth            plants thirteen mistakes, one after the other, for a minute at most each: all must be found
   --plant <mistake>  plants this one only:
                      tokens-after-the-load, tokens-that-return, invalidates-before-commit, joins-overtaken-runs,
-                     near-without-a-lease, restored-unnoticed, replays-the-old-token, latest-clock-wins,
-                     key-without-the-user, forgets-the-result, forgets-the-second-tag, forgets-the-prefix
+                     near-without-a-lease, restored-unnoticed, goes-on-unasked, replays-the-old-token,
+                     latest-clock-wins, key-without-the-user, forgets-the-result, forgets-the-second-tag,
+                     forgets-the-prefix
 `;
 
 const root = fileURLToPath(new URL('..', import.meta.url));

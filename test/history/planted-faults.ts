@@ -6,6 +6,7 @@ import { SingleFlight } from '../../src/cache/engine/single-flight.js';
 import type { CacheEntry } from '../../src/cache/engine/cache-entry.js';
 import type { EntryName } from '../../src/cache/engine/store.js';
 import { RedisBackplane } from '../../src/cache/redis/redis-backplane.js';
+import { OutboxFollower } from '../../src/cache/stores/outbox-follower.js';
 import { RedisStore } from '../../src/cache/stores/redis.store.js';
 import { TokenRemovals } from '../../src/cache/stores/token-removals.js';
 import type { NemesisName } from './nemeses.js';
@@ -29,6 +30,7 @@ export const plantedFaults = {
   'joins-overtaken-runs': { consistency: 'strong', nemeses: [] },
   'near-without-a-lease': { consistency: 'bounded', nemeses: ['subscribers-silent'] },
   'restored-unnoticed': { consistency: 'strong', nemeses: ['redis-restored'] },
+  'goes-on-unasked': { consistency: 'strong', nemeses: ['redis-killed'] },
   'replays-the-old-token': { consistency: 'strong', nemeses: [] },
   'latest-clock-wins': { consistency: 'strong', nemeses: [], clocksApartMs: 600_000 },
   'key-without-the-user': { consistency: 'strong', nemeses: [], route: 'own' },
@@ -94,6 +96,19 @@ const plants: Partial<Record<PlantedFault, (redisUrl: string) => void>> = {
     RedisStore.prototype.beforeUse = function (this: RedisStore, session, server) {
       Object.assign(session.identity, { text: 'the same as ever' });
       return beforeUse.call(this, session, server, 'known');
+    };
+  },
+  'goes-on-unasked'() {
+    // Once Redis is away nobody is asked in its place; before it was there somebody is.
+    let wasThere = false;
+    const tokens = original('tokens');
+    RedisStore.prototype.tokens = function (this: RedisStore, ...asked) {
+      wasThere = true;
+      return tokens.apply(this, asked);
+    };
+    const catchUp: OutboxFollower['catchUp'] = Reflect.get(OutboxFollower.prototype, 'catchUp');
+    OutboxFollower.prototype.catchUp = function (this: OutboxFollower) {
+      return wasThere ? Promise.resolve() : catchUp.call(this);
     };
   },
   'replays-the-old-token'(redisUrl) {

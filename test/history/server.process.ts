@@ -57,7 +57,7 @@ if (DIES_OWING) dieOwing(DIES_OWING);
   imports: [
     CacheModule.forRoot({
       redis: { url: REDIS_URL },
-      outbox: new TypeormOutbox(dataSource),
+      outbox: new TypeormOutbox(dataSource, { followed: true }),
       principal: PLANTED === 'key-without-the-user' ? () => 'anybody' : userOf,
       principalDecorators: [CurrentUser],
     }),
