@@ -5,7 +5,7 @@ import { loadPreset } from '../../src/datasets/load-preset.js';
 import { startFaultProxy } from '../support/fault-proxy.js';
 import { figure, isMeasuring } from '../support/figures.js';
 import { probeLiveness, slowestProbeMs } from '../support/liveness.js';
-import { between, failed, quantileMs, underLoad, type Answer } from '../support/load.js';
+import { between, failed, quantileMs, shareOf, underLoad, type Answer } from '../support/load.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import {
   type AppProcess,
@@ -329,6 +329,14 @@ async function expectToSurvive(
     figure(row, `built service: p99 from ${fromMs} ms on, ms`, p99(fromMs, until), {
       atMost: usualMs + aboveMs,
     });
+  }
+  if (row === 'F2') {
+    const made = (some: readonly Answer[]) => shareOf(some, 'MISS') + shareOf(some, 'BYPASS');
+    const usual = made(between(answers, 0, brokenAt));
+    figure(row, 'built service: made anew before, %', 100 * usual);
+    const without = between(answers, brokenAt + 500, mendedAt);
+    figure(row, 'built service: made anew from 500 ms on, %', 100 * made(without), { atMost: 300 * usual });
+    expect(shareOf(without, 'HIT')).toBeGreaterThan(0.3);
   }
   figure(row, 'built service: p99 afterwards, ms', p99(mendedAt - brokenAt + 500));
   figure(row, 'built service: later than 2 s', answers.filter(({ ms }) => ms > LATE_MS).length, {
