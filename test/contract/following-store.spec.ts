@@ -162,17 +162,17 @@ describe('a store that follows the outbox', () => {
     it('nor where it has not asked for longer than the outbox tells for certain', async () => {
       const made = await opened();
 
-      clock.advance(30_000);
+      clock.advance(25_000);
       expect(await tokens()).toEqual(made);
-      clock.advance(30_001);
+      clock.advance(25_001);
       expect(await tokens()).toEqual([undefined, undefined]);
     });
   });
 
   describe('when what is shared goes away', () => {
-    it('goes on with the tokens that it named within the last 30 s', async () => {
+    it('goes on with the tokens that it named within the last 25 s', async () => {
       const named = await opened();
-      clock.advance(29_999);
+      clock.advance(24_999);
       shared.fail();
 
       expect(await tokens()).toEqual(named);
@@ -181,7 +181,7 @@ describe('a store that follows the outbox', () => {
     it('and with none that is older, or that it has not asked for', async () => {
       await opened();
       await elsewhere.open(aName(), [other], 60_000, BUDGET_MS);
-      clock.advance(30_000);
+      clock.advance(25_000);
       shared.fail();
 
       expect(await tokens([...tags, other])).toEqual([undefined, undefined, undefined]);

@@ -41,6 +41,12 @@ export class EntryStore {
     return this.#options.store.isAvailable();
   }
 
+  /** Whether what is run now is run for this process alone, and so by each. */
+  get isForOne(): boolean {
+    const { store } = this.#options;
+    return !store.isAvailable() || (store.isForOne?.() ?? false);
+  }
+
   /** The fresh entry that this process holds, whatever has been invalidated meanwhile. */
   inL1(subject: Subject): HeldEntry | undefined {
     const held = this.#options.l1.find(subject.keyText);

@@ -117,9 +117,9 @@ export async function runAlone<T>(
   subject: Subject,
   factory: Factory<T>,
 ): Promise<Loaded<T>> {
-  const [{ value, notStoredBecause }] = await (entries.isAvailable
-    ? factoryRunner.run(subject, undefined, factory)
-    : factoryRunner.runBounded(subject, undefined, factory));
+  const [{ value, notStoredBecause }] = await (entries.isForOne
+    ? factoryRunner.runBounded(subject, undefined, factory)
+    : factoryRunner.run(subject, undefined, factory));
   return { value, how: 'ran', isStored: false, notStoredBecause };
 }
 

@@ -55,6 +55,9 @@ export interface Store {
   /** Whether asking makes sense now. May be wrong for a moment in either direction. */
   isAvailable(): boolean;
 
+  /** Whether it is for this process alone now, as in {@link StoreOpened.isForOne}. Default: no. */
+  isForOne?(): boolean;
+
   /** The entry, and the tokens of `tags`. */
   read(name: EntryName, tags: readonly string[], budgetMs: number): Promise<StoreRead>;
 

@@ -29,7 +29,9 @@ export const DEFAULT_PREFIX = 'default';
  */
 export const LONGEST_NAME = 200;
 
+/** No outbox in PostgreSQL could hold a NUL, or half a surrogate pair. */
 export function plainTag(tag: string): string {
+  if (!tag.isWellFormed() || tag.includes('\0')) return plainTag(tag.toWellFormed().replaceAll('\0', ''));
   if (tag.length <= LONGEST_NAME) return `tag/${tag}`;
   return `tag/${tag.split(':', 1)[0] ?? ''}:${hashed(tag)}`;
 }

@@ -78,7 +78,7 @@ export class Invalidations {
   /** Invalidates now, or with the unit of work that this is called in. */
   async invalidate(tags: readonly string[]): Promise<boolean> {
     const unit = this.#unit;
-    unit?.addUncovered(tags);
+    unit?.add(tags);
     // Where the outermost method has ended, nobody knows whether this belongs to one that is still inside.
     if (unit && !unit.hasOutermostEnded) return true;
     const isConfirmed = await this.#settlement.invalidate(tags);

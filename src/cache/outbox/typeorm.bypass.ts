@@ -26,7 +26,7 @@ interface Client {
 
 interface Waiting {
   readonly sql: string;
-  readonly rows: readonly string[];
+  readonly parameters: unknown[];
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
@@ -45,11 +45,11 @@ export class PoolBypass {
   }
 
   /**
-   * @param sql  about `rows`, ids of the outbox; twice as good as once, at any time
+   * @param sql  twice as good as once, at any time
    * @throws what the database says; after 30 s that it does not answer
    */
-  async run(sql: string, rows: readonly string[]): Promise<void> {
-    const queued = this.#dataSource.query<unknown>(sql, [rows]);
+  async run(sql: string, parameters: unknown[]): Promise<void> {
+    const queued = this.#dataSource.query<unknown>(sql, parameters);
     const over = queued.then(
       () => true,
       () => true,
@@ -59,16 +59,16 @@ export class PoolBypass {
     const { master: pool } = this.#dataSource.driver as { master?: Pool };
     const Client = pool && pool.waitingCount > 0 ? pool.Client : undefined;
     if (isLate && pool && Client) {
-      const around = this.#goAround(sql, rows, () => new Client(pool.options));
+      const around = this.#goAround(sql, parameters, () => new Client(pool.options));
       await Promise.any([turn, around]).catch(() => turn);
     } else {
       await turn;
     }
   }
 
-  #goAround(sql: string, rows: readonly string[], makeClient: () => Client): Promise<void> {
+  #goAround(sql: string, parameters: unknown[], makeClient: () => Client): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ sql, rows, resolve, reject });
+      this.#waiting.push({ sql, parameters, resolve, reject });
       if (!this.#isOpen) void this.#serve(makeClient());
     });
   }
@@ -79,7 +79,7 @@ export class PoolBypass {
     try {
       await inTime(client.connect());
       for (let next = this.#waiting[0]; next; next = this.#waiting[0]) {
-        await inTime(client.query(next.sql, [next.rows]));
+        await inTime(client.query(next.sql, next.parameters));
         this.#waiting.shift();
         next.resolve();
       }

@@ -24,14 +24,14 @@ const UNSEEN =
   '(committed_in >= pg_snapshot_xmax($2::pg_snapshot) ' +
   `OR committed_in = ANY (ARRAY(SELECT pg_snapshot_xip($2::pg_snapshot)))) AND committed_in < ${NEXT}`;
 
-/** One statement has one snapshot: what moves from one table to the other meanwhile is in one of them. */
+/** One that takes no writes does not know what is under way. One statement has one snapshot: what moves from one table to the other meanwhile is in one of them. */
 const told = (which: string, isKnown: string) =>
   `WITH told AS MATERIALIZED (
      SELECT tags FROM cache_outbox WHERE (namespace = $1 OR namespace IS NULL) AND ${which}
      UNION ALL SELECT tags FROM cache_settled WHERE (namespace = $1 OR namespace IS NULL) AND ${which}
      LIMIT ${MAX_TOLD + 1}
    )
-   SELECT ${MARK} AS mark, CASE WHEN ${isKnown} AND (SELECT count(*) FROM told) <= ${MAX_TOLD}
+   SELECT ${MARK} AS mark, CASE WHEN ${isKnown} AND NOT pg_is_in_recovery() AND (SELECT count(*) FROM told) <= ${MAX_TOLD}
      THEN ARRAY(SELECT DISTINCT unnest(tags) FROM told) END AS invalidated`;
 const TELL_ALL = told('true', 'true');
 const TELL_UNSEEN = told(UNSEEN, `$3 = ${SERVER} AND pg_snapshot_xmax($2::pg_snapshot) <= ${NEXT}`);
@@ -71,14 +71,6 @@ export class FollowedRows {
       : this.#query<News>(TELL_UNSEEN, [namespace, ...partsOf(mark)]));
     if (!found) throw new Error('the database has told nothing');
     return { mark: found.mark, invalidated: found.invalidated ?? undefined };
-  }
-
-  /** What is settled as soon as it is known. */
-  async add(tags: readonly string[], namespace: string): Promise<void> {
-    await this.#query('INSERT INTO cache_settled (tags, namespace) VALUES ($1, $2)', [
-      tags.map((tag) => tag.replaceAll('\0', '')),
-      namespace,
-    ]);
   }
 
   /** Every ten seconds, and else nothing. By the clock of this process: that of the database may be set. Never rejects. */

@@ -67,7 +67,7 @@ export class TypeormOutbox implements Outbox {
   BEGIN
     INSERT INTO cache_settled (tags, namespace) SELECT tags, namespace FROM gone;
     RETURN NULL;
-  END $$;
+  END $$ SET search_path FROM CURRENT;
   CREATE TRIGGER keep_settled AFTER DELETE ON cache_outbox REFERENCING OLD TABLE AS gone
     FOR EACH STATEMENT EXECUTE FUNCTION keep_settled()`;
 
@@ -103,14 +103,14 @@ export class TypeormOutbox implements Outbox {
   }
 
   async settle(rows: readonly string[]): Promise<void> {
-    await this.#bypass.run(SETTLE, rows);
+    await this.#bypass.run(SETTLE, [rows]);
   }
 
   async renew(rows: readonly string[]): Promise<void> {
     // What was asked for before the owner gave a row up may come after it.
     await this.#bypass.run(
       `UPDATE cache_outbox SET renewed_at = clock_timestamp() WHERE id = ANY($1::bigint[]) AND renewed_at <> '-infinity'`,
-      rows,
+      [rows],
     );
   }
 
@@ -179,7 +179,12 @@ export class TypeormOutbox implements Outbox {
 
   /** Nobody hears of it where this is not {@link isFollowed}. */
   async announce(tags: readonly string[]): Promise<void> {
-    await this.#followed?.add(tags, this.#namespace);
+    if (!this.#followed) return;
+    const storable = tags.map((tag) => tag.replaceAll('\0', ''));
+    await this.#bypass.run('INSERT INTO cache_settled (tags, namespace) VALUES ($1, $2)', [
+      storable,
+      this.#namespace,
+    ]);
   }
 
   async #relay(

@@ -22,7 +22,6 @@ export class UnitOfWork {
   readonly #sent = new Set<string>();
   readonly #tags = new Set<string>();
   readonly #cover = new Set<string>();
-  readonly #uncovered = new Set<string>();
   /** Tags of methods inside that threw, and how much had been written when the first of these began. */
   readonly #feared = new Map<string, number>();
   #presumed = 0;
@@ -117,16 +116,6 @@ export class UnitOfWork {
   /** How much has been written so far, or may have been. It never falls, or what one wrote could hide another's. */
   get written(): number {
     return new Set([...this.rows, ...this.#sent]).size + this.#presumed;
-  }
-
-  /** As {@link add}, for tags that no cover takes in: rows may have been committed without them. */
-  addUncovered(tags: readonly string[]): void {
-    this.add(tags);
-    for (const tag of tags) this.#uncovered.add(tag);
-  }
-
-  get uncovered(): readonly string[] {
-    return [...this.#uncovered];
   }
 
   /** Further tags that are to be invalidated when the unit is over. */

@@ -48,6 +48,91 @@ async function wait(): Promise<number> {
   return clock.monotonicMs() - sinceMs;
 }
 
+describe('an outbox that is followed', () => {
+  const announce = jest.fn<Promise<void>, [readonly string[]]>();
+  let isReady: boolean;
+  let followed: UnitSettlement;
+
+  beforeEach(() => {
+    announce.mockReset().mockResolvedValue();
+    isReady = true;
+    const outbox = {
+      isFollowed: true,
+      announce,
+      renew: () => Promise.resolve(),
+      settle: () => Promise.resolve(),
+    };
+    followed = new UnitSettlement({
+      outbox: Object.defineProperty(outbox, 'isReady', { get: () => isReady }) as Partial<Outbox> as Outbox,
+      clock,
+      invalidate: (tags) => {
+        invalidated.push([...tags]);
+        return Promise.resolve(isConfirmed);
+      },
+      background: new BackgroundWork(),
+      onPending: () => pending++,
+    });
+  });
+
+  /** A method has ended whose commit was told of with what was known then. */
+  async function leave(...tags: string[]): Promise<void> {
+    const unit = new UnitOfWork('Books.rename', ['prefix/book', 'unlisted']);
+    followed.enter(unit, true);
+    unit.rows.push('1');
+    unit.add(tags);
+    unit.exit();
+    await followed.leave(unit);
+  }
+
+  it('is told of what a method has invalidated, exactly, before the store', async () => {
+    const told = deferred();
+    announce.mockReturnValue(told.promise);
+    const leaving = leave('tag/book:1');
+    await turn();
+
+    expect(announce).toHaveBeenCalledWith(['tag/book:1']);
+    expect(invalidated).toEqual([]);
+    told.resolve();
+    await leaving;
+    expect(invalidated).toEqual([['tag/book:1']]);
+    expect(pending).toBe(0);
+  });
+
+  it('is told of what a method that nobody waited for names', async () => {
+    const unit = new UnitOfWork('Books.rename', ['tag/book:1']);
+    followed.enter(unit, true);
+    unit.rows.push('1');
+    unit.enter(['tag/shelf:1']);
+    followed.enter(unit, false);
+    unit.exit();
+    await followed.leave(unit);
+    announce.mockClear();
+
+    unit.add(['tag/shelf:1']);
+    unit.exit();
+    await followed.leave(unit);
+
+    expect(announce).toHaveBeenCalledWith(['tag/shelf:1']);
+  });
+
+  it('is told of nothing where nothing is invalidated', async () => {
+    await leave();
+
+    expect(announce).not.toHaveBeenCalled();
+  });
+
+  it.each<[string, () => void]>([
+    ['that fails', () => announce.mockRejectedValue(new Error('the database is away'))],
+    ['that says nothing', () => announce.mockReturnValue(never)],
+    ['that cannot be told yet', () => (isReady = false)],
+  ])('%s leaves what was to be told of unconfirmed', async (_, fail) => {
+    fail();
+
+    expect(await followed.invalidate(['tag/book:1'])).toBe(false);
+    expect(invalidated).toEqual([['tag/book:1']]);
+  });
+});
+
 describe('a unit whose invalidation is confirmed', () => {
   const renew = jest.fn(() => Promise.resolve());
   const settle = jest.fn<Promise<void>, []>();

@@ -12,6 +12,9 @@ const PENDING_LIMIT_MS = 1000;
 /** Between looks for rows of others who have just committed: most of them are settled after the first. */
 const OTHERS_PAUSES_MS = [5, 10, 20, 40, 80];
 
+/** What the database may take to note an invalidation for those who go by it. In real time. */
+const ANNOUNCE_PATIENCE_MS = 500;
+
 /** Between attempts to settle rows whose invalidation is confirmed. In real time: relays go by the database's. */
 const SETTLE_PAUSES_MS = [100, 300, 900];
 
@@ -55,10 +58,8 @@ export class UnitSettlement {
    * @returns resolves when that is confirmed, here or by another process, or said to be pending after 1 s; never rejects
    */
   async leave(unit: UnitOfWork): Promise<void> {
-    unit.endOutermost((row) => this.#settle([row], unit.intent, []));
-    const tags = unit.isOver ? unit.tags : unit.intent;
-    const unrecorded = unit.rows.length > 0 ? unit.uncovered : tags;
-    await this.#settle(unit.rows, tags, unrecorded, () => this.#renewal?.end(unit));
+    unit.endOutermost((row) => this.#settle([row], unit.intent));
+    await this.#settle(unit.rows, unit.isOver ? unit.tags : unit.intent, () => this.#renewal?.end(unit));
   }
 
   /**
@@ -80,32 +81,23 @@ export class UnitSettlement {
    * @returns whether it is confirmed; never rejects
    */
   invalidate(tags: readonly string[]): Promise<boolean> {
-    return outsideUnits(() => this.#invalidate(tags, tags));
+    return outsideUnits(() => this.#invalidate(tags));
   }
 
-  /**
-   * @param unrecorded  those of `tags` that no row names
-   * @param endRenewal  called when relays may have the rows, or need not have them any more
-   */
-  async #settle(
-    rows: readonly string[],
-    tags: readonly string[],
-    unrecorded: readonly string[],
-    endRenewal?: () => void,
-  ): Promise<void> {
-    const isConfirmed = await outsideUnits(() => this.#isConfirmed(rows, tags, unrecorded, endRenewal));
+  /** @param endRenewal  called when relays may have the rows, or need not have them any more */
+  async #settle(rows: readonly string[], tags: readonly string[], endRenewal?: () => void): Promise<void> {
+    const isConfirmed = await outsideUnits(() => this.#isConfirmed(rows, tags, endRenewal));
     if (!isConfirmed) this.#options.onPending();
   }
 
   async #isConfirmed(
     rows: readonly string[],
     tags: readonly string[],
-    unrecorded: readonly string[],
     endRenewal: () => void = () => undefined,
   ): Promise<boolean> {
     const { outbox, clock, background } = this.#options;
     const since = clock.monotonicMs();
-    const isConfirmed = await this.#invalidate(tags, unrecorded);
+    const isConfirmed = await this.#invalidate(tags);
     if (isConfirmed && outbox && rows.length > 0) {
       // Nobody waits for this, and nothing fails by it.
       background.addUnheard(this.#forget(outbox, rows).finally(endRenewal));
@@ -116,13 +108,25 @@ export class UnitSettlement {
     return this.#isRelayed(rows, tags, PENDING_LIMIT_MS - (clock.monotonicMs() - since));
   }
 
-  /** Who goes by the outbox hears there of what no row names. */
-  async #invalidate(tags: readonly string[], unrecorded: readonly string[]): Promise<boolean> {
-    const { outbox, invalidate } = this.#options;
-    const isToAnnounce = unrecorded.length > 0 && outbox?.isFollowed && outbox.isReady;
-    const announced = isToAnnounce ? outbox.announce?.(unrecorded).then(isTrue, isFalse) : true;
-    const [isConfirmed, isAnnounced] = await Promise.all([invalidate(tags), announced]);
-    return isConfirmed && isAnnounced !== false;
+  /**
+   * Who goes by the outbox is told first: whoever hears of it from the store and asks the outbox then must find it there. Also
+   * of what rows name: they were written at a commit, by a program that knows its own methods only.
+   */
+  async #invalidate(tags: readonly string[]): Promise<boolean> {
+    const { invalidate } = this.#options;
+    const isAnnounced = tags.length === 0 || (await this.#isAnnounced(tags));
+    return (await invalidate(tags)) && isAnnounced;
+  }
+
+  async #isAnnounced(tags: readonly string[]): Promise<boolean> {
+    const { outbox } = this.#options;
+    if (!outbox?.isFollowed || !outbox.announce) return true;
+    if (!outbox.isReady) return false;
+    const announced = outbox.announce(tags).then(
+      () => true,
+      () => false,
+    );
+    return (await resultWithin(systemClock, ANNOUNCE_PATIENCE_MS, announced)) ?? false;
   }
 
   /** A row that stays makes a relay invalidate all that it was written with, which may be far more than has changed. */
@@ -170,9 +174,6 @@ export class UnitSettlement {
     return true;
   }
 }
-
-const isTrue = () => true;
-const isFalse = () => false;
 
 /** One that names more by now is another. */
 function textOf({ id, tags }: OutboxRow): string {

@@ -13,7 +13,8 @@ const OWN = 'own/';
 
 /** A token, and when it was last asked for. */
 interface Seen {
-  readonly token: string;
+  /** `undefined`: it was taken away then. */
+  readonly token: string | undefined;
   atMs: number;
 }
 
@@ -50,6 +51,10 @@ export class FollowingStore implements Store {
 
   isAvailable(): boolean {
     return this.#shared.isAvailable() || this.#follower.isUsable;
+  }
+
+  isForOne(): boolean {
+    return !this.#shared.isAvailable();
   }
 
   partitionOf(tag: string): string {
@@ -103,7 +108,7 @@ export class FollowingStore implements Store {
   }
 
   async invalidate(hard: readonly string[], soft: readonly string[], budgetMs: number): Promise<void> {
-    for (const tag of [...hard, ...soft]) this.#seen.delete(tag);
+    this.#unsee([...hard, ...soft]);
     await this.#own.invalidate(hard, soft);
     await this.#shared.invalidate(hard, soft, budgetMs);
   }
@@ -130,8 +135,10 @@ export class FollowingStore implements Store {
     if (!isThere && !this.#isAway) {
       const sinceMs = this.#clock.monotonicMs() - BELIEVED_MS;
       const lately = [...this.#seen].filter(([, { atMs }]) => atMs > sinceMs);
-      this.#own.adopt(new Map(lately.map(([tag, { token }]) => [tag, token])));
       this.#follower.begin();
+      this.#own.adopt(
+        new Map(lately.flatMap(([tag, { token }]) => (token === undefined ? [] : [[tag, token]]))),
+      );
     }
     this.#isAway = !isThere;
     return isThere;
@@ -143,10 +150,16 @@ export class FollowingStore implements Store {
       const token = tokens[index];
       if (token === undefined) continue;
       const known = this.#seen.get(tag);
-      if (known && known.atMs > atMs) continue;
+      if (known && (known.atMs > atMs || (known.token === undefined && known.atMs === atMs))) continue;
       if (known?.token === token) known.atMs = atMs;
       else putNewest(this.#seen, tag, { token, atMs }, MAX_SEEN);
     }
+  }
+
+  /** An answer to an earlier question may come yet. */
+  #unsee(tags: readonly string[]): void {
+    const atMs = this.#clock.monotonicMs();
+    for (const tag of tags) putNewest(this.#seen, tag, { token: undefined, atMs }, MAX_SEEN);
   }
 
   #hear(invalidated: readonly string[] | undefined): void {

@@ -1,6 +1,6 @@
 import { CacheError } from '../engine/cache-errors.js';
 import type { Clock } from '../engine/clock.js';
-import { KEPT_MS, type Outbox } from '../outbox/outbox.js';
+import { KEPT_MS, type Outbox, type OutboxNews } from '../outbox/outbox.js';
 import { outsideUnits } from '../outbox/unit-of-work.js';
 import { withDeadline } from '../redis/deadline.js';
 
@@ -8,8 +8,9 @@ import { withDeadline } from '../redis/deadline.js';
 const PATIENCE_MS = 200;
 /** After a question that failed nobody waits for one for so long. */
 const REST_MS = 1000;
-/** For so long nobody need have asked: the outbox tells of twice that, whatever its own clock does. */
-export const BELIEVED_MS = KEPT_MS / 2;
+const MOST_DOUBLINGS = 6;
+/** For so long nobody need have asked: the outbox tells of twice that, and of what a slow answer takes. */
+export const BELIEVED_MS = KEPT_MS / 2 - 5000;
 
 export type FollowedOutbox = Outbox & Required<Pick<Outbox, 'follow'>>;
 
@@ -34,6 +35,9 @@ export class OutboxFollower {
   #previous: Promise<void> = NOTHING;
   #heardAtMs = -Infinity;
   #restsUntilMs = -Infinity;
+  #begun = 0;
+  /** How many questions have not ended. */
+  #underWay = 0;
 
   /** @param hear  is told what was invalidated, in words of the outbox; `undefined`: it may be anything */
   constructor(
@@ -53,8 +57,12 @@ export class OutboxFollower {
 
   /** From here on what was valid within the last {@link BELIEVED_MS} counts: the next question is about all that is known of them. */
   begin(): void {
+    const nowMs = this.#clock.monotonicMs();
+    // What is left of another time away nobody has kept right since.
+    if (nowMs - this.#heardAtMs > BELIEVED_MS) this.#hear(undefined);
     this.#mark = undefined;
-    this.#heardAtMs = this.#clock.monotonicMs();
+    this.#heardAtMs = nowMs;
+    this.#begun++;
   }
 
   /**
@@ -83,19 +91,31 @@ export class OutboxFollower {
     if (!this.isUsable) throw new CacheError('CACHE_STORE_UNAVAILABLE', 'outbox');
     const atMs = this.#clock.monotonicMs();
     if (atMs - this.#heardAtMs > BELIEVED_MS) this.#hear(undefined);
-    const mark = this.#mark;
+    const [mark, begun] = [this.#mark, this.#begun];
     try {
-      const told = await withDeadline(
-        PATIENCE_MS,
-        outsideUnits(() => this.#outbox.follow(mark)),
-      );
+      const told = await withDeadline(PATIENCE_MS, this.#follow(mark));
       this.#hear(told.invalidated);
-      this.#heardAtMs = atMs;
-      // It began anew meanwhile.
-      if (this.#mark === mark) this.#mark = told.mark;
+      if (this.#begun === begun) {
+        this.#heardAtMs = atMs;
+        this.#mark = told.mark;
+        return;
+      }
     } catch (error) {
-      this.#restsUntilMs = this.#clock.monotonicMs() + REST_MS;
+      // Each that hangs keeps a connection of the pool.
+      const doublings = Math.min(Math.max(0, this.#underWay - 1), MOST_DOUBLINGS);
+      this.#restsUntilMs = this.#clock.monotonicMs() + REST_MS * 2 ** doublings;
       throw new CacheError('CACHE_STORE_UNAVAILABLE', 'outbox', { cause: error });
+    }
+    // It began anew meanwhile: what was taken over then this answer says nothing of.
+    return this.#ask();
+  }
+
+  async #follow(mark: string | undefined): Promise<OutboxNews> {
+    this.#underWay++;
+    try {
+      return await outsideUnits(() => this.#outbox.follow(mark));
+    } finally {
+      this.#underWay--;
     }
   }
 }

@@ -17,7 +17,7 @@ export class FollowedOutbox1770000023000 implements MigrationInterface {
       BEGIN
         INSERT INTO cache_settled (tags, namespace) SELECT tags, namespace FROM gone;
         RETURN NULL;
-      END $$;
+      END $$ SET search_path FROM CURRENT;
       CREATE TRIGGER keep_settled AFTER DELETE ON cache_outbox REFERENCING OLD TABLE AS gone
         FOR EACH STATEMENT EXECUTE FUNCTION keep_settled();
     `);
