@@ -12,6 +12,8 @@ const programs = readdirSync(built, { recursive: true, encoding: 'utf8' }).filte
   (path) => path === 'main.js' || path.endsWith('.cli.js'),
 );
 await bundle(
-  Object.fromEntries(programs.map((path) => [path.replace(/\.js$/, ''), join(built, path)])),
+  Object.fromEntries(
+    programs.map((path) => [path.replace(/\.js$/, '').replaceAll('\\', '/'), join(built, path)]),
+  ),
   folder,
 );

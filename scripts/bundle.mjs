@@ -27,7 +27,10 @@ export async function bundle(programs, folder) {
     input: programs,
     platform: 'node',
     external: notBundled.map((name) => new RegExp(`^${name}(/|$)`)),
-    plugins: [{ name: 'source-maps', load: withSourceMap }],
+    plugins: [
+      { name: 'source-maps', load: withSourceMap },
+      { name: 'one-typeorm', transform: withOneTypeorm },
+    ],
     onLog(_level, { message }) {
       throw new Error(message);
     },
@@ -52,6 +55,14 @@ export async function bundle(programs, folder) {
 function withSourceMap(path) {
   if (!existsSync(`${path}.map`) || path.includes('node_modules')) return undefined;
   return { code: readFileSync(path, 'utf8'), map: readFileSync(`${path}.map`, 'utf8') };
+}
+
+/** @nestjs/typeorm looks with require() for what older versions of TypeORM have: all of it would be loaded once more. */
+function withOneTypeorm(code, path) {
+  if (!/[\\/]@nestjs[\\/]typeorm[\\/].*typeorm-compat/.test(path)) return undefined;
+  const asked = code.replace('createRequire(import.meta.url)', '() => typeorm');
+  if (asked === code) throw new Error(`${path} asks for TypeORM in another way than it did.`);
+  return { code: `import * as typeorm from 'typeorm';\n${asked}`, map: null };
 }
 
 function isOfPackages(name) {

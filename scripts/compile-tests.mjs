@@ -1,7 +1,17 @@
 // Compiles folders of test/ into one beside the built sources, and bundles the programs that tests start again and again.
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { transformSync } from '@swc/core';
 import { bundle } from './bundle.mjs';
 import { swcOptions } from './swc-options.mjs';
@@ -15,10 +25,17 @@ const bundled = [
   'support/many-keys.mjs',
 ];
 
-/** @returns {Promise<string>} what holds the compiled folders: made once for what they are, and gone with the build */
+/** @returns {Promise<string>} what holds the compiled folders: made once for what they are and for the build, and gone with it */
 export async function compileTests(root, folders) {
   const texts = folders.flatMap((folder) => namesIn(root, folder)).map((name) => [name, textOf(root, name)]);
-  const hash = createHash('sha256').update(JSON.stringify(texts)).digest('hex').slice(0, 12);
+  const made = [
+    statSync(join(root, 'dist', '.built')).mtimeMs,
+    readFileSync(fileURLToPath(import.meta.url), 'utf8'),
+  ];
+  const hash = createHash('sha256')
+    .update(JSON.stringify([made, options, texts]))
+    .digest('hex')
+    .slice(0, 12);
   const to = join(root, 'dist', `.tests-${hash}`);
   if (existsSync(to)) return to;
 
@@ -49,7 +66,7 @@ export async function compileTests(root, folders) {
 
 function namesIn(root, folder) {
   return readdirSync(join(root, 'test', folder), { recursive: true, encoding: 'utf8' })
-    .map((name) => `${folder}/${name}`)
+    .map((name) => `${folder}/${name.replaceAll('\\', '/')}`)
     .filter((name) => (name.endsWith('.ts') && !name.endsWith('.spec.ts')) || bundled.includes(name));
 }
 

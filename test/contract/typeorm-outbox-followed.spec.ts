@@ -6,6 +6,7 @@ import { TypeormOutbox } from '../../src/cache/outbox/typeorm.outbox.js';
 import { inUnit, UnitOfWork } from '../../src/cache/outbox/unit-of-work.js';
 import { patientDataSource } from '../../src/database/data-source.js';
 import { deferred } from '../support/deferred.js';
+import { startPostgres } from '../support/postgres-process.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { pollUntil } from '../support/processes.js';
 import { outboxContract } from './outbox.contract.js';
@@ -410,6 +411,41 @@ describe('an outbox in PostgreSQL that is followed', () => {
     await older.settle(rows);
 
     expect(await news()).toEqual(['tag/book:1']);
+  });
+
+  it('tells that it does not know where the server has recovered from a process that was killed', async () => {
+    const own = await startPostgres();
+    const source = await patientDataSource(own.url).initialize();
+    try {
+      await source.query(TypeormOutbox.table);
+      await source.query(TypeormOutbox.settledTable);
+      const its = new TypeormOutbox(source, { followed: true });
+      const runner = source.createQueryRunner();
+      // Numbers that are given again, for nothing of them was written to disk.
+      for (let n = 0; n < 20; n++) {
+        await runner.startTransaction();
+        await runner.query('SELECT pg_current_xact_id()');
+        await runner.rollbackTransaction();
+      }
+      const { mark: before } = await its.follow(undefined);
+      const [{ pid }] = (await runner.query('SELECT pg_backend_pid() AS pid')) as [{ pid: number }];
+      process.kill(pid, 'SIGKILL');
+      await runner.release().catch(() => undefined);
+      await pollUntil(
+        () =>
+          source.query('SELECT 1').then(
+            () => true,
+            () => false,
+          ),
+        20_000,
+      );
+      for (let n = 0; n < 30; n++) await its.announce(['tag/book:1']);
+
+      expect((await its.follow(before)).invalidated).toBeUndefined();
+    } finally {
+      await source.destroy();
+      await own.remove();
+    }
   });
 
   outboxContract(() => outbox, commit);

@@ -4,15 +4,17 @@ import { KEPT_MS, type OutboxNews } from './outbox.js';
 import { currentUnit, outsideUnits } from './unit-of-work.js';
 
 const MAX_TOLD = 2000;
-/** Every process does, so what is settled is told of for ten seconds longer than it has to be. */
+/** What is settled is told of for up to twenty seconds longer than it has to be, and longer where no process is up for a minute. */
 const FORGET_EVERY_MS = 10_000;
 const MAX_FORGOTTEN_AT_ONCE = 10_000;
 
 /**
- * Another one, or the same after a restart, may give numbers of transactions once more that were lost with what it had not
+ * When it was started, and when its statistics began, as they do anew where it has recovered by itself from a process that
+ * was killed. Another one, or the same after that, may give numbers of transactions once more that were lost with what it had not
  * written to disk, or had not sent to the one in whose place it is.
  */
-const SERVER = 'extract(epoch FROM pg_postmaster_start_time())::text';
+const SERVER =
+  'concat(extract(epoch FROM pg_postmaster_start_time()), chr(47), extract(epoch FROM pg_stat_get_bgwriter_stat_reset_time()))';
 const MARK = `${SERVER} || ' ' || pg_current_snapshot()::text`;
 /** Higher than that of any row of this server. One that a dump has brought from another may be. */
 const NEXT = 'pg_snapshot_xmax(pg_current_snapshot())';
@@ -49,8 +51,8 @@ const FORGET = `WITH forgotten AS (
 
 /**
  * Tells of the rows of the outbox, and of what became of them: `cache_settled` keeps what is settled for {@link KEPT_MS}.
- * Rows know the transaction that brought them, which nobody can take for earlier than it was committed: a snapshot says
- * which it sees.
+ * Rows name the transaction that brought them, and a snapshot says which transactions it sees: a row is new to whoever's
+ * snapshot was taken before its commit, however early the transaction began.
  */
 export class FollowedRows {
   readonly #dataSource: DataSource;

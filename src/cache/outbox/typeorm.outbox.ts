@@ -9,6 +9,7 @@ import { MAX_ROWS_A_ROUND, relayedTags } from './relayed-tags.js';
 import { PoolBypass } from './typeorm.bypass.js';
 import { FollowedRows } from './typeorm.followed.js';
 import { TransactionSubscriber } from './typeorm.transactions.js';
+import { outsideUnits } from './unit-of-work.js';
 
 const MAX_COMMITTED = 500;
 /** Also those that are dated ahead: the clock of the database was set back since, and nobody knows how old they are. */
@@ -181,10 +182,9 @@ export class TypeormOutbox implements Outbox {
   async announce(tags: readonly string[]): Promise<void> {
     if (!this.#followed) return;
     const storable = tags.map((tag) => tag.replaceAll('\0', ''));
-    await this.#bypass.run('INSERT INTO cache_settled (tags, namespace) VALUES ($1, $2)', [
-      storable,
-      this.#namespace,
-    ]);
+    const insert = 'INSERT INTO cache_settled (tags, namespace) VALUES ($1, $2)';
+    // No write of the method in which it is asked.
+    await outsideUnits(() => this.#bypass.run(insert, [storable, this.#namespace]));
   }
 
   async #relay(
