@@ -45,7 +45,7 @@ export interface CacheModuleOptions extends EntryDefaults {
   /**
    * Asked before a route's method runs, for shedding load early: what it throws is the answer, and nothing has been done for
    * the run. Of a request that is looked up it is asked where the store has nothing, unless this process runs the method
-   * already and that run can be shared; not while Redis is away (`bulkhead`), nor where an expired answer can stand in. Of one
+   * already and that run can be shared; not past a store that is away (`bulkhead`), nor where an expired answer can stand in. Of one
    * that is not looked up it is always asked. It may give a promise. Default: every method may run.
    */
   admission?: () => unknown;

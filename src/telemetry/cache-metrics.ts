@@ -168,7 +168,7 @@ export function cacheMetrics({
     },
     gauge('cache_l1_entries', 'Entries in the memory of this process', () => stats().l1.entries),
     gauge('cache_l1_bytes', 'Memory that they take', () => stats().l1.bytes),
-    gauge('cache_store_available', '1 while the cache can be asked; absent while it is switched off', () =>
+    gauge('cache_store_available', '1 while the store can be asked; absent while it is switched off', () =>
       stats().store === 'none' ? undefined : Number(stats().isAvailable),
     ),
     gauge('cache_redis_up', '1 while there is a connection to Redis; absent without Redis', () =>

@@ -21,8 +21,8 @@ interface Seen {
 /**
  * A shared store, and while that is away what this process holds: the outbox, which is in the database, tells of what all
  * processes invalidate meanwhile. It is asked before every answer, so that none is older than what was acknowledged
- * before it was asked for. What the store had under tokens that it named within the last 30 s stays good; whatever
- * else is asked for each process has made for itself.
+ * before it was asked for. What is held under tokens that the store named within the last 25 s stays good; all else
+ * each process makes for itself.
  *
  * Sound because a row is committed with the data, before anybody is told so, and is told of for 60 s after the store has
  * confirmed what it is about: docs/adr/0035.

@@ -68,7 +68,8 @@ export class OutboxFollower {
   /**
    * Resolves once everything is heard that was committed before the call.
    *
-   * @throws {CacheError} `CACHE_STORE_UNAVAILABLE` where the outbox does not tell within 200 ms; then nobody asks for a second
+   * @throws {CacheError} `CACHE_STORE_UNAVAILABLE` where the outbox does not tell within 200 ms, from the end of the question before; then nobody asks for a
+   *   second, and for longer where questions hang
    */
   catchUp(): Promise<void> {
     return (this.#gathering ??= this.#gather());
