@@ -178,6 +178,24 @@ describe('a store that follows the outbox', () => {
       expect(await tokens()).toEqual(named);
     });
 
+    it('answers also those who were asking it', async () => {
+      const named = await opened();
+      shared.hang('tokens', 'read');
+
+      const asking = [tokens(), store.read(aName(), tags, BUDGET_MS).then((read) => read.tokens)];
+      shared.fail();
+      await advance(BUDGET_MS);
+
+      expect(await Promise.all(asking)).toEqual([named, named]);
+    });
+
+    it('but for those whom it refuses while it is there', async () => {
+      await opened();
+      shared.fail('tokens', 'read');
+
+      await expect(tokens()).rejects.toMatchObject({ code: 'CACHE_STORE_UNAVAILABLE' });
+    });
+
     it('and with none that is older, or that it has not asked for', async () => {
       await opened();
       await elsewhere.open(aName(), [other], 60_000, BUDGET_MS);

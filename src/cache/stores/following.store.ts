@@ -61,17 +61,19 @@ export class FollowingStore implements Store {
     return this.#shared.isAvailable() ? this.#shared.partitionOf(tag) : '';
   }
 
-  async read(name: EntryName, tags: readonly string[], budgetMs: number): Promise<StoreRead> {
-    if (this.#isThere()) {
-      const atMs = this.#clock.monotonicMs();
-      const read = await this.#shared.read(name, tags, budgetMs);
-      this.#see(tags, read.tokens, atMs);
-      return read;
-    }
-    await this.#follower.catchUp();
-    return this.#own.read(name, tags);
+  read(name: EntryName, tags: readonly string[], budgetMs: number): Promise<StoreRead> {
+    return this.#ask(
+      async () => {
+        const atMs = this.#clock.monotonicMs();
+        const read = await this.#shared.read(name, tags, budgetMs);
+        this.#see(tags, read.tokens, atMs);
+        return read;
+      },
+      () => this.#own.read(name, tags),
+    );
   }
 
+  /** Whom it fails for its lease is not answered otherwise: it may have been granted all the same. */
   async open(
     name: EntryName,
     tags: readonly string[],
@@ -89,15 +91,16 @@ export class FollowingStore implements Store {
     return { ...(await this.#own.open(name, tags, tokenTtlMs, budgetMs, lease)), isForOne: true };
   }
 
-  async tokens(tags: readonly string[], budgetMs: number): Promise<readonly (string | undefined)[]> {
-    if (this.#isThere()) {
-      const atMs = this.#clock.monotonicMs();
-      const tokens = await this.#shared.tokens(tags, budgetMs);
-      this.#see(tags, tokens, atMs);
-      return tokens;
-    }
-    await this.#follower.catchUp();
-    return this.#own.tokens(tags);
+  tokens(tags: readonly string[], budgetMs: number): Promise<readonly (string | undefined)[]> {
+    return this.#ask(
+      async () => {
+        const atMs = this.#clock.monotonicMs();
+        const tokens = await this.#shared.tokens(tags, budgetMs);
+        this.#see(tags, tokens, atMs);
+        return tokens;
+      },
+      () => this.#own.tokens(tags),
+    );
   }
 
   async write(name: EntryName, entry: CacheEntry, usableUntilMs?: number): Promise<void> {
@@ -127,6 +130,19 @@ export class FollowingStore implements Store {
 
   #leasing(name: EntryName, owner: string): Store {
     return this.#own.isLeasedTo(name, owner) ? this.#own : this.#shared;
+  }
+
+  /** Whom the shared store failed as it went away is answered all the same. */
+  async #ask<Answer>(askShared: () => Promise<Answer>, askOwn: () => Promise<Answer>): Promise<Answer> {
+    if (this.#isThere()) {
+      try {
+        return await askShared();
+      } catch (error) {
+        if (this.#isThere()) throw error;
+      }
+    }
+    await this.#follower.catchUp();
+    return askOwn();
   }
 
   /** Whether the shared store is asked; when it is first found away, what it has named lately is taken over. */
