@@ -17,6 +17,10 @@ const FROM_ABANDONED =
   `FROM cache_outbox WHERE (renewed_at < clock_timestamp() - $1 * interval '1 millisecond' ` +
   `OR renewed_at > clock_timestamp() + interval '1 second') AND (namespace = $2 OR namespace IS NULL)`;
 
+/** Who waits for it does not wait for the disk: it is seen at once, and a server that has lost it is another one to all who follow. */
+const ANNOUNCE =
+  `WITH unflushed AS (SELECT set_config('synchronous_commit', 'off', true)) ` +
+  'INSERT INTO cache_settled (tags, namespace) SELECT $1::text[], $2::text FROM unflushed';
 const SETTLE = 'DELETE FROM cache_outbox WHERE id = ANY($1::bigint[])';
 
 export interface TypeormOutboxOptions {
@@ -182,9 +186,8 @@ export class TypeormOutbox implements Outbox {
   async announce(tags: readonly string[]): Promise<void> {
     if (!this.#followed) return;
     const storable = tags.map((tag) => tag.replaceAll('\0', ''));
-    const insert = 'INSERT INTO cache_settled (tags, namespace) VALUES ($1, $2)';
     // No write of the method in which it is asked.
-    await outsideUnits(() => this.#bypass.run(insert, [storable, this.#namespace]));
+    await outsideUnits(() => this.#bypass.run(ANNOUNCE, [storable, this.#namespace]));
   }
 
   async #relay(
