@@ -1,4 +1,4 @@
-import { familyTag, patternTags, plainTag, prefixTag, prefixTags } from './tags.js';
+import { familyTag, isPlainTag, patternTags, plainTag, prefixTag, prefixTags } from './tags.js';
 
 it.each([
   [[], ['prefix/note']],
@@ -48,5 +48,15 @@ describe('a pattern', () => {
       [['a', 'b', 'c'], ['a:b', 'c'], ['a', 'b:c'], ['a:b:c']].map((ids) => prefixTag('note', ids)).sort(),
     );
     expect(prefixes('note:fe80:1:2:3:4:*')).toEqual([prefixTag('note')]);
+  });
+});
+
+describe('a plain tag that PostgreSQL could not hold', () => {
+  it.each(['row:\0', 'row:\ud800', 'r\0w'])('%j is told from every other, and can be held', (tag) => {
+    const name = plainTag(tag);
+
+    expect(name.isWellFormed() && !name.includes('\0')).toBe(true);
+    expect(name).not.toBe(plainTag(tag.toWellFormed().replaceAll('\0', '')));
+    expect(isPlainTag(name)).toBe(true);
   });
 });

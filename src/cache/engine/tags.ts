@@ -29,11 +29,11 @@ export const DEFAULT_PREFIX = 'default';
  */
 export const LONGEST_NAME = 200;
 
-/** No outbox in PostgreSQL could hold a NUL, or half a surrogate pair. */
+/** A long one is hashed, and one that PostgreSQL could not hold as it is: with a NUL, or half a surrogate pair. */
 export function plainTag(tag: string): string {
-  if (!tag.isWellFormed() || tag.includes('\0')) return plainTag(tag.toWellFormed().replaceAll('\0', ''));
-  if (tag.length <= LONGEST_NAME) return `tag/${tag}`;
-  return `tag/${tag.split(':', 1)[0] ?? ''}:${hashed(tag)}`;
+  if (tag.length <= LONGEST_NAME && tag.isWellFormed() && !tag.includes('\0')) return `tag/${tag}`;
+  const family = (tag.split(':', 1)[0] ?? '').toWellFormed().replaceAll('\0', '');
+  return `tag/${family}:${hashed(tag)}`;
 }
 
 /** @param tag a plain tag; its family is the text before the first colon */

@@ -102,7 +102,8 @@ export interface Outbox {
   follow?(mark: string | undefined): Promise<OutboxNews>;
 
   /**
-   * Tells those who follow of what invalidates and has left no row. It counts as settled at once, and no relay carries it out.
+   * Tells those who follow of what is about to be invalidated in the store, exactly: rows name what was known at a commit, or there
+   * is none. It counts as settled at once, and no relay carries it out. It may be lost where the database crashes right after.
    *
    * @throws what the database says
    */

@@ -26,7 +26,10 @@ const UNSEEN =
   '(committed_in >= pg_snapshot_xmax($2::pg_snapshot) ' +
   `OR committed_in = ANY (ARRAY(SELECT pg_snapshot_xip($2::pg_snapshot)))) AND committed_in < ${NEXT}`;
 
-/** One that takes no writes does not know what is under way. One statement has one snapshot: what moves from one table to the other meanwhile is in one of them. */
+/**
+ * One statement has one snapshot: what moves from one table to the other meanwhile is in one of them. A server that takes no
+ * writes does not know what is under way.
+ */
 const told = (which: string, isKnown: string) =>
   `WITH told AS MATERIALIZED (
      SELECT tags FROM cache_outbox WHERE (namespace = $1 OR namespace IS NULL) AND ${which}
