@@ -29,11 +29,11 @@ export const DEFAULT_PREFIX = 'default';
  */
 export const LONGEST_NAME = 200;
 
-/** A long one is hashed, and one that PostgreSQL could not hold as it is: with a NUL, or half a surrogate pair. */
+/** A long one is hashed. One that PostgreSQL could not hold, with a NUL or half a surrogate pair, is told apart by its hash. */
 export function plainTag(tag: string): string {
-  if (tag.length <= LONGEST_NAME && tag.isWellFormed() && !tag.includes('\0')) return `tag/${tag}`;
-  const family = (tag.split(':', 1)[0] ?? '').toWellFormed().replaceAll('\0', '');
-  return `tag/${family}:${hashed(tag)}`;
+  const storable = tag.isWellFormed() && !tag.includes('\0') ? tag : tag.toWellFormed().replaceAll('\0', '');
+  if (tag.length <= LONGEST_NAME) return `tag/${storable}${storable === tag ? '' : hashed(tag)}`;
+  return `tag/${storable.split(':', 1)[0] ?? ''}:${hashed(tag)}`;
 }
 
 /** @param tag a plain tag; its family is the text before the first colon */
