@@ -10,7 +10,7 @@ import { engineParts, type EngineParts } from './engine-parts.js';
 import type { L1Entries } from './l1-entries.js';
 import { SingleFlight } from './single-flight.js';
 import type { Factory, Found, Loaded, Lookup, Renewal, Revive, Subject } from './subject.js';
-import { byHardness, witnessesOf } from './tags.js';
+import { byHardness, takenAway } from './tags.js';
 import { WatchedFamilies } from './watched-families.js';
 
 /** The promise of the whole cache: what was computed before an invalidation is never given to anyone who asks after it. */
@@ -173,7 +173,7 @@ export class CacheEngine {
     const { hard, soft } = byHardness(tags);
     const named = [...hard, ...soft];
     this.#families.watch(named);
-    this.#flights.doom([...witnessesOf(named), ...hard]);
+    this.#flights.doom(takenAway(hard, soft));
     this.#flights.overtake(soft);
     const since = clock.monotonicMs();
     try {

@@ -10,7 +10,7 @@ import type { Asked, Opening } from './opening.js';
 import { SharedReads } from './shared-reads.js';
 import type { Store, StoreRead } from './store.js';
 import type { Subject } from './subject.js';
-import { ANY, witnessesOf } from './tags.js';
+import { ANY, takenAway } from './tags.js';
 import { TokenReader } from './token-reader.js';
 import { liveness, tokensByTag, type Liveness, type Tokens } from './tokens.js';
 
@@ -166,7 +166,7 @@ export class EntryStore {
   /** Takes the tokens of `hard` away, families first, and of those of `soft` the soft halves. */
   async invalidate(hard: readonly string[], soft: readonly string[], budgetMs: number): Promise<void> {
     const { store, coherence } = this.#options;
-    const inOrder = [...witnessesOf([...hard, ...soft]), ...hard];
+    const inOrder = takenAway(hard, soft);
     try {
       await store.invalidate(inOrder, soft, budgetMs);
     } finally {

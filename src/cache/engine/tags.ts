@@ -72,6 +72,11 @@ export function witnessesOf(tags: readonly string[]): string[] {
   return [...new Set([...(tags.length > 0 ? [ANY] : []), ...tags.filter(isPlainTag).map(familyTag)])];
 }
 
+/** What an invalidation takes away, in this order: see {@link witnessesOf}. */
+export function takenAway(hard: readonly string[], soft: readonly string[]): string[] {
+  return [...witnessesOf([...hard, ...soft]), ...hard];
+}
+
 /** Whether the token only tells of invalidations of other tags, and so has to go before theirs. */
 export function isWitness(tag: string): boolean {
   return tag === ANY || tag.startsWith('family/');

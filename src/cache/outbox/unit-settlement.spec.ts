@@ -21,8 +21,12 @@ beforeEach(() => {
   invalidated = [];
   isConfirmed = true;
   pending = 0;
-  settlement = new UnitSettlement({
-    outbox: { committed: looks } as Partial<Outbox> as Outbox,
+  settlement = settlementWith({ committed: looks });
+});
+
+function settlementWith(outbox: Partial<Outbox>): UnitSettlement {
+  return new UnitSettlement({
+    outbox: outbox as Outbox,
     clock,
     invalidate: (tags) => {
       invalidated.push([...tags]);
@@ -31,7 +35,7 @@ beforeEach(() => {
     background: new BackgroundWork(),
     onPending: () => pending++,
   });
-});
+}
 
 /** A method that names nothing has ended; its own row is `own`. @returns how long it waited, ms */
 async function wait(): Promise<number> {
@@ -56,21 +60,14 @@ describe('an outbox that is followed', () => {
   beforeEach(() => {
     announce.mockReset().mockResolvedValue();
     isReady = true;
-    const outbox = {
+    followed = settlementWith({
       isFollowed: true,
+      get isReady() {
+        return isReady;
+      },
       announce,
       renew: () => Promise.resolve(),
       settle: () => Promise.resolve(),
-    };
-    followed = new UnitSettlement({
-      outbox: Object.defineProperty(outbox, 'isReady', { get: () => isReady }) as Partial<Outbox> as Outbox,
-      clock,
-      invalidate: (tags) => {
-        invalidated.push([...tags]);
-        return Promise.resolve(isConfirmed);
-      },
-      background: new BackgroundWork(),
-      onPending: () => pending++,
     });
   });
 

@@ -3,7 +3,7 @@ import type { Clock } from '../engine/clock.js';
 import type { L1Entries } from '../engine/l1-entries.js';
 import { putNewest } from '../engine/put-newest.js';
 import type { EntryName, Lease, Store, StoreOpened, StoreRead } from '../engine/store.js';
-import { byHardness, witnessesOf } from '../engine/tags.js';
+import { byHardness, takenAway } from '../engine/tags.js';
 import { MemoryStore } from './memory.store.js';
 import { BELIEVED_MS, OutboxFollower, type FollowedOutbox } from './outbox-follower.js';
 
@@ -184,6 +184,6 @@ export class FollowingStore implements Store {
       return;
     }
     const { hard, soft } = byHardness(invalidated);
-    void this.#own.invalidate([...witnessesOf([...hard, ...soft]), ...hard], soft);
+    void this.#own.invalidate(takenAway(hard, soft), soft);
   }
 }

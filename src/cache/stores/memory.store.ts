@@ -27,14 +27,12 @@ export class MemoryStore implements Store {
   readonly #leases = new Map<string, { owner: string; endsAtMs: number }>();
   readonly #clock: Clock;
   readonly #entries: L1Entries;
+  readonly #tokensBeginWith: string;
 
-  readonly #mark: string;
-
-  /** @param mark  what its tokens begin with */
-  constructor(clock: Clock, entries: L1Entries, mark = '') {
+  constructor(clock: Clock, entries: L1Entries, tokensBeginWith = '') {
     this.#clock = clock;
     this.#entries = entries;
-    this.#mark = mark;
+    this.#tokensBeginWith = tokensBeginWith;
   }
 
   /** Goes on with the tokens of another store. */
@@ -71,7 +69,9 @@ export class MemoryStore implements Store {
     _budgetMs: number,
     lease?: Lease,
   ): Promise<StoreOpened> {
-    const tokens = tags.map((tag) => this.#renew(tag, this.#tokens.get(tag) ?? this.#mark + newToken()));
+    const tokens = tags.map((tag) =>
+      this.#renew(tag, this.#tokens.get(tag) ?? this.#tokensBeginWith + newToken()),
+    );
     const hasLease = !lease || this.#take(name.keyText, lease);
     return Promise.resolve({ ...this.#stored(name.keyText), tokens, hasLease });
   }

@@ -1,5 +1,5 @@
 import { pause, systemClock } from '../engine/clock.js';
-import { byHardness, witnessesOf } from '../engine/tags.js';
+import { byHardness, takenAway } from '../engine/tags.js';
 import type { Outbox } from '../outbox/outbox.js';
 import { ABANDONED_AFTER_MS } from '../outbox/outbox-relay.js';
 import { withDeadline } from '../redis/deadline.js';
@@ -71,8 +71,7 @@ export class OutboxCatchUp {
   async #relayAll(outbox: Outbox, remove: (removal: Removal) => Promise<void>): Promise<void> {
     const apply = async (intent: readonly string[]) => {
       const { hard, soft } = byHardness(intent);
-      const tags = [...hard, ...soft];
-      for (const wave of this.#removals.waves([...witnessesOf(tags), ...tags], [])) {
+      for (const wave of this.#removals.waves(takenAway([...hard, ...soft], []), [])) {
         await Promise.all(wave.map(remove));
       }
       return true;

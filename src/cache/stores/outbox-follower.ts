@@ -55,7 +55,7 @@ export class OutboxFollower {
     return this.#outbox.isReady && this.#clock.monotonicMs() >= this.#restsUntilMs;
   }
 
-  /** From here on what was valid within the last {@link BELIEVED_MS} counts: the next question is about all that is known of them. */
+  /** What was valid within the last {@link BELIEVED_MS} counts from here on: the next question is about all of that time. */
   begin(): void {
     const nowMs = this.#clock.monotonicMs();
     // What is left of another time away nobody has kept right since.
@@ -68,8 +68,8 @@ export class OutboxFollower {
   /**
    * Resolves once everything is heard that was committed before the call.
    *
-   * @throws {CacheError} `CACHE_STORE_UNAVAILABLE` where the outbox does not tell within 200 ms, from the end of the question before; then nobody asks for a
-   *   second, and for longer where questions hang
+   * @throws {CacheError} `CACHE_STORE_UNAVAILABLE` where the outbox does not tell within 200 ms, from the end of the question
+   *   before; then nobody asks for a second, and for longer where questions hang
    */
   catchUp(): Promise<void> {
     return (this.#gathering ??= this.#gather());

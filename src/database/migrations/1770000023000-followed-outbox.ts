@@ -1,6 +1,9 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-/** What was invalidated can be asked for also while Redis is away: by the transaction that committed it, for a minute after it was settled. */
+/**
+ * What was invalidated can be asked for also while Redis is away: by the transaction that committed it, for a minute after it
+ * was settled.
+ */
 export class FollowedOutbox1770000023000 implements MigrationInterface {
   async up(queryRunner: QueryRunner): Promise<void> {
     // Writers wait from the third statement on. Its default has one value for all rows there are, so nothing is rewritten.
