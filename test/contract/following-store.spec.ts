@@ -28,6 +28,10 @@ beforeEach(() => {
   store = new FollowingStore(shared, outbox, clock, new L1Entries(clock, MAX_BYTES));
 });
 
+afterEach(() => {
+  jest.restoreAllMocks();
+});
+
 const advance = (ms: number) => {
   clock.advance(ms);
   return Promise.resolve();
@@ -214,6 +218,15 @@ describe('a store that follows the outbox', () => {
       shared.fail();
 
       expect(await tokens()).toEqual([epoch, undefined]);
+    });
+
+    it('which it would be, were what is settled not kept', async () => {
+      jest.replaceProperty(SimulatedOutbox, 'keptMs', 0);
+      const named = await opened();
+      await invalidateElsewhere([course]);
+      shared.fail();
+
+      expect(await tokens()).toEqual(named);
     });
 
     it('nor of what this process has invalidated, also where nobody has confirmed that', async () => {

@@ -228,10 +228,4 @@ describe('such histories have teeth: they find', () => {
 
     expect(await histories(HISTORIES_TO_FIND_ONE, true)).toContain('was acknowledged');
   });
-
-  it('an outbox that forgets what is settled', async () => {
-    jest.replaceProperty(SimulatedOutbox, 'keptMs', 0);
-
-    expect(await histories(HISTORIES_TO_FIND_ONE, true)).toContain('was acknowledged');
-  });
 });
