@@ -1,11 +1,12 @@
 import type { DataSource, QueryRunner } from 'typeorm';
 import { EPOCH } from '../../src/cache/engine/tags.js';
 import { KEPT_MS } from '../../src/cache/outbox/outbox.js';
+import { PoolBypass } from '../../src/cache/outbox/typeorm.bypass.js';
 import { FollowedRows } from '../../src/cache/outbox/typeorm.followed.js';
 import { TypeormOutbox } from '../../src/cache/outbox/typeorm.outbox.js';
 import { inUnit, UnitOfWork } from '../../src/cache/outbox/unit-of-work.js';
 import { patientDataSource } from '../../src/database/data-source.js';
-import { deferred } from '../support/deferred.js';
+import { deferred, turn } from '../support/deferred.js';
 import { startPostgres } from '../support/postgres-process.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { pollUntil } from '../support/processes.js';
@@ -166,6 +167,22 @@ describe('an outbox in PostgreSQL that is followed', () => {
     await single.destroy();
   });
 
+  it('tells through a pool that is in use', async () => {
+    await news();
+    await work(['tag/book:1']);
+    const single = await patientDataSource(database.url, 1).initialize();
+    const busy = new TypeormOutbox(single, { followed: true, clock });
+    const holder = single.createQueryRunner();
+    await holder.connect();
+
+    const told = await busy.follow(mark);
+
+    expect(told.invalidated).toEqual(['tag/book:1']);
+    expect((await outbox.follow(told.mark)).invalidated).toEqual([]);
+    await holder.release();
+    await single.destroy();
+  });
+
   it('tells of what is relayed while it is, and once more when that is confirmed', async () => {
     const [isApplied, mayEnd] = [deferred(), deferred()];
     await outbox.narrow((await work(['tag/cover:1'])).rows, ['tag/book:1']);
@@ -277,7 +294,7 @@ describe('an outbox in PostgreSQL that is followed', () => {
 
     beforeEach(() => {
       nowMs = 1_000_000;
-      rows = new FollowedRows(dataSource, clock);
+      rows = new FollowedRows(new PoolBypass(dataSource), clock);
     });
 
     async function after(ms: number): Promise<string[] | undefined> {
@@ -342,7 +359,7 @@ describe('an outbox in PostgreSQL that is followed', () => {
       const [{ mark }] = (await query.mock.results[0]!.value) as [{ mark: string }];
       query.mockResolvedValueOnce([{ mark: `1${mark}` }]);
       expect(await after(KEPT_MS - 1)).toEqual(['tag/book:1']);
-      rows = new FollowedRows(dataSource, clock);
+      rows = new FollowedRows(new PoolBypass(dataSource), clock);
       query.mockResolvedValueOnce([{ mark: `1${mark}` }]);
       await after(0);
       query.mockRestore();
@@ -378,6 +395,7 @@ describe('an outbox in PostgreSQL that is followed', () => {
       await ask(by);
       await pollUntil(() => query.mock.calls.some(([sql]) => sql.includes('DELETE')), 5000);
       await Promise.all(query.mock.results.map(({ value }) => value as Promise<unknown>));
+      await turn();
       query.mockRestore();
       nowMs += KEPT_MS;
 

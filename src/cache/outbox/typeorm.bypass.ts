@@ -20,14 +20,14 @@ interface Client {
   readonly connection?: { readonly stream: { destroy(): void } };
   on(event: 'error', listen: () => void): unknown;
   connect(): Promise<unknown>;
-  query(sql: string, parameters: unknown[]): Promise<unknown>;
+  query(sql: string, parameters: unknown[]): Promise<{ readonly rows: unknown[] }>;
   end(): Promise<void>;
 }
 
 interface Waiting {
   readonly sql: string;
   readonly parameters: unknown[];
-  readonly resolve: () => void;
+  readonly resolve: (rows: unknown[]) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -46,10 +46,11 @@ export class PoolBypass {
 
   /**
    * @param sql  twice as good as once, at any time
+   * @returns rows; what TypeORM makes of a statement that gives none is of no use
    * @throws what the database says; after 30 s that it does not answer
    */
-  async run(sql: string, parameters: unknown[]): Promise<void> {
-    const queued = this.#dataSource.query<unknown>(sql, parameters);
+  async run<Row>(sql: string, parameters: unknown[]): Promise<Row[]> {
+    const queued = this.#dataSource.query<Row[]>(sql, parameters);
     const over = queued.then(
       () => true,
       () => true,
@@ -59,14 +60,13 @@ export class PoolBypass {
     const { master: pool } = this.#dataSource.driver as { master?: Pool };
     const Client = pool && pool.waitingCount > 0 ? pool.Client : undefined;
     if (isLate && pool && Client) {
-      const around = this.#goAround(sql, parameters, () => new Client(pool.options));
-      await Promise.any([turn, around]).catch(() => turn);
-    } else {
-      await turn;
+      const around = this.#goAround(sql, parameters, () => new Client(pool.options)) as Promise<Row[]>;
+      return Promise.any([turn, around]).catch(() => turn);
     }
+    return turn;
   }
 
-  #goAround(sql: string, parameters: unknown[], makeClient: () => Client): Promise<void> {
+  #goAround(sql: string, parameters: unknown[], makeClient: () => Client): Promise<unknown[]> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ sql, parameters, resolve, reject });
       if (!this.#isOpen) void this.#serve(makeClient());
@@ -79,9 +79,9 @@ export class PoolBypass {
     try {
       await inTime(client.connect());
       for (let next = this.#waiting[0]; next; next = this.#waiting[0]) {
-        await inTime(client.query(next.sql, next.parameters));
+        const { rows } = await inTime(client.query(next.sql, next.parameters));
         this.#waiting.shift();
-        next.resolve();
+        next.resolve(rows);
       }
     } catch (error) {
       for (const { reject } of this.#waiting.splice(0)) reject(error);
@@ -94,11 +94,12 @@ export class PoolBypass {
   }
 }
 
-async function inTime(step: Promise<unknown>, ms = STEP_PATIENCE_MS): Promise<void> {
-  const isDone = await resultWithin(
+async function inTime<T>(step: Promise<T>, ms = STEP_PATIENCE_MS): Promise<T> {
+  const done = await resultWithin(
     systemClock,
     ms,
-    step.then(() => true),
+    step.then((result) => ({ result })),
   );
-  if (!isDone) throw new Error('the database does not answer');
+  if (!done) throw new Error('the database does not answer');
+  return done.result;
 }

@@ -1,6 +1,6 @@
-import type { DataSource } from 'typeorm';
 import { systemClock, type Clock } from '../engine/clock.js';
 import { KEPT_MS, type OutboxNews } from './outbox.js';
+import type { PoolBypass } from './typeorm.bypass.js';
 import { currentUnit, outsideUnits } from './unit-of-work.js';
 
 const MAX_TOLD = 2000;
@@ -58,14 +58,14 @@ const FORGET = `WITH forgotten AS (
  * snapshot was taken before its commit, however early the transaction began.
  */
 export class FollowedRows {
-  readonly #dataSource: DataSource;
+  readonly #bypass: PoolBypass;
   readonly #clock: Pick<Clock, 'monotonicMs'>;
   /** Snapshots and when they had been taken at the latest, the oldest first. */
   #snapshots: readonly { readonly mark: string; readonly atMs: number }[] = [];
   #forgetAtMs = -Infinity;
 
-  constructor(dataSource: DataSource, clock: Pick<Clock, 'monotonicMs'> = systemClock) {
-    this.#dataSource = dataSource;
+  constructor(bypass: PoolBypass, clock: Pick<Clock, 'monotonicMs'> = systemClock) {
+    this.#bypass = bypass;
     this.#clock = clock;
   }
 
@@ -97,7 +97,7 @@ export class FollowedRows {
 
   /** No write of the method in which it is asked. */
   #query<T>(sql: string, parameters: unknown[]): Promise<T[]> {
-    const query = () => this.#dataSource.query<T[]>(sql, parameters);
+    const query = () => this.#bypass.run<T>(sql, parameters);
     return currentUnit() ? outsideUnits(query) : query();
   }
 }

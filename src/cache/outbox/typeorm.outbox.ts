@@ -90,7 +90,7 @@ export class TypeormOutbox implements Outbox {
   constructor(dataSource: DataSource, options: TypeormOutboxOptions = {}) {
     this.#dataSource = dataSource;
     this.#bypass = new PoolBypass(dataSource);
-    this.#followed = options.followed ? new FollowedRows(dataSource, options.clock) : undefined;
+    this.#followed = options.followed ? new FollowedRows(this.#bypass, options.clock) : undefined;
     subscribe(dataSource, new TransactionSubscriber(this, options.onUnprotectedWrite ?? refuseOrWarn()));
     warnOfReplicas(dataSource);
   }
