@@ -27,6 +27,7 @@ import { SubmissionsTold1770000020000 } from './migrations/1770000020000-submiss
 import { TermsTold1770000021000 } from './migrations/1770000021000-terms-told.js';
 import { ListsByTime1770000022000 } from './migrations/1770000022000-lists-by-time.js';
 import { FollowedOutbox1770000023000 } from './migrations/1770000023000-followed-outbox.js';
+import { ForgottenOutbox1770000024000 } from './migrations/1770000024000-forgotten-outbox.js';
 import { EnrollmentsOfCourses1770000017000 } from './migrations/1770000017000-enrollments-of-courses.js';
 import { FirstTraceCounts1770000011000 } from './migrations/1770000011000-first-trace-counts.js';
 import { FirstTraceOfStudents1770000013000 } from './migrations/1770000013000-first-trace-of-students.js';
@@ -81,6 +82,7 @@ const shared = {
     TermsTold1770000021000,
     ListsByTime1770000022000,
     FollowedOutbox1770000023000,
+    ForgottenOutbox1770000024000,
   ],
   synchronize: false,
   logging: false,

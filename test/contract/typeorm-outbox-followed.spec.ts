@@ -16,7 +16,7 @@ const SCHEMA = `
   SELECT (SELECT count(*) FROM pg_trigger WHERE tgname = 'keep_settled') AS triggers,
     (SELECT regexp_replace(prosrc, '[[:space:]]+', ' ', 'g') FROM pg_proc WHERE proname = 'keep_settled') AS source, table_name, column_name, data_type, is_nullable, column_default, indexdef FROM information_schema.columns
   LEFT JOIN pg_indexes ON tablename = table_name AND indexdef LIKE '%(' || column_name || ')'
-  WHERE table_name IN ('cache_outbox', 'cache_settled') ORDER BY 1, 2`;
+  WHERE table_name IN ('cache_outbox', 'cache_settled', 'cache_forgotten') ORDER BY table_name, column_name, 1, 2`;
 
 describe('an outbox in PostgreSQL that is followed', () => {
   let database: TestDatabase;
@@ -300,7 +300,12 @@ describe('an outbox in PostgreSQL that is followed', () => {
     async function after(ms: number): Promise<string[] | undefined> {
       nowMs += ms;
       await rows.forgetOld();
-      const { invalidated } = await outbox.follow(undefined);
+      return told(undefined);
+    }
+
+    /** By one that forgets nothing. */
+    async function told(since: string | undefined): Promise<string[] | undefined> {
+      const { invalidated } = await new FollowedRows(new PoolBypass(dataSource), clock).since(since, '');
       return invalidated && [...invalidated].sort();
     }
 
@@ -343,6 +348,37 @@ describe('an outbox in PostgreSQL that is followed', () => {
       expect(await after(10_000)).toEqual([]);
     });
 
+    it('what is missed on a machine whose clock stands still meanwhile, which is told so', async () => {
+      let itsMs = 0;
+      const suspended = new FollowedRows(new PoolBypass(dataSource), { monotonicMs: () => itsMs });
+      await suspended.forgetOld();
+      const { mark: itsMark } = await suspended.since(undefined, '');
+      await outbox.announce(['tag/book:1']);
+      await after(0);
+      itsMs = KEPT_MS / 2;
+      expect((await suspended.since(itsMark, '')).invalidated).toEqual(['tag/book:1']);
+      expect((await suspended.since(undefined, '')).invalidated).toEqual(['tag/book:1']);
+
+      expect(await after(KEPT_MS)).toEqual([]);
+
+      expect((await suspended.since(itsMark, '')).invalidated).toBeUndefined();
+      expect((await suspended.since(undefined, '')).invalidated).toBeUndefined();
+    });
+
+    it('and does not take back what another has forgotten that knew more', async () => {
+      const slow = new FollowedRows(new PoolBypass(dataSource), clock);
+      await slow.forgetOld();
+      const { mark: before } = await slow.since(undefined, '');
+      await outbox.announce(['tag/book:1']);
+      await after(0);
+      await after(KEPT_MS);
+
+      await slow.forgetOld();
+
+      expect(await told(before)).toBeUndefined();
+      expect(await dataSource.query('SELECT FROM cache_forgotten')).toHaveLength(1);
+    });
+
     it('10,000 rows at a time', async () => {
       await insert(`cache_settled (tags) SELECT '{tag/book:1}' FROM generate_series(1, 10001)`);
       await after(0);
@@ -370,7 +406,7 @@ describe('an outbox in PostgreSQL that is followed', () => {
     it('what a dump has brought from a server that has come further, and does not tell of it', async () => {
       for (const table of ['cache_settled', 'cache_outbox'])
         await insert(`${table} (tags, committed_in) VALUES ('{tag/${table}}', '99999999')`);
-      expect(await news()).toEqual([]);
+      expect(await told(mark)).toEqual([]);
 
       expect(await after(0)).toEqual(['tag/cache_outbox']);
     });
@@ -407,7 +443,9 @@ describe('an outbox in PostgreSQL that is followed', () => {
 
   it('is made by its statements as by the migrations, and has what waited before told of', async () => {
     const migrated: unknown = await dataSource.query(SCHEMA);
-    await dataSource.query('DROP TABLE cache_outbox, cache_settled; DROP FUNCTION keep_settled');
+    await dataSource.query(
+      'DROP TABLE cache_outbox, cache_settled, cache_forgotten; DROP FUNCTION keep_settled',
+    );
     await dataSource.query(TypeormOutbox.table);
     await insert(`cache_outbox (tags) VALUES ('{tag/book:1}')`);
     const files = () => dataSource.query(`SELECT pg_relation_filenode('cache_outbox')`);

@@ -20,7 +20,7 @@ describe('the outbox in PostgreSQL, through TypeORM', () => {
   beforeAll(async () => {
     database = await createTestDatabase();
     outbox = new TypeormOutbox(database.dataSource);
-    await database.dataSource.query('DROP TABLE cache_outbox, cache_settled');
+    await database.dataSource.query('DROP TABLE cache_outbox, cache_settled, cache_forgotten');
     await database.dataSource.query(TypeormOutbox.table);
   });
 

@@ -7,7 +7,7 @@ export interface OutboxRow {
   readonly tags: readonly string[];
 }
 
-/** How far back {@link Outbox.follow} reaches at least, ms: what was settled longer ago may be forgotten. */
+/** How far back {@link Outbox.follow} reaches at least, ms: what was settled longer ago may be forgotten, and is not known then. */
 export const KEPT_MS = 60_000;
 
 /** What an outbox tells whoever follows it. */
@@ -96,7 +96,7 @@ export interface Outbox {
    * committed, and once more when its owner gives it up and when it is settled: a method may change more than the database
    * after its commit.
    *
-   * @param mark  as this outbox gave it, less than {@link KEPT_MS} ago. Without one all is told that it still knows of
+   * @param mark  as this outbox gave it. Without one it tells of half of {@link KEPT_MS} at least
    * @throws what the database says
    */
   follow?(mark: string | undefined): Promise<OutboxNews>;

@@ -26,27 +26,41 @@ const UNSEEN =
   '(committed_in >= pg_snapshot_xmax($2::pg_snapshot) ' +
   `OR committed_in = ANY (ARRAY(SELECT pg_snapshot_xip($2::pg_snapshot)))) AND committed_in < ${NEXT}`;
 
+/** Whether one snapshot sees all that an earlier one sees. Those of one server grow with time. */
+const sees = (snapshot: string, earlier: string) =>
+  `(pg_snapshot_xmax(${earlier}) <= pg_snapshot_xmax(${snapshot}) AND NOT EXISTS (
+    SELECT FROM pg_snapshot_xip(${snapshot}) AS xid WHERE pg_visible_in_snapshot(xid, ${earlier})))`;
+/** By what all have forgotten together, and by no clock: a machine that was suspended does not know for how long. */
+const IS_ALL_KEPT = `$3 = ${SERVER} AND pg_snapshot_xmax($2::pg_snapshot) <= ${NEXT} AND NOT EXISTS (
+    SELECT FROM cache_forgotten WHERE server = ${SERVER} AND NOT ${sees('$2::pg_snapshot', 'snapshot')})`;
+
 /**
  * One statement has one snapshot: what moves from one table to the other meanwhile is in one of them. A server that takes no
  * writes does not know what is under way.
  */
-const told = (which: string, isKnown: string) =>
+const told = (ofOutbox: string, ofSettled: string, isKnown: string) =>
   `WITH told AS MATERIALIZED (
-     SELECT tags FROM cache_outbox WHERE (namespace = $1 OR namespace IS NULL) AND ${which}
-     UNION ALL SELECT tags FROM cache_settled WHERE (namespace = $1 OR namespace IS NULL) AND ${which}
+     SELECT tags FROM cache_outbox WHERE (namespace = $1 OR namespace IS NULL) AND ${ofOutbox}
+     UNION ALL SELECT tags FROM cache_settled WHERE (namespace = $1 OR namespace IS NULL) AND ${ofSettled}
      LIMIT ${MAX_TOLD + 1}
    )
    SELECT ${MARK} AS mark, CASE WHEN ${isKnown} AND NOT pg_is_in_recovery() AND (SELECT count(*) FROM told) <= ${MAX_TOLD}
      THEN ARRAY(SELECT DISTINCT unnest(tags) FROM told) END AS invalidated`;
-const TELL_ALL = told('true', 'true');
-const TELL_UNSEEN = told(UNSEEN, `$3 = ${SERVER} AND pg_snapshot_xmax($2::pg_snapshot) <= ${NEXT}`);
+const TELL_ALL = told('true', 'true', 'true');
+const TELL_LATE = told('true', UNSEEN, IS_ALL_KEPT);
+const TELL_UNSEEN = told(UNSEEN, UNSEEN, IS_ALL_KEPT);
 
-/** What the snapshot $1 sees: one that is under way for an hour keeps nobody else's. Others who forget are not waited for. */
-const FORGET = `WITH forgotten AS (
+/** What the snapshot $1 sees: one that is under way for an hour keeps nobody else's. One process forgets at a time. */
+const FORGET = `WITH forgetting AS MATERIALIZED (
+    SELECT FROM cache_forgotten FOR UPDATE SKIP LOCKED
+  ), noted AS (
+    UPDATE cache_forgotten SET server = $2, snapshot = $1::pg_snapshot FROM forgetting
+    WHERE $2 = ${SERVER} AND (server = $2 AND ${sees('snapshot', '$1::pg_snapshot')}) IS NOT TRUE
+  ), forgotten AS (
     DELETE FROM cache_settled WHERE ctid = ANY (ARRAY(
       SELECT ctid FROM cache_settled
-      WHERE (committed_in < pg_snapshot_xmax($1::pg_snapshot) AND pg_visible_in_snapshot(committed_in, $1::pg_snapshot) AND $2 = ${SERVER})
-        OR committed_in >= ${NEXT}
+      WHERE ((committed_in < pg_snapshot_xmax($1::pg_snapshot) AND pg_visible_in_snapshot(committed_in, $1::pg_snapshot) AND $2 = ${SERVER})
+        OR committed_in >= ${NEXT}) AND EXISTS (SELECT FROM forgetting)
       LIMIT ${MAX_FORGOTTEN_AT_ONCE} FOR UPDATE SKIP LOCKED
     ))
   )
@@ -60,8 +74,8 @@ const FORGET = `WITH forgotten AS (
 export class FollowedRows {
   readonly #bypass: PoolBypass;
   readonly #clock: Pick<Clock, 'monotonicMs'>;
-  /** Snapshots and when they had been taken at the latest, the oldest first. */
-  #snapshots: readonly { readonly mark: string; readonly atMs: number }[] = [];
+  /** The oldest first. */
+  #snapshots: readonly Snapshot[] = [];
   #forgetAtMs = -Infinity;
 
   constructor(bypass: PoolBypass, clock: Pick<Clock, 'monotonicMs'> = systemClock) {
@@ -71,11 +85,18 @@ export class FollowedRows {
 
   /** As {@link Outbox.follow}. */
   async since(mark: string | undefined, namespace: string): Promise<OutboxNews> {
-    const [found] = await (mark === undefined
-      ? this.#query<News>(TELL_ALL, [namespace])
-      : this.#query<News>(TELL_UNSEEN, [namespace, ...partsOf(mark)]));
+    const [found] = await this.#tell(mark, namespace);
     if (!found) throw new Error('the database has told nothing');
     return { mark: found.mark, invalidated: found.invalidated ?? undefined };
+  }
+
+  /** Without a mark a snapshot of this process says how far back; only who has just started has none. */
+  #tell(mark: string | undefined, namespace: string): Promise<News[]> {
+    if (mark !== undefined) return this.#query(TELL_UNSEEN, [namespace, ...partsOf(mark)]);
+    const late = this.#takenBefore(KEPT_MS / 2);
+    return late
+      ? this.#query(TELL_LATE, [namespace, ...partsOf(late.mark)])
+      : this.#query(TELL_ALL, [namespace]);
   }
 
   /** Every ten seconds, and else nothing. By the clock of this process: that of the database may be set. Never rejects. */
@@ -83,7 +104,7 @@ export class FollowedRows {
     const nowMs = this.#clock.monotonicMs();
     if (nowMs < this.#forgetAtMs) return;
     this.#forgetAtMs = Infinity;
-    const old = this.#snapshots.findLast(({ atMs }) => nowMs - atMs >= KEPT_MS);
+    const old = this.#takenBefore(KEPT_MS);
     try {
       const [found] = await this.#query<{ mark: string }>(FORGET, old ? partsOf(old.mark) : [null, null]);
       const kept = this.#snapshots.filter(({ atMs }) => !old || atMs >= old.atMs);
@@ -95,11 +116,22 @@ export class FollowedRows {
     }
   }
 
+  #takenBefore(ms: number): Snapshot | undefined {
+    const nowMs = this.#clock.monotonicMs();
+    return this.#snapshots.findLast(({ atMs }) => nowMs - atMs >= ms);
+  }
+
   /** No write of the method in which it is asked. */
   #query<T>(sql: string, parameters: unknown[]): Promise<T[]> {
     const query = () => this.#bypass.run<T>(sql, parameters);
     return currentUnit() ? outsideUnits(query) : query();
   }
+}
+
+interface Snapshot {
+  readonly mark: string;
+  /** When it had been taken at the latest. */
+  readonly atMs: number;
 }
 
 interface News {

@@ -66,6 +66,11 @@ export class TypeormOutbox implements Outbox {
     committed_in xid8 NOT NULL DEFAULT pg_current_xact_id()
   );
   CREATE INDEX cache_settled_committed_in ON cache_settled (committed_in);
+  CREATE TABLE cache_forgotten (
+    server text,
+    snapshot pg_snapshot
+  );
+  INSERT INTO cache_forgotten DEFAULT VALUES;
   ALTER TABLE cache_outbox ADD COLUMN committed_in xid8 NOT NULL DEFAULT pg_current_xact_id();
   CREATE INDEX cache_outbox_committed_in ON cache_outbox (committed_in);
   CREATE FUNCTION keep_settled() RETURNS trigger LANGUAGE plpgsql AS $$
