@@ -44,9 +44,9 @@ import { resolveOptions } from './resolve-options.js';
     {
       provide: CacheService,
       useFactory: (parts: CacheParts, methods: MethodCache) => {
-        const { engine, statistics, backlog, options } = parts;
+        const { engine, statistics, backlog, following, options } = parts;
         const store = options.enabled ? parts.store : undefined;
-        return new CacheService(engine, methods, store, statistics, backlog);
+        return new CacheService(engine, methods, store, statistics, backlog, following);
       },
       inject: [CacheParts, MethodCache],
     },

@@ -30,6 +30,7 @@ export class CacheParts {
   readonly redis: RedisService;
   readonly servers: RedisServers | undefined;
   readonly backlog: OutboxBacklog;
+  readonly following: FollowingStore | undefined;
   readonly #redisStore: RedisStore | undefined;
   readonly #relay: OutboxRelay | undefined;
   /** Resolves with the first news of Redis, good or bad. */
@@ -48,11 +49,12 @@ export class CacheParts {
     this.servers = redis && connectRedis(redis, { namespace, clock, emit: hearRedis });
     if (this.servers) this.#redisStore = new RedisStore(this.servers, namespace, this.tell, outbox);
     this.store = this.#redisStore ?? options.store ?? (enabled ? new MemoryStore(clock, l1) : undefined);
-    const isFollowing = enabled && this.#redisStore && isFollowed(outbox) && options.maxBytes > 0;
+    if (enabled && this.#redisStore && isFollowed(outbox) && options.maxBytes > 0)
+      this.following = new FollowingStore(this.#redisStore, outbox, clock, l1);
     this.redis = new RedisService(this.servers, namespace, requestBudgetMs, this.tell);
     this.engine = new CacheEngine({
       ...options,
-      store: isFollowing ? new FollowingStore(this.#redisStore, outbox, clock, l1) : this.store,
+      store: this.following ?? this.store,
       backplane: this.servers?.backplane ?? options.backplane,
       l1,
       invalidationBudgetMs: INVALIDATION_BUDGET_MS,

@@ -11,6 +11,7 @@ import { keyRules, keySubject, keyTag } from './keyed-value.js';
 import { MethodCache } from './methods/method-cache.js';
 import { producedValue } from './methods/method-entry.js';
 import type { OutboxBacklog } from './outbox/outbox-backlog.js';
+import type { FollowingStore } from './stores/following.store.js';
 
 /** In place of the value of a key that `load` of `getMany` left out. */
 const LEFT_OUT = Symbol('left out');
@@ -47,6 +48,7 @@ export class CacheService {
     private readonly store: Store | undefined,
     private readonly statistics: CacheStatistics,
     private readonly backlog: OutboxBacklog,
+    private readonly following: FollowingStore | undefined,
   ) {}
 
   /**
@@ -182,6 +184,14 @@ export class CacheService {
    */
   get hearsOthers(): boolean | undefined {
     return this.store && this.engine.hearsOthers;
+  }
+
+  /**
+   * Whether this process goes by the outbox now, for Redis is away: hits go on, of what it holds itself. `undefined` where it never
+   * does: without Redis, or without an outbox that is `followed`.
+   */
+  get goesByOutbox(): boolean | undefined {
+    return this.following?.isFollowing;
   }
 
   /**

@@ -44,6 +44,7 @@ it('shows each figure under its own name, times in seconds and buckets with thos
   const metrics = cacheMetrics({
     stats: () => stats,
     hearsOthers: () => false,
+    goesByOutbox: () => true,
     redis: {
       status: () => 'connected',
       breaker: 'half-open',
@@ -102,6 +103,7 @@ it('shows each figure under its own name, times in seconds and buckets with thos
     'cache_breaker_state state=closed': 0,
     'cache_breaker_state state=half-open': 1,
     'cache_breaker_state state=open': 0,
+    cache_by_outbox: 1,
     cache_backplane_up: 0,
     'cache_info namespace=shop: server=redis-1:6379/3': 1,
     cache_outbox_rows: 36,

@@ -13,6 +13,8 @@ interface CacheSources {
   readonly stats: () => CacheStats;
   /** `undefined` where there is nothing to hear them by. */
   readonly hearsOthers: () => boolean | undefined;
+  /** `undefined` where it never does. */
+  readonly goesByOutbox: () => boolean | undefined;
   readonly redis: Pick<RedisService, 'status' | 'breaker' | 'namespace' | 'maskedUrl'>;
   /** Invalidations that wait in the outbox; `undefined` where there is none, or where it cannot be asked. */
   readonly outboxRows: () => Promise<number | undefined>;
@@ -25,6 +27,7 @@ interface CacheSources {
 export function cacheMetrics({
   stats,
   hearsOthers,
+  goesByOutbox,
   redis,
   outboxRows,
 }: CacheSources): readonly ShownMetric[] {
@@ -180,10 +183,12 @@ export function cacheMetrics({
       type: 'gauge',
       read: () => states(redis.breaker),
     },
-    gauge('cache_backplane_up', '1 while invalidations of other processes are heard', () => {
-      const isUp = hearsOthers();
-      return isUp === undefined ? undefined : Number(isUp);
-    }),
+    gauge('cache_by_outbox', '1 while Redis is away and this process goes by the outbox', () =>
+      number(goesByOutbox()),
+    ),
+    gauge('cache_backplane_up', '1 while invalidations of other processes are heard', () =>
+      number(hearsOthers()),
+    ),
     {
       name: 'cache_info',
       help: 'Always 1: which Redis this process shares, and what stands before its keys; absent without Redis',
@@ -206,6 +211,10 @@ function states(present: BreakerState | undefined): Sample[] {
 
 function seconds(ms: number): string {
   return String(ms / 1000);
+}
+
+function number(is: boolean | undefined): number | undefined {
+  return is === undefined ? undefined : Number(is);
 }
 
 function one(value: number | undefined): Sample[] {

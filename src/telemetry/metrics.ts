@@ -31,6 +31,7 @@ export class Metrics {
       // Taken once for all of them: it copies what is counted, for each prefix.
       stats: () => (this.#stats ??= cache.stats()),
       hearsOthers: () => cache.hearsOthers,
+      goesByOutbox: () => cache.goesByOutbox,
       redis,
       outboxRows: async () =>
         redis.status() === 'not_configured' ? undefined : outboxRows(dataSource, redis.namespace),

@@ -53,6 +53,11 @@ export class FollowingStore implements Store {
     return this.#shared.isAvailable() || this.#follower.isUsable;
   }
 
+  /** Whether this process goes by the outbox now. */
+  get isFollowing(): boolean {
+    return this.isForOne() && this.#follower.isUsable;
+  }
+
   isForOne(): boolean {
     return !this.#shared.isAvailable();
   }
