@@ -1,7 +1,7 @@
 import type { CacheModuleEvent } from './cache.options.js';
 import type { BypassReason } from './engine/cache-events.js';
 import { systemClock, type Clock } from './engine/clock.js';
-import type { NoStoreReason } from './engine/subject.js';
+import type { NoStoreReason } from './engine/factory.js';
 import { FlapDamping, isOfConnection } from './flap-damping.js';
 import { News } from './engine/news.js';
 

@@ -4,7 +4,8 @@ import { defaultPolicy, type Consistency } from '../../src/cache/engine/entry-po
 import { EntryStore } from '../../src/cache/engine/entry-store.js';
 import { L1Entries } from '../../src/cache/engine/l1-entries.js';
 import { SingleFlight } from '../../src/cache/engine/single-flight.js';
-import { Subject, type Produced } from '../../src/cache/engine/subject.js';
+import type { Produced } from '../../src/cache/engine/factory.js';
+import { Subject } from '../../src/cache/engine/subject.js';
 import { EPOCH, plainTag } from '../../src/cache/engine/tags.js';
 import { FakeClock } from '../../src/cache/testing/index.js';
 import { deferred } from '../support/deferred.js';

@@ -1,5 +1,5 @@
 import { ignoringRejection } from '../engine/ignoring-rejection.js';
-import type { Produced } from '../engine/subject.js';
+import type { Produced } from '../engine/factory.js';
 import { resultDependencies, type TagRules } from './tag-rules.js';
 
 /** What says for how long results are kept, which of them, and what they depend on. */

@@ -9,7 +9,8 @@ import type { EmitCacheEvent } from './cache-events.js';
 import type { Clock } from './clock.js';
 import { CurrentRun } from './current-run.js';
 import { wholeForm, type AuditedForm } from './entry-policy.js';
-import type { Factory, Subject } from './subject.js';
+import type { Factory } from './factory.js';
+import type { Subject } from './subject.js';
 import { withTimeouts } from './with-timeouts.js';
 
 /** Longer than an invalidation takes after its commit, ms: a write under way is no mistake. */

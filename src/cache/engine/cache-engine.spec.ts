@@ -4,7 +4,8 @@ import { FakeClock, simulateInstances, type FaultyStore, type SimulatedInstance 
 import { CacheEngine } from './cache-engine.js';
 import { defaultPolicy } from './entry-policy.js';
 import { L1Entries } from './l1-entries.js';
-import { Subject, type Produced } from './subject.js';
+import type { Produced } from './factory.js';
+import { Subject } from './subject.js';
 import type { CacheEvent } from './cache-events.js';
 import { EPOCH, plainTag, prefixTag } from './tags.js';
 import type { Tracer } from './tracer.js';

@@ -7,9 +7,11 @@ import type { EngineOptions } from './engine-options.js';
 import type { Clock } from './clock.js';
 import type { EntryStore } from './entry-store.js';
 import { engineParts, type EngineParts } from './engine-parts.js';
-import type { L1Entries } from './l1-entries.js';
+import type { L1Entries, Found } from './l1-entries.js';
 import { SingleFlight } from './single-flight.js';
-import type { Factory, Found, Loaded, Lookup, Renewal, Revive, Subject } from './subject.js';
+import type { Factory, Loaded, Revive } from './factory.js';
+import type { Lookup, Renewal } from './lookups.js';
+import type { Subject } from './subject.js';
 import { byHardness, takenAway } from './tags.js';
 import { WatchedFamilies } from './watched-families.js';
 

@@ -1,5 +1,6 @@
 import type { AuditAfterMs, AuditSkip } from './audit-verdict.js';
-import type { NoStoreReason, Subject } from './subject.js';
+import type { NoStoreReason } from './factory.js';
+import type { Subject } from './subject.js';
 import type { StaleReason } from './with-timeouts.js';
 
 /**

@@ -8,7 +8,8 @@ import type { Opening } from './opening.js';
 import { resultTokens } from './result-tokens.js';
 import type { OrderedRun } from './run-order.js';
 import type { Store } from './store.js';
-import type { NewEntry, NoStoreReason, Subject } from './subject.js';
+import type { NewEntry, NoStoreReason } from './factory.js';
+import type { Subject } from './subject.js';
 
 /** Tokens must outlive every entry that carries them; nothing shorter than this is worth the renewals. */
 const MIN_TOKEN_TTL_MS = 2 * 3_600_000;

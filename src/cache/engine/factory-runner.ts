@@ -5,7 +5,8 @@ import type { Clock } from './clock.js';
 import { CurrentRun } from './current-run.js';
 import { longestWaitMs } from './entry-policy.js';
 import type { Flight, SingleFlight } from './single-flight.js';
-import type { Factory, Produced, Subject } from './subject.js';
+import type { Factory, Produced } from './factory.js';
+import type { Subject } from './subject.js';
 import type { Tracer } from './tracer.js';
 
 interface FactoryRunnerOptions {

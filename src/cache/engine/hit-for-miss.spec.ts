@@ -11,7 +11,7 @@ import { FakeClock } from '../testing/index.js';
 import { CacheError } from './cache-errors.js';
 import { HitForMiss } from './hit-for-miss.js';
 import { TOO_LARGE } from './store.js';
-import type { NotStored, Produced } from './subject.js';
+import type { NotStored, Produced } from './factory.js';
 
 const subject = aSubject();
 

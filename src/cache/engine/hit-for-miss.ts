@@ -1,6 +1,7 @@
 import type { Clock } from './clock.js';
 import { putNewest } from './put-newest.js';
-import type { NotStored, Produced, Subject } from './subject.js';
+import type { NotStored, Produced } from './factory.js';
+import type { Subject } from './subject.js';
 
 /** For how long after an answer that was not to be kept the next is expected to be like it, ms. */
 const REMEMBERED_MS = 60_000;

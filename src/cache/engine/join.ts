@@ -6,7 +6,8 @@ import { CurrentRun } from './current-run.js';
 import { LONGEST_WAIT_MS, longestWaitMs } from './entry-policy.js';
 import type { EntryStore } from './entry-store.js';
 import type { Flight, SingleFlight } from './single-flight.js';
-import type { Loaded, Produced, Subject } from './subject.js';
+import type { Loaded, Produced } from './factory.js';
+import type { Subject } from './subject.js';
 import { ANY } from './tags.js';
 
 /** What a run gives to everyone who waits for it. */

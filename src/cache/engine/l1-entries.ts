@@ -1,7 +1,6 @@
 import { bodyLength, type CacheEntry } from './cache-entry.js';
 import type { Clock } from './clock.js';
 import { OwnMemory } from './own-memory.js';
-import type { Found } from './subject.js';
 
 /** An entry in this process, with what is known of its age and of its tokens. Times are monotonic. */
 export interface HeldEntry {
@@ -44,6 +43,14 @@ export function heldEntry(
 
 export function isFresh(held: HeldEntry | undefined, clock: Clock): boolean {
   return held !== undefined && held.freshUntilMs > clock.monotonicMs();
+}
+
+/** An entry that may be served, and where it stands in its life. */
+export interface Found {
+  readonly entry: CacheEntry;
+  readonly ageMs: number;
+  /** What is left of its TTL, ms; negative when it is stale. */
+  readonly freshForMs: number;
 }
 
 /** Where it stands in its life at this moment. */

@@ -5,9 +5,32 @@ import { bodyLength } from './cache-entry.js';
 import type { EmitCacheEvent } from './cache-events.js';
 import type { Clock } from './clock.js';
 import type { EntryStore } from './entry-store.js';
-import { foundNow } from './l1-entries.js';
+import { foundNow, type Found } from './l1-entries.js';
 import type { RefreshAhead } from './refresh-ahead.js';
-import type { Found, Hit, Lookup, Subject } from './subject.js';
+import type { Subject } from './subject.js';
+
+/** A fresh entry was found. */
+export interface Hit {
+  readonly state: 'hit';
+  readonly found: Found;
+  /** What whoever serves it must also start, behind the answer. */
+  readonly behind: 'refresh' | 'audit' | undefined;
+}
+
+/** What a look-up found. */
+export type Lookup =
+  | Hit
+  /** Beyond its TTL but within its grace: to be served if nothing better is to be had in time. */
+  | { readonly state: 'stale'; readonly found: Found }
+  /** `bypass`: the store did not answer. `switched-off`: nothing is kept at all. */
+  | { readonly state: 'miss' | 'bypass' | 'switched-off' };
+
+/** In place of a look-up: the caller asked for a new answer, and may have one made. */
+export interface Renewal {
+  readonly state: 'renewal';
+  /** Whether the store is away, so that it cannot be kept. */
+  readonly isPastCache: boolean;
+}
 
 interface LookupsOptions {
   readonly entries: EntryStore;

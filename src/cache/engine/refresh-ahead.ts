@@ -4,12 +4,13 @@ import { errorName } from './cache-errors.js';
 import type { EmitCacheEvent } from './cache-events.js';
 import type { Clock } from './clock.js';
 import { CurrentRun } from './current-run.js';
-import { foundNow } from './l1-entries.js';
+import { foundNow, type Found } from './l1-entries.js';
 import type { SharedRuns } from './shared-runs.js';
 import type { Openings } from './openings.js';
 import { putNewest } from './put-newest.js';
 import type { RetryPauses } from './retry-pauses.js';
-import type { Factory, Found, Subject } from './subject.js';
+import type { Factory } from './factory.js';
+import type { Subject } from './subject.js';
 import type { WatchedFamilies } from './watched-families.js';
 
 /** A process that tried to refresh an entry, or saw another at it, looks away for so long, ms. */

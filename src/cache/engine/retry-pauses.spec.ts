@@ -11,7 +11,7 @@ import { FakeClock } from '../testing/index.js';
 import { CurrentRun } from './current-run.js';
 import type { EntryPolicy } from './entry-policy.js';
 import { RetryPauses } from './retry-pauses.js';
-import type { Produced } from './subject.js';
+import type { Produced } from './factory.js';
 
 const fails = () => Promise.reject(new Error('the source is down'));
 const stale = { value: 'old', how: 'stale' };

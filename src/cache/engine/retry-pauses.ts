@@ -1,6 +1,7 @@
 import type { Clock } from './clock.js';
 import { putNewest } from './put-newest.js';
-import type { Found, Subject } from './subject.js';
+import type { Found } from './l1-entries.js';
+import type { Subject } from './subject.js';
 
 /** More than so many at a time are not remembered; forgetting costs a run. */
 const MAX_REMEMBERED = 10_000;

@@ -9,7 +9,8 @@ import type { Opening } from './opening.js';
 import type { Openings } from './openings.js';
 import type { RetryPauses } from './retry-pauses.js';
 import type { Flight } from './single-flight.js';
-import type { Factory, Loaded, Revive, Subject } from './subject.js';
+import type { Factory, Loaded, Revive } from './factory.js';
+import type { Subject } from './subject.js';
 import { tokensByTag } from './tokens.js';
 
 type Open = (flight: Flight<unknown>) => Promise<Opening | undefined>;

@@ -13,7 +13,8 @@ import {
 import { FakeClock, simulateInstances, type SimulatedInstance } from '../testing/index.js';
 import { pause } from './clock.js';
 import { CurrentRun } from './current-run.js';
-import { Subject, type Produced } from './subject.js';
+import type { Produced } from './factory.js';
+import { Subject } from './subject.js';
 import { plainTag } from './tags.js';
 
 const subject = aSubject();

@@ -1,6 +1,7 @@
 import type { CacheRequest } from '../definition/cache-request.js';
 import type { Budget } from '../engine/budget.js';
-import type { Lookup, Renewal, Subject } from '../engine/subject.js';
+import type { Lookup, Renewal } from '../engine/lookups.js';
+import type { Subject } from '../engine/subject.js';
 import type { Reply } from './reply.js';
 import type { RoutePlan } from './route-plan.js';
 

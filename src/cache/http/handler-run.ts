@@ -1,7 +1,7 @@
 import type { CallHandler } from '@nestjs/common';
 import { lastValueFrom } from 'rxjs';
 import { produced } from '../definition/store-decision.js';
-import type { NotStored, Produced } from '../engine/subject.js';
+import type { NotStored, Produced } from '../engine/factory.js';
 import type { CacheTicket } from './cache-ticket.js';
 import { isClientError } from './cache-failure.js';
 import { divert } from './diverted-reply.js';

@@ -4,7 +4,8 @@ import { dependencies } from '../definition/tag-rules.js';
 import { fromArguments, literal } from '../definition/tag-template.js';
 import { methodKeyText } from '../engine/cache-key.js';
 import type { EntryPolicy } from '../engine/entry-policy.js';
-import { type Produced, type Revive, Subject } from '../engine/subject.js';
+import type { Produced, Revive } from '../engine/factory.js';
+import { Subject } from '../engine/subject.js';
 import { prefixTags, UNLISTED } from '../engine/tags.js';
 import { decodeValue, encodeValue, VALUE_FORM } from '../engine/value-codec.js';
 
