@@ -4,14 +4,14 @@ import type { EmitCacheEvent } from './cache-events.js';
 import type { EntryStore } from './entry-store.js';
 import type { Subject } from './subject.js';
 
-/** One question to the store, while there is a budget; no answer is `undefined`. Never rejects. */
+/** Puts one question to the store, if the budget allows it. `undefined`: there was no answer. Never rejects. */
 export type Ask = <T>(
   subject: Subject,
   budget: Budget,
   question: (entries: EntryStore) => Promise<T>,
 ) => Promise<{ readonly answer: T } | undefined>;
 
-/** The one way to the store for whatever somebody waits for: after the first failure a request asks no more. */
+/** Every question to the store that somebody waits for goes this way: after a first failure the request asks no more. */
 export function asking(entries: EntryStore, emit: EmitCacheEvent): Ask {
   return (subject, budget, question) => {
     if (!entries.isAvailable || budget.leftMs === 0) {

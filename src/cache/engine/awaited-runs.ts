@@ -19,7 +19,7 @@ interface AwaitedRunsOptions {
   readonly background: BackgroundWork;
 }
 
-/** Runs as their callers wait for them: for as long as the policy says, and with something stale no longer than they must. */
+/** What a caller waits for: a run, for as long as the policy says, or a stale entry in its place. */
 export class AwaitedRuns {
   readonly #options: AwaitedRunsOptions;
 
@@ -30,8 +30,8 @@ export class AwaitedRuns {
   /**
    * Runs `factory`, or waits for the run of the same key that is already under way, here or in another process.
    *
-   * @param stale  what may be given instead, if the run fails or takes longer than the policy's soft timeout; and without
-   *   a run, if one has just failed
+   * @param stale  an expired entry to give instead if the run fails or takes longer than the soft timeout. If a run has
+   *   failed just before, it is given without another
    * @throws whatever `factory` throws; it reaches everyone who waited and is never stored
    * @throws {CacheError} `CACHE_FACTORY_TIMED_OUT` after the hard timeout, `CACHE_OVERLOADED` if the store is away and
    *   too many wait
@@ -70,7 +70,7 @@ export class AwaitedRuns {
   }
 
   /**
-   * Runs `factory` whatever is kept, and stores what it gives: for a caller who may have the answer made anew.
+   * Runs `factory` even if a value is kept, and stores what it gives: for a caller who wants a new answer, and may have one.
    *
    * @throws what {@link load} throws
    */
@@ -81,8 +81,8 @@ export class AwaitedRuns {
   }
 
   /**
-   * Runs `factory` for its caller alone, whatever is kept or under way, and keeps nothing. Also while the store is away
-   * nobody is waited for: the caller may hold what others need.
+   * Runs `factory` for this caller alone: takes nothing from the cache, joins no run and keeps nothing. Not in the bulkhead
+   * either: the caller may hold something, such as a lock, that the runs in there are waiting for.
    *
    * @throws whatever `factory` throws; {@link CacheError} `CACHE_FACTORY_TIMED_OUT` after the hard timeout
    */
@@ -94,11 +94,11 @@ export class AwaitedRuns {
   }
 
   /**
-   * Whether what was good when it was looked up has not been invalidated while its caller waited. Where nobody can be
-   * asked any more it counts as good.
+   * Whether a stale entry was not invalidated while its caller waited for the run. If the store does not answer, it
+   * counts as valid.
    */
   async #isStillValid(subject: Subject, { entry }: Found): Promise<boolean> {
-    // It was looked up just now.
+    // Nobody has waited since it was looked up.
     if (subject.policy.softTimeoutMs === 0) return true;
     const tokens = tokensByTag(entry.tags, entry.tokens);
     const { parts, newBudget } = this.#options;
@@ -109,7 +109,7 @@ export class AwaitedRuns {
     return valid?.answer ?? true;
   }
 
-  /** As {@link withTimeouts}. What nobody waits for any more goes on behind. */
+  /** As {@link withTimeouts}. A run that nobody waits for any more goes on in the background. */
   #withTimeouts<T extends object>(
     subject: Subject,
     run: Promise<T>,

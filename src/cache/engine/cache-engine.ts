@@ -15,13 +15,17 @@ import type { Subject } from './subject.js';
 import { byHardness, takenAway } from './tags.js';
 import { WatchedFamilies } from './watched-families.js';
 
-/** The promise of the whole cache: what was computed before an invalidation is never given to anyone who asks after it. */
+/**
+ * The cache without Nest, HTTP and Redis. It keeps one promise: a value that was computed before an invalidation is never
+ * given to anyone who asks after it.
+ */
 export class CacheEngine {
-  /** What goes on behind the answers. */
+  /** Work that goes on after its answer was given: refreshes, audits, writes to the store. */
   readonly background = new BackgroundWork();
   readonly #options: EngineOptions;
+  /** Absent where the cache is switched off: then every method runs, and nothing is kept. */
   readonly #parts: EngineParts | undefined;
-  /** Where there are no parts beside it, the cache is switched off: it keeps nothing, and still invalidates for others. */
+  /** Also there when the cache is switched off, if it has a store: what others keep there must still be invalidated. */
   readonly #entries: EntryStore | undefined;
   readonly #runs: AwaitedRuns;
   readonly #flights = new SingleFlight();
@@ -48,12 +52,15 @@ export class CacheEngine {
     });
   }
 
-  /** Families whose tokens are read before a method whose result names tags of any. Others become known as they come up. */
+  /**
+   * Announces families of tags that results may name: their tokens are read before such a method runs. A family that was
+   * not announced becomes known when a tag of it first comes up.
+   */
   watchFamilies(plainTags: readonly string[]): void {
     this.#families.watch(plainTags);
   }
 
-  /** Whether it hears of the others' invalidations now; `undefined` where there is nothing to hear them by. */
+  /** Whether it hears of invalidations by other processes now; `undefined` where there is no backplane. */
   get hearsOthers(): boolean | undefined {
     const { backplane, clock } = this.#options;
     return backplane && clock.monotonicMs() < backplane.heardUntilMs;
@@ -63,7 +70,7 @@ export class CacheEngine {
     return this.#options.clock;
   }
 
-  /** What this process holds. */
+  /** The entries that this process holds. */
   get l1(): L1Entries {
     return this.#options.l1;
   }
@@ -73,7 +80,7 @@ export class CacheEngine {
   }
 
   /**
-   * The kept value, or what `factory` gives, and how it was come by.
+   * Returns the kept value, or else runs `factory`, and says which of the two it was.
    *
    * @param revive  makes the value from an entry
    * @throws what {@link AwaitedRuns.load} throws
@@ -83,7 +90,7 @@ export class CacheEngine {
     factory: Factory<T>,
     revive: Revive<T>,
   ): Promise<Loaded<T> | { readonly value: T; readonly how: 'hit' }> {
-    // An audit compares with the source: nothing audited inside of it may come from the cache.
+    // An audit compares an entry with its source, so what its run calls must not come from the cache either.
     if (this.#parts?.audits.isInside && subject.policy.audited)
       return { value: (await factory()).value, how: 'ran', isStored: false };
     const budget = this.newBudget();
@@ -102,7 +109,7 @@ export class CacheEngine {
     return this.#parts?.lookups.peek(subject);
   }
 
-  /** In place of a look-up, for a caller who may have the answer made anew. */
+  /** Takes the place of the look-up for a caller who wants a new answer, and may have one. `undefined`: switched off. */
   renewal(subject: Subject): Renewal | undefined {
     if (!this.#parts) return undefined;
     const isPastCache = !this.#parts.entries.isAvailable;
@@ -113,7 +120,7 @@ export class CacheEngine {
     return { state: 'renewal', isPastCache };
   }
 
-  /** As {@link Lookups.lookup}. */
+  /** As {@link Lookups.lookup}, also where the cache is switched off. */
   lookup(subject: Subject, budget: Budget): Promise<Lookup> {
     if (this.#parts) return this.#parts.lookups.lookup(subject, budget);
     const { emit } = this.#options;
@@ -122,7 +129,7 @@ export class CacheEngine {
     return Promise.resolve({ state: 'switched-off' });
   }
 
-  /** Whether there is a run that others wait for in this process. */
+  /** Whether this process is running the method already, and others may join. */
   isUnderWay(subject: Subject): boolean {
     return this.#parts?.sharedRuns.isUnderWay(subject) ?? false;
   }
@@ -148,17 +155,17 @@ export class CacheEngine {
     return this.#runs.past(subject, factory);
   }
 
-  /** Work that asks for many things: while the store is away, its runs take one place of the bulkhead for all. */
+  /** For work that asks for many values: while the store is away, all its runs share one place in the bulkhead. */
   together<T>(work: () => Promise<T>): Promise<T> {
     return this.#parts?.bulkhead.sharing(work) ?? work();
   }
 
-  /** Has an entry replaced before it expires, behind the answers, by one process for all. Never throws. */
+  /** Replaces an entry before it expires, in the background and by one process for all. Never throws. */
   refresh(subject: Subject, factory: Factory<unknown>): void {
     this.#parts?.refreshAhead.begin(subject, factory);
   }
 
-  /** Has a hit that was sampled checked against its source, behind the answers. Never throws. */
+  /** Checks in the background whether the source still says what a hit was answered with. Never throws. */
   audit(subject: Subject, entry: CacheEntry, factory: Factory<unknown>): void {
     this.#parts?.audits.begin(subject, entry, factory);
   }
@@ -166,7 +173,7 @@ export class CacheEngine {
   /**
    * Makes every entry that depends on one of `tags` unusable, here and for everyone who shares the store.
    *
-   * @param tags  those marked by `softTag` only outdate what they name
+   * @param tags  one that is marked by `softTag` only outdates the entries that depend on it
    * @returns whether the store has confirmed it; never rejects
    */
   async invalidate(tags: readonly string[]): Promise<boolean> {
@@ -175,6 +182,7 @@ export class CacheEngine {
     const { hard, soft } = byHardness(tags);
     const named = [...hard, ...soft];
     this.#families.watch(named);
+    // Before the store is asked: nobody who comes from now on may join a run that began earlier.
     this.#flights.doom(takenAway(hard, soft));
     this.#flights.overtake(soft);
     const since = clock.monotonicMs();
@@ -188,7 +196,7 @@ export class CacheEngine {
     }
   }
 
-  /** Waits for what goes on behind the answers, for 5 s at most; nothing begins there any more by itself. */
+  /** Ends the audits and waits for the background work, for 5 s at most. */
   async close(): Promise<void> {
     this.#parts?.audits.close();
     await beforeTheEnd(this.#options.clock, this.background.settle());

@@ -41,21 +41,23 @@ export class EntryStore {
     return this.#options.store.isAvailable();
   }
 
-  /** Whether what is run now is run for this process alone, and so by each. */
+  /** Whether each process now runs methods for itself, because the shared store is away. */
   get isForOne(): boolean {
     const { store } = this.#options;
     return !store.isAvailable() || (store.isForOne?.() ?? false);
   }
 
-  /** The fresh entry that this process holds, whatever has been invalidated meanwhile. */
+  /** The fresh entry that this process holds. It may have been invalidated: {@link isTrusted} and {@link find} tell. */
   inL1(subject: Subject): HeldEntry | undefined {
     const held = this.#options.l1.find(subject.keyText);
     return isFresh(held, this.#options.clock) && held?.entry.shape === subject.shape ? held : undefined;
   }
 
   /**
-   * Whether `held` may be served without asking the store. Inside a run only where no other process invalidates, whatever
-   * its policy says: what the run gives is stored under tokens of its own, which would vouch for what was old already.
+   * Whether `held` may be served without asking the store.
+   *
+   * Inside a run that needs a store which no other process uses, whatever the policy says. What the run gives is stored under
+   * tokens of its own, and these would vouch for it although it was made of something old.
    */
   isTrusted(held: HeldEntry, { policy }: Subject): boolean {
     return this.#options.coherence.vouchesFor(held, CurrentRun.around ? 'strong' : policy.consistency);
@@ -147,8 +149,8 @@ export class EntryStore {
   }
 
   /**
-   * For whom what began with `opening` is still good, so that it takes no better one's place in the store. Where that cannot
-   * be known, for all: nobody is given what is not. Never rejects.
+   * Who may be given the result of a run that began with `opening`, so that a useless one does not replace a better one in
+   * the store. If the store does not answer: all, since a result with a dead token is served to nobody anyway. Never rejects.
    */
   async goodFor({ tags, policy }: Subject, { tokens, atMs }: Opening): Promise<Audience> {
     try {

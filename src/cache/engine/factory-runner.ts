@@ -17,7 +17,7 @@ interface FactoryRunnerOptions {
   readonly tracer: Tracer;
 }
 
-/** Runs the methods: each run is timed, traced and told of, and bounded where the store is away. */
+/** Calls the method itself. Each run is timed, traced and reported, and in the bulkhead where the store is away. */
 export class FactoryRunner {
   readonly #options: FactoryRunnerOptions;
 
@@ -25,7 +25,7 @@ export class FactoryRunner {
     this.#options = options;
   }
 
-  /** @param flight  told of the call; `undefined` for a run for which only its own caller waits */
+  /** @param flight  is told when the method is called; `undefined` for a run that nobody else may join */
   async run<T>(
     subject: Subject,
     flight: Flight<unknown> | undefined,
@@ -71,7 +71,11 @@ export class FactoryRunner {
     }
   }
 
-  /** A run that takes longer than anybody waits for it may never end: it is left to itself then. @returns what cancels that */
+  /**
+   * Notes the call, and gives the flight up when it takes longer than anybody waits for a run: it may never end.
+   *
+   * @returns what cancels that
+   */
   #called(subject: Subject, flight: Flight<unknown>, atMs: number): () => void {
     const { clock, flights } = this.#options;
     flight.calledAtMs = atMs;

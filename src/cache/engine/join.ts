@@ -25,23 +25,24 @@ export interface JoinOptions {
   readonly emit: EmitCacheEvent;
 }
 
-/** Who waits for runs. */
+/** Somebody who waits for a run, and what has become of the runs that they waited for so far. */
 export interface Caller {
-  /** Their place in the order of flights. */
+  /** When they came, in the order of flights. */
   readonly arrival: number;
-  /** Whether they wait yet: they may have been given something stale, or been told that it takes too long. */
+  /** Whether they still wait: they may have been given a stale entry meanwhile, or a timeout. */
   readonly isAwaited: () => boolean;
-  /** How many runs said nothing to them: their own callers were refused before the method, or it was theirs alone. */
+  /** How many runs gave them nothing: its caller was refused before the method, or the result was for that caller only. */
   refusals: number;
-  /** How many runs took longer than they wait for one. */
+  /** How many runs they gave up because it took too long. */
   slowRuns: number;
 }
 
 /**
- * Waits for a run under way, if what it gives is good enough for this caller, for as long as anybody waits for one.
+ * Waits for the run that is under way, if it is good enough for this caller: it must not have read anything that was
+ * invalidated before they came.
  *
- * @returns `'again'` if it is not: that run is over or out of reach, and there may be another. `'alone'` if it gave
- *   nothing to this caller, who shall run the method for themselves
+ * @returns `'again'`: this run will not do, so look for another or begin one. `'alone'`: it gave this caller nothing, so
+ *   they run the method for themselves
  */
 export async function join<T>(
   options: JoinOptions,
@@ -54,7 +55,7 @@ export async function join<T>(
   const since = clock.monotonicMs();
   const verdictOn = (tags?: readonly string[]) =>
     mayJoin(options, subject, budget, caller.arrival, flight, tags);
-  // What has not named all its tags may depend on any: only what moves with every tag tells, if it was read.
+  // A result with unknown tags may depend on any. The token that every invalidation changes can tell, if it was read.
   const isOutdated = async () => {
     const { tokens } = flight;
     return tokens !== undefined && !(tokens.has(ANY) && (await verdictOn([...tokens.keys()])) === 'yes');
@@ -68,11 +69,12 @@ export async function join<T>(
 
   const verdict = await verdictOn();
   if (verdict === 'no') {
-    // Who waits for it already goes on doing so; who asks from now on shares another.
+    // Those who joined it before go on waiting; those who come from now on share another.
     flights.close(flight);
     return 'again';
   }
   if (verdict === 'unknown') {
+    // The next run begins after this caller came, and so will do for them.
     const isOver = await resultOf(flight, subject, clock, caller).then(Boolean, () => true);
     return isOver ? 'again' : leaveSlow();
   }
@@ -92,7 +94,7 @@ export async function join<T>(
   }
   if (!result.isShareable) return 'alone';
   if (result.isUnnamed && (await isOutdated())) return 'again';
-  // An entry that the run found was judged when the store was asked, which may have been before this caller came.
+  // It found an entry in place of running. That was checked when the store was asked, perhaps before this caller came.
   if (result.how === 'found' && (await verdictOn()) !== 'yes') return 'again';
 
   const { value, isStored, notStoredBecause } = result;
@@ -103,8 +105,8 @@ export async function join<T>(
 }
 
 /**
- * Waits for one of those under way to end, beside which no other may begin: then all who came meanwhile share the next. One
- * that takes too long is given up by its runner, and here one whose method has not even been called.
+ * Waits until one of these runs has ended, since no other may begin beside them; all who came meanwhile then share the
+ * next. If none ends in time the oldest is given up: its method was never called, or its runner had given it up sooner.
  */
 export async function waitForRoom(
   { clock, flights }: JoinOptions,
@@ -119,8 +121,8 @@ export async function waitForRoom(
 }
 
 /**
- * `undefined` where it takes longer than anybody waits for a run. Who has waited in vain waits twice as long for the next:
- * where all runs are slow, callers would run one after the other instead.
+ * The result, or `undefined` when this caller has waited long enough. For each run that they waited for in vain they wait
+ * twice as long: where all runs are slow, callers would otherwise begin them one after the other.
  */
 function resultOf<T>(
   flight: Flight<T>,
@@ -134,8 +136,9 @@ function resultOf<T>(
 }
 
 /**
- * How many do not wait for the next run: 0, 1, 3, 7, … of those who waited in vain. Where all are refused, no more than a
- * few runs follow one another; where one is not, nearly all the others share theirs.
+ * How many of those who got nothing from a run then run alone and do not wait for the next: after the first such run
+ * nobody, then 1, 3, 7, …. If everybody is refused, no more than a few runs follow one another; if one caller is not, nearly
+ * all the others share theirs.
  */
 function mostAlone(refusals: number): number {
   return 2 ** Math.min(refusals - 1, 10) - 1;
@@ -144,7 +147,7 @@ function mostAlone(refusals: number): number {
 /**
  * Whether a run under way has read nothing that was invalidated before this caller came.
  *
- * @param tags  what to ask about; by default what it depends on as far as anybody knows
+ * @param tags  what to ask about. Default: all that it is known to depend on
  */
 async function mayJoin(
   options: JoinOptions,
@@ -161,7 +164,7 @@ async function mayJoin(
     );
     if (current) return current.answer ? 'yes' : 'no';
   } else if (calledAtMs === undefined) return 'yes';
-  // Nobody can be asked, or not by this caller any more. The next run, which begins after this one, will do for all who
-  // came during this one.
+  // It has no tokens, or the store did not answer. Who may still ask the store begins another run. Who may not waits for
+  // this one to end, and then shares the next with all who came meanwhile.
   return options.entries.isAvailable && budget.leftMs > 0 ? 'no' : 'unknown';
 }

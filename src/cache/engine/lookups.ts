@@ -41,7 +41,7 @@ interface LookupsOptions {
   readonly emit: EmitCacheEvent;
 }
 
-/** Whether there is something to serve: in this process, in the store, or nowhere. */
+/** Finds an entry that may be served: in this process, in the store, or nowhere. */
 export class Lookups {
   readonly #options: LookupsOptions;
 
@@ -60,7 +60,10 @@ export class Lookups {
     return this.#serve(subject, found);
   }
 
-  /** The entry, if there is one and everything it depends on is unchanged. Never rejects. */
+  /**
+   * Asks the store whether there is an entry of which nothing that it depends on was invalidated. Never rejects: a store
+   * that does not answer is a `bypass`.
+   */
   lookup(subject: Subject, budget: Budget): Promise<Lookup> {
     const { ask, emit } = this.#options;
     emit({ event: 'cache.lookup', subject });

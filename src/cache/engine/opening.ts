@@ -21,7 +21,7 @@ export interface Opening extends Asked {
   readonly lease: LoadLease;
   /** Whether it was granted, or not asked for: this process may run the method. */
   readonly hasLease: boolean;
-  /** Whether it is for this process alone; then not too many of its runs may go at a time. */
+  /** Whether each process runs for itself, because the shared store is away; then the run goes through the bulkhead. */
   readonly isForOne: boolean;
   /** Whether another version of the program keeps a good entry there: it is left to it. */
   readonly isForeign: boolean;

@@ -58,7 +58,8 @@ export class Openings {
 
   /**
    * @param witnesses  families that tell whether something the result may name was invalidated
-   * @param isForAll   whether the lease is asked for. Default: unless lately there was nothing to keep, for which nobody waits
+   * @param isForAll   whether the lease to run for all processes is asked for. Default: yes, unless the last run gave nothing
+   *   to keep, for which others would wait in vain
    * @returns `undefined` if the store did not answer
    */
   async open(
@@ -74,7 +75,7 @@ export class Openings {
       entries.open(subject, witnesses, budget, isForAll ? lease : undefined),
     );
     if (!opened) {
-      // Or everybody would wait for a run that nobody makes until the lease runs out.
+      // It may have been granted all the same. Until it runs out all would wait for a run that nobody makes.
       if (isAsked) void lease.disclaim();
       return undefined;
     }

@@ -22,9 +22,11 @@ export interface SharedRunsOptions extends JoinOptions, OneRunOptions {
 }
 
 /**
- * Runs of methods, each for all who may share it. Tokens are read before the method runs, so a value that an
- * invalidation overtook carries a dead token and is never served, however late it is stored; and nobody joins a run
- * whose tokens are dead.
+ * Runs a method once for all callers who may share the result.
+ *
+ * Tokens are read before the method runs. If an invalidation comes during the run, the result is stored under a token that
+ * is dead by then, so it is never served, however late it is stored. For the same reason nobody joins a run whose tokens
+ * are dead.
  */
 export class SharedRuns {
   readonly #options: SharedRunsOptions;
@@ -34,7 +36,9 @@ export class SharedRuns {
   }
 
   /**
-   * @param isAwaited  whether anybody waits for the result; if not, no further run begins for it
+   * Joins the run that is under way, or begins one.
+   *
+   * @param isAwaited  whether this caller still waits; once they do not, no further run begins for them
    * @throws whatever `factory` throws; {@link CacheError} `CACHE_FACTORY_TIMED_OUT` where nobody waits any more
    */
   async joinOrRun<T>(
@@ -49,13 +53,13 @@ export class SharedRuns {
     for (;;) {
       const flight = flights.find<RunResult<T>>(subject.keyText, caller.arrival);
       const ahead = flight ? [flight] : flights.crowd(subject.keyText);
-      // It would wait for itself.
+      // This call was made by the very run that it would wait for.
       if (ahead.length > 0 && CurrentRun.around?.isOf(this.#options.factoryRunner, subject.keyText)) {
         return runAlone(this.#options, subject, factory);
       }
-      // One may be waiting for the place in the bulkhead that this caller has.
+      // A run that has not called its method yet may be waiting for the place in the bulkhead that this caller has.
       const isBehind = bulkhead.isInside && ahead.some(({ calledAtMs }) => calledAtMs === undefined);
-      // From here to the start nothing is awaited, or two callers would both find nothing to join.
+      // No `await` between the look above and the start, or two callers would both find nothing to join.
       if (ahead.length === 0 || isBehind) {
         const open: Open = ({ dependencies }) =>
           openings.openOrWait(subject, budget, dependencies.witnesses, isAwaited);
@@ -71,12 +75,12 @@ export class SharedRuns {
     }
   }
 
-  /** Whether there is a run that others wait for. */
+  /** Whether there is a run that may be joined. */
   isUnderWay(subject: Subject): boolean {
     return this.#options.flights.find(subject.keyText) !== undefined;
   }
 
-  /** Runs whatever is kept or under way, and stores what that gives. */
+  /** Runs the method even if a value is kept or a run is under way, and stores the result. */
   renew<T>(subject: Subject, budget: Budget, factory: Factory<T>): Promise<Loaded<T>> {
     const { openings } = this.#options;
     const open: Open = ({ dependencies }) => openings.open(subject, budget, dependencies.witnesses);
@@ -84,7 +88,7 @@ export class SharedRuns {
   }
 
   /**
-   * Runs under `opening`, unless somebody else is at it by now.
+   * Runs under an opening that was asked for before, unless another run has begun meanwhile.
    *
    * @returns whether what it gave is being stored
    */
@@ -97,7 +101,7 @@ export class SharedRuns {
     return isStored;
   }
 
-  /** @param revive  gives the value of an entry that is there by now; left out, the method runs all the same */
+  /** @param revive  makes the value from an entry that has been stored meanwhile; without it the method runs all the same */
   async #startFlight<T>(
     subject: Subject,
     open: Open,
@@ -114,7 +118,7 @@ export class SharedRuns {
         flight.tokens = tokens;
         return runStored(this.#options, subject, flight, opening, factory);
       }
-      // Those who join ask about all that the entry depends on, which may be more than was read to begin a run.
+      // Who joins has to check all that the entry depends on: that may be more than was read to open the run.
       flight.tokens = tokensByTag(held.entry.tags, held.entry.tokens);
       background.add(lease.release());
       return { value: revive(held.entry), isShareable: true, how: 'found', isStored: true };

@@ -2,22 +2,24 @@ import type { Tokens } from './tokens.js';
 
 /** What a run depends on, as far as that is known while it runs. */
 interface Dependencies {
-  /** Tags that the result certainly depends on: once one is invalidated, the result is worth nothing to anyone later. */
+  /** Tags that the result certainly depends on: once one is invalidated, nobody who comes later may have the result. */
   readonly certain: readonly string[];
-  /** Families of tags that the result may turn out to name: then it may be good, but only its tokens can tell. */
+  /** Families of tags that the result may name. If one is invalidated the result may still be good; its tokens can tell. */
   readonly witnesses: readonly string[];
 }
 
 /**
- * A run that is under way. An invalidation by this process closes and overtakes it, and dooms it if it depends on that for
- * certain; one that is heard of, or soft, only overtakes it. It is closed as well by who would join and finds its tokens
- * gone, by who begins another, and by who gives it up.
+ * A run that is under way.
+ *
+ * An invalidation by this process overtakes and closes it, and dooms it if the result certainly depends on what was
+ * invalidated. One by another process, or a soft one, only overtakes it. It is also closed when a caller who would join it
+ * finds its tokens dead, when another run begins, and when it is given up.
  */
 export interface Flight<T> {
   readonly dependencies: Dependencies;
   /** Its place in the order in which flights began and callers arrived. */
   readonly order: number;
-  /** Nothing of it is stored. */
+  /** Its result is not stored. */
   isDoomed: boolean;
   /** Whether something that it depends on, or may, was invalidated meanwhile, here or elsewhere. */
   isOvertaken: boolean;
@@ -27,11 +29,11 @@ export interface Flight<T> {
   calledAtMs: number | undefined;
   /** The tokens it runs under; none if the store could not be asked. */
   tokens: Tokens | undefined;
-  /** Others elsewhere need not wait for it: it is overtaken, nobody can vouch for it, or it takes too long. */
+  /** Gives its lease back early: it is overtaken or closed, and other processes should not wait for it. */
   releaseLease: () => void;
-  /** What it gives, also a failure, is its own caller's: others have a run of theirs. Known when it has ended. */
+  /** Its result, or failure, is for its own caller only, and those who joined need another run. Known when it has ended. */
   isOwn: boolean;
-  /** How many who joined it were given nothing: its caller was refused, or the result is that caller's own. */
+  /** How many who joined it were given nothing: its caller was refused, or the result is for that caller only. */
   refused: number;
   result: Promise<T>;
   /** Resolves when it has ended or was given up; {@link end} says so. */
@@ -39,7 +41,7 @@ export interface Flight<T> {
   readonly end: () => void;
 }
 
-/** So many at a time of one key: one that was overtaken, and its successor. More would be as many as there are writes. */
+/** Runs of one key at a time: one that was overtaken, and its successor. Without a bound each write would begin another. */
 const MOST_AT_ONCE = 2;
 
 /**
@@ -47,11 +49,11 @@ const MOST_AT_ONCE = 2;
  * began: whoever asks after the invalidation must not be given a value from before it.
  */
 export class SingleFlight {
-  /** Those under way by key, in the order in which they began; without those that were given up. */
+  /** The runs under way, by key and in the order in which they began; without those that were given up. */
   readonly #flights = new Map<string, Flight<unknown>[]>();
   #order = 0;
 
-  /** A caller's place in that order: a flight with a higher one began after they came. */
+  /** Notes that a caller has come. @returns their place in the order: a flight with a higher one began after they came */
   arrive(): number {
     return ++this.#order;
   }
@@ -59,14 +61,14 @@ export class SingleFlight {
   /**
    * The flight under `key` that may be joined.
    *
-   * @param arrival  of who asks: one that began after they came will do for them, also when it is closed. Default: now
+   * @param arrival  of the caller: a flight that began after they came will do for them even if it is closed. Default: now
    */
   find<T>(key: string, arrival = Infinity): Flight<T> | undefined {
     const found = this.#flights.get(key)?.findLast(({ isClosed, order }) => !isClosed || order > arrival);
     return found as Flight<T> | undefined;
   }
 
-  /** All that are under way under `key`, if there are so many that no other may begin beside them; else none. */
+  /** The flights under `key`, if there are so many that no further one may begin; else none. */
   crowd(key: string): readonly Flight<unknown>[] {
     const flights = this.#flights.get(key) ?? [];
     return flights.length < MOST_AT_ONCE ? [] : flights;
@@ -100,19 +102,19 @@ export class SingleFlight {
     return flight;
   }
 
-  /** Who comes from now on has another, here and elsewhere. */
+  /** Whoever comes from now on, here or in another process, has another run. */
   close(flight: Flight<unknown>): void {
     flight.isClosed = true;
     flight.releaseLease();
   }
 
-  /** As {@link close}, and counts as over: it may never end. */
+  /** As {@link close}, and no longer counts as under way: it may never end. */
   giveUp(key: string, flight: Flight<unknown>): void {
     this.close(flight);
     this.#remove(key, flight);
   }
 
-  /** Closes every flight that depends on one of `tags`, or may as far as is known of it. */
+  /** This process invalidates `tags`: closes every flight that depends on one of them, or may. */
   doom(tags: readonly string[]): void {
     const named = new Set(tags);
     for (const flight of this.#affected(named)) {
@@ -122,7 +124,10 @@ export class SingleFlight {
     }
   }
 
-  /** Tells every flight that depends on one of `tags`, or may. Whether it is joined its tokens decide. */
+  /**
+   * `tags` were invalidated elsewhere, or softly: marks every flight that depends on one of them, or may. Whether it may
+   * still be joined, its tokens decide.
+   */
   overtake(tags: readonly string[]): void {
     for (const flight of this.#affected(new Set(tags))) {
       flight.isOvertaken = true;
