@@ -11,7 +11,10 @@ import { RoutePlans } from './route-plans.js';
 import { StoredAnswer } from './stored-answer.js';
 import { Turn } from './turn.js';
 
-/** Never settles and keeps nothing alive: it forgets whoever waits. A shared pending promise would remember them all. */
+/**
+ * What the guard returns when it has answered by itself: Nest then never goes on. It is no real promise, since one that
+ * stays pending would keep everybody who waits for it in memory.
+ */
 const NEVER = { then: () => undefined } as unknown as Promise<boolean>;
 
 /**
@@ -34,7 +37,7 @@ export class CacheDoor implements CanActivate {
 
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
     const plan = this.plans.of(context.getClass(), context.getHandler());
-    // Called as no route, but as a resolver or a message handler: there the value is cached.
+    // As a resolver or a message handler it is cached by its value, like a provider's method.
     if (!plan || context.getType() !== 'http') return true;
     const [request, response] = context.getArgs<[CacheRequest, object]>();
     const reply = replyOf(response);
@@ -72,7 +75,7 @@ export class CacheDoor implements CanActivate {
     if (isKeptException(entry)) throw revivedException(entry);
     const answer = this.#answerOf(entry);
     const codings = headers.codings(request);
-    // Whatever a guard has set: Nest, too, sets it only after them.
+    // A guard may have set another. Nest itself sets the status only after them.
     reply.setStatus(200);
     if (answer.evaluatePreconditions(request, reply, headers, codings)) {
       reply.end(undefined);

@@ -12,7 +12,7 @@ import { HandlerRun, type Answer } from './handler-run.js';
 import { isKeptException, revivedException, type Kept } from './kept-exception.js';
 import { StoredAnswer } from './stored-answer.js';
 
-/** For each state of the entry: `X-Cache` of an answer made now, and why it had to be. */
+/** What the headers of an answer that is made now say, by what the door found: `X-Cache`, and the reason in `Cache-Status`. */
 const outcomes = {
   miss: ['MISS', 'fwd=miss'],
   stale: ['MISS', 'fwd=stale'],
@@ -23,8 +23,8 @@ const outcomes = {
 
 /**
  * The outermost interceptor of every cached route. On a miss it runs everything inside it once for all who wait,
- * serialises once, stores the bytes and sends those very bytes. A hit that is due or to be audited it answers at once and
- * runs the rest behind the answer. Without a ticket from the door it steps aside.
+ * serialises once, stores the bytes and sends those very bytes. A hit that is also to be refreshed or audited it answers at
+ * once, and runs the rest behind the answer. Without a ticket from the door it does nothing.
  */
 @Injectable()
 export class CacheLoader implements NestInterceptor {
@@ -38,12 +38,12 @@ export class CacheLoader implements NestInterceptor {
     const { lookup } = ticket;
     if (lookup.state === 'hit') return defer(() => of(this.#answer(ticket, lookup, next)));
     const loading = this.#load(ticket, lookup, next);
-    // Nest does not even subscribe for a client that has gone meanwhile: its failure would be nobody's, and end the process.
+    // If the client has gone, Nest never subscribes, and a failure that nobody handles would end the process.
     loading.catch(() => undefined);
     return from(loading);
   }
 
-  /** Answers, and has the entry replaced when the answer is out, or audited. @throws an exception that was kept */
+  /** Answers with the entry, and starts what is due behind the answer. @throws the exception, if that is what was kept */
   #answer(ticket: CacheTicket, { found, behind }: Hit, next: CallHandler): unknown {
     const { plan, reply, subject } = ticket;
     const run = new HandlerRun(ticket, next);
@@ -56,6 +56,7 @@ export class CacheLoader implements NestInterceptor {
     return give(ticket, found.entry);
   }
 
+  /** Begins in the next turn of the event loop, so that the answer is out before the handler runs. */
   #refresh(subject: Subject, factory: Factory<Answer>): void {
     const begun = new Promise<void>((resolve) => {
       setImmediate(() => {
@@ -75,7 +76,7 @@ export class CacheLoader implements NestInterceptor {
     const state = lookup.state === 'renewal' && lookup.isPastCache ? 'bypass' : lookup.state;
     const [outcome, forwarded] = outcomes[state];
     plan.headers.announce(reply, outcome, forwarded);
-    // A 404 of before is nothing to fall back on.
+    // An expired 404 is no substitute for an answer.
     const stale = lookup.state === 'stale' && !isKeptException(lookup.found.entry) ? lookup.found : undefined;
     if (!stale && this.#takesItsOwnRun(subject, state)) {
       const admitted = plan.admit();
@@ -106,7 +107,7 @@ export class CacheLoader implements NestInterceptor {
     return giveNew(ticket, loaded, outcome, forwarded);
   }
 
-  /** Who joins another's run costs nothing; while the store is away the bulkhead says who may run. */
+  /** Whether admission is asked: joining a run costs nothing, and while the store is away the bulkhead decides. */
   #takesItsOwnRun(subject: Subject, state: keyof typeof outcomes): boolean {
     if (state === 'bypass') return false;
     return state === 'renewal' || !this.engine.isUnderWay(subject);
@@ -117,15 +118,15 @@ function revive(entry: CacheEntry): Answer {
   return isKeptException(entry) ? { thrown: revivedException(entry) } : entry;
 }
 
-/** Why an answer that is as good as any other was not stored, or that it was. */
-const KEPT_ANOTHER_TIME: ReadonlySet<Loaded<Answer>['notStoredBecause']> = new Set([
+/** Why an answer was not stored although nothing is wrong with it; `undefined`: it was. */
+const AS_GOOD_AS_STORED: ReadonlySet<Loaded<Answer>['notStoredBecause']> = new Set([
   undefined,
   'tags-unknown',
   'store-away',
   'switched-off',
 ]);
 
-/** Gives what a run gave, and says what became of it. @throws what the run answered with, where that is an exception */
+/** Answers with what a run gave; the headers say what became of it. @throws the exception, if that is what it gave */
 function giveNew(
   ticket: CacheTicket,
   loaded: Loaded<Answer>,
@@ -141,8 +142,8 @@ function giveNew(
     if ('thrown' in value) throw value.thrown;
     return value.value;
   }
-  // Nobody else may keep as new what is not kept as new here.
-  if (KEPT_ANOTHER_TIME.has(notStoredBecause)) plan.headers.announceNew(reply, outcome, told);
+  // Others may keep an answer only where this cache itself would.
+  if (AS_GOOD_AS_STORED.has(notStoredBecause)) plan.headers.announceNew(reply, outcome, told);
   else plan.headers.announce(reply, outcome, told);
   return give(ticket, value);
 }

@@ -12,7 +12,7 @@ export interface CacheTicket {
   readonly plan: RoutePlan;
   readonly subject: Subject;
   readonly lookup: Lookup | Renewal;
-  /** What is left of it, if the store was asked. */
+  /** What the request may still wait for the store; absent if the store was not asked. */
   readonly budget?: Budget;
 }
 
@@ -24,7 +24,7 @@ export function leaveTicket(ticket: CacheTicket): void {
   (ticket.request as Ticketed)[TICKET] = ticket;
 }
 
-/** Only the first to ask gets it: the loader may stand at several levels, the outermost does the work. */
+/** Only the first to ask gets it: the loader may be an interceptor at several levels, and the outermost does the work. */
 export function takeTicket(request: CacheRequest): CacheTicket | undefined {
   const ticketed = request as Ticketed;
   const ticket = ticketed[TICKET];

@@ -6,7 +6,7 @@ import type { ObservedCall } from './observed-call.js';
 interface Running {
   /** Whose run this is, for whoever meets something that the run does. */
   readonly owner: object;
-  /** Is told of the handler's call; of one only. */
+  /** Is told of the handler's call, once. */
   readonly observed: ObservedCall | undefined;
 }
 
@@ -25,8 +25,8 @@ export function isInsideRunOf(owner: object): boolean {
 /**
  * Called in a decorated handler's place.
  *
- * @returns what the handler returned; a promise in place of a thenable that is none, such as a database query, which would
- *   run once more for each who asks it
+ * @returns what the handler returned. In place of a thenable that is no promise, such as a database query, a promise: the
+ *   query would run once more for each `then`
  */
 export function recordCall(args: readonly unknown[], run: () => unknown): unknown {
   const { owner, observed } = running.current ?? {};

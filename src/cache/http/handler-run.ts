@@ -16,10 +16,10 @@ import { copied, type HeadersByName, type Reply } from './reply.js';
 
 const JSON_TYPE = 'application/json; charset=utf-8';
 
-/** An answer; an exception in its place; or a value that only the response of its own request can carry. */
+/** What a run answers: bytes that can be kept; an exception; or a value that only its own request can be answered with. */
 export type Answer = Kept | { readonly thrown: unknown } | { readonly value: unknown };
 
-/** One run of all that is inside of the loader: pipes, interceptors, handler. */
+/** Runs all that is inside the loader, for one request: pipes, interceptors and the handler. */
 export class HandlerRun {
   readonly #ticket: CacheTicket;
   readonly #next: CallHandler;
@@ -42,8 +42,8 @@ export class HandlerRun {
   }
 
   /**
-   * The request is answered otherwise: takes back what the run has done to the response, and keeps from it whatever it
-   * will still do.
+   * The request is answered without this run: undoes what the run has done to the response, and from now on keeps the run
+   * away from it.
    */
   detach(): void {
     if (this.#isDetached) return;
@@ -60,18 +60,18 @@ export class HandlerRun {
     reply.setStatus(this.#statusBefore);
   }
 
-  /** The request has failed: if that was not by the run itself, it goes on behind the answer. */
+  /** The request has failed. A run that is still going, such as after a timeout, goes on behind the answer. */
   abandon(): void {
     if (this.#state !== 'over') this.detach();
   }
 
   /**
-   * Runs, and says what of it may be kept. Once detached it may be called again, when the run before is over.
+   * Runs the handler, and says what of its answer may be kept. Once detached, it may be called again after each run.
    */
   async produce(): Promise<Produced<Answer>> {
     if (this.#isDetached) {
       this.#divert(copied(this.#headersBefore));
-      // The answer may have been made a 304 meanwhile.
+      // The answer to the request may have become a 304 meanwhile.
       this.#reply.setStatus(this.#statusBefore);
     }
     this.#state = 'running';
@@ -94,14 +94,14 @@ export class HandlerRun {
   }
 
   /**
-   * What becomes of a failure: it is its caller's alone, given to all who wait, or kept.
+   * Decides who a failure is for: its caller alone, all who wait, or also those who come later.
    *
-   * @throws it, where it is for all who wait and a stale answer may stand in for it
+   * @throws the error itself, where it is for all who wait and a stale answer may be given instead
    */
   #failed(error: unknown, call: ObservedCall): Produced<Answer> {
     const { plan, reply, subject } = this.#ticket;
     const thrown = { thrown: error };
-    // A client that has gone may have ended the run itself (`takeUntil`): that is nobody else's failure either.
+    // A client that has gone may have ended the run (`takeUntil`): those who joined did not fail.
     const isCutOff = !this.#isDetached && reply.isAbandoned;
     if (isCutOff || (!call.isReached && isClientError(error))) {
       return { value: thrown, isShareable: false, isRefused: true };
@@ -111,9 +111,9 @@ export class HandlerRun {
     const kept = isKept ? keptException(error) : undefined;
     if (kept) return produced<Answer>(call.decisionOnFailure(negativeTtlMs), thrown, kept);
     if (!isClientError(error)) throw error;
-    // From before something changed that only this call has named, or not: who joined could not tell.
+    // It depends on tags that only this call has named: those who joined cannot tell whether it is recent enough.
     if (!call.isAllKnown) return { value: thrown, isShareable: false };
-    // A failure may be covered by a stale answer. What the client did wrong is none.
+    // What is thrown may be replaced by a stale answer. That must not happen to what the client did wrong.
     if (subject.policy.graceMs > 0) return { value: thrown, isShareable: true };
     throw error;
   }

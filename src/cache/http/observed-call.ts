@@ -4,11 +4,11 @@ import { decide, type StoreDecision } from '../definition/store-decision.js';
 import type { RoutePlan } from './route-plan.js';
 
 /**
- * What the decorator says of one call of a handler, found out while it is made: later the handler may have changed its
- * arguments, and interceptors its result, in their place.
+ * What the decorator says of one call of a handler. It is found out during the call: the handler may change its arguments
+ * in place, and interceptors its result.
  */
 export class ObservedCall {
-  /** Whether it was made at all: a pipe may refuse, and an interceptor answer in its place. */
+  /** Whether the handler was called at all: a pipe may refuse the request, and an interceptor may answer it. */
   isReached = false;
   readonly #plan: RoutePlan;
   readonly #request: CacheRequest;

@@ -23,7 +23,7 @@ interface RouteFacts {
   readonly inputs: readonly DeclaredInput[];
   /** From the root; the first is the usual one. */
   readonly paths: readonly string[];
-  /** Those that all arguments meet, in their order. */
+  /** The pipes that all arguments go through, in their order. */
   readonly pipes: readonly unknown[];
   /** By which versions of one path are told apart. */
   readonly versionHeaders: readonly string[];
@@ -37,7 +37,7 @@ interface RouteFacts {
   readonly isInherited: boolean;
 }
 
-/** Everything about a cached route that is known at boot, so that a request costs only lookups. */
+/** Everything about a cached route that is known at start, so that a request costs as little as possible. */
 export class RoutePlan {
   readonly headers: RouteHeaders;
   readonly tags: RouteTags;
@@ -46,11 +46,11 @@ export class RoutePlan {
   readonly #shape: string;
   readonly #policy: EntryPolicy;
   readonly #keyText: (request: CacheRequest) => string;
-  /** Names beside which others may stand in the query and be read. */
+  /** The declared names of the query, where the handler may read others beside them. */
   readonly #declaredQuery: ReadonlySet<string> | undefined;
   /**
-   * Whether the application says that others may have an answer. Where it does not, no guard stands before the route; but a
-   * middleware may look at `Authorization`, and nobody can tell: RFC 9111 section 3.5.
+   * Whether the decorator says who shares an answer. If it does not, the route has no guard; but a middleware may read
+   * `Authorization`, which cannot be seen here: RFC 9111 section 3.5.
    */
   readonly #saysWhoShares: boolean;
 
@@ -63,7 +63,7 @@ export class RoutePlan {
     const { inputs, paths, pipes, controller, name, method, isGuarded, isInherited, emit } = facts;
     this.#options = options;
     this.#emit = emit;
-    // An entry of a program that stored fewer headers lacks some.
+    // An entry of a version that stored fewer headers lacks some of them.
     const stored = answers.storedHeaders.toSorted().join(',');
     this.#shape = [definition.shape, definition.rules.signature, stored].filter(Boolean).join(' ');
     this.#policy = {
@@ -93,8 +93,8 @@ export class RoutePlan {
       ...facts.versionHeaders,
       ...inputs.filter(({ isHeader }) => isHeader).map(({ name }) => name),
     ];
-    // Who uses such an answer without asking us must not give it to somebody whom we would have answered otherwise, or the
-    // guard not at all.
+    // A cache on the way that does not ask again must not give the answer to somebody whom we would answer otherwise, or
+    // whom a guard would refuse.
     const isForWhoAsked = isGuarded ? visibility === 'private' : !this.#saysWhoShares;
     if (isForWhoAsked && answers.clientMaxAgeS !== undefined) keyed.push('authorization');
     this.headers = new RouteHeaders({
@@ -109,7 +109,7 @@ export class RoutePlan {
     });
   }
 
-  /** What a request asks the cache for, or why it does not. */
+  /** What a request asks the cache for, or why it goes past the cache. */
   subject(request: CacheRequest): Subject | BypassReason {
     const { prefix, method } = this.definition;
     if (!this.#saysWhoShares && request.headers.authorization !== undefined) {
@@ -142,7 +142,7 @@ export class RoutePlan {
     this.#emit({ event: 'cache.bypass', prefix, method, reason });
   }
 
-  /** Whether the client wants a new answer, and may have one made. */
+  /** Whether the client asks for a new answer, and may have one. */
   isRenewal(request: CacheRequest): boolean {
     const { mayBypass } = this.definition.answers;
     if (!mayBypass || !asksAnew(request.headers['cache-control'])) return false;

@@ -1,6 +1,6 @@
 /**
- * The present turn of the event loop. Answers that are given at its end leave one after the other, not each between two
- * requests that are read: the system then wakes their readers once rather than once each. Measured, see docs/benchmarks.md.
+ * The present turn of the event loop. Answers that wait for its end leave together, and not each between two requests that
+ * are read: the system then wakes those who read them once, not once for each. Measured, see docs/benchmarks.md.
  */
 export class Turn {
   #end: Promise<void> | undefined;
