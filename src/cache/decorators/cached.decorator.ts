@@ -13,6 +13,7 @@ import { checkedPrefix } from '../engine/tags.js';
 import { CacheDoor } from '../http/cache-door.guard.js';
 import { CacheLoader } from '../http/cache-loader.interceptor.js';
 import { recordCall } from '../http/handler-call.js';
+import type { MethodCall } from '../methods/method-call.js';
 import type { DecoratorOf } from './decorator-of.js';
 import { decoratedName, isGenerator, methodName, wrapMethod } from './wrap-method.js';
 
@@ -95,10 +96,10 @@ export function Cached<M extends AnyMethod = AnyMethod>(
     if (cachedDefinition(descriptor.value as object)) {
       definition.faults.add('CACHE_INVALID_OPTIONS', `${definition.method} has two @Cached.`);
     }
-    const wrapper = wrapMethod(target, descriptor, (cache, { self, method, args, run }) =>
-      cache.isRoute(definition, method)
-        ? recordCall(args, run)
-        : cache.cached(definition, keyName(definition, self, name, method), args, run),
+    const wrapper = wrapMethod(target, descriptor, (cache, call) =>
+      cache.isRoute(definition, call.wrapper)
+        ? recordCall(call.args, call.run)
+        : cache.cached(definition, keyName(definition, name, call), call),
     );
     markCached(wrapper, definition);
     UseGuards(CacheDoor)(target, name, descriptor);
@@ -110,9 +111,9 @@ export function Cached<M extends AnyMethod = AnyMethod>(
  * The method's name in keys, with that of the object's own class: subclasses keep values of their own. What an override
  * calls by `super` is another method, which may have the same prefix.
  */
-function keyName({ method }: CachedDefinition, self: object, name: string | symbol, called: object): string {
+function keyName({ method }: CachedDefinition, name: string | symbol, { self, wrapper }: MethodCall): string {
   const own = methodName(self, name);
-  const isOutermost = (self as Record<string | symbol, unknown>)[name] === called;
+  const isOutermost = (self as Record<string | symbol, unknown>)[name] === wrapper;
   return isOutermost || own === method ? own : `${own} of ${method}`;
 }
 

@@ -68,7 +68,7 @@ export function InvalidateCache<M extends AnyMethod = AnyMethod>(
     }
     const definition: InvalidatingDefinition = { method, rules, isSoft: soft, faults };
     const wrapper = wrapMethod(target, descriptor, (cache, call) => {
-      const resolve = cache.isRoute(definition, call.method)
+      const resolve = cache.isRoute(definition, call.wrapper)
         ? fromRouteArguments(target.constructor, name, call.args)
         : fromArguments(call.args);
       return cache.invalidations.invalidateAfter(definition, resolve, call);

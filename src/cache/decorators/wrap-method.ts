@@ -30,7 +30,7 @@ export function wrapMethod(
   const wrapper: Runnable = function (...args) {
     const cache = this?.[METHOD_CACHE];
     const run = () => original.apply(this, args);
-    return this && cache ? around(cache, { self: this, method: wrapper, args, run }) : run();
+    return this && cache ? around(cache, { self: this, wrapper, args, run }) : run();
   };
   for (const key of Reflect.getMetadataKeys(original) as unknown[]) {
     Reflect.defineMetadata(key, Reflect.getMetadata(key, original), wrapper);

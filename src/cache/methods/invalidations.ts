@@ -15,7 +15,7 @@ import { currentUnit, inUnit, UnitOfWork } from '../outbox/unit-of-work.js';
 import { UnitSettlement } from '../outbox/unit-settlement.js';
 import { resultOf, type MethodCall } from './method-call.js';
 
-/** What methods under `@InvalidateCache` call: a unit of work around each, carried out when it has committed. */
+/** Runs methods under `@InvalidateCache`, each in a unit of work, and invalidates once that has committed. */
 export class Invalidations {
   readonly #covers = new Map<InvalidatingDefinition, readonly string[]>();
   readonly #settlement: UnitSettlement;
@@ -35,30 +35,30 @@ export class Invalidations {
     });
   }
 
-  /** Whether this is asked for by a method that writes, and what is kept of it may be from before its own writes. */
+  /** Whether the caller is inside a method that writes, and what is kept of `subject` may be older than its own writes. */
   readsPast(subject: Subject): boolean {
     return currentUnit((unit) => unit.origin.owner === this && unit.readsPast(subject)) !== undefined;
   }
 
   /**
-   * The unit of work that an invalidation made here belongs to. Inside the run of a cached method only one that was begun
-   * in that run counts: the run is for all who wait for it, so what it does is not put off to the end of a unit around it.
+   * The unit of work that an invalidation made here belongs to. Inside the run of a cached method only a unit that was begun
+   * in that run counts: the run is shared, so what it invalidates must not wait for the end of one caller's unit.
    */
   get #unit(): UnitOfWork | undefined {
     const run = CurrentRun.around?.shared;
     return currentUnit(({ origin }) => origin.owner === this && origin.run === run);
   }
 
-  /** What takes in all that the method's functions could name. Of a method that was not found at start: everything. */
+  /** Says at start which tags cover all that the method's functions could name. Unless that is said: everything. */
   setCover(definition: InvalidatingDefinition, tags: readonly string[]): void {
     this.#covers.set(definition, tags);
   }
 
   /**
-   * Runs the method, then invalidates. What cannot be told exactly is told too broadly, never too narrowly. Inside
+   * Runs the method, then invalidates. Where it is not known exactly what, that is rather too much than too little. Inside
    * another such method it joins that one's unit of work: nothing is invalidated before the outermost has committed.
    *
-   * @param resolve  the values of placeholders in this call
+   * @param resolve  gives the values of placeholders in this call
    */
   async invalidateAfter(
     definition: InvalidatingDefinition,
@@ -79,7 +79,7 @@ export class Invalidations {
   async invalidate(tags: readonly string[]): Promise<boolean> {
     const unit = this.#unit;
     unit?.add(tags);
-    // Where the outermost method has ended, nobody knows whether this belongs to one that is still inside.
+    // After the end of the outermost method it is not known whether one that is still inside will settle this.
     if (unit && !unit.hasOutermostEnded) return true;
     const isConfirmed = await this.#settlement.invalidate(tags);
     if (!isConfirmed) announcePending();
@@ -92,7 +92,7 @@ export class Invalidations {
     { args, run }: MethodCall,
   ): Promise<unknown> {
     const { method, rules, faults } = definition;
-    // Of a module that was loaded later nobody has told.
+    // Those of a module that was loaded later did not stop the start.
     faults.refuse();
     const given = argumentsAsGiven(rules, args);
     const known = this.#exactTags(definition, () => argumentTags(rules, resolve));
@@ -121,7 +121,7 @@ export class Invalidations {
       throw error;
     } finally {
       unit.exit();
-      // Nobody waited for a method that ends after the one around it: it settles for itself.
+      // A method that ends after the outermost one was not waited for, and settles for itself.
       if (!outer || unit.hasOutermostEnded) await this.#settlement.leave(unit);
       if (hasSucceeded && !outer && unit.tags.length === 0) await this.#settlement.awaitOthers(unit);
     }

@@ -12,10 +12,10 @@ import { decodeValue } from '../engine/value-codec.js';
 import { isClientError } from '../http/cache-failure.js';
 import { isRoute } from '../http/route-metadata.js';
 import type { Invalidations } from './invalidations.js';
-import { resultOf } from './method-call.js';
+import { resultOf, type MethodCall } from './method-call.js';
 import { decoded, methodSubject, producedValue, revive, type MethodResult } from './method-entry.js';
 
-/** What decorated methods call: the way from a method's arguments and result to the engine. */
+/** Serves provider methods under `@Cached`: asks the engine for the value that belongs to their arguments. */
 export class MethodCache {
   readonly #listed = new Set<CachedDefinition>();
   readonly #routes = new Set<object>();
@@ -28,12 +28,15 @@ export class MethodCache {
     readonly emit: EmitCacheEvent,
   ) {}
 
-  /** The methods that {@link Invalidations.setCover} was told of. Entries of others, such as of modules loaded later, are `unlisted`. */
+  /**
+   * The methods that were found at start: covers name their prefixes. Entries of others, such as of modules loaded later,
+   * depend on the tag `unlisted`, which covers name as well.
+   */
   addListed(cached: readonly CachedDefinition[]): void {
     for (const definition of cached) this.#listed.add(definition);
   }
 
-  /** What is said of methods that were found to be routes at start. */
+  /** Definitions of methods that were found to be routes at start. */
   addRoutes(definitions: readonly (CachedDefinition | InvalidatingDefinition)[]): void {
     for (const definition of definitions) this.#routes.add(definition);
   }
@@ -41,27 +44,22 @@ export class MethodCache {
   /**
    * Whether the calls of a method come from HTTP.
    *
-   * @param method  the function that the decorator put in its place; another decorator may have put its own around it,
-   *   and then only that one has a path
+   * @param wrapper  the function that the decorator put in the method's place. If another decorator has put its own around
+   *   it, only that one has a path
    */
-  isRoute(definition: CachedDefinition | InvalidatingDefinition, method: object): boolean {
-    return this.#routes.has(definition) || isRoute(method);
+  isRoute(definition: CachedDefinition | InvalidatingDefinition, wrapper: object): boolean {
+    return this.#routes.has(definition) || isRoute(wrapper);
   }
 
   /**
    * The kept value of a provider's method, as a copy, or what it returns now.
    *
-   * @param method  the method's name with that of the object's own class: subclasses keep values of their own
+   * @param keyName  the method's name in its key
    */
-  async cached(
-    definition: CachedDefinition,
-    method: string,
-    args: unknown[],
-    run: () => unknown,
-  ): Promise<unknown> {
+  async cached(definition: CachedDefinition, keyName: string, { args, run }: MethodCall): Promise<unknown> {
     definition.faults.refuse();
     const isListed = this.#listed.has(definition);
-    // It may be a route that was not found at start: its arguments do not tell who asks.
+    // It may be a route that was not found at start, whose arguments do not tell who asks.
     if (!isListed && isPersonal(definition.scope)) {
       this.#countBypass(definition, 'nobody-to-share-with');
       return resultOf(run);
@@ -69,7 +67,7 @@ export class MethodCache {
     const policy = this.#policyOf(definition);
     let subject: Subject;
     try {
-      subject = methodSubject(definition, policy, method, args, isListed);
+      subject = methodSubject(definition, policy, keyName, args, isListed);
     } catch (error) {
       this.emit({ event: 'cache.key_failed', method: definition.method, reason: errorName(error), error });
       this.#countBypass(definition, 'no-key');
@@ -87,20 +85,20 @@ export class MethodCache {
     const kept = await this.engine.getOrSet(subject, withClientErrors(subject, factory), revive);
     const value = decoded(kept.value);
     if (value) return value.value;
-    // Nobody here has written that: it is replaced. The look-up has counted already.
+    // This program has not written what is kept there, so it is replaced. The look-up was counted already.
     this.emit({ event: 'cache.decode_error', subject });
     return this.renewed(subject, factory);
   }
 
-  /** As {@link value}, for a caller who wants it made now, whatever is kept. */
+  /** As {@link value}, for a caller who wants a new one, whatever is kept. */
   async anew(subject: Subject, factory: Factory<MethodResult>): Promise<unknown> {
     if (this.invalidations.readsPast(subject)) return this.#past(subject, factory);
-    // It counts as a look-up that found nothing, or could not be.
+    // Counted as a look-up that found nothing, or that could not be made.
     if (!this.engine.renewal(subject)) await this.engine.lookup(subject, this.engine.newBudget());
     return this.renewed(subject, factory);
   }
 
-  /** What `factory` gives now, whatever is kept. */
+  /** Runs `factory` whatever is kept; no look-up is counted. */
   async renewed(subject: Subject, factory: Factory<MethodResult>): Promise<unknown> {
     const budget = this.engine.newBudget();
     const { value } = await this.engine.renew(subject, budget, withClientErrors(subject, factory));
@@ -125,7 +123,7 @@ export class MethodCache {
   }
 }
 
-/** What the client did wrong is given like a result: nothing stale may cover it, and the method has not failed. */
+/** Gives a client error like a result: it is no failure of the method, so no stale value may take its place. */
 function withClientErrors({ policy }: Subject, factory: Factory<MethodResult>): Factory<MethodResult> {
   if (policy.graceMs === 0) return factory;
   return async () => {

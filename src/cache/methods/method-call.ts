@@ -4,12 +4,12 @@ import { isObservable, lastValueFrom } from 'rxjs';
 export interface MethodCall {
   readonly self: object;
   /** The function that stands in the method's place. */
-  readonly method: object;
+  readonly wrapper: object;
   readonly args: unknown[];
   readonly run: () => unknown;
 }
 
-/** What a run comes to: of a promise its value, of an Observable the last one, `undefined` where it has none. */
+/** The value that a run comes to: of a promise its own, of an Observable the last, or `undefined` if it has none. */
 export async function resultOf(run: MethodCall['run']): Promise<unknown> {
   const returned = await run();
   return isObservable(returned) ? lastValueFrom(returned, { defaultValue: undefined }) : returned;

@@ -9,28 +9,30 @@ import { Subject } from '../engine/subject.js';
 import { prefixTags, UNLISTED } from '../engine/tags.js';
 import { decodeValue, encodeValue, VALUE_FORM } from '../engine/value-codec.js';
 
-/** The stored text of a value; the value itself where it has no stored form; or an exception in its place. */
+/** What a run gave: the stored text of its value; the value itself, if it has no stored form; or an exception. */
 export type MethodResult =
   | { readonly text: string }
   | { readonly raw: unknown }
   | { readonly thrown: unknown };
 
 /**
- * What a call of a provider's method is to the engine.
+ * What a call of a provider's method asks the engine for.
  *
+ * @param keyName   the method's name in the key, with that of the object's own class: subclasses keep values of their own
+ * @param isListed  whether covers name the method
  * @throws where an argument has no form that a key could hold, or that a tag needs
  */
 export function methodSubject(
   { prefix, shape, rules }: CachedDefinition,
   policy: EntryPolicy,
-  method: string,
+  keyName: string,
   args: unknown[],
   isListed: boolean,
 ): Subject {
   const named = dependencies(rules, fromArguments(args));
   return new Subject({
     prefix,
-    keyText: methodKeyText(prefix, method, args),
+    keyText: methodKeyText(prefix, keyName, args),
     shape: [VALUE_FORM, shape, rules.signature].join(' '),
     policy,
     furtherTags: { mayBeNamed: rules.functions.length > 0, families: rules.families },
@@ -38,14 +40,14 @@ export function methodSubject(
   });
 }
 
-/** Those before the first that no pattern could name. */
+/** The arguments before the first that is no scalar: patterns such as `prefix:a:b:*` can name these. */
 function leadingIds(args: readonly unknown[]): string[] {
   const ids = args.map(literal);
   const end = ids.indexOf(undefined);
   return (end === -1 ? ids : ids.slice(0, end)) as string[];
 }
 
-/** What a run gave: its value as text; where it has no stored form the value itself, for its caller only. */
+/** Makes the value text. If it has no stored form the value itself is given, and to its own caller only. */
 export function producedValue(
   said: StoreRules,
   args: readonly unknown[],
