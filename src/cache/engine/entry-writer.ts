@@ -23,16 +23,17 @@ interface EntryWriterOptions {
   readonly jittered: (ttlMs: number) => number;
 }
 
-/** Who may be given what a run gave: how old it is only the process knows that made it. */
+/** Who may be given what a run gave. `this-process`: it is softly invalidated, and only its own process knows its age. */
 export type Audience = 'all' | 'this-process' | 'nobody';
 
 /** A run that has given what is to be kept. */
-interface EndedRun {
+export interface EndedRun {
   readonly opening: Opening;
   readonly ordered: OrderedRun;
   readonly loadMs: number;
-  readonly goodFor: Exclude<Audience, 'nobody'>;
 }
+
+type KeptFor = Exclude<Audience, 'nobody'>;
 
 /** Keeps what runs gave, each under the tokens that its run was opened with. */
 export class EntryWriter {
@@ -48,11 +49,16 @@ export class EntryWriter {
     return this.#tokenTtlMs;
   }
 
-  /** Keeps it, and tells if it does not. Never rejects. @returns why the store did not take it, if it did not */
-  async store(subject: Subject, given: NewEntry, run: EndedRun): Promise<string | undefined> {
+  /** Keeps it, or says in an event why not. Never rejects. @returns why the store refused it, if that is why */
+  async store(
+    subject: Subject,
+    given: NewEntry,
+    run: EndedRun,
+    goodFor: KeptFor,
+  ): Promise<string | undefined> {
     const { emit } = this.#options;
     try {
-      const reason = await this.#put(subject, given, run);
+      const reason = await this.#put(subject, given, run, goodFor);
       if (reason) emit({ event: 'cache.no_store', subject, reason });
       return undefined;
     } catch (error) {
@@ -62,11 +68,12 @@ export class EntryWriter {
     }
   }
 
-  /** @returns why it did not: an invalidation of a tag that the result names may have come in between, or a later run */
+  /** @returns why it was not kept: a tag that the result names was invalidated meanwhile, say, or a later run was kept */
   async #put(
     subject: Subject,
     given: NewEntry,
-    { opening, ordered, loadMs, goodFor }: EndedRun,
+    { opening, ordered, loadMs }: EndedRun,
+    goodFor: KeptFor,
   ): Promise<NoStoreReason | undefined> {
     const { store, l1, emit, jittered, clock } = this.#options;
     const sinceMs = clock.monotonicMs();

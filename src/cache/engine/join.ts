@@ -13,8 +13,8 @@ import { ANY } from './tags.js';
 /** What a run gives to everyone who waits for it. */
 export type RunResult<T> = Loaded<T> &
   Pick<Produced<T>, 'isShareable' | 'isRefused'> & {
-    /** It has not named all that it depends on. */
-    readonly isUnnamed?: boolean;
+    /** Whether it may depend on a tag of a family that was not read before the run. */
+    readonly hasUnknownTags?: boolean;
   };
 
 export interface JoinOptions {
@@ -75,13 +75,13 @@ export async function join<T>(
   }
   if (verdict === 'unknown') {
     // The next run begins after this caller came, and so will do for them.
-    const isOver = await resultOf(flight, subject, clock, caller).then(Boolean, () => true);
+    const isOver = await resultInTime(flight, subject, clock, caller).then(Boolean, () => true);
     return isOver ? 'again' : leaveSlow();
   }
 
   let result: RunResult<T> | undefined;
   try {
-    result = await resultOf(flight, subject, clock, caller);
+    result = await resultInTime(flight, subject, clock, caller);
   } catch (error) {
     if (flight.isOwn || (subject.furtherTags.mayBeNamed && (await isOutdated()))) return 'again';
     throw error;
@@ -93,7 +93,7 @@ export async function join<T>(
     return flight.refused <= mostAlone(caller.refusals) ? 'alone' : 'again';
   }
   if (!result.isShareable) return 'alone';
-  if (result.isUnnamed && (await isOutdated())) return 'again';
+  if (result.hasUnknownTags && (await isOutdated())) return 'again';
   // It found an entry in place of running. That was checked when the store was asked, perhaps before this caller came.
   if (result.how === 'found' && (await verdictOn()) !== 'yes') return 'again';
 
@@ -124,7 +124,7 @@ export async function waitForRoom(
  * The result, or `undefined` when this caller has waited long enough. For each run that they waited for in vain they wait
  * twice as long: where all runs are slow, callers would otherwise begin them one after the other.
  */
-function resultOf<T>(
+function resultInTime<T>(
   flight: Flight<T>,
   subject: Subject,
   clock: Clock,

@@ -1,7 +1,7 @@
 import type { BackgroundWork } from './background-work.js';
 import type { EmitCacheEvent } from './cache-events.js';
 import type { EntryStore } from './entry-store.js';
-import type { EntryWriter } from './entry-writer.js';
+import type { EndedRun, EntryWriter } from './entry-writer.js';
 import type { FactoryRunner } from './factory-runner.js';
 import type { HitForMiss } from './hit-for-miss.js';
 import type { RunResult } from './join.js';
@@ -27,7 +27,7 @@ export interface OneRunOptions {
   readonly emit: EmitCacheEvent;
 }
 
-/** Runs under the tokens of `opening`, and stores what that gives, behind the answer. */
+/** Runs the method, gives its result, and stores that behind the answer, under the tokens that `opening` has read before. */
 export async function runStored<T>(
   options: OneRunOptions,
   subject: Subject,
@@ -40,7 +40,7 @@ export async function runStored<T>(
   flight.releaseLease = () => {
     background.add(lease.release());
   };
-  // When it became known that nothing of it will be kept, there was no lease to give back yet.
+  // It was doomed before there was a lease to give back.
   if (flight.isDoomed) flight.releaseLease();
   const ordered = runOrder.begin(subject.name);
   let storing: Promise<unknown> = Promise.resolve();
@@ -48,24 +48,23 @@ export async function runStored<T>(
     const [produced, loadMs] = await (isForOne
       ? factoryRunner.runBounded(subject, flight, factory)
       : factoryRunner.run(subject, flight, factory));
-    // What it read may not be there any more.
+    // One that was overtaken may have read what is gone by now, and says nothing of the next.
     if (!flight.isOvertaken) hitForMiss.note(subject, produced);
     const { value, isShareable, isRefused, entry, notStoredBecause } = produced;
     if (!entry) {
-      const isUnnamed = subject.furtherTags.mayBeNamed;
-      return { value, isShareable, isRefused, isUnnamed, how: 'ran', isStored: false, notStoredBecause };
+      const hasUnknownTags = subject.furtherTags.mayBeNamed;
+      return { value, isShareable, isRefused, hasUnknownTags, how: 'ran', isStored: false, notStoredBecause };
     }
 
     const reason = whyUnstored(subject, flight, ordered, tokens, entry);
     if (reason) emit({ event: 'cache.no_store', subject, reason });
-    else storing = store(options, subject, flight, ordered, opening, entry, loadMs);
-    const isWatched = entry.namedTags.every((tag) => witnessOf(tag, tokens) !== ANY);
+    else storing = store(options, subject, flight, entry, { opening, ordered, loadMs });
+    const hasUnknownTags = entry.namedTags.some((tag) => witnessOf(tag, tokens) === ANY);
     families.watch(entry.namedTags);
-    // Who joins asks about the families that were read: of another one only what moves with every tag tells.
     return {
       value,
       isShareable,
-      isUnnamed: !isWatched,
+      hasUnknownTags,
       how: 'ran',
       isStored: reason === undefined,
       notStoredBecause: reason,
@@ -80,28 +79,27 @@ export async function runStored<T>(
   }
 }
 
-/** Never rejects. */
+/** Stores a result, unless it is good for nobody by now. Never rejects. */
 async function store(
   { entries, writer, hitForMiss, emit }: OneRunOptions,
   subject: Subject,
   { isOvertaken, isClosed }: Flight<unknown>,
-  ordered: OrderedRun,
-  opening: Opening,
   entry: NewEntry,
-  loadMs: number,
+  run: EndedRun,
 ): Promise<void> {
-  // Nobody tells a flight what came before it began, while its opening was answered, or after it was given up.
+  const { opening } = run;
+  // A flight hears of no invalidation before it began, while its opening was answered, or after it was given up.
   const mayBeOld = isOvertaken || isClosed || !entries.isQuietSince(opening, subject);
   const goodFor = mayBeOld ? await entries.goodFor(subject, opening) : 'all';
   if (goodFor === 'nobody') {
     emit({ event: 'cache.no_store', subject, reason: 'newer-write' });
     return;
   }
-  const refusal = await writer.store(subject, entry, { opening, ordered, loadMs, goodFor });
+  const refusal = await writer.store(subject, entry, run, goodFor);
   if (refusal === TOO_LARGE) hitForMiss.remember(subject);
 }
 
-/** Runs for all who wait while the store is away: in the bulkhead, and nothing is kept. */
+/** Runs while the store is away, for all who wait: in the bulkhead, and nothing is kept. */
 export async function runUnkept<T>(
   { factoryRunner }: OneRunOptions,
   subject: Subject,
@@ -112,7 +110,7 @@ export async function runUnkept<T>(
   return { value, isShareable, isRefused, how: 'ran', isStored: false, notStoredBecause: 'store-away' };
 }
 
-/** Runs for one caller: the run that they could join gave them nothing, or waits for them itself. */
+/** Runs for one caller: the run that they could have joined gave them nothing, or is waiting for them itself. */
 export async function runAlone<T>(
   { factoryRunner, entries }: OneRunOptions,
   subject: Subject,
@@ -124,6 +122,7 @@ export async function runAlone<T>(
   return { value, how: 'ran', isStored: false, notStoredBecause };
 }
 
+/** Why a result is not stored, as far as that is known without asking the store. */
 function whyUnstored(
   subject: Subject,
   { isDoomed }: Flight<unknown>,
@@ -131,11 +130,11 @@ function whyUnstored(
   tokens: Tokens,
   { namedTags }: NewEntry,
 ): NoStoreReason | undefined {
-  // It would only take the place of a good one.
+  // Nobody could be given it, and it would take the place of a good one.
   if (isDoomed) return 'newer-write';
   if (ordered.isOutrun()) return 'newer-run';
-  // Where the store gave no token of something it depends on, nothing would tell of an invalidation: it is never a hit.
+  // Nothing would tell of an invalidation of that tag, so the entry could never be served.
   if (subject.tags.some((tag) => !tokens.get(tag))) return 'no-token';
-  // Nothing was read before it that could tell whether one of them has changed meanwhile.
+  // Nothing that was read before the run can tell whether one of these tags was invalidated during it.
   return namedTags.length > 0 && !tokens.has(ANY) ? 'tags-unknown' : undefined;
 }
