@@ -94,7 +94,7 @@ export class CacheEngine {
     if (this.#parts?.audits.isInside && subject.policy.audited)
       return { value: (await factory()).value, how: 'ran', isStored: false };
     const budget = this.newBudget();
-    const looked = this.peek(subject) ?? (await this.lookup(subject, budget));
+    const looked = this.lookupHeld(subject) ?? (await this.lookup(subject, budget));
     if (looked.state !== 'hit') {
       const stale = looked.state === 'stale' ? looked.found : undefined;
       return this.load(subject, budget, factory, revive, stale);
@@ -104,9 +104,9 @@ export class CacheEngine {
     return { value: revive(looked.found.entry), how: 'hit' };
   }
 
-  /** As {@link Lookups.peek}. */
-  peek(subject: Subject): Lookup | undefined {
-    return this.#parts?.lookups.peek(subject);
+  /** As {@link Lookups.lookupHeld}. */
+  lookupHeld(subject: Subject): Lookup | undefined {
+    return this.#parts?.lookups.lookupHeld(subject);
   }
 
   /** Takes the place of the look-up for a caller who wants a new answer, and may have one. `undefined`: switched off. */

@@ -49,8 +49,8 @@ export class Lookups {
     this.#options = options;
   }
 
-  /** A hit for which nobody needs to be asked, at once; else `undefined`. */
-  peek(subject: Subject): Lookup | undefined {
+  /** A hit on an entry that this process holds, at once, if that needs no question to the store; else `undefined`. */
+  lookupHeld(subject: Subject): Lookup | undefined {
     const { entries, clock, emit } = this.#options;
     const held = entries.inL1(subject);
     if (!held || !entries.isTrusted(held, subject)) return undefined;

@@ -140,7 +140,7 @@ describe('an entry held in this process', () => {
 
     here.store.fail();
 
-    expect(here.engine.peek(bounded)).toMatchObject({ state: 'hit' });
+    expect(here.engine.lookupHeld(bounded)).toMatchObject({ state: 'hit' });
   });
 
   it.each<[string, (backplane: TestEngine['backplane']) => void]>([
@@ -177,7 +177,7 @@ describe('an entry held in this process', () => {
 
     happens(here.backplane);
 
-    expect(here.engine.peek(bounded)).toBeUndefined();
+    expect(here.engine.lookupHeld(bounded)).toBeUndefined();
     expect(await here.get(bounded, never)).toEqual({ value: 'one', how: 'hit' });
     expect(here.store.calls('tokens')).toBe(asked + 1);
   });
@@ -189,7 +189,7 @@ describe('an entry held in this process', () => {
 
     expect(await here.engine.invalidate([course])).toBe(false);
 
-    expect(here.engine.peek(bounded)).toBeUndefined();
+    expect(here.engine.lookupHeld(bounded)).toBeUndefined();
   });
 
   it('is trusted again once its tokens were seen after the gap', async () => {
@@ -199,7 +199,7 @@ describe('an entry held in this process', () => {
     here.backplane.restore();
     await here.get(bounded, never);
 
-    expect(here.engine.peek(bounded)).toMatchObject({ state: 'hit' });
+    expect(here.engine.lookupHeld(bounded)).toMatchObject({ state: 'hit' });
   });
 
   it.each(['tokens', 'read'] as const)(
@@ -219,7 +219,7 @@ describe('an entry held in this process', () => {
       await answer;
       await settle();
 
-      expect(asks.engine.peek(bounded)).toBeUndefined();
+      expect(asks.engine.lookupHeld(bounded)).toBeUndefined();
     },
   );
 
@@ -229,9 +229,9 @@ describe('an entry held in this process', () => {
     await alone.get(subject, gives('one'));
     await alone.engine.background.settle();
 
-    expect(alone.engine.peek(subject)).toMatchObject({ state: 'hit' });
+    expect(alone.engine.lookupHeld(subject)).toMatchObject({ state: 'hit' });
     await alone.engine.invalidate([course]);
-    expect(alone.engine.peek(subject)).toBeUndefined();
+    expect(alone.engine.lookupHeld(subject)).toBeUndefined();
   });
 
   it('is asked about together with all others that wait at the moment', async () => {

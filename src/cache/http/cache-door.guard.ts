@@ -52,8 +52,8 @@ export class CacheDoor implements CanActivate {
 
   #look(asked: Omit<CacheTicket, 'lookup'>): boolean | Promise<boolean> {
     const { request, plan, subject } = asked;
-    const peeked = plan.isRenewal(request) ? this.engine.renewal(subject) : this.engine.peek(subject);
-    if (peeked) return this.#admit({ ...asked, lookup: peeked });
+    const atOnce = plan.isRenewal(request) ? this.engine.renewal(subject) : this.engine.lookupHeld(subject);
+    if (atOnce) return this.#admit({ ...asked, lookup: atOnce });
     const budget = this.engine.newBudget();
     return this.engine.lookup(subject, budget).then((lookup) => this.#admit({ ...asked, lookup, budget }));
   }

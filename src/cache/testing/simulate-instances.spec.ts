@@ -152,7 +152,7 @@ describe('a link', () => {
     clock.advance(300);
     expect((await here.get(bounded, gives('new'))).value).toBe('new');
     here.backplane.delay(1000);
-    expect(here.engine.peek(bounded)).toBeUndefined();
+    expect(here.engine.lookupHeld(bounded)).toBeUndefined();
   });
 
   it('tells that something may be missing when it is whole again', async () => {
