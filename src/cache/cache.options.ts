@@ -7,8 +7,8 @@ import type { Clock } from './engine/clock.js';
 import type { Store } from './engine/store.js';
 import type { Tracer } from './engine/tracer.js';
 import type { Outbox } from './outbox/outbox.js';
-import type { RedisOptions } from './redis/connect-redis.js';
 import type { RedisEvent } from './redis/redis-events.js';
+import type { RedisOptions } from './redis/redis-options.js';
 
 /** What {@link CacheModule.forRoot} takes. Everything is optional: without `redis` the cache lives in this process. */
 export interface CacheModuleOptions extends EntryDefaults {

@@ -7,9 +7,9 @@ import { CacheError } from './engine/cache-errors.js';
 import { systemClock, type Clock } from './engine/clock.js';
 import type { EntryPolicy } from './engine/entry-policy.js';
 import { untraced, type Tracer } from './engine/tracer.js';
-import type { RedisOptions, ResolvedRedisOptions } from './redis/connect-redis.js';
 import { logWarnings } from './log-warnings.js';
 import { redisTarget } from './redis/redis-address.js';
+import type { RedisOptions, ResolvedRedisOptions } from './redis/redis-options.js';
 
 /** {@link CacheModuleOptions} as the parts of a cache read them: complete and checked, so that none has defaults. */
 export interface ResolvedOptions extends Readonly<

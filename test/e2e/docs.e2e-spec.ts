@@ -172,7 +172,7 @@ describe('docs/caching-reference.md', () => {
       [
         ...optionsOf('src/cache/cache.options.ts', 'CacheModuleOptions'),
         ...(picked.match(/\w+/g) ?? []),
-        ...optionsOf('src/cache/redis/connect-redis.ts', 'RedisOptions'),
+        ...optionsOf('src/cache/redis/redis-options.ts', 'RedisOptions'),
         ...optionsOf('src/cache/redis/redis-address.ts', 'RedisTargetOptions'),
         ...optionsOf('src/cache/engine/bulkhead.ts', 'BulkheadOptions'),
       ],

@@ -1,7 +1,8 @@
 import type { Clock } from '../../src/cache/engine/clock.js';
 import { systemClock } from '../../src/cache/engine/clock.js';
 import type { Outbox } from '../../src/cache/outbox/outbox.js';
-import { connectRedis, type RedisOptions } from '../../src/cache/redis/connect-redis.js';
+import { connectRedis } from '../../src/cache/redis/connect-redis.js';
+import type { RedisOptions } from '../../src/cache/redis/redis-options.js';
 import type { RedisEvent } from '../../src/cache/redis/redis-events.js';
 import type { RedisServers } from '../../src/cache/redis/redis-servers.js';
 import { resolveRedisOptions } from '../../src/cache/resolve-options.js';

@@ -1,39 +1,14 @@
 import type { Clock } from '../engine/clock.js';
 import { channelOf } from './redis-backplane.js';
-import { maskedUrl, type RedisTarget, type RedisTargetOptions } from './redis-address.js';
+import { maskedUrl } from './redis-address.js';
 import { RedisCluster } from './redis-cluster.js';
 import type { EmitRedisEvent } from './redis-events.js';
+import type { ResolvedRedisOptions } from './redis-options.js';
 import type { RedisServers } from './redis-servers.js';
 import { paceOfRefusals } from './reconnection-pace.js';
 import { masterLocator } from './sentinel-locator.js';
 import type { ServersOptions } from './servers-options.js';
 import { SingleServer } from './single-server.js';
-
-/** Where Redis is, and how this process connects to it. */
-export interface RedisOptions extends RedisTargetOptions {
-  /**
-   * Upper bound of this process's connections, the one that hears of invalidations included. Default 50. On a cluster that
-   * grows, its new masters come on top.
-   */
-  maxConnections?: number;
-  /** Spread commands over all `maxConnections`. Default false: one connection pipelines them all, one stands by. */
-  pool?: boolean;
-  /** A connection that leaves a heartbeat unanswered for so long is given up, ms, 100 to 1,000. Default 1,000. */
-  socketTimeoutMs?: number;
-  /** TCP, TLS and handshake together, ms; with sentinels 1,000 at most. Default 5,000. */
-  connectTimeoutMs?: number;
-  /** Ask a read on the standby connection, too, when half of its budget is over. Default true. */
-  retryOnTimeout?: boolean;
-  /** What one request may wait for Redis, all its calls together, ms; each has 10 at least. Default 50. */
-  commandTimeoutMs?: number;
-}
-
-/** {@link RedisOptions}, complete and checked. */
-export interface ResolvedRedisOptions extends Readonly<
-  Required<Omit<RedisOptions, keyof RedisTargetOptions>>
-> {
-  readonly target: RedisTarget;
-}
 
 interface ConnectOptions {
   readonly namespace: string;

@@ -1,11 +1,15 @@
 import type { Clock } from '../engine/clock.js';
 import type { RedisTimings } from './redis-timings.js';
+import type { ResolvedRedisOptions } from './redis-options.js';
 import type { RedisTopology } from './redis-servers.js';
 import type { ReconnectionPace } from './reconnection-pace.js';
 import type { EmitRedisEvent } from './redis-events.js';
 
 /** What every kind of {@link RedisServers} is made with: complete, in milliseconds. */
-export interface ServersOptions {
+export interface ServersOptions extends Pick<
+  ResolvedRedisOptions,
+  'maxConnections' | 'pool' | 'retryOnTimeout'
+> {
   /** Fit for logs and answers. */
   readonly url: string;
   readonly topology: RedisTopology;
@@ -15,11 +19,6 @@ export interface ServersOptions {
   readonly paceWhenRefused: ReconnectionPace;
   /** Between two attempts to reach a server that is away, ms; up to half of it more. */
   readonly maxBackoffMs: number;
-  /** Upper bound of this process's connections. */
-  readonly maxConnections: number;
-  /** Whether commands are spread over all of them. */
-  readonly pool: boolean;
-  readonly retryOnTimeout: boolean;
   /** How often the server is located anew although it answers, ms. Default: never. */
   readonly followMs?: number;
   /** Where invalidations are published. */
