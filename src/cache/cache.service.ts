@@ -1,13 +1,13 @@
 import { Injectable } from '@nestjs/common';
-import { Batch, type LoadMany } from './batch.js';
+import { Batch, type LoadMany } from './keyed/batch.js';
 import { CacheEngine } from './engine/cache-engine.js';
 import { CacheStatistics, type PrefixStatistics } from './engine/cache-statistics.js';
 import type { HistogramCounts } from './engine/histogram.js';
 import type { Store } from './engine/store.js';
 import { EPOCH, patternTags } from './engine/tags.js';
 import { tryStore, type StoreFailure } from './engine/try-store.js';
-import type { GetManyOptions, GetOrSetOptions } from './get-or-set-options.js';
-import { keyRules, keySubject, keyTag } from './keyed-value.js';
+import type { GetManyOptions, GetOrSetOptions } from './keyed/get-or-set-options.js';
+import { keyRules, keySubject, keyTag } from './keyed/key-subject.js';
 import { MethodCache } from './methods/method-cache.js';
 import { producedValue } from './methods/method-entry.js';
 import type { OutboxBacklog } from './outbox/outbox-backlog.js';

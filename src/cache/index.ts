@@ -1,10 +1,10 @@
 export { CacheModule } from './cache.module.js';
 export type { CachedRoute, CacheModuleEvent, CacheModuleOptions, GraphEvent } from './cache.options.js';
-export { withoutRepeats } from './without-repeats.js';
+export { withoutRepeats } from './log/without-repeats.js';
 export { News } from './engine/news.js';
-export type { LoadMany } from './batch.js';
+export type { LoadMany } from './keyed/batch.js';
 export { CacheService, type CacheStats } from './cache.service.js';
-export type { GetManyOptions, GetOrSetOptions } from './get-or-set-options.js';
+export type { GetManyOptions, GetOrSetOptions } from './keyed/get-or-set-options.js';
 export { CacheGraph } from './graph/cache-graph.js';
 export {
   reportLines,

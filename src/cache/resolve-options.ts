@@ -7,7 +7,7 @@ import { CacheError } from './engine/cache-errors.js';
 import { systemClock, type Clock } from './engine/clock.js';
 import type { EntryPolicy } from './engine/entry-policy.js';
 import { untraced, type Tracer } from './engine/tracer.js';
-import { logWarnings } from './log-warnings.js';
+import { logWarnings } from './log/log-warnings.js';
 import { redisTarget } from './redis/redis-address.js';
 import type { RedisOptions, ResolvedRedisOptions } from './redis/redis-options.js';
 

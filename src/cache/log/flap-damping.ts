@@ -1,5 +1,5 @@
-import type { CacheModuleEvent } from './cache.options.js';
-import type { Clock } from './engine/clock.js';
+import type { CacheModuleEvent } from '../cache.options.js';
+import type { Clock } from '../engine/clock.js';
 
 /** Twice what there is to tell when Redis is lost and found. */
 const AT_ONCE = 20;

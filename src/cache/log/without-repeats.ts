@@ -1,9 +1,9 @@
-import type { CacheModuleEvent } from './cache.options.js';
-import type { BypassReason } from './engine/cache-events.js';
-import { systemClock, type Clock } from './engine/clock.js';
-import type { NoStoreReason } from './engine/factory.js';
+import type { CacheModuleEvent } from '../cache.options.js';
+import type { BypassReason } from '../engine/cache-events.js';
+import { systemClock, type Clock } from '../engine/clock.js';
+import type { NoStoreReason } from '../engine/factory.js';
 import { FlapDamping, isOfConnection } from './flap-damping.js';
-import { News } from './engine/news.js';
+import { News } from '../engine/news.js';
 
 /** Reasons that lie in a method, and so come again with every result. */
 export const lastingReasons: ReadonlySet<NoStoreReason> = new Set<NoStoreReason>([

@@ -1,5 +1,5 @@
-import { CacheError } from './engine/cache-errors.js';
-import { CurrentRun, type Spoiled } from './engine/current-run.js';
+import { CacheError } from '../engine/cache-errors.js';
+import { CurrentRun, type Spoiled } from '../engine/current-run.js';
 
 /** Gives the values of many keys; a key that it leaves out has none. */
 export type LoadMany<T> = (

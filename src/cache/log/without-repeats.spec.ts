@@ -1,6 +1,6 @@
-import type { CacheModuleEvent } from './cache.options.js';
-import type { Subject } from './engine/subject.js';
-import { FakeClock } from './testing/index.js';
+import type { CacheModuleEvent } from '../cache.options.js';
+import type { Subject } from '../engine/subject.js';
+import { FakeClock } from '../testing/index.js';
 import { withoutRepeats } from './without-repeats.js';
 
 const subject = { prefix: 'book' } as Subject;

@@ -1,6 +1,6 @@
-import { entryOptionNames, type EntryOptions } from './definition/entry-options.js';
-import { checkNames, type OptionNames } from './definition/option-names.js';
-import type { ResultTtl } from './engine/duration.js';
+import { entryOptionNames, type EntryOptions } from '../definition/entry-options.js';
+import { checkNames, type OptionNames } from '../definition/option-names.js';
+import type { ResultTtl } from '../engine/duration.js';
 
 /** Who takes the options. */
 export type KeyedCaller = 'getOrSet' | 'getMany';

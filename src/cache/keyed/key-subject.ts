@@ -1,9 +1,9 @@
-import { declaredPolicy } from './definition/entry-options.js';
-import { CacheError } from './engine/cache-errors.js';
-import { methodKeyText } from './engine/cache-key.js';
-import { resultTtlMs } from './engine/duration.js';
-import { wholeForm, type EntryPolicy } from './engine/entry-policy.js';
-import { Subject } from './engine/subject.js';
+import { declaredPolicy } from '../definition/entry-options.js';
+import { CacheError } from '../engine/cache-errors.js';
+import { methodKeyText } from '../engine/cache-key.js';
+import { resultTtlMs } from '../engine/duration.js';
+import { wholeForm, type EntryPolicy } from '../engine/entry-policy.js';
+import { Subject } from '../engine/subject.js';
 import {
   checkedPrefix,
   checkedTag,
@@ -13,8 +13,8 @@ import {
   prefixTag,
   prefixTags,
   UNLISTED,
-} from './engine/tags.js';
-import { VALUE_FORM } from './engine/value-codec.js';
+} from '../engine/tags.js';
+import { VALUE_FORM } from '../engine/value-codec.js';
 import {
   checkOptions,
   type GetManyOptions,

@@ -1,8 +1,8 @@
 import { Logger } from '@nestjs/common';
-import type { CacheModuleEvent } from './cache.options.js';
-import type { Subject } from './engine/subject.js';
+import type { CacheModuleEvent } from '../cache.options.js';
+import type { Subject } from '../engine/subject.js';
 import { logWarnings } from './log-warnings.js';
-import { FakeClock } from './testing/index.js';
+import { FakeClock } from '../testing/index.js';
 
 const subject = { prefix: 'book' } as Subject;
 

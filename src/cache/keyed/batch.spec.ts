@@ -1,6 +1,6 @@
 import { Batch } from './batch.js';
-import { deferred } from '../../test/support/deferred.js';
-import { CurrentRun } from './engine/current-run.js';
+import { deferred } from '../../../test/support/deferred.js';
+import { CurrentRun } from '../engine/current-run.js';
 
 describe('a load of many', () => {
   const make = <T>(keyText: string, run: (own: CurrentRun) => Promise<T>) =>

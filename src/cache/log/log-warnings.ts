@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
-import type { CacheModuleEvent } from './cache.options.js';
-import { systemClock, type Clock } from './engine/clock.js';
-import { News } from './engine/news.js';
+import type { CacheModuleEvent } from '../cache.options.js';
+import { systemClock, type Clock } from '../engine/clock.js';
+import { News } from '../engine/news.js';
 import { lastingReasons, withoutRepeats } from './without-repeats.js';
 
 type Line = readonly [level: 'log' | 'warn' | 'error', text: string] | undefined;
