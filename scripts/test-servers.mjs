@@ -1,7 +1,6 @@
 // A real PostgreSQL and a real Redis for the tests, in a temporary folder, on free ports.
 import { spawn } from 'node:child_process';
 import { accessSync, chmodSync, constants, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
 import { delimiter, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { run } from './run.mjs';
@@ -68,9 +67,10 @@ export async function hasDocker() {
  * @returns {Promise<{ url: string, adminUrl: string, refusals: () => Promise<string[]>, stop: () => Promise<void> }>}
  */
 export async function startRedis(binary, folder, password, rights = everything) {
+  const { accepts, freePort } = await import('../dist/database/local-port.js');
   const dir = join(folder, 'redis');
   mkdirSync(dir);
-  const port = await freePort();
+  const port = await freePort(0);
   const server = spawn(binary, ['-'], {
     detached: true,
     stdio: ['pipe', 'pipe', 'pipe'],
@@ -165,31 +165,5 @@ export function onPath(name) {
     } catch {
       return false;
     }
-  });
-}
-
-function freePort() {
-  return new Promise((settle, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => {
-        settle(port);
-      });
-    });
-  });
-}
-
-function accepts(port) {
-  return new Promise((settle) => {
-    const socket = connect(port, '127.0.0.1');
-    const done = (answer) => () => {
-      socket.destroy();
-      settle(answer);
-    };
-    socket.setTimeout(1000, done(false));
-    socket.once('connect', done(true));
-    socket.once('error', done(false));
   });
 }
