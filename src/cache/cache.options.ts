@@ -43,18 +43,18 @@ export interface CacheModuleOptions extends EntryDefaults {
   /** What runs at a time while Redis is away. Default: 32 at a time, 1,000 waiting for at most 2 s. */
   bulkhead?: BulkheadOptions;
   /**
-   * Asked before a route's method runs, for shedding load early: what it throws is the answer, and nothing has been done for
-   * the run. Of a request that is looked up it is asked where the store has nothing, unless this process runs the method
-   * already and that run can be shared; not past a store that is away (`bulkhead`), nor where an expired answer can stand in. Of one
-   * that is not looked up it is always asked. It may give a promise. Default: every method may run.
+   * Asked before a route's method runs, to shed load early: what it throws is the answer, and nothing has been done for the run
+   * yet. It may return a promise. It is asked for each request that needs a run of its own: not where a run under way or an
+   * expired answer will do, nor while the store is away, when `bulkhead` decides. For a request that is not looked up at all it
+   * is always asked. Default: every method may run.
    */
   admission?: () => unknown;
   /** Also keep bodies over 1 KiB compressed, and send them so to clients that accept it. Default true. */
   compress?: boolean;
   /**
    * Keeps invalidations that a crash or an outage would lose: `TypeormOutbox`, or {@link MemoryOutbox}, which promises
-   * less. Only with Redis or a `store`: the in-process store dies with its process. A `TypeormOutbox` tells in any case what
-   * is read in a transaction, which is kept for nobody. Default none.
+   * less. It keeps them only with Redis or a `store` that is shared, since the in-process store dies with its process. Also
+   * without one, a `TypeormOutbox` sees what is read in a transaction, so that it is not kept. Default none.
    */
   outbox?: Outbox | undefined;
   /** Who is calling, for `scope: 'user'`. `undefined`: the answer is not cached. */

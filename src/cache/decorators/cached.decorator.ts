@@ -19,34 +19,41 @@ import { decoratedName, isGenerator, methodName, wrapMethod } from './wrap-metho
 
 /** What {@link Cached} takes; all but `ttl` is optional. */
 export interface CachedOptions<M extends AnyMethod = AnyMethod> extends EntryOptions, AnswerOptions {
-  /** Seconds (`60`, `'45s'`, `'2m'`), or a function of the result that returns seconds; 0 or less: it is not kept. */
+  /**
+   * How long a result is kept: seconds (`60`), text with a unit (`'45s'`, `'2m'`), or a function of the result that returns
+   * seconds. A result whose function says 0 or less is not kept.
+   */
   ttl: ResultTtl<ResultOf<M>>;
   /** First part of the key; `[a-z0-9_]`, unique in the application. Default: the method's name in snake case. */
   prefix?: string;
   /**
-   * Who shares an answer. Must be said on a route behind a guard, and in a request-scoped provider, where only `shared` makes
-   * sense. `shared`: everyone whom the guards let through; `user`, `tenant`: the key names the principal or the tenant.
-   * Default, on a route without a guard: everyone who asks without `Authorization`; who asks with it is answered past the
-   * cache, unless `visibility` is `public`.
+   * Who shares an answer. `shared`: everyone whom the guards let through. `user`, `tenant`: all requests of one principal or
+   * one tenant, whose id becomes part of the key. Required on a route behind a guard; a request-scoped provider must say
+   * `shared`. Default, on a route without a guard: everyone who asks without `Authorization`. A request with it is answered
+   * past the cache, unless `visibility` is `public`.
    */
   scope?: Scope;
   /** What the answer depends on, beside its own prefix: templates, or functions of arguments and result. */
   tags?: TagSource<M> | readonly TagSource<M>[];
   /**
-   * Families of the tags that functions name, such as `roster`: so that the report finds an invalidation of a misspelt
-   * tag. A result whose function names a tag of another family is not stored. Default: any family.
+   * The families of the tags that functions name, such as `roster`. With them the report at start finds invalidations of
+   * misspelt tags. A result whose function names a tag of another family is not stored. Default: any family.
    */
   families?: readonly string[];
-  /** The result is given but not stored when this is true. Default: never. */
+  /** When this returns true, the result is given but not stored. Default: every result is stored. */
   unless?: (result: ResultOf<M>) => boolean;
-  /** Inputs of a route that reads the raw request or body: they take the place of the declared ones in the key. Default: those. */
+  /** For a route that reads the raw request: returns what the key is made of. Default: the inputs that its handler declares. */
   key?: OfRequest<KeyInputs>;
   /**
-   * Whether hits are audited, or what of the result is compared then: leave out what changes while nothing is written, such
-   * as the present time. A route's result comes as its JSON says. Default: all of it where there are `tags`, else not.
+   * Whether some hits are audited: compared with what the method gives now, behind the answer. A function picks what of the
+   * result is compared: leave out what changes without a write, such as the present time. Of a route it is given the parsed
+   * JSON. Default: all of the result where there are `tags`, else no audits.
    */
   audit?: boolean | ((result: ResultOf<M>) => unknown);
-  /** Names the form of the result; change it with the form. Default: of a route what `shapeOf` of the module says; else none. */
+  /**
+   * A name for the form of the result. Change it when the form changes, so that entries of the old form are not read. Default:
+   * for a route what the module's `shapeOf` says, else none.
+   */
   shape?: string;
 }
 

@@ -22,8 +22,8 @@ export interface InvalidateCacheOptions<M extends AnyMethod = AnyMethod> {
    */
   families?: readonly string[];
   /**
-   * A view that says `minFresh` may go on with what it has until that is so old; for writes that come faster than
-   * answers can be computed. Default false: nobody is given the older answer.
+   * Soft: a view with `minFresh` may serve what it has until that is so old. For writes that come faster than answers can be
+   * computed. Default false: nobody is given the older answer.
    */
   soft?: boolean;
 }

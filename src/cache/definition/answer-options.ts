@@ -3,38 +3,39 @@ import { durationMs, type Duration } from '../engine/duration.js';
 import type { CacheRequest, OfRequest } from './cache-request.js';
 import { isPersonal, type Scope } from './scope.js';
 
-/** What `@Cached` may say of a route's HTTP answers; on a method that is no route it stops the start. */
+/** Options of `@Cached` for the HTTP answers of a route. On a method that is no route they stop the start. */
 export interface AnswerOptions {
   /**
-   * Who may keep an answer on the way to the client: `Cache-Control: private` or `public`. Default `private` for a route
-   * behind a guard or with `scope: 'user' | 'tenant'`, and for an answer that is not to be kept; else `public`. Both ask
-   * again before they use it: `no-cache`.
+   * Which caches on the way to the client may keep an answer: `Cache-Control: private` or `public`. Without `clientMaxAge`
+   * they have to ask again before they use it (`no-cache`). Default `private` for a route behind a guard or with
+   * `scope: 'user' | 'tenant'`, and for an answer that is not to be kept; else `public`.
    */
   visibility?: 'private' | 'public';
   /**
-   * How old an answer may become that clients use without asking again: `max-age`, and `stale-while-revalidate` for
-   * `grace`. Outside of the promise: nobody can tell a client about an invalidation. With `scope: 'user' | 'tenant'` the
-   * route needs `@Header('Vary', …)` with the header that names the caller. Default: it asks each time.
+   * How old an answer may become that a client uses without asking again: `max-age`, and for `grace`
+   * `stale-while-revalidate`. An invalidation does not reach such a client: it may use the old answer until then. With
+   * `scope: 'user' | 'tenant'` the route needs `@Header('Vary', …)` with the header that names the caller. Default: clients
+   * ask each time.
    */
   clientMaxAge?: Duration;
   /**
-   * Whether this client's `Cache-Control: no-cache` has the answer made anew. Default: nobody's has, since it would be a
-   * way to flood the handler.
+   * Whether this client gets a new answer when it sends `Cache-Control: no-cache`; it is stored for all. Default: nobody does,
+   * since it would be a way to flood the handler.
    */
   mayBypass?: OfRequest<boolean>;
   /**
-   * `headers`: names of headers that are stored with the answer when the handler or an interceptor sets them, such as
-   * `['link']`. An answer with any other header of theirs is given but not stored.
+   * `headers`: names of headers that are stored with an answer when the handler or an interceptor sets them, such as
+   * `['link']`. An answer for which they set any other header is given but not stored.
    */
   store?: { headers: readonly string[] };
   /**
-   * How long a 404 that the handler throws is kept, at most 5 s is wise. Its filters run for each caller all the same.
-   * Tag functions get `undefined` as the result; if one throws, nothing is kept. Default: errors are never kept.
+   * How long a 404 that the handler throws is kept; more than 5 s is rarely wise. Exception filters still run for each
+   * caller. Tag functions get `undefined` as the result; if one throws, nothing is kept. Default: errors are never kept.
    */
   negativeTtl?: Duration;
 }
 
-/** The same, checked. */
+/** {@link AnswerOptions}, checked. */
 export interface AnswerRules {
   readonly visibility?: 'private' | 'public';
   readonly clientMaxAgeS?: number;

@@ -12,7 +12,7 @@ export interface EntryOptions {
    * @see RFC 5861 section 4
    */
   grace?: Duration;
-  /** With a stale answer at hand, how long to wait for the method; 0 never waits. Default: as long as it takes. */
+  /** How long to wait for the method when there is a stale answer; 0 does not wait. Default: as long as it takes. */
   softTimeout?: Duration;
   /** How long to wait for the method at all; then 504. Default: as long as it takes. */
   hardTimeout?: Duration;
@@ -21,7 +21,7 @@ export interface EntryOptions {
    * method again for it; 0 tries again for each caller. Default 1 s.
    */
   retryAfter?: Duration;
-  /** How old an answer may be that this process still serves after a soft invalidation. Default 0: none. */
+  /** After a soft invalidation this process still serves answers that are no older than this. Default 0: none. */
   minFresh?: Duration;
   /**
    * `strong`: whoever asks after an invalidation was acknowledged never gets the older answer. `bounded`: never one that
@@ -29,8 +29,8 @@ export interface EntryOptions {
    */
   consistency?: Consistency;
   /**
-   * The part of its TTL after which a hit also has the answer made anew, behind it: above 0, and below 0.5 as 0.5; 1 is never.
-   * Default 0.8.
+   * The part of the TTL after which a hit also runs the method again, behind the answer: above 0 up to 1, where 1 is never and
+   * less than 0.5 counts as 0.5. Default 0.8.
    */
   refreshAhead?: number;
 }

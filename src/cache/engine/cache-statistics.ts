@@ -5,13 +5,13 @@ import { DEFAULT_PREFIX } from './tags.js';
 
 /** What this process's cache did for one prefix since it started. */
 export interface PrefixStatistics {
-  /** Lookups that found a fresh entry; where its value could not be read, it is also one of {@link errors}. */
+  /** Look-ups that found a fresh entry. One whose value could not be read is also one of {@link errors}. */
   readonly hits: number;
-  /** Lookups that found no fresh entry, and answers that a caller may have made anew. */
+  /** Look-ups that found no fresh entry, and requests for a new answer: {@link renewals}. */
   readonly misses: number;
-  /** Those of the misses whose callers wanted a new answer, whatever there was. */
+  /** Misses whose callers asked for a new answer, whatever was kept, and may have one. */
   readonly renewals: number;
-  /** Callers who waited for another's run instead of running themselves. */
+  /** Callers who were given the result of another's run that they had waited for. */
   readonly coalesced: number;
   /** Answers beyond their TTL, given because the run failed or took too long. */
   readonly stale: number;
@@ -19,7 +19,7 @@ export interface PrefixStatistics {
   readonly refreshes: number;
   /** Answers refused because the store is away and too many are being computed. */
   readonly overloaded: number;
-  /** What went past the cache: its store was away, it is switched off, or nobody could share the answer. */
+  /** Requests and calls that went past the cache: its store is away, it is switched off, or nobody could share the answer. */
   readonly bypasses: number;
   /** Entries stored. */
   readonly stores: number;
@@ -27,19 +27,19 @@ export interface PrefixStatistics {
   readonly refreshFailures: number;
   /** Entries that could not be read, decoded or written. */
   readonly errors: number;
-  /** Of their bodies. */
+  /** Bytes of the bodies that were stored. */
   readonly storedBytes: number;
-  /** Of the bodies that were found. */
+  /** Bytes of the bodies of all hits. */
   readonly hitBytes: number;
   /** How long runs of the method took, ms. */
   readonly loadMs: HistogramCounts;
   /** How far beyond their TTL stale answers were, ms. */
   readonly staleMs: HistogramCounts;
-  /** Hits looked at again, by the time since. */
+  /** Audits that came to a verdict, by the time since the hit. */
   readonly audits: ReadonlyMap<AuditAfterMs, number>;
-  /** Those still being served then, while their source said something else. */
+  /** Audits whose entry was still being served although the source said something else, by the time since the hit. */
   readonly auditsWrong: ReadonlyMap<AuditAfterMs, number>;
-  /** Looks without a verdict, by the reason. */
+  /** Audits without a verdict, by the reason. */
   readonly auditsSkipped: ReadonlyMap<AuditSkip, number>;
 }
 
@@ -48,8 +48,9 @@ const STALE_BOUNDS_MS = [100, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000, 300
 const INVALIDATION_BOUNDS_MS = [0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 1000];
 
 /**
- * This cache's own figures, counted from its own events; the server's counters hold everyone's keys. There is a line for
- * each prefix that was expected, and one for all others: what a program makes up as it runs must not fill the memory.
+ * This cache's own figures, counted from its events; those of the Redis server count everybody's keys. Each prefix that was
+ * expected at start has figures of its own. All others share one set, so that prefixes which a program makes up as it runs
+ * do not fill the memory.
  */
 export class CacheStatistics {
   readonly #prefixes = new Map<string, Counters>();

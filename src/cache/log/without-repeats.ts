@@ -20,13 +20,17 @@ const untold: ReadonlySet<BypassReason> = new Set<BypassReason>(['nobody-to-shar
 const MAX_REMEMBERED = 1000;
 
 /**
- * Hands on what is news, for logs. Once for each reason: that results of a prefix cannot be stored, that a method's
- * requests have no key, no scope or no caller, or find their response shaped already, that the cache is switched off. Once a
- * minute for each reason, and once more when the store was back in between: that answers are made without it, that it could not be read or written, that it has not
- * confirmed an invalidation, or has now, and that callers of a prefix get stale answers, or none. Of connections that are
- * lost and found twenty events a minute, and then how they stand. All else each time.
+ * Hands on only those events that are news, so that a log of them stays short.
  *
- * @param clock  of tests
+ * - Once, for each method or prefix and each reason: its results cannot be stored; its requests have no key, no scope or no
+ *   caller, or a response that something has shaped already; the cache is switched off.
+ * - Once a minute for each reason, and again when the store has been back in between: answers are made past the cache; the
+ *   store could not be read or written, has not confirmed an invalidation, or has done so late; callers of a prefix get stale
+ *   answers, or are refused.
+ * - Twenty a minute for each server: its connections are lost and found. Then only how they stand at the end of the minute.
+ * - All other events each time.
+ *
+ * @param clock  for tests
  */
 export function withoutRepeats(
   listen: (event: CacheModuleEvent) => void,
