@@ -7,7 +7,7 @@ import { Faults } from '../definition/faults.js';
 import { checkNames, type OptionNames } from '../definition/option-names.js';
 import { tagRules, type AnyMethod, type TagSource } from '../definition/tag-rules.js';
 import { fromArguments } from '../definition/tag-template.js';
-import { fromRouteArguments } from '../http/declared-inputs.js';
+import { fromRouteArguments } from '../http/route-placeholders.js';
 import type { DecoratorOf } from './decorator-of.js';
 import { decoratedName, isGenerator, wrapMethod } from './wrap-method.js';
 

@@ -5,9 +5,10 @@ import {
 } from '../definition/cached-definition.js';
 import type { Faults } from '../definition/faults.js';
 import { isPersonal } from '../definition/scope.js';
-import { declaredInputs, inputNamed, type DeclaredInput } from '../http/declared-inputs.js';
+import { declaredInputs, type DeclaredInput } from '../http/declared-inputs.js';
 import { answersByItself, decoratorFactory } from '../http/route-arguments.js';
 import { staticHeaders, uncacheable } from '../http/route-metadata.js';
+import { inputNamed } from '../http/route-placeholders.js';
 import type { ResolvedOptions } from '../resolve-options.js';
 import { argumentCount, argumentNames, checkTemplates } from './template-checks.js';
 

@@ -5,10 +5,10 @@ import type {
 } from '../definition/cached-definition.js';
 import type { Faults } from '../definition/faults.js';
 import { familyName, plainTagsOf } from '../definition/tag-rules.js';
-import { ambiguousName, templateNames } from '../http/declared-inputs.js';
 import { answersByItself } from '../http/route-arguments.js';
 import { isRoute } from '../http/route-metadata.js';
 import { pathParameters } from '../http/route-paths.js';
+import { ambiguousName, templateNames } from '../http/route-placeholders.js';
 import { templateMayHit } from './cover.js';
 import { argumentCount, argumentNames, checkTemplates } from './template-checks.js';
 

@@ -9,12 +9,13 @@ import { wholeForm, type AuditedForm, type EntryPolicy } from '../engine/entry-p
 import { ignoringRejection } from '../engine/ignoring-rejection.js';
 import { Subject } from '../engine/subject.js';
 import type { ResolvedOptions } from '../resolve-options.js';
-import { fromRouteArguments, wholeQuery, type DeclaredInput } from './declared-inputs.js';
+import { wholeQuery, type DeclaredInput } from './declared-inputs.js';
 import { isKeptException } from './kept-exception.js';
 import { RouteHeaders } from './route-headers.js';
 import { compileKeyText, pathOf } from './route-key.js';
 import { staticHeaders } from './route-metadata.js';
 import { pathParameters } from './route-paths.js';
+import { fromRouteArguments } from './route-placeholders.js';
 import { RouteTags } from './route-tags.js';
 import { dropsUndeclared, undeclaredText } from './undeclared-query.js';
 

@@ -3,7 +3,8 @@ import { dependencies, plainTagsOf, type TagRules } from '../definition/tag-rule
 import { literal, type Resolve } from '../definition/tag-template.js';
 import type { FurtherTags } from '../engine/subject.js';
 import { prefixTags } from '../engine/tags.js';
-import { inputNamed, type DeclaredInput } from './declared-inputs.js';
+import type { DeclaredInput } from './declared-inputs.js';
+import { inputNamed } from './route-placeholders.js';
 
 interface RouteTagsOptions {
   readonly prefix: string;
