@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Clock } from './clock.js';
 
 /**
- * What holds for everything that a piece of work calls, however indirectly. It is an AsyncLocalStorage that is switched
+ * A value that everything sees which a piece of work calls, however indirectly. It is an AsyncLocalStorage that is switched
  * off while no work is under way: before Node 24 one that is on slows every promise, timer and socket of the process.
  */
 export class AsyncScope<T> {
@@ -10,7 +10,7 @@ export class AsyncScope<T> {
   #underWay = 0;
   #lingering: { readonly end: () => void; readonly cancel: () => void } | undefined;
 
-  /** Of the innermost work around the caller; after the end of that work perhaps `undefined`. */
+  /** The value of the innermost work around the caller. After the end of that work it may be `undefined`. */
   get current(): T | undefined {
     return this.#storage.getStore();
   }
@@ -25,12 +25,12 @@ export class AsyncScope<T> {
     }
   }
 
-  /** Runs what is a part of other work, which goes on at least as long. */
+  /** Runs a part of work that is under way, and goes on at least as long. */
   runPart<R>(value: T, part: () => R): R {
     return this.#storage.run(value, part);
   }
 
-  /** Stays on for `ms` from now on: what work has begun may outlive it. To be called before that work ends. */
+  /** Keeps the scope on for another `ms`, since what work has begun may outlive it. To be called before the work ends. */
   linger(clock: Clock, ms: number): void {
     this.#lingering?.cancel();
     const end = this.#lingering?.end ?? this.begin();
@@ -44,7 +44,7 @@ export class AsyncScope<T> {
     this.#lingering = { end, cancel };
   }
 
-  /** For work that is no promise: announces it. @returns what ends it, to be called once */
+  /** Switches the scope on for work that is no promise. @returns ends it, to be called once */
   begin(): () => void {
     this.#underWay++;
     return () => {

@@ -1,6 +1,6 @@
 import type { Clock } from './clock.js';
 
-/** What the work behind an answer, for which nobody waits, may take for each question, ms. */
+/** How long a question to the store may take for which nobody waits, ms. */
 export const BACKGROUND_BUDGET_MS = 1000;
 
 /**
@@ -9,12 +9,12 @@ export const BACKGROUND_BUDGET_MS = 1000;
  */
 const FLOOR_MS = 10;
 
-/** A whole one, for what no request is charged with: questions behind the answers, and while another process is waited for. */
+/** Makes a full budget, for questions that no request is charged with: in the background, and during waits. */
 export type NewBudget = () => Budget;
 
 /**
- * What one request may spend on waiting for the store, all its questions together. It runs only while one is asked: who
- * waits for a run, or for another process, has spent nothing. After a failure nothing is left.
+ * How long one request may wait for the store, all its questions together. Time counts only while a question is under way,
+ * not while the request waits for a run or for another process. After a failure nothing is left.
  */
 export class Budget {
   readonly #clock: Clock;
@@ -32,17 +32,18 @@ export class Budget {
     return this.#isExhausted ? 0 : Math.max(FLOOR_MS, this.#leftMs - spentMs);
   }
 
-  /** The store is asked. */
+  /** A question to the store begins. */
   start(): void {
     this.#askingSinceMs = this.#clock.monotonicMs();
   }
 
-  /** It has answered. */
+  /** It was answered. */
   stop(): void {
     this.#leftMs = this.leftMs;
     this.#askingSinceMs = undefined;
   }
 
+  /** Leaves nothing: the request asks no more. */
   exhaust(): void {
     this.#isExhausted = true;
   }

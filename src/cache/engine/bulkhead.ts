@@ -21,22 +21,22 @@ interface Waiter {
   readonly cancel: () => void;
 }
 
-/** Taken by the first who needs it, left by the last. */
+/** A place in the bulkhead for a piece of work and all that it calls: taken when first needed, left when the last has ended. */
 interface Place {
   readonly bulkhead: Bulkhead;
   users: number;
   entering: Promise<void> | undefined;
   isTaken: boolean;
-  /** Takes back that it is left after a while also by who still has it. */
+  /** Cancels the timer after which it counts as left although its work still goes on. */
   cancel: () => void;
 }
 
-/** The place of whatever calls, however indirectly. */
+/** The place of the work that the calling code is part of. */
 const current = new AsyncScope<Place>();
 
 /**
- * Lets no more than so many runs through at a time, and no more than so many wait: what the cache keeps from the
- * database must not all come upon it when the cache is away.
+ * Lets only so many runs through at a time, and only so many wait. Without it all that the cache otherwise keeps from the
+ * database would reach it at once while the store is away.
  */
 export class Bulkhead {
   readonly #clock: Clock;
@@ -49,13 +49,14 @@ export class Bulkhead {
     this.#options = options;
   }
 
-  /** Whether the caller is a part of something that has its place here. */
+  /** Whether the calling code is part of work that has a place here. */
   get isInside(): boolean {
     return this.#own?.isTaken ?? false;
   }
 
   /**
-   * A part that needed a place of its own would wait for the whole, and the whole for it: it shares that of the whole.
+   * Runs `work` in a place. If the caller is part of work that has one, it shares that: else the part would wait for a place
+   * that the whole does not leave before the part is done.
    *
    * @throws {CacheError} `CACHE_OVERLOADED` when too many wait, or when the wait is too long; `work` has not run then
    */
@@ -68,14 +69,14 @@ export class Bulkhead {
         place.entering = undefined;
         throw refusal;
       }));
-      // What it calls is a part of it also when whoever began it waits no more.
+      // What it calls is part of it even when whoever began it waits no more.
       return await current.run(place, work);
     } finally {
       this.#release(place);
     }
   }
 
-  /** Whatever `work` has run here, at once or one after the other, needs one place for all. */
+  /** All that `work` runs in here, at once or one after the other, shares one place. */
   async sharing<T>(work: () => Promise<T>): Promise<T> {
     if (this.#own) return work();
     const place: Place = {
@@ -101,13 +102,13 @@ export class Bulkhead {
     if (this.#running >= this.#options.concurrency) await this.#turn();
     else this.#running++;
     place.isTaken = true;
-    // It may never be done. What it begins from then on needs a place anew.
+    // It may never end. What it begins after that needs a new place.
     place.cancel = this.#clock.schedule(LONGEST_WAIT_MS, () => {
       this.#leave(place);
     });
   }
 
-  /** Resolves when somebody who leaves has given their place. */
+  /** Resolves when a place has been handed over by somebody who left. */
   #turn(): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.#waiting.size >= this.#options.maxWaiting) {

@@ -1,8 +1,9 @@
 import { AsyncScope } from './async-scope.js';
 
 /**
- * Why a result is its caller's and nothing to keep: it is made of something beyond its TTL; or of what a transaction sees
- * that began outside of the run, which may never be committed, or be older than what the run's tokens vouch for.
+ * Why the result of a run is not kept. `stale-inside`: it was made of something beyond its TTL. `in-transaction`: it was read
+ * in a transaction that began outside of the run. What that sees may never be committed, or be older than the run's tokens
+ * say; so the result is for its own caller only.
  */
 export type Spoiled = 'stale-inside' | 'in-transaction';
 
@@ -15,7 +16,7 @@ interface RunParts {
 
 const runs = new AsyncScope<CurrentRun | undefined>();
 
-/** A run of a method whose result may be kept, as whatever it calls sees it, however indirectly. */
+/** A run of a method whose result may be kept. All that it calls, however indirectly, can find it by `around`. */
 export class CurrentRun {
   #isOver = false;
   #spoiledBy: Spoiled | undefined;
@@ -29,9 +30,9 @@ export class CurrentRun {
   ) {}
 
   /**
-   * @param owner     tells those of one engine from those of another
-   * @param isShared  whether others may wait for it, and be given what it gives
-   * @param others    runs that wait for it, beside the one around it
+   * @param owner     tells the runs of one engine from those of another
+   * @param isShared  whether others may join it
+   * @param others    runs that wait for this one, beside the one around it
    */
   static async make<T>(
     { owner, keyText, isShared, others = new Set() }: RunParts,
@@ -45,27 +46,28 @@ export class CurrentRun {
     }
   }
 
-  /** The innermost one around the code that asks, of those that are not over. */
+  /** The innermost run that the calling code is part of and that is not over. */
   static get around(): CurrentRun | undefined {
     let run = runs.current;
     while (run && run.#isOver) run = run.outer;
     return run;
   }
 
-  /** For what a run begins and does not use: that is no part of it. */
+  /** For work that a run starts and does not wait for: it is no part of the run. */
   static outside<T>(work: () => T): T {
     return runs.current ? runs.runPart(undefined, work) : work();
   }
 
-  /** This run, or the first one around it, for which others may wait. */
+  /** This run, or else the innermost around it, that others may join. */
   get shared(): CurrentRun | undefined {
     return this.isShared ? this : this.outer?.shared;
   }
 
   /**
-   * Whether this run, or one that waits for it, makes the value of that key.
+   * Whether this run, or one that waits for it, is making the value of that key. Who waits for that value from here would wait
+   * for ever.
    *
-   * @param seen  those that were asked already: many may wait for one, and each of them in the same one
+   * @param seen  runs that were looked at already: several may be inside, or wait for, the same one
    */
   isOf(owner: object, keyText: string, seen = new Set<CurrentRun>()): boolean {
     if (seen.has(this)) return false;
@@ -76,15 +78,15 @@ export class CurrentRun {
     return false;
   }
 
-  /** @param upTo  a run for which that is no reason, nor for those around it */
+  /** Marks this run and those around it. @param upTo  a run that is not to be marked, nor are those around it */
   spoil(reason: Spoiled, upTo?: CurrentRun): void {
     if (upTo?.isInside(this)) return;
-    // Of the two only this one keeps a result from others who wait, too.
+    // It is the stronger of the two: such a result is not even given to those who joined.
     if (this.#spoiledBy !== 'in-transaction') this.#spoiledBy = reason;
     this.outer?.spoil(reason, upTo);
   }
 
-  /** Whether this is that run, or one that it has begun. */
+  /** Whether this is that run, or was begun inside it. */
   isInside(run: CurrentRun): boolean {
     return this === run || (this.outer?.isInside(run) ?? false);
   }

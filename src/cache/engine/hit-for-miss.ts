@@ -3,16 +3,17 @@ import { putNewest } from './put-newest.js';
 import type { NotStored, Produced } from './factory.js';
 import type { Subject } from './subject.js';
 
-/** For how long after an answer that was not to be kept the next is expected to be like it, ms. */
+/** How long after an answer that was not to be kept the next one is expected not to be either, ms. */
 const REMEMBERED_MS = 60_000;
-/** More than so many at a time are not remembered; forgetting costs the wait for one run of another process. */
+/** The most that are remembered at a time. Forgetting one costs the wait for a run of another process. */
 const MAX_REMEMBERED = 10_000;
 /** Reasons that say nothing of the next run. */
 const PASSING: ReadonlySet<NotStored> = new Set(['stale-inside', 'in-transaction']);
 
 /**
- * What gave answers lately that are not kept. Who waited for another process's run of it would get nothing of that, and
- * processes would run such a method one after the other. Each process remembers what its own runs gave.
+ * Remembers which keys lately gave answers that are not kept. If processes shared runs of such a key by a lease, each would
+ * wait for another's run, get nothing from it, and then run the method itself: one after the other. So for a while each
+ * runs it at once. A process knows only of its own runs.
  *
  * @see "hit-for-miss" in Varnish, https://varnish-cache.org/docs/trunk/users-guide/increasing-your-hitrate.html
  */
@@ -21,18 +22,18 @@ export class HitForMiss {
 
   constructor(private readonly clock: Clock) {}
 
-  /** To be told of each run that was for all; one that threw says nothing. */
+  /** Notes what a shared run gave. One that threw says nothing. */
   note(subject: Subject, { entry, isRefused, notStoredBecause: why }: Produced<unknown>): void {
     if (entry) this.#untilMs.delete(subject.name);
     else if (!isRefused && !(why && PASSING.has(why))) this.remember(subject);
   }
 
-  /** Also of an answer that was to be kept, and that the store does not take whatever the run gives. */
+  /** Also called for an answer that was to be kept, but that the store will never take, such as one that is too large. */
   remember({ name }: Subject): void {
     putNewest(this.#untilMs, name, this.clock.monotonicMs() + REMEMBERED_MS, MAX_REMEMBERED);
   }
 
-  /** Whether this process runs it by itself: without waiting for others, and with none of them to wait. */
+  /** Whether this process runs it without a lease: it waits for no other process, and none waits for it. */
   holds({ name }: Subject): boolean {
     return this.clock.monotonicMs() < (this.#untilMs.get(name) ?? -Infinity);
   }

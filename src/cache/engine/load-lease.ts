@@ -2,13 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { pause, type Clock } from './clock.js';
 import type { EntryName, Lease, Store } from './store.js';
 
-/** What others wait at most when a process dies in the middle of a run, ms. */
+/** How long others wait when a process dies in the middle of a run, ms. */
 const LEASE_MS = 1500;
 const DISCLAIM_POLL_MS = 50;
 
 /**
- * The right to run a method for all processes: renewed while the run takes, but no longer than anybody waits for one, and
- * given back after it. Nothing depends on it but the number of runs: a lease that is lost makes two of one.
+ * The right to run a method for all processes. It is renewed during the run, but no longer than anybody waits for one, and
+ * given back after it. Only the number of runs depends on it: if a lease is lost, the method runs twice.
  */
 export class LoadLease implements Lease {
   readonly owner = randomUUID();
@@ -25,8 +25,10 @@ export class LoadLease implements Lease {
   }
 
   /**
-   * @param untilMs    monotonic: no longer than that
-   * @param isWorthIt  whether what is being computed may still be stored; if not, others need not wait for it
+   * Renews it until it is released.
+   *
+   * @param untilMs    by the monotonic clock, when it is released at the latest
+   * @param isWorthIt  whether the result of the run may still be stored; if not, others need not wait for it
    */
   hold(untilMs: number, isWorthIt: () => Promise<boolean>): void {
     this.#cancel = this.#clock.schedule(LEASE_MS / 3, () => {
@@ -43,9 +45,9 @@ export class LoadLease implements Lease {
   }
 
   /**
-   * For one that may have been granted, as the answer to that came too late or not at all; or that could not be given back. A
-   * store that is away is waited for, for as long as a lease lasts: one that stands still for longer grants it then, and others
-   * wait for it once more. Never rejects.
+   * Gives back a lease that may have been granted, although the answer came too late or not at all, or that could not be given
+   * back before. While the store is away that is tried again, for as long as a lease lasts. A store that stands still for
+   * longer may grant it only then, and others wait until it runs out. Never rejects.
    */
   async disclaim(): Promise<void> {
     const untilMs = this.#clock.monotonicMs() + LEASE_MS;

@@ -3,7 +3,7 @@ import { putNewest } from './put-newest.js';
 import type { Found } from './l1-entries.js';
 import type { Subject } from './subject.js';
 
-/** More than so many at a time are not remembered; forgetting costs a run. */
+/** The most that are remembered at a time. Forgetting one costs a run. */
 const MAX_REMEMBERED = 10_000;
 
 interface Pause {
@@ -12,15 +12,15 @@ interface Pause {
 }
 
 /**
- * Leaves a method that has failed in peace for a while, where a stale answer covers that: a source that is down need not
- * fail once for each caller, nor each caller wait for it to do so. Each process has pauses of its own.
+ * After a run has failed, gives the stale entry for a while without another run. So a source that is down is not asked by
+ * each caller again, and no caller waits for it to fail. Each process has pauses of its own.
  */
 export class RetryPauses {
   readonly #pauses = new Map<string, Pause>();
 
   constructor(private readonly clock: Clock) {}
 
-  /** To be called when a run has failed for all. Where nothing stale may stand in, callers need the next one. */
+  /** Called when a shared run has failed. Without grace there is no stale entry to give, so there is no pause either. */
   begin({ name, policy }: Subject): void {
     if (policy.graceMs === 0 || policy.retryAfterMs === 0) return;
     const failedAtMs = this.clock.monotonicMs();
@@ -28,7 +28,7 @@ export class RetryPauses {
     putNewest(this.#pauses, name, pause, MAX_REMEMBERED);
   }
 
-  /** Whether no run shall replace this entry yet. One whose run began since the failure shows that the method works again. */
+  /** Whether this entry is given without a run. If its own run began after the failure, the method works again. */
   holds({ name }: Subject, { ageMs }: Found): boolean {
     const pause = this.#pauses.get(name);
     if (!pause) return false;

@@ -1,27 +1,27 @@
-/** So many keys are told apart at a time. Beyond, nothing is stored of the runs of the one whose runs began first. */
+/** Keys that are remembered at a time. Beyond that the oldest is forgotten, and of its runs nothing more is stored. */
 const MAX_KEYS = 10_000;
 
 interface RunsOfKey {
-  /** How many may still be stored. */
+  /** How many runs are under way that may still be stored. */
   count: number;
-  /** The place of the latest that was. */
+  /** The place of the latest run that was stored. */
   newestStored: number;
 }
 
-/** One that may be stored, until that is done or given up. */
+/** A run whose result may be stored. */
 export interface OrderedRun {
-  /** Whether one that began later has been stored. */
+  /** Whether a run that began later has been stored. */
   isOutrun(): boolean;
-  /** For what is about to be stored: from then on nothing is that began before it. @returns whether it may be itself */
+  /** Called just before it is stored: keeps out those that began before it. @returns whether it may itself be stored */
   claim(): boolean;
-  /** Nothing is stored of it any more. To be called once. */
+  /** It was stored, or will not be. To be called once. */
   end(): void;
 }
 
 /**
- * The order in which the runs of each key began, however long they take: what one gave does not take the place of what a
- * later one gave, in this process. No invalidation tells them apart. Two that are being written at once, on different
- * connections, may still arrive in the other order.
+ * The order in which the runs of each key began, so that in this process the result of an earlier run never replaces that of
+ * a later one. Tokens cannot prevent that: with no invalidation in between, both runs have the same. Two results that are
+ * written at the same time, on different connections, may still arrive in the other order.
  */
 export class RunOrder {
   readonly #runs = new Map<string, RunsOfKey>();
@@ -56,7 +56,7 @@ export class RunOrder {
     return runs;
   }
 
-  /** A run that never ends keeps its key here; one that ends after all finds itself outrun. */
+  /** A run that never ends would keep its key here for ever. If it ends after all, it finds itself outrun. */
   #forgetOldest(): void {
     for (const [name, runs] of this.#runs) {
       this.#runs.delete(name);

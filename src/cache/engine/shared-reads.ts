@@ -1,7 +1,7 @@
 import type { Budget } from './budget.js';
 import type { Subject } from './subject.js';
 
-/** About one entry, for all who ask in the same tick; the one with the most patience says how long it may take. */
+/** One question about an entry, for all who ask in the same tick. It may take as long as the largest budget among them. */
 interface SharedRead<T> {
   readonly subject: Subject;
   budget: Budget;
@@ -9,8 +9,8 @@ interface SharedRead<T> {
 }
 
 /**
- * All who ask for one entry in the same tick share one question; nobody is answered by a question that was sent before
- * they came.
+ * Lets all who ask for one entry in the same tick share one question. It is sent after they came, so its answer is recent
+ * enough for each of them.
  */
 export class SharedReads<T> {
   readonly #read: (subject: Subject, budget: Budget) => Promise<T>;

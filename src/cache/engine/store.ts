@@ -1,6 +1,6 @@
 import type { CacheEntry } from './cache-entry.js';
 
-/** Why a store takes no entry of that size: the message of a `CACHE_STORE_UNAVAILABLE`. */
+/** The message of the `CACHE_STORE_UNAVAILABLE` with which a store refuses an entry that is too large. */
 export const TOO_LARGE = 'too-large';
 
 /** The two names of an entry: the whole text in this process, a short key in a shared store. */
@@ -49,7 +49,10 @@ export interface Store {
   /** What the statistics call it. */
   readonly kind: 'memory' | 'redis';
 
-  /** Whether others may write and invalidate here, too. What is held of such a store is asked about, unless a backplane tells. */
+  /**
+   * Whether other processes may write and invalidate here, too. Then a process asks about what it holds before it serves that,
+   * unless a backplane tells it of invalidations.
+   */
   readonly isShared: boolean;
 
   /** Whether asking makes sense now. May be wrong for a moment in either direction. */

@@ -5,8 +5,8 @@ import { tokensByTag, type Tokens } from './tokens.js';
 const MANY_QUEUES = 100;
 
 /**
- * Reads tokens for all who wait with one question: while one is under way the next gathers, as in
- * the group commit of databases. Nobody is answered by a question that was sent before they came.
+ * Reads the tokens for all who wait with one question. While one is under way the next gathers, as in the group commit of
+ * databases. Nobody is answered by a question that was sent before they came: its answer could be too old for them.
  */
 export class TokenReader {
   readonly #store: Store;
@@ -17,8 +17,8 @@ export class TokenReader {
   }
 
   /**
-   * @param budgetMs  for the question itself. The one before it has its own, and after one that failed for its time the
-   *   store refuses at once
+   * @param budgetMs  for the question itself. The wait for the one before it comes on top, but that has a budget, too, and if
+   *   it fails for its time the store refuses the next at once
    * @throws {CacheError} `CACHE_STORE_UNAVAILABLE`
    */
   read(tags: readonly string[], budgetMs: number): Promise<Tokens> {
@@ -49,14 +49,14 @@ export class TokenReader {
   }
 }
 
-/** For all who came while the one before was under way; the one with the most patience says how long it may take. */
+/** Gathered while the one before is under way. It may take as long as the largest budget among those who ask. */
 interface Question {
   readonly tags: Set<string>;
   budgetMs: number;
   readonly answer: Promise<Tokens>;
 }
 
-/** A promise remembers what was around whoever made it: none of those who asked shall be remembered by an idle queue. */
+/** A promise keeps the async context of whoever made it. Without this an idle queue would keep that of its last caller. */
 const NOTHING = Promise.resolve();
 
 /** The questions to one partition, one after the other. */
@@ -82,7 +82,7 @@ class Queue {
     return question.answer;
   }
 
-  /** Whoever asks in the same tick belongs to it also where none is before it. */
+  /** Also where no question is under way, it is sent only at the end of the tick, for all who ask in that. */
   #gather(): Question {
     this.#underWay++;
     const question: Question = {
