@@ -6,13 +6,8 @@ export type { LoadMany } from './keyed/batch.js';
 export { CacheService, type CacheStats } from './cache.service.js';
 export type { GetManyOptions, GetOrSetOptions } from './keyed/get-or-set-options.js';
 export { CacheGraph } from './graph/cache-graph.js';
-export {
-  reportLines,
-  type CachedReport,
-  type CacheReport,
-  type CacheWarning,
-  type InvalidatingReport,
-} from './graph/cache-report.js';
+export type { CachedReport, CacheReport, CacheWarning, InvalidatingReport } from './graph/cache-report.js';
+export { reportLines } from './graph/report-lines.js';
 export { Cached, type CachedOptions } from './decorators/cached.decorator.js';
 export { InvalidateCache, type InvalidateCacheOptions } from './decorators/invalidate-cache.decorator.js';
 export type { AnswerOptions } from './definition/answer-options.js';

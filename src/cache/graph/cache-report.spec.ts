@@ -3,7 +3,8 @@ import type { CachedDefinition, InvalidatingDefinition } from '../definition/cac
 import { Faults } from '../definition/faults.js';
 import { tagRules, type TagSource } from '../definition/tag-rules.js';
 import { defaultPolicy } from '../engine/entry-policy.js';
-import { cacheReport, reportLines } from './cache-report.js';
+import { cacheReport } from './cache-report.js';
+import { reportLines } from './report-lines.js';
 
 const faults = new Faults();
 const byFunction = () => [];
