@@ -24,8 +24,8 @@ const compress: Record<Coding, (body: Buffer | string) => Promise<Buffer>> = {
 };
 
 /**
- * Keeps bodies compressed beside their entries: made once in a process and behind the answers, when the first client
- * has come that takes them, counted against the same bound in bytes, and gone with the entry.
+ * Keeps compressed bodies beside their entries. Each is made once in a process, behind the answer to the first client that
+ * accepts it; it counts against the same bound in bytes, and goes with its entry.
  */
 export class CompressedForms {
   readonly #engine: CacheEngine;
@@ -36,7 +36,7 @@ export class CompressedForms {
   }
 
   /**
-   * The compressed form to send now, if there is one. Where the client likes another better, that is made for the next.
+   * The compressed form to send now, if there is one. If the client prefers another, that is made for the next request.
    *
    * @param accepted  the client's codings, best first
    */
@@ -52,7 +52,7 @@ export class CompressedForms {
   }
 
   #begin(answer: StoredAnswer, entry: CacheEntry, coding: Coding): void {
-    // An entry that this process does not hold is gone with its answer, and so would be the work.
+    // An entry that this process does not hold is gone after this answer, and the work would be lost.
     if (this.#atWork >= MAX_AT_ONCE || !this.#engine.l1.holds(entry)) return;
     this.#atWork++;
     answer.compressed[coding] = 'none';

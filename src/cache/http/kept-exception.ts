@@ -1,7 +1,7 @@
 import { HttpException, HttpStatus, NotFoundException } from '@nestjs/common';
 import type { CacheEntry } from '../engine/cache-entry.js';
 
-/** Only of this is it certain that it is as true for the next caller as for this one. */
+/** The only status that is certain to hold for the next caller as it does for this one. */
 const KEPT_STATUS: number = HttpStatus.NOT_FOUND;
 const STATUS_IN_HEAD = String(KEPT_STATUS);
 
@@ -9,14 +9,14 @@ const STATUS_IN_HEAD = String(KEPT_STATUS);
 export type Kept = Pick<CacheEntry, 'body' | 'text' | 'head'>;
 
 /**
- * The stored form of a 404 that a handler threw; of nothing else, and of no class of the application's own: its filters
- * would answer another class otherwise.
+ * The stored form of a 404 that a handler threw; `undefined` for anything else. An exception class of the application's own
+ * is not kept either: it could not be made again, and filters may treat it differently.
  */
 export function keptException(error: unknown): Kept | undefined {
   if (!(error instanceof HttpException) || error.getStatus() !== KEPT_STATUS) return undefined;
   const { constructor: type } = error;
   if (type !== HttpException && type !== NotFoundException) return undefined;
-  // What led to it is nobody's to keep, and may hold anything; Nest keeps it twice.
+  // The cause may hold anything, and must not be kept. Nest has it in `options`, too.
   const fields = Object.fromEntries(
     Object.entries(error).filter(([name]) => !['cause', 'options'].includes(name)),
   );
@@ -34,8 +34,8 @@ export function isKeptException({ head }: Partial<Pick<Kept, 'head'>>): boolean 
 }
 
 /**
- * An exception equal to the kept one: class, status, response, message and fields. Made anew for each caller, so that each
- * request's own filters answer. One that nobody here has written is a plain one.
+ * An exception equal to the kept one: class, status, response, message and fields. Made for each caller, so that the filters
+ * of their own request answer it. If this program has not written what is kept, a plain one.
  */
 export function revivedException({ body }: Kept): HttpException {
   try {

@@ -8,9 +8,9 @@ const SETTERS = ['setCookie', 'cookie', 'clearCookie', 'trailer'];
 type Methods = Record<string, ((...args: unknown[]) => unknown) | undefined>;
 
 /**
- * Watches fields of which no header tells before the answer is sent.
+ * Watches for fields that do not show among the headers before the answer is sent.
  *
- * @param admits  asked for each; `false` keeps it from the answer
+ * @param admits  asked about each; `false` keeps it from the answer
  */
 export function watchLateFields(response: object, admits: () => boolean): void {
   if (!isFastify(response)) return;
@@ -22,16 +22,16 @@ export function watchLateFields(response: object, admits: () => boolean): void {
   }
 }
 
-/** Responses of which somebody is told. */
+/** Responses that are watched already. */
 const heard = new WeakSet<object>();
 
 /**
- * Tells of a cookie that only goes out with the answer, after all that runs before it: what an `onSend` hook of Fastify
- * sets, `@fastify/cookie` and all, or what a session middleware of Express sets once the head or the end is written. One
- * that is handed to `writeHead` itself is not heard of. Where nothing can come late the response is left as fast as it is.
+ * Watches for a cookie that is only set as the answer is sent: by an `onSend` hook of Fastify, such as that of
+ * `@fastify/cookie`, or by a session middleware of Express when the head or the end is written. One that is handed to
+ * `writeHead` itself is not noticed. A response on which nothing can come late is left as it is, and as fast.
  *
- * @param tell  of a response that has been heard of before, the first one is told. It is called with all that may hold
- *              headers of the answer by then: whoever writes the head may have brought those of Fastify to its raw response
+ * @param tell  called with each object that may hold the answer's headers by then: they may already have been copied from
+ *              Fastify's reply to its raw response. If the response is watched already, only the first `tell` is called
  */
 export function onLateCookie(reply: Reply, tell: (holder: Reply) => void): void {
   const { response } = reply;

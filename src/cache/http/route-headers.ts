@@ -6,7 +6,7 @@ import { onLateCookie } from './late-fields.js';
 import type { Reply } from './reply.js';
 import type { StaticHeader } from './route-metadata.js';
 
-/** `Cache-Control` of what is nobody's to keep. */
+/** `Cache-Control` of an answer that no cache on the way may give to anybody else, or use without asking. */
 const UNKEPT = 'private, no-cache';
 
 /** What happened to an answer, for people and tools that look at it. */
@@ -16,7 +16,7 @@ interface RouteHeadersOptions {
   /** For `Cache-Status`. */
   readonly cacheName: string;
   readonly isPublic: boolean;
-  /** How old an answer may be that a client uses without asking, s. */
+  /** How old an answer may be that a client uses without asking again, s. */
   readonly clientMaxAgeS: number | undefined;
   readonly graceMs: number;
   /** Whether bodies are also sent compressed. */
@@ -29,7 +29,7 @@ interface RouteHeadersOptions {
   readonly fixed: readonly StaticHeader[];
 }
 
-/** The headers of a route's answers that are no part of what is kept; whatever can be is made at boot. */
+/** Those headers of a route's answers that are not stored with them, such as `Cache-Control`; prepared at start where possible. */
 export class RouteHeaders {
   readonly #cacheName: string;
   readonly #isPublic: boolean;
@@ -66,7 +66,7 @@ export class RouteHeaders {
    * Says what happened, in the customary `X-Cache` and in `Cache-Status`.
    *
    * @param detail        parameters of `Cache-Status` after the cache's name, such as `fwd=miss`
-   * @param cacheControl  what is not kept here, errors and all, is nobody's to keep
+   * @param cacheControl  default: what this cache does not keep, errors included, others must not keep either
    * @see RFC 9211
    */
   announce(reply: Reply, outcome: Outcome, detail: string, cacheControl = UNKEPT): void {
@@ -79,31 +79,31 @@ export class RouteHeaders {
     if (!this.#isPublic || isPersonal || cacheControl === UNKEPT) return;
     onLateCookie(reply, (holder) => {
       const announced = holder.header('cache-control');
-      // Whoever has set another one meanwhile has the last word.
+      // Something else that was set meanwhile has the last word.
       if (announced === this.#fresh || announced === this.#stale) this.set(holder, 'cache-control', UNKEPT);
     });
   }
 
-  /** Completes what was announced before a run; the rest may be the handler's own by now. @param detail as of {@link announce} */
+  /** Only that header: after a run the others may be the handler's own. @param detail as of {@link announce} */
   setCacheStatus(reply: Reply, detail: string): void {
     reply.setHeader('cache-status', `${this.#cacheName}; ${detail}`);
   }
 
-  /** Before a run, which may say by itself what others may keep of its answer: takes back what was announced of that. */
+  /** Before a run, which may set its own `Cache-Control`: takes back the one that was announced. */
   withdrawCacheControl(reply: Reply): void {
     if (!this.#fixedNames.has('cache-control')) reply.removeHeader('cache-control');
   }
 
-  /** Of a run that gave nothing to keep: its answer is nobody else's to keep, unless the run has said so. */
+  /** After a run that gave nothing to keep: others must not keep its answer either, unless the run itself has allowed it. */
   announceUnkept(reply: Reply): void {
     if (!reply.isSent && reply.header('cache-control') === undefined)
       this.set(reply, 'cache-control', UNKEPT);
   }
 
-  /** The answer that was announced is not given after all: what stands in for it has nothing of it, and is nobody's to keep. */
+  /** The announced answer is not given after all, but a refusal: takes its headers back, and lets nobody keep that. */
   withholdAnswer(reply: Reply): void {
     for (const name of ['age', ...this.#stored]) if (!this.#fixedNames.has(name)) reply.removeHeader(name);
-    // Whatever the route says of its answers: this is none of them.
+    // Even if the route sets its own by `@Header()`: that is about its answers, and this is none.
     reply.setHeader('cache-control', UNKEPT);
   }
 
@@ -112,7 +112,7 @@ export class RouteHeaders {
     this.announce(reply, outcome, detail, this.#fresh);
   }
 
-  /** Of an answer as good as new, or of an exception that was kept: that one no client keeps. */
+  /** For a hit. If a kept exception is given, clients must not keep that. */
   announceHit(reply: Reply, { entry, ageMs, freshForMs }: Found): void {
     const cacheControl = isKeptException(entry) ? UNKEPT : this.#fresh;
     this.announce(reply, 'HIT', `hit; ttl=${Math.round(freshForMs / 1000)}`, cacheControl);
@@ -124,7 +124,7 @@ export class RouteHeaders {
    * @param isForwarded  whether the method was asked for a new one
    */
   announceStale(reply: Reply, { ageMs, freshForMs }: Found, waitedMs: number, isForwarded: boolean): void {
-    // Also at the very end of its time: the sign says that it is stale. RFC 9211 section 2.4.
+    // At least -1: the sign is what says that it is stale. RFC 9211 section 2.4.
     const ttl = Math.min(-1, Math.floor((freshForMs - waitedMs) / 1000));
     this.announce(reply, 'STALE', `${isForwarded ? 'fwd=stale' : 'hit'}; ttl=${ttl}`, this.#stale);
     reply.setHeader('age', String(Math.floor((ageMs + waitedMs) / 1000)));
@@ -135,7 +135,7 @@ export class RouteHeaders {
     if (!this.#fixedNames.has(name)) reply.setHeader(name, value);
   }
 
-  /** Sets a header that came with a kept answer, if the route keeps such a one: whoever wrote it there. */
+  /** Sets a header that was stored with an answer, if the route stores headers of that name: others may write to the store. */
   setStored(reply: Reply, name: string, value: string): void {
     if (this.#stored.includes(name)) this.set(reply, name, value);
   }

@@ -29,7 +29,7 @@ export class RouteTags implements FurtherTags {
     this.#convertible = rules.functions.length > 0 && !rules.families ? undefined : plainTagsOf(rules);
   }
 
-  /** Whether what an answer depends on cannot be named without a call of the handler. */
+  /** Whether only a call of the handler can name all that an answer depends on. */
   get needsArguments(): boolean {
     const { rules, parameters } = this.#options;
     const isNamed = rules.functions.length > 0 || rules.templates.some(({ names }) => names.length > 0);
@@ -41,7 +41,7 @@ export class RouteTags implements FurtherTags {
     return this.#convertsTags || this.#options.rules.functions.length > 0;
   }
 
-  /** A tag of each family of what a call may name further, such as `tag/course`; `undefined` where they may be of any. */
+  /** The families of those further tags, each as `tag/course`; `undefined` where they may be of any. */
   get families(): readonly string[] | undefined {
     return this.#convertsTags ? this.#convertible : this.#options.rules.families;
   }
@@ -58,21 +58,21 @@ export class RouteTags implements FurtherTags {
     }
   }
 
-  /** What is known of the request as it came. */
+  /** What the answer depends on, as far as the request tells before any pipe. */
   ofRequest(request: CacheRequest): string[] {
     const { rules, inputs } = this.#options;
     const leading = this.#leading((name) => request.params[name]);
     try {
       return [...leading, ...dependencies(rules, (name) => inputNamed(inputs, name)?.read(request))];
     } catch {
-      // What cannot be named of the arguments either is not stored.
+      // If the arguments cannot name it either, the answer is not stored.
       return leading;
     }
   }
 
   /**
-   * Further tags of a call of the handler, whose arguments pipes may have made of the inputs: a write names them by what
-   * its own arguments are. That there are any is known from the first on; that one is not stored.
+   * Further tags that a call of the handler names, because pipes have converted its inputs: a write names tags by its converted
+   * arguments, too. From the first such call on it is known that there may be any; that call itself is not stored.
    *
    * @param known  those of the request as it came, before a pipe may have changed it
    * @throws what {@link dependencies} throws
@@ -86,7 +86,7 @@ export class RouteTags implements FurtherTags {
     return further;
   }
 
-  /** Of each path as far as the request has its parameters, for nobody says which path it is. */
+  /** For every path of the route, as far as the request has its parameters: it does not say by which path it came. */
   #leading(valueOf: (parameter: string) => string | undefined): string[] {
     const { prefix, parameters } = this.#options;
     const tags = parameters.flatMap((names) => {

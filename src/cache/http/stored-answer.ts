@@ -15,11 +15,11 @@ export interface CompressedForm {
 /** A 304 says these, too, as the 200 would. RFC 9110 section 15.4.5 */
 const OF_NOT_MODIFIED: ReadonlySet<string> = new Set(['content-location', 'expires']);
 
-/** A kept answer as it is sent: what is the same each time is made once. */
+/** A kept answer, ready to be sent: what is the same for each client is prepared once. */
 export class StoredAnswer {
-  /** A short text Node writes in one piece with the head. */
+  /** As text if it is short: Node then writes it in one piece with the headers. */
   readonly body: Buffer | string;
-  /** Compressed forms as they become ready; `'none'` from when one is begun, and for good if it came to nothing. */
+  /** Compressed forms, once they are ready. `'none'`: it is being made, or was not worth keeping. */
   readonly compressed: Partial<Record<Coding, CompressedForm | 'none'>> = {};
   readonly #etag: string;
   readonly #type: string;
