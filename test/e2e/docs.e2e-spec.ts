@@ -270,6 +270,7 @@ it('docs/operations.md names every metric of ours with its type, and no other', 
     ...cacheMetrics({
       stats: neverAsked,
       hearsOthers: neverAsked,
+      goesByOutbox: neverAsked,
       redis: {} as RedisService,
       outboxRows: neverAsked,
     }),
