@@ -444,6 +444,12 @@ class Wrong {
   deadTag() {
     return {};
   }
+
+  @Post('tag/whole')
+  @InvalidateCache('course')
+  tagWithoutId() {
+    return {};
+  }
 }
 
 @Controller({ path: 'per-request', scope: Scope.REQUEST })
@@ -598,8 +604,9 @@ const expected: [code: string, method: string, says: string][] = [
   [
     'CACHE_PATTERN_MATCHES_NOTHING',
     'Wrong.deadTag',
-    "student, system. What only getOrSet keeps, or another application on the same Redis, is named by a function: () => ['book:1', 'shelf:*']",
+    "roster:…, shelf:…, student:{1}, system. What only getOrSet keeps, or another application on the same Redis, is named by a function: () => ['book:1', 'shelf:*']",
   ],
+  ['CACHE_PATTERN_MATCHES_NOTHING', 'Wrong.tagWithoutId', "depends on 'course'"],
   ['CACHE_PATTERN_MATCHES_NOTHING', 'Wrong.deepPattern', 'names 2 parameters, but Right.param has 1'],
   [
     'CACHE_PATTERN_MATCHES_NOTHING',

@@ -4,6 +4,12 @@ function expanded(template: string, ...args: unknown[]): string[] {
   return new TagTemplate(template, 'a test').expand(fromArguments(args));
 }
 
+/** Whichever of the two is asked. */
+function mayEqual(...texts: [string, string]): boolean[] {
+  const [one, other] = texts.map((text) => new TagTemplate(text, 'a test')) as [TagTemplate, TagTemplate];
+  return [one.mayEqual(other), other.mayEqual(one)];
+}
+
 describe('a template of a tag', () => {
   it('names one for each combination of the elements of lists', () => {
     expect(expanded('seat:{0}-{1}', ['a', 'b'], [1, 2])).toEqual([
@@ -25,6 +31,32 @@ describe('a template of a tag', () => {
 
   it('takes values for what they are, whatever they hold', () => {
     expect(expanded('course:{0}', '{0}:*')).toEqual(['tag/course:{0}:*']);
+  });
+});
+
+describe('two templates', () => {
+  it.each([
+    ['course:{id}', 'course:{course_id}'],
+    ['course:{id}', 'course:all'],
+    ['course:{id}', 'course:{id}:week'],
+    ['course:{id}:week', 'course:{group}'],
+    ['seat:{row}-{place}', 'seat:1-{place}'],
+    ['system', 'system'],
+  ])('may come to one tag: %s and %s', (one, other) => {
+    expect(mayEqual(one, other)).toEqual([true, true]);
+  });
+
+  it.each([
+    ['course', 'course:{id}'],
+    ['course:all', 'course:list'],
+    ['course:{id}', 'roster:{id}'],
+    ['course:a-{id}', 'course:b-{id}'],
+    ['course:{id}:week', 'course:{id}:day'],
+    ['course:{id}:week', 'course:week'],
+    ['seat:{row}-window', 'seat:1'],
+    ['course:*', 'course:*'],
+  ])('never come to one tag: %s and %s', (one, other) => {
+    expect(mayEqual(one, other)).toEqual([false, false]);
   });
 });
 

@@ -90,6 +90,31 @@ export class TagTemplate {
     return this.prefix === undefined ? plainTag(filled.join('')) : prefixTag(this.prefix, filled);
   }
 
+  /** Whether some calls could make the same tag of both. Prefix patterns make none. */
+  mayEqual(other: TagTemplate): boolean {
+    if (this.prefix !== undefined || other.prefix !== undefined) return false;
+    if (other.names.length === 0) return this.#mayBe(other.#source);
+    if (this.names.length === 0) return other.#mayBe(this.#source);
+    // What stands between its own ends the values of the other can hold.
+    const [[head, tail], [otherHead, otherTail]] = [this.#ends, other.#ends];
+    return (
+      (head.startsWith(otherHead) || otherHead.startsWith(head)) &&
+      (tail.endsWith(otherTail) || otherTail.endsWith(tail))
+    );
+  }
+
+  #mayBe(tag: string): boolean {
+    if (this.names.length === 0) return tag === this.#source;
+    const [head, tail] = this.#ends;
+    return tag.length >= head.length + tail.length && tag.startsWith(head) && tag.endsWith(tail);
+  }
+
+  /** What stands before the first placeholder, and behind the last one. */
+  get #ends(): readonly [head: string, tail: string] {
+    const texts = this.#source.split(PLACEHOLDERS);
+    return [texts[0] ?? '', texts.at(-1) ?? ''];
+  }
+
   toString(): string {
     return this.#source;
   }

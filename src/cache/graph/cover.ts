@@ -35,13 +35,14 @@ export function mayHit(rules: TagRules, cached: Dependent): boolean {
 }
 
 /** Whether what the template names in some call could invalidate an entry of `cached`. */
-export function templateMayHit({ prefix, plain }: TagTemplate, cached: Dependent): boolean {
-  if (plain !== undefined) return mayDependOn(cached, plain);
-  if (prefix === undefined) return false;
-  const { functions, templates } = cached.rules;
-  // A function may name the prefix, too.
-  const isNamed = functions.length > 0 && mayDependOn(cached, plainTag(prefix));
-  return isNamed || prefix === cached.prefix || templates.some((other) => other.prefix === prefix);
+export function templateMayHit(template: TagTemplate, { prefix, rules }: Dependent): boolean {
+  const { functions, families, templates } = rules;
+  const named = template.plain ?? plainTag(template.prefix ?? '');
+  const isOfThese = families?.some((family) => familyTag(family) === familyTag(named)) ?? true;
+  // A function may name a prefix, too.
+  if (functions.length > 0 && isOfThese) return true;
+  if (template.prefix === undefined) return templates.some((other) => other.mayEqual(template));
+  return template.prefix === prefix || templates.some((other) => other.prefix === template.prefix);
 }
 
 /** Whether an entry of `cached` could depend on a plain tag of the same family. */

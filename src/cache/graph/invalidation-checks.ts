@@ -4,7 +4,7 @@ import type {
   InvalidatingDefinition,
 } from '../definition/cached-definition.js';
 import type { Faults } from '../definition/faults.js';
-import { familyName, plainTagsOf } from '../definition/tag-rules.js';
+import { familyName } from '../definition/tag-rules.js';
 import { answersByItself } from '../http/route-arguments.js';
 import { isRoute } from '../http/route-metadata.js';
 import { pathParameters } from '../http/route-paths.js';
@@ -69,16 +69,19 @@ function checkPatterns(
     if (cached.some((other) => templateMayHit(template, other.definition))) continue;
     faults.add(
       'CACHE_PATTERN_MATCHES_NOTHING',
-      `${definition.method}: nothing that is cached depends on '${template.toString()}'. Cached: ${all}. Tags: ${knownFamilies(cached)}. ` +
+      `${definition.method}: nothing that is cached depends on '${template.toString()}'. Cached: ${all}. Tags: ${knownTags(cached)}. ` +
         "What only getOrSet keeps, or another application on the same Redis, is named by a function: () => ['book:1', 'shelf:*'], or in the method: cache.invalidate('shelf:*').",
     );
   }
 }
 
-/** The words of all tags that something cached is known to depend on. */
-function knownFamilies(cached: readonly DecoratedMethod<CachedDefinition>[]): string {
-  const words = cached.flatMap(({ definition }) => plainTagsOf(definition.rules).map(familyName));
-  return [...new Set(words)].sort().join(', ') || 'none';
+/** All tags that something cached is known to depend on, as they are written; of those that functions name the families. */
+function knownTags(cached: readonly DecoratedMethod<CachedDefinition>[]): string {
+  const tags = cached.flatMap(({ definition: { rules } }) => [
+    ...rules.templates.filter(({ plain }) => plain !== undefined).map(String),
+    ...(rules.families ?? []).map((family) => `${familyName(family)}:…`),
+  ]);
+  return [...new Set(tags)].sort().join(', ') || 'none';
 }
 
 /** A prefix pattern names no more leading parameters than entries of the prefix are grouped by. */
