@@ -127,6 +127,13 @@ class AnswersController {
     return { run: ++runs };
   }
 
+  @Get('latin')
+  @Header('Content-Type', 'application/vnd.own+json; charset=ISO-8859-1; v=1')
+  @Cached({ ttl: 60, prefix: 'latin' })
+  latin() {
+    return { name: 'é' };
+  }
+
   @Get('kept-by-all')
   @Header('Cache-Control', 'public, max-age=600')
   @Cached({ ttl: 60, prefix: 'kept_by_all' })
@@ -347,6 +354,15 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])(
         expect.stringMatching(/^application\/vnd\.own\+json/),
         expect.stringMatching(/^application\/vnd\.own\+json/),
       ]);
+    });
+
+    it('name the character set that they are in, whatever @Header says', async () => {
+      for (const { headers, text } of await twice('latin')) {
+        expect(text).toBe('{"name":"é"}');
+        expect(headers['content-type']).toMatch(/charset=utf-8/);
+        expect(headers['content-type']).toMatch(/v=1/);
+        expect(headers['content-type']).not.toMatch(/8859/);
+      }
     });
 
     it('say in a 304 where the answer lies and when it expires, as RFC 9110 section 15.4.5 wants', async () => {

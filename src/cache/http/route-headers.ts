@@ -140,11 +140,10 @@ export class RouteHeaders {
     if (this.#stored.includes(name)) this.set(reply, name, value);
   }
 
-  /** Both adapters complete the type of a text that does not name its character set. */
+  /** Names the character set that bodies are in: both adapters complete a type without one, and Express replaces another. */
   setType(reply: Reply, type: string): void {
     const fixed = this.#fixedType && textOf(this.#fixedType.value);
-    const isComplete = fixed === undefined || /;\s*charset=/i.test(fixed);
-    reply.setHeader('content-type', isComplete ? (fixed ?? type) : `${fixed}; charset=utf-8`);
+    reply.setHeader('content-type', fixed === undefined ? type : inUtf8(fixed));
   }
 
   /** A hit never reaches the place where Nest sets what `@Header()` names. */
@@ -162,6 +161,11 @@ export class RouteHeaders {
 function clientMayKeep(visibility: string, maxAgeS: number, graceMs: number): string {
   const kept = `${visibility}, max-age=${maxAgeS}`;
   return graceMs >= 1000 ? `${kept}, stale-while-revalidate=${Math.floor(graceMs / 1000)}` : kept;
+}
+
+function inUtf8(type: string): string {
+  const charset = /;\s*charset=[^;]*/i;
+  return charset.test(type) ? type.replace(charset, '; charset=utf-8') : `${type}; charset=utf-8`;
 }
 
 function textOf(value: StaticHeader['value']): string {
