@@ -28,6 +28,7 @@ import {
   UseGuards,
 } from '@nestjs/common';
 import { NestFactory, REQUEST } from '@nestjs/core';
+import { Test } from '@nestjs/testing';
 import { Expose, Transform } from 'class-transformer';
 import { IsString } from 'class-validator';
 import { EMPTY } from 'rxjs';
@@ -729,6 +730,12 @@ describe('an application with wrong decorators', () => {
     await expect(startCachedApp({ features: [Feature] })).rejects.toMatchObject({
       faults: [{ code: 'CACHE_INVALID_OPTIONS', message: expect.stringContaining('forRoot') }],
     });
+  });
+
+  it('does not start with a cache that is imported without forRoot, and is told so', async () => {
+    await expect(Test.createTestingModule({ imports: [CacheModule] }).compile()).rejects.toThrow(
+      'CacheModule.forRoot',
+    );
   });
 
   it('does not start either where it serves no HTTP', async () => {
