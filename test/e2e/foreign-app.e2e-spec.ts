@@ -81,7 +81,7 @@ it('brings a test kit that needs no test runner of ours', () => {
     },
   );
 
-  expect([status, stdout + stderr]).toEqual([0, expect.stringContaining('# pass 4')]);
+  expect([status, stdout + stderr]).toEqual([0, expect.stringContaining('# pass 5')]);
 });
 
 describe.each(['memory', 'Redis'])(

@@ -1,3 +1,5 @@
+// Not the global one: see `Turn`.
+import { setImmediate } from 'node:timers';
 import { Injectable, type CallHandler, type ExecutionContext, type NestInterceptor } from '@nestjs/common';
 import { defer, from, of, type Observable } from 'rxjs';
 import type { CacheRequest } from '../definition/cache-request.js';

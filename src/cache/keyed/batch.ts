@@ -1,3 +1,5 @@
+// Not the global one: see `Turn`.
+import { setImmediate } from 'node:timers';
 import { CacheError } from '../engine/cache-errors.js';
 import { CurrentRun, type Spoiled } from '../engine/current-run.js';
 
