@@ -446,6 +446,12 @@ class Wrong {
     return {};
   }
 
+  @Post('tag/path/:id')
+  @InvalidateCache('course::id')
+  tagAsInPath(@Param('id') id: string) {
+    return { id };
+  }
+
   @Post('tag/whole')
   @InvalidateCache('course')
   tagWithoutId() {
@@ -607,6 +613,7 @@ const expected: [code: string, method: string, says: string][] = [
     'Wrong.deadTag',
     "roster:…, shelf:…, student:{1}, system. What only getOrSet keeps, or another application on the same Redis, is named by a function: () => ['book:1', 'shelf:*']",
   ],
+  ['CACHE_INVALID_OPTIONS', 'Wrong.tagAsInPath', "as a path does: 'course:{id}'"],
   ['CACHE_PATTERN_MATCHES_NOTHING', 'Wrong.tagWithoutId', "depends on 'course'"],
   ['CACHE_PATTERN_MATCHES_NOTHING', 'Wrong.deepPattern', 'names 2 parameters, but Right.param has 1'],
   [

@@ -17,12 +17,18 @@ export function checkTemplates(
   fault = 'names nothing that the method declares.',
 ): void {
   for (const template of rules.templates) {
+    const text = template.toString();
+    const asInPath = /::(\w+)/.exec(text)?.[1];
+    if (asInPath !== undefined && isName(asInPath)) {
+      const meant = text.replace(`::${asInPath}`, `:{${asInPath}}`);
+      faults.add(
+        'CACHE_INVALID_OPTIONS',
+        `${method}: '${text}' names ${asInPath} as a path does: '${meant}'.`,
+      );
+    }
     const unknown = template.names.find((name) => !isName(name));
     if (unknown === undefined) continue;
-    faults.add(
-      'CACHE_UNKNOWN_TEMPLATE_NAME',
-      `${method}: '{${unknown}}' in '${template.toString()}' ${fault}`,
-    );
+    faults.add('CACHE_UNKNOWN_TEMPLATE_NAME', `${method}: '{${unknown}}' in '${text}' ${fault}`);
   }
 }
 
