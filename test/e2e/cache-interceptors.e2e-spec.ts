@@ -24,7 +24,7 @@ import { APP_INTERCEPTOR, Reflector } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Exclude, Expose } from 'class-transformer';
 import type { FastifyReply } from 'fastify';
-import { lastValueFrom, map, of, type Observable } from 'rxjs';
+import { catchError, lastValueFrom, map, of, type Observable } from 'rxjs';
 import { CacheDoor } from '../../src/cache/http/cache-door.guard.js';
 import { CacheLoader } from '../../src/cache/http/cache-loader.interceptor.js';
 import { Cached, CacheService } from '../../src/cache/index.js';
@@ -536,6 +536,40 @@ describe('hooks of Fastify', () => {
     );
     expect(failures).toEqual([]);
   });
+});
+
+it('an answer in place of a failure is kept, unless the decorator says of no result that it is not', async () => {
+  const Excused = () =>
+    UseInterceptors({ intercept: (_, next) => next.handle().pipe(catchError(() => of({ excuse: true }))) });
+  @Controller('excused')
+  class Excusing {
+    @Get('kept')
+    @Excused()
+    @Cached({ ttl: 60, prefix: 'kept' })
+    kept() {
+      throw new Error('failed');
+    }
+
+    @Get('left')
+    @Excused()
+    @Cached({ ttl: 60, prefix: 'left', unless: (result) => result === undefined })
+    left() {
+      throw new Error('failed');
+    }
+  }
+  const { app, url } = await startCachedApp({ controllers: [Excusing] });
+  const statusOf = async (path: string) => {
+    const { headers } = await fetch(`${url}/excused/${path}`);
+    await app.get(CacheService).settle();
+    return headers.get('x-cache');
+  };
+
+  const kept = [await statusOf('kept'), await statusOf('kept')];
+  const left = [await statusOf('left'), await statusOf('left')];
+  await app.close();
+
+  expect(kept).toEqual(['MISS', 'HIT']);
+  expect(left).toEqual(['MISS', 'MISS']);
 });
 
 it('a trailer that a handler has Fastify send comes with each answer: what has one is not kept', async () => {
