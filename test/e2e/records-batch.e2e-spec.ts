@@ -2,10 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { Agent, request as httpRequest, type RequestOptions } from 'node:http';
 import { gzipSync } from 'node:zlib';
 import { CacheService } from '../../src/cache/index.js';
+import type { CreateEventDto } from '../../src/records/events/event.dto.js';
+import { EventWriter } from '../../src/records/events/event-writer.js';
 import { patientDatabase } from '../support/patient-database.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { startTestApp, type TestApp } from '../support/test-app.js';
 import { peopleOfTwoCourses } from '../support/two-courses.js';
+import { countingReads } from '../support/watched-statements.js';
 
 type Event = Record<string, unknown>;
 
@@ -246,6 +249,28 @@ describe('a batch of events', () => {
       rejected: 1,
       errors: [{ line: 1, code: 'invalid_json' }],
     });
+  });
+
+  it.each([
+    ['users', 'people there are'],
+    ['tutor_sessions', 'sessions a student has had'],
+  ])('is looked up in %s by its codes, however many %s', async (table) => {
+    await database.dataSource.query(
+      `INSERT INTO tutor_sessions (code, user_id, course_id, started_at, last_event_at)
+       SELECT 'OLD-' || $1 || n, u.id, c.id, '2026-01-15', '2026-01-15' FROM users u, courses c, generate_series(1, 2000) n
+       WHERE u.code = 'STU001' AND c.code = 'PROG-101'`,
+      [table],
+    );
+    await database.dataSource.query('ANALYZE users, tutor_sessions');
+    const batch = events(10, () => ({ session_id: null }));
+    batch.push(event({ session_id: `OLD-${table}7` }));
+
+    const { given, read } = await countingReads(database.dataSource, table, ({ manager }) =>
+      new EventWriter().write(manager, batch as unknown as CreateEventDto[]),
+    );
+
+    expect(given).toEqual(batch.map(() => 'accepted'));
+    expect(read).toBeLessThan(100);
   });
 
   it('drops the course as a whole when over 500 of its students are in it', async () => {

@@ -27,6 +27,13 @@ interface Resolved extends Record<'user_id' | 'course_id' | 'activity_id' | 'ses
 const columns = `client_id uuid, user_id bigint, course_id bigint, activity_id bigint, session_id bigint, verb text,
   occurred_at timestamptz, quantity integer, data jsonb`;
 
+/**
+ * SQL: the row of a code, of which there is one at most. A subquery of its own: left to choose, the planner reads all users for
+ * one event, and all sessions of the student for each that names none.
+ */
+const foundByCode = (table: string, code: string) =>
+  `LATERAL (SELECT * FROM ${table} WHERE code = ${code} OFFSET 0)`;
+
 /** Writes events, as many as fit one statement, each once. */
 @Injectable()
 export class EventWriter {
@@ -95,10 +102,10 @@ export class EventWriter {
       `SELECT u.id AS user_id, c.id AS course_id, a.id AS activity_id, s.id AS session_id, c.first_trace_at
        FROM jsonb_to_recordset($1::jsonb)
          AS named(position integer, student_id text, course_id text, activity_id text, session_id text)
-       LEFT JOIN users u ON u.code = named.student_id AND u.deleted_at IS NULL
-       LEFT JOIN courses c ON c.code = named.course_id
-       LEFT JOIN activities a ON a.code = named.activity_id AND a.course_id = c.id
-       LEFT JOIN tutor_sessions s ON s.code = named.session_id AND s.course_id = c.id AND s.user_id = u.id
+       LEFT JOIN ${foundByCode('users', 'named.student_id')} u ON u.deleted_at IS NULL
+       LEFT JOIN ${foundByCode('courses', 'named.course_id')} c ON true
+       LEFT JOIN ${foundByCode('activities', 'named.activity_id')} a ON a.course_id = c.id
+       LEFT JOIN ${foundByCode('tutor_sessions', 'named.session_id')} s ON s.course_id = c.id AND s.user_id = u.id
        ORDER BY named.position`,
       [JSON.stringify(named)],
     );
