@@ -11,6 +11,8 @@ import { RightsService, type Belonging } from './rights.service.js';
 /** Everything that a request points at, reduced to courses and people. */
 interface Named {
   readonly courses: ReadonlySet<string>;
+  /** Those of them that are named themselves, or by an activity: not only by what somebody did there */
+  readonly opened: ReadonlySet<string>;
   /** People named as students or users */
   readonly people: ReadonlySet<string>;
   /** People whose the named enrollments, submissions and sessions are */
@@ -22,7 +24,8 @@ interface Named {
 /**
  * Decides the reach `own`: may the caller touch everything that this request names?
  *
- * - A **student** owns their own record, enrollments, submissions and sessions, and may see the courses not dropped.
+ * - A **student** owns their own record, enrollments, submissions and sessions, and may see the courses not dropped. What they
+ *   did in one they dropped they may read, and not go on with.
  * - A **teacher** owns the courses in which they are an active teacher or assistant, what belongs to them (enrollments of
  *   teachers and observers too), and the students of them. With a course named, a student must be in that course; with
  *   none, all courses in which the student is active must be the teacher's, since the answer would speak of all of them;
@@ -50,7 +53,7 @@ export class OwnershipCheck {
     if (idNames.every((name) => ids[name].length === 0)) throw namesNothing();
     const named = await this.#named(ids);
     if (person === null) throw notFound();
-    if (principal.role === 'student') checkStudent(person, named);
+    if (principal.role === 'student') checkStudent(person, named, isRead(request));
     else if (principal.role === 'teacher') await this.#checkTeacher(person, named, isPast(request));
     else throw notFound();
   }
@@ -69,8 +72,11 @@ export class OwnershipCheck {
       if (belonging === null) throw notFound();
       found.push(belonging);
     }
+    const coursesOf = (belongings: readonly Belonging[]) =>
+      new Set([...ids.course_id, ...belongings.map(({ course_id }) => course_id)]);
     return {
-      courses: new Set([...ids.course_id, ...found.map(({ course_id }) => course_id)]),
+      courses: coursesOf(found),
+      opened: coursesOf(found.filter(({ person_id }) => person_id === undefined)),
       people: new Set([...ids.student_id, ...ids.user_id]),
       owners: new Set(found.flatMap(({ person_id }) => (person_id === undefined ? [] : [person_id]))),
       students: new Set(ids.course_id.length === 0 ? ids.student_id : []),
@@ -107,8 +113,13 @@ function isPast({ params }: IdSources): boolean {
   return typeof params === 'object' && params !== null && Object.hasOwn(params, 'as_of');
 }
 
-function checkStudent(student: Person, { courses, people, owners }: Named): void {
-  if (!all(courses, attendedCourses(student))) throw notFound();
+function isRead({ method }: IdSources): boolean {
+  return method === 'GET' || method === 'HEAD';
+}
+
+/** @param isReading  whether nothing is done to what is named */
+function checkStudent(student: Person, { courses, opened, people, owners }: Named, isReading: boolean): void {
+  if (!all(isReading ? opened : courses, attendedCourses(student))) throw notFound();
   if (!all(new Set([...people, ...owners]), new Set([student.code]))) throw notFound();
 }
 

@@ -6,6 +6,7 @@ export type RequestedIds = Readonly<Record<IdName, readonly string[]>>;
 
 /** What of a request can carry ids: raw, as the parsers left it, so of any type. */
 export interface IdSources {
+  readonly method?: string;
   readonly params?: unknown;
   readonly query?: unknown;
   readonly body?: unknown;

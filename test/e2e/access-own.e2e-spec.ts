@@ -98,6 +98,52 @@ describe('a student', () => {
   });
 });
 
+describe('a student who dropped a course', () => {
+  let mine: IdSources[];
+
+  beforeAll(async () => {
+    const [ids] = await database.dataSource.query<{ session_id: string }[]>(`
+      WITH who AS (
+        SELECT u.id AS user_id, a.id AS activity_id, e.id AS enrollment_id, a.course_id
+        FROM users u JOIN enrollments e ON e.user_id = u.id JOIN activities a ON a.course_id = e.course_id
+        WHERE u.code = 'STU005'
+      ), submission AS (
+        INSERT INTO submissions (user_id, activity_id, attempt_no, submitted_at)
+        SELECT user_id, activity_id, 1, now() FROM who RETURNING id
+      ), session AS (
+        INSERT INTO tutor_sessions (code, user_id, course_id, started_at, last_event_at)
+        SELECT 'SES-STU005', user_id, course_id, now(), now() FROM who RETURNING code
+      )
+      SELECT enrollment_id::text, submission.id::text AS submission_id, session.code AS session_id
+      FROM who, submission, session`);
+    mine = Object.entries(ids!).map(([name, id]) => ({ params: { [name]: id } }));
+  });
+
+  it.each(['GET', 'HEAD'])(
+    'reads one by one what they did there, as the lists show it (%s)',
+    async (method) => {
+      for (const request of mine)
+        expect([request, await verdict('student', 'STU005', { ...request, method })]).toEqual([
+          request,
+          'passes',
+        ]);
+    },
+  );
+
+  it.each(['POST', 'PATCH', 'PUT', 'DELETE'])('does not go on with it (%s)', async (method) => {
+    for (const request of mine)
+      expect(await verdict('student', 'STU005', { ...request, method })).toBe('not_found');
+  });
+
+  it('is shown nothing of others there, nor the material, also beside their own', async () => {
+    const read = { method: 'GET' };
+    const ofAnother = withRowNumbers({ params: { submission_id: '<submission of STU001>' } });
+    expect(await verdict('student', 'STU005', { ...read, ...ofAnother })).toBe('not_found');
+    for (const query of [{ course_id: 'PROG-101' }, { activity_id: 'PROG-101-A1' }])
+      expect(await verdict('student', 'STU005', { ...read, ...mine[0], query })).toBe('not_found');
+  });
+});
+
 describe('a teacher', () => {
   const cases: Case[] = [
     ['passes', { params: { user_id: 'TEACH001' } }],
