@@ -149,6 +149,11 @@ const repeatably = () =>
 const rows: [write: string, run: () => Promise<unknown>, recomputed: View[]][] = [
   ['user created', () => send('post', '/users', { user_id: 'NEW', role: 'student' }), ['stats']],
   ['user renamed', () => send('patch', '/users/STU001', { full_name: 'Ada' }), [...course, ...own]],
+  [
+    'user given another address',
+    () => send('patch', '/users/STU001', { email: 'ada@example.org' }),
+    [...own],
+  ],
   ['user renamed to the same name', () => send('patch', '/users/STU001', { full_name: 'Ada' }), []],
   [
     'user without course given another role',
@@ -183,6 +188,23 @@ const rows: [write: string, run: () => Promise<unknown>, recomputed: View[]][] =
     [...course, ...everyoneInTheCourse, 'stranger', 'strangerBefore'],
   ],
   ['course unchanged', () => send('patch', '/courses/PROG-101', { pass_mark: 50 }), []],
+  [
+    'activity drafted',
+    () =>
+      send('post', '/courses/PROG-101/activities', {
+        activity_id: 'A3',
+        title: 'Third',
+        kind: 'quiz',
+        due_at: soon,
+      }),
+    [],
+  ],
+  ['draft changed', () => send('patch', '/activities/A3', { title: 'Later', weight: 3 }), []],
+  [
+    'draft published',
+    () => send('patch', '/activities/A3', { status: 'published' }),
+    [...course, ...everyoneInTheCourse],
+  ],
   [
     'activity published',
     () =>
@@ -221,6 +243,15 @@ const rows: [write: string, run: () => Promise<unknown>, recomputed: View[]][] =
     () => send('post', '/enrollments', { user_id: 'STU001', course_id: 'PROG-102' }),
     ['stats', 'otherCourse', ...own],
   ],
+  [
+    'observer enrolled',
+    async () => {
+      const observer = { user_id: 'STU005', course_id: 'PROG-101', role: 'observer' };
+      ids.observer = (await send('post', '/enrollments', observer)).body.enrollment_id ?? '';
+    },
+    ['stats'],
+  ],
+  ['observer gone', () => send('patch', `/enrollments/${ids.observer}`, { status: 'dropped' }), ['stats']],
   [
     'student dropped',
     () => send('patch', `/enrollments/${ids['enrollment STU003']}`, { status: 'dropped' }),

@@ -15,6 +15,9 @@ import { ifWritten } from '../write-effect.js';
 import { ActivitiesService } from './activities.service.js';
 import { ActivityDto, ActivityPage, ChangeActivityDto, CreateActivityDto } from './activity.dto.js';
 
+/** No view of a course or a student knows of it, and what was published cannot become one again. */
+const isDraft = ({ status }: ActivityDto) => status === 'draft';
+
 @ApiTags('activities')
 @Controller()
 export class ActivitiesController {
@@ -37,9 +40,8 @@ export class ActivitiesController {
   @InvalidateCache<ActivitiesController['create']>({
     tags: (_, activity) =>
       ifWritten(activity, () => [
-        `course:${activity.course_id}`,
         `activity:${activity.activity_id}`,
-        ...(activity.status === 'draft' ? [] : [`roster:${activity.course_id}`]),
+        ...(isDraft(activity) ? [] : [`course:${activity.course_id}`, `roster:${activity.course_id}`]),
       ]),
     families: ['course', 'activity', 'roster'],
   })
@@ -77,9 +79,11 @@ export class ActivitiesController {
   @InvalidateCache<ActivitiesController['change']>({
     tags: (_, activity) =>
       ifWritten(activity, ({ changed }) => [
-        `course:${activity.course_id}`,
         `activity:${activity.activity_id}`,
-        ...(changed.some((column) => column !== 'title') ? [`roster:${activity.course_id}`] : []),
+        ...(isDraft(activity) ? [] : [`course:${activity.course_id}`]),
+        ...(isDraft(activity) || changed.every((column) => column === 'title')
+          ? []
+          : [`roster:${activity.course_id}`]),
       ]),
     families: ['course', 'activity', 'roster'],
   })

@@ -20,8 +20,13 @@ import {
 } from './enrollment.dto.js';
 import { EnrollmentsService } from './enrollments.service.js';
 
+/** Rights of whoever is enrolled depend on it, and of the views of the course those of its students. */
 const staleAfter = (enrollment: EnrollmentDto) =>
-  ifWritten(enrollment, () => ['system', `course:${enrollment.course_id}`, `student:${enrollment.user_id}`]);
+  ifWritten(enrollment, () => [
+    'system',
+    `student:${enrollment.user_id}`,
+    ...(enrollment.role === 'student' ? [`course:${enrollment.course_id}`] : []),
+  ]);
 
 @ApiTags('enrollments')
 @Controller('enrollments')

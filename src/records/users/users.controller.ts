@@ -58,7 +58,8 @@ export class UsersController {
       ifWritten(user, ({ changed, courses }) => [
         ...(changed.includes('role') ? ['system'] : []),
         `student:${user.user_id}`,
-        ...courses.map((course) => `course:${course}`),
+        // Views of courses show no address.
+        ...(changed.some((column) => column !== 'email') ? courses.map((course) => `course:${course}`) : []),
       ]),
     families: ['system', 'student', 'course'],
   })
