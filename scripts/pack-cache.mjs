@@ -1,7 +1,7 @@
 // npm run pack:cache [-- <folder>]: makes a package of the cache alone, for other applications: what it is built to, the
 // documents, and `redis` as all that it brings along. Prints where the package is.
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -34,6 +34,7 @@ ${manifest.description}. How to begin: [docs/caching-reference.md](docs/caching-
 what it is: [docs/caching.md](docs/caching.md).
 `;
 
+mkdirSync(target, { recursive: true });
 const folder = mkdtempSync(join(tmpdir(), 'pack-cache-'));
 try {
   writeFileSync(join(folder, 'package.json'), JSON.stringify(manifest, undefined, 2));
