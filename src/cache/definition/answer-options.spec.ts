@@ -35,6 +35,9 @@ describe('what @Cached says of answers', () => {
     ['a cookie', { store: { headers: ['Set-Cookie'] } }, 'CACHE_INVALID_OPTIONS'],
     ['a header of the cache', { store: { headers: ['etag'] } }, 'CACHE_INVALID_OPTIONS'],
     ['a name that is no header', { store: { headers: ['x y'] } }, 'CACHE_INVALID_OPTIONS'],
+    ['one header in place of a list', { store: { headers: 'link' as never } }, 'CACHE_INVALID_OPTIONS'],
+    ['headers without their name', { store: ['link'] as never }, 'CACHE_INVALID_OPTIONS'],
+    ['a right that is no function', { mayBypass: true as never }, 'CACHE_INVALID_OPTIONS'],
     ['a name that breaks lines', { store: { headers: ['x\r\ny'] } }, 'CACHE_INVALID_OPTIONS'],
   ])('is refused with the method’s name: %s', (_, options, code) => {
     expect(() => rules(options)).toThrow(

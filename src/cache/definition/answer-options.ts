@@ -76,6 +76,12 @@ export function answerRules(options: AnswerOptions, scope: Scope | undefined, me
       `${method}: answers of scope '${scope}' belong to one caller, so their visibility cannot be 'public'.`,
     );
   }
+  if (mayBypass !== undefined && typeof mayBypass !== 'function') {
+    throw new CacheError('CACHE_INVALID_OPTIONS', `${method}: mayBypass is a function of the request.`);
+  }
+  if (store !== undefined && !Array.isArray(store.headers)) {
+    throw new CacheError('CACHE_INVALID_OPTIONS', `${method}: store is { headers: ['link', …] }.`);
+  }
   const storedHeaders = (store?.headers ?? []).map((name) => name.toLowerCase());
   const refused = storedHeaders.find((name) => NEVER_STORED.has(name) || !/^[\w!#$%&'*+.^`|~-]+$/.test(name));
   if (refused !== undefined) {
