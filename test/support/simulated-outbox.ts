@@ -30,14 +30,21 @@ export class SimulatedOutbox extends MemoryOutbox {
     };
   }
 
-  async follow(mark = '0'): Promise<OutboxNews> {
+  async follow(mark?: string): Promise<OutboxNews> {
     this.asked++;
     if (this.#random() < 0.3) await pause(this.#clock, this.#random() * 50);
     if (this.#random() < 0.05) throw new Error('the database is away');
     this.#told = this.#told.filter(({ keptUntilMs }) => keptUntilMs > this.#clock.monotonicMs());
-    const told = this.#told.filter(({ place }) => place > Number(mark));
+    const told = this.#told.filter(({ place, keptUntilMs }) =>
+      mark === undefined ? this.tellsAnew(keptUntilMs) : place > Number(mark),
+    );
     const news = { mark: String(this.#place), invalidated: told.flatMap(({ tags }) => tags) };
     if (this.#random() < 0.3) await pause(this.#clock, this.#random() * 50);
     return news;
+  }
+
+  /** Whether it tells of that without a mark: of what is not settled, or was in the last half of the time that it keeps it. */
+  tellsAnew(keptUntilMs: number): boolean {
+    return keptUntilMs > this.#clock.monotonicMs() + SimulatedOutbox.keptMs / 2;
   }
 }

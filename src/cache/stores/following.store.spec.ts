@@ -196,6 +196,23 @@ describe('runs while what is shared is away', () => {
   });
 });
 
+describe('what was named lately', () => {
+  it('is not believed where the outbox could not be asked until it tells of less', async () => {
+    const one = start();
+    await one.get(1, gives('old'));
+    await write(1);
+    clock.advance(20_000);
+    await one.get(2, gives('other'));
+    here.store.fail();
+    const follow = jest.spyOn(outbox, 'follow').mockRejectedValue(new Error('the database is away'));
+    await one.get(2, gives('other'));
+    clock.advance(15_000);
+    follow.mockRestore();
+
+    expect((await one.get(1, gives('new'))).value).toBe('new');
+  });
+});
+
 it('what hears of an invalidation from the backplane finds it in the outbox', async () => {
   const one = start();
   const writer = start(there);

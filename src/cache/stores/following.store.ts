@@ -34,14 +34,15 @@ export class FollowingStore implements Store {
   readonly #follower: OutboxFollower;
   readonly #clock: Clock;
   readonly #seen = new Map<string, Seen>();
-  #isAway = false;
+  /** Whether what the shared store has named lately has not been taken over since it was last there. */
+  #isNewlyAway = true;
 
   constructor(shared: Store, outbox: FollowedOutbox, clock: Clock, entries: L1Entries) {
     this.#shared = shared;
     this.#clock = clock;
     this.#own = new MemoryStore(clock, entries, OWN);
-    this.#follower = new OutboxFollower(outbox, clock, (invalidated) => {
-      this.#hear(invalidated);
+    this.#follower = new OutboxFollower(outbox, clock, (invalidated, anewAtMs) => {
+      this.#hear(invalidated, anewAtMs);
     });
   }
 
@@ -92,7 +93,7 @@ export class FollowingStore implements Store {
       this.#see(tags, opened.tokens, atMs);
       return opened;
     }
-    await this.#follower.catchUp();
+    await this.#catchUp();
     return { ...(await this.#own.open(name, tags, tokenTtlMs, budgetMs, lease)), isForOne: true };
   }
 
@@ -146,23 +147,29 @@ export class FollowingStore implements Store {
         if (this.#isThere()) throw error;
       }
     }
-    await this.#follower.catchUp();
+    await this.#catchUp();
     return askOwn();
   }
 
-  /** Whether the shared store is asked; when it is first found away, what it has named lately is taken over. */
+  /** Whether the shared store is asked. */
   #isThere(): boolean {
     const isThere = this.#shared.isAvailable();
-    if (!isThere && !this.#isAway) {
-      const sinceMs = this.#clock.monotonicMs() - BELIEVED_MS;
-      const lately = [...this.#seen].filter(([, { atMs }]) => atMs > sinceMs);
-      this.#follower.begin();
-      this.#own.adopt(
-        new Map(lately.flatMap(([tag, { token }]) => (token === undefined ? [] : [[tag, token]]))),
-      );
-    }
-    this.#isAway = !isThere;
+    if (isThere) this.#isNewlyAway = true;
     return isThere;
+  }
+
+  #catchUp(): Promise<void> {
+    const isAnew = this.#isNewlyAway;
+    this.#isNewlyAway = false;
+    return this.#follower.catchUp(isAnew);
+  }
+
+  /** @param atMs  when the outbox was asked for all that it tells of */
+  #takeOver(atMs: number): void {
+    const lately = [...this.#seen].filter(([, seen]) => seen.atMs > atMs - BELIEVED_MS);
+    this.#own.adopt(
+      new Map(lately.flatMap(([tag, { token }]) => (token === undefined ? [] : [[tag, token]]))),
+    );
   }
 
   /** @param atMs  when they were asked for: an answer to an earlier question may come later */
@@ -183,7 +190,9 @@ export class FollowingStore implements Store {
     for (const tag of tags) putNewest(this.#seen, tag, { token: undefined, atMs }, MAX_SEEN);
   }
 
-  #hear(invalidated: readonly string[] | undefined): void {
+  /** @param anewAtMs  when the outbox was asked, where it was asked for all that it tells of */
+  #hear(invalidated: readonly string[] | undefined, anewAtMs: number | undefined): void {
+    if (anewAtMs !== undefined) this.#takeOver(anewAtMs);
     if (!invalidated) {
       this.#own.forget();
       return;

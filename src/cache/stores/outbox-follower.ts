@@ -9,7 +9,7 @@ const PATIENCE_MS = 200;
 /** After a question that failed nobody waits for one for so long. */
 const REST_MS = 1000;
 const MOST_DOUBLINGS = 6;
-/** For so long nobody need have asked: the outbox tells of twice that, and of what a slow answer takes. */
+/** For so long nobody need have asked. The outbox tells of 5 s more also where nobody asks it for what is new only. */
 export const BELIEVED_MS = KEPT_MS / 2 - 5000;
 
 export type FollowedOutbox = Outbox & Required<Pick<Outbox, 'follow'>>;
@@ -18,6 +18,13 @@ export type FollowedOutbox = Outbox & Required<Pick<Outbox, 'follow'>>;
 export function isFollowed(outbox: Outbox | undefined): outbox is FollowedOutbox {
   return outbox?.isFollowed === true && outbox.follow !== undefined;
 }
+
+/**
+ * Is told what was invalidated, in words of the outbox; `undefined`: it may be anything.
+ *
+ * @param anewAtMs  when the outbox was asked, where it has told all that it tells of
+ */
+type Hear = (invalidated: readonly string[] | undefined, anewAtMs?: number) => void;
 
 /** A promise remembers what was around whoever made it: an idle follower shall remember nobody. */
 const NOTHING = Promise.resolve();
@@ -29,22 +36,17 @@ const NOTHING = Promise.resolve();
 export class OutboxFollower {
   readonly #outbox: FollowedOutbox;
   readonly #clock: Clock;
-  readonly #hear: (invalidated: readonly string[] | undefined) => void;
+  readonly #hear: Hear;
   #mark: string | undefined;
+  #isAnew = false;
   #gathering: Promise<void> | undefined;
   #previous: Promise<void> = NOTHING;
   #heardAtMs = -Infinity;
   #restsUntilMs = -Infinity;
-  #begun = 0;
   /** How many questions have not ended. */
   #underWay = 0;
 
-  /** @param hear  is told what was invalidated, in words of the outbox; `undefined`: it may be anything */
-  constructor(
-    outbox: FollowedOutbox,
-    clock: Clock,
-    hear: (invalidated: readonly string[] | undefined) => void,
-  ) {
+  constructor(outbox: FollowedOutbox, clock: Clock, hear: Hear) {
     this.#outbox = outbox;
     this.#clock = clock;
     this.#hear = hear;
@@ -55,23 +57,16 @@ export class OutboxFollower {
     return this.#outbox.isReady && this.#clock.monotonicMs() >= this.#restsUntilMs;
   }
 
-  /** What was valid within the last {@link BELIEVED_MS} counts from here on: the next question is about all of that time. */
-  begin(): void {
-    const nowMs = this.#clock.monotonicMs();
-    // What is left of another time away nobody has kept right since.
-    if (nowMs - this.#heardAtMs > BELIEVED_MS) this.#hear(undefined);
-    this.#mark = undefined;
-    this.#heardAtMs = nowMs;
-    this.#begun++;
-  }
-
   /**
    * Resolves once everything is heard that was committed before the call.
    *
+   * @param isAnew  whether the outbox is asked for all that it tells of, as for what was valid within the last
+   *   {@link BELIEVED_MS}. Default: for what is new since it was last asked
    * @throws {CacheError} `CACHE_STORE_UNAVAILABLE` where the outbox does not tell within 200 ms, from the end of the question
    *   before; then nobody asks for a second, and for longer where questions hang
    */
-  catchUp(): Promise<void> {
+  catchUp(isAnew = false): Promise<void> {
+    this.#isAnew ||= isAnew;
     return (this.#gathering ??= this.#gather());
   }
 
@@ -91,24 +86,22 @@ export class OutboxFollower {
   async #ask(): Promise<void> {
     if (!this.isUsable) throw new CacheError('CACHE_STORE_UNAVAILABLE', 'outbox');
     const atMs = this.#clock.monotonicMs();
+    // What is left of another time away nobody has kept right since.
     if (atMs - this.#heardAtMs > BELIEVED_MS) this.#hear(undefined);
-    const [mark, begun] = [this.#mark, this.#begun];
+    const isAnew = this.#isAnew;
+    this.#isAnew = false;
     try {
-      const told = await withDeadline(PATIENCE_MS, this.#follow(mark));
-      this.#hear(told.invalidated);
-      if (this.#begun === begun) {
-        this.#heardAtMs = atMs;
-        this.#mark = told.mark;
-        return;
-      }
+      const told = await withDeadline(PATIENCE_MS, this.#follow(isAnew ? undefined : this.#mark));
+      this.#mark = told.mark;
+      this.#heardAtMs = atMs;
+      this.#hear(told.invalidated, isAnew ? atMs : undefined);
     } catch (error) {
+      this.#isAnew ||= isAnew;
       // Each that hangs keeps a connection of the pool.
       const doublings = Math.min(Math.max(0, this.#underWay - 1), MOST_DOUBLINGS);
       this.#restsUntilMs = this.#clock.monotonicMs() + REST_MS * 2 ** doublings;
       throw new CacheError('CACHE_STORE_UNAVAILABLE', 'outbox', { cause: error });
     }
-    // It began anew meanwhile: what was taken over then this answer says nothing of.
-    return this.#ask();
   }
 
   async #follow(mark: string | undefined): Promise<OutboxNews> {
