@@ -1,5 +1,5 @@
 import { setTimeout as rest } from 'node:timers/promises';
-import { ANY } from '../../src/cache/engine/tags.js';
+import { ANY, EPOCH } from '../../src/cache/engine/tags.js';
 import { keySlot } from '../../src/cache/redis/key-slot.js';
 import { ask } from '../support/ask-redis.js';
 import { figure, isMeasuring } from '../support/figures.js';
@@ -126,6 +126,33 @@ it('F19: with one of three masters hung answers for the others, and says so once
 
   cluster.masters[0]!.thaw();
   await pollUntil(allAnswer, 10_000);
+});
+
+it('finds nothing where a hung master would have it, and leaves it to each to run for itself', async () => {
+  await start();
+  const [name, tag] = [nameOn(0), tagOn(1)];
+  const { tokens } = await open.store.open(name, [tag], TOKEN_TTL_MS, BUDGET_MS);
+  await open.store.write(name, entryOf(name, 'x'));
+  await pollUntil(() => Promise.resolve(open.store.isWhole()), 10_000);
+  cluster.masters[0]!.freeze();
+  await expect(open.store.read(name, [tag], 200)).rejects.toMatchObject(unavailable);
+
+  expect(await open.store.read(name, [tag], BUDGET_MS)).toMatchObject({ stored: undefined, tokens });
+  for (const owner of ['one', 'two'])
+    expect(await open.store.open(name, [tag], TOKEN_TTL_MS, BUDGET_MS, { owner, ttlMs: 1000 })).toMatchObject(
+      { stored: undefined, tokens, hasLease: true, isForOne: true },
+    );
+  expect([tagOn(0), tag, EPOCH, name].map((what) => open.store.isAway(what))).toEqual([
+    true,
+    false,
+    false,
+    true,
+  ]);
+  expect(open.store.isWhole()).toBe(false);
+
+  cluster.masters[0]!.thaw();
+  await pollUntil(() => Promise.resolve(open.store.isWhole()), 10_000);
+  expect((await open.store.read(name, [tag], BUDGET_MS)).stored?.entry.body.toString()).toBe('x');
 });
 
 it('owes what a hung master did not confirm, and asks it nothing before it is paid', async () => {

@@ -58,6 +58,15 @@ export interface Store {
   /** Whether asking makes sense now. May be wrong for a moment in either direction. */
   isAvailable(): boolean;
 
+  /** Whether nothing is away of what it consists of. Default: as {@link isAvailable} says. */
+  isWhole?(): boolean;
+
+  /**
+   * Whether nobody can be asked now about a tag, or for what is kept under a name. Where others can, they answer all the same,
+   * and nothing is found or leased under a name that is away. Default: everything is, unless it {@link isAvailable}.
+   */
+  isAway?(what: string | EntryName): boolean;
+
   /** Whether it is for this process alone now, as in {@link StoreOpened.isForOne}. Default: no. */
   isForOne?(): boolean;
 

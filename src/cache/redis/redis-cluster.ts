@@ -33,6 +33,7 @@ export class RedisCluster implements RedisServers {
   readonly #closing = new Set<Promise<void>>();
   readonly #watch: SlotTableWatch;
   #masters: SlotTable['masters'] = [];
+  #hasEverySlot = false;
 
   constructor(options: ServersOptions, seeds: readonly HostAndPort[], login: RedisLogin) {
     this.url = options.url;
@@ -46,7 +47,7 @@ export class RedisCluster implements RedisServers {
       connectTimeoutMs: options.timings.connectTimeoutMs,
       paceWhenRefused: options.paceWhenRefused,
       servers: this.#servers,
-      isWhole: () => this.#isWhole,
+      isWhole: () => this.isWhole,
       onUnread: (reason, delayMs) => {
         if (this.names.length === 0) this.#report.down(reason, 1, delayMs);
       },
@@ -55,6 +56,12 @@ export class RedisCluster implements RedisServers {
 
   get isReady(): boolean {
     return [...this.#servers.values()].some((server) => server.isReady);
+  }
+
+  get isWhole(): boolean {
+    if (!this.#hasEverySlot) return false;
+    for (const server of this.#servers.values()) if (!server.isReady) return false;
+    return true;
   }
 
   get breaker(): BreakerState {
@@ -78,6 +85,11 @@ export class RedisCluster implements RedisServers {
 
   nameOf(key: string): string {
     return this.#masters[keySlot(key)] ?? '';
+  }
+
+  /** One without an epoch of its own gives no tokens. */
+  isAway(server: string): boolean {
+    return !this.#servers.get(server)?.isReady || this.hashTagOf(server) === undefined;
   }
 
   hashTagOf(server: string): string | undefined {
@@ -124,6 +136,7 @@ export class RedisCluster implements RedisServers {
     // One that comes later may be the replica of one that went on, cut off from it.
     const isSuccessor = this.#masters.length > 0;
     this.#masters = masters;
+    this.#hasEverySlot = masters.length === SLOTS && masters.every((name) => name !== undefined);
     const names = new Set(masters.filter((name) => name !== undefined));
     for (const name of this.names) if (!names.has(name)) this.#drop(name);
     for (const name of names) {
@@ -168,14 +181,5 @@ export class RedisCluster implements RedisServers {
     if (!closing) return;
     this.#closing.add(closing);
     void closing.finally(() => this.#closing.delete(closing));
-  }
-
-  /** Every slot has a master, and every master can be asked. */
-  get #isWhole(): boolean {
-    return (
-      this.#masters.length === SLOTS &&
-      this.#masters.every((name) => name !== undefined) &&
-      [...this.#servers.values()].every((server) => server.isReady)
-    );
   }
 }

@@ -26,6 +26,8 @@ export interface RedisServers {
   readonly isCluster: boolean;
   /** Whether any server can be asked now. */
   readonly isReady: boolean;
+  /** Whether each key has a server that can be asked now. */
+  readonly isWhole: boolean;
   /** That of the server which is worst off. */
   readonly breaker: BreakerState;
   /** Whether one that is away does not let this process in: it takes neither its password nor its user, or forbids what that needs. */
@@ -39,6 +41,9 @@ export interface RedisServers {
 
   /** The server that has `key`; a name that no server answers to when none is known. */
   nameOf(key: string): string;
+
+  /** Whether a server cannot be asked now. */
+  isAway(server: string): boolean;
 
   /** Something between braces that makes every key it stands in one of this server. Only on a cluster. */
   hashTagOf(server: string): string | undefined;

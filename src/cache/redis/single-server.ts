@@ -49,6 +49,10 @@ export class SingleServer implements RedisServers {
     return this.#connections?.isReady ?? false;
   }
 
+  get isWhole(): boolean {
+    return this.isReady;
+  }
+
   get breaker(): BreakerState {
     return this.#connections?.breaker ?? 'closed';
   }
@@ -63,6 +67,10 @@ export class SingleServer implements RedisServers {
 
   nameOf(): string {
     return NAME;
+  }
+
+  isAway(): boolean {
+    return !this.isReady;
   }
 
   hashTagOf(): undefined {

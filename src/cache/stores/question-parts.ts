@@ -7,7 +7,7 @@ import type { RedisKeys } from './redis-keys.js';
 /** What is asked for. */
 export interface Question {
   readonly tags: readonly string[];
-  readonly name?: EntryName;
+  readonly name?: EntryName | undefined;
   readonly lease?: Lease | undefined;
 }
 

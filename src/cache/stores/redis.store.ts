@@ -51,8 +51,20 @@ export class RedisStore implements Store {
     return this.#servers.isReady && !this.#invalidations.owed.isEverything;
   }
 
+  isWhole(): boolean {
+    return this.#servers.isWhole && this.#invalidations.owed.isNone;
+  }
+
+  /** What is owed, too, is not to be had. */
+  isAway(what: string | EntryName): boolean {
+    if (!this.isAvailable()) return true;
+    if (typeof what !== 'string') return this.#isKeyAway(this.#keys.entry(what));
+    if (isEverywhere(this.#servers, what)) return false;
+    return this.#isKeyAway(this.#keys.token(what)) || this.#owedTags([what]).size > 0;
+  }
+
   read(name: EntryName, tags: readonly string[], budgetMs: number): Promise<StoreRead> {
-    return this.#ask({ tags, name }, budgetMs);
+    return this.#ask({ tags, name: this.#ifThere(name) }, budgetMs);
   }
 
   /** One that is owed is as good as gone, and keeps none of the others from being answered. */
@@ -72,6 +84,8 @@ export class RedisStore implements Store {
     budgetMs: number,
     lease?: Lease,
   ): Promise<StoreOpened> {
+    const there = this.#ifThere(name);
+    const leased = there && this.#isKeyAway(this.#keys.lease(name)) ? undefined : there && lease;
     let isAwaited = true;
     const askPart = (part: Part, leftMs: number) =>
       this.#servers.write(part.server, leftMs, async (session) => {
@@ -83,7 +97,9 @@ export class RedisStore implements Store {
         return read;
       });
     try {
-      return await this.#ask({ tags, name, lease }, budgetMs, askPart);
+      const opened = await this.#ask({ tags, name: there, lease: leased }, budgetMs, askPart);
+      // Nobody else waits for it, or finds what it gives.
+      return there === name && leased === lease ? opened : { ...opened, isForOne: true };
     } finally {
       isAwaited = false;
     }
@@ -141,7 +157,7 @@ export class RedisStore implements Store {
     const relayed = this.#invalidations.relayOutboxLate();
     const leftMs = relayed ? await budgetAfter(relayed, budgetMs) : budgetMs;
     const parts = partsOf(this.#servers, this.#keys, question);
-    if (question.name && parts.some((part) => this.#invalidations.owed.isAny(part.tokenKeys))) {
+    if (parts.some((part) => this.#invalidations.owed.isAny(part.tokenKeys))) {
       throw new CacheError('CACHE_STORE_UNAVAILABLE', 'owed');
     }
     const reads = await Promise.all(parts.map((part) => askPart(part, leftMs)));
@@ -153,6 +169,15 @@ export class RedisStore implements Store {
       tokens: question.tags.map((tag) => (isEverywhere(this.#servers, tag) ? EVERYWHERE : tokens.get(tag))),
       hasLease: reads.every(({ hasLease }) => hasLease),
     };
+  }
+
+  /** Where others can be asked, what cannot be had from its own server is as good as lost. */
+  #ifThere(name: EntryName): EntryName | undefined {
+    return this.isAvailable() && this.isAway(name) ? undefined : name;
+  }
+
+  #isKeyAway(key: string): boolean {
+    return this.#servers.isAway(this.#servers.nameOf(key));
   }
 
   /** Of a server whose epoch is owed all. */
