@@ -1,9 +1,11 @@
 import { L1Entries } from '../../src/cache/engine/l1-entries.js';
+import type { Store } from '../../src/cache/engine/store.js';
 import { ANY, EPOCH, familyTag } from '../../src/cache/engine/tags.js';
 import type { OutboxNews } from '../../src/cache/outbox/outbox.js';
 import { FollowingStore } from '../../src/cache/stores/following.store.js';
 import { FakeClock, simulateInstances, type FaultyStore } from '../../src/cache/testing/index.js';
 import { deferred } from '../support/deferred.js';
+import { simulatePartitions, type PartitionedStore } from '../support/partitioned-store.js';
 import { SimulatedOutbox } from '../support/simulated-outbox.js';
 import { aName, entryOf, storeContract } from './store.contract.js';
 
@@ -36,6 +38,25 @@ const advance = (ms: number) => {
   clock.advance(ms);
   return Promise.resolve();
 };
+/** A store whose invalidations reach not all. */
+function unconfirmed(one: FollowingStore): Store {
+  return {
+    kind: one.kind,
+    isShared: one.isShared,
+    isAvailable: () => one.isAvailable(),
+    read: (...asked) => one.read(...asked),
+    open: (...asked) => one.open(...asked),
+    tokens: (...asked) => one.tokens(...asked),
+    partitionOf: (tag) => one.partitionOf(tag),
+    write: (...asked) => one.write(...asked),
+    // What is shared has not confirmed it, and says so.
+    invalidate: (...asked) => one.invalidate(...asked).catch(() => undefined),
+    // What is not leased here may be leased there.
+    renewLease: (...asked) => one.renewLease(...asked).catch(() => false),
+    releaseLease: (...asked) => one.releaseLease(...asked).catch(() => undefined),
+    size: () => one.size(),
+  };
+}
 const tokens = (of: readonly string[] = tags) => store.tokens(of, BUDGET_MS);
 const opened = async (of: readonly string[] = tags) =>
   (await store.open(aName(), of, 60_000, BUDGET_MS)).tokens;
@@ -68,22 +89,7 @@ describe('a store that follows the outbox', () => {
     });
 
     storeContract(
-      () => ({
-        kind: store.kind,
-        isShared: store.isShared,
-        isAvailable: () => store.isAvailable(),
-        read: (...asked) => store.read(...asked),
-        open: (...asked) => store.open(...asked),
-        tokens: (...asked) => store.tokens(...asked),
-        partitionOf: (tag) => store.partitionOf(tag),
-        write: (...asked) => store.write(...asked),
-        // What is shared has not confirmed it, and says so.
-        invalidate: (...asked) => store.invalidate(...asked).catch(() => undefined),
-        // What is not leased here may be leased there.
-        renewLease: (...asked) => store.renewLease(...asked).catch(() => false),
-        releaseLease: (...asked) => store.releaseLease(...asked).catch(() => undefined),
-        size: () => store.size(),
-      }),
+      () => unconfirmed(store),
       advance,
       () => clock,
     );
@@ -275,6 +281,175 @@ describe('a store that follows the outbox', () => {
       expect(await elsewhere.open(theirs, [course], 60_000, BUDGET_MS, others)).toMatchObject({
         hasLease: true,
       });
+    });
+  });
+
+  describe('while a part of what is shared is away', () => {
+    let mine: PartitionedStore;
+    let others: PartitionedStore;
+    /** Of each part, the first of that which is away. */
+    let [lost, kept] = ['', ''];
+
+    beforeEach(() => {
+      [mine, others] = simulatePartitions(2, 3, clock) as [PartitionedStore, PartitionedStore];
+      store = new FollowingStore(mine, outbox, clock, new L1Entries(clock, MAX_BYTES));
+      [lost, kept] = [0, 1].map((index) => {
+        let n = 0;
+        while (mine.partitionOf(`tag/course:${n}`) !== String(index)) n++;
+        return `tag/course:${n}`;
+      }) as [string, string];
+    });
+
+    const away = () => mine.parts[0]!;
+    /** Of an entry that is in the given part. */
+    const nameIn = (part = away()) => {
+      for (;;) {
+        const name = aName();
+        if (mine.partOf(name.key) === part) return name;
+      }
+    };
+    async function invalidateByOthers(of: readonly string[]): Promise<void> {
+      const settle = outbox.commit(of);
+      await others.invalidate([ANY, ...of.map(familyTag), ...of], [], BUDGET_MS);
+      settle();
+    }
+
+    describe('is a store all the same', () => {
+      beforeEach(() => {
+        away().fail();
+      });
+
+      storeContract(
+        () => unconfirmed(store),
+        advance,
+        () => clock,
+      );
+    });
+
+    it('asks the outbox nothing about the others', async () => {
+      const named = await opened([EPOCH, kept]);
+      away().fail();
+
+      expect(await tokens([EPOCH, kept])).toEqual(named);
+      expect(
+        (await store.open(nameIn(mine.partOf(kept)), [EPOCH, kept], 60_000, BUDGET_MS)).isForOne,
+      ).toBeFalsy();
+      expect(outbox.asked).toBe(0);
+    });
+
+    it('goes on with what that part has named within the last 25 s, and what the others name', async () => {
+      const named = await opened([EPOCH, lost, kept]);
+      clock.advance(24_999);
+      away().fail();
+
+      expect(await tokens([EPOCH, lost, kept])).toEqual(named);
+      expect(outbox.asked).toBe(1);
+    });
+
+    it('and with none that is older', async () => {
+      const [epoch, , there] = await opened([EPOCH, lost, kept]);
+      clock.advance(25_000);
+      away().fail();
+
+      expect(await tokens([EPOCH, lost, kept])).toEqual([epoch, undefined, there]);
+    });
+
+    it('hears of what is invalidated there from the outbox, and elsewhere from the others', async () => {
+      const [epoch, before, there] = await opened([EPOCH, lost, kept]);
+      away().fail();
+      await tokens([EPOCH, lost, kept]);
+
+      await invalidateByOthers([kept]);
+      expect(await tokens([EPOCH, lost, kept])).toEqual([epoch, before, undefined]);
+
+      expect(there).toBeDefined();
+      await invalidateByOthers([lost]);
+      expect(await tokens([EPOCH, lost, kept])).toEqual([epoch, undefined, undefined]);
+    });
+
+    it('answers who was asking it, and keeps nobody waiting for it after that', async () => {
+      const named = await opened([EPOCH, lost, kept]);
+      away().hang('tokens');
+      const asking = tokens([EPOCH, lost, kept]);
+      away().fail();
+      await advance(BUDGET_MS);
+      expect(await asking).toEqual(named);
+      const asked = away().calls('tokens');
+
+      expect(await tokens([EPOCH, lost, kept])).toEqual(named);
+      expect(away().calls('tokens')).toBe(asked);
+    });
+
+    it('finds what the others keep under its tokens, and keeps there what was made under tokens of all', async () => {
+      const name = nameIn(mine.partOf(kept));
+      const named = await opened([EPOCH, lost, kept]);
+      const entry = { ...entryOf(name, 'a'), tags: [EPOCH, lost, kept], tokens: named.map(String) };
+      away().fail();
+
+      await store.write(name, entry);
+
+      expect((await others.read(name, [], BUDGET_MS)).stored?.entry).toEqual(entry);
+      expect((await store.read(name, [lost], BUDGET_MS)).stored?.entry).toEqual(entry);
+    });
+
+    it('keeps to itself what it made under tokens of its own, or what belongs there', async () => {
+      away().fail();
+      const name = nameIn(mine.partOf(kept));
+      const made = await store.open(name, [lost, kept], 60_000, BUDGET_MS, { owner: 'me', ttlMs: 5000 });
+      const theirs = nameIn();
+
+      await store.write(name, { ...entryOf(name, 'a'), tags: [lost, kept], tokens: made.tokens.map(String) });
+      await store.write(theirs, entryOf(theirs, 'b'));
+
+      expect(made.isForOne).toBe(true);
+      expect((await others.read(name, [], BUDGET_MS)).stored).toBeUndefined();
+      expect((await others.read(theirs, [], BUDGET_MS)).stored).toBeUndefined();
+      expect((await store.read(name, [lost], BUDGET_MS)).stored?.entry.body.toString()).toBe('a');
+      expect((await store.read(theirs, [kept], BUDGET_MS)).stored?.entry.body.toString()).toBe('b');
+    });
+
+    it('nobody elsewhere waits for its runs', async () => {
+      away().fail();
+      const name = nameIn(mine.partOf(kept));
+
+      await store.open(name, [lost, kept], 60_000, BUDGET_MS, { owner: 'me', ttlMs: 5000 });
+
+      const lease = { owner: 'others', ttlMs: 5000 };
+      expect(await others.open(name, [kept], 60_000, BUDGET_MS, lease)).toMatchObject({ hasLease: true });
+    });
+
+    it('answers for the others while the outbox does not', async () => {
+      const [epoch, , there] = await opened([EPOCH, lost, kept]);
+      away().fail();
+      jest.spyOn(outbox, 'follow').mockRejectedValue(new Error('the database is away'));
+      await expect(tokens([EPOCH, lost, kept])).rejects.toMatchObject({ code: 'CACHE_STORE_UNAVAILABLE' });
+
+      expect(await tokens([EPOCH, kept])).toEqual([epoch, there]);
+      expect((await store.open(aName(), [EPOCH, kept, ANY], 60_000, BUDGET_MS)).tokens[1]).toBe(there);
+    });
+
+    it('tells whoever invalidates that this was not confirmed, and has done so for itself', async () => {
+      await opened([EPOCH, lost, kept]);
+      away().fail();
+
+      await expect(store.invalidate([ANY, lost, kept], [], BUDGET_MS)).rejects.toMatchObject({
+        code: 'CACHE_STORE_UNAVAILABLE',
+      });
+      expect(await tokens([lost, kept])).toEqual([undefined, undefined]);
+    });
+
+    it('goes by all of it again once that part is back', async () => {
+      const named = await opened([EPOCH, lost, kept]);
+      clock.advance(60_000);
+      away().fail();
+      const made = await opened([EPOCH, lost, kept]);
+      expect(made[1]).not.toBe(named[1]);
+      const asked = outbox.asked;
+
+      away().restore();
+
+      expect(await tokens([EPOCH, lost, kept])).toEqual(named);
+      expect(outbox.asked).toBe(asked);
     });
   });
 });

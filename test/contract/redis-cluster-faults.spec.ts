@@ -1,11 +1,15 @@
 import { setTimeout as rest } from 'node:timers/promises';
+import { systemClock } from '../../src/cache/engine/clock.js';
+import { L1Entries } from '../../src/cache/engine/l1-entries.js';
 import { ANY, EPOCH } from '../../src/cache/engine/tags.js';
 import { keySlot } from '../../src/cache/redis/key-slot.js';
+import { FollowingStore } from '../../src/cache/stores/following.store.js';
 import { ask } from '../support/ask-redis.js';
 import { figure, isMeasuring } from '../support/figures.js';
 import { pollUntil } from '../support/processes.js';
 import { startRedisCluster, type RedisClusterProcesses } from '../support/redis-cluster.js';
 import { openStore, type OpenStore } from '../support/redis-store.js';
+import { SimulatedOutbox } from '../support/simulated-outbox.js';
 import { aName, entryOf } from './store.contract.js';
 
 jest.setTimeout(120_000);
@@ -126,6 +130,54 @@ it('F19: with one of three masters hung answers for the others, and says so once
 
   cluster.masters[0]!.thaw();
   await pollUntil(allAnswer, 10_000);
+});
+
+it('F19: with one of three masters hung and an outbox goes by that for what it has, and by the others for the rest', async () => {
+  await start();
+  const outbox = new SimulatedOutbox(systemClock);
+  const store = new FollowingStore(open.store, outbox, systemClock, new L1Entries(systemClock, 10_000_000));
+  const tags = [EPOCH, ...[0, 1, 2].map((index) => tagOn(index))];
+  const named = (await store.open(nameOn(0), tags, TOKEN_TTL_MS, BUDGET_MS)).tokens;
+  const found = nameOn(1);
+  await store.write(found, { ...entryOf(found, 'x'), tags, tokens: named.map(String) });
+  await pollUntil(() => Promise.resolve(open.store.isWhole()), 10_000);
+  cluster.masters[0]!.freeze();
+
+  const firstMs = await wait(() => store.tokens(tags, 200));
+  const laterMs: number[] = [];
+  for (let n = 0; n < 50; n++) {
+    laterMs.push(await wait(() => store.read(found, tags, BUDGET_MS)));
+    await rest(REST_MS);
+  }
+
+  figure('F19', 'with an outbox: one of three hung: first wait, ms', firstMs, { atMost: 250 });
+  figure('F19', 'with an outbox: of 50 later questions waited', laterMs.filter((ms) => ms > 100).length, {
+    atMost: 1,
+  });
+  expect(await store.read(found, tags, BUDGET_MS)).toMatchObject({
+    stored: { entry: { keyText: found.keyText } },
+    tokens: named,
+  });
+  const mine = await store.open(nameOn(0), tags, TOKEN_TTL_MS, BUDGET_MS, { owner: 'me', ttlMs: 1000 });
+  expect(mine).toMatchObject({ tokens: named, hasLease: true, isForOne: true });
+  // By another process, which reaches the others.
+  const other = openStore({ clusterNodes: cluster.nodes.slice(1) });
+  await other.available();
+  const reached = () => other.store.tokens([tags[2]!], BUDGET_MS).then(...settledAs);
+  await pollUntil(reached, 10_000);
+  outbox.commit([tags[1]!])();
+  await other.store.invalidate([tags[2]!], [], BUDGET_MS);
+  expect(await store.tokens(tags, BUDGET_MS)).toEqual([named[0], undefined, undefined, named[3]]);
+  await expect(store.invalidate([tags[1]!, tags[3]!], [], 300)).rejects.toMatchObject(unavailable);
+  expect(await store.tokens(tags, BUDGET_MS)).toEqual([named[0], undefined, undefined, undefined]);
+
+  cluster.masters[0]!.thaw();
+  await pollUntil(() => Promise.resolve(open.store.isWhole()), 10_000);
+  const { asked } = outbox;
+  const whole = (await store.open(nameOn(0), tags, TOKEN_TTL_MS, BUDGET_MS)).tokens;
+  expect(await open.store.tokens(tags, BUDGET_MS)).toEqual(whole);
+  expect(outbox.asked).toBe(asked);
+  await other.close();
 });
 
 it('finds nothing where a hung master would have it, and leaves it to each to run for itself', async () => {

@@ -21,14 +21,18 @@ export async function resultTokens(
 ): Promise<Tokens | 'newer-write' | 'no-token'> {
   if (tags.length === 0) return new Map();
   const witnesses = [...new Set(tags.map((tag) => witnessOf(tag, opened)))];
-  const { tokens } = await store.open(subject, tags, tokenTtlMs, BACKGROUND_BUDGET_MS);
+  const areUnmoved = (present: readonly (string | undefined)[]) =>
+    witnesses.every((witness, index) => {
+      const token = opened.get(witness);
+      return token !== undefined && present[index] === token;
+    });
+  // Also with the tags: who answers for them may have heard of an invalidation before others move the witness.
+  const asked = [...tags, ...witnesses];
+  const { tokens } = await store.open(subject, asked, tokenTtlMs, BACKGROUND_BUDGET_MS);
   const after = await store.tokens(witnesses, BACKGROUND_BUDGET_MS);
-  const isUnmoved = witnesses.every((witness, index) => {
-    const token = opened.get(witness);
-    return token !== undefined && after[index] === token;
-  });
-  if (!isUnmoved) return 'newer-write';
-  return tokens.includes(undefined) ? 'no-token' : tokensByTag(tags, tokens);
+  if (!areUnmoved(tokens.slice(tags.length)) || !areUnmoved(after)) return 'newer-write';
+  const named = tokens.slice(0, tags.length);
+  return named.includes(undefined) ? 'no-token' : tokensByTag(tags, named);
 }
 
 /** Whose token tells whether `tag` was invalidated since the run began: that of its family, if it was read, else of any. */

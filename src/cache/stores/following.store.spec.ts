@@ -1,12 +1,15 @@
 import { deferred, turn } from '../../../test/support/deferred.js';
+import { simulatePartitions, type PartitionedStore } from '../../../test/support/partitioned-store.js';
 import { SimulatedOutbox } from '../../../test/support/simulated-outbox.js';
 import { pass, plainLimits } from '../../../test/support/test-engine.js';
 import { CacheEngine } from '../engine/cache-engine.js';
+import type { Backplane } from '../engine/backplane.js';
 import type { EngineOptions } from '../engine/engine-options.js';
 import { defaultPolicy, type EntryPolicy } from '../engine/entry-policy.js';
 import { L1Entries } from '../engine/l1-entries.js';
 import type { Loaded, Produced } from '../engine/factory.js';
 import { Subject } from '../engine/subject.js';
+import type { Store } from '../engine/store.js';
 import { ANY, EPOCH, familyTag, plainTag, prefixTag } from '../engine/tags.js';
 import { BackgroundWork } from '../engine/background-work.js';
 import type { Outbox, OutboxNews } from '../outbox/outbox.js';
@@ -35,11 +38,15 @@ interface Process {
   readonly engine: CacheEngine;
   readonly store: FollowingStore;
   get(row: number, run: () => Promise<string>, policy?: Partial<EntryPolicy>): Promise<{ value: string }>;
+  /** What depends on its row by its result only. */
+  getNamed(row: number, run: () => Promise<string>): Promise<{ value: string }>;
   /** What is for its own caller alone. */
   getAlone(row: number, run: () => Promise<string>): Promise<{ value: string }>;
 }
 
-function start(instance = here, options: Partial<EngineOptions> = {}): Process {
+type Way = Pick<SimulatedInstance, 'clock'> & { readonly store: Store; readonly backplane?: Backplane };
+
+function start(instance: Way = here, options: Partial<EngineOptions> = {}): Process {
   const l1 = new L1Entries(clock, 10_000_000);
   const store = new FollowingStore(instance.store, outbox, clock, l1);
   const all = { ...instance, emit: () => undefined, ...plainLimits, ...options, store, l1 };
@@ -48,13 +55,15 @@ function start(instance = here, options: Partial<EngineOptions> = {}): Process {
     row: number,
     produce: () => Promise<Produced<string>>,
     policy: Partial<EntryPolicy> = {},
+    isNamedByResult = false,
   ): Promise<Loaded<string> | { value: string; how: 'hit' }> => {
     const subject = new Subject({
       prefix: 'view',
       keyText: `view|/${row}`,
       shape: '',
       policy: { ...defaultPolicy, ...policy },
-      tags: () => [prefixTag('view', [String(row)]), plainTag(`row:${row}`)],
+      furtherTags: { mayBeNamed: isNamedByResult, families: [plainTag('row')] },
+      tags: () => [prefixTag('view', [String(row)]), ...(isNamedByResult ? [] : [plainTag(`row:${row}`)])],
     });
     return engine.getOrSet(subject, produce, ({ body }) => body.toString());
   };
@@ -68,6 +77,16 @@ function start(instance = here, options: Partial<EngineOptions> = {}): Process {
         return { value, isShareable: true, entry };
       };
       const got = await ask(row, produce, policy);
+      await turn();
+      return got;
+    },
+    getNamed: async (row, run) => {
+      const produce = async () => {
+        const value = await run();
+        const namedTags = [plainTag(`row:${row}`)];
+        return { value, isShareable: true, entry: { body: Buffer.from(value), ttlMs: 3_600_000, namedTags } };
+      };
+      const got = await ask(row, produce, {}, true);
       await turn();
       return got;
     },
@@ -193,6 +212,88 @@ describe('runs while what is shared is away', () => {
 
     await Promise.all(all);
     expect(most).toBe(2);
+  });
+});
+
+describe('of what a part of the store that is away has, while others are not', () => {
+  const family = familyTag(plainTag('row:1'));
+  let mine: PartitionedStore;
+  let others: PartitionedStore;
+  /** Its tag is in another part than that of its family. */
+  let row: number;
+
+  beforeEach(() => {
+    [mine, others] = simulatePartitions(2, 2, clock) as [PartitionedStore, PartitionedStore];
+    row = 1;
+    while (mine.partOf(plainTag(`row:${row}`)) === mine.partOf(family)) row++;
+  });
+
+  const part = () => mine.partOf(plainTag(`row:${row}`));
+
+  /** A write by a process that reaches all, up to the moment before it invalidates. @returns does that, and is acknowledged then */
+  function begun(): () => Promise<void> {
+    const tag = plainTag(`row:${row}`);
+    outbox.commit([tag]);
+    return () => others.invalidate([ANY, family, tag], [], BUDGET_MS);
+  }
+
+  it('nothing is kept whose row was written before its tag was known, and is taken away only after that', async () => {
+    const one = start({ clock, store: mine });
+    const mayGive = deferred();
+    part().fail();
+    const asked = one.getNamed(row, async () => {
+      await mayGive.promise;
+      return 'old';
+    });
+    await turn();
+    const acknowledge = begun();
+
+    mayGive.resolve();
+    await asked;
+    await acknowledge();
+
+    expect((await one.getNamed(row, gives('new'))).value).toBe('new');
+  });
+
+  it('nor where it is back by the time that its family is asked about', async () => {
+    const one = start({ clock, store: mine });
+    await one.getNamed(row + 1000, gives('another'));
+    part().fail();
+    const mayGive = deferred();
+    const asked = one.getNamed(row, async () => {
+      await mayGive.promise;
+      return 'old';
+    });
+    await turn();
+    const acknowledge = begun();
+    const follow = outbox.follow.bind(outbox);
+    jest.spyOn(outbox, 'follow').mockImplementationOnce(async (mark) => {
+      const news = await follow(mark);
+      part().restore();
+      return news;
+    });
+
+    mayGive.resolve();
+    await asked;
+    await acknowledge();
+    part().fail();
+
+    expect((await one.getNamed(row, gives('new'))).value).toBe('new');
+  });
+
+  it('nothing is believed that was held before all was invalidated', async () => {
+    const one = start({ clock, store: mine });
+    while (mine.partOf(prefixTag('view', [String(row)])) !== part()) row++;
+    await one.get(row + 1000, gives('another'));
+    for (const each of mine.parts) each.fail();
+    await one.get(row, gives('old'));
+    const settle = outbox.commit([EPOCH]);
+    await others.invalidate([EPOCH], [], BUDGET_MS);
+    settle();
+
+    for (const each of mine.parts) if (each !== part()) each.restore();
+
+    expect((await one.get(row, gives('new'))).value).toBe('new');
   });
 });
 

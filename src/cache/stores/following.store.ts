@@ -3,7 +3,8 @@ import type { Clock } from '../engine/clock.js';
 import type { L1Entries } from '../engine/l1-entries.js';
 import { putNewest } from '../engine/put-newest.js';
 import type { EntryName, Lease, Store, StoreOpened, StoreRead } from '../engine/store.js';
-import { byHardness, takenAway } from '../engine/tags.js';
+import { byHardness, EPOCH, isWitness, takenAway } from '../engine/tags.js';
+import { tokensByTag } from '../engine/tokens.js';
 import { MemoryStore } from './memory.store.js';
 import { BELIEVED_MS, OutboxFollower, type FollowedOutbox } from './outbox-follower.js';
 
@@ -16,16 +17,36 @@ interface Seen {
   /** `undefined`: it was taken away then. */
   readonly token: string | undefined;
   atMs: number;
+  /** Whether that has been considered, be it in vain. */
+  isTakenOver: boolean;
 }
 
+/** Who is asked about what. */
+interface Division {
+  readonly tags: readonly string[];
+  /** Of them those that the shared store answers for, and those that this process does. The rest has no token. */
+  readonly shared: readonly string[];
+  readonly own: readonly string[];
+  /** Who is asked for what is kept under a name. */
+  readonly name: 'shared' | 'own' | undefined;
+}
+
+/** How each of the two is asked about tags; about what lies under the name they know. */
+interface Ways<Read extends StoreRead> {
+  readonly shared: (tags: readonly string[]) => Promise<Read>;
+  readonly own: (tags: readonly string[]) => Promise<Read>;
+}
+
+const NOTHING = { stored: undefined, isUnreadable: false };
+
 /**
- * A shared store, and while that is away what this process holds: the outbox, which is in the database, tells of what all
- * processes invalidate meanwhile. It is asked before every answer, so that none is older than what was acknowledged
+ * A shared store, and for what is away of it what this process holds: the outbox, which is in the database, tells of what all
+ * processes invalidate meanwhile. It is asked before every such answer, so that none is older than what was acknowledged
  * before it was asked for. What is held under tokens that the store named within the last 25 s stays good; all else
  * each process makes for itself.
  *
- * Sound because a row is committed with the data, before anybody is told so, and is told of for 60 s after the store has
- * confirmed what it is about: docs/adr/0035.
+ * Sound because a row is committed with the data, before anybody is told so, and is told of for a while after the store has
+ * confirmed what it is about; and each tag for itself, whoever answers for the others: docs/adr/0035.
  */
 export class FollowingStore implements Store {
   readonly isShared = true;
@@ -34,8 +55,8 @@ export class FollowingStore implements Store {
   readonly #follower: OutboxFollower;
   readonly #clock: Clock;
   readonly #seen = new Map<string, Seen>();
-  /** Whether what the shared store has named lately has not been taken over since it was last there. */
-  #isNewlyAway = true;
+  /** What was asked for until then says nothing any more. */
+  #blindUntilMs = -Infinity;
 
   constructor(shared: Store, outbox: FollowedOutbox, clock: Clock, entries: L1Entries) {
     this.#shared = shared;
@@ -64,19 +85,14 @@ export class FollowingStore implements Store {
   }
 
   partitionOf(tag: string): string {
-    return this.#shared.isAvailable() ? this.#shared.partitionOf(tag) : '';
+    return !this.#isWhole && this.#isAway(tag) ? OWN : this.#shared.partitionOf(tag);
   }
 
   read(name: EntryName, tags: readonly string[], budgetMs: number): Promise<StoreRead> {
-    return this.#ask(
-      async () => {
-        const atMs = this.#clock.monotonicMs();
-        const read = await this.#shared.read(name, tags, budgetMs);
-        this.#see(tags, read.tokens, atMs);
-        return read;
-      },
-      () => this.#own.read(name, tags),
-    );
+    return this.#ask(tags, name, {
+      shared: (some) => this.#shared.read(name, some, budgetMs),
+      own: (some) => this.#own.read(name, some),
+    });
   }
 
   /** Whom it fails for its lease is not answered otherwise: it may have been granted all the same. */
@@ -87,38 +103,34 @@ export class FollowingStore implements Store {
     budgetMs: number,
     lease?: Lease,
   ): Promise<StoreOpened> {
-    if (this.#isThere()) {
-      const atMs = this.#clock.monotonicMs();
-      const opened = await this.#shared.open(name, tags, tokenTtlMs, budgetMs, lease);
-      this.#see(tags, opened.tokens, atMs);
-      return opened;
-    }
-    await this.#catchUp();
-    return { ...(await this.#own.open(name, tags, tokenTtlMs, budgetMs, lease)), isForOne: true };
+    const division = this.#divide(tags, name);
+    const isOwn = division.own.length > 0 || division.name === 'own';
+    const opened = await this.#together<StoreOpened>(division, {
+      // Others must not wait for what they may have no use for.
+      shared: (some) => this.#shared.open(name, some, tokenTtlMs, budgetMs, isOwn ? undefined : lease),
+      own: (some) => this.#own.open(name, some, tokenTtlMs, budgetMs, lease),
+    });
+    return isOwn ? { ...opened, isForOne: true } : opened;
   }
 
-  tokens(tags: readonly string[], budgetMs: number): Promise<readonly (string | undefined)[]> {
-    return this.#ask(
-      async () => {
-        const atMs = this.#clock.monotonicMs();
-        const tokens = await this.#shared.tokens(tags, budgetMs);
-        this.#see(tags, tokens, atMs);
-        return tokens;
-      },
-      () => this.#own.tokens(tags),
-    );
+  async tokens(tags: readonly string[], budgetMs: number): Promise<readonly (string | undefined)[]> {
+    const { tokens } = await this.#ask(tags, undefined, {
+      shared: async (some) => ({ ...NOTHING, tokens: await this.#shared.tokens(some, budgetMs) }),
+      own: async (some) => ({ ...NOTHING, tokens: await this.#own.tokens(some) }),
+    });
+    return tokens;
   }
 
   async write(name: EntryName, entry: CacheEntry, usableUntilMs?: number): Promise<void> {
     // It would only take the place of what is good for others.
     const isOwn = entry.tokens.some((token) => token.startsWith(OWN));
-    const store = isOwn || !this.#shared.isAvailable() ? this.#own : this.#shared;
+    const store = isOwn || this.#isAway(name) ? this.#own : this.#shared;
     await store.write(name, entry, usableUntilMs);
   }
 
   async invalidate(hard: readonly string[], soft: readonly string[], budgetMs: number): Promise<void> {
     this.#unsee([...hard, ...soft]);
-    await this.#own.invalidate(hard, soft);
+    this.#takeAway(hard, soft);
     await this.#shared.invalidate(hard, soft, budgetMs);
   }
 
@@ -138,56 +150,121 @@ export class FollowingStore implements Store {
     return this.#own.isLeasedTo(name, owner) ? this.#own : this.#shared;
   }
 
-  /** Whom the shared store failed as it went away is answered all the same. */
-  async #ask<Answer>(askShared: () => Promise<Answer>, askOwn: () => Promise<Answer>): Promise<Answer> {
-    if (this.#isThere()) {
-      try {
-        return await askShared();
-      } catch (error) {
-        if (this.#isThere()) throw error;
-      }
+  get #isWhole(): boolean {
+    return this.#shared.isWhole?.() ?? this.#shared.isAvailable();
+  }
+
+  #isAway(what: string | EntryName): boolean {
+    return this.#shared.isAway?.(what) ?? !this.#shared.isAvailable();
+  }
+
+  /**
+   * Witnesses tell of tags only where one moves them with those, or before: where some are away they have no token beside
+   * such, and what depends on them is not kept.
+   */
+  #divide(tags: readonly string[], name?: EntryName): Division {
+    if (this.#isWhole) return { tags, shared: tags, own: [], name: name && 'shared' };
+    if (!this.#shared.isAvailable()) return { tags, shared: [], own: tags, name: name && 'own' };
+    const away = new Set(tags.filter((tag) => this.#isAway(tag)));
+    return {
+      tags,
+      shared: tags.filter((tag) => !away.has(tag) && !(away.size > 0 && isWitness(tag))),
+      own: tags.filter((tag) => away.has(tag) && !isWitness(tag)),
+      name: name && (this.#isAway(name) ? 'own' : 'shared'),
+    };
+  }
+
+  /** Whom the shared store failed as something of it went away is answered all the same. */
+  async #ask(
+    tags: readonly string[],
+    name: EntryName | undefined,
+    ways: Ways<StoreRead>,
+  ): Promise<StoreRead> {
+    const division = this.#divide(tags, name);
+    try {
+      return await this.#together(division, ways);
+    } catch (error) {
+      const now = this.#divide(tags, name);
+      if (now.shared.length === division.shared.length && now.name === division.name) throw error;
+      return this.#together(now, ways);
     }
-    await this.#catchUp();
-    return askOwn();
   }
 
-  /** Whether the shared store is asked. */
-  #isThere(): boolean {
-    const isThere = this.#shared.isAvailable();
-    if (isThere) this.#isNewlyAway = true;
-    return isThere;
+  async #together<Read extends StoreRead>(
+    { tags, shared, own, name }: Division,
+    ways: Ways<Read>,
+  ): Promise<Read> {
+    if (shared.length === tags.length && name !== 'own') return this.#askShared(shared, ways.shared);
+    if (own.length === tags.length && name !== 'shared') return this.#askOwn(own, ways.own);
+    const [theirs, ours] = await Promise.all([
+      this.#askShared(shared, ways.shared),
+      this.#askOwn(own, ways.own),
+    ]);
+    const tokens = new Map([...tokensByTag(shared, theirs.tokens), ...tokensByTag(own, ours.tokens)]);
+    return {
+      ...ours,
+      stored: theirs.stored ?? ours.stored,
+      isUnreadable: theirs.isUnreadable,
+      tokens: tags.map((tag) => tokens.get(tag)),
+    };
   }
 
-  #catchUp(): Promise<void> {
-    const isAnew = this.#isNewlyAway;
-    this.#isNewlyAway = false;
-    return this.#follower.catchUp(isAnew);
+  async #askShared<Read extends StoreRead>(
+    tags: readonly string[],
+    ask: Ways<Read>['shared'],
+  ): Promise<Read> {
+    const atMs = this.#clock.monotonicMs();
+    const read = await ask(tags);
+    this.#see(tags, read.tokens, atMs);
+    return read;
+  }
+
+  async #askOwn<Read extends StoreRead>(tags: readonly string[], ask: Ways<Read>['own']): Promise<Read> {
+    const sinceMs = this.#clock.monotonicMs() - BELIEVED_MS;
+    const isNews = tags.some((tag) => mayBeTakenOver(this.#seen.get(tag), sinceMs));
+    if (tags.length > 0) await this.#follower.catchUp(isNews);
+    return ask(tags);
   }
 
   /** @param atMs  when the outbox was asked for all that it tells of */
   #takeOver(atMs: number): void {
-    const lately = [...this.#seen].filter(([, seen]) => seen.atMs > atMs - BELIEVED_MS);
-    this.#own.adopt(
-      new Map(lately.flatMap(([tag, { token }]) => (token === undefined ? [] : [[tag, token]]))),
-    );
+    const sinceMs = atMs - BELIEVED_MS;
+    const lately = [...this.#seen].filter(([, seen]) => mayBeTakenOver(seen, sinceMs));
+    const { own } = this.#divide(lately.map(([tag]) => tag));
+    const tokens = new Map<string, string>();
+    for (const tag of own) {
+      const seen = this.#seen.get(tag);
+      if (seen?.token === undefined) continue;
+      tokens.set(tag, seen.token);
+      seen.isTakenOver = true;
+    }
+    this.#own.adopt(tokens);
   }
 
   /** @param atMs  when they were asked for: an answer to an earlier question may come later */
   #see(tags: readonly string[], tokens: StoreRead['tokens'], atMs: number): void {
+    if (atMs <= this.#blindUntilMs) return;
     for (const [index, tag] of tags.entries()) {
       const token = tokens[index];
       if (token === undefined) continue;
       const known = this.#seen.get(tag);
       if (known && (known.atMs > atMs || (known.token === undefined && known.atMs === atMs))) continue;
-      if (known?.token === token) known.atMs = atMs;
-      else putNewest(this.#seen, tag, { token, atMs }, MAX_SEEN);
+      if (known?.token === token) {
+        known.atMs = atMs;
+        known.isTakenOver = false;
+      } else putNewest(this.#seen, tag, { token, atMs, isTakenOver: false }, MAX_SEEN);
     }
   }
 
   /** An answer to an earlier question may come yet. */
   #unsee(tags: readonly string[]): void {
     const atMs = this.#clock.monotonicMs();
-    for (const tag of tags) putNewest(this.#seen, tag, { token: undefined, atMs }, MAX_SEEN);
+    if (tags.includes(EPOCH)) {
+      this.#seen.clear();
+      this.#blindUntilMs = atMs;
+    }
+    for (const tag of tags)
+      putNewest(this.#seen, tag, { token: undefined, atMs, isTakenOver: true }, MAX_SEEN);
   }
 
   /** @param anewAtMs  when the outbox was asked, where it was asked for all that it tells of */
@@ -198,6 +275,16 @@ export class FollowingStore implements Store {
       return;
     }
     const { hard, soft } = byHardness(invalidated);
-    void this.#own.invalidate(takenAway(hard, soft), soft);
+    this.#takeAway(takenAway(hard, soft), soft);
   }
+
+  #takeAway(hard: readonly string[], soft: readonly string[]): void {
+    // A cluster has no token for it: it is part of all others.
+    if (hard.includes(EPOCH) || soft.includes(EPOCH)) this.#own.forget();
+    else void this.#own.invalidate(hard, soft);
+  }
+}
+
+function mayBeTakenOver(seen: Seen | undefined, sinceMs: number): boolean {
+  return seen?.token !== undefined && !seen.isTakenOver && seen.atMs > sinceMs;
 }
