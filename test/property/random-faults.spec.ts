@@ -150,8 +150,7 @@ async function history(seed: number, { isFollowed, parts = 1 }: Setting): Promis
   };
   const ttlMs = pick([300, 2000, 10_000]);
   const isNamedByResult = pick([true, false]);
-  // Of parts, what tells of a tag is taken away some time before it: what is made of an older answer meanwhile is not told apart.
-  const levels = parts > 1 && isNamedByResult ? [0] : [0, 1, 2];
+  const levels = [0, 1, 2];
   const subjectOf = (level: number, row: number) => {
     const tags = isNamedByResult ? [] : [rowTag(row)];
     const keyText = `view${level}|${row}|${seed % 10}`;

@@ -3,6 +3,7 @@ import { BackgroundWork, beforeTheEnd } from './background-work.js';
 import { Budget } from './budget.js';
 import type { CacheEntry } from './cache-entry.js';
 import { reasonOf } from './cache-errors.js';
+import { CurrentRun } from './current-run.js';
 import type { EngineOptions } from './engine-options.js';
 import type { Clock } from './clock.js';
 import type { EntryStore } from './entry-store.js';
@@ -13,6 +14,7 @@ import type { Factory, Loaded, Revive } from './factory.js';
 import type { Lookup, Renewal } from './lookups.js';
 import type { Subject } from './subject.js';
 import { byHardness, takenAway } from './tags.js';
+import { tokensByTag } from './tokens.js';
 import { WatchedFamilies } from './watched-families.js';
 
 /**
@@ -99,9 +101,11 @@ export class CacheEngine {
       const stale = looked.state === 'stale' ? looked.found : undefined;
       return this.load(subject, budget, factory, revive, stale);
     }
+    const { entry } = looked.found;
+    CurrentRun.around?.noteUsed(tokensByTag(entry.tags, entry.tokens));
     if (looked.behind === 'refresh') this.refresh(subject, factory);
-    if (looked.behind === 'audit') this.audit(subject, looked.found.entry, factory);
-    return { value: revive(looked.found.entry), how: 'hit' };
+    if (looked.behind === 'audit') this.audit(subject, entry, factory);
+    return { value: revive(entry), how: 'hit' };
   }
 
   /** As {@link Lookups.lookupHeld}. */

@@ -1,4 +1,6 @@
 import { AsyncScope } from './async-scope.js';
+import { isWitness } from './tags.js';
+import type { Tokens } from './tokens.js';
 
 /**
  * Why the result of a run is not kept. `stale-inside`: it was made of something beyond its TTL. `in-transaction`: it was read
@@ -20,6 +22,7 @@ const runs = new AsyncScope<CurrentRun | undefined>();
 export class CurrentRun {
   #isOver = false;
   #spoiledBy: Spoiled | undefined;
+  readonly #used = new Map<string, string>();
 
   private constructor(
     private readonly owner: object,
@@ -84,6 +87,19 @@ export class CurrentRun {
     // It is the stronger of the two: such a result is not even given to those who joined.
     if (this.#spoiledBy !== 'in-transaction') this.#spoiledBy = reason;
     this.outer?.spoil(reason, upTo);
+  }
+
+  /** Notes that this run, and those around it, use what others have made under these tokens, perhaps before it began. */
+  noteUsed(tokens: Tokens): void {
+    // Of two the first to be dead counts, and that is the older.
+    for (const [tag, token] of tokens)
+      if (!isWitness(tag) && !this.#used.has(tag)) this.#used.set(tag, token);
+    this.outer?.noteUsed(tokens);
+  }
+
+  /** The tokens under which others had made what it has used. */
+  get used(): Tokens {
+    return this.#used;
   }
 
   /** Whether this is that run, or was begun inside it. */

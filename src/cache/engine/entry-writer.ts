@@ -10,6 +10,7 @@ import type { OrderedRun } from './run-order.js';
 import type { Store } from './store.js';
 import type { NewEntry, NoStoreReason } from './factory.js';
 import type { Subject } from './subject.js';
+import type { Tokens } from './tokens.js';
 
 /** Tokens must outlive every entry that carries them; nothing shorter than this is worth the renewals. */
 const MIN_TOKEN_TTL_MS = 2 * 3_600_000;
@@ -31,6 +32,8 @@ export interface EndedRun {
   readonly opening: Opening;
   readonly ordered: OrderedRun;
   readonly loadMs: number;
+  /** The tokens under which others had made what it has used. */
+  readonly used: Tokens;
 }
 
 type KeptFor = Exclude<Audience, 'nobody'>;
@@ -72,13 +75,19 @@ export class EntryWriter {
   async #put(
     subject: Subject,
     given: NewEntry,
-    { opening, ordered, loadMs }: EndedRun,
+    { opening, ordered, loadMs, used }: EndedRun,
     goodFor: KeptFor,
   ): Promise<NoStoreReason | undefined> {
     const { store, l1, emit, jittered, clock } = this.#options;
     const sinceMs = clock.monotonicMs();
     await this.#outlive(subject, opening, given.ttlMs + subject.policy.graceMs);
-    const named = await resultTokens(store, subject, given.namedTags, opening.tokens, this.tokenTtlMs);
+    const named = await resultTokens(
+      store,
+      subject,
+      given.namedTags,
+      { opened: opening.tokens, used },
+      this.tokenTtlMs,
+    );
     if (typeof named === 'string') return named;
     const isForThisProcess = goodFor === 'this-process';
     // What another has made since is better, and held here once somebody has asked for it.

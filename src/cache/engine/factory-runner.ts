@@ -42,7 +42,10 @@ export class FactoryRunner {
             return withoutEntryIfSpoiled(await factory(), run);
           } finally {
             cancel?.();
-            if (flight) flight.isOwn = run.spoiledBy === 'in-transaction';
+            if (flight) {
+              flight.isOwn = run.spoiledBy === 'in-transaction';
+              flight.used = run.used;
+            }
           }
         },
       ),

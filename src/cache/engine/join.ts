@@ -15,6 +15,8 @@ export type RunResult<T> = Loaded<T> &
   Pick<Produced<T>, 'isShareable' | 'isRefused'> & {
     /** Whether it may depend on a tag of a family that was not read before the run. */
     readonly hasUnknownTags?: boolean;
+    /** The tags that it has named itself, where that is known. */
+    readonly namedTags?: string[];
   };
 
 export interface JoinOptions {
@@ -61,6 +63,13 @@ export async function join<T>(
     return tokens !== undefined && !(tokens.has(ANY) && (await verdictOn([...tokens.keys()])) === 'yes');
   };
 
+  // What was kept when the run used it may have been invalidated since, before this caller came.
+  const hasUsedOld = async (named = [...flight.used.keys()]) => {
+    const tags = named.filter((tag) => flight.used.has(tag));
+    const used = { ...flight, tokens: flight.used };
+    return tags.length > 0 && (await mayJoin(options, subject, budget, caller.arrival, used, tags)) !== 'yes';
+  };
+
   const leaveSlow = () => {
     caller.slowRuns++;
     flights.giveUp(subject.keyText, flight);
@@ -83,7 +92,8 @@ export async function join<T>(
   try {
     result = await resultInTime(flight, subject, clock, caller);
   } catch (error) {
-    if (flight.isOwn || (subject.furtherTags.mayBeNamed && (await isOutdated()))) return 'again';
+    if (flight.isOwn || (subject.furtherTags.mayBeNamed && ((await isOutdated()) || (await hasUsedOld()))))
+      return 'again';
     throw error;
   }
   if (!result) return leaveSlow();
@@ -94,10 +104,12 @@ export async function join<T>(
   }
   if (!result.isShareable) return 'alone';
   if (result.hasUnknownTags && (await isOutdated())) return 'again';
+  if (subject.furtherTags.mayBeNamed && (await hasUsedOld(result.namedTags))) return 'again';
   // It found an entry in place of running. That was checked when the store was asked, perhaps before this caller came.
   if (result.how === 'found' && (await verdictOn()) !== 'yes') return 'again';
 
   const { value, isStored, notStoredBecause } = result;
+  CurrentRun.around?.noteUsed(new Map([...flight.used, ...(flight.tokens ?? [])]));
   if (notStoredBecause === 'stale-inside') CurrentRun.around?.spoil(notStoredBecause);
   if (caller.isAwaited())
     emit({ event: 'cache.coalesced', subject, durationMs: clock.monotonicMs() - since });

@@ -58,13 +58,14 @@ export async function runStored<T>(
 
     const reason = whyUnstored(subject, flight, ordered, tokens, entry);
     if (reason) emit({ event: 'cache.no_store', subject, reason });
-    else storing = store(options, subject, flight, entry, { opening, ordered, loadMs });
+    else storing = store(options, subject, flight, entry, { opening, ordered, loadMs, used: flight.used });
     const hasUnknownTags = entry.namedTags.some((tag) => witnessOf(tag, tokens) === ANY);
     families.watch(entry.namedTags);
     return {
       value,
       isShareable,
       hasUnknownTags,
+      namedTags: [...entry.namedTags],
       how: 'ran',
       isStored: reason === undefined,
       notStoredBecause: reason,

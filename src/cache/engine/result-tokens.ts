@@ -9,14 +9,16 @@ import { tokensByTag, type Tokens } from './tokens.js';
  * not moved since before it: an invalidation moves the family first, then the tag. For a family that was not watched,
  * the token that moves with every invalidation stands in.
  *
- * @param opened  the tokens that the run began with
+ * A run that begins between the two may use what was kept before: then the tag has another token than what it used.
+ *
+ * @param run  the tokens that it began with, and those under which others had made what it has used
  * @returns why there are none to go by: one of the tags may have been invalidated since, or has no token
  */
 export async function resultTokens(
   store: Store,
   subject: Subject,
   tags: readonly string[],
-  opened: Tokens,
+  { opened, used }: { readonly opened: Tokens; readonly used: Tokens },
   tokenTtlMs: number,
 ): Promise<Tokens | 'newer-write' | 'no-token'> {
   if (tags.length === 0) return new Map();
@@ -32,6 +34,7 @@ export async function resultTokens(
   const after = await store.tokens(witnesses, BACKGROUND_BUDGET_MS);
   if (!areUnmoved(tokens.slice(tags.length)) || !areUnmoved(after)) return 'newer-write';
   const named = tokens.slice(0, tags.length);
+  if (tags.some((tag, index) => used.has(tag) && used.get(tag) !== named[index])) return 'newer-write';
   return named.includes(undefined) ? 'no-token' : tokensByTag(tags, named);
 }
 

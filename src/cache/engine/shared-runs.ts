@@ -120,6 +120,7 @@ export class SharedRuns {
       }
       // Who joins has to check all that the entry depends on: that may be more than was read to open the run.
       flight.tokens = tokensByTag(held.entry.tags, held.entry.tokens);
+      CurrentRun.around?.noteUsed(flight.tokens);
       background.add(lease.release());
       return { value: revive(held.entry), isShareable: true, how: 'found', isStored: true };
     });

@@ -29,6 +29,8 @@ export interface Flight<T> {
   calledAtMs: number | undefined;
   /** The tokens it runs under; none if the store could not be asked. */
   tokens: Tokens | undefined;
+  /** The tokens under which others had made what it has used. Known when it has ended. */
+  used: Tokens;
   /** Gives its lease back early: it is overtaken or closed, and other processes should not wait for it. */
   releaseLease: () => void;
   /** Its result, or failure, is for its own caller only, and those who joined need another run. Known when it has ended. */
@@ -88,6 +90,7 @@ export class SingleFlight {
       tokens: undefined,
       releaseLease: () => undefined,
       isOwn: false,
+      used: new Map(),
       refused: 0,
       result: Promise.resolve() as Promise<never>,
       over,

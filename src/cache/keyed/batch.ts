@@ -2,6 +2,7 @@
 import { setImmediate } from 'node:timers';
 import { CacheError } from '../engine/cache-errors.js';
 import { CurrentRun, type Spoiled } from '../engine/current-run.js';
+import type { Tokens } from '../engine/tokens.js';
 
 /** Gives the values of many keys; a key that it leaves out has none. */
 export type LoadMany<T> = (
@@ -15,6 +16,7 @@ interface NextBatch<T> {
 
 interface LoadedBatch<T> {
   readonly values: ReadonlyMap<string, T>;
+  readonly used: Tokens;
   readonly spoiledBy: Spoiled | undefined;
 }
 
@@ -41,7 +43,8 @@ export class Batch<T> {
     batch.keys.push(key);
     if (around) this.#waiting.add(around);
     try {
-      const { values, spoiledBy } = await batch.loaded;
+      const { values, used, spoiledBy } = await batch.loaded;
+      around?.noteUsed(used);
       if (spoiledBy) around?.spoil(spoiledBy, this.#around);
       return values.get(key);
     } finally {
@@ -58,7 +61,7 @@ export class Batch<T> {
         { owner: this, keyText: '', isShared: false, others: this.#waiting },
         async (run) => {
           const values = asMap(await this.#load(keys));
-          return { values, spoiledBy: run.spoiledBy };
+          return { values, used: run.used, spoiledBy: run.spoiledBy };
         },
       );
     });
