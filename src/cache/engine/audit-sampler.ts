@@ -1,4 +1,4 @@
-/** A program may make prefixes up as it runs; those beyond share one countdown. */
+/** A program may make up prefixes as it runs: all beyond this number share one countdown. */
 const MAX_PREFIXES = 1000;
 
 interface Countdown {
@@ -6,8 +6,8 @@ interface Countdown {
 }
 
 /**
- * Takes hits for an audit: of each prefix one of every `1 / rate` at least, at random distances, so that a rhythm of
- * callers does not hide anything, and a busy prefix no other.
+ * Chooses the hits to audit: of each prefix at least one in every `1 / rate`. The distances are random, so that regular
+ * callers cannot keep some hits from being chosen, and counted for each prefix, so that a busy one cannot hide the others.
  */
 export class AuditSampler {
   readonly #countdowns = new Map<string, Countdown>();
@@ -40,7 +40,6 @@ export class AuditSampler {
     return countdown;
   }
 
-  /** From half of the longest to the longest. */
   #distance(): number {
     return Math.ceil((this.#longest * (2 - this.#random())) / 2);
   }

@@ -13,18 +13,18 @@ import type { Factory } from './factory.js';
 import type { Subject } from './subject.js';
 import { withTimeouts } from './with-timeouts.js';
 
-/** Longer than an invalidation takes after its commit, ms: a write under way is no mistake. */
+/** Time until a difference is looked at once more, ms: a write under way will have invalidated by then. */
 const CONFIRM_AFTER_MS = 200;
-/** The part of the time that runs for audits may take. */
+/** The part of the time that audits may spend in runs, 0 to 1. */
 const SHARE = 0.01;
-/** So many hits at a time are remembered, each with its request. */
+/** How many hits are remembered at a time: each holds on to its request. */
 const MAX_SAMPLES = 10;
-/** A process whose timers come so late has other things to do, ms. */
+/** Beyond this delay of a timer the process is too busy for audits, ms. */
 const MAX_LATE_MS = 100;
-/** Who takes longer is not waited for, ms. */
+/** How long a run is waited for, whatever the policy allows, ms. */
 const MAX_RUN_MS = 5000;
 
-/** A hit that was taken: the entry that was served, and how to make the answer anew. */
+/** A hit to audit: the entry that was served, and how to make the answer again. */
 interface Sample {
   readonly subject: Subject;
   readonly entry: CacheEntry;
@@ -44,12 +44,12 @@ interface AuditsOptions {
   readonly background: BackgroundWork;
 }
 
-/** Whoever is called by the run of an audit, however indirectly. */
+/** Tells whether code is called by the run of an audit, however indirectly. */
 const inside = new AsyncScope<Audits>();
 
 /**
  * Checks hits after they were served: runs the method again, and if that gives another answer while the old one is
- * still being served, something changed the data without invalidating. What it finds it only tells. See docs/adr/0019.
+ * still being served, something changed the data without invalidating. It only reports that. See docs/adr/0019.
  */
 export class Audits {
   readonly #options: AuditsOptions;
@@ -65,7 +65,7 @@ export class Audits {
     this.#sampler = options.rate > 0 ? new AuditSampler(options.rate, Math.random) : undefined;
   }
 
-  /** Whether this hit is to be handed to {@link begin}. Called for each one. */
+  /** Called for each hit: whether it is to be handed to {@link begin}. */
   takes(subject: Subject): boolean {
     if (!this.#sampler || !subject.policy.audited || !this.#sampler.takes(subject.prefix)) return false;
     const hasRoom = this.#samples < MAX_SAMPLES && this.#options.clock.monotonicMs() >= this.#restUntilMs;
@@ -75,10 +75,10 @@ export class Audits {
   }
 
   /**
-   * Looks at a hit again and again, behind the answers.
+   * Looks at a hit again in the background, once for each time of {@link AUDIT_AFTER_MS}.
    *
    * @param entry    what was served
-   * @param factory  called for each look that needs it, up to seconds later; what it gives is compared and forgotten
+   * @param factory  called once or twice for a look, seconds later; what it gives is compared and forgotten
    */
   begin(subject: Subject, entry: CacheEntry, factory: Factory<unknown>): void {
     const { audited: form } = subject.policy;
@@ -91,19 +91,19 @@ export class Audits {
     this.#schedule(Math.max(...AUDIT_AFTER_MS), () => this.#samples--);
   }
 
-  /** Whether the caller is part of an audit's run, for which nothing that is audited itself may come from the cache. */
+  /** Whether the caller is inside an audit's run: what is audited, too, must not come from the cache there. */
   get isInside(): boolean {
     return this.#isBusy && inside.current === this;
   }
 
-  /** Forgets all that was to be looked at. A run under way goes on, in the background. */
+  /** Cancels all further looks. A run under way goes on in the background. */
   close(): void {
     this.#isClosed = true;
     for (const cancel of this.#timers) cancel();
     this.#timers.clear();
   }
 
-  /** After `ms`: one at a time, and not when the process is late already. Dropped is better than queued. */
+  /** Looks after `ms`. Dropped, and not queued, if another look is under way or the process is late already. */
   #look(ms: number, { subject }: Sample, afterMs: AuditAfterMs, verdict: () => Promise<Verdict>): void {
     const { clock, background } = this.#options;
     const dueAtMs = clock.monotonicMs() + ms;
@@ -132,7 +132,10 @@ export class Audits {
     return 'later';
   }
 
-  /** A second run tells an answer that is different each time. That the entry is still served is asked after it. */
+  /**
+   * Runs a second time, to recognise an answer that is different each time. Whether the entry is still served is asked only
+   * after that, so that a late invalidation counts.
+   */
   async #confirm(sample: Sample, before: string): Promise<Verdict> {
     if ((await this.#run(sample)) !== before) return 'unsteady';
     const served = await this.#isServed(sample);
@@ -140,7 +143,7 @@ export class Audits {
     return 'wrong';
   }
 
-  /** Whether who asks now is given the same answer. What a soft invalidation leaves standing does not count as served. */
+  /** Whether a caller would now be given the same answer. What a soft invalidation has outdated counts as not served. */
   async #isServed({ subject, entry }: Sample): Promise<'yes' | 'no' | 'store-away'> {
     const { ask, newBudget } = this.#options;
     const budget = newBudget();
@@ -153,7 +156,7 @@ export class Audits {
     return answer === entry || (answer && wholeForm(answer) === wholeForm(entry)) ? 'yes' : 'no';
   }
 
-  /** @throws what the method throws; whatever, where there is nothing to compare */
+  /** @throws what the method throws, or an `Error` where it gives nothing to compare */
   async #run({ subject, form, factory }: Sample): Promise<string> {
     const { clock } = this.#options;
     const since = clock.monotonicMs();

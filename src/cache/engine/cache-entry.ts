@@ -1,25 +1,25 @@
 /*
- * The stored format: magic, header length, header as JSON, body. The header says everything about the body, so a
- * reader can judge an entry without touching it. Another magic is another format: a clean miss.
+ * The stored format: magic, header length, header as JSON, body. The header says everything about the body, so that an
+ * entry can be judged without reading that. An entry with another magic has another format, and is a miss.
  */
 const MAGIC = Buffer.from('ANC2');
 const PREAMBLE_BYTES = MAGIC.length + 4;
 /** Room for two thousand tags. */
 const MAX_HEADER_BYTES = 256 * 1024;
-/** A smaller header is read in no time, however it is nested; 200 kB of lists in lists take 30 ms. */
+/** Up to this size any header is parsed quickly, however deep its nesting; 200 kB of nested lists take 30 ms. */
 const SMALL_HEADER_BYTES = 8 * 1024;
 const TEXT = /"(?:[^"\\]|\\.)*"/g;
-/** What belongs to a body becomes lines of a head: nothing may be there that could end one, or that Node refuses in one. */
+/** Matches what no value of `head` may hold: they become HTTP headers, so what would end a line, or what Node refuses there. */
 const IN_NO_LINE = /[^\u0020-\u007e\u0080-\u00ff]/;
 /**
- * What is larger is neither sent to a store nor looked at. A look-up has some 50 ms, and holds up all others on its way:
- * with a network of 1 Gbit/s this takes a third of them.
+ * A larger entry is neither sent to a store nor read from it. A look-up may take some 50 ms, and holds up those behind it on
+ * the connection; over 1 Gbit/s this size takes a third of that.
  */
 export const MAX_ENTRY_BYTES = 2 * 1024 * 1024;
 
 /** An answer as it was given, with what it depends on. */
 export interface CacheEntry {
-  /** The full text behind the key: two texts with one md5 must not share an answer. */
+  /** The full text behind the key, for comparison: two texts with the same md5 must not share an answer. */
   readonly keyText: string;
   /** Names the form of the body, so that another version of the program does not read it. */
   readonly shape: string;
@@ -27,16 +27,16 @@ export interface CacheEntry {
   readonly tags: readonly string[];
   /** The token that each of the tags had before the answer was computed, in their order. */
   readonly tokens: readonly string[];
-  /** Fresh for so long, ms. */
+  /** How long it is fresh, ms. */
   readonly ttlMs: number;
-  /** Kept for so long beyond that, ms. */
+  /** How long it is kept beyond that, ms. */
   readonly graceMs: number;
-  /** How long the run took that gave it, ms. */
+  /** How long the run took that made it, ms. */
   readonly loadMs: number;
-  /** What belongs to the body without being in it, by name. */
+  /** What belongs to the body without being in it, such as HTTP headers, by name. */
   readonly head: Readonly<Record<string, string>>;
   readonly body: Buffer;
-  /** The body once more, where it is held as text: short, and ASCII. */
+  /** The body as text, where it is held so: if it is short and ASCII. */
   readonly text?: string;
 }
 
@@ -45,12 +45,12 @@ type Header = Omit<CacheEntry, 'body' | 'text' | 'tags' | 'tokens'> & {
   readonly tokens: Readonly<Record<string, string>>;
 };
 
-/** In bytes, without making a buffer of what is held as text. */
+/** In bytes; makes no buffer of a body that is held as text. */
 export function bodyLength(entry: CacheEntry): number {
   return entry.text?.length ?? entry.body.length;
 }
 
-/** @returns `undefined` for one that is too large to be read again: a body of 2 MiB, or thousands of tags */
+/** @returns `undefined` for an entry that would be too large to be read: with a body of 2 MiB, or thousands of tags */
 export function encodeEntry(entry: CacheEntry): Buffer | undefined {
   const { keyText, shape, tags, ttlMs, graceMs, loadMs, head, body } = entry;
   const tokens = Object.fromEntries(tags.map((tag, index) => [tag, entry.tokens[index] ?? '']));
@@ -88,7 +88,7 @@ function isReadable(headerBytes: number, bodyBytes: number): boolean {
   return bodyBytes >= 0 && headerBytes <= MAX_HEADER_BYTES && size <= MAX_ENTRY_BYTES;
 }
 
-/** Whether there are no more objects than a header has, and no lists. */
+/** Whether it has no lists, and no more objects than a header. */
 function isFlat(json: string): boolean {
   const withoutTexts = json.replace(TEXT, '');
   return !withoutTexts.includes('[') && withoutTexts.split('{').length <= 4;

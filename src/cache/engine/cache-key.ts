@@ -2,14 +2,14 @@ import { hash } from 'node:crypto';
 import { CacheError } from './cache-errors.js';
 import { className, encodeValue, isRecord } from './value-codec.js';
 
-/** The inputs of a route as its key holds them, by name: values as they arrived, before any pipe. */
+/** The inputs of a route that are part of its key, by name: values as they arrived, before any pipe. */
 export type KeyInputs = Readonly<Record<string, unknown>>;
 
 /**
  * The text that names a route's answer: `prefix|path` and, if the handler declares inputs, `|` + their JSON with sorted
  * keys and Python's separators. Absent inputs are `null`. The documented keys of the platform depend on this recipe.
  *
- * @throws {CacheError} what {@link pythonJson} throws; also where there are no inputs at all, not even an empty object
+ * @throws {CacheError} what {@link pythonJson} throws; also if `inputs` is `null` or `undefined`
  */
 export function routeKeyText(prefix: string, path: string, inputs: KeyInputs): string {
   const json = pythonJson(inputs);
@@ -18,10 +18,11 @@ export function routeKeyText(prefix: string, path: string, inputs: KeyInputs): s
 }
 
 /**
- * The text that names a provider method's value: types are told apart, separators cannot be forged.
+ * The text that names a provider method's value. Arguments of different types give different texts, and none can imitate a
+ * separator.
  *
- * @throws {CacheError} `CACHE_UNSERIALISABLE` for what {@link encodeValue} refuses, and for objects that are told apart by
- *   symbols, or by what they inherit from an object that is no class
+ * @throws {CacheError} `CACHE_UNSERIALISABLE` for what {@link encodeValue} refuses, and for objects that differ only in what
+ *   symbols name, or in what they inherit from an object that is no class
  */
 export function methodKeyText(prefix: string, method: string, args: readonly unknown[]): string {
   const texts = Array.from(args, (argument) => encodeValue(argument, { asKey: true }));
@@ -29,10 +30,10 @@ export function methodKeyText(prefix: string, method: string, args: readonly unk
 }
 
 /**
- * Puts the principal, tenant or controller into a key; the JSON keeps its separators from being forged.
+ * Adds the principal, tenant or controller to a key; as JSON, so that no id can imitate a separator.
  *
  * @param id  a text, a finite number or a bigint
- * @throws {CacheError} `CACHE_UNSERIALISABLE` for anything else, such as a promise: it would be the same for everybody
+ * @throws {CacheError} `CACHE_UNSERIALISABLE` for anything else, such as a promise: its text would be the same for everybody
  */
 export function scopedKeyText(text: string, scope: 'user' | 'tenant' | 'class', id: unknown): string {
   if (typeof id === 'bigint') return `${text}|${scope}:${id}`;
@@ -48,7 +49,7 @@ export function storeKey(prefix: string, keyText: string): string {
 /**
  * JSON as Python's `json.dumps(value, sort_keys=True)` writes it.
  *
- * @throws {CacheError} `CACHE_UNSERIALISABLE` for what JSON would write as something else: a Date, Map or Set, `NaN`
+ * @throws {CacheError} `CACHE_UNSERIALISABLE` for what JSON would turn into something else: a Date, Map or Set, `NaN`
  */
 export function pythonJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(pythonJson).join(', ')}]`;

@@ -1,6 +1,6 @@
-/** How many values were counted between fixed bounds, up to now. */
+/** The values counted up to now, by bucket. */
 export interface HistogramCounts {
-  /** Upper bounds, rising; each belongs to its bucket. */
+  /** Upper bounds, rising; each is part of its own bucket. */
   readonly bounds: readonly number[];
   /** Values in each bucket, and last those above every bound. */
   readonly counts: readonly number[];
@@ -8,7 +8,7 @@ export interface HistogramCounts {
   readonly sum: number;
 }
 
-/** Counts values between fixed bounds: its size does not depend on how many there are. */
+/** Counts values between fixed bounds, so that its size does not depend on their number. */
 export class Histogram {
   readonly #bounds: readonly number[];
   readonly #counts: number[];
@@ -36,7 +36,7 @@ export class Histogram {
 }
 
 /**
- * Below which value a part of all values lie, as if they were spread evenly within their bucket.
+ * The value below which this part of all values lies, if those of a bucket are spread evenly within it.
  *
  * @param part  0 to 1, such as 0.95
  * @returns at most the highest bound; `undefined` before the first value

@@ -1,13 +1,13 @@
-/** How many tags are remembered one by one; older invalidations count for every tag. */
+/** How many tags are remembered. Forgotten invalidations, the oldest, count for every tag. */
 const MAX_TAGS = 100_000;
 
-/** Which tags were invalidated after which position, as far as this process has heard. Positions are counted, not timed. */
+/** The invalidations that this process has heard of. A position is a number that rises with each; it is no time. */
 export class InvalidationLog {
   readonly #last = new Map<string, number>();
   #position = 0;
   #forgottenUntil = 0;
 
-  /** What is recorded from here on comes after it. */
+  /** Of the last one recorded. */
   get position(): number {
     return this.#position;
   }
@@ -25,7 +25,7 @@ export class InvalidationLog {
     }
   }
 
-  /** Anything may have happened up to now. */
+  /** Some may have been missed: counts every tag as invalidated now. */
   forget(): void {
     this.#last.clear();
     this.#forgottenUntil = ++this.#position;

@@ -3,15 +3,15 @@ import type { CacheEntry } from './cache-entry.js';
 import { putNewest } from './put-newest.js';
 
 /**
- * A shorter body is kept as text: each small buffer has a piece of memory of its own outside the heap, and the allocator
- * gives back little of what thousands of them leave. Encoding a longer one at each hit costs more than that is worth.
- * Measured, see docs/benchmarks.md.
+ * An ASCII body up to this length is kept as text: each small buffer has its own memory outside the heap, and of thousands
+ * of them the allocator gives little back to the system. For a longer one, encoding at each hit would cost more than that is
+ * worth. Measured, see docs/benchmarks.md.
  */
 const MAX_TEXT_BYTES = 2048;
-/** So many texts are compared with later ones, and none that is longer. */
+/** How many texts are remembered to be shared, and how long each may be, characters. */
 const [MAX_SHARED_TEXTS, MAX_SHARED_LENGTH] = [1000, 200];
 
-/** Entries as a process keeps them for long: in memory that is theirs alone, with one copy of what many have in common. */
+/** Copies entries for long keeping: they share no memory with what was read, and share the texts that many have in common. */
 export class OwnMemory {
   readonly #shared = new Map<string, string>();
 
@@ -22,7 +22,7 @@ export class OwnMemory {
     return new OwnEntry(entry, entry.tags.map(share), entry.tokens.map(share), head);
   }
 
-  /** One text for all that are equal, as tokens of a route and content types are. */
+  /** Gives the same text to all entries that have an equal one, such as a content type or the token of a route. */
   #share(text: string): string {
     if (text.length > MAX_SHARED_LENGTH) return text;
     const known = this.#shared.get(text);
@@ -57,16 +57,16 @@ class OwnEntry implements CacheEntry {
     else this.#bytes = ownBuffer(body);
   }
 
-  /** A new one for each who asks, of a body that is held as text. */
+  /** If the body is held as text, a new buffer each time. */
   get body(): Buffer {
     return this.#bytes ?? Buffer.from(this.text ?? '', 'latin1');
   }
 }
 
-/** A small part of a larger piece of memory, as of what came over the network, would keep all of that. */
+/** Copies a body that is a small part of a larger buffer, such as one from the network, and would keep all of that. */
 function ownBuffer(body: Buffer): Buffer {
   if (body.buffer.byteLength <= 2 * body.length) return body;
-  // Not from Node's pool: its pieces are shared with what lives for a moment only, and kept as long as any part of them.
+  // Not from Node's pool: a piece of it is kept as long as any part, and shared with buffers that live for a moment only.
   const own = Buffer.allocUnsafeSlow(body.length);
   body.copy(own);
   return own;

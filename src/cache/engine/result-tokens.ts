@@ -5,14 +5,16 @@ import { ANY, familyTag, isPlainTag } from './tags.js';
 import { tokensByTag, type Tokens } from './tokens.js';
 
 /**
- * Tokens of tags that only the result knows, read after the method ran. That is sound only if their family's token has
- * not moved since before it: an invalidation moves the family first, then the tag. For a family that was not watched,
- * the token that moves with every invalidation stands in.
+ * Reads the tokens of tags that only the result names, after the method ran. That is sound only if the token of their family
+ * has not changed since before the run: an invalidation changes that one first, and the tag's own after it. For a family that
+ * was not watched, the token that every invalidation changes is compared.
  *
- * A run that begins between the two may use what was kept before: then the tag has another token than what it used.
+ * On a cluster a run may begin between the two, and use what was kept under the tag until then. So a tag that it has used
+ * must have the same token afterwards.
  *
  * @param run  the tokens that it began with, and those under which others had made what it has used
- * @returns why there are none to go by: one of the tags may have been invalidated since, or has no token
+ * @returns the tokens, or why there are none: `newer-write`, one of the tags may have been invalidated during the run;
+ *   `no-token`, the store has none for one of them
  */
 export async function resultTokens(
   store: Store,
@@ -38,7 +40,7 @@ export async function resultTokens(
   return named.includes(undefined) ? 'no-token' : tokensByTag(tags, named);
 }
 
-/** Whose token tells whether `tag` was invalidated since the run began: that of its family, if it was read, else of any. */
+/** The tag whose token tells whether `tag` was invalidated since the run began: its family, if that was read, or else `any`. */
 export function witnessOf(tag: string, opened: Tokens): string {
   return isPlainTag(tag) && opened.has(familyTag(tag)) ? familyTag(tag) : ANY;
 }

@@ -3,33 +3,33 @@ import { CacheError } from './cache-errors.js';
 
 /*
  * A tag names something that answers depend on. In the store each tag has a token; these are the tags' own names there.
- * Beside the single words below, four kinds live in separate name spaces, so that no id a caller sends can turn one into
- * another:
+ * Beside the single words below there are four kinds, each with a name space of its own, so that no id from a caller can
+ * turn a tag of one kind into one of another:
  *   tag/course:PROG-101          named by a decorator
  *   family/course                changes whenever any tag of the family changes
  *   prefix/student_risk/STU001   every entry of a prefix, by leading parameters
- *   below/student_risk           changes whenever a part of student_risk:* is invalidated, for whoever depends on all of it
+ *   below/student_risk           changes whenever a part of student_risk:* is invalidated: for entries that depend on all of it
  */
 
 /** Every entry depends on it; it changes when the store may have come back with old contents. */
 export const EPOCH = 'epoch';
 
-/** No entry depends on it, and every invalidation of a tag changes it: it tells whether there was one. */
+/** Every invalidation of a tag changes it, and no entry depends on it: it tells a run whether there was any meanwhile. */
 export const ANY = 'any';
 
-/** Tagged entries that no decorator found at start stands for depend on it, so that a cover can take them in. */
+/** Tagged entries of methods that were not found at start depend on it, so that a cover can include them. */
 export const UNLISTED = 'unlisted';
 
-/** The prefix of what `getOrSet` keeps without one. What has one that no method has is counted under it, too. */
+/** The prefix of what `getOrSet` keeps without one. In figures it also stands for prefixes that no method has. */
 export const DEFAULT_PREFIX = 'default';
 
 /**
- * Its token is kept by name, in memory too, and whoever asks chooses how long an id is, and how much longer it is once it is
- * encoded: beyond so many characters it is hashed.
+ * A longer name is hashed, characters: names are kept in memory with their tokens, and callers choose how long an id is, and
+ * how much longer it becomes by encoding.
  */
 export const LONGEST_NAME = 200;
 
-/** A long one is hashed. One that PostgreSQL could not hold, with a NUL or half a surrogate pair, is told apart by its hash. */
+/** A long tag is hashed. One with what PostgreSQL cannot store, a NUL or half a surrogate pair, loses that and gets a hash. */
 export function plainTag(tag: string): string {
   const storable = tag.isWellFormed() && !tag.includes('\0') ? tag : tag.toWellFormed().replaceAll('\0', '');
   if (tag.length <= LONGEST_NAME) return `tag/${storable}${storable === tag ? '' : hashed(tag)}`;
@@ -45,19 +45,19 @@ export function isPlainTag(tag: string): boolean {
   return tag.startsWith('tag/');
 }
 
-/** Marks a tag as softly invalidated wherever tags travel as text. */
+/** Marks a tag as softly invalidated where tags are sent or stored as text. */
 export function softTag(tag: string): string {
   return `~${tag}`;
 }
 
-/** What an invalidation reaches, by its kind. What is named both ways is hard. */
+/** The tags that an invalidation reaches, hard and soft apart. One that is named both ways is hard. */
 export function byHardness(tags: readonly string[]): { hard: string[]; soft: string[] } {
   const softly = tags.filter((tag) => tag.startsWith('~')).map((tag) => tag.slice(1));
   const hard = reached(tags.filter((tag) => !tag.startsWith('~')));
   return { hard, soft: reached(softly).filter((tag) => !hard.includes(tag)) };
 }
 
-/** The tags, and for parts of a prefix what tells of them to those who depend on more of it. */
+/** The tags, and for each part of a prefix the `below/` tags of what contains it. */
 function reached(tags: readonly string[]): string[] {
   const wholes = tags.flatMap((tag) => (tag.startsWith('prefix/') ? leadingTags(tag).slice(0, -1) : []));
   return [...new Set([...tags, ...wholes.map(belowTag)])];
@@ -67,24 +67,24 @@ function belowTag(prefixTag: string): string {
   return `below/${prefixTag.slice('prefix/'.length)}`;
 }
 
-/** Tokens that an invalidation of `tags` takes away first, whether it is hard or soft: see docs/adr/0003. */
+/** The tags whose tokens an invalidation of `tags` removes first, whether it is hard or soft: see docs/adr/0003. */
 export function witnessesOf(tags: readonly string[]): string[] {
   return [...new Set([...(tags.length > 0 ? [ANY] : []), ...tags.filter(isPlainTag).map(familyTag)])];
 }
 
-/** What an invalidation takes away, in this order: see {@link witnessesOf}. */
+/** The tags whose tokens an invalidation removes, in this order: see {@link witnessesOf}. */
 export function takenAway(hard: readonly string[], soft: readonly string[]): string[] {
   return [...witnessesOf([...hard, ...soft]), ...hard];
 }
 
-/** Whether the token only tells of invalidations of other tags, and so has to go before theirs. */
+/** Whether the tag's token only tells of invalidations of other tags, and so must be removed before theirs. */
 export function isWitness(tag: string): boolean {
   return tag === ANY || tag.startsWith('family/');
 }
 
 /** @param parameters values as received; each is encoded, so a `*` or `/` in an id is only a character */
 export function prefixTag(prefix: string, parameters: readonly string[] = []): string {
-  // Half a surrogate pair is no character that could be encoded.
+  // `encodeURIComponent` throws on half a surrogate pair.
   const encoded = parameters.map((value) => encodeURIComponent(value.toWellFormed()));
   const names = encoded.map((name, index) =>
     name.length > LONGEST_NAME ? hashed(parameters[index] ?? '') : name,
@@ -101,12 +101,12 @@ export function prefixTags(prefix: string, parameters: readonly string[]): strin
   return leadingTags(prefixTag(prefix, parameters));
 }
 
-/** What an entry depends on that depends on `tag`: of a prefix also each leading part, and every part of it. */
+/** All that an entry with the tag `tag` depends on: for a prefix tag also each leading part, and all parts below it. */
 export function dependenciesOn(tag: string): string[] {
   return tag.startsWith('prefix/') ? [...leadingTags(tag), belowTag(tag)] : [tag];
 }
 
-/** Of `prefix/p/a` both `prefix/p` and `prefix/p/a`. */
+/** For `prefix/p/a`: `prefix/p` and `prefix/p/a`. */
 function leadingTags(prefixTag: string): string[] {
   const tags = [];
   let end = prefixTag.indexOf('/', 'prefix/'.length);
@@ -115,7 +115,7 @@ function leadingTags(prefixTag: string): string[] {
 }
 
 /**
- * @param where  who says it, for the message
+ * @param where  where the prefix stands, for the message
  * @throws {CacheError} `CACHE_INVALID_OPTIONS` for other characters than `[a-z0-9_]`: no pattern could name such a prefix
  */
 export function checkedPrefix(prefix: string, where: string): string {
@@ -128,8 +128,8 @@ export function checkedPrefix(prefix: string, where: string): string {
 
 /**
  * @param where  as of {@link checkedPrefix}
- * @throws {CacheError} `CACHE_INVALID_OPTIONS` for a tag without a word before its colon, and for a `*` in that word;
- *   what follows may be anybody's id
+ * @throws {CacheError} `CACHE_INVALID_OPTIONS` for what is no text, for a tag without a word before its colon, and for a `*`
+ *   in that word; what follows may be any id
  */
 export function checkedTag(tag: unknown, where: string): string {
   if (typeof tag !== 'string')
@@ -144,13 +144,13 @@ export function checkedTag(tag: unknown, where: string): string {
   );
 }
 
-/** Each more would double the readings. */
+/** Each further segment doubles the number of {@link readings}. */
 const MOST_SEGMENTS = 4;
 
 /**
- * The plain tag of that name, and for `student_risk:STU001:*` the prefix tag, too: the text may have been put together
- * with an id that ends so. An id may hold colons, too, so `p:a:b:*` names the ids `a` and `b` and the id `a:b`; beyond four
- * texts all of the prefix.
+ * The tags that a pattern names: the plain tag of that text, and if it ends in `:*`, such as `student_risk:STU001:*`, also
+ * the prefix tag, since a tag's id may happen to end so. Ids may hold colons, so `p:a:b:*` names both the ids `a` and `b` and
+ * the id `a:b`; with more than four parts all of the prefix.
  *
  * @throws what {@link checkedTag} throws
  */
@@ -162,7 +162,7 @@ export function patternTags(pattern: string): string[] {
   return [plainTag(pattern), ...readings(parameters).map((ids) => prefixTag(prefix, ids))];
 }
 
-/** Each way to read texts with colons between them as ids, which may hold colons. */
+/** Every way to join neighbouring parts into ids, which may hold colons. */
 function readings([first, ...rest]: readonly string[]): string[][] {
   if (first === undefined) return [[]];
   if (rest.length === 0) return [[first]];

@@ -3,15 +3,15 @@ import { randomBytes } from 'node:crypto';
 /** Tag → its token. */
 export type Tokens = ReadonlyMap<string, string>;
 
-/** @param tokens as a store gives them, in the order of `tags`; a tag without one is left out */
+/** @param tokens  as a store gives them, in the order of `tags`; a tag without a token is left out */
 export function tokensByTag(tags: readonly string[], tokens: readonly (string | undefined)[]): Tokens {
   const pairs = tags.map((tag, index) => [tag, tokens[index]] as const);
   return new Map(pairs.filter((pair): pair is [string, string] => pair[1] !== undefined));
 }
 
 /**
- * `alive`: every token that something was computed under is still the present one. `outdated`: no more than soft halves
- * differ. `dead`: it must not be served.
+ * Whether an entry may be served. `alive`: all the tokens that it was computed under are still the present ones. `outdated`:
+ * they differ only in their soft halves. `dead`: a hard half differs or a token is missing, so it must not be served.
  */
 export type Liveness = 'alive' | 'outdated' | 'dead';
 
@@ -31,16 +31,16 @@ export function liveness(
   return result;
 }
 
-/** A new one: `hard.soft`. What is taken away hard has no token any more; what is outdated keeps the first half of it. */
+/** A new token, `hard.soft`. A hard invalidation removes it; a soft one replaces only its second half. */
 export function newToken(): string {
   return `${newHalf()}.${newHalf()}`;
 }
 
 const HALF_BYTES = 12;
-/** Asking for random bytes costs more than a thousand of them. */
+/** A supply: one call for random bytes costs more than a thousand of the bytes. */
 let random = Buffer.alloc(0);
 
-/** 96 bits: nobody ever makes the same again. */
+/** 96 random bits: never made twice. */
 export function newHalf(): string {
   if (random.length < HALF_BYTES) random = randomBytes(128 * HALF_BYTES);
   const half = random.toString('base64url', 0, HALF_BYTES);
@@ -48,7 +48,7 @@ export function newHalf(): string {
   return half;
 }
 
-/** The token in place of `token` once what it stands for is outdated. */
+/** The token that takes the place of `token` in a soft invalidation. */
 export function softened(token: string): string {
   return `${hardHalf(token)}.${newHalf()}`;
 }

@@ -2,23 +2,24 @@ import { isDate, isMap, isSet } from 'node:util/types';
 import { CacheError } from './cache-errors.js';
 
 /*
- * JSON for what JSON forgets. A value that has no JSON form of its own becomes `{"$type": text}`; an object that
- * happens to have a key starting with `$` gets another `$` in front, so nothing a caller stores can be mistaken for ours.
+ * JSON that also keeps dates, bigints and the like. A value that has no JSON form of its own becomes `{"$type": text}`. A key
+ * that starts with `$` gets another `$` in front, so that no object of a caller is mistaken for such a form.
  */
 const markers = { date: '$date', bigint: '$bigint', undefined: '$undefined', number: '$number' } as const;
 
-/** Names how values are written: a program that writes them otherwise must not read these. */
+/** Names the form in which values are written, so that a version with another form does not read them. */
 export const VALUE_FORM = 'value-1';
 
 /**
  * Writes any plain value as text; keys are sorted, so equal values give equal text.
  *
  * Dates, bigints, `undefined`, `NaN`, infinities and `-0` come back as they were. Class instances come back as plain
- * objects of their own fields (or of their `toJSON`), and nothing without what symbols name.
+ * objects of their own fields (or of their `toJSON`). Fields that symbols name are lost.
  *
- * @param asKey  instances are told from plain objects, and from those of other classes, by the name of their class, and
- *   those with `toJSON` by their own fields, too; what no text tells apart is refused
- * @throws {CacheError} `CACHE_UNSERIALISABLE` for functions, symbols, cycles, and lists with fields of their own
+ * @param asKey  also writes the name of an instance's class, and the own fields of one with `toJSON`, so that different values
+ *   never give equal text; what no text could tell apart is refused
+ * @throws {CacheError} `CACHE_UNSERIALISABLE` for functions, symbols, cycles, maps, sets, buffers and other objects without
+ *   fields to show, and lists with fields of their own
  */
 export function encodeValue(value: unknown, { asKey = false } = {}): string {
   return encode(value, { parents: [], asKey });
@@ -88,14 +89,14 @@ function encodeFields(value: object, place: Place): string {
   return `{${fields.join(',')}}`;
 }
 
-/** The text of an instance says of which class it is. */
+/** Adds the name of an instance's class to its text. */
 function withClass(value: object, text: string): string {
   const name = className(value);
   if (name === '') throw withoutText('of a class without a name');
   return /^(Object|Array|Date)$/.test(name) ? text : `{"$class":${JSON.stringify(name)},"of":${text}}`;
 }
 
-/** What has no class is called as plain objects are. */
+/** `Object` for an object without a class. */
 export function className(value: object): string {
   const { constructor } = (Object.getPrototypeOf(value) ?? {}) as { constructor?: unknown };
   return typeof constructor === 'function' ? constructor.name : 'Object';
@@ -105,12 +106,12 @@ function refuseUnseenFields(value: object): void {
   if (hasShownSymbols(value)) throw withoutText('with symbols for names');
   const prototype = Object.getPrototypeOf(value) as { constructor?: { prototype?: unknown } } | null;
   if (prototype === null || prototype === Object.prototype || isRealmsObject(prototype)) return;
-  // Not of a class, but made from another object, whose fields it has, too.
+  // Made by `Object.create` from an object that is no class: it inherits fields that the text would not show.
   if (prototype.constructor?.prototype !== prototype) throw withoutText('made from another');
 }
 
 function refuseFieldsBesideItems(list: readonly unknown[]): void {
-  // Names come after places.
+  // `Object.keys` gives indices first.
   const last = Object.keys(list).at(-1);
   if (last !== undefined && !/^\d+$/.test(last)) throw withoutText('that is a list with fields of its own');
 }
@@ -128,7 +129,7 @@ function withoutText(kind: string): CacheError {
   return new CacheError('CACHE_UNSERIALISABLE', `an object ${kind} has no text of its own`);
 }
 
-/** Whether an object's own fields are all there is to it. Private fields beside public ones cannot be seen. */
+/** Whether an object consists of its own fields. Private fields beside public ones cannot be noticed. */
 export function isRecord(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype === null || prototype === Object.prototype) return true;
@@ -136,7 +137,7 @@ export function isRecord(value: object): boolean {
   return isOrdinary && (isRealmsObject(prototype as object) || Object.keys(value).length > 0);
 }
 
-/** `Object.prototype` of another realm, such as a worker's, or an empty object in its place, as queries have. */
+/** `Object.prototype` of another realm, such as a worker's, or an empty object in its place, as parsed queries have. */
 function isRealmsObject(prototype: object): boolean {
   const isEmpty = Object.keys(prototype).length === 0 && !hasShownSymbols(prototype);
   return isEmpty && Object.getPrototypeOf(prototype) === null;

@@ -1,10 +1,13 @@
 import type { Subject } from './subject.js';
 import { familyTag, isPlainTag } from './tags.js';
 
-/** Each is read before every method whose result names tags of any family; for those beyond, any invalidation counts. */
+/**
+ * Each costs a reading before every method whose result may name tags of any family. For a tag of a family beyond these, any
+ * invalidation during the run counts.
+ */
 const MAX_FAMILIES = 100;
 
-/** Families of tags that results have named or may name. Those not announced become known as they come up. */
+/** Families of tags that results may name. One that was not announced becomes known when a tag of it first comes up. */
 export class WatchedFamilies {
   readonly #families = new Set<string>();
 
@@ -14,7 +17,7 @@ export class WatchedFamilies {
     }
   }
 
-  /** Tags whose tokens tell, afterwards, whether something that a result may name was invalidated. */
+  /** The tags whose tokens are read before a run, to tell after it whether something that its result names was invalidated. */
   witnessesFor({ furtherTags: { mayBeNamed, families } }: Pick<Subject, 'furtherTags'>): string[] {
     if (!mayBeNamed) return [];
     return [...(families ? new Set(families.map(familyTag)) : this.#families)];

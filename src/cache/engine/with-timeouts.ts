@@ -6,11 +6,11 @@ import type { Subject } from './subject.js';
 export type StaleReason = 'timeout' | 'error';
 
 /**
- * Waits for a run as long as its policy says. With something stale at hand that is the soft timeout, and a failure is
- * covered by it, too; without, the hard one. The run itself goes on.
+ * Waits for a run as long as its policy says: for the soft timeout if a stale answer can be given, which also takes the place
+ * of a failure; or else for the hard one. The run itself goes on.
  *
- * @param onGivenUp   called when the run may go on without anybody waiting
- * @param serveStale  gives the stale answer, if there is one; `undefined` if it is no longer good
+ * @param onGivenUp   called when the caller may stop waiting while the run goes on
+ * @param serveStale  gives the stale answer, or `undefined` if it may no longer be served; absent where there is none
  * @throws what the run throws; {@link CacheError} `CACHE_FACTORY_TIMED_OUT`
  * @see RFC 5861 section 4
  */
@@ -26,7 +26,7 @@ export async function withTimeouts<T extends object>(
   if (serveStale) {
     const timeoutMs = Math.min(softTimeoutMs, hardTimeoutMs);
     try {
-      // Who waits for no time must not wait for a timer either.
+      // Even a timer of 0 ms would make the caller wait.
       const loaded = timeoutMs === 0 ? undefined : await resultWithin(clock, timeoutMs, run);
       if (loaded) return loaded;
     } catch (error) {
