@@ -1,4 +1,4 @@
-/** The pauses of something that lives until it is closed: one at a time, and others may end it. */
+/** Pauses between the rounds of something that runs until it is closed: one at a time. Others may end a pause early. */
 export class BreakablePause {
   #isClosed = false;
   #end: () => void = () => undefined;
@@ -20,13 +20,13 @@ export class BreakablePause {
     this.#end();
   }
 
-  /** Ends it, and every later one before it begins. */
+  /** Ends the present pause; no later one begins. */
   close(): void {
     this.#isClosed = true;
     this.#end();
   }
 
-  // A function, for the compiler believes that a field cannot change during an await.
+  // A function, since the compiler assumes that a property does not change during an await.
   isClosed(): boolean {
     return this.#isClosed;
   }

@@ -1,4 +1,4 @@
-/** `closed`: asked. `open`: not asked. `half-open`: asked again after an outage, and the next answer decides. */
+/** `closed`: the server is asked. `open`: it is not. `half-open`: asked again after an outage; the next answer decides. */
 export type BreakerState = 'closed' | 'open' | 'half-open';
 
 const MAX_FAILURES_IN_A_ROW = 5;
@@ -6,10 +6,10 @@ const WINDOW = 20;
 
 /**
  * Decides whether a server is asked. It opens after five calls in a row without an answer, or when more than half of the
- * last twenty were slow or failed. One that failed alone does not open it, but from the first on nobody asks before a
- * probe has been answered: so a hung server costs those who were asking their budget, and nobody after them anything.
+ * last twenty were slow or failed. A single failure does not open it, but puts the server in doubt: nobody asks until a probe
+ * or a call under way is answered in time. So a server that hangs costs the budget of those who are asking, and no others'.
  *
- * It has no clock: whoever asks says what was slow.
+ * It has no clock: the caller says what was slow.
  */
 export class CircuitBreaker {
   readonly #onChange: (state: BreakerState) => void;
@@ -30,19 +30,19 @@ export class CircuitBreaker {
     return this.#state !== 'open' && !this.#isDoubted;
   }
 
-  /** A call was answered, be it with an error. */
+  /** A call was answered, if only with an error. */
   answered(isSlow: boolean): void {
     this.#failuresInARow = 0;
     if (!isSlow) this.#isDoubted = false;
     this.#record(isSlow);
   }
 
-  /** A call takes its time. */
+  /** A call is taking long. */
   doubt(): void {
     this.#isDoubted = true;
   }
 
-  /** A call was given up. One that could not wait long says little about the server, but doubt is free. */
+  /** A call was given up. If it could not wait long that says little about the server: it is doubted, but no failure counts. */
   timedOut(hadTime: boolean): void {
     this.#isDoubted = true;
     if (!hadTime) return;

@@ -7,7 +7,7 @@ import { askTable, type SlotTable } from './slot-table.js';
 
 const TABLE_BUDGET_MS = 500;
 
-/** The newest table that servers in use know of; `undefined` when none of them answers. */
+/** The newest table that the servers in use know; `undefined` if none of them answers. */
 export async function newestTable(servers: readonly RedisConnections[]): Promise<SlotTable | undefined> {
   const ready = servers.filter((server) => server.isReady);
   const views = await Promise.allSettled(
@@ -20,9 +20,9 @@ export async function newestTable(servers: readonly RedisConnections[]): Promise
 }
 
 /**
- * The table of whichever node answers first, over connections made for it.
+ * The table of the node that answers first, each asked over a connection of its own.
  *
- * @throws what one says that does not let us in, or else what the first says, when none has one
+ * @throws if none gives a table: the error of one that refuses us, or else that of the first node
  */
 export async function firstTable(
   nodes: readonly HostAndPort[],

@@ -18,12 +18,12 @@ interface ConnectOptions {
 
 const HEARTBEAT_MS = 500;
 const MAX_BACKOFF_MS = 500;
-/** Each attempt asks the sentinels anew: the shorter it is, the sooner a failover is noticed. */
+/** Short, since each attempt asks the sentinels again: the sooner it does, the sooner a failover is noticed. */
 const SENTINEL_LIMITS = { connectTimeoutMs: 1000, maxBackoffMs: 250 };
-/** How often the sentinels are asked whether the master that is in use still is one. */
+/** How often the sentinels are asked whether the master in use is still the master. */
 const FOLLOW_MS = 1000;
 
-/** Makes the way to Redis; nothing is opened before {@link RedisServers.start}. */
+/** Makes the servers for these options; no connection is opened before {@link RedisServers.start}. */
 export function connectRedis(
   redis: ResolvedRedisOptions,
   { namespace, clock, emit }: ConnectOptions,

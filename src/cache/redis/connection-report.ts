@@ -5,16 +5,16 @@ import { isRefusal } from './failure-reason.js';
 import type { EmitRedisEvent } from './redis-events.js';
 
 /**
- * Makes events of what happens to the connections: one for each change, and why a server is still away, each reason once a
- * minute. `server` is named only where there are several.
+ * Emits events about the connections: one for each change, and while a server is away each reason once a minute. `server`
+ * is named only on a cluster.
  */
 export class ConnectionReport {
   readonly #emit: EmitRedisEvent;
   readonly #clock: Clock;
   readonly #isUp = new Map<string | undefined, boolean>();
-  /** What was told of those that are away. */
+  /** The reasons that were told, of servers that are away. */
   readonly #told = new Map<string | undefined, News>();
-  /** Of those that are away, the latest last. */
+  /** Why servers are away, the latest last. */
   readonly #whyAway = new Map<string | undefined, string>();
 
   constructor(emit: EmitRedisEvent, url: string, clock: Clock) {
@@ -28,12 +28,12 @@ export class ConnectionReport {
     return [...this.#whyAway.values()].some(isRefusal);
   }
 
-  /** Of one that is away, why the last attempt failed. */
+  /** Why the last attempt to reach a server that is away failed; `undefined` if none is. */
   get whyAway(): string | undefined {
     return [...this.#whyAway.values()].at(-1);
   }
 
-  /** Where there are several, whoever asked which was let in. */
+  /** The table of a cluster was read, so a node has let us in. */
   tableRead(): void {
     this.#whyAway.delete(undefined);
   }
@@ -54,7 +54,7 @@ export class ConnectionReport {
     this.#whyAway.set(server, reason);
     const isNew = this.#newsOf(server).isNew(reason);
     if (wasUp === false) {
-      // What took it away says nothing of what keeps it away, and that may want somebody to do something.
+      // What keeps it away may differ from what took it away, and may be something that a person has to mend.
       if (isNew) this.#emit({ event: 'cache.connect_failed', reason, ...named(server) });
       return;
     }
@@ -68,7 +68,7 @@ export class ConnectionReport {
     this.#emit({ event: 'cache.breaker', state, ...named(server) });
   }
 
-  /** It does not belong to the cluster any more. */
+  /** The server no longer belongs to the cluster. */
   forget(server: string): void {
     this.#isUp.delete(server);
     this.#told.delete(server);

@@ -1,8 +1,8 @@
 import { CacheError } from '../engine/cache-errors.js';
 
 /**
- * Waits for `work` no longer than `ms`. The client's own timeouts do not cover a command already written to a server
- * that has stopped answering, so every call goes through here. The command itself is not undone.
+ * Waits for `work` no longer than `ms`. Every call goes through here, since the client's own timeouts do not cover a command
+ * that was already written to a server which has stopped answering. The command itself is not undone.
  *
  * @throws {CacheError} `CACHE_STORE_UNAVAILABLE` with the reason `timeout`
  */
@@ -16,7 +16,7 @@ export function withDeadline<T>(ms: number, work: Promise<T>): Promise<T> {
   });
 }
 
-/** @returns whether `work` is under way after `ms`; never rejects, and resolves as soon as it is over */
+/** @returns whether `work` is still under way after `ms`. Resolves as soon as it has ended; never rejects */
 export async function isOverdue(ms: number, work: Promise<unknown>): Promise<boolean> {
   return new Promise((resolve) => {
     const stop = whenOverdue(ms, () => {
@@ -31,10 +31,10 @@ export async function isOverdue(ms: number, work: Promise<unknown>): Promise<boo
 }
 
 /**
- * Runs `tell` after `ms`, and not before what has arrived by then has been read: after a stall of this process timers run
- * before sockets are read, and its own delay must not look like another's.
+ * Runs `tell` after `ms`, but not before all that has arrived by then was read: after a stall of this process, timers run
+ * before sockets are read, and the process must not take its own delay for the server's.
  *
- * @returns takes it back
+ * @returns cancels it
  */
 export function whenOverdue(ms: number, tell: () => void): () => void {
   let immediate: NodeJS.Immediate | undefined;
@@ -48,7 +48,7 @@ export function whenOverdue(ms: number, tell: () => void): () => void {
   };
 }
 
-/** What `work` gives; it never ends where that fails. */
+/** Calls `tell` when `work` has a result, and gives that; never settles if `work` fails. */
 export function whenDone<T>(work: Promise<T>, tell: () => void): Promise<T> {
   return new Promise((resolve) => {
     work.then(

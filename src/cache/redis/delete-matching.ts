@@ -4,7 +4,7 @@ const STEP_BUDGET_MS = 1000;
 const STEP_KEYS = 500;
 
 /**
- * Walks the keys of all servers in small steps and removes what matches. A server that fails is left where it is.
+ * Walks the keys of all servers in small steps and removes those that match. On a server that fails it stops there.
  *
  * @returns the number of keys deleted, those before a failure included
  */

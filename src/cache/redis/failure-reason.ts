@@ -1,16 +1,16 @@
 import { CacheError } from '../engine/cache-errors.js';
 
-/** Replies that Redis gives no code of their own; those about rights in a script are of Redis 7.0, and of 7.2 and later. */
+/** Replies that have no code of their own. Those about rights in a script: of Redis 7.0, and of 7.2 and later. */
 const WITHOUT_CODE: readonly (readonly [reply: RegExp, reason: string])[] = [
   [/^ERR (The user executing the script can't |ACL failure in script)/, 'NOPERM'],
   [/^ERR DB index is out of range/, 'DB_INDEX'],
   [/^ERR max number of clients reached/, 'MAXCLIENTS'],
 ];
 
-/** Replies of a server that does not take our password or user, or does not allow what we need. */
+/** Codes of a server that does not accept our password or user, or does not allow what we need. */
 const REFUSAL = /^(WRONGPASS|NOAUTH|NOPERM)$/;
 
-/** Whether somebody has to do something before a server lets us in. */
+/** Whether a person has to change something before the server lets us in. */
 export function isRefusal(reason: string): boolean {
   return REFUSAL.test(reason);
 }

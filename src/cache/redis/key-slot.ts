@@ -1,4 +1,4 @@
-/** A cluster's key space is cut into so many slots. */
+/** How many slots a cluster's keys are divided into. */
 export const SLOTS = 16_384;
 
 const CRC_TABLE = Uint16Array.from({ length: 256 }, (_, byte) => {

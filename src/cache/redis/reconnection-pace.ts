@@ -1,7 +1,7 @@
 /**
- * When connections that were lost, or never made, try again: of all that share it one at a time, in the order in which they
- * failed, and all at once when one is let in. Nobody is let in the sooner because many ask, and one that hangs in its
- * attempt does not keep the next one from trying.
+ * Says when connections that failed try again. Of all that share a pace one tries at a time, in the order in which they
+ * failed, since more attempts get nobody in sooner; when one is let in, all try at once. The next one's turn comes even if an
+ * attempt hangs.
  */
 export class ReconnectionPace {
   readonly #waiting = new Set<() => void>();
@@ -9,8 +9,8 @@ export class ReconnectionPace {
   #latestTurnMs = -Infinity;
 
   /**
-   * @param gapMs  between two attempts, ms; up to half of it more, so that processes do not try together. It is told how many
-   *   there were since somebody was let in, this one included
+   * @param gapMs  the time between two attempts, ms; up to half of it is added, so that processes do not try together. It is
+   *   given the number of attempts since one was let in, this one included
    * @param now  monotonic, ms
    */
   constructor(
@@ -18,7 +18,7 @@ export class ReconnectionPace {
     private readonly now: () => number = () => performance.now(),
   ) {}
 
-  /** @returns ms until the turn of whoever has just failed */
+  /** @returns ms until the turn of the connection that has just failed */
   nextTurnMs(): number {
     const nowMs = this.now();
     const gapMs = this.gapMs(++this.#turns) * (1 + Math.random() / 2);
@@ -27,8 +27,8 @@ export class ReconnectionPace {
   }
 
   /**
-   * @param wake  called when another connection was let in, for then it may be this one's turn, too
-   * @returns takes it back
+   * @param wake  called when another connection was let in: this one may try at once, too
+   * @returns cancels that
    */
   whenLetIn(wake: () => void): () => void {
     this.#waiting.add(wake);
@@ -43,12 +43,12 @@ export class ReconnectionPace {
   }
 }
 
-/** Where we are not let in. Somebody has to do something first, and each attempt is a line in the log of who watches the server. */
+/** For servers that refuse us: rare, since a person has to act first, and each attempt is a line in the log of the server. */
 export function paceOfRefusals(now?: () => number): ReconnectionPace {
   return new ReconnectionPace(() => 1000, now);
 }
 
-/** Where a server is away: it may be back at any moment. */
+/** For a server that is away: often, since it may be back at any moment. */
 export function paceOfAbsences(maxGapMs: number, now?: () => number): ReconnectionPace {
   return new ReconnectionPace((attempts) => Math.min(maxGapMs, 25 * 2 ** Math.min(attempts, 20)), now);
 }

@@ -1,8 +1,8 @@
 import { CacheError } from '../engine/cache-errors.js';
 
-/** One server as the client connects to it, in separate fields: the client never sees a URL it could print. */
+/** One server as the client connects to it. In separate fields, so that the client has no URL with a password to print. */
 export interface RedisAddress extends HostAndPort, RedisLogin {
-  /** Of the failover that made it the master, where sentinels named it: the higher, the later. */
+  /** The number of the failover that made it the master, if sentinels named it: the higher, the later. */
   readonly failover?: number;
 }
 
@@ -37,7 +37,7 @@ export interface RedisTargetOptions {
   sentinels?: readonly string[] | undefined;
   /** What the sentinels call that server. Default `mymaster`. */
   sentinelMaster?: string | undefined;
-  /** With `url` it overrides an absent one there. Sentinels that ask for a password get the same. */
+  /** With `url`, only where that has none, or the same. Sentinels that ask for a password get it, too. */
   password?: string | undefined;
   /** Not with `url`, which carries it; needs a password. Default: Redis's own `default`. */
   username?: string | undefined;
@@ -86,7 +86,7 @@ export function redisTarget(options: RedisTargetOptions, clientName: string): Re
   return knownUser({ kind: 'sentinel', sentinels: named, masterName: sentinelMaster ?? 'mymaster', login });
 }
 
-/** The client would not log in at all, and Redis's own `default` may do everything unless somebody has seen to it. */
+/** Refuses a user without a password: the client would not log in, and be Redis's `default`, which may do anything. */
 function knownUser(target: RedisTarget): RedisTarget {
   const { username = 'default', password } = target.login;
   if (password !== undefined || username === 'default') return target;
@@ -116,10 +116,10 @@ export function hostAndPort({ host, port }: HostAndPort): string {
 /**
  * Percent signs in user and password are decoded.
  *
- * @param password  overrides an absent one in the URL; both, and different, is an error; empty means none
+ * @param password  used if the URL has none; an error if that has another; empty means none
  */
 function parseUrl(url: string, password: string | undefined, clientName: string): RedisTarget {
-  // The error of the platform's parser carries the whole URL, password included, so ours takes its place.
+  // Not the parser's own error: that holds the whole URL, password included.
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
   if (!parsed || !/^rediss?:$/.test(parsed.protocol) || !parsed.hostname) {
     throw invalid(

@@ -10,8 +10,8 @@ export interface RedisBackplaneOptions extends Pick<
 > {
   readonly channel: string;
   /**
-   * Whether this is the server that invalidations are sent to, as far as anybody knows; what another one says proves
-   * nothing.
+   * Whether this is the server that invalidations are sent to; `undefined` if that is not known. What another server says
+   * proves nothing.
    */
   readonly isOurs: (identity: ServerIdentity) => boolean | undefined;
 }
@@ -24,8 +24,8 @@ export function channelOf(namespace: string): string {
 }
 
 /**
- * Hears of invalidations through a subscription on a connection of its own. Replies and messages come on one stream, in
- * order, so the answer to a heartbeat proves that everything published before it was sent has been heard.
+ * Hears of invalidations through a subscription on a connection of its own. Replies and messages come in order on one stream,
+ * so the answer to a heartbeat proves that everything was heard that was published before the heartbeat was sent.
  */
 export class RedisBackplane implements Backplane {
   readonly #options: RedisBackplaneOptions;
@@ -45,7 +45,7 @@ export class RedisBackplane implements Backplane {
     this.#listeners.push(listener);
   }
 
-  /** Begins to connect, and nobody waits for it. */
+  /** Begins to connect, in the background. */
   start(): void {
     const { locate, timings, clock, paceWhenRefused, paceWhenAway, channel, isOurs } = this.#options;
     this.#connection = new RedisConnection({
@@ -100,7 +100,7 @@ function parseTags(message: string): string[] | undefined {
     const tags: unknown = JSON.parse(message);
     if (Array.isArray(tags) && tags.every((tag) => typeof tag === 'string')) return tags;
   } catch {
-    // As good as a message that was lost.
+    // Counts as a message that was missed.
   }
   return undefined;
 }

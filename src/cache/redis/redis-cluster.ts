@@ -12,13 +12,13 @@ import type { ServersOptions } from './servers-options.js';
 import type { SlotTable } from './slot-table.js';
 import { SlotTableWatch } from './slot-table-watch.js';
 
-/** Enough for every one of a few dozen masters to have one in its slots. */
+/** Enough that each of a few dozen masters has the slot of one. */
 const HASH_TAGS = Array.from({ length: 256 }, (_, number) => `{${number}}`);
 const HASH_TAG_SLOTS = HASH_TAGS.map(keySlot);
 
 /**
- * The masters of a Redis Cluster, each with connections of its own, so that one that hangs holds up nobody but those who
- * need it. A reply that says "elsewhere" is not followed but counts as no answer; it makes the table be read anew.
+ * The masters of a Redis Cluster, each with connections of its own, so that one that hangs holds up only calls for its own
+ * keys. A `MOVED` reply is not followed: it counts as no answer, and the table is read again.
  */
 export class RedisCluster implements RedisServers {
   readonly isCluster = true;
@@ -87,7 +87,7 @@ export class RedisCluster implements RedisServers {
     return this.#masters[keySlot(key)] ?? '';
   }
 
-  /** One without an epoch of its own gives no tokens. */
+  /** Also a server for which there is no hash tag: it has no epoch of its own, and so gives no tokens. */
   isAway(server: string): boolean {
     return !this.#servers.get(server)?.isReady || this.hashTagOf(server) === undefined;
   }
@@ -133,7 +133,7 @@ export class RedisCluster implements RedisServers {
   }
 
   #adopt({ masters }: SlotTable, beforeUse: BeforeUse): void {
-    // One that comes later may be the replica of one that went on, cut off from it.
+    // A master that comes later may be a promoted replica: the one before it may go on, cut off, and others still write there.
     const isSuccessor = this.#masters.length > 0;
     this.#masters = masters;
     this.#hasEverySlot = masters.length === SLOTS && masters.every((name) => name !== undefined);

@@ -47,7 +47,7 @@ describe('a connection that is not made yet', () => {
 
   afterEach(() => server.close());
 
-  /** What is closed only when some limit of a minute is over, or never, is open until then. */
+  /** `'open'` after 10 s: for a connection that is closed only after some limit of a minute, or never. */
   async function outcome(closing: Promise<unknown>): Promise<string> {
     return Promise.race([closing.then(() => 'closed'), wait(10_000, 'open', { ref: false })]);
   }
@@ -98,7 +98,7 @@ describe('the connections of a process that all fail', () => {
     jest.useRealTimers();
   });
 
-  /** Three of them, each of whose attempts ends so. */
+  /** Three connections, each of whose attempts ends with this reply. */
   async function failFor(reason: string, seconds: number): Promise<void> {
     const begunAtMs = performance.now();
     const locate = () => {
@@ -129,7 +129,7 @@ describe('the connections of a process that all fail', () => {
     const before = attempts.length;
 
     pace().letIn();
-    // Whoever has tried just now rests for a moment first.
+    // A connection that has just tried pauses for a moment first.
     await jest.advanceTimersByTimeAsync(50);
 
     expect(attempts).toHaveLength(before + 3);

@@ -7,19 +7,19 @@ import { failureReason, isRefusal } from './failure-reason.js';
 import { destroy, newClient, type RedisClient } from './redis-client.js';
 import { heartbeat, openSession, type RedisCommand, type RedisSession } from './redis-session.js';
 
-/** On a new connection; it may have to ask others, such as a database, which have limits of their own. */
+/** For a new connection. Longer than other limits: it may have to ask a database, which has limits of its own. */
 const BEFORE_USE_TIMEOUT_MS = 5000;
-/** However soon another is let in: those that a server drops at once must not wake each other again and again without a pause. */
+/** Also when another is let in sooner: connections that a server drops at once must not wake each other without a pause. */
 const LEAST_PAUSE_MS = 50;
-/** Replies that say another server should be asked: this one is a replica, still loading, or cut off. */
+/** Replies of a server that should not be asked: a replica, one that is still loading, or one cut off from its master. */
 const WRONG_SERVER = /^(READONLY|LOADING|MASTERDOWN)$/;
 
 /**
- * One connection and its whole life: locate, open, identify, serve, watch, lose, pause, again, until closed. It never
- * gives up.
+ * One connection and its whole life: locate, open, identify, serve, watch, lose, pause, and again until it is closed. It
+ * never gives up.
  *
- * The client's own reconnection is off: it does not notice a server that stopped answering, and its queue would carry
- * old writes over the gap.
+ * The client's own reconnection is off: it does not notice a server that has stopped answering, and its queue would send
+ * old writes after the gap.
  */
 export class RedisConnection {
   readonly #options: ConnectionOptions;
@@ -43,7 +43,7 @@ export class RedisConnection {
     return this.session !== undefined && this.#breaker.allows;
   }
 
-  /** Whether it is open, and trusted or no more than doubted. */
+  /** Whether it is open and its breaker is not: it may be doubted. */
   get mayAnswer(): boolean {
     return this.session !== undefined && this.#breaker.state !== 'open';
   }
@@ -52,18 +52,18 @@ export class RedisConnection {
     return this.#breaker.state;
   }
 
-  /** What is open at present, trusted or not. */
+  /** The open session, trusted or not. */
   get session(): RedisSession | undefined {
     return this.#session?.client.isReady ? this.#session : undefined;
   }
 
-  /** What is open, be it not ready for use yet. */
+  /** The open session, also before it is ready for use. */
   get reached(): RedisSession | undefined {
     return this.#reached?.client.isReady ? this.#reached : undefined;
   }
 
   /**
-   * @param elsewhere  the answer to the same question by another connection, which will do as well: it says nothing of this one
+   * @param elsewhere  the same question to another connection. Its answer will do as well, but does not count for this one
    * @throws {CacheError} `CACHE_STORE_UNAVAILABLE`: no connection, no answer within `budgetMs`, or an error reply
    */
   async run<T>(budgetMs: number, command: RedisCommand<T>, elsewhere?: Promise<T>): Promise<T> {
@@ -86,18 +86,18 @@ export class RedisConnection {
       throw new CacheError('CACHE_STORE_UNAVAILABLE', reason, { cause: error });
     } finally {
       stop?.();
-      // The next heartbeat decides, so it goes out at once.
+      // Whether to go on asking is up to the next heartbeat, so it is sent at once.
       if (this.#session === session && !this.#breaker.allows) this.#nudge();
     }
   }
 
-  /** It is silent: nobody is to ask it before it has answered somebody, or the heartbeat that goes out at once. */
+  /** It is silent: it is not asked again before it answers a call under way, or the heartbeat that is sent at once. */
   doubt(): void {
     this.#breaker.doubt();
     if (this.#session) this.#nudge();
   }
 
-  /** Gives this connection up, to locate the server anew. */
+  /** Gives this connection up, to locate the server again. */
   leave(): void {
     if (!this.#reached) return;
     this.#isSentAway = true;
@@ -107,7 +107,7 @@ export class RedisConnection {
   async close(): Promise<void> {
     this.#pause.close();
     this.#giveUpOpening();
-    // A heartbeat that it waits for fails at once.
+    // It may be waiting for a heartbeat, which fails by this.
     if (this.#newest) destroy(this.#newest);
     await this.#life;
   }
@@ -145,7 +145,7 @@ export class RedisConnection {
     const lostAtMs = clock.monotonicMs();
     onLost(reason, attempt + 1, delayMs);
     this.#isNudged = false;
-    // Two that send each other away shall not do so without a pause.
+    // Two connections that send each other away must not do so without a pause.
     const stopWaiting = this.#isSentAway
       ? undefined
       : pace.whenLetIn(() => {
@@ -157,7 +157,7 @@ export class RedisConnection {
     await this.#pause.for(LEAST_PAUSE_MS - (clock.monotonicMs() - lostAtMs));
   }
 
-  /** Locating the server, the network, and what must be true before use may each take seconds. */
+  /** Opens a session; closing ends that at once, since each of its steps may take seconds. */
   #openUnlessClosed(): Promise<RedisSession> {
     const closed = new Promise<never>((_, reject) => {
       this.#giveUpOpening = () => {
@@ -200,13 +200,13 @@ export class RedisConnection {
       });
       onHeartbeat?.(session, sentAtMs);
       await withDeadline(timings.silenceLimitMs, beforeUse(session, false));
-      // Only now: what must be true before an answer is trusted is true.
+      // Not before `beforeUse`: only after it may answers be trusted.
       if (isInTime) this.#breaker.probed();
       await this.#rest(Math.min(timings.heartbeatMs, timings.silenceLimitMs / 2));
     }
   }
 
-  /** Ends the pause between two heartbeats, or leaves out the next one. */
+  /** Ends the present pause, or leaves out the next one. */
   #nudge(): void {
     this.#isNudged = true;
     this.#pause.end();

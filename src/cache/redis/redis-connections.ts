@@ -10,13 +10,13 @@ interface RedisConnectionsOptions
   extends ServerMovesOptions, Pick<ConnectionOptions, 'timings' | 'paceWhenRefused' | 'paceWhenAway'> {
   /** How many connections are held. */
   readonly connections: number;
-  /** Whether commands are spread over all of them; else one serves and the others stand by. */
+  /** Whether commands are spread over all connections; else one serves and the others stand by. */
   readonly spread: boolean;
   /** Whether a read that got no answer within half its budget is asked on another connection, too. */
   readonly retryOnTimeout: boolean;
-  /** One more connection is in use. */
+  /** Called when a connection comes into use. */
   readonly onUp: () => void;
-  /** One more attempt has failed, and none is left that can be used. */
+  /** Called when a connection was lost or an attempt failed, and no other can be used. */
   readonly onDown: (reason: string, attempt: number, delayMs: number) => void;
   readonly onBreaker: (state: BreakerState) => void;
 }
@@ -67,7 +67,7 @@ export class RedisConnections {
     return this.#connections.some((connection) => connection.isReady);
   }
 
-  /** That of the connection which is best off. */
+  /** The state of the connection that is best off. */
   get breaker(): BreakerState {
     return this.#breaker;
   }
@@ -78,8 +78,8 @@ export class RedisConnections {
   }
 
   /**
-   * For commands that change nothing: asked elsewhere, too, when the first connection is silent. Whoever answers first is
-   * heard, for it may be the server that takes its time.
+   * For commands that change nothing: if the first connection is silent, another is asked, too. The first answer counts,
+   * whichever it is from, since it may be the server that is slow and not the connection.
    */
   async read<T>(budgetMs: number, command: RedisCommand<T>): Promise<T> {
     const first = this.#next();

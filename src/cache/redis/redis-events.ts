@@ -1,9 +1,8 @@
 import type { BreakerState } from './circuit-breaker.js';
 
 /**
- * What the connection to Redis has to tell: once for each change, not for each request. `set`, `skip` and `deleted` are
- * calls of {@link RedisService}, by name. `invalidated_late` counts tokens whose end Redis had not confirmed before, and
- * now has.
+ * Events of the connection to Redis: one for each change, not for each request. `set`, `skip` and `deleted` tell of calls of
+ * {@link RedisService}. `invalidated_late` counts tokens whose removal Redis has confirmed only after its invalidation.
  */
 export type RedisEvent =
   | { event: 'cache.init'; url: string }

@@ -9,13 +9,13 @@ export interface RedisOptions extends RedisTargetOptions {
   maxConnections?: number;
   /** Spread commands over all `maxConnections`. Default false: one connection pipelines them all, one stands by. */
   pool?: boolean;
-  /** A connection that leaves a heartbeat unanswered for so long is given up, ms, 100 to 1,000. Default 1,000. */
+  /** How long a heartbeat may stay unanswered before its connection is given up, ms, 100 to 1,000. Default 1,000. */
   socketTimeoutMs?: number;
   /** TCP, TLS and handshake together, ms; with sentinels 1,000 at most. Default 5,000. */
   connectTimeoutMs?: number;
   /** Ask a read on the standby connection, too, when half of its budget is over. Default true. */
   retryOnTimeout?: boolean;
-  /** What one request may wait for Redis, all its calls together, ms; each has 10 at least. Default 50. */
+  /** How long one request may wait for Redis, all its calls together, ms; each has 10 at least. Default 50. */
   commandTimeoutMs?: number;
 }
 

@@ -6,68 +6,69 @@ import type { RedisCommand, RedisSession } from './redis-session.js';
 export type RedisTopology = 'single' | 'sentinel' | 'cluster';
 
 /**
- * How a connection comes to be used: it was in use before; it is new, and another to the same server is in use all the
- * while; it is new; or it is new, and leads to another server than the one in use before, which others may have left earlier.
+ * How a connection comes to be used. `known`: it was in use before. `beside`: it is new, and another connection to the same
+ * server was in use all the while. `new`: it is new. `moved`: it is new, and leads to another server than the one before,
+ * which other processes may have left earlier.
  */
 export type Arrival = 'known' | 'beside' | 'new' | 'moved';
 
-/** Runs on every living connection before it is used (again): what must be true before an answer is trusted. */
+/** Runs on a new connection, and after every heartbeat, before its answers are trusted (again). */
 export type BeforeUse = (session: RedisSession, server: string, arrival: Arrival) => Promise<void>;
 
 /**
- * Redis as commands reach it, whatever it consists of: one server, the master that sentinels name, or the masters of a
- * cluster. Every call ends within its budget; `CACHE_STORE_UNAVAILABLE` is what it rejects with.
+ * Redis, whatever it consists of: one server, the master that sentinels name, or the masters of a cluster. Every call ends
+ * within its budget; if it rejects, then with `CACHE_STORE_UNAVAILABLE`.
  */
 export interface RedisServers {
   /** Fit for logs and answers. */
   readonly url: string;
   readonly topology: RedisTopology;
-  /** Several servers, each with its part of the keys; one command may then name one key only. */
+  /** Whether there are several servers, each with its part of the keys. A command may then name one key only. */
   readonly isCluster: boolean;
   /** Whether any server can be asked now. */
   readonly isReady: boolean;
   /** Whether each key has a server that can be asked now. */
   readonly isWhole: boolean;
-  /** That of the server which is worst off. */
+  /** The state of the server that is worst off. */
   readonly breaker: BreakerState;
-  /** Whether one that is away does not let this process in: it takes neither its password nor its user, or forbids what that needs. */
+  /** Whether a server is away because it does not accept this process's password or user, or forbids what it needs. */
   readonly isRefused: boolean;
-  /** Of one that is away, why the last attempt to connect failed, as a code such as `ECONNREFUSED`; `undefined` if none is. */
+  /** Why the last attempt to reach a server that is away failed, as a code such as `ECONNREFUSED`; `undefined` if none is. */
   readonly whyAway: string | undefined;
-  /** How this process hears of invalidations by others; none on a cluster, or where one connection is all there may be. */
+  /** How this process hears of invalidations by others; `undefined` on a cluster, or if only one connection is allowed. */
   readonly backplane: Backplane | undefined;
-  /** The servers there are, as far as is known. */
+  /** The servers that are known. */
   readonly names: readonly string[];
 
-  /** The server that has `key`; a name that no server answers to when none is known. */
+  /** The server that has `key`; if none is known, a name that no server has. */
   nameOf(key: string): string;
 
   /** Whether a server cannot be asked now. */
   isAway(server: string): boolean;
 
-  /** Something between braces that makes every key it stands in one of this server. Only on a cluster. */
+  /** A text in braces: keys that hold it belong to this server. `undefined` if there is none, such as outside a cluster. */
   hashTagOf(server: string): string | undefined;
-  /** All that {@link hashTagOf} ever gives. */
+  /** All texts that {@link hashTagOf} may give. */
   readonly hashTags: readonly string[];
 
-  /** Begins to connect, and nobody waits for it. */
+  /** Begins to connect, in the background. */
   start(beforeUse: BeforeUse): void;
 
-  /** For commands that change nothing: may be asked again on another connection when the first is silent. */
+  /** For commands that change nothing: another connection may be asked, too, when the first is silent. */
   read<T>(server: string, budgetMs: number, command: RedisCommand<T>): Promise<T>;
 
   write<T>(server: string, budgetMs: number, command: RedisCommand<T>): Promise<T>;
 
   /**
-   * As {@link write}, and sent also where one was silent just now, so that nobody else is asked: for what must be done, and
-   * does no harm however late it is.
+   * As {@link write}, but also sent while the server is doubted because it was silent just now: for what must be done, and
+   * does no harm however late.
    */
   insist<T>(server: string, budgetMs: number, command: RedisCommand<T>): Promise<T>;
 
   close(): Promise<void>;
 }
 
-/** So many keys as one command may name: all, or on a cluster one. */
+/** Divides keys into what one command may name: on a cluster one key, else all. */
 export function inCommands({ isCluster }: RedisServers, keys: readonly string[]): string[][] {
   if (isCluster) return keys.map((key) => [key]);
   return keys.length === 0 ? [] : [[...keys]];

@@ -7,10 +7,10 @@ import type { RedisTimings } from './redis-timings.js';
 import { ServerClock } from './server-clock.js';
 import { confirm, identify, type ServerIdentity } from './server-identity.js';
 
-/** A connection in use, and who is at its other end. */
+/** An open connection, and the server at its other end. */
 export interface RedisSession {
   readonly client: RedisClient;
-  /** The same, with texts as bytes. */
+  /** The same client, but it gives texts as bytes. */
   readonly binary: BinaryClient;
   readonly address: RedisAddress;
   readonly identity: ServerIdentity;
@@ -19,7 +19,7 @@ export interface RedisSession {
 
 export type RedisCommand<T> = (session: RedisSession) => Promise<T>;
 
-/** Connects, and asks who is there: `connectTimeoutMs` for each. */
+/** Connects, and asks the server who it is; each may take `connectTimeoutMs`. */
 export async function openSession(
   client: RedisClient,
   address: RedisAddress,
@@ -33,8 +33,8 @@ export async function openSession(
 }
 
 /**
- * @param onLate  called when the answer is slow, while it is waited for
- * @returns whether it was answered in time; rejects when there is no answer until the connection is to be given up
+ * @param onLate  called when the answer is slow, before it has come
+ * @returns whether the answer came in time; rejects if there is none within `silenceLimitMs`
  */
 export async function heartbeat(
   { client, identity, clock }: RedisSession,

@@ -13,17 +13,17 @@ export type RedisStatus = 'not_configured' | 'connected' | 'unavailable';
 
 const INFO_BUDGET_MS = 500;
 
-/** What each call about a key may be given. */
+/** Options of each call about a key. */
 export interface RedisCallOptions {
-  /** Told why Redis did not do it, as a code such as `NOPERM` or `timeout`, where the result does not say. Default: nobody is. */
+  /** Called if Redis has failed, which the result does not show, with a code such as `NOPERM` or `timeout`. Optional. */
   onFailure?: (reason: string) => void;
 }
 
 /**
  * Redis for code that wants it directly: JSON in and out, keys under the application's namespace.
  *
- * No call waits longer than the command timeout, but for {@link stats} (500 ms) and {@link deletePattern} (1 s a step), and
- * none throws because Redis is away: a read then finds nothing and a write says `false`.
+ * No call waits longer than the command timeout, except {@link stats} (500 ms) and {@link deletePattern} (1 s a step). None
+ * throws because Redis is away: a read then finds nothing, and a write gives `false`.
  */
 @Injectable()
 export class RedisService {
@@ -40,12 +40,12 @@ export class RedisService {
     return this.servers.isReady ? 'connected' : 'unavailable';
   }
 
-  /** Whether Redis is asked: that of the server which is worst off. `undefined` when not configured. */
+  /** Whether Redis is asked: the state of the server that is worst off. `undefined` when not configured. */
   get breaker(): BreakerState | undefined {
     return this.servers?.breaker;
   }
 
-  /** Whether it is away for this process, as it does not take its password or user, or forbids what connecting needs. */
+  /** Whether it is away because it does not accept this process's password or user, or forbids what connecting needs. */
   get isRefused(): boolean {
     return this.servers?.isRefused ?? false;
   }

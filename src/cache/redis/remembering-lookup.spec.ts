@@ -67,7 +67,7 @@ it('gives what was found last after a quarter of a second while the name service
       [here, there],
       [here, there],
     ]);
-    // Who comes later waits no more.
+    // Those who ask later do not wait at all.
     expect(await all()).toEqual([here, there]);
     expect(asked).toHaveLength(2);
   } finally {

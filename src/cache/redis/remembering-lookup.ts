@@ -5,21 +5,21 @@ import { withDeadline } from './deadline.js';
 
 interface Question {
   readonly answer: Promise<LookupAddress[]>;
-  /** Rejects when the answer is late: for who asks later, at once. */
+  /** Rejects when the answer is late; for those who ask after that, at once. */
   readonly inTime: Promise<LookupAddress[]>;
 }
 
 type Ask = (host: string, options: LookupOptions & { all: true }) => Promise<LookupAddress[]>;
 
-/** A name service that says nothing for so long is away, if there is something to go by, ms. */
+/** How long the name service is waited for if an earlier answer is known, ms. */
 const PATIENCE_MS = 250;
-/** Names come from settings, and from clusters and sentinels, who could make them up. */
+/** A bound, since names come not only from settings but also from clusters and sentinels, which could make them up. */
 const MAX_NAMES = 100;
 
 /**
- * Looks names up for `net.connect`, and gives what was found last while the name service is away: a connection that was
- * lost then can be made again. Whoever says that there is no such name is believed. One question for a name is under way at
- * a time, since each that hangs takes one of the few threads that files need as well.
+ * Looks names up for `net.connect`. While the name service is away it gives what was found last, so that a lost connection
+ * can be made again; but an answer that there is no such name counts. For each name one question is under way at a time,
+ * since one that hangs takes up one of the few threads that files need as well.
  *
  * @param ask  default: `dns.promises.lookup`
  */

@@ -9,15 +9,15 @@ type SentinelTarget = RedisTarget & { kind: 'sentinel' };
 
 type Named = HostAndPort & Required<Pick<RedisAddress, 'failover'>>;
 
-/** Once most have answered, the others are not waited for longer than this, ms. */
+/** How long the others are waited for once most have answered, ms. */
 const STRAGGLERS_MS = 100;
 
 /**
- * Finds the master by asking all sentinels at once and believing the one that knows of the latest failover. Whoever
- * connects there must still see that it is a master: sentinels may be behind. Who asks meanwhile shares the answer.
+ * Finds the master: asks all sentinels at once, and believes the one that knows of the latest failover. Sentinels may be
+ * behind, so after connecting one must still check that it is a master. Callers that ask at the same time share the answer.
  *
- * @param patienceMs what each sentinel may take to answer
- * @returns a function that rejects with `CACHE_STORE_UNAVAILABLE` when none names a master
+ * @param patienceMs  how long each sentinel may take to answer
+ * @returns a function that rejects with `CACHE_STORE_UNAVAILABLE` if none names a master
  */
 export function masterLocator(target: SentinelTarget, patienceMs: number): () => Promise<RedisAddress> {
   let asking: Promise<RedisAddress> | undefined;
@@ -53,7 +53,7 @@ async function locate(target: SentinelTarget, patienceMs: number): Promise<Redis
 
 async function ask(sentinel: HostAndPort, target: SentinelTarget, patienceMs: number): Promise<Named> {
   const { tls, password, clientName } = target.login;
-  // One that asks for no password takes any.
+  // A sentinel that needs no password accepts any.
   const address = { ...sentinel, tls, password, clientName, username: undefined, database: 0 };
   const client = newClient(address, patienceMs);
   try {
@@ -62,7 +62,7 @@ async function ask(sentinel: HostAndPort, target: SentinelTarget, patienceMs: nu
     const [host, port] = [fields.get('ip'), Number(fields.get('port'))];
     if (!host || !Number.isInteger(port)) throw new Error('No such master');
     const failover = Number(fields.get('config-epoch') ?? 0);
-    // Until it is over the sentinel that leads it names the master of the one before.
+    // Until a failover is over, the sentinel that leads it gives its number, but still the master of the one before.
     const isUnderWay = fields.get('flags')?.includes('failover_in_progress') ?? false;
     return { host, port, failover: isUnderWay ? failover - 1 : failover };
   } catch (error) {
@@ -73,7 +73,7 @@ async function ask(sentinel: HostAndPort, target: SentinelTarget, patienceMs: nu
   }
 }
 
-/** A map, however the protocol or its version spells one. */
+/** The fields of a reply, which is an object or a flat list by version of the protocol. */
 function fieldsOf(reply: unknown): ReadonlyMap<string, string> {
   if (!Array.isArray(reply)) return new Map(Object.entries(reply as Record<string, string>));
   const pairs = reply.flatMap((name, index) =>

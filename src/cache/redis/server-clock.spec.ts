@@ -10,7 +10,7 @@ beforeEach(() => {
   clock = new ServerClock(() => nowMs);
 });
 
-/** Asked, and answered later: of its answer the time is that of the moment `after`. */
+/** Asks, and gets the answer later, with the server's time at the moment `after`. */
 function answer(serverMs: number, tookMs: number): void {
   const sentAtMs = nowMs;
   nowMs += tookMs;
@@ -34,7 +34,7 @@ it('is not put back by an answer that took its time', () => {
   answer(START_MS, 1);
   nowMs += 500;
 
-  // It was asked, answered at once, and the answer lay somewhere.
+  // The server answered at once, but the answer was late to arrive.
   answer(START_MS + 500, 900);
 
   expect(clock.nowMs).toBe(START_MS + 1400);

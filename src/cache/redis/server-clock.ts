@@ -1,23 +1,23 @@
-/** What a server's own clock says, as far as its answers tell: its wall clock, in steps of ours that only goes on. */
+/** Estimates a server's wall clock from the times in its answers; between these it goes on with our monotonic clock. */
 export class ServerClock {
-  /** Of its clock before ours. */
+  /** Its clock minus ours. */
   #aheadMs: number | undefined;
 
   /** @param monotonicMs  our clock */
   constructor(readonly monotonicMs: () => number) {}
 
   /**
-   * It has answered with its time. That lies between the question and the answer, so what is known already holds as long as
-   * it is possible; else the server is believed to be as early as it may be.
+   * Takes in a time from the server, which it read at some moment between our question and its answer. The first estimate is
+   * as early as possible; later ones change it no more than they must.
    *
-   * @param sentAtMs  when it was asked, by our clock
+   * @param sentAtMs  when the server was asked, by our clock
    */
   told(serverMs: number, sentAtMs: number): void {
     const [leastMs, mostMs] = [serverMs - this.monotonicMs(), serverMs - sentAtMs];
     this.#aheadMs = Math.min(Math.max(this.#aheadMs ?? leastMs, leastMs), mostMs);
   }
 
-  /** ms since 1970, rather too early than too late; `undefined` of a server that does not tell. */
+  /** ms since 1970, rather too early than too late; `undefined` if the server has told no time. */
   get nowMs(): number | undefined {
     return this.#aheadMs === undefined ? undefined : Math.floor(this.monotonicMs() + this.#aheadMs);
   }

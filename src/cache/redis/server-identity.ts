@@ -3,19 +3,19 @@ import { CacheError } from '../engine/cache-errors.js';
 import type { RedisClient } from './redis-client.js';
 import type { ServerClock } from './server-clock.js';
 
-/** Which run of which server answers, as long as it is a master. */
+/** Which run of which server answers. Only masters have one. */
 export interface ServerIdentity {
   /**
-   * 96 bits of a hash over the run's id, which every start makes anew, and the id of its history, which every promotion
-   * makes anew. A server that may have forgotten something never has the identity again that it had before.
+   * 96 bits of a hash over the run's id, which is new after every start, and the id of its history, which is new after every
+   * promotion. So a server that may have forgotten something never has the same identity again.
    */
   readonly text: string;
-  /** As `INFO` calls it, `master_replid`. */
+  /** `master_replid` of `INFO`. */
   readonly history: string;
 }
 
 /**
- * @param clock  is told what time it is there
+ * @param clock  is told the server's time
  * @throws {CacheError} `CACHE_STORE_UNAVAILABLE` when it is a replica, is still loading, or does not say who it is
  */
 export async function identify(client: RedisClient, clock: ServerClock): Promise<ServerIdentity> {
@@ -28,7 +28,7 @@ export async function identify(client: RedisClient, clock: ServerClock): Promise
   return { text, history };
 }
 
-/** The heartbeat: that it answers is not enough, it must still be the one it was. */
+/** The heartbeat: checks that the server not only answers, but is still the same. */
 export async function confirm(
   client: RedisClient,
   { history }: ServerIdentity,

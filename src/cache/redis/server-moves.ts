@@ -7,24 +7,24 @@ import type { RedisSession } from './redis-session.js';
 
 export interface ServerMovesOptions extends Pick<ConnectionOptions, 'locate' | 'clock'> {
   readonly beforeUse: (session: RedisSession, arrival: Arrival) => Promise<void>;
-  /** How often the server is located anew although it answers, ms. Default: never. */
+  /** How often the server is located again although it answers, ms. Default: never. */
   readonly followMs?: number | undefined;
-  /** Whether another was in use in its place, which others may have left earlier. Default: false. */
+  /** Whether another server was in its place before, which other processes may have left earlier. Default: false. */
   readonly isSuccessor?: boolean | undefined;
 }
 
-/** Leads all connections of a pool to one server, and after it where it moves. */
+/** Keeps all connections of a pool at one server, and takes them along when it moves. */
 export class ServerMoves {
   readonly #options: ServerMovesOptions;
   readonly #connections: readonly RedisConnection[];
   #stopFollowing: (() => void) | undefined;
-  /** Where all are to be. */
+  /** Where all connections should be. */
   #place: RedisAddress | undefined;
-  /** Which of their sessions was the last to come into use. */
+  /** The session that came into use last. */
   #used: RedisSession | undefined;
-  /** Which of them was the last to be made ready for that. */
+  /** The session that was last being made ready for use. */
   #latest: RedisSession | undefined;
-  /** Whether there was another server before the one that comes into use next. */
+  /** Whether the next session that comes into use is at another server than those before. */
   #hasMoved = false;
 
   constructor(options: ServerMovesOptions, connections: readonly RedisConnection[]) {
@@ -34,8 +34,8 @@ export class ServerMoves {
   }
 
   /**
-   * Whether it is this server that commands go to. `undefined` where no connection is open: the address may be right, and
-   * another server have been named in its place that lets nobody in yet.
+   * Whether commands go to this server. `undefined` if no connection is open: the address may still be right, or another
+   * server may have been named that lets nobody in yet.
    */
   isThis(identity: string): boolean | undefined {
     const sessions = this.#connections.flatMap(({ session }) => session ?? []);
@@ -43,7 +43,7 @@ export class ServerMoves {
     return this.#used === undefined || isSame(this.#used.address, this.#place) ? undefined : false;
   }
 
-  /** @throws {CacheError} `CACHE_STORE_UNAVAILABLE` `BEHIND` where the others are at a later server */
+  /** @throws {CacheError} `CACHE_STORE_UNAVAILABLE` `BEHIND` if the other connections are at a later server */
   async beforeUse(session: RedisSession, isNew: boolean): Promise<void> {
     if (!isNew) return this.#options.beforeUse(session, 'known');
     if (!this.#moveTo(session.address)) throw new CacheError('CACHE_STORE_UNAVAILABLE', 'BEHIND');
@@ -51,12 +51,12 @@ export class ServerMoves {
     this.#noteMove(session);
     const arrival = this.#arrivalOf(session);
     await this.#options.beforeUse(session, arrival);
-    // The others were lost meanwhile: from then on nobody has looked at what is left behind.
+    // If the other connections were lost meanwhile, what happened since then has not been seen to.
     const later = this.#arrivalOf(session);
     if (arrival === 'beside' && later !== 'beside') await this.#options.beforeUse(session, later);
   }
 
-  /** A session was made ready. @returns whether it comes into use; if not, its connection is led elsewhere */
+  /** A session was made ready. @returns whether it comes into use; if not, its connection is given up */
   admit(session: RedisSession): boolean {
     // Another place, or another server there, was found while this one was made ready.
     if (
@@ -78,10 +78,9 @@ export class ServerMoves {
   }
 
   /**
-   * What is in use at the same run of the same server was itself made ready, and goes on without being made so again: to
-   * come in beside it shows nothing that it does not show already. It can have missed nothing that the server itself has
-   * forgotten: a restart, be it from an old snapshot, and a promotion give another identity, and so strangers; a replica
-   * does not come so far. Nor is it enough that one is open: one that is doubted is asked by nobody.
+   * `beside` if another connection is in use at the same run of the same server. That one was made ready itself, and nothing
+   * needs to be done again: a server that has forgotten something, by a restart or a promotion, has another identity, and a
+   * replica never comes this far. The other must be ready, not only open: a doubted one is not in use.
    */
   #arrivalOf(session: RedisSession): Arrival {
     if (this.#hasMoved) return 'moved';
@@ -91,7 +90,7 @@ export class ServerMoves {
     return isBeside ? 'beside' : 'new';
   }
 
-  /** What was paid to one that did not come into use then is paid to nobody: a move is one until it has succeeded. */
+  /** A move counts as one until a session has come into use: what was made good on one that did not is lost. */
   #noteMove(session: RedisSession): void {
     const before = [this.#used, this.#latest].filter((one) => one !== undefined);
     const takesOver = !this.#used && this.#options.isSuccessor === true;
@@ -99,7 +98,7 @@ export class ServerMoves {
     this.#latest = session;
   }
 
-  /** A master that was cut off from its sentinels goes on for whoever still reaches it, while they have named another. */
+  /** Asks for the place again and again: a master cut off from its sentinels still serves us after they have named another. */
   #follow(): void {
     const { clock, followMs } = this.#options;
     if (followMs === undefined) return;
@@ -115,15 +114,15 @@ export class ServerMoves {
       const address = await this.#options.locate();
       if (this.#elsewhere(address).length > 0) this.#moveTo(address);
     } catch {
-      // Nobody who could be asked says that it has moved.
+      // Nobody has said that it has moved.
     }
   }
 
   /**
-   * Leads all to one place, before it is used: an invalidation must not go to one server while reads go to another.
+   * Takes all connections to one place before it is used: invalidations must not go to one server and reads to another.
    *
-   * @returns whether it is the right one. Sentinels may be behind, or not agree on how to spell it: only for a later
-   *   failover a living server is left
+   * @returns whether that is the right place. Sentinels may be behind, or write the same address differently, so a living
+   *   server is only left for one of a later failover
    */
   #moveTo(address: RedisAddress): boolean {
     const left = this.#elsewhere(address);
@@ -135,14 +134,14 @@ export class ServerMoves {
     return true;
   }
 
-  /** Those that came to another server at the same address: it may be a name or a proxy, and lead to a new one by now. */
+  /** Connections to another server at the same address: that may be a name or a proxy which leads elsewhere by now. */
   #strangersTo(one: RedisSession): RedisConnection[] {
     return this.#connections.filter(
       ({ session }) => session && isSame(session.address, one.address) && !isSameServer(session, one),
     );
   }
 
-  /** Also those that are made ready there: what they pay meanwhile would be paid to nobody. */
+  /** Connections to other places, also those still being made ready: the invalidations they make good there would be lost. */
   #elsewhere(address: RedisAddress): RedisConnection[] {
     return this.#connections.filter(({ reached }) => reached && !isSame(reached.address, address));
   }
@@ -152,7 +151,7 @@ function isSame(one: RedisAddress, other: RedisAddress | undefined): boolean {
   return one.host === other?.host && one.port === other.port;
 }
 
-/** Where it was started again, or another promoted there, it is not: nobody knows who has used it before. */
+/** Not the same if it was started again or promoted meanwhile: it may have forgotten something. */
 function isSameServer(one: RedisSession, other: RedisSession): boolean {
   return isSame(one.address, other.address) && one.identity.text === other.identity.text;
 }

@@ -1,6 +1,6 @@
 import { parseInfoText } from './server-identity.js';
 
-/** The servers' own figures, from `INFO`. They count everyone's commands and keys, not only this cache's. */
+/** The servers' own figures, from `INFO`. They count the commands and keys of all clients, not only of this cache. */
 export interface RedisServerStats {
   readonly version: string;
   readonly uptimeSeconds: number;
@@ -13,7 +13,7 @@ export interface RedisServerStats {
   readonly keyspaceMisses: number;
 }
 
-/** Of one server, with the bytes that {@link sumOf} needs. */
+/** Figures of one server, with the bytes that {@link sumOf} adds up. */
 interface OneServersStats extends RedisServerStats {
   readonly usedMemoryBytes: number;
   readonly usedMemoryPeakBytes: number;

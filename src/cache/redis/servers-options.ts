@@ -5,7 +5,7 @@ import type { RedisTopology } from './redis-servers.js';
 import type { ReconnectionPace } from './reconnection-pace.js';
 import type { EmitRedisEvent } from './redis-events.js';
 
-/** What every kind of {@link RedisServers} is made with: complete, in milliseconds. */
+/** Options of every kind of {@link RedisServers}: complete, in milliseconds. */
 export interface ServersOptions extends Pick<
   ResolvedRedisOptions,
   'maxConnections' | 'pool' | 'retryOnTimeout'
@@ -15,11 +15,11 @@ export interface ServersOptions extends Pick<
   readonly topology: RedisTopology;
   readonly timings: RedisTimings;
   readonly clock: Clock;
-  /** When to try again where we are not let in. */
+  /** When to try again after a server has refused us. */
   readonly paceWhenRefused: ReconnectionPace;
-  /** Between two attempts to reach a server that is away, ms; up to half of it more. */
+  /** The longest time between two attempts to reach a server that is away, ms; up to half of it is added. */
   readonly maxBackoffMs: number;
-  /** How often the server is located anew although it answers, ms. Default: never. */
+  /** How often the server is located again although it answers, ms. Default: never. */
   readonly followMs?: number;
   /** Where invalidations are published. */
   readonly channel: string;

@@ -11,7 +11,7 @@ import type { ServersOptions } from './servers-options.js';
 
 const NAME = 'redis';
 
-/** One server that has every key. Where it is may change: then it is located anew. */
+/** One server that has every key. It may move: then it is located again. */
 export class SingleServer implements RedisServers {
   readonly isCluster = false;
   readonly names = [NAME];

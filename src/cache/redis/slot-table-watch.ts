@@ -7,33 +7,33 @@ import type { ReconnectionPace } from './reconnection-pace.js';
 import type { SlotTable } from './slot-table.js';
 
 interface SlotTableWatchOptions {
-  /** Where the table is asked for while no server in use tells it. */
+  /** Nodes to ask for the table while no server in use gives it. */
   readonly seeds: readonly HostAndPort[];
   readonly login: RedisLogin;
   readonly connectTimeoutMs: number;
   readonly paceWhenRefused: ReconnectionPace;
-  /** Those in use, by `host:port`. */
+  /** The servers in use, by `host:port`. */
   readonly servers: ReadonlyMap<string, RedisConnections>;
-  /** Whether nothing is wrong with the table that is in use. */
+  /** Whether nothing is wrong with the table in use. */
   readonly isWhole: () => boolean;
-  /** @param delayMs  about so long until it is asked for again */
+  /** @param delayMs  about the time until the table is asked for again, ms */
   readonly onUnread: (reason: string, delayMs: number) => void;
 }
 
 /** How often the table is read while nothing is wrong, and while something is. */
 const CALM_MS = 10_000;
 const WORRIED_MS = 500;
-/** However many replies say that the table is old, it is not read more often. */
+/** The table is not read more often, however many replies say that it is old. */
 const LEAST_PAUSE_MS = 100;
 
-/** Reads the table of a cluster again and again, sooner where somebody suspects that it is old; until closed. */
+/** Reads the table of a cluster again and again until closed, sooner if there is a sign that it is old. */
 export class SlotTableWatch {
   readonly #options: SlotTableWatchOptions;
   readonly #pause = new BreakablePause();
   #life: Promise<void> = Promise.resolve();
   #isStale = false;
   #isResting = false;
-  /** Whether whoever was asked last did not let us in. Then one node is asked at a time, in turn. */
+  /** Whether the node asked last has refused us. Then one node is asked at a time, in turn. */
   #isRefused = false;
   #turn = 0;
 
@@ -45,7 +45,7 @@ export class SlotTableWatch {
     this.#life = this.#live(onRead);
   }
 
-  /** Somebody was told "elsewhere", or has lost a server. */
+  /** There is a sign that the table is old: a reply such as `MOVED`, or a lost server. */
   suspect(): void {
     this.#isStale = true;
     if (this.#isResting) this.#pause.end();
@@ -73,7 +73,7 @@ export class SlotTableWatch {
     }
   }
 
-  /** The newest that the servers in use know of; when none answers, from whichever of all known does so first. */
+  /** The newest table that the servers in use know; if none answers, that of the first known node to answer. */
   async #read(): Promise<SlotTable> {
     const { servers, seeds, login, connectTimeoutMs } = this.#options;
     const newest = await newestTable([...servers.values()]);
@@ -85,7 +85,7 @@ export class SlotTableWatch {
     return firstTable(asked, login, connectTimeoutMs);
   }
 
-  /** Until it is time to look again, or somebody says that the table is old. */
+  /** Waits until it is time to look again, or there is a sign that the table is old. */
   async #rest(): Promise<void> {
     if (this.#isRefused) return this.#awaitTurn();
     if (this.#isStale) return;
@@ -99,7 +99,7 @@ export class SlotTableWatch {
     const stopWaiting = paceWhenRefused.whenLetIn(() => {
       this.#pause.end();
     });
-    // Where all else is well the table is wanted no sooner than otherwise.
+    // If nothing is wrong with the table in use, it is not asked for sooner than usual.
     const calmMs = isWhole() ? CALM_MS * (0.5 + Math.random()) : 0;
     await this.#pause.for(Math.max(calmMs, paceWhenRefused.nextTurnMs()));
     stopWaiting();

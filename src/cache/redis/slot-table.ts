@@ -4,9 +4,9 @@ import { hostAndPort, type HostAndPort } from './redis-address.js';
 import type { RedisClient } from './redis-client.js';
 import { parseInfoText } from './server-identity.js';
 
-/** Who has which slot, as one node sees it. */
+/** Which master has which slot, as one node sees it. */
 export interface SlotTable {
-  /** Counts the changes that the node knows of: the higher, the newer. */
+  /** The number of the last change that the node knows of: the higher, the newer. */
   readonly epoch: number;
   /** For each slot its master, `host:port`. */
   readonly masters: readonly (string | undefined)[];
@@ -23,7 +23,7 @@ export async function askTable(client: RedisClient, asked: HostAndPort): Promise
   if (ranges.length === 0) throw new CacheError('CACHE_STORE_UNAVAILABLE', 'CLUSTERDOWN');
   const masters = new Array<string | undefined>(SLOTS).fill(undefined);
   for (const [first, last, [host, port]] of ranges) {
-    // A node that does not know its own address means: the one you asked.
+    // A node that does not know its own address means the one that was used to ask it.
     const isUnknown = host === null || host === '' || host === '?';
     masters.fill(hostAndPort({ host: isUnknown ? asked.host : host, port }), first, last + 1);
   }
