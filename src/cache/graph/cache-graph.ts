@@ -25,9 +25,9 @@ import { checkPromise } from './promise-check.js';
 import { strangeParameters } from './template-checks.js';
 
 /**
- * The boot work: finds every decorated method, refuses what could answer wrongly, and puts the door last among the
- * guards and the loader first among the interceptors. It runs in the module's `configure()`, the last moment before
- * Nest captures each route's guards, interceptors and handler.
+ * The work at start: finds every decorated method, refuses what could lead to wrong answers, and puts the door last among
+ * the guards and the loader first among the interceptors. It runs in the module's `configure()`, the last moment before Nest
+ * captures each route's guards, interceptors and handler.
  */
 @Injectable()
 export class CacheGraph {
@@ -91,7 +91,7 @@ export class CacheGraph {
     return cacheReport(new Map(shaped), invalidating, strange, this.methods.defaultPolicy);
   }
 
-  /** Routes of whose answers nothing names the form. */
+  /** Routes for which neither the decorator nor `shapeOf` names the form of the answers. */
   get shapeless(): readonly string[] {
     return this.#shapeless;
   }
@@ -154,7 +154,7 @@ export class CacheGraph {
     return guards.some((guard) => guard !== CacheDoor);
   }
 
-  /** At the outermost level that has interceptors anyway, so that no other route pays for one. */
+  /** Puts the loader at the outermost level that has interceptors anyway, so that it costs routes without the cache nothing. */
   #placeLoader(): void {
     const globals = this.application.getGlobalInterceptors();
     const hasGlobals = globals.length + this.application.getGlobalRequestInterceptors().length > 0;

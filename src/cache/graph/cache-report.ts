@@ -21,12 +21,12 @@ export interface CachedReport {
   readonly key: string;
   /** `public`: a route without a guard; `none`: no route. */
   readonly scope: Scope | 'public' | 'none';
-  /** Seconds; `undefined` where a function of the result decides. */
+  /** Seconds; `undefined` if a function of the result decides. */
   readonly ttlSeconds: number | undefined;
   readonly consistency: Consistency;
-  /** What names the form of the result: the decorator, or `shapeOf` of the module. */
+  /** The name for the form of the result, from the decorator or the module's `shapeOf`. */
   readonly shape: string | undefined;
-  /** What entries depend on, beside their prefix: templates, and what is said of functions. */
+  /** What entries depend on, beside their prefix: templates, and for functions their families. */
   readonly tags: readonly string[];
   /** Methods that could invalidate an entry. */
   readonly invalidatedBy: readonly string[];
@@ -36,21 +36,21 @@ export interface CachedReport {
 export interface InvalidatingReport {
   /** `Class.method` */
   readonly method: string;
-  /** What it invalidates: templates, and what is said of functions. */
+  /** What it invalidates: templates, and for functions their families. */
   readonly tags: readonly string[];
   /** Prefixes of the methods whose entries it could invalidate. */
   readonly invalidates: readonly string[];
 }
 
 /**
- * `hits-nothing`: an invalidation that no entry could ever feel; not where a function without `families` may name what
- * only `getOrSet` keeps. `unused-family`: one that names a family on which nothing depends. `never-invalidated`: entries
- * are good only until their TTL ends. `strange-parameter`: a `@Param` that the path does not have. `no-shape`: a deploy that
- * changes the form of a result finds entries of the old form.
+ * `hits-nothing`: no entry depends on anything that a method could invalidate; not said if a function without `families` may
+ * name what only `getOrSet` keeps. `unused-family`: a method names a family on which nothing depends. `never-invalidated`:
+ * nothing ends entries before their TTL. `strange-parameter`: a `@Param` that the path does not have. `no-shape`: after a
+ * deploy that changes the form of a result, entries of the old form are still read.
  */
 export interface CacheWarning {
   readonly kind: 'hits-nothing' | 'unused-family' | 'never-invalidated' | 'strange-parameter' | 'no-shape';
-  /** A mistake for certain; the others may be meant. */
+  /** Whether it is certainly a mistake; the others may be meant. */
   readonly isHard: boolean;
   readonly methods: readonly string[];
 }
@@ -58,7 +58,7 @@ export interface CacheWarning {
 /**
  * @param cached    each with what its keys are made of
  * @param strange   methods with a parameter that their path does not have, and its name
- * @param defaults  what holds where a method does not say
+ * @param defaults  the policy of methods that say nothing else
  */
 export function cacheReport(
   cached: ReadonlyMap<CachedDefinition, KeyRecipe>,

@@ -12,7 +12,7 @@ import { inputNamed } from '../http/route-placeholders.js';
 import type { ResolvedOptions } from '../resolve-options.js';
 import { argumentCount, argumentNames, checkTemplates } from './template-checks.js';
 
-/** Two methods of one prefix would be one line in the statistics, and one target for `prefix:*`. */
+/** Prefixes must be unique: statistics and `prefix:*` could not tell two methods apart. */
 export function checkPrefixes(cached: readonly DecoratedMethod<CachedDefinition>[], faults: Faults): void {
   const byPrefix = new Map<string, CachedDefinition>();
   const classes = new Map<CachedDefinition, Set<string>>();
@@ -21,7 +21,7 @@ export function checkPrefixes(cached: readonly DecoratedMethod<CachedDefinition>
     const first = byPrefix.get(prefix) ?? definition;
     byPrefix.set(prefix, first);
     const names = classes.get(definition) ?? new Set();
-    // Two subclasses of one class share the definition; their names keep their keys apart.
+    // Subclasses of one class share its definition, and their names keep the keys apart: so those must differ.
     if (names.has(type.name)) {
       faults.add(
         'CACHE_DUPLICATE_PREFIX',
@@ -37,7 +37,7 @@ export function checkPrefixes(cached: readonly DecoratedMethod<CachedDefinition>
   }
 }
 
-/** A hit would leave out what the method is to invalidate. */
+/** Refuses a method under both decorators: a hit would invalidate nothing. */
 export function checkOnlyCached(
   { method, definition }: DecoratedMethod<CachedDefinition>,
   faults: Faults,
@@ -49,7 +49,7 @@ export function checkOnlyCached(
   );
 }
 
-/** What is wrong with a placeholder beside a `key` function: what that reads of a request has no name here. */
+/** What is wrong with a placeholder beside a `key` function: what that function reads of the request has no name. */
 const NAMELESS =
   'names nothing: with a key function, tags are named by functions, such as ([id]) => [`book:${id}`].';
 
@@ -108,7 +108,10 @@ export function checkRoute(
   return inputs ?? [];
 }
 
-/** What is said of HTTP answers and of callers would go unheard on a method that is no route. */
+/**
+ * Refuses options that have no effect on a method that is no route, those about HTTP answers and callers; and a
+ * request-scoped provider that does not say `shared`, since its key would not tell callers apart.
+ */
 export function checkProviderMethod(found: DecoratedMethod<CachedDefinition>, faults: Faults): void {
   const { method, scope, key, answers } = found.definition;
   if (!found.isStatic && scope !== 'shared') {

@@ -8,20 +8,20 @@ interface Dependent {
 }
 
 /**
- * What takes in every tag and prefix pattern that functions could name: the prefixes of all methods that feel one. It is
- * known before the method has run, when the tags themselves are not.
+ * Tags that together cover all that the functions could name: the prefixes of all methods that may depend on any of it.
+ * Unlike the tags themselves, they are known before the method has run.
  *
  * @param rules   of the method that invalidates
  * @param cached  all that the application caches
  */
 export function coverOf(rules: TagRules, cached: readonly Dependent[]): string[] {
   if (rules.functions.length === 0) return [];
-  // Functions that say no families may name any prefix.
+  // Without families the functions may name any prefix.
   const met = rules.families ? cached.filter((other) => functionsMayHit(rules, other)) : cached;
   const prefixes = met.map(({ prefix }) => prefix);
-  // What getOrSet keeps under no prefix of its own.
+  // `true`: they may name what getOrSet keeps without a prefix. `undefined`: no families are given.
   const meetsDefault = rules.families?.includes(plainTag(DEFAULT_PREFIX));
-  // Nothing here feels it: it is for another application on the same Redis, of which nobody here knows what it caches.
+  // Nothing here depends on it, so it is meant for another application on the same Redis, whose prefixes are not known.
   if (!meetsDefault && !cached.some((other) => functionsMayHit(rules, other))) return [EPOCH];
   if (meetsDefault ?? true) prefixes.push(DEFAULT_PREFIX);
   return [...new Set(prefixes.map((prefix) => prefixTag(prefix))), UNLISTED];

@@ -20,11 +20,11 @@ import { MethodCache } from '../methods/method-cache.js';
 export class DecoratedMethods {
   readonly cached: DecoratedMethod<CachedDefinition>[] = [];
   readonly invalidating: DecoratedMethod<InvalidatingDefinition>[] = [];
-  /** Methods under `@InvalidateCache` that an override hides: only its call by super reaches them. */
+  /** Methods under `@InvalidateCache` that are overridden: only a call by `super` reaches them. */
   readonly overridden: InvalidatingDefinition[] = [];
-  /** Handlers of routes that may invalidate something, themselves or through whatever they call. */
+  /** Handlers of routes that may invalidate something, themselves or through what they call. */
   readonly writing = new Set<object>();
-  /** Prototypes of what factories have made: a factory may be called for each request. */
+  /** Prototype → whether it has decorated methods; kept because a factory may make instances for each request. */
   readonly #decorated = new WeakMap<object, boolean>();
 
   constructor(
@@ -34,7 +34,7 @@ export class DecoratedMethods {
     private readonly methods: MethodCache,
   ) {}
 
-  /** A method under both decorators is two. */
+  /** A method under both decorators is there twice. */
   get all(): DecoratedMethod<CachedDefinition | InvalidatingDefinition>[] {
     return [...this.cached, ...this.invalidating];
   }
@@ -48,12 +48,12 @@ export class DecoratedMethods {
       if (!prototype) continue;
       if (!seen.has(prototype)) this.#collect(prototype, isStatic);
       seen.add(prototype);
-      // Nest injects into what it constructs; what a factory made is given the cache here.
+      // Nest injects the cache only into what it constructs; what a factory has made gets it here.
       if (isStatic && this.#isDecorated(prototype)) equip(wrapper.instance as Decorated, this.methods);
     }
   }
 
-  /** What the factory has made, and whatever it will make for a request or for whoever injects it. */
+  /** Gives the cache to what the factory has made, and to all that it will make for a request or another provider. */
   #equipAllFrom(wrapper: InstanceWrapper): void {
     const equipped = (made: unknown): unknown => {
       const prototype = prototypeOf(undefined, made);
@@ -68,7 +68,7 @@ export class DecoratedMethods {
     };
   }
 
-  /** Whether any of its methods meets the cache, one that an override calls by `super` included. */
+  /** Whether any of its methods is decorated, inherited and overridden ones included. */
   #isDecorated(prototype: object): boolean {
     const known = this.#decorated.get(prototype);
     if (known !== undefined) return known;
@@ -97,7 +97,7 @@ export class DecoratedMethods {
   }
 }
 
-/** An instance that several applications are given is the last one's. */
+/** An instance that several applications share gets the cache of the last. */
 function equip(instance: Decorated, methods: MethodCache): void {
   if (Reflect.set(instance, METHOD_CACHE, methods)) return;
   const { name } = instance.constructor;
@@ -107,7 +107,7 @@ function equip(instance: Decorated, methods: MethodCache): void {
   );
 }
 
-/** Not by Nest's scanner, which keeps every prototype that it has ever seen. */
+/** The methods of a prototype and those it inherits. Nest's own scanner would keep every prototype in memory. */
 function methodsOf(prototype: object): object[] {
   const own = Object.values(Object.getOwnPropertyDescriptors(prototype)).map(({ value }): unknown => value);
   const methods = own.filter((value): value is object => typeof value === 'function');
@@ -115,7 +115,7 @@ function methodsOf(prototype: object): object[] {
   return parent === null || parent === Object.prototype ? methods : [...methods, ...methodsOf(parent)];
 }
 
-/** Of the instance where there is one: that holds for classes, subclasses and what factories made. */
+/** The prototype of the instance if there is one, since a factory may have made it of any class. */
 function prototypeOf(metatype: unknown, instance: unknown): object | undefined {
   if (typeof instance === 'object' && instance !== null)
     return Object.getPrototypeOf(instance) as object | undefined;

@@ -24,7 +24,7 @@ export function checkInvalidation(
   checkOrder(found, cached, faults);
 }
 
-/** An answer must not leave before its invalidation. */
+/** Refuses routes whose answer would leave before the invalidation. */
 function checkAnswer(
   { type, name, method, definition }: DecoratedMethod<InvalidatingDefinition>,
   faults: Faults,
@@ -45,14 +45,14 @@ function checkAnswer(
   );
 }
 
-/** Every template must be one that something cached could ever feel. */
+/** Refuses placeholders that have no value, and templates on which nothing that is cached depends. */
 function checkPatterns(
   found: DecoratedMethod<InvalidatingDefinition>,
   cached: readonly DecoratedMethod<CachedDefinition>[],
   faults: Faults,
 ): void {
   const { type, name, method, definition } = found;
-  // One that declares no argument may still be handed some, such as by an emitter.
+  // A method that declares no arguments may still be called with some, such as by an emitter.
   const ofArguments = argumentNames(argumentCount(found) || Infinity);
   checkTemplates(found, isRoute(method) ? templateNames(type, name) : ofArguments, faults);
   const names = definition.rules.templates.flatMap((template) => template.names);
@@ -75,7 +75,7 @@ function checkPatterns(
   }
 }
 
-/** All tags that something cached is known to depend on, as they are written; of those that functions name the families. */
+/** All tags that something cached is known to depend on, for the message: as they are written, or the families of functions. */
 function knownTags(cached: readonly DecoratedMethod<CachedDefinition>[]): string {
   const tags = cached.flatMap(({ definition: { rules } }) => [
     ...rules.templates.filter(({ plain }) => plain !== undefined).map(String),
@@ -84,7 +84,7 @@ function knownTags(cached: readonly DecoratedMethod<CachedDefinition>[]): string
   return [...new Set(tags)].sort().join(', ') || 'none';
 }
 
-/** A prefix pattern names no more leading parameters than entries of the prefix are grouped by. */
+/** Refuses a prefix pattern that names more leading parameters than the cached method has: it would reach nothing. */
 function checkDepths(
   { definition: { method, rules } }: DecoratedMethod<InvalidatingDefinition>,
   cached: readonly DecoratedMethod<CachedDefinition>[],
@@ -108,8 +108,8 @@ function checkDepths(
 }
 
 /**
- * A leading parameter goes by its place in the path of what is cached. Where this route's own path has the name of that place,
- * and the pattern another one that only stands elsewhere there, it takes another's value.
+ * Refuses a prefix pattern whose parameters are in the wrong order. They are compared by their place in the path of the
+ * cached route, so one that stands at another place there, while this route has the parameter that belongs here, is misplaced.
  */
 function checkOrder(
   { method, paths, definition }: DecoratedMethod<InvalidatingDefinition>,
@@ -119,7 +119,7 @@ function checkOrder(
   if (!isRoute(method)) return;
   const own = new Set(pathParameters(paths).flat());
   for (const template of definition.rules.templates) {
-    // Who names the prefix twice has thought of the order: both ends of a friendship are old.
+    // Two patterns of one prefix mean both orders, such as for both ends of a friendship.
     if (definition.rules.templates.filter(({ prefix }) => prefix === template.prefix).length > 1) continue;
     const views = cached.filter(
       (other) => other.definition.prefix === template.prefix && isRoute(other.method),
@@ -141,7 +141,7 @@ function checkOrder(
   }
 }
 
-/** The most that entries are grouped by. */
+/** The largest number of leading parameters that a prefix pattern may name. */
 function leadingParameters(found: DecoratedMethod<CachedDefinition>): number {
   if (!isRoute(found.method)) return argumentCount(found);
   return Math.max(...pathParameters(found.paths).map(({ length }) => length));

@@ -6,8 +6,8 @@ import { isRoute } from '../http/route-metadata.js';
 export interface KeyRecipe {
   readonly isRoute: boolean;
   /**
-   * What the key is made of, for people: `student_risk|/api/v3/analytics/students/:student_id|{course_id, student_id}` of
-   * a route, `price|Prices.price|arguments` of another method.
+   * What the key is made of, for people: `student_risk|/api/v3/analytics/students/:student_id|{course_id, student_id}` for
+   * a route, `price|Prices.price|arguments` for another method.
    */
   readonly key: string;
 }

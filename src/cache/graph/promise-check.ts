@@ -5,8 +5,8 @@ import { isThenable } from '../engine/thenable.js';
 import { isRoute } from '../http/route-metadata.js';
 
 /**
- * A provider's method under a decorator answers with a promise, whatever its type says. Where the compiler has written down
- * that it does not (`emitDecoratorMetadata`), its callers would take the promise for the value.
+ * A decorated method of a provider always returns a promise. Refuses one whose declared type is none, as far as
+ * `emitDecoratorMetadata` tells: its callers would take the promise for the value.
  */
 export function checkPromise(
   { type, name, method, definition }: DecoratedMethod<{ readonly method: string }>,
@@ -15,7 +15,7 @@ export function checkPromise(
   if (isRoute(method)) return;
   const prototype = (type as Type).prototype as object;
   const returned: unknown = Reflect.getMetadata('design:returntype', prototype, name);
-  // Nothing is known of unions, interfaces, and what is inferred.
+  // Unions, interfaces and inferred types leave no trace.
   if (typeof returned !== 'function' || returned === Object) return;
   if (isThenable(returned.prototype)) return;
   faults.add(

@@ -8,7 +8,7 @@ const explanations: Readonly<Record<CacheWarning['kind'], string>> = {
   'no-shape': 'names no shape: give it one, and change that with the form of its result',
 };
 
-/** The report for people: what is cached, what keys are made of, what invalidates it, what looks wrong. A table each. */
+/** The report as text, a table each: what is cached, what keys are made of, what invalidates it, what looks wrong. */
 export function reportLines({ cached, invalidating, warnings }: CacheReport): string[] {
   return [
     ...table(
@@ -45,7 +45,7 @@ function listed(items: readonly string[]): string {
   return items.join(', ') || '-';
 }
 
-/** Columns as wide as their widest cell, and an empty line before; nothing where there are no rows. */
+/** An empty line, then columns as wide as their widest cell; nothing if there are no rows. */
 function table(heads: readonly string[], rows: readonly (readonly string[])[]): string[] {
   if (rows.length === 0) return [];
   const all = [heads, ...rows];

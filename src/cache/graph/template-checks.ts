@@ -33,8 +33,8 @@ export function checkTemplates(
 }
 
 /**
- * Parameters that a route declares and its path does not have: where no guard puts them there, keys and tags that name them
- * name nothing. Known only once routes are mapped.
+ * Parameters that a route declares and its path does not have. Unless a guard adds them, keys and tags that name them name
+ * nothing. Known only once routes are mapped.
  */
 export function strangeParameters({
   type,
@@ -42,7 +42,7 @@ export function strangeParameters({
   method,
   paths,
 }: Omit<DecoratedMethod<unknown>, 'definition'>): string[] {
-  // Each adapter has its own names for what a wildcard stands for.
+  // Each adapter has its own name for the parameter of a wildcard.
   if (!isRoute(method) || paths.some((path) => path.includes('*'))) return [];
   const there = new Set(pathParameters(paths).flat());
   return routeArguments(type, name).flatMap(({ type: kind, data }) =>
@@ -50,12 +50,12 @@ export function strangeParameters({
   );
 }
 
-/** The placeholders of a method that is no route, `{0}`, `{0.id}`, of so many arguments. */
+/** For a method that is no route: tells the placeholders that have a value, `{0}` or `{0.id}`, up to `count` arguments. */
 export function argumentNames(count: number): (placeholder: string) => boolean {
   return (placeholder) => /^\d+(\.\w+)*$/.test(placeholder) && Number.parseInt(placeholder, 10) < count;
 }
 
-/** How many arguments it declares: infinite where optional arguments or another decorator leave it open. */
+/** How many arguments the method declares; infinite if optional arguments or another decorator leave that open. */
 export function argumentCount({
   type,
   name,
