@@ -1,8 +1,8 @@
 import type { TagRules } from './tag-rules.js';
 
 /**
- * The arguments as functions of the decorator are told them when the call is over: a method may empty a list that it was
- * given meanwhile, or change a plain object. What is inside of these, and instances of classes, are the same.
+ * Copies the arguments for the functions of a decorator, which are called after the method: that may empty a list it was
+ * given, or change a plain object. The copy is shallow, and instances of classes are not copied.
  */
 export function argumentsAsGiven({ functions }: TagRules, args: readonly unknown[]): readonly unknown[] {
   return functions.length === 0 ? args : args.map(asGiven);
@@ -13,10 +13,10 @@ function asGiven(argument: unknown): unknown {
   const prototype = Object.getPrototypeOf(argument) as object | null;
   try {
     if (prototype === Array.prototype) return [...(argument as unknown[])];
-    // Also without a prototype, or with an empty one, as queries are.
+    // Parsed queries have no prototype, or an empty one.
     return prototype === null || Object.getPrototypeOf(prototype) === null ? { ...argument } : argument;
   } catch {
-    // A getter of it threw.
+    // A getter threw.
     return argument;
   }
 }

@@ -2,7 +2,7 @@ import { wholeForm, type AuditedForm } from '../engine/entry-policy.js';
 import { encodeValue } from '../engine/value-codec.js';
 
 /**
- * What is compared of answers, as a `@Cached` says it.
+ * What an audit compares of answers, by the option `audit`.
  *
  * @param read  makes the result from the body
  * @returns `undefined` where hits are not audited

@@ -1,4 +1,4 @@
-/** What the cache reads of a request; Fastify's and Express's both have it. */
+/** What the cache reads of a request, of Fastify or Express. */
 export interface CacheRequest {
   readonly method: string;
   readonly url: string;
@@ -8,7 +8,7 @@ export interface CacheRequest {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
 }
 
-/** The same as adapters type it, each in its own way. */
+/** The same with types that fit every adapter. */
 type AdapterRequest = Omit<CacheRequest, 'params' | 'query'> & {
   /* oxlint-disable typescript/no-explicit-any -- Fastify's are unknown, Express's may be lists. */
   readonly params: any;
@@ -17,7 +17,7 @@ type AdapterRequest = Omit<CacheRequest, 'params' | 'query'> & {
 };
 
 /**
- * A function of the request. It may say that it takes what its own adapter hands out, such as Express's `Request` with a
- * `user`: compared as a method is, both ways, since an adapter's request is more than the cache itself reads of it.
+ * A function of the request. It may declare the request of its own adapter, such as Express's `Request` with a `user`, which
+ * is more than the cache itself reads: so it is typed as a method, whose parameters are compared both ways.
  */
 export type OfRequest<T> = { of(request: AdapterRequest): T }['of'];

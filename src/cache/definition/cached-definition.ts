@@ -6,7 +6,7 @@ import type { Faults } from './faults.js';
 import type { Scope } from './scope.js';
 import type { TagRules } from './tag-rules.js';
 
-/** What a `@Cached` says, complete, but for its faults checked. */
+/** What a `@Cached` says: complete, and checked; what is wrong with it is in `faults`. */
 export interface CachedDefinition {
   /** `Class.method`, for messages and keys. */
   readonly method: string;
@@ -15,17 +15,17 @@ export interface CachedDefinition {
   readonly key?: (request: CacheRequest) => KeyInputs;
   readonly shape: string;
   readonly rules: TagRules;
-  /** What it says of keeping entries; the module fills in the rest. */
+  /** What it says about keeping entries; the module adds the rest. */
   readonly policy: Partial<EntryPolicy>;
   readonly answers: AnswerRules;
-  /** What of a result is compared when a hit is audited; `false`: hits are not. */
+  /** What of a result an audit compares; `true`: all of it; `false`: no audits. */
   readonly audit: boolean | ((result: unknown) => unknown);
-  /** 0 where a function of the result decides. */
+  /** 0 if a function of the result decides. */
   readonly declaredTtlMs: number;
   /** 0 for a result that is not to be kept. */
   readonly ttlMs: (result: unknown) => number;
   readonly unless: (result: unknown) => boolean;
-  /** What is wrong with it by itself; the application does not start with any. */
+  /** What is wrong with the decorator by itself; the application does not start with any. */
   readonly faults: Faults;
 }
 
@@ -43,9 +43,9 @@ export interface DecoratedMethod<Definition> {
   readonly name: string;
   readonly method: object;
   readonly definition: Definition;
-  /** Of a route, from the root, such as `/api/v3/users/:id`; the first is the usual one. */
+  /** Paths of a route, from the root, such as `/api/v3/users/:id`; the first is the usual one. */
   readonly paths: readonly string[];
-  /** Not made anew for each request, so that no request can be injected into it. */
+  /** Whether its provider is not request-scoped, so that no request can be injected into it. */
   readonly isStatic: boolean;
 }
 

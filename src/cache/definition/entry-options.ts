@@ -3,7 +3,7 @@ import { durationMs, type Duration } from '../engine/duration.js';
 import { defaultPolicy, type Consistency, type EntryPolicy } from '../engine/entry-policy.js';
 import type { OptionNames } from './option-names.js';
 
-/** How `@Cached` keeps entries and waits for runs. Durations are seconds (`60`), or text (`'45s'`, `'2m'`). */
+/** Options of `@Cached` for keeping entries and waiting for runs. Durations are seconds (`60`), or text (`'45s'`, `'2m'`). */
 export interface EntryOptions {
   /**
    * How long beyond its TTL an entry is kept: it is served if the method fails or takes longer than `softTimeout`, unless
@@ -45,13 +45,18 @@ export const entryOptionNames: OptionNames<EntryOptions> = {
   refreshAhead: true,
 };
 
-/** What the module may say for all methods. */
+/** The options that the module may set for all methods. */
 export type EntryDefaults = Pick<
   EntryOptions,
   'grace' | 'softTimeout' | 'retryAfter' | 'consistency' | 'refreshAhead'
 >;
 
-/** What the options say, checked, in the engine's units. @throws {CacheError} with `where` it was said */
+/**
+ * The options, checked, in ms. What is not given is left out.
+ *
+ * @param where  where the options stand, for the message
+ * @throws {CacheError} `CACHE_INVALID_OPTIONS`, `CACHE_INVALID_TTL`
+ */
 export function declaredPolicy(options: EntryOptions, where: string): Partial<EntryPolicy> {
   const { grace, softTimeout, hardTimeout, retryAfter, minFresh, consistency, refreshAhead } = options;
   if (refreshAhead !== undefined && !(refreshAhead > 0 && refreshAhead <= 1)) {
@@ -74,7 +79,7 @@ export function declaredPolicy(options: EntryOptions, where: string): Partial<En
   };
 }
 
-/** What holds where a method says nothing else: what the module says, and what is built in. */
+/** The policy of methods that say nothing else: the module's, and for the rest the built-in defaults. */
 export function modulePolicy(defaults: EntryDefaults): EntryPolicy {
   return { ...defaultPolicy, ...declaredPolicy(defaults, 'CacheModule') };
 }

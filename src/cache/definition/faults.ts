@@ -2,7 +2,7 @@ import { CacheError, type CacheErrorCode } from '../engine/cache-errors.js';
 
 /** All that is wrong with an application's decorators, a line for each with its code and the method's name. */
 export class CacheBootError extends CacheError {
-  /** Not enumerable: Node would print each once more, with its stack. */
+  /** Not enumerable: Node would print each again, with its stack. */
   declare readonly faults: readonly CacheError[];
 
   constructor(faults: readonly CacheError[]) {
@@ -12,7 +12,7 @@ export class CacheBootError extends CacheError {
   }
 }
 
-/** Collects faults, so that one start tells all of them. What two classes inherit counts once. */
+/** Collects faults, so that one start names all of them. One that two classes inherit counts once. */
 export class Faults {
   readonly #found = new Map<string, CacheError>();
 

@@ -1,12 +1,12 @@
 import { CacheError } from '../engine/cache-errors.js';
 
-/** All names of `Options`: the compiler says when one is missing. */
+/** All names of `Options`; the compiler notices if one is missing. */
 export type OptionNames<Options> = Readonly<Record<keyof Options, true>>;
 
 /**
- * Types do not hold where options come from JavaScript or were put together elsewhere, and a misspelt one would go unheard.
+ * Finds misspelt options. The compiler does not, where they come from JavaScript or were put together elsewhere.
  *
- * @throws {CacheError} `CACHE_INVALID_OPTIONS` for a name that is none, with those that are; and for what has no names
+ * @throws {CacheError} `CACHE_INVALID_OPTIONS` for an unknown name, listing the known ones; and for what is no object
  */
 export function checkNames(options: object, names: Readonly<Record<string, true>>, where: string): void {
   if (Object(options) !== options)

@@ -2,27 +2,27 @@ import { ignoringRejection } from '../engine/ignoring-rejection.js';
 import type { Produced } from '../engine/factory.js';
 import { resultDependencies, type TagRules } from './tag-rules.js';
 
-/** What says for how long results are kept, which of them, and what they depend on. */
+/** Decides which results are kept, how long, and what they depend on. */
 export interface StoreRules {
   ttlMs(result: unknown): number;
   unless?(result: unknown): boolean;
   readonly rules?: TagRules;
 }
 
-/** A call of the method as it was, before anything shaped its result. */
+/** A call of the method, with its result before interceptors changed that. */
 interface MadeCall {
   readonly args: readonly unknown[];
   readonly result: unknown;
-  /** Tags that its arguments name, beside those that were known before. */
+  /** Tags that its arguments name, beside those known before the call. */
   readonly argumentTags?: readonly string[];
 }
 
-/** What the decorator says of a call: for how long its result is good and what it depends on, or why it is not kept. */
+/** What the decorator says of a call: how long its result is fresh and what it depends on, or why it is not kept. */
 export type StoreDecision = Pick<Produced<never>, 'isShareable' | 'notStoredBecause' | 'failedBy'> & {
   readonly entry?: { readonly ttlMs: number; readonly namedTags: readonly string[] };
 };
 
-/** What a run gave, with what the decorator says about storing it. */
+/** Joins what a run gave with the decision about storing it. */
 export function produced<T>(
   { entry, ...told }: StoreDecision,
   value: T,
@@ -32,16 +32,16 @@ export function produced<T>(
 }
 
 /**
- * What is said of a call. A function that throws costs the entry, not the answer.
+ * Decides whether the result of a call is kept. If a function of the rules throws, the result is given but not kept.
  *
- * @param ttlMs  in place of what is said of results
+ * @param ttlMs  replaces the TTL and `unless` of the rules
  */
 export function decide(
   said: StoreRules,
   { args, result, argumentTags: further = [] }: MadeCall,
   ttlMs?: number,
 ): StoreDecision {
-  // Who joined a run that leaves no entry could ask only about what was known before the call.
+  // Without an entry, those who joined know only the tags from before the call, and could not check any others.
   const isShareable = further.length === 0;
   try {
     if (ttlMs === undefined && ignoringRejection(said.unless?.(result)))

@@ -8,7 +8,7 @@ import { TagTemplate, type Resolve } from './tag-template.js';
 
 export type AnyMethod = (...args: never[]) => unknown;
 
-/** What a method's promise, thenable or Observable comes to. */
+/** The type of the value that a method's promise, thenable or Observable gives. */
 export type ResultOf<M extends AnyMethod> =
   Awaited<ReturnType<M>> extends Observable<infer Value> ? Value : Awaited<ReturnType<M>>;
 
@@ -21,24 +21,24 @@ export type TagSource<M extends AnyMethod = AnyMethod> =
 export interface TagRules {
   readonly templates: readonly TagTemplate[];
   readonly functions: readonly ((args: readonly unknown[], result: unknown) => readonly string[])[];
-  /** Of the tags that the functions name, as `tag/course`; `undefined` where nothing is said of them. */
+  /** The families of the tags that the functions name, as `tag/course`; `undefined` if none were given. */
   readonly families: readonly string[] | undefined;
   /**
-   * Names the functions by their texts, `''` where there are none. An entry of a program whose functions said something
-   * else may lack a tag, and nothing tells; of templates its own tags tell.
+   * A hash of the functions' texts, `''` if there are none. An entry of a version with other functions may lack a tag, which
+   * could not be noticed otherwise; with other templates its tags show it.
    */
   readonly signature: string;
 }
 
-/** @param families  words such as `course`, of which the functions' tags are */
+/** @param givenFamilies  words such as `course`: the families of the tags that functions name */
 export function tagRules(
   given: TagSource | readonly TagSource[],
   givenFamilies: readonly string[] | undefined,
   where: string,
   faults: Faults,
 ): TagRules {
-  // A single one from JavaScript is as good as a list of one.
   const sources = [given].flat() as readonly TagSource[];
+  // From JavaScript it may be a single one.
   const families = givenFamilies && [givenFamilies].flat();
   const odd = families?.find((family) => !/^[^:*{}]+$/.test(family));
   if (odd !== undefined) {
@@ -76,7 +76,7 @@ export function familyName(plainTag: string): string {
   return familyTag(plainTag).slice('family/'.length);
 }
 
-/** What the rules say of plain tags before any call: `tag/course:{course_id}` of a template, `tag/course` of a family. */
+/** The plain tags of the rules before any call: `tag/course:{course_id}` for a template, `tag/course` for a family. */
 export function plainTagsOf({ templates, families = [] }: TagRules): string[] {
   return [...templates.map((template) => template.plain).filter((tag) => tag !== undefined), ...families];
 }
@@ -86,22 +86,22 @@ export function argumentTags(rules: TagRules, resolve: Resolve): string[] {
   return rules.templates.flatMap((template) => template.expand(resolve));
 }
 
-/** What an entry depends on by its arguments. @throws what {@link argumentTags} throws */
+/** All that an entry depends on by the templates. @throws what {@link argumentTags} throws */
 export function dependencies(rules: TagRules, resolve: Resolve): string[] {
   return argumentTags(rules, resolve).flatMap(dependenciesOn);
 }
 
 /**
- * What an entry depends on by its result.
+ * All that an entry depends on by the functions.
  *
- * @throws {CacheError} `CACHE_INVALID_OPTIONS` for what is neither a tag nor a prefix pattern, or of another family than
+ * @throws {CacheError} `CACHE_INVALID_OPTIONS` for what is neither a tag nor a prefix pattern, or is of another family than
  *   declared; what a function throws
  */
 export function resultDependencies(rules: TagRules, args: readonly unknown[], result: unknown): string[] {
   return invalidatedByResult(rules, args, result).flatMap(dependenciesOn);
 }
 
-/** What a call invalidates by its result. @throws what {@link resultDependencies} throws */
+/** All that a call invalidates by the functions. @throws what {@link resultDependencies} throws */
 export function invalidatedByResult(rules: TagRules, args: readonly unknown[], result: unknown): string[] {
   return namedByFunctions(rules, args, result).flatMap(patternTags);
 }

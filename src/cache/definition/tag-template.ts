@@ -1,24 +1,24 @@
 import { CacheError } from '../engine/cache-errors.js';
 import { checkedPrefix, plainTag, prefixTag } from '../engine/tags.js';
 
-/** A value for a placeholder, or `undefined` where the call has none. */
+/** Gives the value of a placeholder, or `undefined` if the call has none. */
 export type Resolve = (name: string) => unknown;
 
-/** That a template may come to in one call. */
+/** How many tags a template may give in one call. */
 const MAX_TAGS = 100;
 const PLACEHOLDERS = /\{([^{}]+)\}/g;
 
 /**
- * `course:{course_id}`, `student_risk:*` or `student_risk:{student_id}:*`, parsed once. Values are put in literally:
- * whatever they hold, they stay values.
+ * A template such as `course:{course_id}`, `student_risk:*` or `student_risk:{student_id}:*`, parsed once. What is put in
+ * for a placeholder is never parsed, whatever it holds.
  */
 export class TagTemplate {
-  /** What its placeholders name, each once. */
+  /** The names of its placeholders, each once. */
   readonly names: readonly string[];
   /** The prefix of a prefix pattern; `undefined` for a tag. */
   readonly prefix: string | undefined;
   readonly #source: string;
-  /** The whole of a tag, each parameter of a prefix pattern. */
+  /** One for a tag, or one for each parameter of a prefix pattern. */
   readonly #written: readonly Pieces[];
 
   constructor(source: string, where: string) {
@@ -31,7 +31,7 @@ export class TagTemplate {
       throw new CacheError('CACHE_INVALID_OPTIONS', `${where}: '${source}' has a $ too many: '${meant}'.`);
     }
     const named = this.prefix === undefined ? bare : bare.slice(0, -2);
-    // A part that is left empty is forgotten; but App::Model is a word that others use.
+    // An empty part has probably been forgotten; but `App::Model` is allowed, as some use such names.
     const hasGap = (this.prefix === undefined ? /::\{|\}::|:$/ : /::/).test(source);
     if (!/^[^:{}]+(:|$)/.test(source) || hasGap || /[{}*]/.test(named)) {
       throw new CacheError(
@@ -43,7 +43,7 @@ export class TagTemplate {
     this.#written = (this.prefix === undefined ? [source] : this.leading).map((text) => this.#parse(text));
   }
 
-  /** The plain tag without values in it; `undefined` for a prefix pattern. */
+  /** The plain tag with its placeholders; `undefined` for a prefix pattern. */
   get plain(): string | undefined {
     return this.prefix === undefined ? plainTag(this.#source) : undefined;
   }
@@ -55,7 +55,7 @@ export class TagTemplate {
 
   /**
    * @returns the tags' names in the store: one, or one for each element of a list. If a placeholder has no value in this
-   *   call, none of a tag, and of a prefix pattern what its parameters before that name: rather too much than too little
+   *   call: no tag, or for a prefix pattern the one that ends before the placeholder, rather too much than too little
    * @throws {CacheError} `CACHE_INVALID_OPTIONS` for a value that no tag can name, and for more than a hundred tags
    */
   expand(resolve: Resolve): string[] {
@@ -82,7 +82,7 @@ export class TagTemplate {
       .map((piece, place) => (place % 2 === 0 ? piece : this.names.indexOf(piece)));
   }
 
-  /** @param texts  of the names, in their order */
+  /** @param texts  one for each of `names`, in their order */
   #fill(texts: readonly string[]): string {
     const filled = this.#written.map((pieces) =>
       pieces.map((piece) => (typeof piece === 'number' ? texts[piece] : piece)).join(''),
@@ -95,7 +95,7 @@ export class TagTemplate {
     if (this.prefix !== undefined || other.prefix !== undefined) return false;
     if (other.names.length === 0) return this.#mayBe(other.#source);
     if (this.names.length === 0) return other.#mayBe(this.#source);
-    // What stands between its own ends the values of the other can hold.
+    // Only the ends must fit: between them, the values of one can hold whatever the other has.
     const [[head, tail], [otherHead, otherTail]] = [this.#ends, other.#ends];
     return (
       (head.startsWith(otherHead) || otherHead.startsWith(head)) &&
@@ -109,7 +109,7 @@ export class TagTemplate {
     return tag.length >= head.length + tail.length && tag.startsWith(head) && tag.endsWith(tail);
   }
 
-  /** What stands before the first placeholder, and behind the last one. */
+  /** The texts before the first placeholder and after the last. */
   get #ends(): readonly [head: string, tail: string] {
     const texts = this.#source.split(PLACEHOLDERS);
     return [texts[0] ?? '', texts.at(-1) ?? ''];
@@ -120,23 +120,23 @@ export class TagTemplate {
   }
 }
 
-/** Texts, and for placeholders which of the names they hold. */
+/** Texts, and for each placeholder the index of its name. */
 type Pieces = readonly (string | number)[];
 
 /**
- * Placeholders of provider methods: `{0}` is the first argument, `{0.id}` a field of it. For any other it throws
- * `CACHE_INVALID_OPTIONS`.
+ * Resolves the placeholders of provider methods: `{0}` is the first argument, `{0.id}` a field of it. For any other name it
+ * throws `CACHE_INVALID_OPTIONS`.
  */
 export function fromArguments(args: readonly unknown[]): Resolve {
   return (name) => {
     const [index = '', ...fields] = name.split('.');
-    // A route's, of which nobody could tell that it is one.
+    // It stands on a route that was not recognised as one.
     if (!/^\d+$/.test(index)) throw unnameable(`{${name}}`);
     return fields.reduce<unknown>(field, args[Number(index)]);
   };
 }
 
-/** The text of a scalar; `undefined` for what is none. */
+/** The text of a scalar; `undefined` for anything else. */
 export function literal(value: unknown): string | undefined {
   return ['string', 'number', 'bigint', 'boolean'].includes(typeof value) ? String(value) : undefined;
 }
@@ -159,10 +159,10 @@ function unnameable(what: string): CacheError {
 }
 
 /**
- * A field of a value, also one that its class computes; of a list that of each element.
+ * A field of a value, also one that its class computes; for a list that field of each element.
  *
- * @returns `undefined` where there is none
- * @throws {CacheError} `CACHE_INVALID_OPTIONS` for what can have no fields: nobody could say what was meant
+ * @returns `undefined` if there is none
+ * @throws {CacheError} `CACHE_INVALID_OPTIONS` for a value that can have no fields, such as a text
  */
 export function field(value: unknown, name: string): unknown {
   if (!isPresent(value)) return undefined;
