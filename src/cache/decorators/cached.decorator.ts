@@ -17,7 +17,7 @@ import type { MethodCall } from '../methods/method-call.js';
 import type { DecoratorOf } from './decorator-of.js';
 import { decoratedName, isGenerator, methodName, wrapMethod } from './wrap-method.js';
 
-/** What {@link Cached} takes; all but `ttl` is optional. */
+/** Options of {@link Cached}; all but `ttl` are optional. */
 export interface CachedOptions<M extends AnyMethod = AnyMethod> extends EntryOptions, AnswerOptions {
   /**
    * How long a result is kept: seconds (`60`), text with a unit (`'45s'`, `'2m'`), or a function of the result that returns
@@ -76,13 +76,13 @@ const optionNames: OptionNames<CachedOptions> = {
 };
 
 /**
- * Keeps what a method answers.
+ * Caches what a method answers.
  *
  * On a controller's route the HTTP answer is kept, as the bytes that were sent, and a hit runs guards only. On a method
- * of any provider the value is kept, and every caller gets a copy. Errors are not kept, but for 404s by `negativeTtl`;
+ * of any provider the value is kept, and every caller gets a copy. Errors are not kept, except 404s by `negativeTtl`;
  * `null`, `0`, `''` and `false` are values like any other.
  *
- * @param options  a TTL in seconds, or all that {@link CachedOptions} names
+ * @param options  a TTL in seconds or as text such as `'45s'`, or {@link CachedOptions}
  * @throws {CacheBootError} when the application starts, for all that is wrong with any decorator: see docs/errors.md
  * @example `@Cached({ ttl: 60, scope: 'shared', tags: ['course:{course_id}'] })`
  */
@@ -115,8 +115,8 @@ export function Cached<M extends AnyMethod = AnyMethod>(
 }
 
 /**
- * The method's name in keys, with that of the object's own class: subclasses keep values of their own. What an override
- * calls by `super` is another method, which may have the same prefix.
+ * The method's name in keys, with the name of the object's own class, so that each subclass has values of its own. A method
+ * that an override calls by `super` counts as another, which may have the same prefix.
  */
 function keyName({ method }: CachedDefinition, name: string | symbol, { self, wrapper }: MethodCall): string {
   const own = methodName(self, name);

@@ -1,8 +1,8 @@
 import type { AnyMethod } from '../definition/tag-rules.js';
 
 /**
- * What a decorator returns: with a method's type said, one that the compiler takes only above a method that may stand for it;
- * else one for any method, which Nest's `applyDecorators` takes, too.
+ * The type of a decorator: if a method's type was given, the compiler accepts it only above a method that is assignable to
+ * that; else above any method, and in Nest's `applyDecorators`.
  */
 export type DecoratorOf<M extends AnyMethod> = [never[], unknown] extends [Parameters<M>, ReturnType<M>]
   ? MethodDecorator

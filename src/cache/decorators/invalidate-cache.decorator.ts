@@ -11,19 +11,19 @@ import { fromRouteArguments } from '../http/route-placeholders.js';
 import type { DecoratorOf } from './decorator-of.js';
 import { decoratedName, isGenerator, wrapMethod } from './wrap-method.js';
 
-/** What {@link InvalidateCache} takes in place of patterns alone. */
+/** Options of {@link InvalidateCache}, in place of patterns alone. */
 export interface InvalidateCacheOptions<M extends AnyMethod = AnyMethod> {
   /** What the method invalidates: see {@link InvalidateCache}. */
   tags: TagSource<M> | readonly TagSource<M>[];
   /**
-   * Families of the tags that functions name, such as `course`. They narrow what must go if the process dies between
-   * commit and invalidation, when nobody knows what the functions would have named; a tag of another family counts as
-   * a function that threw. Default: any family.
+   * The families of the tags that functions name, such as `course`. With them less is invalidated if the process dies between
+   * commit and invalidation, before the functions were called. A tag of another family counts as if the function had thrown.
+   * Default: any family.
    */
   families?: readonly string[];
   /**
-   * Soft: a view with `minFresh` may serve what it has until that is so old. For writes that come faster than answers can be
-   * computed. Default false: nobody is given the older answer.
+   * Whether the invalidation is soft: a method with `minFresh` may still serve its older answer until that is so old. For
+   * writes that come faster than answers can be computed. Default false: nobody is given the older answer.
    */
   soft?: boolean;
 }
@@ -31,15 +31,14 @@ export interface InvalidateCacheOptions<M extends AnyMethod = AnyMethod> {
 const optionNames: OptionNames<InvalidateCacheOptions> = { tags: true, families: true, soft: true };
 
 /**
- * Makes everything that depends on the named tags or prefixes unusable, once the method has succeeded and before its
- * answer leaves. So the method commits what it writes before it returns. If it threw, only what it may have
- * committed is invalidated: an outbox knows; without one that is all.
+ * Invalidates everything that depends on the named tags or prefixes, after the method has succeeded and before its answer
+ * leaves. So the method must commit what it writes before it returns. If it throws, its tags are invalidated only if it may
+ * have committed something: an outbox knows that; without one they always are.
  *
  * @param pattern  one or more of: a tag (`course:{body.course_id}`), a prefix pattern (`student_risk:*`,
  *   `student_risk:{student_id}:*`), a function `(args, result) => patterns`. On a route a name in braces is a declared
- *   parameter, `{body.x}` a field of the body; on a provider's method `{0}`, `{0.id}` count arguments. A tag whose
- *   value is absent in a call names nothing, a prefix pattern what stands before it. Or all that
- *   {@link InvalidateCacheOptions} names
+ *   parameter, `{body.x}` a field of the body; on a provider's method `{0}`, `{0.id}` count arguments. If a value is absent in
+ *   a call, a tag names nothing, and a prefix pattern all that stands before the value. Or {@link InvalidateCacheOptions}
  * @throws {CacheBootError} when the application starts, for all that is wrong with any decorator: see docs/errors.md
  */
 export function InvalidateCache<M extends AnyMethod = AnyMethod>(

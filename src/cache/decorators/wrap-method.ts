@@ -4,8 +4,8 @@ import { MethodCache } from '../methods/method-cache.js';
 import type { MethodCall } from '../methods/method-call.js';
 
 /**
- * Where Nest puts the application's own {@link MethodCache} on every instance with a decorated method. Nest's message tells
- * its name where the module is missing.
+ * The property of every instance with a decorated method in which Nest puts the application's own {@link MethodCache}. Nest
+ * shows its name in the message when the module is missing.
  */
 export const METHOD_CACHE = Symbol('CacheModule.forRoot');
 
@@ -16,10 +16,10 @@ export interface Decorated {
 }
 
 /**
- * Replaces a method when it is decorated, so that `this.method()`, inheritance, request scope and two applications in
- * one process all meet the cache. An object made with `new`, outside of Nest, runs the plain method.
+ * Replaces the method when it is decorated, so that the cache also works for `this.method()`, inherited methods, request
+ * scope, and two applications in one process. An object made with `new`, outside of Nest, runs the plain method.
  *
- * @param around  receives the application's cache, and the call
+ * @param around  takes the place of the call; it is given the application's cache
  */
 export function wrapMethod(
   target: object,
@@ -42,7 +42,7 @@ export function wrapMethod(
   return wrapper;
 }
 
-/** @returns its name, for messages. @throws {CacheError} `CACHE_INVALID_OPTIONS` for what can have no cache */
+/** @returns `Class.method`, for messages. @throws {CacheError} `CACHE_INVALID_OPTIONS` for what cannot be cached */
 export function decoratedName(target: object, name: string | symbol, descriptor: PropertyDescriptor): string {
   const isStatic = typeof target === 'function';
   const method = isStatic ? `${target.name}.${String(name)}` : methodName(target, name);
