@@ -3,7 +3,7 @@ import type { Outbox } from './outbox.js';
 import { MAX_ROWS_A_ROUND, relayedTags } from './relayed-tags.js';
 import type { UnitOfWork } from './unit-of-work.js';
 
-/** What waits, rows and their tags together. Beyond it everything is invalidated, in place of all that waits. */
+/** The bound of what waits, rows and their tags together. Beyond it all that waits is replaced by: invalidate everything. */
 const MAX_HELD = 10_000;
 
 interface Row {
@@ -12,12 +12,11 @@ interface Row {
 }
 
 /**
- * An outbox for a database that tells nobody of its commits. Every method under `@InvalidateCache` that began counts as
- * one that wrote, also if it threw; and what the store has not confirmed waits here until it has.
+ * An outbox for a database whose commits cannot be watched. Every method under `@InvalidateCache` that began counts as one
+ * that wrote, even if it threw. What the store has not confirmed waits here until it has.
  *
- * It does not promise what the name of an outbox does: it holds its rows in the memory of its process, so an
- * invalidation is lost with the process, from the write on. Others then give the old answer until its TTL ends. Nor
- * does any other process see the rows.
+ * It promises less than other outboxes: its rows are in the memory of its process, where no other sees them. If the process
+ * dies after a write, the invalidation is lost, and others give the old answer until its TTL ends.
  */
 export class MemoryOutbox implements Outbox {
   readonly isReady = true;
@@ -25,7 +24,7 @@ export class MemoryOutbox implements Outbox {
   #held = 0;
   #lastId = 0;
 
-  /** Nothing is kept yet: were the process to die from here on, the row would die with it. */
+  /** Makes only an id: a row could not outlive the process anyway. */
   watch(unit: UnitOfWork): void {
     unit.rows.push(String(++this.#lastId));
   }
@@ -35,7 +34,7 @@ export class MemoryOutbox implements Outbox {
     return Promise.resolve();
   }
 
-  /** Nothing is kept of a row before its owner gives it up. */
+  /** Does nothing: relays see a row only after its owner has given it up. */
   renew(): Promise<void> {
     return Promise.resolve();
   }
@@ -49,7 +48,7 @@ export class MemoryOutbox implements Outbox {
     return Promise.resolve(rows.filter((id) => this.#rows.has(id) || this.#rows.has(EPOCH)));
   }
 
-  /** Rows are kept only once their owner has given them up, so their age says nothing. */
+  /** Takes rows of any age: they are here only because their owner has given them up. */
   async relay(
     _olderThanMs: number,
     apply: (tags: readonly string[]) => Promise<boolean>,

@@ -1,16 +1,16 @@
 import { resultWithin, type Clock } from '../engine/clock.js';
 import type { Outbox } from './outbox.js';
 
-/** Every process looks four times a second, and carries out hundreds of rows at a time. */
+/** Long, since every process looks four times a second, and carries out hundreds of rows at a time. */
 const LATE_AFTER_MS = 10_000;
-/** Of whoever asks. */
+/** How long a caller waits for the answer. */
 const PATIENCE_MS = 500;
-/** A question that takes longer may never be answered: another is put. */
+/** After this time another question is put, since the first may never be answered. */
 const GIVE_UP_MS = 10_000;
-/** For so long one that failed is not asked again: probes come every second, and each failure is a line in its log. */
+/** How long it is not asked again after a failure: probes come every second, and each failure is a line in its log. */
 const LOOK_AWAY_MS = 60_000;
 
-/** Tells whoever watches a process whether invalidations wait that nobody carries out. It never fails them. */
+/** Tells those who watch a process whether invalidations wait that nobody carries out. Never rejects. */
 export class OutboxBacklog {
   readonly #outbox: Outbox | undefined;
   readonly #clock: Clock;
@@ -23,12 +23,12 @@ export class OutboxBacklog {
   }
 
   /**
-   * @returns whether one has waited for over 10 s; `undefined` where nobody knows: there is no outbox, or none that tells, or
-   *   it does not answer within 500 ms, or has failed within the last minute
+   * @returns whether one has waited for over 10 s. `undefined`: not known, since there is no outbox, or none that tells, or it
+   *   did not answer within 500 ms, or has failed within the last minute
    */
   async isLate(): Promise<boolean | undefined> {
     if (!this.#outbox?.isReady || this.#clock.monotonicMs() < this.#lookAwayUntilMs) return undefined;
-    // A database that hangs has one question at a time to bear, however many look.
+    // One question at a time, however many look: the database may hang.
     this.#asking ??= resultWithin(this.#clock, GIVE_UP_MS, this.#ask(this.#outbox)).finally(() => {
       this.#asking = undefined;
     });

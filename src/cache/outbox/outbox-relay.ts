@@ -1,27 +1,28 @@
 import { resultWithin, systemClock, type Clock } from '../engine/clock.js';
 import type { Outbox } from './outbox.js';
 
-/** How often every process looks for rows that nobody settled. */
+/** How often every process looks for rows that nobody has settled. */
 const POLL_MS = 250;
 /**
- * A look costs as much as there are dead rows, where an old snapshot keeps PostgreSQL from clearing them away: looking takes a tenth
- * of the time at most, as long as what a killed process has left behind is still carried out within 2 s.
+ * The pause after a look, in times of its duration, so that looking takes a tenth of the time at most. A look gets slow where
+ * an old snapshot keeps PostgreSQL from removing dead rows. The longest pause still lets the rows of a killed process be
+ * carried out within 2 s.
  */
 const PAUSE_PER_LOOK = 10;
 const LONGEST_PAUSE_MS = 1000;
-/** In real time, at the end: a database that hangs is not waited for, whatever the clock says. The rows stay for others. */
+/** How long {@link OutboxRelay.stop} waits for a round, in real time: a database may hang. The rows stay for others. */
 const STOP_PATIENCE_MS = 1000;
 /**
- * A round that takes longer may never end: the next one begins. Rows that it holds are passed over. Each that hangs keeps a
- * connection of the pool, so twice as long is waited with each that has not ended.
+ * After this time the next round begins, since the present one may never end; it skips rows that the other holds. Each round
+ * that hangs keeps a connection of the pool, so with each the time doubles.
  */
 const ROUND_PATIENCE_MS = 10_000;
-/** After so many: a database that is back is asked within three minutes. */
+/** How often it doubles at most: a database that is back is asked within three minutes. */
 const MOST_DOUBLINGS = 4;
-/** A living owner has settled or renewed its row by then. */
+/** By this age a living owner has settled or renewed its row. */
 export const ABANDONED_AFTER_MS = 300;
 
-/** Settles what other processes left behind. Runs in every process; rows are taken by one at a time. */
+/** Settles rows that other processes have left behind. Runs in every process; each row is taken by one at a time. */
 export class OutboxRelay {
   readonly #outbox: Outbox;
   readonly #apply: (tags: readonly string[]) => Promise<boolean>;
@@ -36,7 +37,7 @@ export class OutboxRelay {
 
   /**
    * @param apply     invalidates, and says whether the store has confirmed it
-   * @param canApply  whether that makes sense now: who cannot reach the store keeps no rows from those who can
+   * @param canApply  whether that makes sense now: a process that cannot reach the store must not keep rows from those that can
    */
   constructor(
     outbox: Outbox,
@@ -71,18 +72,18 @@ export class OutboxRelay {
       this.#pauseMs = (await resultWithin(this.#clock, patienceMs, this.#countedRound())) ?? POLL_MS;
     } catch {
       this.#pauseMs = POLL_MS;
-      // The database is away; whoever uses it says so. The rows wait.
+      // The database is away, which those who use it report. The rows wait.
     }
   }
 
-  /** @returns how long to wait for the next */
+  /** @returns the pause until the next round, ms */
   async #countedRound(): Promise<number> {
-    // Beside others that hang its time says nothing of how much there is to look at.
+    // Beside rounds that hang, its duration does not show how much there is to look at.
     const isAlone = this.#underWay++ === 0;
     const since = this.#clock.monotonicMs();
     try {
       const relayed = await this.#outbox.relay(ABANDONED_AFTER_MS, this.#apply);
-      // What is carried out has its own time, and mostly more of it comes.
+      // If rows were carried out, more usually follow, and the duration includes that.
       return isAlone && relayed === 0 ? pauseAfter(this.#clock.monotonicMs() - since) : POLL_MS;
     } finally {
       this.#underWay--;

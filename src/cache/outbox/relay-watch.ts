@@ -2,9 +2,9 @@ import { pause, resultWithin, type Clock } from '../engine/clock.js';
 import type { Outbox } from './outbox.js';
 
 const POLL_MS = 100;
-/** A database that says nothing for so long is asked anew: its answer may never come. */
+/** After this time without an answer the database is asked again: the answer may never come. */
 const ANSWER_PATIENCE_MS = 1000;
-/** Whoever comes when so many wait is told at once that their rows are not settled. */
+/** Beyond this number callers are told at once that their rows are not settled. */
 const MAX_WAITING = 1000;
 
 interface Waiting {
@@ -13,8 +13,8 @@ interface Waiting {
 }
 
 /**
- * Tells when others have settled rows that their owner gave up. Only the outbox knows of every process's relay, so it
- * is asked, once for all who wait.
+ * Tells when other processes have settled rows that their owner gave up. Only the outbox knows what every relay has done, so
+ * it is asked again and again, once for all who wait.
  */
 export class RelayWatch {
   readonly #outbox: Outbox;
@@ -57,7 +57,7 @@ export class RelayWatch {
         const left = new Set(unsettled);
         for (const { rows, end } of asked) if (!rows.some((row) => left.has(row))) end(true);
       } catch {
-        // The database is away: nobody knows, and whoever waits is told so in time.
+        // The database is away. Those who wait are told at the end of their time.
       }
     }
     this.#isAsking = false;

@@ -2,25 +2,24 @@ import { AsyncResource } from 'node:async_hooks';
 import type { Outbox } from './outbox.js';
 import type { UnitOfWork } from './unit-of-work.js';
 
-/** A row is renewed two or three times before a relay would take it for abandoned. */
+/** So short that a row is renewed two or three times before a relay would think it abandoned. */
 const TICK_MS = 100;
-/** About 30 s. Who is at work for longer is not told from who will never end. */
+/** About 30 s. A method that takes longer may never end. */
 const MAX_TICKS = 300;
-/** A database that says nothing for so long is told once more: its answer may never come. */
+/** After so many ticks without an answer the database is asked again: the answer may never come. */
 const PATIENCE_TICKS = 10;
 
 /**
- * Keeps relays away from the rows of methods that are still at work after their commit, or whose rows are still being
- * settled: their exact tags are better than what a relay would have to invalidate. Most methods are done before the first
- * renewal and cost no query.
+ * Keeps relays away from rows whose methods are still at work after their commit, or that are just being settled: a relay
+ * would have to invalidate more than their exact tags. Most methods end before the first renewal, and cost no query.
  */
 export class RowRenewal {
   readonly #outbox: Outbox;
   readonly #units = new Set<UnitOfWork>();
-  /** Row → how often it was seen at work. */
+  /** Row → in how many ticks it was seen. */
   #ticks = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
-  /** Of nobody's work: a timer remembers what was around whoever made it, and this one serves all. */
+  /** Keeps the timer outside all work: else it would belong to the unit that began it, and it serves all. */
   readonly #nobody = new AsyncResource('RowRenewal');
   /** For how many ticks the last renewal has been under way. */
   #underWay: { ticks: number } | undefined;
@@ -31,7 +30,7 @@ export class RowRenewal {
 
   begin(unit: UnitOfWork): void {
     this.#units.add(unit);
-    // In real time, whatever the clock says: the database counts how old a row is.
+    // In real time: the age of a row goes by the database's clock.
     this.#timer ??= this.#nobody.runInAsyncScope(() => setInterval(() => void this.#tick(), TICK_MS).unref());
   }
 
@@ -53,7 +52,7 @@ export class RowRenewal {
     try {
       await this.#outbox.renew(due);
     } catch {
-      // Then a relay takes the rows: too much goes cold, and nothing stays old.
+      // Then a relay takes the rows: it invalidates too much, but nothing stays old.
     } finally {
       if (this.#underWay === own) this.#underWay = undefined;
     }

@@ -1,18 +1,18 @@
 /*
- * What a statement does, as far as its text tells: nobody parses it.
+ * What a statement does, as far as some patterns can tell: it is not parsed.
  */
 
-/** Comments and texts, in one: whichever begins first may hold what looks like the other. */
+/** Comments, texts and quoted names. In one pattern, since one of them may hold what looks like another. */
 const SAID =
   /--[^\n]*|\/\*[\s\S]*?\*\/|\b[eE]'(?:\\[\s\S]|[^'\\])*'|'[^']*'|"[^"]*"|\$(\w*)\$[\s\S]*?\$\1\$/g;
 const WRITES =
   /^\s*(insert|update|delete|merge|copy|truncate|call|do|refresh)\b|^\s*with\b[\s\S]*\b(insert|update|delete|merge)\b/i;
-/** What they do stands elsewhere, or is seldom done beside a method that is at work. */
+/** Statements that may write, though seldom in a method, or whose text does not tell what they do. */
 const SELDOM_WRITES = /^\s*(execute|explain|create|alter|drop)\b|\binto\b/i;
-/** Several in one text may write with any of them. */
+/** Several statements in one text: any of them may write. */
 const SEVERAL = /;\s*\S/;
 const BEFORE_BRACKET = /([\p{L}\p{N}_$."]+)\s*\(/gu;
-/** What stands before a bracket and writes nothing: words of the language, and functions that everybody uses. */
+/** Words before a bracket that write nothing: those of the language, and common functions. */
 const HARMLESS = new Set(
   (
     'all and any array as between by case distinct else except exists filter from group having ilike in intersect join ' +
@@ -21,9 +21,9 @@ const HARMLESS = new Set(
     'min now nullif round row_number string_agg substring sum to_char trim unnest upper'
   ).split(' '),
 );
-/** May be about a transaction, if a comment stands before it. All others need no further look. */
+/** May begin or end a transaction, perhaps behind a comment. All other statements need no further look. */
 const CONTROLS = /^\s*(--|\/\*|begin|start|commit|end|rollback|abort)/i;
-/** Alone in its text: nobody sees what stands behind it. */
+/** Only if nothing follows in the same text: that would not be looked at. */
 const BEGINS = /^\s*(begin|start\s+transaction)\b[^;]*;?\s*$/i;
 const COMMITS = /^\s*(commit|end)\b/i;
 /** The next transaction begins with the end of this one. */
@@ -31,7 +31,7 @@ const CHAINS = /\band\s+chain\b/i;
 /** Not to a savepoint, which ends nothing. */
 const ROLLS_BACK = /^\s*(rollback|abort)\b(?!\s+((work|transaction)\s+)?to\b)/i;
 
-/** The statement without its comments and texts. Of a quoted name the quote is left, for it may be that of a function. */
+/** The statement without its comments and texts. A quoted name leaves its quote, since it may be the name of a function. */
 export function withoutTexts(query: string): string {
   return query.replace(SAID, (said) => (said.startsWith('"') ? '"' : ' '));
 }
@@ -42,7 +42,7 @@ export function writes(text: string): boolean {
 }
 
 /**
- * A function of the application may, such as `award_badge($1)`, and its call does not say so; nor do some statements.
+ * Whether it calls an unknown function, such as `award_badge($1)`, which may write; or is a statement that may.
  *
  * @param text  as {@link withoutTexts} gives it
  */
@@ -60,7 +60,7 @@ export function commits(query: string): boolean {
   return COMMITS.test(control(query));
 }
 
-/** Whether it ends a transaction, and all that was written in it with it. */
+/** Whether it ends a transaction and undoes what was written in it. */
 export function rollsBack(query: string): boolean {
   return ROLLS_BACK.test(control(query));
 }

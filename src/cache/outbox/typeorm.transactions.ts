@@ -4,18 +4,18 @@ import type { Outbox } from './outbox.js';
 import { begins, chains, commits, mayWrite, rollsBack, withoutTexts, writes } from './sql-statements.js';
 import { lateUnitWatchedBy, unitWatchedBy, type UnitOfWork } from './unit-of-work.js';
 
-/** Of PostgreSQL: a statement of the transaction has failed, and it can only be rolled back. */
+/** PostgreSQL's code for a transaction in which a statement has failed, so that it can only be rolled back. */
 const TRANSACTION_ABORTED = '25P02';
 
-/** A transaction as it is open on one connection. */
+/** An open transaction of one connection. */
 interface OpenTransaction {
-  /** The units of work that used it, which may have begun after it, each with the row that it will commit. */
+  /** The units of work that used it, some perhaps begun after it → the row that it will commit for each. */
   readonly rows: Map<UnitOfWork, string | undefined>;
-  /** The run of a cached method that began it, and so reads what is its own. */
+  /** The run of a cached method that began it: what that run reads in it is its own. */
   readonly run: CurrentRun | undefined;
 }
 
-/** Knows transactions by the statements that begin and end them, whoever sends those. */
+/** Recognises transactions by the statements that begin and end them, whichever code sends those. */
 export class TransactionSubscriber implements EntitySubscriberInterface {
   readonly #open = new WeakMap<QueryRunner, OpenTransaction>();
 
@@ -50,7 +50,7 @@ export class TransactionSubscriber implements EntitySubscriberInterface {
   }
 
   #begin(queryRunner: QueryRunner): void {
-    // One that is open already stays so.
+    // If one is open already, this statement changes nothing.
     const open = this.#open.get(queryRunner) ?? { rows: new Map(), run: CurrentRun.around };
     this.#open.set(queryRunner, open);
     this.#adopt(open);
@@ -65,7 +65,7 @@ export class TransactionSubscriber implements EntitySubscriberInterface {
   }
 
   async #writeRows(queryRunner: QueryRunner, open: OpenTransaction): Promise<void> {
-    // Asked first, for a transaction that may only read may not even try to insert.
+    // Asked first, since in a read-only transaction an insert would fail.
     if (open.rows.size === 0 || !(await hasWritten(queryRunner))) return;
     for (const unit of open.rows.keys()) {
       const tags = unit.intent.map((tag) => tag.replaceAll('\0', ''));
@@ -84,7 +84,7 @@ export class TransactionSubscriber implements EntitySubscriberInterface {
   }
 }
 
-/** Whether there is something to commit: not where a statement has failed, for then `COMMIT` rolls back. */
+/** Whether there is something to commit. Not if a statement has failed: then `COMMIT` rolls back. */
 async function hasWritten(queryRunner: QueryRunner): Promise<boolean> {
   const question = 'SELECT pg_current_xact_id_if_assigned() IS NOT NULL AS "hasWritten"';
   try {

@@ -4,25 +4,25 @@ import type { Subject } from '../engine/subject.js';
 import { byHardness } from '../engine/tags.js';
 
 /**
- * What a method has begun and did not wait for is known as its own for so long after it threw, ms; longer while others are
- * at work. In real time, as transactions are.
+ * How long after a method threw the work that it began and did not wait for still counts as its own, ms; longer while other
+ * methods of the unit are at work. In real time, as transactions are.
  */
 const LINGER_MS = 1000;
-/** And then no longer than that, ms: a method may have begun what never ends. */
+/** The longest time that it counts so after the unit is over, ms: some of that work may never end. */
 const MOST_LATE_MS = 10_000;
 
 /**
- * One run of a method under `@InvalidateCache`, with all transactions in it and all such methods that it calls: it is
- * over when the last of them is.
+ * One run of a method under `@InvalidateCache`, with all transactions and all such methods inside it. It is over when the
+ * last of these methods has ended.
  */
 export class UnitOfWork {
   /** Ids of the outbox rows that were committed. */
   readonly rows: string[] = [];
-  /** Ids of the rows whose commit was sent. Whether it happened may never become known: those are left to relays. */
+  /** Ids of the rows whose commit was sent. Whether it happened may never become known: such rows are left to relays. */
   readonly #sent = new Set<string>();
   readonly #tags = new Set<string>();
   readonly #cover = new Set<string>();
-  /** Tags of methods inside that threw, and how much had been written when the first of these began. */
+  /** Tags of methods inside that threw → how much had been written when the first of these began. */
   readonly #feared = new Map<string, number>();
   #presumed = 0;
   #transactions = 0;
@@ -33,9 +33,9 @@ export class UnitOfWork {
 
   /**
    * @param method  for messages
-   * @param cover   the tags known from the arguments, and for those that only the result knows, what takes them all in
-   * @param origin  `owner`: whose it is, of several applications in a process; `outbox`: who watches it; `run`: the
-   *   run of a cached method that it is begun by; `outer`: the one in which it is done, of another owner or run
+   * @param cover   the tags known from the arguments, and tags that cover those that only the result knows
+   * @param origin  `owner`: the application that it belongs to, of several in a process; `outbox`: the one that watches it;
+   *   `run`: the run of a cached method that has begun it; `outer`: the unit around it, of another owner or run
    */
   constructor(
     readonly method: string,
@@ -50,7 +50,7 @@ export class UnitOfWork {
     this.enter(cover);
   }
 
-  /** A method inside has begun: its tags belong to whatever commits from here on. */
+  /** A method inside has begun: from here on its tags are part of every row that is written. */
   enter(cover: readonly string[]): void {
     this.#inside++;
     for (const tag of cover) this.#cover.add(tag);
@@ -78,7 +78,7 @@ export class UnitOfWork {
     this.#sent.add(row);
   }
 
-  /** A row is committed. @returns resolves when its transaction may be taken for done; never rejects */
+  /** A row is committed. @returns resolves when its transaction may count as done; never rejects */
   async committed(row: string): Promise<void> {
     if (this.#settleLate) await this.#settleLate(row);
     else this.rows.push(row);
@@ -94,12 +94,12 @@ export class UnitOfWork {
     return this.#hasOutermostEnded && this.#inside === 0;
   }
 
-  /** Whether what begins in it now belongs to it no more. */
+  /** Whether it has been over for so long that what begins in it now no longer belongs to it. */
   get isLongOver(): boolean {
     return this.isOver && systemClock.monotonicMs() - this.#lastEndMs >= MOST_LATE_MS;
   }
 
-  /** A transaction is used by the unit from here on; each is to be ended once. */
+  /** The unit uses a transaction from here on. Each must be ended once. */
   beginTransaction(): void {
     this.#transactions++;
   }
@@ -108,24 +108,24 @@ export class UnitOfWork {
     this.#transactions--;
   }
 
-  /** Something may have been written of which there is no row. */
+  /** Something may have been written for which there is no row. */
   presumeWritten(): void {
     this.#presumed++;
   }
 
-  /** How much has been written so far, or may have been. It never falls, or what one wrote could hide another's. */
+  /** How much has been written so far, or may have been. It never falls, so that each write shows as a rise. */
   get written(): number {
     return new Set([...this.rows, ...this.#sent]).size + this.#presumed;
   }
 
-  /** Further tags that are to be invalidated when the unit is over. */
+  /** Adds tags to invalidate when the unit is over. */
   add(tags: readonly string[]): void {
     for (const tag of tags) this.#tags.add(tag);
   }
 
   /**
-   * A method inside threw. What it may have changed is to be invalidated if anything was written since it began, or is
-   * yet: its own writes may be part of a transaction that the method around it commits.
+   * A method inside threw. Its tags are invalidated if anything was written since it began, or is written later: its writes
+   * may be part of a transaction that the method around it still commits.
    */
   fear(cover: readonly string[], writtenBefore: number): void {
     for (const tag of cover) {
@@ -138,15 +138,15 @@ export class UnitOfWork {
     return [...new Set([...this.#tags, ...feared.map(([tag]) => tag)])];
   }
 
-  /** What must be invalidated if nothing more becomes known: rather too much than too little. */
+  /** All that may have to be invalidated, as far as is known now: rather too much than too little. */
   get intent(): readonly string[] {
     return [...new Set([...this.#cover, ...this.tags])];
   }
 
   /**
-   * Whether this is to be made anew for whoever asks inside the unit, and not kept. While a transaction is open that is
-   * everything: what it sees may never be committed, or be older than what others have invalidated since it began. Else
-   * it is what the unit is about to invalidate: what is kept of that may be from before its own writes.
+   * Whether a caller inside the unit goes past the cache for this subject, and keeps nothing. While a transaction is open that
+   * is so for everything: what the transaction sees may never be committed, or be older than what others have invalidated
+   * since it began. Else it is so for what the unit is about to invalidate: a kept value may be older than its own writes.
    */
   readsPast({ tags, furtherTags }: Pick<Subject, 'tags' | 'furtherTags'>): boolean {
     if (this.#transactions > 0) return true;
@@ -160,20 +160,20 @@ export class UnitOfWork {
 const units = new AsyncScope<UnitOfWork | undefined>();
 
 /**
- * The innermost unit of work that the code which asks is done in.
+ * The innermost unit of work around the caller that is not over.
  *
- * @param isMeant  which of them count; an application's units are no other's
+ * @param isMeant  which units count, such as those of one application. Default: all
  */
 export function currentUnit(isMeant: (unit: UnitOfWork) => boolean = () => true): UnitOfWork | undefined {
   return innermost((unit) => !unit.isOver && isMeant(unit));
 }
 
-/** The innermost unit of work around the caller that `outbox` watches: transactions of its database belong to it. */
+/** The innermost unit of work around the caller that `outbox` watches: the one to which transactions of its database belong. */
 export function unitWatchedBy(outbox: object): UnitOfWork | undefined {
   return currentUnit(({ origin }) => origin.outbox === outbox);
 }
 
-/** As {@link unitWatchedBy}; also one that is over, by what it has begun and did not wait for. */
+/** As {@link unitWatchedBy}, but also a unit that is over, for work that it began and did not wait for. */
 export function lateUnitWatchedBy(outbox: object): UnitOfWork | undefined {
   return innermost((unit) => !unit.isLongOver && unit.origin.outbox === outbox);
 }
@@ -184,7 +184,12 @@ function innermost(isMeant: (unit: UnitOfWork) => boolean): UnitOfWork | undefin
   return unit;
 }
 
-/** @throws what `run` throws; what goes on then, as beside the part of a `Promise.all` that failed, is work of the unit yet */
+/**
+ * Runs `run` inside the unit. Work that goes on after it threw, such as the other parts of a `Promise.all`, still belongs to
+ * the unit.
+ *
+ * @throws what `run` throws
+ */
 export function inUnit<T>(unit: UnitOfWork, run: () => Promise<T>): Promise<T> {
   return units.run(unit, async () => {
     try {
@@ -196,7 +201,7 @@ export function inUnit<T>(unit: UnitOfWork, run: () => Promise<T>): Promise<T> {
   });
 }
 
-/** For what is written about a unit of work, and is no work of it. */
+/** Runs what writes about units of work, such as to the outbox, and is no work of theirs. */
 export function outsideUnits<T>(run: () => T): T {
   return units.runPart(undefined, run);
 }
