@@ -8,32 +8,31 @@ interface Waiter {
   readonly refuse: () => void;
 }
 
-/** Places in the queue of a burst, for each that is being served. */
+/** In a burst, how many may wait for each that can be served at a time. */
 const PLACES = 10;
-/** Where no place has been free for so long it is no burst: more comes than can be served. */
+/** After this time without a free place it is no burst: more requests come than can be served. */
 const BURST_MS = 500;
-/** How long one may wait then. */
+/** How long a request may wait then. */
 const OVERLOADED_WAIT_MS = 100;
-/** How long one waits at all, whatever becomes of those who are being served. */
+/** The longest wait, also in a burst. */
 const MAX_WAIT_MS = 5000;
 
 /**
- * Serves no more than so many at a time. A burst waits for its turn. Where more comes than can be served, no more wait than
- * will be served soon, and whoever comes then is refused at once, before much is done for them: else all would wait for as
- * long as their clients do, and get answers that nobody reads any more. Reads go before writes, whose clients can send
- * them again later.
+ * Serves a bounded number of requests at a time. A burst waits for its turn. If more requests come than can be served, only
+ * those wait that will be served soon, and the others are refused at once, before much is done for them: else all would wait
+ * until their clients give up, for answers that nobody reads. Reads go before writes, which clients can send again later.
  */
 export class AdmissionQueue {
   readonly #max: number;
   readonly #now: () => number;
   readonly #waiting: Waiter[] = [];
   #serving = 0;
-  /** Since when whoever comes must wait. */
+  /** Since when requests have had to wait. */
   #fullSinceMs: number | undefined;
-  /** Those done since then, for the mean. */
+  /** How many were done since `#countedSinceMs`, for the mean. */
   #done = 0;
   #countedSinceMs = 0;
-  /** Between two that are done. */
+  /** The mean time between the ends of two requests. */
   #meanMs: number;
 
   /** @param now  monotonic, ms. Default: `performance.now` */
@@ -53,17 +52,17 @@ export class AdmissionQueue {
     return this.#waiting.length;
   }
 
-  /** @throws {Problem} `overloaded` if whoever entered now would be refused */
+  /** @throws {Problem} `overloaded` if a request that entered now would be refused */
   check(purpose: Purpose): void {
     if (this.#serving < this.#max || this.#waiting.length < this.#places) return;
     if (purpose === 'write' || this.#isBurst || this.#of('write').length === 0) throw overloaded();
   }
 
   /**
-   * Who enters must leave.
+   * A request that has entered must {@link leave}.
    *
-   * @returns nothing, or what to wait for
-   * @throws {Problem} `overloaded`, at once or later; who is refused has not entered
+   * @returns a promise of the request's turn, or `undefined` if it need not wait
+   * @throws {Problem} `overloaded`, at once or later; then it has not entered
    */
   enter(purpose: Purpose): Promise<void> | undefined {
     if (this.#serving < this.#max) {
@@ -95,7 +94,7 @@ export class AdmissionQueue {
     const now = this.#now();
     this.#done++;
     const countedMs = now - this.#countedSinceMs;
-    // Over a while, for many may be done at one moment.
+    // Over some time, since many may end at one moment.
     if (this.#fullSinceMs !== undefined && countedMs >= OVERLOADED_WAIT_MS) {
       this.#meanMs = countedMs / this.#done;
       this.#count(now);
@@ -111,7 +110,7 @@ export class AdmissionQueue {
 
   #next(): Waiter | undefined {
     if (this.#isBurst) return this.#waiting[0];
-    // Of a burst that did not end.
+    // Those who came in the burst, and are too many now that it has not ended.
     const surplus = Math.max(0, this.#waiting.length - Math.floor(this.#places));
     for (const waiter of [...this.#of('write'), ...this.#of('read')].slice(0, surplus)) waiter.refuse();
     return this.#of('read')[0] ?? this.#waiting[0];

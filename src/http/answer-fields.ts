@@ -1,6 +1,6 @@
 import { ApiProperty } from '@nestjs/swagger';
 
-// What fields hold, for the description of the API; nothing is validated.
+// What the fields of answers hold, for the description of the API; nothing is validated.
 
 /** A moment, in UTC. */
 export const Instant = () => ApiProperty({ format: 'date-time' });
@@ -18,9 +18,9 @@ export const Percent = () => ApiProperty({ minimum: 0, maximum: 100 });
 export const PercentQuartiles = () =>
   ApiProperty({ type: [Number], nullable: true, minItems: 5, maxItems: 5, minimum: 0, maximum: 100 });
 
-/** What is measured, or a mean of what is counted: never negative. */
+/** Something measured, or a mean of counts: never negative. */
 export const Amount = () => ApiProperty({ minimum: 0 });
 
-/** One of a list of words. By its name the list is one type in clients, whichever fields have it. */
+/** One of a list of words. In generated clients the list is one type of that name for all fields that have it. */
 export const OneOf = (name: string, words: readonly string[], options: { nullable?: true } = {}) =>
   ApiProperty({ enum: [...words], enumName: name, ...options });

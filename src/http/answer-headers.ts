@@ -16,7 +16,7 @@ const text = (description: string): Field => ({ description, schema: { type: 'st
 const requestId = text('Names this request in the log: the caller’s own, where it sent one that can be used');
 const retryAfter: Field = { description: 'Seconds to wait before asking again', schema: { type: 'integer' } };
 
-/** Fields that some status carries, whichever the route. */
+/** Header fields that every answer with this status has, whichever the route. */
 const ofStatus: Readonly<Record<string, Readonly<Record<string, Field>>>> = {
   '401': { 'WWW-Authenticate': text('`Bearer`; with `error="invalid_token"` where one was sent (RFC 6750)') },
   '429': {
@@ -25,11 +25,11 @@ const ofStatus: Readonly<Record<string, Readonly<Record<string, Field>>>> = {
     'RateLimit-Policy': text('The allowance, and in how many seconds: `"caller";q=600;w=60`'),
   },
   '503': { 'Retry-After': retryAfter },
-  // Whoever knows of an operation can get no 405 from it: another method of its path does.
+  // A described operation never answers 405 itself: another method on its path does.
   default: { Allow: text('With 405 only: the methods that the path answers to') },
 };
 
-/** Any write may be done before all other processes could be told of it. */
+/** Any write may carry it: it may be done before all other processes could be told. */
 export const pending: Field = {
   description: 'Only where other processes may still answer with what was before, for a while',
   schema: { type: 'string', enum: ['pending'] },
@@ -47,15 +47,15 @@ export const retryWhenDone: Field = {
   schema: { type: 'integer' },
 };
 
-/** Adds what every answer carries, and what any answer with its status does. */
+/** Adds the header fields that every answer has, and those that every answer with its status has. */
 export function addCommonHeaders({ responses }: Operation): void {
   for (const [status, response] of described(responses))
     response.headers = { 'X-Request-Id': requestId, ...ofStatus[status], ...response.headers };
 }
 
 /**
- * A 304 stands for the 200 that the caller holds: both carry the same headers (RFC 9110 section 15.4.5). What is not there was
- * looked for in the cache as well.
+ * A 304 stands for the 200 that the caller holds: both carry the same headers (RFC 9110 section 15.4.5). A 404 carries those
+ * of the cache: it was looked up there, too.
  */
 export function shareHeaders({ responses }: Operation): void {
   const { '304': held, '200': sent, '404': missing } = Object.fromEntries(described(responses));
@@ -66,7 +66,7 @@ export function shareHeaders({ responses }: Operation): void {
   }
 }
 
-/** @param first  how the statuses begin that carry it: `2`, `409` */
+/** @param first  how the statuses that carry the field begin: `2`, `409` */
 export function addHeader({ responses }: Operation, first: string, name: string, field: Field): void {
   for (const [status, response] of described(responses))
     if (status.startsWith(first)) response.headers = { ...response.headers, [name]: field };

@@ -4,13 +4,13 @@ import { operationId } from './operation-id.js';
 import { shapeHash } from './shape-hash.js';
 
 /**
- * The forms of the answers of this application, from its own description. That can be made only when the application is
- * there, while the cache has to be told before whom to ask.
+ * The forms of this application's answers, from its own description. That can only be made when the application is there,
+ * while the cache has to be given this object before.
  */
 export class AnswerShapes {
   #describe: (() => OpenAPIObject) | undefined;
 
-  /** @param describe called when the first shape is asked for */
+  /** @param describe  called when a shape is asked for */
   readFrom(describe: () => OpenAPIObject): void {
     this.#describe = describe;
   }

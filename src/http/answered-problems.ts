@@ -2,31 +2,31 @@ import { Injectable, Logger } from '@nestjs/common';
 import type { LogRecord } from '../telemetry/log-catalogue.js';
 import { type OverloadCause, overloadCauses, type ProblemCode, problemCodes } from './problem.js';
 
-/** Answers that whoever runs the service should hear of; the others are between a caller and what was asked for. */
+/** Problems that those who run the service should hear of; the others concern only their callers. */
 const refusals: ReadonlySet<ProblemCode> = new Set([
   'too_many_requests',
   'credentials_unverifiable',
   'database_unavailable',
   'overloaded',
 ]);
-/** They come by the thousand: a line for each would cost what is short already. */
+/** Refusals come by the thousand: a line for each would take time that is short already. */
 const TELL_EVERY_MS = 60_000;
 
-/** Counts the problems that this process answers with, and tells the log of refusals: the first, then how many in each minute. */
+/** Counts the problems that this process answers with, and logs refusals: the first, and then how many in each minute. */
 @Injectable()
 export class AnsweredProblems {
   readonly #logger = new Logger('Http');
   readonly #counts = new Map<ProblemCode, number>(problemCodes.map((code) => [code, 0]));
   readonly #overloads = new Map<OverloadCause, number>(overloadCauses.map((cause) => [cause, 0]));
-  /** Those of the present minute that the log has not been told of, by what it says of them. */
+  /** Refusals of the present minute that are not logged yet, by the reason that the log gives. */
   readonly #untold = new Map<string, number>();
 
-  /** Since the start, by code; 0 for what has never been answered. */
+  /** Since the start, by code; 0 for a code that was never answered. */
   get counts(): ReadonlyMap<ProblemCode, number> {
     return this.#counts;
   }
 
-  /** Those `overloaded`, by what overloads. */
+  /** Those with the code `overloaded`, by cause. */
   get overloads(): ReadonlyMap<OverloadCause, number> {
     return this.#overloads;
   }
@@ -42,7 +42,7 @@ export class AnsweredProblems {
     else this.#untold.set(reason, untold + 1);
   }
 
-  /** Tells the log of those that it would be told of later: there may be no later. */
+  /** Logs the refusals that would be logged later: the process may end before. */
   tellRest(): void {
     for (const [reason, untold] of this.#untold) {
       if (untold > 0) this.#log(reason, untold);
@@ -61,7 +61,7 @@ export class AnsweredProblems {
   }
 
   #log(reason: string, count: number): void {
-    // Of many requests, not of the one that happens to be the last.
+    // The line is about many requests, not the one that happens to be the last.
     this.#logger.warn({
       event: 'request.refused',
       reason,

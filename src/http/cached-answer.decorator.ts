@@ -8,7 +8,7 @@ const text = (description: string, example: string) => ({
   example,
 });
 
-/** What a cached answer carries beside its body; the description of the API shows it with 200 and with 304. */
+/** The headers of a cached answer; the description of the API shows them with 200 and with 304. */
 const headers = {
   ETag: text('Names this very body; send it back in `If-None-Match`', '"kq3Jw0yq2N3xj8cGqM0r5g"'),
   Age: {
@@ -24,7 +24,7 @@ const headers = {
   'Cache-Status': text('The same in detail (RFC 9211)', 'ai-native; hit; ttl=48'),
 };
 
-/** Describes a route under `@Cached`: who holds its answer already gets 304 without body, who asks for another only 412. */
+/** Describes the conditional requests of a route under `@Cached`: 304 without a body for the present `ETag`, else 412. */
 export const CachedAnswer = () =>
   applyDecorators(
     IfMatch(

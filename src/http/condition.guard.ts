@@ -8,20 +8,20 @@ import { Problem } from './problem.js';
 
 const WEIGHS_IF_MATCH = Symbol('weighs If-Match');
 
-/** For a route that has an `ETag` of its own and compares `If-Match` with it; describes the header. */
+/** For a route that compares `If-Match` with an `ETag` of its own; also describes the header. */
 export const IfMatch = (description: string, more: { required?: true; example?: string } = {}) =>
   applyDecorators(
     SetMetadata(WEIGHS_IF_MATCH, true),
     ApiHeader({ name: 'If-Match', required: false, description, schema: { type: 'string' }, ...more }),
   );
 
-/** They are about what is there: nothing is made at an address that its caller chooses. */
+/** Methods that need something there already: nothing is created at an address that the caller chooses. */
 const changing = new Set(['PUT', 'PATCH', 'DELETE']);
 
 /**
  * Refuses requests whose condition cannot be met: `If-Match` with a tag where there is no `ETag`, and `If-None-Match: *` on a
- * change of something. Whoever sends them would have their request done only on that condition (RFC 9110, 13.1.1 and 13.1.2).
- * It does not wait to see whether there is anything (13.2.1 would): nothing is done either way.
+ * change of something. Their senders want the request done only on that condition (RFC 9110, 13.1.1 and 13.1.2). Unlike
+ * 13.2.1, it does not look first whether there is anything: nothing is done either way.
  */
 export class ConditionGuard implements CanActivate {
   readonly #weighs: PerRoute<boolean>;

@@ -1,29 +1,29 @@
 import type { Socket } from 'node:net';
 import type { onRequestHookHandler } from 'fastify';
 
-/** How long a connection may be silent, ms: the server's `timeout`, which notices only at its second end that nothing is read. */
+/** How long a connection may be silent, ms: the server's `timeout`. A client that reads nothing is noticed after twice that. */
 export const SILENT_MS = 15_000;
-/** What every server of this process lets a client take its time for, and does with what is no request. */
+/** Limits of every server of this process. */
 export const serverLimits = {
   headersTimeout: 10_000,
-  // How often Node looks for requests that are late: the limits hold to within that.
+  // How often Node looks for late requests, and so how exact the limits are.
   connectionsCheckingInterval: 2000,
-  // Refused by ourselves, with a problem.
+  // A missing one is refused by `refuseProtocol`, with a problem.
   requireHostHeader: false,
   maxHeaderSize: 16 * 1024,
-  // Else Node would take the first of two, and a proxy before us perhaps the second.
+  // Else Node would take the first of two headers of a name, where a proxy before us may take the second.
   joinDuplicateHeaders: true,
 };
 
-/** Requests of a connection that are not answered yet: who waits for answers has one. */
+/** How many requests of a connection may be unanswered: a client that waits for each answer has one. */
 export const MAX_UNANSWERED = 10;
 
 const unanswered = new WeakMap<Socket, number>();
 
 /**
- * Bounds what the answers to one client take of our memory until it reads them: closes its connection when it has asked
- * too many things at a time ({@link MAX_UNANSWERED}), or has read nothing of an answer for {@link SILENT_MS}, within twice
- * that. However slowly it reads, it gets its answer, and a handler may take its time.
+ * Bounds the memory that unread answers to one client take: closes its connection when too many of its requests are
+ * unanswered ({@link MAX_UNANSWERED}), or it has read nothing of an answer for {@link SILENT_MS}, noticed within twice that.
+ * A client that reads slowly still gets its answer, and a handler may take its time.
  */
 export const limitConnection: onRequestHookHandler = ({ raw: { socket } }, { raw: response }, done) => {
   const count = (unanswered.get(socket) ?? 0) + 1;
@@ -35,7 +35,7 @@ export const limitConnection: onRequestHookHandler = ({ raw: { socket } }, { raw
   response.on('close', () => {
     unanswered.set(socket, (unanswered.get(socket) ?? 1) - 1);
   });
-  // Whoever listens decides: Node would close it also while an answer is being made.
+  // With a listener Node itself does not close the connection; it would do so while an answer is still being made.
   response.on('timeout', () => {
     if (socket.writableLength > 0) socket.destroy();
   });

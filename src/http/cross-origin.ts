@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
-/** Of the fields that answers carry, those that a page may not read unless it is told so (Fetch, 3.3.2). */
+/** Header fields of our answers that a page may read only if it is told so (Fetch, 3.3.2). */
 const exposedHeaders = [
   'Age',
   'Allow',
@@ -18,22 +18,22 @@ const exposedHeaders = [
   'X-Request-Id',
 ];
 
-/** How long a browser need not ask again; what may be asked from where changes with a restart only. */
+/** How long a browser need not ask again: what it may do changes only with a restart. */
 const PREFLIGHT_SECONDS = 600;
 
-/** Lets pages of `origins` do what any client can, but for sending credentials that the browser keeps. */
+/** Lets pages of `origins` do what any client can, except send credentials that the browser keeps. */
 export function crossOrigin(origins: readonly string[]) {
   return {
     origin: [...origins],
     methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
     exposedHeaders,
     maxAge: PREFLIGHT_SECONDS,
-    // Else it answers what is no preflight of a browser with a 400 of its own.
+    // Else the plugin would answer an OPTIONS request that is no preflight with a 400 of its own.
     strictPreflight: false,
   };
 }
 
-/** What {@link crossOrigin} has an answer carry, for one that no hook ever sees. */
+/** The header fields that {@link crossOrigin} adds, for an answer that no hook sees. */
 export function crossOriginFields(
   origins: readonly string[],
   { origin }: IncomingHttpHeaders,

@@ -7,28 +7,27 @@ import { isOperational } from './operational.js';
 const reads = new Set(['GET', 'HEAD']);
 
 /**
- * Lets no more than so many requests at a time reach their handlers; see {@link AdmissionQueue} for the others.
- * Hits of the cache, and those who wait for the run of another, come to no interceptor.
+ * Bounds how many requests are in their handlers at a time; what becomes of the others says {@link AdmissionQueue}. Hits of
+ * the cache, and requests that wait for another's run, reach no interceptor and so do not count.
  */
 export class HandlerLimit implements NestInterceptor {
   readonly #requests: AdmissionQueue;
-  /** For requests whose handlers read a body that is still on its way: how long that takes is up to the client. */
+  /** Requests whose handlers read a body that is still arriving, apart: how long that takes is up to the client. */
   readonly #uploads: AdmissionQueue;
 
-  /** @param max  how many are served at a time; of uploads a quarter as many besides */
+  /** @param max  how many are served at a time; besides, a quarter as many uploads */
   constructor(max: number) {
     this.#requests = new AdmissionQueue(max);
     this.#uploads = new AdmissionQueue(Math.ceil(max / 4));
   }
 
-  /** How many are being served, and how many wait for that. */
   get load(): Readonly<
     Record<'requests' | 'uploads', { readonly serving: number; readonly waiting: number }>
   > {
     return { requests: this.#requests, uploads: this.#uploads };
   }
 
-  /** @throws {Problem} `overloaded` if one more that reads would be refused */
+  /** @throws {Problem} `overloaded` if one more read would be refused */
   check(): void {
     this.#requests.check('read');
   }

@@ -1,8 +1,8 @@
 import type { Server } from 'node:http';
 
 /**
- * Has a server answer requests that expect what nobody knows (`Expect`) like any other. Node itself would say 417, with no
- * body, no field of ours and no problem that is counted.
+ * Makes a server answer requests with an unknown expectation (`Expect`) like any others. Node itself would answer 417, without
+ * a body, without our header fields, and uncounted.
  *
  * @see RFC 9110 section 10.1.1
  */

@@ -2,9 +2,9 @@ import { isUtf8 } from 'node:buffer';
 import type { FastifyInstance } from 'fastify';
 import { Problem } from './problem.js';
 
-/** How deep arrays and objects may lie in each other; what this service takes is flat, but for the data of an event. */
+/** How deep arrays and objects may be nested; all that this service takes is flat, except the data of an event. */
 const MAX_LEVELS = 32;
-/** How many members all arrays and objects may have together: the 8 KiB of such data hold no more. */
+/** How many members all arrays and objects may have together: no more fit into the 8 KiB that such data may have. */
 const MAX_MEMBERS = 4200;
 /** How many fields one object may have: as many different names do not fit into 8 KiB. */
 const MAX_FIELDS = 1500;
@@ -20,15 +20,15 @@ const codes = {
 };
 
 /**
- * Reads JSON as Fastify does by itself, but takes an empty body for none, and first looks at the bytes. Whether they are UTF-8,
- * for what is not would be replaced without a word; and how deep and how large the value is: whoever converts and checks it
- * walks it by recursion, and compares each field of an object with all others. That took a second for a body of 600 kB in the
- * one form, and fourteen for one of 1 MB in the other.
+ * Reads JSON as Fastify does by itself, except that an empty body counts as none, and that the bytes are checked first. They
+ * must be UTF-8: what is not would be replaced silently. And the value must not be too deep or too large: what converts and
+ * validates it walks it by recursion, which took a second for a deep body of 600 kB, and compares each field of an object with
+ * all others, which took fourteen seconds for a body of 1 MB.
  */
 export function acceptJson(fastify: FastifyInstance): void {
   const parse = fastify.getDefaultJsonParser('error', 'error');
   fastify.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, body, done) => {
-    // Clients that name the type of every request send this to routes that take no body; those that take one refuse it.
+    // Clients that send a content type with every request send this to routes without a body; routes with one refuse it.
     if (body.length === 0) {
       done(null, undefined);
       return;
@@ -40,9 +40,9 @@ export function acceptJson(fastify: FastifyInstance): void {
   });
 }
 
-/** What there is too much of, as it may be told. Of a text that is no JSON it says something, and never throws. */
+/** What there is too much of, in words for the caller. The text may be no JSON: then the result means nothing. Never throws. */
 export function excessOf(json: string): string | undefined {
-  /** Of each object and array around the present place, how many members came before; NaN for arrays. */
+  /** For each object around the present place, how many fields it had so far; NaN for arrays. */
   const fields: number[] = [];
   let members = 0;
   for (let at = 0; at < json.length; at++) {
@@ -61,7 +61,7 @@ export function excessOf(json: string): string | undefined {
   return undefined;
 }
 
-/** @param start  of its opening quote @returns where its closing quote is, or where all ends */
+/** @param start  the place of the opening quote @returns that of the closing quote, or the end of `json` */
 function endOfText(json: string, start: number): number {
   let end = start;
   do end = json.indexOf('"', end + 1);
@@ -69,7 +69,7 @@ function endOfText(json: string, start: number): number {
   return end === -1 ? json.length : end;
 }
 
-/** Whether an odd number of backslashes stands before it. */
+/** Whether an odd number of backslashes stands before the place. */
 function isEscaped(json: string, at: number): boolean {
   let first = at;
   while (json.charCodeAt(first - 1) === codes.escape) first--;

@@ -1,16 +1,16 @@
 import type { IncomingMessage } from 'node:http';
 import type { onRequestHookHandler } from 'fastify';
 
-/** What bodies may take together while they are still coming, bytes. */
+/** How much bodies that are still arriving may take together, bytes. */
 export const MOST_BYTES = 128 * 1024 * 1024;
-/** Others are not held, but read as they come, or not at all. */
+/** Bodies that are held until they are complete; others are read as they arrive, or not at all. */
 const HELD = /^\s*application\/json/i;
 
 /**
- * Bounds the memory of bodies that are held until all of them is there, which is before anybody asks who sends them. When
- * those under way could fill it, the ones that have been for longest are broken off: an honest one takes a moment.
+ * Bounds the memory of bodies that are held until they are complete, which is before the sender is authenticated. If those
+ * under way could fill it, the oldest are broken off: an honest upload takes a moment.
  *
- * @param bodyLimit  of each, bytes; what does not say how long it is may take all of that
+ * @param bodyLimit  of each, bytes; a body that does not give its length counts as that long
  */
 export function limitUploads(bodyLimit: number): onRequestHookHandler {
   const underWay = new Map<IncomingMessage, number>();
@@ -31,7 +31,7 @@ export function limitUploads(bodyLimit: number): onRequestHookHandler {
       raw.once('end', onEnd).once('close', onEnd);
       for (const oldest of underWay.keys()) {
         if (bytes <= MOST_BYTES) break;
-        // Not when it is closed: till then others would count it, too.
+        // Now, not when it is closed: until then it would count against others.
         end(oldest);
         oldest.destroy();
       }

@@ -3,28 +3,28 @@ import { Logger } from '@nestjs/common';
 import type { Environment } from '../config/environment.js';
 import type { LogRecord } from '../telemetry/log-catalogue.js';
 
-/** Descriptors for what is neither a client nor in a pool: all connections of the port for probes, and files. */
+/** Descriptors for all but clients and pools: the connections of the port for probes, and files. */
 const RESERVE = 115;
-/** To Redis, where there is no pool of them. */
+/** Connections to Redis without a pool. */
 const WITHOUT_POOL = 3;
 
-/** What says how many connections there may be. */
+/** The settings that say how many connections there may be. */
 type Limits = Pick<
   Environment,
   'MAX_CONNECTIONS' | 'DATABASE_POOL_SIZE' | 'REDIS_POOL' | 'REDIS_MAX_CONNECTIONS'
 >;
 
 interface OpenFiles {
-  /** `Infinity`: none, or the system does not tell */
+  /** `Infinity`: there is none, or the system does not tell */
   readonly limit: number;
   readonly open: number;
 }
 
 /**
- * How many clients may be connected at a time so that probes, Redis and the database find a descriptor all the while: each
- * connection takes one, and without any nobody new is taken on, on no port. Says so in the log where that is less than wanted.
+ * How many clients may be connected at a time so that probes, Redis and the database always find a descriptor: each
+ * connection takes one, and without any, no port accepts another. Logs it if that is less than wanted.
  *
- * @param files  Default: those of this process
+ * @param files  default: those of this process
  * @returns at least 1
  */
 export function connectionsWithinFiles(

@@ -27,7 +27,7 @@ type Operation = NonNullable<PathItem['get']>;
 /**
  * The description of the whole API, OpenAPI 3.1.
  *
- * @param now  what is past in examples lies a week before it
+ * @param now  moments of the past in examples lie a week before it
  */
 export function createOpenApiDocument(app: INestApplication, now = new Date()): OpenAPIObject {
   const config = new DocumentBuilder()
@@ -102,7 +102,7 @@ function describe(path: string, item: PathItem): void {
       addHeader(operation, '409', 'Retry-After', retryWhenDone);
     }
     if (parameter(operation, 'query', 'cursor')) addHeader(operation, '2', 'Link', nextPage);
-    // What the system is told to do changes no record.
+    // Writes under `/system` change no record.
     if (method !== 'get' && !isOpen && !path.startsWith(`/${prefix}/system/`))
       addHeader(operation, '2', 'X-Cache-Invalidation', pending);
   }
@@ -133,7 +133,7 @@ function parameter(
   return parameters.filter((one) => 'name' in one).find((one) => one.in === place && one.name === name);
 }
 
-/** A moment that was written down would lie before all that runs when somebody tries it out. */
+/** Puts a moment of the past into examples. A fixed one would lie before all that is under way when somebody tries it. */
 function exemplifyPast({ paths }: OpenAPIObject, moment: Date): void {
   const example = `${moment.toISOString().slice(0, 10)}T00:00:00Z`;
   for (const { get } of Object.values(paths)) {
@@ -154,7 +154,7 @@ function closeBodies({ paths, components }: OpenAPIObject): void {
   }
 }
 
-/** Nest says of a list of words what the first of its fields says of itself. */
+/** Removes the descriptions of lists of words: Nest takes that of the first field with such a list. */
 function dropDescriptionsOfWords({ components }: OpenAPIObject): void {
   for (const schema of Object.values(components?.schemas ?? {})) {
     if ('enum' in schema) delete schema.description;

@@ -1,6 +1,6 @@
 /**
- * What the description of the API calls a route, and generated clients its method: `usersList`. A handler called as its
- * controller, such as `courseAnalyticsAt`, has that said already.
+ * The name of a route in the description of the API, and of its method in generated clients: `usersList`. If the handler's
+ * name begins with the controller's, such as `courseAnalyticsAt`, that is not repeated.
  */
 export function operationId(controller: string, handler: string): string {
   const subject = changeFirst(controller.replace(/Controller$/, ''), (letter) => letter.toLowerCase());

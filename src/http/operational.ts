@@ -1,6 +1,6 @@
 const operational = /^\/(?:health|metrics)(?:[/?]|$)/;
 
-/** What operators and orchestrators ask is answered as long as anything is. */
+/** Whether operators and orchestrators ask: they are answered even while others are refused. */
 export function isOperational({ url }: { readonly url: string }): boolean {
   return operational.test(url);
 }

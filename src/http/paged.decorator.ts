@@ -12,7 +12,7 @@ interface Page {
   next_cursor: string | null;
 }
 
-/** Repeats the request's own address with the next cursor as `Link: <...>; rel="next"` (RFC 8288). */
+/** Adds `Link: <...>; rel="next"` (RFC 8288): the request's own address with the next cursor. */
 @Injectable()
 export class NextPageLink implements NestInterceptor<Page, Page> {
   intercept(context: ExecutionContext, next: CallHandler<Page>): Observable<Page> {

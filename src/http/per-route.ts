@@ -1,12 +1,12 @@
 import type { ExecutionContext } from '@nestjs/common';
 
-/** Where decorators of a route may stand: what the handler says goes before what its controller says. */
+/** Where a route may be decorated; the handler's decorator goes before its controller's. */
 export type RoutePlaces = [
   handler: ReturnType<ExecutionContext['getHandler']>,
   controller: ReturnType<ExecutionContext['getClass']>,
 ];
 
-/** What decorators say of routes, read once for each: a hit of the cache has little else to do. */
+/** What decorators say of routes. Read once for each: a hit of the cache does little else. */
 export class PerRoute<Said> {
   readonly #known = new WeakMap<object, Map<object, Said>>();
   readonly #read: (places: RoutePlaces) => Said;
@@ -17,7 +17,7 @@ export class PerRoute<Said> {
 
   of(context: ExecutionContext): Said {
     const [handler, controller] = [context.getHandler(), context.getClass()];
-    // Controllers that inherit a handler may each say something else.
+    // Controllers that inherit a handler may be decorated differently.
     const ofController = this.#known.get(controller) ?? new Map<object, Said>();
     const known = ofController.get(handler);
     if (known !== undefined) return known;

@@ -17,11 +17,12 @@ const MAX_CONNECTIONS = 100;
 const REQUEST_TIMEOUT_MS = 10_000;
 
 /**
- * Serves what operators and orchestrators ask on a port of its own as well. On the service's a probe that connects anew waits
- * behind all clients who do, for Node takes on one connection of a port in each turn of its loop; and when `MAX_CONNECTIONS`
- * are open it gets none. All other paths are 404 there. It is open until the process ends, so that it can be seen to stop.
+ * Serves what operators and orchestrators ask on a port of its own, too. On the port of the service a probe that connects
+ * waits behind all clients that do, since Node accepts one connection of a port in each turn of its loop; and when
+ * `MAX_CONNECTIONS` are open it gets none. All other paths are 404 there. The port stays open until the process ends, so that
+ * probes can see it stop.
  *
- * @param app  listens already
+ * @param app  already listens
  * @throws {Error} as `listen` does, with `setting`: the variable that names the port
  */
 export async function listenForProbes(
@@ -67,7 +68,7 @@ function refuse(
     'content-type': 'application/problem+json',
     'cache-control': 'no-store',
     'x-request-id': id,
-    // What else it sends is not read.
+    // The rest of the request is not read.
     connection: 'close',
   });
   response.end(JSON.stringify(bodyOf(problem, pathOf({ url }), id)));

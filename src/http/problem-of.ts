@@ -3,13 +3,13 @@ import { CacheError } from '../cache/index.js';
 import { databaseProblem } from '../database/database-problem.js';
 import { Problem, type ProblemCode, problemCodes, problems } from './problem.js';
 
-/** Of several with one status the first of the catalogue says it in general; of 503 `overloaded` does. */
+/** Of several codes with one status, the first in the catalogue is the general one; for 503 it is `overloaded`. */
 const codeOfStatus: Readonly<Record<number, ProblemCode>> = {
   ...Object.fromEntries(problemCodes.toReversed().map((code) => [problems[code].status, code])),
   503: 'overloaded',
 };
 
-/** Fastify alone says of a content type that it is not understood, of whatever route. */
+/** For Fastify's own refusal of a content type, which may come from any route. */
 const whatToSend = 'Send application/json, or lines as application/x-ndjson where they are taken.';
 
 /**
@@ -20,7 +20,7 @@ export function problemOf(error: unknown): Problem {
   if (error instanceof Problem) return error;
   const status = statusOf(error);
   const isOfCaller = status >= 400 && status < 500;
-  // Fastify has already found out whose fault it is: an upload that breaks off has the code of a lost database.
+  // Not for a fault of the caller's, as Fastify tells: an upload that breaks off has the same code as a lost database.
   const known = isOfCaller ? undefined : databaseProblem(error);
   if (known) return known;
   const code = codeOfStatus[status] ?? (isOfCaller ? 'bad_request' : 'internal_error');
@@ -28,7 +28,7 @@ export function problemOf(error: unknown): Problem {
   return new Problem(code, detail, isStoreAway(error) ? { cause: 'store-away' } : {});
 }
 
-/** A route's cache answers with an exception of Nest, and says in it why. */
+/** On a cached route the cache's error is the cause of an exception of Nest. */
 function isStoreAway(error: unknown): boolean {
   const origin = error instanceof HttpException ? error.cause : error;
   return origin instanceof CacheError && origin.code === 'CACHE_OVERLOADED';

@@ -10,7 +10,7 @@ import { Problem } from './problem.js';
 import type { RouteTable } from './route-table.js';
 import { pathOf, sendProblem } from './send-problem.js';
 
-/** What PostgreSQL says when `statement_timeout` is over. */
+/** PostgreSQL's code for a statement that was ended by `statement_timeout`. */
 const QUERY_CANCELED = '57014';
 
 /** Turns whatever was thrown, by us, by Nest or by Fastify, into `application/problem+json`. */
@@ -50,9 +50,9 @@ export class ProblemFilter implements ExceptionFilter {
       request_id: request.id,
       error_code: code ?? name,
     };
-    // A line for each request would drown the log: of the database one tells for all, and of all else how many there were.
+    // Not a line for each request: one tells of the database for all, and all other refusals are logged as a number.
     const reason = databaseReason(error);
-    // A statement that takes too long is one caller's, and the database is there.
+    // A statement that takes too long concerns one caller: the database is there.
     if (problem.code === 'database_unavailable' && reason !== QUERY_CANCELED) this.outage.found(reason);
     if (problem.code === 'internal_error')
       this.#logger.error({ ...record, stack: stackWithoutWords(failure) });

@@ -34,9 +34,9 @@ export type ProblemCode = keyof typeof problems;
 export const problemCodes = Object.keys(problems) as ProblemCode[];
 
 /**
- * Why the service is `overloaded`: as many requests as it serves at a time are being served (`in-flight`), the process does
- * not keep up (`event-loop`), the cache is away and too much must be computed (`store-away`), others change the same rows
- * (`contention`), or a library said 503 (`other`).
+ * Why the service is `overloaded`. `in-flight`: it serves as many requests as it can at a time. `event-loop`: the process does
+ * not keep up. `store-away`: the cache is away, and too much must be computed. `contention`: others change the same rows.
+ * `other`: a library said 503.
  */
 export const overloadCauses = ['in-flight', 'event-loop', 'store-away', 'contention', 'other'] as const;
 export type OverloadCause = (typeof overloadCauses)[number];
@@ -56,8 +56,8 @@ export interface ProblemPart {
  *
  * @param code    names the catalogue entry above, and with it the HTTP status
  * @param detail  one sentence for the caller: never an exception text, SQL or a host name
- * @param more    what is wrong with the parts of the request, further header fields, and for `overloaded` its cause: callers
- *                do not see it
+ * @param more    what is wrong with parts of the request, further header fields, and for `overloaded` the cause, which
+ *                callers do not see
  * @see RFC 9457
  */
 export class Problem extends HttpException {

@@ -6,24 +6,24 @@ const maxUrlLength = 8000;
 const maxHeaders = 100;
 const charsetOf = /;\s*charset\s*=\s*"?([^\s;"]*)/i;
 
-/** A request that does not say whom it is for, as every browser does. */
+/** Refuses what is no HTTP/1.1 with one `Host`: such a request does not say which server it is for. */
 export function refuseProtocol({ raw }: FastifyRequest): Problem | undefined {
   return isHttp1(raw) ? undefined : new Problem('bad_request', 'Send HTTP/1.1, with one Host.');
 }
 
 /**
- * What else is wrong with a request by its head alone, before anybody reads on. Node itself refuses heads of more than 16 KiB.
+ * What else is wrong with a request by its head alone, before its body is read. Node itself refuses heads over 16 KiB.
  */
 export function refuseHead({ url, raw, headers }: FastifyRequest): Problem | undefined {
   if (url.length > maxUrlLength)
     return new Problem('uri_too_long', `An address has at most ${maxUrlLength} characters.`);
-  // Names and values in turn.
+  // `rawHeaders` holds names and values in turn.
   if (raw.rawHeaders.length > 2 * maxHeaders)
     return new Problem('headers_too_large', `A request has at most ${maxHeaders} header lines.`);
   const type = headers['content-type'];
   if (type === undefined) return undefined;
   const charset = charsetOf.exec(type)?.[1] ?? 'utf-8';
-  // RFC 8259 section 8.1 knows no other.
+  // RFC 8259 section 8.1 allows no other.
   if (!/^utf-?8$/i.test(charset)) return new Problem('unsupported_media_type', 'Send text as UTF-8.');
   const encoding = headers['content-encoding'];
   const isPlain = encoding === undefined || /^\s*identity\s*$/i.test(encoding);
@@ -35,8 +35,8 @@ export function refuseHead({ url, raw, headers }: FastifyRequest): Problem | und
 }
 
 /**
- * A request's target without scheme and host, which it may have in front (RFC 9112 section 3.2.2): what is told of an
- * address, or kept by it, must not be what the caller makes of it.
+ * A request's target without the scheme and host that it may begin with (RFC 9112 section 3.2.2): the caller must not choose
+ * what is told about an address, or kept under it.
  */
 export function originForm(target: string): string {
   const path = target.replace(/^https?:\/\/[^/?#]*/i, '');

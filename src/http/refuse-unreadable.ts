@@ -9,14 +9,14 @@ const codes: Readonly<Record<string, ProblemCode>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
 };
 
-/** A client that reads the answer and goes needs less; one that stays must not hold its connection for ever. */
+/** How long the connection stays open after the answer: enough to read it, and not for ever. */
 const lingerMs = 1000;
 
 /**
- * Answers what Node's parser could not make a request of, and closes: no filter ever sees these.
+ * Answers what Node's parser could not read as a request, which no filter ever sees, and closes the connection.
  *
- * @param headers   that every answer carries
- * @param answered  counts them
+ * @param headers   those of every answer
+ * @param answered  counts the problems
  */
 export function refuseUnreadable(
   headers: Readonly<Record<string, string>>,
@@ -53,7 +53,7 @@ function refuse(
     ...headers,
   ];
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
-  // Not at once: what the client still sends would be met by a reset, which takes the answer from it.
+  // Not at once: what the client still sends would cause a reset, by which it could lose the answer.
   const linger = setTimeout(() => socket.destroy(), lingerMs).unref();
   socket.once('close', () => {
     clearTimeout(linger);

@@ -4,8 +4,8 @@ import { isOperational } from './operational.js';
 import { Problem } from './problem.js';
 
 /**
- * Refuses with 503, before anything else is done for them, all requests that come while the process does not keep up:
- * they shall not pile up in it.
+ * Refuses with 503 all requests that come while the process does not keep up, before anything else is done for them, so that
+ * they do not pile up.
  */
 export function refuseWhileBehind(eventLoop: EventLoop): onRequestHookHandler {
   return (request, _reply, done) => {

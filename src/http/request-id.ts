@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 
 const sane = /^[\w.:-]{1,128}$/;
 
-/** The caller's `X-Request-Id`, if it can be repeated in headers and logs without harm, else a new one. */
+/** The caller's `X-Request-Id` if it is harmless in headers and logs, else a new one. */
 export function requestIdOf(request: Pick<IncomingMessage, 'headers'>): string {
   const given = request.headers['x-request-id'];
   return typeof given === 'string' && sane.test(given) ? given : randomUUID();

@@ -1,11 +1,11 @@
 import type { RouteOptions } from 'fastify';
 
-/** Remembers the routes as Fastify learns them, to tell a wrong method from a wrong path. */
+/** Remembers the routes that Fastify gets, to tell a wrong method from a wrong path. */
 export class RouteTable {
   readonly #methodsByPath = new Map<string, Set<string>>();
 
   add({ url, method }: Pick<RouteOptions, 'url' | 'method'>): void {
-    // That of preflights, which is there for every path, known or not.
+    // The route for preflights: it fits every path, known or not.
     if (url === '*') return;
     const methods = this.#methodsByPath.get(url) ?? new Set();
     for (const one of [method].flat()) methods.add(one);
@@ -34,7 +34,7 @@ function fits(pattern: readonly string[], segments: readonly string[]): boolean 
   );
 }
 
-/** As the router reads it: what would be a mark of its own stays encoded. */
+/** Decodes as the router does: characters such as an encoded `/` stay encoded. */
 function decoded(segment: string): string {
   try {
     return decodeURI(segment);

@@ -5,11 +5,11 @@ type Headers = Readonly<Record<string, string>>;
 
 export interface SecurityHeaders {
   readonly data: Headers;
-  /** Of Swagger UI. */
+  /** For Swagger UI. */
   readonly docs: Headers;
 }
 
-/** The API serves data, of which a browser shall run and show nothing. */
+/** For the API: it serves data, of which a browser should run and show nothing. */
 const nothing = {
   defaultSrc: ["'none'"],
   baseUri: ["'none'"],
@@ -17,7 +17,7 @@ const nothing = {
   frameAncestors: ["'none'"],
 };
 
-/** Swagger UI has its scripts in files of its own, its styles and pictures partly in the page. */
+/** For Swagger UI: its scripts are in files of its own, its styles and pictures partly in the page. */
 const ownScripts = {
   ...nothing,
   scriptSrc: ["'self'"],
@@ -26,7 +26,7 @@ const ownScripts = {
   connectSrc: ["'self'"],
 };
 
-/** These say something to pages only, and each header costs a hit of the cache time. */
+/** These mean something for pages only, and each header costs a hit of the cache some time. */
 const onlyForPages = {
   crossOriginOpenerPolicy: false,
   originAgentCluster: false,
@@ -38,8 +38,8 @@ const onlyForPages = {
 } as const;
 
 /**
- * The headers that helmet puts on answers. It is asked once, as it would make them up anew for
- * each request, and a hit of the cache has little else to do.
+ * The headers that helmet puts on answers. It is asked once: it would make them again for each request, and a hit of the
+ * cache does little else.
  */
 export async function securityHeaders(): Promise<SecurityHeaders> {
   return { data: await askHelmet(nothing, onlyForPages), docs: await askHelmet(ownScripts) };

@@ -3,13 +3,14 @@ import type { AnsweredProblems } from './answered-problems.js';
 import type { ProblemDto } from './problem.dto.js';
 import { type Problem, problems } from './problem.js';
 
-/** Unless whoever failed has said it already, as the cache does. */
+/** Only if there is no such header yet: the cache sets its own. */
 const retryAfterS = '2';
 
 /**
- * Answers with the problem. Where half an answer is out already, it is broken off: nothing else would tell the caller.
+ * Answers with the problem. If part of an answer was sent already, the connection is broken off: nothing else would tell the
+ * caller.
  *
- * @param answered  counts it
+ * @param answered  counts the problem
  */
 export function sendProblem(
   request: FastifyRequest,
@@ -31,7 +32,7 @@ export function sendProblem(
     .send(JSON.stringify(bodyOf(problem, pathOf(request), request.id)));
 }
 
-/** The body of the answer, without fields that would be undefined. */
+/** The body of the answer; what is undefined is left out. */
 export function bodyOf(problem: Problem, instance: string, requestId: string): ProblemDto {
   const { title, status } = problems[problem.code];
   return {

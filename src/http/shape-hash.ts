@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { OpenAPIObject } from '@nestjs/swagger';
 
-/** Words that say something to people; the form of an answer is the same whatever they say. */
+/** Keywords for people: they do not change the form of an answer. */
 const forPeople = new Set(['description', 'example', 'examples', 'title', 'deprecated']);
-/** Whose keys are names that somebody chose, and not words of JSON Schema. */
+/** Keywords under which the keys are chosen names, and not keywords of JSON Schema. */
 const byName = new Set(['properties', 'patternProperties', '$defs']);
 const unordered = new Set(['required', 'enum']);
 const reference = /^#\/components\/schemas\/(.+)$/;
@@ -11,14 +11,14 @@ const reference = /^#\/components\/schemas\/(.+)$/;
 /**
  * Names the form of what a route answers with status 200.
  *
- * Two documents give the same name if a program of the one reads what a program of the other wrote: texts for people,
+ * Two documents give the same name if a program with the one can read what a program with the other wrote: texts for people,
  * the order of fields and the names of classes do not count.
  *
  * @param operationId  of the route in the document
  * @returns 12 hex digits; `undefined` where the document declares no JSON for it
  */
 export function shapeHash(document: OpenAPIObject, operationId: string): string | undefined {
-  // A route under several paths has several operations, numbered.
+  // A route with several paths has several operations, with numbers.
   const isOurs = (id: string | undefined) => id?.replace(/\[\d+\]$/, '') === operationId;
   const schemas = Object.values(document.paths)
     .flatMap((item) => Object.values(item) as { operationId?: string; responses?: Responses }[])
@@ -32,7 +32,7 @@ export function shapeHash(document: OpenAPIObject, operationId: string): string 
 type Responses = Partial<Record<string, { content?: Partial<Record<string, { schema?: unknown }>> }>>;
 type Schemas = Readonly<Record<string, unknown>>;
 
-/** The schema with every reference in place and every key in order; a reference to what it stands in remains one. */
+/** The schema with its references replaced and its keys sorted. A reference to a schema around it remains one. */
 function form(schema: unknown, named: Schemas, within: readonly string[]): unknown {
   if (Array.isArray(schema)) return schema.map((item) => form(item, named, within));
   if (typeof schema !== 'object' || schema === null) return schema;
@@ -47,7 +47,7 @@ function form(schema: unknown, named: Schemas, within: readonly string[]): unkno
         ] as const,
     );
   const [[word, value] = []] = own;
-  // A reference with a text for people is written as the only part of a whole.
+  // A reference that has a text for people is written as the only element of `allOf`.
   if (own.length === 1 && word === 'allOf' && Array.isArray(value) && value.length === 1) return value[0];
   return { ...referred($ref, named, within), ...Object.fromEntries(own) };
 }

@@ -1,6 +1,6 @@
 const marked = new WeakSet<object>();
 
-/** For `@Transform`: the number that `read` finds in the field's own value. Nothing else of the request can come into it. */
+/** For `@Transform`: the number that `read` finds in the field's own value, which depends on nothing else of the request. */
 export function toNumber(read: (value: unknown) => number): (field: { value: unknown }) => number {
   const transform = ({ value }: { value: unknown }) => read(value);
   marked.add(transform);

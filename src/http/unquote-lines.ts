@@ -4,8 +4,8 @@ interface SwaggerRequest {
 }
 
 /**
- * Has Swagger UI send lines as they are: the text of a body whose type has `json` in its name it shows and sends in quotes, as
- * JSON. No line begins with a quote, so a body that does is one of those. It is run in the page, with nothing around it.
+ * Makes Swagger UI send lines as they are. It shows and sends the text of a body in quotes, as JSON, if its type has `json` in
+ * its name. No line begins with a quote, so a body that does is such a text. Runs in the page, without anything around it.
  */
 export const unquoteLines = (request: SwaggerRequest): SwaggerRequest => {
   const { body, headers } = request;
@@ -17,7 +17,7 @@ export const unquoteLines = (request: SwaggerRequest): SwaggerRequest => {
     try {
       request.body = JSON.parse(body);
     } catch {
-      // Somebody has written over it: it is sent as it is, and refused.
+      // It was edited, and is no JSON any more: it is sent as it is, and refused.
     }
   }
   return request;

@@ -4,7 +4,7 @@ import { Problem, type ProblemPart } from './problem.js';
 
 const most = 50;
 
-/** Where a part of the request is found; a JSON pointer into the body has no prefix. */
+/** Prefixes of pointers by the part of the request; a JSON pointer into the body has none. */
 const prefixes: Readonly<Record<ArgumentMetadata['type'], string>> = {
   body: '',
   query: '/query',
@@ -13,7 +13,7 @@ const prefixes: Readonly<Record<ArgumentMetadata['type'], string>> = {
   custom: '',
 } as Readonly<Record<ArgumentMetadata['type'], string>>;
 
-/** Checks what comes in against its DTO. What a DTO does not declare is an error, not ignored. */
+/** Validates what comes in by its DTO. What a DTO does not declare is an error. */
 @Injectable()
 export class RequestValidationPipe extends ValidationPipe {
   constructor() {
@@ -29,13 +29,13 @@ export class RequestValidationPipe extends ValidationPipe {
 
   /** @throws {Problem} `validation_failed`, naming at most 50 parts */
   override async transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
-    // The pipe of Nest would take a missing body, and null, for an empty object, look at each element of a list, and point into
-    // what has no fields.
+    // Nest's pipe would take a missing body or null for an empty object, validate each element of a list, and point into
+    // values that have no fields.
     if (metadata.type === 'body' && !isObject(value))
       throw new Problem('validation_failed', 'The body must be a JSON object.', {
         errors: [{ pointer: '', code: 'object', detail: 'the body must be a JSON object' }],
       });
-    // It would make one text of all that a parameter of its own is given.
+    // Nest's pipe would join all values of such a parameter to one text.
     if (metadata.type === 'query' && metadata.data !== undefined && Array.isArray(value))
       throw new Problem('validation_failed', 'A parameter came more than once.', {
         errors: [
