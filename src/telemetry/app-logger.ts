@@ -24,7 +24,7 @@ const names: Readonly<Record<LogLevel, string>> = {
   debug: 'DEBUG',
 };
 
-/** Nest tells of every module and route it loads: worth nothing to who runs the service. */
+/** Loggers of Nest that tell of every module and route it loads, which is of no use to those who run the service. */
 const chatter = new Set([
   'InstanceLoader',
   'RoutesResolver',
@@ -88,7 +88,7 @@ export class AppLogger implements LoggerService {
     this.#take('debug', message, rest);
   }
 
-  /** Nest hands over the message, then (for errors) a stack, and last the name of the logger. */
+  /** Nest passes the message, then (for errors) a stack, and last the name of the logger. */
   #take(level: LogLevel, message: unknown, rest: unknown[]): void {
     const context = rest.at(-1);
     if (level === 'info' && typeof context === 'string' && chatter.has(context)) return;
@@ -141,7 +141,7 @@ export class AppLogger implements LoggerService {
     try {
       return JSON.stringify(record, safe);
     } catch {
-      // A field that points at itself.
+      // A field contains itself.
       return JSON.stringify({ time: record.time, level, message: text }, safe);
     }
   }
@@ -159,7 +159,7 @@ function isStack(value: unknown): value is string {
   return typeof value === 'string' && /\n\s+at /.test(value);
 }
 
-/** Without the words of the exception, which may hold anything. */
+/** The frames of a stack, without the exception's text, which may hold anything. */
 function framesOf(stack: string): string[] {
   return stack.split('\n').filter((frame) => frame.startsWith('    at '));
 }

@@ -2,7 +2,7 @@ import { withoutRepeats, type CacheModuleEvent, type Subject } from '../cache/in
 import type { AppLogger } from './app-logger.js';
 import { logCatalogue, type LogEvent, type LogFields } from './log-catalogue.js';
 
-/** What happens to the connections, which belong to no request, not even to the one that came upon it. */
+/** Events of connections. They belong to no request, not even to the one in which they were noticed. */
 const ofConnections: ReadonlySet<string> = new Set([
   'cache.init',
   'cache.connecting',
@@ -17,17 +17,17 @@ const ofConnections: ReadonlySet<string> = new Set([
   'cache.invalidated_late',
 ]);
 
-/** What a prefix does all the time: two lines each time something of it is made anew. */
+/** The two events of each new entry. */
 const ofRoutine: ReadonlySet<string> = new Set(['cache.miss', 'cache.stored']);
 
-/** One event may be about all students of several courses: a line of all their tags would be longer than collectors take. */
+/** How many tags a line names: all of an event may be more than collectors accept, such as every student of several courses. */
 const MOST_TAGS = 20;
 
 /**
- * Writes the cache's events as the catalogue says; what has no line there is for statistics only. Most events are hits
- * and lookups: nobody who does not read them pays for them, and no key is computed for a line that is not written.
+ * Logs the cache's events as the catalogue says; those without a line there are for statistics only. Most events are hits and
+ * lookups, so a line that is not written costs almost nothing: not even its key is computed.
  *
- * @param isQuiet  prefixes of which it is no news that something is made anew: that is written at debug only. Default: none
+ * @param isQuiet  prefixes whose new entries are no news, and logged at debug only. Default: none
  */
 export function cacheLog(
   logger: AppLogger,
@@ -53,8 +53,8 @@ export function cacheLog(
 }
 
 /**
- * The cache counts in milliseconds and writes names its own way; the log has one spelling for all. What was thrown stays out of
- * it: that may quote what a caller sent, and SQL with its parameters.
+ * The event's fields as the log names them, with its units. Without what was thrown: that may quote what a caller sent, and
+ * SQL with its parameters.
  */
 function fieldsOf({ event, ...rest }: CacheModuleEvent): LogFields {
   const {

@@ -11,18 +11,18 @@ const breakerStates: readonly BreakerState[] = ['closed', 'half-open', 'open'];
 
 interface CacheSources {
   readonly stats: () => CacheStats;
-  /** `undefined` where there is nothing to hear them by. */
+  /** Whether invalidations by other processes are heard now; `undefined` without a backplane. */
   readonly hearsOthers: () => boolean | undefined;
-  /** `undefined` where it never does. */
+  /** Whether the process goes by the outbox now; `undefined` if it never does. */
   readonly goesByOutbox: () => boolean | undefined;
   readonly redis: Pick<RedisService, 'status' | 'breaker' | 'namespace' | 'maskedUrl'>;
-  /** Invalidations that wait in the outbox; `undefined` where there is none, or where it cannot be asked. */
+  /** How many invalidations wait in the outbox; `undefined` if there is none, or it cannot be asked. */
   readonly outboxRows: () => Promise<number | undefined>;
 }
 
 /**
- * What the cache counts, as Prometheus wants to see it. It is read when somebody asks, so that no hit pays for it. The one
- * label of most is `prefix`: a prefix of a cached method, or `default` for all else; never a key, never an id.
+ * The cache's figures for Prometheus. They are read when the metrics are asked for, so that they cost a hit nothing. Most have
+ * one label, `prefix`: that of a cached method, or `default` for all else; never a key or an id.
  */
 export function cacheMetrics({
   stats,
@@ -221,7 +221,7 @@ function one(value: number | undefined): Sample[] {
   return value === undefined ? [] : [{ value, labels: {} }];
 }
 
-/** Milliseconds as they are counted, seconds as Prometheus wants them; each bucket holds those below it, too. */
+/** The samples of a histogram: from ms to s, and each bucket with all below it, as Prometheus wants them. */
 function buckets(
   name: string,
   { bounds, counts, count, sum }: HistogramCounts,

@@ -4,10 +4,10 @@ import { Environment } from '../config/environment.js';
 
 const resolutionMs = 20;
 const sampleMs = 500;
-/** One late sample is a pause, such as a garbage collection or a machine that had other things to do. */
+/** One late sample may be a mere pause, such as a garbage collection, or a machine that was busy with something else. */
 const lateSamplesToBeBehind = 2;
 
-/** Whether the process keeps up with what comes. */
+/** Tells whether the process keeps up with its work. */
 @Injectable()
 export class EventLoop implements OnApplicationBootstrap, OnApplicationShutdown {
   readonly #delay = monitorEventLoopDelay({ resolution: resolutionMs });
@@ -19,7 +19,7 @@ export class EventLoop implements OnApplicationBootstrap, OnApplicationShutdown 
     this.#tooLateMs = MAX_EVENT_LOOP_DELAY_MS || Infinity;
   }
 
-  /** Timers have run too late for some time. */
+  /** Whether timers have run too late for some time. */
   get isBehind(): boolean {
     return this.#lateSamples >= lateSamplesToBeBehind;
   }
@@ -40,7 +40,7 @@ export class EventLoop implements OnApplicationBootstrap, OnApplicationShutdown 
     this.#delay.disable();
   }
 
-  /** @param lateMs  lateness of timers since the last sample */
+  /** @param lateMs  how late timers ran since the last sample, see {@link latenessMs} */
   sample(lateMs: number): void {
     this.#lateSamples = lateMs > this.#tooLateMs ? this.#lateSamples + 1 : 0;
   }
@@ -49,8 +49,8 @@ export class EventLoop implements OnApplicationBootstrap, OnApplicationShutdown 
 /**
  * How late timers ran since the last sample, ms.
  *
- * @param meanTickMs  between two ticks of the monitor; `NaN` where turns were so long that there were no two
- * @param elapsedMs  since the last sample
+ * @param meanTickMs  the mean time between two ticks of the monitor; `NaN` if turns were so long that there were no two
+ * @param elapsedMs   the time since the last sample
  */
 export function latenessMs(meanTickMs: number, elapsedMs: number): number {
   const tickMs = Number.isNaN(meanTickMs) ? elapsedMs : meanTickMs;

@@ -1,6 +1,6 @@
 import type { LogLevel } from '../config/environment.js';
 
-/** What a line can tell to machines; every field is optional, as not every event knows every one. */
+/** The fields of a line, for machines. All are optional, since not every event has every one. */
 export interface LogFields {
   /** Cache key, whole */
   key?: string;
@@ -40,13 +40,13 @@ export interface LogFields {
   /** Code such as ECONNREFUSED; never an exception's text */
   error_code?: string;
   reason?: string;
-  /** Name of one, with its time */
+  /** Name of a migration, with its time */
   migration?: string;
   /** Place in the code */
   at?: string;
-  /** Of the report on what is cached and what invalidates it */
+  /** A line of the report on what is cached and what invalidates it */
   line?: string;
-  /** Of the request that the line is about; `undefined` by name: of none, whoever it was that came upon it */
+  /** Id of the request that the line is about. Given as `undefined`: it is about none, though it was noticed in one */
   request_id?: string | undefined;
 }
 
@@ -57,7 +57,7 @@ interface LogEntry {
 }
 
 const subject = ({ prefix, key }: LogFields) => prefix ?? key ?? 'unknown';
-/** Why a result was not stored, in words. */
+/** Why a result was not stored, for people. */
 const unstored: Readonly<Record<string, string>> = {
   'newer-write': 'computed before a newer write',
   'newer-run': 'a run that began later has given another already',
@@ -75,7 +75,7 @@ const unstored: Readonly<Record<string, string>> = {
   'in-transaction': 'it was read in a transaction that is not over yet',
 };
 
-/** Why nobody shares an answer, in words. */
+/** Why an answer is shared with nobody, for people. */
 const unshared: Readonly<Record<string, string>> = {
   'nobody-to-share-with': 'its scope names nobody who asks',
   'not-plain': 'something before the cache has shaped the response',
@@ -84,8 +84,7 @@ const unshared: Readonly<Record<string, string>> = {
 const failure = ({ error_code, reason }: LogFields) => error_code ?? reason ?? 'unknown error';
 
 /**
- * Every event that has a line of its own. A miss carries the sign of an error, as it did in the original's log:
- * `event` tells them apart.
+ * Every event that has a line of its own. A miss has the sign of an error, as in the original's log: `event` tells them apart.
  */
 export const logCatalogue = {
   'cache.graph': entry('🗺️', 'debug', ({ line = '' }) => `Cache graph: ${line}`),
@@ -301,7 +300,7 @@ export const logCatalogue = {
 
 export type LogEvent = keyof typeof logCatalogue;
 
-/** What to hand to a Nest logger, so that the line reads as the catalogue says: `logger.log({ event: 'stats.fetch' })`. */
+/** What to pass to a Nest logger so that the line is that of the catalogue: `logger.log({ event: 'stats.fetch' })`. */
 export interface LogRecord extends LogFields {
   event: LogEvent;
 }
@@ -314,7 +313,7 @@ function because(reason: string | undefined): string {
   return reason === undefined ? '' : `: ${reason}`;
 }
 
-/** The cache's own name of a tag, as the decorators write it: `tag/course:PROG-101`, `prefix/student_risk/STU001`, `epoch`. */
+/** Writes the cache's own name of a tag, such as `tag/course:PROG-101` or `prefix/student_risk/STU001`, as decorators do. */
 function readable(tag: string): string {
   if (tag === 'epoch') return 'everything';
   if (tag.startsWith('prefix/')) return `${tag.slice('prefix/'.length).replaceAll('/', ':')}:*`;

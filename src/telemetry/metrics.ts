@@ -28,7 +28,7 @@ export class Metrics {
     limit: HandlerLimit,
   ) {
     const ofCache = cacheMetrics({
-      // Taken once for all of them: it copies what is counted, for each prefix.
+      // Once for all metrics: it copies the figures of each prefix.
       stats: () => (this.#stats ??= cache.stats()),
       hearsOthers: () => cache.hearsOthers,
       goesByOutbox: () => cache.goesByOutbox,
@@ -43,7 +43,7 @@ export class Metrics {
       connections: () => poolUse(dataSource),
       isDatabaseUp: () => database.isAnswering(),
     });
-    // Those of the cache ask the database, and would be seen waiting for it.
+    // Before those of the cache: these ask the database, and would show up among those who wait for it.
     for (const metric of [...ofService, ...ofCache]) show(this.#register, metric);
   }
 
@@ -51,7 +51,7 @@ export class Metrics {
     return this.#register.contentType;
   }
 
-  /** Values of the last second, in Prometheus's text format: anybody may ask, and no more often they are read. */
+  /** In Prometheus's text format. Read at most once a second, since anybody may ask. */
   text(): Promise<string> {
     const askedAtMs = performance.now();
     if (!this.#latest || askedAtMs - this.#latest.askedAtMs >= freshMs) {
@@ -62,7 +62,7 @@ export class Metrics {
   }
 }
 
-/** A database that is away has alarms of its own: here it costs its line only. */
+/** `undefined` while the database is away: that leaves out only this line, and has alarms of its own. */
 async function outboxRows(dataSource: DataSource, namespace: string): Promise<number | undefined> {
   if (!dataSource.isInitialized) return undefined;
   try {
@@ -79,7 +79,7 @@ async function outboxRows(dataSource: DataSource, namespace: string): Promise<nu
 
 let ofProcess: Registry | undefined;
 
-/** Event loop, memory and so on are of the process: one for all applications in it, as what measures them never ends. */
+/** Metrics of the process, such as memory: one register for all its applications, since what measures them never ends. */
 function processRegister(): Registry {
   if (!ofProcess) {
     ofProcess = new Registry();

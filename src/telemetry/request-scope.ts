@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
-/** Whose request the present work is done for, so that a line of the log can name it. */
+/** Knows which request the present work is for, so that a line of the log can name it. */
 export class RequestScope {
   readonly #ids = new AsyncLocalStorage<string>();
 
@@ -9,7 +9,7 @@ export class RequestScope {
     return this.#ids.getStore();
   }
 
-  /** Runs `work`; the id holds for all that it begins. */
+  /** Runs `work`; the id holds for all that this begins. */
   run(id: string, work: () => void): void {
     this.#ids.run(id, work);
   }

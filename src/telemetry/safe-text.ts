@@ -4,7 +4,7 @@ const longest = 2000;
 const unsafe = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
 const password = /(\b[a-z][a-z0-9+.-]*:\/\/[^\s:@/]*):[^\s@]*@/gi;
 
-/** One line, at most 2,000 characters: no input can forge a line of the log or steer a terminal. */
+/** Makes a text one line of at most 2,000 characters, so that no input can forge a line of the log or control a terminal. */
 export function oneLine(text: string): string {
   const short = text.length > longest ? `${text.slice(0, longest)}…` : text;
   return short.replace(unsafe, (character) => {
@@ -23,7 +23,7 @@ export function masker(secrets: readonly string[]): (text: string) => string {
     spelled.reduce((masked, secret) => masked.replaceAll(secret, '***'), text.replace(password, '$1:***@'));
 }
 
-/** Where an exception came from, without its words, which may hold anything: lines that look like frames, too. */
+/** The stack of an exception without its text, which may hold anything, even lines that look like frames. */
 export function stackWithoutWords({ message, stack }: Error): string | undefined {
   return typeof stack === 'string' ? stack.replace(message, '') : undefined;
 }

@@ -2,18 +2,18 @@ import type { PoolUse } from '../database/pool-use.js';
 import type { ShownMetric } from './shown-metric.js';
 
 interface ServiceSources {
-  /** How often each code was answered; every code that there is. */
+  /** How often each code was answered; has every code. */
   readonly problems: () => ReadonlyMap<string, number>;
-  /** How many of them were `overloaded`, by what overloads. */
+  /** How many of them were `overloaded`, by cause. */
   readonly overloads: () => ReadonlyMap<string, number>;
-  /** Requests that are being served, and that wait for it, by the queue that they are in. */
+  /** How many requests are being served, and how many wait for that, by queue. */
   readonly load: () => Readonly<Record<string, { readonly serving: number; readonly waiting: number }>>;
   readonly connections: () => PoolUse & { readonly max: number };
   /** Whether the database answers now. */
   readonly isDatabaseUp: () => Promise<boolean>;
 }
 
-/** What tells how the service fares beside its cache, as Prometheus wants to see it. The codes are a fixed few. */
+/** The service's figures for Prometheus, without those of its cache. The codes are a fixed few. */
 export function serviceMetrics(sources: ServiceSources): readonly ShownMetric[] {
   return [
     {

@@ -8,7 +8,7 @@ import { EventLoop } from './event-loop.js';
 import { Metrics } from './metrics.js';
 import { RequestScope } from './request-scope.js';
 
-/** The log, which others reach through Nest's `Logger`, the metrics, and whether the process keeps up. */
+/** The log, which others use through Nest's `Logger`; the metrics; and whether the process keeps up. */
 @Global()
 @Module({
   providers: [
@@ -31,7 +31,7 @@ import { RequestScope } from './request-scope.js';
 })
 export class TelemetryModule {
   /**
-   * @param problems  counts them, also those answered before a request reaches Nest
+   * @param problems  counts all problems, also those answered before a request reaches Nest
    * @param limit     knows how many requests are being served
    */
   static forRoot(problems: AnsweredProblems, limit: HandlerLimit): DynamicModule {

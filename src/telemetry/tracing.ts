@@ -4,8 +4,8 @@ import type { CacheModuleEvent, Tracer } from '../cache/index.js';
 const SCOPE = 'ai-native-backend/cache';
 
 /**
- * Spans `cache.load` and `cache.invalidate`, for whichever OpenTelemetry SDK the process was started with; without one
- * nothing is made. Attributes name prefixes, counts and kinds of errors, never a key or an exception's text.
+ * Makes spans `cache.load` and `cache.invalidate` for the OpenTelemetry SDK that the process was started with; without one,
+ * none. Attributes name prefixes, counts and kinds of errors, never a key or an exception's text.
  */
 export const tracing: Tracer = {
   load: (prefix, reason, run) => {
@@ -19,7 +19,7 @@ export const tracing: Tracer = {
   },
 };
 
-/** Tells the span of the request what its lookups came to: a span for every hit would cost more than the hit. */
+/** Adds the outcome of lookups to the span of the request: a span for each would cost more than a hit. */
 export function traceCacheEvent(event: CacheModuleEvent): void {
   switch (event.event) {
     case 'cache.hit':
@@ -34,7 +34,7 @@ export function traceCacheEvent(event: CacheModuleEvent): void {
   }
 }
 
-/** The API hands out a tracer also where nobody listens; whether somebody does, its proxy knows. */
+/** `undefined` without an SDK. The API gives a tracer even then; only its proxy knows whether there is a real one. */
 function registeredTracer(): SpanTracer | undefined {
   const provider: {
     getTracer: (scope: string) => SpanTracer;
