@@ -38,12 +38,12 @@ import { SubmissionsOfActivities1770000016000 } from './migrations/1770000016000
 
 const entities = [Activity, Course, Enrollment, GradeChange, Submission, TutorMessage, TutorSession, User];
 
-/** Notices within half a minute that the host of the database has vanished; without a delay the system's two hours hold. */
+/** So a vanished host is noticed within half a minute; without the delay it would take the system's two hours. */
 export const keptAlive = { keepAlive: true, keepAliveInitialDelayMillis: 10_000 } as const;
 
 const untold = () => undefined;
 
-/** TypeORM writes the texts of exceptions to standard output when a migration fails, whatever `logging` says. */
+/** Given to TypeORM because its own logger prints the texts of exceptions when a migration fails, whatever `logging` says. */
 const silent: Logger = {
   logQuery: untold,
   logQueryError: untold,
@@ -53,7 +53,7 @@ const silent: Logger = {
   log: untold,
 };
 
-/** What every connection of ours to PostgreSQL has in common. */
+/** Options of all our connections to PostgreSQL. */
 const shared = {
   type: 'postgres',
   entities,
@@ -108,23 +108,23 @@ export function requestPool(settings: PoolSettings, onPoolError: (error: Error) 
       idle_in_transaction_session_timeout: settings.DATABASE_IDLE_IN_TRANSACTION_TIMEOUT_MS,
       query_timeout: settings.DATABASE_QUERY_TIMEOUT_MS,
       ...keptAlive,
-      // What is idle stays: a new connection has to be made, and has prepared nothing.
+      // Idle connections stay: a new one takes time, and has no prepared statements.
       idleTimeoutMillis: 0,
       maxLifetimeSeconds: settings.DATABASE_MAX_LIFETIME,
     },
   };
 }
 
-/** Those that the server does not have, being older, it passes over. */
+/** Sets only the limits that the server has: an older one lacks some. */
 const setLimits = `SELECT set_config(name, CASE name WHEN 'lock_timeout' THEN $1 ELSE '0' END, false) FROM pg_settings
   WHERE name IN ('lock_timeout', 'statement_timeout', 'transaction_timeout', 'idle_session_timeout',
     'idle_in_transaction_session_timeout')`;
 
 /**
- * Takes away what limits the time of statements, transactions and sessions, whatever the role or the database has been given
- * (`ALTER ROLE … SET`): `pg` asks for no limit that is 0.
+ * Removes all time limits on statements, transactions and sessions, also those of the role or the database
+ * (`ALTER ROLE … SET`). By a statement, since `pg` does not send limits of 0.
  *
- * @param lockMs  what a statement waits for a lock; 0: without end
+ * @param lockMs  how long a statement waits for a lock; 0: without end
  */
 export async function makePatient(client: ClientBase, lockMs: number): Promise<void> {
   await client.query(setLimits, [String(lockMs)]);
@@ -134,7 +134,7 @@ export async function makePatient(client: ClientBase, lockMs: number): Promise<v
  * A connection without time limits on statements, for migrations, imports and tests.
  *
  * @param poolSize     connections at most
- * @param tableLockMs  what a statement waits for a table that others use; 0: without end
+ * @param tableLockMs  how long a statement waits for a table that others use; 0: without end
  */
 export function patientDataSource(url: string, poolSize = 2, tableLockMs = 0): DataSource {
   return new DataSource({

@@ -18,8 +18,8 @@ const longestPauseMs = 2000;
 const closePatienceMs = 3000;
 
 /**
- * Brings the database up behind a service that already listens: start the embedded server if there is no other,
- * migrate, connect. Tries again for as long as it takes; once up, the pool heals itself.
+ * Brings the database up while the service already listens: starts the embedded server if there is no other,
+ * migrates, connects. Tries again for as long as it takes; after that the pool recovers by itself.
  */
 @Injectable()
 export class DatabaseConnection implements OnApplicationShutdown {
@@ -34,16 +34,16 @@ export class DatabaseConnection implements OnApplicationShutdown {
     @Optional() @Inject(FIRST_START) private readonly firstStart?: FirstStart,
   ) {}
 
-  /** Whether the schema is in place and queries can be tried; stays true when the database goes away later. */
+  /** Whether the schema is in place, so that queries can be tried; stays true when the database goes away later. */
   get isReady(): boolean {
     return this.#isReady;
   }
   #isReady = false;
 
   /**
-   * Settles when the database is ready, or when the service is closed before that. Safe to call twice.
+   * Settles when the database is ready, or the service is closed before that. Safe to call twice.
    *
-   * @throws {EmbeddedPostgresError} when the embedded server cannot run here: trying again would not help
+   * @throws {EmbeddedPostgresError} if the embedded server cannot run here: trying again would not help
    */
   open(): Promise<void> {
     return (this.#opening ??= this.#openUntilReady());

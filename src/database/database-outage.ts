@@ -4,12 +4,12 @@ import { News } from '../cache/index.js';
 import { DatabasePing } from './database-ping.js';
 
 const lookEveryMs = 1000;
-/** A pool that is too small refuses some and serves others: it shall not end and begin with each of them. */
+/** How long it must be quiet for an outage to be over: a small pool refuses some callers and serves others in between. */
 const quietMs = 5000;
 
 /**
- * Tells the log that the database cannot be had, whoever finds out first: a caller, or a probe. Then once a minute for each
- * reason, and when it answers again, which it finds out by itself.
+ * Logs that the database cannot be used, when a caller or a probe has found that out; then each reason once a minute; and when
+ * the database answers again, which it finds out by itself.
  */
 @Injectable()
 export class DatabaseOutage implements OnApplicationShutdown {

@@ -9,9 +9,8 @@ import { endClient } from './end-client.js';
 const deadlineMs = 500;
 
 /**
- * Asks the database whether it is there, on a connection kept for that: a pool that is merely busy
- * must not look like a database that is away. Where the server has no connection left for that, the pool is asked, which
- * may still have its own.
+ * Asks the database whether it is there, on a connection kept for that: a pool that is merely busy must not look like a
+ * database that is away. If the server has no connection left, the pool is asked, which may have its own.
  */
 @Injectable()
 export class DatabasePing implements OnApplicationShutdown {
@@ -25,10 +24,10 @@ export class DatabasePing implements OnApplicationShutdown {
   ) {}
 
   /**
-   * All who ask at once share one question.
+   * Callers at the same time share one question.
    *
-   * @returns whether an answer came, within 500 ms, and as many before for a new connection or after one that was refused;
-   *   never throws
+   * @returns whether an answer came within 500 ms; a new connection, and the pool after a refused one, have as long each.
+   *   Never throws
    */
   isAnswering(): Promise<boolean> {
     this.#asking ??= this.#ask().finally(() => {
@@ -37,7 +36,7 @@ export class DatabasePing implements OnApplicationShutdown {
     return this.#asking;
   }
 
-  /** Why there was no answer the last time, as a code; `undefined` after an answer. */
+  /** Why there was no answer last time, as a code; `undefined` after an answer. */
   get failure(): string | undefined {
     return this.#failure;
   }
@@ -89,7 +88,7 @@ export class DatabasePing implements OnApplicationShutdown {
   }
 }
 
-/** Of a server that is there, such as 53300, too many connections; not of one that starts or stops, 57P01 to 57P05. */
+/** Whether a server that is there has refused, as by 53300, too many connections; not one that starts or stops, 57P01 to 57P05. */
 function isRefusal(error: unknown): boolean {
   return error instanceof DatabaseError && !error.code?.startsWith('57P');
 }

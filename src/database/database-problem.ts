@@ -12,7 +12,7 @@ import { DatabaseUnavailable } from './fail-fast-pool.js';
 const unavailable =
   /^(ECONNREFUSED|ECONNRESET|ECONNABORTED|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|08...|25006|25P0[34]|53...|57014|57P0.|58...|28...|3D000)$/;
 
-/** pg gives these no code. */
+/** Messages of `pg` for a lost connection: it gives these errors no code. */
 const lostConnection =
   /^(Connection terminated|Client has encountered a connection error|Query read timeout|timeout exceeded when trying to connect|timeout expired|Cannot use a pool after calling end|Client was closed)/;
 
@@ -20,8 +20,8 @@ const contention = /^(40001|40P01|55P03)$/;
 const badText = /^(22021|22P02|22P05|22003|22007|22008|22009)$/;
 
 /**
- * The problem that stands for an error of the database, if it is one.
- * Its words are ours: messages of PostgreSQL quote statements, values and host names.
+ * The problem for an error of the database; `undefined` for any other error. Its text is ours, since messages of PostgreSQL
+ * quote statements, values and host names.
  */
 export function databaseProblem(error: unknown): Problem | undefined {
   if (!isNativeError(error)) return undefined;
@@ -44,7 +44,7 @@ export function databaseProblem(error: unknown): Problem | undefined {
     unavailable.test(code) ||
     lostConnection.test(error.message) ||
     error instanceof CannotExecuteNotConnectedError ||
-    // TypeORM takes a connection that broke away from whoever is using it.
+    // TypeORM releases a connection that breaks while it is in use.
     error instanceof QueryRunnerAlreadyReleasedError ||
     error instanceof QueryRunnerProviderAlreadyReleasedError
   ) {

@@ -25,7 +25,7 @@ export class DatabaseModule {
               logger.warn({
                 event: 'database.connection_lost',
                 reason: databaseReason(error),
-                // Not of the request that happened to open it.
+                // The line is not about the request that happened to open the connection.
                 request_id: undefined,
               } satisfies LogRecord);
             }),

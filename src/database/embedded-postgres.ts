@@ -33,8 +33,8 @@ const turnPatienceMs = 60_000;
 /**
  * Starts the PostgreSQL that comes with the npm packages, or joins the one that already runs on this folder,
  * such as one left behind by a killed process. It listens on a port of 127.0.0.1 that stays the same from start
- * to start while it is free, and asks for a password that lies in a file of mode 0600 in the folder. It is in a
- * session of its own: Ctrl-C does not reach it. As root it runs as "nobody", and no user is made.
+ * to start while it is free, and asks for a password, which is in a file of mode 0600 in the folder. It is in a
+ * session of its own, so that Ctrl-C does not reach it. As root it runs as "nobody", so that no user has to be made.
  *
  * @throws {EmbeddedPostgresError} with one line for the user: platform not supported, folder not writable, disk full
  */
@@ -53,7 +53,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
       cluster: join(dir, 'cluster'),
       log: options.log,
     };
-    // Never closed to its owner-to-be, not for a moment: another start may just be looking whether it can enter.
+    // The owner first, or else the server's user could not enter for a moment, just when another start checks that.
     await giveToServer(home, dir);
     await chmod(dir, 0o700);
     const takeTurn = <T>(work: () => Promise<T>): Promise<T> =>
@@ -95,7 +95,7 @@ async function hasUsers(home: PostgresHome): Promise<boolean> {
   let isUsed = false;
   for (const pid of await readdir(folder).catch(() => [])) {
     const file = join(folder, pid);
-    // Those of earlier versions tell nothing.
+    // Files of earlier versions are empty.
     const start = (await readFile(file, 'utf8').catch(() => '')) || UNKNOWN;
     if (!(await isStillThere(Number(pid), start))) await rm(file, { force: true });
     else if (Number(pid) !== process.pid) isUsed = true;

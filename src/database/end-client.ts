@@ -4,7 +4,7 @@ import type { Client } from 'pg';
 const patienceMs = 1000;
 
 /**
- * Closes a connection to the database. A server that has fallen silent never closes its end, and is left after a second.
+ * Closes a connection to the database. A silent server never closes its end: it is not waited for longer than a second.
  * Never throws.
  */
 export async function endClient(client: Client): Promise<void> {

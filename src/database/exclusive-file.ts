@@ -3,14 +3,14 @@ import { link, readFile, rm, writeFile } from 'node:fs/promises';
 import { setTimeout as wait } from 'node:timers/promises';
 import { isStillThere, startOf } from './process-start.js';
 
-/** What this process has written, or is about to write, into files that it holds. */
+/** What this process has written, or is about to write, into the files that it holds. */
 const held = new Set<string>();
 
 /**
  * Runs `work` while this process alone holds the file at `path`; processes of this machine take turns.
- * A file left by a dead process is taken over, also when another process has its id by now.
+ * A file of a dead process is taken over, even if another process has its id by now.
  *
- * @throws {Error} when another living process holds it longer than `patienceMs`
+ * @throws {Error} if another living process holds it for longer than `patienceMs`
  */
 export async function whileHolding<T>(path: string, patienceMs: number, work: () => Promise<T>): Promise<T> {
   const deadline = Date.now() + patienceMs;
@@ -32,7 +32,7 @@ export async function whileHolding<T>(path: string, patienceMs: number, work: ()
     try {
       return await work();
     } finally {
-      // Somebody may have deleted it, as they were told to, and another may have made it since.
+      // A user may have deleted it, as the message says, and another process have made it since.
       if ((await contentOf(path)) === mark) await rm(path, { force: true });
     }
   } finally {
@@ -40,7 +40,7 @@ export async function whileHolding<T>(path: string, patienceMs: number, work: ()
   }
 }
 
-/** Under another name first: it must not be seen, nor left, half written. @returns whether nobody was faster */
+/** Writes under another name first, so that the file is never there half written. @returns whether nobody was faster */
 async function create(path: string, mark: string): Promise<boolean> {
   const written = `${path}.${randomUUID()}`;
   try {
@@ -70,7 +70,7 @@ async function isLeftBehind(mark: string): Promise<boolean> {
   return !Number(pid) || !(await isStillThere(Number(pid), start));
 }
 
-/** Those who find the same take turns in this too, or the slower would take away what the faster has just made. */
+/** Removes a file left behind. In turns, too: else a slower process could remove what a faster one has just made. */
 async function takeAway(path: string, patienceMs: number): Promise<void> {
   await whileHolding(`${path}.takeover`, patienceMs, async () => {
     const found = await contentOf(path);

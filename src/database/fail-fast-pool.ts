@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { Client, DatabaseError, Pool, type PoolClient, type PoolConfig } from 'pg';
 
-/** There is no connection to be had: the database does not answer, or all are in use for longer than one may wait. */
+/** No connection can be had: the database does not answer, or all were in use for longer than one may wait. */
 export class DatabaseUnavailable extends Error {
   constructor(readonly code: keyof typeof unavailable) {
     super(unavailable[code]);
@@ -21,8 +21,8 @@ interface FailFastPoolConfig extends PoolConfig {
 type Done = (error: Error | undefined, client: PoolClient | undefined, release: () => void) => void;
 
 /**
- * First to find out; once it is known to be away, a slow answer is an answer too. But one that waits on a broken line keeps
- * the next from being asked: there is one at a time, for a server that hangs needs no crowd before its door.
+ * How long a probe waits: the first is to find out soon; later ones, when the database is known to be away, may also get a slow
+ * answer. Not longer, since one probe at a time is under way, and one on a broken line holds up the next.
  */
 const FIRST_PROBE_MS = 1000;
 const LATER_PROBE_MS = 2500;
@@ -30,8 +30,8 @@ const PROBE_EVERY_MS = 1000;
 const nothingToRelease = () => undefined;
 
 /**
- * The pool of `pg` for a database that may be away: when one caller has met silence, the database is asked on a
- * connection of its own, and until it answers there everybody else is refused at once instead of after a timeout.
+ * The pool of `pg` for a database that may be away. After one caller's timeout the database is asked on a connection of its
+ * own, and until it answers there all others are refused at once, not after a timeout each.
  */
 export class FailFastPool extends Pool {
   readonly #config: FailFastPoolConfig;
@@ -46,7 +46,7 @@ export class FailFastPool extends Pool {
       this.#hasConnected = true;
       client.once(SILENT, () => void this.#askUntilHeard());
     });
-    // Whoever gets it next would work in the transaction of another.
+    // A transaction is still open in it: the next user would work in that.
     this.on('release', (_, client) => {
       if (/[TE]/.test(client.getTransactionStatus() ?? '')) void client.end();
     });
@@ -92,12 +92,12 @@ export class FailFastPool extends Pool {
     });
   }
 
-  /** Of a pool that never had a connection its owner knows already. */
+  /** Does nothing if the pool never had a connection: its owner knows that the database is away. */
   async #askUntilHeard(): Promise<void> {
     if (this.#isAsking || !this.#hasConnected) return;
     this.#isAsking = true;
     this.#isAway = !(await isHeard(this.#config, FIRST_PROBE_MS));
-    // Callers may wait for so long, and one that is slower still would be of no use to them.
+    // As long as callers wait: a server that is slower is of no use to them.
     const laterMs = Math.max(LATER_PROBE_MS, this.#config.connectionTimeoutMillis ?? 0);
     while (this.#isAway && !this.ending) {
       const pause = wait(PROBE_EVERY_MS, undefined, { ref: false });
@@ -110,19 +110,19 @@ export class FailFastPool extends Pool {
 }
 
 const SILENT = 'silent';
-/** Of `pg`, which gives it no code. */
+/** A message of `pg`, which gives the error no code. */
 const READ_TIMEOUT = 'Query read timeout';
-/** SQLSTATE of a server that may only be read, such as a former primary. */
+/** SQLSTATE of a server that only allows reading, such as a former primary. */
 const READ_ONLY = '25006';
 
 /**
- * A connection that ends when it is of no use any more. Left alone it would go back to the pool: still busy with the
- * statement that was given up, in a transaction that the next user would commit with their own; or to the wrong server.
+ * A connection that ends itself when it is of no use any more. Otherwise it would go back to the pool while it is busy with a
+ * statement that was given up, or in a transaction that the next user would commit, or at a server that only allows reading.
  */
 class DisposableClient extends Client {
   constructor(config?: PoolConfig) {
     super(config);
-    // One that breaks just as it changes hands belongs to nobody, and an error that nobody hears ends the process.
+    // It may break while it belongs to nobody, and an error without a listener ends the process.
     this.on('error', () => undefined);
   }
 
@@ -140,7 +140,7 @@ class DisposableClient extends Client {
   }
 }
 
-/** A server that refuses is heard: whoever asks it is refused at once anyway. */
+/** Whether the server answers, if only by refusing: then callers are refused at once anyway. */
 async function isHeard(config: PoolConfig, deadlineMs: number): Promise<boolean> {
   const client = new Client({
     ...config,
@@ -159,7 +159,7 @@ async function isHeard(config: PoolConfig, deadlineMs: number): Promise<boolean>
   }
 }
 
-/** `pg` and its pool have several words for it, and no code. */
+/** `pg` and its pool have several messages for it, and no code. */
 function isTimeout(error: unknown): boolean {
   return error instanceof Error && !(error instanceof DatabaseError) && /time(d ?)?out/i.test(error.message);
 }

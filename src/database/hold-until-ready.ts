@@ -3,11 +3,11 @@ import type { onRequestHookHandler } from 'fastify';
 import { Problem } from '../http/problem.js';
 import { DatabaseConnection } from './database-connection.js';
 
-/** What answers without a database: the front page, the probes, the metrics, the API's description, the detailed health. */
+/** Paths that need no database: the front page, the probes, the metrics, the API's description, the detailed health. */
 const needsNoDatabase =
   /^\/(health|metrics|api\/v3\/(openapi\.json|system\/health))?([/?]|$)|^\/api\/v3\/docs/;
 
-/** Answers 503 until the schema is in place, so that no request meets a half-made database. */
+/** Answers 503 until the schema is in place, so that no request meets an unfinished database. */
 export function holdUntilReady(app: INestApplication): onRequestHookHandler {
   const database = app.get(DatabaseConnection, { strict: false });
   return (request, _reply, done) => {

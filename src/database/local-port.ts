@@ -1,6 +1,6 @@
 import { connect, createServer } from 'node:net';
 
-/** `preferred` when nobody listens there, else any free port. */
+/** `preferred` if nobody listens there, else any free port. */
 export function freePort(preferred: number): Promise<number> {
   return new Promise((settle, reject) => {
     const server = createServer();

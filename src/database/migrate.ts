@@ -5,29 +5,29 @@ import { databaseReason } from './database-reason.js';
 import { endClient } from './end-client.js';
 import { connectPastPoolers } from './refuse-pooler.js';
 
-/** Any number, as long as every version of this service uses the same. */
+/** An arbitrary number, but the same in every version of this service. */
 const migrationLock = 1_770_000_000;
 
-/** The server itself ends our wait for the lock; an answer that comes no sooner than this never comes. */
+/** The server itself ends our wait for the lock. If it has not answered so long after that, it never will. */
 const answerMarginMs = 5000;
 
-/** Of the longest wait for the turn, the part after which it is told of: processes that start together have it for moments. */
+/** The part of the longest wait after which it is reported: processes that start together have the turn only for moments. */
 const UNTOLD_PART = 1 / 20;
 
 /**
- * What a migration waits for a table that others use, such as a backup: whatever else wants the table waits behind it, the
- * writes of all replicas too. Less than these have patience for; whoever migrates tries again.
+ * How long a migration waits for a table that others use, such as a backup. Meanwhile all others who want the table wait behind
+ * it, such as writes of all replicas, so it is shorter than these can wait. The migration is tried again.
  */
 const tableLockMs = 500;
 
-/** Else the server would keep the lock of a machine that has vanished for two hours. */
+/** Otherwise the server would keep the lock of a vanished machine for two hours. */
 const endWhenVanished =
   'SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3';
 
-/** A migration has failed, and is undone; those before it are not. */
+/** A migration has failed and was undone; those before it were not. */
 export class MigrationError extends Error {
   override readonly name = 'MigrationError';
-  /** As {@link databaseReason} gives it. */
+  /** Why, as {@link databaseReason} gives it. */
   readonly code: string;
 
   /** @param migration  its name */
@@ -41,11 +41,11 @@ export class MigrationError extends Error {
 }
 
 interface Turn {
-  /** For the turn of other processes. Default: a minute */
+  /** How long to wait for the turn of other processes. Default: a minute */
   readonly longestWaitMs: number;
-  /** Ends the wait for the turn; migrations that run are finished. */
+  /** Ends the wait for the turn; a migration that runs is finished. */
   readonly signal?: AbortSignal | undefined;
-  /** Called when another process has the turn for a while, 3 s of a minute. */
+  /** Called when another process has had the turn for a while, 3 s of a minute. */
   readonly onWait?: (() => void) | undefined;
 }
 
@@ -54,9 +54,10 @@ interface Turn {
  *
  * @param url  of the database itself, not of a pooler: the lock belongs to the connection
  * @returns names of the migrations that ran
- * @throws {MigrationError} if a migration fails, such as where others use a table that it needs for over 0.5 s
+ * @throws {MigrationError} if a migration fails, such as when others use a table that it needs for over 0.5 s
  * @throws {PoolerError} if `url` leads to a pooler
- * @throws if another process holds the lock for longer; if the database cannot be reached, or `signal` came before the turn
+ * @throws if another process holds the lock for longer than `longestWaitMs`, the database cannot be reached, or `signal` came
+ *   before the turn
  */
 export async function migrate(
   url: string,
@@ -89,7 +90,7 @@ async function takeTurn(client: Client, { longestWaitMs, signal, onWait }: Turn)
   const giveUp = (): void => void endClient(client);
   signal?.addEventListener('abort', giveUp);
   try {
-    // One that came while we connected calls nobody.
+    // A signal that came while we connected would not be noticed otherwise.
     signal?.throwIfAborted();
     await client.query(endWhenVanished);
     await makePatient(client, longestWaitMs);
@@ -112,7 +113,7 @@ async function waitForTurn(client: Client, longestWaitMs: number, onWait: Turn['
   }
 }
 
-/** The lock ends with its connection: with that to a pooler that has deceived us it would not. */
+/** Unlocks, although the end of the connection does: not so if that was to a pooler which we did not recognise. */
 async function endTurn(client: Client): Promise<void> {
   const unlock = { text: 'SELECT pg_advisory_unlock($1)', values: [migrationLock], query_timeout: 1000 };
   await client.query(unlock).catch(() => undefined);
@@ -132,7 +133,7 @@ async function runPending(url: string): Promise<string[]> {
   }
 }
 
-/** @returns grows with each migration that begins: what TypeORM throws does not say which it was */
+/** @returns a list that grows with each migration that begins: errors of TypeORM do not say which it was */
 function namesOfBegun({ migrations }: DataSource): readonly string[] {
   const names: string[] = [];
   for (const migration of migrations) {

@@ -3,14 +3,14 @@ import type { DataSource } from 'typeorm';
 
 /** Connections of the pool that serves requests. */
 export interface PoolUse {
-  /** In use, or being made for somebody. */
+  /** In use, or being made for a caller. */
   readonly active: number;
   readonly idle: number;
-  /** Who waits for one. */
+  /** How many callers wait for one. */
   readonly waiting: number;
 }
 
-/** @returns what TypeORM does not tell of its pool, and how many connections it may have; all 0 while it is not open */
+/** How the pool is used, which TypeORM does not tell, and how many connections it may have; all 0 while it is not open. */
 export function poolUse({ driver, isInitialized }: DataSource): PoolUse & { readonly max: number } {
   if (!isInitialized) return { active: 0, idle: 0, waiting: 0, max: 0 };
   const { master: pool } = driver as unknown as { master: Pool };

@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 
-/** What went wrong with the embedded PostgreSQL, as one line that can be shown to the user as it is. */
+/** What went wrong with the embedded PostgreSQL, in one line for the user. */
 export class EmbeddedPostgresError extends Error {}
 
 export interface PostgresBinaries {
@@ -29,7 +29,7 @@ interface CommandResult {
 const useOwnDatabase =
   'set DATABASE_URL=postgres://user:password@host:5432/name to use a PostgreSQL of your own';
 
-/** PostgreSQL refuses to run as root; every system knows "nobody", so no user has to be made. */
+/** PostgreSQL refuses to run as root. Every system has the user "nobody", so none has to be made. */
 const nobody: ServerUser =
   process.platform === 'darwin' ? { uid: 4294967294, gid: 4294967294 } : { uid: 65534, gid: 65534 };
 
@@ -43,10 +43,10 @@ export async function serverUser(clusterDir: string): Promise<ServerUser | undef
 }
 
 /**
- * The binaries that the optional npm package of this platform brings.
+ * The binaries in the optional npm package of this platform.
  *
  * @param platform `<os>-<architecture>` in Node's words
- * @throws {EmbeddedPostgresError} when there are none for this platform, or they were not installed
+ * @throws {EmbeddedPostgresError} if there are none for this platform, or they were not installed
  */
 export async function locateBinaries(platform: string): Promise<PostgresBinaries> {
   const native = join(dirname(findPackage(platform)), '..', 'native');
@@ -68,7 +68,7 @@ function inFolder(bin: string): PostgresBinaries {
   return { initdb: join(bin, 'initdb'), pg_ctl: join(bin, 'pg_ctl'), postgres: join(bin, 'postgres') };
 }
 
-/** npm packages cannot hold symbolic links; the package restores its own after installation, unless npm ignores scripts. */
+/** npm packages cannot hold symbolic links. The package makes its own after installation, unless npm ignores scripts. */
 async function restoreLinks(native: string): Promise<void> {
   const list = await readFile(join(native, 'pg-symlinks.json'), 'utf8').catch(() => '[]');
   for (const { source, target } of JSON.parse(list) as { source: string; target: string }[]) {
@@ -84,12 +84,12 @@ interface Wish {
   readonly binaries: PostgresBinaries;
   readonly homeDir: string;
   readonly user: ServerUser | undefined;
-  /** Folders that can take both, the best first. Default: /var/lib, then the temporary folder */
+  /** Folders that may hold both, the best first. Default: /var/lib, then the temporary folder */
   readonly shelters?: readonly string[];
 }
 
 /**
- * Where binaries and data can lie so that `user` reaches them: in place, or, when only root may enter the
+ * Finds a place for binaries and data where `user` can reach them: where they are, or, if only root may enter the
  * folder of this project, under one of `shelters`.
  */
 export async function placeForUser(
@@ -134,10 +134,10 @@ async function openShelter(shelters: readonly string[]): Promise<string> {
     } catch {
       continue;
     }
-    // In a folder where all may write, somebody else may have made it first.
+    // Where all may write, another user may have made it first.
     const found = await lstat(folder);
     if (!found.isDirectory() || found.uid !== 0) continue;
-    // Whatever the umask of this process: the server's user has to enter.
+    // The umask of this process may keep the server's user out.
     await chmod(folder, 0o755);
     return folder;
   }
@@ -169,7 +169,7 @@ async function copyBinaries(binaries: PostgresBinaries, shelter: string): Promis
 
 /**
  * Runs a command of PostgreSQL in a session of its own, so that Ctrl-C in the terminal does not reach it.
- * Variables such as PGDATA or PGPORT of the caller are kept from it. Never throws.
+ * It does not get variables of the caller such as PGDATA or PGPORT. Never throws.
  */
 export function runCommand(
   command: string,

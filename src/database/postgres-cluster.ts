@@ -8,7 +8,7 @@ import {
   type ServerUser,
 } from './postgres-binaries.js';
 
-/** Whose server it is and where it lies. */
+/** Where the server is, and which user runs it. */
 export interface PostgresHome {
   readonly binaries: PostgresBinaries;
   readonly user: ServerUser | undefined;
@@ -18,8 +18,8 @@ export interface PostgresHome {
 }
 
 /**
- * Makes the cluster where there is none: beside its place, and moves it there when it is whole, so that a half-made one
- * is never used.
+ * Makes the cluster if there is none. It is made beside its place and moved there when it is complete, so that an unfinished
+ * one is never used.
  *
  * @returns the password
  */
@@ -57,7 +57,7 @@ export async function ensureCluster(
     '--locale-provider=builtin',
     '--locale=C.UTF-8',
     ...(fsync === 'off' ? ['--no-sync'] : []),
-    // It keeps the password here and now; what the server is told at its start comes too late for that.
+    // Given here, since the password is stored now: a setting of the server comes too late for that.
     ...(iterations === undefined ? [] : [`--set=scram_iterations=${iterations}`]),
   ]);
   if (made.code !== 0) throw new Error(made.output);

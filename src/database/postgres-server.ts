@@ -8,10 +8,10 @@ import { programOf, startedAt } from './process-start.js';
 
 const startPatienceMs = 10_000;
 const stopPatienceS = 20;
-/** What two moments in whole seconds may be apart that are the same. */
+/** How far the same moment may differ in two values in whole seconds. */
 const roundingS = 2;
 
-/** The server that runs on the cluster, or `undefined`. Waits for one that is just coming up. */
+/** The server that runs on the cluster, or `undefined`. Waits for one that is just starting. */
 export async function findRunning(
   home: PostgresHome,
 ): Promise<{ readonly pid: string | undefined; readonly port: number } | undefined> {
@@ -26,7 +26,7 @@ export async function findRunning(
       await rm(lockFile, { force: true });
       return undefined;
     }
-    // Where process 1 is slow to reap, a killed server counts as running for a while.
+    // A killed server counts as running until its parent has taken note, which process 1 may be slow to do.
     if (Date.now() > deadline) {
       throw new EmbeddedPostgresError(
         `PostgreSQL (process ${pid}) holds ${home.dir} and does not answer: end it`,
@@ -37,10 +37,10 @@ export async function findRunning(
 }
 
 /**
- * Whether the process that `postmaster.pid` names is another by now, as after a power cut. PostgreSQL itself takes any of the
- * same user for its own, and would not start.
+ * Whether `postmaster.pid` is left over and its process is another by now, such as after a power cut. PostgreSQL itself would
+ * take any process of the same user for its own, and not start.
  *
- * @param startS  when the server began by that file, in seconds since 1970
+ * @param startS  when the server was started according to that file, in seconds since 1970
  */
 async function isLeftBehind(pid: number, startS: number): Promise<boolean> {
   const program = await programOf(pid);
@@ -63,10 +63,10 @@ export async function startServer(
     const all = {
       listen_addresses: '127.0.0.1',
       port: String(port),
-      // The path of a socket may not be longer than 107 bytes; a folder's may.
+      // None: the path of a socket has at most 107 bytes, and that of a folder may be longer.
       unix_socket_directories: '',
       timezone: 'UTC',
-      // Those who wait for each other wait in vain.
+      // Short, since those who wait for each other wait in vain.
       deadlock_timeout: '200ms',
       ...settings,
     };

@@ -1,26 +1,26 @@
 import { readFile } from 'node:fs/promises';
 
-/** Of a process of which nothing tells when it began. */
+/** Stands for the start of a process where it cannot be known. */
 export const UNKNOWN = '-';
 
-/** When a process began, as Linux tells it (proc(5), field 22 of `stat`); `-` elsewhere. Ids are used again, this is not. */
+/** When a process began, by Linux (proc(5), field 22 of `stat`); `-` elsewhere. Ids are used again, this is not. */
 export async function startOf(pid: number): Promise<string> {
   const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-  // The name before it is in parentheses, and may hold any character.
+  // The program's name stands before it in parentheses, and may hold any character.
   return text.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? UNKNOWN;
 }
 
-/** Ticks a second in which Linux counts for programs, on every machine. */
+/** Linux counts for programs in so many ticks a second, on every machine. */
 const ticks = 100;
 
-/** The same in seconds since 1970, by the clock of now; both sides of it are rounded. `NaN` where nothing tells. */
+/** When a process began, in seconds since 1970 by the present clock, and rounded. `NaN` if that cannot be known. */
 export async function startedAt(pid: number): Promise<number> {
   const text = await readFile('/proc/stat', 'utf8').catch(() => '');
   const bootedAt = Number(/^btime (\d+)$/m.exec(text)?.[1] ?? NaN);
   return bootedAt + Number(await startOf(pid)) / ticks;
 }
 
-/** The name of the program that a process runs; `undefined` where nothing tells. */
+/** The name of the program that a process runs; `undefined` if that cannot be known. */
 export async function programOf(pid: number): Promise<string | undefined> {
   const name = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => undefined);
   return name?.trimEnd();
@@ -29,7 +29,7 @@ export async function programOf(pid: number): Promise<string | undefined> {
 /**
  * Whether the process that had this id is still there, whoever owns it.
  *
- * @param start  what {@link startOf} said of it then; where that is unknown, any process of this id will do
+ * @param start  what {@link startOf} gave for it then; if that is unknown, any process with this id counts
  */
 export async function isStillThere(pid: number, start: string): Promise<boolean> {
   if (!exists(pid)) return false;

@@ -1,6 +1,6 @@
 import { type Client, DatabaseError } from 'pg';
 
-/** There is a pooler where the database should be: no statement would end, or a lock be given back, as is asked for. */
+/** There is a pooler where the database should be: limits of statements, and locks, would not work as asked for. */
 export class PoolerError extends Error {
   override readonly name = 'PoolerError';
 
@@ -12,7 +12,7 @@ export class PoolerError extends Error {
 }
 
 /**
- * Connects, and sees that what was asked for with the connection holds: a pooler refuses that, or drops it.
+ * Connects, and checks that the settings of the connection hold: a pooler refuses or drops them.
  *
  * @param client   made with this `lock_timeout`
  * @param lockMs   above 0
@@ -30,7 +30,7 @@ export async function connectPastPoolers(client: Client, lockMs: number): Promis
   if (rows[0]?.setting !== String(lockMs)) throw new PoolerError();
 }
 
-/** PostgreSQL has the parameter, and says other words of one that it has not. */
+/** Whether the error is a pooler's. PostgreSQL knows the parameter, and has another message for unknown ones. */
 function isOfPooler(error: unknown): boolean {
   return (
     error instanceof DatabaseError &&

@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 const maxRetries = 3;
 const firstPauseMs = 10;
 
-/** Deadlock and serialisation failure: the database asks for the whole transaction again. */
+/** Deadlock and serialisation failure: the whole transaction should be run again. */
 const asking = new Set(['40P01', '40001']);
 
 /** @param code  SQLSTATE of an error */
@@ -12,9 +12,9 @@ export function asksForAnotherRun(code: string): boolean {
 }
 
 /**
- * Runs `transaction`, again (at most three times, after a random pause) where its error allows it.
+ * Runs `transaction`, and again (at most three times, after a random pause) if its error allows it.
  *
- * @param mayRunAgain  asked of each error that another run may follow; can make ready for that one
+ * @param mayRunAgain  asked about each error after which a run is left; may also prepare that run
  */
 export async function runAgain<T>(
   transaction: () => Promise<T>,
