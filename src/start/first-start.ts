@@ -3,7 +3,7 @@ import type { Environment } from '../config/environment.js';
 import { patientDataSource } from '../database/data-source.js';
 import { loadPreset } from '../datasets/load-preset.js';
 
-/** Loads DEMO_DATA into the embedded database the first time it starts, so that there is something to look at. */
+/** Loads DEMO_DATA into the embedded database when it starts for the first time, so that there is something to look at. */
 export async function firstStart(url: string, { DEMO_DATA }: Environment): Promise<void> {
   if (DEMO_DATA === 'none') return;
   const dataSource = await patientDataSource(url).initialize();

@@ -8,15 +8,15 @@ import { AnsweredProblems } from '../http/answered-problems.js';
 import type { LogRecord } from '../telemetry/log-catalogue.js';
 import { stackWithoutWords } from '../telemetry/safe-text.js';
 
-/** npm passes Ctrl-C on to a process that got it from the terminal already: that is one signal, not two. */
+/** A second signal within this time counts as the same: npm passes on a Ctrl-C that the terminal has sent, too. */
 const echoMs = 500;
 const sweepMs = 100;
 
 /**
- * Stops the service so that no request fails: look unready and serve on (SHUTDOWN_GRACE_MS), let requests in
- * flight finish (SHUTDOWN_DRAIN_MS), close what the modules opened, the database last. Begins at SIGTERM or SIGINT, exit
- * code 0, or when something fails that nobody handles, exit code 1. A second signal, or SHUTDOWN_DEADLINE_MS, ends the
- * process at once.
+ * Stops the service so that no request fails: it looks unready but goes on serving (SHUTDOWN_GRACE_MS), lets requests in
+ * flight finish (SHUTDOWN_DRAIN_MS), and closes what the modules opened, the database last. Begins at SIGTERM or SIGINT, with
+ * exit code 0, or at an error that nobody handles, with exit code 1. A second signal, or SHUTDOWN_DEADLINE_MS, ends the process
+ * at once.
  */
 export function stopInOrder(app: NestFastifyApplication): void {
   const logger = new Logger('Shutdown');
@@ -43,9 +43,9 @@ export function stopInOrder(app: NestFastifyApplication): void {
       }
     });
   }
-  // Node throws rejections that nobody handles: they come here too.
+  // Rejections that nobody handles come here, too.
   process.on('uncaughtException', (error: unknown) => {
-    // What fails next may be a consequence, or the log itself.
+    // Further errors may be consequences of the first, or come from the log itself.
     if (hasFailed) return;
     hasFailed = true;
     logger.error(unhandled(error));
@@ -71,7 +71,7 @@ async function stop(app: NestFastifyApplication, logger: Logger, onStopped: () =
   server.once('close', () => {
     clearTimeout(drained);
   });
-  // A connection whose last answer went out after the server closed would stay until its client lets go of it.
+  // A connection whose last answer is sent after the server has closed would stay open until its client closes it.
   const sweep = setInterval(() => {
     server.closeIdleConnections();
   }, sweepMs);
@@ -85,7 +85,7 @@ async function stop(app: NestFastifyApplication, logger: Logger, onStopped: () =
   }
 }
 
-/** What failed, and where; the words of an exception may hold anything. */
+/** What failed, and where. Without the exception's text, which may hold anything. */
 function unhandled(error: unknown): LogRecord {
   if (!isNativeError(error)) return { event: 'process.failed', reason: typeof error };
   const { name, code } = error as NodeJS.ErrnoException;

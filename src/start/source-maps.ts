@@ -2,8 +2,8 @@ import * as module from 'node:module';
 
 type SetSourceMapsSupport = (isOn: boolean, options: { nodeModules: boolean }) => void;
 
-// From Node 22.14 on stack traces name our TypeScript. Before, the maps of packages could not be left out, which take 25 MB
-// and a sixth of a start: there they name what was built.
+// Since Node 22.14 stack traces name our TypeScript. Older versions cannot leave out the maps of packages, which take 25 MB
+// and a sixth of a start: there stack traces name the built files.
 (module as { setSourceMapsSupport?: SetSourceMapsSupport }).setSourceMapsSupport?.(true, {
   nodeModules: false,
 });

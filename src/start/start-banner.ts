@@ -2,9 +2,9 @@ import type { Environment } from '../config/environment.js';
 import type { LogRecord } from '../telemetry/log-catalogue.js';
 
 /**
- * What somebody who has just started the service wants to know: where to look, what to try, and what is not set up.
+ * What to know after starting the service: where to look, what to try, and what is not set up.
  *
- * @param port  the port it listens on, which differs from PORT when that is 0
+ * @param port  the port it listens on, which differs from PORT if that is 0
  */
 export function startBanner(environment: Environment, port: number): string {
   const url = `http://localhost:${port}`;
@@ -23,14 +23,14 @@ export function startBanner(environment: Environment, port: number): string {
   return ['', ...lines.map(([name, text]) => `  ${(name ?? '').padEnd(12)}${text}`), '', ''].join('\n');
 }
 
-/** The line that says where answers are kept, or that none are; `undefined` where that of Redis says it. */
+/** The line that says where answers are kept, or that none are; `undefined` with Redis, which has a line of its own. */
 export function cacheWithoutRedis({ CACHE_ENABLED, hasRedis }: Environment): LogRecord | undefined {
   if (CACHE_ENABLED && hasRedis) return undefined;
   const status = CACHE_ENABLED ? 'in memory of this process alone' : 'switched off';
   return { event: 'cache.without_redis', status };
 }
 
-/** Nobody knows what is in a database that was there before. */
+/** `false` for any other database than the embedded one: what it holds is not known. */
 function hasDemoData({ DATABASE_URL, DEMO_DATA }: Environment): boolean {
   return !DATABASE_URL && DEMO_DATA !== 'none';
 }

@@ -13,7 +13,7 @@ interface ListenError extends NodeJS.ErrnoException {
   hostname?: string;
 }
 
-/** What to tell somebody whose service does not start: one clear line, the list of bad variables, or all there is. */
+/** What to print if the service does not start: one clear line, the list of bad variables, or else all there is. */
 export function startFailure(error: unknown): string {
   if (error instanceof ConfigurationError || error instanceof EmbeddedPostgresError) return error.message;
   if (error instanceof CacheError) return `${error.code} ${error.message}`;
