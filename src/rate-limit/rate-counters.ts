@@ -1,17 +1,17 @@
-/** What one client did since these counts were last shared, and may do until its window ends. */
+/** The requests of one client that the other processes do not know of yet. */
 interface UnsharedCount {
   readonly key: string;
-  /** Requests to add to the total of all processes. */
+  /** To be added to the total of all processes. */
   readonly count: number;
 }
 
-/** The total of all processes, and for how long it counts, ms. */
+/** The total of all processes, and how long it still counts, ms. */
 export interface SharedCount {
   readonly total: number;
   readonly leftMs: number;
 }
 
-/** Adds the counts to those of the other processes; `undefined` when that cannot be said to have happened. */
+/** Adds the counts to those of the other processes. `undefined`: it is not known whether that has happened. */
 export type ShareCounts = (
   counts: readonly UnsharedCount[],
   windowMs: number,
@@ -19,44 +19,44 @@ export type ShareCounts = (
 
 interface RateCountersOptions {
   readonly windowMs: number;
-  /** Without it every process counts for itself. */
+  /** Absent: every process counts for itself. */
   readonly share?: ShareCounts | undefined;
   /** Monotonic, ms. Default: `performance.now`. */
   readonly now?: () => number;
 }
 
-/** A client in its window. */
+/** What is known of a client in its window. */
 interface Usage {
   readonly key: string;
   endsAtMs: number;
-  /** By all processes, as far as was heard; `undefined` before anything was. */
+  /** The last total of all processes; `undefined` before the first exchange. */
   shared: number | undefined;
-  /** What all processes admitted for each request that this one did, in the last exchange: they will have gone on so. */
+  /** How many requests all processes admitted for each one of this process, at the last exchange; assumed to go on. */
   pace: number;
-  /** On its way to the others. */
+  /** How many are being sent to the others. */
   sending: number;
-  /** Not sent yet. */
+  /** How many are not sent yet. */
   unsent: number;
 }
 
 const SHARE_EVERY_MS = 200;
-/** Keys in one call, so that no call holds the others up. */
+/** How many keys one call has, so that it does not hold up others. */
 const MAX_BATCH = 500;
-/** Clients of one generation; there are two. */
+/** How many clients a generation has; there are two. */
 const MAX_CLIENTS = 50_000;
-/** Counts are shared at once when a client could spend the rest of its allowance in so many times what is unshared. */
+/** Counts are shared at once if so many times a client's unshared requests would use up the rest of its allowance. */
 const URGENT = 16;
-/** A process that hardly sees a client must not count each of its requests for all that others see. */
+/** A bound: a process that hardly sees a client must not count each of its requests as all those that others see. */
 const MAX_PACE = 16;
 
 /**
- * Counts the requests of clients in fixed windows, which begin with a client's first request. Nobody waits for other
- * processes: each decides by the last total it heard and what it has counted itself since, taking it that the others
- * admitted as much more than itself as they did before. So a process that hears of nobody limits by its own count, and
- * several together exceed a limit only by what comes in while they talk.
+ * Counts the requests of clients in fixed windows, which begin with a client's first request. No request waits for other
+ * processes: each process decides by the last total it got and what it has counted since, and assumes that the others admit
+ * in the same proportion as before. So a process that hears from none limits by its own count, and several together exceed
+ * a limit only by what comes in between two exchanges.
  *
- * Windows end by themselves, and clients beyond the bound push out the oldest: what others know of those is learned
- * again at the next exchange.
+ * Windows end by themselves, and clients beyond the bound push out the oldest: what others know of those comes back with
+ * the next exchange.
  */
 export class RateCounters {
   readonly #windowMs: number;
@@ -80,7 +80,7 @@ export class RateCounters {
   /**
    * Counts one request, unless it is beyond the limit.
    *
-   * @returns 0, or the time until the client's window ends, ms: then the request is refused
+   * @returns 0, or if it is to be refused the time until the client's window ends, ms
    */
   take(key: string, limit: number): number {
     const now = this.#now();
@@ -93,12 +93,12 @@ export class RateCounters {
     return 0;
   }
 
-  /** Clients that are remembered. */
+  /** How many clients are remembered. */
   get size(): number {
     return this.#young.size + this.#old.size;
   }
 
-  /** Clients of whom the others are to be told. */
+  /** How many clients have requests that the others do not know of. */
   get unshared(): number {
     return this.#unshared.size;
   }
@@ -154,7 +154,7 @@ export class RateCounters {
     void this.share();
   }
 
-  /** While nobody hears it, clients beyond the bound are known here alone. */
+  /** Clients beyond the bound are not shared: while no exchange succeeds, all would pile up. */
   #toShare(usage: Usage): void {
     if (this.#unshared.size < MAX_CLIENTS) this.#unshared.add(usage);
   }

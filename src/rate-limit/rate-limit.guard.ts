@@ -9,14 +9,14 @@ type Handling = 'exempt' | 'common' | 'own';
 const ADMITTED = Promise.resolve(true);
 
 /**
- * Refuses what is beyond the allowance of a caller, or of an address where nobody has to say who calls: one for all routes
- * together. `@SkipThrottle()` exempts a route, `@Throttle()` gives it an allowance of its own.
+ * Refuses requests beyond the allowance of their caller, or of their address where callers need not say who they are. It is
+ * one for all routes together: `@SkipThrottle()` exempts a route, `@Throttle()` gives it an allowance of its own.
  */
 @Injectable()
 export class RateLimitGuard extends ThrottlerGuard {
   readonly #handlings = new PerRoute((places) => this.#handlingOf(places));
 
-  /** The base would read all metadata and wait five times for each request; a hit of the cache has little else to do. */
+  /** The base class would read all metadata and wait five times for each request; a hit of the cache does little else. */
   override canActivate(context: ExecutionContext): Promise<boolean> {
     const handling = this.#handlings.of(context);
     if (handling === 'own') return super.canActivate(context);

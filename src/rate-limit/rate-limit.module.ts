@@ -6,7 +6,7 @@ import { RateLimits } from './rate-limits.js';
 @Module({ providers: [RateLimits], exports: [RateLimits] })
 class RateLimitsModule {}
 
-/** How much a client may ask for; {@link RateLimitGuard} holds every route to it. */
+/** Limits how much a client may ask for, by a {@link RateLimitGuard} on every route. */
 @Module({
   imports: [
     RateLimitsModule,

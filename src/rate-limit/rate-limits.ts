@@ -8,17 +8,17 @@ import type { LogRecord } from '../telemetry/log-catalogue.js';
 import { RateCounters } from './rate-counters.js';
 import { sharedCounts } from './shared-counts.js';
 
-/** What is known of a request once its credentials were looked at. */
+/** What is known of a request after its credentials were checked. */
 export interface LimitedRequest {
   readonly ip: string;
-  /** Who calls; absent where nobody had to say. */
+  /** Who calls; absent if callers need not say. */
   readonly caller?: string;
 }
 
 type ThrottlerRecord = Awaited<ReturnType<ThrottlerStorage['increment']>>;
 
 /**
- * The allowances of clients, shared by all processes through Redis; without it each process counts for itself.
+ * The allowances of clients, shared by all processes through Redis. Without Redis each process counts for itself.
  */
 @Injectable()
 export class RateLimits implements ThrottlerStorage, OnApplicationShutdown {
@@ -30,7 +30,7 @@ export class RateLimits implements ThrottlerStorage, OnApplicationShutdown {
     private readonly environment: Environment,
     redis: RedisService,
   ) {
-    // Redis takes whole milliseconds only, and 16.1 * 1000 is none.
+    // Redis takes only whole milliseconds, and 16.1 * 1000 is no whole number.
     const windowMs = Math.round(environment.RATE_LIMIT_WINDOW * 1000);
     const share = sharedCounts(redis, (reason) => {
       this.#tellAlone(reason);
@@ -53,8 +53,8 @@ export class RateLimits implements ThrottlerStorage, OnApplicationShutdown {
   }
 
   /**
-   * Refuses an address that has shown too many wrong credentials. What is limited is what it learns, not whether it may
-   * call: behind one address there may be a whole school, and a token that is right is never refused here.
+   * Refuses an address that has sent too many wrong credentials. That limits guessing, not calls: a correct token is never
+   * refused here, since there may be a whole school behind one address.
    *
    * @throws {Problem} `too_many_requests`
    */
@@ -65,7 +65,7 @@ export class RateLimits implements ThrottlerStorage, OnApplicationShutdown {
     if (leftMs > 0) throw this.refusal('failed-credentials', limit, wholeSeconds(leftMs));
   }
 
-  /** As `@nestjs/throttler` asks for it, for routes with an allowance of their own; their window is that of all. */
+  /** Called by `@nestjs/throttler` for routes with an allowance of their own; the window is the same for all. */
   increment(key: string, _ttl: number, limit: number): Promise<ThrottlerRecord> {
     const leftMs = this.#counters.take(key, limit);
     const isBlocked = leftMs > 0;
@@ -90,19 +90,19 @@ export class RateLimits implements ThrottlerStorage, OnApplicationShutdown {
     this.#counters.close();
   }
 
-  /** Without it nobody would know that a client may ask each process for as much. */
+  /** Logs that this process counts alone: else nobody would know that clients have an allowance in each process. */
   #tellAlone(reason: string): void {
     if (!this.#news.isNew(reason)) return;
     this.#logger.warn({ event: 'rate_limit.alone', reason, request_id: undefined } satisfies LogRecord);
   }
 }
 
-/** Names the client in counters. */
+/** The name of the client in counters. */
 export function trackerOf({ ip, caller }: LimitedRequest): string {
   return caller === undefined ? `address:${addressOf(ip)}` : `caller:${caller}`;
 }
 
-/** Of an IPv6 network one. Some proxies name the port, too, which is another one with each connection. */
+/** One for a whole IPv6 network. Without the port, which some proxies name, and which differs for each connection. */
 function addressOf(ip: string): string {
   const [, bare = ip] = isIP(ip) === 0 ? (/^\[?([^\]]*?)\]?(?::\d+)?$/.exec(ip) ?? []) : [];
   return normalizeIp(isIP(bare) === 0 ? ip : bare);

@@ -2,8 +2,8 @@ import type { RedisService } from '../cache/index.js';
 import type { ShareCounts, SharedCount } from './rate-counters.js';
 
 /**
- * Adds to counters, each of which ends with its window. KEYS: counters. ARGV[1]: the window, ms; then for each counter what
- * is added. Replies with the total and the time left, ms, of each.
+ * Adds to counters, each of which ends with its window. KEYS: counters. ARGV[1]: the window, ms; then for each counter how
+ * much is added. Replies with the total and the time left, ms, of each.
  */
 const ADD_COUNTS = `
 local reply = {}
@@ -19,13 +19,13 @@ for index, key in ipairs(KEYS) do
 end
 return reply`;
 
-/** The part in braces keeps all counters on one server of a cluster: a call has to reach them together. */
+/** The part in braces keeps all counters on one server of a cluster, since one call must reach them together. */
 const PREFIX = 'rate:{clients}:';
 
 /**
- * Keeps the totals of all processes in Redis; `undefined` where none is configured.
+ * Keeps the totals of all processes in Redis; `undefined` if none is configured.
  *
- * @param onFailure  told why Redis did not take counts, as a code
+ * @param onFailure  called when Redis did not take counts, with a code that says why
  */
 export function sharedCounts(
   redis: RedisService,
