@@ -6,7 +6,7 @@ import { DatabaseOutage } from '../database/database-outage.js';
 import { DatabasePing } from '../database/database-ping.js';
 import { DependencyWatch } from './dependency-watch.js';
 
-/** How long the service counts as degraded, not as down, while the database is away. */
+/** How long the service counts as degraded, and not as down, when the database is away. */
 const toleranceMs = 10_000;
 
 @Injectable()
@@ -34,7 +34,7 @@ export class DatabaseHealth {
     return isUp ? check.up() : check.down();
   }
 
-  /** Whether it has answered lately: one lost ping, or a restart of ten seconds, takes no traffic away. */
+  /** Whether it has answered lately: a lost ping or a restart of ten seconds should not take traffic away. */
   async lasting() {
     const { isUp, failures, downForMs } = await this.#watch.state();
     const check = this.indicators.check('database');

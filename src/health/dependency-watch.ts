@@ -8,14 +8,14 @@ interface DependencyState {
 
 const freshMs = 1000;
 
-/** Asks at most once a second, however many probes there are, and remembers for how long there was no answer. */
+/** Asks at most once a second, however many probes there are, and remembers since when there was no answer. */
 export class DependencyWatch {
   #latest: { askedAtMs: number; state: Promise<DependencyState> } | undefined;
   #failures = 0;
   #downSinceMs = 0;
 
   /**
-   * @param isAnswering  has a deadline of its own and never throws
+   * @param isAnswering  must have a deadline of its own and never throw
    * @param now  monotonic, ms
    */
   constructor(

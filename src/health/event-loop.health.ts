@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { HealthIndicatorService } from '@nestjs/terminus';
 import { EventLoop } from '../telemetry/event-loop.js';
 
-/** Whether the process keeps up: if not, others should take the traffic. */
+/** Whether the process keeps up with its work: if not, others should take the traffic. */
 @Injectable()
 export class EventLoopHealth {
   constructor(

@@ -15,7 +15,7 @@ type Readiness = 'ok' | 'degraded' | 'starting' | 'unavailable' | 'shutting_down
 @Injectable()
 export class HealthService {
   readonly #logger = new Logger('Health');
-  /** What was told last, of each question: they are not equally patient with the database. */
+  /** The last answer to each question; apart, since they tolerate an absent database for different times. */
   readonly #told = { overview: 'healthy', readiness: 'ok' };
 
   constructor(
@@ -52,7 +52,7 @@ export class HealthService {
     };
   }
 
-  /** What keeps the cache from using Redis, or where invalidations are held up; `undefined` if nothing is wrong with either. */
+  /** Why the cache cannot use Redis, or where invalidations are held up; `undefined` if nothing is wrong with either. */
   async whyDegraded(): Promise<string | undefined> {
     await this.#check([() => this.redis.present(), () => this.invalidations.present()]);
     return this.#whyDegraded;
@@ -73,7 +73,7 @@ export class HealthService {
     return readiness;
   }
 
-  /** Whether the start is over; stays so. */
+  /** Whether the start is over; stays true. */
   get hasStarted(): boolean {
     return this.connection.isReady;
   }
@@ -88,7 +88,7 @@ export class HealthService {
     this.#told[question] = status;
   }
 
-  /** Terminus throws its result when something is down. */
+  /** Returns the result also if something is down, when Terminus throws it. */
   async #check(indicators: HealthIndicatorFunction[]): Promise<HealthCheckResult> {
     try {
       return await this.health.check(indicators);

@@ -4,14 +4,14 @@ import { CacheService } from '../cache/index.js';
 import { DependencyWatch } from './dependency-watch.js';
 
 /**
- * Whether invalidations get where they belong. While they do not, this process still serves: each hit asks Redis first
- * (`backplane`), or answers may lack what others wrote (`outbox`).
+ * Whether invalidations arrive. While they do not, this process still serves: each hit asks Redis first (`backplane`), or
+ * answers may lack what others wrote (`outbox`).
  */
 @Injectable()
 export class InvalidationHealth {
   readonly #watch: DependencyWatch;
   #reason: 'backplane' | 'outbox' | undefined;
-  /** Looks in a row, a second apart at least, that found nothing heard. */
+  /** How many looks in a row, at least a second apart, found that this process hears of no invalidations. */
   #unheard = 0;
 
   constructor(
@@ -24,7 +24,7 @@ export class InvalidationHealth {
     });
   }
 
-  /** Where they were held up when somebody asked last; `undefined` if they were not. */
+  /** Where they were held up at the last look; `undefined` if they were not. */
   get reason(): 'backplane' | 'outbox' | undefined {
     return this.#reason;
   }
@@ -39,7 +39,7 @@ export class InvalidationHealth {
   async #whyHeldUp(): Promise<'backplane' | 'outbox' | undefined> {
     const areLate = await this.cache.hasLateInvalidations();
     this.#unheard = this.cache.hearsOthers === false ? this.#unheard + 1 : 0;
-    // A process that has just begun, or has stood still, hears before anybody looks for the second time.
+    // Not at the first look: a process that has just started, or has stood still, hears before the second.
     if (this.#unheard > 1) return 'backplane';
     return areLate ? 'outbox' : undefined;
   }

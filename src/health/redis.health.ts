@@ -4,11 +4,14 @@ import { CacheService, RedisService } from '../cache/index.js';
 import { Environment } from '../config/environment.js';
 import { DependencyWatch } from './dependency-watch.js';
 
-/** What lasts until somebody does something. A look is at one or two masters of a cluster, and need not meet the one that says so. */
+/**
+ * Reasons that last until a person does something. On a cluster a look asks one or two masters, and may miss the one with such
+ * a reason.
+ */
 const LASTING = /^(OOM|NOPERM|NOAUTH|WRONGPASS|MISCONF)$/;
-/** Codes of the system, of TLS and of Redis; all else is the name of a class. */
+/** Codes of the system, of TLS and of Redis; other reasons are names of classes. */
 const CODE = /^[A-Z][A-Z\d_]+$/;
-/** So many in a row are at each of a handful of masters. */
+/** After so many looks in a row each of a handful of masters was asked. */
 const LOOKS_AT_ALL = 10;
 
 /** Redis is optional: without it answers are slower, not wrong. */
@@ -16,7 +19,7 @@ const LOOKS_AT_ALL = 10;
 export class RedisHealth {
   readonly #watch: DependencyWatch;
   #reason: string | undefined;
-  /** What some master of a cluster answered that lasts, until so many looks in a row have not met it. */
+  /** The lasting reason of some master of a cluster, until {@link LOOKS_AT_ALL} looks in a row have not met one. */
   #lasting: string | undefined;
   #looksSince = 0;
 
@@ -36,7 +39,7 @@ export class RedisHealth {
     return this.redis.status() !== 'not_configured';
   }
 
-  /** Why it was of no use when somebody asked last, such as `disconnected`, `auth` or `NOPERM`; `undefined` if it was. */
+  /** Why it was of no use at the last look, such as `disconnected`, `auth` or `NOPERM`; `undefined` if it was of use. */
   get reason(): string | undefined {
     return this.#reason;
   }
@@ -48,16 +51,16 @@ export class RedisHealth {
     return check.degraded();
   }
 
-  /** As {@link present}, but down where CACHE_REQUIRED says that the service is no use without it. */
+  /** As {@link present}, but down if CACHE_REQUIRED says that the service is of no use without Redis. */
   async required() {
     const result = await this.present();
     if (result.redis.status === 'up' || !this.environment.CACHE_REQUIRED) return result;
     return this.indicators.check('redis').down();
   }
 
-  /** By what the cache itself goes by: a right that it does not need, such as that to PING, says nothing about it. */
+  /** Tries what the cache itself does: a right that it does not need, such as that to PING, does not matter. */
   async #whyUseless(): Promise<string | undefined> {
-    // Of a cluster one server that is away is enough.
+    // On a cluster one server that is away is enough.
     if (this.redis.status() !== 'connected' || this.redis.breaker === 'open') {
       return this.redis.isRefused ? 'auth' : worded(this.redis.whyAway);
     }

@@ -2,10 +2,10 @@ import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { Injectable } from '@nestjs/common';
 
-/** Whether the service has been told to stop. It serves on for a while: it only must not look ready any more. */
+/** Whether the service was told to stop. It goes on serving for a while, but must not look ready any more. */
 @Injectable()
 export class ShutdownState {
-  /** By connection: of answers that wait behind another on one that breaks off, Node never says that they are closed. */
+  /** By connection: if that breaks off, Node never closes answers that wait there behind another. */
   readonly #unanswered = new Map<Socket, Set<ServerResponse>>();
   #hasBegun = false;
 
@@ -13,14 +13,14 @@ export class ShutdownState {
     return this.#hasBegun;
   }
 
-  /** Whoever is still to be answered is told that the connection closes, which it will. */
+  /** From now on answers tell their clients that the connection closes. */
   begin(): void {
     this.#hasBegun = true;
     for (const responses of this.#unanswered.values())
       for (const response of responses) response.shouldKeepAlive = false;
   }
 
-  /** Where the service is told to stop before this answer is out, its client is told that the connection closes. For each one. */
+  /** Called for each answer: if the service is told to stop before it is sent, it says that the connection closes. */
   tellOfStop(response: ServerResponse): void {
     if (this.#hasBegun) {
       response.shouldKeepAlive = false;
