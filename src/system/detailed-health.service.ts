@@ -8,7 +8,7 @@ import type { LogRecord } from '../telemetry/log-catalogue.js';
 import type { DatabaseHealth, DetailedHealthDto, LlmHealth, RedisHealth } from './detailed-health.dto.js';
 import { hitRate } from './hit-rate.js';
 
-/** Asks every part how it is, all at once; each has its own deadline. */
+/** Asks every part for its health, all at once; each has its own deadline. */
 @Injectable()
 export class DetailedHealthService {
   readonly #logger = new Logger('Health');

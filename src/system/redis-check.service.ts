@@ -25,8 +25,8 @@ export class RedisCheckService {
   ) {}
 
   /**
-   * Writes, reads back and deletes a value under a key that no other call uses, then has the cache keep and find an entry,
-   * which takes rights of its own.
+   * Writes, reads back and deletes a value under a key that no other call uses. Then lets the cache store and find an entry,
+   * which needs rights of its own.
    *
    * @throws {Problem} `redis_not_configured`; `redis_unavailable` naming the operation that failed, and why
    */
@@ -72,7 +72,7 @@ function redisNotConfigured(): Problem {
   );
 }
 
-/** @param reason  a code, where Redis or the connection gave one */
+/** @param reason  a code, if Redis or the connection gave one */
 function operationFailed(what: string, reason?: string): Problem {
   const why = reason === undefined ? '' : ` (${reason})`;
   return new Problem(

@@ -17,7 +17,7 @@ import type {
   RedisStatsDto,
 } from './redis-stats.dto.js';
 
-/** The figures of the Redis server and those of this cache: they count different things, so both are told. */
+/** The figures of the Redis server and those of this cache. They count different things, so both are given. */
 @Injectable()
 export class RedisStatsService {
   constructor(

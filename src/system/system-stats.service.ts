@@ -12,9 +12,9 @@ interface Row {
   readonly active_users_24h: number;
 }
 
-// A day of activity knows its first and last moment. So for a window of 24 hours the two days it touches
-// are enough, and the answer is exact: today's row counts once it has begun, yesterday's if it reached the window.
-// By course, because there is an index by course and day that holds all that is asked.
+// A day of activity has its first and last moment. So for a window of 24 hours the rows of two days are enough, and the
+// answer is exact: today's row counts if its first moment has come, yesterday's if its last moment is within the window.
+// By course, because an index by course and day holds all that is asked.
 const sql = `
   SELECT
     (SELECT json_object_agg(name, total)
@@ -26,7 +26,7 @@ const sql = `
        WHERE d.day BETWEEN $3::date - 1 AND $3::date
          AND CASE WHEN d.day = $3::date THEN d.first_at <= $1 ELSE d.last_at > $4 END) u) AS active_users_24h`;
 
-/** Reads counters that the database keeps itself, and three short stretches of indexes: no table is walked. */
+/** Reads counters that the database keeps itself, and three short ranges of indexes; never a whole table. */
 @Injectable()
 export class SystemStatsService {
   readonly #logger = new Logger('System');
@@ -63,7 +63,7 @@ export class SystemStatsService {
       sessions_today: row.sessions_today,
       timestamp: now.toISOString(),
       active_users_24h: row.active_users_24h,
-      // Of a client whose clock runs ahead, one may begin in our future.
+      // If a client's clock is ahead, its session may begin in our future.
       open_sessions: counted('tutor_sessions:open') - row.open_later,
       total_courses: counted('courses'),
       total_enrollments: counted('enrollments'),

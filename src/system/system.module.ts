@@ -10,7 +10,7 @@ import { SystemInfoService } from './system-info.service.js';
 import { SystemStatsService } from './system-stats.service.js';
 import { SystemController } from './system.controller.js';
 
-/** What operators look at: counts, configuration, health, the cache, and metrics. */
+/** For operators: counts, configuration, health, the cache, and metrics. */
 @Module({
   imports: [AccessModule, HealthModule],
   controllers: [SystemController, RedisController, MetricsController],

@@ -1,6 +1,6 @@
 const dayMs = 86_400_000;
 
-/** The midnight (UTC) with which the day of `moment` began. */
+/** The midnight (UTC) at which the day of `moment` began. */
 export function utcMidnightBefore(moment: Date): Date {
   return new Date(Math.floor(moment.getTime() / dayMs) * dayMs);
 }
