@@ -33,6 +33,7 @@ export class RedisCluster implements RedisServers {
   readonly #closing = new Set<Promise<void>>();
   readonly #watch: SlotTableWatch;
   #masters: SlotTable['masters'] = [];
+  #hashTags: ReadonlyMap<string, string> = new Map();
   #hasEverySlot = false;
 
   constructor(options: ServersOptions, seeds: readonly HostAndPort[], login: RedisLogin) {
@@ -47,7 +48,7 @@ export class RedisCluster implements RedisServers {
       connectTimeoutMs: options.timings.connectTimeoutMs,
       paceWhenRefused: options.paceWhenRefused,
       servers: this.#servers,
-      isWhole: () => this.isWhole,
+      isWhole: () => this.#hasEverySlot && this.#isEachReady,
       onUnread: (reason, delayMs) => {
         if (this.names.length === 0) this.#report.down(reason, 1, delayMs);
       },
@@ -58,8 +59,12 @@ export class RedisCluster implements RedisServers {
     return [...this.#servers.values()].some((server) => server.isReady);
   }
 
+  /** A server without a hash tag is as good as away: it has no epoch of its own, and so gives no tokens. */
   get isWhole(): boolean {
-    if (!this.#hasEverySlot) return false;
+    return this.#hasEverySlot && this.#hashTags.size === this.#servers.size && this.#isEachReady;
+  }
+
+  get #isEachReady(): boolean {
     for (const server of this.#servers.values()) if (!server.isReady) return false;
     return true;
   }
@@ -87,13 +92,12 @@ export class RedisCluster implements RedisServers {
     return this.#masters[keySlot(key)] ?? '';
   }
 
-  /** Also a server for which there is no hash tag: it has no epoch of its own, and so gives no tokens. */
   isAway(server: string): boolean {
-    return !this.#servers.get(server)?.isReady || this.hashTagOf(server) === undefined;
+    return !this.#servers.get(server)?.isReady;
   }
 
   hashTagOf(server: string): string | undefined {
-    return HASH_TAGS.find((_, index) => this.#masters[HASH_TAG_SLOTS[index] ?? 0] === server);
+    return this.#hashTags.get(server);
   }
 
   start(beforeUse: BeforeUse): void {
@@ -136,6 +140,7 @@ export class RedisCluster implements RedisServers {
     // A master that comes later may be a promoted replica: the one before it may go on, cut off, and others still write there.
     const isSuccessor = this.#masters.length > 0;
     this.#masters = masters;
+    this.#hashTags = hashTagsBy(masters);
     this.#hasEverySlot = masters.length === SLOTS && masters.every((name) => name !== undefined);
     const names = new Set(masters.filter((name) => name !== undefined));
     for (const name of this.names) if (!names.has(name)) this.#drop(name);
@@ -182,4 +187,14 @@ export class RedisCluster implements RedisServers {
     this.#closing.add(closing);
     void closing.finally(() => this.#closing.delete(closing));
   }
+}
+
+/** Of each server the first of all hash tags that is in a slot of it; few slots may hold none. */
+function hashTagsBy(masters: SlotTable['masters']): ReadonlyMap<string, string> {
+  const tags = new Map<string, string>();
+  for (const [index, tag] of HASH_TAGS.entries()) {
+    const server = masters[HASH_TAG_SLOTS[index] ?? 0];
+    if (server !== undefined && !tags.has(server)) tags.set(server, tag);
+  }
+  return tags;
 }

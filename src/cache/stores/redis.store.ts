@@ -60,7 +60,9 @@ export class RedisStore implements Store {
     if (!this.isAvailable()) return true;
     if (typeof what !== 'string') return this.#isKeyAway(this.#keys.entry(what));
     if (isEverywhere(this.#servers, what)) return false;
-    return this.#isKeyAway(this.#keys.token(what)) || this.#owedTags([what]).size > 0;
+    const server = this.#servers.nameOf(this.#keys.token(what));
+    const hasEpoch = !this.#servers.isCluster || this.#servers.hashTagOf(server) !== undefined;
+    return this.#servers.isAway(server) || !hasEpoch || this.#owedTags([what]).size > 0;
   }
 
   read(name: EntryName, tags: readonly string[], budgetMs: number): Promise<StoreRead> {
