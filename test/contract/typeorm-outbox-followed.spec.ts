@@ -248,8 +248,8 @@ describe('an outbox in PostgreSQL that is followed', () => {
   });
 
   it.each([
-    [1000, 1000, 2000],
-    [1000, 1001, undefined],
+    [5000, 5000, 10_000],
+    [5000, 5001, undefined],
   ])('tells of %i rows that wait and %i that are settled: %s', async (waiting, settled, told) => {
     const first = mark;
     const rows = (from: number, count: number) =>

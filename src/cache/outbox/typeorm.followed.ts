@@ -3,7 +3,7 @@ import { KEPT_MS, type OutboxNews } from './outbox.js';
 import type { PoolBypass } from './typeorm.bypass.js';
 import { currentUnit, outsideUnits } from './unit-of-work.js';
 
-const MAX_TOLD = 2000;
+const MAX_TOLD = 10_000;
 /** What is settled is told of for up to twenty seconds longer than it has to be, and longer where no process is up for a minute. */
 const FORGET_EVERY_MS = 10_000;
 const MAX_FORGOTTEN_AT_ONCE = 10_000;

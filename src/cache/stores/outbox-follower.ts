@@ -22,7 +22,7 @@ export function isFollowed(outbox: Outbox | undefined): outbox is FollowedOutbox
 /**
  * Is told what was invalidated, in words of the outbox; `undefined`: it may be anything.
  *
- * @param anewAtMs  when the outbox was asked, where it has told all that it tells of
+ * @param anewAtMs  when the outbox answered, where it has told all that it tells of
  */
 type Hear = (invalidated: readonly string[] | undefined, anewAtMs?: number) => void;
 
@@ -94,7 +94,7 @@ export class OutboxFollower {
       const told = await withDeadline(PATIENCE_MS, this.#follow(isAnew ? undefined : this.#mark));
       this.#mark = told.mark;
       this.#heardAtMs = atMs;
-      this.#hear(told.invalidated, isAnew ? atMs : undefined);
+      this.#hear(told.invalidated, isAnew ? this.#clock.monotonicMs() : undefined);
     } catch (error) {
       this.#isAnew ||= isAnew;
       // Each that hangs keeps a connection of the pool.
