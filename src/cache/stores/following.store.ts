@@ -55,6 +55,8 @@ export class FollowingStore implements Store {
   readonly #follower: OutboxFollower;
   readonly #clock: Clock;
   readonly #seen = new Map<string, Seen>();
+  /** Those that this process has answered for since the shared store last did. */
+  readonly #ownWitnesses = new Set<string>();
   /** What was asked for until then says nothing any more. */
   #blindUntilMs = -Infinity;
 
@@ -75,9 +77,9 @@ export class FollowingStore implements Store {
     return this.#shared.isAvailable() || this.#follower.isUsable;
   }
 
-  /** Whether this process goes by the outbox now. */
+  /** Whether this process goes by the outbox now, if only for a part of what is shared. */
   get isFollowing(): boolean {
-    return this.isForOne() && this.#follower.isUsable;
+    return !this.#isWhole && this.#follower.isUsable;
   }
 
   isForOne(): boolean {
@@ -104,7 +106,8 @@ export class FollowingStore implements Store {
     lease?: Lease,
   ): Promise<StoreOpened> {
     const division = this.#divide(tags, name);
-    const isOwn = division.own.length > 0 || division.name === 'own';
+    // Also where nobody answers for a witness: what a run names then is not kept.
+    const isOwn = division.shared.length < tags.length || division.name === 'own';
     const opened = await this.#together<StoreOpened>(division, {
       // Others must not wait for what they may have no use for.
       shared: (some) => this.#shared.open(name, some, tokenTtlMs, budgetMs, isOwn ? undefined : lease),
@@ -223,10 +226,11 @@ export class FollowingStore implements Store {
     const sinceMs = this.#clock.monotonicMs() - BELIEVED_MS;
     const isNews = tags.some((tag) => mayBeTakenOver(this.#seen.get(tag), sinceMs));
     if (tags.length > 0) await this.#follower.catchUp(isNews);
+    for (const tag of tags) if (isWitness(tag)) this.#ownWitnesses.add(tag);
     return ask(tags);
   }
 
-  /** @param atMs  when the outbox was asked for all that it tells of */
+  /** @param atMs  when the outbox had answered with all that it tells of */
   #takeOver(atMs: number): void {
     const sinceMs = atMs - BELIEVED_MS;
     const lately = [...this.#seen].filter(([, seen]) => mayBeTakenOver(seen, sinceMs));
@@ -243,6 +247,7 @@ export class FollowingStore implements Store {
 
   /** @param atMs  when they were asked for: an answer to an earlier question may come later */
   #see(tags: readonly string[], tokens: StoreRead['tokens'], atMs: number): void {
+    this.#cede(tags, tokens);
     if (atMs <= this.#blindUntilMs) return;
     for (const [index, tag] of tags.entries()) {
       const token = tokens[index];
@@ -252,8 +257,23 @@ export class FollowingStore implements Store {
       if (known?.token === token) {
         known.atMs = atMs;
         known.isTakenOver = false;
+        putNewest(this.#seen, tag, known, MAX_SEEN);
       } else putNewest(this.#seen, tag, { token, atMs, isTakenOver: false }, MAX_SEEN);
     }
+  }
+
+  /**
+   * Once the shared store names a tag, another token that this process has made for it is good no more: the outbox tells of an
+   * invalidation before the shared store does, so a run under that token may have used what was still kept there.
+   */
+  #cede(tags: readonly string[], tokens: StoreRead['tokens']): void {
+    for (const [index, tag] of tags.entries()) {
+      const token = tokens[index];
+      if (token !== undefined) this.#own.cede(tag, token);
+    }
+    if (this.#ownWitnesses.size === 0) return;
+    void this.#own.invalidate([...this.#ownWitnesses], []);
+    this.#ownWitnesses.clear();
   }
 
   /** An answer to an earlier question may come yet. */
@@ -267,7 +287,7 @@ export class FollowingStore implements Store {
       putNewest(this.#seen, tag, { token: undefined, atMs, isTakenOver: true }, MAX_SEEN);
   }
 
-  /** @param anewAtMs  when the outbox was asked, where it was asked for all that it tells of */
+  /** @param anewAtMs  when the outbox answered, where it was asked for all that it tells of */
   #hear(invalidated: readonly string[] | undefined, anewAtMs: number | undefined): void {
     if (anewAtMs !== undefined) this.#takeOver(anewAtMs);
     if (!invalidated) {

@@ -40,6 +40,11 @@ export class MemoryStore implements Store {
     for (const [tag, token] of tokens) this.#renew(tag, token);
   }
 
+  /** Takes its token away, unless it is this one. */
+  cede(tag: string, token: string): void {
+    if (this.#tokens.get(tag) !== token) this.#tokens.delete(tag);
+  }
+
   /** Whatever was kept until now is a miss. */
   forget(): void {
     this.#tokens.clear();

@@ -1,0 +1,210 @@
+import { deferred, turn } from '../support/deferred.js';
+import { simulatePartitions, type PartitionedStore } from '../support/partitioned-store.js';
+import { SimulatedOutbox } from '../support/simulated-outbox.js';
+import { pass, plainLimits } from '../support/test-engine.js';
+import { CacheEngine } from '../../src/cache/engine/cache-engine.js';
+import type { EngineOptions } from '../../src/cache/engine/engine-options.js';
+import { defaultPolicy } from '../../src/cache/engine/entry-policy.js';
+import { L1Entries } from '../../src/cache/engine/l1-entries.js';
+import { Subject } from '../../src/cache/engine/subject.js';
+import type { Store } from '../../src/cache/engine/store.js';
+import { ANY, familyTag, plainTag, prefixTag } from '../../src/cache/engine/tags.js';
+import { FakeClock, simulateInstances, type SimulatedInstance } from '../../src/cache/testing/index.js';
+import { storeKey } from '../../src/cache/engine/cache-key.js';
+import { FollowingStore } from '../../src/cache/stores/following.store.js';
+
+const BUDGET_MS = 150;
+let clock: FakeClock;
+let outbox: SimulatedOutbox;
+
+beforeEach(() => {
+  clock = new FakeClock();
+  outbox = new SimulatedOutbox(clock);
+});
+
+function start(shared: Store, options: Partial<EngineOptions> = {}) {
+  const l1 = new L1Entries(clock, 10_000_000);
+  const store = new FollowingStore(shared, outbox, clock, l1);
+  const engine = new CacheEngine({
+    clock,
+    store,
+    backplane: undefined,
+    l1,
+    emit: () => undefined,
+    ...plainLimits,
+    ...options,
+  });
+  const get = async (prefix: string, tag: string, run: () => Promise<string>, named = false) => {
+    const subject = new Subject({
+      prefix,
+      keyText: `${prefix}|/${tag}`,
+      shape: '',
+      policy: defaultPolicy,
+      furtherTags: { mayBeNamed: named, families: named ? [plainTag('row')] : [] },
+      tags: () => [prefixTag(prefix), ...(named ? [] : [plainTag(tag)])],
+    });
+    const { value } = await engine.getOrSet(
+      subject,
+      async () => {
+        const made = await run();
+        return {
+          value: made,
+          isShareable: true,
+          entry: { body: Buffer.from(made), ttlMs: 3_600_000, namedTags: named ? [plainTag(tag)] : [] },
+        };
+      },
+      ({ body }) => body.toString(),
+    );
+    await turn();
+    return value;
+  };
+  return { store, engine, get };
+}
+const gives = (value: string) => () => Promise.resolve(value);
+
+describe('a token of this process is dead once the shared store has named its tag, for a run may have used what that kept then', () => {
+  it('cluster: one master comes and goes, another stays away', async () => {
+    const [mine, others] = simulatePartitions(2, 3, clock) as [PartitionedStore, PartitionedStore];
+    const one = start(mine);
+    const tag = 'row:1';
+    const part = mine.partOf(plainTag(tag));
+    let away = 2;
+    while (mine.partOf(plainTag(`row:${away}`)) === part) away++;
+    const stays = mine.partOf(plainTag(`row:${away}`));
+    await one.get('inner', tag, gives('old'));
+    // Announced (CacheService.invalidate); taken away in Redis, and acknowledged, only later.
+    outbox.commit([plainTag(tag)])();
+    part.fail();
+    stays.fail();
+    const mayAsk = deferred();
+    const asked = one.get('outer', tag, async () => {
+      await mayAsk.promise;
+      return one.get('inner', tag, gives('fresh'));
+    });
+    await turn();
+    part.restore();
+    mayAsk.resolve();
+    expect(await asked).toBe('old');
+    await others.invalidate([ANY, familyTag(plainTag(tag)), plainTag(tag)], [], BUDGET_MS);
+    for (let n = 0; n < 3; n++) {
+      clock.advance(10_000);
+      await one.get('inner', `row:${away}`, gives('other'));
+    }
+
+    part.fail();
+
+    expect(await one.get('outer', tag, gives('new'))).toBe('new');
+  });
+
+  it('one server: 20,000 other tags were asked about meanwhile', async () => {
+    const [here, there] = simulateInstances(2, clock) as [SimulatedInstance, SimulatedInstance];
+    const one = start(here.store);
+    const tag = 'row:1';
+    await one.get('inner', tag, gives('old'));
+    outbox.commit([plainTag(tag)])();
+    here.store.fail();
+    const mayAsk = deferred();
+    const asked = one.get('outer', tag, async () => {
+      await mayAsk.promise;
+      return one.get('inner', tag, gives('fresh'));
+    });
+    await turn();
+    here.store.restore();
+    mayAsk.resolve();
+    expect(await asked).toBe('old');
+    await there.store.invalidate([ANY, familyTag(plainTag(tag)), plainTag(tag)], [], BUDGET_MS);
+    const many = Array.from({ length: 20_001 }, (_, n) => plainTag(`many:${n}`));
+    await one.store.open({ keyText: 'k', key: 'k' }, many, 60_000, BUDGET_MS);
+
+    here.store.fail();
+
+    expect(await one.get('outer', tag, gives('new'))).toBe('new');
+  });
+});
+
+it('so is one of a family, whichever tag the shared store has named', async () => {
+  const [here, there] = simulateInstances(2, clock) as [SimulatedInstance, SimulatedInstance];
+  const one = start(here.store);
+  const tag = 'row:1';
+  await one.get('inner', tag, gives('old'));
+  outbox.commit([plainTag(tag)])();
+  here.store.fail();
+  const mayAsk = deferred();
+  const asked = one.get(
+    'outer',
+    tag,
+    async () => {
+      await mayAsk.promise;
+      const value = await one.get('inner', tag, gives('fresh'));
+      const many = Array.from({ length: 20_001 }, (_, n) => plainTag(`many:${n}`));
+      await one.store.open({ keyText: 'k', key: 'k' }, many, 60_000, BUDGET_MS);
+      here.store.fail();
+      return value;
+    },
+    true,
+  );
+  await turn();
+  here.store.restore();
+  mayAsk.resolve();
+  expect(await asked).toBe('old');
+  await turn();
+  await there.store.invalidate([ANY, familyTag(plainTag(tag)), plainTag(tag)], [], BUDGET_MS);
+
+  expect(await one.get('outer', tag, gives('new'), true)).toBe('new');
+});
+
+describe('where nobody answers for a family only', () => {
+  const setUp = () => {
+    const [a, b] = simulatePartitions(2, 7, clock) as [PartitionedStore, PartitionedStore];
+    const prefixes: string[] = [];
+    for (let n = 0; prefixes.length < 30; n++) {
+      const prefix = `p${n}`;
+      const names = [prefixTag(prefix), storeKey(prefix, `${prefix}|/row:1`)];
+      if (names.every((name) => a.partOf(name) !== a.partOf(ANY))) prefixes.push(prefix);
+    }
+    a.partOf(ANY).fail();
+    return { a, b, prefixes };
+  };
+  const bulkhead = { concurrency: 2, maxWaiting: 1000, maxWaitMs: 60_000 };
+
+  it('runs are in the bulkhead', async () => {
+    const { a, prefixes } = setUp();
+    const one = start(a, { bulkhead });
+    let [now, most] = [0, 0];
+    const run = async () => {
+      most = Math.max(most, ++now);
+      await new Promise<void>((end) => clock.schedule(50, end));
+      now--;
+      return 'v';
+    };
+
+    const all = prefixes.map((prefix) => one.get(prefix, 'row:1', run, true));
+    await pass(clock, 5000);
+
+    await Promise.all(all);
+    expect(most).toBe(2);
+  });
+
+  it('nobody who reaches all waits for what such a run gives', async () => {
+    const { a, b, prefixes } = setUp();
+    const [one, two] = [start(a), start(b)];
+    const [prefix] = prefixes as [string];
+    const run = async () => {
+      await new Promise<void>((end) => clock.schedule(50, end));
+      return 'v';
+    };
+    const all: Promise<unknown>[] = [];
+    const every = async () => {
+      for (let n = 0; n < 200; n++) await one.get(prefix, 'row:1', run, true);
+    };
+    all.push(every());
+    await pass(clock, 30);
+    const sinceMs = clock.monotonicMs();
+    let tookMs = Infinity;
+    all.push(two.get(prefix, 'row:1', run, true).then(() => (tookMs = clock.monotonicMs() - sinceMs)));
+    await pass(clock, 30_000);
+    await Promise.all(all);
+
+    expect(tookMs).toBeLessThan(200);
+  });
+});
