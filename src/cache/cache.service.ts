@@ -187,8 +187,8 @@ export class CacheService {
   }
 
   /**
-   * Whether this process goes by the outbox now, for Redis is away: hits go on, of what it holds itself. `undefined` where it never
-   * does: without Redis, or without an outbox that is `followed`.
+   * Whether this process goes by the outbox now, as Redis or one of its masters is away: hits go on, of what it holds itself.
+   * `undefined` where it never does: without Redis, or without an outbox that is `followed`.
    */
   get goesByOutbox(): boolean | undefined {
     return this.following?.isFollowing;

@@ -183,7 +183,7 @@ export function cacheMetrics({
       type: 'gauge',
       read: () => states(redis.breaker),
     },
-    gauge('cache_by_outbox', '1 while Redis is away and this process goes by the outbox', () =>
+    gauge('cache_by_outbox', '1 while Redis or a master is away and this process goes by the outbox', () =>
       number(goesByOutbox()),
     ),
     gauge('cache_backplane_up', '1 while invalidations of other processes are heard', () =>

@@ -326,6 +326,14 @@ describe('a store that follows the outbox', () => {
       );
     });
 
+    it('says that it goes by the outbox', () => {
+      expect(store.isFollowing).toBe(false);
+      away().fail();
+      expect(store.isFollowing).toBe(true);
+      away().restore();
+      expect(store.isFollowing).toBe(false);
+    });
+
     it('asks the outbox nothing about the others', async () => {
       const named = await opened([EPOCH, kept]);
       away().fail();
