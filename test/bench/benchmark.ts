@@ -62,9 +62,10 @@ export async function benchmark(options: BenchmarkOptions): Promise<boolean> {
     for (const name of names) {
       const report = await scenarios[name](bench);
       reports.set(name, report);
-      print(
-        `\n${report.title}\n\n${report.notes.join('\n')}\n\n${report.tables.map(textTable).join('\n\n')}\n`,
-      );
+      // With its figures: a later scenario may fail, or be stopped, and half an hour shall not be lost by that.
+      const figures = report.figures.length > 0 ? [figuresTable(report.figures)] : [];
+      const tables = [...report.tables, ...figures].map(textTable);
+      print(`\n${report.title}\n\n${report.notes.join('\n')}\n\n${tables.join('\n\n')}\n`);
     }
     const figures = [...reports.values()].flatMap((report) => report.figures);
     print(`\n${textTable(figuresTable(figures))}\n`);
