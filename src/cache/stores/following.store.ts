@@ -188,7 +188,7 @@ export class FollowingStore implements Store {
       return await this.#together(division, ways);
     } catch (error) {
       const now = this.#divide(tags, name);
-      if (now.shared.length === division.shared.length && now.name === division.name) throw error;
+      if (now.shared.join() === division.shared.join() && now.name === division.name) throw error;
       return this.#together(now, ways);
     }
   }
