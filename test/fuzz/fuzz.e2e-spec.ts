@@ -56,7 +56,7 @@ afterAll(async () => {
   await database.drop();
 });
 
-/** Requests may degrade, delete and drop those who ask. */
+/** Requests may degrade, delete and drop those who ask, and void what is to be graded. */
 async function restore(): Promise<void> {
   await database.dataSource.query(`
     UPDATE users SET deleted_at = NULL, is_active = true,
@@ -64,6 +64,8 @@ async function restore(): Promise<void> {
     WHERE code IN ('STU001', 'TEACH001', 'STU002');
     UPDATE enrollments SET status = 'active', ended_at = NULL, final_result = NULL
     WHERE user_id IN (SELECT id FROM users WHERE code IN ('STU001', 'TEACH001', 'STU002'));
+    UPDATE submissions SET status = CASE WHEN score IS NULL THEN 'submitted' ELSE 'graded' END
+    WHERE status = 'voided' AND id IN (${Object.values(facts.submissions).join()});
     UPDATE tutor_sessions SET ended_at = NULL WHERE code = 'SES-STU001'`);
 }
 
