@@ -263,6 +263,14 @@ describe('an outbox in PostgreSQL that is followed', () => {
     expect(await news()).toEqual([]);
   });
 
+  it('tells nothing where nobody could note what was forgotten', async () => {
+    await dataSource.query('ALTER TABLE cache_forgotten RENAME TO hidden');
+
+    await expect(outbox.follow(mark)).rejects.toThrow('cache_forgotten');
+
+    await dataSource.query('ALTER TABLE hidden RENAME TO cache_forgotten');
+  });
+
   it('tells without a mark of all that it knows', async () => {
     await work(['tag/book:1']);
     await outbox.settle((await work(['tag/book:2'])).rows);

@@ -16,7 +16,7 @@ export type RunResult<T> = Loaded<T> &
     /** Whether it may depend on a tag of a family that was not read before the run. */
     readonly hasUnknownTags?: boolean;
     /** The tags that it has named itself, where that is known. */
-    readonly namedTags?: string[];
+    readonly namedTags?: readonly string[];
   };
 
 export interface JoinOptions {
@@ -64,7 +64,7 @@ export async function join<T>(
   };
 
   // What was kept when the run used it may have been invalidated since, before this caller came.
-  const hasUsedOld = async (named = [...flight.used.keys()]) => {
+  const hasUsedOld = async (named: readonly string[] = [...flight.used.keys()]) => {
     const tags = named.filter((tag) => flight.used.has(tag));
     const used = { ...flight, tokens: flight.used };
     return tags.length > 0 && (await mayJoin(options, subject, budget, caller.arrival, used, tags)) !== 'yes';

@@ -65,7 +65,7 @@ export async function runStored<T>(
       value,
       isShareable,
       hasUnknownTags,
-      namedTags: [...entry.namedTags],
+      namedTags: entry.namedTags,
       how: 'ran',
       isStored: reason === undefined,
       notStoredBecause: reason,

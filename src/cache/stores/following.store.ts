@@ -8,7 +8,8 @@ import { tokensByTag } from '../engine/tokens.js';
 import { MemoryStore } from './memory.store.js';
 import { BELIEVED_MS, OutboxFollower, type FollowedOutbox } from './outbox-follower.js';
 
-const MAX_SEEN = 20_000;
+/** Tags whose tokens may be taken over. */
+export const MAX_SEEN = 20_000;
 /** What tokens begin with that no other process knows. */
 const OWN = 'own/';
 
@@ -16,7 +17,7 @@ const OWN = 'own/';
 interface Seen {
   /** `undefined`: it was taken away then. */
   readonly token: string | undefined;
-  atMs: number;
+  readonly atMs: number;
   /** Whether that has been considered, be it in vain. */
   isTakenOver: boolean;
 }
@@ -254,11 +255,7 @@ export class FollowingStore implements Store {
       if (token === undefined) continue;
       const known = this.#seen.get(tag);
       if (known && (known.atMs > atMs || (known.token === undefined && known.atMs === atMs))) continue;
-      if (known?.token === token) {
-        known.atMs = atMs;
-        known.isTakenOver = false;
-        putNewest(this.#seen, tag, known, MAX_SEEN);
-      } else putNewest(this.#seen, tag, { token, atMs, isTakenOver: false }, MAX_SEEN);
+      putNewest(this.#seen, tag, { token, atMs, isTakenOver: false }, MAX_SEEN);
     }
   }
 

@@ -87,7 +87,7 @@ export class RedisStore implements Store {
     lease?: Lease,
   ): Promise<StoreOpened> {
     const there = this.#ifThere(name);
-    const leased = there && this.#isKeyAway(this.#keys.lease(name)) ? undefined : there && lease;
+    const leased = there && !this.#isKeyAway(this.#keys.lease(there)) ? lease : undefined;
     let isAwaited = true;
     const askPart = (part: Part, leftMs: number) =>
       this.#servers.write(part.server, leftMs, async (session) => {
