@@ -9,7 +9,12 @@ import { L1Entries } from '../../src/cache/engine/l1-entries.js';
 import { Subject } from '../../src/cache/engine/subject.js';
 import type { Store } from '../../src/cache/engine/store.js';
 import { ANY, familyTag, plainTag, prefixTag } from '../../src/cache/engine/tags.js';
-import { FakeClock, simulateInstances, type SimulatedInstance } from '../../src/cache/testing/index.js';
+import {
+  FakeClock,
+  simulateInstances,
+  type FaultyStore,
+  type SimulatedInstance,
+} from '../../src/cache/testing/index.js';
 import { storeKey } from '../../src/cache/engine/cache-key.js';
 import { FollowingStore, MAX_SEEN } from '../../src/cache/stores/following.store.js';
 
@@ -62,6 +67,41 @@ function start(shared: Store, options: Partial<EngineOptions> = {}) {
 }
 const gives = (value: string) => () => Promise.resolve(value);
 
+/**
+ * A run that began under an own token uses what the shared store still keeps once it is back. What it names is announced by
+ * then (as by `CacheService.invalidate`), and taken away there later.
+ *
+ * @param end  what becomes of the run then, whose result names the tag; without it the tag is certain
+ */
+async function useWhatIsKept(
+  { get }: ReturnType<typeof start>,
+  tag: string,
+  away: readonly FaultyStore[],
+  back: FaultyStore,
+  end?: () => Promise<void>,
+): Promise<void> {
+  await get('inner', tag, gives('old'));
+  outbox.commit([plainTag(tag)])();
+  for (const store of away) store.fail();
+  const mayAsk = deferred();
+  const run = async () => {
+    await mayAsk.promise;
+    const value = await get('inner', tag, gives('fresh'));
+    await end?.();
+    return value;
+  };
+  const asked = get('outer', tag, run, end !== undefined);
+  await turn();
+  back.restore();
+  mayAsk.resolve();
+  expect(await asked).toBe('old');
+}
+
+async function forgetWhatWasSeen({ store }: ReturnType<typeof start>): Promise<void> {
+  const many = Array.from({ length: MAX_SEEN + 1 }, (_, n) => plainTag(`many:${n}`));
+  await store.open({ keyText: 'k', key: 'k' }, many, 60_000, BUDGET_MS);
+}
+
 describe('a token of this process is dead once the shared store has named its tag, for a run may have used what that kept then', () => {
   it('cluster: one master comes and goes, another stays away', async () => {
     const [mine, others] = simulatePartitions(2, 3, clock) as [PartitionedStore, PartitionedStore];
@@ -71,20 +111,7 @@ describe('a token of this process is dead once the shared store has named its ta
     let away = 2;
     while (mine.partOf(plainTag(`row:${away}`)) === part) away++;
     const stays = mine.partOf(plainTag(`row:${away}`));
-    await one.get('inner', tag, gives('old'));
-    // Announced (CacheService.invalidate); taken away in Redis, and acknowledged, only later.
-    outbox.commit([plainTag(tag)])();
-    part.fail();
-    stays.fail();
-    const mayAsk = deferred();
-    const asked = one.get('outer', tag, async () => {
-      await mayAsk.promise;
-      return one.get('inner', tag, gives('fresh'));
-    });
-    await turn();
-    part.restore();
-    mayAsk.resolve();
-    expect(await asked).toBe('old');
+    await useWhatIsKept(one, tag, [part, stays], part);
     await others.invalidate([ANY, familyTag(plainTag(tag)), plainTag(tag)], [], BUDGET_MS);
     for (let n = 0; n < 3; n++) {
       clock.advance(10_000);
@@ -100,21 +127,9 @@ describe('a token of this process is dead once the shared store has named its ta
     const [here, there] = simulateInstances(2, clock) as [SimulatedInstance, SimulatedInstance];
     const one = start(here.store);
     const tag = 'row:1';
-    await one.get('inner', tag, gives('old'));
-    outbox.commit([plainTag(tag)])();
-    here.store.fail();
-    const mayAsk = deferred();
-    const asked = one.get('outer', tag, async () => {
-      await mayAsk.promise;
-      return one.get('inner', tag, gives('fresh'));
-    });
-    await turn();
-    here.store.restore();
-    mayAsk.resolve();
-    expect(await asked).toBe('old');
+    await useWhatIsKept(one, tag, [here.store], here.store);
     await there.store.invalidate([ANY, familyTag(plainTag(tag)), plainTag(tag)], [], BUDGET_MS);
-    const many = Array.from({ length: MAX_SEEN + 1 }, (_, n) => plainTag(`many:${n}`));
-    await one.store.open({ keyText: 'k', key: 'k' }, many, 60_000, BUDGET_MS);
+    await forgetWhatWasSeen(one);
 
     here.store.fail();
 
@@ -126,27 +141,10 @@ it('so is one of a family, whichever tag the shared store has named', async () =
   const [here, there] = simulateInstances(2, clock) as [SimulatedInstance, SimulatedInstance];
   const one = start(here.store);
   const tag = 'row:1';
-  await one.get('inner', tag, gives('old'));
-  outbox.commit([plainTag(tag)])();
-  here.store.fail();
-  const mayAsk = deferred();
-  const asked = one.get(
-    'outer',
-    tag,
-    async () => {
-      await mayAsk.promise;
-      const value = await one.get('inner', tag, gives('fresh'));
-      const many = Array.from({ length: MAX_SEEN + 1 }, (_, n) => plainTag(`many:${n}`));
-      await one.store.open({ keyText: 'k', key: 'k' }, many, 60_000, BUDGET_MS);
-      here.store.fail();
-      return value;
-    },
-    true,
-  );
-  await turn();
-  here.store.restore();
-  mayAsk.resolve();
-  expect(await asked).toBe('old');
+  await useWhatIsKept(one, tag, [here.store], here.store, async () => {
+    await forgetWhatWasSeen(one);
+    here.store.fail();
+  });
   await turn();
   await there.store.invalidate([ANY, familyTag(plainTag(tag)), plainTag(tag)], [], BUDGET_MS);
 
