@@ -15,7 +15,7 @@ const usage = `npm run test:history -- [options]
 Starts processes of a small service on a Redis and a PostgreSQL of its own, reads five routes and writes through all of
 them, breaks one thing after the other, or two at once, and judges what was read. Prints the smallest history that shows a
 violation. Exits with 1 if there was one, if writes were pending or reads refused though nothing had struck, or if there
-were too few reads and hits, of all routes or of one, to mean anything.
+were too few reads, hits, of all routes or of one, or acknowledged writes to mean anything.
 
   --minutes <n>      default 1
   --processes <n>    default 3

@@ -1,4 +1,5 @@
 import { isAsPromised } from './calm.js';
+import { isEnough } from './enough.js';
 import { firstViolation } from './first-violation.js';
 import { hangsDatabase, nemesisNames, type NemesisName } from './nemeses.js';
 import { plantedFaults, type Planted, type PlantedFault } from './planted-faults.js';
@@ -28,8 +29,6 @@ interface JudgeOptions {
   readonly print: (text: string) => void;
 }
 
-/** Fewer prove nothing. */
-const MIN_HITS = 0.2;
 const TEETH_SECONDS = 60;
 const BITE_SECONDS = 12;
 /** A planted mistake has a minute to show itself: as much happens in it as else in ten. */
@@ -57,17 +56,17 @@ export async function judge(options: JudgeOptions): Promise<boolean> {
   print(
     `\n${consistency}, ${options.processes} processes, ${seconds} s, seed ${options.seed}\n${report(checked)}`,
   );
-  const isEnough =
-    checked.reads >= Number(options.reads) * seconds &&
-    checked.hits > MIN_HITS * checked.reads &&
-    checked.routes.every(({ hits }) => hits > 0);
-  if (!isEnough) print('too few reads or hits to mean anything\n');
+  const isMeaningful = isEnough(checked, {
+    reads: Number(options.reads) * seconds,
+    readsPerWrite: Number(options.readsPerWrite),
+  });
+  if (!isMeaningful) print('too few reads, hits or acknowledged writes to mean anything\n');
   const { staleMs } = tolerances[consistency];
   const isRight = checked.violations.length === 0;
   print(isRight ? `nothing was older than ${staleMs} ms\n` : `${checked.violations.length} violations\n`);
   const isCalm = isAsPromised(checked.calm);
   if (!isCalm) print('what failed while nothing struck is more than is promised\n');
-  return isRight && isEnough && isCalm;
+  return isRight && isMeaningful && isCalm;
 }
 
 /** @returns whether each planted mistake, or the one that is named, was found */
