@@ -1,4 +1,5 @@
-import { Acknowledged } from './trials.js';
+import { figuresOf } from './scenarios/promises.js';
+import { Acknowledged, ask, oldForGood, readWhileWriting } from './trials.js';
 
 const version = (version: number) => ({ id: 'a', version });
 let acknowledged: Acknowledged;
@@ -25,4 +26,40 @@ it.each([
 
 it('what nobody has written is never old', () => {
   expect(acknowledged.behindMs({ id: 'b', version: 0 }, 500)).toBe(0);
+});
+
+describe('of what a cache answers', () => {
+  const answers = (body: unknown, status = 200) =>
+    jest
+      .spyOn(globalThis, 'fetch')
+      .mockImplementation(() => Promise.resolve(Response.json(body, { status })));
+
+  afterEach(() => jest.restoreAllMocks());
+
+  it.each([
+    ['the thing that was asked for', { id: 'a', version: 3 }, { id: 'a', version: 3 }],
+    ['another thing', { id: 'b', version: 3 }, undefined],
+    ['no version', { id: 'a' }, undefined],
+  ])('%s', async (_, body, answer) => {
+    answers(body);
+
+    expect(await ask('GET', 'http://cache', 'a')).toEqual(answer);
+  });
+
+  it('none is as bad as an old one, where nobody writes any more', async () => {
+    answers({}, 503);
+
+    expect(await oldForGood(['http://cache'], ['a', 'b'], acknowledged)).toBe(2);
+  });
+
+  it('where no write is acknowledged nothing is old, and nothing was tried', async () => {
+    answers({ id: 'a', version: 0 });
+    const well = await readWhileWriting(['http://cache'], [], acknowledged, 0.05);
+    const met = (seen: typeof well) =>
+      figuresOf('strong', { well: seen, silent: seen, old: 0, runs: 1 }, 0).filter(({ isMet }) => isMet);
+
+    expect(well.writes).toBe(0);
+    expect(met({ ...well, old: 0, oldestMs: 0, failed: 0 })).toHaveLength(4);
+    expect(met({ ...well, old: 0, oldestMs: 0, failed: 0, writes: 1 })).toHaveLength(5);
+  });
 });

@@ -15,6 +15,8 @@ export interface Seen {
   readonly oldestMs: number;
   /** Reads without an answer, or with an error. */
   readonly failed: number;
+  /** Writes that were acknowledged: without any, nothing can be old. */
+  readonly writes: number;
   readonly slowestMs: number;
 }
 
@@ -43,7 +45,7 @@ export async function readWhileWriting(
   seconds: number,
 ): Promise<Seen> {
   const untilMs = performance.now() + seconds * 1000;
-  const seen = { reads: 0, old: 0, oldestMs: 0, failed: 0, slowestMs: 0 };
+  const seen = { reads: 0, old: 0, oldestMs: 0, failed: 0, writes: 0, slowestMs: 0 };
   const read = async () => {
     while (performance.now() < untilMs) {
       const askedAtMs = performance.now();
@@ -61,7 +63,10 @@ export async function readWhileWriting(
     await wait(Math.random() * PAUSE_BETWEEN_WRITES_MS);
     while (performance.now() < untilMs) {
       const written = await ask('POST', oneOf(urls), id);
-      if (written) acknowledged.add(written, performance.now());
+      if (written) {
+        acknowledged.add(written, performance.now());
+        seen.writes++;
+      }
       await wait(PAUSE_BETWEEN_WRITES_MS);
     }
   };
@@ -69,7 +74,7 @@ export async function readWhileWriting(
   return seen;
 }
 
-/** @returns of how many, asked of each process, the answer is old though nobody writes any more */
+/** @returns of how many, asked of each process, the answer is old, or there is none, though nobody writes any more */
 export async function oldForGood(
   urls: readonly string[],
   ids: readonly string[],
@@ -80,7 +85,7 @@ export async function oldForGood(
     for (const id of ids) {
       const askedAtMs = performance.now();
       const answer = await ask('GET', url, id);
-      if (answer && acknowledged.behindMs(answer, askedAtMs) > 0) old++;
+      if (!answer || acknowledged.behindMs(answer, askedAtMs) > 0) old++;
     }
   }
   return old;
@@ -91,12 +96,12 @@ export async function askAtOnce(urls: readonly string[], id: string, callers: nu
   await Promise.all(Array.from({ length: callers }, (_, n) => ask('GET', urls[n % urls.length]!, id)));
 }
 
-/** @returns nothing where there is no answer in time, or an error */
+/** @returns nothing where there is no answer in time, an error, or what is said of another thing or of no version */
 export async function ask(method: string, url: string, id: string): Promise<Versioned | undefined> {
   try {
     const answer = await fetch(`${url}/versions/${id}`, { method, signal: AbortSignal.timeout(PATIENCE_MS) });
-    const body = (await answer.json()) as Versioned;
-    return answer.ok ? body : undefined;
+    const body = (await answer.json()) as Partial<Versioned>;
+    return answer.ok && body.id === id && Number.isInteger(body.version) ? (body as Versioned) : undefined;
   } catch {
     return undefined;
   }

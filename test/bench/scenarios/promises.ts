@@ -48,27 +48,39 @@ export async function promises(bench: Bench): Promise<Report> {
         `A thing is read from its source in up to ${READ_MS} ms and kept for an hour; a write changes it there, makes ` +
         'what is kept of it unusable as the documentation of each says, and answers. "Old" is an answer that a write had superseded which ' +
         `was answered before the question. First for ${seconds} s while all is well. Then for ${SILENCE_SECONDS} s in which ` +
-        `Redis takes everything and answers nothing (\`CLIENT PAUSE\`); "old for good" are those of ${IDS.length * PROCESSES} answers which are old ` +
+        `Redis takes everything and answers nothing (\`CLIENT PAUSE\`); "old for good" are those of ${IDS.length * PROCESSES} answers which are old, or fail, ` +
         `${RECOVERY_MS / 1000} s after Redis is back and the last write. "Runs" is how often the source is read for ` +
         `${CALLERS} who ask at once for a thing that is not kept, and takes ${COLD_READ_MS} ms.`,
     ],
     tables: [
       {
-        columns: ['all is well', 'reads', 'old', 'oldest', 'slowest', `runs for ${CALLERS}`],
+        columns: [
+          'all is well',
+          'reads',
+          'writes',
+          'old',
+          'oldest',
+          'failed',
+          'slowest',
+          `runs for ${CALLERS}`,
+        ],
         rows: [...kept].map(([name, { well, runs }]) => [
           name,
           well.reads.toLocaleString('en'),
+          String(well.writes),
           String(well.old),
           ms(well.oldestMs),
+          String(well.failed),
           ms(well.slowestMs),
           String(runs),
         ]),
       },
       {
-        columns: ['Redis is silent', 'reads', 'old', 'oldest', 'failed', 'slowest', 'old for good'],
+        columns: ['Redis is silent', 'reads', 'writes', 'old', 'oldest', 'failed', 'slowest', 'old for good'],
         rows: [...kept].map(([name, { silent, old }]) => [
           name,
           silent.reads.toLocaleString('en'),
+          String(silent.writes),
           String(silent.old),
           ms(silent.oldestMs),
           String(silent.failed),
@@ -137,16 +149,25 @@ async function mustKeep(name: string, urls: readonly string[], source: SourceSer
   throw new Error(`${name} keeps nothing`);
 }
 
-function figuresOf(name: TriedName, { well, silent, old, runs }: Kept, boundMs: number): Figure[] {
+/** What was never written cannot be old: without acknowledged writes in either time nothing was tried. */
+export function figuresOf(name: TriedName, { well, silent, old, runs }: Kept, boundMs: number): Figure[] {
   const oldestMs = Math.max(well.oldestMs, silent.oldestMs);
+  const isTried = well.writes > 0 && silent.writes > 0;
   return [
     {
       name: `${name}: oldest answer`,
       target: boundMs === 0 ? 'none old' : `at most ${boundMs} ms`,
       measured: `${ms(oldestMs)}, ${well.old + silent.old} old`,
-      isMet: oldestMs <= boundMs,
+      isMet: isTried && oldestMs <= boundMs,
+      obstacle: isTried ? undefined : 'no write was acknowledged',
     },
     { name: `${name}: old for good`, target: 'none', measured: String(old), isMet: old === 0 },
+    {
+      name: `${name}: failed reads, all is well`,
+      target: 'none',
+      measured: String(well.failed),
+      isMet: well.failed === 0,
+    },
     {
       name: `${name}: failed reads, Redis silent`,
       target: 'none',
