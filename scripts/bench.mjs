@@ -15,7 +15,8 @@ const usage = `npm run bench -- [options]
 Builds, starts each contender in a process of its own and a Redis of its own, measures in turn those that are compared
 and prints medians and ratios. A full run takes about an hour and writes docs/benchmarks.md; keep the machine idle. What other caches
 keep of their promises is tried in three minutes, also with --only promises, and writes docs/other-caches.md.
-Exits with 1 if a target was missed.
+A scenario that fails is named, and the others are measured all the same: what there is stays in data/benchmarks-unfinished.md,
+and docs/benchmarks.md as it was. Exits with 1 if a target was missed or a scenario failed.
 
   --rounds <n>       rounds, default 11, with --quick 2
   --seconds <n>      seconds of load in each, default 1

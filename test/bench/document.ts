@@ -2,6 +2,7 @@ import type { Scale } from './bench.js';
 import { contenders } from './contenders.js';
 import type { Machine } from './machine.js';
 import { figuresTable, obstacles, type Report } from './report.js';
+import type { Outcome } from './run-scenarios.js';
 import { markdownTable } from './tables.js';
 
 export interface Run extends Machine, Scale {
@@ -27,7 +28,7 @@ export function documentOf(run: Run, reports: readonly Report[]): string {
 How fast the cache is, against what Nest can do at all and against others. \`npm run bench\` writes this page; change
 \`test/bench/document.ts\` instead.
 
-${circumstances(run, `${run.rounds} rounds of ${run.seconds} s`)}
+${circumstances(run, amountOf(run))}
 
 ## Targets
 
@@ -71,6 +72,28 @@ The handler builds its answer from rows in memory and waits for nobody: a databa
 `;
 }
 
+/** What there is of a run that has not measured everything, or has not yet: never the page of one that has. */
+export function unfinishedPage(run: Run, names: readonly string[], { reports, failures }: Outcome): string {
+  const figures = [...reports.values()].flatMap((report) => report.figures);
+  const missing = names
+    .filter((name) => !reports.has(name))
+    .map((name) => {
+      const failure = failures.get(name)?.replaceAll(/\s+/g, ' ');
+      return `- \`${name}\` ${failure === undefined ? 'was not run' : `failed: ${failure}`}`;
+    });
+  return `# Benchmarks that are not whole
+
+${missing.join('\n')}
+
+${circumstances(run, amountOf(run))}
+
+## Targets
+
+${markdownTable(figuresTable(figures))}
+
+${obstacles(figures)}${[...reports.values()].map(section).join('\n')}`;
+}
+
 /** docs/other-caches.md, whole: what each cache keeps of its promises. */
 export function otherCachesPage(run: Run, { notes, tables, figures }: Report): string {
   return `# Other caches, tried
@@ -100,6 +123,10 @@ ${obstacles(figures)}## What to beware of
 - Not here: FusionCache, which is of .NET; Varnish, a server before the application, which knows neither its guards nor its
   writes; nestjs-redisx, which is for Nest 10 and 11.
 `;
+}
+
+function amountOf({ rounds, seconds }: Run): string {
+  return `${rounds} rounds of ${seconds} s`;
 }
 
 /** @param amount  how much was measured, where that can be chosen */
