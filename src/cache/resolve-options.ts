@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import type { CacheModuleOptions } from './cache.options.js';
 import { modulePolicy } from './definition/entry-options.js';
-import { checkNames, type OptionNames } from './definition/option-names.js';
+import { checkKinds, checkNames, type OptionKinds, type OptionNames } from './definition/option-names.js';
 import type { BulkheadOptions } from './engine/bulkhead.js';
 import { CacheError } from './engine/cache-errors.js';
 import { systemClock, type Clock } from './engine/clock.js';
@@ -65,6 +65,13 @@ const optionNames: OptionNames<CacheModuleOptions> = {
   consistency: true,
   refreshAhead: true,
 };
+const optionKinds: OptionKinds<CacheModuleOptions> = {
+  admission: 'a function',
+  principal: 'a function',
+  tenant: 'a function',
+  shapeOf: 'a function',
+  onEvent: 'a function',
+};
 const redisOptionNames: OptionNames<RedisOptions> = {
   url: true,
   clusterNodes: true,
@@ -94,6 +101,7 @@ const MAX_WAIT_MS = 600_000;
 /** @throws {CacheError} `CACHE_INVALID_OPTIONS`, `CACHE_INVALID_TTL`: names the first that is wrong, and what is allowed */
 export function resolveOptions(options: CacheModuleOptions): ResolvedOptions {
   checkNames(options, optionNames, 'CacheModule');
+  checkKinds(options, optionKinds, 'CacheModule');
   checkNames(options.bulkhead ?? {}, bulkheadOptionNames, 'CacheModule, bulkhead');
   const { store, backplane, outbox, tracer = untraced, clock = systemClock } = options;
   const { enabled = true, namespace = '', maxBytes = 64 * 1024 * 1024 } = options;
@@ -110,6 +118,10 @@ export function resolveOptions(options: CacheModuleOptions): ResolvedOptions {
   if (enabled && maxBytes === 0 && !hasOtherStore) {
     throw invalid('maxBytes: 0 leaves entries to Redis; give redis, or enabled: false to keep nothing');
   }
+  const { principalDecorators = [] } = options;
+  const areDecorators =
+    Array.isArray(principalDecorators) && principalDecorators.every((one) => typeof one === 'function');
+  allowed('principalDecorators', principalDecorators, areDecorators, 'a list of decorators');
   return {
     ...options,
     name,
@@ -128,8 +140,8 @@ export function resolveOptions(options: CacheModuleOptions): ResolvedOptions {
     policy: modulePolicy(options),
     outbox: redis || store?.isShared ? outbox : undefined,
     onEvent: options.onEvent ?? logWarnings(undefined, clock),
-    tracer,
-    clock,
+    tracer: withMethods('tracer', tracer, ['load', 'invalidate']),
+    clock: withMethods('clock', clock, ['monotonicMs', 'schedule']),
     requestBudgetMs: redis?.commandTimeoutMs ?? COMMAND_TIMEOUT_MS,
   };
 }
@@ -169,6 +181,12 @@ function part(option: string, value: number, whole: string): number {
 /** The text `'false'` of a variable would otherwise be true. */
 function flag(option: string, value: boolean): boolean {
   return allowed(option, value, typeof value === 'boolean', 'true or false');
+}
+
+function withMethods<T extends object>(option: string, value: T, names: readonly (keyof T & string)[]): T {
+  const given = value as T | null;
+  const isAllowed = given !== null && names.every((name) => typeof given[name] === 'function');
+  return allowed(option, value, isAllowed, `an object with ${names.join(' and ')}`);
 }
 
 /** @see RFC 9110 section 5.6.2; one that RFC 9211 takes without quotes begins with a letter, RFC 9651 section 3.3.4 */

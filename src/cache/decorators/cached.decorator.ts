@@ -4,7 +4,7 @@ import type { OfRequest } from '../definition/cache-request.js';
 import { cachedDefinition, markCached, type CachedDefinition } from '../definition/cached-definition.js';
 import { declaredPolicy, entryOptionNames, type EntryOptions } from '../definition/entry-options.js';
 import { Faults } from '../definition/faults.js';
-import { checkNames, type OptionNames } from '../definition/option-names.js';
+import { checkKinds, checkNames, type OptionKinds, type OptionNames } from '../definition/option-names.js';
 import type { Scope } from '../definition/scope.js';
 import { tagRules, type AnyMethod, type ResultOf, type TagSource } from '../definition/tag-rules.js';
 import type { KeyInputs } from '../engine/cache-key.js';
@@ -75,6 +75,14 @@ const optionNames: OptionNames<CachedOptions> = {
   ...entryOptionNames,
 };
 
+const optionKinds: OptionKinds<CachedOptions> = {
+  unless: 'a function',
+  key: 'a function',
+  audit: 'true, false or a function',
+  shape: 'a text',
+  mayBypass: 'a function',
+};
+
 /**
  * Caches what a method answers.
  *
@@ -130,6 +138,7 @@ function define(options: CachedOptions, method: string, name: string): CachedDef
   faults.attempt(() => checkedPrefix(prefix, method));
   faults.attempt(() => {
     checkNames(options, optionNames, method);
+    checkKinds(options, optionKinds, method);
   });
   const { ttl, unless, scope } = options;
   if (scope !== undefined && !['shared', 'user', 'tenant'].includes(scope)) {

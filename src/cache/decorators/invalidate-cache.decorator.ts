@@ -4,7 +4,7 @@ import {
   type InvalidatingDefinition,
 } from '../definition/cached-definition.js';
 import { Faults } from '../definition/faults.js';
-import { checkNames, type OptionNames } from '../definition/option-names.js';
+import { checkKinds, checkNames, type OptionNames } from '../definition/option-names.js';
 import { tagRules, type AnyMethod, type TagSource } from '../definition/tag-rules.js';
 import { fromArguments } from '../definition/tag-template.js';
 import { fromRouteArguments } from '../http/route-placeholders.js';
@@ -51,6 +51,7 @@ export function InvalidateCache<M extends AnyMethod = AnyMethod>(
     const faults = new Faults();
     faults.attempt(() => {
       checkNames(options, optionNames, method);
+      checkKinds(options, { soft: 'true or false' }, method);
     });
     if (Array.isArray(tags) && tags.length === 0)
       faults.add('CACHE_INVALID_OPTIONS', `${method}: @InvalidateCache names nothing.`);

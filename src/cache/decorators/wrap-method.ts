@@ -42,13 +42,21 @@ export function wrapMethod(
   return wrapper;
 }
 
-/** @returns `Class.method`, for messages. @throws {CacheError} `CACHE_INVALID_OPTIONS` for what cannot be cached */
-export function decoratedName(target: object, name: string | symbol, descriptor: PropertyDescriptor): string {
+/**
+ * @param descriptor  none of a property, on which the compiler stops nobody who writes JavaScript
+ * @returns `Class.method`, for messages
+ * @throws {CacheError} `CACHE_INVALID_OPTIONS` for what cannot be cached
+ */
+export function decoratedName(
+  target: object,
+  name: string | symbol,
+  descriptor: PropertyDescriptor | undefined,
+): string {
   const isStatic = typeof target === 'function';
   const method = isStatic ? `${target.name}.${String(name)}` : methodName(target, name);
   if (isStatic)
     throw new CacheError('CACHE_INVALID_OPTIONS', `${method} is static: no application gives it a cache.`);
-  if (typeof descriptor.value !== 'function')
+  if (typeof descriptor?.value !== 'function')
     throw new CacheError('CACHE_INVALID_OPTIONS', `${method} is no method. Decorate a method that gives it.`);
   return method;
 }

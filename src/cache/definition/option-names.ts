@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { CacheError } from '../engine/cache-errors.js';
 
 /** All names of `Options`; the compiler notices if one is missing. */
@@ -20,6 +21,39 @@ export function checkNames(options: object, names: Readonly<Record<string, true>
     throw new CacheError(
       'CACHE_INVALID_OPTIONS',
       `${where}: there is no option '${name}'. There are: ${known}.`,
+    );
+  }
+}
+
+/** What an option may be, as its message says it. */
+const kinds = {
+  'a function': (value: unknown) => typeof value === 'function',
+  'a text': (value: unknown) => typeof value === 'string',
+  'true or false': (value: unknown) => typeof value === 'boolean',
+  'true, false or a function': (value: unknown) => typeof value === 'boolean' || typeof value === 'function',
+} as const;
+
+type Kind = keyof typeof kinds;
+
+/** The kinds of those `Options` that are checked by it alone. */
+export type OptionKinds<Options> = Readonly<{ [Name in keyof Options]?: Kind }>;
+
+/**
+ * Finds options of the wrong kind, for the same reason. One that is not given is of none.
+ *
+ * @throws {CacheError} `CACHE_INVALID_OPTIONS` for the first, with what it may be
+ */
+export function checkKinds<Options extends object>(
+  options: Options,
+  kindOf: OptionKinds<Options>,
+  where: string,
+): void {
+  for (const [name, kind] of Object.entries(kindOf) as [keyof Options & string, Kind][]) {
+    const value = options[name];
+    if (value === undefined || kinds[kind](value)) continue;
+    throw new CacheError(
+      'CACHE_INVALID_OPTIONS',
+      `${where}: ${name} must be ${kind}, not ${inspect(value, { depth: 0 })}.`,
     );
   }
 }
