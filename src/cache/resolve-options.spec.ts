@@ -37,6 +37,17 @@ describe('the options of the module', () => {
     expect(refusalOf(options)).toBe('not refused');
   });
 
+  it('take functions of the little that they read of it', () => {
+    const options: CacheModuleOptions[] = [
+      { principal: (request: { user?: { id: string } }) => request.user?.id },
+      { principal: ({ principal }: { readonly principal?: { sub: string } }) => principal?.sub },
+      { principal: (request) => (request.user as { id: string } | undefined)?.id },
+      { tenant: (request: { tenant?: string }) => request.tenant },
+    ];
+
+    for (const one of options) expect(refusalOf(one)).toBe('not refused');
+  });
+
   it('are complete, whatever is left out', () => {
     expect(resolveOptions({})).toMatchObject({
       name: 'cache',
