@@ -10,6 +10,7 @@ import { FrontPageController } from './front-page.controller.js';
 import type { AnswerShapes } from './http/answer-shapes.js';
 import type { AnsweredProblems } from './http/answered-problems.js';
 import type { HandlerLimit } from './http/handler-limit.interceptor.js';
+import type { RequestDurations } from './http/request-durations.js';
 import { HealthModule } from './health/health.module.js';
 import { RecordsModule } from './records/records.module.js';
 import { firstStart } from './start/first-start.js';
@@ -25,18 +26,20 @@ export class AppModule {
    * @param shapes         names the forms of what the routes answer
    * @param limit          says whether one more can be served
    * @param problems       counts what is answered with a problem
+   * @param requests       measures how long they take
    */
   static forRoot(
     configuration: DynamicModule,
     shapes: AnswerShapes,
     limit: HandlerLimit,
     problems: AnsweredProblems,
+    requests: RequestDurations,
   ): DynamicModule {
     return {
       module: AppModule,
       imports: [
         configuration,
-        TelemetryModule.forRoot(problems, limit),
+        TelemetryModule.forRoot(problems, limit, requests),
         DatabaseModule.forRoot(firstStart),
         CacheModule.forRootAsync({
           inject: [Environment, AppLogger, DataSource],

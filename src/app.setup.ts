@@ -29,6 +29,7 @@ import { originForm, refuseHead, refuseProtocol } from './http/refuse-head.js';
 import { refuseUnreadable } from './http/refuse-unreadable.js';
 import { requestIdOf } from './http/request-id.js';
 import { RouteTable } from './http/route-table.js';
+import { RequestDurations } from './http/request-durations.js';
 import { refuseWhileBehind } from './http/refuse-while-behind.js';
 import { type SecurityHeaders, securityHeaders } from './http/security-headers.js';
 import { sendProblem } from './http/send-problem.js';
@@ -47,15 +48,21 @@ export async function createApp(variables?: Variables): Promise<NestFastifyAppli
   const { environment, module } = await ConfigurationModule.forRoot(variables);
   const security = await securityHeaders();
   const problems = new AnsweredProblems();
-  const adapter = fastifyAdapter(environment, security.data, problems);
+  const requests = new RequestDurations();
+  const adapter = fastifyAdapter(environment, security.data, problems, requests);
   const routes = new RouteTable();
   adapter.getInstance().addHook('onRoute', (route) => {
     routes.add(route);
   });
+  // Before all other hooks, as each of them may refuse.
+  adapter.getInstance().addHook('onRequest', (request, reply, done) => {
+    requests.measure(request, reply);
+    done();
+  });
 
   const shapes = new AnswerShapes();
   const limit = new HandlerLimit(environment.MAX_REQUESTS_IN_FLIGHT);
-  const root = AppModule.forRoot(module, shapes, limit, problems);
+  const root = AppModule.forRoot(module, shapes, limit, problems, requests);
   const app = await NestFactory.create<NestFastifyApplication>(root, adapter, {
     bufferLogs: true,
     abortOnError: false,
@@ -99,6 +106,7 @@ function fastifyAdapter(
   environment: Environment,
   headers: SecurityHeaders['data'],
   problems: AnsweredProblems,
+  requests: RequestDurations,
 ): FastifyAdapter {
   return new FastifyAdapter({
     http: serverLimits,
@@ -117,6 +125,8 @@ function fastifyAdapter(
     clientErrorHandler: refuseUnreadable(headers, problems),
     // What the router itself refuses: a path that cannot be decoded, a parameter that is too long.
     frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) => {
+      // It comes before all hooks.
+      requests.measure(request, reply);
       const fields = { ...headers, ...crossOriginFields(environment.ALLOWED_ORIGINS, request.headers) };
       sendProblem(request, reply.headers(fields), problemOf(error), problems);
     },

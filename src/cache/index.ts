@@ -27,7 +27,7 @@ export type { PrefixStatistics } from './engine/cache-statistics.js';
 export type { Clock } from './engine/clock.js';
 export type { Duration, ResultTtl } from './engine/duration.js';
 export type { Consistency } from './engine/entry-policy.js';
-export { quantile, type HistogramCounts } from './engine/histogram.js';
+export { Histogram, quantile, type HistogramCounts } from './engine/histogram.js';
 export type { StaleReason } from './engine/with-timeouts.js';
 export type { EntryName, Lease, Store, StoredEntry, StoreOpened, StoreRead } from './engine/store.js';
 export type { NoStoreReason } from './engine/factory.js';

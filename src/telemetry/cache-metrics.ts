@@ -5,7 +5,7 @@ import type {
   PrefixStatistics,
   RedisService,
 } from '../cache/index.js';
-import type { Sample, ShownMetric } from './shown-metric.js';
+import { buckets, type Sample, type ShownMetric } from './shown-metric.js';
 
 const breakerStates: readonly BreakerState[] = ['closed', 'half-open', 'open'];
 
@@ -219,23 +219,4 @@ function number(is: boolean | undefined): number | undefined {
 
 function one(value: number | undefined): Sample[] {
   return value === undefined ? [] : [{ value, labels: {} }];
-}
-
-/** The samples of a histogram: from ms to s, and each bucket with all below it, as Prometheus wants them. */
-function buckets(
-  name: string,
-  { bounds, counts, count, sum }: HistogramCounts,
-  labels: Sample['labels'],
-): Sample[] {
-  let below = 0;
-  const lines = [...bounds, Infinity].map((bound, bucket): Sample => {
-    below += counts[bucket] ?? 0;
-    const le = bound === Infinity ? '+Inf' : bound / 1000;
-    return { metricName: `${name}_bucket`, value: below, labels: { ...labels, le } };
-  });
-  return [
-    ...lines,
-    { metricName: `${name}_sum`, value: sum / 1000, labels },
-    { metricName: `${name}_count`, value: count, labels },
-  ];
 }

@@ -3,6 +3,7 @@ import type { CacheService, RedisService } from '../cache/index.js';
 import type { DatabasePing } from '../database/database-ping.js';
 import { AnsweredProblems } from '../http/answered-problems.js';
 import { HandlerLimit } from '../http/handler-limit.interceptor.js';
+import { RequestDurations } from '../http/request-durations.js';
 import { Metrics } from './metrics.js';
 
 afterEach(() => {
@@ -29,6 +30,7 @@ it('are read once a second, however many ask', async () => {
     new AnsweredProblems(),
     { isAnswering: () => Promise.resolve(true) } as DatabasePing,
     new HandlerLimit(1),
+    new RequestDurations(),
   );
 
   const texts = await Promise.all([metrics.text(), metrics.text()]);

@@ -6,6 +6,7 @@ import { DatabasePing } from '../database/database-ping.js';
 import { poolUse } from '../database/pool-use.js';
 import { AnsweredProblems } from '../http/answered-problems.js';
 import { HandlerLimit } from '../http/handler-limit.interceptor.js';
+import { RequestDurations } from '../http/request-durations.js';
 import { cacheMetrics } from './cache-metrics.js';
 import { serviceMetrics } from './service-metrics.js';
 import { show } from './shown-metric.js';
@@ -26,6 +27,7 @@ export class Metrics {
     problems: AnsweredProblems,
     database: DatabasePing,
     limit: HandlerLimit,
+    requests: RequestDurations,
   ) {
     const ofCache = cacheMetrics({
       // Once for all metrics: it copies the figures of each prefix.
@@ -37,6 +39,7 @@ export class Metrics {
         redis.status() === 'not_configured' ? undefined : outboxRows(dataSource, redis.namespace),
     });
     const ofService = serviceMetrics({
+      requests: () => requests.counts,
       problems: () => problems.counts,
       overloads: () => problems.overloads,
       load: () => limit.load,

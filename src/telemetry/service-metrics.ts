@@ -1,7 +1,9 @@
 import type { PoolUse } from '../database/pool-use.js';
-import type { ShownMetric } from './shown-metric.js';
+import type { RequestDurations } from '../http/request-durations.js';
+import { buckets, type ShownMetric } from './shown-metric.js';
 
 interface ServiceSources {
+  readonly requests: () => RequestDurations['counts'];
   /** How often each code was answered; has every code. */
   readonly problems: () => ReadonlyMap<string, number>;
   /** How many of them were `overloaded`, by cause. */
@@ -13,9 +15,20 @@ interface ServiceSources {
   readonly isDatabaseUp: () => Promise<boolean>;
 }
 
-/** The service's figures for Prometheus, without those of its cache. The codes are a fixed few. */
+/** The service's figures for Prometheus, without those of its cache. The codes are a fixed few, and no label holds what a caller has chosen. */
 export function serviceMetrics(sources: ServiceSources): readonly ShownMetric[] {
   return [
+    {
+      name: 'http_request_duration_seconds',
+      help: 'How long requests took until their answers were out',
+      type: 'histogram',
+      read: () =>
+        sources
+          .requests()
+          .flatMap(({ durationMs, ...labels }) =>
+            buckets('http_request_duration_seconds', durationMs, labels),
+          ),
+    },
     {
       name: 'http_problems_total',
       help: 'Requests answered with a problem',

@@ -3,6 +3,7 @@ import { Environment } from '../config/environment.js';
 import { secretsOf } from '../config/secrets.js';
 import { AnsweredProblems } from '../http/answered-problems.js';
 import { HandlerLimit } from '../http/handler-limit.interceptor.js';
+import { RequestDurations } from '../http/request-durations.js';
 import { AppLogger } from './app-logger.js';
 import { EventLoop } from './event-loop.js';
 import { Metrics } from './metrics.js';
@@ -33,13 +34,15 @@ export class TelemetryModule {
   /**
    * @param problems  counts all problems, also those answered before a request reaches Nest
    * @param limit     knows how many requests are being served
+   * @param requests  measures them, also those that never reach Nest
    */
-  static forRoot(problems: AnsweredProblems, limit: HandlerLimit): DynamicModule {
+  static forRoot(problems: AnsweredProblems, limit: HandlerLimit, requests: RequestDurations): DynamicModule {
     return {
       module: TelemetryModule,
       providers: [
         { provide: AnsweredProblems, useValue: problems },
         { provide: HandlerLimit, useValue: limit },
+        { provide: RequestDurations, useValue: requests },
       ],
       exports: [AnsweredProblems],
     };

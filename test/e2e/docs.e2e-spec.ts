@@ -275,6 +275,7 @@ it('docs/operations.md names every metric of ours with its type, and no other', 
       outboxRows: neverAsked,
     }),
     ...serviceMetrics({
+      requests: neverAsked,
       problems: neverAsked,
       overloads: neverAsked,
       load: neverAsked,

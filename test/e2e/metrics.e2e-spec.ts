@@ -139,6 +139,29 @@ describe('/metrics', () => {
     expect(valueOf(after.lines, 'database_up')).toBe(1);
   });
 
+  it('measures every request by its route, hits and what no route is asked about among them', async () => {
+    const countOf = ({ lines }: Awaited<ReturnType<typeof scrape>>, route: string, status: string) =>
+      valueOf(lines, 'http_request_duration_seconds_count', { route, status }) ?? 0;
+    const route = '/api/v3/analytics/courses/:course_id';
+    await app.request.get(course).expect(200);
+    const before = await scrape(app);
+    const { headers } = await app.request.get(course).expect('x-cache', 'HIT');
+    await app.request.get(course).set('if-none-match', headers.etag!).expect(304);
+    await fetch(`${app.url}/api/v3/nothing-of-anybody`);
+    // The router itself refuses these, before any hook.
+    await fetch(`${app.url}/api/v3/users/%E0%A4%A`);
+    await fetch(`${app.url}/api/v3/users/${'x'.repeat(201)}`);
+    const after = await scrape(app);
+
+    const grown = (of: string, status: string) => countOf(after, of, status) - countOf(before, of, status);
+    expect(grown(route, '200')).toBe(1);
+    expect(grown(route, '304')).toBe(1);
+    expect(grown('unknown', '404')).toBe(1);
+    expect(grown('unknown', '400')).toBe(1);
+    expect(grown('unknown', '414')).toBe(1);
+    expect(after.text).not.toContain('nothing-of-anybody');
+  });
+
   it('knows how many are being served, of what, and on how many connections', async () => {
     const load = async () => {
       const { lines } = await scrape(app);
