@@ -51,7 +51,7 @@ it('shows each figure under its own name, times in seconds and buckets with thos
       namespace: 'shop:',
       maskedUrl: 'rediss://***@redis-1:6379/3',
     },
-    outboxRows: () => Promise.resolve(36),
+    outbox: () => Promise.resolve({ rows: 36, oldestS: 37.5 }),
   });
 
   const shown = await Promise.all(
@@ -107,5 +107,6 @@ it('shows each figure under its own name, times in seconds and buckets with thos
     cache_backplane_up: 0,
     'cache_info namespace=shop: server=redis-1:6379/3': 1,
     cache_outbox_rows: 36,
+    cache_outbox_oldest_seconds: 37.5,
   });
 });

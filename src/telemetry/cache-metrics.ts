@@ -9,6 +9,12 @@ import { buckets, type Sample, type ShownMetric } from './shown-metric.js';
 
 const breakerStates: readonly BreakerState[] = ['closed', 'half-open', 'open'];
 
+export interface WaitingInOutbox {
+  readonly rows: number;
+  /** How long the oldest has waited, s; 0 if none waits */
+  readonly oldestS: number;
+}
+
 interface CacheSources {
   readonly stats: () => CacheStats;
   /** Whether invalidations by other processes are heard now; `undefined` without a backplane. */
@@ -16,8 +22,8 @@ interface CacheSources {
   /** Whether the process goes by the outbox now; `undefined` if it never does. */
   readonly goesByOutbox: () => boolean | undefined;
   readonly redis: Pick<RedisService, 'status' | 'breaker' | 'namespace' | 'maskedUrl'>;
-  /** How many invalidations wait in the outbox; `undefined` if there is none, or it cannot be asked. */
-  readonly outboxRows: () => Promise<number | undefined>;
+  /** What waits in the outbox; `undefined` if there is none, or it cannot be asked. */
+  readonly outbox: () => Promise<WaitingInOutbox | undefined>;
 }
 
 /**
@@ -29,7 +35,7 @@ export function cacheMetrics({
   hearsOthers,
   goesByOutbox,
   redis,
-  outboxRows,
+  outbox,
 }: CacheSources): readonly ShownMetric[] {
   const counterByPrefix = (
     name: string,
@@ -195,7 +201,16 @@ export function cacheMetrics({
       type: 'gauge',
       read: () => info(redis),
     },
-    gauge('cache_outbox_rows', 'Committed invalidations not confirmed yet, of all processes', outboxRows),
+    gauge(
+      'cache_outbox_rows',
+      'Committed invalidations not confirmed yet, of all processes',
+      async () => (await outbox())?.rows,
+    ),
+    gauge(
+      'cache_outbox_oldest_seconds',
+      'How long the oldest of them has waited',
+      async () => (await outbox())?.oldestS,
+    ),
   ];
 }
 

@@ -20,7 +20,7 @@ it('are read once a second, however many ask', async () => {
     l1: { entries: 0, bytes: 0 },
     isAvailable: true,
   };
-  const query = jest.fn(() => Promise.resolve([{ rows: 7 }]));
+  const query = jest.fn(() => Promise.resolve([{ rows: 7, oldestS: 3.5 }]));
   const driver = { master: { totalCount: 5, idleCount: 2, waitingCount: 4, options: { max: 5 } } };
   const takeStats = jest.fn(() => stats);
   const metrics = new Metrics(
@@ -38,6 +38,7 @@ it('are read once a second, however many ask', async () => {
   texts.push(await metrics.text());
 
   expect(texts[0]).toContain('cache_outbox_rows 7');
+  expect(texts[0]).toContain('cache_outbox_oldest_seconds 3.5');
   expect(texts[0]).toContain('database_up 1');
   expect(texts[0]).toContain('database_connections{state="active"} 3');
   expect(texts[0]).toContain('database_connections{state="idle"} 2');

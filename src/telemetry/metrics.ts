@@ -7,7 +7,7 @@ import { poolUse } from '../database/pool-use.js';
 import { AnsweredProblems } from '../http/answered-problems.js';
 import { HandlerLimit } from '../http/handler-limit.interceptor.js';
 import { RequestDurations } from '../http/request-durations.js';
-import { cacheMetrics } from './cache-metrics.js';
+import { cacheMetrics, type WaitingInOutbox } from './cache-metrics.js';
 import { serviceMetrics } from './service-metrics.js';
 import { show } from './shown-metric.js';
 
@@ -18,6 +18,7 @@ const freshMs = 1000;
 export class Metrics {
   readonly #register = new Registry();
   #stats: CacheStats | undefined;
+  #outbox: Promise<WaitingInOutbox | undefined> | undefined;
   #latest: { readonly askedAtMs: number; readonly text: Promise<string> } | undefined;
 
   constructor(
@@ -35,8 +36,11 @@ export class Metrics {
       hearsOthers: () => cache.hearsOthers,
       goesByOutbox: () => cache.goesByOutbox,
       redis,
-      outboxRows: async () =>
-        redis.status() === 'not_configured' ? undefined : outboxRows(dataSource, redis.namespace),
+      // Once for both metrics of it.
+      outbox: async () => {
+        if (redis.status() === 'not_configured') return undefined;
+        return (this.#outbox ??= waitingInOutbox(dataSource, redis.namespace));
+      },
     });
     const ofService = serviceMetrics({
       requests: () => requests.counts,
@@ -59,22 +63,28 @@ export class Metrics {
     const askedAtMs = performance.now();
     if (!this.#latest || askedAtMs - this.#latest.askedAtMs >= freshMs) {
       this.#stats = undefined;
+      this.#outbox = undefined;
       this.#latest = { askedAtMs, text: Registry.merge([processRegister(), this.#register]).metrics() };
     }
     return this.#latest.text;
   }
 }
 
-/** `undefined` while the database is away: that leaves out only this line, and has alarms of its own. */
-async function outboxRows(dataSource: DataSource, namespace: string): Promise<number | undefined> {
+/** `undefined` while the database is away: that leaves out only these lines, and has alarms of its own. */
+async function waitingInOutbox(
+  dataSource: DataSource,
+  namespace: string,
+): Promise<WaitingInOutbox | undefined> {
   if (!dataSource.isInitialized) return undefined;
   try {
-    const [row] = await dataSource.query<{ rows: number }[]>(
-      'SELECT count(*)::int AS rows FROM ' +
-        '(SELECT FROM cache_outbox WHERE namespace = $1 OR namespace IS NULL LIMIT 100000) AS held',
+    const [row] = await dataSource.query<WaitingInOutbox[]>(
+      'SELECT count(*)::int AS rows, ' +
+        // Its clock may have been put back since.
+        'coalesce(greatest(extract(epoch FROM clock_timestamp() - min(written_at)), 0), 0)::float8 AS "oldestS" FROM ' +
+        '(SELECT written_at FROM cache_outbox WHERE namespace = $1 OR namespace IS NULL LIMIT 100000) AS held',
       [namespace],
     );
-    return row?.rows;
+    return row;
   } catch {
     return undefined;
   }

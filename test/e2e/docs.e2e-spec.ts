@@ -272,7 +272,7 @@ it('docs/operations.md names every metric of ours with its type, and no other', 
       hearsOthers: neverAsked,
       goesByOutbox: neverAsked,
       redis: {} as RedisService,
-      outboxRows: neverAsked,
+      outbox: neverAsked,
     }),
     ...serviceMetrics({
       requests: neverAsked,

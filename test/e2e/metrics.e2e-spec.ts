@@ -124,6 +124,7 @@ describe('/metrics', () => {
     const { lines } = await scrape(app);
 
     expect(valueOf(lines, 'cache_outbox_rows')).toBe(0);
+    expect(valueOf(lines, 'cache_outbox_oldest_seconds')).toBe(0);
     expect(valueOf(lines, 'database_connections', { state: 'waiting' })).toBe(0);
   });
 
@@ -193,19 +194,22 @@ describe('/metrics', () => {
     await pollUntil(async () => (await load()).serving === 0, 5000);
   });
 
-  it('counts the invalidations that the outbox still holds', async () => {
+  it('counts the invalidations that the outbox still holds, and says how long the oldest has waited', async () => {
     const [{ id }] = await database.dataSource.query<[{ id: string }]>(
-      `INSERT INTO cache_outbox (tags, renewed_at) VALUES ('{}', clock_timestamp() + interval '900 ms') RETURNING id`,
+      `INSERT INTO cache_outbox (tags, renewed_at, written_at)
+       VALUES ('{}', clock_timestamp() + interval '900 ms', clock_timestamp() - interval '1 hour') RETURNING id`,
     );
     // Whoever holds it keeps relays from it.
-    const rows = await database.dataSource.transaction(async (manager) => {
+    const [rows, oldestS] = await database.dataSource.transaction(async (manager) => {
       await manager.query('SELECT FROM cache_outbox WHERE id = $1 FOR UPDATE', [id]);
       const { lines } = await scrape(app);
-      return valueOf(lines, 'cache_outbox_rows');
+      return ['cache_outbox_rows', 'cache_outbox_oldest_seconds'].map((name) => valueOf(lines, name));
     });
     await database.dataSource.query('DELETE FROM cache_outbox');
 
     expect(rows).toBe(1);
+    expect(oldestS).toBeGreaterThan(3599);
+    expect(oldestS).toBeLessThan(4000);
   });
 
   it('counts each bucket of a histogram with those below it', async () => {
@@ -253,6 +257,7 @@ describe('/metrics of another application', () => {
     expect(valueOf(lines, 'cache_backplane_up')).toBeUndefined();
     expect(valueOf(lines, 'cache_info')).toBeUndefined();
     expect(valueOf(lines, 'cache_outbox_rows')).toBeUndefined();
+    expect(valueOf(lines, 'cache_outbox_oldest_seconds')).toBeUndefined();
     expect(valueOf(lines, 'database_up')).toBe(0);
   });
 
