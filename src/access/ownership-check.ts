@@ -11,7 +11,9 @@ import { RightsService, type Belonging } from './rights.service.js';
 /** Everything that a request points at, reduced to courses and people. */
 interface Named {
   readonly courses: ReadonlySet<string>;
-  /** Those of them that are named themselves, or by an activity: not only by what somebody did there */
+  /** Those of them that are named themselves */
+  readonly named: ReadonlySet<string>;
+  /** Those of an activity that is named */
   readonly opened: ReadonlySet<string>;
   /** People named as students or users */
   readonly people: ReadonlySet<string>;
@@ -25,7 +27,7 @@ interface Named {
  * Decides the reach `own`: may the caller touch everything that this request names?
  *
  * - A **student** owns their own record, enrollments, submissions and sessions, and may see the courses not dropped. What they
- *   did in one they dropped they may read, and not go on with.
+ *   did in one they dropped they may read, and not go on with: named beside themselves, it only says which enrollment is meant.
  * - A **teacher** owns the courses in which they are an active teacher or assistant, what belongs to them (enrollments of
  *   teachers and observers too), and the students of them. With a course named, a student must be in that course; with
  *   none, all courses in which the student is active must be the teacher's, since the answer would speak of all of them;
@@ -72,11 +74,11 @@ export class OwnershipCheck {
       if (belonging === null) throw notFound();
       found.push(belonging);
     }
-    const coursesOf = (belongings: readonly Belonging[]) =>
-      new Set([...ids.course_id, ...belongings.map(({ course_id }) => course_id)]);
+    const coursesOf = (belongings: readonly Belonging[]) => belongings.map(({ course_id }) => course_id);
     return {
-      courses: coursesOf(found),
-      opened: coursesOf(found.filter(({ person_id }) => person_id === undefined)),
+      courses: new Set([...ids.course_id, ...coursesOf(found)]),
+      named: new Set(ids.course_id),
+      opened: new Set(coursesOf(found.filter(({ person_id }) => person_id === undefined))),
       people: new Set([...ids.student_id, ...ids.user_id]),
       owners: new Set(found.flatMap(({ person_id }) => (person_id === undefined ? [] : [person_id]))),
       students: new Set(ids.course_id.length === 0 ? ids.student_id : []),
@@ -118,8 +120,14 @@ function isRead({ method }: IdSources): boolean {
 }
 
 /** @param isReading  whether nothing is done to what is named */
-function checkStudent(student: Person, { courses, opened, people, owners }: Named, isReading: boolean): void {
-  if (!all(isReading ? opened : courses, attendedCourses(student))) throw notFound();
+function checkStudent(
+  student: Person,
+  { courses, named, opened, people, owners }: Named,
+  isReading: boolean,
+): void {
+  const attended = attendedCourses(student);
+  const mayBeNamed = isReading && people.size > 0 ? studiedCourses(student) : attended;
+  if (!all(named, mayBeNamed) || !all(isReading ? opened : courses, attended)) throw notFound();
   if (!all(new Set([...people, ...owners]), new Set([student.code]))) throw notFound();
 }
 

@@ -135,6 +135,19 @@ describe('a student who dropped a course', () => {
       expect(await verdict('student', 'STU005', { ...request, method })).toBe('not_found');
   });
 
+  it('may name it beside themselves, to read what has become of the enrollment', async () => {
+    const ofThemselves = { params: { student_id: 'STU005' }, query: { course_id: 'PROG-101' } };
+
+    expect(await verdict('student', 'STU005', { ...ofThemselves, method: 'GET' })).toBe('passes');
+    for (const refused of [
+      { ...ofThemselves, method: 'POST' },
+      { ...ofThemselves, method: 'GET', query: { course_id: 'PROG-102' } },
+      { ...ofThemselves, method: 'GET', query: { course_id: 'PROG-101', activity_id: 'PROG-101-A1' } },
+      { ...ofThemselves, method: 'GET', params: { student_id: 'STU001' } },
+    ])
+      expect([refused, await verdict('student', 'STU005', refused)]).toEqual([refused, 'not_found']);
+  });
+
   it('is shown nothing of others there, nor the material, also beside their own', async () => {
     const read = { method: 'GET' };
     const ofAnother = withRowNumbers({ params: { submission_id: '<submission of STU001>' } });

@@ -80,6 +80,7 @@ const secret = 'a-secret-of-this-test-and-nothing-else';
 let database: TestDatabase;
 let app: TestApp;
 let tokens: Record<PrincipalName, string | undefined>;
+let dropout: string;
 let ids: Record<string, string>;
 
 beforeAll(async () => {
@@ -104,6 +105,7 @@ beforeAll(async () => {
     nobody: undefined,
     forged: (await token('admin', 'ADMIN001')).replace(/[^.]+$/, 'A'.repeat(43)),
   };
+  dropout = await token('student', 'STU005');
   app = await startTestApp({ env });
 });
 
@@ -178,6 +180,19 @@ describe('access', () => {
     expect(Object.fromEntries(principals.map((who, index) => [who, cells[index]]))).toEqual(
       Object.fromEntries(principals.map((who, index) => [who, row.cells[index]])),
     );
+  });
+
+  it('shows who dropped a course, and its teacher, that there is no risk any more', async () => {
+    for (const token of [dropout, tokens.teacher!]) {
+      const { status, body } = await app.request
+        .get('/api/v3/analytics/students/STU005?course_id=PROG-101')
+        .set('authorization', `Bearer ${token}`);
+
+      expect([status, body]).toMatchObject([
+        200,
+        { risk_level: null, courses: [{ enrollment_status: 'dropped', risk_score: null, risk_level: null }] },
+      ]);
+    }
   });
 
   it.each([
