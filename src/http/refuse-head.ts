@@ -36,11 +36,12 @@ export function refuseHead({ url, raw, headers }: FastifyRequest): Problem | und
 
 /**
  * A request's target without the scheme and host that it may begin with (RFC 9112 section 3.2.2): the caller must not choose
- * what is told about an address, or kept under it.
+ * what is told about an address, or kept under it. It always begins with a slash, `*` too: Fastify answers what does not
+ * past all hooks.
  */
 export function originForm(target: string): string {
   const path = target.replace(/^https?:\/\/[^/?#]*/i, '');
-  return path === target || path.startsWith('/') ? path : `/${path}`;
+  return path.startsWith('/') ? path : `/${path}`;
 }
 
 /** A name or an address, perhaps with a port (RFC 9110 section 7.2); two of them are joined with a comma. */
