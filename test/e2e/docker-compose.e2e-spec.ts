@@ -115,6 +115,13 @@ it('A36: the application writes nowhere, may do nothing special, and is given it
   }
 });
 
+it('keeps so much of each log in production, and no more', () => {
+  const { services } = readComposeFile(production, variables);
+
+  // It rotates; Docker's own default does not.
+  for (const { logging } of Object.values(services)) expect(logging).toEqual({ driver: 'local' });
+});
+
 it('lets probes in production have a port of their own, which is published to nobody', () => {
   const app = readComposeFile(production, variables).services.app!;
   const dockerfile = readFileSync('docker/Dockerfile', 'utf8');

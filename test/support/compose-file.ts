@@ -11,6 +11,7 @@ interface ComposeService {
   ports?: string[];
   healthcheck?: { test: string[]; interval: string; timeout: string; retries: number };
   depends_on?: Record<string, { condition: string }>;
+  logging?: { driver: string };
 }
 
 interface ComposeFile {
@@ -94,6 +95,12 @@ const service = {
     cap_drop: texts,
     security_opt: texts,
     stop_grace_period: duration,
+    logging: {
+      type: 'object',
+      required: ['driver'],
+      additionalProperties: false,
+      properties: { driver: { enum: ['local', 'json-file'] } },
+    },
     restart: { enum: ['no', 'always', 'on-failure', 'unless-stopped'] },
   },
 };
