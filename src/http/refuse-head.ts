@@ -17,6 +17,8 @@ export function refuseProtocol({ raw }: FastifyRequest): Problem | undefined {
 export function refuseHead({ url, raw, headers }: FastifyRequest): Problem | undefined {
   if (url.length > maxUrlLength)
     return new Problem('uri_too_long', `An address has at most ${maxUrlLength} characters.`);
+  // RFC 9112 section 3.2 has none there: Fastify would read it as a query, and a proxy before us drop it.
+  if (url.includes('#')) return new Problem('bad_request', 'Send the address without its fragment.');
   // `rawHeaders` holds names and values in turn.
   if (raw.rawHeaders.length > 2 * maxHeaders)
     return new Problem('headers_too_large', `A request has at most ${maxHeaders} header lines.`);
