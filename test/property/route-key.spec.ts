@@ -71,6 +71,12 @@ describe('compiled key texts', () => {
     );
   });
 
+  it('A22: hold no fragment, of which a client can make up as many as it likes', () => {
+    for (const url of ['/x#a', '/x#b', '/x#', '/x?y#a', '/x#y?z', '/x#?']) {
+      expect([url, pathOf(request(url, {}))]).toEqual([url, '/x']);
+    }
+  });
+
   it('take the path that was received, before anything rewrote it', () => {
     expect(pathOf({ ...request('/rewritten', {}), originalUrl: '/received?x=1' })).toBe('/received');
     expect(pathOf(request('/only?', {}))).toBe('/only');

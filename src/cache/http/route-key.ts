@@ -24,10 +24,10 @@ export function compileKeyText(
   };
 }
 
-/** The path as it was received, without the query. */
+/** The path as it was received, without the query, and without a fragment, of which routers make none of the path either. */
 export function pathOf({ originalUrl, url }: CacheRequest): string {
   const whole = originalUrl ?? url;
-  const end = whole.indexOf('?');
+  const end = whole.search(/[?#]/);
   return end === -1 ? whole : whole.slice(0, end);
 }
 
