@@ -171,6 +171,16 @@ describe('the log of the cache', () => {
     ]);
   });
 
+  it('names the header that the route does not store', () => {
+    const { log, lines } = recorded();
+
+    log({ event: 'cache.no_store', subject: asked().subject, reason: 'header', header: 'x-total' });
+
+    expect(lines).toEqual([
+      '18:52:18 - DEBUG - ⚠️ Result not cached for system_stats: its handler set a header that the route does not store (x-total)',
+    ]);
+  });
+
   it('tells once why a method is never stored, and each time why a result was not', () => {
     const { log, lines } = recorded();
     const { subject } = asked();

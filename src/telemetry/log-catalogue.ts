@@ -40,6 +40,8 @@ export interface LogFields {
   /** Code such as ECONNREFUSED; never an exception's text */
   error_code?: string;
   reason?: string;
+  /** Name of a response header */
+  header?: string;
   /** Name of a migration, with its time */
   migration?: string;
   /** Place in the code */
@@ -74,6 +76,8 @@ const unstored: Readonly<Record<string, string>> = {
   'stale-inside': 'it was made of something beyond its TTL',
   'in-transaction': 'it was read in a transaction that is not over yet',
 };
+
+const inBrackets = (name?: string) => (name === undefined ? '' : ` (${name})`);
 
 /** Why an answer is shared with nobody, for people. */
 const unshared: Readonly<Record<string, string>> = {
@@ -181,8 +185,8 @@ export const logCatalogue = {
   'cache.no_store': entry(
     '⚠️',
     'debug',
-    ({ prefix, reason = 'newer-write' }) =>
-      `Result not cached${prefix === undefined ? '' : ` for ${prefix}`}: ${unstored[reason] ?? reason}`,
+    ({ prefix, reason = 'newer-write', header }) =>
+      `Result not cached${prefix === undefined ? '' : ` for ${prefix}`}: ${unstored[reason] ?? reason}${inBrackets(header)}`,
   ),
   'cache.shape_unknown': entry(
     '⚠️',

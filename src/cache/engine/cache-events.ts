@@ -29,7 +29,8 @@ export type CacheEvent =
   /** An entry that would soon have expired was replaced behind the answers. */
   | { event: 'cache.refreshed'; subject: Subject }
   | { event: 'cache.refresh_failed'; subject: Subject; reason: string; error: unknown }
-  | { event: 'cache.no_store'; subject: Subject; reason: NoStoreReason; error?: unknown }
+  /** `header`: the name of the one that the route does not store, where that is the reason. */
+  | { event: 'cache.no_store'; subject: Subject; reason: NoStoreReason; header?: string; error?: unknown }
   /** A lookup goes past the cache, the header's `BYPASS`: the store did not answer, or the cache is switched off. */
   | { event: 'cache.fallback'; subject: Subject; reason?: 'switched-off' }
   /** A caller was turned away by the bulkhead. */

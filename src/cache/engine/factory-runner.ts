@@ -51,10 +51,12 @@ export class FactoryRunner {
       ),
     );
     const loadMs = clock.monotonicMs() - since;
-    const { notStoredBecause, failedBy, isRefused } = produced;
+    const { notStoredBecause, failedBy, header, isRefused } = produced;
     if (!isRefused) emit({ event: 'cache.loaded', subject, durationMs: loadMs });
-    if (notStoredBecause)
-      emit({ event: 'cache.no_store', subject, reason: notStoredBecause, error: failedBy });
+    if (notStoredBecause) {
+      const why = { reason: notStoredBecause, error: failedBy, ...(header !== undefined && { header }) };
+      emit({ event: 'cache.no_store', subject, ...why });
+    }
     return [produced, loadMs];
   }
 

@@ -14,6 +14,8 @@ export interface Produced<T> {
   readonly notStoredBecause?: NotStored;
   /** What was thrown, where that is why nothing is kept. */
   readonly failedBy?: unknown;
+  /** The name of a header, where that is why. */
+  readonly header?: string;
   /** The caller was refused before the method ran. That says nothing to those who waited: they need another run. */
   readonly isRefused?: boolean | undefined;
 }

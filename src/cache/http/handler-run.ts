@@ -1,7 +1,7 @@
 import type { CallHandler } from '@nestjs/common';
 import { lastValueFrom } from 'rxjs';
 import { produced } from '../definition/store-decision.js';
-import type { NotStored, Produced } from '../engine/factory.js';
+import type { Produced } from '../engine/factory.js';
 import type { CacheTicket } from './cache-ticket.js';
 import { isClientError } from './cache-failure.js';
 import { divert } from './diverted-reply.js';
@@ -18,6 +18,9 @@ const JSON_TYPE = 'application/json; charset=utf-8';
 
 /** What a run answers: bytes that can be kept; an exception; or a value that only its own request can be answered with. */
 export type Answer = Kept | { readonly thrown: unknown } | { readonly value: unknown };
+
+/** Why nothing can be kept. */
+type Unkept = Pick<Produced<never>, 'notStoredBecause' | 'header'>;
 
 /** Runs all that is inside the loader, for one request: pipes, interceptors and the handler. */
 export class HandlerRun {
@@ -81,7 +84,7 @@ export class HandlerRun {
     try {
       const value: unknown = await observeCall(this, call, () => lastValueFrom(this.#next.handle()));
       const kept = this.#kept(value);
-      if (typeof kept === 'string') return { value: { value }, isShareable: false, notStoredBecause: kept };
+      if (!('body' in kept)) return { value: { value }, isShareable: false, ...kept };
       if (!call.isReached && plan.tags.needsArguments) {
         return { value: kept, isShareable: true, notStoredBecause: 'handler-skipped' };
       }
@@ -135,16 +138,17 @@ export class HandlerRun {
   }
 
   /** What is sent and kept, or why nothing can be kept. */
-  #kept(value: unknown): Kept | NotStored {
-    if (this.#reply.statusCode !== 200) return 'status';
+  #kept(value: unknown): Kept | Unkept {
+    if (this.#reply.statusCode !== 200) return { notStoredBecause: 'status' };
     const { plan, reply: original } = this.#ticket;
     const headers = this.#reply.headers();
     const set = this.#setHeaders();
-    if (!set.every((name) => name in headers && plan.storesHeader(name))) return 'header';
+    const header = set.find((name) => !(name in headers && plan.storesHeader(name)));
+    if (header !== undefined) return { notStoredBecause: 'header', header };
     // Fastify's serialiser goes by the status and by what the run itself has set; Express's by the application.
     const by = isFastify(original.response) ? this.#reply : original;
     const text = isJson(value) ? by.serialized(value) : undefined;
-    if (text === undefined) return 'not-plain';
+    if (text === undefined) return { notStoredBecause: 'not-plain' };
     const body = Buffer.from(text);
     const stored = Object.fromEntries(set.sort().map((name) => [name, [headers[name]].flat().join(', ')]));
     return { body, head: { etag: entityTag(body, stored), 'content-type': JSON_TYPE, ...stored } };

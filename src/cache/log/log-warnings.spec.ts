@@ -49,7 +49,12 @@ describe('an application that listens to no events', () => {
 
   it('is told once what comes again with every request, and of an outage once a minute until it is over', () => {
     const { tell, clock, lines } = listening();
-    const unkept: CacheModuleEvent = { event: 'cache.no_store', subject, reason: 'header' };
+    const unkept: CacheModuleEvent = {
+      event: 'cache.no_store',
+      subject,
+      reason: 'header',
+      header: 'x-total',
+    };
     const past: CacheModuleEvent = { event: 'cache.fallback', subject };
     const unkeyed: CacheModuleEvent = {
       event: 'cache.key_failed',
@@ -71,7 +76,7 @@ describe('an application that listens to no events', () => {
     const all = [unkept, past, unkeyed, unscoped, ofNobody, told];
     for (const event of all.flatMap((one) => [one, one])) tell(event);
     expect(takenLines()).toEqual([
-      'warn A result of book is not kept: header',
+      'warn A result of book is not kept: header x-total',
       outage,
       expect.stringContaining('warn A call of Books.get has no key'),
       expect.stringContaining('warn Requests to Books.get with Authorization'),

@@ -34,8 +34,13 @@ const lines: Lines = {
     `Callers of ${subject.prefix} are refused: the store is away, and too many answers are being made`,
   ],
   // All else is what the method wants, or a newer write.
-  'cache.no_store': ({ subject, reason }) =>
-    lastingReasons.has(reason) ? ['warn', `A result of ${subject.prefix} is not kept: ${reason}`] : undefined,
+  'cache.no_store': ({ subject, reason, header }) =>
+    lastingReasons.has(reason)
+      ? [
+          'warn',
+          `A result of ${subject.prefix} is not kept: ${reason}${header === undefined ? '' : ` ${header}`}`,
+        ]
+      : undefined,
   'cache.key_failed': ({ method, reason }) => [
     'warn',
     `A call of ${method} has no key (${reason}), so it is answered past the cache`,
