@@ -40,6 +40,7 @@ let runs: Record<string, number> = {};
 let gate: Deferred<void> | undefined;
 let asked: string[] = [];
 let keyFailures: string[] = [];
+let unstoredFor: string[] = [];
 
 function ran(name: string): number {
   return (runs[name] = (runs[name] ?? 0) + 1);
@@ -296,6 +297,7 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('cached routes
     gate = undefined;
     asked = [];
     keyFailures = [];
+    unstoredFor = [];
     ({ app, url } = await startCachedApp({
       adapter,
       controllers: [OpenController, GuardedController],
@@ -304,6 +306,7 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('cached routes
         clock,
         onEvent: (event) => {
           if (event.event === 'cache.key_failed') keyFailures.push(`${event.method} ${event.reason}`);
+          if (event.event === 'cache.no_store') unstoredFor.push(event.header ?? event.reason);
         },
       },
     }));
@@ -527,6 +530,12 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('cached routes
     const { headers } = await call(path);
 
     expect(headers.get('cache-status')).toBe(`ai-native; ${expected}`);
+  });
+
+  it('tell the name of the header that is not stored', async () => {
+    await call('/open/sets-header');
+
+    expect(unstoredFor).toEqual(['x-run']);
   });
 
   it('say so to each of those who waited for one run', async () => {
