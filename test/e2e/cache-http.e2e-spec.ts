@@ -134,6 +134,19 @@ class AnswersController {
     return { name: 'é' };
   }
 
+  @Get('no-json')
+  @Header('Content-Type', 'text/csv')
+  @Cached({ ttl: 60, prefix: 'no_json' })
+  noJson() {
+    return { run: ++runs };
+  }
+
+  @Get('no-json-uncached')
+  @Header('Content-Type', 'text/csv')
+  noJsonUncached() {
+    return { run: ++runs };
+  }
+
   @Get('kept-by-all')
   @Header('Cache-Control', 'public, max-age=600')
   @Cached({ ttl: 60, prefix: 'kept_by_all' })
@@ -282,6 +295,13 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])(
       expect([miss.headers['x-cache'], hit.headers['x-cache']]).toEqual(['MISS', 'HIT']);
       expect([miss.headers['cache-control'], hit.headers['cache-control']]).toEqual([expected, expected]);
       expect(hit.headers['content-type']).toBe(miss.headers['content-type']);
+    });
+
+    it('are what the adapter makes of an object whose type is not JSON’s, cached or not', async () => {
+      const plain = await call('no-json-uncached');
+
+      for (const { status, headers } of await twice('no-json'))
+        expect([status, headers['content-type']]).toEqual([plain.status, plain.headers['content-type']]);
     });
 
     it.each(['unless', 'ended'])('are no client’s to keep where the route does not: %s', async (why) => {

@@ -66,8 +66,10 @@ export class FastifyReply implements Reply {
     this.response.send(body);
   }
 
-  serialized(value: object): string | undefined {
+  serialized(value: object, type = 'application/json'): string | undefined {
     const { response } = this;
+    // Of an object under a type that is not JSON's, and without a serialiser of the reply's own, Fastify makes a failure.
+    if (!isJsonType(type) && !response[serializerKey(response)]) return undefined;
     // The first that is there decides, as in Fastify itself; where it goes by content types, it is no function.
     const schema = [200, '2xx', 'default']
       .map((status) => response.getSerializationFunction(status))
@@ -79,6 +81,11 @@ export class FastifyReply implements Reply {
   sendable(body: Buffer): unknown {
     return body;
   }
+}
+
+/** As Fastify tells it. */
+function isJsonType(type: string): boolean {
+  return /^[^;]*json/i.test(type);
 }
 
 /** Whether hooks of this kind have a say. Fastify tells nobody in public. */

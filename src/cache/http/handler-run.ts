@@ -147,7 +147,7 @@ export class HandlerRun {
     if (header !== undefined) return { notStoredBecause: 'header', header };
     // Fastify's serialiser goes by the status and by what the run itself has set; Express's by the application.
     const by = isFastify(original.response) ? this.#reply : original;
-    const text = isJson(value) ? by.serialized(value) : undefined;
+    const text = isJson(value) ? by.serialized(value, plan.headers.fixedType) : undefined;
     if (text === undefined) return { notStoredBecause: 'not-plain' };
     const body = Buffer.from(text);
     const stored = Object.fromEntries(set.sort().map((name) => [name, [headers[name]].flat().join(', ')]));

@@ -23,8 +23,10 @@ export interface Reply {
   /**
    * The text that the adapter sends for an object, with whatever serialiser the application gave it; `undefined` where
    * JSON has none, and where only the adapter itself can tell.
+   *
+   * @param type  the answer's `Content-Type`, if `@Header()` will name one
    */
-  serialized(value: object): string | undefined;
+  serialized(value: object, type: string | undefined): string | undefined;
   /** What an interceptor returns for these very bytes to be sent. */
   sendable(body: Buffer): unknown;
 }

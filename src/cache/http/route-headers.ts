@@ -140,10 +140,15 @@ export class RouteHeaders {
     if (this.#stored.includes(name)) this.set(reply, name, value);
   }
 
+  /** The `Content-Type` that `@Header()` names. */
+  get fixedType(): string | undefined {
+    return this.#fixedType && textOf(this.#fixedType.value);
+  }
+
   /** Names the character set that bodies are in: both adapters complete a type without one, and Express replaces another. */
   setType(reply: Reply, type: string): void {
-    const fixed = this.#fixedType && textOf(this.#fixedType.value);
-    reply.setHeader('content-type', fixed === undefined ? type : inUtf8(fixed));
+    const { fixedType } = this;
+    reply.setHeader('content-type', fixedType === undefined ? type : inUtf8(fixedType));
   }
 
   /** A hit never reaches the place where Nest sets what `@Header()` names. */
