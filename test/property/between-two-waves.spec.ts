@@ -1,14 +1,11 @@
-import { CacheEngine } from '../../src/cache/engine/cache-engine.js';
 import { CurrentRun } from '../../src/cache/engine/current-run.js';
-import { defaultPolicy } from '../../src/cache/engine/entry-policy.js';
-import { L1Entries } from '../../src/cache/engine/l1-entries.js';
 import { Subject } from '../../src/cache/engine/subject.js';
 import { ANY, familyTag, plainTag, prefixTag } from '../../src/cache/engine/tags.js';
 import { Batch } from '../../src/cache/keyed/batch.js';
 import { FakeClock } from '../../src/cache/testing/index.js';
 import { deferred, turn, type Deferred } from '../support/deferred.js';
 import { simulatePartitions, type PartitionedStore } from '../support/partitioned-store.js';
-import { pass, plainLimits } from '../support/test-engine.js';
+import { pass, subjectParts, testEngine, type TestEngine } from '../support/test-engine.js';
 
 /**
  * A cluster takes tokens away in two waves: families, and once that is confirmed the tags themselves. A run that begins
@@ -16,7 +13,7 @@ import { pass, plainLimits } from '../support/test-engine.js';
  */
 describe('a run that begins between the two waves of an invalidation, and names the tag by its result', () => {
   let clock: FakeClock;
-  let engine: CacheEngine;
+  let one: TestEngine<{ clock: FakeClock; store: PartitionedStore }>;
   let others: PartitionedStore;
   let tag: string;
   let inDatabase: string;
@@ -31,15 +28,7 @@ describe('a run that begins between the two waves of an invalidation, and names 
     let row = 0;
     while (mine.partOf(plainTag(`row:${row}`)) === mine.partOf(familyTag(plainTag('row')))) row++;
     tag = plainTag(`row:${row}`);
-    const l1 = new L1Entries(clock, 10_000_000);
-    engine = new CacheEngine({
-      clock,
-      store: mine,
-      backplane: undefined,
-      l1,
-      emit: () => undefined,
-      ...plainLimits,
-    });
+    one = testEngine({ clock, store: mine });
     inDatabase = 'old';
     mayRead = deferred();
     mayEnd = deferred();
@@ -47,19 +36,12 @@ describe('a run that begins between the two waves of an invalidation, and names 
 
   const get = async (prefix: string, isNamedByResult: boolean, run: () => Promise<string>) => {
     const subject = new Subject({
+      ...subjectParts({}, prefix),
       prefix,
-      keyText: prefix,
-      shape: '',
-      policy: defaultPolicy,
       furtherTags: { mayBeNamed: isNamedByResult, families: [plainTag('row')] },
       tags: () => [prefixTag(prefix), ...(isNamedByResult ? [] : [tag])],
     });
-    const produce = async () => {
-      const value = await run();
-      const namedTags = isNamedByResult ? [tag] : [];
-      return { value, isShareable: true, entry: { body: Buffer.from(value), ttlMs: 1e6, namedTags } };
-    };
-    const { value } = await engine.getOrSet(subject, produce, ({ body }) => body.toString());
+    const { value } = await one.get(subject, run, isNamedByResult ? [tag] : [], 1_000_000);
     return value;
   };
   const inner = () =>

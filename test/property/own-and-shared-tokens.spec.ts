@@ -1,10 +1,8 @@
 import { deferred, turn } from '../support/deferred.js';
 import { simulatePartitions, type PartitionedStore } from '../support/partitioned-store.js';
 import { SimulatedOutbox } from '../support/simulated-outbox.js';
-import { pass, plainLimits } from '../support/test-engine.js';
-import { CacheEngine } from '../../src/cache/engine/cache-engine.js';
+import { gives, pass, subjectParts, testEngine } from '../support/test-engine.js';
 import type { EngineOptions } from '../../src/cache/engine/engine-options.js';
-import { defaultPolicy } from '../../src/cache/engine/entry-policy.js';
 import { L1Entries } from '../../src/cache/engine/l1-entries.js';
 import { Subject } from '../../src/cache/engine/subject.js';
 import type { Store } from '../../src/cache/engine/store.js';
@@ -30,46 +28,25 @@ beforeEach(() => {
 function start(shared: Store, options: Partial<EngineOptions> = {}) {
   const l1 = new L1Entries(clock, 10_000_000);
   const store = new FollowingStore(shared, outbox, clock, l1);
-  const engine = new CacheEngine({
-    clock,
-    store,
-    backplane: undefined,
-    l1,
-    emit: () => undefined,
-    ...plainLimits,
-    ...options,
-  });
-  const get = async (prefix: string, tag: string, run: () => Promise<string>, named = false) => {
+  const one = testEngine({ clock, store }, { l1, ...options });
+  const get = async (prefix: string, tag: string, run: () => Promise<string>, isNamedByResult = false) => {
     const subject = new Subject({
+      ...subjectParts({}, `${prefix}|/${tag}`),
       prefix,
-      keyText: `${prefix}|/${tag}`,
-      shape: '',
-      policy: defaultPolicy,
-      furtherTags: { mayBeNamed: named, families: named ? [plainTag('row')] : [] },
-      tags: () => [prefixTag(prefix), ...(named ? [] : [plainTag(tag)])],
+      furtherTags: { mayBeNamed: isNamedByResult, families: isNamedByResult ? [plainTag('row')] : [] },
+      tags: () => [prefixTag(prefix), ...(isNamedByResult ? [] : [plainTag(tag)])],
     });
-    const { value } = await engine.getOrSet(
-      subject,
-      async () => {
-        const made = await run();
-        return {
-          value: made,
-          isShareable: true,
-          entry: { body: Buffer.from(made), ttlMs: 3_600_000, namedTags: named ? [plainTag(tag)] : [] },
-        };
-      },
-      ({ body }) => body.toString(),
-    );
+    const { value } = await one.get(subject, run, isNamedByResult ? [plainTag(tag)] : [], 3_600_000);
     await turn();
     return value;
   };
-  return { store, engine, get };
+  return { store, get };
 }
-const gives = (value: string) => () => Promise.resolve(value);
 
 /**
  * A run that began under an own token uses what the shared store still keeps once it is back. What it names is announced by
- * then (as by `CacheService.invalidate`), and taken away there later.
+ * then (as by `CacheService.invalidate`), and taken away there later. It is handed that by a loader which works for several
+ * requests, so it does not know under which tokens that was kept.
  *
  * @param end  what becomes of the run then, whose result names the tag; without it the tag is certain
  */
@@ -83,17 +60,17 @@ async function useWhatIsKept(
   await get('inner', tag, gives('old'));
   outbox.commit([plainTag(tag)])();
   for (const store of away) store.fail();
-  const mayAsk = deferred();
+  const mayLoad = deferred();
+  const loaded = mayLoad.promise.then(() => get('inner', tag, gives('fresh')));
   const run = async () => {
-    await mayAsk.promise;
-    const value = await get('inner', tag, gives('fresh'));
+    const value = await loaded;
     await end?.();
     return value;
   };
   const asked = get('outer', tag, run, end !== undefined);
   await turn();
   back.restore();
-  mayAsk.resolve();
+  mayLoad.resolve();
   expect(await asked).toBe('old');
 }
 

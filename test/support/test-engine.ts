@@ -39,40 +39,45 @@ export function subjectParts(policy: Partial<EntryPolicy> = {}, keyText = 'view|
   };
 }
 
-export interface TestEngine extends SimulatedInstance {
+/** One process's way to what all share; without a backplane it hears nothing of the others. */
+type Way = Pick<EngineOptions, 'clock' | 'store'> & Partial<Pick<EngineOptions, 'backplane'>>;
+
+export type TestEngine<W extends Way = SimulatedInstance> = W & {
   readonly engine: CacheEngine;
   readonly events: CacheEvent[];
-  /** What a caller is given, and how. */
+  /** What a caller is given, and how. Default of `ttlMs`: 10 s. */
   get(
     subject: Subject,
     run: () => Promise<string>,
     resultTags?: string[],
+    ttlMs?: number,
   ): Promise<{ value: string; how: string }>;
-}
+};
 
 /** The engine of one process of several. */
-export function testEngine(instance: SimulatedInstance, options: Partial<EngineOptions> = {}): TestEngine {
+export function testEngine<W extends Way>(way: W, options: Partial<EngineOptions> = {}): TestEngine<W> {
   const events: CacheEvent[] = [];
   const engine = new CacheEngine({
-    ...instance,
-    l1: new L1Entries(instance.clock, 10_000_000),
+    backplane: undefined,
+    ...way,
+    l1: new L1Entries(way.clock, 10_000_000),
     emit: (event) => events.push(event),
     ...plainLimits,
     ...options,
   });
-  const get: TestEngine['get'] = (subject, run, resultTags = []) => {
+  const get: TestEngine['get'] = (subject, run, resultTags = [], ttlMs = 10_000) => {
     const factory = async (): Promise<Produced<string>> => {
       const value = await run();
       return {
         value,
         isShareable: true,
-        entry: { body: Buffer.from(value), ttlMs: 10_000, namedTags: resultTags },
+        entry: { body: Buffer.from(value), ttlMs, namedTags: resultTags },
       };
     };
     const revive = ({ body }: { body: Buffer }) => body.toString();
     return engine.getOrSet(subject, factory, revive);
   };
-  return { ...instance, engine, events, get };
+  return { ...way, engine, events, get };
 }
 
 /** Two processes that share a store, and a third that a test makes of what it needs. */

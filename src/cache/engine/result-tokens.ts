@@ -10,7 +10,7 @@ import { tokensByTag, type Tokens } from './tokens.js';
  * was not watched, the token that every invalidation changes is compared.
  *
  * On a cluster a run may begin between the two, and use what was kept under the tag until then. So a tag that it has used
- * must have the same token afterwards.
+ * must have the same token afterwards: nothing that it was opened with has moved, nor will.
  *
  * @param run  the tokens that it began with, and those under which others had made what it has used
  * @returns the tokens, or why there are none: `newer-write`, one of the tags may have been invalidated during the run;

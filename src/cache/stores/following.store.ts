@@ -261,7 +261,8 @@ export class FollowingStore implements Store {
 
   /**
    * Once the shared store names a tag, another token that this process has made for it is good no more: the outbox tells of an
-   * invalidation before the shared store does, so a run under that token may have used what was still kept there.
+   * invalidation before the shared store does, so a run under that token may have used what was still kept there. What a run
+   * notes to have used does not tell: a loader that works for several may have handed it that.
    */
   #cede(tags: readonly string[], tokens: StoreRead['tokens']): void {
     for (const [index, tag] of tags.entries()) {
