@@ -605,10 +605,14 @@ describe('what is not part of the key', () => {
   it('A5: a cached answer is a hit, and the same to the byte, with each of them', async () => {
     const path = '/api/v3/analytics/students/STU001';
     await target.ask({ path });
-    const plain = await target.ask({ path });
+    let before = await target.ask({ path });
     for (const [name, value] of Object.entries(headers)) {
       const answer = await target.ask({ path, headers: { [name]: value } });
-      expect([name, answer.headers['x-cache'], answer.text]).toEqual([name, 'HIT', plain.text]);
+      // The answer may be refreshed meanwhile: it is what is given without the header, just before or just after.
+      const after = await target.ask({ path });
+      expect([name, answer.headers['x-cache']]).toEqual([name, 'HIT']);
+      expect([before.text, after.text]).toContain(answer.text);
+      before = after;
     }
   });
 
