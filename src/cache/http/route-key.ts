@@ -26,9 +26,12 @@ export function compileKeyText(
 
 /** The path as it was received, without the query, and without a fragment, of which routers make none of the path either. */
 export function pathOf({ originalUrl, url }: CacheRequest): string {
-  const whole = originalUrl ?? url;
-  const end = whole.search(/[?#]/);
-  return end === -1 ? whole : whole.slice(0, end);
+  return before(before(originalUrl ?? url, '#'), '?');
+}
+
+function before(text: string, mark: string): string {
+  const end = text.indexOf(mark);
+  return end === -1 ? text : text.slice(0, end);
 }
 
 function valueText(value: unknown): string {
