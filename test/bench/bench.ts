@@ -81,6 +81,13 @@ export class Subject {
     return (await this.usage()).rssBytes;
   }
 
+  /** Asks once. */
+  async isHit(path: string): Promise<boolean> {
+    const answer = await fetch(this.url + path);
+    await answer.text();
+    return answer.headers.get('x-cache') === 'HIT';
+  }
+
   invalidate(tag: string): Promise<Invalidation> {
     return this.#process.ask('invalidate', tag);
   }
