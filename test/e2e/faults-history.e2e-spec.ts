@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join, resolve } from 'node:path';
+import { nemesisNames } from '../history/nemeses.js';
 import { figure, isMeasuring } from '../support/figures.js';
 
 jest.setTimeout(isMeasuring ? 2_400_000 : 120_000);
@@ -124,6 +125,8 @@ it(`${rows}strong: no answer is older than a write that was acknowledged before 
   figure('F55', `strong, ${broken}, ${minutes} min: reads`, seen.reads, { atLeast: 1e7 });
   figure('F55', `strong, ${broken}, ${minutes} min: writes`, seen.writes, { atLeast: 1e5 });
   figure('F55', `strong, ${broken}, ${minutes} min: old answers`, seen.stale, { atMost: 0 });
+  if (isMeasuring)
+    figure('F55', 'strong: kinds of faults that struck', seen.struck.size, { atLeast: nemesisNames.length });
   expectRight(seen);
   expect(seen.writes).toBeGreaterThan(10);
 });

@@ -89,7 +89,12 @@ export function shareOf(answers: readonly Answer[], cache: string): number {
   return answers.filter((answer) => answer.cache === cache).length / answers.length;
 }
 
-/** Errors, and, where times are measured, what took longer than anybody waits. */
+/**
+ * Errors, and, where times are measured, what took longer than anybody waits.
+ *
+ * @throws {Error} without answers: where nobody asked, nothing can fail
+ */
 export function failed(answers: readonly Answer[]): Answer[] {
+  if (answers.length === 0) throw new Error('there is no answer of which to say whether it failed');
   return answers.filter(({ status, ms }) => status >= 400 || ms > PATIENCE_MS);
 }
