@@ -126,21 +126,55 @@ it('refuses those of a burst that did not end who have waited longest, writes be
   expect(await told()).toEqual(['write refused', 'd refused', 'e refused', 'f refused', 'g']);
 });
 
-it('serves reads before writes once it is no burst any more', async () => {
+it('serves reads before writes once it is no burst any more, but for a write that is due', async () => {
   await overload();
   enter('read 1');
   enter('write 1', 'write');
   enter('read 2');
-  expect(() => {
-    queue.check('write');
-  }).toThrow('Too many requests');
+  expect(await told()).toEqual(['write 1 refused']);
 
-  queue.leave();
-  queue.leave();
-  expect(await told()).toEqual(['write 1 refused', 'read 1', 'read 2']);
   enter('write 2', 'write');
+  for (const purpose of ['read', 'write'] as const) {
+    expect(() => {
+      queue.check(purpose);
+    }).toThrow('Too many requests');
+  }
+  for (let n = 0; n < 3; n++) queue.leave();
+  expect(await told()).toEqual(['write 2', 'read 1', 'read 2']);
+  enter('write 3', 'write');
   queue.leave();
-  expect(await told()).toEqual(['write 2']);
+  expect(await told()).toEqual(['write 3']);
+});
+
+it.each([
+  [4, 1],
+  [1, 4],
+  [30, 1],
+])('serves about three writes where it serves four reads of as many: of %d and %d', async (reads, writes) => {
+  await overload(10);
+  const served = { read: 0, write: 0 };
+  const come = (purpose: 'read' | 'write') => {
+    try {
+      queue.enter(purpose)?.then(
+        () => served[purpose]++,
+        () => undefined,
+      );
+    } catch {
+      // Refused at once.
+    }
+  };
+  for (let n = 0; n < 1000; n++) {
+    for (let read = 0; read < reads; read++) come('read');
+    for (let write = 0; write < writes; write++) come('write');
+    now += 10;
+    queue.leave();
+  }
+  await told();
+
+  expect(served.read + served.write).toBe(1000);
+  const chance = served.write / writes / (served.read / reads);
+  expect(chance).toBeGreaterThan(0.7);
+  expect(chance).toBeLessThan(0.9);
 });
 
 it('takes no place from a write for a read in a burst', async () => {

@@ -16,11 +16,16 @@ const BURST_MS = 500;
 const OVERLOADED_WAIT_MS = 100;
 /** The longest wait, also in a burst. */
 const MAX_WAIT_MS = 5000;
+/** The least chance of a write to be served then, as a part of that of a read: it can be sent again, but is not kept out. */
+const WRITE_CHANCE = 0.75;
+/** What is left of a count after `OVERLOADED_WAIT_MS`: chances are those of the last seconds. */
+const REMEMBERED = 0.98;
 
 /**
  * Serves a bounded number of requests at a time. A burst waits for its turn. If more requests come than can be served, only
  * those wait that will be served soon, and the others are refused at once, before much is done for them: else all would wait
- * until their clients give up, for answers that nobody reads. Reads go before writes, which clients can send again later.
+ * until their clients give up, for answers that nobody reads. Reads go before writes, which clients can send again later, but
+ * not so that hardly any write is served.
  */
 export class AdmissionQueue {
   readonly #max: number;
@@ -34,6 +39,8 @@ export class AdmissionQueue {
   #countedSinceMs = 0;
   /** The mean time between the ends of two requests. */
   #meanMs: number;
+  /** What became of late of those who had to wait, or could not. */
+  readonly #counts = { read: { admitted: 0, refused: 0 }, write: { admitted: 0, refused: 0 } };
 
   /** @param now  monotonic, ms. Default: `performance.now` */
   constructor(max: number, now: () => number = () => performance.now()) {
@@ -55,7 +62,8 @@ export class AdmissionQueue {
   /** @throws {Problem} `overloaded` if a request that entered now would be refused */
   check(purpose: Purpose): void {
     if (this.#serving < this.#max || this.#waiting.length < this.#places) return;
-    if (purpose === 'write' || this.#isBurst || this.#of('write').length === 0) throw overloaded();
+    const isLetIn = purpose === 'write' ? this.#isWriteDue && !this.#dueWrite : this.#writeInTheWay;
+    if (this.#isBurst || !isLetIn) throw this.#refusal(purpose);
   }
 
   /**
@@ -70,7 +78,7 @@ export class AdmissionQueue {
       return undefined;
     }
     this.check(purpose);
-    if (this.#waiting.length >= this.#places) this.#of('write').at(-1)?.refuse();
+    if (purpose === 'read' && this.#waiting.length >= this.#places) this.#writeInTheWay?.refuse();
     if (this.#fullSinceMs === undefined) {
       this.#fullSinceMs = this.#now();
       this.#count(this.#fullSinceMs);
@@ -81,10 +89,14 @@ export class AdmissionQueue {
         this.#waiting.splice(this.#waiting.indexOf(waiter), 1);
         how();
       };
-      const refuse = end(() => {
-        reject(overloaded());
+      const admit = end(() => {
+        this.#counts[purpose].admitted++;
+        resolve();
       });
-      const waiter: Waiter = { purpose, admit: end(resolve), refuse };
+      const refuse = end(() => {
+        reject(this.#refusal(purpose));
+      });
+      const waiter: Waiter = { purpose, admit, refuse };
       const timer = setTimeout(refuse, MAX_WAIT_MS).unref();
       this.#waiting.push(waiter);
     });
@@ -110,15 +122,45 @@ export class AdmissionQueue {
 
   #next(): Waiter | undefined {
     if (this.#isBurst) return this.#waiting[0];
+    const due = this.#dueWrite;
     // Those who came in the burst, and are too many now that it has not ended.
-    const surplus = Math.max(0, this.#waiting.length - Math.floor(this.#places));
-    for (const waiter of [...this.#of('write'), ...this.#of('read')].slice(0, surplus)) waiter.refuse();
-    return this.#of('read')[0] ?? this.#waiting[0];
+    const others = [...this.#of('write'), ...this.#of('read')].filter((waiter) => waiter !== due);
+    const surplus = Math.max(0, others.length - Math.floor(this.#places));
+    for (const waiter of others.slice(0, surplus)) waiter.refuse();
+    return due ?? this.#of('read')[0] ?? this.#waiting[0];
+  }
+
+  /** Whether writes have had less than their chance. */
+  get #isWriteDue(): boolean {
+    const chance = ({ admitted, refused }: { admitted: number; refused: number }) =>
+      admitted / (admitted + refused || 1);
+    const { read, write } = this.#counts;
+    return write.refused > 0 && chance(write) < WRITE_CHANCE * chance(read);
+  }
+
+  /** A write that is served next: it needs no place, and gives none to a read. */
+  get #dueWrite(): Waiter | undefined {
+    return this.#isWriteDue ? this.#of('write')[0] : undefined;
+  }
+
+  /** A write that gives its place to a read. */
+  get #writeInTheWay(): Waiter | undefined {
+    const due = this.#dueWrite;
+    return this.#of('write').findLast((waiter) => waiter !== due);
+  }
+
+  #refusal(purpose: Purpose): Problem {
+    this.#counts[purpose].refused++;
+    return new Problem('overloaded', 'Too many requests are being worked on.', { cause: 'in-flight' });
   }
 
   #count(fromMs: number): void {
     this.#done = 0;
     this.#countedSinceMs = fromMs;
+    for (const counts of Object.values(this.#counts)) {
+      counts.admitted *= REMEMBERED;
+      counts.refused *= REMEMBERED;
+    }
   }
 
   get #isBurst(): boolean {
@@ -134,8 +176,4 @@ export class AdmissionQueue {
   #of(purpose: Purpose): Waiter[] {
     return this.#waiting.filter((waiter) => waiter.purpose === purpose);
   }
-}
-
-function overloaded(): Problem {
-  return new Problem('overloaded', 'Too many requests are being worked on.', { cause: 'in-flight' });
 }
