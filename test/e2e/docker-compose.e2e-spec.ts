@@ -107,12 +107,26 @@ it('A36: the application writes nowhere, may do nothing special, and is given it
     read_only: true,
     cap_drop: ['ALL'],
     security_opt: ['no-new-privileges:true'],
+    pids_limit: 100,
     environment: { NODE_ENV: 'production' },
   });
   expect(app).not.toHaveProperty('privileged');
   for (const name of ['POSTGRES_PASSWORD', 'REDIS_PASSWORD', 'AUTH_ISSUER']) {
     expect(() => readComposeFile(production, { ...variables, [name]: '' })).toThrow(name);
   }
+});
+
+it('A36: nothing in production is root, has capabilities or gets any, and Redis writes its data alone', () => {
+  const { app: _ofImage, ...servers } = readComposeFile(production, variables).services;
+
+  for (const { user, cap_drop, security_opt } of Object.values(servers)) {
+    expect({ cap_drop, security_opt }).toEqual({
+      cap_drop: ['ALL'],
+      security_opt: ['no-new-privileges:true'],
+    });
+    expect(['postgres', 'redis']).toContain(user);
+  }
+  expect(servers.redis).toMatchObject({ read_only: true });
 });
 
 it('keeps so much of each log in production, and no more', () => {

@@ -12,6 +12,9 @@ interface ComposeService {
   healthcheck?: { test: string[]; interval: string; timeout: string; retries: number };
   depends_on?: Record<string, { condition: string }>;
   logging?: { driver: string };
+  user?: string;
+  cap_drop?: string[];
+  security_opt?: string[];
 }
 
 interface ComposeFile {
@@ -72,6 +75,7 @@ const service = {
       additionalProperties: false,
       properties: { context: { type: 'string' }, dockerfile: { type: 'string' } },
     },
+    user: { type: 'string', pattern: '^[a-z]+$' },
     command: texts,
     environment: textMap,
     ports: { type: 'array', items: { type: 'string', pattern: '^([0-9.]+:)?[0-9]+:[0-9]+$' } },
@@ -89,6 +93,7 @@ const service = {
     },
     healthcheck: health,
     mem_limit: size,
+    pids_limit: { type: 'integer', minimum: 1 },
     shm_size: size,
     read_only: { type: 'boolean' },
     tmpfs: texts,
