@@ -129,6 +129,16 @@ it('A36: nothing in production is root, has capabilities or gets any, and Redis 
   expect(servers.redis).toMatchObject({ read_only: true });
 });
 
+it('lets production have as many connections and requests as fit it', () => {
+  const given = { DATABASE_POOL_SIZE: '30', MAX_REQUESTS_IN_FLIGHT: '60' };
+  const { environment = {} } = readComposeFile(production, { ...variables, ...given }).services.app!;
+
+  expect(readEnvironment(environment)).toMatchObject({
+    DATABASE_POOL_SIZE: 30,
+    MAX_REQUESTS_IN_FLIGHT: 60,
+  });
+});
+
 it('keeps so much of each log in production, and no more', () => {
   const { services } = readComposeFile(production, variables);
 
