@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
-import { parse } from 'yaml';
+import { parse, parseAllDocuments } from 'yaml';
 import type { CacheErrorCode, RedisService } from '../../src/cache/index.js';
 import { storeKey } from '../../src/cache/engine/cache-key.js';
 import { Environment } from '../../src/config/environment.js';
@@ -35,11 +35,32 @@ const cacheErrors: Record<CacheErrorCode, true> = {
   CACHE_OVERLOADED: true,
 };
 
-/** What is looked at of a pod, as Kubernetes calls it. */
+/** What is looked at of the example for Kubernetes, as that calls it. */
+interface Manifests {
+  readonly Deployment: {
+    readonly spec: {
+      readonly replicas: number;
+      readonly strategy: unknown;
+      readonly selector: { readonly matchLabels: unknown };
+      readonly template: {
+        readonly metadata: {
+          readonly labels: unknown;
+          readonly annotations: Readonly<Record<string, string>>;
+        };
+        readonly spec: PodSpec;
+      };
+    };
+  };
+  readonly PodDisruptionBudget: {
+    readonly spec: { readonly maxUnavailable: number; readonly selector: { readonly matchLabels: unknown } };
+  };
+  readonly Service: { readonly spec: { readonly selector: unknown; readonly ports: unknown } };
+}
+
 interface PodSpec {
   readonly terminationGracePeriodSeconds: number;
   readonly containers: readonly {
-    readonly ports: readonly { readonly containerPort: number }[];
+    readonly ports: readonly { readonly name: string; readonly containerPort: number }[];
     readonly env: readonly { readonly name: string; readonly value: string }[];
     readonly resources: {
       readonly requests: Readonly<Record<string, string>>;
@@ -325,32 +346,63 @@ it('docs/operations.md names only migrations that there are, in the order in whi
   expect(named).toEqual(times.sort().filter((time) => named.includes(time)));
 });
 
-it('docs/operations.md shows a Deployment that fits the service', () => {
+describe('docs/operations.md, on Kubernetes', () => {
   const [, text = ''] = /^```yaml\n(.*?)^```$/ms.exec(read('docs/operations.md')) ?? [];
-  const { spec } = parse(text) as { spec: PodSpec };
+  const manifests = Object.fromEntries(
+    parseAllDocuments(text).map((document) => {
+      const manifest = document.toJS() as { kind: string };
+      return [manifest.kind, manifest];
+    }),
+  ) as unknown as Manifests;
+  const { replicas, strategy, selector, template } = manifests.Deployment.spec;
+  const { spec } = template;
   const [app] = spec.containers;
-  const environment = new Environment();
-  const secrets = /# (.*), AUTH_…$/m.exec(text)?.[1]?.split(', ') ?? [];
+  const healthPort = app?.env.find(({ name }) => name === 'HEALTH_PORT')?.value;
 
-  expect(spec.terminationGracePeriodSeconds * 1000).toBeGreaterThan(environment.SHUTDOWN_DEADLINE_MS);
-  expect(app?.ports.map(({ containerPort }) => containerPort)).toEqual([
-    environment.PORT,
-    Number(app?.env.find(({ name }) => name === 'HEALTH_PORT')?.value),
-  ]);
-  const { services } = parse(read('docker/docker-compose.production.yml')) as {
-    services: { app: { mem_limit: string } };
-  };
-  expect(app?.resources.limits).toEqual({ memory: services.app.mem_limit.replace('g', 'Gi') });
-  expect(Object.keys(app?.resources.requests ?? {})).toEqual(['cpu', 'memory']);
-  for (const [probe, path] of [
-    [app?.livenessProbe, 'live'],
-    [app?.readinessProbe, 'ready'],
-  ] as const) {
-    expect(probe?.httpGet).toEqual({ path: `/health/${path}`, port: 'health' });
-    expect(read('src/health/health.controller.ts')).toContain(`@Get('${path}')`);
-  }
-  expect(variableNames).toEqual(expect.arrayContaining(secrets));
-  expect(secrets.length).toBeGreaterThan(2);
+  it('shows a Deployment that fits the service', () => {
+    const environment = new Environment();
+    const secrets = /# (.*), AUTH_…$/m.exec(text)?.[1]?.split(', ') ?? [];
+
+    expect(spec.terminationGracePeriodSeconds * 1000).toBeGreaterThan(environment.SHUTDOWN_DEADLINE_MS);
+    expect(app?.ports).toEqual([
+      { name: 'http', containerPort: environment.PORT },
+      { name: 'health', containerPort: Number(healthPort) },
+    ]);
+    const { services } = parse(read('docker/docker-compose.production.yml')) as {
+      services: { app: { mem_limit: string } };
+    };
+    expect(app?.resources.limits).toEqual({ memory: services.app.mem_limit.replace('g', 'Gi') });
+    expect(Object.keys(app?.resources.requests ?? {})).toEqual(['cpu', 'memory']);
+    for (const [probe, path] of [
+      [app?.livenessProbe, 'live'],
+      [app?.readinessProbe, 'ready'],
+    ] as const) {
+      expect(probe?.httpGet).toEqual({ path: `/health/${path}`, port: 'health' });
+      expect(read('src/health/health.controller.ts')).toContain(`@Get('${path}')`);
+    }
+    expect(variableNames).toEqual(expect.arrayContaining(secrets));
+    expect(secrets.length).toBeGreaterThan(2);
+  });
+
+  it('has as many pods as there are replicas while one is replaced, and most of them while machines are emptied', () => {
+    const { maxUnavailable, selector: ofBudget } = manifests.PodDisruptionBudget.spec;
+
+    expect(strategy).toEqual({ rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } });
+    expect(maxUnavailable).toBe(1);
+    expect(replicas).toBeGreaterThan(maxUnavailable);
+    for (const labels of [selector.matchLabels, ofBudget.matchLabels, manifests.Service.spec.selector]) {
+      expect(labels).toEqual(template.metadata.labels);
+    }
+  });
+
+  it('has metrics read on the port for probes, which is no part of the Service', () => {
+    expect(template.metadata.annotations).toEqual({
+      'prometheus.io/scrape': 'true',
+      'prometheus.io/path': '/metrics',
+      'prometheus.io/port': healthPort,
+    });
+    expect(manifests.Service.spec.ports).toEqual([{ port: 80, targetPort: 'http' }]);
+  });
 });
 
 /** The cells of the table whose first line begins so, row by row. */
