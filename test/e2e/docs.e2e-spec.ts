@@ -336,6 +336,25 @@ describe('docs/operations.md', () => {
   });
 });
 
+it('docs/operations.md has alarms about metrics and lines that there are', () => {
+  const alarms = section('docs/operations.md', 'Alarms');
+  const metrics = [...alarms.matchAll(/(?<!['\w])(?:cache|http|database)_[a-z\d_]+/g)].map(([name]) =>
+    name.replace(/_(bucket|count)$/, ''),
+  );
+  const events = [...alarms.matchAll(/`([a-z_]+\.[a-z_]+)`/g)].map(([, event = '']) => event);
+
+  // Other tests hold these tables to the code.
+  const documented = ['docs/operations.md', 'docs/REDIS_INTEGRATION.md'].flatMap(rows);
+  const known = documented.map(({ name }) => name);
+  expect(metrics.length).toBeGreaterThan(15);
+  expect(events.length).toBeGreaterThan(5);
+  expect([...metrics, ...events].filter((name) => !known.includes(name))).toEqual([]);
+  for (const [, name = '', label = ''] of alarms.matchAll(/(\w+)\{(\w+)=/g)) {
+    const row = documented.find((one) => one.name === name.replace(/_(bucket|count)$/, ''))?.row;
+    expect([name, row?.split('|')[3]]).toEqual([name, expect.stringContaining(`\`${label}\``)]);
+  }
+});
+
 it('docs/operations.md names only migrations that there are, in the order in which they run', () => {
   const named = cellsBelow('docs/operations.md', '| Migration |').map(([name = '']) =>
     name.replaceAll('`', ''),

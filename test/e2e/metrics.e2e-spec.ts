@@ -90,7 +90,13 @@ describe('/metrics', () => {
       ({ name }) => !names.includes(name.replace(/_(bucket|sum|count)$/, '')) && !names.includes(name),
     );
     expect(undescribed).toEqual([]);
-    expect(names).toEqual(expect.arrayContaining(['nodejs_eventloop_lag_seconds', 'cache_hits_total']));
+    expect(names).toEqual(
+      expect.arrayContaining([
+        'nodejs_eventloop_lag_seconds',
+        'nodejs_eventloop_lag_p99_seconds',
+        'cache_hits_total',
+      ]),
+    );
   });
 
   it('counts what happened, by prefix', async () => {
