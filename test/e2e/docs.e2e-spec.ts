@@ -60,6 +60,7 @@ interface Manifests {
 interface PodSpec {
   readonly terminationGracePeriodSeconds: number;
   readonly containers: readonly {
+    readonly image: string;
     readonly ports: readonly { readonly name: string; readonly containerPort: number }[];
     readonly env: readonly { readonly name: string; readonly value: string }[];
     readonly resources: {
@@ -381,7 +382,9 @@ describe('docs/operations.md, on Kubernetes', () => {
   it('shows a Deployment that fits the service', () => {
     const environment = new Environment();
     const secrets = /# (.*), AUTH_…$/m.exec(text)?.[1]?.split(', ') ?? [];
+    const { name, version } = JSON.parse(read('package.json')) as Record<string, string>;
 
+    expect(app?.image).toBe(`${name}:${version}`);
     expect(spec.terminationGracePeriodSeconds * 1000).toBeGreaterThan(environment.SHUTDOWN_DEADLINE_MS);
     expect(app?.ports).toEqual([
       { name: 'http', containerPort: environment.PORT },
