@@ -206,7 +206,9 @@ export class EntryStore {
     if (entry.shape !== subject.shape) return { held: undefined, isForeign: leftMs > entry.graceMs };
     const { l1 } = this.#options;
     const held = heldEntry(l1.owned(entry), leftMs, atMs, logPosition);
-    l1.hold(held);
+    // It may have been on its way while another was made here.
+    const other = this.inL1(subject);
+    if (!other || other.bornAtMs <= held.bornAtMs) l1.hold(held);
     return { held, isForeign: false };
   }
 

@@ -61,6 +61,23 @@ describe('an entry that another process holds', () => {
   });
 });
 
+it('what was on its way from the store takes no place of what was made meanwhile', async () => {
+  const entry = { body: Buffer.from('new'), ttlMs: 10_000, namedTags: [] };
+  const produce = () => Promise.resolve({ value: 'new', isShareable: true, entry });
+  await there.get(subject, gives('old'));
+  await settle();
+  here.store.replyLate(10, 'read');
+  const asked = here.get(subject, never);
+  await turn();
+  clock.advance(5);
+
+  await here.engine.renew(subject, here.engine.newBudget(), produce);
+  await pass(clock, 10);
+
+  expect((await asked).value).toBe('old');
+  expect((await here.get(subject, never)).value).toBe('new');
+});
+
 it('a process that holds nothing gives entries as they come, and makes none ready for being held', async () => {
   const [first] = simulateInstances(1, clock) as [SimulatedInstance];
   const bare = testEngine(first, { l1: new L1Entries(clock, 0) });
