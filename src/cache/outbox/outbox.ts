@@ -10,6 +10,9 @@ export interface OutboxRow {
 /** How far back {@link Outbox.follow} reaches at least, ms: what was settled longer ago may be forgotten, and is not known then. */
 export const KEPT_MS = 60_000;
 
+/** How long ahead of what it announces an {@link Outbox.announce} may be, ms: those who follow allow for no more. */
+export const AHEAD_MS = 5000;
+
 /** What an outbox tells whoever follows it. */
 export interface OutboxNews {
   /** To be given the next time; of no meaning to anybody else. */

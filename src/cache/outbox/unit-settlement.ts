@@ -1,6 +1,6 @@
 import type { BackgroundWork } from '../engine/background-work.js';
 import { pause, resultWithin, systemClock, type Clock } from '../engine/clock.js';
-import type { Outbox, OutboxRow } from './outbox.js';
+import { AHEAD_MS, type Outbox, type OutboxRow } from './outbox.js';
 import { relayedTags } from './relayed-tags.js';
 import { RelayWatch } from './relay-watch.js';
 import { RowRenewal } from './row-renewal.js';
@@ -113,9 +113,13 @@ export class UnitSettlement {
    * of what rows name: they were written at a commit, by a program that knows its own methods only.
    */
   async #invalidate(tags: readonly string[]): Promise<boolean> {
-    const { invalidate } = this.#options;
+    const { clock, invalidate } = this.#options;
+    const sinceMs = clock.monotonicMs();
     const isAnnounced = tags.length === 0 || (await this.#isAnnounced(tags));
-    return (await invalidate(tags)) && isAnnounced;
+    if (!(await invalidate(tags)) || !isAnnounced) return false;
+    // The process stood still in between: others may have named these tags since, and be told of this no more.
+    const isTooEarly = tags.length > 0 && clock.monotonicMs() - sinceMs > AHEAD_MS;
+    return isTooEarly ? this.#isAnnounced(tags) : true;
   }
 
   async #isAnnounced(tags: readonly string[]): Promise<boolean> {

@@ -314,6 +314,42 @@ describe('what was named lately', () => {
   });
 });
 
+/** How a process invalidates that goes through an outbox which is followed. */
+function settlementBy(
+  announce: (tags: readonly string[]) => Promise<void>,
+  invalidate: (tags: readonly string[]) => Promise<boolean>,
+): UnitSettlement {
+  return new UnitSettlement({
+    outbox: { isFollowed: true, isReady: true, announce } as Partial<Outbox> as Outbox,
+    clock,
+    invalidate,
+    background: new BackgroundWork(),
+    onPending: () => undefined,
+  });
+}
+
+it('what a process announced, and invalidated only after it had stood still, is told of once more', async () => {
+  const one = start();
+  const writer = start(there);
+  await one.get(1, gives('old'));
+  const announce = (tags: readonly string[]) => {
+    outbox.commit(tags)();
+    return Promise.resolve();
+  };
+  const settlement = settlementBy(announce, async (tags) => {
+    clock.advance(6000);
+    // Another, which reaches what is shared, is still given what that keeps.
+    expect((await one.get(1, gives('not asked'))).value).toBe('old');
+    return writer.engine.invalidate(tags);
+  });
+  expect(await settlement.invalidate([plainTag('row:1')])).toBe(true);
+
+  here.store.fail();
+  clock.advance(24_900);
+
+  expect((await one.get(1, gives('new'))).value).toBe('new');
+});
+
 it('what hears of an invalidation from the backplane finds it in the outbox', async () => {
   const one = start();
   const writer = start(there);
@@ -322,13 +358,7 @@ it('what hears of an invalidation from the backplane finds it in the outbox', as
     await mayTell.promise;
     outbox.commit(tags)();
   };
-  const settlement = new UnitSettlement({
-    outbox: { isFollowed: true, isReady: true, announce } as Partial<Outbox> as Outbox,
-    clock,
-    invalidate: (tags) => writer.engine.invalidate(tags),
-    background: new BackgroundWork(),
-    onPending: () => undefined,
-  });
+  const settlement = settlementBy(announce, (tags) => writer.engine.invalidate(tags));
   const bounded = { consistency: 'bounded' } as const;
   await one.get(1, gives('old'), bounded);
   here.store.fail();

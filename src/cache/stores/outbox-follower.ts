@@ -1,6 +1,6 @@
 import { CacheError } from '../engine/cache-errors.js';
 import type { Clock } from '../engine/clock.js';
-import { KEPT_MS, type Outbox, type OutboxNews } from '../outbox/outbox.js';
+import { AHEAD_MS, KEPT_MS, type Outbox, type OutboxNews } from '../outbox/outbox.js';
 import { outsideUnits } from '../outbox/unit-of-work.js';
 import { withDeadline } from '../redis/deadline.js';
 
@@ -9,8 +9,11 @@ const PATIENCE_MS = 200;
 /** After a question that failed nobody waits for one for so long. */
 const REST_MS = 1000;
 const MOST_DOUBLINGS = 6;
-/** For so long nobody need have asked. The outbox tells of 5 s more also where nobody asks it for what is new only. */
-export const BELIEVED_MS = KEPT_MS / 2 - 5000;
+/**
+ * For so long nobody need have asked. Also where nobody asks it for what is new only, the outbox tells of so much more as an
+ * announcement may be ahead.
+ */
+export const BELIEVED_MS = KEPT_MS / 2 - AHEAD_MS;
 
 export type FollowedOutbox = Outbox & Required<Pick<Outbox, 'follow'>>;
 
