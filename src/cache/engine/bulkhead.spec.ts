@@ -213,6 +213,32 @@ describe('while the store is away', () => {
     expect((await Promise.all(waiting)).map(({ value }) => value)).toEqual(['inner', 'inner']);
   });
 
+  it.each([
+    ['a run that waits', 1],
+    ['two that wait, and were overtaken,', 2],
+  ])(
+    'work that asks for many things together does not wait for %s for the place it has got meanwhile',
+    async (_, runs) => {
+      const narrow = testEngine(here, { bulkhead: { ...bulkhead, maxWaiting: 2 } });
+      here.store.restore();
+      here.store.delay(100, 'open');
+      const hot = () => narrow.get(aSubject({}, 'view|/hot'), gives('hot'));
+      const opening = [];
+      for (let begun = 0; begun < runs; begun++) {
+        opening.push(hot());
+        await turn();
+        if (runs > 1) await narrow.engine.invalidate([course]);
+      }
+      here.store.fail();
+
+      const together = narrow.engine.together(() => Promise.all([narrow.get(subject, gives('own')), hot()]));
+      await pass(clock, 100);
+
+      expect((await together).map(({ value }) => value)).toEqual(['own', 'hot']);
+      expect((await Promise.all(opening)).map(({ value }) => value)).toEqual(Array(runs).fill('hot'));
+    },
+  );
+
   it('callers who share a run whose result cannot be shared then run no more at a time either', async () => {
     const narrow = testEngine(here, { bulkhead: { ...bulkhead, maxWaiting: 10 } });
     let [running, most] = [0, 0];

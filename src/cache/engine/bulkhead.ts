@@ -27,6 +27,8 @@ interface Place {
   users: number;
   entering: Promise<void> | undefined;
   isTaken: boolean;
+  /** Are called whenever it is taken. */
+  readonly onTaken: Set<() => void>;
   /** Cancels the timer after which it counts as left although its work still goes on. */
   cancel: () => void;
 }
@@ -52,6 +54,31 @@ export class Bulkhead {
   /** Whether the calling code is part of work that has a place here. */
   get isInside(): boolean {
     return this.#own?.isTaken ?? false;
+  }
+
+  /**
+   * Waits for others' work, or until the work that the caller is part of has taken a place: the others may wait for that one.
+   *
+   * @param taken  called when it has; what it gives is given, unless that is `undefined`
+   * @throws what the others' work throws until then
+   */
+  async orTaken<T, R>(others: Promise<T>, taken: () => R | undefined): Promise<T | R> {
+    const place = this.#own;
+    if (!place) return others;
+    let listen: () => void = () => undefined;
+    const isTaken = new Promise<R>((resolve) => {
+      listen = () => {
+        const result = taken();
+        if (result !== undefined) resolve(result);
+      };
+    });
+    place.onTaken.add(listen);
+    if (place.isTaken) listen();
+    try {
+      return await Promise.race([others, isTaken]);
+    } finally {
+      place.onTaken.delete(listen);
+    }
   }
 
   /**
@@ -84,6 +111,7 @@ export class Bulkhead {
       users: 1,
       entering: undefined,
       isTaken: false,
+      onTaken: new Set(),
       cancel: () => undefined,
     };
     try {
@@ -102,6 +130,7 @@ export class Bulkhead {
     if (this.#running >= this.#options.concurrency) await this.#turn();
     else this.#running++;
     place.isTaken = true;
+    for (const tell of place.onTaken) tell();
     // It may never end. What it begins after that needs a new place.
     place.cancel = this.#clock.schedule(LONGEST_WAIT_MS, () => {
       this.#leave(place);

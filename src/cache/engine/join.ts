@@ -1,5 +1,6 @@
 import type { Ask } from './ask.js';
 import type { Budget } from './budget.js';
+import type { Bulkhead } from './bulkhead.js';
 import type { EmitCacheEvent } from './cache-events.js';
 import { resultWithin, type Clock } from './clock.js';
 import { CurrentRun } from './current-run.js';
@@ -23,6 +24,7 @@ export interface JoinOptions {
   readonly entries: EntryStore;
   readonly flights: SingleFlight;
   readonly ask: Ask;
+  readonly bulkhead: Bulkhead;
   readonly clock: Clock;
   readonly emit: EmitCacheEvent;
 }
@@ -53,8 +55,9 @@ export async function join<T>(
   caller: Caller,
   flight: Flight<RunResult<T>>,
 ): Promise<Loaded<T> | 'again' | 'alone'> {
-  const { clock, emit, flights } = options;
+  const { clock, emit, flights, bulkhead } = options;
   const since = clock.monotonicMs();
+  const wait = () => bulkhead.orTaken(resultInTime(flight, subject, clock, caller), () => behindOf([flight]));
   const verdictOn = (tags?: readonly string[]) =>
     mayJoin(options, subject, budget, caller.arrival, flight, tags);
   // A result with unknown tags may depend on any. The token that every invalidation changes can tell, if it was read.
@@ -84,18 +87,19 @@ export async function join<T>(
   }
   if (verdict === 'unknown') {
     // The next run begins after this caller came, and so will do for them.
-    const isOver = await resultInTime(flight, subject, clock, caller).then(Boolean, () => true);
+    const isOver = await wait().then(Boolean, () => true);
     return isOver ? 'again' : leaveSlow();
   }
 
-  let result: RunResult<T> | undefined;
+  let result: RunResult<T> | 'behind' | undefined;
   try {
-    result = await resultInTime(flight, subject, clock, caller);
+    result = await wait();
   } catch (error) {
     if (flight.isOwn || (subject.furtherTags.mayBeNamed && ((await isOutdated()) || (await hasUsedOld()))))
       return 'again';
     throw error;
   }
+  if (result === 'behind') return 'again';
   if (!result) return leaveSlow();
   if (result.isRefused || flight.isOwn) {
     flight.refused++;
@@ -121,15 +125,20 @@ export async function join<T>(
  * next. If none ends in time the oldest is given up: its method was never called, or its runner had given it up sooner.
  */
 export async function waitForRoom(
-  { clock, flights }: JoinOptions,
+  { clock, flights, bulkhead }: JoinOptions,
   subject: Subject,
   crowd: readonly Flight<unknown>[],
 ): Promise<'again'> {
   const oneEnds = Promise.race(crowd.map(({ over }) => over.then(() => true)));
   const [oldest] = crowd;
-  if (!(await resultWithin(clock, LONGEST_WAIT_MS, oneEnds)) && oldest)
-    flights.giveUp(subject.keyText, oldest);
+  const waited = bulkhead.orTaken(resultWithin(clock, LONGEST_WAIT_MS, oneEnds), () => behindOf(crowd));
+  if (!(await waited) && oldest) flights.giveUp(subject.keyText, oldest);
   return 'again';
+}
+
+/** Whether one of these runs may be waiting for a place in the bulkhead that a caller has: it has not called its method yet. */
+export function behindOf(flights: readonly Flight<unknown>[]): 'behind' | undefined {
+  return flights.some(({ calledAtMs }) => calledAtMs === undefined) ? 'behind' : undefined;
 }
 
 /**

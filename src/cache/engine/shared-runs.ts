@@ -1,8 +1,7 @@
 import type { Budget } from './budget.js';
-import type { Bulkhead } from './bulkhead.js';
 import { CacheError } from './cache-errors.js';
 import { CurrentRun } from './current-run.js';
-import { join, waitForRoom, type JoinOptions, type RunResult } from './join.js';
+import { behindOf, join, waitForRoom, type JoinOptions, type RunResult } from './join.js';
 import { isFresh } from './l1-entries.js';
 import { runAlone, runStored, runUnkept, type OneRunOptions } from './one-run.js';
 import type { Opening } from './opening.js';
@@ -16,7 +15,6 @@ import { tokensByTag } from './tokens.js';
 type Open = (flight: Flight<unknown>) => Promise<Opening | undefined>;
 
 export interface SharedRunsOptions extends JoinOptions, OneRunOptions {
-  readonly bulkhead: Bulkhead;
   readonly openings: Openings;
   readonly retryPauses: RetryPauses;
 }
@@ -57,8 +55,7 @@ export class SharedRuns {
       if (ahead.length > 0 && CurrentRun.around?.isOf(this.#options.factoryRunner, subject.keyText)) {
         return runAlone(this.#options, subject, factory);
       }
-      // A run that has not called its method yet may be waiting for the place in the bulkhead that this caller has.
-      const isBehind = bulkhead.isInside && ahead.some(({ calledAtMs }) => calledAtMs === undefined);
+      const isBehind = bulkhead.isInside && behindOf(ahead);
       // No `await` between the look above and the start, or two callers would both find nothing to join.
       if (ahead.length === 0 || isBehind) {
         const open: Open = ({ dependencies }) =>
