@@ -5,6 +5,7 @@ import { reasonOf } from '../../src/cache/engine/cache-errors.js';
 import { systemClock } from '../../src/cache/engine/clock.js';
 import { ANY, EPOCH, softTag } from '../../src/cache/engine/tags.js';
 import type { Outbox } from '../../src/cache/outbox/outbox.js';
+import { currentUnit, inUnit, UnitOfWork } from '../../src/cache/outbox/unit-of-work.js';
 import type { RedisClient } from '../../src/cache/redis/redis-client.js';
 import { simulateInstances } from '../../src/cache/testing/index.js';
 import { freePort, pollUntil, startRedis, type RedisProcess } from '../support/processes.js';
@@ -322,6 +323,21 @@ describe('what was not confirmed', () => {
 
     expect([epoch, owed, rest]).toEqual([expect.any(String), undefined, expect.any(String)]);
     expect(rows).toEqual([]);
+  });
+
+  it('by others is no work of the method that reads first then: it would count as one that wrote', async () => {
+    const units: unknown[] = [];
+    const outbox = outboxWith(() => {
+      units.push(currentUnit());
+      return Promise.resolve(0);
+    });
+    const late = { ...outbox, isReady: false };
+    const one = await openStore({ url: redis.url }, { outbox: late });
+    late.isReady = true;
+
+    await inUnit(new UnitOfWork('Books.rename', [tag]), () => one.store.tokens([tag], BUDGET_MS));
+
+    expect(units).toEqual([undefined]);
   });
 
   it('by others, where the database that comes after Redis does not tell, takes everything with it', async () => {

@@ -2,6 +2,7 @@ import { pause, systemClock } from '../engine/clock.js';
 import { byHardness, takenAway } from '../engine/tags.js';
 import type { Outbox } from '../outbox/outbox.js';
 import { ABANDONED_AFTER_MS } from '../outbox/outbox-relay.js';
+import { outsideUnits } from '../outbox/unit-of-work.js';
 import { withDeadline } from '../redis/deadline.js';
 import type { RedisServers } from '../redis/redis-servers.js';
 import type { RedisSession } from '../redis/redis-session.js';
@@ -53,7 +54,9 @@ export class OutboxCatchUp {
    */
   late(otherwise: () => Promise<void>): Promise<void> | undefined {
     if (!this.#isLate || !this.#outbox?.isReady) return undefined;
-    return (this.#catchingUp ??= this.#catchUp(this.#outbox, otherwise));
+    const outbox = this.#outbox;
+    // It is whoever reads first, perhaps inside a method that writes.
+    return (this.#catchingUp ??= outsideUnits(() => this.#catchUp(outbox, otherwise)));
   }
 
   async #catchUp(outbox: Outbox, otherwise: () => Promise<void>): Promise<void> {
