@@ -259,6 +259,19 @@ describe('A24: whom the answer is for', () => {
     expect(await stats('http://evil.example')).toMatch(/^x-cache: hit/im);
   });
 
+  it('A22: finds the same answer kept however its address is escaped', async () => {
+    const stats = (path: string) =>
+      say(`GET /api/v3/${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+    await stats('system/stats');
+    await service.app.get(CacheService).settle();
+    const before = service.app.get(CacheService).stats().l1.entries;
+
+    for (const path of ['%73ystem/stats', 'system/st%61ts', '%73%79%73%74%65%6D/%73%74%61%74%73']) {
+      expect(await stats(path)).toMatch(/^x-cache: hit/im);
+    }
+    expect(service.app.get(CacheService).stats().l1.entries).toBe(before);
+  });
+
   it.each([
     [origin, true],
     ['null', false],

@@ -23,7 +23,7 @@ import { runInNewContext } from 'node:vm';
 import { of } from 'rxjs';
 import { Cached, CacheService } from '../../src/cache/index.js';
 import { CacheDoor } from '../../src/cache/http/cache-door.guard.js';
-import { adapters, startCachedApp } from '../support/cached-app.js';
+import { adapters, settledIn, startCachedApp } from '../support/cached-app.js';
 import { PlainClient } from '../support/plain-client.js';
 import { deferred, turn, type Deferred } from '../support/deferred.js';
 import { expectHit, expectMiss, FakeClock } from '../../src/cache/testing/index.js';
@@ -79,8 +79,71 @@ const cloaks = [
   ...['id+=2', '+id=1', 'id=+1', 'id=1+', 'id=%E0%A4%A', '%=1&id=2', '__proto__[id]=2', 'constructor=2'],
 ];
 
+/** Spellings of one address each: escapes of what needs none, and digits in either case; also with a host before them. */
+const spellings = [
+  ['a-1?x=b', '%61-1?x=b', 'a%2D1?x=b', 'a%2d1?x=%62', '%61%2d%31?%78=%62'],
+  ['_.~', '%5f%2E%7e', '%5F%2e%7E'],
+  ['%C3%A9%20', '%c3%a9%20', '%C3%a9%20'],
+  ['a%2Fb', 'a%2fb', '%61%2F%62'],
+  ['%2573', '%25%37%33'],
+] as const;
+
+/** Addresses of which each is another to the router or the handler, or might be. */
+const otherAddresses = [
+  ...[
+    's',
+    '%2573',
+    '%252573',
+    'a%2Fb',
+    'a/b',
+    'a%252Fb',
+    'a%3Fb',
+    'a?b',
+    'a%26b',
+    'a&b',
+    'a%3Db',
+    'a=b',
+    'a%2Bb',
+    'a+b',
+  ],
+  ...[
+    'a%20b',
+    'a%23b',
+    'a%25b',
+    'a%3Bb',
+    'a;b',
+    'a%3Ab',
+    'a:b',
+    'a%21b',
+    'a!b',
+    'S',
+    '%E9',
+    '%',
+    'a%2',
+    '%zz',
+    '%%37%33',
+  ],
+] as const;
+
 @Controller('open')
 class OpenController {
+  @Get('named/:id')
+  @Cached({ ttl: 60, prefix: 'named' })
+  named(@Param('id') id: string) {
+    return { id };
+  }
+
+  @Get('named-now/:id')
+  namedNow(@Param('id') id: string) {
+    return this.named(id);
+  }
+
+  @Get('as-sent/:id')
+  @Cached({ ttl: 60, prefix: 'as_sent', key: () => ({}) })
+  asSent(@Req() request: { url: string }) {
+    return { url: request.url };
+  }
+
   @Get('plain/:id')
   @Cached({ ttl: 60, prefix: 'plain' })
   plain(@Param('id') id: string, @Query('x') x?: string) {
@@ -378,6 +441,65 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('cached routes
     const tagged = await ask('seen', 'utm_source=x&id=1');
     expect([tagged.headers['x-cache'], tagged.text]).toEqual(['HIT', truth.get('id=1')]);
     expect(new Set(truth.values()).size).toBeGreaterThan(4);
+    client.close();
+  });
+
+  it.each(spellings)('A22: have one entry, however their address is written: %s', async (...written) => {
+    const client = new PlainClient(url);
+    const ask = (path: string) => settledIn(app, client.send({ path }));
+    const first = await ask(`/open/plain/${written[0]}`);
+    expect(first.headers['x-cache']).toBe('MISS');
+
+    for (const address of written) {
+      for (const origin of ['', 'http://one.example', 'HTTP://me@other.example:80']) {
+        const { headers, text } = await ask(`${origin}/open/plain/${address}`);
+        expect([origin, address, headers['x-cache'], text]).toEqual([origin, address, 'HIT', first.text]);
+      }
+    }
+    client.close();
+  });
+
+  it('A22: have one entry, however a router that decodes what it compares is asked', async () => {
+    const client = new PlainClient(url);
+    const ask = (path: string) => settledIn(app, client.send({ path }));
+    await ask('/open/plain/a');
+
+    const { status, headers } = await ask('/%6fpen/%70lain/a');
+
+    expect([status, headers['x-cache']]).toEqual(adapter === 'fastify' ? [200, 'HIT'] : [404, undefined]);
+    client.close();
+  });
+
+  it('A6: share it with no other address, whoever asked before', async () => {
+    const client = new PlainClient(url);
+    const ask = (path: string) => settledIn(app, client.send({ path: `/open/${path}` }));
+    const told = ({ status, body }: Awaited<ReturnType<typeof ask>>) => [
+      status,
+      (body as { id?: string }).id,
+    ];
+
+    for (const address of otherAddresses) {
+      const truth = told(await ask(`named-now/${address}`));
+      const [miss, hit] = [await ask(`named/${address}`), await ask(`named/${address}`)];
+      expect([address, told(miss), told(hit)]).toEqual([address, truth, truth]);
+      const outcomes = [miss.headers['x-cache'], hit.headers['x-cache']];
+      const isFound = miss.status === 200;
+      expect([address, ...outcomes]).toEqual([
+        address,
+        ...(isFound ? ['MISS', 'HIT'] : [undefined, undefined]),
+      ]);
+    }
+    client.close();
+  });
+
+  it('A6: are told apart as they were sent where the handler may read that', async () => {
+    const client = new PlainClient(url);
+    for (const path of ['/open/as-sent/a', '/open/as-sent/%61', '/open/as-sent/%2f', '/open/as-sent/%2F']) {
+      for (const outcome of ['MISS', 'HIT']) {
+        const { headers, body } = await settledIn(app, client.send({ path }));
+        expect([headers['x-cache'], body]).toEqual([outcome, { url: path }]);
+      }
+    }
     client.close();
   });
 

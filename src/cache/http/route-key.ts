@@ -18,7 +18,7 @@ export function compileKeyText(
     .map(({ name, read }, index) => ({ lead: `${index === 0 ? '|{' : ', '}${pythonJson(name)}: `, read }));
   const end = parts.length > 0 ? '}' : '';
   return (request) => {
-    let text = `${prefix}|${pathOf(request)}`;
+    let text = `${prefix}|${inOneSpelling(pathOf(request))}`;
     for (const { lead, read } of parts) text += lead + valueText(read(request));
     return text + end;
   };
@@ -27,6 +27,21 @@ export function compileKeyText(
 /** The path as it was received, without the query, and without a fragment, of which routers make none of the path either. */
 export function pathOf({ originalUrl, url }: CacheRequest): string {
   return before(before(originalUrl ?? url, '#'), '?');
+}
+
+/**
+ * The same path as nobody can write it otherwise: without scheme and host, with no escape where none is needed, and with
+ * capitals in all others. What may mean something else stays, such as `%2F`, and a path with an escape that is none.
+ *
+ * @see RFC 3986 section 6.2.2, RFC 9112 section 3.2.2
+ */
+export function inOneSpelling(path: string): string {
+  const local = path.startsWith('/') ? path : path.replace(/^[a-z]+:\/\/[^/]*/i, '') || '/';
+  if (!local.includes('%') || /%(?![0-9a-f]{2})/i.test(local)) return local;
+  return local.replace(/%[0-9a-f]{2}/gi, (escape) => {
+    const character = String.fromCharCode(parseInt(escape.slice(1), 16));
+    return /[\w.~-]/.test(character) ? character : escape.toUpperCase();
+  });
 }
 
 function before(text: string, mark: string): string {
