@@ -16,6 +16,7 @@ import {
   Param,
   Post,
   Query,
+  Res,
   Sse,
   UseFilters,
   UseGuards,
@@ -38,7 +39,7 @@ import { IsOptional, IsString } from 'class-validator';
 import { defer, EMPTY, map, mergeMap, type Observable } from 'rxjs';
 import { Cached, CacheService, InvalidateCache } from '../../src/cache/index.js';
 import { FakeClock } from '../../src/cache/testing/index.js';
-import { adapters, startCachedApp } from '../support/cached-app.js';
+import { adapters, settledIn, startCachedApp } from '../support/cached-app.js';
 import { deferred } from '../support/deferred.js';
 
 let version = 0;
@@ -375,6 +376,62 @@ describe.each(Object.keys(adapters) as Adapter[])('on %s', (adapter) => {
     await start(adapter, { controllers: [Guarded] });
 
     for (const outcome of ['MISS', 'HIT']) expect(await get('/')).toMatchObject({ status: 200, outcome });
+  });
+
+  describe('an answer that its handler has begun to send by itself', () => {
+    type Sent = ServerResponse & { raw?: ServerResponse; send: (body: string) => unknown };
+    const ways: Record<string, (response: Sent) => unknown> = {
+      write: (response) => (response.raw ?? response).write('early '),
+      end: (response) => (response.raw ?? response).end('own'),
+      flushHeaders: (response) => {
+        (response.raw ?? response).flushHeaders();
+      },
+      send: (response) => response.send('own'),
+    };
+    let from = 0;
+    let runs = 0;
+
+    @Controller()
+    class BySelf {
+      @Get('cached/:way')
+      @Cached({ ttl: 10, scope: 'shared' })
+      cached(@Param('way') way: string, @Res({ passthrough: true }) response: Sent) {
+        if (++runs > from) ways[way]?.(response);
+        return { runs };
+      }
+
+      @Get('twin/:way')
+      twin(@Param('way') way: string, @Res({ passthrough: true }) response: Sent) {
+        ways[way]?.(response);
+        return { runs };
+      }
+    }
+
+    it.each(Object.keys(ways))('is not kept: %s', async (way) => {
+      [from, runs] = [0, 0];
+      await start(adapter, { controllers: [BySelf] });
+      const ask = async (path: string) => (await settledIn(app, get(path))).body.replace(/\d/, 'N');
+      const twin = await ask(`/twin/${way}`);
+
+      for (const run of [1, 2]) {
+        expect(await ask(`/cached/${way}`)).toBe(twin);
+        expect(runs).toBe(run);
+      }
+    });
+
+    it.each(Object.keys(ways))('is not kept behind another either, and goes nowhere: %s', async (way) => {
+      [from, runs] = [1, 0];
+      const clock = new FakeClock();
+      await start(adapter, { controllers: [BySelf], options: { clock } });
+      await settledIn(app, get(`/cached/${way}`));
+      clock.advance(9900);
+
+      const outcomes = [];
+      for (let n = 0; n < 2; n++) outcomes.push(await settledIn(app, get(`/cached/${way}`)));
+
+      expect(runs).toBeGreaterThan(1);
+      for (const { outcome, body } of outcomes) expect([outcome, body]).toEqual(['HIT', '{"runs":1}']);
+    });
   });
 
   it.each([

@@ -80,7 +80,10 @@ function divertFastify(
   };
   const standIn = new constructor(raw, reply.request, reply.log);
   for (const [name, value] of Object.entries(headers)) standIn.header(name, value);
-  standIn.send = () => standIn;
+  standIn.send = () => {
+    raw.end();
+    return standIn;
+  };
   redirectMethods(reply, standIn, FASTIFY, isInside);
   return standIn;
 }

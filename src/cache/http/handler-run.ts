@@ -140,6 +140,8 @@ export class HandlerRun {
   /** What is sent and kept, or why nothing can be kept. */
   #kept(value: unknown): Kept | Unkept {
     if (this.#reply.statusCode !== 200) return { notStoredBecause: 'status' };
+    // What the handler has sent by itself a hit would lack.
+    if (this.#reply.isSent) return { notStoredBecause: 'not-plain' };
     const { plan, reply: original } = this.#ticket;
     const headers = this.#reply.headers();
     const set = this.#setHeaders();
