@@ -134,6 +134,27 @@ class AnswersController {
     return { name: 'é' };
   }
 
+  @Get('typed-missing/:id')
+  @Header('Content-Type', 'application/vnd.own+json; v=1')
+  @Cached({ ttl: 60, prefix: 'typed_missing', negativeTtl: 5 })
+  typedMissing(@Param('id') id: string) {
+    if (id === 'there') return { id };
+    throw new NotFoundException(`no ${id}`);
+  }
+
+  @Get('short-type')
+  @Header('Content-Type', 'json')
+  @Cached({ ttl: 60, prefix: 'short_type' })
+  shortType() {
+    return { short: true };
+  }
+
+  @Get('short-type-uncached')
+  @Header('Content-Type', 'json')
+  shortTypeUncached() {
+    return { short: true };
+  }
+
   @Get('no-json')
   @Header('Content-Type', 'text/csv')
   @Cached({ ttl: 60, prefix: 'no_json' })
@@ -383,6 +404,29 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])(
         expect(headers['content-type']).toMatch(/v=1/);
         expect(headers['content-type']).not.toMatch(/8859/);
       }
+    });
+
+    it('have the type that the adapter takes the short one of @Header for', async () => {
+      const uncached = await call('short-type-uncached');
+
+      for (const { status, text, headers } of await twice('short-type')) {
+        expect([status, text]).toEqual([200, uncached.text]);
+        expect(headers['content-type']?.split(';')[0]).toBe(uncached.headers['content-type']?.split(';')[0]);
+      }
+    });
+
+    it.each([
+      ['that there is nothing', 404, 'typed-missing/none', {}],
+      ['that it is another', 412, 'typed-missing/there', { 'if-match': '"another"' }],
+    ])('say in one type %s, on a miss as on a hit', async (_, expected, path, headers) => {
+      const [miss, hit] = await twice(path, headers);
+
+      expect([miss.headers['x-cache'], hit.headers['x-cache']]).toEqual(['MISS', 'HIT']);
+      expect([miss.status, miss.headers['content-type']]).toEqual([
+        expected,
+        expect.stringMatching(/^application\/vnd\.own\+json; v="?1/),
+      ]);
+      expect([hit.status, hit.headers['content-type']]).toEqual([miss.status, miss.headers['content-type']]);
     });
 
     it('say in a 304 where the answer lies and when it expires, as RFC 9110 section 15.4.5 wants', async () => {

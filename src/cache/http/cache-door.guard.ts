@@ -72,7 +72,10 @@ export class CacheDoor implements CanActivate {
     const { entry } = found;
     headers.setFixed(reply);
     headers.announceHit(reply, found);
-    if (isKeptException(entry)) throw revivedException(entry);
+    if (isKeptException(entry)) {
+      headers.setFixedType(reply);
+      throw revivedException(entry);
+    }
     const answer = this.#answerOf(entry);
     const codings = headers.codings(request);
     // A guard may have set another. Nest itself sets the status only after them.

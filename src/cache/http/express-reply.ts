@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { copied, type HeadersByName, type Reply } from './reply.js';
 
 interface ExpressResponse extends ServerResponse {
+  set?(name: string, value: string): unknown;
   readonly app?: { get(setting: string): unknown; readonly response?: object };
 }
 
@@ -34,6 +35,10 @@ export class ExpressReply implements Reply {
 
   setHeader(name: string, value: unknown): void {
     this.response.setHeader(name, value as string);
+  }
+
+  setType(type: string): void {
+    this.response.set?.('content-type', type);
   }
 
   removeHeader(name: string): void {

@@ -54,6 +54,10 @@ export class FastifyReply implements Reply {
     this.response.header(name, value);
   }
 
+  setType(type: string): void {
+    this.response.header('content-type', type);
+  }
+
   removeHeader(name: string): void {
     this.response.removeHeader(name);
   }

@@ -16,6 +16,8 @@ export interface Reply {
   header(name: string): unknown;
   /** @param name in lower case */
   setHeader(name: string, value: unknown): void;
+  /** Sets the content type as `@Header()` does: adapters complete it. */
+  setType(type: string): void;
   removeHeader(name: string): void;
   setStatus(status: number): void;
   /** Sends the answer; nothing may be sent after it. */

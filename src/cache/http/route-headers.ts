@@ -103,6 +103,7 @@ export class RouteHeaders {
   /** The announced answer is not given after all, but a refusal: takes its headers back, and lets nobody keep that. */
   withholdAnswer(reply: Reply): void {
     for (const name of ['age', ...this.#stored]) if (!this.#fixedNames.has(name)) reply.removeHeader(name);
+    this.setFixedType(reply);
     // Even if the route sets its own by `@Header()`: that is about its answers, and this is none.
     reply.setHeader('cache-control', UNKEPT);
   }
@@ -147,8 +148,16 @@ export class RouteHeaders {
 
   /** Names the character set that bodies are in: both adapters complete a type without one, and Express replaces another. */
   setType(reply: Reply, type: string): void {
+    this.setFixedType(reply);
+    // What is no media type, such as `json`, Express completes, and Fastify takes for none.
+    const fixed = this.#fixedType && String(reply.header('content-type'));
+    reply.setHeader('content-type', fixed?.includes('/') ? inUtf8(fixed) : type);
+  }
+
+  /** Before an exception on a hit: filters find the type that they find after a run. */
+  setFixedType(reply: Reply): void {
     const { fixedType } = this;
-    reply.setHeader('content-type', fixedType === undefined ? type : inUtf8(fixedType));
+    if (fixedType !== undefined) reply.setType(fixedType);
   }
 
   /** A hit never reaches the place where Nest sets what `@Header()` names. */
