@@ -379,7 +379,11 @@ describe.each(Object.keys(adapters) as Adapter[])('on %s', (adapter) => {
   });
 
   describe('an answer that its handler has begun to send by itself', () => {
-    type Sent = ServerResponse & { raw?: ServerResponse; send: (body: string) => unknown };
+    type Sent = ServerResponse & {
+      raw?: ServerResponse;
+      hijack?: () => void;
+      send: (body: string) => unknown;
+    };
     const ways: Record<string, (response: Sent) => unknown> = {
       write: (response) => (response.raw ?? response).write('early '),
       end: (response) => (response.raw ?? response).end('own'),
@@ -387,6 +391,12 @@ describe.each(Object.keys(adapters) as Adapter[])('on %s', (adapter) => {
         (response.raw ?? response).flushHeaders();
       },
       send: (response) => response.send('own'),
+      ...(adapter === 'fastify' && {
+        hijack: (response) => {
+          response.hijack?.();
+          setImmediate(() => response.raw?.end('own'));
+        },
+      }),
     };
     let from = 0;
     let runs = 0;

@@ -4,6 +4,7 @@ import { copied, type HeadersByName, type Reply } from './reply.js';
 export interface FastifyResponse {
   readonly raw: ServerResponse;
   readonly statusCode: number;
+  readonly sent: boolean;
   readonly request: { readonly raw: ServerResponse['req'] };
   readonly log: unknown;
   getHeaders(): Record<string, unknown>;
@@ -35,7 +36,8 @@ export class FastifyReply implements Reply {
   }
 
   get isSent(): boolean {
-    return this.response.raw.headersSent;
+    // Also what was taken out of Fastify's hands, to be sent later.
+    return this.response.sent || this.response.raw.headersSent;
   }
 
   get isAbandoned(): boolean {
