@@ -1,6 +1,7 @@
 import type { ClientBase } from 'pg';
 import type { DataSource } from 'typeorm';
 import { TypeormOutbox } from '../cache/outbox/typeorm.outbox.js';
+import { analyzeTables } from './analyze-tables.js';
 import { copyRows } from './copy-rows.js';
 import { generate } from './generator/generate.js';
 import type { PresetName } from './generator/presets.js';
@@ -68,7 +69,7 @@ export async function loadPreset(dataSource: DataSource, options: LoadPresetOpti
       const rows = await fill(client, preset, seed, asOf, onProgress);
       await client.query(TypeormOutbox.invalidateEverything);
       await runner.commitTransaction();
-      await client.query('ANALYZE');
+      await analyzeTables(client);
       return { isLoaded: true, rows };
     } catch (error) {
       if (runner.isTransactionActive) await runner.rollbackTransaction();

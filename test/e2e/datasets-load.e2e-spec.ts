@@ -88,6 +88,20 @@ describe('loading a preset', () => {
     });
   });
 
+  it('tells the planner what is in all tables of ours, and leaves the catalogs alone', async () => {
+    const ours = await query<{ name: string }>(
+      `SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public' ORDER BY 1`,
+    );
+
+    // What is in those that all databases share others may have told.
+    const told = await query<{ name: string }>(
+      `SELECT s.relname AS name FROM pg_stat_all_tables s JOIN pg_class c ON c.oid = s.relid
+       WHERE s.analyze_count > 0 AND NOT c.relisshared ORDER BY 1`,
+    );
+    expect(ours.map(({ name }) => name)).toEqual(expect.arrayContaining(tables));
+    expect(told).toEqual(ours);
+  });
+
   it('leaves the ids of later rows free', async () => {
     const [user] = await query<{ id: string }>(
       `INSERT INTO users (code, role) VALUES ('STU999', 'student') RETURNING id`,

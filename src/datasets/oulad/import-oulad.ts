@@ -6,6 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import type { ClientBase } from 'pg';
 import type { DataSource } from 'typeorm';
 import { CommandRefused } from '../../command/run-command.js';
+import { analyzeTables } from '../analyze-tables.js';
 import { clicks } from './click-file.js';
 import { assessments, courses, materials } from './course-files.js';
 import { csvRows } from './csv-rows.js';
@@ -100,7 +101,7 @@ async function importFiles(
     // The statements that follow look people and courses up.
     await client.query('ANALYZE users, courses, enrollments, activities');
   }
-  await client.query('ANALYZE');
+  await analyzeTables(client);
   return results;
 }
 
