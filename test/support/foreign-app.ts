@@ -23,7 +23,7 @@ export interface ForeignApp {
 /**
  * Puts the application of `test/fixtures/foreign-app` into a folder of its own, with the packed cache and those packages
  * that its package.json names, with what they and the cache need in turn, and no others. No registry is asked: the
- * packages are copies of this project's. Then compiles it against the packed declarations.
+ * packages are this project's. Then compiles it against the packed declarations.
  *
  * @throws {Error} with the words of the compiler
  */
@@ -35,11 +35,11 @@ export async function installForeignApp(): Promise<ForeignApp> {
   ) as { dependencies: Record<string, string>; devDependencies: Record<string, string> };
   const { manifest, paths } = await unpack(folder);
   const named = Object.keys({ ...dependencies, ...devDependencies }).filter((name) => name !== NAME);
-  for (const path of await pathsOf([...named, ...needsOf(manifest)])) {
-    const target = dirname(join(folder, path));
-    await mkdir(target, { recursive: true });
-    // Thousands of files.
-    await run('cp', ['-R', path, target]);
+  for (const [target, packages] of byFolder(await pathsOf([...named, ...needsOf(manifest)]))) {
+    await mkdir(join(folder, target), { recursive: true });
+    // Thousands of files: links to ours, unless the folder is on another disk.
+    const place = (option: string) => run('cp', [option, ...packages, join(folder, target)]);
+    await place('-Rl').catch(() => place('-R'));
   }
   await run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', folder]).catch((error: unknown) => {
     throw new Error((error as { stdout: string }).stdout);
@@ -85,6 +85,13 @@ async function pathsOf(names: readonly string[]): Promise<string[]> {
   for (const name of names) visit(name, '');
   // What lies inside of another comes with it.
   return [...found].filter((path) => path.lastIndexOf('node_modules/') === 0);
+}
+
+/** By the folder that they lie in, such as that of a scope. */
+function byFolder(paths: readonly string[]): Map<string, string[]> {
+  const folders = new Map<string, string[]>();
+  for (const path of paths) folders.set(dirname(path), [...(folders.get(dirname(path)) ?? []), path]);
+  return folders;
 }
 
 function needsOf({
