@@ -5,13 +5,17 @@ import { patientDataSource } from '../database/data-source.js';
 import { startEmbeddedPostgres } from '../database/embedded-postgres.js';
 import { migrate } from '../database/migrate.js';
 
+/** A second signal within this time counts as the same: npm passes on a Ctrl-C that the terminal has sent, too. */
+const echoMs = 500;
+
 const log = (line: string): void => {
   console.error(line);
 };
 
 /**
  * Gives `work` a migrated database: that of DATABASE_URL, else the service's own in DATA_DIR, which is joined if it
- * runs already and then left running. Ctrl-C undoes the open transaction and stops only what was started here.
+ * runs already and then left running. Ctrl-C undoes the open transaction and stops only what was started here, also while that
+ * still starts.
  *
  * @param check  throws if that database is not to be touched; called before anything is connected or started
  */
@@ -21,16 +25,16 @@ export async function withDatabase<T>(
 ): Promise<T> {
   const { environment } = await ConfigurationModule.forRoot();
   check?.(environment);
-  const embedded =
+  const starting =
     environment.DATABASE_URL === undefined
-      ? await startEmbeddedPostgres({ dataDir: environment.DATA_DIR, log })
+      ? startEmbeddedPostgres({ dataDir: environment.DATA_DIR, log })
       : undefined;
-  const url = environment.DATABASE_URL ?? embedded?.url ?? '';
-  const leave = (): void => {
+  const stay = whenInterrupted(async () => {
     log('Interrupted: what was under way is undone.');
-    void (embedded?.stop() ?? Promise.resolve()).finally(() => process.exit(130));
-  };
-  process.once('SIGINT', leave).once('SIGTERM', leave);
+    await (await starting)?.stop();
+  });
+  const embedded = await starting;
+  const url = environment.DATABASE_URL ?? embedded?.url ?? '';
   try {
     const names = await migrate(url, {
       onWait: () => {
@@ -45,7 +49,24 @@ export async function withDatabase<T>(
       await dataSource.destroy();
     }
   } finally {
-    process.off('SIGINT', leave).off('SIGTERM', leave);
+    stay();
     await embedded?.stop();
   }
+}
+
+/**
+ * Runs `leave` at Ctrl-C or SIGTERM, then ends the process. Whoever insists later than an echo comes has it ended at once.
+ *
+ * @returns ends that
+ */
+function whenInterrupted(leave: () => Promise<void>): () => void {
+  let leavingSinceMs: number | undefined;
+  const interrupt = (): void => {
+    if (leavingSinceMs === undefined) {
+      leavingSinceMs = performance.now();
+      void leave().finally(() => process.exit(130));
+    } else if (performance.now() - leavingSinceMs > echoMs) process.exit(130);
+  };
+  process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
+  return () => process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
 }

@@ -1,4 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { access, chmod, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { dumpSha256 } from '../../src/datasets/dump.js';
 import { generate } from '../../src/datasets/generator/generate.js';
 import { copyRows } from '../../src/datasets/copy-rows.js';
@@ -9,7 +12,7 @@ import type { ClientBase } from 'pg';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { pollUntil, required } from '../support/processes.js';
 import { startTestApp } from '../support/test-app.js';
-import { runCli } from '../support/run-cli.js';
+import { runCli, startCli } from '../support/run-cli.js';
 
 const asOf = new Date('2026-02-05T18:52:18Z');
 const tables = generate('seed-doc', 42, asOf).map(({ table }) => table);
@@ -292,6 +295,26 @@ describe('npm run seed:data', () => {
     );
 
     expect(results).toEqual(lines.map(([, line]) => ({ code: 1, stdout: '', stderr: `${line}\n` })));
+  });
+
+  it('stops the database that it was just starting when it is interrupted, though npm passes the signal on once more', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'seed-'));
+    await chmod(folder, 0o755);
+    const seed = startCli('datasets/seed-data.cli.js', ['--preset', 'seed-doc'], { DATA_DIR: folder });
+    try {
+      await pollUntil(() => seed.stderr().includes('Preparing a PostgreSQL'), 30_000);
+      seed.signal('SIGINT');
+      await pollUntil(() => seed.stderr().includes('Interrupted'), 30_000);
+      seed.signal('SIGINT');
+
+      expect((await seed.ended).code).toBe(130);
+      const cluster = join(folder, 'postgres', 'cluster');
+      await expect(access(join(cluster, 'PG_VERSION'))).resolves.toBeUndefined();
+      await expect(access(join(cluster, 'postmaster.pid'))).rejects.toThrow(/ENOENT/);
+    } finally {
+      seed.signal('SIGKILL');
+      await rm(folder, { recursive: true, force: true });
+    }
   });
 
   it('says in one line that the database cannot be reached, without its password', async () => {

@@ -6,7 +6,7 @@ interface CliResult {
   stderr: string;
 }
 
-/** Starts a built command line (`dist/bundle/<script>`); `ended` resolves when it is gone. */
+/** Starts a built command line (`dist/bundle/<script>`); `stderr` is what it has written there so far, `ended` resolves when it is gone. */
 export function startCli(script: string, words: readonly string[], env: Record<string, string>) {
   const child = spawn(process.execPath, [`dist/bundle/${script}`, ...words], {
     env: { PATH: process.env.PATH ?? '', NODE_ENV: 'test', ...env },
@@ -21,7 +21,7 @@ export function startCli(script: string, words: readonly string[], env: Record<s
       settle({ code: code ?? signal, stdout, stderr });
     });
   });
-  return { ended, signal: (name: NodeJS.Signals) => child.kill(name) };
+  return { ended, stderr: () => stderr, signal: (name: NodeJS.Signals) => child.kill(name) };
 }
 
 /** Runs a built command line to its end. */
