@@ -4,6 +4,7 @@ import type { Environment } from '../config/environment.js';
 import { patientDataSource } from '../database/data-source.js';
 import { startEmbeddedPostgres } from '../database/embedded-postgres.js';
 import { migrate } from '../database/migrate.js';
+import { databaseRefusal } from './database-refusal.js';
 
 /** A second signal within this time counts as the same: npm passes on a Ctrl-C that the terminal has sent, too. */
 const echoMs = 500;
@@ -18,6 +19,7 @@ const log = (line: string): void => {
  * still starts.
  *
  * @param check  throws if that database is not to be touched; called before anything is connected or started
+ * @throws {CommandRefused} for what the user can mend of the database, in one line; all else as it came
  */
 export async function withDatabase<T>(
   work: (dataSource: DataSource) => Promise<T>,
@@ -25,6 +27,17 @@ export async function withDatabase<T>(
 ): Promise<T> {
   const { environment } = await ConfigurationModule.forRoot();
   check?.(environment);
+  try {
+    return await inDatabase(environment, work);
+  } catch (error) {
+    throw databaseRefusal(error) ?? error;
+  }
+}
+
+async function inDatabase<T>(
+  environment: Environment,
+  work: (dataSource: DataSource) => Promise<T>,
+): Promise<T> {
   const starting =
     environment.DATABASE_URL === undefined
       ? startEmbeddedPostgres({ dataDir: environment.DATA_DIR, log })

@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { access, chmod, mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { dumpSha256 } from '../../src/datasets/dump.js';
@@ -9,7 +11,7 @@ import { CommandRefused } from '../../src/command/run-command.js';
 import { loadPreset } from '../../src/datasets/load-preset.js';
 import { patientDataSource } from '../../src/database/data-source.js';
 import type { ClientBase } from 'pg';
-import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
+import { createEmptyDatabase, createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { pollUntil, required } from '../support/processes.js';
 import { startTestApp } from '../support/test-app.js';
 import { runCli, startCli } from '../support/run-cli.js';
@@ -326,4 +328,52 @@ describe('npm run seed:data', () => {
       'The database cannot be used (ECONNREFUSED): is DATABASE_URL right, and the server running?\n',
     );
   });
+
+  it.each([
+    ['hangs up', 'disconnected', '', () => ''],
+    ['speaks no TLS, as it was told to', 'no-tls', '?sslmode=verify-full', () => 'N'],
+    ['has no connection left', '53300', '', () => fatal('53300')],
+    ['lets the user do nothing', '42501', '', () => fatal('42501')],
+  ])('says in one line that a database cannot be used that %s', async (_, reason, parameters, answer) => {
+    const server = createServer((socket) => {
+      socket.on('error', () => undefined).once('data', () => socket.end(answer()));
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const DATABASE_URL = `postgres://app:canary-4711@127.0.0.1:${port}/x${parameters}`;
+
+    const { code, stderr } = await runCli('datasets/seed-data.cli.js', [], { DATABASE_URL });
+
+    server.close();
+    expect([code, stderr]).toEqual([
+      1,
+      `The database cannot be used (${reason}): is DATABASE_URL right, and the server running?\n`,
+    ]);
+  });
+
+  it('says in one line which migration does not fit what is there', async () => {
+    const { url, drop } = await createEmptyDatabase();
+    const dataSource = await patientDataSource(url).initialize();
+    try {
+      await dataSource.query('CREATE TABLE users (canary text)');
+
+      const { code, stderr } = await runCli('datasets/seed-data.cli.js', [], { DATABASE_URL: url });
+
+      expect([code, stderr]).toEqual([
+        1,
+        'Migration InitialSchema1770000000000 failed (42P07) and was undone: has somebody changed tables or rights by hand?\n',
+      ]);
+    } finally {
+      await dataSource.destroy();
+      await drop();
+    }
+  });
 });
+
+/** How PostgreSQL says that a connection cannot be had. */
+function fatal(code: string): Buffer {
+  const fields = Buffer.from(`SFATAL\0C${code}\0Mcanary-4711\0\0`);
+  const head = Buffer.from('E\0\0\0\0');
+  head.writeInt32BE(fields.length + 4, 1);
+  return Buffer.concat([head, fields]);
+}
