@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
+import { open, rm } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { TableRows } from './generator/table-rows.js';
@@ -27,7 +27,7 @@ export function dumpSha256(tables: Iterable<TableRows>): string {
   return hash.digest('hex');
 }
 
-/** Writes the NDJSON dump to `file`, which must not exist yet; returns its SHA-256 in hexadecimal. */
+/** Writes the NDJSON dump to `file`, which must not exist yet, nor does it after a failure; returns its SHA-256 in hexadecimal. */
 export async function writeDump(tables: Iterable<TableRows>, file: string): Promise<string> {
   const hash = createHash('sha256');
   function* hashed() {
@@ -36,6 +36,13 @@ export async function writeDump(tables: Iterable<TableRows>, file: string): Prom
       yield piece;
     }
   }
-  await pipeline(Readable.from(hashed()), createWriteStream(file, { flags: 'wx' }));
+  const sink = (await open(file, 'wx')).createWriteStream();
+  try {
+    await pipeline(Readable.from(hashed()), sink);
+  } catch (error) {
+    // Half of one looks like a whole one, and would be in the way of the next.
+    await rm(file, { force: true });
+    throw error;
+  }
   return hash.digest('hex');
 }

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { access, chmod, mkdtemp, rm } from 'node:fs/promises';
+import { access, chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { dumpSha256 } from '../../src/datasets/dump.js';
+import { dumpSha256, writeDump } from '../../src/datasets/dump.js';
 import { generate } from '../../src/datasets/generator/generate.js';
 import { copyRows } from '../../src/datasets/copy-rows.js';
 import { CommandRefused } from '../../src/command/run-command.js';
@@ -218,6 +218,36 @@ describe('loading a preset', () => {
       `SELECT full_name FROM users WHERE code LIKE 'COPY%' ORDER BY code`,
     );
     expect(found.map((row) => row.full_name)).toEqual(names);
+  });
+});
+
+describe('a dump', () => {
+  let folder: string;
+  beforeEach(async () => (folder = await mkdtemp(join(tmpdir(), 'dump-'))));
+  afterEach(() => rm(folder, { recursive: true }));
+
+  it('that fails half way leaves no file, which would look whole and be in the way of the next', async () => {
+    function* rows() {
+      for (let n = 0; n < 10_000; n++) yield [n, 'x'.repeat(20)];
+      throw new Error('of the test');
+    }
+    const table = { table: 'users', columns: ['id', 'code'], rows: rows(), rowCount: 20_000 };
+
+    await expect(writeDump([table], join(folder, 'dump'))).rejects.toThrow('of the test');
+
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it('goes to no file that is there, and leaves that alone', async () => {
+    const file = join(folder, 'dump');
+    await writeDump([], file);
+
+    await expect(writeDump(generate('seed-doc', 42, asOf), file)).rejects.toMatchObject({
+      code: 'EEXIST',
+      path: file,
+    });
+
+    expect(await readFile(file, 'utf8')).toBe('');
   });
 });
 
