@@ -42,6 +42,12 @@ describe('a minted token', () => {
     ['without a secret', {}, wish, /AUTH_JWT_SECRET is not set/],
     ['for an unknown role', { AUTH_JWT_SECRET }, { ...wish, role: 'root' }, /--role must be one of/],
     ['for nobody', { AUTH_JWT_SECRET }, { ...wish, sub: '' }, /--sub must name/],
+    [
+      'for a longer name than the service takes',
+      { AUTH_JWT_SECRET },
+      { ...wish, sub: 'S'.repeat(201) },
+      /--sub must name/,
+    ],
     ['for no time', { AUTH_JWT_SECRET }, { ...wish, ttl: '0h' }, /--ttl must be/],
     ['for ever', { AUTH_JWT_SECRET }, { ...wish, ttl: '365d' }, /--ttl must be/],
     ['for a time without unit', { AUTH_JWT_SECRET }, { ...wish, ttl: '8' }, /--ttl must be/],

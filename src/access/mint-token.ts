@@ -1,7 +1,7 @@
 import { SignJWT } from 'jose';
 import { CommandRefused } from '../command/run-command.js';
 import type { Environment } from '../config/environment.js';
-import { principalRoles } from './principal.js';
+import { maxSubLength, principalRoles } from './principal.js';
 
 /** What somebody asks for, as typed. */
 export interface TokenWish {
@@ -35,7 +35,11 @@ export async function mintToken(environment: Environment, { role, sub, ttl }: To
   if (!principalRoles.some((known) => known === role)) {
     throw new CommandRefused(`--role must be one of ${principalRoles.join(', ')}.`);
   }
-  if (sub === '') throw new CommandRefused('--sub must name the user or the service, for example TEACH001.');
+  if (sub === '' || sub.length > maxSubLength) {
+    throw new CommandRefused(
+      `--sub must name the user or the service in at most ${maxSubLength} characters, for example TEACH001.`,
+    );
+  }
 
   return new SignJWT({ role })
     .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })

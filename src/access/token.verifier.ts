@@ -4,12 +4,11 @@ import { errors, jwtVerify, type JWTPayload, type JWTVerifyGetKey } from 'jose';
 import { Environment } from '../config/environment.js';
 import { Problem } from '../http/problem.js';
 import { publishedKeys } from './published-keys.js';
-import { principalRoles, type Principal, type PrincipalRole } from './principal.js';
+import { maxSubLength, principalRoles, type Principal, type PrincipalRole } from './principal.js';
 import { RecentTokens } from './recent-tokens.js';
 
 /** Longer tokens are refused unread. Node itself refuses headers of more than 16 KiB. */
 const maxTokenBytes = 8 * 1024;
-const maxSubLength = 200;
 const clockToleranceSeconds = 5;
 const hs256 = { name: 'HMAC', hash: 'SHA-256' };
 
