@@ -20,6 +20,13 @@ const retryPauseMs = 1000;
 
 class Pausing extends Error {}
 
+/** The provider answered, and not with the keys. */
+class NotGiven extends Error {
+  constructor(readonly status: number) {
+    super(`The provider answered ${status}`);
+  }
+}
+
 /**
  * Finds keys in the key set that an identity provider publishes (RFC 7517).
  *
@@ -33,9 +40,11 @@ export function publishedKeys(url: URL): JWTVerifyGetKey {
   let isFailing = false;
   /** Names of keys that the log has been told of since the set was fetched. */
   const unusable = new Set<string>();
-  const fetchUnlessPausing: FetchImplementation = (href, options) => {
-    if (performance.now() - failedAtMs < retryPauseMs) return Promise.reject(new Pausing());
-    return fetch(href, options);
+  const fetchUnlessPausing: FetchImplementation = async (href, options) => {
+    if (performance.now() - failedAtMs < retryPauseMs) throw new Pausing();
+    const response = await fetch(href, options);
+    if (response.status !== 200) throw new NotGiven(response.status);
+    return response;
   };
   // It never fetches by itself: what fails in a look-up is then a key, and no fetch.
   const keys = createRemoteJWKSet(url, {
@@ -98,6 +107,12 @@ function isFaultOfToken(error: unknown): boolean {
   );
 }
 
+/** A word that tells what to mend. Never a text, which may name hosts. */
 function reasonOf(error: unknown): string {
-  return error instanceof errors.JOSEError ? error.code : 'no connection';
+  if (error instanceof NotGiven) return `HTTP ${error.status}`;
+  if (error instanceof errors.JWKSTimeout) return 'timeout';
+  if (error instanceof errors.JWKSInvalid) return 'no key set';
+  if (error instanceof errors.JOSEError) return 'no JSON';
+  const { cause } = error as { cause?: { code?: unknown } };
+  return typeof cause?.code === 'string' ? cause.code : 'no connection';
 }

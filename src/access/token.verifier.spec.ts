@@ -145,7 +145,8 @@ describe('A18: a token signed by the identity provider', () => {
   let requests = 0;
   /** Of the good one of its two keys. */
   let kid: string;
-  let answer: (status: number) => void;
+  /** How the provider answers from now on. Body: its keys */
+  let answer: (status: number, body?: string) => void;
   let verifier: TokenVerifier;
   let keys: Awaited<ReturnType<typeof generateKeyPair>>;
   let publicPem: string;
@@ -163,11 +164,12 @@ describe('A18: a token signed by the identity provider', () => {
       });
     kid = 'one';
     let status = 200;
-    answer = (next) => (status = next);
+    let body: string | undefined;
+    answer = (...next) => ([status, body] = next);
     requests = 0;
     provider = createServer((_, response) => {
       requests += 1;
-      response.writeHead(status, { 'content-type': 'application/json' }).end(jwks());
+      response.writeHead(status, { 'content-type': 'application/json' }).end(body ?? jwks());
     }).listen(0, '127.0.0.1');
     await once(provider, 'listening');
     verifier = verifierOf(provider);
@@ -279,6 +281,21 @@ describe('A18: a token signed by the identity provider', () => {
     expect(errors).toHaveBeenCalledTimes(1);
   });
 
+  it.each([
+    ['HTTP 404', 404, undefined],
+    ['HTTP 302', 302, undefined],
+    ['no JSON', 200, '<html>'],
+    ['no key set', 200, '{}'],
+  ])('leaves in the log why its keys cannot be had: %s', async (reason, status, body) => {
+    const errors = jest.spyOn(Logger.prototype, 'error').mockReturnValue();
+    answer(status, body);
+
+    const problem = await problemOf(verifier.verify(await signedByProvider()));
+
+    expect(problem.code).toBe('credentials_unverifiable');
+    expect(errors.mock.calls).toEqual([[`The keys of AUTH_JWKS_URL cannot be fetched: ${reason}`]]);
+  });
+
   it('is accepted while the provider is away when its keys were to be renewed, for as long as they are trusted', async () => {
     const token = await signedByProvider();
     await verifier.verify(token);
@@ -307,12 +324,14 @@ describe('A18: a token signed by the identity provider', () => {
   });
 
   it('answers 503 while the provider refuses connections', async () => {
+    const errors = jest.spyOn(Logger.prototype, 'error').mockReturnValue();
     provider.close();
     provider.closeAllConnections();
 
     expect((await problemOf(verifier.verify(await signedByProvider()))).code).toBe(
       'credentials_unverifiable',
     );
+    expect(errors.mock.calls).toEqual([['The keys of AUTH_JWKS_URL cannot be fetched: ECONNREFUSED']]);
   });
 });
 
