@@ -12,10 +12,13 @@ const known: readonly string[] = [
   ...['channel_binding', 'connect_timeout', 'target_session_attrs'],
 ];
 
-/** What is wrong with the parameters of a PostgreSQL URL, as a sentence without its subject; `undefined` if nothing is. */
+/** What is wrong with the parameters of a PostgreSQL URL, or with a password that ends too early, as a sentence without its subject; `undefined` if nothing is. */
 export function faultOfDatabaseUrl(text: string): string | undefined {
   if (!URL.canParse(text)) return undefined;
-  const { searchParams } = new URL(text);
+  const { searchParams, pathname, hash } = new URL(text);
+  // What stands before it is then taken for the host, so it would be looked up and told as one.
+  if (hash !== '' || /[/@]/.test(pathname.slice(1)))
+    return 'must not have a #, nor a / or @ in the name of the database: in a password they are %23, %2F and %40, for example postgres://app:a%23b@db:5432/learning';
   const unknown = [...searchParams.keys()].find((name) => !known.includes(name));
   if (unknown !== undefined) {
     const which = /^\w{1,40}$/.test(unknown) ? `the parameter ${unknown}` : 'parameters of other names';

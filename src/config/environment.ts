@@ -332,7 +332,11 @@ function isRedisUrl(text: string): boolean {
 }
 
 function faultOfRedisUrl(text: string): string | undefined {
-  if (!URL.canParse(text) || new URL(text).search === '') return undefined;
+  if (!URL.canParse(text)) return undefined;
+  const { search, hash } = new URL(text);
+  if (hash !== '')
+    return 'must not have a #: in a password it is %23, for example redis://:a%23b@redis:6379/0';
+  if (search === '') return undefined;
   return 'must not have parameters, for nothing reads them: TLS is the scheme, and the database the path, for example rediss://app@redis:6379/3';
 }
 

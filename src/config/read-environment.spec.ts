@@ -187,6 +187,21 @@ describe('the settings', () => {
     expect(readEnvironment({ DATABASE_URL })).toMatchObject({ DATABASE_URL });
   });
 
+  it.each([
+    ['DATABASE_URL', 'postgres://app:12#canary@db:5432/x'],
+    ['DATABASE_URL', 'postgres://app:/canary@db:5432/x'],
+    ['DATABASE_URL', 'postgres://app:12/can/ary@db:5432/x'],
+    ['REDIS_URL', 'redis://app:12#canary@redis:6379'],
+  ])(
+    'refuse in %s a password that would end too early, and its beginning count as a port: %s',
+    (name, url) => {
+      const { message } = refusal({ [name]: url });
+
+      expect(message).toMatch(new RegExp(`${name} must not have a #.*: in a password .* for example `));
+      expect(message).not.toContain('canary');
+    },
+  );
+
   it.each(['prefer', 'require', 'verify-ca'])(
     'take sslmode=%s for what it does, of which pg would warn',
     (mode) => {
