@@ -274,6 +274,7 @@ export class Environment {
   /** Where the keys that sign callers' tokens are published */
   @Optional()
   @TextThat('an http(s) URL', 'https://login.example.org/.well-known/jwks.json', isUrlOf('http:', 'https:'))
+  @TextWithout(faultOfKeysUrl)
   readonly AUTH_JWKS_URL?: string;
 
   /** Secret that signs callers' tokens (HS256), at least 32 bytes */
@@ -338,6 +339,14 @@ function faultOfRedisUrl(text: string): string | undefined {
     return 'must not have a #: in a password it is %23, for example redis://:a%23b@redis:6379/0';
   if (search === '') return undefined;
   return 'must not have parameters, for nothing reads them: TLS is the scheme, and the database the path, for example rediss://app@redis:6379/3';
+}
+
+/** Node fetches nothing from such an address, so that every token would be answered with 503. */
+function faultOfKeysUrl(text: string): string | undefined {
+  if (!URL.canParse(text)) return undefined;
+  const { username, password } = new URL(text);
+  if (username === '' && password === '') return undefined;
+  return 'must not have a user or a password: keys are public, for example https://login.example.org/.well-known/jwks.json';
 }
 
 function isDecodable(text: string): boolean {

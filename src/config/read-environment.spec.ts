@@ -202,6 +202,15 @@ describe('the settings', () => {
     },
   );
 
+  it('refuse keys at an address with a password, from which nothing can be fetched', async () => {
+    const identity = { AUTH_ISSUER: 'x', AUTH_AUDIENCE: 'x' };
+    const { message } = refusal({ ...identity, AUTH_JWKS_URL: 'http://app:canary@127.0.0.1:1/jwks' });
+
+    expect(message).toMatch(/AUTH_JWKS_URL must not have a user or a password: .* for example /);
+    expect(message).not.toContain('canary');
+    await expect(fetch('http://app:canary@127.0.0.1:1/jwks')).rejects.toThrow(/includes credentials/);
+  });
+
   it.each(['prefer', 'require', 'verify-ca'])(
     'take sslmode=%s for what it does, of which pg would warn',
     (mode) => {
