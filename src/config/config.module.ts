@@ -1,6 +1,6 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { ConfigModule, ConfigService } from '@nestjs/config';
-import type { Variables } from './configuration-error.js';
+import { ConfigurationError, type Variables } from './configuration-error.js';
 import { Environment } from './environment.js';
 import { readEnvironment, type Use } from './read-environment.js';
 
@@ -9,7 +9,7 @@ import { readEnvironment, type Use } from './read-environment.js';
 export class ConfigurationModule {
   /**
    * @param variables  instead of the process's own and those of the file `.env`
-   * @throws {ConfigurationError} naming every bad variable
+   * @throws {ConfigurationError} naming every bad variable, or the file `.env` if it cannot be read
    */
   static async forRoot(
     variables?: Variables,
@@ -21,7 +21,13 @@ export class ConfigurationModule {
       environment: (environment = readEnvironment(variables ?? found, use)),
     });
     const isOurs = variables !== undefined;
-    const nest = await ConfigModule.forRoot({ ignoreEnvFile: isOurs, validatePredefined: !isOurs, validate });
+    const nest = await ConfigModule.forRoot({
+      ignoreEnvFile: isOurs,
+      validatePredefined: !isOurs,
+      validate,
+    }).catch((error: unknown) => {
+      throw unreadableFile(error) ?? error;
+    });
 
     const provider = {
       provide: Environment,
@@ -37,4 +43,12 @@ export class ConfigurationModule {
     };
     return { environment, module };
   }
+}
+
+/** A container that is given a file which there is not gets a folder of that name. */
+function unreadableFile(error: unknown): ConfigurationError | undefined {
+  const { syscall, code } = error as NodeJS.ErrnoException;
+  if (syscall === undefined || code === undefined) return undefined;
+  const wrong = `must be a file that can be read (${code}), for example a copy of .env.example`;
+  return new ConfigurationError([{ name: '.env', wrong }]);
 }

@@ -1,3 +1,6 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { spawnApp } from '../support/processes.js';
 
 jest.setTimeout(120_000);
@@ -28,5 +31,20 @@ describe('settings', () => {
     for (const line of lines.slice(1, -1)) expect(line).toContain('for example');
     expect(lines.at(-1)).toContain('.env.example');
     expect(app.output()).not.toContain('canary');
+  });
+
+  it('in a file that cannot be read end the start with the name of the file', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'settings-'));
+    await mkdir(join(folder, '.env'));
+
+    const app = await spawnApp({ cwd: folder });
+
+    expect(await app.ended).toBe(1);
+    expect(app.output()).toBe(
+      `The configuration is not valid:
+  .env must be a file that can be read (EISDIR), for example a copy of .env.example
+Every variable is described in .env.example.\n`,
+    );
+    await rm(folder, { recursive: true });
   });
 });
