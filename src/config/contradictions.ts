@@ -64,11 +64,15 @@ export function contradictions(environment: Environment, given: Variables): BadV
   return bad;
 }
 
-/** What a process that serves callers must have been given. */
-export function omissions(environment: Environment, given: Variables): BadVariable[] {
+/** What a process in production must have been given for its use. */
+export function omissions(
+  environment: Environment,
+  given: Variables,
+  use: { readonly isServing: boolean; readonly usesDatabase: boolean },
+): BadVariable[] {
   if (!environment.isProduction) return [];
   const bad: BadVariable[] = [];
-  if (!given.AUTH_JWKS_URL && !given.AUTH_JWT_SECRET) {
+  if (use.isServing && !given.AUTH_JWKS_URL && !given.AUTH_JWT_SECRET) {
     bad.push({
       name: 'AUTH_JWKS_URL',
       wrong:
@@ -76,7 +80,7 @@ export function omissions(environment: Environment, given: Variables): BadVariab
     });
   }
   // Of an empty secret each replica would make a database of its own.
-  if (!given.DATABASE_URL && !given.DATA_DIR) {
+  if (use.usesDatabase && !given.DATABASE_URL && !given.DATA_DIR) {
     bad.push({
       name: 'DATABASE_URL',
       wrong:

@@ -246,6 +246,16 @@ describe('the settings', () => {
     expect(() => readEnvironment({ HEALTH_PORT: '8000' }, use)).toThrow(/ {2}HEALTH_PORT must not be/);
   });
 
+  it('need no way to check callers in production of a process that only fills the database, but the database', () => {
+    const use = { isServing: false, usesDatabase: true };
+    const production = { NODE_ENV: 'production' };
+
+    expect(() => readEnvironment(production, use)).toThrow(
+      /^[^\n]+\n {2}DATABASE_URL must be set [^\n]+\n[^\n]+$/,
+    );
+    expect(readEnvironment({ ...production, DATABASE_URL: 'postgres://h/x' }, use).isProduction).toBe(true);
+  });
+
   it('refuse production without a database, unless it is to have one of its own', () => {
     const production = { NODE_ENV: 'production', AUTH_JWT_SECRET: canary };
 

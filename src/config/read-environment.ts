@@ -15,8 +15,10 @@ export const variableNames: readonly string[] = [
 ];
 
 export interface Use {
-  /** Whether the process serves callers, and so needs a database and a way to check them. Default: true */
+  /** Whether the process serves callers, and so needs a way to check them. Default: true */
   readonly isServing?: boolean;
+  /** Whether it works on a database, which in production it must be told of. Default: as `isServing` */
+  readonly usesDatabase?: boolean;
 }
 
 /**
@@ -24,7 +26,10 @@ export interface Use {
  *
  * @throws {ConfigurationError}
  */
-export function readEnvironment(variables: Variables, { isServing = true }: Use = {}): Environment {
+export function readEnvironment(
+  variables: Variables,
+  { isServing = true, usesDatabase = isServing }: Use = {},
+): Environment {
   const given = Object.fromEntries(
     variableNames.flatMap((name) => {
       const value = variables[name]?.trim();
@@ -43,7 +48,7 @@ export function readEnvironment(variables: Variables, { isServing = true }: Use 
     wrong: Object.values(constraints)[0] ?? 'is not valid',
   }));
   const isValid = ({ name }: BadVariable) => !invalid.some((other) => other.name === name);
-  const missing = isServing ? omissions(environment, given) : [];
+  const missing = omissions(environment, given, { isServing, usesDatabase });
   const bad = [...invalid, ...[...missing, ...contradictions(environment, given)].filter(isValid)];
   if (bad.length > 0) throw new ConfigurationError(bad);
   return Object.freeze(environment);

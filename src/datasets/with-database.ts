@@ -25,7 +25,10 @@ export async function withDatabase<T>(
   work: (dataSource: DataSource) => Promise<T>,
   check?: (environment: Environment) => void,
 ): Promise<T> {
-  const { environment } = await ConfigurationModule.forRoot();
+  const { environment } = await ConfigurationModule.forRoot(undefined, {
+    isServing: false,
+    usesDatabase: true,
+  });
   check?.(environment);
   try {
     return await inDatabase(environment, work);

@@ -275,11 +275,7 @@ describe('npm run seed:data', () => {
 
   it('deletes nothing in production, unless told twice, and says where it would have', async () => {
     const url = new URL(database.url);
-    const production = {
-      ...env(),
-      NODE_ENV: 'production',
-      AUTH_JWT_SECRET: 'a-secret-of-this-test-and-nothing-else',
-    };
+    const production = { ...env(), NODE_ENV: 'production' };
     const words = ['--preset', 'seed-doc', '--reset', '--as-of', '2026-02-05T18:52:18Z'];
     await query(`INSERT INTO users (code, role) VALUES ('STU998', 'student')`);
 
