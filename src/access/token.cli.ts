@@ -32,7 +32,7 @@ async function main(words: string[]): Promise<Outcome> {
   if (wish === undefined) return success(usage);
   // Loaded only now: a wrong option is answered at once.
   const { ConfigurationModule } = await import('../config/config.module.js');
-  const { environment } = await ConfigurationModule.forRoot();
+  const { environment } = await ConfigurationModule.forRoot(undefined, { isServing: false });
   return success(await mintToken(environment, wish));
 }
 

@@ -23,6 +23,7 @@ describe('npm run token', () => {
       { AUTH_JWT_SECRET, NODE_ENV: 'production', DATABASE_URL: 'postgres://h/x' },
       /not in production/,
     ],
+    ['in production without anything else', words, { NODE_ENV: 'production' }, /not in production/],
     ['with a secret that is too short', words, { AUTH_JWT_SECRET: 'short' }, /AUTH_JWT_SECRET must be/],
     ['without a role', ['--sub', 'TEACH001'], { AUTH_JWT_SECRET }, /--role must be one of/],
     ['with an unknown option', [...words, '--admin'], { AUTH_JWT_SECRET }, /Unknown option '--admin'/],
