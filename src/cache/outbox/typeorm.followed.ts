@@ -62,9 +62,9 @@ const FORGET = `WITH forgetting AS MATERIALIZED (
       WHERE ((committed_in < pg_snapshot_xmax($1::pg_snapshot) AND pg_visible_in_snapshot(committed_in, $1::pg_snapshot) AND $2 = ${SERVER})
         OR committed_in >= ${NEXT}) AND EXISTS (SELECT FROM forgetting)
       LIMIT ${MAX_FORGOTTEN_AT_ONCE} FOR UPDATE SKIP LOCKED
-    ))
+    )) RETURNING 1
   )
-  SELECT ${MARK} AS mark`;
+  SELECT ${MARK} AS mark, (SELECT count(*)::int FROM forgotten) AS count`;
 
 /**
  * Tells of the rows of the outbox, and of what became of them: `cache_settled` keeps what is settled for {@link KEPT_MS}.
@@ -99,20 +99,22 @@ export class FollowedRows {
       : this.#query(TELL_ALL, [namespace]);
   }
 
-  /** Every ten seconds, and else nothing. By the clock of this process: that of the database may be set. Never rejects. */
+  /** Every ten seconds, at once where more is left, and else nothing. By the clock of this process: that of the database may be set. Never rejects. */
   async forgetOld(): Promise<void> {
     const nowMs = this.#clock.monotonicMs();
     if (nowMs < this.#forgetAtMs) return;
     this.#forgetAtMs = Infinity;
     const old = this.#takenBefore(KEPT_MS);
+    let isAll = true;
     try {
-      const [found] = await this.#query<{ mark: string }>(FORGET, old ? partsOf(old.mark) : [null, null]);
+      const [found] = await this.#query<Forgotten>(FORGET, old ? partsOf(old.mark) : [null, null]);
       const kept = this.#snapshots.filter(({ atMs }) => !old || atMs >= old.atMs);
       if (found) this.#snapshots = [...kept, { mark: found.mark, atMs: this.#clock.monotonicMs() }];
+      isAll = found?.count !== MAX_FORGOTTEN_AT_ONCE;
     } catch {
       // The database is away; whoever uses it says so. The rows wait.
     } finally {
-      this.#forgetAtMs = this.#clock.monotonicMs() + FORGET_EVERY_MS;
+      this.#forgetAtMs = this.#clock.monotonicMs() + (isAll ? FORGET_EVERY_MS : 0);
     }
   }
 
@@ -132,6 +134,11 @@ interface Snapshot {
   readonly mark: string;
   /** When it had been taken at the latest. */
   readonly atMs: number;
+}
+
+interface Forgotten {
+  readonly mark: string;
+  readonly count: number;
 }
 
 interface News {
