@@ -18,6 +18,9 @@ const renewedAfterMs = maxAgeMs / 2;
 /** How long after a failed fetch no other is tried, so that callers do not each wait for a dead server. */
 const retryPauseMs = 1000;
 
+/** Shorter keys of RSA the library refuses as well, but only once it checks a signature, where nobody is told. */
+const minRsaBits = 2048;
+
 class Pausing extends Error {}
 
 /** The provider answered, and not with the keys. */
@@ -76,7 +79,10 @@ export function publishedKeys(url: URL): JWTVerifyGetKey {
   };
   const find: JWTVerifyGetKey = async (header, token) => {
     try {
-      return await keys(header, token);
+      const key = await keys(header, token);
+      const { modulusLength = Infinity } = key.algorithm as { modulusLength?: number };
+      if (modulusLength < minRsaBits) throw new Error(`The key has ${modulusLength} bits`);
+      return key;
     } catch (error) {
       const name = header.kid ?? '(without kid)';
       if (!isFaultOfToken(error) && !unusable.has(name)) {

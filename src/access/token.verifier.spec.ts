@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import { createHmac } from 'node:crypto';
+import { createHmac, generateKeyPairSync, sign } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
@@ -150,6 +150,8 @@ describe('A18: a token signed by the identity provider', () => {
   let verifier: TokenVerifier;
   let keys: Awaited<ReturnType<typeof generateKeyPair>>;
   let publicPem: string;
+  /** Shorter than any that may sign: the third key */
+  const short = generateKeyPairSync('rsa', { modulusLength: 1024 });
 
   beforeEach(async () => {
     keys = await generateKeyPair('RS256', { extractable: true });
@@ -160,6 +162,7 @@ describe('A18: a token signed by the identity provider', () => {
         keys: [
           { ...jwk, kid, alg: 'RS256' },
           { kty: 'RSA', kid: 'broken', alg: 'RS256', n: 'AQAB' },
+          { ...short.publicKey.export({ format: 'jwk' }), kid: 'short', alg: 'RS256' },
         ],
       });
     kid = 'one';
@@ -229,6 +232,17 @@ describe('A18: a token signed by the identity provider', () => {
     const token = await signedByProvider();
     await expect(verifier.verify(token)).resolves.toMatchObject({ sub: 'TEACH001' });
     expect(requests).toBe(2);
+  });
+
+  it('is refused when its key is too short, which is told once', async () => {
+    const errors = jest.spyOn(Logger.prototype, 'error').mockReturnValue();
+    const content = `${encoded({ alg: 'RS256', kid: 'short' })}.${encoded(goodClaims())}`;
+    const token = `${content}.${sign('sha256', Buffer.from(content), short.privateKey).toString('base64url')}`;
+
+    for (let call = 0; call < 3; call += 1) {
+      expect((await problemOf(verifier.verify(token))).code).toBe('unauthorized');
+    }
+    expect(errors.mock.calls).toEqual([['A key of AUTH_JWKS_URL cannot be used: short']]);
   });
 
   it('is accepted when its key was published after the others were fetched', async () => {
