@@ -100,7 +100,9 @@ describe('a batch of events', () => {
   });
 
   it('that inflates beyond 8 MiB is too large', async () => {
-    const bomb = gzipSync(Buffer.alloc(256 * 1024 * 1024, ' '));
+    // A gzip may have many members.
+    const mebibyte = gzipSync(Buffer.alloc(1024 * 1024, ' '));
+    const bomb = Buffer.concat(Array<Buffer>(256).fill(mebibyte));
     expect(bomb.length).toBeLessThan(1024 * 1024);
     await send(bomb, '', { 'Content-Encoding': 'gzip' }).expect(413);
   });
