@@ -146,13 +146,19 @@ it('serves reads before writes once it is no burst any more, but for a write tha
   expect(await told()).toEqual(['write 3']);
 });
 
-it.each([
-  [4, 1],
-  [1, 4],
-  [30, 1],
-])('serves about three writes where it serves four reads of as many: of %d and %d', async (reads, writes) => {
-  await overload(10);
-  const served = { read: 0, write: 0 };
+/** Requests that come, and one that is done each 10 ms; counts whose turn came. */
+const flood = () => {
+  let steps = 0;
+  const served = {
+    read: 0,
+    write: 0,
+    step(reads: number, writes: number) {
+      const all = [...Array<'read'>(reads).fill('read'), ...Array<'write'>(writes).fill('write')];
+      for (const purpose of ++steps % 2 === 0 ? all : all.toReversed()) come(purpose);
+      now += 10;
+      if (queue.serving > 0) queue.leave();
+    },
+  };
   const come = (purpose: 'read' | 'write') => {
     try {
       queue.enter(purpose)?.then(
@@ -163,18 +169,36 @@ it.each([
       // Refused at once.
     }
   };
-  for (let n = 0; n < 1000; n++) {
-    for (let read = 0; read < reads; read++) come('read');
-    for (let write = 0; write < writes; write++) come('write');
-    now += 10;
-    queue.leave();
-  }
+  return served;
+};
+
+it.each([
+  [4, 1],
+  [1, 4],
+  [30, 1],
+])('serves about three writes where it serves four reads of as many: of %d and %d', async (reads, writes) => {
+  await overload(10);
+  const served = flood();
+  for (let n = 0; n < 1000; n++) served.step(reads, writes);
   await told();
 
   expect(served.read + served.write).toBe(1000);
   const chance = served.write / writes / (served.read / reads);
   expect(chance).toBeGreaterThan(0.7);
   expect(chance).toBeLessThan(0.9);
+});
+
+it('refuses of bursts that do not end hardly more writes than reads', async () => {
+  const served = flood();
+  for (let burst = 0; burst < 20; burst++) {
+    for (let n = 0; n < 60; n++) served.step(4, 4);
+    for (let n = 0; n < 40; n++) served.step(0, 0);
+  }
+  await told();
+
+  const chance = served.write / served.read;
+  expect(chance).toBeGreaterThan(0.7);
+  expect(chance).toBeLessThan(1);
 });
 
 it('takes no place from a write for a read in a burst', async () => {

@@ -16,7 +16,7 @@ const BURST_MS = 500;
 const OVERLOADED_WAIT_MS = 100;
 /** The longest wait, also in a burst. */
 const MAX_WAIT_MS = 5000;
-/** The least chance of a write to be served then, as a part of that of a read: it can be sent again, but is not kept out. */
+/** With less than this part of the chance of a read a write is served next: it can be sent again, but is not kept out. */
 const WRITE_CHANCE = 0.75;
 /** What is left of a count after `OVERLOADED_WAIT_MS`: chances are those of the last seconds. */
 const REMEMBERED = 0.98;
