@@ -1,5 +1,5 @@
+import { BoundedMap } from './bounded-map.js';
 import type { Clock } from './clock.js';
-import { putNewest } from './put-newest.js';
 import type { NotStored, Produced } from './factory.js';
 import type { Subject } from './subject.js';
 
@@ -18,7 +18,7 @@ const PASSING: ReadonlySet<NotStored> = new Set(['stale-inside', 'in-transaction
  * @see "hit-for-miss" in Varnish, https://varnish-cache.org/docs/trunk/users-guide/increasing-your-hitrate.html
  */
 export class HitForMiss {
-  readonly #untilMs = new Map<string, number>();
+  readonly #untilMs = new BoundedMap<number>(MAX_REMEMBERED);
 
   constructor(private readonly clock: Clock) {}
 
@@ -30,7 +30,7 @@ export class HitForMiss {
 
   /** Also called for an answer that was to be kept, but that the store will never take, such as one that is too large. */
   remember({ name }: Subject): void {
-    putNewest(this.#untilMs, name, this.clock.monotonicMs() + REMEMBERED_MS, MAX_REMEMBERED);
+    this.#untilMs.set(name, this.clock.monotonicMs() + REMEMBERED_MS);
   }
 
   /** Whether this process runs it without a lease: it waits for no other process, and none waits for it. */

@@ -1,9 +1,11 @@
+import { BoundedMap } from './bounded-map.js';
+
 /** How many tags are remembered. Forgotten invalidations, the oldest, count for every tag. */
 const MAX_TAGS = 100_000;
 
 /** The invalidations that this process has heard of. A position is a number that rises with each; it is no time. */
 export class InvalidationLog {
-  readonly #last = new Map<string, number>();
+  readonly #last = new BoundedMap<number>(MAX_TAGS);
   #position = 0;
   #forgottenUntil = 0;
 
@@ -14,15 +16,8 @@ export class InvalidationLog {
 
   record(tags: readonly string[]): void {
     this.#position++;
-    for (const tag of tags) {
-      this.#last.delete(tag);
-      this.#last.set(tag, this.#position);
-    }
-    for (const [tag, position] of this.#last) {
-      if (this.#last.size <= MAX_TAGS) break;
-      this.#last.delete(tag);
-      this.#forgottenUntil = position;
-    }
+    for (const tag of tags)
+      this.#forgottenUntil = this.#last.set(tag, this.#position) ?? this.#forgottenUntil;
   }
 
   /** Some may have been missed: counts every tag as invalidated now. */

@@ -1,6 +1,6 @@
 import { isAscii } from 'node:buffer';
+import { BoundedMap } from './bounded-map.js';
 import type { CacheEntry } from './cache-entry.js';
-import { putNewest } from './put-newest.js';
 
 /**
  * An ASCII body up to this length is kept as text: each small buffer has its own memory outside the heap, and of thousands
@@ -13,7 +13,7 @@ const [MAX_SHARED_TEXTS, MAX_SHARED_LENGTH] = [1000, 200];
 
 /** Copies entries for long keeping: they share no memory with what was read, and share the texts that many have in common. */
 export class OwnMemory {
-  readonly #shared = new Map<string, string>();
+  readonly #shared = new BoundedMap<string>(MAX_SHARED_TEXTS);
 
   of(entry: CacheEntry): CacheEntry {
     if (entry instanceof OwnEntry) return entry;
@@ -27,7 +27,7 @@ export class OwnMemory {
     if (text.length > MAX_SHARED_LENGTH) return text;
     const known = this.#shared.get(text);
     if (known !== undefined) return known;
-    putNewest(this.#shared, text, text, MAX_SHARED_TEXTS);
+    this.#shared.set(text, text);
     return text;
   }
 }

@@ -1,4 +1,5 @@
 import type { BackgroundWork } from './background-work.js';
+import { BoundedMap } from './bounded-map.js';
 import type { NewBudget } from './budget.js';
 import { errorName } from './cache-errors.js';
 import type { EmitCacheEvent } from './cache-events.js';
@@ -7,7 +8,6 @@ import { CurrentRun } from './current-run.js';
 import { foundNow, type Found } from './l1-entries.js';
 import type { SharedRuns } from './shared-runs.js';
 import type { Openings } from './openings.js';
-import { putNewest } from './put-newest.js';
 import type { RetryPauses } from './retry-pauses.js';
 import type { Factory } from './factory.js';
 import type { Subject } from './subject.js';
@@ -38,7 +38,7 @@ interface RefreshAheadOptions {
  */
 export class RefreshAhead {
   readonly #options: RefreshAheadOptions;
-  readonly #lookAwayUntilMs = new Map<string, number>();
+  readonly #lookAwayUntilMs = new BoundedMap<number>(MAX_REMEMBERED);
 
   constructor(options: RefreshAheadOptions) {
     this.#options = options;
@@ -51,7 +51,7 @@ export class RefreshAhead {
     const now = this.#options.clock.monotonicMs();
     if ((this.#lookAwayUntilMs.get(name) ?? -Infinity) > now) return false;
     const untilMs = now + Math.min(LOOK_AWAY_MS, found.entry.ttlMs / 2);
-    putNewest(this.#lookAwayUntilMs, name, untilMs, MAX_REMEMBERED);
+    this.#lookAwayUntilMs.set(name, untilMs);
     return true;
   }
 

@@ -1,5 +1,5 @@
+import { BoundedMap } from './bounded-map.js';
 import type { Clock } from './clock.js';
-import { putNewest } from './put-newest.js';
 import type { Found } from './l1-entries.js';
 import type { Subject } from './subject.js';
 
@@ -16,7 +16,7 @@ interface Pause {
  * each caller again, and no caller waits for it to fail. Each process has pauses of its own.
  */
 export class RetryPauses {
-  readonly #pauses = new Map<string, Pause>();
+  readonly #pauses = new BoundedMap<Pause>(MAX_REMEMBERED);
 
   constructor(private readonly clock: Clock) {}
 
@@ -25,7 +25,7 @@ export class RetryPauses {
     if (policy.graceMs === 0 || policy.retryAfterMs === 0) return;
     const failedAtMs = this.clock.monotonicMs();
     const pause = { failedAtMs, untilMs: failedAtMs + policy.retryAfterMs };
-    putNewest(this.#pauses, name, pause, MAX_REMEMBERED);
+    this.#pauses.set(name, pause);
   }
 
   /** Whether this entry is given without a run. If its own run began after the failure, the method works again. */

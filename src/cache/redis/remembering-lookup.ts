@@ -1,6 +1,6 @@
 import { promises, type LookupAddress, type LookupOptions } from 'node:dns';
 import type { LookupFunction } from 'node:net';
-import { putNewest } from '../engine/put-newest.js';
+import { BoundedMap } from '../engine/bounded-map.js';
 import { withDeadline } from './deadline.js';
 
 interface Question {
@@ -26,7 +26,7 @@ const MAX_NAMES = 100;
 export function rememberingLookup(
   ask: Ask = (host, options) => promises.lookup(host, options),
 ): LookupFunction {
-  const remembered = new Map<string, LookupAddress[]>();
+  const remembered = new BoundedMap<LookupAddress[]>(MAX_NAMES);
   const asked = new Map<string, Question>();
 
   const question = (name: string, host: string, options: LookupOptions): Question => {
@@ -35,7 +35,7 @@ export function rememberingLookup(
     const answer = ask(host, { ...options, all: true }).finally(() => asked.delete(name));
     answer.then(
       (found) => {
-        putNewest(remembered, name, found, MAX_NAMES);
+        remembered.set(name, found);
       },
       (error: unknown) => {
         if (isNoSuchName(error)) remembered.delete(name);

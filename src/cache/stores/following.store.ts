@@ -1,7 +1,7 @@
+import { BoundedMap } from '../engine/bounded-map.js';
 import type { CacheEntry } from '../engine/cache-entry.js';
 import type { Clock } from '../engine/clock.js';
 import type { L1Entries } from '../engine/l1-entries.js';
-import { putNewest } from '../engine/put-newest.js';
 import type { EntryName, Lease, Store, StoreOpened, StoreRead } from '../engine/store.js';
 import { byHardness, EPOCH, isWitness, takenAway } from '../engine/tags.js';
 import { tokensByTag } from '../engine/tokens.js';
@@ -55,7 +55,7 @@ export class FollowingStore implements Store {
   readonly #own: MemoryStore;
   readonly #follower: OutboxFollower;
   readonly #clock: Clock;
-  readonly #seen = new Map<string, Seen>();
+  readonly #seen = new BoundedMap<Seen>(MAX_SEEN);
   /** Those that this process has answered for since the shared store last did. */
   readonly #ownWitnesses = new Set<string>();
   /** What was asked for until then says nothing any more. */
@@ -255,7 +255,7 @@ export class FollowingStore implements Store {
       if (token === undefined) continue;
       const known = this.#seen.get(tag);
       if (known && (known.atMs > atMs || (known.token === undefined && known.atMs === atMs))) continue;
-      putNewest(this.#seen, tag, { token, atMs, isTakenOver: false }, MAX_SEEN);
+      this.#seen.set(tag, { token, atMs, isTakenOver: false });
     }
   }
 
@@ -281,8 +281,7 @@ export class FollowingStore implements Store {
       this.#seen.clear();
       this.#blindUntilMs = atMs;
     }
-    for (const tag of tags)
-      putNewest(this.#seen, tag, { token: undefined, atMs, isTakenOver: true }, MAX_SEEN);
+    for (const tag of tags) this.#seen.set(tag, { token: undefined, atMs, isTakenOver: true });
   }
 
   /** @param anewAtMs  when the outbox answered, where it was asked for all that it tells of */

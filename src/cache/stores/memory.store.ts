@@ -1,8 +1,8 @@
+import { BoundedMap } from '../engine/bounded-map.js';
 import type { CacheEntry } from '../engine/cache-entry.js';
 import { CacheError } from '../engine/cache-errors.js';
 import type { Clock } from '../engine/clock.js';
 import { heldEntry, type L1Entries } from '../engine/l1-entries.js';
-import { putNewest } from '../engine/put-newest.js';
 import {
   TOO_LARGE,
   type EntryName,
@@ -23,8 +23,8 @@ const MAX_LEASES = 10_000;
 export class MemoryStore implements Store {
   readonly kind = 'memory';
   readonly isShared: boolean = false;
-  readonly #tokens = new Map<string, string>();
-  readonly #leases = new Map<string, { owner: string; endsAtMs: number }>();
+  readonly #tokens = new BoundedMap<string>(MAX_TOKENS);
+  readonly #leases = new BoundedMap<{ owner: string; endsAtMs: number }>(MAX_LEASES);
   readonly #clock: Clock;
   readonly #entries: L1Entries;
   readonly #tokensBeginWith: string;
@@ -126,13 +126,13 @@ export class MemoryStore implements Store {
     const now = this.#clock.monotonicMs();
     const present = this.#leases.get(keyText);
     if (present && present.owner !== owner && present.endsAtMs > now) return false;
-    putNewest(this.#leases, keyText, { owner, endsAtMs: now + ttlMs }, MAX_LEASES);
+    this.#leases.set(keyText, { owner, endsAtMs: now + ttlMs });
     return true;
   }
 
   /** A token that falls out makes its entries misses, never stale. */
   #renew(tag: string, token: string): string {
-    putNewest(this.#tokens, tag, token, MAX_TOKENS);
+    this.#tokens.set(tag, token);
     return token;
   }
 }
