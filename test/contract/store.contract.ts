@@ -285,6 +285,18 @@ export function storeContract(
       expect(await take('two')).toBe(true);
     });
 
+    it('takes it back behind an entry, from its owner, and from nobody else', async () => {
+      await take('one');
+      await store.write(name, entryOf(name, 'of another'), undefined, 'two');
+      expect(await take('two')).toBe(false);
+
+      await store.write(name, entryOf(name, 'own'), undefined, 'one');
+
+      const opened = await store.open(name, tags, TOKEN_TTL_MS, BUDGET_MS, { owner: 'two', ttlMs: 1000 });
+      expect(opened.hasLease).toBe(true);
+      expect(opened.stored?.entry.body.toString()).toBe('own');
+    });
+
     it('keeps leases of different names apart', async () => {
       await take('one');
 

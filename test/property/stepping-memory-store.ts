@@ -36,9 +36,14 @@ export class SteppingMemoryStore extends MemoryStore {
     return super.tokens(tags);
   }
 
-  override async write(name: EntryName, entry: CacheEntry, usableUntilMs?: number): Promise<void> {
+  override async write(
+    name: EntryName,
+    entry: CacheEntry,
+    usableUntilMs?: number,
+    owner?: string,
+  ): Promise<void> {
     await this.stage.step('store');
-    return super.write(name, entry, usableUntilMs);
+    return super.write(name, entry, usableUntilMs, owner);
   }
 
   override async invalidate(hard: readonly string[], soft: readonly string[]): Promise<void> {

@@ -79,8 +79,8 @@ export class PartitionedStore implements Store {
     return tokens;
   }
 
-  write(name: EntryName, entry: CacheEntry, usableUntilMs?: number): Promise<void> {
-    return this.partOf(name.key).write(name, entry, usableUntilMs);
+  write(name: EntryName, entry: CacheEntry, usableUntilMs?: number, owner?: string): Promise<void> {
+    return this.partOf(name.key).write(name, entry, usableUntilMs, owner);
   }
 
   /** Witnesses first, wherever they are. What went before a witness of it goes again after that. */

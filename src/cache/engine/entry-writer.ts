@@ -114,7 +114,8 @@ export class EntryWriter {
     const isHeld = l1.hold({ ...held, bornAtMs: opening.atMs });
     if (isForThisProcess && !isHeld) return 'newer-write';
     // It would only take the place of what is good for others.
-    if (!isForThisProcess && !opening.isForeign) await store.write(subject, entry, held.usableUntilMs);
+    if (!isForThisProcess && !opening.isForeign)
+      await opening.lease.releaseBy((owner) => store.write(subject, entry, held.usableUntilMs, owner));
     emit({ event: 'cache.stored', subject, ttlMs: entry.ttlMs, bytes: bodyLength(entry) });
     return undefined;
   }

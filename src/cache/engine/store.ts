@@ -96,8 +96,10 @@ export interface Store {
    *
    * @param usableUntilMs  when that ends, by the monotonic clock of this process: an entry is no younger for being written
    *   late. Default: counted from when it is written
+   * @param owner          whose lease is given back behind it, as by {@link releaseLease}, so that who is given that next finds
+   *   the entry. A lease that cannot be given back runs out, and is no reason to reject. Default: nobody's
    */
-  write(name: EntryName, entry: CacheEntry, usableUntilMs?: number): Promise<void>;
+  write(name: EntryName, entry: CacheEntry, usableUntilMs?: number, owner?: string): Promise<void>;
 
   /**
    * Takes the tokens of `hard` away, in this order, then gives those of `soft` that exist another soft half. When it

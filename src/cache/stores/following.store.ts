@@ -125,11 +125,15 @@ export class FollowingStore implements Store {
     return tokens;
   }
 
-  async write(name: EntryName, entry: CacheEntry, usableUntilMs?: number): Promise<void> {
+  async write(name: EntryName, entry: CacheEntry, usableUntilMs?: number, owner?: string): Promise<void> {
+    const leasing = owner === undefined ? undefined : this.#leasing(name, owner);
     // It would only take the place of what is good for others.
     const isOwn = entry.tokens.some((token) => token.startsWith(OWN));
     const store = isOwn || this.#isAway(name) ? this.#own : this.#shared;
-    await store.write(name, entry, usableUntilMs);
+    await store.write(name, entry, usableUntilMs, leasing === store ? owner : undefined);
+    // Where that went away since it was granted, it runs out by itself.
+    if (leasing !== store && owner !== undefined)
+      await leasing?.releaseLease(name, owner).catch(() => undefined);
   }
 
   async invalidate(hard: readonly string[], soft: readonly string[], budgetMs: number): Promise<void> {

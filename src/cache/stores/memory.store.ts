@@ -85,7 +85,8 @@ export class MemoryStore implements Store {
     return Promise.resolve(tags.map((tag) => this.#tokens.get(tag)));
   }
 
-  write(_name: EntryName, entry: CacheEntry, usableUntilMs?: number): Promise<void> {
+  write(name: EntryName, entry: CacheEntry, usableUntilMs?: number, owner?: string): Promise<void> {
+    if (owner !== undefined) this.#release(name, owner);
     // Whoever made it holds it there already, and knows more of it.
     if (this.#entries.holds(entry)) return Promise.resolve();
     const now = this.#clock.monotonicMs();
@@ -108,7 +109,7 @@ export class MemoryStore implements Store {
   }
 
   releaseLease(name: EntryName, owner: string): Promise<void> {
-    if (this.isLeasedTo(name, owner)) this.#leases.delete(name.keyText);
+    this.#release(name, owner);
     return Promise.resolve();
   }
 
@@ -128,6 +129,10 @@ export class MemoryStore implements Store {
     if (present && present.owner !== owner && present.endsAtMs > now) return false;
     this.#leases.set(keyText, { owner, endsAtMs: now + ttlMs });
     return true;
+  }
+
+  #release(name: EntryName, owner: string): void {
+    if (this.isLeasedTo(name, owner)) this.#leases.delete(name.keyText);
   }
 
   /** A token that falls out makes its entries misses, never stale. */

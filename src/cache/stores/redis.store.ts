@@ -112,15 +112,25 @@ export class RedisStore implements Store {
     return this.#servers.nameOf(this.#keys.token(tag));
   }
 
-  async write(name: EntryName, entry: CacheEntry, usableUntilMs?: number): Promise<void> {
+  async write(name: EntryName, entry: CacheEntry, usableUntilMs?: number, owner?: string): Promise<void> {
     const bytes = encodeEntry(entry);
     if (!bytes) throw new CacheError('CACHE_STORE_UNAVAILABLE', TOO_LARGE);
     const key = this.#keys.entry(name);
     const livesMs = entry.ttlMs + entry.graceMs;
-    await this.#servers.write(this.#servers.nameOf(key), BACKGROUND_BUDGET_MS, ({ client, clock }) => {
+    const server = this.#servers.nameOf(key);
+    const lease = owner === undefined ? undefined : { key: this.#keys.lease(name), owner };
+    const isBeside = lease !== undefined && this.#servers.nameOf(lease.key) === server;
+    await this.#servers.write(server, BACKGROUND_BUDGET_MS, (session) => {
+      const { client, clock } = session;
       const leftMs = usableUntilMs === undefined ? livesMs : usableUntilMs - clock.monotonicMs();
-      return client.set(key, bytes, { expiration: endOf(Math.max(1, Math.ceil(leftMs)), clock) });
+      return Promise.all([
+        client.set(key, bytes, { expiration: endOf(Math.max(1, Math.ceil(leftMs)), clock) }),
+        // Behind it on the same connection: whoever is given the lease finds the entry.
+        isBeside && releaseLease(session, lease.key, lease.owner),
+      ]);
     });
+    // If that fails it runs out by itself.
+    if (lease && !isBeside) await this.releaseLease(name, lease.owner).catch(() => undefined);
   }
 
   invalidate(hard: readonly string[], soft: readonly string[], budgetMs: number): Promise<void> {

@@ -135,8 +135,10 @@ export class FaultyStore implements Store {
     return this.#ask('tokens', budgetMs, tags, () => this.#inner.tokens(tags, budgetMs));
   }
 
-  write(name: EntryName, entry: CacheEntry, usableUntilMs?: number): Promise<void> {
-    return this.#do('write', BACKGROUND_BUDGET_MS, () => this.#inner.write(name, entry, usableUntilMs));
+  async write(name: EntryName, entry: CacheEntry, usableUntilMs?: number, owner?: string): Promise<void> {
+    await this.#do('write', BACKGROUND_BUDGET_MS, () => this.#inner.write(name, entry, usableUntilMs));
+    // Each fails for itself.
+    if (owner !== undefined) await this.releaseLease(name, owner).catch(() => undefined);
   }
 
   async invalidate(hard: readonly string[], soft: readonly string[], budgetMs: number): Promise<void> {
