@@ -8,10 +8,10 @@ import type { RedisTestDto, RedisTestValue } from './redis-test.dto.js';
 const keyTtlSeconds = 60;
 
 const stepsOfCache: Readonly<Record<StoreStep, string>> = {
-  open: 'look up an entry with its tokens, which takes EVAL, SET, GET, GETRANGE, PTTL and MGET',
+  open: 'look up an entry with its tokens, which takes EVALSHA, EVAL, SET, GET, GETRANGE, PTTL and MGET',
   write: 'keep an entry, which takes SET',
-  read: 'find the entry that it keeps, which takes EVAL, PEXPIRE, PTTL and MGET',
-  release: 'take back a lease, which takes EVAL, GET and DEL',
+  read: 'find the entry that it keeps, which takes EVALSHA, EVAL, PEXPIRE, PTTL and MGET',
+  release: 'take back a lease, which takes EVALSHA, EVAL, GET and DEL',
 };
 
 /** Tries Redis out for an operator. */

@@ -69,6 +69,8 @@ it('a lease that was granted too late is given back, though nobody knows of it a
   const proxy = await startFaultProxy(redis.url);
   const one = await openStore({ url: proxy.url });
   const keys = () => ask(redis, ['KEYS', '*lease*']);
+  // The script is known by then: it takes one round trip.
+  await tokenOf(one);
   proxy.delay(300);
   const lease = { owner: 'one', ttlMs: 60_000 };
 
@@ -704,6 +706,19 @@ it('takes a witness away before its tag', async () => {
   expect(ours[0]).toContain(`"DEL" "token:${ANY}" "token:family/course" "token:${tag}"`);
   expect(ours.at(-1)).toContain('~tag/course:2');
   monitor.destroy();
+});
+
+it('says scripts by their hashes, and once in full to a server that does not know them', async () => {
+  const one = await openStore({ url: redis.url });
+  await tokenOf(one);
+  await ask(redis, ['SCRIPT', 'FLUSH']);
+  await ask(redis, ['CONFIG', 'RESETSTAT']);
+
+  expect(await tokenOf(one)).toBe(await tokenOf(one));
+
+  const said = await ask(redis, ['INFO', 'commandstats']);
+  expect(said).toMatch(/cmdstat_evalsha:calls=2,/);
+  expect(said).toMatch(/cmdstat_eval:calls=1,/);
 });
 
 it('names a right that a script lacks as it names any other', async () => {

@@ -239,7 +239,7 @@ describe('a Redis that is of no use to the cache', () => {
   });
 
   it.each<[string, string, () => unknown]>([
-    ['EVAL is forbidden', 'NOPERM', () => setUser('-eval')],
+    ['EVALSHA is forbidden', 'NOPERM', () => setUser('-evalsha')],
     ['MGET is forbidden', 'NOPERM', () => setUser('-mget')],
     ['PTTL is forbidden', 'NOPERM', () => setUser('-pttl')],
     // A script may run, and what it does may not: Redis has no code for that.

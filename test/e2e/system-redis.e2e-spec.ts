@@ -119,11 +119,15 @@ describe('redis/test', () => {
     ['writing', '-set', /write a value \(NOPERM\)/],
     ['reading', '-get', /give back the value just written \(NOPERM\)/],
     ['deleting', '-unlink', /delete the value just written \(NOPERM\)/],
-    ['a script', '-eval', /look up an entry with its tokens, which takes EVAL.* \(NOPERM\)/],
+    ['a script', '-evalsha', /look up an entry with its tokens, which takes EVALSHA.* \(NOPERM\)/],
     ['looking up', '-mget', /look up an entry with its tokens.* \(NOPERM\)/],
     ['looking at what is kept', '-getrange', /look up an entry with its tokens.* \(NOPERM\)/],
     ['asking for the time that is left', '-pttl', /look up an entry with its tokens.* \(NOPERM\)/],
-    ['renewing tokens', '-pexpire', /find the entry that it keeps, which takes EVAL, PEXPIRE.* \(NOPERM\)/],
+    [
+      'renewing tokens',
+      '-pexpire',
+      /find the entry that it keeps, which takes EVALSHA, EVAL, PEXPIRE.* \(NOPERM\)/,
+    ],
     ['ending a lease', '-del', /take back a lease.* \(NOPERM\)/],
   ])('is no success when only %s fails', async (_, forbidden, detail) => {
     await onRedis((client) => client.sendCommand(['ACL', 'SETUSER', 'default', forbidden]));

@@ -69,7 +69,7 @@ export async function openPart(
   let next = 0;
   const commands = inCommands(servers, keys).map((some) => {
     const ofThese = kinds.slice(next, (next += some.length));
-    return binary.eval(OPEN, { keys: some, arguments: [ofThese, ...parameters] });
+    return OPEN.run(binary, some, [ofThese, ...parameters]);
   });
   const replies = ((await Promise.all(commands)) as OpenReply[][]).flat();
   const entry = replies[kinds.indexOf('e')] as EntryReply | undefined;

@@ -1,4 +1,5 @@
 import type { Lease } from '../engine/store.js';
+import type { RedisScript } from '../redis/redis-script.js';
 import type { RedisSession } from '../redis/redis-session.js';
 import { RELEASE_LEASE, RENEW_LEASE } from './redis-scripts.js';
 
@@ -14,9 +15,9 @@ export function releaseLease(session: RedisSession, key: string, owner: string):
 
 async function run(
   { client }: RedisSession,
-  script: string,
+  script: RedisScript,
   key: string,
   parameters: string[],
 ): Promise<boolean> {
-  return (await client.eval(script, { keys: [key], arguments: parameters })) === 1;
+  return (await script.run(client, [key], parameters)) === 1;
 }

@@ -1,11 +1,14 @@
+import { RedisScript } from '../redis/redis-script.js';
+
 /*
  * What Redis must do in one step. Each names a single key, or keys of which each is treated by itself, so that they run on
- * a cluster too; each text is constant, so that Redis keeps it.
+ * a cluster too.
  */
 
 /**
  * Gives tokens another soft half, where there are any. A server that is full refuses to write: then the whole token goes,
  * which is more than was asked for, and never less. KEYS: tokens. ARGV[1]: the new half.
+ * A text, sent each time: what is sent behind it must not run before it.
  */
 export const SOFTEN = `
 for _, key in ipairs(KEYS) do
@@ -27,7 +30,7 @@ return 1`;
  * Replies for each key: the token, false where there is something else in its place; time left (`PTTL`) and bytes of the
  * entry; 1 if the lease is the owner's now.
  */
-export const OPEN = `
+export const OPEN = new RedisScript(`
 local replies = {}
 for i, key in ipairs(KEYS) do
   local kind = string.sub(ARGV[1], i, i)
@@ -51,14 +54,14 @@ for i, key in ipairs(KEYS) do
     replies[i] = isFree and 1 or 0
   end
 end
-return replies`;
+return replies`);
 
 /** Renews a lease that is the owner's; 1 if it was. KEYS[1]: lease. ARGV: owner, ms. */
-export const RENEW_LEASE = `
+export const RENEW_LEASE = new RedisScript(`
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-return redis.call('PEXPIRE', KEYS[1], ARGV[2])`;
+return redis.call('PEXPIRE', KEYS[1], ARGV[2])`);
 
 /** Gives back a lease that is the owner's. KEYS[1]: lease. ARGV[1]: owner. */
-export const RELEASE_LEASE = `
+export const RELEASE_LEASE = new RedisScript(`
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-return redis.call('DEL', KEYS[1])`;
+return redis.call('DEL', KEYS[1])`);
