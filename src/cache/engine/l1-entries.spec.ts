@@ -1,6 +1,6 @@
 import { FakeClock } from '../testing/fake-clock.js';
 import type { CacheEntry } from './cache-entry.js';
-import { heldEntry, L1Entries } from './l1-entries.js';
+import { heldEntry, L1Entries, type HeldEntry } from './l1-entries.js';
 
 function entryOf(keyText: string, body: Buffer): CacheEntry {
   return { keyText, shape: '', tags: [], tokens: [], ttlMs: 1000, graceMs: 0, loadMs: 1, head: {}, body };
@@ -53,5 +53,42 @@ describe('L1Entries', () => {
     expect(l1.size().bytes).toBe(bytes);
     l1.hold(heldEntry(entryOf('a', Buffer.alloc(10)), 1000, clock.monotonicMs(), 0));
     expect(l1.size().bytes).toBe(bytes - 5000);
+  });
+
+  it('leaves the place to a key whose entry is dropped or has ended, and gives it up where room is needed', () => {
+    const clock = new FakeClock();
+    const l1 = new L1Entries(clock, 100_000);
+    const held = (keyText: string) =>
+      heldEntry(entryOf(keyText, Buffer.alloc(4000)), 1000, clock.monotonicMs(), 0);
+    const [dropped, ended, other] = ['dropped', 'ended', 'other'].map(held) as [
+      HeldEntry,
+      HeldEntry,
+      HeldEntry,
+    ];
+    l1.hold(ended);
+    l1.hold(dropped);
+    const { bytes } = l1.size();
+
+    l1.drop(other);
+    l1.drop(dropped);
+    clock.advance(1000);
+
+    expect([l1.find('dropped'), l1.find('ended')]).toEqual([undefined, undefined]);
+    expect([dropped, ended].map(({ entry }) => l1.holds(entry) || l1.charge(entry, 1))).toEqual([
+      false,
+      false,
+    ]);
+    expect(l1.size().entries).toBe(0);
+    expect(l1.size().bytes).toBeLessThan(bytes / 4);
+    l1.hold(held('dropped'));
+    l1.hold(held('ended'));
+    expect(l1.size()).toEqual({ entries: 2, bytes });
+    for (let n = 0; n < 100_000; n++) {
+      const next = held(`key ${n}`);
+      l1.hold(next);
+      l1.drop(next);
+    }
+    expect(l1.size().bytes).toBeLessThanOrEqual(100_000);
+    expect(l1.size().entries).toBeLessThanOrEqual(1);
   });
 });

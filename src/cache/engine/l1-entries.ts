@@ -14,7 +14,9 @@ export interface HeldEntry {
 }
 
 interface Slot {
-  readonly held: HeldEntry;
+  readonly keyText: string;
+  /** Absent where it was dropped: the key keeps its place, see {@link BoundedMap}, until room is needed or another is held. */
+  held: HeldEntry | undefined;
   bytes: number;
   /** Since the hand last came by. */
   isUsed: boolean;
@@ -62,6 +64,9 @@ export function foundNow({ entry, bornAtMs, freshUntilMs }: HeldEntry, clock: Cl
 /** What an entry costs beside its texts and its body: objects, map slots, buffer. Measured, see docs/benchmarks.md. */
 const OVERHEAD_BYTES = 1000;
 
+/** The part of that which a key costs of which nothing is held. */
+const EMPTY_BYTES = 300;
+
 /** So many used entries are passed over for one that goes: what it takes has a bound. */
 const MAX_PASSED_OVER = 32;
 
@@ -79,6 +84,7 @@ export class L1Entries {
   /** Absent where nothing is held. */
   readonly #memory: OwnMemory | undefined;
   #bytes = 0;
+  #entries = 0;
   #oldest: Slot | undefined;
   #newest: Slot | undefined;
   /** Where it goes on; at the end it begins again with the oldest. */
@@ -98,9 +104,9 @@ export class L1Entries {
 
   find(keyText: string): HeldEntry | undefined {
     const slot = this.#slots.get(keyText);
-    if (!slot) return undefined;
+    if (!slot?.held) return undefined;
     if (slot.held.usableUntilMs <= this.#clock.monotonicMs()) {
-      this.#remove(slot);
+      this.#empty(slot);
       return undefined;
     }
     slot.isUsed = true;
@@ -112,23 +118,27 @@ export class L1Entries {
     if (!this.#memory) return false;
     const { keyText } = held.entry;
     const replaced = this.#slots.get(keyText);
-    if (replaced) this.#remove(replaced);
     // What is kept beside an entry stays with it.
-    const bytes = replaced?.held.entry === held.entry ? replaced.bytes : cost(held.entry);
-    if (bytes > this.#maxBytes) return false;
+    const bytes = replaced?.held?.entry === held.entry ? replaced.bytes : cost(held.entry);
+    if (bytes > this.#maxBytes) {
+      if (replaced) this.#remove(replaced);
+      return false;
+    }
+    if (replaced) this.#unlink(replaced);
     this.#makeRoom(bytes);
-    this.#add({ held, bytes, isUsed: replaced?.isUsed ?? false, older: this.#newest, newer: undefined });
+    const isUsed = replaced?.isUsed ?? false;
+    this.#add({ keyText, held, bytes, isUsed, older: this.#newest, newer: undefined });
     return true;
   }
 
   /** Another entry of the same key is left alone. */
   drop(held: HeldEntry): void {
     const slot = this.#slots.get(held.entry.keyText);
-    if (slot?.held === held) this.#remove(slot);
+    if (slot?.held === held) this.#empty(slot);
   }
 
   holds(entry: CacheEntry): boolean {
-    return this.#slots.get(entry.keyText)?.held.entry === entry;
+    return this.#slots.get(entry.keyText)?.held?.entry === entry;
   }
 
   /**
@@ -138,7 +148,7 @@ export class L1Entries {
    */
   charge(entry: CacheEntry, bytes: number): boolean {
     const slot = this.#slots.get(entry.keyText);
-    if (slot?.held.entry !== entry || slot.bytes + bytes > this.#maxBytes) return false;
+    if (slot?.held?.entry !== entry || slot.bytes + bytes > this.#maxBytes) return false;
     this.#makeRoom(bytes);
     if (this.#slots.get(entry.keyText) !== slot) return false;
     slot.bytes += bytes;
@@ -147,7 +157,7 @@ export class L1Entries {
   }
 
   size(): { entries: number; bytes: number } {
-    return { entries: this.#slots.size, bytes: this.#bytes };
+    return { entries: this.#entries, bytes: this.#bytes };
   }
 
   #makeRoom(bytes: number): void {
@@ -167,16 +177,32 @@ export class L1Entries {
   }
 
   #add(slot: Slot): void {
-    this.#slots.set(slot.held.entry.keyText, slot);
+    this.#slots.set(slot.keyText, slot);
     this.#bytes += slot.bytes;
+    this.#entries++;
     if (this.#newest) this.#newest.newer = slot;
     this.#newest = slot;
     this.#oldest ??= slot;
   }
 
   #remove(slot: Slot): void {
+    this.#slots.delete(slot.keyText);
+    this.#unlink(slot);
+  }
+
+  /** Its key stays: one that is deleted and set again and again is found ever more slowly. */
+  #empty(slot: Slot): void {
+    if (!slot.held) return;
+    slot.held = undefined;
+    this.#entries--;
+    this.#bytes -= slot.bytes;
+    slot.bytes = EMPTY_BYTES + 2 * slot.keyText.length;
+    this.#bytes += slot.bytes;
+  }
+
+  #unlink(slot: Slot): void {
     const { older, newer } = slot;
-    this.#slots.delete(slot.held.entry.keyText);
+    this.#empty(slot);
     this.#bytes -= slot.bytes;
     if (older) older.newer = newer;
     else this.#oldest = newer;
