@@ -27,7 +27,7 @@ interface Place {
   users: number;
   entering: Promise<void> | undefined;
   isTaken: boolean;
-  /** Are called whenever it is taken. */
+  /** Called whenever it is taken. */
   readonly onTaken: Set<() => void>;
   /** Cancels the timer after which it counts as left although its work still goes on. */
   cancel: () => void;
@@ -57,27 +57,27 @@ export class Bulkhead {
   }
 
   /**
-   * Waits for others' work, or until the work that the caller is part of has taken a place: the others may wait for that one.
+   * Waits for others' work, but not while the work that the caller is part of has a place for which the others may be waiting:
+   * then neither would ever go on.
    *
-   * @param taken  called when it has; what it gives is given, unless that is `undefined`
+   * @param mayNeedPlace  whether the others may be waiting for a place; asked once the caller's own work has one
    * @throws what the others' work throws until then
    */
-  async orTaken<T, R>(others: Promise<T>, taken: () => R | undefined): Promise<T | R> {
+  async waitFor<T>(others: Promise<T>, mayNeedPlace: () => boolean): Promise<T | 'deadlock'> {
     const place = this.#own;
     if (!place) return others;
-    let listen: () => void = () => undefined;
-    const isTaken = new Promise<R>((resolve) => {
-      listen = () => {
-        const result = taken();
-        if (result !== undefined) resolve(result);
+    let onTaken: () => void = () => undefined;
+    const deadlock = new Promise<'deadlock'>((resolve) => {
+      onTaken = () => {
+        if (mayNeedPlace()) resolve('deadlock');
       };
     });
-    place.onTaken.add(listen);
-    if (place.isTaken) listen();
+    place.onTaken.add(onTaken);
+    if (place.isTaken) onTaken();
     try {
-      return await Promise.race([others, isTaken]);
+      return await Promise.race([others, deadlock]);
     } finally {
-      place.onTaken.delete(listen);
+      place.onTaken.delete(onTaken);
     }
   }
 

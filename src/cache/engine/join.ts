@@ -57,7 +57,8 @@ export async function join<T>(
 ): Promise<Loaded<T> | 'again' | 'alone'> {
   const { clock, emit, flights, bulkhead } = options;
   const since = clock.monotonicMs();
-  const wait = () => bulkhead.orTaken(resultInTime(flight, subject, clock, caller), () => behindOf([flight]));
+  const wait = () =>
+    bulkhead.waitFor(resultInTime(flight, subject, clock, caller), () => mayNeedPlace([flight]));
   const verdictOn = (tags?: readonly string[]) =>
     mayJoin(options, subject, budget, caller.arrival, flight, tags);
   // A result with unknown tags may depend on any. The token that every invalidation changes can tell, if it was read.
@@ -91,7 +92,7 @@ export async function join<T>(
     return isOver ? 'again' : leaveSlow();
   }
 
-  let result: RunResult<T> | 'behind' | undefined;
+  let result: RunResult<T> | 'deadlock' | undefined;
   try {
     result = await wait();
   } catch (error) {
@@ -99,7 +100,7 @@ export async function join<T>(
       return 'again';
     throw error;
   }
-  if (result === 'behind') return 'again';
+  if (result === 'deadlock') return 'again';
   if (!result) return leaveSlow();
   if (result.isRefused || flight.isOwn) {
     flight.refused++;
@@ -131,14 +132,14 @@ export async function waitForRoom(
 ): Promise<'again'> {
   const oneEnds = Promise.race(crowd.map(({ over }) => over.then(() => true)));
   const [oldest] = crowd;
-  const waited = bulkhead.orTaken(resultWithin(clock, LONGEST_WAIT_MS, oneEnds), () => behindOf(crowd));
+  const waited = bulkhead.waitFor(resultWithin(clock, LONGEST_WAIT_MS, oneEnds), () => mayNeedPlace(crowd));
   if (!(await waited) && oldest) flights.giveUp(subject.keyText, oldest);
   return 'again';
 }
 
-/** Whether one of these runs may be waiting for a place in the bulkhead that a caller has: it has not called its method yet. */
-export function behindOf(flights: readonly Flight<unknown>[]): 'behind' | undefined {
-  return flights.some(({ calledAtMs }) => calledAtMs === undefined) ? 'behind' : undefined;
+/** Whether one of these runs may be waiting for a place in the bulkhead: it has not called its method yet. */
+export function mayNeedPlace(flights: readonly Flight<unknown>[]): boolean {
+  return flights.some(({ calledAtMs }) => calledAtMs === undefined);
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { Budget } from './budget.js';
 import { CacheError } from './cache-errors.js';
 import { CurrentRun } from './current-run.js';
-import { behindOf, join, waitForRoom, type JoinOptions, type RunResult } from './join.js';
+import { join, mayNeedPlace, waitForRoom, type JoinOptions, type RunResult } from './join.js';
 import { isFresh } from './l1-entries.js';
 import { runAlone, runStored, runUnkept, type OneRunOptions } from './one-run.js';
 import type { Opening } from './opening.js';
@@ -55,9 +55,9 @@ export class SharedRuns {
       if (ahead.length > 0 && CurrentRun.around?.isOf(this.#options.factoryRunner, subject.keyText)) {
         return runAlone(this.#options, subject, factory);
       }
-      const isBehind = bulkhead.isInside && behindOf(ahead);
+      const wouldDeadlock = bulkhead.isInside && mayNeedPlace(ahead);
       // No `await` between the look above and the start, or two callers would both find nothing to join.
-      if (ahead.length === 0 || isBehind) {
+      if (ahead.length === 0 || wouldDeadlock) {
         const open: Open = ({ dependencies }) =>
           openings.openOrWait(subject, budget, dependencies.witnesses, isAwaited);
         return this.#startFlight(subject, open, factory, revive);
