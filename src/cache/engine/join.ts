@@ -10,6 +10,7 @@ import type { Flight, SingleFlight } from './single-flight.js';
 import type { Loaded, Produced } from './factory.js';
 import type { Subject } from './subject.js';
 import { ANY } from './tags.js';
+import type { Tokens } from './tokens.js';
 
 /** What a run gives to everyone who waits for it. */
 export type RunResult<T> = Loaded<T> &
@@ -30,7 +31,7 @@ export interface JoinOptions {
 }
 
 /** Somebody who waits for a run, and what has become of the runs that they waited for so far. */
-export interface Caller {
+interface Caller {
   /** When they came, in the order of flights. */
   readonly arrival: number;
   /** Whether they still wait: they may have been given a stale entry meanwhile, or a timeout. */
@@ -41,6 +42,15 @@ export interface Caller {
   slowRuns: number;
 }
 
+/** A caller, and the run that they may join. */
+interface Joining<T> {
+  readonly options: JoinOptions;
+  readonly subject: Subject;
+  readonly budget: Budget;
+  readonly caller: Caller;
+  readonly flight: Flight<RunResult<T>>;
+}
+
 /**
  * Waits for the run that is under way, if it is good enough for this caller: it must not have read anything that was
  * invalidated before they came.
@@ -48,39 +58,11 @@ export interface Caller {
  * @returns `'again'`: this run will not do, so look for another or begin one. `'alone'`: it gave this caller nothing, so
  *   they run the method for themselves
  */
-export async function join<T>(
-  options: JoinOptions,
-  subject: Subject,
-  budget: Budget,
-  caller: Caller,
-  flight: Flight<RunResult<T>>,
-): Promise<Loaded<T> | 'again' | 'alone'> {
-  const { clock, emit, flights, bulkhead } = options;
-  const since = clock.monotonicMs();
-  const wait = () =>
-    bulkhead.waitFor(resultInTime(flight, subject, clock, caller), () => mayNeedPlace([flight]));
-  const verdictOn = (tags?: readonly string[]) =>
-    mayJoin(options, subject, budget, caller.arrival, flight, tags);
-  // A result with unknown tags may depend on any. The token that every invalidation changes can tell, if it was read.
-  const isOutdated = async () => {
-    const { tokens } = flight;
-    return tokens !== undefined && !(tokens.has(ANY) && (await verdictOn([...tokens.keys()])) === 'yes');
-  };
-
-  // What was kept when the run used it may have been invalidated since, before this caller came.
-  const hasUsedOld = async (named: readonly string[] = [...flight.used.keys()]) => {
-    const tags = named.filter((tag) => flight.used.has(tag));
-    const used = { ...flight, tokens: flight.used };
-    return tags.length > 0 && (await mayJoin(options, subject, budget, caller.arrival, used, tags)) !== 'yes';
-  };
-
-  const leaveSlow = () => {
-    caller.slowRuns++;
-    flights.giveUp(subject.keyText, flight);
-    return 'again' as const;
-  };
-
-  const verdict = await verdictOn();
+export async function join<T>(joining: Joining<T>): Promise<Loaded<T> | 'again' | 'alone'> {
+  const { options, subject, caller, flight } = joining;
+  const { clock, emit, flights } = options;
+  const sinceMs = clock.monotonicMs();
+  const verdict = await mayJoin(joining);
   if (verdict === 'no') {
     // Those who joined it before go on waiting; those who come from now on share another.
     flights.close(flight);
@@ -88,36 +70,37 @@ export async function join<T>(
   }
   if (verdict === 'unknown') {
     // The next run begins after this caller came, and so will do for them.
-    const isOver = await wait().then(Boolean, () => true);
-    return isOver ? 'again' : leaveSlow();
+    const isOver = await waitForResult(joining).then(Boolean, () => true);
+    return isOver ? 'again' : leaveSlow(joining);
   }
 
   let result: RunResult<T> | 'deadlock' | undefined;
   try {
-    result = await wait();
+    result = await waitForResult(joining);
   } catch (error) {
-    if (flight.isOwn || (subject.furtherTags.mayBeNamed && ((await isOutdated()) || (await hasUsedOld()))))
+    const { mayBeNamed } = subject.furtherTags;
+    if (flight.isOwn || (mayBeNamed && ((await mayBeOutdated(joining)) || (await hasUsedOld(joining)))))
       return 'again';
     throw error;
   }
   if (result === 'deadlock') return 'again';
-  if (!result) return leaveSlow();
+  if (!result) return leaveSlow(joining);
   if (result.isRefused || flight.isOwn) {
     flight.refused++;
     caller.refusals++;
     return flight.refused <= mostAlone(caller.refusals) ? 'alone' : 'again';
   }
   if (!result.isShareable) return 'alone';
-  if (result.hasUnknownTags && (await isOutdated())) return 'again';
-  if (subject.furtherTags.mayBeNamed && (await hasUsedOld(result.namedTags))) return 'again';
+  if (result.hasUnknownTags && (await mayBeOutdated(joining))) return 'again';
+  if (subject.furtherTags.mayBeNamed && (await hasUsedOld(joining, result.namedTags))) return 'again';
   // It found an entry in place of running. That was checked when the store was asked, perhaps before this caller came.
-  if (result.how === 'found' && (await verdictOn()) !== 'yes') return 'again';
+  if (result.how === 'found' && (await mayJoin(joining)) !== 'yes') return 'again';
 
   const { value, isStored, notStoredBecause } = result;
   CurrentRun.around?.noteUsed(new Map([...flight.used, ...(flight.tokens ?? [])]));
   if (notStoredBecause === 'stale-inside') CurrentRun.around?.spoil(notStoredBecause);
   if (caller.isAwaited())
-    emit({ event: 'cache.coalesced', subject, durationMs: clock.monotonicMs() - since });
+    emit({ event: 'cache.coalesced', subject, durationMs: clock.monotonicMs() - sinceMs });
   return { value, how: 'joined', isStored, notStoredBecause };
 }
 
@@ -146,15 +129,22 @@ export function mayNeedPlace(flights: readonly Flight<unknown>[]): boolean {
  * The result, or `undefined` when this caller has waited long enough. For each run that they waited for in vain they wait
  * twice as long: where all runs are slow, callers would otherwise begin them one after the other.
  */
-function resultInTime<T>(
-  flight: Flight<T>,
-  subject: Subject,
-  clock: Clock,
-  { slowRuns }: Caller,
-): Promise<T | undefined> {
+function waitForResult<T>({
+  options: { clock, bulkhead },
+  subject,
+  caller,
+  flight,
+}: Joining<T>): Promise<RunResult<T> | 'deadlock' | undefined> {
   const now = clock.monotonicMs();
-  const patienceMs = longestWaitMs(subject.policy) * 2 ** Math.min(slowRuns, 10);
-  return resultWithin(clock, (flight.calledAtMs ?? now) + patienceMs - now, flight.result);
+  const patienceMs = longestWaitMs(subject.policy) * 2 ** Math.min(caller.slowRuns, 10);
+  const result = resultWithin(clock, (flight.calledAtMs ?? now) + patienceMs - now, flight.result);
+  return bulkhead.waitFor(result, () => mayNeedPlace([flight]));
+}
+
+function leaveSlow({ options: { flights }, subject, caller, flight }: Joining<unknown>): 'again' {
+  caller.slowRuns++;
+  flights.giveUp(subject.keyText, flight);
+  return 'again';
 }
 
 /**
@@ -166,20 +156,47 @@ function mostAlone(refusals: number): number {
   return 2 ** Math.min(refusals - 1, 10) - 1;
 }
 
+/** Whether a run has read nothing that was invalidated before this caller came. */
+function mayJoin(joining: Joining<unknown>): Promise<Verdict> {
+  return verdictOn(joining, joining.flight.tokens);
+}
+
 /**
- * Whether a run under way has read nothing that was invalidated before this caller came.
- *
- * @param tags  what to ask about. Default: all that it is known to depend on
+ * Whether a result with unknown tags may be too old for this caller: it may depend on any tag. The token that every
+ * invalidation changes can tell, if it was read.
  */
-async function mayJoin(
-  options: JoinOptions,
-  subject: Subject,
-  budget: Budget,
-  arrival: number,
-  { order, calledAtMs, tokens }: Flight<unknown>,
+async function mayBeOutdated(joining: Joining<unknown>): Promise<boolean> {
+  const { tokens } = joining.flight;
+  if (!tokens) return false;
+  return !tokens.has(ANY) || (await verdictOn(joining, tokens, [...tokens.keys()])) !== 'yes';
+}
+
+/**
+ * Whether something that the run has taken from the cache was invalidated after that, and before this caller came.
+ *
+ * @param named  the tags to look at. Default: all that it has used
+ */
+async function hasUsedOld(joining: Joining<unknown>, named?: readonly string[]): Promise<boolean> {
+  const { used } = joining.flight;
+  const tags = (named ?? [...used.keys()]).filter((tag) => used.has(tag));
+  return tags.length > 0 && (await verdictOn(joining, used, tags)) !== 'yes';
+}
+
+/** `unknown`: the store cannot be asked. */
+type Verdict = 'yes' | 'no' | 'unknown';
+
+/**
+ * Whether a run under these tokens has read nothing that was invalidated before this caller came.
+ *
+ * @param tags  those to ask about. Default: all but {@link ANY}
+ */
+async function verdictOn(
+  { options, subject, budget, caller, flight }: Joining<unknown>,
+  tokens: Tokens | undefined,
   tags?: readonly string[],
-): Promise<'yes' | 'no' | 'unknown'> {
-  if (order > arrival) return 'yes';
+): Promise<Verdict> {
+  const { order, calledAtMs } = flight;
+  if (order > caller.arrival) return 'yes';
   if (tokens) {
     const current = await options.ask(subject, budget, (entries) =>
       entries.isCurrent(subject, tokens, calledAtMs ?? -Infinity, budget, tags),

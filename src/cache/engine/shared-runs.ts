@@ -63,7 +63,7 @@ export class SharedRuns {
         return this.#startFlight(subject, open, factory, revive);
       }
       const joined = flight
-        ? await join(this.#options, subject, budget, caller, flight)
+        ? await join({ options: this.#options, subject, budget, caller, flight })
         : await waitForRoom(this.#options, subject, ahead);
       if (typeof joined === 'object') return joined;
       if (!isAwaited())
