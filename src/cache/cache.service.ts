@@ -68,13 +68,13 @@ export class CacheService {
     const rules = keyRules(options, 'getOrSet', this.methods.defaultPolicy);
     const subject = keySubject(rules, key, options.tags);
     const produce = async () => producedValue(rules, [], await factory());
-    if (options.renew) return (await this.methods.anew(subject, produce)) as T;
+    if (options.renew) return (await this.methods.renew(subject, produce)) as T;
     for (let joined = 0; joined < MOST_LEFT_OUT; joined++) {
       const value = await this.methods.value(subject, produce);
       // That of a getMany, which was joined, says nothing about what `factory` gives.
       if (value !== LEFT_OUT) return value as T;
     }
-    return (await this.methods.renewed(subject, produce)) as T;
+    return (await this.methods.renewUncounted(subject, produce)) as T;
   }
 
   /**

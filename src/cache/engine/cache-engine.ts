@@ -113,24 +113,20 @@ export class CacheEngine {
     return this.#parts?.lookups.lookupHeld(subject);
   }
 
-  /** Takes the place of the look-up for a caller who wants a new answer, and may have one. `undefined`: switched off. */
-  renewal(subject: Subject): Renewal | undefined {
-    if (!this.#parts) return undefined;
+  /** As {@link Lookups.lookup}, also where the cache is switched off. */
+  lookup(subject: Subject, budget: Budget): Promise<Lookup> {
+    return this.#parts?.lookups.lookup(subject, budget) ?? Promise.resolve(this.#switchedOff(subject));
+  }
+
+  /** In place of a look-up, for a caller who wants a new answer and may have one. It counts as one that found nothing. */
+  skipLookup(subject: Subject): Renewal | Lookup {
+    if (!this.#parts) return this.#switchedOff(subject);
     const isPastCache = !this.#parts.entries.isAvailable;
     const { emit } = this.#options;
     emit(
       isPastCache ? { event: 'cache.fallback', subject } : { event: 'cache.miss', subject, isRenewal: true },
     );
     return { state: 'renewal', isPastCache };
-  }
-
-  /** As {@link Lookups.lookup}, also where the cache is switched off. */
-  lookup(subject: Subject, budget: Budget): Promise<Lookup> {
-    if (this.#parts) return this.#parts.lookups.lookup(subject, budget);
-    const { emit } = this.#options;
-    emit({ event: 'cache.lookup', subject });
-    emit({ event: 'cache.fallback', subject, reason: 'switched-off' });
-    return Promise.resolve({ state: 'switched-off' });
   }
 
   /** Whether this process is running the method already, and others may join. */
@@ -204,5 +200,12 @@ export class CacheEngine {
   async close(): Promise<void> {
     this.#parts?.audits.close();
     await beforeTheEnd(this.#options.clock, this.background.settle());
+  }
+
+  #switchedOff(subject: Subject): Lookup {
+    const { emit } = this.#options;
+    emit({ event: 'cache.lookup', subject });
+    emit({ event: 'cache.fallback', subject, reason: 'switched-off' });
+    return { state: 'switched-off' };
   }
 }

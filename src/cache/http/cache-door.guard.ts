@@ -52,7 +52,9 @@ export class CacheDoor implements CanActivate {
 
   #look(asked: Omit<CacheTicket, 'lookup'>): boolean | Promise<boolean> {
     const { request, plan, subject } = asked;
-    const atOnce = plan.isRenewal(request) ? this.engine.renewal(subject) : this.engine.lookupHeld(subject);
+    const atOnce = plan.isRenewal(request)
+      ? this.engine.skipLookup(subject)
+      : this.engine.lookupHeld(subject);
     if (atOnce) return this.#admit({ ...asked, lookup: atOnce });
     const budget = this.engine.newBudget();
     return this.engine.lookup(subject, budget).then((lookup) => this.#admit({ ...asked, lookup, budget }));

@@ -87,19 +87,18 @@ export class MethodCache {
     if (value) return value.value;
     // This program has not written what is kept there, so it is replaced. The look-up was counted already.
     this.emit({ event: 'cache.decode_error', subject });
-    return this.renewed(subject, factory);
+    return this.renewUncounted(subject, factory);
   }
 
   /** As {@link value}, for a caller who wants a new one, whatever is kept. */
-  async anew(subject: Subject, factory: Factory<MethodResult>): Promise<unknown> {
+  async renew(subject: Subject, factory: Factory<MethodResult>): Promise<unknown> {
     if (this.invalidations.readsPast(subject)) return this.#past(subject, factory);
-    // Counted as a look-up that found nothing, or that could not be made.
-    if (!this.engine.renewal(subject)) await this.engine.lookup(subject, this.engine.newBudget());
-    return this.renewed(subject, factory);
+    this.engine.skipLookup(subject);
+    return this.renewUncounted(subject, factory);
   }
 
-  /** Runs `factory` whatever is kept; no look-up is counted. */
-  async renewed(subject: Subject, factory: Factory<MethodResult>): Promise<unknown> {
+  /** As {@link renew}, for a caller whose look-up was counted already. */
+  async renewUncounted(subject: Subject, factory: Factory<MethodResult>): Promise<unknown> {
     const budget = this.engine.newBudget();
     const { value } = await this.engine.renew(subject, budget, withClientErrors(subject, factory));
     return decoded(value)?.value;
