@@ -105,11 +105,11 @@ export function Cached<M extends AnyMethod = AnyMethod>(
     if (isGenerator(descriptor.value as object)) {
       definition.faults.add(
         'CACHE_INVALID_OPTIONS',
-        `${definition.method} is a generator, of which nothing can be kept. Cache a method that gives a list.`,
+        `${definition.methodName} is a generator, of which nothing can be kept. Cache a method that gives a list.`,
       );
     }
     if (cachedDefinition(descriptor.value as object)) {
-      definition.faults.add('CACHE_INVALID_OPTIONS', `${definition.method} has two @Cached.`);
+      definition.faults.add('CACHE_INVALID_OPTIONS', `${definition.methodName} has two @Cached.`);
     }
     const wrapper = wrapMethod(target, descriptor, (cache, call) =>
       cache.isRoute(definition, call.wrapper)
@@ -126,35 +126,39 @@ export function Cached<M extends AnyMethod = AnyMethod>(
  * The method's name in keys, with the name of the object's own class, so that each subclass has values of its own. A method
  * that an override calls by `super` counts as another, which may have the same prefix.
  */
-function keyName({ method }: CachedDefinition, name: string | symbol, { self, wrapper }: MethodCall): string {
+function keyName(
+  { methodName: declared }: CachedDefinition,
+  name: string | symbol,
+  { self, wrapper }: MethodCall,
+): string {
   const own = methodName(self, name);
   const isOutermost = (self as Record<string | symbol, unknown>)[name] === wrapper;
-  return isOutermost || own === method ? own : `${own} of ${method}`;
+  return isOutermost || own === declared ? own : `${own} of ${declared}`;
 }
 
-function define(options: CachedOptions, method: string, name: string): CachedDefinition {
+function define(options: CachedOptions, where: string, name: string): CachedDefinition {
   const faults = new Faults();
   const prefix = options.prefix ?? name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-  faults.attempt(() => checkedPrefix(prefix, method));
+  faults.attempt(() => checkedPrefix(prefix, where));
   faults.attempt(() => {
-    checkNames(options, optionNames, method);
-    checkKinds(options, optionKinds, method);
+    checkNames(options, optionNames, where);
+    checkKinds(options, optionKinds, where);
   });
   const { ttl, unless, scope } = options;
   if (scope !== undefined && !['shared', 'user', 'tenant'].includes(scope)) {
     faults.add(
       'CACHE_INVALID_OPTIONS',
-      `${method}: scope is 'shared', 'user' or 'tenant', and not '${scope as string}'.`,
+      `${where}: scope is 'shared', 'user' or 'tenant', and not '${scope as string}'.`,
     );
   }
-  const ttlMs = faults.attempt(() => resultTtlMs<unknown>(ttl, `${method}, ttl`)) ?? (() => 0);
+  const ttlMs = faults.attempt(() => resultTtlMs<unknown>(ttl, `${where}, ttl`)) ?? (() => 0);
   return {
-    method,
+    methodName: where,
     prefix,
     shape: options.shape ?? '',
-    rules: tagRules(options.tags ?? [], options.families, method, faults),
-    policy: faults.attempt(() => declaredPolicy(options, method)) ?? {},
-    answers: faults.attempt(() => answerRules(options, scope, method)) ?? { storedHeaders: [] },
+    rules: tagRules(options.tags ?? [], options.families, where, faults),
+    policy: faults.attempt(() => declaredPolicy(options, where)) ?? {},
+    answers: faults.attempt(() => answerRules(options, scope, where)) ?? { storedHeaders: [] },
     audit: options.audit ?? [options.tags ?? []].flat().length > 0,
     declaredTtlMs: typeof ttl === 'function' ? 0 : ttlMs(undefined),
     ttlMs,

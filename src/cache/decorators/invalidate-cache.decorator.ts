@@ -45,28 +45,28 @@ export function InvalidateCache<M extends AnyMethod = AnyMethod>(
   pattern: InvalidateCacheOptions<M>['tags'] | InvalidateCacheOptions<M>,
 ): DecoratorOf<M> {
   return (target: object, name: string | symbol, descriptor: PropertyDescriptor) => {
-    const method = decoratedName(target, name, descriptor);
+    const where = decoratedName(target, name, descriptor);
     const options = optionsOf(pattern);
     const { tags, families, soft = false } = options;
     const faults = new Faults();
     faults.attempt(() => {
-      checkNames(options, optionNames, method);
-      checkKinds(options, { soft: 'true or false' }, method);
+      checkNames(options, optionNames, where);
+      checkKinds(options, { soft: 'true or false' }, where);
     });
     if (Array.isArray(tags) && tags.length === 0)
-      faults.add('CACHE_INVALID_OPTIONS', `${method}: @InvalidateCache names nothing.`);
-    const rules = tagRules(tags as TagSource | readonly TagSource[], families, method, faults);
+      faults.add('CACHE_INVALID_OPTIONS', `${where}: @InvalidateCache names nothing.`);
+    const rules = tagRules(tags as TagSource | readonly TagSource[], families, where, faults);
     if (invalidatingDefinition(descriptor.value as object)) {
-      faults.add('CACHE_INVALID_OPTIONS', `${method} has two @InvalidateCache. One takes all the patterns.`);
+      faults.add('CACHE_INVALID_OPTIONS', `${where} has two @InvalidateCache. One takes all the patterns.`);
     }
     if (isGenerator(descriptor.value as object)) {
       faults.add(
         'CACHE_INVALID_OPTIONS',
-        `${method} is a generator, which writes while somebody takes what it gives: nobody knows when it is done. Put ` +
+        `${where} is a generator, which writes while somebody takes what it gives: nobody knows when it is done. Put ` +
           '@InvalidateCache on the method that takes it.',
       );
     }
-    const definition: InvalidatingDefinition = { method, rules, isSoft: soft, faults };
+    const definition: InvalidatingDefinition = { methodName: where, rules, isSoft: soft, faults };
     const wrapper = wrapMethod(target, descriptor, (cache, call) => {
       const resolve = cache.isRoute(definition, call.wrapper)
         ? fromRouteArguments(target.constructor, name, call.args)

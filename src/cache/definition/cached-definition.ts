@@ -9,7 +9,7 @@ import type { TagRules } from './tag-rules.js';
 /** What a `@Cached` says: complete, and checked; what is wrong with it is in `faults`. */
 export interface CachedDefinition {
   /** `Class.method`, for messages and keys. */
-  readonly method: string;
+  readonly methodName: string;
   readonly prefix: string;
   readonly scope?: Scope;
   readonly key?: (request: CacheRequest) => KeyInputs;
@@ -31,7 +31,7 @@ export interface CachedDefinition {
 
 /** What an `@InvalidateCache` says. */
 export interface InvalidatingDefinition {
-  readonly method: string;
+  readonly methodName: string;
   readonly rules: TagRules;
   readonly isSoft: boolean;
   readonly faults: Faults;

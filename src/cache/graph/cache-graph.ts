@@ -86,7 +86,7 @@ export class CacheGraph {
     });
     const invalidating = new Set(this.decorated.invalidating.map(({ definition }) => definition));
     const strange = this.decorated.all.flatMap((found) =>
-      strangeParameters(found).map((name) => `${found.definition.method} (${name})`),
+      strangeParameters(found).map((name) => `${found.definition.methodName} (${name})`),
     );
     return cacheReport(new Map(shaped), invalidating, strange, this.methods.defaultPolicy);
   }
@@ -120,7 +120,7 @@ export class CacheGraph {
     const isGuarded = this.#isGuarded(type, method);
     const inputs = checkRoute(found, isGuarded, options, faults);
     const shape = definition.shape || (options.shapeOf?.({ controller: type, handler: name }) ?? '');
-    if (!shape) this.#shapeless.push(definition.method);
+    if (!shape) this.#shapeless.push(definition.methodName);
     this.#shapes.set(definition, shape);
     const isInherited = this.#isInherited(found);
     const plan = new RoutePlan({ ...definition, shape }, options, {

@@ -11,7 +11,7 @@ const byFunction = () => [];
 
 function cached(prefix: string, tags: TagSource[], rest: Partial<CachedDefinition> = {}): CachedDefinition {
   return {
-    method: `Views.${prefix}`,
+    methodName: `Views.${prefix}`,
     prefix,
     shape: 'v1',
     policy: {},
@@ -28,7 +28,7 @@ function cached(prefix: string, tags: TagSource[], rest: Partial<CachedDefinitio
 
 function write(method: string, tags: TagSource[], families?: string[]): InvalidatingDefinition {
   return {
-    method: `Writes.${method}`,
+    methodName: `Writes.${method}`,
     rules: tagRules(tags, families, method, faults),
     isSoft: false,
     faults,
@@ -72,14 +72,16 @@ describe('the report on a cache', () => {
     ['a function of one prefix', write('prefix_named', [byFunction], ['summary']), ['summary']],
     ['a function of any family', write('any', [byFunction]), ['course']],
     ['a function of another family', write('other', [byFunction], ['student']), []],
-  ])('tells whom an invalidation may hit: %s', (_, { method, rules }, prefixes) => {
+  ])('tells whom an invalidation may hit: %s', (_, { methodName, rules }, prefixes) => {
     const { cached: views, invalidating } = report(
       [course, summary],
-      [{ method, rules, isSoft: false, faults }],
+      [{ methodName, rules, isSoft: false, faults }],
     );
 
-    expect(invalidating).toMatchObject([{ method, invalidates: prefixes }]);
-    expect(views.filter(({ invalidatedBy }) => invalidatedBy.includes(method))).toHaveLength(prefixes.length);
+    expect(invalidating).toMatchObject([{ method: methodName, invalidates: prefixes }]);
+    expect(views.filter(({ invalidatedBy }) => invalidatedBy.includes(methodName))).toHaveLength(
+      prefixes.length,
+    );
   });
 
   it('warns of what hits nothing, and softly of what may be meant', () => {

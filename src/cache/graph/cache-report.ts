@@ -67,10 +67,10 @@ export function cacheReport(
   defaults: EntryPolicy,
 ): CacheReport {
   const views = [...cached].map(([definition, { key, isRoute }]): CachedReport => {
-    const { prefix, method, scope, declaredTtlMs, policy, shape, rules } = definition;
+    const { prefix, methodName, scope, declaredTtlMs, policy, shape, rules } = definition;
     return {
       prefix,
-      method,
+      method: methodName,
       key,
       scope: scope ?? (isRoute ? 'public' : 'none'),
       ttlSeconds: declaredTtlMs === 0 ? undefined : declaredTtlMs / 1000,
@@ -79,11 +79,11 @@ export function cacheReport(
       tags: tagsOf(rules),
       invalidatedBy: [...invalidating]
         .filter((other) => mayHit(other.rules, definition))
-        .map((other) => other.method),
+        .map((other) => other.methodName),
     };
   });
-  const writes = [...invalidating].map(({ method, rules }) => ({
-    method,
+  const writes = [...invalidating].map(({ methodName, rules }) => ({
+    method: methodName,
     tags: tagsOf(rules),
     invalidates: [...cached.keys()].filter((other) => mayHit(rules, other)).map(({ prefix }) => prefix),
   }));
@@ -94,9 +94,9 @@ export function cacheReport(
     (rules.functions.length === 0 || rules.families !== undefined) &&
     ![...cached.keys()].some((other) => mayHit(rules, other));
   const suspects: Record<CacheWarning['kind'], string[]> = {
-    'hits-nothing': [...invalidating].filter(isDead).map(({ method }) => method),
-    'unused-family': [...invalidating].flatMap(({ method, rules: { families = [] } }) =>
-      families.filter((family) => !isUsed(family)).map((family) => `${method} (${familyName(family)})`),
+    'hits-nothing': [...invalidating].filter(isDead).map(({ methodName }) => methodName),
+    'unused-family': [...invalidating].flatMap(({ methodName, rules: { families = [] } }) =>
+      families.filter((family) => !isUsed(family)).map((family) => `${methodName} (${familyName(family)})`),
     ),
     'never-invalidated': views
       .filter(({ invalidatedBy }) => invalidatedBy.length === 0)

@@ -17,7 +17,7 @@ export function checkPrefixes(cached: readonly DecoratedMethod<CachedDefinition>
   const byPrefix = new Map<string, CachedDefinition>();
   const classes = new Map<CachedDefinition, Set<string>>();
   for (const { type, definition } of cached) {
-    const { method, prefix } = definition;
+    const { methodName, prefix } = definition;
     const first = byPrefix.get(prefix) ?? definition;
     byPrefix.set(prefix, first);
     const names = classes.get(definition) ?? new Set();
@@ -25,14 +25,14 @@ export function checkPrefixes(cached: readonly DecoratedMethod<CachedDefinition>
     if (names.has(type.name)) {
       faults.add(
         'CACHE_DUPLICATE_PREFIX',
-        `${method} is inherited by two classes named '${type.name}', whose keys would be the same. Rename one of them.`,
+        `${methodName} is inherited by two classes named '${type.name}', whose keys would be the same. Rename one of them.`,
       );
     }
     classes.set(definition, names.add(type.name));
     if (first === definition) continue;
     faults.add(
       'CACHE_DUPLICATE_PREFIX',
-      `${method} and ${first.method} both use the prefix '${prefix}'. Give one of them another.`,
+      `${methodName} and ${first.methodName} both use the prefix '${prefix}'. Give one of them another.`,
     );
   }
 }
@@ -45,7 +45,7 @@ export function checkOnlyCached(
   if (!invalidatingDefinition(method)) return;
   faults.add(
     'CACHE_INVALID_OPTIONS',
-    `${definition.method} has both @Cached and @InvalidateCache: a hit would invalidate nothing. Make two methods of it.`,
+    `${definition.methodName} has both @Cached and @InvalidateCache: a hit would invalidate nothing. Make two methods of it.`,
   );
 }
 
@@ -61,7 +61,7 @@ export function checkRoute(
   faults: Faults,
 ): DeclaredInput[] {
   const { type, name, method, definition, isStatic } = found;
-  const { method: where, scope, key, answers } = definition;
+  const { methodName: where, scope, key, answers } = definition;
   const reason =
     uncacheable(method) ??
     (answersByItself(type, name)
@@ -113,11 +113,11 @@ export function checkRoute(
  * request-scoped provider that does not say `shared`, since its key would not tell callers apart.
  */
 export function checkProviderMethod(found: DecoratedMethod<CachedDefinition>, faults: Faults): void {
-  const { method, scope, key, answers } = found.definition;
+  const { methodName: where, scope, key, answers } = found.definition;
   if (!found.isStatic && scope !== 'shared') {
     faults.add(
       'CACHE_SCOPE_MISSING',
-      `${method}: its provider is made anew for each request, so it may know who asks, and its key holds only arguments. ` +
+      `${where}: its provider is made anew for each request, so it may know who asks, and its key holds only arguments. ` +
         "Pass what the value depends on as arguments; if it is everybody's, say so with scope: 'shared'.",
     );
   }
@@ -134,7 +134,7 @@ export function checkProviderMethod(found: DecoratedMethod<CachedDefinition>, fa
   if (unheard.length > 0) {
     faults.add(
       'CACHE_INVALID_OPTIONS',
-      `${method}: ${unheard.join(', ')} can be said of a route only, and this method is none.`,
+      `${where}: ${unheard.join(', ')} can be said of a route only, and this method is none.`,
     );
   }
   checkTemplates(found, argumentNames(argumentCount(found)), faults);

@@ -33,14 +33,14 @@ function checkAnswer(
   if (Reflect.hasMetadata('__sse__', method)) {
     faults.add(
       'CACHE_INVALID_OPTIONS',
-      `${definition.method} streams events, so it never ends, and nothing it sends could leave before its invalidation. ` +
+      `${definition.methodName} streams events, so it never ends, and nothing it sends could leave before its invalidation. ` +
         'Call CacheService.invalidate where it writes.',
     );
   }
   if (!answersByItself(type, name)) return;
   faults.add(
     'CACHE_INVALID_OPTIONS',
-    `${definition.method} answers by itself, with @Res() without passthrough or @Next(), so before its invalidation. ` +
+    `${definition.methodName} answers by itself, with @Res() without passthrough or @Next(), so before its invalidation. ` +
       'Return the answer, or call CacheService.invalidate before it is sent.',
   );
 }
@@ -60,16 +60,17 @@ function checkPatterns(
   if (ambiguous !== undefined) {
     faults.add(
       'CACHE_UNKNOWN_TEMPLATE_NAME',
-      `${definition.method} declares two inputs named '${ambiguous}', so '{${ambiguous}}' says nothing. Rename one.`,
+      `${definition.methodName} declares two inputs named '${ambiguous}', so '{${ambiguous}}' says nothing. Rename one.`,
     );
   }
   const all =
-    cached.map(({ definition: { method, prefix } }) => `${method} (${prefix})`).join(', ') || 'nothing';
+    cached.map(({ definition: { methodName, prefix } }) => `${methodName} (${prefix})`).join(', ') ||
+    'nothing';
   for (const template of definition.rules.templates) {
     if (cached.some((other) => templateMayHit(template, other.definition))) continue;
     faults.add(
       'CACHE_PATTERN_MATCHES_NOTHING',
-      `${definition.method}: nothing that is cached depends on '${template.toString()}'. Cached: ${all}. Tags: ${knownTags(cached)}. ` +
+      `${definition.methodName}: nothing that is cached depends on '${template.toString()}'. Cached: ${all}. Tags: ${knownTags(cached)}. ` +
         "What only getOrSet keeps, or another application on the same Redis, is named by a function: () => ['book:1', 'shelf:*'], or in the method: cache.invalidate('shelf:*').",
     );
   }
@@ -86,7 +87,7 @@ function knownTags(cached: readonly DecoratedMethod<CachedDefinition>[]): string
 
 /** Refuses a prefix pattern that names more leading parameters than the cached method has: it would reach nothing. */
 function checkDepths(
-  { definition: { method, rules } }: DecoratedMethod<InvalidatingDefinition>,
+  { definition: { methodName, rules } }: DecoratedMethod<InvalidatingDefinition>,
   cached: readonly DecoratedMethod<CachedDefinition>[],
   faults: Faults,
 ): void {
@@ -101,7 +102,7 @@ function checkDepths(
     if (!first || isNamed || meant.some((other) => leadingParameters(other) >= depth)) continue;
     faults.add(
       'CACHE_PATTERN_MATCHES_NOTHING',
-      `${method}: '${template.toString()}' names ${depth} parameters, but ${first.definition.method} ` +
+      `${methodName}: '${template.toString()}' names ${depth} parameters, but ${first.definition.methodName} ` +
         `has ${leadingParameters(first)}.`,
     );
   }
@@ -135,8 +136,8 @@ function checkOrder(
     const [view] = views;
     faults.add(
       'CACHE_PATTERN_MATCHES_NOTHING',
-      `${definition.method}: '${template.toString()}' has ${misplaced} at another place than the path of ` +
-        `${view?.definition.method ?? ''}, ${view?.paths[0] ?? ''}.`,
+      `${definition.methodName}: '${template.toString()}' has ${misplaced} at another place than the path of ` +
+        `${view?.definition.methodName ?? ''}, ${view?.paths[0] ?? ''}.`,
     );
   }
 }

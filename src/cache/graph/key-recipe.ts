@@ -19,7 +19,7 @@ export function keyRecipe(
   isInherited: boolean,
 ): KeyRecipe {
   const { prefix, scope, key } = definition;
-  if (!isRoute(method)) return { isRoute: false, key: `${prefix}|${definition.method}|arguments` };
+  if (!isRoute(method)) return { isRoute: false, key: `${prefix}|${definition.methodName}|arguments` };
   const names = inputs.map(({ name }) => name).sort();
   const parts = [
     prefix,

@@ -9,7 +9,7 @@ import { isRoute } from '../http/route-metadata.js';
  * `emitDecoratorMetadata` tells: its callers would take the promise for the value.
  */
 export function checkPromise(
-  { type, name, method, definition }: DecoratedMethod<{ readonly method: string }>,
+  { type, name, method, definition }: DecoratedMethod<{ readonly methodName: string }>,
   faults: Faults,
 ): void {
   if (isRoute(method)) return;
@@ -20,6 +20,6 @@ export function checkPromise(
   if (isThenable(returned.prototype)) return;
   faults.add(
     'CACHE_INVALID_OPTIONS',
-    `${definition.method} returns ${returned.name}, but a decorator of the cache makes a promise of that. Make it async.`,
+    `${definition.methodName} returns ${returned.name}, but a decorator of the cache makes a promise of that. Make it async.`,
   );
 }

@@ -11,7 +11,7 @@ import { pathParameters } from '../http/route-paths.js';
  * @param fault   what is wrong with one that has none
  */
 export function checkTemplates(
-  { definition: { method, rules } }: DecoratedMethod<{ method: string; rules: TagRules }>,
+  { definition: { methodName, rules } }: DecoratedMethod<{ methodName: string; rules: TagRules }>,
   isName: (placeholder: string) => boolean,
   faults: Faults,
   fault = 'names nothing that the method declares.',
@@ -23,12 +23,12 @@ export function checkTemplates(
       const meant = text.replace(`::${asInPath}`, `:{${asInPath}}`);
       faults.add(
         'CACHE_INVALID_OPTIONS',
-        `${method}: '${text}' names ${asInPath} as a path does: '${meant}'.`,
+        `${methodName}: '${text}' names ${asInPath} as a path does: '${meant}'.`,
       );
     }
     const unknown = template.names.find((name) => !isName(name));
     if (unknown === undefined) continue;
-    faults.add('CACHE_UNKNOWN_TEMPLATE_NAME', `${method}: '{${unknown}}' in '${text}' ${fault}`);
+    faults.add('CACHE_UNKNOWN_TEMPLATE_NAME', `${methodName}: '{${unknown}}' in '${text}' ${fault}`);
   }
 }
 

@@ -112,9 +112,9 @@ export class RoutePlan {
 
   /** What a request asks the cache for, or why it goes past the cache. */
   subject(request: CacheRequest): Subject | BypassReason {
-    const { prefix, method } = this.definition;
+    const { prefix, methodName } = this.definition;
     if (!this.#saysWhoShares && request.headers.authorization !== undefined) {
-      this.#emit({ event: 'cache.scope_unknown', method });
+      this.#emit({ event: 'cache.scope_unknown', method: methodName });
       return 'authorization';
     }
     let keyText: string | undefined;
@@ -124,7 +124,7 @@ export class RoutePlan {
       const text = this.#declaredQuery ? declared + undeclaredText(request, this.#declaredQuery) : declared;
       keyText = this.#scoped(text, request);
     } catch (error) {
-      this.#emit({ event: 'cache.key_failed', method, reason: errorName(error), error });
+      this.#emit({ event: 'cache.key_failed', method: methodName, reason: errorName(error), error });
       return 'no-key';
     }
     if (keyText === undefined) return 'nobody-to-share-with';
@@ -139,8 +139,8 @@ export class RoutePlan {
   }
 
   countBypass(reason: BypassReason): void {
-    const { prefix, method } = this.definition;
-    this.#emit({ event: 'cache.bypass', prefix, method, reason });
+    const { prefix, methodName } = this.definition;
+    this.#emit({ event: 'cache.bypass', prefix, method: methodName, reason });
   }
 
   /** Whether the client asks for a new answer, and may have one. */

@@ -91,7 +91,7 @@ export class Invalidations {
     resolve: Resolve,
     { args, run }: MethodCall,
   ): Promise<unknown> {
-    const { method, rules, faults } = definition;
+    const { methodName, rules, faults } = definition;
     // Those of a module that was loaded later did not stop the start.
     faults.refuse();
     const given = argumentsAsGiven(rules, args);
@@ -100,7 +100,7 @@ export class Invalidations {
     const cover = [...known, ...(this.#covers.get(definition) ?? [EPOCH])];
     const unit =
       outer ??
-      new UnitOfWork(method, cover, {
+      new UnitOfWork(methodName, cover, {
         owner: this,
         outbox: this.outbox,
         run: CurrentRun.around?.shared,
@@ -127,11 +127,11 @@ export class Invalidations {
     }
   }
 
-  #exactTags({ method, isSoft }: InvalidatingDefinition, name: () => readonly string[]): string[] {
+  #exactTags({ methodName, isSoft }: InvalidatingDefinition, name: () => readonly string[]): string[] {
     try {
       return name().map((tag) => (isSoft ? softTag(tag) : tag));
     } catch (error) {
-      this.emit({ event: 'cache.rule_failed', method, reason: errorName(error), error });
+      this.emit({ event: 'cache.rule_failed', method: methodName, reason: errorName(error), error });
       return [EPOCH];
     }
   }

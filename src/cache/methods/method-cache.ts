@@ -69,7 +69,12 @@ export class MethodCache {
     try {
       subject = methodSubject(definition, policy, keyName, args, isListed);
     } catch (error) {
-      this.emit({ event: 'cache.key_failed', method: definition.method, reason: errorName(error), error });
+      this.emit({
+        event: 'cache.key_failed',
+        method: definition.methodName,
+        reason: errorName(error),
+        error,
+      });
       this.#countBypass(definition, 'no-key');
       return resultOf(run);
     }
@@ -108,8 +113,8 @@ export class MethodCache {
     return decoded(await this.engine.runPast(subject, factory))?.value;
   }
 
-  #countBypass({ prefix, method }: CachedDefinition, reason: BypassReason): void {
-    this.emit({ event: 'cache.bypass', prefix, method, reason });
+  #countBypass({ prefix, methodName }: CachedDefinition, reason: BypassReason): void {
+    this.emit({ event: 'cache.bypass', prefix, method: methodName, reason });
   }
 
   #policyOf(definition: CachedDefinition): EntryPolicy {
