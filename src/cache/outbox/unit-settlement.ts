@@ -24,7 +24,7 @@ interface UnitSettlementOptions {
   /** @returns whether the store has confirmed it; never rejects */
   readonly invalidate: (tags: readonly string[]) => Promise<boolean>;
   readonly background: BackgroundWork;
-  /** Others may see for a while what was before. */
+  /** Called when others may still be given the older answers for a while. */
   readonly onPending: () => void;
 }
 
@@ -33,7 +33,7 @@ export class UnitSettlement {
   readonly #options: UnitSettlementOptions;
   readonly #renewal: RowRenewal | undefined;
   readonly #relays: RelayWatch | undefined;
-  /** Rows of others, as they were when they were carried out in their place: that need not be done for every one who finds them. */
+  /** Rows of others that were carried out in their place, each as it was then: once is enough for all who find them. */
   #carriedOut: ReadonlySet<string> = new Set();
 
   constructor(options: UnitSettlementOptions) {
@@ -63,15 +63,16 @@ export class UnitSettlement {
   }
 
   /**
-   * A method that names nothing may have found that another has written what it was to write, and its caller takes it for
-   * written. Whoever did that may not have invalidated yet: they are waited for, and if they take long it is done in their
-   * place. Its own rows are being settled by then: two of them do not wait for each other for long.
+   * For a method that named nothing: it may have found that another method had already written what it was to write, and its
+   * caller takes that for written, though the other may not have invalidated yet. So the rows that others have committed are
+   * waited for, and if that takes long they are carried out in their place. The method's own rows are being settled by then,
+   * so that two such methods do not wait long for each other.
    *
    * @returns resolves when that is confirmed, or said to be pending after 1 s; never rejects
    */
   async awaitOthers(unit: UnitOfWork): Promise<void> {
     const { clock, onPending } = this.#options;
-    const settled = outsideUnits(() => this.#areOthersSettled(unit.rows)).catch(() => false);
+    const settled = outsideUnits(() => this.#settleOthers(unit.rows)).catch(() => false);
     if (!(await resultWithin(clock, PENDING_LIMIT_MS, settled))) onPending();
   }
 
@@ -85,44 +86,52 @@ export class UnitSettlement {
   }
 
   /** @param endRenewal  called when relays may have the rows, or need not have them any more */
-  async #settle(rows: readonly string[], tags: readonly string[], endRenewal?: () => void): Promise<void> {
-    const isConfirmed = await outsideUnits(() => this.#isConfirmed(rows, tags, endRenewal));
-    if (!isConfirmed) this.#options.onPending();
-  }
-
-  async #isConfirmed(
+  async #settle(
     rows: readonly string[],
     tags: readonly string[],
     endRenewal: () => void = () => undefined,
+  ): Promise<void> {
+    const isConfirmed = await outsideUnits(() => this.#invalidateFor(rows, tags, endRenewal));
+    if (!isConfirmed) this.#options.onPending();
+  }
+
+  /** @returns whether the invalidation is confirmed, here or by another process */
+  async #invalidateFor(
+    rows: readonly string[],
+    tags: readonly string[],
+    endRenewal: () => void,
   ): Promise<boolean> {
     const { outbox, clock, background } = this.#options;
     const since = clock.monotonicMs();
     const isConfirmed = await this.#invalidate(tags);
     if (isConfirmed && outbox && rows.length > 0) {
       // Nobody waits for this, and nothing fails by it.
-      background.addUnheard(this.#forget(outbox, rows).finally(endRenewal));
+      background.addUnheard(this.#settleRows(outbox, rows).finally(endRenewal));
       return true;
     }
     endRenewal();
     if (!outbox || rows.length === 0) return isConfirmed;
-    return this.#isRelayed(rows, tags, PENDING_LIMIT_MS - (clock.monotonicMs() - since));
+    return this.#handOver(outbox, rows, tags, PENDING_LIMIT_MS - (clock.monotonicMs() - since));
   }
 
   /**
-   * Who goes by the outbox is told first: whoever hears of it from the store and asks the outbox then must find it there. Also
-   * of what rows name: they were written at a commit, by a program that knows its own methods only.
+   * Announces it to those who go by the outbox, and then invalidates in the store: who hears of it from the store and then
+   * asks the outbox must find it there. Also where a row is committed already: it names only what its program knew at the
+   * commit, and of its own methods.
    */
   async #invalidate(tags: readonly string[]): Promise<boolean> {
     const { clock, invalidate } = this.#options;
     const sinceMs = clock.monotonicMs();
-    const isAnnounced = tags.length === 0 || (await this.#isAnnounced(tags));
+    const isAnnounced = tags.length === 0 || (await this.#announce(tags));
     if (!(await invalidate(tags)) || !isAnnounced) return false;
-    // The process stood still in between: others may have named these tags since, and be told of this no more.
+    // This process stood still in between. Who follows may take over a token that Redis has named meanwhile, at a time when
+    // the outbox tells of this announcement no more.
     const isTooEarly = tags.length > 0 && clock.monotonicMs() - sinceMs > AHEAD_MS;
-    return isTooEarly ? this.#isAnnounced(tags) : true;
+    return isTooEarly ? this.#announce(tags) : true;
   }
 
-  async #isAnnounced(tags: readonly string[]): Promise<boolean> {
+  /** @returns whether all who follow will be told */
+  async #announce(tags: readonly string[]): Promise<boolean> {
     const { outbox } = this.#options;
     if (!outbox?.isFollowed || !outbox.announce) return true;
     if (!outbox.isReady) return false;
@@ -133,8 +142,8 @@ export class UnitSettlement {
     return (await resultWithin(systemClock, ANNOUNCE_PATIENCE_MS, announced)) ?? false;
   }
 
-  /** A row that stays makes a relay invalidate all that it was written with, which may be far more than has changed. */
-  async #forget(outbox: Outbox, rows: readonly string[]): Promise<void> {
+  /** Tries again if it fails: for a row that stays a relay invalidates all that it names, perhaps far more than has changed. */
+  async #settleRows(outbox: Outbox, rows: readonly string[]): Promise<void> {
     for (const pauseMs of SETTLE_PAUSES_MS) {
       try {
         await outbox.settle(rows);
@@ -146,19 +155,24 @@ export class UnitSettlement {
     await outbox.settle(rows);
   }
 
-  /** Leaves rows to whoever reaches the store, here or elsewhere. @returns whether somebody does within `ms` */
-  async #isRelayed(rows: readonly string[], tags: readonly string[], ms: number): Promise<boolean> {
-    const { outbox, background } = this.#options;
+  /** Leaves rows to whoever reaches the store, here or elsewhere. @returns whether somebody has settled them within `ms` */
+  async #handOver(
+    outbox: Outbox,
+    rows: readonly string[],
+    tags: readonly string[],
+    ms: number,
+  ): Promise<boolean> {
     let isHandedOver = false;
-    const handOver = async () => {
-      isHandedOver = (await outbox?.narrow(rows, tags)) ?? false;
+    const narrow = async () => {
+      isHandedOver = await outbox.narrow(rows, tags);
     };
-    background.addUnheard(handOver());
+    this.#options.background.addUnheard(narrow());
     const isSettled = await this.#relays?.settled(rows, ms);
     return isSettled === true && isHandedOver;
   }
 
-  async #areOthersSettled(own: readonly string[]): Promise<boolean> {
+  /** @returns whether all that others had committed is settled, or carried out in their place */
+  async #settleOthers(own: readonly string[]): Promise<boolean> {
     const { outbox, clock, invalidate } = this.#options;
     if (!outbox?.committed) return true;
     const committed = await outbox.committed();
@@ -179,7 +193,7 @@ export class UnitSettlement {
   }
 }
 
-/** One that names more by now is another. */
+/** Changes when the row names more than before. */
 function textOf({ id, tags }: OutboxRow): string {
   return JSON.stringify([id, ...tags]);
 }
