@@ -117,7 +117,7 @@ export class Invalidations {
       hasSucceeded = true;
       return result;
     } catch (error) {
-      unit.fear(cover, writtenBefore);
+      unit.addIfWritten(cover, writtenBefore);
       throw error;
     } finally {
       unit.exit();

@@ -7,7 +7,7 @@ it('a unit of work has written what a method inside committed, whatever another 
   // Of the first one nobody hears again.
   unit.committing('2');
   void unit.committed('2');
-  unit.fear(['tag/book:2'], writtenBefore);
+  unit.addIfWritten(['tag/book:2'], writtenBefore);
 
   expect(unit.tags).toEqual(['tag/book:2']);
 });

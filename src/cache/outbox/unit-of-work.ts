@@ -23,7 +23,7 @@ export class UnitOfWork {
   readonly #tags = new Set<string>();
   readonly #cover = new Set<string>();
   /** Tags of methods inside that threw → how much had been written when the first of these began. */
-  readonly #feared = new Map<string, number>();
+  readonly #tagsIfWritten = new Map<string, number>();
   #presumed = 0;
   #transactions = 0;
   #inside = 0;
@@ -124,18 +124,21 @@ export class UnitOfWork {
   }
 
   /**
-   * A method inside threw. Its tags are invalidated if anything was written since it began, or is written later: its writes
-   * may be part of a transaction that the method around it still commits.
+   * Adds tags of a method inside that threw. They are invalidated if anything was written since it began, or is written later:
+   * its writes may be part of a transaction that the method around it still commits.
+   *
+   * @param writtenBefore  what {@link written} was when it began
    */
-  fear(cover: readonly string[], writtenBefore: number): void {
-    for (const tag of cover) {
-      this.#feared.set(tag, Math.min(writtenBefore, this.#feared.get(tag) ?? Infinity));
+  addIfWritten(tags: readonly string[], writtenBefore: number): void {
+    for (const tag of tags) {
+      this.#tagsIfWritten.set(tag, Math.min(writtenBefore, this.#tagsIfWritten.get(tag) ?? Infinity));
     }
   }
 
+  /** All that is to be invalidated when the unit is over, as far as is known now. */
   get tags(): readonly string[] {
-    const feared = [...this.#feared].filter(([, writtenBefore]) => this.written > writtenBefore);
-    return [...new Set([...this.#tags, ...feared.map(([tag]) => tag)])];
+    const written = [...this.#tagsIfWritten].filter(([, writtenBefore]) => this.written > writtenBefore);
+    return [...new Set([...this.#tags, ...written.map(([tag]) => tag)])];
   }
 
   /** All that may have to be invalidated, as far as is known now: rather too much than too little. */
