@@ -1,10 +1,9 @@
 import { BreakablePause } from './breakable-pause.js';
-import { firstTable, newestTable } from './cluster-discovery.js';
 import { failureReason, isRefusal } from './failure-reason.js';
 import { fromHostAndPort, type HostAndPort, type RedisLogin } from './redis-address.js';
 import type { RedisConnections } from './redis-connections.js';
 import type { ReconnectionPace } from './reconnection-pace.js';
-import type { SlotTable } from './slot-table.js';
+import { firstTable, newestTable, type SlotTable } from './slot-table.js';
 
 interface SlotTableWatchOptions {
   /** Nodes to ask for the table while no server in use gives it. */
