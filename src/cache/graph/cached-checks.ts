@@ -7,7 +7,7 @@ import type { Faults } from '../definition/faults.js';
 import { isPersonal } from '../definition/scope.js';
 import { declaredInputs, type DeclaredInput } from '../http/declared-inputs.js';
 import { answersByItself, decoratorFactory } from '../http/route-arguments.js';
-import { staticHeaders, uncacheable } from '../http/route-metadata.js';
+import { fixedHeaders, uncacheable } from '../http/route-metadata.js';
 import { inputNamed } from '../http/route-placeholders.js';
 import type { ResolvedOptions } from '../resolve-options.js';
 import { argumentCount, argumentNames, checkTemplates } from './template-checks.js';
@@ -83,7 +83,7 @@ export function checkRoute(
       `${where} has scope '${scope}', but CacheModule was not told how to read it from a request: give it '${scope === 'user' ? 'principal' : 'tenant'}'.`,
     );
   }
-  const isVaried = staticHeaders(method).some((header) => header.name === 'vary');
+  const isVaried = fixedHeaders(method).some((header) => header.name === 'vary');
   if (isPersonal(scope) && answers.clientMaxAgeS !== undefined && !isVaried) {
     faults.add(
       'CACHE_INVALID_OPTIONS',

@@ -4,7 +4,7 @@ import { acceptedCodings, type Coding } from './accept-encoding.js';
 import { isKeptException } from './kept-exception.js';
 import { onLateCookie } from './late-fields.js';
 import type { Reply } from './reply.js';
-import type { StaticHeader } from './route-metadata.js';
+import type { FixedHeader } from './route-metadata.js';
 
 /** `Cache-Control` of an answer that no cache on the way may give to anybody else, or use without asking. */
 const UNKEPT = 'private, no-cache';
@@ -26,7 +26,7 @@ interface RouteHeadersOptions {
   /** Names of the headers that are kept with the answer. */
   readonly stored: readonly string[];
   /** What `@Header()` names. */
-  readonly fixed: readonly StaticHeader[];
+  readonly fixed: readonly FixedHeader[];
 }
 
 /** Those headers of a route's answers that are not stored with them, such as `Cache-Control`; prepared at start where possible. */
@@ -39,8 +39,8 @@ export class RouteHeaders {
   readonly #vary: string;
   readonly #compress: boolean;
   readonly #stored: readonly string[];
-  readonly #fixed: readonly StaticHeader[];
-  readonly #fixedType: StaticHeader | undefined;
+  readonly #fixed: readonly FixedHeader[];
+  readonly #fixedType: FixedHeader | undefined;
   readonly #fixedNames: ReadonlySet<string>;
 
   constructor(options: RouteHeadersOptions) {
@@ -182,7 +182,7 @@ function inUtf8(type: string): string {
   return charset.test(type) ? type.replace(charset, '; charset=utf-8') : `${type}; charset=utf-8`;
 }
 
-function textOf(value: StaticHeader['value']): string {
+function textOf(value: FixedHeader['value']): string {
   return typeof value === 'function' ? value() : value;
 }
 

@@ -9,16 +9,15 @@ export function isGet(method: object): boolean {
   return Reflect.getMetadata('method', method) === RequestMethod.GET;
 }
 
-/** What a `@Header()` says. */
-export interface StaticHeader {
+/** A header that `@Header()` fixes for every answer of a route. */
+export interface FixedHeader {
   /** In lower case. */
   readonly name: string;
   readonly value: string | (() => string);
 }
 
-/** Headers that `@Header()` puts on every answer of the route. */
-export function staticHeaders(method: object): StaticHeader[] {
-  const headers = (Reflect.getMetadata('__headers__', method) ?? []) as StaticHeader[];
+export function fixedHeaders(method: object): FixedHeader[] {
+  const headers = (Reflect.getMetadata('__headers__', method) ?? []) as FixedHeader[];
   return headers.map(({ name, value }) => ({ name: name.toLowerCase(), value }));
 }
 

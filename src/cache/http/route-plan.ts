@@ -13,7 +13,7 @@ import { wholeQuery, type DeclaredInput } from './declared-inputs.js';
 import { isKeptException } from './kept-exception.js';
 import { RouteHeaders } from './route-headers.js';
 import { compileKeyText, pathOf } from './route-key.js';
-import { staticHeaders } from './route-metadata.js';
+import { fixedHeaders } from './route-metadata.js';
 import { pathParameters } from './route-paths.js';
 import { fromRouteArguments } from './route-placeholders.js';
 import { RouteTags } from './route-tags.js';
@@ -106,7 +106,7 @@ export class RoutePlan {
       compress: options.compress,
       keyed,
       stored: answers.storedHeaders,
-      fixed: staticHeaders(method),
+      fixed: fixedHeaders(method),
     });
   }
 
