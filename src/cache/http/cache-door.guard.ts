@@ -55,12 +55,14 @@ export class CacheDoor implements CanActivate {
     const atOnce = plan.isRenewal(request)
       ? this.engine.skipLookup(subject)
       : this.engine.lookupHeld(subject);
-    if (atOnce) return this.#admit({ ...asked, lookup: atOnce });
+    if (atOnce) return this.#answerOrPass({ ...asked, lookup: atOnce });
     const budget = this.engine.newBudget();
-    return this.engine.lookup(subject, budget).then((lookup) => this.#admit({ ...asked, lookup, budget }));
+    return this.engine
+      .lookup(subject, budget)
+      .then((lookup) => this.#answerOrPass({ ...asked, lookup, budget }));
   }
 
-  #admit(ticket: CacheTicket): boolean | Promise<boolean> {
+  #answerOrPass(ticket: CacheTicket): boolean | Promise<boolean> {
     const { lookup } = ticket;
     if (lookup.state === 'hit' && !lookup.behind) {
       this.#send(ticket, lookup.found);
