@@ -1,6 +1,5 @@
 import { Logger } from '@nestjs/common';
-import type { DataSource, EntitySubscriberInterface } from 'typeorm';
-import { CacheError } from '../engine/cache-errors.js';
+import type { DataSource } from 'typeorm';
 import type { Clock } from '../engine/clock.js';
 import { EPOCH } from '../engine/tags.js';
 import type { Outbox, OutboxNews, OutboxRow } from './outbox.js';
@@ -8,7 +7,7 @@ import { ABANDONED_AFTER_MS } from './outbox-relay.js';
 import { MAX_ROWS_A_ROUND, relayedTags } from './relayed-tags.js';
 import { PoolBypass } from './typeorm.bypass.js';
 import { FollowedRows } from './typeorm.followed.js';
-import { TransactionSubscriber } from './typeorm.transactions.js';
+import { watchTransactions } from './typeorm.transactions.js';
 import { outsideUnits } from './unit-of-work.js';
 
 const MAX_COMMITTED = 500;
@@ -96,7 +95,7 @@ export class TypeormOutbox implements Outbox {
     this.#dataSource = dataSource;
     this.#bypass = new PoolBypass(dataSource);
     this.#followed = options.followed ? new FollowedRows(this.#bypass, options.clock) : undefined;
-    subscribe(dataSource, new TransactionSubscriber(this, options.onUnprotectedWrite ?? refuseOrWarn()));
+    watchTransactions(dataSource, this, options.onUnprotectedWrite);
     warnOfReplicas(dataSource);
   }
 
@@ -218,28 +217,6 @@ export class TypeormOutbox implements Outbox {
   }
 }
 
-/**
- * A data source puts another list in the place of its subscribers when it is initialised, which may be long after this. Its
- * first transactions may follow at once, so nobody looks for that now and then: whatever list it puts there holds this one.
- */
-function subscribe(dataSource: DataSource, subscriber: EntitySubscriberInterface): void {
-  const before = Object.getOwnPropertyDescriptor(dataSource, 'subscribers');
-  let current: EntitySubscriberInterface[];
-  const put = (subscribers: EntitySubscriberInterface[]) => {
-    // That of another outbox.
-    before?.set?.(subscribers);
-    if (!subscribers.includes(subscriber)) subscribers.push(subscriber);
-    current = subscribers;
-  };
-  put(dataSource.subscribers);
-  Object.defineProperty(dataSource, 'subscribers', {
-    configurable: true,
-    enumerable: true,
-    get: () => current,
-    set: put,
-  });
-}
-
 function warnOfReplicas(dataSource: DataSource): void {
   const { replication } = dataSource.options as { replication?: object };
   if (!replication || dataSource.defaultReplicationModeForReads() === 'master') return;
@@ -247,19 +224,4 @@ function warnOfReplicas(dataSource: DataSource): void {
     'TypeORM reads from replicas: what one of them has not heard of yet is cached as it was before, until its TTL. ' +
       "Read from the primary: replication.defaultMode: 'master'",
   );
-}
-
-/** A write that fails is the sooner mended where it is tested, and the worse where it is needed. */
-function refuseOrWarn(): (method: string) => void {
-  const warned = new Set<string>();
-  return (method) => {
-    const code = 'CACHE_WRITE_OUTSIDE_TRANSACTION';
-    const message =
-      `${method} writes outside a transaction, so its invalidation would not survive a crash. ` +
-      'Write in one: dataSource.transaction(...).';
-    if (process.env.NODE_ENV === 'test') throw new CacheError(code, message);
-    if (warned.has(method)) return;
-    warned.add(method);
-    process.emitWarning(message, { code });
-  };
 }

@@ -1,4 +1,11 @@
-import type { AfterQueryEvent, BeforeQueryEvent, EntitySubscriberInterface, QueryRunner } from 'typeorm';
+import type {
+  AfterQueryEvent,
+  BeforeQueryEvent,
+  DataSource,
+  EntitySubscriberInterface,
+  QueryRunner,
+} from 'typeorm';
+import { CacheError } from '../engine/cache-errors.js';
 import { CurrentRun } from '../engine/current-run.js';
 import type { Outbox } from './outbox.js';
 import { begins, chains, commits, mayWrite, rollsBack, withoutTexts, writes } from './sql-statements.js';
@@ -15,12 +22,27 @@ interface OpenTransaction {
   readonly run: CurrentRun | undefined;
 }
 
+type WatchingOutbox = Outbox & { readonly namespace: string };
+
+/**
+ * Gives units of work the rows of the transactions that use them, from now on and for as long as there is the data source.
+ *
+ * @param onUnprotectedWrite  receives the method that wrote outside of one. Default: see {@link refuseOrWarn}
+ */
+export function watchTransactions(
+  dataSource: DataSource,
+  outbox: WatchingOutbox,
+  onUnprotectedWrite = refuseOrWarn(),
+): void {
+  subscribe(dataSource, new TransactionSubscriber(outbox, onUnprotectedWrite));
+}
+
 /** Recognises transactions by the statements that begin and end them, whichever code sends those. */
-export class TransactionSubscriber implements EntitySubscriberInterface {
+class TransactionSubscriber implements EntitySubscriberInterface {
   readonly #open = new WeakMap<QueryRunner, OpenTransaction>();
 
   constructor(
-    private readonly outbox: Outbox & { readonly namespace: string },
+    private readonly outbox: WatchingOutbox,
     private readonly onUnprotectedWrite: (method: string) => void,
   ) {}
 
@@ -98,4 +120,41 @@ async function hasWritten(queryRunner: QueryRunner): Promise<boolean> {
 
 async function committed({ rows }: OpenTransaction): Promise<void> {
   await Promise.all([...rows].flatMap(([unit, row]) => (row === undefined ? [] : [unit.committed(row)])));
+}
+
+/**
+ * Adds a subscriber for good. A data source replaces its list of subscribers when it is initialised: that may be long after
+ * this, and transactions may follow at once. So the property itself is replaced by one that adds it to every new list.
+ */
+function subscribe(dataSource: DataSource, subscriber: EntitySubscriberInterface): void {
+  const before = Object.getOwnPropertyDescriptor(dataSource, 'subscribers');
+  let current: EntitySubscriberInterface[];
+  const put = (subscribers: EntitySubscriberInterface[]) => {
+    // Another outbox may have replaced the property, too.
+    before?.set?.(subscribers);
+    if (!subscribers.includes(subscriber)) subscribers.push(subscriber);
+    current = subscribers;
+  };
+  put(dataSource.subscribers);
+  Object.defineProperty(dataSource, 'subscribers', {
+    configurable: true,
+    enumerable: true,
+    get: () => current,
+    set: put,
+  });
+}
+
+/** In tests a write that fails is mended soon; in production it is needed, so there is only a warning. */
+function refuseOrWarn(): (method: string) => void {
+  const warned = new Set<string>();
+  return (method) => {
+    const code = 'CACHE_WRITE_OUTSIDE_TRANSACTION';
+    const message =
+      `${method} writes outside a transaction, so its invalidation would not survive a crash. ` +
+      'Write in one: dataSource.transaction(...).';
+    if (process.env.NODE_ENV === 'test') throw new CacheError(code, message);
+    if (warned.has(method)) return;
+    warned.add(method);
+    process.emitWarning(message, { code });
+  };
 }
