@@ -1,11 +1,10 @@
 import type { Ask } from './ask.js';
 import { AsyncScope } from './async-scope.js';
 import { AuditSampler } from './audit-sampler.js';
-import { AUDIT_AFTER_MS, type AuditAfterMs, type AuditSkip } from './audit-verdict.js';
 import type { BackgroundWork } from './background-work.js';
 import type { NewBudget } from './budget.js';
 import type { CacheEntry } from './cache-entry.js';
-import type { EmitCacheEvent } from './cache-events.js';
+import { AUDIT_AFTER_MS, type AuditAfterMs, type AuditSkip, type EmitCacheEvent } from './cache-events.js';
 import type { Clock } from './clock.js';
 import { CurrentRun } from './current-run.js';
 import { wholeForm, type AuditedForm } from './entry-policy.js';

@@ -1,4 +1,3 @@
-import type { AuditAfterMs, AuditSkip } from './audit-verdict.js';
 import type { NoStoreReason } from './factory.js';
 import type { Subject } from './subject.js';
 import type { StaleReason } from './with-timeouts.js';
@@ -8,6 +7,19 @@ import type { StaleReason } from './with-timeouts.js';
  * no key; or something has shaped the response already, such as a middleware that names its type.
  */
 export type BypassReason = 'authorization' | 'nobody-to-share-with' | 'no-key' | 'not-plain';
+
+/** When a sampled hit is looked at again, ms after it. What is still wrong at a later look was not just invalidated late. */
+export const AUDIT_AFTER_MS = [100, 1000, 10_000] as const;
+/** One of {@link AUDIT_AFTER_MS}. */
+export type AuditAfterMs = (typeof AUDIT_AFTER_MS)[number];
+
+/**
+ * Why a look came to no verdict. `busy`: there was too much to do. `failed`: the method failed, or gave nothing to compare.
+ * `unsteady`: it gave something else each time. `store-away`: the store could not be asked.
+ */
+export const auditSkips = ['busy', 'failed', 'unsteady', 'store-away'] as const;
+/** One of {@link auditSkips}. */
+export type AuditSkip = (typeof auditSkips)[number];
 
 /**
  * Everything the engine has to tell; log lines, statistics and metrics are made from it. An `error` is what was thrown, for

@@ -1,5 +1,10 @@
-import { AUDIT_AFTER_MS, auditSkips, type AuditAfterMs, type AuditSkip } from './audit-verdict.js';
-import type { CacheEvent } from './cache-events.js';
+import {
+  AUDIT_AFTER_MS,
+  auditSkips,
+  type AuditAfterMs,
+  type AuditSkip,
+  type CacheEvent,
+} from './cache-events.js';
 import { Histogram, type HistogramCounts } from './histogram.js';
 import { DEFAULT_PREFIX } from './tags.js';
 
