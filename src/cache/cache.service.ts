@@ -108,7 +108,7 @@ export class CacheService {
     };
     const found = new Map<string, T>();
     const distinct = [...new Set(keys)];
-    await this.engine.together(async () => {
+    await this.engine.inOnePlace(async () => {
       for (let from = 0; from < distinct.length; from += SLICE) {
         for (const [key, value] of await Promise.all(distinct.slice(from, from + SLICE).map(valueOf)))
           if (value !== LEFT_OUT && value !== undefined) found.set(key, value as T);

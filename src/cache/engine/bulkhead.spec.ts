@@ -62,7 +62,7 @@ describe('while the store is away', () => {
   it('work that asks for many things together takes one place for all its runs', async () => {
     const narrow = testEngine(here, { bulkhead: { ...bulkhead, maxWaiting: 2 } });
     const all = (name: string, run: () => Promise<string>) =>
-      narrow.engine.together(() =>
+      narrow.engine.inOnePlace(() =>
         Promise.all(['1', '2', '3'].map((n) => narrow.get(aSubject({}, `view|/${name}${n}`), run))),
       );
     const ready = deferred<string>();
@@ -83,7 +83,7 @@ describe('while the store is away', () => {
     const narrow = testEngine(here, { bulkhead: { ...bulkhead, maxWaiting: 2 } });
     const order: string[] = [];
     const parts = (name: string) =>
-      narrow.engine.together(async () => {
+      narrow.engine.inOnePlace(async () => {
         for (const n of ['1', '2']) {
           await narrow.get(aSubject({}, `view|/${name}${n}`), () => {
             order.push(name + n);
@@ -102,7 +102,7 @@ describe('while the store is away', () => {
     const [begun, ready] = [deferred<undefined>(), deferred<undefined>()];
     const inner = () => narrow.get(aSubject({}, 'view|/inner'), gives('inner'));
     let outer: Promise<{ value: string }> | undefined;
-    await narrow.engine.together(() => {
+    await narrow.engine.inOnePlace(() => {
       outer = narrow.get(aSubject({}, 'view|/outer'), async () => {
         begun.resolve(undefined);
         await ready.promise;
@@ -231,7 +231,9 @@ describe('while the store is away', () => {
       }
       here.store.fail();
 
-      const together = narrow.engine.together(() => Promise.all([narrow.get(subject, gives('own')), hot()]));
+      const together = narrow.engine.inOnePlace(() =>
+        Promise.all([narrow.get(subject, gives('own')), hot()]),
+      );
       await pass(clock, 100);
 
       expect((await together).map(({ value }) => value)).toEqual(['own', 'hot']);

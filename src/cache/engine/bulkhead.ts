@@ -89,7 +89,7 @@ export class Bulkhead {
    */
   async run<T>(work: () => Promise<T>): Promise<T> {
     const place = this.#own;
-    if (!place) return this.sharing(() => this.run(work));
+    if (!place) return this.inOnePlace(() => this.run(work));
     place.users++;
     try {
       await (place.entering ??= this.#enter(place).catch((refusal: unknown) => {
@@ -104,7 +104,7 @@ export class Bulkhead {
   }
 
   /** All that `work` runs in here, at once or one after the other, shares one place. */
-  async sharing<T>(work: () => Promise<T>): Promise<T> {
+  async inOnePlace<T>(work: () => Promise<T>): Promise<T> {
     if (this.#own) return work();
     const place: Place = {
       bulkhead: this,

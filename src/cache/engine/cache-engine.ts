@@ -156,8 +156,8 @@ export class CacheEngine {
   }
 
   /** For work that asks for many values: while the store is away, all its runs share one place in the bulkhead. */
-  together<T>(work: () => Promise<T>): Promise<T> {
-    return this.#parts?.bulkhead.sharing(work) ?? work();
+  inOnePlace<T>(work: () => Promise<T>): Promise<T> {
+    return this.#parts?.bulkhead.inOnePlace(work) ?? work();
   }
 
   /** Replaces an entry before it expires, in the background and by one process for all. Never throws. */
