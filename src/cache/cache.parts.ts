@@ -19,7 +19,7 @@ import { isFollowed } from './stores/outbox-follower.js';
 import { RedisStore } from './stores/redis.store.js';
 
 const INVALIDATION_BUDGET_MS = 150;
-/** In real time, whatever the clock says: Redis does not go by a test's. A server near by answers within a tenth of it. */
+/** In real time, since Redis knows nothing of a test's clock. A server near by answers within a tenth of it. */
 const REDIS_PATIENCE_MS = 500;
 
 /** Makes and joins the parts of one application's cache: the only place that knows them all. */
@@ -82,7 +82,7 @@ export class CacheParts {
       const listen: (event: CacheModuleEvent) => unknown = this.options.onEvent;
       ignoringRejection(listen(event));
     } catch {
-      // It is the listener's own.
+      // A failure of the listener is no failure of the cache.
     }
   };
 

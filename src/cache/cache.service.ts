@@ -13,9 +13,9 @@ import { producedValue } from './methods/method-entry.js';
 import type { OutboxBacklog } from './outbox/outbox-backlog.js';
 import type { FollowingStore } from './stores/following.store.js';
 
-/** In place of the value of a key that `load` of `getMany` left out. */
+/** Stands for the value of a key that `load` of `getMany` has left out. */
 const LEFT_OUT = Symbol('left out');
-/** After so many of them a caller of `getOrSet` makes a run of their own: there may always be another `getMany`. */
+/** How many runs that left its key out `getOrSet` joins before it runs its own factory: there may always be another. */
 const MOST_LEFT_OUT = 2;
 /** How many keys `getMany` asks for at a time: each is a few commands, and others use the connection, too. */
 const SLICE = 100;

@@ -25,7 +25,7 @@ export class AsyncScope<T> {
     }
   }
 
-  /** Runs a part of work that is under way, and goes on at least as long. */
+  /** Runs a part of work that is under way already, and ends no sooner than the part. */
   runPart<R>(value: T, part: () => R): R {
     return this.#storage.run(value, part);
   }
@@ -34,7 +34,7 @@ export class AsyncScope<T> {
   linger(clock: Clock, ms: number): void {
     this.#lingering?.cancel();
     const end = this.#lingering?.end ?? this.begin();
-    // A timer remembers what was around whoever made it.
+    // Else the timer would keep the value of the work around it.
     const cancel = this.#storage.run(undefined as T, () =>
       clock.schedule(ms, () => {
         this.#lingering = undefined;
@@ -44,7 +44,7 @@ export class AsyncScope<T> {
     this.#lingering = { end, cancel };
   }
 
-  /** Switches the scope on for work that is no promise. @returns ends it, to be called once */
+  /** Switches the scope on for work that is no promise. @returns a function that ends this, to be called once */
   begin(): () => void {
     this.#underWay++;
     return () => {

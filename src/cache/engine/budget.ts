@@ -4,8 +4,8 @@ import type { Clock } from './clock.js';
 export const BACKGROUND_BUDGET_MS = 1000;
 
 /**
- * What a question is given at least, ms. A process that stalls for longer than its budget has spent it without the store
- * being slow; if that made its requests run their methods, it would stall the more.
+ * What a question is given at least, ms. While this process stalls, budgets run out although the store is not slow; if its
+ * requests then ran their methods, it would stall even more.
  */
 const FLOOR_MS = 10;
 

@@ -5,12 +5,12 @@ export interface Clock {
   /**
    * Runs `task` once after `ms`, or after 24.8 days if that is sooner, and keeps no process alive for it.
    *
-   * @returns takes it back, if it has not run yet
+   * @returns a function that cancels it
    */
   schedule(ms: number, task: () => void): () => void;
 }
 
-/** 24.8 days; `setTimeout` runs at once what shall wait for longer. */
+/** 24.8 days: `setTimeout` does not wait at all where it is to wait for longer. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 export const systemClock: Clock = {

@@ -67,8 +67,8 @@ export class CurrentRun {
   }
 
   /**
-   * Whether this run, or one that waits for it, is making the value of that key. Who waits for that value from here would wait
-   * for ever.
+   * Whether this run, or one that waits for it, is making the value of that key: to wait for that value from here would never
+   * end.
    *
    * @param seen  runs that were looked at already: several may be inside, or wait for, the same one
    */
@@ -91,7 +91,7 @@ export class CurrentRun {
 
   /** Notes that this run, and those around it, use what others have made under these tokens, perhaps before it began. */
   noteUsed(tokens: Tokens): void {
-    // Of two the first to be dead counts, and that is the older.
+    // Of two tokens of one tag the older is kept, since it is dead first.
     for (const [tag, token] of tokens)
       if (!isWitness(tag) && !this.#used.has(tag)) this.#used.set(tag, token);
     this.outer?.noteUsed(tokens);

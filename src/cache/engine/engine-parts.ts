@@ -16,7 +16,7 @@ import { RetryPauses } from './retry-pauses.js';
 import { RunOrder } from './run-order.js';
 import type { Store } from './store.js';
 
-/** What there is where something is kept. */
+/** The parts of an engine that has a store. */
 export interface EngineParts {
   readonly entries: EntryStore;
   readonly ask: Ask;
@@ -29,7 +29,7 @@ export interface EngineParts {
   readonly audits: Audits;
 }
 
-/** Joins the parts that an engine has where it has a store. */
+/** Makes these parts, and joins them. */
 export function engineParts(
   store: Store,
   options: EngineOptions,

@@ -33,7 +33,7 @@ export class FactoryRunner {
   ): Promise<[Produced<T>, loadMs: number]> {
     const { clock, emit, tracer } = this.#options;
     const since = clock.monotonicMs();
-    const cancel = flight && this.#called(subject, flight, since);
+    const cancel = flight && this.#noteCall(subject, flight, since);
     const produced = await tracer.load(subject.prefix, flight?.tokens ? 'miss' : 'bypass', () =>
       CurrentRun.make(
         { owner: this, keyText: subject.keyText, isShared: flight !== undefined },
@@ -77,11 +77,12 @@ export class FactoryRunner {
   }
 
   /**
-   * Notes the call, and gives the flight up when it takes longer than anybody waits for a run: it may never end.
+   * Notes when the method was called, and gives the flight up if it takes longer than anybody waits for a run: it may never
+   * end.
    *
-   * @returns what cancels that
+   * @returns a function to be called when it has ended
    */
-  #called(subject: Subject, flight: Flight<unknown>, atMs: number): () => void {
+  #noteCall(subject: Subject, flight: Flight<unknown>, atMs: number): () => void {
     const { clock, flights } = this.#options;
     flight.calledAtMs = atMs;
     return clock.schedule(longestWaitMs(subject.policy), () => {

@@ -58,12 +58,13 @@ export interface Store {
   /** Whether asking makes sense now. May be wrong for a moment in either direction. */
   isAvailable(): boolean;
 
-  /** Whether nothing is away of what it consists of. Default: as {@link isAvailable} says. */
+  /** Whether all of it can be asked now: of a cluster each master. Default: as {@link isAvailable} says. */
   isWhole?(): boolean;
 
   /**
-   * Whether nobody can be asked now about a tag, or for what is kept under a name. Where others can, they answer all the same,
-   * and nothing is found or leased under a name that is away. Default: everything is, unless it {@link isAvailable}.
+   * Whether the part of it that has this tag, or what is kept under this name, cannot be asked now. A question with a name that
+   * is away is still answered for its tags: nothing is found under the name, and nothing leased. Default: all of it is away
+   * unless it {@link isAvailable}.
    */
   isAway?(what: string | EntryName): boolean;
 
@@ -92,7 +93,7 @@ export interface Store {
   partitionOf(tag: string): string;
 
   /**
-   * Keeps an entry for `ttlMs + graceMs`, above zero. It rejects with {@link TOO_LARGE} where it would never take such a one.
+   * Keeps an entry for `ttlMs + graceMs`, above zero. Rejects with {@link TOO_LARGE} an entry that it would never take.
    *
    * @param usableUntilMs  when that ends, by the monotonic clock of this process: an entry is no younger for being written
    *   late. Default: counted from when it is written

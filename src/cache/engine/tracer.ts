@@ -22,7 +22,7 @@ export function guarded(tracer: Tracer): Tracer {
     try {
       show(begun).catch(() => undefined);
     } catch {
-      // The tracer's own.
+      // A failure of the tracer is no failure of the work.
     }
     return begun();
   };
@@ -32,7 +32,7 @@ export function guarded(tracer: Tracer): Tracer {
   };
 }
 
-/** For whom nobody traces. */
+/** Shows nothing. */
 export const untraced: Tracer = {
   load: (_prefix, _reason, run) => run(),
   invalidate: (_tags, run) => run(),

@@ -120,7 +120,7 @@ function revive(entry: CacheEntry): Answer {
   return isKeptException(entry) ? { thrown: revivedException(entry) } : entry;
 }
 
-/** Why an answer was not stored although nothing is wrong with it; `undefined`: it was. */
+/** Why an answer was not stored, where the reason does not lie in the answer; `undefined`: it was stored. */
 const AS_GOOD_AS_STORED: ReadonlySet<Loaded<Answer>['notStoredBecause']> = new Set([
   undefined,
   'tags-unknown',

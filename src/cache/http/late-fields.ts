@@ -22,8 +22,7 @@ export function watchLateFields(response: object, admits: () => boolean): void {
   }
 }
 
-/** Responses that are watched already. */
-const heard = new WeakSet<object>();
+const watched = new WeakSet<object>();
 
 /**
  * Watches for a cookie that is only set as the answer is sent: by an `onSend` hook of Fastify, such as that of
@@ -40,8 +39,8 @@ export function onLateCookie(reply: Reply, tell: (holder: Reply) => void): void 
     Object.hasOwn(raw, 'writeHead') ||
     Object.hasOwn(raw, 'end') ||
     (isFastify(response) && hasHooks(response, 'onSend'));
-  if (!isLikely || heard.has(response)) return;
-  heard.add(response);
+  if (!isLikely || watched.has(response)) return;
+  watched.add(response);
   const holders = raw === response ? [reply] : [reply, replyOf(raw)];
   for (const holder of holders) {
     onCookie(holder.response, () => {

@@ -26,9 +26,9 @@ interface LoadedBatch<T> {
  */
 export class Batch<T> {
   readonly #load: LoadMany<T>;
-  /** The run that asked for the keys: whatever spoils a load has told this one already. */
+  /** The run that `getMany` was called in. Loads are inside of it, so whatever spoils one has spoiled this already. */
   readonly #around = CurrentRun.around;
-  /** Those that wait for a load: what it asks for must not wait for them. */
+  /** Runs that wait for a load: what the load calls must not wait for them. */
   readonly #waiting = new Set<CurrentRun>();
   #next: NextBatch<T> | undefined;
 
@@ -69,7 +69,7 @@ export class Batch<T> {
   }
 }
 
-/** What comes from JavaScript need not be what the type says; a record would be one where every key is left out. */
+/** From JavaScript it may be something else: a plain object would be taken for a Map that leaves out every key. */
 function asMap<T>(given: ReadonlyMap<string, T>): ReadonlyMap<string, T> {
   if (typeof (given as Partial<typeof given> | undefined)?.get === 'function') return given;
   throw new CacheError('CACHE_INVALID_OPTIONS', 'getMany: load returned no Map.');

@@ -34,7 +34,7 @@ export async function isOverdue(ms: number, work: Promise<unknown>): Promise<boo
  * Runs `tell` after `ms`, but not before all that has arrived by then was read: after a stall of this process, timers run
  * before sockets are read, and the process must not take its own delay for the server's.
  *
- * @returns cancels it
+ * @returns a function that cancels it
  */
 export function whenOverdue(ms: number, tell: () => void): () => void {
   let immediate: NodeJS.Immediate | undefined;

@@ -28,7 +28,7 @@ export class ReconnectionPace {
 
   /**
    * @param wake  called when another connection was let in: this one may try at once, too
-   * @returns cancels that
+   * @returns a function that cancels that
    */
   whenLetIn(wake: () => void): () => void {
     this.#waiting.add(wake);

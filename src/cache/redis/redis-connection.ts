@@ -26,10 +26,15 @@ export class RedisConnection {
   readonly #breaker: CircuitBreaker;
   readonly #pause = new BreakablePause();
   readonly #life: Promise<void>;
+  /** In use. */
   #session: RedisSession | undefined;
+  /** The last that was opened: it may still be made ready for use, or be lost. */
   #reached: RedisSession | undefined;
+  /** Whether it was left by {@link leave}, and not lost. */
   #isSentAway = false;
+  /** The client of the last attempt. */
   #newest: RedisClient | undefined;
+  /** Whether the next pause is left out. */
   #isNudged = false;
   #giveUpOpening: () => void = () => undefined;
 

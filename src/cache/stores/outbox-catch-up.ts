@@ -55,7 +55,7 @@ export class OutboxCatchUp {
   late(otherwise: () => Promise<void>): Promise<void> | undefined {
     if (!this.#isLate || !this.#outbox?.isReady) return undefined;
     const outbox = this.#outbox;
-    // It is whoever reads first, perhaps inside a method that writes.
+    // Whoever reads first comes here, perhaps inside a method that writes, and it is no work of that method.
     return (this.#catchingUp ??= outsideUnits(() => this.#catchUp(outbox, otherwise)));
   }
 
