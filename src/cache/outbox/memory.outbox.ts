@@ -3,7 +3,7 @@ import type { Outbox } from './outbox.js';
 import { MAX_ROWS_A_ROUND, relayedTags } from './relayed-tags.js';
 import type { UnitOfWork } from './unit-of-work.js';
 
-/** The bound of what waits, rows and their tags together. Beyond it all that waits is replaced by: invalidate everything. */
+/** The most that waits, rows and their tags together. Beyond it one row that invalidates everything takes the place of all. */
 const MAX_HELD = 10_000;
 
 interface Row {

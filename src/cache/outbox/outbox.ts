@@ -7,15 +7,15 @@ export interface OutboxRow {
   readonly tags: readonly string[];
 }
 
-/** How far back {@link Outbox.follow} reaches at least, ms: what was settled longer ago may be forgotten, and is not known then. */
+/** How far back {@link Outbox.follow} reaches at least, ms: what was settled longer ago may be forgotten. */
 export const KEPT_MS = 60_000;
 
-/** How long ahead of what it announces an {@link Outbox.announce} may be, ms: those who follow allow for no more. */
+/** How long before its invalidation something may be announced, ms: those who follow allow for no more. */
 export const AHEAD_MS = 5000;
 
 /** What an outbox tells whoever follows it. */
 export interface OutboxNews {
-  /** To be given the next time; of no meaning to anybody else. */
+  /** To be given to {@link Outbox.follow} the next time; it means nothing to anybody else. */
   readonly mark: string;
   /**
    * What was invalidated, as rows name it, soft marks included: each tag once, in no order. `undefined`: more than can be told,
@@ -54,7 +54,7 @@ export interface Outbox {
   settle(rows: readonly string[]): Promise<void>;
 
   /**
-   * Their owner is alive and still at work: no relay takes these rows before they have gone unrenewed for its age. Those that
+   * The owner of these rows is alive and still at work: no relay takes one before `olderThanMs` have passed since. Rows that
    * were given up stay so.
    */
   renew(rows: readonly string[]): Promise<void>;
@@ -80,8 +80,8 @@ export interface Outbox {
    * Takes rows that were neither settled nor renewed for `olderThanMs`, each by one process at a time, and settles them
    * if `apply` confirms.
    *
-   * @returns how many were settled; `'held'` where there are such rows and others are at work on all of them: what they
-   *   name may be old yet
+   * @returns how many were settled; `'held'` where there are such rows and others are at work on all of them, so that what
+   *   they name is not invalidated yet
    */
   relay(olderThanMs: number, apply: (tags: readonly string[]) => Promise<boolean>): Promise<number | 'held'>;
 
@@ -95,18 +95,19 @@ export interface Outbox {
   readonly isFollowed?: boolean;
 
   /**
-   * What was invalidated since. It knows of every row whose transaction had committed before the call. A row counts when it is
-   * committed, and once more when its owner gives it up and when it is settled: a method may change more than the database
-   * after its commit.
+   * What was invalidated since `mark` was given. No row is missing whose transaction had committed before the call. A row counts
+   * when it is committed, and once more when its owner gives it up and when it is settled: after its commit a method may
+   * change more than the database.
    *
-   * @param mark  as this outbox gave it. Without one it tells of half of {@link KEPT_MS} at least
+   * @param mark  as this outbox gave it. Without one it tells of the last half of {@link KEPT_MS} at least
    * @throws what the database says
    */
   follow?(mark: string | undefined): Promise<OutboxNews>;
 
   /**
-   * Tells those who follow of what is about to be invalidated in the store, exactly: rows name what was known at a commit, or there
-   * is none. It counts as settled at once, and no relay carries it out. It may be lost where the database crashes right after.
+   * Tells those who follow exactly which tags are about to be invalidated in the store: a row names only what was known at its
+   * commit, and there may be none. It counts as settled at once, so no relay carries it out. A crash of the database right
+   * after may lose it.
    *
    * @throws what the database says
    */

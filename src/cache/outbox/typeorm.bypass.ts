@@ -32,8 +32,8 @@ interface Waiting {
 }
 
 /**
- * The way around a pool whose connections are all in use, for what others wait for: a connection that is made for that, ends
- * with it, and is one at a time. What goes this way may be carried out once more when its turn at the pool comes.
+ * Carries out what others wait for even where all connections of the pool are in use: over one more connection, opened for that
+ * and closed after it, one at a time. The same statement stays in the pool's queue, and so may be carried out twice.
  */
 export class PoolBypass {
   readonly #dataSource: DataSource;
@@ -45,8 +45,8 @@ export class PoolBypass {
   }
 
   /**
-   * @param sql  twice as good as once, at any time
-   * @returns rows; what TypeORM makes of a statement that gives none is of no use
+   * @param sql  does no harm if it is carried out twice, and late
+   * @returns its rows; of no use for a statement that gives none, of which TypeORM makes something else
    * @throws what the database says; after 30 s that it does not answer
    */
   async run<Row>(sql: string, parameters: unknown[]): Promise<Row[]> {
@@ -86,7 +86,7 @@ export class PoolBypass {
     } catch (error) {
       for (const { reject } of this.#waiting.splice(0)) reject(error);
     } finally {
-      // Before the end is waited for: whoever comes from here on needs another.
+      // Not after the end below: whoever comes meanwhile needs another connection.
       this.#isOpen = false;
       await inTime(client.end()).catch(() => undefined);
       client.connection?.stream.destroy();

@@ -4,23 +4,23 @@ import type { PoolBypass } from './typeorm.bypass.js';
 import { currentUnit, outsideUnits } from './unit-of-work.js';
 
 const MAX_TOLD = 10_000;
-/** What is settled is told of for up to twenty seconds longer than it has to be, and longer where no process is up for a minute. */
+/** So what is settled is told of for up to 20 s longer than it has to be; even longer where no process lives for a minute. */
 const FORGET_EVERY_MS = 10_000;
 const MAX_FORGOTTEN_AT_ONCE = 10_000;
 
 /**
- * When it was started, and when its statistics began, as they do anew where it has recovered by itself from a process that
- * was killed. Another one, or the same after that, may give numbers of transactions once more that were lost with what it had not
- * written to disk, or had not sent to the one in whose place it is.
+ * Names one life of the server: by when it was started, and when its statistics began, which also changes where it recovers by
+ * itself after one of its processes was killed. After a restart, a recovery or a promotion the numbers of transactions that were
+ * lost by it may be given out again.
  */
 const SERVER =
   'concat(extract(epoch FROM pg_postmaster_start_time()), chr(47), extract(epoch FROM pg_stat_get_bgwriter_stat_reset_time()))';
 const MARK = `${SERVER} || ' ' || pg_current_snapshot()::text`;
-/** Higher than that of any row of this server. One that a dump has brought from another may be. */
+/** A number above those of all rows that this server wrote. A row that a dump has brought from another may have a higher one. */
 const NEXT = 'pg_snapshot_xmax(pg_current_snapshot())';
 /**
- * What the snapshot $2 does not see. Not by the oldest that was under way: one that takes an hour would make all of that hour
- * be looked through.
+ * Rows that the snapshot $2 does not see: of transactions that began after it or were under way. These are listed one by one; by
+ * the oldest alone, all rows of an hour would be looked through while a transaction takes an hour.
  */
 const UNSEEN =
   '(committed_in >= pg_snapshot_xmax($2::pg_snapshot) ' +
@@ -30,13 +30,16 @@ const UNSEEN =
 const sees = (snapshot: string, earlier: string) =>
   `(pg_snapshot_xmax(${earlier}) <= pg_snapshot_xmax(${snapshot}) AND NOT EXISTS (
     SELECT FROM pg_snapshot_xip(${snapshot}) AS xid WHERE pg_visible_in_snapshot(xid, ${earlier})))`;
-/** By what all have forgotten together, and by no clock: a machine that was suspended does not know for how long. */
+/**
+ * Whether nothing is forgotten that the snapshot $2 of the server $3 does not see. That goes by what was forgotten, and by no
+ * clock: a machine that was suspended does not know for how long.
+ */
 const IS_ALL_KEPT = `$3 = ${SERVER} AND pg_snapshot_xmax($2::pg_snapshot) <= ${NEXT} AND NOT EXISTS (
     SELECT FROM cache_forgotten WHERE server = ${SERVER} AND NOT ${sees('$2::pg_snapshot', 'snapshot')})`;
 
 /**
- * One statement has one snapshot: what moves from one table to the other meanwhile is in one of them. A server that takes no
- * writes does not know what is under way.
+ * In one statement, which has one snapshot: a row that moves from one table to the other meanwhile is seen in one of them. A
+ * standby does not know what is under way, and so cannot tell.
  */
 const told = (ofOutbox: string, ofSettled: string, isKnown: string) =>
   `WITH told AS MATERIALIZED (
@@ -50,7 +53,10 @@ const TELL_ALL = told('true', 'true', 'true');
 const TELL_LATE = told('true', UNSEEN, IS_ALL_KEPT);
 const TELL_UNSEEN = told(UNSEEN, UNSEEN, IS_ALL_KEPT);
 
-/** What the snapshot $1 sees: one that is under way for an hour keeps nobody else's. One process forgets at a time. */
+/**
+ * Forgets settled rows that the snapshot $1 sees: a transaction that is under way for an hour keeps none but its own. One process
+ * does so at a time.
+ */
 const FORGET = `WITH forgetting AS MATERIALIZED (
     SELECT FROM cache_forgotten FOR UPDATE SKIP LOCKED
   ), noted AS (
@@ -90,8 +96,8 @@ export class FollowedRows {
     return { mark: found.mark, invalidated: found.invalidated ?? undefined };
   }
 
-  /** Without a mark a snapshot of this process says how far back; only who has just started has none. */
-  #tell(mark: string | undefined, namespace: string): Promise<News[]> {
+  /** Without a mark it goes back to a snapshot that this process took long enough ago; one that has just started has none. */
+  #tell(mark: string | undefined, namespace: string): Promise<Told[]> {
     if (mark !== undefined) return this.#query(TELL_UNSEEN, [namespace, ...partsOf(mark)]);
     const late = this.#takenBefore(KEPT_MS / 2);
     return late
@@ -99,7 +105,10 @@ export class FollowedRows {
       : this.#query(TELL_ALL, [namespace]);
   }
 
-  /** Every ten seconds, at once where more is left, and else nothing. By the clock of this process: that of the database may be set. Never rejects. */
+  /**
+   * Does nothing for ten seconds after the last time, unless that has left some. By the clock of this process, since that of the
+   * database may be set. Never rejects.
+   */
   async forgetOld(): Promise<void> {
     const nowMs = this.#clock.monotonicMs();
     if (nowMs < this.#forgetAtMs) return;
@@ -123,7 +132,7 @@ export class FollowedRows {
     return this.#snapshots.findLast(({ atMs }) => nowMs - atMs >= ms);
   }
 
-  /** No write of the method in which it is asked. */
+  /** Outside of units of work: it is no write of the method that it is done for. */
   #query<T>(sql: string, parameters: unknown[]): Promise<T[]> {
     const query = () => this.#bypass.run<T>(sql, parameters);
     return currentUnit() ? outsideUnits(query) : query();
@@ -141,7 +150,7 @@ interface Forgotten {
   readonly count: number;
 }
 
-interface News {
+interface Told {
   readonly mark: string;
   readonly invalidated: string[] | null;
 }

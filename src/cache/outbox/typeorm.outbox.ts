@@ -11,12 +11,15 @@ import { watchTransactions } from './typeorm.transactions.js';
 import { outsideUnits } from './unit-of-work.js';
 
 const MAX_COMMITTED = 500;
-/** Also those that are dated ahead: the clock of the database was set back since, and nobody knows how old they are. */
+/** Those that nobody has renewed. Also those dated ahead: the database's clock was set back, and nobody knows how old they are. */
 const FROM_ABANDONED =
   `FROM cache_outbox WHERE (renewed_at < clock_timestamp() - $1 * interval '1 millisecond' ` +
   `OR renewed_at > clock_timestamp() + interval '1 second') AND (namespace = $2 OR namespace IS NULL)`;
 
-/** Who waits for it does not wait for the disk: it is seen at once, and a server that has lost it is another one to all who follow. */
+/**
+ * Not flushed to disk before it is acknowledged, since a writer waits for it. It is seen at once all the same; and after a crash
+ * that loses it, those who follow take the server for another one, and believe nothing of before.
+ */
 const ANNOUNCE =
   `WITH unflushed AS (SELECT set_config('synchronous_commit', 'off', true)) ` +
   'INSERT INTO cache_settled (tags, namespace) SELECT $1::text[], $2::text FROM unflushed';
@@ -35,7 +38,7 @@ export interface TypeormOutboxOptions {
    * {@link TypeormOutbox.settledTable} makes. Default: `false`, and a row is gone once it is settled.
    */
   readonly followed?: boolean;
-  /** By which it forgets what was settled. Default: the system's; for tests. */
+  /** For tests: says when it forgets what was settled. Default: the system's. */
   readonly clock?: Pick<Clock, 'monotonicMs'>;
 }
 
@@ -56,8 +59,8 @@ export class TypeormOutbox implements Outbox {
   )`;
 
   /**
-   * The statements that make, beside {@link TypeormOutbox.table}, what one needs that is `followed`. Rows that wait already
-   * count as committed with them. Settled rows are kept by a trigger: also those of programs that know nothing of it.
+   * The statements that make what an outbox needs that is `followed`, beside {@link TypeormOutbox.table}. Rows that wait by then
+   * count as committed by them. A trigger keeps settled rows, also those of programs that know nothing of it.
    */
   static readonly settledTable = `CREATE TABLE cache_settled (
     tags text[] NOT NULL,
@@ -175,7 +178,7 @@ export class TypeormOutbox implements Outbox {
     return this.#followed !== undefined;
   }
 
-  /** One that is not {@link isFollowed} cannot tell. */
+  /** Knows nothing unless this {@link isFollowed}. */
   async follow(mark: string | undefined): Promise<OutboxNews> {
     if (!this.#followed) return { mark: '', invalidated: undefined };
     try {
@@ -186,11 +189,11 @@ export class TypeormOutbox implements Outbox {
     }
   }
 
-  /** Nobody hears of it where this is not {@link isFollowed}. */
+  /** Does nothing unless this {@link isFollowed}: nobody would hear of it. */
   async announce(tags: readonly string[]): Promise<void> {
     if (!this.#followed) return;
     const storable = tags.map((tag) => tag.replaceAll('\0', ''));
-    // No write of the method in which it is asked.
+    // It is no write of the method that it is done for.
     await outsideUnits(() => this.#bypass.run(ANNOUNCE, [storable, this.#namespace]));
   }
 
