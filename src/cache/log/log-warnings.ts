@@ -93,7 +93,7 @@ export function logWarnings(
     const line = lines[event.event] as ((event: CacheModuleEvent) => Line) | undefined;
     const [level, text] = line?.(event) ?? [];
     if (!level || text === undefined) return;
-    // What was lost then may be lost again.
+    // Now that it is back, it is news if it is lost again.
     if (event.event === 'cache.connected') news.forget();
     else if (!news.isNew(text)) return;
     logger[level](text);

@@ -12,7 +12,7 @@ import type { ServersOptions } from './servers-options.js';
 import type { SlotTable } from './slot-table.js';
 import { SlotTableWatch } from './slot-table-watch.js';
 
-/** Enough that each of a few dozen masters has the slot of one. */
+/** So many that each of a few dozen masters has the slot of at least one. */
 const HASH_TAGS = Array.from({ length: 256 }, (_, number) => `{${number}}`);
 const HASH_TAG_SLOTS = HASH_TAGS.map(keySlot);
 
@@ -189,7 +189,7 @@ export class RedisCluster implements RedisServers {
   }
 }
 
-/** Of each server the first of all hash tags that is in a slot of it; few slots may hold none. */
+/** For each server the first hash tag whose slot it has. A server with few slots may have none. */
 function hashTagsBy(masters: SlotTable['masters']): ReadonlyMap<string, string> {
   const tags = new Map<string, string>();
   for (const [index, tag] of HASH_TAGS.entries()) {

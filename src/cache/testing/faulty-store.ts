@@ -17,9 +17,9 @@ type Do<T> = () => Promise<T>;
 type Fault = <T>(operation: Do<T>) => Promise<T>;
 
 /**
- * A store of which a test can make every fault that the cache must bear: `CacheModule.forRoot({ store })`. It keeps the
- * contract of a store all the same: nobody waits longer than their budget, and what an invalidation that was not confirmed
- * had named is not read before it has been carried out.
+ * A store that fails as a test tells it to, in every way that the cache must bear: `CacheModule.forRoot({ store })`. It keeps
+ * the contract of a store all the same: nobody waits longer than their budget, and tags whose invalidation was not confirmed
+ * are not read before it has been carried out.
  *
  * Each fault is put on some operations, or on all where none is named, and stays until {@link restore} or another fault.
  */
