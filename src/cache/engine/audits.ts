@@ -158,7 +158,7 @@ export class Audits {
   /** @throws what the method throws, or an `Error` where it gives nothing to compare */
   async #run({ subject, form, factory }: Sample): Promise<string> {
     const { clock } = this.#options;
-    const since = clock.monotonicMs();
+    const sinceMs = clock.monotonicMs();
     const { prefix, policy } = subject;
     const hardTimeoutMs = Math.min(policy.hardTimeoutMs, MAX_RUN_MS);
     try {
@@ -172,7 +172,7 @@ export class Audits {
       return form(entry);
     } finally {
       const now = clock.monotonicMs();
-      this.#restUntilMs = Math.max(this.#restUntilMs, now) + (now - since) / SHARE;
+      this.#restUntilMs = Math.max(this.#restUntilMs, now) + (now - sinceMs) / SHARE;
     }
   }
 

@@ -185,10 +185,10 @@ export class CacheEngine {
     // Before the store is asked: nobody who comes from now on may join a run that began earlier.
     this.#flights.doom(takenAway(hard, soft));
     this.#flights.overtake(soft);
-    const since = clock.monotonicMs();
+    const sinceMs = clock.monotonicMs();
     try {
       await tracer.invalidate(tags, async () => this.#entries?.invalidate(hard, soft, invalidationBudgetMs));
-      emit({ event: 'cache.invalidated', tags, durationMs: clock.monotonicMs() - since });
+      emit({ event: 'cache.invalidated', tags, durationMs: clock.monotonicMs() - sinceMs });
       return true;
     } catch (error) {
       emit({ event: 'cache.invalidate_error', tags, reason: reasonOf(error) });

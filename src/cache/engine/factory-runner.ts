@@ -32,8 +32,8 @@ export class FactoryRunner {
     factory: Factory<T>,
   ): Promise<[Produced<T>, loadMs: number]> {
     const { clock, emit, tracer } = this.#options;
-    const since = clock.monotonicMs();
-    const cancel = flight && this.#noteCall(subject, flight, since);
+    const sinceMs = clock.monotonicMs();
+    const cancel = flight && this.#noteCall(subject, flight, sinceMs);
     const produced = await tracer.load(subject.prefix, flight?.tokens ? 'miss' : 'bypass', () =>
       CurrentRun.make(
         { owner: this, keyText: subject.keyText, isShared: flight !== undefined },
@@ -50,7 +50,7 @@ export class FactoryRunner {
         },
       ),
     );
-    const loadMs = clock.monotonicMs() - since;
+    const loadMs = clock.monotonicMs() - sinceMs;
     const { notStoredBecause, failedBy, header, isRefused } = produced;
     if (!isRefused) emit({ event: 'cache.loaded', subject, durationMs: loadMs });
     if (notStoredBecause) {

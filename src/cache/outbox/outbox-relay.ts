@@ -80,11 +80,11 @@ export class OutboxRelay {
   async #countedRound(): Promise<number> {
     // Beside rounds that hang, its duration does not show how much there is to look at.
     const isAlone = this.#underWay++ === 0;
-    const since = this.#clock.monotonicMs();
+    const sinceMs = this.#clock.monotonicMs();
     try {
       const relayed = await this.#outbox.relay(ABANDONED_AFTER_MS, this.#apply);
       // If rows were carried out, more usually follow, and the duration includes that.
-      return isAlone && relayed === 0 ? pauseAfter(this.#clock.monotonicMs() - since) : POLL_MS;
+      return isAlone && relayed === 0 ? pauseAfter(this.#clock.monotonicMs() - sinceMs) : POLL_MS;
     } finally {
       this.#underWay--;
     }

@@ -102,7 +102,7 @@ export class UnitSettlement {
     endRenewal: () => void,
   ): Promise<boolean> {
     const { outbox, clock, background } = this.#options;
-    const since = clock.monotonicMs();
+    const sinceMs = clock.monotonicMs();
     const isConfirmed = await this.#invalidate(tags);
     if (isConfirmed && outbox && rows.length > 0) {
       // Nobody waits for this, and nothing fails by it.
@@ -111,7 +111,7 @@ export class UnitSettlement {
     }
     endRenewal();
     if (!outbox || rows.length === 0) return isConfirmed;
-    return this.#handOver(outbox, rows, tags, PENDING_LIMIT_MS - (clock.monotonicMs() - since));
+    return this.#handOver(outbox, rows, tags, PENDING_LIMIT_MS - (clock.monotonicMs() - sinceMs));
   }
 
   /**
