@@ -8,7 +8,7 @@ export interface CacheRequest {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
 }
 
-/** The same with types that fit every adapter, and what guards leave on it: who asks is of the application's own type. */
+/** The same with types that fit every adapter, and with what guards put on it, which is of the application's own types. */
 type AdapterRequest = Omit<CacheRequest, 'params' | 'query'> & {
   /* oxlint-disable typescript/no-explicit-any -- Fastify's are unknown, Express's may be lists. */
   readonly params: any;

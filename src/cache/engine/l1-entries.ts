@@ -5,7 +5,7 @@ import { OwnMemory } from './own-memory.js';
 /** An entry in this process, with what is known of its age and of its tokens. Times are monotonic. */
 export interface HeldEntry {
   readonly entry: CacheEntry;
-  /** When the run began that gave it, or before; of one from the store nearly so. */
+  /** When the run that gave it began, or earlier; of an entry from the store an estimate of that. */
   readonly bornAtMs: number;
   readonly freshUntilMs: number;
   readonly usableUntilMs: number;

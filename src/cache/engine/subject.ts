@@ -5,7 +5,7 @@ import { EPOCH, LONGEST_NAME } from './tags.js';
 
 /** Tags that only a call names: by its result, or by its arguments as they were converted. */
 export interface FurtherTags {
-  /** Whether it may name any; a call may find that out, for those that wait for it, too. */
+  /** Whether a call may name any. That may become known only during a call, and then also holds for those who wait for it. */
   readonly mayBeNamed: boolean;
   /** A tag of each family that they may be of, such as `tag/roster`. Default: they may be of any. */
   readonly families?: readonly string[] | undefined;
@@ -48,7 +48,7 @@ export class Subject implements EntryName {
     return (this.#key ??= storeKey(this.prefix, this.keyText));
   }
 
-  /** Names it in what a process remembers. Whoever asks chooses how long the whole text is. */
+  /** What a process remembers it by. Of bounded length: whoever asks decides how long the whole text is. */
   get name(): string {
     return this.keyText.length > LONGEST_NAME ? this.key : this.keyText;
   }

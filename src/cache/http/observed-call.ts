@@ -38,7 +38,7 @@ export class ObservedCall {
     }
   }
 
-  /** Of an Observable for each of its values. */
+  /** Called with each value of an Observable. */
   returned(result: unknown): void {
     this.#decision = this.#decide(result);
   }

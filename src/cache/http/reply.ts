@@ -5,7 +5,7 @@ export interface Reply {
   /** What Nest hands to guards, interceptors and handlers. */
   readonly response: object;
   readonly statusCode: number;
-  /** Whether nothing has been set yet, for this one, that will shape an answer or name its type. */
+  /** Whether nobody has given it a serialiser of its own or a content type so far: these would change what is sent. */
   readonly isPlain: boolean;
   /** Whether its headers are on their way, so that none can be set any more. */
   readonly isSent: boolean;

@@ -19,7 +19,7 @@ interface RouteTagsOptions {
 /** What the answers of a route depend on: by the inputs of a request, and by the arguments that pipes have made of them. */
 export class RouteTags implements FurtherTags {
   readonly #options: RouteTagsOptions;
-  /** What {@link families} is once a pipe was seen to change what templates name: theirs as well. */
+  /** What {@link families} becomes once a pipe was seen to change what templates name: their families belong to them, too. */
   readonly #convertible: readonly string[] | undefined;
   #convertsTags = false;
 
