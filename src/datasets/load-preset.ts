@@ -5,6 +5,7 @@ import { analyzeTables } from './analyze-tables.js';
 import { copyRows } from './copy-rows.js';
 import { generate } from './generator/generate.js';
 import type { PresetName } from './generator/presets.js';
+import { refuseWhileImporting } from './import-turn.js';
 import { CommandRefused } from '../command/run-command.js';
 
 interface LoadPresetOptions {
@@ -40,7 +41,7 @@ const loadLock = 4_107_101;
  * in through COPY; days of activity and counters follow by the database's own triggers.
  *
  * @param dataSource  one without a limit on the time of a query, such as `patientDataSource(url)`
- * @throws {CommandRefused} when there are users or courses and `whenNotEmpty` is `refuse`
+ * @throws {CommandRefused} when there are users or courses and `whenNotEmpty` is `refuse`, or an import runs and it is `reset`
  */
 export async function loadPreset(dataSource: DataSource, options: LoadPresetOptions): Promise<LoadSummary> {
   const { preset, seed = 42, asOf, whenNotEmpty = 'refuse', onProgress } = options;
@@ -54,6 +55,7 @@ export async function loadPreset(dataSource: DataSource, options: LoadPresetOpti
       await client.query('SET LOCAL lock_timeout = 0');
       await client.query('SET LOCAL idle_in_transaction_session_timeout = 0');
       await client.query('SELECT pg_advisory_xact_lock($1)', [loadLock]);
+      if (whenNotEmpty === 'reset') await refuseWhileImporting(client);
       if (await isFilled(client)) {
         if (whenNotEmpty === 'skip') {
           await runner.rollbackTransaction();

@@ -3,6 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import type { DataSource } from 'typeorm';
+import { CommandRefused } from '../../src/command/run-command.js';
+import { patientDataSource } from '../../src/database/data-source.js';
+import { loadPreset } from '../../src/datasets/load-preset.js';
 import type { Retry } from '../../src/datasets/oulad/import-file.js';
 import { type ImportSummary, importOulad } from '../../src/datasets/oulad/import-oulad.js';
 import { readStarts } from '../../src/datasets/oulad/starts.js';
@@ -188,3 +191,26 @@ describe('an import that another transaction is in the way of', () => {
     ]);
   }, 60_000);
 });
+
+it('a reset is refused for as long as an import runs, which ends as if nobody had tried', async () => {
+  const [database, undisturbed] = [await newDatabase(), await newDatabase()];
+  const other = await patientDataSource(database.url).initialize();
+  onTestEnd.push(() => other.destroy());
+  const reset = () => loadPreset(other, { preset: 'seed-doc', asOf: new Date(), whenNotEmpty: 'reset' });
+  const gate = await connect(database);
+  await gate.query('BEGIN; LOCK TABLE events IN SHARE MODE');
+  const importing = importInto(database, 'rejects.ndjson');
+  await pollUntil(() => waitsForLock(database.dataSource, '%INSERT INTO events%'), 20_000);
+
+  await expect(reset()).rejects.toThrow(
+    new CommandRefused(
+      'An import is running on this database, and --reset would delete what it goes by: wait until it has ended.',
+    ),
+  );
+
+  await gate.query('ROLLBACK');
+  expect((await importing).summary).toEqual((await importInto(undisturbed, 'undisturbed.ndjson')).summary);
+  expect(await contents(database.dataSource)).toEqual(await contents(undisturbed.dataSource));
+  expect((await reset()).isLoaded).toBe(true);
+  expect(await database.dataSource.query('SELECT file FROM import_batches')).toEqual([]);
+}, 60_000);

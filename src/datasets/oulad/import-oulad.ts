@@ -7,6 +7,7 @@ import type { ClientBase } from 'pg';
 import type { DataSource } from 'typeorm';
 import { CommandRefused } from '../../command/run-command.js';
 import { analyzeTables } from '../analyze-tables.js';
+import { inImportTurn } from '../import-turn.js';
 import { clicks } from './click-file.js';
 import { assessments, courses, materials } from './course-files.js';
 import { csvRows } from './csv-rows.js';
@@ -42,7 +43,6 @@ interface FoundFile {
   readonly bytes: number;
 }
 
-const importLock = 4_107_102;
 const mostSites = 1_000_000;
 
 /**
@@ -52,7 +52,7 @@ const mostSites = 1_000_000;
  * weighs, how and when an enrollment ended, a submission, a grade. Clicks have nothing to be known by: those of a changed file
  * are new ones.
  *
- * @throws {CommandRefused} when a file cannot be used, or another import is running
+ * @throws {CommandRefused} when a file cannot be used, or another import, or a reset, is running
  */
 export async function importOulad(
   dataSource: DataSource,
@@ -66,12 +66,8 @@ export async function importOulad(
   const runner = dataSource.createQueryRunner();
   try {
     const client = (await runner.connect()) as ClientBase;
-    await takeTurn(client);
-    try {
-      return { files: await importFiles(client, options, found, sites, watch), missing };
-    } finally {
-      await client.query('SELECT pg_advisory_unlock($1)', [importLock]).catch(() => undefined);
-    }
+    const files = await inImportTurn(client, () => importFiles(client, options, found, sites, watch));
+    return { files, missing };
   } finally {
     await runner.release();
   }
@@ -165,21 +161,6 @@ async function readSites(path: string): Promise<Map<number, string>> {
       throw new CommandRefused(`${path} has over ${mostSites} pages: is it the right file?`);
   }
   return sites;
-}
-
-// A killed import may hold the lock until its last statement ends.
-const turnPatienceMs = 15_000;
-
-async function takeTurn(client: ClientBase): Promise<void> {
-  await client.query(`SET lock_timeout = ${turnPatienceMs}`);
-  try {
-    await client.query('SELECT pg_advisory_lock($1)', [importLock]);
-  } catch (error) {
-    if ((error as { code?: string }).code !== '55P03') throw error;
-    throw new CommandRefused('Another import is running on this database.');
-  } finally {
-    await client.query('SET lock_timeout = 0');
-  }
 }
 
 /**
