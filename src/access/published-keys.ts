@@ -3,7 +3,10 @@ import {
   createRemoteJWKSet,
   customFetch,
   errors,
+  flattenedVerify,
+  type CryptoKey,
   type FetchImplementation,
+  type FlattenedJWSInput,
   type JWTVerifyGetKey,
 } from 'jose';
 import { Problem } from '../http/problem.js';
@@ -17,6 +20,9 @@ const maxAgeMs = 10 * 60_000;
 const renewedAfterMs = maxAgeMs / 2;
 /** How long after a failed fetch no other is tried, so that callers do not each wait for a dead server. */
 const retryPauseMs = 1000;
+
+/** Of the keys that a token without a name of one may have been signed with, so many are tried. */
+const mostTried = 10;
 
 /** Shorter keys of RSA the library refuses as well, but only once it checks a signature, where nobody is told. */
 const minRsaBits = 2048;
@@ -34,7 +40,7 @@ class NotGiven extends Error {
  * Finds keys in the key set that an identity provider publishes (RFC 7517).
  *
  * @throws {Problem} `credentials_unverifiable` while the set is needed and cannot be had
- * @throws {Error} for a token that names no key of the set, or one that cannot be used
+ * @throws {Error} for a token that was signed with no key of the set, or names one that cannot be used
  */
 export function publishedKeys(url: URL): JWTVerifyGetKey {
   const logger = new Logger('Access');
@@ -79,7 +85,7 @@ export function publishedKeys(url: URL): JWTVerifyGetKey {
   };
   const find: JWTVerifyGetKey = async (header, token) => {
     try {
-      const key = await keys(header, token);
+      const key = await keys(header, token).catch((error: unknown) => keyThatFits(error, token));
       const { modulusLength = Infinity } = key.algorithm as { modulusLength?: number };
       if (modulusLength < minRsaBits) throw new Error(`The key has ${modulusLength} bits`);
       return key;
@@ -105,12 +111,28 @@ export function publishedKeys(url: URL): JWTVerifyGetKey {
   };
 }
 
+/**
+ * A token need not name its key (RFC 7515 section 4.1.4). Where several come into question, it is the one that the signature was
+ * made with.
+ *
+ * @param error  why there is no single one
+ */
+async function keyThatFits(error: unknown, token: FlattenedJWSInput): Promise<CryptoKey> {
+  if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error;
+  let tried = 0;
+  for await (const key of error) {
+    if (tried++ === mostTried) break;
+    const fits = await flattenedVerify(token, key).then(
+      () => true,
+      () => false,
+    );
+    if (fits) return key;
+  }
+  throw new errors.JWKSNoMatchingKey();
+}
+
 function isFaultOfToken(error: unknown): boolean {
-  return (
-    error instanceof errors.JWKSNoMatchingKey ||
-    error instanceof errors.JWKSMultipleMatchingKeys ||
-    error instanceof errors.JOSENotSupported
-  );
+  return error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JOSENotSupported;
 }
 
 /** A word that tells what to mend. Never a text, which may name hosts. */

@@ -245,6 +245,32 @@ describe('A18: a token signed by the identity provider', () => {
     expect(errors.mock.calls).toEqual([['A key of AUTH_JWKS_URL cannot be used: short']]);
   });
 
+  it.each([
+    ['is accepted when it names no key, whichever of ten it was signed with', 9, 'TEACH001'],
+    ['is refused when it names no key, and was signed with none of the first ten', 10, 'unauthorized'],
+  ])('%s', async (_, before, outcome) => {
+    const other = await exportJWK((await generateKeyPair('RS256')).publicKey);
+    const good = await exportJWK(keys.publicKey);
+    const published = [...Array.from({ length: before }, (_, n) => ({ ...other, kid: `${n}` })), good];
+    answer(200, JSON.stringify({ keys: published }));
+    const token = await signed(goodClaims(), { alg: 'RS256' }, keys.privateKey);
+
+    const verified = verifier.verify(token).then(
+      ({ sub }) => sub,
+      (error: unknown) => (error as Problem).code,
+    );
+
+    expect(await verified).toBe(outcome);
+    expect(requests).toBe(1);
+  });
+
+  it('is refused when it names no key, and was signed with none of them', async () => {
+    const forger = await generateKeyPair('RS256');
+    const token = await signed(goodClaims(), { alg: 'RS256' }, forger.privateKey);
+
+    expect((await problemOf(verifier.verify(token))).code).toBe('unauthorized');
+  });
+
   it('is accepted when its key was published after the others were fetched', async () => {
     await verifier.verify(await signedByProvider());
     kid = 'two';
