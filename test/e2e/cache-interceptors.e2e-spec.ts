@@ -362,6 +362,14 @@ class ResultsController {
     return { run };
   }
 
+  @Get('sent/:kind')
+  @Cached({ ttl: 60, prefix: 'sent' })
+  sent(@Param('kind') kind: string, @Res({ passthrough: true }) reply: FastifyReply) {
+    handled++;
+    void reply.send(kind === 'stream' ? Readable.from([Buffer.from('own')]) : undefined);
+    return { a: 1 };
+  }
+
   @Get('typed')
   @Header('Content-Type', 'application/vnd.own+json')
   @Cached({ ttl: 60, prefix: 'typed' })
@@ -512,6 +520,31 @@ describe('hooks of Fastify', () => {
       ['MISS', ['session=2']],
     ]);
   });
+
+  it.each([
+    ['nothing', ''],
+    ['stream', 'own'],
+  ])(
+    'may hold back what a handler has sent by itself, and what it returns then is not kept: %s',
+    async (kind, text) => {
+      handled = 0;
+      const http = new FastifyAdapter();
+      http.getInstance().addHook('onSend', async (_request, _reply, payload) => {
+        await new Promise((resolve) => setImmediate(resolve));
+        return payload;
+      });
+      const { app, url } = await startCachedApp({ http, controllers: [ResultsController] });
+
+      const answers = [];
+      for (let n = 0; n < 2; n++) {
+        answers.push((await rawRequest(`${url}/results/sent/${kind}`)).text);
+        await app.get(CacheService).settle();
+      }
+      await app.close();
+
+      expect([answers, handled]).toEqual([[text, text], 2]);
+    },
+  );
 
   it('do not take a hit for a handler that never ends', async () => {
     const http = new FastifyAdapter({ handlerTimeout: 50 });

@@ -89,6 +89,15 @@ export class FastifyReply implements Reply {
   }
 }
 
+/** Tells of every call of `send`: until the `onSend` hooks are done with it, Fastify itself does not say that there was one. */
+export function watchSend(response: FastifyResponse, tell: () => void): void {
+  const send = response.send.bind(response);
+  response.send = (body) => {
+    tell();
+    return send(body);
+  };
+}
+
 /** As Fastify tells it. */
 function isJsonType(type: string): boolean {
   return /^[^;]*json/i.test(type);

@@ -10,7 +10,7 @@ import { isInsideRunOf, observeCall } from './handler-call.js';
 import { keptException, type Kept } from './kept-exception.js';
 import { watchLateFields } from './late-fields.js';
 import { ObservedCall } from './observed-call.js';
-import { isFastify } from './fastify-reply.js';
+import { isFastify, watchSend } from './fastify-reply.js';
 import { replyOf } from './reply-of.js';
 import { copied, type HeadersByName, type Reply } from './reply.js';
 
@@ -33,6 +33,7 @@ export class HandlerRun {
   #state: 'waiting' | 'running' | 'over' = 'waiting';
   #isDetached = false;
   #hasLateField = false;
+  #hasSent = false;
 
   constructor(ticket: CacheTicket, next: CallHandler) {
     const { reply } = ticket;
@@ -42,6 +43,7 @@ export class HandlerRun {
     this.#headersBefore = reply.headers();
     this.#statusBefore = reply.statusCode;
     watchLateFields(reply.response, () => this.#admitField());
+    if (isFastify(reply.response)) watchSend(reply.response, () => (this.#hasSent ||= isInsideRunOf(this)));
   }
 
   /**
@@ -141,7 +143,7 @@ export class HandlerRun {
   #kept(value: unknown): Kept | Unkept {
     if (this.#reply.statusCode !== 200) return { notStoredBecause: 'status' };
     // What the handler has sent by itself a hit would lack.
-    if (this.#reply.isSent) return { notStoredBecause: 'not-plain' };
+    if (this.#hasSent || this.#reply.isSent) return { notStoredBecause: 'not-plain' };
     const { plan, reply: original } = this.#ticket;
     const headers = this.#reply.headers();
     const set = this.#setHeaders();
