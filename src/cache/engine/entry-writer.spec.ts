@@ -1,6 +1,15 @@
-import { aSubject, testEngine } from '../../../test/support/test-engine.js';
+import { simulatePartitions, type PartitionedStore } from '../../../test/support/partitioned-store.js';
+import {
+  aSubject,
+  course,
+  gives,
+  never,
+  subjectParts,
+  testEngine,
+} from '../../../test/support/test-engine.js';
 import { resolveOptions } from '../resolve-options.js';
 import { FakeClock, simulateInstances, type SimulatedInstance } from '../testing/index.js';
+import { Subject } from './subject.js';
 
 const ASKED_MS = 10_000;
 /** The most that `Math.random` gives, nearly. */
@@ -37,4 +46,21 @@ describe('what was stored together expires apart: the TTL of an entry', () => {
   ])('%s', async (_, jitter, random, expectedMs) => {
     expect(await keptMs(jitter, random)).toEqual([expectedMs, expectedMs, expectedMs]);
   });
+});
+
+it('an entry whose place in the store is away, while the rest answers, is kept by its process and not written in vain', async () => {
+  const clock = new FakeClock();
+  const [store] = simulatePartitions(1, 2, clock) as [PartitionedStore];
+  const here = testEngine({ clock, store });
+  const subject = [1, 2, 3, 4, 5, 6, 7, 8]
+    .map((n) => new Subject({ ...subjectParts({}, `view|/${n}`), tags: () => [course] }))
+    .find(({ key }) => store.partOf(key) !== store.partOf(course))!;
+  store.partOf(subject.key).fail();
+
+  await here.get(subject, gives('kept'));
+  await here.engine.background.settle();
+
+  expect(here.events.map(({ event }) => event)).not.toContain('cache.set_error');
+  expect(here.events).toContainEqual(expect.objectContaining({ event: 'cache.stored', subject }));
+  expect(await here.get(subject, never)).toEqual({ value: 'kept', how: 'hit' });
 });

@@ -113,8 +113,9 @@ export class EntryWriter {
     const held = heldEntry(entry, livesMs, clock.monotonicMs(), opening.logPosition);
     const isHeld = l1.hold({ ...held, bornAtMs: opening.atMs });
     if (isForThisProcess && !isHeld) return 'newer-write';
-    // It would only take the place of what is good for others.
-    if (!isForThisProcess && !opening.isForeign)
+    // There it would only take the place of what is good for others, or it cannot be written at all.
+    const isHereOnly = isForThisProcess || opening.isForeign || isAwayInPart(store, subject);
+    if (!isHereOnly)
       await opening.lease.releaseBy((owner) => store.write(subject, entry, held.usableUntilMs, owner));
     emit({ event: 'cache.stored', subject, ttlMs: entry.ttlMs, bytes: bodyLength(entry) });
     return undefined;
@@ -127,4 +128,9 @@ export class EntryWriter {
     this.#tokenTtlMs = Math.max(this.#tokenTtlMs, wantedMs);
     await this.#options.store.open(subject, subject.tags, wantedMs, BACKGROUND_BUDGET_MS);
   }
+}
+
+/** Whether the store answers, and only what has the place of this entry is away. */
+function isAwayInPart(store: Store, subject: Subject): boolean {
+  return store.isAvailable() && (store.isAway?.(subject) ?? false);
 }
