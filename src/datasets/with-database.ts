@@ -6,6 +6,8 @@ import { startEmbeddedPostgres } from '../database/embedded-postgres.js';
 import { migrate } from '../database/migrate.js';
 import { databaseRefusal } from './database-refusal.js';
 
+/** What a shell says of a process that the signal ended. */
+const codes = { SIGINT: 130, SIGTERM: 143 };
 /** A second signal within this time counts as the same: npm passes on a Ctrl-C that the terminal has sent, too. */
 const echoMs = 500;
 
@@ -77,11 +79,11 @@ async function inDatabase<T>(
  */
 function whenInterrupted(leave: () => Promise<void>): () => void {
   let leavingSinceMs: number | undefined;
-  const interrupt = (): void => {
+  const interrupt = (signal: keyof typeof codes): void => {
     if (leavingSinceMs === undefined) {
       leavingSinceMs = performance.now();
-      void leave().finally(() => process.exit(130));
-    } else if (performance.now() - leavingSinceMs > echoMs) process.exit(130);
+      void leave().finally(() => process.exit(codes[signal]));
+    } else if (performance.now() - leavingSinceMs > echoMs) process.exit(codes[signal]);
   };
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
   return () => process.off('SIGINT', interrupt).off('SIGTERM', interrupt);

@@ -325,25 +325,31 @@ describe('npm run seed:data', () => {
     expect(results).toEqual(lines.map(([, line]) => ({ code: 1, stdout: '', stderr: `${line}\n` })));
   });
 
-  it('stops the database that it was just starting when it is interrupted, though npm passes the signal on once more', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'seed-'));
-    await chmod(folder, 0o755);
-    const seed = startCli('datasets/seed-data.cli.js', ['--preset', 'seed-doc'], { DATA_DIR: folder });
-    try {
-      await pollUntil(() => seed.stderr().includes('Preparing a PostgreSQL'), 30_000);
-      seed.signal('SIGINT');
-      await pollUntil(() => seed.stderr().includes('Interrupted'), 30_000);
-      seed.signal('SIGINT');
+  it.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)(
+    'stops the database that it was just starting at %s, though npm passes the signal on once more',
+    async (signal, code) => {
+      const folder = await mkdtemp(join(tmpdir(), 'seed-'));
+      await chmod(folder, 0o755);
+      const seed = startCli('datasets/seed-data.cli.js', ['--preset', 'seed-doc'], { DATA_DIR: folder });
+      try {
+        await pollUntil(() => seed.stderr().includes('Preparing a PostgreSQL'), 30_000);
+        seed.signal(signal);
+        await pollUntil(() => seed.stderr().includes('Interrupted'), 30_000);
+        seed.signal(signal);
 
-      expect((await seed.ended).code).toBe(130);
-      const cluster = join(folder, 'postgres', 'cluster');
-      await expect(access(join(cluster, 'PG_VERSION'))).resolves.toBeUndefined();
-      await expect(access(join(cluster, 'postmaster.pid'))).rejects.toThrow(/ENOENT/);
-    } finally {
-      seed.signal('SIGKILL');
-      await rm(folder, { recursive: true, force: true });
-    }
-  });
+        expect((await seed.ended).code).toBe(code);
+        const cluster = join(folder, 'postgres', 'cluster');
+        await expect(access(join(cluster, 'PG_VERSION'))).resolves.toBeUndefined();
+        await expect(access(join(cluster, 'postmaster.pid'))).rejects.toThrow(/ENOENT/);
+      } finally {
+        seed.signal('SIGKILL');
+        await rm(folder, { recursive: true, force: true });
+      }
+    },
+  );
 
   it('says in one line that the database cannot be reached, without its password', async () => {
     const unreachable = { DATABASE_URL: 'postgres://app:canary-4711@127.0.0.1:1/x' };
