@@ -3,6 +3,7 @@ import { open, rm } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { TableRows } from './generator/table-rows.js';
+import { whenInterrupted } from './when-interrupted.js';
 
 /** The rows as NDJSON in pieces of some 64 KiB: a line holds `table` and the columns of one row. */
 export function* ndjson(tables: Iterable<TableRows>): Generator<string> {
@@ -27,7 +28,11 @@ export function dumpSha256(tables: Iterable<TableRows>): string {
   return hash.digest('hex');
 }
 
-/** Writes the NDJSON dump to `file`, which must not exist yet, nor does it after a failure; returns its SHA-256 in hexadecimal. */
+/**
+ * Writes the NDJSON dump to `file`, which must not exist yet, nor does it after a failure or a Ctrl-C, which ends the process.
+ *
+ * @returns its SHA-256 in hexadecimal
+ */
 export async function writeDump(tables: Iterable<TableRows>, file: string): Promise<string> {
   const hash = createHash('sha256');
   function* hashed() {
@@ -37,12 +42,16 @@ export async function writeDump(tables: Iterable<TableRows>, file: string): Prom
     }
   }
   const sink = (await open(file, 'wx')).createWriteStream();
+  // Half of one looks like a whole one, and would be in the way of the next.
+  const takeAway = () => rm(file, { force: true });
+  const stay = whenInterrupted(takeAway);
   try {
     await pipeline(Readable.from(hashed()), sink);
   } catch (error) {
-    // Half of one looks like a whole one, and would be in the way of the next.
-    await rm(file, { force: true });
+    await takeAway();
     throw error;
+  } finally {
+    stay();
   }
   return hash.digest('hex');
 }

@@ -5,11 +5,7 @@ import { patientDataSource } from '../database/data-source.js';
 import { startEmbeddedPostgres } from '../database/embedded-postgres.js';
 import { migrate } from '../database/migrate.js';
 import { databaseRefusal } from './database-refusal.js';
-
-/** What a shell says of a process that the signal ended. */
-const codes = { SIGINT: 130, SIGTERM: 143 };
-/** A second signal within this time counts as the same: npm passes on a Ctrl-C that the terminal has sent, too. */
-const echoMs = 500;
+import { whenInterrupted } from './when-interrupted.js';
 
 const log = (line: string): void => {
   console.error(line);
@@ -70,21 +66,4 @@ async function inDatabase<T>(
     stay();
     await embedded?.stop();
   }
-}
-
-/**
- * Runs `leave` at Ctrl-C or SIGTERM, then ends the process. Whoever insists later than an echo comes has it ended at once.
- *
- * @returns ends that
- */
-function whenInterrupted(leave: () => Promise<void>): () => void {
-  let leavingSinceMs: number | undefined;
-  const interrupt = (signal: keyof typeof codes): void => {
-    if (leavingSinceMs === undefined) {
-      leavingSinceMs = performance.now();
-      void leave().finally(() => process.exit(codes[signal]));
-    } else if (performance.now() - leavingSinceMs > echoMs) process.exit(codes[signal]);
-  };
-  process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
-  return () => process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
 }

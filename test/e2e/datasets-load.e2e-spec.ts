@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { access, chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { access, chmod, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -236,6 +236,23 @@ describe('a dump', () => {
     await expect(writeDump([table], join(folder, 'dump'))).rejects.toThrow('of the test');
 
     expect(await readdir(folder)).toEqual([]);
+  });
+
+  it.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('that %s ends half way leaves none either', async (signal, code) => {
+    const file = join(folder, 'dump');
+    const seed = startCli('datasets/seed-data.cli.js', ['--preset', 'bench-1m', '--dump', file], {});
+    try {
+      await pollUntil(async () => (await stat(file).catch(() => undefined))?.size !== undefined, 60_000);
+      seed.signal(signal);
+
+      expect(await seed.ended).toEqual({ code, stdout: '', stderr: '' });
+      expect(await readdir(folder)).toEqual([]);
+    } finally {
+      seed.signal('SIGKILL');
+    }
   });
 
   it('goes to no file that is there, and leaves that alone', async () => {
