@@ -152,7 +152,8 @@ async function testInDocker() {
     '-w',
     '/project',
   ];
-  const image = 'node:24-bookworm';
+  // The same Node as the service's own image, and with the tools that the slim one lacks.
+  const [, image] = /^FROM (node:[\d.]+-[a-z]+)/m.exec(readFileSync('docker/Dockerfile', 'utf8'));
   const command = ['npm', 'test', '--', ...jestArguments];
   let output = '';
   const { code } = await run('docker', ['run', '--rm', '--init', ...mounts, image, ...command], {

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { readDockerfile } from '../support/dockerfile.js';
 import { pollUntil } from '../support/processes.js';
 
 // The first of them may build the project.
@@ -124,6 +125,9 @@ it('runs in a container when there is no Redis but a Docker', async () => {
 
   expect(await run.ended).toBe(0);
   expect(run.output()).toContain(`docker run --rm --init -v ${process.cwd()}:/project`);
+  // That of the service, to the last digit.
+  const [base] = readDockerfile('docker/Dockerfile');
+  expect(run.output()).toContain(` ${base?.image.replace('-slim', '')} npm test`);
   expect(lastLine(run)).toBe('Tests: 7 passed, 0 failed');
 });
 
