@@ -45,6 +45,10 @@ function bytes(size: string | undefined): number {
   return Number(number) * { k: 2 ** 10, m: 2 ** 20, g: 2 ** 30 }[unit as 'k' | 'm' | 'g'];
 }
 
+function milliseconds(period: string | undefined): number {
+  return Number(/^(\d+)s$/.exec(period ?? '')?.[1]) * 1000;
+}
+
 describe.each([development, production])('%s', (path) => {
   const { services, volumes } = readComposeFile(path, variables);
 
@@ -90,6 +94,12 @@ describe.each([development, production])('%s', (path) => {
     for (const port of published) {
       expect(port).toMatch(/^127\.0\.0\.1:/);
     }
+  });
+
+  it('kills the application only after it would have ended by itself', () => {
+    const { environment = {}, stop_grace_period: patience } = services.app!;
+
+    expect(milliseconds(patience)).toBeGreaterThan(readEnvironment(environment).SHUTDOWN_DEADLINE_MS);
   });
 
   it('gives the application settings that it knows and accepts', () => {

@@ -8,6 +8,7 @@ interface ComposeService {
   environment?: Record<string, string>;
   volumes?: string[];
   mem_limit?: string;
+  stop_grace_period?: string;
   ports?: string[];
   healthcheck?: { test: string[]; interval: string; timeout: string; retries: number };
   depends_on?: Record<string, { condition: string }>;
