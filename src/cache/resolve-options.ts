@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import type { CacheModuleOptions } from './cache.options.js';
 import { modulePolicy } from './definition/entry-options.js';
-import { checkKinds, checkNames, type OptionKinds, type OptionNames } from './definition/option-names.js';
+import { checkNames, type OptionNames } from './definition/option-names.js';
 import type { BulkheadOptions } from './engine/bulkhead.js';
 import { CacheError } from './engine/cache-errors.js';
 import { systemClock, type Clock } from './engine/clock.js';
@@ -65,13 +65,7 @@ const optionNames: OptionNames<CacheModuleOptions> = {
   consistency: true,
   refreshAhead: true,
 };
-const optionKinds: OptionKinds<CacheModuleOptions> = {
-  admission: 'a function',
-  principal: 'a function',
-  tenant: 'a function',
-  shapeOf: 'a function',
-  onEvent: 'a function',
-};
+const functionNames = ['admission', 'principal', 'tenant', 'shapeOf', 'onEvent'] as const;
 const redisOptionNames: OptionNames<RedisOptions> = {
   url: true,
   clusterNodes: true,
@@ -101,8 +95,8 @@ const MAX_WAIT_MS = 600_000;
 /** @throws {CacheError} `CACHE_INVALID_OPTIONS`, `CACHE_INVALID_TTL`: names the first that is wrong, and what is allowed */
 export function resolveOptions(options: CacheModuleOptions): ResolvedOptions {
   checkNames(options, optionNames, 'CacheModule');
-  checkKinds(options, optionKinds, 'CacheModule');
   checkNames(options.bulkhead ?? {}, bulkheadOptionNames, 'CacheModule, bulkhead');
+  for (const name of functionNames) functionOrNone(name, options[name]);
   const { store, backplane, outbox, tracer = untraced, clock = systemClock } = options;
   const { enabled = true, namespace = '', maxBytes = 64 * 1024 * 1024 } = options;
   const { jitter = 0.1, auditRate = 0.001, compress = true } = options;
@@ -181,6 +175,10 @@ function part(option: string, value: number, whole: string): number {
 /** The text `'false'` of a variable would otherwise be true. */
 function flag(option: string, value: boolean): boolean {
   return allowed(option, value, typeof value === 'boolean', 'true or false');
+}
+
+function functionOrNone(option: string, value: unknown): void {
+  allowed(option, value, value === undefined || typeof value === 'function', 'a function');
 }
 
 function withMethods<T extends object>(option: string, value: T, names: readonly (keyof T & string)[]): T {
