@@ -5,8 +5,10 @@ import { pause, type Clock } from './clock.js';
 import { LONGEST_WAIT_MS, longestWaitMs } from './entry-policy.js';
 import type { HitForMiss } from './hit-for-miss.js';
 import { isFresh } from './l1-entries.js';
+import { nobodyWaits } from './join.js';
 import { LoadLease } from './load-lease.js';
 import type { Opening } from './opening.js';
+import type { Flight } from './single-flight.js';
 import type { Store } from './store.js';
 import type { Subject } from './subject.js';
 
@@ -33,15 +35,18 @@ export class Openings {
   /**
    * As {@link open}. Where another process is at it, waits for its entry or for its lease to end; for 10 s at most.
    *
-   * @param isAwaited  whether anybody still waits for that
+   * @param flight     that begins so
+   * @param isAwaited  whether its caller still waits for that
+   * @throws {CacheError} `CACHE_FACTORY_TIMED_OUT` once they do not; those who have joined the flight need another
    */
   async openOrWait(
     subject: Subject,
     budget: Budget,
-    witnesses: readonly string[],
+    flight: Flight<unknown>,
     isAwaited: () => boolean,
   ): Promise<Opening | undefined> {
     const { clock, newBudget, emit } = this.#options;
+    const { witnesses } = flight.dependencies;
     const sinceMs = clock.monotonicMs();
     let opening = await this.open(subject, budget, witnesses);
     while (opening && !opening.hasLease && !opening.isForOne && !isFresh(opening.held, clock)) {
@@ -49,6 +54,11 @@ export class Openings {
       if (waitedMs >= LONGEST_WAIT_MS) break;
       const pauseMs = Math.min(Math.max(waitedMs * WAITED_PART, MIN_PAUSE_MS), MAX_PAUSE_MS);
       await pause(clock, pauseMs * (0.5 + Math.random()));
+      // Whoever was given something stale in its place has it replaced.
+      if (!isAwaited() && subject.policy.graceMs === 0) {
+        flight.isOwn = true;
+        throw nobodyWaits(subject);
+      }
       opening = await this.open(subject, newBudget(), witnesses);
       if (isFresh(opening?.held, clock) && isAwaited())
         emit({ event: 'cache.coalesced', subject, durationMs: clock.monotonicMs() - sinceMs });

@@ -1,7 +1,6 @@
 import type { Budget } from './budget.js';
-import { CacheError } from './cache-errors.js';
 import { CurrentRun } from './current-run.js';
-import { join, mayNeedPlace, waitForRoom, type JoinOptions, type RunResult } from './join.js';
+import { join, mayNeedPlace, nobodyWaits, waitForRoom, type JoinOptions, type RunResult } from './join.js';
 import { isFresh } from './l1-entries.js';
 import { runAlone, runStored, runUnkept, type OneRunOptions } from './one-run.js';
 import type { Opening } from './opening.js';
@@ -58,16 +57,14 @@ export class SharedRuns {
       const wouldDeadlock = bulkhead.isInside && mayNeedPlace(ahead);
       // No `await` between the look above and the start, or two callers would both find nothing to join.
       if (ahead.length === 0 || wouldDeadlock) {
-        const open: Open = ({ dependencies }) =>
-          openings.openOrWait(subject, budget, dependencies.witnesses, isAwaited);
+        const open: Open = (flight) => openings.openOrWait(subject, budget, flight, isAwaited);
         return this.#startFlight(subject, open, factory, revive);
       }
       const joined = flight
         ? await join({ options: this.#options, subject, budget, caller, flight })
         : await waitForRoom(this.#options, subject, ahead);
       if (typeof joined === 'object') return joined;
-      if (!isAwaited())
-        throw new CacheError('CACHE_FACTORY_TIMED_OUT', `${subject.prefix}: nobody waits for it any more`);
+      if (!isAwaited()) throw nobodyWaits(subject);
       if (joined === 'alone') return runAlone(this.#options, subject, factory);
     }
   }

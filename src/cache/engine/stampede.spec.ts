@@ -1,4 +1,4 @@
-import { deferred, turn } from '../../../test/support/deferred.js';
+import { deferred, turn, type Deferred } from '../../../test/support/deferred.js';
 import {
   aSubject,
   course,
@@ -58,6 +58,61 @@ describe('callers of a cold key in several processes', () => {
 
     const waited = [...here.events, ...there.events].filter(({ event }) => event === 'cache.coalesced');
     expect(waited).toHaveLength(5);
+  });
+
+  describe('of which those in one process have gone before the run ended,', () => {
+    const impatient = aSubject({ hardTimeoutMs: 1000 });
+    let run: Deferred<string>;
+    let first: Promise<unknown>;
+    const toldSo = (answer: Promise<unknown>) =>
+      expect(answer).rejects.toMatchObject({ code: 'CACHE_FACTORY_TIMED_OUT' });
+
+    beforeEach(async () => {
+      run = deferred();
+      first = here.get(subject, () => run.promise);
+      await turn();
+    });
+
+    it('have nobody ask for its entry any more, nor run the method for nobody', async () => {
+      const told = toldSo(there.get(impatient, never));
+      await pass(clock, 1300);
+      await told;
+      const asked = there.store.calls('open');
+      await pass(clock, 12_000);
+
+      expect(there.store.calls('open')).toBe(asked);
+      expect(there.engine.isUnderWay(impatient)).toBe(false);
+    });
+
+    it('have it waited for by those who came later', async () => {
+      const told = toldSo(there.get(impatient, never));
+      await pass(clock, 900);
+      const later = there.get(impatient, never);
+      await pass(clock, 500);
+      await told;
+      run.resolve('shared');
+      await first;
+      await pass(clock, 400);
+
+      expect((await later).value).toBe('shared');
+    });
+  });
+
+  it('have its entry waited for behind the stale one that they were given in its place', async () => {
+    const forgiving = aSubject({ graceMs: 60_000, softTimeoutMs: 0, refreshAhead: 1 });
+    await here.get(forgiving, gives('old'));
+    await here.engine.background.settle();
+    await there.get(forgiving, never);
+    clock.advance(10_001);
+    const run = deferred<string>();
+    const answers = [await here.get(forgiving, () => run.promise), await there.get(forgiving, never)];
+    await pass(clock, 500);
+
+    expect(answers.map(({ how }) => how)).toEqual(['stale', 'stale']);
+    expect(there.engine.isUnderWay(forgiving)).toBe(true);
+    run.resolve('new');
+    await pass(clock, 400);
+    expect(await there.get(forgiving, never)).toEqual({ value: 'new', how: 'hit' });
   });
 
   it('wait no longer than a lease for a process that died', async () => {
