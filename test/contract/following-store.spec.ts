@@ -3,8 +3,9 @@ import type { Store } from '../../src/cache/engine/store.js';
 import { ANY, EPOCH, familyTag } from '../../src/cache/engine/tags.js';
 import type { OutboxNews } from '../../src/cache/outbox/outbox.js';
 import { FollowingStore } from '../../src/cache/stores/following.store.js';
+import { MemoryStore } from '../../src/cache/stores/memory.store.js';
 import { FakeClock, simulateInstances, type FaultyStore } from '../../src/cache/testing/index.js';
-import { deferred } from '../support/deferred.js';
+import { deferred, turn } from '../support/deferred.js';
 import { simulatePartitions, type PartitionedStore } from '../support/partitioned-store.js';
 import { SimulatedOutbox } from '../support/simulated-outbox.js';
 import { aName, entryOf, storeContract } from './store.contract.js';
@@ -284,6 +285,196 @@ describe('a store that follows the outbox', () => {
     });
   });
 
+  describe('of what was named before what is shared went away, and is asked for only later', () => {
+    const halves = (token: string | undefined) => token?.split('.') ?? [];
+    /** The outbox tells all when the one is asked for. @returns the token of the other */
+    async function goAway(): Promise<string | undefined> {
+      const [, named] = await opened([course, other]);
+      shared.fail();
+      await tokens([course]);
+      return named;
+    }
+
+    it('goes on with that, however much later, and looks at nothing else', async () => {
+      const many = Array.from({ length: 100 }, (_, n) => `tag/many:${n}`);
+      await opened(many);
+      const adopt = jest.spyOn(MemoryStore.prototype, 'adopt');
+      const named = await goAway();
+      for (let asked = 0; asked < 3; asked++) {
+        clock.advance(20_000);
+        await tokens([course]);
+      }
+
+      expect(await tokens([other])).toEqual([named]);
+      expect(adopt.mock.calls.map(([tag]) => tag)).toEqual([course, other]);
+    });
+
+    it('asks the outbox for no more than what is new', async () => {
+      await goAway();
+      const follow = jest.spyOn(outbox, 'follow');
+      await tokens([other]);
+
+      expect(follow.mock.calls).toEqual([[expect.any(String)]]);
+    });
+
+    it('but for what was too old when the outbox told all', async () => {
+      await opened([other]);
+      clock.advance(10_000);
+      await opened([course]);
+      clock.advance(15_000);
+      shared.fail();
+      await tokens([course]);
+
+      expect(await tokens([other])).toEqual([undefined]);
+    });
+
+    it.each([
+      ['is asked about it', [other]],
+      ['is asked about something else', [course]],
+    ])('hears of a hard invalidation when the outbox %s', async (_, asked) => {
+      await goAway();
+      outbox.commit([other]);
+      await tokens(asked);
+
+      expect(await tokens([other])).toEqual([undefined]);
+    });
+
+    it.each([
+      ['is asked about it', [other]],
+      ['is asked about something else', [course]],
+    ])('and of a soft one, which only outdates it, when the outbox %s', async (_, asked) => {
+      const named = await goAway();
+      outbox.commit([`~${other}`]);
+      await tokens(asked);
+
+      const [now] = await tokens([other]);
+      expect(now).not.toBe(named);
+      expect(halves(now)[0]).toBe(halves(named)[0]);
+      expect(await tokens([other])).toEqual([now]);
+    });
+
+    it('and of one of before, with all else', async () => {
+      const [named] = await opened([other]);
+      outbox.commit([`~${other}`]);
+      shared.fail();
+
+      const [now] = await tokens([other]);
+      expect(now).not.toBe(named);
+      expect(halves(now)[0]).toBe(halves(named)[0]);
+      expect(await tokens([other])).toEqual([now]);
+    });
+
+    it('knows what this process has invalidated, softly or not', async () => {
+      const named = await goAway();
+      await store.invalidate([], [other], BUDGET_MS).catch(() => undefined);
+
+      const [now] = await tokens([other]);
+      expect(now).not.toBe(named);
+      expect(halves(now)[0]).toBe(halves(named)[0]);
+      await store.invalidate([other], [], BUDGET_MS).catch(() => undefined);
+      expect(await tokens([other])).toEqual([undefined]);
+    });
+
+    it.each([
+      [
+        'the outbox cannot tell all',
+        () => {
+          jest.spyOn(outbox, 'follow').mockResolvedValueOnce({ mark: '0', invalidated: undefined });
+        },
+      ],
+      [
+        'everything is invalidated',
+        () => {
+          outbox.commit([EPOCH]);
+        },
+      ],
+      [
+        'the outbox was not asked for too long',
+        () => {
+          clock.advance(25_001);
+        },
+      ],
+    ])('forgets it where %s', async (_, happen) => {
+      await goAway();
+      happen();
+      await tokens([course]);
+
+      expect(await tokens([other])).toEqual([undefined]);
+    });
+
+    it('takes it over once: what became of it then stays so', async () => {
+      const named = await goAway();
+      expect(await tokens([other])).toEqual([named]);
+
+      outbox.commit([`~${other}`]);
+      const outdated = await tokens([other]);
+      expect(outdated).not.toEqual([named]);
+      expect(await tokens([other])).toEqual(outdated);
+
+      outbox.commit([other]);
+      expect(await tokens([other])).toEqual([undefined]);
+      const made = await opened([other]);
+      expect(await tokens([other])).toEqual(made);
+    });
+
+    it('hears the second time of what was invalidated in between', async () => {
+      await goAway();
+      shared.restore();
+      await invalidateElsewhere([other]);
+      shared.fail();
+
+      expect(await tokens([other])).toEqual([undefined]);
+    });
+
+    describe.each([
+      ['was named before, too', true],
+      ['was not', false],
+    ])('believes no answer to a question of before an invalidation, about what %s,', (_, isKnown) => {
+      let answer: Promise<readonly (string | undefined)[]>;
+
+      beforeEach(async () => {
+        await elsewhere.open(aName(), [other], 60_000, BUDGET_MS);
+        await opened(isKnown ? [course, other] : [course]);
+        clock.advance(1);
+        shared.replyLate(10, 'tokens');
+        answer = tokens([other]);
+        await turn();
+        await invalidateElsewhere([other]);
+        shared.fail();
+      });
+
+      /** The answer comes after the outbox was asked, and before it tells. */
+      async function askMeanwhile(about: readonly string[]) {
+        const mayTell = deferred();
+        const follow = outbox.follow.bind(outbox);
+        jest.spyOn(outbox, 'follow').mockImplementationOnce(async (mark) => {
+          const news = await follow(mark);
+          await mayTell.promise;
+          return news;
+        });
+        const asking = tokens(about);
+        await turn();
+        clock.advance(10);
+        expect(await answer).not.toEqual([undefined]);
+        mayTell.resolve();
+        return asking;
+      }
+
+      it('that comes while the outbox is asked for all', async () => {
+        await askMeanwhile([course]);
+
+        expect(await tokens([other])).toEqual([undefined]);
+      });
+
+      it('nor one that comes while it is asked for what is new only', async () => {
+        await tokens([course]);
+
+        expect(await askMeanwhile([other])).toEqual([undefined]);
+        expect(await tokens([other])).toEqual([undefined]);
+      });
+    });
+  });
+
   describe('while a part of what is shared is away', () => {
     let mine: PartitionedStore;
     let others: PartitionedStore;
@@ -373,6 +564,38 @@ describe('a store that follows the outbox', () => {
       expect(there).toBeDefined();
       await invalidateByOthers([lost]);
       expect(await tokens([EPOCH, lost, kept])).toEqual([epoch, undefined, undefined]);
+    });
+
+    describe('and another goes away after the outbox has told all', () => {
+      const family = familyTag('tag/course');
+      let named: readonly (string | undefined)[];
+
+      beforeEach(async () => {
+        named = await opened([EPOCH, family, kept, lost]);
+        away().fail();
+        await tokens([lost]);
+      });
+
+      it('goes on with what that has named, however much later', async () => {
+        for (let asked = 0; asked < 3; asked++) {
+          clock.advance(20_000);
+          await tokens([lost]);
+        }
+        for (const part of mine.parts) part.fail();
+
+        expect(await tokens([EPOCH, family, kept, lost])).toEqual(named);
+      });
+
+      it.each([
+        ['before', () => tokens([lost])],
+        ['only after that', () => Promise.resolve()],
+      ])('but for what the outbox tells of %s', async (_, ask) => {
+        await invalidateByOthers([kept]);
+        await ask();
+        for (const part of mine.parts) part.fail();
+
+        expect(await tokens([EPOCH, family, kept])).toEqual([named[0], undefined, undefined]);
+      });
     });
 
     it('answers who was asking it, and keeps nobody waiting for it after that', async () => {

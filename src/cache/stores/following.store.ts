@@ -15,11 +15,11 @@ const OWN = 'own/';
 
 /** A token, and when it was last asked for. */
 interface Seen {
-  /** `undefined`: it was taken away then. */
-  readonly token: string | undefined;
+  /** `undefined`: it was taken away then, or is taken over. */
+  token: string | undefined;
   readonly atMs: number;
-  /** Whether that has been considered, be it in vain. */
-  isTakenOver: boolean;
+  /** Whether the outbox has told all since it came. All news count for it from then on. */
+  isVouchedFor: boolean;
 }
 
 /** Who is asked about what. */
@@ -137,8 +137,8 @@ export class FollowingStore implements Store {
   }
 
   async invalidate(hard: readonly string[], soft: readonly string[], budgetMs: number): Promise<void> {
-    this.#unsee([...hard, ...soft]);
     this.#takeAway(hard, soft);
+    this.#unsee([...hard, ...soft]);
     await this.#shared.invalidate(hard, soft, budgetMs);
   }
 
@@ -229,25 +229,29 @@ export class FollowingStore implements Store {
 
   async #askOwn<Read extends StoreRead>(tags: readonly string[], ask: Ways<Read>['own']): Promise<Read> {
     const sinceMs = this.#clock.monotonicMs() - BELIEVED_MS;
-    const isNews = tags.some((tag) => mayBeTakenOver(this.#seen.get(tag), sinceMs));
+    const isNews = tags.some((tag) => {
+      const seen = this.#seen.get(tag);
+      return seen?.token !== undefined && !seen.isVouchedFor && seen.atMs > sinceMs;
+    });
     if (tags.length > 0) await this.#follower.catchUp(isNews);
+    this.#takeOver(tags);
     for (const tag of tags) if (isWitness(tag)) this.#ownWitnesses.add(tag);
     return ask(tags);
   }
 
-  /** @param atMs  when the outbox had answered with all that it tells of */
-  #takeOver(atMs: number): void {
-    const sinceMs = atMs - BELIEVED_MS;
-    const lately = [...this.#seen].filter(([, seen]) => mayBeTakenOver(seen, sinceMs));
-    const { own } = this.#divide(lately.map(([tag]) => tag));
-    const tokens = new Map<string, string>();
-    for (const tag of own) {
+  /** @param sinceMs  what was asked for until then is too old */
+  #vouchFor(sinceMs: number): void {
+    for (const seen of this.#seen.values()) if (seen.atMs > sinceMs) seen.isVouchedFor = true;
+  }
+
+  /** What the outbox vouches for, once: an invalidation of after that is not undone. */
+  #takeOver(tags: readonly string[]): void {
+    for (const tag of tags) {
       const seen = this.#seen.get(tag);
-      if (seen?.token === undefined) continue;
-      tokens.set(tag, seen.token);
-      seen.isTakenOver = true;
+      if (seen?.token === undefined || !seen.isVouchedFor) continue;
+      this.#own.adopt(tag, seen.token);
+      seen.token = undefined;
     }
-    this.#own.adopt(tokens);
   }
 
   /** @param atMs  when they were asked for: an answer to an earlier question may come later */
@@ -259,7 +263,7 @@ export class FollowingStore implements Store {
       if (token === undefined) continue;
       const known = this.#seen.get(tag);
       if (known && (known.atMs > atMs || (known.token === undefined && known.atMs === atMs))) continue;
-      this.#seen.set(tag, { token, atMs, isTakenOver: false });
+      this.#seen.set(tag, { token, atMs, isVouchedFor: false });
     }
   }
 
@@ -285,14 +289,14 @@ export class FollowingStore implements Store {
       this.#seen.clear();
       this.#blindUntilMs = atMs;
     }
-    for (const tag of tags) this.#seen.set(tag, { token: undefined, atMs, isTakenOver: true });
+    for (const tag of tags) this.#seen.set(tag, { token: undefined, atMs, isVouchedFor: false });
   }
 
   /** @param anewAtMs  when the outbox answered, where it was asked for all that it tells of */
   #hear(invalidated: readonly string[] | undefined, anewAtMs: number | undefined): void {
-    if (anewAtMs !== undefined) this.#takeOver(anewAtMs);
+    if (anewAtMs !== undefined) this.#vouchFor(anewAtMs - BELIEVED_MS);
     if (!invalidated) {
-      this.#own.forget();
+      this.#forget();
       return;
     }
     const { hard, soft } = byHardness(invalidated);
@@ -301,11 +305,16 @@ export class FollowingStore implements Store {
 
   #takeAway(hard: readonly string[], soft: readonly string[]): void {
     // A cluster has no token for it: it is part of all others.
-    if (hard.includes(EPOCH) || soft.includes(EPOCH)) this.#own.forget();
-    else void this.#own.invalidate(hard, soft);
+    if (hard.includes(EPOCH) || soft.includes(EPOCH)) {
+      this.#forget();
+      return;
+    }
+    this.#takeOver([...hard, ...soft]);
+    void this.#own.invalidate(hard, soft);
   }
-}
 
-function mayBeTakenOver(seen: Seen | undefined, sinceMs: number): boolean {
-  return seen?.token !== undefined && !seen.isTakenOver && seen.atMs > sinceMs;
+  #forget(): void {
+    this.#own.forget();
+    for (const seen of this.#seen.values()) if (seen.isVouchedFor) seen.token = undefined;
+  }
 }

@@ -11,7 +11,7 @@ import {
   type StoreOpened,
   type StoreRead,
 } from '../engine/store.js';
-import { newToken, softened, type Tokens } from '../engine/tokens.js';
+import { newToken, softened } from '../engine/tokens.js';
 
 const MAX_TOKENS = 200_000;
 const MAX_LEASES = 10_000;
@@ -35,9 +35,9 @@ export class MemoryStore implements Store {
     this.#tokensBeginWith = tokensBeginWith;
   }
 
-  /** Goes on with the tokens of another store. */
-  adopt(tokens: Tokens): void {
-    for (const [tag, token] of tokens) this.#renew(tag, token);
+  /** Goes on with the token of another store. */
+  adopt(tag: string, token: string): void {
+    this.#renew(tag, token);
   }
 
   /** Takes its token away, unless it is this one. */
