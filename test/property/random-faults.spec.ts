@@ -8,7 +8,7 @@ import { L1Entries } from '../../src/cache/engine/l1-entries.js';
 import { SingleFlight } from '../../src/cache/engine/single-flight.js';
 import type { Produced } from '../../src/cache/engine/factory.js';
 import { Subject } from '../../src/cache/engine/subject.js';
-import { EPOCH, plainTag, prefixTag } from '../../src/cache/engine/tags.js';
+import { EPOCH, plainTag, prefixTag, softTag } from '../../src/cache/engine/tags.js';
 import { FollowingStore } from '../../src/cache/stores/following.store.js';
 import { OutboxFollower } from '../../src/cache/stores/outbox-follower.js';
 import { MemoryStore } from '../../src/cache/stores/memory.store.js';
@@ -149,6 +149,7 @@ async function history(seed: number, { isFollowed, parts = 1 }: Setting): Promis
     retryAfterMs: 500,
   };
   const ttlMs = pick([300, 2000, 10_000]);
+  const softShare = pick([0, 0.5, 1]);
   const isNamedByResult = pick([true, false]);
   const levels = [0, 1, 2];
   const subjectOf = (level: number, row: number) => {
@@ -190,7 +191,8 @@ async function history(seed: number, { isFollowed, parts = 1 }: Setting): Promis
     await pause(clock, random() * 50);
     const value = (rows[row] ?? 0) + 1;
     rows[row] = value;
-    const tags = [random() < 0.05 ? EPOCH : rowTag(row)];
+    const tag = random() < 0.05 ? EPOCH : rowTag(row);
+    const tags = [random() < softShare ? softTag(tag) : tag];
     const settle = outbox.commit(tags);
     await pause(clock, random() * 100);
     const isConfirmed = await engine.invalidate(tags);
@@ -275,6 +277,19 @@ describe('such histories have teeth: they find', () => {
 
   it('an outbox that is gone by without being asked', async () => {
     jest.spyOn(OutboxFollower.prototype, 'catchUp').mockResolvedValue(undefined);
+
+    expect(await histories(HISTORIES_TO_FIND_ONE, { isFollowed: true })).toContain('was acknowledged');
+  });
+
+  it('a soft invalidation that leaves what each process answers for as it was', async () => {
+    const invalidate = Reflect.get(MemoryStore.prototype, 'invalidate');
+    jest.spyOn(MemoryStore.prototype, 'invalidate').mockImplementation(function (
+      this: MemoryStore,
+      hard,
+      soft,
+    ) {
+      return invalidate.call(this, hard, this.isShared ? soft : []);
+    });
 
     expect(await histories(HISTORIES_TO_FIND_ONE, { isFollowed: true })).toContain('was acknowledged');
   });
