@@ -13,6 +13,17 @@ const unavailable = {
   ALL_IN_USE: 'all connections are in use',
 } as const;
 
+/** SQLSTATE of a server that takes on no further connection. */
+const TOO_MANY_CONNECTIONS = '53300';
+
+/** Whether a statement failed for want of a connection, before it was sent. */
+export function foundNoConnection(error: unknown): boolean {
+  return (
+    error instanceof DatabaseUnavailable ||
+    (error instanceof DatabaseError && error.code === TOO_MANY_CONNECTIONS)
+  );
+}
+
 interface FailFastPoolConfig extends PoolConfig {
   /** Longest wait for a connection while all are in use, ms. Default: `connectionTimeoutMillis`. */
   readonly queueTimeoutMillis?: number;

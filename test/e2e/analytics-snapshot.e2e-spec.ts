@@ -1,5 +1,7 @@
 import type { DataSource } from 'typeorm';
 import { CourseAnalyticsService } from '../../src/analytics/courses/course-analytics.service.js';
+import { PeerActivityService } from '../../src/analytics/students/peer-activity.service.js';
+import { StudentRiskService } from '../../src/analytics/students/student-risk.service.js';
 import {
   inPreparedSnapshot,
   inSharedSnapshot,
@@ -133,4 +135,42 @@ describe('a snapshot on two connections', () => {
       }
     },
   );
+});
+
+describe('where the server lets no second connection in', () => {
+  const role = `one_connection_${process.pid}`;
+  const asOf = new Date(start + 33.6 * day);
+  let only: DataSource;
+
+  beforeAll(async () => {
+    await database.dataSource.query(`
+      CREATE ROLE ${role} LOGIN PASSWORD 'of-the-tests' CONNECTION LIMIT 1;
+      GRANT pg_read_all_data TO ${role}`);
+    const url = new URL(database.url);
+    url.username = role;
+    url.password = 'of-the-tests';
+    only = await patientDataSource(url.href, 4).initialize();
+  });
+
+  afterAll(async () => {
+    await only.destroy();
+    await database.dataSource.query(`DROP OWNED BY ${role}; DROP ROLE ${role}`);
+  });
+
+  it.each<[string, (dataSource: DataSource) => Promise<{ generated_at: string }>]>([
+    ['course', (dataSource) => new CourseAnalyticsService(dataSource).courseAt('PROG-101', asOf)],
+    [
+      'student',
+      (dataSource) =>
+        new StudentRiskService(dataSource, new PeerActivityService(dataSource)).riskAt(
+          'STU001',
+          'PROG-101',
+          asOf,
+        ),
+    ],
+  ])('the view of a %s is computed on the one there is', async (_, look) => {
+    const view = await look(only);
+
+    expect(view).toEqual({ ...(await look(database.dataSource)), generated_at: view.generated_at });
+  });
 });

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { ClientBase } from 'pg';
 import type { DataSource, QueryRunner } from 'typeorm';
-import { DatabaseUnavailable } from '../../database/fail-fast-pool.js';
 import { poolUse } from '../../database/pool-use.js';
 
 /** Runs a statement and returns its rows. */
@@ -16,9 +15,6 @@ const settings = `SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY;
   SET LOCAL jit = off; SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL work_mem = '32MB'; SET LOCAL random_page_cost = 1.1;
   SET LOCAL timezone = 'UTC'`;
 
-/** SQLSTATE of a snapshot whose transaction has ended, and of one whose server process has. */
-const SNAPSHOT_IS_GONE = /^(42704|55000)$/;
-
 /** Runs `work` on one connection; all its statements see the database at the same moment. */
 export function inSnapshot<T>(dataSource: DataSource, work: (query: Query) => Promise<T>): Promise<T> {
   return dataSource.transaction(async (manager) => {
@@ -29,7 +25,8 @@ export function inSnapshot<T>(dataSource: DataSource, work: (query: Query) => Pr
 
 /**
  * The same with a second connection beside the first, which sees the same moment: `aside` runs while `query` does. If
- * most of the pool is taken, both share one connection and take turns, so that requests never wait for each other.
+ * most of the pool is taken, or no second one can be had, both share one connection and take turns, so that requests never
+ * wait for each other.
  */
 export function inSharedSnapshot<T>(
   dataSource: DataSource,
@@ -83,13 +80,11 @@ async function joinSnapshot(dataSource: DataSource, query: Query): Promise<Query
     await runner.startTransaction();
     await runner.query(`${settings}; SET TRANSACTION SNAPSHOT '${snapshot?.id ?? ''}'`);
     return runner;
-  } catch (error) {
+  } catch {
     // Given back as it is, it would fail whoever gets it next.
     void end(runner).catch(() => undefined);
-    // The first connection has broken meanwhile, as its next statement will tell; or others took the rest of the pool.
-    const isGone = SNAPSHOT_IS_GONE.test(String((error as { code?: unknown }).code));
-    if (isGone || error instanceof DatabaseUnavailable) return undefined;
-    throw error;
+    // One connection is enough; whether the first has broken as well its next statement tells.
+    return undefined;
   }
 }
 

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { foundNoConnection } from '../../database/fail-fast-pool.js';
 import type { Course } from '../facts/course.js';
 import { momentOf } from '../facts/moment.js';
 import { inPreparedSnapshot } from '../facts/snapshot.js';
@@ -28,22 +29,25 @@ export class StudentRiskService {
    */
   async riskAt(studentCode: string, courseCode: string | null, past?: Date): Promise<StudentRiskDto> {
     // Asked outside the snapshot's connection, and while it is busy. Its answer is awaited after that connection is
-    // free again, so that requests never hold one while they wait for another.
-    const peers = new Map<number, Promise<(number | null)[]>>();
+    // free again, so that requests never hold one while they wait for another, and whoever found no other asks once more.
+    const peers = new Map<number, () => Promise<(number | null)[]>>();
     const snapshot = await inPreparedSnapshot(this.dataSource, async (query) => {
       const moment = await momentOf(query, past);
       const peersAsOf = (past ?? halfMinuteOf(moment.asOf)).toISOString();
       return readStudentSnapshot(query, studentCode, courseCode, moment, (courseId) => {
-        const medians = this.peers.medians(courseId, peersAsOf);
-        medians.catch(() => undefined);
-        peers.set(courseId, medians);
+        const ask = () => this.peers.medians(courseId, peersAsOf);
+        const asked = ask();
+        asked.catch(() => undefined);
+        peers.set(courseId, () =>
+          asked.catch((error: unknown) => (foundNoConnection(error) ? ask() : asked)),
+        );
       });
     });
     const { asOf } = snapshot.moment;
     const courses: CourseRiskDto[] = [];
     for (const { course, status } of snapshot.enrollments) {
       const row = rowsNow(snapshot).find(({ course_id }) => course_id === course.id);
-      const medians = await peers.get(course.id);
+      const medians = await peers.get(course.id)?.();
       if (row && medians) {
         courses.push(
           courseRisk(course, asOf, {
