@@ -29,7 +29,7 @@ interface Named {
  * - A **student** owns their own record, enrollments, submissions and sessions, and may see the courses not dropped. What they
  *   did in one they dropped they may read, and not go on with: named beside themselves, it only says which enrollment is meant.
  * - A **teacher** owns the courses in which they are an active teacher or assistant, what belongs to them (enrollments of
- *   teachers and observers too), and the students of them. With a course named, a student must be in that course; with
+ *   teachers and observers too), and the students of them, but nothing of who is deleted. With a course named, a student must be in that course; with
  *   none, all courses in which the student is active must be the teacher's, since the answer would speak of all of them;
  *   for a past moment all in which the student ever was. Only a `course_id` that the route reads names a course: what it
  *   does not read narrows no answer.

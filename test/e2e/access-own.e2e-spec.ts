@@ -55,6 +55,27 @@ function withRowNumbers(request: IdSources): IdSources {
   return JSON.parse(text) as IdSources;
 }
 
+/** The enrollment of a student in their one course, a new submission and a new session there: a request that names each. */
+async function thingsOf(student: string): Promise<IdSources[]> {
+  const [ids] = await database.dataSource.query<Record<string, string>[]>(
+    `WITH who AS (
+       SELECT u.id AS user_id, a.id AS activity_id, e.id AS enrollment_id, a.course_id
+       FROM users u JOIN enrollments e ON e.user_id = u.id JOIN activities a ON a.course_id = e.course_id
+       WHERE u.code = $1
+     ), submission AS (
+       INSERT INTO submissions (user_id, activity_id, attempt_no, submitted_at)
+       SELECT user_id, activity_id, 1, now() FROM who RETURNING id
+     ), session AS (
+       INSERT INTO tutor_sessions (code, user_id, course_id, started_at, last_event_at)
+       SELECT 'SES-' || $1, user_id, course_id, now(), now() FROM who RETURNING code
+     )
+     SELECT enrollment_id::text, submission.id::text AS submission_id, session.code AS session_id
+     FROM who, submission, session`,
+    [student],
+  );
+  return Object.entries(ids!).map(([name, id]) => ({ params: { [name]: id } }));
+}
+
 describe('a student', () => {
   const cases: Case[] = [
     ['passes', { params: { student_id: 'STU001' } }],
@@ -102,21 +123,7 @@ describe('a student who dropped a course', () => {
   let mine: IdSources[];
 
   beforeAll(async () => {
-    const [ids] = await database.dataSource.query<{ session_id: string }[]>(`
-      WITH who AS (
-        SELECT u.id AS user_id, a.id AS activity_id, e.id AS enrollment_id, a.course_id
-        FROM users u JOIN enrollments e ON e.user_id = u.id JOIN activities a ON a.course_id = e.course_id
-        WHERE u.code = 'STU005'
-      ), submission AS (
-        INSERT INTO submissions (user_id, activity_id, attempt_no, submitted_at)
-        SELECT user_id, activity_id, 1, now() FROM who RETURNING id
-      ), session AS (
-        INSERT INTO tutor_sessions (code, user_id, course_id, started_at, last_event_at)
-        SELECT 'SES-STU005', user_id, course_id, now(), now() FROM who RETURNING code
-      )
-      SELECT enrollment_id::text, submission.id::text AS submission_id, session.code AS session_id
-      FROM who, submission, session`);
-    mine = Object.entries(ids!).map(([name, id]) => ({ params: { [name]: id } }));
+    mine = await thingsOf('STU005');
   });
 
   it.each(['GET', 'HEAD'])(
@@ -211,6 +218,11 @@ describe('a teacher', () => {
   it('still sees who finished or dropped their course', async () => {
     expect(await verdict('teacher', 'TEACH001', { params: { student_id: 'STU004' } })).toBe('passes');
     expect(await verdict('teacher', 'TEACH001', { params: { student_id: 'STU005' } })).toBe('passes');
+  });
+
+  it('is told nothing of what somebody did who is deleted', async () => {
+    for (const thing of await thingsOf('STU006'))
+      expect([thing, await verdict('teacher', 'TEACH001', thing)]).toEqual([thing, 'not_found']);
   });
 
   it('may be an assistant, but not an observer or one who left', async () => {
