@@ -224,6 +224,24 @@ describe('access', () => {
     expect((await ask({ method: 'GET', path, bodyIds: [], cells: [] }, 'teacher')).status).toBe(status);
   });
 
+  it('A16: follows the end of a course at once, with which a student without an end of their own is in it or not', async () => {
+    const day = 86_400_000;
+    const endCourseOfOthers = (at: number) =>
+      app.request
+        .patch('/api/v3/courses/PROG-102')
+        .set('authorization', `Bearer ${tokens.admin}`)
+        .send({ ends_at: new Date(Date.now() + at).toISOString() })
+        .expect(200);
+    const path = '/api/v3/analytics/students/STU009';
+    const seen: number[] = [];
+    for (const at of [-day, 60 * day]) {
+      await endCourseOfOthers(at);
+      seen.push((await ask({ method: 'GET', path, bodyIds: [], cells: [] }, 'teacher')).status);
+    }
+
+    expect(seen).toEqual([200, 403]);
+  });
+
   it('is settled in the table for every route there is', async () => {
     const { body } = await app.request.get('/api/v3/openapi.json').expect(200);
     const routes = Object.entries(body.paths as Record<string, object>).flatMap(([path, methods]) =>

@@ -55,15 +55,15 @@ export class CoursesController {
   @Patch(':course_id')
   @BodyExample(ChangeCourseDto, { name: 'Programming 101' })
   @Access({ admin: 'all', teacher: 'own' })
-  // Who was in the course to its end is in it again when that is moved, and their views have no tag of it.
+  // Who was in the course to its end is in it again when that is moved: what is kept of them has no tag of it.
   @InvalidateCache<CoursesController['change']>({
     tags: (_, course) =>
       ifWritten(course, ({ changed }) => [
         `course:${course.course_id}`,
         ...(changed.some((column) => column !== 'name') ? [`roster:${course.course_id}`] : []),
-        ...(changed.includes('endsAt') ? ['student_risk:*', 'student_risk_at:*'] : []),
+        ...(changed.includes('endsAt') ? ['student_risk:*', 'student_risk_at:*', 'rights_person:*'] : []),
       ]),
-    families: ['course', 'roster', 'student_risk', 'student_risk_at'],
+    families: ['course', 'roster', 'student_risk', 'student_risk_at', 'rights_person'],
   })
   change(@CourseId() courseId: string, @Body() body: ChangeCourseDto): Promise<CourseDto> {
     return this.courses.change(courseId, body);
