@@ -7,8 +7,9 @@ import type { PageQuery } from '../../http/page.dto.js';
 import { Course } from '../courses/course.entity.js';
 import { findUnique } from '../find-unique.js';
 import { byCode, keysetPage } from '../keyset-page.js';
-import { noSuch, unprocessable } from '../references.js';
+import { noSuch } from '../no-such.js';
 import { inTransaction } from '../transaction.js';
+import { unprocessable } from '../unprocessable.js';
 import { change, wrote } from '../write-effect.js';
 import {
   ActivityDto,

@@ -6,17 +6,12 @@ import { Problem } from '../../http/problem.js';
 import { Course } from '../courses/course.entity.js';
 import { findUnique } from '../find-unique.js';
 import { keysetPage } from '../keyset-page.js';
+import { clockSkewMs, momentSoFar } from '../moments.js';
+import { noSuch } from '../no-such.js';
 import { isRowId } from '../public-id.js';
-import {
-  clockSkewMs,
-  courseNamedBy,
-  momentSoFar,
-  noSuch,
-  unknown,
-  unprocessable,
-  userNamedBy,
-} from '../references.js';
+import { courseNamedBy, userNamedBy } from '../references.js';
 import { inTransaction } from '../transaction.js';
+import { unknown, unprocessable } from '../unprocessable.js';
 import { onlyOwnCourses, onlyOwnRows } from '../visible-courses.js';
 import { change, wrote } from '../write-effect.js';
 import {

@@ -1,7 +1,7 @@
 import { validateSync } from 'class-validator';
 import { inheritedName } from '../../http/inherited-name.js';
 import { excessOf } from '../../http/json-body.js';
-import { isFuture } from '../references.js';
+import { isFuture } from '../moments.js';
 import { CreateEventDto } from './event.dto.js';
 import type { Line } from './lines.js';
 import type { Refusal, RefusalCode } from './refusal.js';

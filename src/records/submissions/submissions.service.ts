@@ -5,16 +5,12 @@ import { Problem } from '../../http/problem.js';
 import { Activity } from '../activities/activity.entity.js';
 import { findUnique } from '../find-unique.js';
 import { keysetPage } from '../keyset-page.js';
+import { momentTold } from '../moments.js';
+import { noSuch } from '../no-such.js';
 import { isRowId, largestRowId } from '../public-id.js';
-import {
-  activeEnrollment,
-  activityNamedBy,
-  momentTold,
-  noSuch,
-  unprocessable,
-  userNamedBy,
-} from '../references.js';
+import { activeEnrollment, activityNamedBy, userNamedBy } from '../references.js';
 import { inTransaction } from '../transaction.js';
+import { unprocessable } from '../unprocessable.js';
 import type { User } from '../users/user.entity.js';
 import { onlyOwnCourses, onlyOwnRows } from '../visible-courses.js';
 import { wrote } from '../write-effect.js';

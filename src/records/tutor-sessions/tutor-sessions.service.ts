@@ -5,19 +5,11 @@ import type { Principal } from '../../access/principal.js';
 import { databaseNow } from '../../database/database-clock.js';
 import { Problem } from '../../http/problem.js';
 import { findUnique } from '../find-unique.js';
-import {
-  activeEnrollment,
-  activityNamedBy,
-  clockSkewMs,
-  courseNamedBy,
-  momentTold,
-  mustFollowEnrollment,
-  noSuch,
-  pastMoment,
-  unprocessable,
-  userNamedBy,
-} from '../references.js';
+import { clockSkewMs, momentTold, mustFollowEnrollment, pastMoment } from '../moments.js';
+import { noSuch } from '../no-such.js';
+import { activeEnrollment, activityNamedBy, courseNamedBy, userNamedBy } from '../references.js';
 import { inTransaction } from '../transaction.js';
+import { unprocessable } from '../unprocessable.js';
 import { wrote } from '../write-effect.js';
 import { TutorSessionDto, type CreateTutorSessionDto, type EndTutorSessionDto } from './tutor-session.dto.js';
 import { TutorSession } from './tutor-session.entity.js';

@@ -4,7 +4,7 @@ import { databaseNow } from '../../database/database-clock.js';
 import type { PageQuery } from '../../http/page.dto.js';
 import { byCode, keysetPage } from '../keyset-page.js';
 import { IdempotencyService } from '../idempotency/idempotency.service.js';
-import { noSuch } from '../references.js';
+import { noSuch } from '../no-such.js';
 import { inTransaction } from '../transaction.js';
 import { change, wrote } from '../write-effect.js';
 import { UserDto, type ChangeUserDto, type CreateUserDto, type UserPage } from './user.dto.js';
