@@ -211,25 +211,36 @@ async function after(
   return { status, endedAt, finalResult };
 }
 
-/**
- * As told; else when it did end, or now. One that was told from ahead was taken for now, and still is when it is told again.
- * One without a date ended with its course; once dropped it would count as never active, so it is given that date, or now.
- */
-async function endOf(
+function endOf(
   manager: EntityManager,
-  { status: before, enrolledAt, endedAt, course }: Enrollment,
+  enrollment: Enrollment,
   status: EnrollmentStatus,
   told: string | undefined,
 ): Promise<Date | null> {
-  const hasEnded = before !== 'active';
-  const wouldVanish = endedAt === null && before !== 'dropped' && status === 'dropped';
-  if (hasEnded && !wouldVanish && told === undefined) return endedAt;
+  return told === undefined ? endUntold(manager, enrollment, status) : endTold(manager, enrollment, told);
+}
+
+/** One that was told from ahead was taken for now, and still is when it is told again. */
+async function endTold(manager: EntityManager, { endedAt }: Enrollment, told: string): Promise<Date> {
   const moment = await momentSoFar(manager, 'ended_at', told);
-  if (told === undefined) {
-    const end = hasEnded && course.endsAt < moment ? course.endsAt : moment;
-    // One that was to begin later, as an import may have it, has no time at all.
-    return end < enrolledAt ? enrolledAt : end;
-  }
   const isAhead = moment.getTime() < Date.parse(told);
   return isAhead && endedAt && moment.getTime() - endedAt.getTime() <= clockSkewMs ? endedAt : moment;
+}
+
+/**
+ * When it did end, or now. One without a date ended with its course; once dropped it would count as never active, so it is
+ * given that date, or now.
+ */
+async function endUntold(
+  manager: EntityManager,
+  { status: before, enrolledAt, endedAt, course }: Enrollment,
+  status: EnrollmentStatus,
+): Promise<Date | null> {
+  const hasEnded = before !== 'active';
+  const wouldVanish = endedAt === null && before !== 'dropped' && status === 'dropped';
+  if (hasEnded && !wouldVanish) return endedAt;
+  const now = await databaseNow(manager);
+  const end = hasEnded && course.endsAt < now ? course.endsAt : now;
+  // One that was to begin later, as an import may have it, has no time at all.
+  return end < enrolledAt ? enrolledAt : end;
 }
