@@ -32,18 +32,25 @@ export async function courseNamedBy(manager: EntityManager, field: string, code:
   return course ?? unknown(field, 'no such course');
 }
 
-/** The activity that a body names, with its course. To a student one that is not published does not exist. */
-export async function activityNamedBy(
+/** An activity with its course. To a student one that is not published does not exist. */
+export async function activityFor(
   manager: EntityManager,
   { role }: Principal,
+  code: string,
+): Promise<Activity | null> {
+  const activity = await findUnique(manager, Activity, { where: { code }, relations: { course: true } });
+  if (role === 'student' && activity?.status !== 'published') throw notFound();
+  return activity;
+}
+
+/** The same of one that a body names. */
+export async function activityNamedBy(
+  manager: EntityManager,
+  principal: Principal,
   field: string,
   code: string,
 ): Promise<Activity> {
-  const activity = await findUnique(manager, Activity, { where: { code }, relations: { course: true } });
-  if (role === 'student' && activity?.status !== 'published') {
-    throw notFound();
-  }
-  return activity ?? unknown(field, 'no such activity');
+  return (await activityFor(manager, principal, code)) ?? unknown(field, 'no such activity');
 }
 
 /**

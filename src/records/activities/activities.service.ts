@@ -1,13 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
-import { notFound } from '../../access/not-found.js';
 import type { Principal } from '../../access/principal.js';
 import { databaseNow } from '../../database/database-clock.js';
 import type { PageQuery } from '../../http/page.dto.js';
 import { Course } from '../courses/course.entity.js';
-import { findUnique } from '../find-unique.js';
 import { byCode, keysetPage } from '../keyset-page.js';
 import { noSuch } from '../no-such.js';
+import { activityFor } from '../references.js';
 import { inTransaction } from '../transaction.js';
 import { unprocessable } from '../unprocessable.js';
 import { change, wrote } from '../write-effect.js';
@@ -62,13 +61,8 @@ export class ActivitiesService {
   }
 
   async get(principal: Principal, code: string): Promise<ActivityDto> {
-    const activity = await findUnique(this.dataSource.manager, Activity, {
-      where: { code },
-      relations: { course: true },
-    });
-    if (principal.role === 'student' && activity?.status !== 'published') throw notFound();
-    if (!activity) return noSuch('activity');
-    return ActivityDto.of(activity);
+    const activity = await activityFor(this.dataSource.manager, principal, code);
+    return ActivityDto.of(activity ?? noSuch('activity'));
   }
 
   change(code: string, dto: ChangeActivityDto): Promise<ActivityDto> {
