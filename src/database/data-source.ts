@@ -14,7 +14,6 @@ import { InitialSchema1770000000000 } from './migrations/1770000000000-initial-s
 import { AnalyticsIndexes1770000001000 } from './migrations/1770000001000-analytics-indexes.js';
 import { OuladImport1770000002000 } from './migrations/1770000002000-oulad-import.js';
 import { OutboxRenewal1770000003000 } from './migrations/1770000003000-outbox-renewal.js';
-import { DaysOfMovedSubmissions1770000015000 } from './migrations/1770000015000-days-of-moved-submissions.js';
 import { DueWhenHandedIn1770000004000 } from './migrations/1770000004000-due-when-handed-in.js';
 import { ForgetDeleted1770000005000 } from './migrations/1770000005000-forget-deleted.js';
 import { CountersByDifference1770000006000 } from './migrations/1770000006000-counters-by-difference.js';
@@ -22,19 +21,20 @@ import { ManyClicksADay1770000007000 } from './migrations/1770000007000-many-cli
 import { OutboxNamespace1770000008000 } from './migrations/1770000008000-outbox-namespace.js';
 import { OutboxAge1770000009000 } from './migrations/1770000009000-outbox-age.js';
 import { ForgetPeopleSoon1770000010000 } from './migrations/1770000010000-forget-people-soon.js';
+import { FirstTraceCounts1770000011000 } from './migrations/1770000011000-first-trace-counts.js';
+import { HintsOfTheTutor1770000012000 } from './migrations/1770000012000-hints-of-the-tutor.js';
+import { FirstTraceOfStudents1770000013000 } from './migrations/1770000013000-first-trace-of-students.js';
+import { ForgetTraits1770000014000 } from './migrations/1770000014000-forget-traits.js';
+import { DaysOfMovedSubmissions1770000015000 } from './migrations/1770000015000-days-of-moved-submissions.js';
+import { SubmissionsOfActivities1770000016000 } from './migrations/1770000016000-submissions-of-activities.js';
+import { EnrollmentsOfCourses1770000017000 } from './migrations/1770000017000-enrollments-of-courses.js';
+import { OpenSessions1770000018000 } from './migrations/1770000018000-open-sessions.js';
 import { EndsTold1770000019000 } from './migrations/1770000019000-ends-told.js';
 import { SubmissionsTold1770000020000 } from './migrations/1770000020000-submissions-told.js';
 import { TermsTold1770000021000 } from './migrations/1770000021000-terms-told.js';
 import { ListsByTime1770000022000 } from './migrations/1770000022000-lists-by-time.js';
 import { FollowedOutbox1770000023000 } from './migrations/1770000023000-followed-outbox.js';
 import { ForgottenOutbox1770000024000 } from './migrations/1770000024000-forgotten-outbox.js';
-import { EnrollmentsOfCourses1770000017000 } from './migrations/1770000017000-enrollments-of-courses.js';
-import { FirstTraceCounts1770000011000 } from './migrations/1770000011000-first-trace-counts.js';
-import { FirstTraceOfStudents1770000013000 } from './migrations/1770000013000-first-trace-of-students.js';
-import { ForgetTraits1770000014000 } from './migrations/1770000014000-forget-traits.js';
-import { HintsOfTheTutor1770000012000 } from './migrations/1770000012000-hints-of-the-tutor.js';
-import { OpenSessions1770000018000 } from './migrations/1770000018000-open-sessions.js';
-import { SubmissionsOfActivities1770000016000 } from './migrations/1770000016000-submissions-of-activities.js';
 
 const entities = [Activity, Course, Enrollment, GradeChange, Submission, TutorMessage, TutorSession, User];
 
