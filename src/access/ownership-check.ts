@@ -12,9 +12,9 @@ import { RightsService, type Belonging } from './rights.service.js';
 interface Named {
   readonly courses: ReadonlySet<string>;
   /** Those of them that are named themselves */
-  readonly named: ReadonlySet<string>;
+  readonly namedCourses: ReadonlySet<string>;
   /** Those of an activity that is named */
-  readonly opened: ReadonlySet<string>;
+  readonly activityCourses: ReadonlySet<string>;
   /** People named as students or users */
   readonly people: ReadonlySet<string>;
   /** People whose the named enrollments, submissions and sessions are */
@@ -77,8 +77,8 @@ export class OwnershipCheck {
     const coursesOf = (belongings: readonly Belonging[]) => belongings.map(({ course_id }) => course_id);
     return {
       courses: new Set([...ids.course_id, ...coursesOf(found)]),
-      named: new Set(ids.course_id),
-      opened: new Set(coursesOf(found.filter(({ person_id }) => person_id === undefined))),
+      namedCourses: new Set(ids.course_id),
+      activityCourses: new Set(coursesOf(found.filter(({ person_id }) => person_id === undefined))),
       people: new Set([...ids.student_id, ...ids.user_id]),
       owners: new Set(found.flatMap(({ person_id }) => (person_id === undefined ? [] : [person_id]))),
       students: new Set(ids.course_id.length === 0 ? ids.student_id : []),
@@ -122,12 +122,14 @@ function isRead({ method }: IdSources): boolean {
 /** @param isReading  whether nothing is done to what is named */
 function checkStudent(
   student: Person,
-  { courses, named, opened, people, owners }: Named,
+  { courses, namedCourses, activityCourses, people, owners }: Named,
   isReading: boolean,
 ): void {
   const attended = attendedCourses(student);
+  // Named beside themselves, one that they dropped only says which enrollment is meant.
   const mayBeNamed = isReading && people.size > 0 ? studiedCourses(student) : attended;
-  if (!all(named, mayBeNamed) || !all(isReading ? opened : courses, attended)) throw notFound();
+  const mustBeAttended = isReading ? activityCourses : courses;
+  if (!all(namedCourses, mayBeNamed) || !all(mustBeAttended, attended)) throw notFound();
   if (!all(new Set([...people, ...owners]), new Set([student.code]))) throw notFound();
 }
 
