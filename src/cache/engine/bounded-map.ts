@@ -64,8 +64,8 @@ export class BoundedMap<Value> {
   }
 
   /** From the oldest to the newest. */
-  *[Symbol.iterator](): Generator<[key: string, value: Value]> {
-    for (let place = this.#oldest; place; place = place.newer) yield [place.key, place.value];
+  *values(): Generator<Value> {
+    for (let place = this.#oldest; place; place = place.newer) yield place.value;
   }
 
   #remove(place: Place<Value>): Value {

@@ -54,13 +54,13 @@ export function softTag(tag: string): string {
 export function byHardness(tags: readonly string[]): { hard: string[]; soft: string[] } {
   const softly = tags.filter((tag) => tag.startsWith('~')).map((tag) => tag.slice(1));
   const hard = reached(tags.filter((tag) => !tag.startsWith('~')));
-  return { hard, soft: reached(softly).filter((tag) => !hard.includes(tag)) };
+  return { hard: [...hard], soft: [...reached(softly)].filter((tag) => !hard.has(tag)) };
 }
 
 /** The tags, and for each part of a prefix the `below/` tags of what contains it. */
-function reached(tags: readonly string[]): string[] {
+function reached(tags: readonly string[]): Set<string> {
   const wholes = tags.flatMap((tag) => (tag.startsWith('prefix/') ? leadingTags(tag).slice(0, -1) : []));
-  return [...new Set([...tags, ...wholes.map(belowTag)])];
+  return new Set([...tags, ...wholes.map(belowTag)]);
 }
 
 function belowTag(prefixTag: string): string {
