@@ -14,7 +14,8 @@ import {
   type SimulatedInstance,
 } from '../../src/cache/testing/index.js';
 import { storeKey } from '../../src/cache/engine/cache-key.js';
-import { FollowingStore, MAX_SEEN } from '../../src/cache/stores/following.store.js';
+import { FollowingStore } from '../../src/cache/stores/following.store.js';
+import { MAX_SEEN } from '../../src/cache/stores/seen-tokens.js';
 
 const BUDGET_MS = 150;
 let clock: FakeClock;

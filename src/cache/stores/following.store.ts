@@ -1,4 +1,3 @@
-import { BoundedMap } from '../engine/bounded-map.js';
 import type { CacheEntry } from '../engine/cache-entry.js';
 import type { Clock } from '../engine/clock.js';
 import type { L1Entries } from '../engine/l1-entries.js';
@@ -7,20 +6,10 @@ import { byHardness, EPOCH, isWitness, takenAway } from '../engine/tags.js';
 import { tokensByTag } from '../engine/tokens.js';
 import { MemoryStore } from './memory.store.js';
 import { BELIEVED_MS, OutboxFollower, type FollowedOutbox } from './outbox-follower.js';
+import { SeenTokens } from './seen-tokens.js';
 
-/** Tags whose tokens may be taken over. */
-export const MAX_SEEN = 20_000;
 /** What tokens begin with that no other process knows. */
 const OWN = 'own/';
-
-/** A token, and when it was last asked for. */
-interface Seen {
-  /** `undefined`: it was taken away then, or is taken over. */
-  token: string | undefined;
-  readonly atMs: number;
-  /** Whether the outbox has told all since it came. All news count for it from then on. */
-  isVouchedFor: boolean;
-}
 
 /** Who is asked about what. */
 interface Division {
@@ -55,12 +44,9 @@ export class FollowingStore implements Store {
   readonly #own: MemoryStore;
   readonly #follower: OutboxFollower;
   readonly #clock: Clock;
-  readonly #seen = new BoundedMap<Seen>(MAX_SEEN);
+  readonly #seen = new SeenTokens();
   /** Those that this process has answered for since the shared store last did. */
   readonly #ownWitnesses = new Set<string>();
-  /** What was asked for until then says nothing any more. */
-  #blindUntilMs = -Infinity;
-
   constructor(shared: Store, outbox: FollowedOutbox, clock: Clock, entries: L1Entries) {
     this.#shared = shared;
     this.#clock = clock;
@@ -138,7 +124,7 @@ export class FollowingStore implements Store {
 
   async invalidate(hard: readonly string[], soft: readonly string[], budgetMs: number): Promise<void> {
     this.#takeAway(hard, soft);
-    this.#unsee([...hard, ...soft]);
+    this.#seen.strike([...hard, ...soft], this.#clock.monotonicMs());
     await this.#shared.invalidate(hard, soft, budgetMs);
   }
 
@@ -223,47 +209,24 @@ export class FollowingStore implements Store {
   ): Promise<Read> {
     const atMs = this.#clock.monotonicMs();
     const read = await ask(tags);
-    this.#see(tags, read.tokens, atMs);
+    this.#cede(tags, read.tokens);
+    this.#seen.note(tags, read.tokens, atMs);
     return read;
   }
 
   async #askOwn<Read extends StoreRead>(tags: readonly string[], ask: Ways<Read>['own']): Promise<Read> {
     const sinceMs = this.#clock.monotonicMs() - BELIEVED_MS;
-    const isNews = tags.some((tag) => {
-      const seen = this.#seen.get(tag);
-      return seen?.token !== undefined && !seen.isVouchedFor && seen.atMs > sinceMs;
-    });
-    if (tags.length > 0) await this.#follower.catchUp(isNews);
+    if (tags.length > 0) await this.#follower.catchUp(this.#seen.hasUnvouched(tags, sinceMs));
     this.#takeOver(tags);
     for (const tag of tags) if (isWitness(tag)) this.#ownWitnesses.add(tag);
     return ask(tags);
   }
 
-  /** @param sinceMs  what was asked for until then is too old */
-  #vouchFor(sinceMs: number): void {
-    for (const seen of this.#seen.values()) if (seen.atMs > sinceMs) seen.isVouchedFor = true;
-  }
-
-  /** What the outbox vouches for, once: an invalidation of after that is not undone. */
+  /** Goes on with what the outbox vouches for. */
   #takeOver(tags: readonly string[]): void {
     for (const tag of tags) {
-      const seen = this.#seen.get(tag);
-      if (seen?.token === undefined || !seen.isVouchedFor) continue;
-      this.#own.adopt(tag, seen.token);
-      seen.token = undefined;
-    }
-  }
-
-  /** @param atMs  when they were asked for: an answer to an earlier question may come later */
-  #see(tags: readonly string[], tokens: StoreRead['tokens'], atMs: number): void {
-    this.#cede(tags, tokens);
-    if (atMs <= this.#blindUntilMs) return;
-    for (const [index, tag] of tags.entries()) {
-      const token = tokens[index];
-      if (token === undefined) continue;
-      const known = this.#seen.get(tag);
-      if (known && (known.atMs > atMs || (known.token === undefined && known.atMs === atMs))) continue;
-      this.#seen.set(tag, { token, atMs, isVouchedFor: false });
+      const token = this.#seen.take(tag);
+      if (token !== undefined) this.#own.adopt(tag, token);
     }
   }
 
@@ -282,19 +245,9 @@ export class FollowingStore implements Store {
     this.#ownWitnesses.clear();
   }
 
-  /** An answer to an earlier question may come yet. */
-  #unsee(tags: readonly string[]): void {
-    const atMs = this.#clock.monotonicMs();
-    if (tags.includes(EPOCH)) {
-      this.#seen.clear();
-      this.#blindUntilMs = atMs;
-    }
-    for (const tag of tags) this.#seen.set(tag, { token: undefined, atMs, isVouchedFor: false });
-  }
-
   /** @param anewAtMs  when the outbox answered, where it was asked for all that it tells of */
   #hear(invalidated: readonly string[] | undefined, anewAtMs: number | undefined): void {
-    if (anewAtMs !== undefined) this.#vouchFor(anewAtMs - BELIEVED_MS);
+    if (anewAtMs !== undefined) this.#seen.vouchFor(anewAtMs - BELIEVED_MS);
     if (!invalidated) {
       this.#forget();
       return;
@@ -315,6 +268,6 @@ export class FollowingStore implements Store {
 
   #forget(): void {
     this.#own.forget();
-    for (const seen of this.#seen.values()) if (seen.isVouchedFor) seen.token = undefined;
+    this.#seen.forget();
   }
 }
