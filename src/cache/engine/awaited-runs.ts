@@ -5,7 +5,7 @@ import type { Clock } from './clock.js';
 import { CurrentRun } from './current-run.js';
 import type { EngineParts } from './engine-parts.js';
 import type { Factory, Loaded, Revive } from './factory.js';
-import type { Found } from './l1-entries.js';
+import type { Found } from './held-entry.js';
 import type { Subject } from './subject.js';
 import { tokensByTag } from './tokens.js';
 import { withTimeouts, type StaleReason } from './with-timeouts.js';

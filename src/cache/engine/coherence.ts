@@ -2,7 +2,7 @@ import type { Backplane, BackplaneListener } from './backplane.js';
 import type { Clock } from './clock.js';
 import type { Consistency } from './entry-policy.js';
 import { InvalidationLog } from './invalidation-log.js';
-import type { HeldEntry } from './l1-entries.js';
+import type { HeldEntry } from './held-entry.js';
 
 /**
  * What this process may believe of the entries it holds without asking the store: that nothing they depend on was

@@ -1,6 +1,7 @@
 import { FakeClock } from '../testing/fake-clock.js';
 import type { CacheEntry } from './cache-entry.js';
-import { heldEntry, L1Entries, type HeldEntry } from './l1-entries.js';
+import { heldEntry, type HeldEntry } from './held-entry.js';
+import { L1Entries } from './l1-entries.js';
 
 function entryOf(keyText: string, body: Buffer): CacheEntry {
   return { keyText, shape: '', tags: [], tokens: [], ttlMs: 1000, graceMs: 0, loadMs: 1, head: {}, body };

@@ -1,17 +1,7 @@
 import { bodyLength, type CacheEntry } from './cache-entry.js';
 import type { Clock } from './clock.js';
+import type { HeldEntry } from './held-entry.js';
 import { OwnMemory } from './own-memory.js';
-
-/** An entry in this process, with what is known of its age and of its tokens. Times are monotonic. */
-export interface HeldEntry {
-  readonly entry: CacheEntry;
-  /** When the run that gave it began, or earlier; of an entry from the store an estimate of that. */
-  readonly bornAtMs: number;
-  readonly freshUntilMs: number;
-  readonly usableUntilMs: number;
-  /** The position of the {@link InvalidationLog} at which its tokens were the present ones. */
-  validAtPosition: number;
-}
 
 interface Slot {
   readonly keyText: string;
@@ -23,42 +13,6 @@ interface Slot {
   /** Neighbours in the order of arrival. */
   older: Slot | undefined;
   newer: Slot | undefined;
-}
-
-/** @param leftMs what is left of `ttlMs + graceMs` at `atMs` */
-export function heldEntry(
-  entry: CacheEntry,
-  leftMs: number,
-  atMs: number,
-  validAtPosition: number,
-): HeldEntry {
-  const usableUntilMs = atMs + leftMs;
-  return {
-    entry,
-    // What is left of its life was counted from the end of its run.
-    bornAtMs: usableUntilMs - entry.graceMs - entry.ttlMs - entry.loadMs,
-    freshUntilMs: usableUntilMs - entry.graceMs,
-    usableUntilMs,
-    validAtPosition,
-  };
-}
-
-export function isFresh(held: HeldEntry | undefined, clock: Clock): boolean {
-  return held !== undefined && held.freshUntilMs > clock.monotonicMs();
-}
-
-/** An entry that may be served, and where it stands in its life. */
-export interface Found {
-  readonly entry: CacheEntry;
-  readonly ageMs: number;
-  /** What is left of its TTL, ms; negative when it is stale. */
-  readonly freshForMs: number;
-}
-
-/** Where it stands in its life at this moment. */
-export function foundNow({ entry, bornAtMs, freshUntilMs }: HeldEntry, clock: Clock): Found {
-  const now = clock.monotonicMs();
-  return { entry, ageMs: Math.max(0, now - bornAtMs), freshForMs: freshUntilMs - now };
 }
 
 /** What an entry costs beside its texts and its body: objects, map slots, buffer. Measured, see docs/benchmarks.md. */

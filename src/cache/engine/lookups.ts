@@ -5,7 +5,7 @@ import { bodyLength } from './cache-entry.js';
 import type { EmitCacheEvent } from './cache-events.js';
 import type { Clock } from './clock.js';
 import type { EntryStore } from './entry-store.js';
-import { foundNow, type Found } from './l1-entries.js';
+import { foundNow, type Found } from './held-entry.js';
 import type { RefreshAhead } from './refresh-ahead.js';
 import type { Subject } from './subject.js';
 

@@ -1,4 +1,4 @@
-import type { HeldEntry } from './l1-entries.js';
+import type { HeldEntry } from './held-entry.js';
 import type { LoadLease } from './load-lease.js';
 import type { Tokens } from './tokens.js';
 

@@ -4,7 +4,7 @@ import type { EmitCacheEvent } from './cache-events.js';
 import { pause, type Clock } from './clock.js';
 import { LONGEST_WAIT_MS, longestWaitMs } from './entry-policy.js';
 import type { HitForMiss } from './hit-for-miss.js';
-import { isFresh } from './l1-entries.js';
+import { isFresh } from './held-entry.js';
 import { nobodyWaits } from './join.js';
 import { LoadLease } from './load-lease.js';
 import type { Opening } from './opening.js';

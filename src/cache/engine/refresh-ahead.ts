@@ -5,7 +5,7 @@ import { errorName } from './cache-errors.js';
 import type { EmitCacheEvent } from './cache-events.js';
 import type { Clock } from './clock.js';
 import { CurrentRun } from './current-run.js';
-import { foundNow, type Found } from './l1-entries.js';
+import { foundNow, type Found } from './held-entry.js';
 import type { SharedRuns } from './shared-runs.js';
 import type { Openings } from './openings.js';
 import type { RetryPauses } from './retry-pauses.js';

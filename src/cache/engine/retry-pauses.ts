@@ -1,6 +1,6 @@
 import { BoundedMap } from './bounded-map.js';
 import type { Clock } from './clock.js';
-import type { Found } from './l1-entries.js';
+import type { Found } from './held-entry.js';
 import type { Subject } from './subject.js';
 
 /** The most that are remembered at a time. Forgetting one costs a run. */

@@ -2,7 +2,7 @@ import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/com
 import type { CacheRequest } from '../definition/cache-request.js';
 import { CacheEngine } from '../engine/cache-engine.js';
 import type { CacheEntry } from '../engine/cache-entry.js';
-import type { Found } from '../engine/l1-entries.js';
+import type { Found } from '../engine/held-entry.js';
 import { leaveTicket, type CacheTicket } from './cache-ticket.js';
 import { CompressedForms } from './compressed-forms.js';
 import { isKeptException, revivedException } from './kept-exception.js';

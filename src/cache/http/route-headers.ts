@@ -1,5 +1,5 @@
 import type { CacheRequest } from '../definition/cache-request.js';
-import type { Found } from '../engine/l1-entries.js';
+import type { Found } from '../engine/held-entry.js';
 import { acceptedCodings, type Coding } from './accept-encoding.js';
 import { isKeptException } from './kept-exception.js';
 import { onLateCookie } from './late-fields.js';

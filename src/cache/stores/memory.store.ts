@@ -2,7 +2,8 @@ import { BoundedMap } from '../engine/bounded-map.js';
 import type { CacheEntry } from '../engine/cache-entry.js';
 import { CacheError } from '../engine/cache-errors.js';
 import type { Clock } from '../engine/clock.js';
-import { heldEntry, type L1Entries } from '../engine/l1-entries.js';
+import { heldEntry } from '../engine/held-entry.js';
+import type { L1Entries } from '../engine/l1-entries.js';
 import {
   TOO_LARGE,
   type EntryName,
