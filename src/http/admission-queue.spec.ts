@@ -146,23 +146,28 @@ it('serves reads before writes once it is no burst any more, but for a write tha
   expect(await told()).toEqual(['write 3']);
 });
 
-/** Requests that come, and one that is done each 10 ms; counts whose turn came. */
+/** Requests that come, and some that are done at a moment, by default one each 10 ms; counts whose turn came. */
 const flood = () => {
   let steps = 0;
   const served = {
     read: 0,
     write: 0,
-    step(reads: number, writes: number) {
+    longestWaitMs: 0,
+    step(reads: number, writes: number, done = 1) {
       const all = [...Array<'read'>(reads).fill('read'), ...Array<'write'>(writes).fill('write')];
       for (const purpose of ++steps % 2 === 0 ? all : all.toReversed()) come(purpose);
-      now += 10;
-      if (queue.serving > 0) queue.leave();
+      now += 10 * done;
+      for (let n = 0; n < done && queue.serving > 0; n++) queue.leave();
     },
   };
   const come = (purpose: 'read' | 'write') => {
+    const cameAtMs = now;
     try {
       queue.enter(purpose)?.then(
-        () => served[purpose]++,
+        () => {
+          served[purpose]++;
+          served.longestWaitMs = Math.max(served.longestWaitMs, now - cameAtMs);
+        },
         () => undefined,
       );
     } catch {
@@ -186,6 +191,27 @@ it.each([
   const chance = served.write / writes / (served.read / reads);
   expect(chance).toBeGreaterThan(0.7);
   expect(chance).toBeLessThan(0.9);
+});
+
+it('is no burst again because for a moment nobody waits', async () => {
+  queue = new AdmissionQueue(20, () => now);
+  const served = flood();
+  for (let n = 0; n < 20; n++) {
+    for (const done of [5, 15]) served.step(2 * done, 0, done);
+    await told();
+    if (n === 5) served.longestWaitMs = 0;
+  }
+
+  expect(served.longestWaitMs).toBeLessThanOrEqual(200);
+});
+
+it('is a burst again once nobody has waited for 100 ms', async () => {
+  await overload();
+  for (let n = 0; n < 2; n++) queue.leave();
+  now += 101;
+
+  for (let n = 0; n < 22; n++) enter(String(n));
+  expect(await told()).toEqual(['0 at once', '1 at once']);
 });
 
 it('refuses of bursts that do not end hardly more writes than reads', async () => {

@@ -12,14 +12,14 @@ interface Waiter {
 const PLACES = 10;
 /** After this time without a free place it is no burst: more requests come than can be served. */
 const BURST_MS = 500;
-/** How long a request may wait then. */
+/** How long a request may wait then; and for so long nobody must have waited until what comes is a burst again. */
 const OVERLOADED_WAIT_MS = 100;
 /** The longest wait, also in a burst. */
 const MAX_WAIT_MS = 5000;
 /** With less than this part of the chance of a read a write is served next: it can be sent again, but is not kept out. */
 const WRITE_CHANCE = 0.75;
-/** What is left of a count after `OVERLOADED_WAIT_MS`: chances are those of the last seconds. */
-const REMEMBERED = 0.98;
+/** What is left of a count after `BURST_MS`: chances are those of the last seconds. */
+const REMEMBERED = 0.9;
 
 /**
  * Serves a bounded number of requests at a time. A burst waits for its turn. If more requests come than can be served, only
@@ -32,8 +32,10 @@ export class AdmissionQueue {
   readonly #now: () => number;
   readonly #waiting: Waiter[] = [];
   #serving = 0;
-  /** Since when requests have had to wait. */
-  #fullSinceMs: number | undefined;
+  /** Since when requests have had to wait, but for moments. */
+  #fullSinceMs = 0;
+  /** Since when nobody has waited; `Infinity` while somebody does. */
+  #freeSinceMs = -Infinity;
   /** How many were done since `#countedSinceMs`, for the mean. */
   #done = 0;
   #countedSinceMs = 0;
@@ -73,16 +75,21 @@ export class AdmissionQueue {
    * @throws {Problem} `overloaded`, at once or later; then it has not entered
    */
   enter(purpose: Purpose): Promise<void> | undefined {
+    const now = this.#now();
+    // Many may be done at one moment, so that for this moment nobody waits although far more come than can be served.
+    const isFree = now - this.#freeSinceMs > OVERLOADED_WAIT_MS;
     if (this.#serving < this.#max) {
       this.#serving++;
+      if (!isFree) this.#counts[purpose].admitted++;
       return undefined;
     }
     this.check(purpose);
     if (purpose === 'read' && this.#waiting.length >= this.#places) this.#writeInTheWay?.refuse();
-    if (this.#fullSinceMs === undefined) {
-      this.#fullSinceMs = this.#now();
-      this.#count(this.#fullSinceMs);
+    if (isFree) {
+      this.#fullSinceMs = now;
+      this.#count(now);
     }
+    this.#freeSinceMs = Infinity;
     return new Promise((resolve, reject) => {
       const end = (how: () => void) => () => {
         clearTimeout(timer);
@@ -107,7 +114,7 @@ export class AdmissionQueue {
     this.#done++;
     const countedMs = now - this.#countedSinceMs;
     // Over some time, since many may end at one moment.
-    if (this.#fullSinceMs !== undefined && countedMs >= OVERLOADED_WAIT_MS) {
+    if (this.#freeSinceMs === Infinity && countedMs >= BURST_MS) {
       this.#meanMs = countedMs / this.#done;
       this.#count(now);
     }
@@ -117,7 +124,7 @@ export class AdmissionQueue {
       return;
     }
     this.#serving--;
-    this.#fullSinceMs = undefined;
+    this.#freeSinceMs = Math.min(this.#freeSinceMs, now);
   }
 
   #next(): Waiter | undefined {
@@ -164,7 +171,7 @@ export class AdmissionQueue {
   }
 
   get #isBurst(): boolean {
-    return this.#fullSinceMs === undefined || this.#now() - this.#fullSinceMs <= BURST_MS;
+    return this.#now() - this.#fullSinceMs <= BURST_MS;
   }
 
   /** How many may wait. */
