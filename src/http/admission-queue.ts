@@ -16,7 +16,7 @@ const BURST_MS = 500;
 const OVERLOADED_WAIT_MS = 100;
 /** The longest wait, also in a burst. */
 const MAX_WAIT_MS = 5000;
-/** With less than this part of the chance of a read a write is served next: it can be sent again, but is not kept out. */
+/** With less than this part of the chance of a read writes are served next: they can be sent again, but are not kept out. */
 const WRITE_CHANCE = 0.75;
 /** What is left of a count after `BURST_MS`: chances are those of the last seconds. */
 const REMEMBERED = 0.9;
@@ -64,7 +64,7 @@ export class AdmissionQueue {
   /** @throws {Problem} `overloaded` if a request that entered now would be refused */
   check(purpose: Purpose): void {
     if (this.#serving < this.#max || this.#waiting.length < this.#places) return;
-    const isLetIn = purpose === 'write' ? this.#isWriteDue && !this.#dueWrite : this.#writeInTheWay;
+    const isLetIn = purpose === 'write' ? this.#of('write').length < this.#owed : this.#writeInTheWay;
     if (this.#isBurst || !isLetIn) throw this.#refusal(purpose);
   }
 
@@ -129,31 +129,30 @@ export class AdmissionQueue {
 
   #next(): Waiter | undefined {
     if (this.#isBurst) return this.#waiting[0];
-    const due = this.#dueWrite;
+    const due = this.#dueWrites;
     // Those who came in the burst, and are too many now that it has not ended.
-    const others = [...this.#of('write'), ...this.#of('read')].filter((waiter) => waiter !== due);
+    const others = [...this.#of('write').slice(due.length), ...this.#of('read')];
     const surplus = Math.max(0, others.length - Math.floor(this.#places));
     for (const waiter of others.slice(0, surplus)) waiter.refuse();
-    return due ?? this.#of('read')[0] ?? this.#waiting[0];
+    return due[0] ?? this.#of('read')[0] ?? this.#waiting[0];
   }
 
-  /** Whether writes have had less than their chance. */
-  get #isWriteDue(): boolean {
-    const chance = ({ admitted, refused }: { admitted: number; refused: number }) =>
-      admitted / (admitted + refused || 1);
+  /** How many more writes would have had to be served for writes to have had their chance; no more than may wait. */
+  get #owed(): number {
     const { read, write } = this.#counts;
-    return write.refused > 0 && chance(write) < WRITE_CHANCE * chance(read);
+    const chance = read.admitted / (read.admitted + read.refused || 1);
+    const owed = WRITE_CHANCE * chance * (write.admitted + write.refused) - write.admitted;
+    return Math.min(Math.max(0, owed), this.#places);
   }
 
-  /** A write that is served next: it needs no place, and gives none to a read. */
-  get #dueWrite(): Waiter | undefined {
-    return this.#isWriteDue ? this.#of('write')[0] : undefined;
+  /** Writes that are served next: they need no places, and give none to reads. */
+  get #dueWrites(): Waiter[] {
+    return this.#of('write').slice(0, Math.ceil(this.#owed));
   }
 
   /** A write that gives its place to a read. */
   get #writeInTheWay(): Waiter | undefined {
-    const due = this.#dueWrite;
-    return this.#of('write').findLast((waiter) => waiter !== due);
+    return this.#of('write').slice(this.#dueWrites.length).at(-1);
   }
 
   #refusal(purpose: Purpose): Problem {
