@@ -36,9 +36,8 @@ export async function tryStore(store: Store): Promise<StoreFailure | undefined> 
   const open = () => store.open(name, tags, LIVES_MS, PATIENCE_MS, { owner, ttlMs: LIVES_MS });
   let step: StoreStep = 'open';
   try {
-    // Each may take other rights than what begins a run.
+    // Its own rights may be others than those of what begins a run.
     await store.read(name, tags, PATIENCE_MS);
-    await store.tokens(tags, PATIENCE_MS);
     const { tokens } = await open();
     if (tokens.includes(undefined)) return { step, reason: 'lost' };
     step = 'write';

@@ -22,29 +22,31 @@ end
 return 1`;
 
 /**
- * What a look-up asks for, and what a run begins with, for each key by what it is. A token to be made is made where there is
- * none, and lives on, not for less long than it would: another may need it for longer. A lease is taken that is free or the
- * owner's own. KEYS: in any order. ARGV: a letter for each key (`e`ntry, `t`oken, token to be `m`ade, `l`ease), the last byte of
- * an entry to give, a fresh token, how long tokens live, the owner, how long leases live; times in ms.
+ * What a run begins with, for each key by what it is. A token is made where there is none, and lives on, not for less long
+ * than it would: another may need it for longer. A lease is taken that is free or the owner's own. KEYS: in any order.
+ * ARGV: a letter for each key (`t`oken, `e`ntry, `l`ease), a fresh token, how long tokens live, the last byte of an entry to
+ * give, the owner, how long leases live; times in ms.
  *
- * Replies for each key: time left (`PTTL`) and bytes of the entry; the token, false where there is none, or something else
- * in its place; 1 if the lease is the owner's now.
+ * Replies for each key: the token, false where there is something else in its place; time left (`PTTL`) and bytes of the
+ * entry; 1 if the lease is the owner's now.
  */
-export const ASK = new RedisScript(`
+export const OPEN = new RedisScript(`
 local replies = {}
 for i, key in ipairs(KEYS) do
   local kind = string.sub(ARGV[1], i, i)
-  if kind == 'e' then
-    local entry = redis.pcall('GETRANGE', key, 0, ARGV[2])
+  if kind == 't' then
+    if redis.call('SET', key, ARGV[2], 'NX', 'PX', ARGV[3]) then
+      replies[i] = ARGV[2]
+    else
+      redis.call('PEXPIRE', key, ARGV[3], 'GT')
+      local token = redis.pcall('GET', key)
+      replies[i] = type(token) == 'string' and token
+    end
+  elseif kind == 'e' then
+    local entry = redis.pcall('GETRANGE', key, 0, ARGV[4])
     local isText = type(entry) == 'string'
     if not isText and not string.find(entry.err, '^WRONGTYPE') then return entry end
     replies[i] = {redis.call('PTTL', key), isText and entry}
-  elseif kind == 'm' and redis.call('SET', key, ARGV[3], 'NX', 'PX', ARGV[4]) then
-    replies[i] = ARGV[3]
-  elseif kind == 'm' or kind == 't' then
-    if kind == 'm' then redis.call('PEXPIRE', key, ARGV[4], 'GT') end
-    local token = redis.pcall('GET', key)
-    replies[i] = type(token) == 'string' and token
   else
     local owner = redis.call('GET', key)
     local isFree = not owner or owner == ARGV[5]

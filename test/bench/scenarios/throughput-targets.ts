@@ -60,8 +60,8 @@ const oneGet = ({ microseconds, built }: Medians) =>
     ? `${percent(built('redis-only'))} of the answers were built by the handler, for Redis did not answer in time; `
     : '') +
   `HTTP behind Nest alone, as \`bounded\` shows it, takes ${microseconds('bounded')} of CPU, and \`bare-get\`, HTTP ` +
-  `without Nest and one \`GET\`, ${microseconds('bare-get')} for everything; an entry comes by a script, with ` +
-  'its tokens and what is left of its life';
+  `without Nest and one \`GET\`, ${microseconds('bare-get')} for everything; an entry needs three commands, for its ` +
+  'tokens and what is left of its life come with it';
 
 const targets: readonly Target[] = [
   { ours: 'bounded', theirs: 'limit', atLeast: { 300: 0.95, 8_000: 0.95, 200_000: 0.9 } },
