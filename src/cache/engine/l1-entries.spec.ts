@@ -80,6 +80,7 @@ describe('L1Entries', () => {
       false,
     ]);
     expect(l1.size().entries).toBe(0);
+    expect(l1.size().bytes).toBeGreaterThan(0);
     expect(l1.size().bytes).toBeLessThan(bytes / 4);
     l1.hold(held('dropped'));
     l1.hold(held('ended'));

@@ -216,6 +216,27 @@ describe('callers of a cold key in several processes', () => {
     expect((await other).value).toBe('ours');
   });
 
+  it('do not wait for a run whose entry could not be written', async () => {
+    here.store.fail('write');
+    await here.get(subject, gives('ours'));
+    await here.engine.background.settle();
+    const run = jest.fn(gives('theirs'));
+    void there.get(subject, run);
+    await pass(clock, 300);
+
+    expect(run).toHaveBeenCalledTimes(1);
+  });
+
+  it('are let in by the entry itself: the lease is given back with it', async () => {
+    const [write, release] = [jest.spyOn(here.store, 'write'), jest.spyOn(here.store, 'releaseLease')];
+    await here.get(subject, gives('ours'));
+    await here.engine.background.settle();
+
+    expect(write.mock.calls.map(([, , , owner]) => owner)).toEqual([expect.any(String)]);
+    // The store's own, behind the entry.
+    expect(release).toHaveBeenCalledTimes(1);
+  });
+
   it('do not wait for a run that an invalidation overtook', async () => {
     const run = deferred<string>();
     const first = here.get(subject, () => run.promise);

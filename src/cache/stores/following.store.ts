@@ -47,6 +47,7 @@ export class FollowingStore implements Store {
   readonly #seen = new SeenTokens();
   /** Those that this process has answered for since the shared store last did. */
   readonly #ownWitnesses = new Set<string>();
+
   constructor(shared: Store, outbox: FollowedOutbox, clock: Clock, entries: L1Entries) {
     this.#shared = shared;
     this.#clock = clock;
