@@ -41,12 +41,17 @@ export async function writeDump(tables: Iterable<TableRows>, file: string): Prom
       yield piece;
     }
   }
-  const sink = (await open(file, 'wx')).createWriteStream();
-  // Half of one looks like a whole one, and would be in the way of the next.
-  const takeAway = () => rm(file, { force: true });
+  // Not before it is known what a signal does: it may come as soon as there is a file.
+  const opening = Promise.resolve().then(() => open(file, 'wx'));
+  // Half of one looks like a whole one, and would be in the way of the next. What could not be opened is another's.
+  const takeAway = () =>
+    opening.then(
+      () => rm(file, { force: true }),
+      () => undefined,
+    );
   const stay = whenInterrupted(takeAway);
   try {
-    await pipeline(Readable.from(hashed()), sink);
+    await pipeline(Readable.from(hashed()), (await opening).createWriteStream());
   } catch (error) {
     await takeAway();
     throw error;
