@@ -1,5 +1,6 @@
 import { CacheError } from '../engine/cache-errors.js';
 import type { Clock } from '../engine/clock.js';
+import { GroupCommit } from '../engine/group-commit.js';
 import { AHEAD_MS, KEPT_MS, type Outbox, type OutboxNews } from '../outbox/outbox.js';
 import { outsideUnits } from '../outbox/unit-of-work.js';
 import { withDeadline } from '../redis/deadline.js';
@@ -29,21 +30,17 @@ export function isFollowed(outbox: Outbox | undefined): outbox is FollowedOutbox
  */
 type Hear = (invalidated: readonly string[] | undefined, anewAtMs?: number) => void;
 
-/** A promise remembers what was around whoever made it: an idle follower shall remember nobody. */
-const NOTHING = Promise.resolve();
-
-/**
- * Hears of invalidations from the outbox, when somebody asks. All who wait at the same moment share a question: while one is
- * under way the next gathers, so that nobody is answered by one that was put before they came.
- */
+/** Hears of invalidations from the outbox, when somebody asks. All who wait at the same moment share a question. */
 export class OutboxFollower {
   readonly #outbox: FollowedOutbox;
   readonly #clock: Clock;
   readonly #hear: Hear;
+  readonly #questions = new GroupCommit<undefined, void>(
+    () => undefined,
+    () => this.#ask(),
+  );
   #mark: string | undefined;
   #isAnew = false;
-  #gathering: Promise<void> | undefined;
-  #previous: Promise<void> = NOTHING;
   #heardAtMs = -Infinity;
   #restsUntilMs = -Infinity;
   /** How many questions have not ended. */
@@ -70,20 +67,7 @@ export class OutboxFollower {
    */
   catchUp(isAnew = false): Promise<void> {
     this.#isAnew ||= isAnew;
-    return (this.#gathering ??= this.#gather());
-  }
-
-  #gather(): Promise<void> {
-    const answer = this.#previous.then(() => {
-      this.#gathering = undefined;
-      return this.#ask();
-    });
-    const end = () => {
-      if (this.#previous === ended) this.#previous = NOTHING;
-    };
-    const ended = answer.then(end, end);
-    this.#previous = ended;
-    return answer;
+    return this.#questions.next.answer;
   }
 
   async #ask(): Promise<void> {
