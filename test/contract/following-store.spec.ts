@@ -97,7 +97,7 @@ describe('a store that follows the outbox', () => {
 
     it('is there, and says of each run that others run it, too', async () => {
       expect(store.isAvailable()).toBe(true);
-      expect(await store.open(aName(), tags, 60_000, BUDGET_MS)).toMatchObject({ isForOne: true });
+      expect(await store.open(aName(), tags, 60_000, BUDGET_MS)).toMatchObject({ isPerProcess: true });
     });
 
     it('tells whoever invalidates that this was not confirmed', async () => {
@@ -531,7 +531,7 @@ describe('a store that follows the outbox', () => {
 
       expect(await tokens([EPOCH, kept])).toEqual(named);
       expect(
-        (await store.open(nameIn(mine.partOf(kept)), [EPOCH, kept], 60_000, BUDGET_MS)).isForOne,
+        (await store.open(nameIn(mine.partOf(kept)), [EPOCH, kept], 60_000, BUDGET_MS)).isPerProcess,
       ).toBeFalsy();
       expect(outbox.asked).toBe(0);
     });
@@ -632,7 +632,7 @@ describe('a store that follows the outbox', () => {
       await store.write(name, { ...entryOf(name, 'a'), tags: [lost, kept], tokens: made.tokens.map(String) });
       await store.write(theirs, entryOf(theirs, 'b'));
 
-      expect(made.isForOne).toBe(true);
+      expect(made.isPerProcess).toBe(true);
       expect((await others.read(name, [], BUDGET_MS)).stored).toBeUndefined();
       expect((await others.read(theirs, [], BUDGET_MS)).stored).toBeUndefined();
       expect((await store.read(name, [lost], BUDGET_MS)).stored?.entry.body.toString()).toBe('a');

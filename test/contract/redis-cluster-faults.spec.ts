@@ -159,7 +159,7 @@ it('F19: with one of three masters hung and an outbox goes by that for what it h
     tokens: named,
   });
   const mine = await store.open(nameOn(0), tags, TOKEN_TTL_MS, BUDGET_MS, { owner: 'me', ttlMs: 1000 });
-  expect(mine).toMatchObject({ tokens: named, hasLease: true, isForOne: true });
+  expect(mine).toMatchObject({ tokens: named, hasLease: true, isPerProcess: true });
   // By another process, which reaches the others.
   const other = openStore({ clusterNodes: cluster.nodes.slice(1) });
   await other.available();
@@ -192,7 +192,7 @@ it('finds nothing where a hung master would have it, and leaves it to each to ru
   expect(await open.store.read(name, [tag], BUDGET_MS)).toMatchObject({ stored: undefined, tokens });
   for (const owner of ['one', 'two'])
     expect(await open.store.open(name, [tag], TOKEN_TTL_MS, BUDGET_MS, { owner, ttlMs: 1000 })).toMatchObject(
-      { stored: undefined, tokens, hasLease: true, isForOne: true },
+      { stored: undefined, tokens, hasLease: true, isPerProcess: true },
     );
   expect([tagOn(0), tag, EPOCH, name].map((what) => open.store.isAway(what))).toEqual([
     true,

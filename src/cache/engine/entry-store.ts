@@ -42,10 +42,10 @@ export class EntryStore {
     return this.#options.store.isAvailable();
   }
 
-  /** Whether each process now runs methods for itself, because the shared store is away. */
-  get isForOne(): boolean {
+  /** As {@link StoreOpened.isPerProcess}, whatever is asked for now. */
+  get isPerProcess(): boolean {
     const { store } = this.#options;
-    return !store.isAvailable() || (store.isForOne?.() ?? false);
+    return !store.isAvailable() || (store.isPerProcess?.() ?? false);
   }
 
   /** The fresh entry that this process holds. It may have been invalidated: {@link isTrusted} and {@link find} tell. */
@@ -122,7 +122,7 @@ export class EntryStore {
       tokens: new Map(tags.map((tag, index) => [tag, read.tokens[index] ?? ''])),
       tokenTtlMs,
       hasLease: read.hasLease,
-      isForOne: read.isForOne ?? false,
+      isPerProcess: read.isPerProcess ?? false,
     };
   }
 

@@ -36,7 +36,7 @@ export async function runStored<T>(
   factory: Factory<T>,
 ): Promise<RunResult<T>> {
   const { factoryRunner, hitForMiss, runOrder, background, families, emit } = options;
-  const { lease, tokens, isForOne } = opening;
+  const { lease, tokens, isPerProcess } = opening;
   flight.releaseLease = () => {
     background.add(lease.release());
   };
@@ -45,7 +45,7 @@ export async function runStored<T>(
   const ordered = runOrder.begin(subject.name);
   let storing: Promise<unknown> = Promise.resolve();
   try {
-    const [produced, loadMs] = await (isForOne
+    const [produced, loadMs] = await (isPerProcess
       ? factoryRunner.runBounded(subject, flight, factory)
       : factoryRunner.run(subject, flight, factory));
     // One that was overtaken may have read what is gone by now, and says nothing of the next.
@@ -117,7 +117,7 @@ export async function runAlone<T>(
   subject: Subject,
   factory: Factory<T>,
 ): Promise<Loaded<T>> {
-  const [{ value, notStoredBecause }] = await (entries.isForOne
+  const [{ value, notStoredBecause }] = await (entries.isPerProcess
     ? factoryRunner.runBounded(subject, undefined, factory)
     : factoryRunner.run(subject, undefined, factory));
   return { value, how: 'ran', isStored: false, notStoredBecause };

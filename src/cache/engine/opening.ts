@@ -21,8 +21,8 @@ export interface Opening extends Asked {
   readonly lease: LoadLease;
   /** Whether it was granted, or not asked for: this process may run the method. */
   readonly hasLease: boolean;
-  /** Whether each process runs for itself, because the shared store is away; then the run goes through the bulkhead. */
-  readonly isForOne: boolean;
+  /** As {@link StoreOpened.isPerProcess}. */
+  readonly isPerProcess: boolean;
   /** Whether another version of the program keeps a good entry there: it is left to it. */
   readonly isForeign: boolean;
 }

@@ -49,7 +49,7 @@ export class Openings {
     const { witnesses } = flight.dependencies;
     const sinceMs = clock.monotonicMs();
     let opening = await this.open(subject, budget, witnesses);
-    while (opening && !opening.hasLease && !opening.isForOne && !isFresh(opening.held, clock)) {
+    while (opening && !opening.hasLease && !opening.isPerProcess && !isFresh(opening.held, clock)) {
       const waitedMs = clock.monotonicMs() - sinceMs;
       if (waitedMs >= LONGEST_WAIT_MS) break;
       const pauseMs = Math.min(Math.max(waitedMs * WAITED_PART, MIN_PAUSE_MS), MAX_PAUSE_MS);

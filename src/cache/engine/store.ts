@@ -34,8 +34,11 @@ export interface Lease {
 export interface StoreOpened extends StoreRead {
   /** Whether the lease is the owner's now. True when none was asked for. */
   readonly hasLease: boolean;
-  /** Whether it is for this process alone: others run the method, too, so that not too many may run it at a time. */
-  readonly isForOne?: boolean;
+  /**
+   * Whether each process runs the method for itself, as what they share is away: nobody waits for another, and all of them
+   * together could be too much for the source, so the run goes through the bulkhead. Default: no.
+   */
+  readonly isPerProcess?: boolean;
 }
 
 /**
@@ -68,8 +71,8 @@ export interface Store {
    */
   isAway?(what: string | EntryName): boolean;
 
-  /** Whether it is for this process alone now, as in {@link StoreOpened.isForOne}. Default: no. */
-  isForOne?(): boolean;
+  /** As {@link StoreOpened.isPerProcess}, whatever is asked for now. Default: no. */
+  isPerProcess?(): boolean;
 
   /** The entry, and the tokens of `tags`. */
   read(name: EntryName, tags: readonly string[], budgetMs: number): Promise<StoreRead>;

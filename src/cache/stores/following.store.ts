@@ -70,7 +70,7 @@ export class FollowingStore implements Store {
     return !this.#isWhole && this.#follower.isUsable;
   }
 
-  isForOne(): boolean {
+  isPerProcess(): boolean {
     return !this.#shared.isAvailable();
   }
 
@@ -101,7 +101,7 @@ export class FollowingStore implements Store {
       shared: (some) => this.#shared.open(name, some, tokenTtlMs, budgetMs, isOwn ? undefined : lease),
       own: (some) => this.#own.open(name, some, tokenTtlMs, budgetMs, lease),
     });
-    return isOwn ? { ...opened, isForOne: true } : opened;
+    return isOwn ? { ...opened, isPerProcess: true } : opened;
   }
 
   async tokens(tags: readonly string[], budgetMs: number): Promise<readonly (string | undefined)[]> {

@@ -101,7 +101,7 @@ export class RedisStore implements Store {
     try {
       const opened = await this.#ask({ tags, name: there, lease: leased }, budgetMs, askPart);
       // Nobody else waits for it, or finds what it gives.
-      return there === name && leased === lease ? opened : { ...opened, isForOne: true };
+      return there === name && leased === lease ? opened : { ...opened, isPerProcess: true };
     } finally {
       isAwaited = false;
     }
