@@ -88,8 +88,8 @@ export class AwaitedRuns {
    */
   async past<T>(subject: Subject, factory: Factory<T>): Promise<T> {
     const { parts } = this.#options;
-    const run =
-      parts?.factoryRunner.run(subject, undefined, factory).then(([produced]) => produced) ?? factory();
+    const ran = parts?.factoryRunner.run({ subject, factory, isBounded: false });
+    const run = ran?.then(([produced]) => produced) ?? factory();
     return (await this.#withTimeouts(subject, run)).value;
   }
 

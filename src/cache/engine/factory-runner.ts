@@ -17,6 +17,16 @@ interface FactoryRunnerOptions {
   readonly tracer: Tracer;
 }
 
+/** A run of the method, whoever gets what it gives. */
+interface FactoryRun<T> {
+  readonly subject: Subject;
+  /** Is told when the method is called; absent for a run that nobody else may join. */
+  readonly flight?: Flight<unknown>;
+  readonly factory: Factory<T>;
+  /** Whether it goes through the bulkhead. */
+  readonly isBounded: boolean;
+}
+
 /** Calls the method itself. Each run is timed, traced and reported, and in the bulkhead where the store is away. */
 export class FactoryRunner {
   readonly #options: FactoryRunnerOptions;
@@ -25,12 +35,23 @@ export class FactoryRunner {
     this.#options = options;
   }
 
-  /** @param flight  is told when the method is called; `undefined` for a run that nobody else may join */
-  async run<T>(
-    subject: Subject,
-    flight: Flight<unknown> | undefined,
-    factory: Factory<T>,
-  ): Promise<[Produced<T>, loadMs: number]> {
+  /** @throws {CacheError} `CACHE_OVERLOADED` if too many wait for the bulkhead; what `factory` throws */
+  run<T>(run: FactoryRun<T>): Promise<[Produced<T>, loadMs: number]> {
+    return run.isBounded ? this.#runBounded(run) : this.#run(run);
+  }
+
+  async #runBounded<T>(run: FactoryRun<T>): Promise<[Produced<T>, loadMs: number]> {
+    const { bulkhead, emit } = this.#options;
+    try {
+      return await bulkhead.run(() => this.#run(run));
+    } catch (error) {
+      const isOverload = error instanceof CacheError && error.code === 'CACHE_OVERLOADED';
+      if (isOverload) emit({ event: 'cache.overloaded', subject: run.subject });
+      throw error;
+    }
+  }
+
+  async #run<T>({ subject, flight, factory }: FactoryRun<T>): Promise<[Produced<T>, loadMs: number]> {
     const { clock, emit, tracer } = this.#options;
     const sinceMs = clock.monotonicMs();
     const cancel = flight && this.#noteCall(subject, flight, sinceMs);
@@ -58,22 +79,6 @@ export class FactoryRunner {
       emit({ event: 'cache.no_store', subject, ...why });
     }
     return [produced, loadMs];
-  }
-
-  /** As {@link run}, in the bulkhead. @throws {CacheError} `CACHE_OVERLOADED` if too many wait; what `factory` throws */
-  async runBounded<T>(
-    subject: Subject,
-    flight: Flight<unknown> | undefined,
-    factory: Factory<T>,
-  ): Promise<[Produced<T>, loadMs: number]> {
-    const { bulkhead, emit } = this.#options;
-    try {
-      return await bulkhead.run(() => this.run(subject, flight, factory));
-    } catch (error) {
-      const isOverload = error instanceof CacheError && error.code === 'CACHE_OVERLOADED';
-      if (isOverload) emit({ event: 'cache.overloaded', subject });
-      throw error;
-    }
   }
 
   /**

@@ -45,9 +45,8 @@ export async function runStored<T>(
   const ordered = runOrder.begin(subject.name);
   let storing: Promise<unknown> = Promise.resolve();
   try {
-    const [produced, loadMs] = await (isPerProcess
-      ? factoryRunner.runBounded(subject, flight, factory)
-      : factoryRunner.run(subject, flight, factory));
+    const isBounded = isPerProcess;
+    const [produced, loadMs] = await factoryRunner.run({ subject, flight, factory, isBounded });
     // One that was overtaken may have read what is gone by now, and says nothing of the next.
     if (!flight.isOvertaken) hitForMiss.note(subject, produced);
     const { value, isShareable, isRefused, entry, notStoredBecause } = produced;
@@ -107,7 +106,8 @@ export async function runUnkept<T>(
   flight: Flight<unknown>,
   factory: Factory<T>,
 ): Promise<RunResult<T>> {
-  const [{ value, isShareable, isRefused }] = await factoryRunner.runBounded(subject, flight, factory);
+  const [produced] = await factoryRunner.run({ subject, flight, factory, isBounded: true });
+  const { value, isShareable, isRefused } = produced;
   return { value, isShareable, isRefused, how: 'ran', isStored: false, notStoredBecause: 'store-away' };
 }
 
@@ -117,9 +117,8 @@ export async function runAlone<T>(
   subject: Subject,
   factory: Factory<T>,
 ): Promise<Loaded<T>> {
-  const [{ value, notStoredBecause }] = await (entries.isPerProcess
-    ? factoryRunner.runBounded(subject, undefined, factory)
-    : factoryRunner.run(subject, undefined, factory));
+  const [produced] = await factoryRunner.run({ subject, factory, isBounded: entries.isPerProcess });
+  const { value, notStoredBecause } = produced;
   return { value, how: 'ran', isStored: false, notStoredBecause };
 }
 
