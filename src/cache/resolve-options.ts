@@ -3,7 +3,7 @@ import type { CacheModuleOptions } from './cache.options.js';
 import { modulePolicy } from './definition/entry-options.js';
 import { checkNames, type OptionNames } from './definition/option-names.js';
 import type { BulkheadOptions } from './engine/bulkhead.js';
-import { CacheError } from './engine/cache-errors.js';
+import { invalidOptions } from './engine/cache-errors.js';
 import { systemClock, type Clock } from './engine/clock.js';
 import type { EntryPolicy } from './engine/entry-policy.js';
 import { untraced, type Tracer } from './engine/tracer.js';
@@ -105,12 +105,14 @@ export function resolveOptions(options: CacheModuleOptions): ResolvedOptions {
   const redis = options.redis && resolveRedisOptions(options.redis, name);
   const hasOtherStore = redis !== undefined || store !== undefined;
   if (store && typeof (store.isShared as unknown) !== 'boolean') {
-    throw invalid('a store says by isShared whether others may invalidate in it, too');
+    throw invalidOptions('a store says by isShared whether others may invalidate in it, too');
   }
-  if (redis && store) throw invalid('either redis or a store of your own, not both');
-  if (backplane && !store) throw invalid('backplane tells of a store of your own; give store, too');
+  if (redis && store) throw invalidOptions('either redis or a store of your own, not both');
+  if (backplane && !store) throw invalidOptions('backplane tells of a store of your own; give store, too');
   if (enabled && maxBytes === 0 && !hasOtherStore) {
-    throw invalid('maxBytes: 0 leaves entries to Redis; give redis, or enabled: false to keep nothing');
+    throw invalidOptions(
+      'maxBytes: 0 leaves entries to Redis; give redis, or enabled: false to keep nothing',
+    );
   }
   const { principalDecorators = [] } = options;
   const areDecorators =
@@ -209,9 +211,5 @@ function rangeText([min, max]: Range): string {
 
 function allowed<T>(option: string, value: T, isAllowed: boolean, what: string): T {
   if (isAllowed) return value;
-  throw invalid(`${option} must be ${what}, not ${inspect(value, { depth: 0 })}`);
-}
-
-function invalid(message: string): CacheError {
-  return new CacheError('CACHE_INVALID_OPTIONS', `CacheModule: ${message}.`);
+  throw invalidOptions(`${option} must be ${what}, not ${inspect(value, { depth: 0 })}`);
 }

@@ -56,6 +56,11 @@ export class CacheError extends Error {
   }
 }
 
+/** For what is wrong with the options of the module. @param fault  what, and what is allowed; without a full stop */
+export function invalidOptions(fault: string): CacheError {
+  return new CacheError('CACHE_INVALID_OPTIONS', `CacheModule: ${fault}.`);
+}
+
 /** What may be said of an error that anybody threw: never its text, which may quote what was handed in. */
 export function errorName(error: unknown): string {
   return error instanceof CacheError ? error.code : error instanceof Error ? error.name : typeof error;

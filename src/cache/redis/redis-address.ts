@@ -1,4 +1,4 @@
-import { CacheError } from '../engine/cache-errors.js';
+import { invalidOptions } from '../engine/cache-errors.js';
 
 /** One server as the client connects to it. In separate fields, so that the client has no URL with a password to print. */
 export interface RedisAddress extends HostAndPort, RedisLogin {
@@ -55,14 +55,16 @@ export function redisTarget(options: RedisTargetOptions, clientName: string): Re
   const { url, clusterNodes, sentinels, sentinelMaster, password, username, tls, database } = options;
   const given = [url, clusterNodes, sentinels].filter((place) => place !== undefined);
   if (given.length !== 1) {
-    throw invalid('give exactly one of redis.url, redis.clusterNodes and redis.sentinels');
+    throw invalidOptions('give exactly one of redis.url, redis.clusterNodes and redis.sentinels');
   }
   if (sentinelMaster !== undefined && !sentinels) {
-    throw invalid('redis.sentinelMaster is a name that redis.sentinels know; give them, too');
+    throw invalidOptions('redis.sentinelMaster is a name that redis.sentinels know; give them, too');
   }
   if (url !== undefined) {
     if (username !== undefined || tls !== undefined || database !== undefined) {
-      throw invalid('redis.username, redis.tls and redis.database are part of redis.url; give them there');
+      throw invalidOptions(
+        'redis.username, redis.tls and redis.database are part of redis.url; give them there',
+      );
     }
     return knownUser(parseUrl(url, password, clientName));
   }
@@ -70,7 +72,7 @@ export function redisTarget(options: RedisTargetOptions, clientName: string): Re
     database !== undefined &&
     !(clusterNodes === undefined && Number.isInteger(database) && database >= 0)
   ) {
-    throw invalid('redis.database is a whole number, and a cluster has only database 0');
+    throw invalidOptions('redis.database is a whole number, and a cluster has only database 0');
   }
   const login = {
     tls: tls ?? false,
@@ -90,7 +92,9 @@ export function redisTarget(options: RedisTargetOptions, clientName: string): Re
 function knownUser(target: RedisTarget): RedisTarget {
   const { username = 'default', password } = target.login;
   if (password !== undefined || username === 'default') return target;
-  throw invalid('redis names a user and no password, so Redis would take it for its user default; give both');
+  throw invalidOptions(
+    'redis names a user and no password, so Redis would take it for its user default; give both',
+  );
 }
 
 /** Fit for logs and answers: `redis://***@host:6379/0`, `redis+sentinel://a:26379,b:26379/mymaster`. */
@@ -122,18 +126,18 @@ function parseUrl(url: string, password: string | undefined, clientName: string)
   // Not the parser's own error: that holds the whole URL, password included.
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
   if (!parsed || !/^rediss?:$/.test(parsed.protocol) || !parsed.hostname) {
-    throw invalid(
+    throw invalidOptions(
       'redis.url must look like redis://localhost:6379/0 (special characters in the password percent-encoded)',
     );
   }
   const fromUrl = parsed.password ? decode(parsed.password) : undefined;
   const separate = password === '' ? undefined : password;
   if (fromUrl !== undefined && separate !== undefined && fromUrl !== separate) {
-    throw invalid('redis.url and redis.password hold different passwords; give one of them');
+    throw invalidOptions('redis.url and redis.password hold different passwords; give one of them');
   }
   const database = Number(parsed.pathname.slice(1) || 0);
   if (!Number.isInteger(database) || database < 0) {
-    throw invalid('the path of redis.url must be a database number, as in redis://localhost:6379/0');
+    throw invalidOptions('the path of redis.url must be a database number, as in redis://localhost:6379/0');
   }
   return {
     kind: 'server',
@@ -149,11 +153,11 @@ function parseUrl(url: string, password: string | undefined, clientName: string)
 }
 
 function list(name: string, items: readonly string[], defaultPort: number): HostAndPort[] {
-  if (items.length === 0) throw invalid(`redis.${name} is empty; name at least one as host:port`);
+  if (items.length === 0) throw invalidOptions(`redis.${name} is empty; name at least one as host:port`);
   return items.map((item) => {
     const [, host, port] = /^(\[[\da-f:.]+\]|[^\s:/@[\]]+)(?::(\d{1,5}))?$/i.exec(item) ?? [];
     if (host === undefined)
-      throw invalid(`redis.${name} must be a list of host:port, such as 10.0.0.1:${defaultPort}`);
+      throw invalidOptions(`redis.${name} must be a list of host:port, such as 10.0.0.1:${defaultPort}`);
     return { host: withoutBrackets(host), port: Number(port ?? defaultPort) };
   });
 }
@@ -166,14 +170,10 @@ function decode(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    throw invalid(
+    throw invalidOptions(
       'the user or password in redis.url has a percent sign that encodes nothing; write it as %25',
     );
   }
-}
-
-function invalid(message: string): CacheError {
-  return new CacheError('CACHE_INVALID_OPTIONS', `CacheModule: ${message}.`);
 }
 
 /** The inverse of {@link hostAndPort}. */
