@@ -10,7 +10,7 @@ import { Lookups } from './lookups.js';
 import { SharedRuns, type SharedRunsOptions } from './shared-runs.js';
 import { FactoryRunner } from './factory-runner.js';
 import { HitForMiss } from './hit-for-miss.js';
-import { Openings } from './openings.js';
+import { RunOpener } from './run-opener.js';
 import { RefreshAhead } from './refresh-ahead.js';
 import { RetryPauses } from './retry-pauses.js';
 import { RunOrder } from './run-order.js';
@@ -50,13 +50,13 @@ export function engineParts(
   const ask = asking(entries, emit);
   const bulkhead = new Bulkhead(clock, options.bulkhead);
   const hitForMiss = new HitForMiss(clock);
-  const openings = new Openings({ store, ask, hitForMiss, clock, newBudget, emit });
+  const opener = new RunOpener({ store, ask, hitForMiss, clock, newBudget, emit });
   const factoryRunner = new FactoryRunner({ bulkhead, flights, clock, emit, tracer });
   const retryPauses = new RetryPauses(clock);
   const sharedRuns = new SharedRuns({
     entries,
     writer,
-    openings,
+    opener,
     ask,
     clock,
     emit,
@@ -70,7 +70,7 @@ export function engineParts(
     background,
   });
   const refreshAhead = new RefreshAhead({
-    openings,
+    opener,
     sharedRuns,
     families,
     retryPauses,

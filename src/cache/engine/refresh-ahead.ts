@@ -7,7 +7,7 @@ import type { Clock } from './clock.js';
 import { CurrentRun } from './current-run.js';
 import { foundNow, type Found } from './held-entry.js';
 import type { SharedRuns } from './shared-runs.js';
-import type { Openings } from './openings.js';
+import type { RunOpener } from './run-opener.js';
 import type { RetryPauses } from './retry-pauses.js';
 import type { Factory } from './factory.js';
 import type { Subject } from './subject.js';
@@ -19,7 +19,7 @@ const LOOK_AWAY_MS = 1000;
 const MAX_REMEMBERED = 10_000;
 
 interface RefreshAheadOptions {
-  readonly openings: Openings;
+  readonly opener: RunOpener;
   readonly sharedRuns: SharedRuns;
   readonly families: WatchedFamilies;
   readonly retryPauses: RetryPauses;
@@ -67,11 +67,11 @@ export class RefreshAhead {
   }
 
   async #refresh(subject: Subject, factory: Factory<unknown>): Promise<void> {
-    const { openings, sharedRuns, families, clock, emit, newBudget } = this.#options;
+    const { opener, sharedRuns, families, clock, emit, newBudget } = this.#options;
     if (sharedRuns.isUnderWay(subject)) return;
     const witnesses = families.witnessesFor(subject);
     // The lease says who does it.
-    const opening = await openings.open(subject, newBudget(), witnesses, true);
+    const opening = await opener.open(subject, newBudget(), witnesses, true);
     if (!opening?.hasLease) return;
     const { held } = opening;
     if (held && !isSoon(subject, foundNow(held, clock))) await opening.lease.release();

@@ -4,7 +4,7 @@ import { join, mayNeedPlace, nobodyWaits, waitForRoom, type JoinOptions, type Ru
 import { isFresh } from './held-entry.js';
 import { runAlone, runStored, runUnkept, type OneRunOptions } from './one-run.js';
 import type { Opening } from './opening.js';
-import type { Openings } from './openings.js';
+import type { RunOpener } from './run-opener.js';
 import type { RetryPauses } from './retry-pauses.js';
 import type { Flight } from './single-flight.js';
 import type { Factory, Loaded, Revive } from './factory.js';
@@ -14,7 +14,7 @@ import { tokensByTag } from './tokens.js';
 type Open = (flight: Flight<unknown>) => Promise<Opening | undefined>;
 
 export interface SharedRunsOptions extends JoinOptions, OneRunOptions {
-  readonly openings: Openings;
+  readonly opener: RunOpener;
   readonly retryPauses: RetryPauses;
 }
 
@@ -45,7 +45,7 @@ export class SharedRuns {
     revive: Revive<T>,
     isAwaited: () => boolean,
   ): Promise<Loaded<T>> {
-    const { flights, openings, bulkhead } = this.#options;
+    const { flights, opener, bulkhead } = this.#options;
     const caller = { arrival: flights.arrive(), isAwaited, refusals: 0, slowRuns: 0 };
     for (;;) {
       const flight = flights.find<RunResult<T>>(subject.keyText, caller.arrival);
@@ -57,7 +57,7 @@ export class SharedRuns {
       const wouldDeadlock = bulkhead.isInside && mayNeedPlace(ahead);
       // No `await` between the look above and the start, or two callers would both find nothing to join.
       if (ahead.length === 0 || wouldDeadlock) {
-        const open: Open = (flight) => openings.openOrWait(subject, budget, flight, isAwaited);
+        const open: Open = (flight) => opener.openOrWait(subject, budget, flight, isAwaited);
         return this.#startFlight(subject, open, factory, revive);
       }
       const joined = flight
@@ -76,8 +76,8 @@ export class SharedRuns {
 
   /** Runs the method even if a value is kept or a run is under way, and stores the result. */
   renew<T>(subject: Subject, budget: Budget, factory: Factory<T>): Promise<Loaded<T>> {
-    const { openings } = this.#options;
-    const open: Open = ({ dependencies }) => openings.open(subject, budget, dependencies.witnesses);
+    const { opener } = this.#options;
+    const open: Open = ({ dependencies }) => opener.open(subject, budget, dependencies.witnesses);
     return this.#startFlight(subject, open, factory);
   }
 

@@ -15,7 +15,7 @@ import type { Subject } from './subject.js';
 /** Pauses between looks for what another process is computing: an eighth of what it has taken so far, with jitter, ms. */
 const [WAITED_PART, MIN_PAUSE_MS, MAX_PAUSE_MS] = [1 / 8, 20, 200];
 
-interface OpeningsOptions {
+interface RunOpenerOptions {
   readonly store: Store;
   readonly ask: Ask;
   readonly hitForMiss: HitForMiss;
@@ -24,11 +24,11 @@ interface OpeningsOptions {
   readonly emit: EmitCacheEvent;
 }
 
-/** How a run begins: with the tokens of all it may depend on, and with the right to run for all processes. */
-export class Openings {
-  readonly #options: OpeningsOptions;
+/** Opens runs: with the tokens of all that each may depend on, and with the right to run for all processes. */
+export class RunOpener {
+  readonly #options: RunOpenerOptions;
 
-  constructor(options: OpeningsOptions) {
+  constructor(options: RunOpenerOptions) {
     this.#options = options;
   }
 
