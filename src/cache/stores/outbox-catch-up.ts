@@ -31,8 +31,8 @@ export class OutboxCatchUp {
     this.#removals = removals;
   }
 
-  /** @param otherwise what is done where not all could be relayed in time */
-  async beforeUse(session: RedisSession, server: string, otherwise: () => Promise<void>): Promise<void> {
+  /** @param orElse  what is done where not all could be relayed in time */
+  async beforeUse(session: RedisSession, server: string, orElse: () => Promise<void>): Promise<void> {
     if (!this.#outbox) return;
     // Before the database is there, nothing that depends on it is answered either.
     if (!this.#outbox.isReady) {
@@ -42,28 +42,28 @@ export class OutboxCatchUp {
     try {
       await this.#relayAll(this.#outbox, (removal) => this.#removeThrough(session, server, removal));
     } catch {
-      await otherwise();
+      await orElse();
     }
   }
 
   /**
    * Makes up what could not be relayed when Redis came into use. Done once, as soon as the outbox can be asked.
    *
-   * @param otherwise what is done where not all could be relayed in time
+   * @param orElse  what is done where not all could be relayed in time
    * @returns when that is done; `undefined` where there is nothing to wait for
    */
-  late(otherwise: () => Promise<void>): Promise<void> | undefined {
+  relayLate(orElse: () => Promise<void>): Promise<void> | undefined {
     if (!this.#isLate || !this.#outbox?.isReady) return undefined;
     const outbox = this.#outbox;
     // Whoever reads first comes here, perhaps inside a method that writes, and it is no work of that method.
-    return (this.#catchingUp ??= outsideUnits(() => this.#catchUp(outbox, otherwise)));
+    return (this.#catchingUp ??= outsideUnits(() => this.#catchUp(outbox, orElse)));
   }
 
-  async #catchUp(outbox: Outbox, otherwise: () => Promise<void>): Promise<void> {
+  async #catchUp(outbox: Outbox, orElse: () => Promise<void>): Promise<void> {
     try {
       await this.#relayAll(outbox, (removal) => this.#remove(removal));
     } catch {
-      await otherwise();
+      await orElse();
     } finally {
       this.#isLate = false;
       this.#catchingUp = undefined;
@@ -74,6 +74,7 @@ export class OutboxCatchUp {
   async #relayAll(outbox: Outbox, remove: (removal: Removal) => Promise<void>): Promise<void> {
     const apply = async (intent: readonly string[]) => {
       const { hard, soft } = byHardness(intent);
+      // Hard, also what was soft: that is never less than was asked for, and few entries are young enough by now to be spared.
       for (const wave of this.#removals.waves(takenAway([...hard, ...soft], []), [])) {
         await Promise.all(wave.map(remove));
       }

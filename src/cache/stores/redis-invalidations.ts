@@ -74,7 +74,7 @@ export class RedisInvalidations {
    * @returns when that is done; `undefined` where there is nothing to wait for. Never rejects
    */
   relayOutboxLate(): Promise<void> | undefined {
-    return this.#catchUp.late(() => this.#removeEpochEverywhere());
+    return this.#catchUp.relayLate(() => this.#removeEpochEverywhere());
   }
 
   /** Pays what is owed, as far as there is anybody to take it: nothing is known of it when the process has ended. */
