@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { CacheError } from '../engine/cache-errors.js';
+import { parseInfoText } from './info-text.js';
 import type { RedisClient } from './redis-client.js';
 import type { ServerClock } from './server-clock.js';
 
@@ -51,9 +52,4 @@ async function askInfo(
   if (serverMs > 0) clock.told(serverMs, sentAtMs);
   if (info.get('role') === 'slave') throw new CacheError('CACHE_STORE_UNAVAILABLE', 'READONLY');
   return info;
-}
-
-/** @param info the text of Redis's `INFO` */
-export function parseInfoText(info: string): ReadonlyMap<string, string> {
-  return new Map(info.split('\r\n').map((line) => line.split(':', 2) as [string, string]));
 }

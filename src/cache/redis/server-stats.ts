@@ -1,4 +1,4 @@
-import { parseInfoText } from './server-identity.js';
+import { parseInfoText } from './info-text.js';
 
 /** The servers' own figures, from `INFO`. They count the commands and keys of all clients, not only of this cache. */
 export interface RedisServerStats {

@@ -1,11 +1,11 @@
 import { CacheError } from '../engine/cache-errors.js';
 import { withDeadline } from './deadline.js';
 import { failureReason, isRefusal } from './failure-reason.js';
+import { parseInfoText } from './info-text.js';
 import { SLOTS } from './key-slot.js';
 import { hostAndPort, type HostAndPort, type RedisLogin } from './redis-address.js';
 import { destroy, newClient, type RedisClient } from './redis-client.js';
 import type { RedisConnections } from './redis-connections.js';
-import { parseInfoText } from './server-identity.js';
 
 /** Which master has which slot, as one node sees it. */
 export interface SlotTable {
