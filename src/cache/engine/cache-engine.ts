@@ -104,8 +104,8 @@ export class CacheEngine {
     }
     const { entry } = looked.found;
     CurrentRun.around?.noteUsed(tokensByTag(entry.tags, entry.tokens));
-    if (looked.behind === 'refresh') this.refresh(subject, factory);
-    if (looked.behind === 'audit') this.audit(subject, entry, factory);
+    if (looked.alsoStarts === 'refresh') this.refresh(subject, factory);
+    if (looked.alsoStarts === 'audit') this.audit(subject, entry, factory);
     return { value: revive(entry), how: 'hit' };
   }
 

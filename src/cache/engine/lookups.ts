@@ -14,7 +14,7 @@ export interface Hit {
   readonly state: 'hit';
   readonly found: Found;
   /** What whoever serves it must also start, behind the answer. */
-  readonly behind: 'refresh' | 'audit' | undefined;
+  readonly alsoStarts: 'refresh' | 'audit' | undefined;
 }
 
 /** What a look-up found. */
@@ -85,10 +85,10 @@ export class Lookups {
       return { state: 'stale', found };
     }
     emit({ event: 'cache.hit', subject, bytes: bodyLength(found.entry) });
-    return { state: 'hit', found, behind: this.#behind(subject, found) };
+    return { state: 'hit', found, alsoStarts: this.#alsoStarts(subject, found) };
   }
 
-  #behind(subject: Subject, found: Found): Hit['behind'] {
+  #alsoStarts(subject: Subject, found: Found): Hit['alsoStarts'] {
     const { refreshAhead, audits } = this.#options;
     if (refreshAhead.claim(subject, found)) return 'refresh';
     return audits.takes(subject) ? 'audit' : undefined;

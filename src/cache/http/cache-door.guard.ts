@@ -64,7 +64,7 @@ export class CacheDoor implements CanActivate {
 
   #answerOrPass(ticket: CacheTicket): boolean | Promise<boolean> {
     const { lookup } = ticket;
-    if (lookup.state === 'hit' && !lookup.behind) {
+    if (lookup.state === 'hit' && !lookup.alsoStarts) {
       this.#send(ticket, lookup.found);
       return NEVER;
     }

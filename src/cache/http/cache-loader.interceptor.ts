@@ -46,13 +46,13 @@ export class CacheLoader implements NestInterceptor {
   }
 
   /** Answers with the entry, and starts what is due behind the answer. @throws the exception, if that is what was kept */
-  #answer(ticket: CacheTicket, { found, behind }: Hit, next: CallHandler): unknown {
+  #answer(ticket: CacheTicket, { found, alsoStarts }: Hit, next: CallHandler): unknown {
     const { plan, reply, subject } = ticket;
     const run = new HandlerRun(ticket, next);
     run.detach();
     const factory = () => run.produce();
-    if (behind === 'refresh') this.#refresh(subject, factory);
-    if (behind === 'audit') this.engine.audit(subject, found.entry, factory);
+    if (alsoStarts === 'refresh') this.#refresh(subject, factory);
+    if (alsoStarts === 'audit') this.engine.audit(subject, found.entry, factory);
     plan.headers.announceHit(reply, found);
     if (isKeptException(found.entry)) throw revivedException(found.entry);
     return give(ticket, found.entry);
