@@ -66,7 +66,7 @@ export class RedisStore implements Store {
   }
 
   read(name: EntryName, tags: readonly string[], budgetMs: number): Promise<StoreRead> {
-    return this.#ask({ tags, name: this.#ifThere(name) }, budgetMs);
+    return this.#ask({ tags, name: this.#nameUnlessAway(name) }, budgetMs);
   }
 
   /** One that is owed is as good as gone, and keeps none of the others from being answered. */
@@ -86,7 +86,7 @@ export class RedisStore implements Store {
     budgetMs: number,
     lease?: Lease,
   ): Promise<StoreOpened> {
-    const there = this.#ifThere(name);
+    const there = this.#nameUnlessAway(name);
     const leased = there && !this.#isKeyAway(this.#keys.lease(there)) ? lease : undefined;
     let isAwaited = true;
     const askPart = (part: Part, leftMs: number) =>
@@ -184,7 +184,7 @@ export class RedisStore implements Store {
   }
 
   /** Where others can be asked, what cannot be had from its own server is as good as lost. */
-  #ifThere(name: EntryName): EntryName | undefined {
+  #nameUnlessAway(name: EntryName): EntryName | undefined {
     return this.isAvailable() && this.isAway(name) ? undefined : name;
   }
 
