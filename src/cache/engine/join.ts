@@ -1,7 +1,6 @@
 import type { Ask } from './ask.js';
 import type { Budget } from './budget.js';
 import type { Bulkhead } from './bulkhead.js';
-import { CacheError } from './cache-errors.js';
 import type { EmitCacheEvent } from './cache-events.js';
 import { resultWithin, type Clock } from './clock.js';
 import { CurrentRun } from './current-run.js';
@@ -119,11 +118,6 @@ export async function waitForRoom(
   const waited = bulkhead.waitFor(resultWithin(clock, LONGEST_WAIT_MS, oneEnds), () => mayNeedPlace(crowd));
   if (!(await waited) && oldest) flights.giveUp(subject.keyText, oldest);
   return 'again';
-}
-
-/** What a caller is given who hears it no more: they have been given a stale entry meanwhile, or a timeout. */
-export function nobodyWaits({ prefix }: Subject): CacheError {
-  return new CacheError('CACHE_FACTORY_TIMED_OUT', `${prefix}: nobody waits for it any more`);
 }
 
 /** Whether one of these runs may be waiting for a place in the bulkhead: it has not called its method yet. */

@@ -1,7 +1,8 @@
 import type { Budget } from './budget.js';
 import { CurrentRun } from './current-run.js';
-import { join, mayNeedPlace, nobodyWaits, waitForRoom, type JoinOptions, type RunResult } from './join.js';
+import { join, mayNeedPlace, waitForRoom, type JoinOptions, type RunResult } from './join.js';
 import { isFresh } from './held-entry.js';
+import { nobodyWaits } from './nobody-waits.js';
 import { runAlone, runStored, runUnkept, type OneRunOptions } from './one-run.js';
 import type { Opening } from './opening.js';
 import type { RunOpener } from './run-opener.js';
