@@ -8,7 +8,7 @@ import type { L1Entries } from './l1-entries.js';
 import type { Opening } from './opening.js';
 import { resultTokens } from './result-tokens.js';
 import type { OrderedRun } from './run-order.js';
-import type { Store } from './store.js';
+import { isAway, type Store } from './store.js';
 import type { NewEntry, NoStoreReason } from './factory.js';
 import type { Subject } from './subject.js';
 import type { Tokens } from './tokens.js';
@@ -114,8 +114,9 @@ export class EntryWriter {
     const held = heldEntry(entry, livesMs, clock.monotonicMs(), opening.logPosition);
     const isHeld = l1.hold({ ...held, bornAtMs: opening.atMs });
     if (isForThisProcess && !isHeld) return 'newer-write';
+    const isAwayInPart = store.isAvailable() && isAway(store, subject);
     // There it would only take the place of what is good for others, or it cannot be written at all.
-    const isHereOnly = isForThisProcess || opening.isForeign || isAwayInPart(store, subject);
+    const isHereOnly = isForThisProcess || opening.isForeign || isAwayInPart;
     if (!isHereOnly)
       await opening.lease.releaseBy((owner) => store.write(subject, entry, held.usableUntilMs, owner));
     emit({ event: 'cache.stored', subject, ttlMs: entry.ttlMs, bytes: bodyLength(entry) });
@@ -129,9 +130,4 @@ export class EntryWriter {
     this.#tokenTtlMs = Math.max(this.#tokenTtlMs, wantedMs);
     await this.#options.store.open(subject, subject.tags, wantedMs, BACKGROUND_BUDGET_MS);
   }
-}
-
-/** Whether the store answers, and only what has the place of this entry is away. */
-function isAwayInPart(store: Store, subject: Subject): boolean {
-  return store.isAvailable() && (store.isAway?.(subject) ?? false);
 }

@@ -120,3 +120,8 @@ export interface Store {
   /** What it holds now; `undefined` where the store does not know. */
   size(): { entries: number | undefined; bytes: number | undefined };
 }
+
+/** As {@link Store.isAway}, or its default. */
+export function isAway(store: Store, what: string | EntryName): boolean {
+  return store.isAway?.(what) ?? !store.isAvailable();
+}

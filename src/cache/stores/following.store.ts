@@ -1,7 +1,14 @@
 import type { CacheEntry } from '../engine/cache-entry.js';
 import type { Clock } from '../engine/clock.js';
 import type { L1Entries } from '../engine/l1-entries.js';
-import type { EntryName, Lease, Store, StoreOpened, StoreRead } from '../engine/store.js';
+import {
+  isAway,
+  type EntryName,
+  type Lease,
+  type Store,
+  type StoreOpened,
+  type StoreRead,
+} from '../engine/store.js';
 import { byHardness, EPOCH, isWitness, takenAway } from '../engine/tags.js';
 import { tokensByTag } from '../engine/tokens.js';
 import { MemoryStore } from './memory.store.js';
@@ -150,7 +157,7 @@ export class FollowingStore implements Store {
   }
 
   #isAway(what: string | EntryName): boolean {
-    return this.#shared.isAway?.(what) ?? !this.#shared.isAvailable();
+    return isAway(this.#shared, what);
   }
 
   /**
