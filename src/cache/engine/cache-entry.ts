@@ -40,6 +40,9 @@ export interface CacheEntry {
   readonly text?: string;
 }
 
+/** The answer alone, without what it depends on. */
+export type KeptAnswer = Pick<CacheEntry, 'body' | 'text' | 'head'>;
+
 type Header = Omit<CacheEntry, 'body' | 'text' | 'tags' | 'tokens'> & {
   /** Tag → token. */
   readonly tokens: Readonly<Record<string, string>>;

@@ -4,14 +4,14 @@ import { Injectable, type CallHandler, type ExecutionContext, type NestIntercept
 import { defer, from, of, type Observable } from 'rxjs';
 import type { CacheRequest } from '../definition/cache-request.js';
 import { CacheEngine } from '../engine/cache-engine.js';
-import type { CacheEntry } from '../engine/cache-entry.js';
+import type { CacheEntry, KeptAnswer } from '../engine/cache-entry.js';
 import type { Factory, Loaded } from '../engine/factory.js';
 import type { Hit } from '../engine/lookups.js';
 import type { Subject } from '../engine/subject.js';
 import { httpFailure } from './cache-failure.js';
 import { takeTicket, type CacheTicket } from './cache-ticket.js';
 import { HandlerRun, type Answer } from './handler-run.js';
-import { isKeptException, revivedException, type Kept } from './kept-exception.js';
+import { isKeptException, revivedException } from './kept-exception.js';
 import { StoredAnswer } from './stored-answer.js';
 
 /** What the headers of an answer that is made now say, by what the door found: `X-Cache`, and the reason in `Cache-Status`. */
@@ -161,7 +161,7 @@ function details({ how, isStored, notStoredBecause }: Loaded<Answer>, forwarded:
 }
 
 /** Writes the headers of a kept answer. @returns what Nest is to send */
-function give({ plan, reply, request }: CacheTicket, kept: Kept): unknown {
+function give({ plan, reply, request }: CacheTicket, kept: KeptAnswer): unknown {
   const answer = new StoredAnswer(kept);
   if (answer.evaluatePreconditions(request, reply, plan.headers)) return undefined;
   answer.describe(reply, plan.headers);

@@ -1,13 +1,14 @@
 import type { CallHandler } from '@nestjs/common';
 import { lastValueFrom } from 'rxjs';
 import { produced } from '../definition/store-decision.js';
+import type { KeptAnswer } from '../engine/cache-entry.js';
 import type { Produced } from '../engine/factory.js';
 import type { CacheTicket } from './cache-ticket.js';
 import { isClientError } from './cache-failure.js';
 import { divert } from './diverted-reply.js';
 import { entityTag } from './entity-tag.js';
 import { isInsideRunOf, observeCall } from './handler-call.js';
-import { keptException, type Kept } from './kept-exception.js';
+import { keptException } from './kept-exception.js';
 import { watchLateFields } from './late-fields.js';
 import { ObservedCall } from './observed-call.js';
 import { isFastify, watchSend } from './fastify-reply.js';
@@ -17,7 +18,7 @@ import { copied, type HeadersByName, type Reply } from './reply.js';
 const JSON_TYPE = 'application/json; charset=utf-8';
 
 /** What a run answers: bytes that can be kept; an exception; or a value that only its own request can be answered with. */
-export type Answer = Kept | { readonly thrown: unknown } | { readonly value: unknown };
+export type Answer = KeptAnswer | { readonly thrown: unknown } | { readonly value: unknown };
 
 /** Why nothing can be kept. */
 type Unkept = Pick<Produced<never>, 'notStoredBecause' | 'header'>;
@@ -140,7 +141,7 @@ export class HandlerRun {
   }
 
   /** What is sent and kept, or why nothing can be kept. */
-  #kept(value: unknown): Kept | Unkept {
+  #kept(value: unknown): KeptAnswer | Unkept {
     if (this.#reply.statusCode !== 200) return { notStoredBecause: 'status' };
     // What the handler has sent by itself a hit would lack.
     if (this.#hasSent || this.#reply.isSent) return { notStoredBecause: 'not-plain' };

@@ -1,18 +1,15 @@
 import { HttpException, HttpStatus, NotFoundException } from '@nestjs/common';
-import type { CacheEntry } from '../engine/cache-entry.js';
+import type { KeptAnswer } from '../engine/cache-entry.js';
 
 /** The only status that is certain to hold for the next caller as it does for this one. */
 const KEPT_STATUS: number = HttpStatus.NOT_FOUND;
 const STATUS_IN_HEAD = String(KEPT_STATUS);
 
-/** An answer that can be kept and given to others. */
-export type Kept = Pick<CacheEntry, 'body' | 'text' | 'head'>;
-
 /**
  * The stored form of a 404 that a handler threw; `undefined` for anything else. An exception class of the application's own
  * is not kept either: it could not be made again, and filters may treat it differently.
  */
-export function keptException(error: unknown): Kept | undefined {
+export function keptException(error: unknown): KeptAnswer | undefined {
   if (!(error instanceof HttpException) || error.getStatus() !== KEPT_STATUS) return undefined;
   const { constructor: type } = error;
   if (type !== HttpException && type !== NotFoundException) return undefined;
@@ -29,7 +26,7 @@ export function keptException(error: unknown): Kept | undefined {
   }
 }
 
-export function isKeptException({ head }: Partial<Pick<Kept, 'head'>>): boolean {
+export function isKeptException({ head }: Partial<Pick<KeptAnswer, 'head'>>): boolean {
   return head?.status === STATUS_IN_HEAD;
 }
 
@@ -37,7 +34,7 @@ export function isKeptException({ head }: Partial<Pick<Kept, 'head'>>): boolean 
  * An exception equal to the kept one: class, status, response, message and fields. Made for each caller, so that the filters
  * of their own request answer it. If this program has not written what is kept, a plain one.
  */
-export function revivedException({ body }: Kept): HttpException {
+export function revivedException({ body }: KeptAnswer): HttpException {
   try {
     const { message, response, fields, isNamed } = JSON.parse(body.toString()) as {
       message: string;

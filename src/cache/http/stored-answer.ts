@@ -1,8 +1,8 @@
 import { PreconditionFailedException } from '@nestjs/common';
 import type { CacheRequest } from '../definition/cache-request.js';
+import type { KeptAnswer } from '../engine/cache-entry.js';
 import type { Coding } from './accept-encoding.js';
 import { codedTag, isAskedFor, matchedTag } from './entity-tag.js';
-import type { Kept } from './kept-exception.js';
 import type { Reply } from './reply.js';
 import type { RouteHeaders } from './route-headers.js';
 
@@ -26,7 +26,7 @@ export class StoredAnswer {
   readonly #headers: readonly (readonly [name: string, value: string])[];
   readonly #ofNotModified: readonly (readonly [name: string, value: string])[];
 
-  constructor({ body, text, head: { etag = '', 'content-type': type = '', ...headers } }: Kept) {
+  constructor({ body, text, head: { etag = '', 'content-type': type = '', ...headers } }: KeptAnswer) {
     this.body = text ?? body;
     this.#etag = etag;
     this.#type = type;
