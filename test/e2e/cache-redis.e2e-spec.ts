@@ -574,6 +574,21 @@ describe('RedisService', () => {
     expect(service.status()).toBe('unavailable');
   });
 
+  it('says a script by its hash, and once in full to a server that does not know it', async () => {
+    const one = await start();
+    await connected(one);
+    const service = one.app.get(RedisService);
+    const count = "return redis.call('INCRBY', KEYS[1], ARGV[1])";
+    await ask(redis, ['CONFIG', 'RESETSTAT']);
+
+    expect(await service.run(count, ['own:n'], ['2'])).toBe(2);
+    expect(await service.run(count, ['own:n'], ['3'])).toBe(5);
+
+    const said = await ask(redis, ['INFO', 'commandstats']);
+    expect(said).toMatch(/cmdstat_evalsha:calls=2,/);
+    expect(said).toMatch(/cmdstat_eval:calls=1,/);
+  });
+
   it('tells who wants to know why Redis did not do it, also inside a script', async () => {
     const one = await start();
     await connected(one);

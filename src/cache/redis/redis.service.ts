@@ -5,6 +5,7 @@ import { failureReason } from './failure-reason.js';
 import { deleteMatching } from './delete-matching.js';
 import type { RedisClient } from './redis-client.js';
 import type { EmitRedisEvent } from './redis-events.js';
+import { RedisScript } from './redis-script.js';
 import type { RedisServers, RedisTopology } from './redis-servers.js';
 import { serverStats, sumOf, type RedisServerStats } from './server-stats.js';
 
@@ -27,6 +28,9 @@ export interface RedisCallOptions {
  */
 @Injectable()
 export class RedisService {
+  /** By their texts. */
+  readonly #scripts = new Map<string, RedisScript>();
+
   constructor(
     private readonly servers: RedisServers | undefined,
     /** What stands before every key, as it is; empty by default. */
@@ -125,7 +129,7 @@ export class RedisService {
   }
 
   /**
-   * Runs a script, which must be constant text: Redis keeps every one it has ever seen.
+   * Runs a script, which must be constant text: Redis keeps every one it has ever seen, and so does this process.
    *
    * @param keys  at least one; on a cluster all with the same hash tag
    * @returns its reply, or `undefined`: Redis is away or refused, and whether the script ran is not known
@@ -137,11 +141,13 @@ export class RedisService {
     options: RedisCallOptions = {},
   ): Promise<unknown> {
     const names = keys.map((key) => this.namespace + key);
+    const known = this.#scripts.get(script) ?? new RedisScript(script);
+    this.#scripts.set(script, known);
     return this.#orElse(
       undefined,
       (servers) =>
         servers.write(servers.nameOf(names[0] ?? ''), this.commandTimeoutMs, ({ client }) =>
-          client.eval(script, { keys: names, arguments: [...parameters] }),
+          known.run(client, names, parameters),
         ),
       options,
     );
