@@ -185,5 +185,5 @@ it('no more than ten thousand are remembered, the newest', () => {
   const view = (n: number) => aSubject({}, `view|/${n}`);
   for (let n = 0; n <= 10_000; n++) remembered.note(view(n), unkept());
 
-  expect([0, 1, 10_000].map((n) => remembered.holds(view(n)))).toEqual([false, true, true]);
+  expect([0, 1, 10_000].map((n) => remembered.appliesTo(view(n)))).toEqual([false, true, true]);
 });

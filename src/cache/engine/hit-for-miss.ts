@@ -34,7 +34,7 @@ export class HitForMiss {
   }
 
   /** Whether this process runs it without a lease: it waits for no other process, and none waits for it. */
-  holds({ name }: Subject): boolean {
+  appliesTo({ name }: Subject): boolean {
     return this.clock.monotonicMs() < (this.#untilMs.get(name) ?? -Infinity);
   }
 }

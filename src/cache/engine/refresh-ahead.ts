@@ -46,7 +46,7 @@ export class RefreshAhead {
 
   /** Gives this caller the right to have it refreshed, if it will soon expire and no other has that now. @returns whether */
   claim(subject: Subject, found: Found): boolean {
-    if (!isSoon(subject, found) || this.#options.retryPauses.holds(subject, found)) return false;
+    if (!isSoon(subject, found) || this.#options.retryPauses.appliesTo(subject, found)) return false;
     const { name } = subject;
     const now = this.#options.clock.monotonicMs();
     if ((this.#lookAwayUntilMs.get(name) ?? -Infinity) > now) return false;

@@ -186,10 +186,10 @@ describe('after a run that failed', () => {
 
 it('no more than ten thousand pauses are remembered, the newest', () => {
   const pauses = new RetryPauses(clock);
-  const found = { ageMs: 10_001 } as Parameters<RetryPauses['holds']>[1];
+  const found = { ageMs: 10_001 } as Parameters<RetryPauses['appliesTo']>[1];
   const view = (n: number) => aSubject({ graceMs: 60_000 }, `view|/${n}`);
   for (let n = 0; n <= 10_000; n++) pauses.begin(view(n));
   pauses.begin(aSubject({ graceMs: 60_000, retryAfterMs: 0 }, 'view|/none'));
 
-  expect([0, 1, 10_000].map((n) => pauses.holds(view(n), found))).toEqual([false, true, true]);
+  expect([0, 1, 10_000].map((n) => pauses.appliesTo(view(n), found))).toEqual([false, true, true]);
 });

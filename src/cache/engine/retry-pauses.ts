@@ -29,7 +29,7 @@ export class RetryPauses {
   }
 
   /** Whether this entry is given without a run. If its own run began after the failure, the method works again. */
-  holds({ name }: Subject, { ageMs }: Found): boolean {
+  appliesTo({ name }: Subject, { ageMs }: Found): boolean {
     const pause = this.#pauses.get(name);
     if (!pause) return false;
     const now = this.clock.monotonicMs();

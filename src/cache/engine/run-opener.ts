@@ -76,7 +76,7 @@ export class RunOpener {
     subject: Subject,
     budget: Budget,
     witnesses: readonly string[],
-    isForAll = !this.#options.hitForMiss.holds(subject),
+    isForAll = !this.#options.hitForMiss.appliesTo(subject),
   ): Promise<Opening | undefined> {
     const { store, ask, clock } = this.#options;
     const lease = new LoadLease(store, subject, clock);
