@@ -57,7 +57,7 @@ export class Lookups {
     const found = foundNow(held, clock);
     if (found.freshForMs <= 0) return undefined;
     emit({ event: 'cache.lookup', subject });
-    return this.#serve(subject, found);
+    return this.#asLookup(subject, found);
   }
 
   /**
@@ -72,13 +72,13 @@ export class Lookups {
         emit({ event: 'cache.fallback', subject });
         return { state: 'bypass' };
       }
-      if (looked.answer) return this.#serve(subject, foundNow(looked.answer, this.#options.clock));
+      if (looked.answer) return this.#asLookup(subject, foundNow(looked.answer, this.#options.clock));
       emit({ event: 'cache.miss', subject });
       return { state: 'miss' };
     });
   }
 
-  #serve(subject: Subject, found: Found): Lookup {
+  #asLookup(subject: Subject, found: Found): Lookup {
     const { emit } = this.#options;
     if (found.freshForMs <= 0) {
       emit({ event: 'cache.miss', subject });
