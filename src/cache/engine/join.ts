@@ -62,7 +62,7 @@ export async function join<T>(joining: Joining<T>): Promise<Loaded<T> | 'again' 
   const { options, subject, caller, flight } = joining;
   const { clock, emit, flights } = options;
   const sinceMs = clock.monotonicMs();
-  const verdict = await mayJoin(joining);
+  const verdict = await verdictOn(joining, flight.tokens);
   if (verdict === 'no') {
     // Those who joined it before go on waiting; those who come from now on share another.
     flights.close(flight);
@@ -94,7 +94,7 @@ export async function join<T>(joining: Joining<T>): Promise<Loaded<T> | 'again' 
   if (result.hasUnknownTags && (await mayBeOutdated(joining))) return 'again';
   if (subject.furtherTags.mayBeNamed && (await hasUsedOld(joining, result.namedTags))) return 'again';
   // It found an entry in place of running. That was checked when the store was asked, perhaps before this caller came.
-  if (result.how === 'found' && (await mayJoin(joining)) !== 'yes') return 'again';
+  if (result.how === 'found' && (await verdictOn(joining, flight.tokens)) !== 'yes') return 'again';
 
   const { value, isStored, notStoredBecause } = result;
   CurrentRun.around?.noteUsed(new Map([...flight.used, ...(flight.tokens ?? [])]));
@@ -154,11 +154,6 @@ function leaveSlow({ options: { flights }, subject, caller, flight }: Joining<un
  */
 function mostAlone(refusals: number): number {
   return 2 ** Math.min(refusals - 1, 10) - 1;
-}
-
-/** Whether a run has read nothing that was invalidated before this caller came. */
-function mayJoin(joining: Joining<unknown>): Promise<Verdict> {
-  return verdictOn(joining, joining.flight.tokens);
 }
 
 /**
