@@ -49,7 +49,7 @@ export class RunOpener {
     const { witnesses } = flight.dependencies;
     const sinceMs = clock.monotonicMs();
     let opening = await this.open(subject, budget, witnesses);
-    while (opening && !opening.hasLease && !opening.isPerProcess && !isFresh(opening.held, clock)) {
+    while (opening && isMadeElsewhere(opening, clock)) {
       const waitedMs = clock.monotonicMs() - sinceMs;
       if (waitedMs >= LONGEST_WAIT_MS) break;
       const pauseMs = Math.min(Math.max(waitedMs * WAITED_PART, MIN_PAUSE_MS), MAX_PAUSE_MS);
@@ -103,4 +103,9 @@ export class RunOpener {
     const current = await ask(subject, budget, (entries) => entries.isCurrent(subject, tokens, atMs, budget));
     return current?.answer ?? true;
   }
+}
+
+/** Whether another process is at it, and this one is to have what that gives. */
+function isMadeElsewhere({ hasLease, isPerProcess, held }: Opening, clock: Clock): boolean {
+  return !hasLease && !isPerProcess && !isFresh(held, clock);
 }
