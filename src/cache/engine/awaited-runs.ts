@@ -52,7 +52,8 @@ export class AwaitedRuns {
       emit({ event: 'cache.stale_served', subject, reason, staleMs: waitedMs() - found.freshForMs });
       return { value: revive(found.entry), how: 'stale', isStored: false };
     };
-    if (stale && parts?.retryPauses.appliesTo(subject, stale)) return { ...serve(stale, 'error'), how: 'paused' };
+    if (stale && parts?.retryPauses.appliesTo(subject, stale))
+      return { ...serve(stale, 'error'), how: 'paused' };
     const serveStale =
       stale &&
       (async (reason: StaleReason) =>

@@ -24,17 +24,17 @@ export class HitForMiss {
 
   /** Notes what a shared run gave. One that threw says nothing. */
   note(subject: Subject, { entry, isRefused, notStoredBecause: why }: Produced<unknown>): void {
-    if (entry) this.#untilMs.delete(subject.name);
+    if (entry) this.#untilMs.delete(subject.shortKeyText);
     else if (!isRefused && !(why && PASSING.has(why))) this.remember(subject);
   }
 
   /** Also called for an answer that was to be kept, but that the store will never take, such as one that is too large. */
-  remember({ name }: Subject): void {
-    this.#untilMs.set(name, this.clock.monotonicMs() + REMEMBERED_MS);
+  remember({ shortKeyText }: Subject): void {
+    this.#untilMs.set(shortKeyText, this.clock.monotonicMs() + REMEMBERED_MS);
   }
 
   /** Whether this process runs it without a lease: it waits for no other process, and none waits for it. */
-  appliesTo({ name }: Subject): boolean {
-    return this.clock.monotonicMs() < (this.#untilMs.get(name) ?? -Infinity);
+  appliesTo({ shortKeyText }: Subject): boolean {
+    return this.clock.monotonicMs() < (this.#untilMs.get(shortKeyText) ?? -Infinity);
   }
 }

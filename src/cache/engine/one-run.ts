@@ -42,7 +42,7 @@ export async function runStored<T>(
   };
   // It was doomed before there was a lease to give back.
   if (flight.isDoomed) flight.releaseLease();
-  const ordered = runOrder.begin(subject.name);
+  const ordered = runOrder.begin(subject.shortKeyText);
   let storing: Promise<unknown> = Promise.resolve();
   try {
     const isBounded = isPerProcess;

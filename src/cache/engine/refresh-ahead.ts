@@ -47,11 +47,11 @@ export class RefreshAhead {
   /** Gives this caller the right to have it refreshed, if it will soon expire and no other has that now. @returns whether */
   claim(subject: Subject, found: Found): boolean {
     if (!isSoon(subject, found) || this.#options.retryPauses.appliesTo(subject, found)) return false;
-    const { name } = subject;
+    const { shortKeyText } = subject;
     const now = this.#options.clock.monotonicMs();
-    if ((this.#lookAwayUntilMs.get(name) ?? -Infinity) > now) return false;
+    if ((this.#lookAwayUntilMs.get(shortKeyText) ?? -Infinity) > now) return false;
     const untilMs = now + Math.min(LOOK_AWAY_MS, found.entry.ttlMs / 2);
-    this.#lookAwayUntilMs.set(name, untilMs);
+    this.#lookAwayUntilMs.set(shortKeyText, untilMs);
     return true;
   }
 

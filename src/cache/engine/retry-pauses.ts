@@ -21,16 +21,16 @@ export class RetryPauses {
   constructor(private readonly clock: Clock) {}
 
   /** Called when a shared run has failed. Without grace there is no stale entry to give, so there is no pause either. */
-  begin({ name, policy }: Subject): void {
+  begin({ shortKeyText, policy }: Subject): void {
     if (policy.graceMs === 0 || policy.retryAfterMs === 0) return;
     const failedAtMs = this.clock.monotonicMs();
     const pause = { failedAtMs, untilMs: failedAtMs + policy.retryAfterMs };
-    this.#pauses.set(name, pause);
+    this.#pauses.set(shortKeyText, pause);
   }
 
   /** Whether this entry is given without a run. If its own run began after the failure, the method works again. */
-  appliesTo({ name }: Subject, { ageMs }: Found): boolean {
-    const pause = this.#pauses.get(name);
+  appliesTo({ shortKeyText }: Subject, { ageMs }: Found): boolean {
+    const pause = this.#pauses.get(shortKeyText);
     if (!pause) return false;
     const now = this.clock.monotonicMs();
     return now < pause.untilMs && now - ageMs <= pause.failedAtMs;

@@ -27,10 +27,10 @@ export class RunOrder {
   readonly #runs = new Map<string, RunsOfKey>();
   #place = 0;
 
-  /** @param name  of the key, as {@link Subject.name} */
-  begin(name: string): OrderedRun {
+  /** @param shortKeyText  as {@link Subject.shortKeyText} */
+  begin(shortKeyText: string): OrderedRun {
     const place = ++this.#place;
-    const runs = this.#runsOf(name);
+    const runs = this.#runsOf(shortKeyText);
     runs.count++;
     const isOutrun = () => place < runs.newestStored;
     return {
@@ -42,24 +42,24 @@ export class RunOrder {
       },
       end: () => {
         runs.count--;
-        if (runs.count === 0 && this.#runs.get(name) === runs) this.#runs.delete(name);
+        if (runs.count === 0 && this.#runs.get(shortKeyText) === runs) this.#runs.delete(shortKeyText);
       },
     };
   }
 
-  #runsOf(name: string): RunsOfKey {
-    const known = this.#runs.get(name);
+  #runsOf(shortKeyText: string): RunsOfKey {
+    const known = this.#runs.get(shortKeyText);
     if (known) return known;
     const runs = { count: 0, newestStored: 0 };
-    this.#runs.set(name, runs);
+    this.#runs.set(shortKeyText, runs);
     if (this.#runs.size > MAX_KEYS) this.#forgetOldest();
     return runs;
   }
 
   /** A run that never ends would keep its key here for ever. If it ends after all, it finds itself outrun. */
   #forgetOldest(): void {
-    for (const [name, runs] of this.#runs) {
-      this.#runs.delete(name);
+    for (const [shortKeyText, runs] of this.#runs) {
+      this.#runs.delete(shortKeyText);
       runs.newestStored = Infinity;
       return;
     }

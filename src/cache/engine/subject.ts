@@ -49,7 +49,7 @@ export class Subject implements EntryName {
   }
 
   /** What a process remembers it by. Of bounded length: whoever asks decides how long the whole text is. */
-  get name(): string {
+  get shortKeyText(): string {
     return this.keyText.length > LONGEST_NAME ? this.key : this.keyText;
   }
 
