@@ -116,19 +116,22 @@ export async function deleteForeignTokens(
   await Promise.all(foreign.map((key) => client.unlink(key)));
 }
 
+const NOTHING = { stored: undefined, isUnreadable: false };
+const UNREADABLE = { stored: undefined, isUnreadable: true };
+
 /** The entry in it, if there is one that can be read. */
 export function storedIn(read: PartRead | undefined): Pick<StoreRead, 'stored' | 'isUnreadable'> {
-  if (!read) return { stored: undefined, isUnreadable: false };
+  if (!read) return NOTHING;
   const { bytes, leftMs } = read;
   // Something without an end, or that is not even text, was not put there by us.
-  if (leftMs === WITHOUT_END) return { stored: undefined, isUnreadable: true };
+  if (leftMs === WITHOUT_END) return UNREADABLE;
   // Where the time had almost run out it has just gone.
-  if (!bytes?.length) return { stored: undefined, isUnreadable: leftMs > CLOCK_TOLERANCE_MS };
+  if (!bytes?.length) return leftMs > CLOCK_TOLERANCE_MS ? UNREADABLE : NOTHING;
   const entry = decodeEntry(bytes);
-  if (!entry) return { stored: undefined, isUnreadable: true };
+  if (!entry) return UNREADABLE;
   const livesMs = entry.ttlMs + entry.graceMs;
   // The server's clock was put back since it was written, and nobody knows how old it is.
-  if (leftMs > livesMs + CLOCK_TOLERANCE_MS) return { stored: undefined, isUnreadable: false };
+  if (leftMs > livesMs + CLOCK_TOLERANCE_MS) return NOTHING;
   // Another may have been written between the two questions, and its end is not that of this one.
   return {
     stored: { entry, leftMs: leftMs === ABSENT ? livesMs : Math.min(leftMs, livesMs) },
