@@ -93,8 +93,7 @@ export class EntryWriter {
     const isForThisProcess = goodFor === 'this-process';
     // What another has made since is better, and held here once somebody has asked for it.
     const hasNewer = isForThisProcess && (l1.find(subject.keyText)?.bornAtMs ?? -Infinity) > opening.atMs;
-    if (hasNewer) return 'newer-run';
-    if (!ordered.claim()) return 'newer-run';
+    if (hasNewer || !ordered.claim()) return 'newer-run';
     const certain = subject.tags.map((tag) => [tag, opening.tokens.get(tag) ?? ''] as const);
     const tokens = new Map([...certain, ...named]);
     // A TTL may end with a moment that a deadline sets: what the questions took is part of it.
