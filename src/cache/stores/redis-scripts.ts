@@ -6,17 +6,24 @@ import { RedisScript } from '../redis/redis-script.js';
  */
 
 /**
- * Gives tokens another soft half, where there are any. A server that is full refuses to write: then the whole token goes,
- * which is more than was asked for, and never less. KEYS: tokens. ARGV[1]: the new half.
- * A text, sent each time: what is sent behind it must not run before it.
+ * Takes tokens away, gives others another soft half where there are any, and tells those who listen, all in one step: who
+ * reads what comes after it can be told of it. A server that is full refuses to write: then a whole token goes in place of its
+ * half, which is more than was asked for, and never less. KEYS: tokens, first those that go. ARGV: how many of them go, the new
+ * half; the channel and the message, or neither.
+ * A text, sent each time: what is sent behind it must not run before it. No `MULTI`: one that is full takes nothing in such.
  */
-export const SOFTEN = `
-for _, key in ipairs(KEYS) do
-  local token = redis.pcall('GET', key)
-  if type(token) == 'string' then
-    local hard = string.match(token, '^[^.]*')
-    local reply = redis.pcall('SET', key, hard .. '.' .. ARGV[1], 'KEEPTTL')
-    if reply.err then redis.call('DEL', key) end
+export const TAKE_AWAY = `
+if ARGV[3] then redis.call('PUBLISH', ARGV[3], ARGV[4]) end
+for i, key in ipairs(KEYS) do
+  if i <= tonumber(ARGV[1]) then
+    redis.call('DEL', key)
+  else
+    local token = redis.pcall('GET', key)
+    if type(token) == 'string' then
+      local hard = string.match(token, '^[^.]*')
+      local reply = redis.pcall('SET', key, hard .. '.' .. ARGV[2], 'KEEPTTL')
+      if reply.err then redis.call('DEL', key) end
+    end
   end
 end
 return 1`;

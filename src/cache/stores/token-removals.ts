@@ -1,9 +1,9 @@
 import { isWitness, softTag } from '../engine/tags.js';
 import { newHalf } from '../engine/tokens.js';
-import { inCommands, type RedisServers } from '../redis/redis-servers.js';
+import type { RedisServers } from '../redis/redis-servers.js';
 import type { RedisSession } from '../redis/redis-session.js';
 import type { RedisKeys } from './redis-keys.js';
-import { SOFTEN } from './redis-scripts.js';
+import { TAKE_AWAY } from './redis-scripts.js';
 
 /** Keys of tokens that go away on one server. */
 export interface Removal {
@@ -37,15 +37,15 @@ export class TokenRemovals {
    * server still does it.
    */
   async send({ client }: RedisSession, { hard, soft }: Pick<Removal, 'hard' | 'soft'>): Promise<void> {
-    const taken = inCommands(this.servers, hard).map((keys) => client.del(keys));
     const half = newHalf();
-    const softened = inCommands(this.servers, soft).map((keys) =>
-      client.eval(SOFTEN, { keys, arguments: [half] }),
-    );
-    const told = this.servers.isCluster
-      ? undefined
-      : client.publish(this.keys.channel, this.#message(hard, soft));
-    await Promise.all([...taken, ...softened, told]);
+    const told = this.servers.isCluster ? [] : [this.keys.channel, this.#message(hard, soft)];
+    const take = (going: readonly string[], softened: readonly string[]) =>
+      client.eval(TAKE_AWAY, {
+        keys: [...going, ...softened],
+        arguments: [String(going.length), half, ...told],
+      });
+    if (!this.servers.isCluster) await take(hard, soft);
+    else await Promise.all([...hard.map((key) => take([key], [])), ...soft.map((key) => take([], [key]))]);
   }
 
   #byServer(hard: readonly string[], soft: readonly string[]): Removal[] {
