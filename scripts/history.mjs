@@ -29,12 +29,12 @@ were too few reads, hits, of all routes or of one, or acknowledged writes to mea
   --rest <ms>        how long each of the 24 readers of a process rests after an answer, default 0
   --clocks <minutes> how far the clocks of the first two processes are off, the one ahead, the other behind, default 0
   --reads-per-write <n>  default 100
-  --teeth            plants thirteen mistakes, one after the other, for a minute at most each: all must be found
+  --teeth            plants fourteen mistakes, one after the other, for a minute at most each: all must be found
   --plant <mistake>  plants this one only:
                      tokens-after-the-load, tokens-that-return, invalidates-before-commit, joins-overtaken-runs,
-                     near-without-a-lease, restored-unnoticed, goes-on-unasked, replays-the-old-token,
-                     latest-clock-wins, key-without-the-user, forgets-the-result, forgets-the-second-tag,
-                     forgets-the-prefix
+                     believes-what-it-has-not-heard, near-without-a-lease, restored-unnoticed, goes-on-unasked,
+                     replays-the-old-token, latest-clock-wins, key-without-the-user, forgets-the-result,
+                     forgets-the-second-tag, forgets-the-prefix
 `;
 
 const root = fileURLToPath(new URL('..', import.meta.url));

@@ -61,6 +61,7 @@ function listenTo(options: Partial<RedisBackplaneOptions>): RedisBackplane {
     paceWhenRefused: paceOfRefusals(),
     paceWhenAway: paceOfAbsences(200),
     channel: 'cache:invalidated',
+    epochKey: 'token:epoch',
     isOurs: () => true,
     ...options,
   });
@@ -113,6 +114,15 @@ it('hears of what was softened as of what was taken away', async () => {
 
   await pollUntil(() => tagsHeard().length > 0, 5000);
   expect(heard.at(-1)).toEqual({ tags: ['any', 'tag/a:1', 'tag/b:1'] });
+});
+
+it('has nothing taken away that nobody can be told of', async () => {
+  await ask(redis, ['SET', 'token:tag/a:1', 'present']);
+  await ask(redis, ['ACL', 'SETUSER', 'default', 'resetchannels']);
+
+  await expect(writer.store.invalidate(['tag/a:1'], [], BUDGET_MS)).rejects.toThrow('NOPERM');
+
+  expect(await ask(redis, ['EXISTS', 'token:tag/a:1'])).toBe('1');
 });
 
 it('tells of a gap when its connection was killed, and hears on', async () => {
@@ -189,6 +199,91 @@ it('vouches for nothing, and stays, where nobody knows whether invalidations go 
 
   expect(gaps()).toHaveLength(1);
   expect(backplane.heardUntilMs).toBe(-Infinity);
+});
+
+describe('asked whether everything was heard', () => {
+  const epoch = (token: string) => ask(redis, ['SET', 'token:epoch', token]);
+  const canCatchUp = async () => (await backplane.catchUp(BUDGET_MS)) === true;
+
+  beforeEach(async () => {
+    await epoch('first');
+    await pollUntil(canCatchUp, 5000);
+  });
+
+  it('says so only once it has heard of all that was confirmed before it was asked', async () => {
+    const sent: string[] = [];
+
+    for (let round = 0; round < 200; round++) {
+      await writer.store.invalidate([`tag/course:${round}`], [`tag/course:soft-${round}`], BUDGET_MS);
+      sent.push(`tag/course:${round}`, `tag/course:soft-${round}`);
+
+      expect(await backplane.catchUp(BUDGET_MS)).toBe(true);
+      expect(tagsHeard()).toHaveLength(sent.length);
+    }
+
+    expect(tagsHeard()).toEqual(sent);
+  });
+
+  it('puts one question for all who ask at the same moment', async () => {
+    const gets = async () =>
+      Number(/cmdstat_get:calls=(\d+)/.exec(await ask(redis, ['INFO', 'commandstats']))?.[1] ?? 0);
+    const before = await gets();
+
+    const all = await Promise.all(Array.from({ length: 100 }, () => backplane.catchUp(BUDGET_MS)));
+
+    expect(all).toEqual(Array(100).fill(true));
+    expect((await gets()) - before).toBe(1);
+  });
+
+  it.each<[string, () => Promise<unknown>]>([
+    ['its server was emptied', () => ask(redis, ['FLUSHALL'])],
+    ['everything was invalidated, by hand', () => ask(redis, ['DEL', 'token:epoch'])],
+    ['its server has another epoch', () => epoch('second')],
+  ])('denies it, and tells of a gap, when %s', async (_, happens) => {
+    const gapsBefore = gaps().length;
+    await happens();
+
+    expect(await backplane.catchUp(BUDGET_MS)).toBe(false);
+
+    expect(gaps()).toHaveLength(gapsBefore + 1);
+    await epoch('third');
+    await pollUntil(canCatchUp, 5000);
+  });
+
+  it('denies it of a server that invalidations do not go to', async () => {
+    await backplane.close();
+    backplane = listenTo({ isOurs: () => undefined });
+    await pollUntil(() => gaps().length === 1, 5000);
+
+    expect(await backplane.catchUp(BUDGET_MS)).toBe(false);
+  });
+
+  it('denies it while it is not connected', async () => {
+    await proxy.close();
+    await pollUntil(() => backplane.heardUntilMs === -Infinity, 5000);
+
+    expect(await backplane.catchUp(BUDGET_MS)).toBe(false);
+  });
+
+  it('says at half the time that it will be late, and then what it has heard; meanwhile nobody waits', async () => {
+    redis.freeze();
+
+    const answer = await backplane.catchUp(BUDGET_MS);
+
+    expect(answer).toEqual({ late: expect.any(Promise) });
+    expect(await backplane.catchUp(BUDGET_MS)).toBe(false);
+    redis.thaw();
+    expect(await (answer as { late: Promise<boolean> }).late).toBe(true);
+    await pollUntil(canCatchUp, 5000);
+  });
+
+  it('denies it in the end where no answer comes', async () => {
+    redis.freeze();
+
+    const answer = await backplane.catchUp(200);
+
+    expect(await (answer as { late: Promise<boolean> }).late).toBe(false);
+  });
 });
 
 it('comes with a store, unless one connection is all there may be', async () => {

@@ -28,6 +28,7 @@ export const plantedFaults = {
   'tokens-that-return': { consistency: 'strong', nemeses: ['tokens-evicted'] },
   'invalidates-before-commit': { consistency: 'strong', nemeses: [] },
   'joins-overtaken-runs': { consistency: 'strong', nemeses: [] },
+  'believes-what-it-has-not-heard': { consistency: 'strong', nemeses: ['subscribers-silent'] },
   'near-without-a-lease': { consistency: 'bounded', nemeses: ['subscribers-silent'] },
   'restored-unnoticed': { consistency: 'strong', nemeses: ['redis-restored'] },
   'goes-on-unasked': { consistency: 'strong', nemeses: ['redis-killed'] },
@@ -79,13 +80,18 @@ const plants: Partial<Record<PlantedFault, (redisUrl: string) => void>> = {
       const counted = hard.map((key) =>
         session.client.eval(COUNT_ON, { keys: [key], arguments: [String(TOKEN_TTL_MS)] }),
       );
-      await Promise.all([...counted, send.call(this, session, { hard: [], soft })]);
+      const tags = hard.map((key) => key.slice('token:'.length));
+      const told = session.client.publish('cache:invalidated', JSON.stringify(tags));
+      await Promise.all([...counted, told, send.call(this, session, { hard: [], soft })]);
     };
   },
   'joins-overtaken-runs'() {
     SingleFlight.prototype.doom = () => undefined;
     SingleFlight.prototype.overtake = () => undefined;
     EntryStore.prototype.isCurrent = () => Promise.resolve(true);
+  },
+  'believes-what-it-has-not-heard'() {
+    RedisBackplane.prototype.catchUp = () => Promise.resolve(true);
   },
   'near-without-a-lease'() {
     // What is heard counts as ever, but nothing ends the belief that all is heard.

@@ -53,6 +53,8 @@ interface Plan extends StoreBehaviour {
   readonly restores?: 'with epoch' | 'without epoch';
   /** What becomes of messages on the backplane: they arrive at any moment, or never and the lease on hearing ends. */
   readonly hearing?: 'late' | 'lost' | 'lost, and nobody notices';
+  /** A write is acknowledged before others are told of it. */
+  readonly tellsLater?: boolean;
 }
 
 /** A backplane whose messages arrive when the explorer lets them. */
@@ -62,6 +64,7 @@ class SteppingBackplane implements Backplane {
   isSound = true;
   readonly #listeners: BackplaneListener[] = [];
   readonly #deliveries: Promise<void>[] = [];
+  #onTheWay: (readonly string[])[] = [];
 
   constructor(
     private readonly stage: Stage,
@@ -74,18 +77,44 @@ class SteppingBackplane implements Backplane {
 
   publish(tags: readonly string[]): void {
     this.isSound = false;
+    this.#onTheWay.push(tags);
     this.#deliveries.push(this.#deliver(tags));
   }
 
+  publishLater(tags: readonly string[]): void {
+    const told = this.stage.step('tell').then(() => {
+      this.publish(tags);
+    });
+    this.#deliveries.push(told);
+  }
+
+  /** What was published before the question came arrives before the answer to it. */
+  async catchUp(): Promise<boolean> {
+    await this.stage.step('ask what was told');
+    const told = [...this.#onTheWay];
+    await this.stage.step('answer to that');
+    if (this.hearing === 'late') for (const tags of told) this.#hear(tags);
+    return this.hearing !== 'lost';
+  }
+
   async settled(): Promise<void> {
-    await Promise.all(this.#deliveries);
+    for (let count = -1; count < this.#deliveries.length;) {
+      count = this.#deliveries.length;
+      await Promise.all(this.#deliveries);
+    }
   }
 
   async #deliver(tags: readonly string[]): Promise<void> {
     await this.stage.step(this.hearing === 'late' ? 'hear' : 'lease ends');
-    if (this.hearing === 'late') for (const listener of this.#listeners) listener.onInvalidated(tags);
+    if (this.hearing === 'late') this.#hear(tags);
     if (this.hearing === 'lost') this.heardUntilMs = -Infinity;
     this.isSound = true;
+  }
+
+  #hear(tags: readonly string[]): void {
+    if (!this.#onTheWay.includes(tags)) return;
+    this.#onTheWay = this.#onTheWay.filter((other) => other !== tags);
+    for (const listener of this.#listeners) listener.onInvalidated(tags);
   }
 }
 
@@ -98,7 +127,8 @@ function scenario(plan: Plan): Scenario {
     const clock = new FakeClock();
     const backplane = new SteppingBackplane(stage, plan.hearing);
     const store = new SteppingStore(stage, plan, (tags) => {
-      if (plan.hearing) backplane.publish(tags);
+      if (plan.tellsLater) backplane.publishLater(tags);
+      else if (plan.hearing) backplane.publish(tags);
     });
     const newEngine = () =>
       new CacheEngine({
@@ -133,7 +163,7 @@ function scenario(plan: Plan): Scenario {
       return value;
     };
     const read = async () => {
-      const atLeast = backplane.isSound ? acknowledged : 0;
+      const atLeast = plan.consistency !== 'bounded' || backplane.isSound ? acknowledged : 0;
       const early = plan.readsBeforeOpening ? await query() : undefined;
       const factory = async (): Promise<Produced<number>> => {
         const value = early ?? (await query());
@@ -198,6 +228,8 @@ function scenario(plan: Plan): Scenario {
 
 /** What another process may be behind with. */
 const bounded: Plan = { consistency: 'bounded', hasL1: true, writerIsElsewhere: true, coarse: 'all' };
+
+const heldStrong: Plan = { hasL1: true, writerIsElsewhere: true, coarse: 'all' };
 
 const orders = process.env.EVERY_ORDER
   ? 'every order, or 100,000,'
@@ -281,6 +313,25 @@ describe(`in ${orders} of events, nobody who starts after a write was acknowledg
     ],
     ['bounded, news that comes late', { ...bounded, hearing: 'late' }],
     ['bounded, news that never comes', { ...bounded, hearing: 'lost' }],
+    ['strong, news that is asked for', { ...heldStrong, hearing: 'late' }],
+    ['strong, news that never comes', { ...heldStrong, hearing: 'lost' }],
+    ['strong, news that is asked for, slow replies', { ...heldStrong, hearing: 'late', slowReplies: true }],
+    [
+      'strong, news that is asked for, a reader from the commit on, tokens evicted',
+      { ...heldStrong, hearing: 'late', evicts: true, fromCommitOn: true },
+    ],
+    [
+      'strong, news that is asked for, an invalidation replayed',
+      { ...heldStrong, hearing: 'late', replays: true, writes: 2, readersAreLate: true },
+    ],
+    [
+      'strong, news that is asked for, every token by itself',
+      { ...heldStrong, hearing: 'late', coarse: 'questions', readersAreLate: true },
+    ],
+    [
+      'strong, news that is asked for, a tag that only the result names',
+      { ...heldStrong, hearing: 'late', resultTags: true, fromCommitOn: true },
+    ],
   ])('%s', async (title, plan) => {
     const { runs, isComplete, violation } = await explore(scenario(plan), ORDERS);
 
@@ -312,6 +363,11 @@ describe('the exploration has teeth: it finds', () => {
       { replays: true, tokensAreReused: true, writes: 2, readersAreLate: true, coarse: 'all' },
     ],
     ['entries held in L1 without a lease', { ...bounded, hearing: 'lost, and nobody notices' }],
+    [
+      'an answer that everything was heard, which it was not',
+      { ...heldStrong, hearing: 'lost, and nobody notices' },
+    ],
+    ['a write that others are told of later', { ...heldStrong, hearing: 'late', tellsLater: true }],
   ])('%s', async (_, plan) => {
     expect((await explore(scenario(plan), ORDERS_TO_FIND_ONE)).violation).toContain('got the old value');
   });

@@ -13,9 +13,20 @@ export interface Backplane {
    */
   readonly heardUntilMs: number;
 
+  /**
+   * Hears of all that was confirmed to anybody before the call: this process then knows of as many invalidations as the store.
+   * All who ask at the same moment share a question. Never rejects. Default: it cannot, and the store is asked about each tag.
+   *
+   * @param budgetMs  how long it may take
+   */
+  catchUp?(budgetMs: number): Promise<CaughtUp>;
+
   /** @param listener may be called before an invalidation has been confirmed to whoever made it */
   listen(listener: BackplaneListener): void;
 }
+
+/** Whether all was heard; where half of the budget has passed, that is told as soon as it is known. */
+export type CaughtUp = boolean | { readonly late: Promise<boolean> };
 
 /** Whoever is told what a {@link Backplane} hears. */
 export interface BackplaneListener {

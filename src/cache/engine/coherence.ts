@@ -1,4 +1,4 @@
-import type { Backplane, BackplaneListener } from './backplane.js';
+import type { Backplane, BackplaneListener, CaughtUp } from './backplane.js';
 import type { Clock } from './clock.js';
 import type { Consistency } from './entry-policy.js';
 import { InvalidationLog } from './invalidation-log.js';
@@ -41,8 +41,17 @@ export class Coherence implements BackplaneListener {
   }
 
   vouchesFor(held: HeldEntry, consistency: Consistency): boolean {
-    if (!this.#hears(consistency) || !this.#log.isQuietSince(held.validAtPosition, held.entry.tags))
-      return false;
+    return this.#hears(consistency) && this.isUnchanged(held);
+  }
+
+  /** As {@link Backplane.catchUp}; `undefined` where it cannot. */
+  catchUp(budgetMs: number): Promise<CaughtUp> | undefined {
+    return this.#backplane?.catchUp?.(budgetMs);
+  }
+
+  /** Whether it has heard of no invalidation of what `held` depends on since that was last known to be valid. */
+  isUnchanged(held: HeldEntry): boolean {
+    if (!this.#log.isQuietSince(held.validAtPosition, held.entry.tags)) return false;
     held.validAtPosition = this.#log.position;
     return true;
   }

@@ -1,3 +1,4 @@
+import type { CaughtUp } from './backplane.js';
 import { BACKGROUND_BUDGET_MS, type Budget } from './budget.js';
 import type { EmitCacheEvent } from './cache-events.js';
 import type { Clock } from './clock.js';
@@ -14,6 +15,9 @@ import type { Subject } from './subject.js';
 import { ANY, takenAway } from './tags.js';
 import { TokenReader } from './token-reader.js';
 import { liveness, tokensByTag, type Liveness, type Tokens } from './tokens.js';
+
+/** After so long an entry is compared with the store although nothing was heard. */
+const COMPARED_FOR_MS = 5000;
 
 interface EntryStoreOptions {
   readonly store: Store;
@@ -65,7 +69,7 @@ export class EntryStore {
   }
 
   /**
-   * The entry that may be served: the one that this process holds, if its tokens are still the present ones, or else the
+   * The entry that may be served: the one that this process holds, if nothing that it depends on was invalidated, or else the
    * one in the store. All who wait share one question.
    *
    * @param minFreshMs  for so long a soft invalidation is overlooked. Default: as the policy says
@@ -77,12 +81,47 @@ export class EntryStore {
   ): Promise<HeldEntry | undefined> {
     const held = this.inL1(subject);
     if (!held) return this.#reads.read(subject, budget);
-    const { coherence, clock, l1 } = this.#options;
-    const { logPosition } = coherence;
+    const compare = () => this.#compare(held, subject, budget, minFreshMs);
+    const caughtUp = this.#mustBeCompared(held) ? undefined : this.#options.coherence.catchUp(budget.leftMs);
+    return caughtUp?.then((heard) => this.#ifUnchanged(held, heard, compare)) ?? compare();
+  }
+
+  /**
+   * Inside a run, since what that gives is judged by the tokens of what it used; where the store is away, since nobody hears of
+   * what is invalidated meanwhile; and from time to time, for a token may be lost without an invalidation, and whoever stands
+   * in for the store goes by what it has lately named.
+   */
+  #mustBeCompared({ comparedAtMs }: HeldEntry): boolean {
+    return CurrentRun.around !== undefined || this.isPerProcess || this.#ageMs(comparedAtMs) >= COMPARED_FOR_MS;
+  }
+
+  /** What was heard tells that it is as it was, or else its tokens do. Who hears late does not wait for it alone. */
+  #ifUnchanged(
+    held: HeldEntry,
+    heard: CaughtUp,
+    compare: () => Promise<HeldEntry | undefined>,
+  ): HeldEntry | Promise<HeldEntry | undefined> {
+    const { coherence, clock } = this.#options;
+    const isGood = (all: boolean) => all && coherence.isUnchanged(held) && isFresh(held, clock);
+    if (typeof heard === 'boolean') return isGood(heard) ? held : compare();
+    const compared = compare();
+    const late = heard.late.then((all) => (isGood(all) ? held : compared));
+    return Promise.race([late, compared.catch(() => late)]);
+  }
+
+  /** By the present tokens of its tags. */
+  #compare(
+    held: HeldEntry,
+    subject: Subject,
+    budget: Budget,
+    minFreshMs: number,
+  ): Promise<HeldEntry | undefined> {
+    const { clock, l1 } = this.#options;
+    const asked = this.#now();
     const { tags, tokens } = held.entry;
     return this.#tokens.read(tags, budget.leftMs).then((present) => {
       const state = liveness(tags, tokens, present);
-      if (state === 'alive') held.validAtPosition = logPosition;
+      if (state === 'alive') [held.validAtPosition, held.comparedAtMs] = [asked.logPosition, asked.atMs];
       // Nobody need ask about it again: it stays dead.
       if (state === 'dead') l1.drop(held);
       const isValid = state === 'alive' || (state === 'outdated' && this.#isYoung(held.bornAtMs, minFreshMs));

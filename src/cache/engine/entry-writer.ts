@@ -110,7 +110,7 @@ export class EntryWriter {
       body: given.body,
     });
     const livesMs = entry.ttlMs + entry.graceMs;
-    const held = heldEntry(entry, livesMs, clock.monotonicMs(), opening.logPosition);
+    const held = heldEntry(entry, livesMs, clock.monotonicMs(), opening.logPosition, opening.atMs);
     const isHeld = l1.hold({ ...held, bornAtMs: opening.atMs });
     if (isForThisProcess && !isHeld) return 'newer-write';
     const isAwayInPart = store.isAvailable() && isAway(store, subject);

@@ -10,14 +10,20 @@ export interface HeldEntry {
   readonly usableUntilMs: number;
   /** The position of the {@link InvalidationLog} at which its tokens were the present ones. */
   validAtPosition: number;
+  /** When the store was last asked for its tokens, and they were these. */
+  comparedAtMs: number;
 }
 
-/** @param leftMs what is left of `ttlMs + graceMs` at `atMs` */
+/**
+ * @param leftMs        what is left of `ttlMs + graceMs` at `atMs`
+ * @param comparedAtMs  default `atMs`
+ */
 export function heldEntry(
   entry: CacheEntry,
   leftMs: number,
   atMs: number,
   validAtPosition: number,
+  comparedAtMs = atMs,
 ): HeldEntry {
   const usableUntilMs = atMs + leftMs;
   return {
@@ -27,6 +33,7 @@ export function heldEntry(
     freshUntilMs: usableUntilMs - entry.graceMs,
     usableUntilMs,
     validAtPosition,
+    comparedAtMs,
   };
 }
 

@@ -120,6 +120,7 @@ describe('what a run asks for', () => {
 
 describe('an entry held in this process', () => {
   it('is not asked about again once it is dead, though nothing has taken its place', async () => {
+    here.backplane.cut();
     await here.get(subject, gives('old'));
     await settle();
     await there.engine.invalidate([course]);
@@ -252,6 +253,7 @@ describe('an entry held in this process', () => {
   });
 
   it('is asked about together with all others that wait at the moment', async () => {
+    here.backplane.cut();
     const subjects = Array.from({ length: 50 }, (_, n) => aSubject({}, `view|/${n}`));
     for (const each of subjects) await here.get(each, gives('one'));
     await settle();
@@ -259,10 +261,12 @@ describe('an entry held in this process', () => {
 
     await Promise.all(subjects.map((each) => here.get(each, never)));
 
+    expect(here.store.calls('tokens') - asked).toBeGreaterThanOrEqual(1);
     expect(here.store.calls('tokens') - asked).toBeLessThanOrEqual(2);
   });
 
   it('is asked about with its own budget, also beside a run that was overtaken and is asked about for nobody', async () => {
+    here.backplane.cut();
     const other = aSubject({}, 'view|/2');
     const run = deferred<string>();
     const overtaken = here.get(other, () => run.promise);
@@ -294,6 +298,7 @@ describe('an entry held in this process', () => {
   });
 
   it('gives way to it also when its time ends while it is being asked about', async () => {
+    here.backplane.cut();
     await here.get(subject, gives('first'));
     await settle();
     clock.advance(9990);
@@ -306,6 +311,144 @@ describe('an entry held in this process', () => {
     clock.advance(20);
 
     expect(await answer).toEqual({ value: 'second', how: 'hit' });
+  });
+});
+
+describe('an entry that is strong and held in this process', () => {
+  const asked = () => here.store.calls('tokens');
+
+  beforeEach(async () => {
+    await here.get(subject, gives('old'));
+    await settle();
+  });
+
+  it('is served without a question about its tags where everything has been heard', async () => {
+    expect(await here.get(subject, never)).toEqual({ value: 'old', how: 'hit' });
+    expect(asked()).toBe(0);
+  });
+
+  it('is asked about when one of its tags was heard to be invalidated, and only then', async () => {
+    await there.engine.invalidate([plainTag('course:other')]);
+    expect(await here.get(subject, never)).toEqual({ value: 'old', how: 'hit' });
+    expect(asked()).toBe(0);
+
+    here.backplane.say([course]);
+
+    expect(await here.get(subject, never)).toEqual({ value: 'old', how: 'hit' });
+    expect(asked()).toBe(1);
+  });
+
+  it('is given without a question again once its tokens were seen after that', async () => {
+    here.backplane.say([course]);
+    await here.get(subject, never);
+
+    expect(await here.get(subject, never)).toEqual({ value: 'old', how: 'hit' });
+    expect(asked()).toBe(1);
+  });
+
+  it('is asked about once in five seconds although nothing was heard, for its tokens may be lost', async () => {
+    clock.advance(4999);
+    await here.get(subject, never);
+    expect(asked()).toBe(0);
+
+    clock.advance(1);
+    await here.get(subject, never);
+    await here.get(subject, never);
+
+    expect(asked()).toBe(1);
+  });
+
+  it.each<[string, (backplane: TestEngine['backplane']) => void]>([
+    [
+      'nobody can say whether everything was heard',
+      (link) => {
+        link.silence();
+      },
+    ],
+    [
+      'nothing can be heard',
+      (link) => {
+        link.cut();
+      },
+    ],
+    [
+      'something may have been missed',
+      (link) => {
+        link.cut();
+        link.restore();
+      },
+    ],
+  ])('is asked about when %s, and not given if it was invalidated', async (_, happens) => {
+    happens(here.backplane);
+    expect(await here.get(subject, never)).toEqual({ value: 'old', how: 'hit' });
+    expect(asked()).toBe(1);
+
+    await there.engine.invalidate([course]);
+
+    expect((await here.get(subject, gives('new'))).value).toBe('new');
+  });
+
+  it('is asked about where the backplane cannot tell', async () => {
+    const { backplane } = here;
+    const deaf = { heardUntilMs: -Infinity, listen: backplane.listen.bind(backplane) };
+    const other = testEngine(third, { backplane: deaf });
+    await other.get(subject, never);
+
+    expect(await other.get(subject, never)).toEqual({ value: 'old', how: 'hit' });
+    expect(other.store.calls('tokens')).toBe(1);
+  });
+
+  describe('while what is said arrives late', () => {
+    beforeEach(() => {
+      here.backplane.delay(20);
+    });
+
+    it('is asked about, and nobody waits for what arrives', async () => {
+      expect(await here.get(subject, never)).toEqual({ value: 'old', how: 'hit' });
+      expect(asked()).toBe(1);
+    });
+
+    it('is given when everything has arrived before an answer about its tags', async () => {
+      here.store.hang('tokens');
+      const answer = here.get(subject, never);
+      await pass(clock, 20);
+
+      expect(await answer).toEqual({ value: 'old', how: 'hit' });
+    });
+
+    it('is given when the store has failed before everything has arrived', async () => {
+      here.store.fail('tokens');
+      const answer = here.get(subject, never);
+      await pass(clock, 20);
+
+      expect(await answer).toEqual({ value: 'old', how: 'hit' });
+    });
+
+    it('is not given when that tells of its invalidation, and the store nothing', async () => {
+      await there.engine.invalidate([course]);
+      here.store.hang('tokens');
+      const answer = here.get(subject, gives('new'));
+      await pass(clock, 50);
+
+      expect((await answer).value).toBe('new');
+    });
+
+    it('is given by nobody where neither answers', async () => {
+      here.store.hang('tokens');
+      const answer = here.get(subject, gives('new'));
+      await turn();
+      here.backplane.cut();
+      await pass(clock, 50);
+
+      expect((await answer).value).toBe('new');
+    });
+  });
+
+  it('is asked about inside a run, for what that gives is judged by tokens', async () => {
+    const outer = aSubject({}, 'outer|/1');
+    await here.get(outer, async () => (await here.get(subject, never)).value);
+
+    expect(asked()).toBe(1);
   });
 });
 

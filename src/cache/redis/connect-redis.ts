@@ -1,5 +1,5 @@
 import type { Clock } from '../engine/clock.js';
-import { channelOf } from './redis-backplane.js';
+import { EPOCH } from '../engine/tags.js';
 import { maskedUrl } from './redis-address.js';
 import { RedisCluster } from './redis-cluster.js';
 import type { EmitRedisEvent } from './redis-events.js';
@@ -8,6 +8,7 @@ import type { RedisServers } from './redis-servers.js';
 import { paceOfRefusals } from './reconnection-pace.js';
 import { masterLocator } from './sentinel-locator.js';
 import type { ServersOptions } from './servers-options.js';
+import { channelOf, tokenKeyOf } from './shared-names.js';
 import { SingleServer } from './single-server.js';
 
 interface ConnectOptions {
@@ -45,6 +46,7 @@ export function connectRedis(
     pool,
     retryOnTimeout,
     channel: channelOf(namespace),
+    epochKey: tokenKeyOf(namespace, EPOCH),
     emit,
   };
   switch (target.kind) {

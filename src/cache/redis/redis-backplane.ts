@@ -1,6 +1,8 @@
-import { HEARD_FOR_MS, type Backplane, type BackplaneListener } from '../engine/backplane.js';
+import { HEARD_FOR_MS, type Backplane, type BackplaneListener, type CaughtUp } from '../engine/backplane.js';
+import { GroupCommit } from '../engine/group-commit.js';
 import { byHardness } from '../engine/tags.js';
 import type { ConnectionOptions } from './connection-options.js';
+import { isOverdue } from './deadline.js';
 import { RedisConnection } from './redis-connection.js';
 import type { ServerIdentity } from './server-identity.js';
 
@@ -9,6 +11,8 @@ export interface RedisBackplaneOptions extends Pick<
   'locate' | 'timings' | 'clock' | 'paceWhenRefused' | 'paceWhenAway'
 > {
   readonly channel: string;
+  /** The token of everything: a server that was emptied has another, and has told nobody. */
+  readonly epochKey: string;
   /**
    * Whether this is the server that invalidations are sent to; `undefined` if that is not known. What another server says
    * proves nothing.
@@ -18,19 +22,20 @@ export interface RedisBackplaneOptions extends Pick<
 
 const HEARTBEAT_MS = 250;
 
-/** Where invalidations are published, as a JSON list of tags. */
-export function channelOf(namespace: string): string {
-  return `${namespace}cache:invalidated`;
-}
-
 /**
  * Hears of invalidations through a subscription on a connection of its own. Replies and messages come in order on one stream,
- * so the answer to a heartbeat proves that everything was heard that was published before the heartbeat was sent.
+ * so the answer to any question proves that everything was heard that was published before that was put: to a heartbeat, for
+ * `bounded`, and to one for all who wait, for `strong`.
  */
 export class RedisBackplane implements Backplane {
   readonly #options: RedisBackplaneOptions;
   readonly #listeners: BackplaneListener[] = [];
+  readonly #questions = new GroupCommit<{ budgetMs: number }, CaughtUp>(
+    () => ({ budgetMs: 0 }),
+    ({ budgetMs }) => this.#askEpoch(budgetMs),
+  );
   #connection: RedisConnection | undefined;
+  #epoch: string | null = null;
   #heardUntilMs = -Infinity;
 
   constructor(options: RedisBackplaneOptions) {
@@ -45,9 +50,16 @@ export class RedisBackplane implements Backplane {
     this.#listeners.push(listener);
   }
 
+  catchUp(budgetMs: number): Promise<CaughtUp> {
+    const { wanted, answer } = this.#questions.next;
+    wanted.budgetMs = Math.max(wanted.budgetMs, budgetMs);
+    return answer;
+  }
+
   /** Begins to connect, in the background. */
   start(): void {
-    const { locate, timings, clock, paceWhenRefused, paceWhenAway, channel, isOurs } = this.#options;
+    const { locate, timings, clock, paceWhenRefused, paceWhenAway, channel, epochKey, isOurs } =
+      this.#options;
     this.#connection = new RedisConnection({
       locate,
       timings: { ...timings, heartbeatMs: HEARTBEAT_MS },
@@ -59,6 +71,7 @@ export class RedisBackplane implements Backplane {
         await client.subscribe(channel, (message) => {
           this.#hear(message);
         });
+        this.#epoch = await client.get(epochKey);
       },
       onReady: () => {
         this.#missed();
@@ -76,6 +89,28 @@ export class RedisBackplane implements Backplane {
 
   async close(): Promise<void> {
     await this.#connection?.close();
+  }
+
+  async #askEpoch(budgetMs: number): Promise<CaughtUp> {
+    const connection = this.#connection;
+    if (!connection?.isReady) return false;
+    const { epochKey, isOurs } = this.#options;
+    const heard = connection
+      .run(budgetMs, async ({ client, identity }) => {
+        const epoch = await client.get(epochKey);
+        return this.#isSameEpoch(epoch) && isOurs(identity) === true;
+      })
+      .catch(() => false);
+    if (!(await isOverdue(budgetMs / 2, heard))) return heard;
+    connection.doubt();
+    return { late: heard };
+  }
+
+  #isSameEpoch(epoch: string | null): boolean {
+    if (epoch !== null && epoch === this.#epoch) return true;
+    this.#epoch = epoch;
+    this.#missed();
+    return false;
   }
 
   #hear(message: string): void {

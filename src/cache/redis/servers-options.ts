@@ -23,5 +23,7 @@ export interface ServersOptions extends Pick<
   readonly followMs?: number;
   /** Where invalidations are published. */
   readonly channel: string;
+  /** The token of everything. */
+  readonly epochKey: string;
   readonly emit: EmitRedisEvent;
 }

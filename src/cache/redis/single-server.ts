@@ -40,6 +40,7 @@ export class SingleServer implements RedisServers {
         paceWhenRefused: options.paceWhenRefused,
         paceWhenAway: this.#paceWhenAway,
         channel: options.channel,
+        epochKey: options.epochKey,
         isOurs: ({ text }) => this.#connections?.isThis(text),
       });
     }

@@ -1,6 +1,6 @@
 import type { EntryName } from '../engine/store.js';
 import { EPOCH } from '../engine/tags.js';
-import { channelOf } from '../redis/redis-backplane.js';
+import { channelOf, tokenKeyOf } from '../redis/shared-names.js';
 
 /** What things are called in Redis, the application's namespace in front. */
 export class RedisKeys {
@@ -27,7 +27,7 @@ export class RedisKeys {
   }
 
   token(tag: string): string {
-    return `${this.#namespace}token:${tag}`;
+    return tokenKeyOf(this.#namespace, tag);
   }
 
   /** The epoch that stands in every token of a server. */

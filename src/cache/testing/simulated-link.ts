@@ -1,5 +1,5 @@
-import { HEARD_FOR_MS, type Backplane, type BackplaneListener } from '../engine/backplane.js';
-import type { Clock } from '../engine/clock.js';
+import { HEARD_FOR_MS, type Backplane, type BackplaneListener, type CaughtUp } from '../engine/backplane.js';
+import { pause, type Clock } from '../engine/clock.js';
 
 /**
  * How one instance hears of the others' invalidations: whole at first, and a test can make every fault of it. Needs no
@@ -26,6 +26,13 @@ export class SimulatedLink implements Backplane {
 
   listen(listener: BackplaneListener): void {
     this.#listeners.push(listener);
+  }
+
+  /** One that is late answers late, and keeps nobody waiting for it; one that is silent or cut says so at once. */
+  catchUp(): Promise<CaughtUp> {
+    const arrived = () => this.#state === 'whole';
+    if (this.#delayMs === 0) return Promise.resolve(arrived());
+    return Promise.resolve({ late: pause(this.#clock, this.#delayMs).then(arrived) });
   }
 
   /** An invalidation is said; it arrives as the link's state has it. */
