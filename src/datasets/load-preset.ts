@@ -82,7 +82,15 @@ export async function loadPreset(dataSource: DataSource, options: LoadPresetOpti
   }
 }
 
+/** Whether there is anything. Where there is nothing, others who would add something wait until the transaction ends. */
 async function isFilled(client: ClientBase): Promise<boolean> {
+  if (await holdsAnything(client)) return true;
+  // Our rows bring their own ids, which others would be given too. All else that is stored names a user or a course.
+  await client.query('LOCK TABLE users, courses IN SHARE ROW EXCLUSIVE MODE');
+  return holdsAnything(client);
+}
+
+async function holdsAnything(client: ClientBase): Promise<boolean> {
   const sql = 'SELECT EXISTS (SELECT FROM users) OR EXISTS (SELECT FROM courses) AS filled';
   const { rows } = await client.query<{ filled: boolean }>(sql);
   return rows[0]?.filled ?? true;

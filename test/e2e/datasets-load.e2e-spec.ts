@@ -9,12 +9,15 @@ import { generate } from '../../src/datasets/generator/generate.js';
 import { copyRows } from '../../src/datasets/copy-rows.js';
 import { CommandRefused } from '../../src/command/run-command.js';
 import { loadPreset } from '../../src/datasets/load-preset.js';
+import { importOulad } from '../../src/datasets/oulad/import-oulad.js';
 import { patientDataSource } from '../../src/database/data-source.js';
-import type { ClientBase } from 'pg';
+import { Client, type ClientBase } from 'pg';
+import type { DataSource } from 'typeorm';
 import { createEmptyDatabase, createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { pollUntil, required } from '../support/processes.js';
 import { startTestApp } from '../support/test-app.js';
 import { runCli, startCli } from '../support/run-cli.js';
+import { waitsForLock } from '../support/watched-statements.js';
 
 const asOf = new Date('2026-02-05T18:52:18Z');
 const tables = generate('seed-doc', 42, asOf).map(({ table }) => table);
@@ -179,6 +182,66 @@ describe('loading a preset', () => {
       await other.destroy();
       await empty.drop();
     }
+  });
+
+  describe('of an empty database, while others are about to fill it', () => {
+    let empty: TestDatabase;
+    let other: DataSource;
+    let gate: Client;
+    beforeEach(async () => {
+      empty = await createTestDatabase();
+      other = await patientDataSource(empty.url).initialize();
+      gate = new Client({ connectionString: empty.url });
+      await gate.connect();
+    });
+    afterEach(async () => {
+      await gate.end();
+      await other.destroy();
+      await empty.drop();
+    });
+
+    const load = (whenNotEmpty: 'refuse' | 'skip') =>
+      loadPreset(other, { preset: 'seed-doc', asOf, whenNotEmpty });
+    const count = async (sql: string) =>
+      (await empty.dataSource.query<{ n: number }[]>(`SELECT count(*)::int AS n FROM ${sql}`))[0]?.n;
+
+    it('gives their rows other ids than its own', async () => {
+      const scratch = await mkdtemp(join(tmpdir(), 'load-'));
+      // Its courses are in, and others do not know yet which ids are taken.
+      await gate.query(`
+        CREATE FUNCTION wait_for_gate() RETURNS trigger LANGUAGE plpgsql AS
+          $$ BEGIN PERFORM pg_advisory_xact_lock_shared(42); RETURN NULL; END $$;
+        CREATE TRIGGER wait_for_gate AFTER INSERT ON courses EXECUTE FUNCTION wait_for_gate();
+        SELECT pg_advisory_lock(42)`);
+      const loading = load('refuse');
+      await pollUntil(() => waitsForLock(empty.dataSource, 'COPY courses%'), 20_000);
+      const importing = importOulad(empty.dataSource, {
+        ...{ dir: join(process.cwd(), 'test/fixtures/oulad'), rejectsFile: join(scratch, 'rejects.ndjson') },
+        ...{ starts: new Map(), materials: false, withDemographics: false, asOfDay: null },
+      });
+      await pollUntil(() => waitsForLock(empty.dataSource, '%INSERT INTO courses%'), 20_000);
+
+      await gate.query('SELECT pg_advisory_unlock(42)');
+      const [{ isLoaded }, { files }] = await Promise.all([loading, importing]);
+
+      expect(isLoaded).toBe(true);
+      expect(await count(`users WHERE code NOT LIKE 'oulad-%'`)).toBe(9);
+      expect(await count('courses')).toBe(2 + files[0]!.imported);
+      await rm(scratch, { recursive: true });
+    });
+
+    it('waits for who was earlier, and then finds it filled', async () => {
+      await gate.query(`BEGIN; INSERT INTO courses (code, name, starts_at, ends_at)
+        VALUES ('AAA-2013J', 'Module AAA', '2013-10-01Z', '2014-06-26Z')`);
+      const loads = [load('refuse').catch((error: unknown) => error), load('skip')] as const;
+      await pollUntil(() => waitsForLock(empty.dataSource), 20_000);
+
+      await gate.query('COMMIT');
+
+      expect(await loads[0]).toBeInstanceOf(CommandRefused);
+      expect(await loads[1]).toEqual({ isLoaded: false, rows: {} });
+      expect(await count('users')).toBe(0);
+    });
   });
 
   it('leaves nothing behind when it fails half way', async () => {
