@@ -18,6 +18,8 @@ function bar(total: number, unit: string): Progress {
     hideCursor: true,
     clearOnComplete: false,
   });
+  // A terminal that is closed ends the process by a signal, in order, and not by what cannot be drawn any more.
+  process.stderr.on('error', () => undefined);
   single.start(total, 0, { what: '' });
   return {
     at: (done, what) => {

@@ -304,6 +304,7 @@ describe('a dump', () => {
   it.each([
     ['SIGINT', 130],
     ['SIGTERM', 143],
+    ['SIGHUP', 129],
   ] as const)('that %s ends half way leaves none either', async (signal, code) => {
     const file = join(folder, 'dump');
     const seed = startCli('datasets/seed-data.cli.js', ['--preset', 'bench-1m', '--dump', file], {});
@@ -408,6 +409,7 @@ describe('npm run seed:data', () => {
   it.each([
     ['SIGINT', 130],
     ['SIGTERM', 143],
+    ['SIGHUP', 129],
   ] as const)(
     'stops the database that it was just starting at %s, though npm passes the signal on once more',
     async (signal, code) => {
