@@ -735,6 +735,18 @@ it('names a right that a script lacks as it names any other', async () => {
   await expect(tokenOf(one)).rejects.toMatchObject({ ...unavailable, message: 'NOPERM' });
 });
 
+it('leaves a token that it may not read to others, and takes it away whole where it is to be softened', async () => {
+  const one = await openStore({ url: redis.url });
+  const before = await tokenOf(one);
+  await ask(redis, ['ACL', 'SETUSER', 'default', '-get']);
+
+  await expect(tokenOf(one)).rejects.toMatchObject({ ...unavailable, message: 'NOPERM' });
+
+  expect(await one.store.tokens([tag], BUDGET_MS)).toEqual([before]);
+  await one.store.invalidate([], [tag], BUDGET_MS);
+  expect(await one.store.tokens([tag], BUDGET_MS)).toEqual([undefined]);
+});
+
 it('names a database that the server does not have', async () => {
   const one = openStoreOf({ url: new URL('/99', redis.url).href });
   opened.push(one);

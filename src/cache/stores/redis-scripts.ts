@@ -7,9 +7,9 @@ import { RedisScript } from '../redis/redis-script.js';
 
 /**
  * Takes tokens away, gives others another soft half where there are any, and tells those who listen, all in one step: who
- * reads what comes after it can be told of it. A server that is full refuses to write: then a whole token goes in place of its
- * half, which is more than was asked for, and never less. KEYS: tokens, first those that go. ARGV: how many of them go, the new
- * half; the channel and the message, or neither.
+ * reads what comes after it can be told of it. A server that is full refuses to write, and one that forbids `GET` does not tell
+ * the hard half: then a whole token goes, which is more than was asked for, and never less. KEYS: tokens, first those that go.
+ * ARGV: how many of them go, the new half; the channel and the message, or neither.
  * A text, sent each time: what is sent behind it must not run before it. No `MULTI`: one that is full takes nothing in such.
  */
 export const TAKE_AWAY = `
@@ -18,12 +18,12 @@ for i, key in ipairs(KEYS) do
   if i <= tonumber(ARGV[1]) then
     redis.call('DEL', key)
   else
-    local token = redis.pcall('GET', key)
-    if type(token) == 'string' then
-      local hard = string.match(token, '^[^.]*')
-      local reply = redis.pcall('SET', key, hard .. '.' .. ARGV[2], 'KEEPTTL')
-      if reply.err then redis.call('DEL', key) end
+    local reply = redis.pcall('GET', key)
+    if type(reply) == 'string' then
+      local hard = string.match(reply, '^[^.]*')
+      reply = redis.pcall('SET', key, hard .. '.' .. ARGV[2], 'KEEPTTL')
     end
+    if reply and reply.err then redis.call('DEL', key) end
   end
 end
 return 1`;
@@ -47,6 +47,7 @@ for i, key in ipairs(KEYS) do
     else
       redis.call('PEXPIRE', key, ARGV[3], 'GT')
       local token = redis.pcall('GET', key)
+      if type(token) == 'table' and not string.find(token.err, '^WRONGTYPE') then return token end
       replies[i] = type(token) == 'string' and token
     end
   elseif kind == 'e' then
