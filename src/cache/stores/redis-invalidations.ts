@@ -56,11 +56,12 @@ export class RedisInvalidations {
   }
 
   /**
-   * Pays what is owed to this server; first, on a new connection that no other is in use beside, what others have left in
-   * the outbox is relayed.
+   * Pays what is owed to this server; first, on a new connection, it is seen whether it may invalidate there, and where no
+   * other is in use beside it, what others have left in the outbox is relayed.
    */
   async beforeUse(session: RedisSession, server: string, arrival: Arrival): Promise<void> {
     const removeEpoch = () => this.#removeEpoch(session, server);
+    if (arrival !== 'known') await this.#removals.sendNothing(session);
     // What this process has lately taken away on the server that it left, nobody has taken away here.
     if (arrival === 'moved') await removeEpoch();
     if (arrival === 'new' || arrival === 'moved') await this.#catchUp.beforeUse(session, server, removeEpoch);

@@ -36,16 +36,33 @@ export class TokenRemovals {
    * Sends it, and tells the backplane. Taking a token away is as good as replacing it, for a missing one is a miss; and a full
    * server still does it.
    */
-  async send({ client }: RedisSession, { hard, soft }: Pick<Removal, 'hard' | 'soft'>): Promise<void> {
+  async send(session: RedisSession, { hard, soft }: Pick<Removal, 'hard' | 'soft'>): Promise<void> {
     const half = newHalf();
+    if (this.servers.isCluster) {
+      const taken = hard.map((key) => this.#take(session, [key], []));
+      const softened = soft.map((key) => this.#take(session, [], [key], half));
+      await Promise.all([...taken, ...softened]);
+    } else {
+      await this.#take(session, hard, soft, half);
+    }
+  }
+
+  /** Sends a removal of nothing: what is forbidden shows by that, and not only when something is to go. */
+  async sendNothing(session: RedisSession): Promise<void> {
+    await this.#take(session, [], []);
+  }
+
+  async #take(
+    { client }: RedisSession,
+    hard: readonly string[],
+    soft: readonly string[],
+    half = '',
+  ): Promise<void> {
     const told = this.servers.isCluster ? [] : [this.keys.channel, this.#message(hard, soft)];
-    const take = (going: readonly string[], softened: readonly string[]) =>
-      client.eval(TAKE_AWAY, {
-        keys: [...going, ...softened],
-        arguments: [String(going.length), half, ...told],
-      });
-    if (!this.servers.isCluster) await take(hard, soft);
-    else await Promise.all([...hard.map((key) => take([key], [])), ...soft.map((key) => take([], [key]))]);
+    await client.eval(TAKE_AWAY, {
+      keys: [...hard, ...soft],
+      arguments: [String(hard.length), half, ...told],
+    });
   }
 
   #byServer(hard: readonly string[], soft: readonly string[]): Removal[] {
