@@ -265,6 +265,8 @@ it('F17: takes a slot that nobody serves for no answer, and serves all others me
     expect(await open.store.tokens([other], BUDGET_MS)).toEqual([expect.any(String)]);
   }
   expect(open.store.isAvailable()).toBe(true);
+  // Whoever looks at the others alone must be told, too.
+  expect(open.servers).toMatchObject({ breaker: 'open', whyAway: 'CLUSTERDOWN' });
 
   await ask(cluster.masters[0]!, ['CLUSTER', 'ADDSLOTS', slot]);
   const since = performance.now();
@@ -278,12 +280,15 @@ it('F17: takes a slot that nobody serves for no answer, and serves all others me
     },
   );
   expect(await open.store.tokens([lost], BUDGET_MS)).toEqual([before]);
+  expect(open.servers).toMatchObject({ breaker: 'closed', whyAway: undefined });
 });
 
-it('F17: takes a cluster that is down as a whole for one that is away', async () => {
+it('F17: takes a cluster that is down as a whole for one that is away, and goes by the outbox', async () => {
   await start();
   const [one, other] = [tagOn(1), tagOn(2)];
-  await open.store.open(nameOn(2), [one, other], TOKEN_TTL_MS, BUDGET_MS);
+  const outbox = new SimulatedOutbox(systemClock);
+  const store = new FollowingStore(open.store, outbox, systemClock, new L1Entries(systemClock, 10_000_000));
+  const named = (await store.open(nameOn(2), [one, other], TOKEN_TTL_MS, BUDGET_MS)).tokens;
   for (const master of cluster.masters)
     await ask(master, ['CONFIG', 'SET', 'cluster-require-full-coverage', 'yes']);
   const slot = String(keySlot(`token:${tagOn(0)}`));
@@ -297,6 +302,12 @@ it('F17: takes a cluster that is down as a whole for one that is away', async ()
     ...unavailable,
     message: 'CLUSTERDOWN',
   });
+
+  await pollUntil(() => !open.store.isAvailable(), 5000);
+  expect(open.servers.whyAway).toBe('CLUSTERDOWN');
+  expect(open.events).toContainEqual({ event: 'cache.connect_failed', reason: 'CLUSTERDOWN' });
+  outbox.commit([other])();
+  expect(await store.tokens([one, other], BUDGET_MS)).toEqual([named[0], undefined]);
 
   for (const master of cluster.masters)
     await ask(master, ['CONFIG', 'SET', 'cluster-require-full-coverage', 'no']);

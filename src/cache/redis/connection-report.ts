@@ -33,7 +33,7 @@ export class ConnectionReport {
     return [...this.#whyAway.values()].at(-1);
   }
 
-  /** The table of a cluster was read, so a node has let us in. */
+  /** The table of a cluster was read, so a node has let us in, and each slot is served. */
   tableRead(): void {
     this.#whyAway.delete(undefined);
   }

@@ -10,7 +10,7 @@ import { RedisConnections } from './redis-connections.js';
 import type { BeforeUse, RedisServers, RedisTopology } from './redis-servers.js';
 import type { ServersOptions } from './servers-options.js';
 import type { SlotTable } from './slot-table.js';
-import { SlotTableWatch } from './slot-table-watch.js';
+import { SlotTableWatch, WORRIED_MS } from './slot-table-watch.js';
 
 /** So many that each of a few dozen masters has the slot of at least one. */
 const HASH_TAGS = Array.from({ length: 256 }, (_, number) => `{${number}}`);
@@ -35,6 +35,7 @@ export class RedisCluster implements RedisServers {
   #masters: SlotTable['masters'] = [];
   #hashTags: ReadonlyMap<string, string> = new Map();
   #hasEverySlot = false;
+  #isDown = false;
 
   constructor(options: ServersOptions, seeds: readonly HostAndPort[], login: RedisLogin) {
     this.url = options.url;
@@ -48,7 +49,7 @@ export class RedisCluster implements RedisServers {
       connectTimeoutMs: options.timings.connectTimeoutMs,
       paceWhenRefused: options.paceWhenRefused,
       servers: this.#servers,
-      isWhole: () => this.#hasEverySlot && this.#isEachReady,
+      isWhole: () => !this.#isDown && this.#hasEverySlot && this.#isEachReady,
       onUnread: (reason, delayMs) => {
         if (this.names.length === 0) this.#report.down(reason, 1, delayMs);
       },
@@ -56,12 +57,13 @@ export class RedisCluster implements RedisServers {
   }
 
   get isReady(): boolean {
-    return [...this.#servers.values()].some((server) => server.isReady);
+    return !this.#isDown && [...this.#servers.values()].some((server) => server.isReady);
   }
 
   /** A server without a hash tag is as good as away: it has no epoch of its own, and so gives no tokens. */
   get isWhole(): boolean {
-    return this.#hasEverySlot && this.#hashTags.size === this.#servers.size && this.#isEachReady;
+    const isUp = !this.#isDown && this.#hasEverySlot;
+    return isUp && this.#hashTags.size === this.#servers.size && this.#isEachReady;
   }
 
   get #isEachReady(): boolean {
@@ -69,7 +71,9 @@ export class RedisCluster implements RedisServers {
     return true;
   }
 
+  /** Slots without a master have a server that nobody can ask. */
   get breaker(): BreakerState {
+    if (this.#masters.length > 0 && !this.#hasEverySlot) return 'open';
     const states = [...this.#servers.values()].map(({ breaker }) => breaker);
     return (
       states.find((state) => state === 'open') ?? states.find((state) => state === 'half-open') ?? 'closed'
@@ -93,7 +97,7 @@ export class RedisCluster implements RedisServers {
   }
 
   isAway(server: string): boolean {
-    return !this.#servers.get(server)?.isReady;
+    return this.#isDown || !this.#servers.get(server)?.isReady;
   }
 
   hashTagOf(server: string): string | undefined {
@@ -103,7 +107,8 @@ export class RedisCluster implements RedisServers {
   start(beforeUse: BeforeUse): void {
     this.#watch.start((table) => {
       this.#adopt(table, beforeUse);
-      this.#report.tableRead();
+      if (this.#isDown || !this.#hasEverySlot) this.#report.down('CLUSTERDOWN', 1, WORRIED_MS);
+      else this.#report.tableRead();
     });
   }
 
@@ -136,10 +141,11 @@ export class RedisCluster implements RedisServers {
     }
   }
 
-  #adopt({ masters }: SlotTable, beforeUse: BeforeUse): void {
+  #adopt({ masters, isDown }: SlotTable, beforeUse: BeforeUse): void {
     // A master that comes later may be a promoted replica: the one before it may go on, cut off, and others still write there.
     const isSuccessor = this.#masters.length > 0;
     this.#masters = masters;
+    this.#isDown = isDown;
     this.#hashTags = hashTagsBy(masters);
     this.#hasEverySlot = masters.length === SLOTS && masters.every((name) => name !== undefined);
     const names = new Set(masters.filter((name) => name !== undefined));

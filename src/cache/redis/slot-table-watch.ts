@@ -21,7 +21,7 @@ interface SlotTableWatchOptions {
 
 /** How often the table is read while nothing is wrong, and while something is. */
 const CALM_MS = 10_000;
-const WORRIED_MS = 500;
+export const WORRIED_MS = 500;
 /** The table is not read more often, however many replies say that it is old. */
 const LEAST_PAUSE_MS = 100;
 

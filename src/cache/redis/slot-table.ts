@@ -11,6 +11,8 @@ import type { RedisConnections } from './redis-connections.js';
 export interface SlotTable {
   /** The number of the last change that the node knows of: the higher, the newer. */
   readonly epoch: number;
+  /** Whether the node answers for no key: it is cut off from most masters, or slots are without one and the cluster needs all. */
+  readonly isDown: boolean;
   /** For each slot its master, `host:port`. */
   readonly masters: readonly (string | undefined)[];
 }
@@ -19,7 +21,7 @@ const TABLE_BUDGET_MS = 500;
 
 type SlotRange = readonly [first: number, last: number, master: readonly [host: string | null, port: number]];
 
-/** The newest table that the servers in use know; `undefined` if none of them answers. */
+/** The newest table that the servers in use know, those first that are not down; `undefined` if none of them answers. */
 export async function newestTable(servers: readonly RedisConnections[]): Promise<SlotTable | undefined> {
   const ready = servers.filter((server) => server.isReady);
   const views = await Promise.allSettled(
@@ -27,7 +29,7 @@ export async function newestTable(servers: readonly RedisConnections[]): Promise
   );
   const [newest] = views
     .flatMap((view) => (view.status === 'fulfilled' ? view.value : []))
-    .sort((one, other) => other.epoch - one.epoch);
+    .sort((one, other) => Number(one.isDown) - Number(other.isDown) || other.epoch - one.epoch);
   return newest;
 }
 
@@ -76,5 +78,7 @@ async function askTable(client: RedisClient, asked: HostAndPort): Promise<SlotTa
     const isUnknown = host === null || host === '' || host === '?';
     masters.fill(hostAndPort({ host: isUnknown ? asked.host : host, port }), first, last + 1);
   }
-  return { epoch: Number(parseInfoText(info).get('cluster_current_epoch') ?? 0), masters };
+  const fields = parseInfoText(info);
+  const epoch = Number(fields.get('cluster_current_epoch') ?? 0);
+  return { epoch, isDown: fields.get('cluster_state') === 'fail', masters };
 }
