@@ -489,6 +489,47 @@ class WrongCallerService {
   }
 }
 
+/** Of which there are two, each with something else. */
+class WrongRegion {
+  constructor(private readonly region: string) {}
+
+  @Cached(60)
+  ofRegion(): Promise<string> {
+    return Promise.resolve(this.region);
+  }
+
+  @Cached({ ttl: 60, scope: 'shared' })
+  ofEveryRegion(): Promise<string> {
+    return Promise.resolve('');
+  }
+}
+
+/** Of which each that injects it has its own. */
+@Injectable({ scope: Scope.TRANSIENT })
+class WrongTransient {
+  @Cached(60)
+  ofHolder(): Promise<string> {
+    return Promise.resolve('');
+  }
+}
+
+@Injectable()
+class Holder {
+  constructor(readonly transient: WrongTransient) {}
+}
+
+@Injectable()
+class OtherHolder extends Holder {}
+
+/** Of which there is one, under two names. */
+@Injectable()
+class RightAlias {
+  @Cached(60)
+  ofOne(): Promise<string> {
+    return Promise.resolve('');
+  }
+}
+
 @Injectable()
 class WrongService {
   @Cached({ ttl: 60, tags: ['course:{course_id}'] })
@@ -560,6 +601,8 @@ const expected: [code: string, method: string, says: string][] = [
   ['CACHE_DUPLICATE_PREFIX', 'Inherited.value', "two classes named 'Twin'"],
   ['CACHE_SCOPE_MISSING', 'Wrong.unscoped', 'behind a guard'],
   ['CACHE_SCOPE_MISSING', 'WrongCallerService.ofCaller', 'made anew for each request'],
+  ['CACHE_SCOPE_MISSING', 'WrongRegion.ofRegion', 'several objects of its class'],
+  ['CACHE_SCOPE_MISSING', 'WrongTransient.ofHolder', 'several objects of its class'],
   ['CACHE_PRINCIPAL_MISSING', 'Wrong.noTenant', "'tenant'"],
   ['CACHE_UNDECLARED_INPUT', 'Wrong.rawRequest', '@Request(), @Body(), @Ip()'],
   [
@@ -634,7 +677,12 @@ describe('an application with wrong decorators', () => {
   beforeAll(async () => {
     error = (await startCachedApp({
       controllers: [Right, Wrong, WrongPerRequest],
-      providers: [RightListener, WrongService, WrongWriter, WrongCallerService, Caller, OneTwin, OtherTwin],
+      providers: [
+        ...[RightListener, WrongService, WrongWriter, WrongCallerService, Caller, OneTwin, OtherTwin],
+        ...['eu', 'us'].map((region) => ({ provide: region, useFactory: () => new WrongRegion(region) })),
+        ...[WrongTransient, Holder, OtherHolder],
+        ...[RightAlias, { provide: 'alias', useExisting: RightAlias }],
+      ],
       options,
     }).catch((reason: unknown) => reason)) as CacheBootError;
   });

@@ -47,6 +47,8 @@ export interface DecoratedMethod<Definition> {
   readonly paths: readonly string[];
   /** Whether its provider is not request-scoped, so that no request can be injected into it. */
   readonly isStatic: boolean;
+  /** Whether the application has no other object of the class, which might have been given something else. */
+  readonly isAlone: boolean;
 }
 
 const CACHED = Symbol('cached');

@@ -109,8 +109,9 @@ export function checkRoute(
 }
 
 /**
- * Refuses options that have no effect on a method that is no route, those about HTTP answers and callers; and a
- * request-scoped provider that does not say `shared`, since its key would not tell callers apart.
+ * Refuses options that have no effect on a method that is no route, those about HTTP answers and callers; and a provider
+ * that does not say `shared` though it is request-scoped, or one of several, since its key would not tell callers or
+ * providers apart.
  */
 export function checkProviderMethod(found: DecoratedMethod<CachedDefinition>, faults: Faults): void {
   const { methodName: where, scope, key, answers } = found.definition;
@@ -119,6 +120,12 @@ export function checkProviderMethod(found: DecoratedMethod<CachedDefinition>, fa
       'CACHE_SCOPE_MISSING',
       `${where}: its provider is made anew for each request, so it may know who asks, and its key holds only arguments. ` +
         "Pass what the value depends on as arguments; if it is everybody's, say so with scope: 'shared'.",
+    );
+  } else if (!found.isAlone && scope !== 'shared') {
+    faults.add(
+      'CACHE_SCOPE_MISSING',
+      `${where}: the application has several objects of its class, which may have been given different things, and its key ` +
+        "holds only arguments. Provide one, and export it; if all of them give the same, say so with scope: 'shared'.",
     );
   }
   const said = {

@@ -40,13 +40,16 @@ export class DecoratedMethods {
   }
 
   find(): void {
+    const wrappers = [...this.discovery.getControllers(), ...this.discovery.getProviders()];
+    const objects = objectsByPrototype(wrappers);
     const seen = new Set<object>();
-    for (const wrapper of [...this.discovery.getControllers(), ...this.discovery.getProviders()]) {
+    for (const wrapper of wrappers) {
       const isStatic = wrapper.isDependencyTreeStatic();
       if (wrapper.isFactory && (wrapper.isTransient || !isStatic)) this.#equipAllFrom(wrapper);
       const prototype = prototypeOf(wrapper.metatype, isStatic ? wrapper.instance : undefined);
       if (!prototype) continue;
-      if (!seen.has(prototype)) this.#collect(prototype, isStatic);
+      const isAlone = (objects.get(prototype)?.size ?? 0) <= 1;
+      if (!seen.has(prototype)) this.#collect(prototype, { isStatic, isAlone });
       seen.add(prototype);
       // Nest injects the cache only into what it constructs; what a factory has made gets it here.
       if (isStatic && this.#isDecorated(prototype)) equip(wrapper.instance as Decorated, this.methods);
@@ -79,14 +82,14 @@ export class DecoratedMethods {
     return isDecorated;
   }
 
-  #collect(prototype: object, isStatic: boolean): void {
+  #collect(prototype: object, provider: Pick<DecoratedMethod<unknown>, 'isStatic' | 'isAlone'>): void {
     const type = prototype.constructor;
     for (const name of this.scanner.getAllMethodNames(prototype)) {
       const method = (prototype as Record<string, object>)[name] ?? {};
       const cached = cachedDefinition(method);
       const invalidating = invalidatingDefinition(method);
       const paths = isRoute(method) ? this.paths.of(type, method) : [];
-      const found = { type, name, method, paths, isStatic };
+      const found = { type, name, method, paths, ...provider };
       if (cached) this.cached.push({ ...found, definition: cached });
       if (invalidating) this.invalidating.push({ ...found, definition: invalidating });
       if (isRoute(method) && (invalidating || !isGet(method))) this.writing.add(method);
@@ -95,6 +98,23 @@ export class DecoratedMethods {
     const all = methodsOf(prototype).map(invalidatingDefinition);
     this.overridden.push(...all.filter((one) => one !== undefined).filter((one) => !listed.has(one)));
   }
+}
+
+/** The objects that the application has of each class. What is made anew for each request counts one for each provider. */
+function objectsByPrototype(wrappers: readonly InstanceWrapper[]): Map<object, Set<unknown>> {
+  const found = new Map<object, Set<unknown>>();
+  for (const wrapper of wrappers) {
+    const isStatic = wrapper.isDependencyTreeStatic();
+    const prototype = prototypeOf(wrapper.metatype, isStatic ? wrapper.instance : undefined);
+    if (!prototype) continue;
+    const objects = found.get(prototype) ?? new Set();
+    found.set(prototype, objects);
+    if (!isStatic) objects.add(wrapper);
+    else if (wrapper.isTransient) {
+      for (const host of wrapper.getStaticTransientInstances()) objects.add(host?.instance);
+    } else objects.add(wrapper.instance);
+  }
+  return found;
 }
 
 /** An instance that several applications share gets the cache of the last. */
