@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import type { CacheModuleEvent } from '../cache.options.js';
+import { CacheError } from '../engine/cache-errors.js';
 import type { Subject } from '../engine/subject.js';
 import { logWarnings } from './log-warnings.js';
 import { FakeClock } from '../testing/index.js';
@@ -44,6 +45,26 @@ describe('an application that listens to no events', () => {
       'error @InvalidateCache on Books.change cannot tell what is old (TypeError): everything is invalidated',
       'error An answer of book was old: what it was made from has changed without an invalidation',
       'error The store has not confirmed an invalidation: it is tried again, and this process reads nothing old meanwhile',
+    ]);
+  });
+
+  it('is told what has no form to be kept or to be in a key, and of other errors nothing that they may quote', () => {
+    const error = new CacheError('CACHE_UNSERIALISABLE', 'a Map cannot be stored');
+    const quoting = new CacheError('CACHE_INVALID_OPTIONS', "tags: 'secret' begins no tag");
+    const unkeyed = { event: 'cache.key_failed', method: 'Books.get' } as const;
+
+    expect(
+      written(
+        { event: 'cache.no_store', subject, reason: 'unserialisable', error },
+        { event: 'cache.no_store', subject, reason: 'rule-failed', error: quoting },
+        { ...unkeyed, reason: error.code, error },
+        { ...unkeyed, reason: quoting.code, error: quoting },
+      ),
+    ).toEqual([
+      'warn A result of book is not kept: unserialisable: a Map cannot be stored',
+      'warn A result of book is not kept: rule-failed',
+      'warn A call of Books.get has no key (CACHE_UNSERIALISABLE: a Map cannot be stored), so it is answered past the cache',
+      'warn A call of Books.get has no key (CACHE_INVALID_OPTIONS), so it is answered past the cache',
     ]);
   });
 

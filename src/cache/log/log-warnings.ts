@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import type { CacheModuleEvent } from '../cache.options.js';
+import { CacheError } from '../engine/cache-errors.js';
 import { systemClock, type Clock } from '../engine/clock.js';
 import { News } from '../engine/news.js';
 import { lastingReasons, withoutRepeats } from './without-repeats.js';
@@ -34,16 +35,15 @@ const lines: Lines = {
     `Callers of ${subject.prefix} are refused: the store is away, and too many answers are being made`,
   ],
   // All else is what the method wants, or a newer write.
-  'cache.no_store': ({ subject, reason, header }) =>
-    lastingReasons.has(reason)
-      ? [
-          'warn',
-          `A result of ${subject.prefix} is not kept: ${reason}${header === undefined ? '' : ` ${header}`}`,
-        ]
-      : undefined,
-  'cache.key_failed': ({ method, reason }) => [
+  'cache.no_store': ({ subject, reason, header, error }) => {
+    const which = header === undefined ? withoutForm(error) : ` ${header}`;
+    return lastingReasons.has(reason)
+      ? ['warn', `A result of ${subject.prefix} is not kept: ${reason}${which}`]
+      : undefined;
+  },
+  'cache.key_failed': ({ method, reason, error }) => [
     'warn',
-    `A call of ${method} has no key (${reason}), so it is answered past the cache`,
+    `A call of ${method} has no key (${reason}${withoutForm(error)}), so it is answered past the cache`,
   ],
   'cache.shape_unknown': ({ method }) => [
     'log',
@@ -98,6 +98,11 @@ export function logWarnings(
     else if (!news.isNew(text)) return;
     logger[level](text);
   }, clock);
+}
+
+/** What has no form to be kept in: the text of such an error names its kind, and quotes nothing. */
+function withoutForm(error: unknown): string {
+  return error instanceof CacheError && error.code === 'CACHE_UNSERIALISABLE' ? `: ${error.message}` : '';
 }
 
 function at(server: string | undefined): string {
