@@ -452,6 +452,24 @@ class Wrong {
     return { id };
   }
 
+  @Post('tag/prefix')
+  @InvalidateCache('right_param')
+  prefixAsTag() {
+    return {};
+  }
+
+  @Post('tag/star')
+  @InvalidateCache('kind:*')
+  tagAsPrefix() {
+    return {};
+  }
+
+  @Post('tag/result')
+  @InvalidateCache('course:{id}')
+  ofResult() {
+    return { id: 1 };
+  }
+
   @Post('tag/whole')
   @InvalidateCache('course')
   tagWithoutId() {
@@ -625,7 +643,11 @@ const expected: [code: string, method: string, says: string][] = [
   ['CACHE_INVALID_OPTIONS', 'Wrong.cookies', "'set-cookie'"],
   ['CACHE_INVALID_OPTIONS', 'Wrong.publicUser', "'public'"],
   ['CACHE_INVALID_OPTIONS', 'Wrong.agedUser', "@Header('Vary', 'Authorization')"],
-  ['CACHE_INVALID_OPTIONS', 'WrongService.asIfRoute', 'scope, visibility, negativeTtl, store'],
+  [
+    'CACHE_INVALID_OPTIONS',
+    'WrongService.asIfRoute',
+    'scope, visibility, negativeTtl, store can be said of a route only, and this method is none. Its key is its arguments',
+  ],
   ['CACHE_INVALID_OPTIONS', 'Wrong.writesItself', 'before its invalidation'],
   ['CACHE_INVALID_OPTIONS', 'Wrong.misspelt:', "no option 'tag'. There are: ttl, prefix, scope, tags"],
   ['CACHE_INVALID_OPTIONS', 'Wrong.oddScope', "'shared', 'user' or 'tenant', and not '"],
@@ -644,10 +666,27 @@ const expected: [code: string, method: string, says: string][] = [
   ['CACHE_UNCACHEABLE_ROUTE', 'Wrong.otherStatus', '202'],
   ['CACHE_UNCACHEABLE_ROUTE', 'Wrong.redirecting', 'redirects'],
   ['CACHE_UNCACHEABLE_ROUTE', 'Wrong.streaming', 'streams'],
-  ['CACHE_UNKNOWN_TEMPLATE_NAME', 'Wrong.unknownName', '{course_id}'],
+  [
+    'CACHE_UNKNOWN_TEMPLATE_NAME',
+    'Wrong.unknownName',
+    "'{course_id}' in 'course:{course_id}' names nothing that the method declares. It declares {id};",
+  ],
   ['CACHE_UNKNOWN_TEMPLATE_NAME', 'Wrong.keyedTemplate', 'with a key function, tags are named by functions'],
-  ['CACHE_UNKNOWN_TEMPLATE_NAME', 'Wrong.unknownField', '{body.course}'],
-  ['CACHE_UNKNOWN_TEMPLATE_NAME', 'WrongService.value', '{course_id}'],
+  [
+    'CACHE_UNKNOWN_TEMPLATE_NAME',
+    'Wrong.unknownField',
+    "'{body.course}' in 'course:{body.course}' names nothing that the method declares. It declares {body.…};",
+  ],
+  [
+    'CACHE_UNKNOWN_TEMPLATE_NAME',
+    'Wrong.ofResult',
+    'It declares no input; what only its result has is named by a function',
+  ],
+  [
+    'CACHE_UNKNOWN_TEMPLATE_NAME',
+    'WrongService.value',
+    "'{course_id}' in 'course:{course_id}' names nothing that the method declares. Arguments are named by their places",
+  ],
   ['CACHE_UNKNOWN_TEMPLATE_NAME', 'WrongService.fewArguments', "'{1}'"],
   ['CACHE_UNKNOWN_TEMPLATE_NAME', 'WrongService.noArgument', "'{0}'"],
   ['CACHE_PATTERN_MATCHES_NOTHING', 'Wrong.deadPrefix', "'nobody:*'"],
@@ -657,7 +696,17 @@ const expected: [code: string, method: string, says: string][] = [
     "roster:…, shelf:…, student:{1}, system. What only getOrSet keeps, or another application on the same Redis, is named by a function: () => ['book:1', 'shelf:*']",
   ],
   ['CACHE_INVALID_OPTIONS', 'Wrong.tagAsInPath', "as a path does: 'course:{id}'"],
-  ['CACHE_PATTERN_MATCHES_NOTHING', 'Wrong.tagWithoutId', "depends on 'course'"],
+  ['CACHE_PATTERN_MATCHES_NOTHING', 'Wrong.tagWithoutId', "depends on 'course'. Cached"],
+  [
+    'CACHE_PATTERN_MATCHES_NOTHING',
+    'Wrong.prefixAsTag',
+    "depends on 'right_param'. A prefix is named by 'right_param:*'.",
+  ],
+  [
+    'CACHE_PATTERN_MATCHES_NOTHING',
+    'Wrong.tagAsPrefix',
+    "depends on 'kind:*'. A * stands behind prefixes, such as 'right_query_class:*', and no tags",
+  ],
   ['CACHE_PATTERN_MATCHES_NOTHING', 'Wrong.deepPattern', 'names 2 parameters, but Right.param has 1'],
   [
     'CACHE_PATTERN_MATCHES_NOTHING',

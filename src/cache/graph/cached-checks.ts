@@ -10,7 +10,7 @@ import { answersByItself, decoratorFactory } from '../http/route-arguments.js';
 import { fixedHeaders, uncacheable } from '../http/route-metadata.js';
 import { inputNamed } from '../http/route-placeholders.js';
 import type { ResolvedOptions } from '../resolve-options.js';
-import { argumentCount, argumentNames, checkTemplates } from './template-checks.js';
+import { argumentCount, argumentNames, checkTemplates, NO_ARGUMENT, noInput } from './template-checks.js';
 
 /** Prefixes must be unique: statistics and `prefix:*` could not tell two methods apart. */
 export function checkPrefixes(cached: readonly DecoratedMethod<CachedDefinition>[], faults: Faults): void {
@@ -103,7 +103,7 @@ export function checkRoute(
   const inputs = key
     ? []
     : faults.attempt(() => declaredInputs(type, name, where, new Set(principals.map(decoratorFactory))));
-  const fault = key && NAMELESS;
+  const fault = key ? NAMELESS : noInput((inputs ?? []).map((input) => input.name));
   if (inputs) checkTemplates(found, (wanted) => inputNamed(inputs, wanted) !== undefined, faults, fault);
   return inputs ?? [];
 }
@@ -139,10 +139,12 @@ export function checkProviderMethod(found: DecoratedMethod<CachedDefinition>, fa
   };
   const unheard = Object.entries(said).flatMap(([name, value]) => (value === undefined ? [] : name));
   if (unheard.length > 0) {
+    const mend =
+      (said.scope ?? said.key) ? ' Its key is its arguments: hand it what the value depends on.' : '';
     faults.add(
       'CACHE_INVALID_OPTIONS',
-      `${where}: ${unheard.join(', ')} can be said of a route only, and this method is none.`,
+      `${where}: ${unheard.join(', ')} can be said of a route only, and this method is none.${mend}`,
     );
   }
-  checkTemplates(found, argumentNames(argumentCount(found)), faults);
+  checkTemplates(found, argumentNames(argumentCount(found)), faults, NO_ARGUMENT);
 }

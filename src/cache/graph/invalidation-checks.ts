@@ -4,13 +4,14 @@ import type {
   InvalidatingDefinition,
 } from '../definition/cached-definition.js';
 import type { Faults } from '../definition/faults.js';
-import { familyName } from '../definition/tag-rules.js';
+import { familyName, plainTagsOf } from '../definition/tag-rules.js';
+import type { TagTemplate } from '../definition/tag-template.js';
 import { answersByItself } from '../http/route-arguments.js';
 import { isRoute } from '../http/route-metadata.js';
 import { pathParameters } from '../http/route-paths.js';
-import { ambiguousName, templateNames } from '../http/route-placeholders.js';
+import { ambiguousName, declaredNames, templateNames } from '../http/route-placeholders.js';
 import { templateMayHit } from './cover.js';
-import { argumentCount, argumentNames, checkTemplates } from './template-checks.js';
+import { argumentCount, argumentNames, checkTemplates, NO_ARGUMENT, noInput } from './template-checks.js';
 
 /** @param cached  all that the application caches */
 export function checkInvalidation(
@@ -54,7 +55,9 @@ function checkPatterns(
   const { type, name, method, definition } = found;
   // A method that declares no arguments may still be called with some, such as by an emitter.
   const ofArguments = argumentNames(argumentCount(found) || Infinity);
-  checkTemplates(found, isRoute(method) ? templateNames(type, name) : ofArguments, faults);
+  if (isRoute(method))
+    checkTemplates(found, templateNames(type, name), faults, noInput(declaredNames(type, name)));
+  else checkTemplates(found, ofArguments, faults, NO_ARGUMENT);
   const names = definition.rules.templates.flatMap((template) => template.names);
   const ambiguous = isRoute(method) ? ambiguousName(type, name, names) : undefined;
   if (ambiguous !== undefined) {
@@ -70,10 +73,23 @@ function checkPatterns(
     if (cached.some((other) => templateMayHit(template, other.definition))) continue;
     faults.add(
       'CACHE_PATTERN_MATCHES_NOTHING',
-      `${definition.methodName}: nothing that is cached depends on '${template.toString()}'. Cached: ${all}. Tags: ${knownTags(cached)}. ` +
+      `${definition.methodName}: nothing that is cached depends on '${template.toString()}'.${meantBy(template, cached)} Cached: ${all}. Tags: ${knownTags(cached)}. ` +
         "What only getOrSet keeps, or another application on the same Redis, is named by a function: () => ['book:1', 'shelf:*'], or in the method: cache.invalidate('shelf:*').",
     );
   }
+}
+
+/** What was probably meant: a prefix named as if it were a tag, or tags named as if they were a prefix. */
+function meantBy(template: TagTemplate, cached: readonly DecoratedMethod<CachedDefinition>[]): string {
+  const text = template.toString();
+  if (cached.some(({ definition }) => definition.prefix === text))
+    return ` A prefix is named by '${text}:*'.`;
+  const tagged = cached.find(({ definition: { rules } }) =>
+    plainTagsOf(rules).some((tag) => familyName(tag) === template.prefix),
+  );
+  return tagged
+    ? ` A * stands behind prefixes, such as '${tagged.definition.prefix}:*', and no tags: what all of them shall go with has a tag without an id.`
+    : '';
 }
 
 /** All tags that something cached is known to depend on, for the message: as they are written, or the families of functions. */

@@ -8,13 +8,13 @@ import { pathParameters } from '../http/route-paths.js';
 
 /**
  * @param isName  whether a placeholder has a value in calls of the method
- * @param fault   what is wrong with one that has none
+ * @param fault   what is wrong with one that has none, and what has one
  */
 export function checkTemplates(
   { definition: { methodName, rules } }: DecoratedMethod<{ methodName: string; rules: TagRules }>,
   isName: (placeholder: string) => boolean,
   faults: Faults,
-  fault = 'names nothing that the method declares.',
+  fault: string,
 ): void {
   for (const template of rules.templates) {
     const text = template.toString();
@@ -30,6 +30,19 @@ export function checkTemplates(
     if (unknown === undefined) continue;
     faults.add('CACHE_UNKNOWN_TEMPLATE_NAME', `${methodName}: '{${unknown}}' in '${text}' ${fault}`);
   }
+}
+
+/** What is wrong with a placeholder of a provider's method: the names of its arguments are gone when it runs. */
+export const NO_ARGUMENT =
+  'names nothing that the method declares. Arguments are named by their places: {0}, {0.id}, {1}.';
+
+/** @param names  the placeholders that a route may use */
+export function noInput(names: readonly string[]): string {
+  const declared = names.map((name) => `{${name}}`).join(', ') || 'no input';
+  return (
+    `names nothing that the method declares. It declares ${declared}; what only its result has is named by a function, ` +
+    'such as (_, book) => [`book:${book.id}`].'
+  );
 }
 
 /**

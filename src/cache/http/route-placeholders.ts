@@ -49,6 +49,16 @@ export function templateNames(controller: object, name: string | symbol): (place
   };
 }
 
+/** The same for a message, `body.…` for what the body may have. */
+export function declaredNames(controller: object, name: string | symbol): string[] {
+  return routeArguments(controller, name).flatMap(({ type, data, index }) => {
+    if (type === RouteParamtypes.BODY) return `body.${typeof data === 'string' ? data : '…'}`;
+    if (type === RouteParamtypes.QUERY && data === undefined)
+      return classProperties(parameterTypes(controller, name)?.[index]) ?? [];
+    return isNamed(type) && typeof data === 'string' ? data : [];
+  });
+}
+
 /** Which of the names that templates of this route use is that of two inputs, so that nobody can say which is meant. */
 export function ambiguousName(
   controller: object,
