@@ -10,10 +10,11 @@ export type { CachedReport, CacheReport, CacheWarning, InvalidatingReport } from
 export { reportLines } from './graph/report-lines.js';
 export { Cached, type CachedOptions } from './decorators/cached.decorator.js';
 export { InvalidateCache, type InvalidateCacheOptions } from './decorators/invalidate-cache.decorator.js';
+export type { DecoratorOf } from './decorators/decorator-of.js';
 export type { AnswerOptions } from './definition/answer-options.js';
 export type { EntryDefaults, EntryOptions } from './definition/entry-options.js';
 export type { Scope } from './definition/scope.js';
-export type { TagSource } from './definition/tag-rules.js';
+export type { AnyMethod, TagSource } from './definition/tag-rules.js';
 export type { Backplane, BackplaneListener } from './engine/backplane.js';
 export type { BulkheadOptions } from './engine/bulkhead.js';
 export type { CacheRequest, OfRequest } from './definition/cache-request.js';

@@ -6,6 +6,7 @@ import { checkedTag, dependenciesOn, familyTag, patternTags, plainTag } from '..
 import type { Faults } from './faults.js';
 import { TagTemplate, type Resolve } from './tag-template.js';
 
+/** The least that the type of a decorated method may say. */
 export type AnyMethod = (...args: never[]) => unknown;
 
 /** The type of the value that a method's promise, thenable or Observable gives. */
