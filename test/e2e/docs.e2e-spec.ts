@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { parse, parseAllDocuments } from 'yaml';
-import type { CacheErrorCode, RedisService } from '../../src/cache/index.js';
+import { CacheService, type CacheErrorCode, type RedisService } from '../../src/cache/index.js';
 import { storeKey } from '../../src/cache/engine/cache-key.js';
 import { Environment } from '../../src/config/environment.js';
 import { readEnvironment, variableNames } from '../../src/config/read-environment.js';
@@ -205,6 +205,13 @@ describe('docs/caching-reference.md', () => {
 
     expect(documented.sort()).toEqual([...options].sort());
   });
+});
+
+it('docs/caching-reference.md has a row for every member of CacheService, and for no other', () => {
+  const documented = read('docs/caching-reference.md').matchAll(/^\| `CacheService\.(\w+)/gm);
+  const members = Object.getOwnPropertyNames(CacheService.prototype).filter((name) => name !== 'constructor');
+
+  expect([...documented].map(([, name]) => name).sort()).toEqual(members.sort());
 });
 
 it('docs/caching-reference.md shows keys that are ours', () => {
