@@ -1,5 +1,6 @@
 import {
   Body,
+  ClassSerializerInterceptor,
   Controller,
   Get,
   type INestApplication,
@@ -8,9 +9,12 @@ import {
   Param,
   Post,
   Scope,
+  SerializeOptions,
+  UseInterceptors,
   VersioningType,
 } from '@nestjs/common';
 import { LazyModuleLoader } from '@nestjs/core';
+import { Exclude } from 'class-transformer';
 import { EMPTY, of, throwError, type Observable } from 'rxjs';
 import {
   Cached,
@@ -143,6 +147,43 @@ class SpannedController {
   }
 }
 
+class Account {
+  readonly id: string;
+  @Exclude()
+  readonly password: string;
+
+  constructor(id: string) {
+    this.id = id;
+    this.password = 'secret';
+  }
+}
+
+@Injectable()
+class Accounts {
+  @Cached({ ttl: 60, prefix: 'account' })
+  account(id: string): Promise<Account> {
+    return Promise.resolve(new Account(id));
+  }
+}
+
+@Controller('accounts')
+@UseInterceptors(ClassSerializerInterceptor)
+class AccountsController {
+  constructor(private readonly accounts: Accounts) {}
+
+  @Get('typed')
+  @SerializeOptions({ type: Account })
+  typed() {
+    return this.accounts.account('a');
+  }
+
+  @Get('cached')
+  @Cached({ ttl: 60, prefix: 'account_view' })
+  cached() {
+    return new Account('a');
+  }
+}
+
 @Controller('per-request')
 class PerRequestController {
   constructor(private readonly perRequest: PerRequest) {}
@@ -164,8 +205,11 @@ describe.each(eachAdapter)('decorated methods of providers on %s', (adapter) => 
     events = [];
     ({ app, url } = await startCachedApp({
       adapter,
-      controllers: [SpannedController, PerRequestController],
-      providers: [Prices, SalePrices, PerRequest, { provide: MADE, useFactory: () => new MadeElsewhere() }],
+      controllers: [SpannedController, PerRequestController, AccountsController],
+      providers: [
+        ...[Prices, SalePrices, PerRequest, Accounts],
+        { provide: MADE, useFactory: () => new MadeElsewhere() },
+      ],
       options: { onEvent: (event) => events.push(event) },
     }));
     prices = app.get(Prices);
@@ -251,6 +295,18 @@ describe.each(eachAdapter)('decorated methods of providers on %s', (adapter) => 
       method: 'Prices.tagless',
       reason: 'no-key',
     });
+  });
+
+  it('show nothing that their class excludes where the route names that class, or is itself what is kept', async () => {
+    for (const path of ['/accounts/typed', '/accounts/cached']) {
+      for (const call of ['miss', 'hit']) {
+        const answer = await settled(fetch(url + path));
+
+        expect([path, call, await answer.json()]).toEqual([path, call, { id: 'a' }]);
+      }
+    }
+    const { prefixes } = app.get(CacheService).stats();
+    expect(['account', 'account_view'].map((prefix) => prefixes.get(prefix)?.hits)).toEqual([1, 1]);
   });
 
   it('work in subclasses that override and call super', async () => {
