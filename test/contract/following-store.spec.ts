@@ -191,7 +191,7 @@ describe('a store that follows the outbox', () => {
 
     it('answers also those who were asking it', async () => {
       const named = await opened();
-      shared.hang('tokens', 'read');
+      shared.replyLate(2 * BUDGET_MS, 'tokens', 'read');
 
       const asking = [tokens(), store.read(aName(), tags, BUDGET_MS).then((read) => read.tokens)];
       shared.fail();
@@ -200,11 +200,12 @@ describe('a store that follows the outbox', () => {
       expect(await Promise.all(asking)).toEqual([named, named]);
     });
 
-    it('but for those whom it refuses while it is there', async () => {
+    it('but for those whom it refuses while it is there, and asks it once for them', async () => {
       await opened();
       shared.fail('tokens', 'read');
 
       await expect(tokens()).rejects.toMatchObject({ code: 'CACHE_STORE_UNAVAILABLE' });
+      expect(shared.calls('tokens')).toBe(1);
     });
 
     it('and with none that is older, or that it has not asked for', async () => {
@@ -236,14 +237,20 @@ describe('a store that follows the outbox', () => {
       expect(await tokens()).toEqual(named);
     });
 
-    it('nor of what this process has invalidated, also where nobody has confirmed that', async () => {
-      const [epoch] = await opened();
-      shared.fail('invalidate');
-      await store.invalidate([course], [], BUDGET_MS).catch(() => undefined);
-      shared.fail();
+    it.each<[string, string[], string[]]>([
+      ['hard', [course], []],
+      ['softly', [], [course]],
+    ])(
+      'nor of what this process has invalidated, also where nobody has confirmed that: %s',
+      async (_, hard, soft) => {
+        const [epoch] = await opened();
+        shared.fail('invalidate');
+        await store.invalidate(hard, soft, BUDGET_MS).catch(() => undefined);
+        shared.fail();
 
-      expect(await tokens()).toEqual([epoch, undefined]);
-    });
+        expect(await tokens()).toEqual([epoch, undefined]);
+      },
+    );
 
     it('also the second time, for what was invalidated in between', async () => {
       await opened();
@@ -600,11 +607,15 @@ describe('a store that follows the outbox', () => {
 
     it('answers who was asking it, and keeps nobody waiting for it after that', async () => {
       const named = await opened([EPOCH, lost, kept]);
-      away().hang('tokens');
-      const asking = tokens([EPOCH, lost, kept]);
+      away().replyLate(2 * BUDGET_MS, 'tokens', 'read');
+      const asking = [
+        tokens([EPOCH, lost, kept]),
+        store.read(nameIn(), [EPOCH, kept], BUDGET_MS).then((read) => read.tokens),
+      ];
+      await turn();
       away().fail();
       await advance(BUDGET_MS);
-      expect(await asking).toEqual(named);
+      expect(await Promise.all(asking)).toEqual([named, [named[0], named[2]]]);
       const asked = away().calls('tokens');
 
       expect(await tokens([EPOCH, lost, kept])).toEqual(named);
@@ -633,10 +644,22 @@ describe('a store that follows the outbox', () => {
       await store.write(theirs, entryOf(theirs, 'b'));
 
       expect(made.isPerProcess).toBe(true);
+      expect((await store.open(theirs, [kept], 60_000, BUDGET_MS)).isPerProcess).toBe(true);
       expect((await others.read(name, [], BUDGET_MS)).stored).toBeUndefined();
       expect((await others.read(theirs, [], BUDGET_MS)).stored).toBeUndefined();
       expect((await store.read(name, [lost], BUDGET_MS)).stored?.entry.body.toString()).toBe('a');
       expect((await store.read(theirs, [kept], BUDGET_MS)).stored?.entry.body.toString()).toBe('b');
+    });
+
+    it('finds what the others keep before what it has made since and keeps to itself', async () => {
+      const name = nameIn(mine.partOf(kept));
+      away().fail();
+      const made = await store.open(name, [lost, kept], 60_000, BUDGET_MS);
+      await store.write(name, { ...entryOf(name, 'a'), tags: [lost, kept], tokens: made.tokens.map(String) });
+
+      await others.write(name, entryOf(name, 'b'));
+
+      expect((await store.read(name, [lost], BUDGET_MS)).stored?.entry.body.toString()).toBe('b');
     });
 
     it('nobody elsewhere waits for its runs', async () => {
@@ -656,7 +679,7 @@ describe('a store that follows the outbox', () => {
       await expect(tokens([EPOCH, lost, kept])).rejects.toMatchObject({ code: 'CACHE_STORE_UNAVAILABLE' });
 
       expect(await tokens([EPOCH, kept])).toEqual([epoch, there]);
-      expect((await store.open(aName(), [EPOCH, kept, ANY], 60_000, BUDGET_MS)).tokens[1]).toBe(there);
+      expect((await store.open(nameIn(), [EPOCH, kept, ANY], 60_000, BUDGET_MS)).tokens[1]).toBe(there);
     });
 
     it('tells whoever invalidates that this was not confirmed, and has done so for itself', async () => {
