@@ -240,8 +240,6 @@ describe('audits', () => {
 
   it('ask the source of what is audited itself, and take as it is what promises its TTL only', async () => {
     const [inner, ttlOnly] = [audited({}, 'view|/inner'), aSubject({}, 'view|/ttl')];
-    await ask(inner);
-    await ask(ttlOnly);
     const outer = async () => [await ask(inner), await ask(ttlOnly)].join(', ');
     const factory = async () => {
       const value = await outer();
@@ -261,6 +259,9 @@ describe('audits', () => {
     await one.engine.background.settle();
 
     expect(runs).toBe(1);
+    expect(said()).toEqual([]);
+    await pass(200);
+    expect(said()).toEqual(['audited 100', 'wrong 100']);
   });
 
   it('run one at a time, and give one up that does not end', async () => {
