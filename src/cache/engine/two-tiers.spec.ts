@@ -59,6 +59,17 @@ describe('an entry that another process holds', () => {
 
     expect([known.value, further.value]).toEqual(['old', 'new']);
   });
+
+  it('is not given to who asks something else whose key is the same', async () => {
+    const other = aSubject({}, 'view|/2');
+    await there.get(other, gives('theirs'));
+    await settle();
+    const { read, open } = here.store;
+    here.store.read = (_, ...asked) => read.call(here.store, other, ...asked);
+    here.store.open = (_, ...asked) => open.call(here.store, other, ...asked);
+
+    expect((await here.get(subject, gives('ours'))).value).toBe('ours');
+  });
 });
 
 it('what was on its way from the store takes no place of what was made meanwhile', async () => {
