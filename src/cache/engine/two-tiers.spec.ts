@@ -488,7 +488,7 @@ describe('an entry of another shape', () => {
     await settle();
 
     expect(await there.get(newer, never)).toEqual({ value: 'ours', how: 'hit' });
-    expect(await here.get(subject, never)).toEqual({ value: 'theirs', how: 'hit' });
+    expect(await testEngine(third).get(subject, never)).toEqual({ value: 'theirs', how: 'hit' });
   });
 
   it('is replaced once it is no longer fresh', async () => {
