@@ -531,6 +531,29 @@ describe('a soft invalidation', () => {
     expect((await here.get(view, gives('new'))).value).toBe('new');
   });
 
+  it.each([
+    ['bounded, and hears of it', () => here],
+    [
+      'alone',
+      () => {
+        const l1 = new L1Entries(clock, 10_000_000);
+        return testEngine(here, { l1, store: new MemoryStore(clock, l1), backplane: undefined });
+      },
+    ],
+  ])('leaves it no longer either where that may be served without a question: %s', async (_, use) => {
+    const view = aSubject({ minFreshMs: 1000, consistency: 'bounded' });
+    const one = use();
+    await one.get(view, gives('old'));
+    await one.engine.background.settle();
+
+    await one.engine.invalidate(soft);
+
+    clock.advance(999);
+    expect(await one.get(view, never)).toEqual({ value: 'old', how: 'hit' });
+    clock.advance(1);
+    expect((await one.get(view, gives('new'))).value).toBe('new');
+  });
+
   it('does not hold up a hard one', async () => {
     const view = aSubject({ minFreshMs: 1000 });
     await here.get(view, gives('old'));
@@ -554,6 +577,25 @@ describe('a soft invalidation', () => {
     await alone.engine.background.settle();
 
     expect((await alone.get(view, gives('new'))).value).toBe('new');
+  });
+
+  it('counts it so also where the store is slow to say what was invalidated during the run', async () => {
+    const view = aSubject({ minFreshMs: 1000 });
+    const run = deferred<string>();
+    const asked = here.get(view, () => run.promise);
+    await turn();
+    await here.engine.invalidate(soft);
+    here.store.delay(900, 'tokens');
+    run.resolve('old');
+    await asked;
+    await turn();
+    clock.advance(900);
+    await settle();
+    here.store.restore();
+    expect(await here.get(view, never)).toEqual({ value: 'old', how: 'hit' });
+
+    clock.advance(100);
+    expect((await here.get(view, gives('new'))).value).toBe('new');
   });
 
   it('counts it so for other processes, too, also where the store was slow to take the entry', async () => {
@@ -659,5 +701,20 @@ describe('a soft invalidation', () => {
 
     expect((await Promise.all([early, late])).map(({ value }) => value)).toEqual(['shared', 'shared']);
     expect(run).toHaveBeenCalledTimes(1);
+  });
+
+  it('but none that is older', async () => {
+    const view = aSubject({ minFreshMs: 1000 });
+    const run = deferred<string>();
+    const early = here.get(view, () => run.promise);
+    await turn();
+    await there.engine.invalidate(soft);
+    clock.advance(1000);
+
+    const late = here.get(view, gives('new'));
+    await turn();
+    run.resolve('old');
+
+    expect((await Promise.all([early, late])).map(({ value }) => value)).toEqual(['old', 'new']);
   });
 });
