@@ -130,6 +130,19 @@ describe('a hit that is audited', () => {
     expect(runs).toBe(1);
   });
 
+  it('is right once its time is over, though it is kept for those whose run fails', async () => {
+    const view = audited({ graceMs: 60_000, refreshAhead: 1 });
+    await ask(view);
+    await one.engine.background.settle();
+    clock.advance(55_000);
+    await ask(view);
+    source = 'changed';
+    await pass(10_000);
+
+    expect(said()).toEqual(['audited 100', 'wrong 100', 'audited 1000', 'wrong 1000', 'audited 10000']);
+    expect(runs).toBe(5);
+  });
+
   it('may stand for as long as its method lets soft invalidations wait', async () => {
     const patient = audited({ minFreshMs: 30_000 });
     await keepAndHit(patient);

@@ -9,6 +9,7 @@ import type { Clock } from './clock.js';
 import { CurrentRun } from './current-run.js';
 import { wholeForm, type AuditedForm } from './entry-policy.js';
 import type { Factory } from './factory.js';
+import { isFresh } from './held-entry.js';
 import type { Subject } from './subject.js';
 import { withTimeouts } from './with-timeouts.js';
 
@@ -144,14 +145,15 @@ export class Audits {
 
   /** Whether a caller would now be given the same answer. What a soft invalidation has outdated counts as not served. */
   async #isServed({ subject, entry }: Sample): Promise<'yes' | 'no' | 'store-away'> {
-    const { ask, newBudget } = this.#options;
+    const { ask, newBudget, clock } = this.#options;
     const budget = newBudget();
     const present = await ask(subject, budget, async (entries) => {
       const held = entries.inL1(subject);
       return held && entries.isTrusted(held, subject) ? held : entries.find(subject, budget, 0);
     });
     if (!present) return 'store-away';
-    const answer = present.answer?.entry;
+    // Beyond its TTL it is given only where a run fails.
+    const answer = isFresh(present.answer, clock) ? present.answer?.entry : undefined;
     return answer === entry || (answer && wholeForm(answer) === wholeForm(entry)) ? 'yes' : 'no';
   }
 
