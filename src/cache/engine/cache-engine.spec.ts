@@ -456,6 +456,13 @@ describe('a store that is away', () => {
     expect([store.calls('read'), store.calls('open'), store.calls('write')]).toEqual([1, 0, 0]);
     expect(await engine.invalidate([course])).toBe(false);
   });
+
+  it('is not asked to invalidate nothing, and so has confirmed it', async () => {
+    store.fail();
+
+    expect(await engine.invalidate([])).toBe(true);
+    expect(store.calls('invalidate')).toBe(0);
+  });
 });
 
 describe('whoever watches', () => {
