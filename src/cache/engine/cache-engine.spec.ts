@@ -371,6 +371,23 @@ describe('tags that only the result names', () => {
     },
   );
 
+  it('leave the entry unstored when one is read after an invalidation, and its family on another server before', async () => {
+    engine.watchFamilies([roster]);
+    const other = new CacheEngine({ ...inOneOfManyProcesses(), store });
+    const open = store.open.bind(store);
+    store.open = async (name, tags, ...limits) => {
+      if (!tags.includes(roster)) return open(name, tags, ...limits);
+      const witnesses = await open(name, tags.slice(1), ...limits);
+      await other.invalidate([roster]);
+      const named = await open(name, [roster], ...limits);
+      return { ...named, tokens: [...named.tokens, ...witnesses.tokens] };
+    };
+
+    await get(() => Promise.resolve(produced('old', [roster])), named);
+
+    expect(await get(() => Promise.resolve(produced('new', [roster])), named)).toBe('new');
+  });
+
   it('are not disturbed by invalidations of other families', async () => {
     engine.watchFamilies([roster]);
     const run = deferred<Produced<string>>();
