@@ -388,6 +388,19 @@ describe('tags that only the result names', () => {
     expect(await get(() => Promise.resolve(produced('new', [roster])), named)).toBe('new');
   });
 
+  it('keep no entry from being stored that names none of them, whichever is invalidated during the run', async () => {
+    engine.watchFamilies([roster]);
+    const run = deferred<Produced<string>>();
+    const early = get(() => run.promise, named);
+    await turn();
+    await engine.invalidate([roster]);
+    run.resolve(produced('kept'));
+
+    await early;
+
+    expect(await get(() => Promise.reject(new Error('must not run')), named)).toBe('kept');
+  });
+
   it('are not disturbed by invalidations of other families', async () => {
     engine.watchFamilies([roster]);
     const run = deferred<Produced<string>>();
