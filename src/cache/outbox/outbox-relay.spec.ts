@@ -53,6 +53,47 @@ describe('the relay of an outbox', () => {
     expect(relay).toHaveBeenCalledTimes(2);
   });
 
+  it.each([
+    ['the outbox cannot be asked yet', false, true],
+    ['nothing could be carried out', true, false],
+  ])('does not look while %s', async (_, isReady, canApply) => {
+    const clock = new FakeClock();
+    const relay = jest.fn(() => Promise.resolve(0));
+    const confirm = () => Promise.resolve(true);
+    new OutboxRelay({ relay, isReady } as unknown as Outbox, confirm, () => canApply, clock).start();
+
+    await pass(clock, 1000);
+
+    expect(relay).not.toHaveBeenCalled();
+  });
+
+  it.each([
+    ['before its first round', 0],
+    ['during a round, whose end is waited for', 1],
+  ])('looks no more once it is stopped: %s', async (_, rounds) => {
+    const clock = new FakeClock();
+    const round = deferred<number>();
+    const relay = jest.fn(() => round.promise);
+    const confirm = () => Promise.resolve(true);
+    const looking = new OutboxRelay(
+      { relay, isReady: true } as unknown as Outbox,
+      confirm,
+      () => true,
+      clock,
+    );
+    looking.start();
+    clock.advance(rounds * 250);
+    let isStopped = false;
+    const stopping = looking.stop().then(() => (isStopped = true));
+    await turn();
+
+    expect(isStopped).toBe(rounds === 0);
+    round.resolve(0);
+    await stopping;
+    await pass(clock, 2000);
+    expect(relay).toHaveBeenCalledTimes(rounds);
+  });
+
   it('begins another round when the database has not answered for ten seconds', async () => {
     const clock = new FakeClock();
     const relay = jest.fn(() => new Promise<number>(() => undefined));
