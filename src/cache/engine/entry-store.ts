@@ -92,7 +92,9 @@ export class EntryStore {
    * in for the store goes by what it has lately named.
    */
   #mustBeCompared({ comparedAtMs }: HeldEntry): boolean {
-    return CurrentRun.around !== undefined || this.isPerProcess || this.#ageMs(comparedAtMs) >= COMPARED_FOR_MS;
+    return (
+      CurrentRun.around !== undefined || this.isPerProcess || this.#ageMs(comparedAtMs) >= COMPARED_FOR_MS
+    );
   }
 
   /** What was heard tells that it is as it was, or else its tokens do. Who hears late does not wait for it alone. */

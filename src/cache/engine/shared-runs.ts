@@ -58,7 +58,7 @@ export class SharedRuns {
       const wouldDeadlock = bulkhead.isInside && mayNeedPlace(ahead);
       // No `await` between the look above and the start, or two callers would both find nothing to join.
       if (ahead.length === 0 || wouldDeadlock) {
-        const open: Open = (flight) => opener.openOrWait(subject, budget, flight, isAwaited);
+        const open: Open = (begun) => opener.openOrWait(subject, budget, begun, isAwaited);
         return this.#startFlight(subject, open, factory, revive);
       }
       const joined = flight
@@ -105,7 +105,7 @@ export class SharedRuns {
   ): Promise<RunResult<T>> {
     const { flights, families, retryPauses, clock, background } = this.#options;
     const dependencies = { certain: subject.tags, witnesses: families.witnessesFor(subject) };
-    const flight = flights.start<RunResult<T>>(subject.keyText, dependencies, async (flight) => {
+    const begun = flights.start<RunResult<T>>(subject.keyText, dependencies, async (flight) => {
       const opening = await open(flight);
       if (!opening) return runUnkept(this.#options, subject, flight, factory);
       const { held, lease, tokens } = opening;
@@ -119,9 +119,9 @@ export class SharedRuns {
       background.add(lease.release());
       return { value: revive(held.entry), isShareable: true, how: 'found', isStored: true };
     });
-    flight.result.catch(() => {
-      if (!flight.isOwn) retryPauses.begin(subject);
+    begun.result.catch(() => {
+      if (!begun.isOwn) retryPauses.begin(subject);
     });
-    return flight.result;
+    return begun.result;
   }
 }
