@@ -64,9 +64,10 @@ describe('an entry that another process holds', () => {
     const other = aSubject({}, 'view|/2');
     await there.get(other, gives('theirs'));
     await settle();
-    const { read, open } = here.store;
-    here.store.read = (_, ...asked) => read.call(here.store, other, ...asked);
-    here.store.open = (_, ...asked) => open.call(here.store, other, ...asked);
+    const read = here.store.read.bind(here.store);
+    const open = here.store.open.bind(here.store);
+    here.store.read = (_, ...asked) => read(other, ...asked);
+    here.store.open = (_, ...asked) => open(other, ...asked);
 
     expect((await here.get(subject, gives('ours'))).value).toBe('ours');
   });
