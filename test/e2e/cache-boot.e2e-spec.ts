@@ -27,7 +27,7 @@ import {
   type Type,
   UseGuards,
 } from '@nestjs/common';
-import { NestFactory, REQUEST } from '@nestjs/core';
+import { NestFactory, REQUEST, RouterModule } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
 import { Expose, Transform } from 'class-transformer';
 import { IsString } from 'class-validator';
@@ -840,6 +840,34 @@ describe('an application with wrong decorators', () => {
     await expect(Test.createTestingModule({ imports: [CacheModule] }).compile()).rejects.toThrow(
       'CacheModule.forRoot',
     );
+  });
+
+  it('does not start where the second of two modules gives a controller what knows who asks', async () => {
+    @Controller('twice')
+    class Twice {
+      constructor(@Inject('who') private readonly who: string) {}
+
+      @Get()
+      @Cached(60)
+      read() {
+        return { who: this.who };
+      }
+    }
+    @Module({ controllers: [Twice], providers: [{ provide: 'who', useValue: 'nobody' }] })
+    class Open {}
+    const who = { provide: 'who', scope: Scope.REQUEST, useFactory: () => 'ada' };
+    @Module({ controllers: [Twice], providers: [who] })
+    class Personal {}
+    const paths = [
+      { path: 'open', module: Open },
+      { path: 'personal', module: Personal },
+    ];
+    @Module({ imports: [Open, Personal, RouterModule.register(paths)] })
+    class Both {}
+
+    await expect(startCachedApp({ features: [Both] })).rejects.toMatchObject({
+      faults: [{ code: 'CACHE_UNDECLARED_INPUT', message: expect.stringContaining('Twice.read') }],
+    });
   });
 
   it('does not start either where it serves no HTTP', async () => {

@@ -15,6 +15,17 @@ import { isGet, isRoute } from '../http/route-metadata.js';
 import { RoutePaths } from '../http/route-paths.js';
 import { MethodCache } from '../methods/method-cache.js';
 
+/** What the application has of a class. */
+class Providers {
+  isStatic = true;
+  /** What is made anew for each request counts one for each provider. */
+  readonly objects = new Set<unknown>();
+
+  get isAlone(): boolean {
+    return this.objects.size <= 1;
+  }
+}
+
 /** Every decorated method of the application's controllers and providers. */
 @Injectable()
 export class DecoratedMethods {
@@ -41,18 +52,14 @@ export class DecoratedMethods {
 
   find(): void {
     const wrappers = [...this.discovery.getControllers(), ...this.discovery.getProviders()];
-    const objects = objectsByPrototype(wrappers);
-    const seen = new Set<object>();
+    for (const [prototype, providers] of byPrototype(wrappers)) this.#collect(prototype, providers);
     for (const wrapper of wrappers) {
       const isStatic = wrapper.isDependencyTreeStatic();
       if (wrapper.isFactory && (wrapper.isTransient || !isStatic)) this.#equipAllFrom(wrapper);
-      const prototype = prototypeOf(wrapper.metatype, isStatic ? wrapper.instance : undefined);
-      if (!prototype) continue;
-      const isAlone = (objects.get(prototype)?.size ?? 0) <= 1;
-      if (!seen.has(prototype)) this.#collect(prototype, { isStatic, isAlone });
-      seen.add(prototype);
+      if (!isStatic) continue;
+      const prototype = prototypeOf(wrapper.metatype, wrapper.instance);
       // Nest injects the cache only into what it constructs; what a factory has made gets it here.
-      if (isStatic && this.#isDecorated(prototype)) equip(wrapper.instance as Decorated, this.methods);
+      if (prototype && this.#isDecorated(prototype)) equip(wrapper.instance as Decorated, this.methods);
     }
   }
 
@@ -82,14 +89,14 @@ export class DecoratedMethods {
     return isDecorated;
   }
 
-  #collect(prototype: object, provider: Pick<DecoratedMethod<unknown>, 'isStatic' | 'isAlone'>): void {
+  #collect(prototype: object, { isStatic, isAlone }: Providers): void {
     const type = prototype.constructor;
     for (const name of this.scanner.getAllMethodNames(prototype)) {
       const method = (prototype as Record<string, object>)[name] ?? {};
       const cached = cachedDefinition(method);
       const invalidating = invalidatingDefinition(method);
       const paths = isRoute(method) ? this.paths.of(type, method) : [];
-      const found = { type, name, method, paths, ...provider };
+      const found = { type, name, method, paths, isStatic, isAlone };
       if (cached) this.cached.push({ ...found, definition: cached });
       if (invalidating) this.invalidating.push({ ...found, definition: invalidating });
       if (isRoute(method) && (invalidating || !isGet(method))) this.writing.add(method);
@@ -100,21 +107,25 @@ export class DecoratedMethods {
   }
 }
 
-/** The objects that the application has of each class. What is made anew for each request counts one for each provider. */
-function objectsByPrototype(wrappers: readonly InstanceWrapper[]): Map<object, Set<unknown>> {
-  const found = new Map<object, Set<unknown>>();
+/** By prototype the providers of each class, those of all modules: one that is request-scoped makes all of them so. */
+function byPrototype(wrappers: readonly InstanceWrapper[]): Map<object, Providers> {
+  const found = new Map<object, Providers>();
   for (const wrapper of wrappers) {
     const isStatic = wrapper.isDependencyTreeStatic();
     const prototype = prototypeOf(wrapper.metatype, isStatic ? wrapper.instance : undefined);
     if (!prototype) continue;
-    const objects = found.get(prototype) ?? new Set();
-    found.set(prototype, objects);
-    if (!isStatic) objects.add(wrapper);
-    else if (wrapper.isTransient) {
-      for (const host of wrapper.getStaticTransientInstances()) objects.add(host?.instance);
-    } else objects.add(wrapper.instance);
+    const providers = found.get(prototype) ?? new Providers();
+    found.set(prototype, providers);
+    providers.isStatic &&= isStatic;
+    for (const one of isStatic ? objectsOf(wrapper) : [wrapper]) providers.objects.add(one);
   }
   return found;
+}
+
+function objectsOf(wrapper: InstanceWrapper): unknown[] {
+  return wrapper.isTransient
+    ? wrapper.getStaticTransientInstances().map((host): unknown => host?.instance)
+    : [wrapper.instance];
 }
 
 /** An instance that several applications share gets the cache of the last. */
