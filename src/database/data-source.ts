@@ -35,6 +35,7 @@ import { TermsTold1770000021000 } from './migrations/1770000021000-terms-told.js
 import { ListsByTime1770000022000 } from './migrations/1770000022000-lists-by-time.js';
 import { FollowedOutbox1770000023000 } from './migrations/1770000023000-followed-outbox.js';
 import { ForgottenOutbox1770000024000 } from './migrations/1770000024000-forgotten-outbox.js';
+import { EnrollmentsTold1770000025000 } from './migrations/1770000025000-enrollments-told.js';
 
 const entities = [Activity, Course, Enrollment, GradeChange, Submission, TutorMessage, TutorSession, User];
 
@@ -83,6 +84,7 @@ const shared = {
     ListsByTime1770000022000,
     FollowedOutbox1770000023000,
     ForgottenOutbox1770000024000,
+    EnrollmentsTold1770000025000,
   ],
   synchronize: false,
   logging: false,

@@ -24,8 +24,8 @@ const usage = `Imports the Open University Learning Analytics Dataset, or files 
 It may be interrupted and repeated; files with rejects are read again once what those name may be there.
 What was corrected in a file is corrected in the database. Only a studentVle.csv with any change is taken for new events, all of
 them, as nothing tells its clicks from those of before.
-It leaves alone what somebody has told through the API since: grades, submissions, how an enrollment ended, when work is due and
-how much it weighs, when a course ends.
+It leaves alone what somebody has told through the API since: grades, submissions, who was enrolled and when, how an enrollment
+ended, when work is due and how much it weighs, when a course ends.
 The database is that of DATABASE_URL, else the service's own in DATA_DIR.`;
 
 function optionsOf(words: string[]): OuladOptions | undefined {

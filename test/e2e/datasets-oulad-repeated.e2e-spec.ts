@@ -495,6 +495,33 @@ describe('importing files in the format of OULAD', () => {
       expect(await ends()).toEqual(told);
     });
 
+    it('leaves alone whom somebody has enrolled here, whenever they register by the file', async () => {
+      const { dataSource } = bed.database;
+      await importOulad(dataSource, bed.options({ asOfDay: 10 }));
+      const person = { user_id: 'oulad-11391', course_id: 'BBB-2014B', enrolled_at: '2014-02-03T00:00:00Z' };
+      await dataSource.transaction((manager) =>
+        new EnrollmentsService(dataSource).create(manager, admin, person),
+      );
+      const enrolled = async () =>
+        (await contents(dataSource)).enrollments.filter(({ course }) => course === person.course_id);
+      const told = await enrolled();
+
+      await importOulad(dataSource, bed.options({ asOfDay: 19 }));
+
+      expect(told).toMatchObject([
+        { student: person.user_id, status: 'active', enrolled_at: '2014-02-03T00:00:00.000Z' },
+      ]);
+      expect(await enrolled()).toMatchObject(
+        told.map(({ status, enrolled_at }) => ({ status, enrolled_at })),
+      );
+
+      await importOulad(dataSource, bed.options({ asOfDay: 30 }));
+
+      expect(await enrolled()).toMatchObject(
+        told.map(({ status, enrolled_at }) => ({ status, enrolled_at })),
+      );
+    });
+
     it('takes none away that has ended, whatever day it is imported for', async () => {
       await importOulad(bed.database.dataSource, bed.options());
       const known = await ends();

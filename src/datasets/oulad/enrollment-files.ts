@@ -66,8 +66,9 @@ const upsertEnrollments = `
     LEFT JOIN courses c ON c.code = r.course
     LEFT JOIN users u ON u.code = r.student
   ), written AS (
-    INSERT INTO enrollments AS e (user_id, course_id, role, status, enrolled_at, final_result, prior_attempts)
-    SELECT DISTINCT ON (user_id, course_id) user_id, course_id, 'student', status, starts_at, final_result, prior_attempts
+    INSERT INTO enrollments AS e (user_id, course_id, role, status, enrolled_at, final_result, prior_attempts, told_at)
+    SELECT DISTINCT ON (user_id, course_id) user_id, course_id, 'student', status, starts_at, final_result, prior_attempts,
+      NULL::timestamptz
     FROM known WHERE course_id IS NOT NULL
     ORDER BY user_id, course_id, row DESC
     ON CONFLICT (user_id, course_id, role) DO UPDATE SET status = ${statusNow},
@@ -140,9 +141,10 @@ const updateRegistrations = `
   ), removed AS (
     -- One that has ended is from somebody who knows of more than this day.
     DELETE FROM enrollments e USING known
-    WHERE e.id = known.id AND known.is_later AND e.status = 'active' AND e.end_told_at IS NULL RETURNING 1
+    WHERE e.id = known.id AND known.is_later AND e.status = 'active' AND e.end_told_at IS NULL AND e.told_at IS NULL
+    RETURNING 1
   ), current AS (
-    SELECT e.id, coalesce(known.enrolled_at, e.enrolled_at) AS enrolled_at,
+    SELECT e.id, CASE WHEN e.told_at IS NULL THEN coalesce(known.enrolled_at, e.enrolled_at) ELSE e.enrolled_at END AS enrolled_at,
       -- Somebody else has told of that end.
       CASE WHEN known.ended_at IS NULL AND (e.status = 'dropped' OR known.is_day AND e.status <> 'active')
              THEN e.ended_at

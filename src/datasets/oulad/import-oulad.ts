@@ -49,8 +49,8 @@ const mostSites = 1_000_000;
  * Imports a folder of OULAD files, or of files in its format, into a migrated database. It may be interrupted, and
  * repeated: what another import has made is made as these files have it, and what was rejected is taken once what it names
  * is there. What somebody has told through the API is left as it is: when a course ends, when work is due and how much it
- * weighs, how and when an enrollment ended, a submission, a grade. Clicks have nothing to be known by: those of a changed file
- * are new ones.
+ * weighs, who was enrolled and since when, how and when an enrollment ended, a submission, a grade. Clicks have nothing to be known
+ * by: those of a changed file are new ones.
  *
  * @throws {CommandRefused} when a file cannot be used, or another import, or a reset, is running
  */
