@@ -14,8 +14,8 @@ const sweepMs = 100;
 
 /**
  * Stops the service so that no request fails: it looks unready but goes on serving (SHUTDOWN_GRACE_MS), lets requests in
- * flight finish (SHUTDOWN_DRAIN_MS), and closes what the modules opened, the database last. Begins at SIGTERM or SIGINT, with
- * exit code 0, or at an error that nobody handles, with exit code 1. A second signal, or SHUTDOWN_DEADLINE_MS, ends the process
+ * flight finish (SHUTDOWN_DRAIN_MS), and closes what the modules opened, the database last. Begins at SIGTERM, SIGINT or SIGHUP (of
+ * a terminal that is closed), with exit code 0, or at an error that nobody handles, with exit code 1. A second signal, or SHUTDOWN_DEADLINE_MS, ends the process
  * at once.
  */
 export function stopInOrder(app: NestFastifyApplication): void {
@@ -31,7 +31,7 @@ export function stopInOrder(app: NestFastifyApplication): void {
       return hasFailed ? 1 : 0;
     });
   };
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     process.on(signal, () => {
       if (begunAt === undefined) {
         problems.tellRest();

@@ -1,4 +1,4 @@
-const signals = ['SIGTERM', 'SIGINT'] as const;
+const signals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 
 /*
  * Process 1, such as that of a container, ignores these signals unless something listens to them, and so would be killed only

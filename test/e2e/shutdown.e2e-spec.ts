@@ -112,15 +112,18 @@ describe('stopping', () => {
     figure('T5', 'until it has ended, ms', performance.now() - begunAt, { atMost: 2000 });
   });
 
-  it('takes two signals in a breath for one, as npm repeats those of the terminal', async () => {
-    const service = await start({ SHUTDOWN_GRACE_MS: '500' });
+  it.each(['SIGINT', 'SIGHUP'] as const)(
+    'takes %s twice in a breath for one, as npm repeats those of the terminal',
+    async (signal) => {
+      const service = await start({ SHUTDOWN_GRACE_MS: '500' });
 
-    service.signal('SIGINT');
-    service.signal('SIGINT');
+      service.signal(signal);
+      service.signal(signal);
 
-    expect(await service.ended).toBe(0);
-    expect(service.output()).toContain('Stopped');
-  });
+      expect(await service.ended).toBe(0);
+      expect(service.output()).toContain('Stopped');
+    },
+  );
 
   describe('with a Redis', () => {
     let redis: RedisProcess;
