@@ -64,6 +64,34 @@ describe('whoever waits for their rows to be settled', () => {
     expect(await next).toBe(true);
   });
 
+  it('is not told by an answer to what was asked before they came', async () => {
+    const answer = deferred<readonly string[]>();
+    unsettled.mockReturnValueOnce(answer.promise);
+    const first = watch.settled(['1'], 1000);
+    await pass(100);
+    const second = watch.settled(['2'], 500);
+    answer.resolve([]);
+
+    await pass(500);
+
+    expect(await first).toBe(true);
+    expect(await second).toBe(false);
+  });
+
+  it('is told when nobody has waited for a while, in which nobody was asked', async () => {
+    unsettled.mockResolvedValue([]);
+    const first = watch.settled(['1'], 1000);
+    await pass(500);
+    expect(await first).toBe(true);
+    expect(unsettled).toHaveBeenCalledTimes(1);
+
+    const next = watch.settled(['2'], 1000);
+    await pass(1000);
+
+    expect(await next).toBe(true);
+    expect(unsettled).toHaveBeenCalledTimes(2);
+  });
+
   it('waits no longer than a thousand others let them', async () => {
     const others = Array.from({ length: 1000 }, (_, n) => watch.settled([String(n)], 1000));
 
