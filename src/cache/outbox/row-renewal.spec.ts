@@ -55,6 +55,15 @@ describe('rows of methods at work', () => {
     expect(jest.getTimerCount()).toBe(0);
   });
 
+  it('are renewed also where all that began before have ended', async () => {
+    renewal.end(begin('1'));
+    begin('2');
+
+    await jest.advanceTimersByTimeAsync(200);
+
+    expect(renewed).toEqual([['2']]);
+  });
+
   it('are renewed once more when the database has not answered for a second', async () => {
     const silent = jest.fn(() => new Promise<void>(() => undefined));
     renewal = new RowRenewal({ renew: silent } as unknown as Outbox);
