@@ -39,7 +39,6 @@ export class RowRenewal {
     if (this.#units.size > 0) return;
     clearInterval(this.#timer);
     this.#timer = undefined;
-    this.#ticks.clear();
   }
 
   async #tick(): Promise<void> {
