@@ -125,6 +125,31 @@ describe('a run that begins between the two waves of an invalidation, and names 
     expect(await outer()).toBe('new');
   });
 
+  it('tells nobody who comes after the write of a failure that came of what it used', async () => {
+    const demanding = () =>
+      get('outer', true, async () => {
+        const value = await inner();
+        await mayEnd.promise;
+        if (value === 'old') throw new Error('not there yet');
+        return value;
+      });
+    mayRead.resolve();
+    await inner();
+    await turn();
+    await beginWrite();
+
+    const before = demanding().catch(() => 'failed');
+    await turn();
+    await turn();
+    await endWrite();
+    const after = demanding();
+    await turn();
+    mayEnd.resolve();
+
+    expect(await before).toBe('failed');
+    expect(await after).toBe('new');
+  });
+
   it('is kept where what it used is still good', async () => {
     mayRead.resolve();
     mayEnd.resolve();
