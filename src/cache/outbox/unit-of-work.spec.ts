@@ -12,6 +12,49 @@ it('a unit of work has written what a method inside committed, whatever another 
   expect(unit.tags).toEqual(['tag/book:2']);
 });
 
+describe('what methods name that threw inside a unit of work', () => {
+  const named = ['tag/book:2'];
+
+  it('is nothing where nothing was written since they began', () => {
+    const unit = new UnitOfWork('Books.import', []);
+    void unit.committed('1');
+    unit.addIfWritten(named, unit.written);
+
+    expect(unit.tags).toEqual([]);
+  });
+
+  it('is old where anything was written since the first of them began, however late the last did', () => {
+    const unit = new UnitOfWork('Books.import', []);
+    unit.addIfWritten(named, unit.written);
+    void unit.committed('1');
+    unit.addIfWritten(named, unit.written);
+
+    expect(unit.tags).toEqual(named);
+  });
+
+  it('is old where a commit was sent of which nobody has heard', () => {
+    const unit = new UnitOfWork('Books.import', []);
+    unit.addIfWritten(named, unit.written);
+    unit.committing('1');
+
+    expect(unit.tags).toEqual(named);
+  });
+});
+
+it('a unit of work is over once all methods inside have ended, also those that the outermost did not wait for', () => {
+  const unit = new UnitOfWork('Books.import', []);
+  unit.enter([]);
+  unit.exit();
+  unit.enter([]);
+  expect(unit.isOver).toBe(false);
+
+  unit.endOutermost();
+  unit.exit();
+  expect(unit.isOver).toBe(false);
+  unit.exit();
+  expect(unit.isOver).toBe(true);
+});
+
 describe('what a unit of work reads', () => {
   const tags = ['epoch', 'prefix/view', 'prefix/view/7', 'tag/book:1'];
 
