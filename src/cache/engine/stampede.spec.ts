@@ -173,6 +173,23 @@ describe('callers of a cold key in several processes', () => {
     expect((await late).value).toBe('new');
   });
 
+  it('are not given what was found for those who came before another process invalidated it', async () => {
+    await there.get(subject, gives('old'));
+    await there.engine.background.settle();
+    const run = () => Promise.resolve({ value: 'new', isShareable: true });
+    const load = () => here.engine.load(subject, here.engine.newBudget(), run, ({ body }) => String(body));
+    here.store.replyLate(20, 'open');
+    const early = load();
+    await turn();
+
+    await there.engine.invalidate([course]);
+    const late = load();
+    await pass(clock, 100);
+
+    expect((await early).value).toBe('old');
+    expect((await late).value).toBe('new');
+  });
+
   it('are not told of a failure from before something was invalidated that the result could have named', async () => {
     const run = deferred<string>();
     const first = here.get(named, () => run.promise).catch(() => 'not there');
