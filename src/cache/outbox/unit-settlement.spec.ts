@@ -1,5 +1,6 @@
 import { deferred, turn } from '../../../test/support/deferred.js';
 import { BackgroundWork } from '../engine/background-work.js';
+import { pause } from '../engine/clock.js';
 import { FakeClock } from '../testing/index.js';
 import type { Outbox, OutboxRow } from './outbox.js';
 import { UnitOfWork } from './unit-of-work.js';
@@ -12,6 +13,8 @@ let clock: FakeClock;
 let looks: jest.Mock<Promise<readonly OutboxRow[] | undefined>>;
 let invalidated: string[][];
 let isConfirmed: boolean;
+/** How long the store takes to say so, ms. */
+let attemptMs: number;
 let pending: number;
 let settlement: UnitSettlement;
 
@@ -20,6 +23,7 @@ beforeEach(() => {
   looks = jest.fn();
   invalidated = [];
   isConfirmed = true;
+  attemptMs = 0;
   pending = 0;
   settlement = settlementWith({ committed: looks });
 });
@@ -30,7 +34,7 @@ function settlementWith(outbox: Partial<Outbox>): UnitSettlement {
     clock,
     invalidate: (tags) => {
       invalidated.push([...tags]);
-      return Promise.resolve(isConfirmed);
+      return attemptMs > 0 ? pause(clock, attemptMs).then(() => isConfirmed) : Promise.resolve(isConfirmed);
     },
     background: new BackgroundWork(),
     onPending: () => pending++,
@@ -201,6 +205,69 @@ describe('a unit whose invalidation is confirmed', () => {
     await jest.advanceTimersByTimeAsync(2000);
 
     expect([settle.mock.calls.length, pending, jest.getTimerCount()]).toEqual([4, 0, 0]);
+  });
+});
+
+describe('a unit whose invalidation is not confirmed', () => {
+  const narrow = jest.fn<Promise<boolean>, []>();
+  const unsettled = jest.fn<Promise<string[]>, []>();
+
+  beforeEach(() => {
+    jest.useFakeTimers({ doNotFake: ['setImmediate'] });
+    narrow.mockReset().mockResolvedValue(true);
+    unsettled.mockReset().mockResolvedValue(['own']);
+    isConfirmed = false;
+  });
+
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+
+  /** @returns how long its own attempt and the wait for relays took together, ms */
+  async function leave(): Promise<number> {
+    const owner = settlementWith({ narrow, unsettled });
+    const unit = new UnitOfWork('Books.add', ['tag/book:1']);
+    owner.enter(unit, true);
+    unit.rows.push('own');
+    unit.add(['tag/book:1']);
+    const sinceMs = clock.monotonicMs();
+    const over = jest.fn();
+    const leaving = owner.leave(unit).finally(over);
+    while (over.mock.calls.length === 0) {
+      clock.advance(50);
+      await turn();
+    }
+    await leaving;
+    return clock.monotonicMs() - sinceMs;
+  }
+
+  it('is given up, with what is known exactly, and renewed no more', async () => {
+    await leave();
+
+    expect(narrow.mock.calls).toEqual([[['own'], ['tag/book:1']]]);
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  it('is pending after a second, its own attempt included', async () => {
+    attemptMs = 400;
+
+    expect(await leave()).toBe(1000);
+    expect(pending).toBe(1);
+  });
+
+  it('is not pending once a relay has settled it', async () => {
+    unsettled.mockResolvedValue([]);
+
+    expect(await leave()).toBeLessThan(1000);
+    expect(pending).toBe(0);
+  });
+
+  it('is pending where a relay was too early, and knew less', async () => {
+    unsettled.mockResolvedValue([]);
+    narrow.mockResolvedValue(false);
+    await leave();
+
+    expect(pending).toBe(1);
   });
 });
 
