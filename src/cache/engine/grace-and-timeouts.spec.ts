@@ -154,6 +154,24 @@ describe('beyond its TTL', () => {
     expect(givenAfterMs).toBeLessThanOrEqual(150);
   });
 
+  it('an entry is in nothing that is kept: neither what a run makes of it, nor what one makes of that who joined', async () => {
+    const fails = deferred<string>();
+    await expired();
+    const made = aSubject({}, 'made|/1');
+    const outer = aSubject({}, 'outer|/1');
+    const make = async () => `of ${(await here.get(view, () => fails.promise)).value}`;
+    const first = here.get(made, make);
+    await turn();
+    const joined = here.get(outer, async () => `out ${(await here.get(made, never)).value}`);
+    await turn();
+    fails.reject(new Error('no'));
+
+    expect([(await first).value, (await joined).value]).toEqual(['of old', 'out of old']);
+    await here.engine.background.settle();
+    expect(await here.get(made, gives('new'))).toMatchObject({ value: 'new', how: 'ran' });
+    expect(await here.get(outer, gives('new'))).toMatchObject({ value: 'new', how: 'ran' });
+  });
+
   it('an entry beyond its grace covers no failure', async () => {
     await expired();
     clock.advance(60_000);
