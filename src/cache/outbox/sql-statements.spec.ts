@@ -45,6 +45,9 @@ describe('what a statement does', () => {
     ['/* undo */ROLLBACK AND CHAIN', [false, false, true, true]],
     ['ABORT', [false, false, true, false]],
     ['ROLLBACK TO SAVEPOINT commit', [false, false, false, false]],
+    ['rollback work to savepoint one', [false, false, false, false]],
+    ['ROLLBACK TRANSACTION TO one', [false, false, false, false]],
+    ['abort work', [false, false, true, false]],
     [`SELECT 'COMMIT'`, [false, false, false, false]],
     ['beginning', [false, false, false, false]],
   ])('of a transaction: %s', (query, expected) => {
