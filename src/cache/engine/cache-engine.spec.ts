@@ -401,6 +401,22 @@ describe('tags that only the result names', () => {
     expect(await get(() => Promise.reject(new Error('must not run')), named)).toBe('kept');
   });
 
+  it('are seen by who joined a run that began before it was known that there are any', async () => {
+    const furtherTags = { mayBeNamed: false };
+    const of = new Subject({ ...parts, furtherTags });
+    const run = deferred<Produced<string>>();
+    const early = get(() => run.promise, of);
+    await turn();
+    const other = new CacheEngine({ ...inOneOfManyProcesses(), store });
+    await other.invalidate([roster]);
+    const late = get(() => Promise.resolve(produced('new', [roster])), of);
+    await turn();
+    furtherTags.mayBeNamed = true;
+    run.resolve(produced('old', [roster]));
+
+    expect([await early, await late]).toEqual(['old', 'new']);
+  });
+
   it('are not disturbed by invalidations of other families', async () => {
     engine.watchFamilies([roster]);
     const run = deferred<Produced<string>>();
