@@ -21,3 +21,19 @@ it('what goes on when the run that began it is over is still a part of the one a
     expect(seen).toBe(outer);
   });
 });
+
+it('what a run calls is of that and of all around it, for one engine, and no longer than they last', async () => {
+  const runOf = <T>(keyText: string, run: (own: CurrentRun) => Promise<T>) =>
+    CurrentRun.make({ owner, keyText, isShared: true }, run);
+  const isOf = (run: CurrentRun) => ['outer', 'inner', 'another'].map((keyText) => run.isOf(owner, keyText));
+
+  const inner = await runOf('outer', () =>
+    runOf('inner', (own) => {
+      expect(isOf(own)).toEqual([true, true, false]);
+      expect(own.isOf({}, 'outer')).toBe(false);
+      return Promise.resolve(own);
+    }),
+  );
+
+  expect(isOf(inner)).toEqual([false, false, false]);
+});
