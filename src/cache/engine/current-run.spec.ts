@@ -37,3 +37,27 @@ it('what a run calls is of that and of all around it, for one engine, and no lon
 
   expect(isOf(inner)).toEqual([false, false, false]);
 });
+
+it('what spoils a run spoils those around it, but for one that is exempt and those around that; and what is nobody else’s stays so', async () => {
+  const runOf = <T>(run: (own: CurrentRun) => Promise<T>) =>
+    CurrentRun.make({ owner, keyText: 'view', isShared: true }, run);
+
+  await runOf((outer) =>
+    runOf((middle) =>
+      runOf((inner) => {
+        const spoiled = () => [outer, middle, inner].map(({ spoiledBy }) => spoiledBy);
+        outer.spoil('in-transaction', middle);
+        inner.spoil('stale-inside', middle);
+        expect(spoiled()).toEqual([undefined, undefined, 'stale-inside']);
+
+        for (const reason of ['stale-inside', 'in-transaction'] as const) {
+          inner.spoil(reason);
+          expect(spoiled()).toEqual([reason, reason, reason]);
+        }
+        inner.spoil('stale-inside');
+        expect(spoiled()).toEqual(['in-transaction', 'in-transaction', 'in-transaction']);
+        return Promise.resolve();
+      }),
+    ),
+  );
+});
