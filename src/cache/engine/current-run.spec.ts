@@ -61,3 +61,20 @@ it('what spoils a run spoils those around it, but for one that is exempt and tho
     ),
   );
 });
+
+it('a run and those around it note the oldest token of all that was used, and none that only tells of other tags', async () => {
+  const [tag, family] = ['tag/book:1', 'family/book'];
+
+  await CurrentRun.make({ owner, keyText: 'outer', isShared: true }, (outer) =>
+    CurrentRun.make({ owner, keyText: 'inner', isShared: false }, (inner) => {
+      for (const token of ['old.soft', 'new.soft'])
+        inner.noteUsed(new Map([tag, family].map((used) => [used, token])));
+
+      for (const run of [outer, inner]) {
+        expect([...run.used]).toEqual([[tag, 'old.soft']]);
+        expect(run.shared).toBe(outer);
+      }
+      return Promise.resolve();
+    }),
+  );
+});
