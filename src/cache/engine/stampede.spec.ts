@@ -15,7 +15,7 @@ import { pause } from './clock.js';
 import { CurrentRun } from './current-run.js';
 import type { Produced } from './factory.js';
 import { Subject } from './subject.js';
-import { plainTag } from './tags.js';
+import { plainTag, softTag } from './tags.js';
 
 const subject = aSubject();
 /** The same, whose result names further tags. */
@@ -173,16 +173,20 @@ describe('callers of a cold key in several processes', () => {
     expect((await late).value).toBe('new');
   });
 
-  it('are not given what was found for those who came before another process invalidated it', async () => {
-    await there.get(subject, gives('old'));
+  it.each([
+    ['invalidated it', subject, course],
+    ['outdated it, older than the view allows', aSubject({ minFreshMs: 1000 }), softTag(course)],
+  ])('are not given what was found for those who came before another process %s', async (_, of, tag) => {
+    await there.get(of, gives('old'));
     await there.engine.background.settle();
+    clock.advance(1000);
     const run = () => Promise.resolve({ value: 'new', isShareable: true });
-    const load = () => here.engine.load(subject, here.engine.newBudget(), run, ({ body }) => String(body));
+    const load = () => here.engine.load(of, here.engine.newBudget(), run, ({ body }) => String(body));
     here.store.replyLate(20, 'open');
     const early = load();
     await turn();
 
-    await there.engine.invalidate([course]);
+    await there.engine.invalidate([tag]);
     const late = load();
     await pass(clock, 100);
 
@@ -637,6 +641,19 @@ describe('while the store is away', () => {
 
     expect((await Promise.all(later)).map(({ value }) => value)).toEqual(['second', 'second']);
     expect(started).toBe(2);
+  });
+
+  it('nor are they told of its failure', async () => {
+    here.store.fail();
+    const run = deferred<string>();
+    const first = here.get(subject, () => run.promise).catch(() => 'failed');
+    await turn();
+    const later = here.get(subject, gives('second'));
+    await turn();
+    run.reject(new Error('as it must'));
+
+    expect(await first).toBe('failed');
+    expect((await later).value).toBe('second');
   });
 });
 
