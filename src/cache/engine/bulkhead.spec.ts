@@ -97,6 +97,21 @@ describe('while the store is away', () => {
     expect(order).toEqual(['a1', 'a2', 'b1', 'b2', 'c1', 'c2']);
   });
 
+  it('work inside a run that asks for many things together has the place of the run', async () => {
+    const narrow = testEngine(here, { bulkhead });
+    const many = () =>
+      narrow.engine.inOnePlace(() =>
+        Promise.all(['1', '2'].map((n) => narrow.get(aSubject({}, `view|/${n}`), gives(n)))),
+      );
+
+    const answer = narrow.get(aSubject({}, 'view|/outer'), async () =>
+      (await many()).map(({ value }) => value).join(),
+    );
+
+    await pass(clock, 1000);
+    expect((await answer).value).toBe('1,2');
+  });
+
   it('a run keeps the place of the work that began it, also when that has ended', async () => {
     const narrow = testEngine(here, { bulkhead });
     const [begun, ready] = [deferred<undefined>(), deferred<undefined>()];
