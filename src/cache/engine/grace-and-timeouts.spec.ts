@@ -191,6 +191,18 @@ describe('beyond its TTL', () => {
     await expect(answer).rejects.toThrow('no');
   });
 
+  it('nor does one whose grace ends while the store is asked about it', async () => {
+    await expired();
+    clock.advance(59_970);
+    here.store.replyLate(40, 'tokens');
+
+    const answer = here.get(view, () => Promise.reject(new Error('no')));
+    const refused = expect(answer).rejects.toThrow('no');
+    await pass(clock, 50);
+
+    await refused;
+  });
+
   it('after the hard timeout the caller is told so, and the run goes on and is kept', async () => {
     const impatient = aSubject({ hardTimeoutMs: 200 });
     const run = deferred<string>();
