@@ -495,31 +495,48 @@ describe('importing files in the format of OULAD', () => {
       expect(await ends()).toEqual(told);
     });
 
-    it('leaves alone whom somebody has enrolled here, whenever they register by the file', async () => {
-      const { dataSource } = bed.database;
-      await importOulad(dataSource, bed.options({ asOfDay: 10 }));
-      const person = { user_id: 'oulad-11391', course_id: 'BBB-2014B', enrolled_at: '2014-02-03T00:00:00Z' };
-      await dataSource.transaction((manager) =>
-        new EnrollmentsService(dataSource).create(manager, admin, person),
-      );
+    describe('of whom somebody has enrolled here', () => {
+      const person = {
+        user_id: 'oulad-11391',
+        course_id: 'BBB-2014B',
+        enrolled_at: '2014-02-03T00:00:00.000Z',
+      };
       const enrolled = async () =>
-        (await contents(dataSource)).enrollments.filter(({ course }) => course === person.course_id);
-      const told = await enrolled();
+        (await contents(bed.database.dataSource)).enrollments.filter(
+          ({ course }) => course === person.course_id,
+        );
 
-      await importOulad(dataSource, bed.options({ asOfDay: 19 }));
+      beforeEach(async () => {
+        const { dataSource } = bed.database;
+        await importOulad(dataSource, bed.options({ asOfDay: 10 }));
+        await dataSource.transaction((manager) =>
+          new EnrollmentsService(dataSource).create(manager, admin, person),
+        );
+      });
 
-      expect(told).toMatchObject([
-        { student: person.user_id, status: 'active', enrolled_at: '2014-02-03T00:00:00.000Z' },
-      ]);
-      expect(await enrolled()).toMatchObject(
-        told.map(({ status, enrolled_at }) => ({ status, enrolled_at })),
+      it.each([19, 30])(
+        'leaves alone that and when, on day %i, whenever they register by the file',
+        async (asOfDay) => {
+          await importOulad(bed.database.dataSource, bed.options({ asOfDay }));
+
+          expect(await enrolled()).toMatchObject([
+            { student: person.user_id, status: 'active', enrolled_at: person.enrolled_at },
+          ]);
+        },
       );
 
-      await importOulad(dataSource, bed.options({ asOfDay: 30 }));
+      it('takes over that they left, though not before they came', async () => {
+        await cp(fixture, bed.folder, { recursive: true });
+        const file = join(bed.folder, 'studentRegistration.csv');
+        const left = (await readFile(file, 'utf8')).replace('"11391","","20"', '"11391","1","0"');
+        await writeFile(file, left);
 
-      expect(await enrolled()).toMatchObject(
-        told.map(({ status, enrolled_at }) => ({ status, enrolled_at })),
-      );
+        await importOulad(bed.database.dataSource, bed.options({ dir: bed.folder, asOfDay: 30 }));
+
+        expect(await enrolled()).toMatchObject([
+          { status: 'dropped', enrolled_at: person.enrolled_at, ended_at: person.enrolled_at },
+        ]);
+      });
     });
 
     it('takes none away that has ended, whatever day it is imported for', async () => {

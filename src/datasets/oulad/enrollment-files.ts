@@ -148,6 +148,8 @@ const updateRegistrations = `
       -- Somebody else has told of that end.
       CASE WHEN known.ended_at IS NULL AND (e.status = 'dropped' OR known.is_day AND e.status <> 'active')
              THEN e.ended_at
+           -- Whoever enrolled them here says that they came after that.
+           WHEN e.told_at IS NOT NULL AND known.ended_at < e.enrolled_at THEN e.enrolled_at
            ELSE known.ended_at END AS ended_at,
       CASE WHEN known.has_left THEN 'dropped' ELSE e.status END AS status,
       CASE WHEN known.has_left THEN 'withdrawn' ELSE e.final_result END AS final_result
