@@ -61,6 +61,15 @@ it('of a cluster tells of a master that is of no use until ten looks in a row ha
   expect(given[14]).toBeUndefined();
 });
 
+it.each(['OOM', 'NOPERM', 'NOAUTH', 'WRONGPASS', 'MISCONF', 'NOREPLICAS'])(
+  'of a cluster does not forget %s because the next look was at another master',
+  async (reason) => {
+    answers = [reason, undefined];
+
+    expect(await reasons(healthOf('cluster'), 2)).toEqual([reason, reason]);
+  },
+);
+
 it.each([
   ['ECONNREFUSED', 'ECONNREFUSED'],
   ['ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_WRONG_VERSION_NUMBER'],

@@ -8,7 +8,7 @@ import { DependencyWatch } from './dependency-watch.js';
  * Reasons that last until a person does something. On a cluster a look asks one or two masters, and may miss the one with such
  * a reason.
  */
-const LASTING = /^(OOM|NOPERM|NOAUTH|WRONGPASS|MISCONF)$/;
+const LASTING = /^(OOM|NOPERM|NOAUTH|WRONGPASS|MISCONF|NOREPLICAS)$/;
 /** Codes of the system, of TLS and of Redis; other reasons are names of classes. */
 const CODE = /^[A-Z][A-Z\d_]+$/;
 /** After so many looks in a row each of a handful of masters was asked. */
