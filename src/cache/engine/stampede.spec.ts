@@ -272,6 +272,20 @@ describe('callers of a cold key in several processes', () => {
   });
 });
 
+it('callers elsewhere do not wait for a run either whose process does not hear that it was overtaken', async () => {
+  here.backplane.cut();
+  const run = deferred<string>();
+  const first = here.get(subject, () => run.promise);
+  await turn();
+  await there.engine.invalidate([course]);
+  const other = there.get(subject, gives('new'));
+  await pass(clock, 1000);
+
+  expect((await other).value).toBe('new');
+  run.resolve('old');
+  expect((await first).value).toBe('old');
+});
+
 it('callers elsewhere do not wait for a run that an invalidation overtook while the store was asked', async () => {
   here.store.replyLate(20, 'open');
   const run = deferred<string>();
@@ -325,6 +339,17 @@ it('callers elsewhere do not wait for a lease that could not be given back at on
 
   expect(again).toHaveBeenCalledTimes(1);
   expect((await other).value).toBe('again');
+});
+
+it('a lease that cannot be given back is left to run out', async () => {
+  here.store.fail('releaseLease', 'write');
+  await here.get(subject, gives('unkept'));
+  await pass(clock, 1600);
+  const tried = here.store.calls('releaseLease');
+  await pass(clock, 1000);
+
+  expect(tried).toBeGreaterThan(1);
+  expect(here.store.calls('releaseLease')).toBe(tried);
 });
 
 it('what another process has stored since an invalidation is not replaced by a run that had begun before', async () => {
