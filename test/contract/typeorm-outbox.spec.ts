@@ -322,6 +322,13 @@ describe('the outbox in PostgreSQL, through TypeORM', () => {
       expect(unit.readsPast(anotherBook)).toBe(false);
     });
 
+    it('goes on with the transaction that it is in where that is begun once more', async () => {
+      await send('BEGIN', 'write', 'BEGIN', 'write', 'COMMIT');
+
+      expect(unit.rows).toHaveLength(1);
+      expect(unit.readsPast(anotherBook)).toBe(false);
+    });
+
     it('commits nothing, and leaves a whole connection, where a statement has failed before', async () => {
       await expect(send('BEGIN', 'write', 'SELECT nothing')).rejects.toThrow('does not exist');
 
