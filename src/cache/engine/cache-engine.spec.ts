@@ -417,6 +417,24 @@ describe('tags that only the result names', () => {
     expect([await early, await late]).toEqual(['old', 'new']);
   });
 
+  it('are to be feared also of a result that is not to be kept, and so names none', async () => {
+    const unkept = (value: string): Produced<string> => ({
+      value,
+      isShareable: true,
+      notStoredBecause: 'unless',
+    });
+    const run = deferred<Produced<string>>();
+    const early = get(() => run.promise, named);
+    await turn();
+    const other = new CacheEngine({ ...inOneOfManyProcesses(), store });
+    await other.invalidate([roster]);
+    const late = get(() => Promise.resolve(unkept('new')), named);
+    await turn();
+    run.resolve(unkept('old'));
+
+    expect([await early, await late]).toEqual(['old', 'new']);
+  });
+
   it('are not disturbed by invalidations of other families', async () => {
     engine.watchFamilies([roster]);
     const run = deferred<Produced<string>>();
