@@ -45,6 +45,14 @@ describe('while the store is away', () => {
     expect((await get(4)).value).toBe('done');
   });
 
+  it('a run that fails was not refused', async () => {
+    const narrow = testEngine(here, { bulkhead });
+
+    await expect(narrow.get(subject, () => Promise.reject(new Error('no')))).rejects.toThrow('no');
+
+    expect(narrow.events.map(({ event }) => event)).not.toContain('cache.overloaded');
+  });
+
   it('a run and the runs inside it take one place of the bulkhead', async () => {
     const narrow = testEngine(here, { bulkhead: { ...bulkhead, concurrency: 2 } });
     const inner = () => narrow.get(aSubject({}, 'view|/inner'), gives('inner'));
