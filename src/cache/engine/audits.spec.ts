@@ -310,11 +310,15 @@ describe('audits', () => {
     expect(said().at(-1)).toBe('audited 100');
   });
 
-  it('remember few hits at a time', async () => {
+  it('remember few hits at a time, and others once they have been looked at', async () => {
     await keepAndHit();
     for (let hits = 1; hits < 15; hits++) await ask();
 
     expect(said()).toEqual(Array.from({ length: 5 }, () => 'skipped busy'));
+    await pass(10_000);
+    const told = said().length;
+    await ask();
+    expect(said()).toHaveLength(told);
   });
 
   it('leave a process alone that is late already', async () => {
