@@ -59,6 +59,28 @@ describe('an entry that will soon expire', () => {
     expect(await there.get(subject, runThere)).toEqual({ value: 'second', how: 'hit' });
   });
 
+  it('is not refreshed, and nobody held up elsewhere, where another run has begun while the store was asked', async () => {
+    await here.get(subject, gives('first'));
+    await here.engine.background.settle();
+    clock.advance(8001);
+    here.store.replyLate(20, 'open');
+    expect((await here.get(subject, never)).value).toBe('first');
+    await turn();
+    here.store.restore('open');
+    const renewal = deferred<{ value: string; isShareable: true }>();
+    const renewed = here.engine.renew(subject, here.engine.newBudget(), () => renewal.promise);
+    await pass(clock, 20);
+
+    const lease = { owner: 'somebody else', ttlMs: 1000 };
+    expect(here.events).not.toContainEqual(expect.objectContaining({ event: 'cache.refresh_failed' }));
+    renewal.resolve({ value: 'renewed', isShareable: true });
+    await renewed;
+    await here.engine.background.settle();
+    expect(await there.store.open(subject, subject.tags, 10_000, 1000, lease)).toMatchObject({
+      hasLease: true,
+    });
+  });
+
   it('holds nobody up elsewhere when it was refreshed already', async () => {
     await here.get(subject, gives('first'));
     await there.get(subject, never);
