@@ -60,6 +60,16 @@ describe('an entry that another process holds', () => {
     expect([known.value, further.value]).toEqual(['old', 'new']);
   });
 
+  it('is not given to who knows another shape, also when both come at the same moment', async () => {
+    await there.get(subject, gives('theirs'));
+    await settle();
+    const newer = new Subject({ ...subjectParts(), shape: 'v2' });
+
+    const [known, unknown] = await Promise.all([here.get(subject, never), here.get(newer, gives('ours'))]);
+
+    expect([known.value, unknown.value]).toEqual(['theirs', 'ours']);
+  });
+
   it('is not given to who asks something else whose key is the same', async () => {
     const other = aSubject({}, 'view|/2');
     await there.get(other, gives('theirs'));
