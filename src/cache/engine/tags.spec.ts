@@ -1,4 +1,15 @@
-import { familyTag, isPlainTag, patternTags, plainTag, prefixTag, prefixTags } from './tags.js';
+import {
+  byHardness,
+  dependenciesOn,
+  familyTag,
+  isPlainTag,
+  isWitness,
+  patternTags,
+  plainTag,
+  prefixTag,
+  prefixTags,
+  takenAway,
+} from './tags.js';
 
 it.each([
   [[], ['prefix/note']],
@@ -48,6 +59,25 @@ describe('a pattern', () => {
       [['a', 'b', 'c'], ['a:b', 'c'], ['a', 'b:c'], ['a:b:c']].map((ids) => prefixTag('note', ids)).sort(),
     );
     expect(prefixes('note:fe80:1:2:3:4:*')).toEqual([prefixTag('note')]);
+  });
+});
+
+describe('an invalidation', () => {
+  it('is hard of what is named both ways, and reaches with a part of a prefix what depends on all of it', () => {
+    expect(byHardness(['tag/a:1', '~tag/a:1', '~prefix/note/7'])).toEqual({
+      hard: ['tag/a:1'],
+      soft: ['prefix/note/7', 'below/note'],
+    });
+    expect(dependenciesOn('prefix/note/7')).toEqual(['prefix/note', 'prefix/note/7', 'below/note/7']);
+    expect(dependenciesOn('tag/a:1')).toEqual(['tag/a:1']);
+  });
+
+  it('takes witnesses away before all else, also those of what is softly invalidated, and none for nothing', () => {
+    const taken = takenAway(['tag/a:1', 'prefix/note'], ['tag/b:2']);
+
+    expect(taken).toEqual(['any', 'family/a', 'family/b', 'tag/a:1', 'prefix/note']);
+    expect(taken.filter(isWitness)).toEqual(['any', 'family/a', 'family/b']);
+    expect(takenAway([], [])).toEqual([]);
   });
 });
 
