@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { BoundedMap } from '../engine/bounded-map.js';
 import { durationMs, type Duration } from '../engine/duration.js';
 import type { BreakerState } from './circuit-breaker.js';
 import { failureReason } from './failure-reason.js';
@@ -14,6 +15,9 @@ export type RedisStatus = 'not_configured' | 'connected' | 'unavailable';
 
 const INFO_BUDGET_MS = 500;
 
+/** Whoever writes values into the texts of scripts must not fill the memory. */
+const MAX_SCRIPTS = 100;
+
 /** Options of each call about a key. */
 export interface RedisCallOptions {
   /** Called if Redis has failed, which the result does not show, with a code such as `NOPERM` or `timeout`. Optional. */
@@ -28,8 +32,8 @@ export interface RedisCallOptions {
  */
 @Injectable()
 export class RedisService {
-  /** By their texts. */
-  readonly #scripts = new Map<string, RedisScript>();
+  /** By their texts, those that were run last. */
+  readonly #scripts = new BoundedMap<RedisScript>(MAX_SCRIPTS);
 
   constructor(
     private readonly servers: RedisServers | undefined,
