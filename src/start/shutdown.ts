@@ -7,6 +7,7 @@ import { ShutdownState } from '../health/shutdown-state.js';
 import { AnsweredProblems } from '../http/answered-problems.js';
 import type { LogRecord } from '../telemetry/log-catalogue.js';
 import { stackWithoutWords } from '../telemetry/safe-text.js';
+import { stopSignals } from './stop-signals.js';
 
 /** A second signal within this time counts as the same: npm passes on a Ctrl-C that the terminal has sent, too. */
 const echoMs = 500;
@@ -14,9 +15,9 @@ const sweepMs = 100;
 
 /**
  * Stops the service so that no request fails: it looks unready but goes on serving (SHUTDOWN_GRACE_MS), lets requests in
- * flight finish (SHUTDOWN_DRAIN_MS), and closes what the modules opened, the database last. Begins at SIGTERM, SIGINT or SIGHUP (of
- * a terminal that is closed), with exit code 0, or at an error that nobody handles, with exit code 1. A second signal, or SHUTDOWN_DEADLINE_MS, ends the process
- * at once.
+ * flight finish (SHUTDOWN_DRAIN_MS), and closes what the modules opened, the database last. Begins at one of
+ * {@link stopSignals}, with exit code 0, or at an error that nobody handles, with exit code 1. A second signal, or
+ * SHUTDOWN_DEADLINE_MS, ends the process at once.
  */
 export function stopInOrder(app: NestFastifyApplication): void {
   const logger = new Logger('Shutdown');
@@ -31,7 +32,7 @@ export function stopInOrder(app: NestFastifyApplication): void {
       return hasFailed ? 1 : 0;
     });
   };
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+  for (const signal of stopSignals) {
     process.on(signal, () => {
       if (begunAt === undefined) {
         problems.tellRest();
