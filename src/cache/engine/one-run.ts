@@ -45,8 +45,8 @@ export async function runStored<T>(
   const ordered = runOrder.begin(subject.shortKeyText);
   let storing: Promise<unknown> = Promise.resolve();
   try {
-    const isBounded = isPerProcess;
-    const [produced, loadMs] = await factoryRunner.run({ subject, flight, factory, isBounded });
+    const run = { subject, flight, factory, isBounded: isPerProcess };
+    const [produced, loadMs] = await factoryRunner.run(run);
     // One that was overtaken may have read what is gone by now, and says nothing of the next.
     if (!flight.isOvertaken) hitForMiss.note(subject, produced);
     const { value, isShareable, isRefused, entry, notStoredBecause } = produced;

@@ -24,6 +24,9 @@ export interface StoreRead {
   readonly tokens: readonly (string | undefined)[];
 }
 
+/** What lies under a name where nothing does. */
+export const NOTHING_STORED = { stored: undefined, isUnreadable: false } as const;
+
 /** A right to run the method for all processes, until `ttlMs` have passed without a renewal. */
 export interface Lease {
   readonly owner: string;

@@ -49,7 +49,7 @@ export class RedisCluster implements RedisServers {
       connectTimeoutMs: options.timings.connectTimeoutMs,
       paceWhenRefused: options.paceWhenRefused,
       servers: this.#servers,
-      isWhole: () => !this.#isDown && this.#hasEverySlot && this.#isEachReady,
+      isWhole: () => this.#isUp && this.#isEachReady,
       onUnread: (reason, delayMs) => {
         if (this.names.length === 0) this.#report.down(reason, 1, delayMs);
       },
@@ -62,8 +62,12 @@ export class RedisCluster implements RedisServers {
 
   /** A server without a hash tag is as good as away: it has no epoch of its own, and so gives no tokens. */
   get isWhole(): boolean {
-    const isUp = !this.#isDown && this.#hasEverySlot;
-    return isUp && this.#hashTags.size === this.#servers.size && this.#isEachReady;
+    return this.#isUp && this.#hashTags.size === this.#servers.size && this.#isEachReady;
+  }
+
+  /** Whether each slot is served, as far as the table tells. */
+  get #isUp(): boolean {
+    return !this.#isDown && this.#hasEverySlot;
   }
 
   get #isEachReady(): boolean {
@@ -107,8 +111,8 @@ export class RedisCluster implements RedisServers {
   start(beforeUse: BeforeUse): void {
     this.#watch.start((table) => {
       this.#adopt(table, beforeUse);
-      if (this.#isDown || !this.#hasEverySlot) this.#report.down('CLUSTERDOWN', 1, WORRIED_MS);
-      else this.#report.tableRead();
+      if (this.#isUp) this.#report.tableRead();
+      else this.#report.down('CLUSTERDOWN', 1, WORRIED_MS);
     });
   }
 

@@ -3,6 +3,7 @@ import type { Clock } from '../engine/clock.js';
 import type { L1Entries } from '../engine/l1-entries.js';
 import {
   isAway,
+  NOTHING_STORED,
   type EntryName,
   type Lease,
   type Store,
@@ -33,8 +34,6 @@ interface Ways<Read extends StoreRead> {
   readonly shared: (tags: readonly string[]) => Promise<Read>;
   readonly own: (tags: readonly string[]) => Promise<Read>;
 }
-
-const NOTHING = { stored: undefined, isUnreadable: false };
 
 /**
  * A shared store, and for what is away of it what this process holds: the outbox, which is in the database, tells of what all
@@ -113,8 +112,8 @@ export class FollowingStore implements Store {
 
   async tokens(tags: readonly string[], budgetMs: number): Promise<readonly (string | undefined)[]> {
     const { tokens } = await this.#ask(tags, undefined, {
-      shared: async (some) => ({ ...NOTHING, tokens: await this.#shared.tokens(some, budgetMs) }),
-      own: async (some) => ({ ...NOTHING, tokens: await this.#own.tokens(some) }),
+      shared: async (some) => ({ ...NOTHING_STORED, tokens: await this.#shared.tokens(some, budgetMs) }),
+      own: async (some) => ({ ...NOTHING_STORED, tokens: await this.#own.tokens(some) }),
     });
     return tokens;
   }

@@ -1,5 +1,5 @@
 import { decodeEntry, MAX_ENTRY_BYTES } from '../engine/cache-entry.js';
-import type { Lease, StoreRead } from '../engine/store.js';
+import { NOTHING_STORED, type Lease, type StoreRead } from '../engine/store.js';
 import { newToken } from '../engine/tokens.js';
 import { failureReason } from '../redis/failure-reason.js';
 import type { BinaryClient } from '../redis/redis-client.js';
@@ -116,22 +116,21 @@ export async function deleteForeignTokens(
   await Promise.all(foreign.map((key) => client.unlink(key)));
 }
 
-const NOTHING = { stored: undefined, isUnreadable: false };
 const UNREADABLE = { stored: undefined, isUnreadable: true };
 
 /** The entry in it, if there is one that can be read. */
 export function storedIn(read: PartRead | undefined): Pick<StoreRead, 'stored' | 'isUnreadable'> {
-  if (!read) return NOTHING;
+  if (!read) return NOTHING_STORED;
   const { bytes, leftMs } = read;
   // Something without an end, or that is not even text, was not put there by us.
   if (leftMs === WITHOUT_END) return UNREADABLE;
   // Where the time had almost run out it has just gone.
-  if (!bytes?.length) return leftMs > CLOCK_TOLERANCE_MS ? UNREADABLE : NOTHING;
+  if (!bytes?.length) return leftMs > CLOCK_TOLERANCE_MS ? UNREADABLE : NOTHING_STORED;
   const entry = decodeEntry(bytes);
   if (!entry) return UNREADABLE;
   const livesMs = entry.ttlMs + entry.graceMs;
   // The server's clock was put back since it was written, and nobody knows how old it is.
-  if (leftMs > livesMs + CLOCK_TOLERANCE_MS) return NOTHING;
+  if (leftMs > livesMs + CLOCK_TOLERANCE_MS) return NOTHING_STORED;
   // Another may have been written between the two questions, and its end is not that of this one.
   return {
     stored: { entry, leftMs: leftMs === ABSENT ? livesMs : Math.min(leftMs, livesMs) },
