@@ -15,7 +15,7 @@ export type { AnswerOptions } from './definition/answer-options.js';
 export type { EntryDefaults, EntryOptions } from './definition/entry-options.js';
 export type { Scope } from './definition/scope.js';
 export type { AnyMethod, TagSource } from './definition/tag-rules.js';
-export type { Backplane, BackplaneListener } from './engine/backplane.js';
+export type { Backplane, BackplaneListener, CaughtUp } from './engine/backplane.js';
 export type { BulkheadOptions } from './engine/bulkhead.js';
 export type { CacheRequest, OfRequest } from './definition/cache-request.js';
 export { CacheBootError } from './definition/faults.js';

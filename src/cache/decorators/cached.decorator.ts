@@ -29,8 +29,8 @@ export interface CachedOptions<M extends AnyMethod = AnyMethod> extends EntryOpt
   /**
    * Who shares an answer. `shared`: everyone whom the guards let through. `user`, `tenant`: all requests of one principal or
    * one tenant, whose id becomes part of the key. Required on a route behind a guard; a provider that is request-scoped, or
-   * one of several of its class, must say `shared`. Default, on a route without a guard: everyone who asks without `Authorization`. A request with it is answered
-   * past the cache, unless `visibility` is `public`.
+   * one of several of its class, must say `shared`. Default, on a route without a guard: everyone who asks without
+   * `Authorization`. A request with it is answered past the cache, unless `visibility` is `public`.
    */
   scope?: Scope;
   /** What the answer depends on, beside its own prefix: templates, or functions of arguments and result. */

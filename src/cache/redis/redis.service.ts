@@ -133,7 +133,7 @@ export class RedisService {
   }
 
   /**
-   * Runs a script, which must be constant text: Redis keeps every one it has ever seen, and so does this process.
+   * Runs a script, which must be constant text: Redis keeps every one it has ever seen, and this process the last 100.
    *
    * @param keys  at least one; on a cluster all with the same hash tag
    * @returns its reply, or `undefined`: Redis is away or refused, and whether the script ran is not known
