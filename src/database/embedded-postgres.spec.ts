@@ -5,7 +5,9 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
+import { pollUntil } from '../../test/support/processes.js';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded-postgres.js';
+import { accepts } from './local-port.js';
 import { startOf } from './process-start.js';
 
 /** For what is not about the disk. */
@@ -67,6 +69,12 @@ function hasStartedBefore(folder = dataDir): void {
 
 const lockFileIn = (folder: string) => join(folder, 'postgres', 'cluster', 'postmaster.pid');
 const serverIn = async (folder: string) => parseInt(await readFile(lockFileIn(folder), 'utf8'));
+
+/** Whoever is killed is there for a moment yet, and so is who listens on its port. */
+async function killServer({ url }: EmbeddedPostgres): Promise<void> {
+  process.kill(await serverIn(dataDir), 'SIGKILL');
+  await pollUntil(async () => !(await accepts(Number(new URL(url).port))), 10_000);
+}
 
 async function startOtherServer(): Promise<number> {
   const folder = join(dataDir, 'other');
@@ -133,10 +141,7 @@ describe('embedded PostgreSQL', () => {
   it('comes back when the server was killed', async () => {
     hasStartedBefore();
     const first = await start();
-    const [pid] = (await readFile(join(dataDir, 'postgres', 'cluster', 'postmaster.pid'), 'utf8')).split(
-      '\n',
-    );
-    process.kill(Number(pid), 'SIGKILL');
+    await killServer(first);
 
     const second = await start();
 
@@ -150,10 +155,10 @@ describe('embedded PostgreSQL', () => {
       ['a PostgreSQL that began later', startOtherServer, '1'],
     ])('comes back when %s has the id of the server that was killed', async (_who, startOther, startedAt) => {
       hasStartedBefore();
-      await start();
+      const killed = await start();
       const other = await startOther();
-      const [pid, folder, startS, ...rest] = (await readFile(lockFileIn(dataDir), 'utf8')).split('\n');
-      process.kill(Number(pid), 'SIGKILL');
+      const [, folder, startS, ...rest] = (await readFile(lockFileIn(dataDir), 'utf8')).split('\n');
+      await killServer(killed);
       await writeFile(lockFileIn(dataDir), [other, folder, startedAt ?? startS, ...rest].join('\n'));
 
       const { url } = await start();
